@@ -1,0 +1,6 @@
+"""`python -m kafkalog`."""
+
+from kafkalog.cli.main import run
+
+if __name__ == "__main__":
+    run()

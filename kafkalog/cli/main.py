@@ -1,0 +1,115 @@
+"""The `kafkalog` command: its sub-commands, imported when used, and the one place where errors become exit statuses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
+
+__all__ = ["EXIT_FINDINGS", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "EXIT_UNREADABLE", "EXIT_USAGE", "main", "run"]
+
+EXIT_FINDINGS = 1
+EXIT_USAGE = 2
+EXIT_UNREADABLE = 3
+EXIT_INTERNAL = 4
+EXIT_INTERRUPTED = 130
+
+#: Sub-command → (module under kafkalog.cli that holds a click command called `command`, its line in the help).
+COMMANDS = {
+    "dump": ("dump", "Print log files as Kafka's DumpLogSegments would."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used: start-up is half of a small dump."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"kafkalog.cli.{COMMANDS[cmd_name][0]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+    if value:
+        from kafkalog import __version__
+
+        click.echo(f"kafkalog {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version.")
+def main() -> None:
+    """Forensics of Kafka's log segments: offline, read-only, without a JVM."""
+
+
+def say(line: str) -> None:
+    """One line on stderr, whatever bytes its paths hold and whatever the locale."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def _leave(status: int) -> NoReturn:
+    # The interpreter would flush stdout once more on the way out and complain about a reader that has gone.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(status)
+
+
+def run(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit status."""
+    # Output is UTF-8 whatever the locale; names that are not go out as they came in.
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors=errors)
+    status = EXIT_INTERNAL
+    try:
+        result = main.main(args=arguments, prog_name="kafkalog", standalone_mode=False)
+        status = result if isinstance(result, int) else 0
+    except click.exceptions.Exit as request:
+        status = request.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = EXIT_USAGE
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        status = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        status = 0
+    except RequestError as error:
+        say(f"kafkalog: {error}")
+        status = EXIT_USAGE
+    except UnreadableFile as error:
+        say(f"kafkalog: {error}")
+        status = EXIT_UNREADABLE
+    except KafkalogError as error:
+        say(f"kafkalog: {error}")
+        status = EXIT_INTERNAL
+    except Exception as error:
+        if os.environ.get("KAFKALOG_TRACEBACK"):
+            raise
+        say(f"kafkalog: internal error: {type(error).__name__}: {error} (KAFKALOG_TRACEBACK=1 shows where)")
+    _leave(status)

@@ -1,0 +1,353 @@
+"""Record batches of magic 2: the 61-byte header and the records behind it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from kafkalog.core import attributes as bits
+from kafkalog.core.checksum import crc32c
+from kafkalog.core.compression import DEFAULT_LIMIT, Inflated, inflate
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.layout import INT8, INT16, INT32, INT64, UINT32, Layout
+from kafkalog.core.record import Record, RecordDetail, increment_sequence, read_detail, read_record, wrap32, wrap64
+from kafkalog.core.record_walk import SAFE_BASE, compile_walk
+from kafkalog.core.span import Span
+from kafkalog.errors import BadLength, FormatError, LimitExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = [
+    "BATCH_HEADER",
+    "LOG_OVERHEAD",
+    "NO_PRODUCER_EPOCH",
+    "NO_PRODUCER_ID",
+    "NO_SEQUENCE",
+    "BatchHeader",
+    "Damage",
+    "RecordBatch",
+]
+
+#: Bytes before the part that `batchLength` (magic 0 and 1: `size`) counts.
+LOG_OVERHEAD = 12
+
+NO_PRODUCER_ID = -1
+NO_PRODUCER_EPOCH = -1
+NO_SEQUENCE = -1
+
+
+class BatchHeader(NamedTuple):
+    """The 61 bytes before the records of a magic 2 batch, as stored."""
+
+    base_offset: Annotated[int, INT64, "Offset of the first record that the producer put in the batch; outside the CRC."]
+    batch_length: Annotated[int, INT32, "Bytes that follow this field; at least 49; outside the CRC."]
+    partition_leader_epoch: Annotated[int, INT32, "Epoch of the leader that appended it, -1 none; outside the CRC."]
+    magic: Annotated[int, INT8, "Message format version, 2; outside the CRC."]
+    crc: Annotated[int, UINT32, "CRC-32C of everything from `attributes` to the end of the batch."]
+    attributes: Annotated[int, INT16, "Codec, timestamp type and flags; only the low byte is used."]
+    last_offset_delta: Annotated[int, INT32, "Offset of the last record minus `baseOffset`; kept by compaction."]
+    base_timestamp: Annotated[int, INT64, "Milliseconds that record deltas count from; or the delete horizon."]
+    max_timestamp: Annotated[int, INT64, "Largest record timestamp; or the broker's clock at append."]
+    producer_id: Annotated[int, INT64, "Id of an idempotent or transactional producer, -1 none."]
+    producer_epoch: Annotated[int, INT16, "The producer's epoch, -1 none."]
+    base_sequence: Annotated[int, INT32, "Sequence number of the first record, -1 none."]
+    records_count: Annotated[int, INT32, "Records present in the batch."]
+
+
+BATCH_HEADER = Layout(BatchHeader)
+
+
+class Damage(NamedTuple):
+    """Bytes that could not be read, why, and where reading went on (the end of the span, unless nothing follows)."""
+
+    span: Span
+    error: FormatError | LimitExceeded
+
+    @property
+    def reason(self) -> str:
+        """Why, in one line."""
+        return str(self.error)
+
+    def __repr__(self) -> str:
+        return f"Damage({self.span.start}..{self.span.end}: {self.error})"
+
+
+class RecordBatch:
+    """A magic 2 batch: its header, its bytes, its records. Reading changes nothing; every view can be taken again.
+
+    Args:
+        header: The header as stored.
+        position: Where the batch starts in its file, in bytes.
+        data: All bytes of the batch, header included.
+    """
+
+    __slots__ = ("_computed_crc", "data", "header", "position")
+
+    def __init__(self, header: BatchHeader, position: int, data: bytes) -> None:
+        self.header = header
+        self.position = position
+        self.data = data
+        self._computed_crc: int | None = None
+
+    @classmethod
+    def read(cls, data: bytes, position: int = 0) -> RecordBatch:
+        """A batch from exactly its own bytes.
+
+        Raises:
+            Truncated: fewer than 61 bytes.
+        """
+        return cls(BATCH_HEADER.read(data), position, data)
+
+    # --- what is stored ---
+
+    @property
+    def magic(self) -> int:
+        """Message format version."""
+        return self.header.magic
+
+    @property
+    def base_offset(self) -> int:
+        """Offset of the first record that the producer sent in this batch."""
+        return self.header.base_offset
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole batch."""
+        return len(self.data)
+
+    @property
+    def span(self) -> Span:
+        """Its bytes in the file."""
+        return Span(self.position, self.position + len(self.data))
+
+    def span_of(self, field: str) -> Span:
+        """The bytes of a header field in the file."""
+        return BATCH_HEADER.span_of(field, self.position)
+
+    # --- what follows from it ---
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last record that the producer sent in this batch."""
+        return wrap64(self.header.base_offset + self.header.last_offset_delta)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after `last_offset`."""
+        return wrap64(self.last_offset + 1)
+
+    @property
+    def last_sequence(self) -> int:
+        """Sequence number of the last record, -1 when there is none."""
+        header = self.header
+        if header.base_sequence == NO_SEQUENCE:
+            return NO_SEQUENCE
+        return increment_sequence(header.base_sequence, header.last_offset_delta)
+
+    def sequence_of(self, record: Record) -> int:
+        """Sequence number of one of its records, -1 when there is none."""
+        base = self.header.base_sequence
+        return increment_sequence(base, wrap32(record.offset - self.header.base_offset)) if base >= 0 else NO_SEQUENCE
+
+    @property
+    def compression_id(self) -> int:
+        """Codec id, 0 … 7; ids above 4 belong to no codec."""
+        return self.header.attributes & bits.CODEC_MASK
+
+    @property
+    def timestamp_type(self) -> str:
+        """`CreateTime` or `LogAppendTime`."""
+        return bits.timestamp_type_name(self.header.attributes)
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether it belongs to a transaction."""
+        return bool(self.header.attributes & bits.TRANSACTIONAL)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether its records are control records."""
+        return bool(self.header.attributes & bits.CONTROL)
+
+    @property
+    def has_producer(self) -> bool:
+        """Whether an idempotent or transactional producer wrote it."""
+        return self.header.producer_id != NO_PRODUCER_ID
+
+    @property
+    def delete_horizon_ms(self) -> int | None:
+        """Time after which its tombstones or markers may go, milliseconds; None when not set."""
+        return self.header.base_timestamp if self.header.attributes & bits.DELETE_HORIZON else None
+
+    @property
+    def computed_crc(self) -> int:
+        """The CRC-32C of the bytes as they are."""
+        if self._computed_crc is None:
+            self._computed_crc = crc32c(memoryview(self.data)[BATCH_HEADER["attributes"].at :])
+        return self._computed_crc
+
+    @property
+    def crc_ok(self) -> bool:
+        """Whether the stored CRC matches the bytes. A batch where it does not can be read all the same."""
+        return self.header.crc == self.computed_crc
+
+    # --- records ---
+
+    def records_data(self, limit: int = DEFAULT_LIMIT) -> bytes:
+        """The record section, decompressed.
+
+        Raises:
+            UnknownCompression: the codec id belongs to no codec.
+            DecompressionFailed: the section is not one whole, sound stream.
+            LimitExceeded: it would be larger than `limit` bytes.
+        """
+        result = self.inflate(limit)
+        if result.problem is not None:
+            raise result.problem
+        return result.data
+
+    def inflate(self, limit: int = DEFAULT_LIMIT) -> Inflated:
+        """The record section, decompressed as far as it goes; a problem is a value.
+
+        Raises:
+            UnknownCompression: the codec id belongs to no codec.
+            LimitExceeded: it would be larger than `limit` bytes.
+        """
+        try:
+            result = inflate(self.compression_id, self.data[BATCH_HEADER.size :], limit=limit)
+        except FormatError as error:
+            error.span = self.span_of("attributes")
+            raise
+        if result.problem is not None:
+            result.problem.span = self._records_span
+        return result
+
+    @property
+    def _records_span(self) -> Span:
+        return Span(self.position + BATCH_HEADER.size, self.position + len(self.data))
+
+    @property
+    def _append_time(self) -> int | None:
+        return self.header.max_timestamp if self.header.attributes & bits.LOG_APPEND_TIME else None
+
+    def records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[Record]:
+        """Its records in stored order. May be called again.
+
+        Raises:
+            FormatError: at the place of damage, after the records before it have been given.
+            LimitExceeded: the records would decompress to more than `limit` bytes.
+        """
+        return self._walk(limit, _raise_damage)
+
+    def walk_records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[Record | Damage]:
+        """Its records in stored order; damage is a value, the last one, that covers all bytes left."""
+        return self._walk(limit, _yield_damage)
+
+    def _walk(self, limit: int, on_damage: Callable[[Damage], Iterator[Any]]) -> Iterator[Any]:
+        header = self.header
+        count = header.records_count
+        if count < 0:
+            error = BadLength(count, "0 or more", "recordsCount", self.span_of("records_count"))
+            return on_damage(Damage(self._records_span, error))
+        if count == 0 and len(self.data) == BATCH_HEADER.size:
+            return iter(())
+        problem: FormatError | None = None
+        if self.compression_id == 0:
+            data, at = self.data, BATCH_HEADER.size
+        else:
+            try:
+                data, _, problem, _ = self.inflate(limit)
+            except (FormatError, LimitExceeded) as failure:
+                return on_damage(Damage(self._records_span, failure))
+            at = 0
+
+        def slowly(at: int, index: int) -> Iterator[Any]:
+            return self._walk_slowly(data, at, index, problem, on_damage)
+
+        if problem is not None or not (
+            -SAFE_BASE < header.base_offset < SAFE_BASE and -SAFE_BASE < header.base_timestamp < SAFE_BASE
+        ):
+            return slowly(at, 0)
+        walk = _walk_append_time() if header.attributes & bits.LOG_APPEND_TIME else _walk_create_time()
+        records: Iterator[Record] = walk(
+            data, at, len(data), count, header.base_offset, header.base_timestamp, slowly, header.max_timestamp
+        )
+        return records
+
+    def _walk_slowly(
+        self,
+        data: bytes,
+        at: int,
+        index: int,
+        problem: FormatError | None,
+        on_damage: Callable[[Damage], Iterator[Any]],
+    ) -> Iterator[Any]:
+        """The readable way, for what is odd: gives the records from number `index` on, then the damage."""
+        header = self.header
+        cursor = Cursor(data, at)
+        try:
+            for _ in range(index, header.records_count):
+                yield read_record(cursor, header.base_offset, header.base_timestamp, self._append_time)
+                at = cursor.at
+            if cursor.remaining:
+                left = f"{cursor.remaining} bytes follow the {header.records_count} records"
+                raise FormatError(left, "recordsCount", Span(cursor.at, cursor.end))
+        except FormatError as error:
+            if problem is None:
+                error.span = None if error.span is None else self._placed(error.span.start, error.span.end)
+                yield from on_damage(Damage(self._placed(at, len(data)), error))
+        if problem is not None:
+            yield from on_damage(Damage(self._records_span, problem))
+
+    def _placed(self, start: int, end: int) -> Span:
+        """A range of record bytes as a Span."""
+        if self.compression_id:
+            return Span(start, end, self.position)
+        return Span(self.position + start, self.position + end)
+
+    def span_of_record(self, record: Record) -> Span:
+        """The bytes of one of its records: in the file, or in its decompressed section."""
+        return self._placed(record.start, record.end)
+
+    def detail(self, record: Record, *, limit: int = DEFAULT_LIMIT) -> RecordDetail:
+        """The fields of one of its records as stored, and their places."""
+        data = self.records_data(limit) if self.compression_id else self.data
+        header = self.header
+        cursor = Cursor(data, record.start)
+        detail = read_detail(cursor, header.base_offset, header.base_timestamp, self._append_time)
+        spans = (self._placed(span.start, span.end) for span in detail[4:])
+        return RecordDetail(*detail[:4], *spans)
+
+    def __repr__(self) -> str:
+        kind = "control " if self.is_control else ""
+        return (
+            f"RecordBatch({kind}offsets {self.base_offset}..{self.last_offset}, {self.header.records_count} records, "
+            f"position {self.position}, {self.size} bytes{'' if self.crc_ok else ', CRC WRONG'})"
+        )
+
+
+@cache
+def _walk_create_time(timestamp: str = "base_timestamp + t") -> Callable[..., Any]:
+    return compile_walk(
+        f"yield new(Record, (base_offset + o, {timestamp}, key, val, raw, p, q))",
+        setup="new = tuple.__new__",
+        finish="pass",
+        otherwise="yield from slowly(p, i)",
+        extra=", slowly, append_time, Record=Record",
+        names=(("Record", Record),),
+    )
+
+
+@cache
+def _walk_append_time() -> Callable[..., Any]:
+    return _walk_create_time("append_time")
+
+
+def _raise_damage(damage: Damage) -> Iterator[Record]:
+    yield from ()  # a generator, so that the error comes when the record is asked for
+    raise damage.error
+
+
+def _yield_damage(damage: Damage) -> Iterator[Damage]:
+    yield damage

@@ -1,0 +1,140 @@
+"""The checkpoint text files of a log dir and of a partition: a version, a count, a line per entry.
+
+`leader-epoch-checkpoint` (partition): `epoch startOffset`. `recovery-point-offset-checkpoint`,
+`log-start-offset-checkpoint`, `replication-offset-checkpoint`, `cleaner-offset-checkpoint` (log dir): `topic partition offset`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from kafkalog.core.batch import Damage
+from kafkalog.core.span import Span
+from kafkalog.errors import BadLength, FormatError, Truncated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "Checkpoint",
+    "EpochEntry",
+    "OffsetEntry",
+    "parse_java_integer",
+    "read_leader_epochs",
+    "read_offset_checkpoint",
+]
+
+T = TypeVar("T")
+
+
+class EpochEntry(NamedTuple):
+    """A line of `leader-epoch-checkpoint`: the first offset written, or to be written, in a leader epoch."""
+
+    epoch: int
+    start_offset: int
+
+
+class OffsetEntry(NamedTuple):
+    """A line of a log dir's checkpoint file."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Checkpoint(NamedTuple, Generic[T]):
+    """A whole checkpoint file.
+
+    `version` and `declared_count` are None when the file is too short to have them. `spans[i]` are the bytes of
+    `entries[i]`, its line break included. `damages` lists what could not be read, first to last; an empty file is legal
+    and has none.
+    """
+
+    version: int | None
+    declared_count: int | None
+    entries: tuple[T, ...]
+    spans: tuple[Span, ...]
+    damages: tuple[Damage, ...]
+
+
+def parse_java_integer(text: str, bits: int) -> int | None:
+    """What Java's `Integer.parseInt` (32 bits) or `Long.parseLong` (64 bits) makes of a text; None: it throws."""
+    match = re.fullmatch(r"[+-]?\d+", text)
+    if match is None:
+        return None
+    value = int(text)
+    return value if -(1 << bits - 1) <= value < 1 << bits - 1 else None
+
+
+def read_leader_epochs(data: bytes) -> Checkpoint[EpochEntry]:
+    """Read a `leader-epoch-checkpoint` file. Never fails: bad lines are damage."""
+
+    def entry(words: list[str]) -> EpochEntry | None:
+        if len(words) != 2:
+            return None
+        epoch, offset = parse_java_integer(words[0], 32), parse_java_integer(words[1], 64)
+        return None if epoch is None or offset is None else EpochEntry(epoch, offset)
+
+    return _read(data, entry, "`epoch startOffset`")
+
+
+def read_offset_checkpoint(data: bytes) -> Checkpoint[OffsetEntry]:
+    """Read one of a log dir's checkpoint files. Never fails: bad lines are damage."""
+
+    def entry(words: list[str]) -> OffsetEntry | None:
+        if len(words) != 3:
+            return None
+        partition, offset = parse_java_integer(words[1], 32), parse_java_integer(words[2], 64)
+        return None if partition is None or offset is None else OffsetEntry(words[0], partition, offset)
+
+    return _read(data, entry, "`topic partition offset`")
+
+
+def _lines(data: bytes) -> list[tuple[str, Span]]:
+    lines = []
+    at = 0
+    for raw in data.splitlines(keepends=True) if b"\r" in data else data.split(b"\n"):
+        size = len(raw) + (0 if b"\r" in data else 1)
+        span = Span(at, min(at + size, len(data)))
+        at += size
+        if span.size:
+            lines.append((raw.rstrip(b"\r\n").decode("utf-8", "replace"), span))
+    return lines
+
+
+def _read(data: bytes, entry: Callable[[list[str]], T | None], shape: str) -> Checkpoint[T]:
+    lines = _lines(data)
+    damages: list[Damage] = []
+    heads: list[int | None] = []
+    for number, name in enumerate(("version", "count")):
+        value = None
+        if number < len(lines):
+            text, span = lines[number]
+            value = parse_java_integer(text, 32)
+            if value is None:
+                damages.append(Damage(span, FormatError(f"{text!r} is no number", name, span)))
+            elif name == "version" and value != 0:
+                damages.append(Damage(span, BadLength(value, "0", name, span)))
+        heads.append(value)
+    entries: list[T] = []
+    spans: list[Span] = []
+    for text, span in lines[2:]:
+        # Java splits on runs of white space and keeps an empty word in front of a leading one.
+        value_read = entry(re.split(r"[ \t\n\x0b\f\r]+", text.rstrip(" \t\n\x0b\f\r")))
+        if value_read is None:
+            damages.append(Damage(span, FormatError(f"{text!r} is not {shape}", "entry", span)))
+        else:
+            entries.append(value_read)
+            spans.append(span)
+    declared = heads[1]
+    present = max(0, len(lines) - 2)
+    if declared is not None and declared != present:
+        end = Span(len(data), len(data))
+        error = (
+            Truncated(declared, present, "entries", end)
+            if declared > present
+            else BadLength(declared, str(present), "count", lines[1][1])
+        )
+        damages.append(Damage(error.span or end, error))
+    return Checkpoint(heads[0], declared, tuple(entries), tuple(spans), tuple(damages))

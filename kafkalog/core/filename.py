@@ -1,0 +1,91 @@
+"""What the names of files and directories say.
+
+Segment files are named after their base offset, 20 digits: `00000000000000000042.log`. A suffix is appended while a file
+waits to be deleted (`.deleted`), is being written by the cleaner (`.cleaned`) or is about to replace another (`.swap`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = [
+    "CLUSTER_METADATA_TOPIC",
+    "LOG_DIR_CHECKPOINTS",
+    "LOG_DIR_FILES",
+    "PARTITION_FILES",
+    "SEGMENT_SUFFIXES",
+    "PartitionName",
+    "SegmentFileName",
+    "parse_partition_name",
+    "parse_segment_file_name",
+]
+
+#: The files of a segment, in the order they are shown.
+SEGMENT_SUFFIXES = (".log", ".index", ".timeindex", ".txnindex", ".snapshot")
+#: Suffixes appended to a segment file's name while something is under way.
+PENDING_SUFFIXES = (".deleted", ".cleaned", ".swap")
+#: The files of a partition directory that belong to no segment.
+PARTITION_FILES = ("leader-epoch-checkpoint", "partition.metadata", "quorum-state")
+#: The checkpoint files of a log dir: one `topic partition offset` per line.
+LOG_DIR_CHECKPOINTS = (
+    "cleaner-offset-checkpoint",
+    "log-start-offset-checkpoint",
+    "recovery-point-offset-checkpoint",
+    "replication-offset-checkpoint",
+)
+#: The text files of a log dir, in the order they are shown.
+LOG_DIR_FILES = (*LOG_DIR_CHECKPOINTS, "meta.properties", ".kafka_cleanshutdown")
+CLUSTER_METADATA_TOPIC = "__cluster_metadata"
+REMOTE_INDEX_CACHE = "remote-log-index-cache"
+
+_SEGMENT = re.compile(r"(\d{20})(\.log|\.index|\.timeindex|\.txnindex|\.snapshot)(\.deleted|\.cleaned|\.swap)?", re.ASCII)
+_CHECKPOINT = re.compile(r"(\d{20})-(\d{10})(\.checkpoint)(?:(\.deleted)|(?:\..*)?(\.part))?", re.ASCII)
+_MARKED = re.compile(r"(\S+)-(\S+)\.(\S+)-(delete|future|stray)")
+
+
+class SegmentFileName(NamedTuple):
+    """A file named after an offset.
+
+    `suffix` is the kind (`.log`, `.index`, …, `.checkpoint`), `pending` is "" or what is under way (`.deleted`,
+    `.cleaned`, `.swap`, `.part`); `epoch` only a KRaft snapshot has.
+    """
+
+    base_offset: int
+    suffix: str
+    pending: str = ""
+    epoch: int | None = None
+
+
+class PartitionName(NamedTuple):
+    """A partition directory's name. `mark` is "", "delete", "future" or "stray"; such names may have a shortened topic."""
+
+    topic: str
+    partition: int
+    mark: str = ""
+
+
+def parse_segment_file_name(name: str) -> SegmentFileName | None:
+    """What a file name in a partition directory says, or None for other files."""
+    match = _SEGMENT.fullmatch(name)
+    if match:
+        return SegmentFileName(int(match[1]), match[2], match[3] or "")
+    match = _CHECKPOINT.fullmatch(name)
+    if match:
+        return SegmentFileName(int(match[1]), match[3], match[4] or match[5] or "", int(match[2]))
+    return None
+
+
+def parse_partition_name(name: str) -> PartitionName | None:
+    """What a directory name says, or None if it is no partition directory.
+
+    Source: LocalLog.parseTopicPartitionName, Kafka 3.9.1.
+    """
+    mark = ""
+    match = _MARKED.fullmatch(name)
+    if match:
+        name, mark = f"{match[1]}-{match[2]}", match[4]
+    topic, dash, number = name.rpartition("-")
+    if not dash or not topic or not re.fullmatch(r"\d{1,10}", number, re.ASCII) or int(number) > 0x7FFFFFFF:
+        return None
+    return PartitionName(topic, int(number), mark)

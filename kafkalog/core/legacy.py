@@ -1,0 +1,340 @@
+"""Messages of magic 0 and 1, alone or packed into a compressed wrapper message."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from kafkalog.core import attributes as bits
+from kafkalog.core.batch import LOG_OVERHEAD, Damage
+from kafkalog.core.checksum import crc32
+from kafkalog.core.compression import DEFAULT_LIMIT, Inflated, compression_type, inflate
+from kafkalog.core.layout import INT8, INT32, INT64, UINT32, Layout
+from kafkalog.core.record import NO_TIMESTAMP, wrap64
+from kafkalog.core.span import Span
+from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "LEGACY_HEADER_V0",
+    "LEGACY_HEADER_V1",
+    "MIN_MESSAGE_SIZE",
+    "LegacyBatch",
+    "LegacyHeaderV0",
+    "LegacyHeaderV1",
+    "LegacyRecord",
+    "inner_messages",
+    "read_message",
+]
+
+#: Smallest legal value of `size`: checksum, magic, attributes, two lengths.
+MIN_MESSAGE_SIZE = 14
+
+_INT32 = struct.Struct(">i")
+
+
+class LegacyHeaderV0(NamedTuple):
+    """The fixed fields of a magic 0 message with its offset and size in front."""
+
+    offset: Annotated[int, INT64, "Offset of the message; of a wrapper: of its last inner message."]
+    size: Annotated[int, INT32, "Bytes that follow this field; at least 14."]
+    crc: Annotated[int, UINT32, "CRC-32 of everything from `magic` to the end of the message."]
+    magic: Annotated[int, INT8, "Message format version, 0."]
+    attributes: Annotated[int, INT8, "Codec in the low three bits."]
+
+
+class LegacyHeaderV1(NamedTuple):
+    """The fixed fields of a magic 1 message with its offset and size in front."""
+
+    offset: Annotated[int, INT64, "Offset of the message; of a wrapper: of its last inner message."]
+    size: Annotated[int, INT32, "Bytes that follow this field; at least 22."]
+    crc: Annotated[int, UINT32, "CRC-32 of everything from `magic` to the end of the message."]
+    magic: Annotated[int, INT8, "Message format version, 1."]
+    attributes: Annotated[int, INT8, "Codec in the low three bits, timestamp type in bit 3."]
+    timestamp: Annotated[int, INT64, "Milliseconds; of a wrapper: the largest of its messages."]
+
+
+LEGACY_HEADER_V0 = Layout(LegacyHeaderV0)
+LEGACY_HEADER_V1 = Layout(LegacyHeaderV1)
+
+
+class LegacyRecord(NamedTuple):
+    """A message of magic 0 or 1 with its absolute offset and effective timestamp.
+
+    `stored_offset` is what stands on disk (inside a magic 1 wrapper it is relative); `timestamp` is -1 in magic 0.
+    `crc_ok` is about the message's own checksum. `unused` counts bytes after the value that belong to no field. `start`
+    and `end` are its byte range, offset and size included, in the batch's own bytes or in its decompressed value.
+    """
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    magic: int
+    attributes: int
+    crc: int
+    computed_crc: int
+    stored_offset: int
+    unused: int
+    start: int
+    end: int
+
+    @property
+    def crc_ok(self) -> bool:
+        """Whether the stored CRC matches the bytes."""
+        return self.crc == self.computed_crc
+
+    @property
+    def headers(self) -> tuple[()]:
+        """Magic 0 and 1 have no headers."""
+        return ()
+
+
+def read_message(data: bytes, at: int = 0, end: int | None = None) -> LegacyRecord:
+    """Read one message from its offset field on; it must end at `end`.
+
+    **On disk**: int64 offset, int32 size, uint32 crc, int8 magic, int8 attributes, [int64 timestamp in magic 1], int32
+    key length and key, int32 value length and value. A negative length means null.
+
+    Raises:
+        Truncated: the message is cut.
+        UnknownMagic: not magic 0 or 1.
+        BadLength: key or value do not fit.
+
+    Source: LegacyRecord, Kafka 3.9.1.
+    """
+    end = len(data) if end is None else end
+    if end - at < LOG_OVERHEAD + MIN_MESSAGE_SIZE:
+        raise Truncated(LOG_OVERHEAD + MIN_MESSAGE_SIZE, end - at, "message", Span(at, end))
+    magic = struct.unpack_from(">b", data, at + 16)[0]
+    timestamp = NO_TIMESTAMP
+    if magic == 0:
+        offset, _, crc, _, attributes = LEGACY_HEADER_V0.read(data, at)
+        place = at + LEGACY_HEADER_V0.size
+    elif magic == 1:
+        offset, _, crc, _, attributes, timestamp = LEGACY_HEADER_V1.read(data, at)
+        place = at + LEGACY_HEADER_V1.size
+    else:
+        raise UnknownMagic(magic, Span(at + 16, at + 17))
+    key, place = _sized(data, place, end, "keyLength")
+    value, place = _sized(data, place, end, "valueLength")
+    computed = crc32(memoryview(data)[at + 16 : end])
+    return LegacyRecord(offset, timestamp, key, value, magic, attributes, crc, computed, offset, end - place, at, end)
+
+
+def _sized(data: bytes, place: int, end: int, field: str) -> tuple[bytes | None, int]:
+    if end - place < 4:
+        raise Truncated(4, max(0, end - place), field, Span(place, end))
+    (size,) = _INT32.unpack_from(data, place)
+    place += 4
+    if size < 0:
+        return None, place
+    if size > end - place:
+        raise BadLength(size, f"-1 to {end - place}", field, Span(place - 4, place))
+    return data[place : place + size], place + size
+
+
+def inner_messages(data: bytes) -> Iterator[LegacyRecord | Damage]:
+    """The messages packed into a wrapper's decompressed value, with their stored offsets; damage ends the walk."""
+    at = 0
+    while at < len(data):
+        if len(data) - at < LOG_OVERHEAD:
+            yield Damage(Span(at, len(data)), Truncated(LOG_OVERHEAD, len(data) - at, "offset and size"))
+            return
+        (size,) = _INT32.unpack_from(data, at + 8)
+        end = at + LOG_OVERHEAD + size
+        try:
+            if size < MIN_MESSAGE_SIZE or end > len(data):
+                allowed = f"{MIN_MESSAGE_SIZE} to {len(data) - at - LOG_OVERHEAD}"
+                raise BadLength(size, allowed, "size", Span(at + 8, at + 12))
+            message = read_message(data, at, end)
+        except FormatError as error:
+            yield Damage(Span(at, len(data)), error)
+            return
+        yield message
+        at = end
+
+
+class LegacyBatch:
+    """What stands between two shallow offsets in a log of magic 0 or 1: one message, or a wrapper full of them.
+
+    Args:
+        header: The fixed fields as stored.
+        position: Where it starts in its file, in bytes.
+        data: All its bytes, offset and size included.
+    """
+
+    __slots__ = ("_computed_crc", "data", "header", "position")
+
+    def __init__(self, header: LegacyHeaderV0 | LegacyHeaderV1, position: int, data: bytes) -> None:
+        self.header = header
+        self.position = position
+        self.data = data
+        self._computed_crc: int | None = None
+
+    @classmethod
+    def read(cls, data: bytes, position: int = 0) -> LegacyBatch:
+        """A batch from exactly its own bytes.
+
+        Raises:
+            Truncated: too few bytes for its fixed fields.
+            UnknownMagic: not magic 0 or 1.
+        """
+        if len(data) < LEGACY_HEADER_V0.size:
+            raise Truncated(LEGACY_HEADER_V0.size, len(data), "message", Span(position, position + len(data)))
+        if data[16] > 1:
+            raise UnknownMagic(struct.unpack_from(">b", data, 16)[0], Span(position + 16, position + 17))
+        layout: Layout[LegacyHeaderV0] | Layout[LegacyHeaderV1] = LEGACY_HEADER_V1 if data[16] else LEGACY_HEADER_V0
+        return cls(layout.read(data), position, data)
+
+    @property
+    def layout(self) -> Layout[LegacyHeaderV0] | Layout[LegacyHeaderV1]:
+        """The layout of its fixed fields."""
+        return LEGACY_HEADER_V1 if self.header.magic else LEGACY_HEADER_V0
+
+    @property
+    def magic(self) -> int:
+        """Message format version, 0 or 1."""
+        return self.header.magic
+
+    @property
+    def size(self) -> int:
+        """Bytes, offset and size fields included."""
+        return len(self.data)
+
+    @property
+    def span(self) -> Span:
+        """Its bytes in the file."""
+        return Span(self.position, self.position + len(self.data))
+
+    def span_of(self, field: str) -> Span:
+        """The bytes of a fixed field in the file."""
+        return self.layout.span_of(field, self.position)
+
+    @property
+    def base_offset(self) -> int:
+        """Offset of its first message; that of a wrapper is only known by decompressing it.
+
+        Raises:
+            FormatError, LimitExceeded: the wrapper cannot be read.
+        """
+        if not self.compression_id:
+            return self.header.offset
+        return next(self.records()).offset
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of its last message."""
+        return self.header.offset
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after `last_offset`."""
+        return wrap64(self.header.offset + 1)
+
+    @property
+    def max_timestamp(self) -> int:
+        """Milliseconds; -1 in magic 0."""
+        return self.header.timestamp if isinstance(self.header, LegacyHeaderV1) else NO_TIMESTAMP
+
+    @property
+    def compression_id(self) -> int:
+        """Codec id, 0 … 7; not 0: a wrapper."""
+        return self.header.attributes & bits.CODEC_MASK
+
+    @property
+    def timestamp_type(self) -> str:
+        """`NoTimestampType` in magic 0, else `CreateTime` or `LogAppendTime`."""
+        return bits.timestamp_type_name(self.header.attributes) if self.header.magic else "NoTimestampType"
+
+    @property
+    def computed_crc(self) -> int:
+        """The CRC-32 of the bytes as they are."""
+        if self._computed_crc is None:
+            self._computed_crc = crc32(memoryview(self.data)[LEGACY_HEADER_V0["magic"].at :])
+        return self._computed_crc
+
+    @property
+    def crc_ok(self) -> bool:
+        """Whether the stored CRC matches the bytes."""
+        return self.header.crc == self.computed_crc
+
+    def inflate(self, limit: int = DEFAULT_LIMIT) -> Inflated:
+        """A wrapper's value, decompressed as far as it goes; a problem is a value.
+
+        Raises:
+            FormatError: the wrapper itself cannot be read, has no value, or an unknown codec.
+            LimitExceeded: it would be larger than `limit` bytes.
+        """
+        outer = read_message(self.data)
+        compression_type(self.compression_id, self.magic)
+        if outer.value is None:
+            raise FormatError("a compressed wrapper message without a value", "value", self.span)
+        result = inflate(self.compression_id, outer.value, magic=self.magic, limit=limit)
+        if result.problem is not None:
+            result.problem.span = self.span
+        return result
+
+    def records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[LegacyRecord]:
+        """Its messages with absolute offsets. May be called again.
+
+        Raises:
+            FormatError: at the place of damage, after the messages before it have been given.
+            LimitExceeded: the value would decompress to more than `limit` bytes.
+        """
+        for item in self.walk_records(limit=limit):
+            if isinstance(item, Damage):
+                raise item.error
+            yield item
+
+    def walk_records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[LegacyRecord | Damage]:
+        """Its messages with absolute offsets; damage is a value, the last one."""
+        try:
+            if not self.compression_id:
+                yield read_message(self.data)
+                return
+            result = self.inflate(limit)
+        except (FormatError, LimitExceeded) as error:
+            yield Damage(self.span, error)
+            return
+        messages: list[LegacyRecord] = []
+        damage: Damage | None = None
+        for item in inner_messages(result.data):
+            if isinstance(item, Damage):
+                damage = item._replace(span=item.span._replace(space=self.position))
+            else:
+                messages.append(item)
+        if result.problem is not None:
+            damage = Damage(self.span, result.problem)
+        elif not messages and damage is None:
+            damage = Damage(self.span, FormatError("a compressed wrapper message with no messages inside", "value"))
+        yield from self._with_offsets(messages)
+        if damage is not None:
+            yield damage
+
+    def _with_offsets(self, messages: list[LegacyRecord]) -> Iterator[LegacyRecord | Damage]:
+        """Offsets and timestamps as they count: magic 1 stores offsets relative to the wrapper's."""
+        header = self.header
+        if not messages or not isinstance(header, LegacyHeaderV1):
+            yield from messages
+            return
+        last = messages[-1].stored_offset
+        if header.offset != 0 and header.offset < last:
+            problem = f"the wrapper's offset {header.offset} is below that of its last message, {last}"
+            yield Damage(self.span, FormatError(problem, "offset", self.span_of("offset")))
+            return
+        # Some releases of librdkafka sent wrappers with offset 0 and absolute offsets inside.
+        base = header.offset - last if header.offset != 0 else 0
+        append_time = bool(header.attributes & bits.LOG_APPEND_TIME)
+        for message in messages:
+            timestamp = header.timestamp if append_time and message.magic == 1 else message.timestamp
+            yield message._replace(offset=wrap64(base + message.stored_offset), timestamp=timestamp)
+
+    def __repr__(self) -> str:
+        what = "wrapper" if self.compression_id else "message"
+        return (
+            f"LegacyBatch(magic {self.magic} {what}, last offset {self.last_offset}, position {self.position}, "
+            f"{self.size} bytes{'' if self.crc_ok else ', CRC WRONG'})"
+        )

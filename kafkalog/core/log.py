@@ -1,0 +1,233 @@
+"""Walking a `.log` (or a KRaft `.checkpoint`): batch after batch, and through damage to the next sound one.
+
+The walk is fed by a `Source`, anything that can hand out a window of bytes, so that a file larger than memory can be
+walked through a bounded window; `BytesSource` is one over bytes. Every byte of the source belongs to a batch or to a
+`Damage`; zeros up to the end (a preallocated file) are `Padding`.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
+from kafkalog.core.checksum import crc32, crc32c
+from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
+from kafkalog.core.span import Padding, Span
+from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["HEADER_UP_TO_MAGIC", "Batch", "BytesSource", "Source", "Window", "find_batch", "walk"]
+
+#: Bytes up to and including `magic`, which stands at the same place in every message format version.
+HEADER_UP_TO_MAGIC = 17
+
+Batch = RecordBatch | LegacyBatch
+
+_SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
+_MIN_BATCH_LENGTH = BATCH_HEADER.size - LOG_OVERHEAD
+
+
+class Window(NamedTuple):
+    """Bytes of a source: `data` starts at `start`."""
+
+    start: int
+    data: bytes
+
+
+class Source(Protocol):
+    """Something with bytes. `size` is how many; `window` hands out those from `position` on.
+
+    A window holds at least `need` bytes, or all up to the end if there are fewer, and usually many more. It stays valid
+    when the next one is taken.
+    """
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+
+    def window(self, position: int, need: int) -> Window:
+        """Bytes from `position` on."""
+
+
+class BytesSource:
+    """A source over bytes in memory."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self.data)
+
+    def window(self, position: int, need: int) -> Window:  # noqa: ARG002 - everything is there anyway
+        """All bytes."""
+        return Window(0, self.data)
+
+
+def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Batch | Damage | Padding]:
+    """Every batch from `start` on, in file order, and the damage between them.
+
+    A batch with a wrong CRC is a batch if a plausible batch or the end follows where it says it ends; otherwise its
+    length cannot be trusted and the walk looks for the next sound batch, which counts as sound by magic, length and CRC.
+
+    Args:
+        source: The bytes of the file.
+        start: Position of the first batch.
+        end: Where to stop; the end of the source by default.
+    """
+    size = source.size if end is None else end
+    position = start
+    while position < size:
+        item = _read_at(source, position, size)
+        yield item
+        position = item.span.end
+
+
+def _read_at(source: Source, position: int, size: int) -> Batch | Damage | Padding:
+    """The batch at `position`, or the damage from there to the next sound batch."""
+    begin, data = source.window(position, BATCH_HEADER.size)
+    at = position - begin
+    error = _frame_problem(data, at, position, size)
+    if error is None:
+        length = _SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
+        if len(data) - at < length:
+            begin, data = source.window(position, length)
+            at = position - begin
+        # The window may be shorter than the size promised when a file shrinks; its owner reports that.
+        if len(data) - at >= length:
+            whole = data[at : at + length]
+            batch: Batch = RecordBatch.read(whole, position) if whole[16] == 2 else LegacyBatch.read(whole, position)
+            if batch.crc_ok or _plausible_end(source, position + length, size):
+                return batch
+            found = find_batch(source, position + 1, position + length)
+            if found is None:
+                return batch
+            reason = f"CRC wrong, and a sound batch begins at {found}, before the end that its length says"
+            return Damage(Span(position, found), FormatError(reason, "batchLength", Span(position + 8, position + 12)))
+        error = Truncated(length, len(data) - at, "batch", Span(position, size))
+    if _only_zeros(source, position, size):
+        return Padding(Span(position, size))
+    found = find_batch(source, position + 1, size)
+    return Damage(Span(position, size if found is None else found), error)
+
+
+def _frame_problem(data: bytes, at: int, position: int, size: int) -> FormatError | None:
+    """What keeps the bytes at `at` from being the begin of a batch, or None."""
+    left = size - position
+    if left <= HEADER_UP_TO_MAGIC or len(data) - at <= HEADER_UP_TO_MAGIC:
+        return Truncated(HEADER_UP_TO_MAGIC + 1, min(left, len(data) - at), "batch header", Span(position, size))
+    length, magic = _SIZE_AND_MAGIC.unpack_from(data, at)
+    field = Span(position + 8, position + 12)
+    if length < MIN_MESSAGE_SIZE:
+        return BadLength(length, f"{MIN_MESSAGE_SIZE} or more", "batchLength", field)
+    if not 0 <= magic <= 2:
+        return UnknownMagic(magic, Span(position + 16, position + 17))
+    least = (MIN_MESSAGE_SIZE, MIN_MESSAGE_SIZE + 8, _MIN_BATCH_LENGTH)[magic]
+    if length < least:
+        return BadLength(length, f"{least} or more in magic {magic}", "batchLength", field)
+    if length + LOG_OVERHEAD > left:
+        return Truncated(length + LOG_OVERHEAD, left, "batch", Span(position, size))
+    return None
+
+
+def _plausible_end(source: Source, position: int, size: int) -> bool:
+    """Whether the end of the source, padding, or something that looks like a batch stands at `position`."""
+    if position == size:
+        return True
+    begin, data = source.window(position, BATCH_HEADER.size)
+    at = position - begin
+    if _frame_problem(data, at, position, size) is None:
+        return True
+    head = data[at : at + BATCH_HEADER.size]
+    return not any(head)
+
+
+def _only_zeros(source: Source, position: int, size: int) -> bool:
+    step = 1 << 16
+    while position < size:
+        begin, data = source.window(position, min(step, size - position))
+        piece = data[position - begin : min(len(data), size - begin)]
+        if not piece or piece.count(0) != len(piece):
+            return False
+        position += len(piece)
+    return True
+
+
+# --- looking for the next sound batch ---------------------------------------------------------------------------------
+
+# Magic 2: high byte of the attributes 0, only known bits in the low one, lastOffsetDelta below 2**24.
+_MAGIC_2 = re.compile(rb"\x02(?=....\x00[\x00-\x7f]\x00...)", re.DOTALL)
+# Magic 0 and 1: the offset is below 2**56 and the size below 2**28; magic; a codec and a timestamp type.
+_LEGACY = re.compile(rb"(?=\x00.{7}[\x00-\x0f].{7}[\x00\x01][\x00-\x0b])", re.DOTALL)
+_CHUNK = 1 << 18
+_OVERLAP = BATCH_HEADER.size
+#: Bytes that may be checksummed in vain per byte searched; bounds the time on input made to be slow.
+_CRC_BUDGET = 16
+
+
+def find_batch(source: Source, start: int, end: int) -> int | None:
+    """Position of the first sound batch that begins at or after `start` and ends by `end`, by magic, length and CRC."""
+    position = start
+    budget = _CRC_BUDGET * 64 * 1024
+    while position < end:
+        begin, data = source.window(position, min(_CHUNK, end - position))
+        low = position - begin
+        high = min(len(data), end - begin, low + _CHUNK)
+        if high <= low:
+            return None
+        piece = data[low:high]
+        if piece.count(0) != len(piece):
+            for at in _candidates(piece):
+                place = position + at
+                length = _sound_length(source, place, end, budget)
+                if length > 0:
+                    return place
+                budget += length
+        budget += _CRC_BUDGET * (high - low)
+        if begin + high >= end:
+            return None
+        position = max(position + 1, begin + high - _OVERLAP)
+    return None
+
+
+def _candidates(piece: bytes) -> list[int]:
+    """Places in `piece` where the head of a batch could begin, ascending."""
+    places = {match.start() - 16 for match in _MAGIC_2.finditer(piece, 16)}
+    places.update(match.start() for match in _LEGACY.finditer(piece))
+    return sorted(places)
+
+
+def _sound_length(source: Source, position: int, end: int, budget: int) -> int:
+    """Length of the sound batch at `position`; else 0, or minus the bytes that were checksummed in vain."""
+    begin, data = source.window(position, BATCH_HEADER.size)
+    at = position - begin
+    if _frame_problem(data, at, position, end) is not None:
+        return 0
+    length: int = _SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
+    magic = data[at + 16]
+    if magic == 2:
+        header = BATCH_HEADER.read(data, at)
+        if (
+            header.base_offset < 0
+            or header.partition_leader_epoch < -1
+            or header.last_offset_delta < 0
+            or not 0 <= header.records_count <= header.last_offset_delta + 1
+            or header.producer_id < -1
+        ):
+            return 0
+    if length > budget:
+        return 0
+    begin, data = source.window(position, length)
+    view = memoryview(data)[position - begin : position - begin + length]
+    if magic == 2:
+        sound = crc32c(view[21:]) == int.from_bytes(view[17:21], "big")
+    else:
+        sound = crc32(view[16:]) == int.from_bytes(view[12:16], "big")
+    return length if sound else -length

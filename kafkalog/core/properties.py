@@ -1,0 +1,145 @@
+"""The small text files beside the logs: `partition.metadata`, `meta.properties`, `quorum-state`, `.kafka_cleanshutdown`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import uuid
+from typing import Any, NamedTuple
+
+from kafkalog.core.batch import Damage
+from kafkalog.core.checkpoint import parse_java_integer
+from kafkalog.core.span import Span
+from kafkalog.errors import FormatError
+
+__all__ = [
+    "JsonFile",
+    "PartitionMetadata",
+    "Properties",
+    "format_uuid",
+    "parse_uuid",
+    "read_json_file",
+    "read_partition_metadata",
+    "read_properties",
+]
+
+
+def format_uuid(value: uuid.UUID) -> str:
+    """A UUID as Kafka writes it: 22 characters of URL-safe base64."""
+    return base64.urlsafe_b64encode(value.bytes).decode().rstrip("=")
+
+
+def parse_uuid(text: str) -> uuid.UUID | None:
+    """The UUID of 22 characters of URL-safe base64, or None.
+
+    Source: org.apache.kafka.common.Uuid.fromString: at most 24 characters that decode to 16 bytes.
+    """
+    if len(text) > 24:
+        return None
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    return uuid.UUID(bytes=raw) if len(raw) == 16 else None
+
+
+class PartitionMetadata(NamedTuple):
+    """A `partition.metadata` file: None for what cannot be read."""
+
+    version: int | None
+    topic_id: uuid.UUID | None
+    damage: Damage | None
+
+
+def read_partition_metadata(data: bytes) -> PartitionMetadata:
+    """Read a `partition.metadata` file: `version: 0` and `topic_id: <22 characters>`. Never fails.
+
+    Source: PartitionMetadataFile.PartitionMetadataReadBuffer, Kafka 3.9.1.
+    """
+    span = Span(0, len(data))
+
+    def bad(problem: str, field: str = "") -> Damage:
+        return Damage(span, FormatError(problem, field, span))
+
+    lines = data.decode("utf-8", "replace").splitlines()
+    version: int | None = None
+    topic_id: uuid.UUID | None = None
+    damage: Damage | None = None
+    for number, name in enumerate(("version", "topic_id")):
+        if number >= len(lines):
+            damage = damage or bad(f"{len(lines)} lines, 2 needed")
+            break
+        words = re.split(r":\s+", lines[number])
+        if len(words) != 2:
+            damage = damage or bad(f"{lines[number]!r} is not `{name}: value`", name)
+            continue
+        if number == 0:
+            version = parse_java_integer(words[1], 32)
+            if version is None or version < 0 or words[0] != name:
+                damage = damage or bad(f"{lines[number]!r} is not `version: 0`", name)
+        else:
+            topic_id = parse_uuid(words[1])
+            if topic_id is None or topic_id.int == 0 or words[0] != name:
+                damage = damage or bad(f"{lines[number]!r} is not `topic_id: <22 characters of base64>`", name)
+    return PartitionMetadata(version, topic_id, damage)
+
+
+class Properties(NamedTuple):
+    """A Java properties file: the last value of each key, in the order of the file."""
+
+    values: dict[str, str]
+    damage: Damage | None
+
+
+_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+def _unescape(text: str) -> str:
+    def plain(match: re.Match[str]) -> str:
+        if match[1]:
+            return chr(int(match[1], 16))
+        return _ESCAPES.get(match[2], match[2])
+
+    return re.sub(r"\\(?:u([0-9a-fA-F]{4})|(.))", plain, text)
+
+
+def read_properties(data: bytes) -> Properties:
+    """Read `meta.properties` or another Java properties file: ISO 8859-1, `#` and `!` comments, `=` or `:`. Never fails."""
+    values: dict[str, str] = {}
+    damage = None
+    at = 0
+    for raw in data.splitlines(keepends=True):
+        line = raw.decode("latin-1").strip(" \t\f\r\n")
+        span = Span(at, at + len(raw))
+        at += len(raw)
+        if not line or line[0] in "#!":
+            continue
+        match = re.fullmatch(r"((?:\\.|[^\\=:\s])*)(?:\s*[=:]\s*|\s+|$)(.*)", line)
+        if match is None or "\0" in line:
+            damage = damage or Damage(span, FormatError(f"{line[:40]!r} is not `key=value`", "", span))
+            continue
+        values[_unescape(match[1])] = _unescape(match[2])
+    return Properties(values, damage)
+
+
+class JsonFile(NamedTuple):
+    """A small JSON file (`quorum-state`, `.kafka_cleanshutdown` since 3.7): None when it is empty or unreadable."""
+
+    value: dict[str, Any] | None
+    damage: Damage | None
+
+
+def read_json_file(data: bytes) -> JsonFile:
+    """Read `quorum-state` or `.kafka_cleanshutdown`. Never fails; an empty file is legal."""
+    if not data.strip():
+        return JsonFile(None, None)
+    span = Span(0, len(data))
+    try:
+        value = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        return JsonFile(None, Damage(span, FormatError(f"not JSON: {error}", "", span)))
+    if not isinstance(value, dict):
+        return JsonFile(None, Damage(span, FormatError("not a JSON object", "", span)))
+    return JsonFile(value, None)

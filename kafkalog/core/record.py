@@ -1,0 +1,176 @@
+"""One record of a magic 2 batch: the readable definition, and the oracle of the fast loop in `record_walk`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.span import Span  # noqa: TC001 - a field's type
+from kafkalog.errors import BadLength, FormatError
+
+__all__ = [
+    "NO_TIMESTAMP",
+    "Record",
+    "RecordDetail",
+    "RecordHeader",
+    "increment_sequence",
+    "read_detail",
+    "read_headers",
+    "read_record",
+    "wrap32",
+    "wrap64",
+]
+
+#: The timestamp of a record that has none.
+NO_TIMESTAMP = -1
+
+
+def wrap32(value: int) -> int:
+    """`value` as a signed 32-bit number, the way Java's int arithmetic overflows."""
+    return (value + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+
+
+def wrap64(value: int) -> int:
+    """`value` as a signed 64-bit number, the way Java's long arithmetic overflows."""
+    return (value + 0x8000000000000000 & 0xFFFFFFFFFFFFFFFF) - 0x8000000000000000
+
+
+def increment_sequence(sequence: int, increment: int) -> int:
+    """A sequence number `increment` records later: 2147483647 is followed by 0.
+
+    Source: DefaultRecordBatch.incrementSequence, Kafka 0.11.0.0 to 4.3.1, with its 32-bit overflow.
+    """
+    if sequence > wrap32(0x7FFFFFFF - increment):
+        return wrap32(increment - wrap32(0x7FFFFFFF - sequence) - 1)
+    return wrap32(sequence + increment)
+
+
+class RecordHeader(NamedTuple):
+    """A header of a record: key bytes (UTF-8 by convention, not checked) and value bytes or None."""
+
+    key: bytes
+    value: bytes | None
+
+
+class Record(NamedTuple):
+    """A record of a magic 2 batch.
+
+    `offset` is the absolute log offset, `timestamp` the absolute time in milliseconds (the batch's maxTimestamp when the
+    broker's clock is used: LogAppendTime). `key` and `value` are None when null. `start` and `end` are its byte range,
+    length field included: in the batch's own bytes when it is uncompressed, else in its decompressed section.
+    `RecordBatch.detail` gives the fields as stored and their places.
+    """
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    raw_headers: bytes
+    start: int
+    end: int
+
+    @property
+    def headers(self) -> tuple[RecordHeader, ...]:
+        """The headers in stored order; duplicates are allowed and kept."""
+        return read_headers(Cursor(self.raw_headers)) if self.raw_headers else ()
+
+    def __repr__(self) -> str:
+        def short(data: bytes | None) -> str:
+            if data is None:
+                return "null"
+            return repr(data) if len(data) <= 40 else f"{data[:32]!r}… ({len(data)} bytes)"
+
+        headers = f", {len(self.headers)} headers" if self.raw_headers else ""
+        payload = f"key={short(self.key)}, value={short(self.value)}"
+        return f"Record(offset={self.offset}, timestamp={self.timestamp}, {payload}{headers})"
+
+
+def read_headers(cursor: Cursor) -> tuple[RecordHeader, ...]:
+    """The header section of a record: a varint count, then the headers.
+
+    Raises:
+        BadLength: a negative count or key length, or a count that the bytes left cannot hold.
+        Truncated, BadVarint: the section is cut or malformed.
+    """
+    start = cursor.at
+    count = cursor.varint("headers count")
+    if count < 0 or count > cursor.remaining:
+        raise BadLength(count, f"0 to {cursor.remaining}", "headers count", cursor.span(start))
+    headers = []
+    for _ in range(count):
+        key_start = cursor.at
+        key_size = cursor.varint("headerKeyLength")
+        if key_size < 0:
+            raise BadLength(key_size, "0 or more", "headerKeyLength", cursor.span(key_start))
+        key = cursor.take(key_size, "headerKey")
+        headers.append(RecordHeader(key, cursor.nullable(cursor.varint("headerValueLength"), "headerValue")))
+    return tuple(headers)
+
+
+class RecordDetail(NamedTuple):
+    """The fields of a record as stored, with their places."""
+
+    record: Record
+    attributes: int
+    timestamp_delta: int
+    offset_delta: int
+    span: Span
+    key_span: Span
+    value_span: Span
+    headers_span: Span
+
+
+def read_record(cursor: Cursor, base_offset: int, base_timestamp: int, log_append_time: int | None = None) -> Record:
+    """Read the record at the cursor and move behind it: `read_detail` without the detail."""
+    return read_detail(cursor, base_offset, base_timestamp, log_append_time).record
+
+
+def read_detail(cursor: Cursor, base_offset: int, base_timestamp: int, log_append_time: int | None = None) -> RecordDetail:
+    """Read the record at the cursor and move behind it.
+
+    **On disk**: varint length of what follows, int8 attributes, varlong timestampDelta, varint offsetDelta, varint key
+    length and key, varint value length and value, varint header count and headers. Any negative length means null.
+
+    Args:
+        cursor: Stands at the record's length field.
+        base_offset: The batch's baseOffset.
+        base_timestamp: The batch's baseTimestamp, milliseconds.
+        log_append_time: The batch's maxTimestamp when its timestamp type is LogAppendTime, else None.
+
+    Raises:
+        FormatError: the record is cut, malformed, or not as long as it says.
+
+    Source: DefaultRecord.readFrom, Kafka 3.9.1.
+    """
+    start = cursor.at
+    size = cursor.varint("length")
+    body = cursor.at
+    if size < 0 or size > cursor.remaining:
+        raise BadLength(size, f"0 to {cursor.remaining}", "length", cursor.span(start))
+    attributes = cursor.int8("attributes")
+    timestamp_delta = cursor.varlong("timestampDelta")
+    offset_delta = cursor.varint("offsetDelta")
+    key_size = cursor.varint("keyLength")
+    key_start = cursor.at
+    key = cursor.nullable(key_size, "key")
+    key_span = cursor.span(key_start)
+    value_size = cursor.varint("valueLength")
+    value_start = cursor.at
+    value = cursor.nullable(value_size, "value")
+    value_span = cursor.span(value_start)
+    headers_start = cursor.at
+    headers = read_headers(cursor)
+    if cursor.at - body != size:
+        raise FormatError(f"says {size} bytes and has {cursor.at - body}", "length", cursor.span(start))
+    record = Record(
+        wrap64(base_offset + offset_delta),
+        wrap64(base_timestamp + timestamp_delta) if log_append_time is None else log_append_time,
+        key,
+        value,
+        bytes(cursor.data[headers_start : cursor.at]) if headers else b"",
+        start,
+        cursor.at,
+    )
+    return RecordDetail(
+        record, attributes, timestamp_delta, offset_delta, cursor.span(start), key_span, value_span, cursor.span(headers_start)
+    )

@@ -1,0 +1,162 @@
+"""The errors kafkalog raises: one family, told apart by type and attributes, never by prose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kafkalog.core.span import Span
+
+__all__ = [
+    "BadLength",
+    "BadVarint",
+    "DecompressionFailed",
+    "FileChanged",
+    "FormatError",
+    "KafkalogError",
+    "LimitExceeded",
+    "RequestError",
+    "Truncated",
+    "UnknownCompression",
+    "UnknownMagic",
+    "UnreadableFile",
+]
+
+
+class KafkalogError(Exception):
+    """Base of every error that kafkalog raises on purpose."""
+
+
+class FormatError(KafkalogError):
+    """The bytes are not what the format says.
+
+    Args:
+        problem: What was seen and what was allowed, one sentence without a full stop.
+        field: The on-disk field it was seen in, by Kafka's name, or "" when it is no single field.
+        span: The bytes concerned, or None when the reader does not know where it stands.
+    """
+
+    def __init__(self, problem: str, field: str = "", span: Span | None = None) -> None:
+        self.problem = problem
+        self.field = field
+        self.span = span
+        super().__init__(problem, field, span)
+
+    def __str__(self) -> str:
+        place = f" (bytes {self.span.start}..{self.span.end})" if self.span is not None else ""
+        return f"{self.field}: {self.problem}{place}" if self.field else f"{self.problem}{place}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), dict(self.__dict__))
+
+
+def _rebuild(cls: type[KafkalogError], state: dict[str, object]) -> KafkalogError:
+    error = cls.__new__(cls)
+    error.__dict__.update(state)
+    error.args = tuple(state.values())
+    return error
+
+
+class Truncated(FormatError):
+    """More bytes are needed than there are: `need` bytes wanted, `have` present."""
+
+    def __init__(self, need: int, have: int, field: str = "", span: Span | None = None) -> None:
+        self.need = need
+        self.have = have
+        super().__init__(f"{need} bytes needed, {have} present", field, span)
+
+
+class BadVarint(FormatError):
+    """A variable-length integer goes on past its last allowed byte (5 for varint, 10 for varlong)."""
+
+
+class BadLength(FormatError):
+    """A length or count field holds a value that the bytes around it do not allow."""
+
+    def __init__(self, value: int, allowed: str, field: str = "", span: Span | None = None) -> None:
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"{value} is not allowed here: {allowed}", field, span)
+
+
+class UnknownMagic(FormatError):
+    """A message format version other than 0, 1 and 2."""
+
+    def __init__(self, magic: int, span: Span | None = None) -> None:
+        self.magic = magic
+        super().__init__(f"message format version {magic}, known are 0, 1 and 2", "magic", span)
+
+
+class UnknownCompression(FormatError):
+    """A codec id that this message format version does not know."""
+
+    def __init__(self, codec_id: int, allowed: str, span: Span | None = None) -> None:
+        self.codec_id = codec_id
+        super().__init__(f"compression type id {codec_id}, allowed are {allowed}", "attributes", span)
+
+
+class DecompressionFailed(FormatError):
+    """A compressed section is not one whole, sound stream of its codec."""
+
+    def __init__(self, codec: str, reason: str, span: Span | None = None) -> None:
+        self.codec = codec
+        self.reason = reason
+        super().__init__(f"{codec}: {reason}", "records", span)
+
+
+class LimitExceeded(KafkalogError):
+    """A ceiling of kafkalog's own was hit; the bytes may be sound.
+
+    Args:
+        limit: The ceiling, in the unit that `what` names.
+        wanted: What the input asks for, at least; None when it is only known to be more than `limit`.
+        what: What is counted, e.g. "bytes of decompressed records".
+    """
+
+    def __init__(self, limit: int, wanted: int | None, what: str) -> None:
+        self.limit = limit
+        self.wanted = wanted
+        self.what = what
+        super().__init__(limit, wanted, what)
+
+    def __str__(self) -> str:
+        wanted = f"{self.wanted}" if self.wanted is not None else "more"
+        return f"{self.what}: {wanted} wanted, the limit is {self.limit}"
+
+
+class RequestError(KafkalogError):
+    """The caller asked for something that does not exist: a Kafka version, a rule, a pair of options."""
+
+
+class UnreadableFile(KafkalogError):
+    """A path cannot be read: missing, not a regular file, no permission, an I/O error.
+
+    Args:
+        path: The path as the caller gave it.
+        reason: Why, in a few words.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class FileChanged(UnreadableFile):
+    """A file shrank or grew while it was being read.
+
+    Args:
+        path: The path as the caller gave it.
+        size_before: Bytes when reading began.
+        size_now: Bytes seen now.
+    """
+
+    def __init__(self, path: str, size_before: int, size_now: int) -> None:
+        self.size_before = size_before
+        self.size_now = size_now
+        verb = "shrank" if size_now < size_before else "grew"
+        super().__init__(path, f"{verb} from {size_before} to {size_now} bytes while it was read")
+        self.args = (path, size_before, size_now)

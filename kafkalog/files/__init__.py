@@ -1,0 +1,1 @@
+"""The only I/O: opening for reading, through a bounded window."""

@@ -1,0 +1,141 @@
+"""Files opened for reading only, and seen through a bounded window."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from kafkalog.core.log import Window
+from kafkalog.errors import FileChanged, UnreadableFile
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["FileSource", "describe_os_error", "printable", "read_file"]
+
+#: Bytes read at a time; a batch larger than this gets a window of its own size.
+WINDOW = 1 << 20
+
+_KINDS = (
+    (stat.S_ISDIR, "is a directory"),
+    (stat.S_ISFIFO, "is a FIFO, not a regular file"),
+    (stat.S_ISSOCK, "is a socket, not a regular file"),
+    (stat.S_ISCHR, "is a character device, not a regular file"),
+    (stat.S_ISBLK, "is a block device, not a regular file"),
+)
+
+
+def printable(path: str) -> str:
+    r"""A path as text that any stream can take: undecodable bytes and control characters as `\udc80`, `\n`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
+
+
+def describe_os_error(error: OSError) -> str:
+    """Why the system refused, in a few words."""
+    if error.errno == errno.ENOENT:
+        return "no such file or directory"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "permission denied"
+    return (error.strerror or str(error)).lower()
+
+
+class FileSource:
+    """A regular file, open for reading; a `Source` for the walkers of `kafkalog.core`.
+
+    At most one window is held, of 1 MiB or as large as the largest batch. The size is taken once, when it is opened:
+    if fewer bytes are there when they are wanted, `FileChanged` is raised; bytes that are appended later are not seen,
+    `grown` tells of them.
+
+    Args:
+        path: Where it is; printed as given.
+
+    Raises:
+        UnreadableFile: it is missing, no regular file, or may not be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fd = -1
+        try:
+            # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
+            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            status = os.fstat(self._fd)
+        except (OSError, ValueError) as error:
+            self.close()
+            reason = describe_os_error(error) if isinstance(error, OSError) else str(error)
+            raise UnreadableFile(path, reason) from None
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise UnreadableFile(path, next((text for test, text in _KINDS if test(status.st_mode)), "is no regular file"))
+        self.size = status.st_size
+        self.modified_ns = status.st_mtime_ns
+        self._window = Window(0, b"")
+
+    def window(self, position: int, need: int) -> Window:
+        """Bytes from `position` on: at least `need` of them, or all up to the end.
+
+        Raises:
+            FileChanged: the file is shorter than it was when it was opened.
+            UnreadableFile: the system refused to read on.
+        """
+        held = self._window
+        at = position - held.start
+        end = min(position + need, self.size)
+        if at < 0 or end - held.start > len(held.data) or at > len(held.data):
+            size = min(max(need, WINDOW), self.size - position)
+            held = self._window = Window(position, self._read(position, max(0, size)))
+        return held
+
+    def _read(self, position: int, size: int) -> bytes:
+        try:
+            data = os.pread(self._fd, size, position)
+            while len(data) < size:
+                more = os.pread(self._fd, size - len(data), position + len(data))
+                if not more:
+                    raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
+                data += more
+        except OSError as error:
+            raise UnreadableFile(self.path, describe_os_error(error)) from None
+        return data
+
+    def read(self, position: int = 0, size: int | None = None) -> bytes:
+        """`size` bytes from `position` on, fewer at the end; all of them by default.
+
+        Raises:
+            FileChanged, UnreadableFile: as for `window`.
+        """
+        left = max(0, self.size - position)
+        return self._read(position, left if size is None else min(size, left))
+
+    @property
+    def grown(self) -> FileChanged | None:
+        """What to report when bytes were appended since it was opened, else None."""
+        now = os.fstat(self._fd).st_size
+        return FileChanged(self.path, self.size, now) if now != self.size else None
+
+    def close(self) -> None:
+        """Give the file back; may be called again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> FileSource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def read_file(path: str, limit: int = 64 << 20) -> bytes:
+    """All bytes of a small file.
+
+    Raises:
+        UnreadableFile: it cannot be read, or is larger than `limit` bytes.
+        FileChanged: it shrank while it was read.
+    """
+    with FileSource(path) as source:
+        if source.size > limit:
+            raise UnreadableFile(path, f"{source.size} bytes, more than the {limit} that such a file may have")
+        return source.read()
