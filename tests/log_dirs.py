@@ -68,10 +68,9 @@ class LogDirCase(NamedTuple):
     def records(self) -> Iterator[dict[str, Any]]:
         """The clients' account, row by row."""
         xz = self._beside(".records.jsonl.xz")
-        opened = lzma.open(xz, "rt") if xz.exists() else gzip.open(self._beside(".records.jsonl.gz"), "rt")
-        with opened as lines:
-            for line in lines:
-                yield json.loads(line)
+        data = xz.read_bytes() if xz.exists() else self._beside(".records.jsonl.gz").read_bytes()
+        for line in (lzma.decompress(data) if xz.exists() else gzip.decompress(data)).splitlines():
+            yield json.loads(line)
 
     def _beside(self, suffix: str) -> pathlib.Path:
         return self.account_stem.with_name(self.account_stem.name + suffix)
