@@ -156,7 +156,7 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
         deep=deep,
         payload=payload if deep else None,
         skip_metadata=given["skip_record_metadata"],
-        index=IndexOptions(given["verify_index_only"], given["index_sanity_check"], given["max_message_size"]),
+        indexes=IndexOptions(given["verify_index_only"], given["index_sanity_check"], given["max_message_size"]),
         max_bytes=NO_LIMIT if given["max_bytes"] is None else given["max_bytes"],
         filters=filters,
         notices=notices,

@@ -122,10 +122,8 @@ def scala_212_map_order(keys: Iterable[str]) -> list[str]:
     """The order in which a mutable HashMap of Scala 2.11 or 2.12 lists `keys`, given in order of insertion."""
     bits = 4
     table: list[list[str]] = [[] for _ in range(1 << bits)]
-    count = 0
-    for key in keys:
+    for count, key in enumerate(keys, 1):
         table[_improve(key) >> 32 - bits].insert(0, key)
-        count += 1
         if count > (1 << bits) * 3 // 4:
             bits += 1
             old, table = table, [[] for _ in range(1 << bits)]

@@ -36,8 +36,9 @@ _BOOTSTRAP = "bootstrap.checkpoint"
 class DumpOptions(NamedTuple):
     """What is asked for.
 
-    `payload` None: keys and values are not printed. `notices`: lines that the tool prints behind each `Dumping` line of a
-    log. `no_decoder`: the release has no decoder of the name given. `directory`: the working directory, for the absolute paths in reports.
+    `directory` is the working directory, for the absolute paths in reports. `payload` None: keys and values are not
+    printed. `notices`: lines that the tool prints behind each `Dumping` line of a log. `no_decoder`: why the release has
+    no decoder of the name given.
     """
 
     directory: str
@@ -45,7 +46,7 @@ class DumpOptions(NamedTuple):
     deep: bool = False
     payload: Payload | None = None
     skip_metadata: bool = False
-    index: IndexOptions = IndexOptions()
+    indexes: IndexOptions = IndexOptions()
     max_bytes: int = NO_LIMIT
     filters: Filters = Filters()
     notices: tuple[str, ...] = ()
@@ -54,7 +55,7 @@ class DumpOptions(NamedTuple):
 
 
 def _java_base(name: str) -> str:
-    """`name.split("\\\\.")[0]`."""
+    """What stands in front of the first dot, as the tool takes it."""
     return name.split(".", 1)[0]
 
 
@@ -211,7 +212,7 @@ class DumpJob:
             path=path,
             key=self._absolute(path),
             dialect=self._dialect,
-            options=self._options.index,
+            options=self._options.indexes,
             output=self._output,
             reports=self._reports,
         )
@@ -233,7 +234,7 @@ class DumpJob:
             path=path,
             key=self._absolute(path),
             dialect=self._dialect,
-            options=self._options.index,
+            options=self._options.indexes,
             output=self._output,
             reports=self._reports,
         )

@@ -39,7 +39,7 @@ def _number(code: str, size: int) -> Callable[[bytes], bytes]:
     def decode(data: bytes) -> bytes:
         if len(data) < size:
             raise Died(f"{len(data)} bytes where the decoder needs {size}")
-        return b"%d" % struct.unpack_from(code, data)
+        return str(struct.unpack_from(code, data)[0]).encode()
 
     return decode
 

@@ -9,13 +9,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.batch import BatchHeader
 from kafkalog.core.record_walk import SAFE_BASE, compile_walk
 from kafkalog.dump.lines import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalog.core.batch import BatchHeader
     from kafkalog.dump.dialects import Dialect
 
 __all__ = ["RecordText"]

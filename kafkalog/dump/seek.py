@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import RecordBatch
@@ -46,7 +47,7 @@ def start_position(path: str, filters: Filters, source: Source) -> int:
 
 def _by_offset(entries: tuple[OffsetIndexEntry, ...], relative: int, base: int, source: Source) -> int:
     offsets = [entry.relative_offset for entry in entries]
-    if any(a >= b for a, b in zip(offsets, offsets[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(offsets)):
         return 0
     number = bisect_right(offsets, relative) - 1
     if number < 0:
@@ -63,7 +64,7 @@ def _by_time(stem: str, entries: tuple[OffsetIndexEntry, ...], since: int, base:
     """An entry (T, O) promises that all later timestamps come behind O; it is trusted if its batch's largest is T."""
     times = read_time_index(read_file(stem + ".timeindex")).entries
     stamps = [entry.timestamp for entry in times]
-    if any(a >= b for a, b in zip(stamps, stamps[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(stamps)):
         return 0
     number = bisect_right(stamps, since - 1) - 1
     if number < 0:
