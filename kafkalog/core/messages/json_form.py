@@ -22,26 +22,29 @@ def kafka_json(message: Message, schema: Schema, version: int, release: Release 
 
     Source: the generated `…JsonConverter` classes of Kafka 2.8 to 4.3.
     """
-    return _struct(message, schema.fields, version, release)
+    return _struct(message, schema.fields, (version, release, schema.highest(release)))
 
 
-def _struct(message: Message, fields: tuple[Field, ...], version: int, release: Release) -> dict[str, Any]:
+_Form = tuple[int, Release, int]
+
+
+def _struct(message: Message, fields: tuple[Field, ...], form: _Form) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for field in fields:
-        if not field.present(version, release):
+        if not field.present(*form):
             continue
         value = message[field.name]
         if field.tag is not None and value == field.default:
             continue
-        result[field.name] = _value(value, field, version, release)
+        result[field.name] = _value(value, field, form)
     return result
 
 
-def _value(value: Any, field: Field, version: int, release: Release) -> Any:
+def _value(value: Any, field: Field, form: _Form) -> Any:
     if field.type == "struct":
         if isinstance(value, list):
-            return [_struct(item, field.fields, version, release) for item in value]
-        return None if value is None else _struct(value, field.fields, version, release)
+            return [_struct(item, field.fields, form) for item in value]
+        return None if value is None else _struct(value, field.fields, form)
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return _plain(value)

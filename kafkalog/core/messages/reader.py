@@ -49,15 +49,15 @@ class _Reader:
         self.cursor = cursor
         self.version = version
         self.release = release
-        self.flexible = schema.is_flexible(version)
-        self.too_new = version > schema.highest(release)
+        self.flexible = schema.is_flexible(version, release)
+        self.highest = schema.highest(release)
 
     def struct(self, fields: tuple[Field, ...]) -> Message:
         version, release = self.version, self.release
         message: Message = {}
         tagged: dict[int, Field] = {}
         for field in fields:
-            if not field.present(version, release):
+            if not field.present(version, release, self.highest):
                 continue
             if field.tag is None:
                 message[field.name] = self.value(field)
@@ -104,11 +104,11 @@ class _Reader:
     def array(self, field: Field) -> list[Any] | None:
         count = self.length(field)
         if count < 0:
-            return self.null(field)
+            self.check_null(field)
+            return None
         if count > self.cursor.remaining:
             raise MessageError(
-                f"Tried to allocate a collection of size {count}, but there are only "
-                f"{self.cursor.remaining} bytes remaining.",
+                f"Tried to allocate a collection of size {count}, but there are only {self.cursor.remaining} bytes remaining.",
                 field.name,
             )
         read = self.element(field)
@@ -122,12 +122,12 @@ class _Reader:
             return lambda: self.one(element)
         return lambda: self.one(field)
 
-    def null(self, field: Field) -> None:
+    def check_null(self, field: Field) -> None:
         if not field.nullable:
             raise MessageError(f"non-nullable field {field.name} was serialized as null", field.name)
 
     def children(self, field: Field) -> Message:
-        if self.too_new and field.struct_name:
+        if self.version > self.highest and field.struct_name:
             raise MessageError(f"Can't read version {self.version} of {field.struct_name}", field.name)
         return self.struct(field.fields)
 
@@ -136,13 +136,17 @@ class _Reader:
         if kind == "string":
             size = self.length(field)
             if size < 0:
-                return self.null(field)
+                self.check_null(field)
+                return None
             if size > _MAX_STRING:
                 raise MessageError(f"string field {field.name} had invalid length {size}", field.name)
             return decode_utf8(self.take(size, field.name))
         if kind == "bytes":
             size = self.length(field)
-            return self.null(field) if size < 0 else self.take(size, field.name)
+            if size < 0:
+                self.check_null(field)
+                return None
+            return self.take(size, field.name)
         if kind == "struct":
             # A tagged struct that may be null, and any other such struct, begins with a byte that says so.
             if field.nullable and self.marker(field) < 0:

@@ -88,9 +88,7 @@ def _read_as_before(cursor: Cursor, schema: Schema, version: int, problem: str) 
     return None, problem
 
 
-def _read_all(
-    cursor: Cursor, schema: Schema, version: int, release: Release, place: str
-) -> tuple[Message | None, str]:
+def _read_all(cursor: Cursor, schema: Schema, version: int, release: Release, place: str) -> tuple[Message | None, str]:
     """The message and what is wrong with it: it must fill its bytes."""
     try:
         message = read_message(cursor, schema, version, release)

@@ -60,11 +60,11 @@ class Field:
     releases: tuple[Release, Release] = ((), NEWEST)
     fields: tuple[Field, ...] = ()
 
-    def present(self, version: int, release: Release) -> bool:
-        """Whether this version of the message has the field, as far as `release` knows."""
+    def present(self, version: int, release: Release, highest: int) -> bool:
+        """Whether this version of the message has the field, for `release`, which knows versions up to `highest`."""
         # Kafka's readers ask only for the bounds that matter: version 0 fields are there in any lower version, too.
         low, high = self.versions
-        return (version >= low or low == 0) and version <= high and self.known(release)
+        return (version >= low or low == 0) and version <= high and low <= highest and self.known(release)
 
     def known(self, release: Release) -> bool:
         """Whether `release` knows the field."""
@@ -96,9 +96,11 @@ class Schema:
         """The highest version that `release` knows, -1 when it knows none."""
         return max((version for version, since in self.versions if since <= release), default=-1)
 
-    def is_flexible(self, version: int) -> bool:
-        """Whether this version has compact lengths and tagged fields."""
-        return self.flexible is not None and (version >= self.flexible or self.flexible == 0)
+    def is_flexible(self, version: int, release: Release) -> bool:
+        """Whether this version has compact lengths and tagged fields, for a reader of `release`."""
+        if self.flexible is None or self.flexible > self.highest(release):
+            return False
+        return version >= self.flexible or self.flexible == 0
 
 
 def schema(

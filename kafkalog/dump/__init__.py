@@ -1,0 +1,1 @@
+"""What the real DumpLogSegments prints, release by release."""
