@@ -87,7 +87,7 @@ _ESCAPES |= {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92:
 
 
 def compact_json(value: Any) -> str:
-    """JSON text as Jackson writes it: no blanks, no escapes but the needed ones, `\\u` in upper case."""
+    """JSON text as Jackson writes it: no blanks, no escapes but the needed ones, those with hex digits in upper case."""
     return "".join(_pieces(value))
 
 

@@ -11,8 +11,8 @@ A table is text, one field a line, children indented below their parent:
 Types are bool, int8, int16, uint16, int32, int64, float64, string, bytes, uuid and struct; `[]` before it makes an array,
 `?` behind it allows null. No versions means all. Order is Kafka's order of declaration: untagged fields are stored in it,
 and its JSON follows it. `tag` is the number of a tagged field, `default` its value when it is absent (else Kafka's empty
-value of the type; `empty`: a struct of such values), `name` the struct's name in Kafka's messages. `since` and `until` (exclusive) name releases, where
-Kafka changed a message without counting its version up.
+value of the type; `empty` is a struct of such values), `name` the struct's name in Kafka's messages. `since` and `until`
+(exclusive) name releases, where Kafka changed a message without counting its version up.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _field(words: list[str], children: tuple[Field, ...]) -> Field:
         nullable,
         versions,
         int(named["tag"]) if "tag" in named else None,
-        _default(kind, array, named.get("default"), children),
+        _default(kind, named.get("default"), children, array=array),
         named.get("name", ""),
         (_release(named.get("since", "")), _release(named["until"]) if "until" in named else NEWEST),
         children,
@@ -175,7 +175,7 @@ def _versions(text: str) -> tuple[int, int]:
     return int(low), int(high or low)
 
 
-def _default(kind: str, array: bool, text: str | None, children: tuple[Field, ...]) -> Any:
+def _default(kind: str, text: str | None, children: tuple[Field, ...], *, array: bool) -> Any:
     if text == "null":
         return None
     if text == "empty":
