@@ -80,9 +80,11 @@ class DumpJob:
         self._output = output
         self._reports = Reports()
         self._stack = ExitStack()
+        self._own_payload: Payload | None = None
 
     def tool_file(self, text: str) -> None:
         """An element of `--files`: what the real tool does with it."""
+        self._own_payload = None
         path = file_path(text)
         self._output.line(f"Dumping {path}")
         name = path.rpartition("/")[2]
@@ -92,8 +94,14 @@ class DumpJob:
             return
         self._dispatch(path, name, name[dot:] if dot >= 0 else "")
 
-    def path_file(self, text: str) -> None:
-        """A file given as a PATH or found in a directory: also those that the real tool cannot print."""
+    def path_file(self, text: str, payload: Payload | None = None) -> None:
+        """A file given as a PATH or found in a directory: also those that the real tool cannot print.
+
+        Args:
+            text: Its path.
+            payload: How keys and values of this file are printed, if not as those of the others.
+        """
+        self._own_payload = payload
         path = file_path(text)
         name = path.rpartition("/")[2]
         self._output.line(f"Dumping {path}")
@@ -157,7 +165,7 @@ class DumpJob:
             output,
             path=path,
             deep=options.deep,
-            payload=options.payload,
+            payload=self._own_payload or options.payload,
             skip_metadata=options.skip_metadata,
             filters=options.filters,
         )
