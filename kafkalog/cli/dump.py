@@ -66,6 +66,7 @@ def _release(_: click.Context, __: click.Parameter, value: str | None) -> Releas
 @click.option("--cluster-metadata-decoder", is_flag=True, help="Decode records of __cluster_metadata.")
 @click.option("--remote-log-metadata-decoder", is_flag=True, help="Decode records of __remote_log_metadata.")
 @click.option("--share-group-state-decoder", is_flag=True, help="Decode records of __share_group_state.")
+@click.option("--no-decode", is_flag=True, help="Do not choose a decoder by the name of an internal topic.")
 @click.option(
     "--kafka-version", "release", callback=_release, metavar="V", help="Release whose text is printed.  [default: the newest]"
 )
@@ -170,6 +171,7 @@ def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, t
 
 
 def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
+    from kafkalog.cli.workers import print_in_turn
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_printer import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
@@ -190,6 +192,7 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         jobs=given["jobs"],
+        print_in_turn=print_in_turn,
     )
     output = Output(_write_all, say)
     job = DumpJob(options, output)
