@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.reports import Reports
 
-__all__ = ["IndexOptions", "LogChain", "OffsetLookup", "print_offset_index", "print_time_index"]
+__all__ = [
+    "IndexOptions",
+    "LogChain",
+    "OffsetLookup",
+    "index_problem",
+    "print_offset_index",
+    "print_time_index",
+    "time_index_problem",
+]
 
 _SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
 _WARM_ENTRIES = 8192 // OFFSET_INDEX_ENTRY.size
@@ -225,11 +233,33 @@ class OffsetLookup:
         return low
 
 
-def _check_sanity(kind: str, size: int, entry_size: int, problem: str) -> None:
+def _size_problem(data: bytes, entry_size: int) -> str:
+    return f"{len(data)} bytes, not a multiple of {entry_size}" if len(data) % entry_size else ""
+
+
+def index_problem(data: bytes, base_offset: int, dialect: Dialect) -> str:
+    """What the tool's sanity check finds wrong with a `.index`, "" if nothing."""
+    entries = tuple(OFFSET_INDEX_ENTRY.read_all(data))
+    last = entries[-1].relative_offset if entries else 0
+    if entries and (last <= 0 if dialect.strict_index_sanity else last < 0):
+        return f"the last offset {base_offset + last} is below what the base offset {base_offset} allows"
+    return _size_problem(data, OFFSET_INDEX_ENTRY.size)
+
+
+def time_index_problem(data: bytes, base_offset: int) -> str:
+    """What the tool's sanity check finds wrong with a `.timeindex`, "" if nothing."""
+    entries = tuple(TIME_INDEX_ENTRY.read_all(data))
+    if entries and entries[-1].timestamp < entries[0].timestamp:
+        return f"the last timestamp {entries[-1].timestamp} is below the first {entries[0].timestamp}"
+    if entries and entries[-1].relative_offset < 0:
+        return f"the last offset {base_offset + entries[-1].relative_offset} is below the base offset {base_offset}"
+    return _size_problem(data, TIME_INDEX_ENTRY.size)
+
+
+def _print_sanity(kind: str, problem: str, path: str, output: Output) -> None:
     if problem:
         raise Died(f"corrupt {kind}: {problem}")
-    if size % entry_size:
-        raise Died(f"corrupt {kind}: {size} bytes, not a multiple of {entry_size}")
+    output.line(f"{path} passed sanity check.")
 
 
 def print_offset_index(
@@ -265,11 +295,7 @@ def print_offset_index(
         output.line(f"{path} is empty.")
         return
     if options.sanity_only:
-        last = entries[-1].relative_offset if entries else 0
-        low = entries and (last <= 0 if dialect.strict_index_sanity else last < 0)
-        problem = f"the last offset {base_offset + last} is below what the base offset {base_offset} allows" if low else ""
-        _check_sanity("index", len(data), OFFSET_INDEX_ENTRY.size, problem)
-        output.line(f"{path} passed sanity check.")
+        _print_sanity("index", index_problem(data, base_offset, dialect), path, output)
         return
     for number, (relative_offset, position) in enumerate(entries):
         padding = relative_offset == 0 and number > 0
@@ -309,13 +335,7 @@ def print_time_index(
     """
     entries = tuple(TIME_INDEX_ENTRY.read_all(data))
     if options.sanity_only:
-        problem = ""
-        if entries and entries[-1].timestamp < entries[0].timestamp:
-            problem = f"the last timestamp {entries[-1].timestamp} is below the first {entries[0].timestamp}"
-        elif entries and entries[-1].relative_offset < 0:
-            problem = f"the last offset {base_offset + entries[-1].relative_offset} is below the base offset {base_offset}"
-        _check_sanity("time index", len(data), TIME_INDEX_ENTRY.size, problem)
-        output.line(f"{path} passed sanity check.")
+        _print_sanity("time index", time_index_problem(data, base_offset), path, output)
         return
     previous = NO_TIMESTAMP
     for number, (timestamp, relative_offset) in enumerate(entries):

@@ -9,7 +9,7 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
-from kafkalog.core.record import Record
+from kafkalog.core.record import Record  # noqa: TC001
 from kafkalog.core.span import Padding
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
@@ -107,7 +107,9 @@ def _records(path: str, item: Batch | Damage | Padding, notes: list[Note]) -> It
         notes.append(Note(path, None, f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"))
         return
     if not item.crc_ok:
-        notes.append(Note(path, item.base_offset, "the batch's CRC does not match its bytes; its records are used all the same"))
+        notes.append(
+            Note(path, item.base_offset, "the batch's CRC does not match its bytes; its records are used all the same")
+        )
     records: Iterator[Record | LegacyRecord | Damage] = item.walk_records()
     for record in records:
         if isinstance(record, Damage):
