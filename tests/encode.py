@@ -114,9 +114,7 @@ def batch(
 def marker(*, commit: bool, offset: int, producer_id: int, producer_epoch: int, coordinator_epoch: int = 0, **more) -> bytes:
     """A transaction marker as the coordinator has it written."""
     r = R(key=struct.pack(">hh", 0, 1 if commit else 0), value=struct.pack(">hi", 0, coordinator_epoch))
-    return batch(
-        [r], base_offset=offset, attributes=0x30, producer_id=producer_id, producer_epoch=producer_epoch, **more
-    )
+    return batch([r], base_offset=offset, attributes=0x30, producer_id=producer_id, producer_epoch=producer_epoch, **more)
 
 
 def message(

@@ -1,1 +1,1 @@
-"""What the real DumpLogSegments prints, release by release."""
+"""What Kafka's DumpLogSegments prints, release by release."""
