@@ -23,6 +23,9 @@ EXIT_INTERRUPTED = 130
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, its line in the help).
 COMMANDS = {
     "dump": ("dump", "Print log files as Kafka's DumpLogSegments would."),
+    "groups": ("groups", "Show groups, their members and committed offsets."),
+    "transactions": ("transactions", "Show transactional ids; open, hanging and aborted transactions."),
+    "metadata": ("metadata", "Show the cluster's metadata: topics, partitions, brokers, settings."),
 }
 
 
@@ -97,7 +100,8 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         status = EXIT_USAGE
     except (click.exceptions.Abort, KeyboardInterrupt):
         status = EXIT_INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # click ends with SystemExit when the reader of stdout has gone; that is no failure of ours.
         status = 0
     except RequestError as error:
         say(f"kafkalog: {error}")

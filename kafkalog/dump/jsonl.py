@@ -16,7 +16,7 @@ from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, rea
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES
-from kafkalog.core.log import walk
+from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
@@ -158,7 +158,7 @@ class JsonDump:
             start = start_position(self._path, filters, source) if filters.active else 0
             for item in walk(source, start, end):
                 if isinstance(item, Padding):
-                    self._line("metadata", item.span.start, padding=item.span.size)
+                    self._padding(item)
                 elif isinstance(item, Damage):
                     # A torn tail is what the real tool counts in silence.
                     torn = isinstance(item.error, Truncated) and item.span.end == end
@@ -169,6 +169,15 @@ class JsonDump:
                 self._output.say(f"kafkalog: {source.grown}")
         for first, second in consecutive.pairs:
             self._line("mismatch", None, kind="non-consecutive", offset=second, previousOffset=first)
+
+    def _padding(self, padding: Padding) -> None:
+        self._line("metadata", padding.span.start, padding=padding.span.size)
+        if padding.span.size > HEADER_UP_TO_MAGIC:
+            # Where it looks for a batch, the real tool dies of a size of 0.
+            self._output.died = True
+            self._output.say(
+                f"kafkalog: {self._path}: position {padding.span.start}: {padding.span.size} zero bytes to the end"
+            )
 
     def _batch(self, batch: Batch, decoder: Decoder | None, consecutive: ConsecutiveOffsets) -> None:
         options, filters = self._options, self._options.filters

@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, LOG_DIR_FILES, PARTITION_FILES, REMOTE_INDEX_CACHE, SEGMENT_SUFFIXES
+from kafkalog.core.filename import (
+    CLUSTER_METADATA_TOPIC,
+    LOG_DIR_FILES,
+    PARTITION_FILES,
+    PENDING_SUFFIXES,
+    REMOTE_INDEX_CACHE,
+    SEGMENT_SUFFIXES,
+)
+from kafkalog.dump.state_printer import TEXT_FILES
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import Partition, join, trim
+from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +49,9 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
     if not os.path.isdir(path):
+        FileSource(path).close()  # says so when it is missing or cannot be read
+        if not _is_known(os.path.basename(path)):
+            raise UnreadableFile(path, "is no file of a log dir, by its name")
         yield PlannedFile(trim(path))
         return
     if looks_like_partition(path):
@@ -48,6 +60,12 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
         yield from _log_dir_files(LogDir(path), filters, tell)
     else:
         raise UnreadableFile(path, "holds nothing of Kafka: no segment files, no partition directories")
+
+
+def _is_known(name: str) -> bool:
+    for pending in (*PENDING_SUFFIXES, ".part"):
+        name = name.removesuffix(pending)
+    return name in TEXT_FILES or name.endswith((*SEGMENT_SUFFIXES, ".checkpoint"))
 
 
 def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
