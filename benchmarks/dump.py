@@ -100,7 +100,9 @@ def main() -> None:
             )  # fmt: skip
         rows = []
         for _ in range(given.rounds):
-            rows.append((timed([*java, "--files", SEGMENT, *common], folder), timed([*ours, "--files", SEGMENT, *common, *own], folder)))
+            rows.append(
+                (timed([*java, "--files", SEGMENT, *common], folder), timed([*ours, "--files", SEGMENT, *common, *own], folder))
+            )
         ratio = statistics.median(theirs[0] / mine[0] for theirs, mine in rows)
         first = statistics.median(mine[1] / theirs[1] for theirs, mine in rows)
         them, us = (statistics.median(row[side][0] for row in rows) for side in (0, 1))
