@@ -1,0 +1,241 @@
+"""One partition directory: load it in the model, and say what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kafkalog.files.partition import join
+from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
+from kafkalog.recovery.consumer import Reading, read_all
+from kafkalog.recovery.context import LoadContext
+from kafkalog.recovery.epochs import LeaderEpochs
+from kafkalog.recovery.failure import BrokerAborts, LoadFailure, LogDirOffline
+from kafkalog.recovery.loader import LoadedLog, LogLoader
+from kafkalog.recovery.loss import Loss, loss_of
+from kafkalog.recovery.names import parse_offset
+from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
+from kafkalog.recovery.release import CHECKPOINT_NUMBERS_ABORT, STRAY_PARTITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalog.core.checkpoint import EpochEntry
+    from kafkalog.recovery.disk import Disk
+    from kafkalog.recovery.release import Release
+
+__all__ = ["Situation", "predict_partition"]
+
+EPOCH_FILE = "leader-epoch-checkpoint"
+METADATA_FILE = "partition.metadata"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a partition is loaded with, apart from its own directory.
+
+    Args:
+        clean: Whether the log dir was shut down cleanly.
+        release: The release that starts.
+        recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line.
+        log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
+        mark: `delete`, `future` or `stray` when the directory's name says so, else "".
+        kraft: Whether the broker runs with KRaft.
+        index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
+        read: Whether to work out what consumers read, which takes reading the whole log.
+    """
+
+    clean: bool
+    release: Release
+    recovery_point: int = 0
+    log_start: int = 0
+    mark: str = ""
+    kraft: bool = True
+    index_interval_bytes: int | None = None
+    read: bool = True
+
+    @property
+    def assumed(self) -> Assumed:
+        """The same as an outcome shows it."""
+        return Assumed("clean" if self.clean else "unclean", self.recovery_point, str(self.release))
+
+
+@dataclass
+class _Load:
+    """How far loading came."""
+
+    context: LoadContext
+    epochs: LeaderEpochs | None = None
+    log: LoadedLog | None = None
+    failure: LoadFailure | None = None
+
+
+def predict_partition(path: str, disk: Disk, situation: Situation) -> Outcome:
+    """What a start does to a partition directory. Never fails on what is in it.
+
+    Args:
+        path: The directory as it shall be printed.
+        disk: Its overlay; used up.
+        situation: What it is loaded with.
+
+    Raises:
+        UnreadableFile: the system refuses to read a file, or one changed under the reading.
+    """
+    load = _load(disk, situation)
+    return _describe(path, load, situation)
+
+
+def _load(disk: Disk, situation: Situation) -> _Load:
+    """UnifiedLog.apply: the epochs, then the segments, then the topic id."""
+    context = LoadContext(
+        disk,
+        situation.release,
+        situation.clean,
+        situation.recovery_point,
+        situation.log_start,
+        situation.index_interval_bytes,
+        is_delete=situation.mark == "delete",
+    )
+    load = _Load(context)
+    try:
+        load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release))
+        load.log = LogLoader(context, load.epochs).load()
+        _topic_id(disk)
+    except LoadFailure as failure:
+        load.failure = failure
+    return load
+
+
+def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
+    file = disk.get(EPOCH_FILE)
+    if file is None:
+        if EPOCH_FILE in disk:
+            raise LogDirOffline("IOException", f"{EPOCH_FILE} is no regular file")
+        disk.create(EPOCH_FILE)
+        return []
+    return read_epoch_file(file.read(), numbers_abort=release.has(CHECKPOINT_NUMBERS_ABORT))
+
+
+def _topic_id(disk: Disk) -> bool:
+    """Whether the directory names its topic's id."""
+    file = disk.get(METADATA_FILE)
+    if file is None:
+        if METADATA_FILE in disk:
+            raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file")
+        return False
+    read_topic_id(file.read())
+    return True
+
+
+def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
+    disk, log, failure = load.context.disk, load.log, load.failure
+    stray = failure is None and _is_stray(disk, situation)
+    loss = loss_of(disk, None if failure is not None else log)
+    readings = (Reading(), Reading())
+    loaded = failure is None and log is not None and situation.mark != "delete"
+    if loaded and log is not None and not stray and situation.read:
+        readings = (read_all(log, committed=False), read_all(log, committed=True))
+    consumer = Consumer(_shown(readings[0]), _shown(readings[1])) if loaded and situation.read else None
+    changes = _Changes(path, disk, load.context, log)
+    return Outcome(
+        path,
+        situation.assumed,
+        broker="aborts" if failure is not None and not isinstance(failure, LogDirOffline) else "starts",
+        log_dir="offline" if isinstance(failure, LogDirOffline) else "online",
+        partition=_state(situation, failure, stray=stray),
+        reason="; ".join(_reasons(load, situation, loss, changes, stray=stray)),
+        truncate=changes.truncated,
+        delete=changes.deleted,
+        rename=(*changes.renamed, *(((path, f"{path}.*-stray"),) if stray else ())),
+        create=changes.created,
+        rebuild=changes.rebuilt,
+        log_start_offset=0 if stray else None if log is None or not loaded else log.log_start_offset,
+        log_end_offset=0 if stray else None if log is None or not loaded else log.log_end_offset,
+        records_lost=loss.records,
+        bytes_lost=loss.size,
+        time_range_lost=loss.time_range,
+        epochs_after=_epochs_after(load, stray=stray),
+        consumer=consumer,
+    )
+
+
+def _is_stray(disk: Disk, situation: Situation) -> bool:
+    if situation.mark == "stray":
+        return False
+    return situation.kraft and situation.release.has(STRAY_PARTITIONS) and not situation.mark and METADATA_FILE not in disk
+
+
+def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) -> str:
+    if failure is not None:
+        return "failed"
+    if situation.mark == "delete":
+        return "deleted"
+    return "stray" if stray or situation.mark == "stray" else "loaded"
+
+
+def _shown(reading: Reading) -> ConsumerRead:
+    error = None if reading.error is None else reading.error.kind
+    return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
+
+
+def _epochs_after(load: _Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:
+    if stray:
+        return ()
+    if load.epochs is None:
+        return None
+    return tuple((entry.epoch, entry.start_offset) for entry in load.epochs.entries)
+
+
+class _Changes:
+    """What is different in the directory afterwards, as an outcome shows it."""
+
+    def __init__(self, path: str, disk: Disk, context: LoadContext, log: LoadedLog | None) -> None:
+        fates = list(disk.fates())
+        self.deleted = tuple(join(path, name) for name, now in fates if now is None and name not in disk.files)
+        self.renamed = tuple((join(path, name), join(path, now)) for name, now in fates if now not in (None, name))
+        self.created = tuple(join(path, name) for name in disk.created)
+        self.truncated = tuple(
+            Truncation(join(path, name), file.size, _next_offset(name, log))
+            for name, now in fates
+            if now == name and name.endswith(".log") and (file := disk.original[name]).size < file.original_size
+        )
+        self.rebuilt = tuple(
+            join(path, name)
+            for name in disk.names()
+            if name.endswith((".index", ".timeindex", ".txnindex")) and parse_offset(name) in context.rebuilt
+        )
+
+
+def _next_offset(name: str, log: LoadedLog | None) -> int | None:
+    """The offset that a cut `.log` goes on with."""
+    base_offset = parse_offset(name)
+    if log is None or base_offset is None or base_offset not in log.segments:
+        return None
+    segment = next(segment for segment in log.segments.all() if segment.base_offset == base_offset)
+    return segment.read_next_offset()
+
+
+def _reasons(load: _Load, situation: Situation, loss: Loss, changes: _Changes, *, stray: bool) -> list[str]:
+    said = list(load.context.remarks)
+    for found in load.context.invalid:
+        said.append(f"recovery stops in {found.name} at position {found.position}: {found.reason}")
+    segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
+    if segments:
+        said.append(f"{segments} segment{'s' if segments > 1 else ''} deleted")
+    if isinstance(load.failure, LogDirOffline):
+        said.append(f"the log dir goes offline: {load.failure}")
+    elif load.failure is not None:
+        said.append(f"the broker stops: {load.failure}")
+    elif stray:
+        said.append(f"{METADATA_FILE} is missing, so the directory is renamed -stray and an empty partition takes its place")
+    elif situation.mark:
+        said.append(f"the directory is marked -{situation.mark}")
+    elif not said and not loss.size:
+        how = "nothing is checked after a clean stop" if situation.clean else "recovery finds nothing wrong"
+        said.append(f"loaded; {how}")
+    return said
+
+
+def is_abort(failure: LoadFailure) -> bool:
+    """Whether a failure stops the broker."""
+    return isinstance(failure, BrokerAborts) or not isinstance(failure, LogDirOffline)
