@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.recovery.failure import CorruptRecord, LoadFailure
-from kafkalog.recovery.fetched_records import ClientError, batches_of, offsets_of
+from kafkalog.recovery.fetched_records import ClientError, batches_of, first_record, offsets_of
 
 if TYPE_CHECKING:
-    from kafkalog.core.batch import RecordBatch
     from kafkalog.core.legacy import LegacyBatch
     from kafkalog.core.transaction_index import AbortedTxn
     from kafkalog.recovery.loader import LoadedLog
@@ -60,6 +60,14 @@ class Reading:
             self.ranges[-1] = (self.ranges[-1][0], offset)
         elif len(self.ranges) < _MAX_RANGES:
             self.ranges.append((offset, offset))
+
+
+    def take_back(self, records: int, last: list[tuple[int, int]], count: int, position: int) -> None:
+        """Forget what was handed out since."""
+        self.records = records
+        del self.ranges[count:]
+        self.ranges[-1:] = last
+        self.stops_at = position
 
 
 class _BrokerError(Exception):
@@ -174,7 +182,6 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
         if at in asked:
             reading.loops = True
             break
-        # Only a log that has sent the consumer back before can do so again; the set stays small for all others.
         try:
             fetched = leader.fetch(at, limit, with_aborted=committed)
         except _BrokerError as error:
@@ -185,67 +192,77 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
         if not fetched.data:
             reading.stuck = True
             break
-        _take(reading, fetched, committed=committed)
-        if reading.stops_at == at and reading.error is None:
+        before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
+        _Client(reading, fetched.aborted).take(fetched, committed=committed)
+        if reading.error is not None and reading.error.uncaught:
+            reading.take_back(*before, at)
+        elif reading.stops_at >= limit.offset:
+            # It has what it wanted; what stands behind the end meets only who asks for more.
+            reading.error = None
+        elif reading.stops_at == at and reading.error is None:
             reading.stuck = True
             break
     return reading
 
 
-def _take(reading: Reading, fetched: _Fetch, *, committed: bool) -> None:
-    """Hand out the records of one fetch: CompletedFetch.nextFetchedRecord."""
-    waiting = sorted(fetched.aborted, key=lambda entry: entry.first_offset, reverse=True)
-    aborting: set[int] = set()
-    batch: RecordBatch | LegacyBatch | None = None
-    for item in batches_of(fetched.data, fetched.position):
-        if isinstance(item, ClientError):
-            reading.error = item
-            return
-        batch = item
-        if batch.magic >= 2 and not batch.crc_ok:
-            reading.error = ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
-            return
-        if committed and _is_skipped(batch, waiting, aborting, reading):
+class _Client:
+    """The client's side: what it hands out of one fetch."""
+
+    def __init__(self, reading: Reading, aborted: list[AbortedTxn]) -> None:
+        self.reading = reading
+        self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
+        self._aborting: set[int] = set()
+
+    def take(self, fetched: _Fetch, *, committed: bool) -> None:
+        """Hand out the records: CompletedFetch.nextFetchedRecord."""
+        reading = self.reading
+        batch: RecordBatch | LegacyBatch | None = None
+        for item in batches_of(fetched.data, fetched.position):
+            if isinstance(item, ClientError):
+                reading.error = item
+                return
+            batch = item
+            if isinstance(batch, RecordBatch):
+                if not batch.crc_ok:
+                    reading.error = ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
+                    return
+                if committed and batch.header.producer_id > -1 and self._skips(batch):
+                    reading.stops_at = batch.next_offset
+                    continue
+            if reading.error is None:
+                self._hand_out(batch)
             if reading.error is not None:
                 return
-            reading.stops_at = batch.next_offset
-            continue
-        if not _take_batch(reading, batch):
+        if batch is None:
+            text = f"no complete batch in the {len(fetched.data)} bytes at position {fetched.position}"
+            reading.error = ClientError("corrupt-batch", text)
             return
-    if batch is None:
-        text = f"no complete batch in the {len(fetched.data)} bytes at position {fetched.position}"
-        reading.error = ClientError("corrupt-batch", text)
-        return
-    reading.stops_at = batch.next_offset
+        reading.stops_at = batch.next_offset
 
+    def _hand_out(self, batch: RecordBatch | LegacyBatch) -> None:
+        reading = self.reading
+        is_control = isinstance(batch, RecordBatch) and batch.is_control
+        for offset in offsets_of(batch):
+            if isinstance(offset, ClientError):
+                reading.error = offset
+                return
+            if offset >= reading.stops_at:
+                if not is_control:
+                    reading.add(offset)
+                reading.stops_at = wrap64(offset + 1)
 
-def _take_batch(reading: Reading, batch: RecordBatch | LegacyBatch) -> bool:
-    is_control = batch.magic >= 2 and batch.is_control  # type: ignore[union-attr]
-    for offset in offsets_of(batch):
-        if isinstance(offset, ClientError):
-            reading.error = offset
-            return False
-        if offset >= reading.stops_at:
-            if not is_control:
-                reading.add(offset)
-            reading.stops_at = wrap64(offset + 1)
-    return True
-
-
-def _is_skipped(batch: RecordBatch | LegacyBatch, waiting: list[AbortedTxn], aborting: set[int], reading: Reading) -> bool:
-    """Whether a batch belongs to an aborted transaction; keeps track of which are being read."""
-    if batch.magic < 2 or batch.header.producer_id <= -1:  # type: ignore[union-attr]
-        return False
-    producer_id = batch.header.producer_id  # type: ignore[union-attr]
-    while waiting and waiting[-1].first_offset <= batch.last_offset:
-        aborting.add(waiting.pop().producer_id)
-    if batch.is_control:  # type: ignore[union-attr]
-        try:
-            record = next(batch.records(), None)
-            if record is not None and read_control_type(record.key)[1] == ABORT:
-                aborting.discard(producer_id)
+    def _skips(self, batch: RecordBatch) -> bool:
+        """Whether a batch belongs to an aborted transaction."""
+        while self._waiting and self._waiting[-1].first_offset <= batch.last_offset:
+            self._aborting.add(self._waiting.pop().producer_id)
+        producer_id = batch.header.producer_id
+        if batch.is_control:
+            try:
+                record = first_record(batch)
+                if record is not None and read_control_type(record.key)[1] == ABORT:
+                    self._aborting.discard(producer_id)
+                    return False
+            except (FormatError, LimitExceeded) as error:
+                self.reading.error = ClientError("invalid-record", f"{error} (control batch at offset {batch.base_offset})")
                 return False
-        except (FormatError, LimitExceeded) as error:
-            reading.error = ClientError("invalid-record", f"{error} (control batch at offset {batch.base_offset})")
-            return True
-    return batch.is_transactional and producer_id in aborting  # type: ignore[union-attr]
+        return batch.is_transactional and producer_id in self._aborting

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.cursor import Cursor
@@ -16,16 +17,22 @@ from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, Tru
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ClientError", "batches_of", "offsets_of"]
+    from kafkalog.core.record import Record
+
+__all__ = ["ClientError", "batches_of", "first_record", "offsets_of"]
 
 _SIZE = struct.Struct(">8xi")
 
 
 class ClientError(NamedTuple):
-    """Why the client stops: `crc`, `corrupt-batch`, `invalid-record`, `decompression` or `unsupported`, and a sentence."""
+    """Why the client stops: `crc`, `corrupt-batch`, `invalid-record`, `decompression` or `unsupported`, and a sentence.
+
+    `uncaught` tells that it is no exception of Kafka's: then the records of the same fetch are not handed out either.
+    """
 
     kind: str
     text: str
+    uncaught: bool = False
 
 
 def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
@@ -48,7 +55,7 @@ def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch
             return
         end = at + size + LOG_OVERHEAD
         if size + LOG_OVERHEAD > 0x7FFFFFFF:
-            yield ClientError("corrupt-batch", f"size field {size} at position {position + at} overflows")
+            yield ClientError("corrupt-batch", f"size field {size} at position {position + at} overflows", uncaught=True)
             return
         if end > len(data):
             return
@@ -85,7 +92,8 @@ def _without_records(batch: RecordBatch) -> Iterator[ClientError]:
 
 def _offsets(batch: RecordBatch) -> Iterator[int | ClientError]:
     if batch.compression_id >= len(COMPRESSION_TYPES):
-        yield ClientError("unsupported", f"compression type {batch.compression_id} at offset {batch.base_offset}")
+        text = f"compression type {batch.compression_id} at offset {batch.base_offset}"
+        yield ClientError("unsupported", text, uncaught=True)
         return
     problem: FormatError | None = None
     data, at = batch.data, BATCH_HEADER.size
@@ -118,6 +126,7 @@ def _offsets(batch: RecordBatch) -> Iterator[int | ClientError]:
 
 #: gzip and zstd: the client asks for one byte more after the last record, and the codec then looks at what follows.
 _READS_TO_THE_END = (1, 4)
+_ZSTD = 4
 
 
 def _client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError:
@@ -132,30 +141,50 @@ def _client_error(error: FormatError | LimitExceeded, offset: int) -> ClientErro
 def _legacy_offsets(batch: LegacyBatch) -> Iterator[int | ClientError]:
     offset = batch.last_offset
     if batch.compression_id >= len(COMPRESSION_TYPES):
-        yield ClientError("unsupported", f"compression type {batch.compression_id} at offset {offset}")
+        yield ClientError("unsupported", f"compression type {batch.compression_id} at offset {offset}", uncaught=True)
+        return
+    if not batch.compression_id and not batch.crc_ok:
+        yield ClientError("crc", f"the CRC of the message at offset {offset} is wrong")
+        return
+    if batch.compression_id == _ZSTD:
+        yield ClientError("invalid-record", f"zstd in the message at offset {offset}, whose format does not know it")
+        return
+    try:
+        outer = read_message(batch.data)
+    except FormatError as error:
+        yield ClientError("corrupt-batch", f"{error} (message at offset {offset})", uncaught=True)
         return
     if not batch.compression_id:
-        if not batch.crc_ok:
-            yield ClientError("crc", f"the CRC of the message at offset {offset} is wrong")
-            return
-        try:
-            read_message(batch.data)
-        except FormatError as error:
-            yield ClientError("corrupt-batch", f"{error} (message at offset {offset})")
-            return
         yield offset
+        return
+    if outer.value is None:
+        yield ClientError("invalid-record", f"the compressed message at offset {offset} has no value")
         return
     try:
         for message in batch.records():
-            if message.attributes & 7:
+            if message.attributes & CODEC_MASK:
                 yield ClientError("invalid-record", f"a compressed message inside the one at offset {offset}")
                 return
             if not message.crc_ok:
                 yield ClientError("crc", f"the CRC of the message at offset {message.offset} is wrong")
                 return
             yield message.offset
-    except UnknownCompression as error:
-        # zstd in a message of magic 0 or 1: the codec exists, the format does not know it.
-        yield ClientError("invalid-record", str(error))
     except (FormatError, LimitExceeded) as error:
         yield _client_error(error, offset)
+
+
+def first_record(batch: RecordBatch) -> Record | None:
+    """The first record of a batch, None when it says that it has none.
+
+    Raises:
+        FormatError, LimitExceeded: it cannot be read, or bytes follow the only one.
+
+    Source: DefaultRecordBatch.iterator, Kafka 3.9.1.
+    """
+    count = batch.header.records_count
+    if count == 0:
+        return None
+    record = next(batch.records())
+    if count == 1 and batch.compression_id == 0 and record.end != len(batch.data):
+        raise FormatError(f"{len(batch.data) - record.end} bytes follow the only record", "recordsCount")
+    return record

@@ -58,7 +58,7 @@ def _distances(log: FileRecords, index: bytes) -> tuple[list[int], list[int]]:
     except LoadFailure:
         return [], []
     known = set(starts)
-    if not entries or any(later <= earlier for earlier, later in pairwise(entries)):
+    if not entries or not starts or any(later <= earlier for earlier, later in pairwise(entries)):
         return [], []
     if any(position not in known for position in entries if position <= starts[-1]):
         return [], []

@@ -130,7 +130,8 @@ class LogLoader:
             end_offset = self.segments.last.read_next_offset()
             if end_offset < context.log_start_checkpoint:
                 context.remark(f"the log ends at {end_offset}, below its start {context.log_start_checkpoint}: all segments go")
-                self.delete_segments(self.segments.all())
+                # Since 3.0 the snapshots are not renamed with the segments, for the list of those is empty by then.
+                self.delete_segments(self.segments.all(), with_snapshots=not context.release.has(SWAP_RENAMED))
                 self.epochs.clear()
                 self.producers.truncate_fully(context.log_start_checkpoint)
                 end_offset = None
@@ -150,12 +151,12 @@ class LogLoader:
                 self.delete_segments(unflushed[number + 1 :])
                 return
 
-    def delete_segments(self, segments: list[LogSegment]) -> None:
+    def delete_segments(self, segments: list[LogSegment], *, with_snapshots: bool = True) -> None:
         """Rename the files of segments for their deletion: removeAndDeleteSegmentsAsync."""
         for segment in segments:
             self.segments.remove(segment.base_offset)
             segment.change_suffix(DELETED)
-            if self.context.release.has(SNAPSHOT_PER_SEGMENT):
+            if with_snapshots and self.context.release.has(SNAPSHOT_PER_SEGMENT):
                 self.producers.mark_snapshot_deleted(segment.base_offset)
 
     def _regrow_active_indexes(self) -> None:

@@ -100,6 +100,9 @@ def _load(disk: Disk, situation: Situation) -> _Load:
     try:
         load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release))
         load.log = LogLoader(context, load.epochs).load()
+        if load.epochs.written:
+            # The file is written under another name and renamed, over whatever stands there.
+            disk.delete(f"{EPOCH_FILE}.tmp")
         _topic_id(disk)
     except LoadFailure as failure:
         load.failure = failure

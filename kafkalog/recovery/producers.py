@@ -18,6 +18,7 @@ from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, rea
 from kafkalog.core.transaction_index import AbortedTxn
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
+from kafkalog.recovery.fetched_records import first_record
 from kafkalog.recovery.names import offset_of_name
 from kafkalog.recovery.segment import segment_file_name
 
@@ -57,14 +58,13 @@ def read_marker(batch: LoggedBatch) -> int | None:
 
     Source: EndTransactionMarker.deserialize, ControlRecordType.parse, Kafka 3.9.1.
     """
-    header = batch.header
-    if header.records_count == 0:
-        return None
     whole = batch.as_record_batch()
-    if whole.compression_id >= len(COMPRESSION_TYPES):
+    if whole.header.records_count and whole.compression_id >= len(COMPRESSION_TYPES):
         raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {whole.compression_id}")
     try:
-        record = next(whole.records())
+        record = first_record(whole)
+        if record is None:
+            return None
         if record.key is None:
             raise BrokerAborts("NullPointerException", f"the control record at offset {record.offset} has no key")
         _, kind = read_control_type(record.key)
@@ -75,8 +75,6 @@ def read_marker(batch: LoggedBatch) -> int | None:
             raise BrokerAborts("NullPointerException", f"the transaction marker at offset {record.offset} has no value")
         if len(record.value) < _END_MARKER_SIZE or record.value[0] & 0x80:
             raise InvalidRecord(f"the value of the transaction marker at offset {record.offset} cannot be read")
-        if header.records_count == 1 and whole.compression_id == 0 and record.end != len(whole.data):
-            raise InvalidRecord(f"bytes follow the transaction marker at offset {record.offset}")
     except (FormatError, LimitExceeded) as error:
         raise InvalidRecord(f"the control record at offset {batch.offset} cannot be read: {error}") from None
     return kind

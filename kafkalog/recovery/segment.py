@@ -105,7 +105,7 @@ class LogSegment:
 
     def translate(self, offset: int) -> Place | None:
         """Where the first batch that reaches `offset` stands: LogSegment.translateOffset."""
-        start = self.offset_index.lookup(offset).position
+        start = max(0, self.offset_index.lookup(offset).position)
         return self.log.search(offset, start, by_base_offset=self.context.release.has(SEARCHES_BY_BASE_OFFSET))
 
     def read(
