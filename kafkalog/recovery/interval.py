@@ -21,7 +21,7 @@ DEFAULT_INDEX_INTERVAL = 4096
 _SEGMENTS = 8
 _BATCHES = 2000
 #: People write round numbers: the roundest one that agrees with the indexes is taken.
-_STEPS = (1 << 20, 1 << 16, 4096, 1024, 1000, 512, 500, 256, 100, 64, 50, 16, 10, 1)
+_STEPS = (1 << 20, 1 << 16, 4096, 1024, 1000, 500, 100, 512, 256, 50, 64, 16, 10, 1)
 
 
 def infer_index_interval(disk: Disk) -> int:
