@@ -7,8 +7,10 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from kafkalog.core.log import BytesSource, Window
+from kafkalog.errors import LimitExceeded
 from kafkalog.files.partition import join, list_directory
 from kafkalog.files.source import FileSource
+from kafkalog.recovery.limits import WHOLE_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,10 +90,16 @@ class DiskFile:
         return Window(begin, data[: max(0, self.size - begin)] if begin + len(data) > self.size else data)
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
-        """Exactly the bytes asked for, fewer at the end."""
+        """Exactly the bytes asked for, fewer at the end.
+
+        Raises:
+            LimitExceeded: they are more than kafkalog holds at once.
+        """
         end = self.size if size is None else min(self.size, position + size)
         if position >= end:
             return b""
+        if end - position > WHOLE_FILE_BYTES:
+            raise LimitExceeded(WHOLE_FILE_BYTES, end - position, f"bytes of {self.origin} at once")
         begin, data = self._source.window(position, end - position)
         return bytes(data[position - begin : end - begin])
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.errors import LimitExceeded, UnreadableFile
 from kafkalog.files.partition import join
 from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
 from kafkalog.recovery.consumer import Reading, read_all
 from kafkalog.recovery.context import LoadContext
 from kafkalog.recovery.epochs import LeaderEpochs
-from kafkalog.recovery.failure import BrokerAborts, LoadFailure, LogDirOffline
+from kafkalog.recovery.failure import LoadFailure, LogDirOffline
+from kafkalog.recovery.limits import CONSUMER_BYTES
 from kafkalog.recovery.loader import LoadedLog, LogLoader
 from kafkalog.recovery.loss import Loss, loss_of
 from kafkalog.recovery.names import parse_offset
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.disk import Disk
     from kafkalog.recovery.release import Release
 
-__all__ = ["Situation", "predict_partition"]
+__all__ = ["Prediction", "Situation", "predict_partition", "unknown_outcome"]
 
 EPOCH_FILE = "leader-epoch-checkpoint"
 METADATA_FILE = "partition.metadata"
@@ -37,22 +39,22 @@ class Situation:
     Args:
         clean: Whether the log dir was shut down cleanly.
         release: The release that starts.
-        recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line.
+        recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line; None: not known, 0 is taken.
         log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
         mark: `delete`, `future` or `stray` when the directory's name says so, else "".
         kraft: Whether the broker runs with KRaft.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
-        read: Whether to work out what consumers read, which takes reading the whole log.
+        read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
     """
 
     clean: bool
     release: Release
-    recovery_point: int = 0
+    recovery_point: int | None = 0
     log_start: int = 0
     mark: str = ""
     kraft: bool = True
     index_interval_bytes: int | None = None
-    read: bool = True
+    read: bool | None = None
 
     @property
     def assumed(self) -> Assumed:
@@ -70,19 +72,33 @@ class _Load:
     failure: LoadFailure | None = None
 
 
-def predict_partition(path: str, disk: Disk, situation: Situation) -> Outcome:
+class Prediction(NamedTuple):
+    """An outcome, and whether loading reads the log through the log dir's failure channel, which an offline one forbids."""
+
+    outcome: Outcome
+    reads_log: bool
+
+
+def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction:
     """What a start does to a partition directory. Never fails on what is in it.
 
     Args:
         path: The directory as it shall be printed.
         disk: Its overlay; used up.
         situation: What it is loaded with.
-
-    Raises:
-        UnreadableFile: the system refuses to read a file, or one changed under the reading.
     """
-    load = _load(disk, situation)
-    return _describe(path, load, situation)
+    try:
+        load = _load(disk, situation)
+        outcome = _describe(path, load, situation)
+    except (UnreadableFile, LimitExceeded) as error:
+        return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
+    unstable = None if load.log is None else load.log.producers.first_unstable_offset
+    return Prediction(outcome, reads_log=unstable is not None)
+
+
+def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
+    """An outcome of which nothing is known, and why."""
+    return Outcome(path, assumed, None, None, "unknown", why, None, None, None, None, None, why={"partition": why})
 
 
 def _load(disk: Disk, situation: Situation) -> _Load:
@@ -91,7 +107,7 @@ def _load(disk: Disk, situation: Situation) -> _Load:
         disk,
         situation.release,
         situation.clean,
-        situation.recovery_point,
+        situation.recovery_point or 0,
         situation.log_start,
         situation.index_interval_bytes,
         is_delete=situation.mark == "delete",
@@ -134,11 +150,8 @@ def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
     disk, log, failure = load.context.disk, load.log, load.failure
     stray = failure is None and _is_stray(disk, situation)
     loss = loss_of(disk, None if failure is not None else log)
-    readings = (Reading(), Reading())
     loaded = failure is None and log is not None and situation.mark != "delete"
-    if loaded and log is not None and not stray and situation.read:
-        readings = (read_all(log, committed=False), read_all(log, committed=True))
-    consumer = Consumer(_shown(readings[0]), _shown(readings[1])) if loaded and situation.read else None
+    consumer, why = _consumer(load, situation, stray=stray)
     changes = _Changes(path, disk, load.context, log)
     return Outcome(
         path,
@@ -159,7 +172,22 @@ def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
         time_range_lost=loss.time_range,
         epochs_after=_epochs_after(load, stray=stray),
         consumer=consumer,
+        why=why,
     )
+
+
+def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consumer | None, dict[str, str]]:
+    log = load.log
+    if load.failure is not None or log is None or situation.mark in ("delete", "stray"):
+        return None, {}
+    if stray:
+        empty = _shown(Reading())
+        return Consumer(empty, empty), {}
+    size = sum(segment.size for segment in log.segments.all())
+    if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
+        why = "not asked for" if situation.read is False else f"{size} bytes would have to be decoded; ask for it with --consumer"
+        return None, {"consumer": why}
+    return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
 
 
 def _is_stray(disk: Disk, situation: Situation) -> bool:
@@ -238,7 +266,3 @@ def _reasons(load: _Load, situation: Situation, loss: Loss, changes: _Changes, *
         said.append(f"loaded; {how}")
     return said
 
-
-def is_abort(failure: LoadFailure) -> bool:
-    """Whether a failure stops the broker."""
-    return isinstance(failure, BrokerAborts) or not isinstance(failure, LogDirOffline)

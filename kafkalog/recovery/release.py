@@ -56,6 +56,12 @@ EPOCHS_IN_EVERY_RECOVERY = Behaviour(
     "A segment that is recovered for want of its `.index` adds its leader epochs too.",
     "LogLoader.recoverSegment",
 )
+OFFLINE_STOPS_READS = Behaviour(
+    (3, 0, 0),
+    "offline-stops-reads",
+    "In a log dir that went offline a partition with an open transaction stops the broker, for its log must be read.",
+    "LocalLog.maybeHandleIOException",
+)
 CHECKPOINT_NUMBERS_ABORT = Behaviour(
     (3, 1, 0),
     "checkpoint-numbers-abort",
@@ -87,6 +93,7 @@ BEHAVIOURS = (
     SNAPSHOT_PER_SEGMENT,
     SWAP_RENAMED,
     EPOCHS_IN_EVERY_RECOVERY,
+    OFFLINE_STOPS_READS,
     CHECKPOINT_NUMBERS_ABORT,
     STRAY_PARTITIONS,
     UNSTABLE_OFFSET_LENIENT,
