@@ -18,6 +18,8 @@ from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceed
 from kafkalog.files.log_dir import LogDir, open_log_dir
 from kafkalog.files.partition import Partition, open_partition
 from kafkalog.files.segment import Segment
+from kafkalog.recovery.outcome import Outcome
+from kafkalog.recovery.predict import next_start, next_starts
 
 __version__ = "0.1.0"
 
@@ -30,6 +32,7 @@ __all__ = [
     "LegacyRecord",
     "LimitExceeded",
     "LogDir",
+    "Outcome",
     "Padding",
     "Partition",
     "Record",
@@ -40,6 +43,8 @@ __all__ = [
     "Span",
     "UnreadableFile",
     "__version__",
+    "next_start",
+    "next_starts",
     "open_log_dir",
     "open_partition",
 ]

@@ -11,13 +11,31 @@ if TYPE_CHECKING:
 __all__ = ["with_advice"]
 
 
+#: Fields that are None only for a reason.
+_EXPLAINED = (
+    "truncate",
+    "delete",
+    "rename",
+    "create",
+    "rebuild",
+    "log_start_offset",
+    "log_end_offset",
+    "records_lost",
+    "bytes_lost",
+    "epochs_after",
+    "consumer",
+)
+
+
 def with_advice(outcome: Outcome) -> Outcome:
-    """The outcome with its actions."""
-    return replace(outcome, actions=tuple(_actions(outcome)))
+    """The outcome with its actions, and a reason for every field that is None."""
+    because = outcome.why.get("partition", f"the partition is {outcome.partition}")
+    missing = {name: because for name in _EXPLAINED if getattr(outcome, name) is None and name not in outcome.why}
+    return replace(outcome, actions=tuple(_actions(outcome)), why={**outcome.why, **missing})
 
 
 def _actions(outcome: Outcome) -> list[str]:
-    if _is_fine(outcome):
+    if outcome.severity != "error":
         return []
     steps = ["Do not start the broker yet. Copy the log dir with its checkpoint files while the broker is stopped."]
     if outcome.assumed.stop == "clean" and outcome.partition in ("loaded", "failed"):
@@ -36,11 +54,3 @@ def _actions(outcome: Outcome) -> list[str]:
         )
         steps.append("If no replica has them, take the records out of the copy first, with `kafkalog dump`.")
     return steps
-
-
-def _is_fine(outcome: Outcome) -> bool:
-    if outcome.partition == "unknown" and outcome.broker != "aborts":
-        return True
-    if outcome.partition == "deleted" and outcome.broker == "starts":
-        return True
-    return outcome.is_harmless

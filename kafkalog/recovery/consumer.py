@@ -61,7 +61,6 @@ class Reading:
         elif len(self.ranges) < _MAX_RANGES:
             self.ranges.append((offset, offset))
 
-
     def take_back(self, records: int, last: list[tuple[int, int]], count: int, position: int) -> None:
         """Forget what was handed out since."""
         self.records = records
@@ -193,13 +192,12 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
             reading.stuck = True
             break
         before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
-        _Client(reading, fetched.aborted).take(fetched, committed=committed)
-        if reading.error is not None and reading.error.uncaught:
+        error = _Client(reading, fetched.aborted).take(fetched, committed=committed)
+        if error is not None and error.uncaught:
             reading.take_back(*before, at)
-        elif reading.stops_at >= limit.offset:
-            # It has what it wanted; what stands behind the end meets only who asks for more.
-            reading.error = None
-        elif reading.stops_at == at and reading.error is None:
+        # What stands behind the end meets only who asks for more.
+        reading.error = None if reading.stops_at >= limit.offset else error
+        if reading.stops_at == at and error is None:
             reading.stuck = True
             break
     return reading
@@ -212,44 +210,42 @@ class _Client:
         self.reading = reading
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
         self._aborting: set[int] = set()
+        self._error: ClientError | None = None
 
-    def take(self, fetched: _Fetch, *, committed: bool) -> None:
-        """Hand out the records: CompletedFetch.nextFetchedRecord."""
+    def take(self, fetched: _Fetch, *, committed: bool) -> ClientError | None:
+        """Hand out the records; returns what stopped it: CompletedFetch.nextFetchedRecord."""
         reading = self.reading
         batch: RecordBatch | LegacyBatch | None = None
         for item in batches_of(fetched.data, fetched.position):
             if isinstance(item, ClientError):
-                reading.error = item
-                return
+                return item
             batch = item
             if isinstance(batch, RecordBatch):
                 if not batch.crc_ok:
-                    reading.error = ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
-                    return
+                    return ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
                 if committed and batch.header.producer_id > -1 and self._skips(batch):
                     reading.stops_at = batch.next_offset
                     continue
-            if reading.error is None:
-                self._hand_out(batch)
-            if reading.error is not None:
-                return
+            error = self._error or self._hand_out(batch)
+            if error is not None:
+                return error
         if batch is None:
             text = f"no complete batch in the {len(fetched.data)} bytes at position {fetched.position}"
-            reading.error = ClientError("corrupt-batch", text)
-            return
+            return ClientError("corrupt-batch", text)
         reading.stops_at = batch.next_offset
+        return None
 
-    def _hand_out(self, batch: RecordBatch | LegacyBatch) -> None:
+    def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
         reading = self.reading
         is_control = isinstance(batch, RecordBatch) and batch.is_control
         for offset in offsets_of(batch):
             if isinstance(offset, ClientError):
-                reading.error = offset
-                return
+                return offset
             if offset >= reading.stops_at:
                 if not is_control:
                     reading.add(offset)
                 reading.stops_at = wrap64(offset + 1)
+        return None
 
     def _skips(self, batch: RecordBatch) -> bool:
         """Whether a batch belongs to an aborted transaction."""
@@ -263,6 +259,6 @@ class _Client:
                     self._aborting.discard(producer_id)
                     return False
             except (FormatError, LimitExceeded) as error:
-                self.reading.error = ClientError("invalid-record", f"{error} (control batch at offset {batch.base_offset})")
+                self._error = ClientError("invalid-record", f"{error} (control batch at offset {batch.base_offset})")
                 return False
         return batch.is_transactional and producer_id in self._aborting

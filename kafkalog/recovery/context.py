@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from kafkalog.recovery.interval import infer_index_interval
 
 if TYPE_CHECKING:
+    from kafkalog.core.release import Release
     from kafkalog.recovery.disk import Disk
     from kafkalog.recovery.epochs import LeaderEpochs
-    from kafkalog.recovery.release import Release
 
 __all__ = ["InvalidFound", "LoadContext"]
 

@@ -83,4 +83,6 @@ class SegmentOverflow(LoadFailure):
     def __init__(self, segment: LogSegment, offset: int) -> None:
         self.segment = segment
         self.offset = offset
-        super().__init__("LogSegmentOffsetOverflowException", f"offset {offset} does not fit into segment {segment.base_offset}")
+        super().__init__(
+            "LogSegmentOffsetOverflowException", f"offset {offset} does not fit into segment {segment.base_offset}"
+        )

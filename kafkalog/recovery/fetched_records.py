@@ -44,7 +44,9 @@ def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch
     while len(data) - at >= LOG_OVERHEAD:
         (size,) = _SIZE.unpack_from(data, at)
         if size < MIN_MESSAGE_SIZE:
-            yield ClientError("corrupt-batch", f"size field {size} at position {position + at}, {MIN_MESSAGE_SIZE} is the least")
+            yield ClientError(
+                "corrupt-batch", f"size field {size} at position {position + at}, {MIN_MESSAGE_SIZE} is the least"
+            )
             return
         if len(data) - at < HEADER_UP_TO_MAGIC:
             return

@@ -174,7 +174,9 @@ class TimeIndex:
         if self._data and offset < self._last.offset:
             raise InvalidOffset(f"offset {offset} follows {self._last.offset} in the time index")
         if self._data and timestamp < self._last.timestamp:
-            raise BrokerAborts("IllegalStateException", f"timestamp {timestamp} follows {self._last.timestamp} in the time index")
+            raise BrokerAborts(
+                "IllegalStateException", f"timestamp {timestamp} follows {self._last.timestamp} in the time index"
+            )
         if timestamp > self._last.timestamp:
             self._data += _TIME_ENTRY.pack(timestamp, offset - self.base_offset)
             self._last = TimestampOffset(timestamp, offset)
@@ -257,12 +259,10 @@ class TransactionIndex:
 
     def truncate(self, offset: int) -> None:
         """Drop the entries from the first one that ends at or above `offset`."""
-        kept = 0
-        for entry in self.entries():
+        for number, entry in enumerate(self.entries()):
             if entry.last_offset >= offset:
-                self._disk[self.name].truncate(kept * ABORTED_TXN.size)
+                self._disk[self.name].truncate(number * ABORTED_TXN.size)
                 return
-            kept += 1
 
     def collect(self, fetch_offset: int, upper_bound: int) -> tuple[list[AbortedTxn], bool]:
         """The aborted transactions a fetch must be told of, and whether no later segment holds more: collectAbortedTxns."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.recovery.behaviours import SNAPSHOT_PER_SEGMENT, SWAP_RENAMED
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset
-from kafkalog.recovery.release import SNAPSHOT_PER_SEGMENT, SWAP_RENAMED
 from kafkalog.recovery.segment import LogSegment, segment_file_name
 from kafkalog.recovery.split import replace_segments
 
@@ -39,17 +39,14 @@ def collect_swap_files(context: LoadContext) -> list[str]:
             disk.delete(name)
         elif name.endswith(CLEANED):
             cleaned.append(name)
-        elif name.endswith(SWAP):
-            if context.release.has(SWAP_RENAMED):
-                swaps.append(name)
-            elif _drop_indexes_of_swap(context, name):
-                swaps.append(name)
+        elif name.endswith(SWAP) and (SWAP_RENAMED.applies_to(context.release) or _drop_indexes_of_swap(context, name)):
+            swaps.append(name)
     least_cleaned = min((offset_of_name(name) for name in cleaned), default=None)
     valid: list[str] = []
     for name in swaps:
         if least_cleaned is not None and offset_of_name(name) >= least_cleaned:
             disk.delete(name)
-            if not context.release.has(SWAP_RENAMED):
+            if not SWAP_RENAMED.applies_to(context.release):
                 _delete_indexes(context, offset_of_name(name), SWAP)
         else:
             valid.append(name)
@@ -99,8 +96,10 @@ def complete_swaps_by_recovery(loader: LogLoader, swaps: list[str]) -> None:
         loader.context.remark(f"an interrupted swap is completed: {name} is recovered and takes its place")
         loader.recover_segment(segment)
         end = segment.read_next_offset()
-        covered = [old for old in loader.segments.values(segment.base_offset, end) if old.read_next_offset() > segment.base_offset]
+        covered = [
+            old for old in loader.segments.values(segment.base_offset, end) if old.read_next_offset() > segment.base_offset
+        ]
         gone = replace_segments(loader.segments, [segment], covered)
-        if loader.context.release.has(SNAPSHOT_PER_SEGMENT):
+        if SNAPSHOT_PER_SEGMENT.applies_to(loader.context.release):
             for base_offset in gone:
                 loader.producers.mark_snapshot_deleted(base_offset)

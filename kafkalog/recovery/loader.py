@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from kafkalog.recovery.behaviours import EPOCHS_IN_EVERY_RECOVERY, SNAPSHOT_PER_SEGMENT, SWAP_RENAMED, UNSTABLE_OFFSET_LENIENT
 from kafkalog.recovery.failure import BrokerAborts, InvalidOffset, SegmentOverflow
 from kafkalog.recovery.leftovers import collect_swap_files, complete_swaps_by_recovery, complete_swaps_by_renaming
 from kafkalog.recovery.names import DELETED, INDEX_SUFFIXES, offset_of_name
 from kafkalog.recovery.producers import ProducerStates
 from kafkalog.recovery.rebuild import rebuild_producers
-from kafkalog.recovery.release import EPOCHS_IN_EVERY_RECOVERY, SNAPSHOT_PER_SEGMENT, SWAP_RENAMED, UNSTABLE_OFFSET_LENIENT
 from kafkalog.recovery.segment import LogSegment, segment_file_name
 from kafkalog.recovery.segments import LogSegments
 from kafkalog.recovery.split import split_segment
@@ -58,7 +58,7 @@ class LogLoader:
         """
         context = self.context
         swaps = collect_swap_files(context)
-        renames = context.release.has(SWAP_RENAMED)
+        renames = SWAP_RENAMED.applies_to(context.release)
         if renames:
             complete_swaps_by_renaming(context, swaps)
         self._retry_on_overflow(self._load_segments)
@@ -75,7 +75,7 @@ class LogLoader:
         start_offset = max(context.log_start_checkpoint, self.segments.first.base_offset)
         # Up to 2.8 the log start offset had been raised to the first segment before; since then the checkpoint counts.
         self.epochs.truncate_from_start(context.log_start_checkpoint if renames else start_offset)
-        if context.release.has(SNAPSHOT_PER_SEGMENT):
+        if SNAPSHOT_PER_SEGMENT.applies_to(context.release):
             self.producers.remove_stray_snapshots(self.segments.base_offsets)
         rebuild_producers(self.producers, self.segments, start_offset, end_offset, after_clean_stop=context.clean)
         self._check_unstable_offset(start_offset, end_offset)
@@ -91,7 +91,7 @@ class LogLoader:
     def _load_segments(self) -> None:
         """Open every segment; those without a `.index` or with a bad `.txnindex` are recovered: loadSegmentFiles."""
         disk = self.context.disk
-        in_every = self.context.release.has(EPOCHS_IN_EVERY_RECOVERY)
+        in_every = EPOCHS_IN_EVERY_RECOVERY.applies_to(self.context.release)
         self.context.epochs_in_recovery = self.epochs if in_every else None
         self.segments.clear()
         for name in disk.names():
@@ -131,7 +131,7 @@ class LogLoader:
             if end_offset < context.log_start_checkpoint:
                 context.remark(f"the log ends at {end_offset}, below its start {context.log_start_checkpoint}: all segments go")
                 # Since 3.0 the snapshots are not renamed with the segments, for the list of those is empty by then.
-                self.delete_segments(self.segments.all(), with_snapshots=not context.release.has(SWAP_RENAMED))
+                self.delete_segments(self.segments.all(), with_snapshots=not SWAP_RENAMED.applies_to(context.release))
                 self.epochs.clear()
                 self.producers.truncate_fully(context.log_start_checkpoint)
                 end_offset = None
@@ -156,7 +156,7 @@ class LogLoader:
         for segment in segments:
             self.segments.remove(segment.base_offset)
             segment.change_suffix(DELETED)
-            if with_snapshots and self.context.release.has(SNAPSHOT_PER_SEGMENT):
+            if with_snapshots and SNAPSHOT_PER_SEGMENT.applies_to(self.context.release):
                 self.producers.mark_snapshot_deleted(segment.base_offset)
 
     def _regrow_active_indexes(self) -> None:
@@ -172,7 +172,7 @@ class LogLoader:
             return
         offset = max(first, start_offset)
         if offset > end_offset:
-            if not self.context.release.has(UNSTABLE_OFFSET_LENIENT):
+            if not UNSTABLE_OFFSET_LENIENT.applies_to(self.context.release):
                 text = f"a transaction is said to be open from offset {offset}, the log ends at {end_offset}"
                 raise BrokerAborts("OffsetOutOfRangeException", text)
             return

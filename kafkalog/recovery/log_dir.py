@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from kafkalog.core.checkpoint import OffsetEntry, parse_java_integer
 from kafkalog.core.filename import REMOTE_INDEX_CACHE, parse_partition_name
 from kafkalog.core.properties import Properties, read_properties
+from kafkalog.core.release import NEWEST, Release
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
 from kafkalog.files.source import read_file
+from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, LAST_OF_ZOOKEEPER, STRAY_PARTITIONS, is_zookeeper_era
 from kafkalog.recovery.checkpoints import read_offset_file
 from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
-from kafkalog.recovery.release import CHECKPOINT_NUMBERS_ABORT, NEWEST, STRAY_PARTITIONS, ZOOKEEPER, Release
 
 if TYPE_CHECKING:
     from kafkalog.core.filename import PartitionName
@@ -95,7 +96,7 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     log_dir = LogDir(path)
     meta = read_properties(read_file(join(log_dir.path, META_PROPERTIES))) if META_PROPERTIES in log_dir.files else None
     taken = release or _guess_release(log_dir, meta)
-    is_zookeeper = taken.is_zookeeper or (meta is not None and meta.values.get("version") == "0" and taken.major < 4)
+    is_zookeeper = is_zookeeper_era(taken) or (meta is not None and meta.values.get("version") == "0" and taken < (4,))
     state = LogDirState(log_dir.path, taken, not is_zookeeper, CLEAN_SHUTDOWN in (*log_dir.files, *log_dir.others))
     _check_meta(state, log_dir, meta)
     state.recovery_points = _start_offsets(state, log_dir, RECOVERY_POINTS, "every recovery point is 0")
@@ -114,14 +115,14 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
 
 def _guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
     if meta is not None and meta.values.get("version") == "0":
-        return ZOOKEEPER
+        return LAST_OF_ZOOKEEPER
     for name in log_dir.partition_names:
         try:
             read_file(join(join(log_dir.path, name), "partition.metadata"))
         except UnreadableFile:
             continue
         return NEWEST
-    return ZOOKEEPER
+    return LAST_OF_ZOOKEEPER
 
 
 def _check_meta(state: LogDirState, log_dir: LogDir, meta: Properties | None) -> None:
@@ -136,10 +137,12 @@ def _check_meta(state: LogDirState, log_dir: LogDir, meta: Properties | None) ->
         return
     version = values.get("version", "0")
     if version not in ("0", "1"):
-        if state.release.has(STRAY_PARTITIONS):
+        if STRAY_PARTITIONS.applies_to(state.release):
             state.troubles.append(Trouble(path, "offline", f"meta.properties has the unknown version {version}"))
         else:
-            state.troubles.append(Trouble(path, "aborts", f"RuntimeException: meta.properties has the unknown version {version}"))
+            state.troubles.append(
+                Trouble(path, "aborts", f"RuntimeException: meta.properties has the unknown version {version}")
+            )
     elif parse_java_integer(values.get("node.id" if version == "1" else "broker.id", ""), 32) is None:
         state.troubles.append(Trouble(path, "aborts", "RuntimeException: meta.properties holds no node id"))
 
@@ -164,7 +167,7 @@ def _read_offsets(state: LogDirState, log_dir: LogDir, name: str) -> list[Offset
     if name not in log_dir.files:
         return []
     data = read_file(join(log_dir.path, name))
-    return read_offset_file(data, name, numbers_abort=state.release.has(CHECKPOINT_NUMBERS_ABORT))
+    return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(state.release))
 
 
 def _check_late_files(state: LogDirState, log_dir: LogDir) -> None:

@@ -96,3 +96,23 @@ class Outcome:
     def is_harmless(self) -> bool:
         """Whether the partition loads, online, and nothing that was readable is lost."""
         return self.broker == "starts" and self.log_dir == "online" and self.partition == "loaded" and self.records_lost == 0
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it cannot be told if the start does harm."""
+        return self.broker != "aborts" and self.partition == "unknown" and self.log_dir != "offline"
+
+    @property
+    def severity(self) -> str | None:
+        """`error`: data or service is lost. `warning`: a file is cut, deleted or renamed without loss. None: neither.
+
+        A partition that is marked for deletion, or set aside already, is served by nobody before and after.
+        """
+        if self.broker == "aborts" or self.log_dir == "offline" or self.partition == "failed" or self.records_lost:
+            return "error"
+        if self.partition == "stray" and self.rename:
+            return "error"
+        reads = () if self.consumer is None else self.consumer
+        if any(read is not None and (read.error is not None or read.stuck) for read in reads):
+            return "error"
+        return "warning" if self.truncate or self.delete or self.rename else None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.release import release_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
 from kafkalog.files.partition import join
+from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, STRAY_PARTITIONS
 from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
 from kafkalog.recovery.consumer import Reading, read_all
 from kafkalog.recovery.context import LoadContext
@@ -17,14 +19,13 @@ from kafkalog.recovery.loader import LoadedLog, LogLoader
 from kafkalog.recovery.loss import Loss, loss_of
 from kafkalog.recovery.names import parse_offset
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
-from kafkalog.recovery.release import CHECKPOINT_NUMBERS_ABORT, STRAY_PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kafkalog.core.checkpoint import EpochEntry
+    from kafkalog.core.release import Release
     from kafkalog.recovery.disk import Disk
-    from kafkalog.recovery.release import Release
 
 __all__ = ["Prediction", "Situation", "predict_partition", "unknown_outcome"]
 
@@ -59,7 +60,7 @@ class Situation:
     @property
     def assumed(self) -> Assumed:
         """The same as an outcome shows it."""
-        return Assumed("clean" if self.clean else "unclean", self.recovery_point, str(self.release))
+        return Assumed("clean" if self.clean else "unclean", self.recovery_point, release_text(self.release))
 
 
 @dataclass
@@ -132,7 +133,7 @@ def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
             raise LogDirOffline("IOException", f"{EPOCH_FILE} is no regular file")
         disk.create(EPOCH_FILE)
         return []
-    return read_epoch_file(file.read(), numbers_abort=release.has(CHECKPOINT_NUMBERS_ABORT))
+    return read_epoch_file(file.read(), numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(release))
 
 
 def _topic_id(disk: Disk) -> bool:
@@ -185,7 +186,9 @@ def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consum
         return Consumer(empty, empty), {}
     size = sum(segment.size for segment in log.segments.all())
     if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
-        why = "not asked for" if situation.read is False else f"{size} bytes would have to be decoded; ask for it with --consumer"
+        why = (
+            "not asked for" if situation.read is False else f"{size} bytes would have to be decoded; ask for it with --consumer"
+        )
         return None, {"consumer": why}
     return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
 
@@ -193,7 +196,9 @@ def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consum
 def _is_stray(disk: Disk, situation: Situation) -> bool:
     if situation.mark == "stray":
         return False
-    return situation.kraft and situation.release.has(STRAY_PARTITIONS) and not situation.mark and METADATA_FILE not in disk
+    return (
+        situation.kraft and STRAY_PARTITIONS.applies_to(situation.release) and not situation.mark and METADATA_FILE not in disk
+    )
 
 
 def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) -> str:
@@ -265,4 +270,3 @@ def _reasons(load: _Load, situation: Situation, loss: Loss, changes: _Changes, *
         how = "nothing is checked after a clean stop" if situation.clean else "recovery finds nothing wrong"
         said.append(f"loaded; {how}")
     return said
-

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName, parse_partition_name
 from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.release import NEWEST, Release, parse_release, release_text
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.files.source import read_file
 from kafkalog.recovery.advice import with_advice
+from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER, is_zookeeper_era
 from kafkalog.recovery.disk import open_disk
 from kafkalog.recovery.log_dir import LogDirState, Trouble, read_log_dir
 from kafkalog.recovery.outcome import Assumed, Outcome
 from kafkalog.recovery.partition import Prediction, Situation, predict_partition, unknown_outcome
-from kafkalog.recovery.release import NEWEST, ZOOKEEPER, Release, parse_release
 from kafkalog.recovery.together import settle, trouble_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["Options", "next_start", "next_starts", "predict_log_dir"]
 
@@ -91,23 +92,39 @@ def next_starts(
     recovery_point: int | None = None,
     kafka_version: str = "auto",
     consumer: bool | None = None,
+    on_unreadable: Callable[[UnreadableFile], None] | None = None,
 ) -> Iterator[Outcome]:
     """What the next start does to partition directories and log dirs, path by path.
 
     A log dir gives an outcome for everything that stops its loading, then one for each of its partitions by name. A
     partition directory given by itself gives one for a clean stop and one for an unclean stop, unless `assume_stop` tells.
 
+    Args:
+        paths: Partition directories and log dirs.
+        assume_stop: As for `next_start`.
+        recovery_point: As for `next_start`, for every partition.
+        kafka_version: As for `next_start`.
+        consumer: As for `next_start`.
+        on_unreadable: Called for a path that cannot be read, which is then left out; None: the error is raised.
+
     Raises:
         RequestError: an argument makes no sense.
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
     options = _options(assume_stop, recovery_point, kafka_version, read=consumer)
-    texts = [trim(os.fspath(path)) for path in paths]
-    states = {text: read_log_dir(text, options.release) for text in texts if _is_log_dir(text)}
-    _find_shared(list(states.values()))
-    for text in texts:
-        if text in states:
-            yield from predict_log_dir(states[text], options)
+    states: dict[str, LogDirState | None] = {}
+    for path in paths:
+        text = trim(os.fspath(path))
+        try:
+            states[text] = read_log_dir(text, options.release) if _is_log_dir(text) else None
+        except UnreadableFile as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
+    _find_shared([state for state in states.values() if state is not None])
+    for text, state in states.items():
+        if state is not None:
+            yield from predict_log_dir(state, options)
         else:
             for stop in STOPS if options.stop is None else (options.stop,):
                 yield _predict_bare(text, stop, options)
@@ -149,12 +166,12 @@ def _find_shared(states: list[LogDirState]) -> None:
         directories: dict[str, LogDirState] = {}
         for state in group:
             for name, parsed in state.partitions.items():
-                if parsed.mark or state.path in (other.path for other in group if other is not state):
-                    continue
-                home = homes.setdefault((parsed.topic, parsed.partition), (state, name))
-                if home[0] is not state:
-                    text = f"IllegalStateException: {join(home[0].path, home[1])} and {join(state.path, name)} are the same partition"
-                    state.conflicts[name] = home[0].conflicts[home[1]] = text
+                home, first = (
+                    homes.setdefault((parsed.topic, parsed.partition), (state, name)) if not parsed.mark else (state, name)
+                )
+                if home is not state:
+                    text = f"IllegalStateException: {join(home.path, first)} and {join(state.path, name)} are one partition"
+                    state.conflicts[name] = home.conflicts[first] = text
             directory = state.identity[2]
             if directory is not None and state.kraft and directories.setdefault(directory, state) is not state:
                 text = f"RuntimeException: {directories[directory].path} has the same directory.id"
@@ -172,7 +189,7 @@ def _predict_partitions(
     clean = state.clean if options.stop is None else options.stop == "clean"
     predictions = [_predict_one(state, name, paths.get(name, join(state.path, name)), options, clean=clean) for name in names]
     if with_troubles:
-        assumed = Assumed(STOPS[not clean], options.recovery_point, str(state.release))
+        assumed = Assumed(STOPS[not clean], options.recovery_point, release_text(state.release))
         for outcome in trouble_outcomes(state, assumed, predictions):
             yield with_advice(outcome)
     disputed = _disputed_topics(state)
@@ -247,29 +264,28 @@ def _predict_bare(path: str, stop: str, options: Options) -> Outcome:
             release=release,
             recovery_point=options.recovery_point,
             mark=parsed.mark if parsed else "",
-            kraft=not release.is_zookeeper,
+            kraft=not is_zookeeper_era(release),
             read=options.read,
         )
         return _predict(path, situation).outcome
 
     if options.release is not None:
         return with_advice(predict(options.release))
-    return with_advice(_common(predict(ZOOKEEPER), predict(NEWEST)))
+    return with_advice(_common(predict(LAST_OF_ZOOKEEPER), predict(NEWEST)))
 
 
 def _common(old: Outcome, new: Outcome) -> Outcome:
     """What two releases agree on; the rest is not known."""
-    assumed = old.assumed._replace(release=None)
-    changes: dict[str, Any] = {"assumed": assumed}
-    why = dict(old.why)
+    first, second = release_text(LAST_OF_ZOOKEEPER), release_text(NEWEST)
+    changes: dict[str, Any] = {"assumed": old.assumed._replace(release=None)}
+    why = {**old.why, **new.why}
     for name in _COMPARED:
         before, after = getattr(old, name), getattr(new, name)
         if before != after:
             changes[name] = "unknown" if name == "partition" else None
-            if not (name == "time_range_lost" and old.records_lost != new.records_lost):
-                why[name] = f"depends on the release: {_told(before)} with {ZOOKEEPER}, {_told(after)} with {NEWEST}"
+            why[name] = f"depends on the release: {_told(before)} with {first}, {_told(after)} with {second}"
     if old.reason != new.reason:
-        changes["reason"] = f"with {ZOOKEEPER}: {old.reason}; with {NEWEST}: {new.reason}"
+        changes["reason"] = f"with {first}: {old.reason}; with {second}: {new.reason}"
     return replace(old, **changes, why=why)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.context import LoadContext
     from kafkalog.recovery.records import FileRecords, LoggedBatch
 
-__all__ = ["CompletedTransaction", "ProducerStates", "SNAPSHOT"]
+__all__ = ["SNAPSHOT", "CompletedTransaction", "ProducerStates"]
 
 SNAPSHOT = ".snapshot"
 #: int16 version, int32 coordinator epoch.
@@ -219,7 +219,7 @@ class ProducerStates:
         return (1).to_bytes(2, "big") + crc32c(body).to_bytes(4, "big") + body
 
     def truncate_and_reload(self, log_start_offset: int, log_end_offset: int) -> None:
-        """Drop the snapshots outside the log, and begin anew from the latest good one: ProducerStateManager.truncateAndReload."""
+        """Drop the snapshots outside the log, and begin anew from the latest good one: truncateAndReload."""
         for offset in list(self.snapshots):
             if offset > log_end_offset or offset <= log_start_offset:
                 self._delete_snapshot(offset)

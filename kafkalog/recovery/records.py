@@ -136,12 +136,16 @@ class LoggedBatch:
         view = memoryview(data)[self.position - begin : self.position - begin + self.size]
         if self.is_v2:
             if self.size < BATCH_HEADER.size:
-                raise CorruptRecord(f"the batch at position {self.position} has {self.size} bytes, {BATCH_HEADER.size} are needed")
+                raise CorruptRecord(
+                    f"the batch at position {self.position} has {self.size} bytes, {BATCH_HEADER.size} are needed"
+                )
             stored, computed = _UINT32.unpack_from(view, 17)[0], crc32c(view[21:])
         else:
             stored, computed = _UINT32.unpack_from(view, 12)[0], crc32(view[16:])
         if stored != computed:
-            raise CorruptRecord(f"the CRC of the batch at position {self.position} is {stored:#010x}, computed {computed:#010x}")
+            raise CorruptRecord(
+                f"the CRC of the batch at position {self.position} is {stored:#010x}, computed {computed:#010x}"
+            )
 
     def as_record_batch(self) -> RecordBatch:
         """The magic 2 batch, for reading its records."""

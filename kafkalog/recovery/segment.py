@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.recovery.behaviours import INDEXES_UNCHECKED, INVALID_RECORD_ENDS_SEGMENT, SEARCHES_BY_BASE_OFFSET
 from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, CorruptRecord, InvalidRecord, SegmentOverflow
 from kafkalog.recovery.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
-from kafkalog.recovery.release import INDEXES_UNCHECKED, INVALID_RECORD_ENDS_SEGMENT, SEARCHES_BY_BASE_OFFSET
 from kafkalog.recovery.records import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class LogSegment:
         if time_index_missing:
             self._index_file(".timeindex")
         try:
-            if not self.context.release.has(INDEXES_UNCHECKED):
+            if not INDEXES_UNCHECKED.applies_to(self.context.release):
                 check_offset_index(self.context.disk[self.name(".index")].read(), self.base_offset)
                 check_time_index(self._index_file(".timeindex").read(), self.base_offset)
             self.transaction_index.sanity_check()
@@ -106,7 +106,7 @@ class LogSegment:
     def translate(self, offset: int) -> Place | None:
         """Where the first batch that reaches `offset` stands: LogSegment.translateOffset."""
         start = max(0, self.offset_index.lookup(offset).position)
-        return self.log.search(offset, start, by_base_offset=self.context.release.has(SEARCHES_BY_BASE_OFFSET))
+        return self.log.search(offset, start, by_base_offset=SEARCHES_BY_BASE_OFFSET.applies_to(self.context.release))
 
     def read(
         self, offset: int, max_size: int, max_position: int | None = None, *, one_batch_at_least: bool = False
@@ -174,7 +174,7 @@ class LogSegment:
                 valid += batch.size
                 self._follow(batch, last_offset, producers)
         except (CorruptRecord, InvalidRecord) as error:
-            if isinstance(error, InvalidRecord) and not self.context.release.has(INVALID_RECORD_ENDS_SEGMENT):
+            if isinstance(error, InvalidRecord) and not INVALID_RECORD_ENDS_SEGMENT.applies_to(self.context.release):
                 raise
             self.context.note_invalid(self.name(".log"), valid, error.text)
         finally:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kafkalog.recovery.behaviours import OFFLINE_STOPS_READS
 from kafkalog.recovery.outcome import Assumed, Outcome
-from kafkalog.recovery.release import OFFLINE_STOPS_READS
 
 if TYPE_CHECKING:
     from kafkalog.recovery.log_dir import LogDirState, Trouble
@@ -27,7 +27,11 @@ def _trouble_outcome(state: LogDirState, assumed: Assumed, trouble: Trouble, pre
     broker, log_dir, reason = "starts", "offline", trouble.reason
     if trouble.effect == "aborts":
         broker, log_dir, reason = "aborts", "online", f"the broker stops: {reason}"
-    elif trouble.effect == "offline" and state.release.has(OFFLINE_STOPS_READS) and any(one.reads_log for one in predictions):
+    elif (
+        trouble.effect == "offline"
+        and OFFLINE_STOPS_READS.applies_to(state.release)
+        and any(one.reads_log for one in predictions)
+    ):
         broker = "aborts"
         reason = f"the log dir goes offline: {reason}; the broker then stops at a partition with an open transaction"
     elif trouble.effect == "unserved":
@@ -81,7 +85,7 @@ def _failed(outcome: Outcome, reason: str, *, broker: str = "starts", log_dir: s
 
 def _in_offline_dir(state: LogDirState, prediction: Prediction, reason: str) -> Outcome:
     """The log dir was marked offline before this partition loads."""
-    if prediction.reads_log and state.release.has(OFFLINE_STOPS_READS):
+    if prediction.reads_log and OFFLINE_STOPS_READS.applies_to(state.release):
         text = "the broker stops: KafkaStorageException: its open transaction is looked up in a log dir that is offline"
         return _failed(prediction.outcome, f"{text} ({reason})", broker="aborts", log_dir="offline")
     return _failed(prediction.outcome, f"the log dir is offline: {reason}", log_dir="offline")
@@ -90,7 +94,7 @@ def _in_offline_dir(state: LogDirState, prediction: Prediction, reason: str) -> 
 def _beside_offline(state: LogDirState, prediction: Prediction, cause: str) -> Outcome:
     """Another partition takes the log dir offline, before or after this one loads."""
     why = f"{cause} takes the log dir offline; what that does to the others depends on the order in which they load"
-    risky = prediction.reads_log and state.release.has(OFFLINE_STOPS_READS)
+    risky = prediction.reads_log and OFFLINE_STOPS_READS.applies_to(state.release)
     return replace(
         prediction.outcome,
         broker=None if risky else "starts",
@@ -107,7 +111,7 @@ def _takes_offline(state: LogDirState, prediction: Prediction, predictions: list
     if len(predictions) == 1:
         return outcome
     others = [one for one in predictions if one is not prediction]
-    if not state.release.has(OFFLINE_STOPS_READS) or not any(one.reads_log for one in others):
+    if not OFFLINE_STOPS_READS.applies_to(state.release) or not any(one.reads_log for one in others):
         return outcome
     why = "a partition of the log dir has a transaction open; if it loads after this one, the broker stops"
     return replace(outcome, broker=None, reason=f"{outcome.reason}; {why}", why={**outcome.why, "broker": why})

@@ -1,29 +1,26 @@
-"""Kafka's releases, and from which one on loading a log behaves how."""
+"""From which release on loading a log behaves how."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.errors import RequestError
+if TYPE_CHECKING:
+    from kafkalog.core.release import Release
 
-__all__ = ["BEHAVIOURS", "NEWEST", "ZOOKEEPER", "Behaviour", "Release", "parse_release"]
-
-#: Last patch of each minor release.
-_LAST_PATCH = {
-    (0, 11): 3, (1, 0): 2, (1, 1): 1, (2, 0): 1, (2, 1): 1, (2, 2): 2, (2, 3): 1, (2, 4): 1, (2, 5): 1, (2, 6): 3,
-    (2, 7): 2, (2, 8): 2, (3, 0): 2, (3, 1): 2, (3, 2): 3, (3, 3): 2, (3, 4): 1, (3, 5): 2, (3, 6): 2, (3, 7): 2,
-    (3, 8): 1, (3, 9): 2, (4, 0): 1, (4, 1): 1, (4, 2): 0, (4, 3): 1,
-}  # fmt: skip
-_RANGE = "0.11.0.0 to 4.3.1, as X.Y.Z, or X.Y for its last patch"
+__all__ = ["BEHAVIOURS", "LAST_OF_ZOOKEEPER", "Behaviour", "is_zookeeper_era"]
 
 
 class Behaviour(NamedTuple):
     """Something that loading does from one release on: `since` is that release, `source` where it was read or seen."""
 
-    since: tuple[int, int, int]
+    since: Release
     name: str
     text: str
     source: str
+
+    def applies_to(self, release: Release) -> bool:
+        """Whether a release behaves so."""
+        return release >= self.since
 
 
 INDEXES_UNCHECKED = Behaviour(
@@ -101,45 +98,10 @@ BEHAVIOURS = (
 )
 
 
-class Release(NamedTuple):
-    """A release of Kafka; `patch` of 0.11.0.x is x."""
-
-    major: int
-    minor: int
-    patch: int
-
-    def has(self, behaviour: Behaviour) -> bool:
-        """Whether it behaves so."""
-        return self >= behaviour.since
-
-    @property
-    def is_zookeeper(self) -> bool:
-        """Whether it belongs to the time of ZooKeeper: before 3.0 KRaft was no choice."""
-        return self.major < 3
-
-    def __str__(self) -> str:
-        return f"0.11.0.{self.patch}" if self.major == 0 else f"{self.major}.{self.minor}.{self.patch}"
+#: The last release of ZooKeeper's time, which `auto` takes for a log dir of that time.
+LAST_OF_ZOOKEEPER: Release = (2, 8, 2)
 
 
-#: What `auto` stands for: the newest release, and the last of ZooKeeper's time.
-NEWEST = Release(4, 3, 1)
-ZOOKEEPER = Release(2, 8, 2)
-
-
-def parse_release(text: str) -> Release:
-    """The release of a text: `3.9.1`, `3.9` for its last patch, `0.11.0.3`, `0.11`.
-
-    Raises:
-        RequestError: there is no such release, or it is outside the range.
-    """
-    parts = text.split(".")
-    if all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
-        numbers = tuple(int(part) for part in parts)
-        if numbers[:3] == (0, 11, 0) or numbers == (0, 11):
-            numbers = (0, 11, *numbers[3:4])
-        last = _LAST_PATCH.get(numbers[:2])  # type: ignore[call-overload]
-        if last is not None and len(numbers) == 2:
-            return Release(*numbers, last)
-        if last is not None and len(numbers) == 3 and numbers[2] <= last:
-            return Release(*numbers)
-    raise RequestError(f"Kafka {text!r} is not known; accepted are {_RANGE}")
+def is_zookeeper_era(release: Release) -> bool:
+    """Whether a release is older than the choice between ZooKeeper and KRaft."""
+    return release < (3,)

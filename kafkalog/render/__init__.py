@@ -1,0 +1,1 @@
+"""Text, JSON lines and tables made of what the layers to the left found."""
