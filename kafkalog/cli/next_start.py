@@ -51,12 +51,12 @@ __all__ = ["command"]
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
 def command(
     paths: tuple[str, ...],
+    *,
     assume_stop: str,
     recovery_point: str,
     kafka_version: str,
     form: str,
     fail_on: str,
-    *,
     consumer: bool | None,
     exit_zero: bool,
 ) -> int:

@@ -192,12 +192,12 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
             reading.stuck = True
             break
         before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
-        error = _Client(reading, fetched.aborted).take(fetched, committed=committed)
-        if error is not None and error.uncaught:
+        failed = _Client(reading, fetched.aborted).take(fetched, committed=committed)
+        if failed is not None and failed.uncaught:
             reading.take_back(*before, at)
         # What stands behind the end meets only who asks for more.
-        reading.error = None if reading.stops_at >= limit.offset else error
-        if reading.stops_at == at and error is None:
+        reading.error = None if reading.stops_at >= limit.offset else failed
+        if reading.stops_at == at and failed is None:
             reading.stuck = True
             break
     return reading

@@ -104,7 +104,7 @@ class Outcome:
 
     @property
     def severity(self) -> str | None:
-        """`error`: data or service is lost. `warning`: a file is cut, deleted or renamed without loss. None: neither.
+        """`error`: data or service is lost. `warning`: a `.log` is cut, deleted or replaced without loss. None: neither.
 
         A partition that is marked for deletion, or set aside already, is served by nobody before and after.
         """
@@ -115,4 +115,5 @@ class Outcome:
         reads = () if self.consumer is None else self.consumer
         if any(read is not None and (read.error is not None or read.stuck) for read in reads):
             return "error"
-        return "warning" if self.truncate or self.delete or self.rename else None
+        gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
+        return "warning" if self.truncate or any(path.endswith(".log") for path in gone) else None
