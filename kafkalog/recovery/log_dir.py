@@ -38,7 +38,7 @@ class Trouble:
 
     Args:
         path: The file or directory.
-        effect: `aborts`: the broker exits. `offline`: the log dir goes offline before its partitions load, and the broker
+        effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the begin. `offline`: the log dir goes offline before its partitions load, and the broker
             exits if one of them has a transaction open. `late`: it goes offline once they are loaded. `unserved`: no
             partition of it is served.
         reason: Why, in words.
@@ -138,13 +138,16 @@ def _check_meta(state: LogDirState, log_dir: LogDir, meta: Properties | None) ->
     version = values.get("version", "0")
     if version not in ("0", "1"):
         if STRAY_PARTITIONS.applies_to(state.release):
-            state.troubles.append(Trouble(path, "offline", f"meta.properties has the unknown version {version}"))
+            state.troubles.append(Trouble(path, "unloaded", f"meta.properties has the unknown version {version}"))
         else:
             state.troubles.append(
                 Trouble(path, "aborts", f"RuntimeException: meta.properties has the unknown version {version}")
             )
     elif parse_java_integer(values.get("node.id" if version == "1" else "broker.id", ""), 32) is None:
         state.troubles.append(Trouble(path, "aborts", "RuntimeException: meta.properties holds no node id"))
+    elif version == "1" and "directory.id" not in values and STRAY_PARTITIONS.applies_to(state.release):
+        text = "meta.properties holds no directory.id, so a new one is made"
+        state.remarks.append(f"{text}; partitions that the controller has placed by the old one are not served")
 
 
 def _start_offsets(state: LogDirState, log_dir: LogDir, name: str, otherwise: str) -> dict[tuple[str, int], int]:

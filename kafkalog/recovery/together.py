@@ -59,8 +59,10 @@ def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) 
         outcome = prediction.outcome
         if name in state.conflicts and outcome.broker == "starts":
             outcome = _failed(outcome, f"the broker stops: {state.conflicts[name]}", broker="aborts")
-        elif outcome.broker != "starts":
+        elif outcome.broker != "starts" and "unloaded" not in effects:
             pass
+        elif "unloaded" in effects:
+            outcome = _not_loaded(outcome, effects["unloaded"].reason)
         elif "offline" in effects:
             outcome = _in_offline_dir(state, prediction, effects["offline"].reason)
         elif offline and name not in offline:
@@ -81,6 +83,12 @@ def _failed(outcome: Outcome, reason: str, *, broker: str = "starts", log_dir: s
     return replace(
         outcome, broker=broker, log_dir=log_dir, partition="failed", reason=f"{outcome.reason}; {reason}", consumer=None
     )
+
+
+def _not_loaded(outcome: Outcome, reason: str) -> Outcome:
+    """The log dir is offline before anything in it is looked at: all stays as it is."""
+    text = f"the log dir is offline: {reason}"
+    return Outcome(outcome.path, outcome.assumed, "starts", "offline", "failed", text, records_lost=0, bytes_lost=0)
 
 
 def _in_offline_dir(state: LogDirState, prediction: Prediction, reason: str) -> Outcome:

@@ -228,7 +228,11 @@ def _compare_files(start: Start, outcome, disk: Disk, compare) -> None:
             compare(f"rebuilt {name}", True, same)
     for before, now in (seen.get("renamed") or {}).items():
         if now.endswith(".deleted"):
-            compare(f"renamed {before}", ["P/" + before, "P/" + now], next(([*pair] for pair in outcome.rename if pair[1] == f"P/{now}"), None))
+            compare(
+                f"renamed {before}",
+                ["P/" + before, "P/" + now],
+                next(([*pair] for pair in outcome.rename if pair[1] == f"P/{now}"), None),
+            )
     cut = {cut.path.removeprefix("P/"): cut.position for cut in outcome.truncate}
     kept = {name: log["after"] for name, log in (seen.get("logs") or {}).items() if log and name in cut}
     compare("cut at", kept, cut)
