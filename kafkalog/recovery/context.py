@@ -37,6 +37,7 @@ class LoadContext:
         log_start_checkpoint: The partition's line in `log-start-offset-checkpoint`, 0 when there is none.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         is_delete: Whether the directory is marked `-delete`.
+        is_tiered: Whether the log begins in remote storage.
     """
 
     disk: Disk
@@ -46,10 +47,13 @@ class LoadContext:
     log_start_checkpoint: int
     index_interval_bytes: int | None = None
     is_delete: bool = False
+    is_tiered: bool = False
     #: The leader epochs that a segment's recovery adds to; None: it adds to none.
     epochs_in_recovery: LeaderEpochs | None = None
     #: Base offsets of the segments whose indexes were wiped and built anew.
     rebuilt: set[int] = field(default_factory=set)
+    #: Names of the `.log` files that an interrupted swap was to replace, and that something has replaced.
+    replaced: set[str] = field(default_factory=set)
     #: The bad batches that recovery stopped at, in order; and what else it has to say.
     invalid: list[InvalidFound] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)

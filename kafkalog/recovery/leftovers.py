@@ -71,11 +71,12 @@ def _delete_indexes(context: LoadContext, offset: int, suffix: str) -> None:
 def complete_swaps_by_renaming(context: LoadContext, swaps: list[str]) -> None:
     """Delete what the `.swap` files cover and drop their suffix: LogLoader.load, second and third pass, since 3.0."""
     disk = context.disk
-    least, end = None, 0
+    least, end, size = None, 0, 0
     for name in swaps:
         if name.removesuffix(SWAP).endswith(".log"):
             segment = LogSegment(context, offset_of_name(name), SWAP)
             following = segment.read_next_offset()
+            size += segment.size
             end = following if least is None else max(end, following)
             least = segment.base_offset if least is None else min(least, segment.base_offset)
     if least is not None:
@@ -84,6 +85,8 @@ def complete_swaps_by_renaming(context: LoadContext, swaps: list[str]) -> None:
             offset = None if name.endswith(SWAP) else parse_offset(name)
             if offset is not None and least <= offset < end:
                 disk.delete(name)
+                if size:
+                    context.replaced.add(name)
     for name in disk.names():
         if name.endswith(SWAP):
             disk.rename(name, name.removesuffix(SWAP))
@@ -99,6 +102,8 @@ def complete_swaps_by_recovery(loader: LogLoader, swaps: list[str]) -> None:
         covered = [
             old for old in loader.segments.values(segment.base_offset, end) if old.read_next_offset() > segment.base_offset
         ]
+        if segment.size:
+            loader.context.replaced.update(old.name(".log") for old in covered)
         gone = replace_segments(loader.segments, [segment], covered)
         if SNAPSHOT_PER_SEGMENT.applies_to(loader.context.release):
             for base_offset in gone:

@@ -72,7 +72,9 @@ class LogLoader:
             end_offset = self._retry_on_overflow(self._recover_log)
             self._regrow_active_indexes()
         self.epochs.truncate_from_end(end_offset)
-        start_offset = max(context.log_start_checkpoint, self.segments.first.base_offset)
+        start_offset = context.log_start_checkpoint
+        if not context.is_tiered:
+            start_offset = max(start_offset, self.segments.first.base_offset)
         # Up to 2.8 the log start offset had been raised to the first segment before; since then the checkpoint counts.
         self.epochs.truncate_from_start(context.log_start_checkpoint if renames else start_offset)
         if SNAPSHOT_PER_SEGMENT.applies_to(context.release):

@@ -38,9 +38,9 @@ class Trouble:
 
     Args:
         path: The file or directory.
-        effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the begin. `offline`: the log dir goes offline before its partitions load, and the broker
-            exits if one of them has a transaction open. `late`: it goes offline once they are loaded. `unserved`: no
-            partition of it is served.
+        effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the begin. `offline`: it goes offline
+            before its partitions load, and the broker exits if one of them has a transaction open. `late`: it goes
+            offline once they are loaded. `unserved`: no partition of it is served.
         reason: Why, in words.
     """
 
@@ -64,6 +64,7 @@ class LogDirState:
         troubles: What a start does not get over.
         conflicts: Directory name → why the broker exits when it has loaded it.
         remarks: What it does, and is worth knowing.
+        is_tiered: Whether tiered storage has been used here.
         identity: Cluster id, node id and directory id in `meta.properties`, None where it has none.
     """
 
@@ -77,6 +78,7 @@ class LogDirState:
     troubles: list[Trouble] = field(default_factory=list)
     conflicts: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    is_tiered: bool = False
     identity: tuple[str | None, str | None, str | None] = (None, None, None)
 
 
@@ -98,6 +100,7 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     taken = release or _guess_release(log_dir, meta)
     is_zookeeper = is_zookeeper_era(taken) or (meta is not None and meta.values.get("version") == "0" and taken < (4,))
     state = LogDirState(log_dir.path, taken, not is_zookeeper, CLEAN_SHUTDOWN in (*log_dir.files, *log_dir.others))
+    state.is_tiered = REMOTE_INDEX_CACHE in log_dir.others
     _check_meta(state, log_dir, meta)
     state.recovery_points = _start_offsets(state, log_dir, RECOVERY_POINTS, "every recovery point is 0")
     state.log_starts = _start_offsets(state, log_dir, LOG_STARTS, "every log starts at its first segment")

@@ -9,9 +9,10 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
 from kafkalog.recovery.failure import LoadFailure
+from kafkalog.recovery.names import SWAP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Set as AbstractSet
 
     from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.log import Batch
@@ -43,35 +44,31 @@ class Loss(NamedTuple):
         return self.first_timestamp, self.last_timestamp
 
 
-def loss_of(disk: Disk, log: LoadedLog | None) -> Loss:
+def loss_of(disk: Disk, log: LoadedLog | None, replaced: AbstractSet[str]) -> Loss:
     """What is gone when the overlay has become as it is.
 
     Args:
         disk: The directory after the start.
-        log: The log as loaded; None when it was not.
+        log: The log as loaded; None when it was not, or nobody shall read it.
+        replaced: Names of the `.log` files that an interrupted swap of the log cleaner was to replace, and has: what the
+            new ones leave out is what compaction leaves out.
     """
     lost = Loss()
     for name, now in disk.fates():
-        if not name.endswith(".log"):
+        if not name.endswith((".log", f".log{SWAP}")) or name in replaced:
             continue
         file = disk.original[name]
         kept = file.size if now is not None and now.endswith(".log") else 0
-        if kept < file.original_size:
+        if kept < file.original_size and (kept or name.endswith(".log")):
             lost += _count(file, kept, file.original_size)
-    if lost.size:
-        lost = _without_what_took_its_place(disk, lost)
-    return lost + _left_behind(log) if log is not None else lost
-
-
-def _without_what_took_its_place(disk: Disk, lost: Loss) -> Loss:
-    records, size = lost.records, lost.size
     for name, file in disk.files.items():
-        if name.endswith(".log") and file.origin != name:
-            put = _count(file, 0, file.size)
-            records, size = records - put.records, size - put.size
-    if records <= 0:
-        return Loss(0, max(0, size))
-    return Loss(records, max(0, size), lost.first_timestamp, lost.last_timestamp)
+        if lost.size and name.endswith(".log") and file.origin is None and file.size:
+            # The parts of a segment that was split.
+            part = _count(file, 0, file.size)
+            lost = Loss(max(0, lost.records - part.records), max(0, lost.size - part.size), *lost[2:])
+    if not lost.records:
+        lost = Loss(0, lost.size)
+    return lost + _left_behind(log) if log is not None else lost
 
 
 def _left_behind(log: LoadedLog) -> Loss:

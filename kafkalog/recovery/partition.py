@@ -44,6 +44,7 @@ class Situation:
         log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
         mark: `delete`, `future` or `stray` when the directory's name says so, else "".
         kraft: Whether the broker runs with KRaft.
+        is_tiered: Whether the log is known to begin in remote storage.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
     """
@@ -54,6 +55,7 @@ class Situation:
     log_start: int = 0
     mark: str = ""
     kraft: bool = True
+    is_tiered: bool = False
     index_interval_bytes: int | None = None
     read: bool | None = None
 
@@ -112,6 +114,7 @@ def _load(disk: Disk, situation: Situation) -> _Load:
         situation.log_start,
         situation.index_interval_bytes,
         is_delete=situation.mark == "delete",
+        is_tiered=situation.is_tiered,
     )
     load = _Load(context)
     try:
@@ -150,8 +153,8 @@ def _topic_id(disk: Disk) -> bool:
 def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
     disk, log, failure = load.context.disk, load.log, load.failure
     stray = failure is None and _is_stray(disk, situation)
-    loss = loss_of(disk, None if failure is not None else log)
     loaded = failure is None and log is not None and situation.mark != "delete"
+    loss = loss_of(disk, log if loaded else None, load.context.replaced)
     consumer, why = _consumer(load, situation, stray=stray)
     changes = _Changes(path, disk, load.context, log)
     return Outcome(
@@ -184,6 +187,8 @@ def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consum
     if stray:
         empty = _shown(Reading())
         return Consumer(empty, empty), {}
+    if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
+        return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
     size = sum(segment.size for segment in log.segments.all())
     if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
         why = (

@@ -69,7 +69,9 @@ def next_start_text(outcome: Outcome) -> list[str]:
     ]
     if outcome.log_end_offset is not None:
         lines.append(f"  log from offset {outcome.log_start_offset} to {outcome.log_end_offset}")
-    if outcome.records_lost or outcome.bytes_lost:
+    if outcome.bytes_lost and not outcome.records_lost:
+        lines.append(f"  cuts {_size(outcome.bytes_lost)} that hold no record")
+    elif outcome.records_lost:
         lines.append(f"  lost: {outcome.records_lost} records, {_size(outcome.bytes_lost or 0)}{_duration(outcome)}")
     for cut in outcome.truncate or ():
         where = "" if cut.offset is None else f", before offset {cut.offset}"
