@@ -37,6 +37,7 @@ class LoadContext:
         log_start_checkpoint: The partition's line in `log-start-offset-checkpoint`, 0 when there is none.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         is_delete: Whether the directory is marked `-delete`.
+        is_compacted: Whether the log cleaner is known to have worked here.
         is_tiered: Whether the log begins in remote storage.
     """
 
@@ -47,6 +48,7 @@ class LoadContext:
     log_start_checkpoint: int
     index_interval_bytes: int | None = None
     is_delete: bool = False
+    is_compacted: bool = False
     is_tiered: bool = False
     #: The leader epochs that a segment's recovery adds to; None: it adds to none.
     epochs_in_recovery: LeaderEpochs | None = None

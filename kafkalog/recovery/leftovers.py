@@ -85,7 +85,7 @@ def complete_swaps_by_renaming(context: LoadContext, swaps: list[str]) -> None:
             offset = None if name.endswith(SWAP) else parse_offset(name)
             if offset is not None and least <= offset < end:
                 disk.delete(name)
-                if size:
+                if size or context.is_compacted:
                     context.replaced.add(name)
     for name in disk.names():
         if name.endswith(SWAP):
@@ -102,8 +102,9 @@ def complete_swaps_by_recovery(loader: LogLoader, swaps: list[str]) -> None:
         covered = [
             old for old in loader.segments.values(segment.base_offset, end) if old.read_next_offset() > segment.base_offset
         ]
-        if segment.size:
-            loader.context.replaced.update(old.name(".log") for old in covered)
+        if segment.size or loader.context.is_compacted:
+            # An empty segment covers nothing, and takes the place of the one with its name all the same.
+            loader.context.replaced.update((name.removesuffix(SWAP), *(old.name(".log") for old in covered)))
         gone = replace_segments(loader.segments, [segment], covered)
         if SNAPSHOT_PER_SEGMENT.applies_to(loader.context.release):
             for base_offset in gone:

@@ -60,6 +60,7 @@ class LogDirState:
         clean: Whether the marker of a clean shutdown is there.
         recovery_points: (topic, partition) → offset; no line means 0.
         log_starts: The same of the log start offsets.
+        compacted: (topic, partition) that the log cleaner has worked on.
         partitions: Directory name → what it says, by name.
         troubles: What a start does not get over.
         conflicts: Directory name → why the broker exits when it has loaded it.
@@ -74,6 +75,7 @@ class LogDirState:
     clean: bool
     recovery_points: dict[tuple[str, int], int] = field(default_factory=dict)
     log_starts: dict[tuple[str, int], int] = field(default_factory=dict)
+    compacted: set[tuple[str, int]] = field(default_factory=set)
     partitions: dict[str, PartitionName] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     conflicts: dict[str, str] = field(default_factory=dict)
@@ -187,7 +189,7 @@ def _check_late_files(state: LogDirState, log_dir: LogDir) -> None:
         state.troubles.append(Trouble(path, "unserved", f"{failure}: no partition of the log dir is served"))
     path = join(log_dir.path, CLEANER_OFFSETS)
     try:
-        _read_offsets(state, log_dir, CLEANER_OFFSETS)
+        state.compacted = {(entry.topic, entry.partition) for entry in _read_offsets(state, log_dir, CLEANER_OFFSETS)}
     except LogDirOffline as failure:
         state.troubles.append(Trouble(path, "late", f"{failure}, found when the log cleaner first looks"))
     except BrokerAborts as failure:

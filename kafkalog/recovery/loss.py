@@ -12,7 +12,8 @@ from kafkalog.recovery.failure import LoadFailure
 from kafkalog.recovery.names import SWAP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set as AbstractSet
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.log import Batch

@@ -44,6 +44,7 @@ class Situation:
         log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
         mark: `delete`, `future` or `stray` when the directory's name says so, else "".
         kraft: Whether the broker runs with KRaft.
+        is_compacted: Whether the log cleaner is known to have worked here.
         is_tiered: Whether the log is known to begin in remote storage.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
@@ -55,6 +56,7 @@ class Situation:
     log_start: int = 0
     mark: str = ""
     kraft: bool = True
+    is_compacted: bool = False
     is_tiered: bool = False
     index_interval_bytes: int | None = None
     read: bool | None = None
@@ -114,6 +116,7 @@ def _load(disk: Disk, situation: Situation) -> _Load:
         situation.log_start,
         situation.index_interval_bytes,
         is_delete=situation.mark == "delete",
+        is_compacted=situation.is_compacted,
         is_tiered=situation.is_tiered,
     )
     load = _Load(context)

@@ -222,6 +222,7 @@ def _predict_one(state: LogDirState, name: str, path: str, options: Options, *, 
         log_start=0 if is_metadata else max(0, state.log_starts.get(key, 0)),
         mark=parsed.mark,
         kraft=state.kraft and not is_metadata,
+        is_compacted=key in state.compacted,
         # With remote storage the line stands for every log; without, only for one whose start lies inside a segment.
         is_tiered=state.is_tiered and key in state.log_starts,
         read=options.read,

@@ -34,7 +34,7 @@ NOT_COMPARED = ("leader-epoch-checkpoint", "partition.metadata")
 
 #: Observations that no offline tool can predict, and why. (case, field) as `differences` names them; None: every field.
 EXCEPTIONS = {
-    "metadata-wrong-id@plain": "the right topic id is only known to the controller, and one partition alone does not dispute it",
+    "metadata-wrong-id@plain": "only the controller knows the right topic id, and one partition alone does not dispute it",
     "dir-missing@plain": "there is no directory to look at",
 }
 
