@@ -41,6 +41,24 @@ SNAPSHOT_PER_SEGMENT = Behaviour(
     "Each segment keeps its `.snapshot`, which goes with it; snapshots of no segment are deleted.",
     "ProducerStateManager.removeStraySnapshots, KAFKA-10520",
 )
+SNAPSHOT_MARKED = Behaviour(
+    (3, 0, 0),
+    "snapshot-marked",
+    "The `.snapshot` of a segment that recovery deletes is renamed with it; before, it stayed, and was deleted a minute later.",
+    "ProducerStateManager.removeAndMarkSnapshotForDeletion",
+)
+SNAPSHOTS_OF_WHOLE_LOG_UNMARKED = Behaviour(
+    (3, 1, 0),
+    "snapshots-of-whole-log-unmarked",
+    "When the log ends below its start and all segments go, their snapshots are deleted at once, not renamed.",
+    "LogLoader.removeAndDeleteSegmentsAsync, which goes through a live view that is empty by then",
+)
+METADATA_VERSIONS = Behaviour(
+    (3, 7, 0),
+    "metadata-versions",
+    "A version above 0 in `partition.metadata` is accepted; before: log dir offline.",
+    "PartitionMetadataReadBuffer.read",
+)
 SWAP_RENAMED = Behaviour(
     (3, 0, 0),
     "swap-renamed",
@@ -88,10 +106,13 @@ BEHAVIOURS = (
     INDEXES_UNCHECKED,
     INVALID_RECORD_ENDS_SEGMENT,
     SNAPSHOT_PER_SEGMENT,
+    SNAPSHOT_MARKED,
     SWAP_RENAMED,
     EPOCHS_IN_EVERY_RECOVERY,
     OFFLINE_STOPS_READS,
+    SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
     CHECKPOINT_NUMBERS_ABORT,
+    METADATA_VERSIONS,
     STRAY_PARTITIONS,
     UNSTABLE_OFFSET_LENIENT,
     SEARCHES_BY_BASE_OFFSET,

@@ -117,8 +117,12 @@ def read_offset_file(data: bytes, name: str, *, numbers_abort: bool) -> list[Off
     return _read(data, _Shape(name, 3), entry, numbers_abort=numbers_abort)
 
 
-def read_topic_id(data: bytes) -> uuid.UUID:
+def read_topic_id(data: bytes, *, any_version: bool) -> uuid.UUID:
     """The topic id in `partition.metadata`.
+
+    Args:
+        data: The file.
+        any_version: Whether a version above 0 is accepted (since 3.7).
 
     Raises:
         LogDirOffline: a line is malformed, or the id is zero.
@@ -134,7 +138,7 @@ def read_topic_id(data: bytes) -> uuid.UUID:
     version = parse_java_integer(words[1], 32)
     if version is None:
         raise _malformed(lines[0], name)
-    if version < 0:
+    if version < 0 or (version > 0 and not any_version):
         raise LogDirOffline("IOException", f"{name} has version {version}")
     if len(lines) < 2:
         raise BrokerAborts("NullPointerException", f"{name} has no line with the topic id")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.recovery.behaviours import SNAPSHOT_PER_SEGMENT, SWAP_RENAMED
+from kafkalog.recovery.behaviours import SWAP_RENAMED
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset
 from kafkalog.recovery.segment import LogSegment, segment_file_name
@@ -105,7 +105,4 @@ def complete_swaps_by_recovery(loader: LogLoader, swaps: list[str]) -> None:
         if segment.size or loader.context.is_compacted:
             # An empty segment covers nothing, and takes the place of the one with its name all the same.
             loader.context.replaced.update((name.removesuffix(SWAP), *(old.name(".log") for old in covered)))
-        gone = replace_segments(loader.segments, [segment], covered)
-        if SNAPSHOT_PER_SEGMENT.applies_to(loader.context.release):
-            for base_offset in gone:
-                loader.producers.mark_snapshot_deleted(base_offset)
+        replace_segments(loader.segments, [segment], covered)

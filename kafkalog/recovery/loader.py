@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from kafkalog.recovery.behaviours import EPOCHS_IN_EVERY_RECOVERY, SNAPSHOT_PER_SEGMENT, SWAP_RENAMED, UNSTABLE_OFFSET_LENIENT
+from kafkalog.recovery.behaviours import (
+    EPOCHS_IN_EVERY_RECOVERY,
+    SNAPSHOT_PER_SEGMENT,
+    SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
+    SWAP_RENAMED,
+    UNSTABLE_OFFSET_LENIENT,
+)
 from kafkalog.recovery.failure import BrokerAborts, InvalidOffset, SegmentOverflow
 from kafkalog.recovery.leftovers import collect_swap_files, complete_swaps_by_recovery, complete_swaps_by_renaming
 from kafkalog.recovery.names import DELETED, INDEX_SUFFIXES, offset_of_name
@@ -132,8 +138,8 @@ class LogLoader:
             end_offset = self.segments.last.read_next_offset()
             if end_offset < context.log_start_checkpoint:
                 context.remark(f"the log ends at {end_offset}, below its start {context.log_start_checkpoint}: all segments go")
-                # Since 3.0 the snapshots are not renamed with the segments, for the list of those is empty by then.
-                self.delete_segments(self.segments.all(), with_snapshots=not SWAP_RENAMED.applies_to(context.release))
+                marks = not SNAPSHOTS_OF_WHOLE_LOG_UNMARKED.applies_to(context.release)
+                self.delete_segments(self.segments.all(), with_snapshots=marks)
                 self.epochs.clear()
                 self.producers.truncate_fully(context.log_start_checkpoint)
                 end_offset = None
@@ -158,7 +164,7 @@ class LogLoader:
         for segment in segments:
             self.segments.remove(segment.base_offset)
             segment.change_suffix(DELETED)
-            if with_snapshots and SNAPSHOT_PER_SEGMENT.applies_to(self.context.release):
+            if with_snapshots:
                 self.producers.mark_snapshot_deleted(segment.base_offset)
 
     def _regrow_active_indexes(self) -> None:

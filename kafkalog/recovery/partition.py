@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.release import release_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
 from kafkalog.files.partition import join
-from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, STRAY_PARTITIONS
+from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, METADATA_VERSIONS, STRAY_PARTITIONS
 from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
 from kafkalog.recovery.consumer import Reading, read_all
 from kafkalog.recovery.context import LoadContext
@@ -126,7 +126,7 @@ def _load(disk: Disk, situation: Situation) -> _Load:
         if load.epochs.written:
             # The file is written under another name and renamed, over whatever stands there.
             disk.delete(f"{EPOCH_FILE}.tmp")
-        _topic_id(disk)
+        _check_topic_id(disk, situation.release)
     except LoadFailure as failure:
         load.failure = failure
     return load
@@ -142,15 +142,12 @@ def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
     return read_epoch_file(file.read(), numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(release))
 
 
-def _topic_id(disk: Disk) -> bool:
-    """Whether the directory names its topic's id."""
+def _check_topic_id(disk: Disk, release: Release) -> None:
     file = disk.get(METADATA_FILE)
-    if file is None:
-        if METADATA_FILE in disk:
-            raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file")
-        return False
-    read_topic_id(file.read())
-    return True
+    if file is not None:
+        read_topic_id(file.read(), any_version=METADATA_VERSIONS.applies_to(release))
+    elif METADATA_FILE in disk:
+        raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file")
 
 
 def _describe(path: str, load: _Load, situation: Situation) -> Outcome:

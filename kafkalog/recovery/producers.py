@@ -17,6 +17,7 @@ from kafkalog.core.control import ABORT, COMMIT, read_control_type
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
 from kafkalog.core.transaction_index import AbortedTxn
 from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.recovery.behaviours import SNAPSHOT_MARKED
 from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
 from kafkalog.recovery.fetched_records import first_record
 from kafkalog.recovery.names import offset_of_name
@@ -121,6 +122,7 @@ class ProducerStates:
 
     def __init__(self, context: LoadContext) -> None:
         self._disk = context.disk
+        self._marks_snapshots = SNAPSHOT_MARKED.applies_to(context.release)
         self.map_end_offset = 0
         self._last_snapshot_offset = 0
         #: Producer id → first offset of its open transaction.
@@ -276,7 +278,9 @@ class ProducerStates:
         self._disk.delete(self.snapshots.pop(offset))
 
     def mark_snapshot_deleted(self, offset: int) -> None:
-        """Rename a segment's snapshot: removeAndMarkSnapshotForDeletion."""
+        """Rename a segment's snapshot: removeAndMarkSnapshotForDeletion; before 3.0 nothing happens yet."""
+        if not self._marks_snapshots:
+            return
         name = self.snapshots.pop(offset, None)
         if name is not None:
             self._disk.rename(name, f"{name}.deleted")
