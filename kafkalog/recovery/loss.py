@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.disk import Disk, DiskFile
     from kafkalog.recovery.loader import LoadedLog
 
-__all__ = ["Loss", "loss_of"]
+__all__ = ["Loss", "left_behind", "lost_from"]
 
 
 class Loss(NamedTuple):
@@ -45,12 +45,11 @@ class Loss(NamedTuple):
         return self.first_timestamp, self.last_timestamp
 
 
-def loss_of(disk: Disk, log: LoadedLog | None, replaced: AbstractSet[str]) -> Loss:
-    """What is gone when the overlay has become as it is.
+def lost_from(disk: Disk, replaced: AbstractSet[str]) -> Loss:
+    """What is cut and deleted when the overlay has become as it is.
 
     Args:
         disk: The directory after the start.
-        log: The log as loaded; None when it was not, or nobody shall read it.
         replaced: Names of the `.log` files that an interrupted swap of the log cleaner was to replace, and has: what the
             new ones leave out is what compaction leaves out.
     """
@@ -67,12 +66,10 @@ def loss_of(disk: Disk, log: LoadedLog | None, replaced: AbstractSet[str]) -> Lo
             # The parts of a segment that was split.
             part = _count(file, 0, file.size)
             lost = Loss(max(0, lost.records - part.records), max(0, lost.size - part.size), *lost[2:])
-    if not lost.records:
-        lost = Loss(0, lost.size)
-    return lost + _left_behind(log) if log is not None else lost
+    return lost if lost.records else Loss(0, lost.size)
 
 
-def _left_behind(log: LoadedLog) -> Loss:
+def left_behind(log: LoadedLog) -> Loss:
     """The batches of the active segment that the log's end lies below: they stay in the file, and nobody reads them."""
     active = log.segments.last
     file = active.log.file

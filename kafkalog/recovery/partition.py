@@ -16,7 +16,7 @@ from kafkalog.recovery.epochs import LeaderEpochs
 from kafkalog.recovery.failure import LoadFailure, LogDirOffline
 from kafkalog.recovery.limits import CONSUMER_BYTES
 from kafkalog.recovery.loader import LoadedLog, LogLoader
-from kafkalog.recovery.loss import Loss, loss_of
+from kafkalog.recovery.loss import Loss, left_behind, lost_from
 from kafkalog.recovery.names import parse_offset
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
 
@@ -154,7 +154,8 @@ def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
     disk, log, failure = load.context.disk, load.log, load.failure
     stray = failure is None and _is_stray(disk, situation)
     loaded = failure is None and log is not None and situation.mark != "delete"
-    loss = loss_of(disk, log if loaded else None, load.context.replaced)
+    behind = left_behind(log) if loaded and log is not None else Loss()
+    loss = lost_from(disk, load.context.replaced) + behind
     consumer, why = _consumer(load, situation, stray=stray)
     changes = _Changes(path, disk, load.context, log)
     return Outcome(
@@ -163,7 +164,7 @@ def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
         broker="aborts" if failure is not None and not isinstance(failure, LogDirOffline) else "starts",
         log_dir="offline" if isinstance(failure, LogDirOffline) else "online",
         partition=_state(situation, failure, stray=stray),
-        reason="; ".join(_reasons(load, situation, loss, changes, stray=stray)),
+        reason="; ".join(_reasons(load, situation, behind, changes, stray=stray)),
         truncate=changes.truncated,
         delete=changes.deleted,
         rename=(*changes.renamed, *(((path, f"{path}.*-stray"),) if stray else ())),
@@ -256,13 +257,18 @@ def _next_offset(name: str, log: LoadedLog | None) -> int | None:
     return segment.read_next_offset()
 
 
-def _reasons(load: _Load, situation: Situation, loss: Loss, changes: _Changes, *, stray: bool) -> list[str]:
+def _reasons(load: _Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:
     said = list(load.context.remarks)
     for found in load.context.invalid:
         said.append(f"recovery stops in {found.name} at position {found.position}: {found.reason}")
     segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
     if segments:
         said.append(f"{segments} segment{'s' if segments > 1 else ''} deleted")
+    if behind.size and load.log is not None:
+        text = f"the log ends at offset {load.log.log_end_offset}, found from the last index entry on"
+        said.append(
+            f"{text}; {behind.records} records behind it stay in the file unread, and their offsets are given out again"
+        )
     if isinstance(load.failure, LogDirOffline):
         said.append(f"the log dir goes offline: {load.failure}")
     elif load.failure is not None:
@@ -271,7 +277,7 @@ def _reasons(load: _Load, situation: Situation, loss: Loss, changes: _Changes, *
         said.append(f"{METADATA_FILE} is missing, so the directory is renamed -stray and an empty partition takes its place")
     elif situation.mark:
         said.append(f"the directory is marked -{situation.mark}")
-    elif not said and not loss.size:
+    elif not said:
         how = "nothing is checked after a clean stop" if situation.clean else "recovery finds nothing wrong"
         said.append(f"loaded; {how}")
     return said
