@@ -13,8 +13,29 @@ import pytest
 import kafkalog
 from tests.recovery.broker_starts import packed_starts
 
-FIELDS = """schema type path assumed broker log_dir partition reason truncate delete rename create rebuild log_start_offset
-log_end_offset records_lost bytes_lost time_range_lost epochs_after consumer why""".split()
+FIELDS = [
+    "schema",
+    "type",
+    "path",
+    "assumed",
+    "broker",
+    "log_dir",
+    "partition",
+    "reason",
+    "truncate",
+    "delete",
+    "rename",
+    "create",
+    "rebuild",
+    "log_start_offset",
+    "log_end_offset",
+    "records_lost",
+    "bytes_lost",
+    "time_range_lost",
+    "epochs_after",
+    "consumer",
+    "why",
+]
 
 
 def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
