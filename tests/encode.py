@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 def _castagnoli_table() -> list[int]:
     table = []
-    for n in range(256):
+    for byte in range(256):
+        crc = byte
         for _ in range(8):
-            n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
-        table.append(n)
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        table.append(crc)
     return table
 
 
@@ -114,9 +115,7 @@ def batch(
 def marker(*, commit: bool, offset: int, producer_id: int, producer_epoch: int, coordinator_epoch: int = 0, **more) -> bytes:
     """A transaction marker as the coordinator has it written."""
     r = R(key=struct.pack(">hh", 0, 1 if commit else 0), value=struct.pack(">hi", 0, coordinator_epoch))
-    return batch(
-        [r], base_offset=offset, attributes=0x30, producer_id=producer_id, producer_epoch=producer_epoch, **more
-    )
+    return batch([r], base_offset=offset, attributes=0x30, producer_id=producer_id, producer_epoch=producer_epoch, **more)
 
 
 def message(

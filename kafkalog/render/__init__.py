@@ -1,1 +1,1 @@
-"""Text, JSON lines and tables made of what the layers to the left found."""
+"""What people see: text tables and views. Values come in, text goes out."""

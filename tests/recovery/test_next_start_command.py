@@ -13,29 +13,10 @@ import pytest
 import kafkalog
 from tests.recovery.broker_starts import packed_starts
 
-FIELDS = [
-    "schema",
-    "type",
-    "path",
-    "assumed",
-    "broker",
-    "log_dir",
-    "partition",
-    "reason",
-    "truncate",
-    "delete",
-    "rename",
-    "create",
-    "rebuild",
-    "log_start_offset",
-    "log_end_offset",
-    "records_lost",
-    "bytes_lost",
-    "time_range_lost",
-    "epochs_after",
-    "consumer",
-    "why",
-]
+CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
+LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
+STATE = ["assumed", "broker", "log_dir", "partition", "reason"]
+FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "why"]
 
 
 def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
