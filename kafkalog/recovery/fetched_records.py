@@ -101,13 +101,13 @@ def _offsets(batch: RecordBatch) -> Iterator[int | ClientError]:
     data, at = batch.data, BATCH_HEADER.size
     if batch.compression_id:
         try:
-            data, _, problem, trailing = batch.inflate()
+            inflated = batch.inflate()
         except (FormatError, LimitExceeded) as error:
             yield _client_error(error, batch.base_offset)
             return
-        at = 0
-        if trailing and batch.compression_id not in _READS_TO_THE_END:
-            problem = None
+        data, at = inflated.data, 0
+        if not inflated.trailing or batch.compression_id in _READS_TO_THE_END:
+            problem = inflated.problem
     header = batch.header
     cursor = Cursor(data, at)
     append_time = header.max_timestamp
