@@ -88,7 +88,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     java = ["java", "-Xmx512m", "-cp", jars(given.jars, work), "kafka.tools.DumpLogSegments"]
     ours = [sys.executable, "-m", "kafkalog", "dump", "--kafka-version", RELEASE]
-    print("| case | real tool s | kafkalog s | ratio | wanted | first line | peak MiB |")
+    print("| case | real tool s | kafkalog s | ratio | wanted | first line, ours / theirs | peak MiB |")
     print("|---|---|---|---|---|---|---|")
     for name, shape, mib, common, own, wanted in CASES:
         folder = work / f"{shape}-{mib}"
@@ -107,7 +107,7 @@ def main() -> None:
         first = statistics.median(mine[1] / theirs[1] for theirs, mine in rows)
         them, us = (statistics.median(row[side][0] for row in rows) for side in (0, 1))
         peak = max(mine[2] for _, mine in rows)
-        print(f"| {name} | {them:.2f} | {us:.2f} | {ratio:.2f} | {wanted:.1f} | {first:.2f} × | {peak:.0f} |", flush=True)
+        print(f"| {name} | {them:.2f} | {us:.2f} | {ratio:.2f} | {wanted:.1f} | {first:.2f} | {peak:.0f} |", flush=True)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 

@@ -45,7 +45,8 @@ def values(size: int):
     rng = random.Random(42)
     number = 0
     while True:
-        text = f'{{"id":{number + 100000},"user":"u{rng.randrange(10**6):06d}","event":"{rng.choice(EVENTS)}","amount":{rng.random():.6f}'
+        user, event = rng.randrange(10**6), rng.choice(EVENTS)
+        text = f'{{"id":{number + 100000},"user":"u{user:06d}","event":"{event}","amount":{rng.random():.6f}'
         while len(text) < size - 1:
             text += f',"f{len(text)}":{rng.randrange(10**9)}'
         yield text[: size - 1].encode() + b"}"
@@ -82,8 +83,7 @@ def main() -> None:
     """Write a segment."""
     shape, mib, path = sys.argv[1:]
     with open(path, "wb") as file:
-        for batch in batches(shape, int(mib) << 20):
-            file.write(batch)
+        file.writelines(batches(shape, int(mib) << 20))
 
 
 if __name__ == "__main__":

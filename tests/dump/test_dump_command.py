@@ -352,7 +352,8 @@ def test_output_is_utf_8_whatever_the_locale():
 
 def test_a_reader_that_leaves_early_is_no_error():
     for jobs in ("1", "2"):
-        command = f"{sys.executable} -m kafkalog dump {PLAIN} {PLAIN} --print-data-log --jobs {jobs} | head -1; echo ${{PIPESTATUS[0]}}"
+        dump = f"{sys.executable} -m kafkalog dump {PLAIN} {PLAIN} --print-data-log --jobs {jobs}"
+        command = f"{dump} | head -1; echo ${{PIPESTATUS[0]}}"
         environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
         done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, env=environment)
         assert done.stderr == b""
@@ -398,6 +399,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_reported(tmp_path, monkeypatch)
 
 
 def test_start_up_imports_neither_codecs_nor_rich():
-    code = "import sys; from kafkalog.cli import dump, main; print(*(m for m in ('rich','lz4','zstandard','snappy','numpy','dataclasses') if m in sys.modules))"
+    heavy = ("rich", "lz4", "zstandard", "snappy", "numpy", "dataclasses")
+    code = f"import sys; from kafkalog.cli import dump, main; print(*(m for m in {heavy} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=FIXTURES.parent)
     assert done.stdout.split() == []
