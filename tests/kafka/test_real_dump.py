@@ -32,7 +32,9 @@ def partitions(tmp_path_factory) -> list[Path]:
         small = [
             path
             for path in case.partition_paths()
-            if not os.path.basename(path).startswith("__") and 0 < sum(e.stat().st_size for e in os.scandir(path)) < 60_000
+            if not os.path.basename(path).startswith("__")
+            and sum(e.stat().st_size for e in os.scandir(path)) < 60_000
+            and any(e.name.endswith(".log") and e.stat().st_size > 100 for e in os.scandir(path))
         ]
         for path in rng.sample(small, min(3, len(small))):
             target = root / f"{case.release}-{case.workload}" / os.path.basename(path)
@@ -89,11 +91,8 @@ def test_fresh_damage_ends_both_alike(release, partitions, tmp_path):
         source = rng.choice(partitions)
         target = tmp_path / str(number) / source.name
         shutil.copytree(source, target)
-        files = [
-            path
-            for path in target.iterdir()
-            if path.suffix in (".log", ".index", ".timeindex", ".snapshot") and path.stat().st_size
-        ]
+        kinds = (".log", ".index", ".timeindex", ".snapshot")
+        files = sorted(path for path in target.iterdir() if path.suffix in kinds and path.stat().st_size)
         hurt = rng.choice(files)
         data = bytearray(hurt.read_bytes())
         for _ in range(rng.choice((1, 1, 2, 5))):
