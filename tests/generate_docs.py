@@ -71,7 +71,7 @@ def help_of(command: click.Command, name: str) -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "dialects": dialects,
     "unproven-releases": lambda: ", ".join(unproven_releases()) + "\n",
-    "golden-exclusions": lambda: "".join(f"| `{pattern}` | {reason} |\n" for pattern, reason in EXCLUSIONS.items()),
+    "golden-exclusions": lambda: "".join(f"- `{pattern}`: {reason}\n" for pattern, reason in EXCLUSIONS.items()),
     "help-dump": lambda: help_of(dump.command, "dump"),
     "batch-header": layout(BATCH_HEADER),
     "message-0": layout(LEGACY_HEADER_V0),
