@@ -57,7 +57,7 @@ def next_start(
 ) -> Outcome:
     """What the next start of a broker does to one partition directory. Nothing is written.
 
-    >>> outcome = next_start("fixtures/broker/3.9.1/plain/twitter-status-0", assume_stop="unclean")
+    >>> outcome = next_start("fixtures/broker/2.1.1/plain/twitter-status-0", assume_stop="unclean")
     >>> outcome.partition, outcome.records_lost
     ('loaded', 0)
 
