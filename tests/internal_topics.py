@@ -16,8 +16,8 @@ READERS = {
     "__consumer_offsets": lambda key, value: read_coordinator_record(GROUP_RECORDS, key, value),
     "__transaction_state": lambda key, value: read_coordinator_record(TRANSACTION_RECORDS, key, value),
     "__share_group_state": lambda key, value: read_coordinator_record(SHARE_GROUP_RECORDS, key, value),
-    "__cluster_metadata": lambda key, value: read_metadata_record(value),
-    "__remote_log_metadata": lambda key, value: read_remote_log_record(value),
+    "__cluster_metadata": lambda _, value: read_metadata_record(value),
+    "__remote_log_metadata": lambda _, value: read_remote_log_record(value),
 }
 
 

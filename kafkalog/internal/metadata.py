@@ -32,7 +32,10 @@ _RESOURCES = {0: "unknown", 2: "topic", 4: "broker", 8: "broker-logger", 16: "cl
 
 
 class PartitionState(NamedTuple):
-    """A partition as the controller sees it. `leader` is -1 when there is none."""
+    """A partition as the controller sees it. `leader` is -1 when there is none.
+
+    `directories` are those of the replicas, in their order; none when no broker has told them (Kafka then stores zeros).
+    """
 
     partition: int
     leader: int
@@ -190,9 +193,14 @@ def _partition(image: Image, value: Message) -> str:
         value.get("leaderRecoveryState", 0),
         tuple(value.get("eligibleLeaderReplicas") or ()),
         tuple(value.get("lastKnownElr") or ()),
-        tuple(value.get("directories") or ()),
+        _directories(value.get("directories") or ()),
     )
     return ""
+
+
+def _directories(ids: Iterable[uuid.UUID]) -> tuple[uuid.UUID, ...]:
+    known = tuple(ids)
+    return known if any(directory.int for directory in known) else ()
 
 
 #: Fields of a partition that a change record replaces when it has them.
@@ -203,7 +211,6 @@ _REPLACED = (
     ("addingReplicas", "adding_replicas"),
     ("eligibleLeaderReplicas", "eligible_leader_replicas"),
     ("lastKnownElr", "last_known_elr"),
-    ("directories", "directories"),
 )
 
 
@@ -215,6 +222,8 @@ def _partition_change(image: Image, value: Message) -> str:
     if old is None:
         return f"unknown partition {topic.name}-{value['partitionId']}"
     changed: dict[str, Any] = {name: tuple(value[key]) for key, name in _REPLACED if value.get(key) is not None}
+    if value.get("directories") is not None:
+        changed["directories"] = _directories(value["directories"])
     if value["leader"] != _NO_LEADER_CHANGE:
         changed |= {"leader": value["leader"], "leader_epoch": old.leader_epoch + 1}
     recovery = value.get("leaderRecoveryState", -1)
@@ -245,10 +254,18 @@ def _config(image: Image, value: Message) -> str:
     return ""
 
 
+def _registration(value: Message) -> dict[str, Any]:
+    """A registration as plain values; listeners and features are sets, here by name."""
+    plain: dict[str, Any] = json_object(value)
+    for name in ("endPoints", "features"):
+        plain[name].sort(key=lambda item: str(item["name"]))
+    return plain
+
+
 def _register_broker(image: Image, value: Message) -> str:
     # In the preview of 2.8 a broker was fenced until a record said otherwise.
     defaults = {"fenced": True, "inControlledShutdown": False}
-    image.brokers[value["brokerId"]] = defaults | json_object(value)
+    image.brokers[value["brokerId"]] = defaults | _registration(value)
     return ""
 
 
@@ -285,7 +302,7 @@ def _broker_change(image: Image, value: Message) -> str:
 
 
 def _controller(image: Image, value: Message) -> str:
-    image.controllers[value["controllerId"]] = json_object(value)
+    image.controllers[value["controllerId"]] = _registration(value)
     return ""
 
 
