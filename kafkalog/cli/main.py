@@ -100,7 +100,8 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         status = EXIT_USAGE
     except (click.exceptions.Abort, KeyboardInterrupt):
         status = EXIT_INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # click ends with SystemExit when the reader of stdout has gone; that is no failure of ours.
         status = 0
     except RequestError as error:
         say(f"kafkalog: {error}")
