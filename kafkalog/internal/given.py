@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["Given", "Log", "LogRecord", "Note", "collect"]
+__all__ = ["Given", "Log", "LogRecord", "Note", "Paths", "collect", "read_file_records"]
+
+#: One path or several.
+Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 
 
 class Note(NamedTuple):
@@ -131,7 +134,7 @@ class Given(NamedTuple):
     problems: tuple[Note, ...]
 
 
-def collect(paths: Iterable[str], topic: str) -> Given:
+def collect(paths: Paths, topic: str) -> Given:
     """Find the logs of `topic`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
 
     Of several copies of a partition the one that reaches furthest is taken; directories marked `-delete`, `-future` or
@@ -139,7 +142,8 @@ def collect(paths: Iterable[str], topic: str) -> Given:
     """
     problems: list[Note] = []
     logs: list[Log] = []
-    for path in paths:
+    named = [paths] if isinstance(paths, str | os.PathLike) else paths
+    for path in (os.fspath(item) for item in named):
         try:
             found = list(_logs_at(path))
         except UnreadableFile as error:

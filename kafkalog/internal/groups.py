@@ -21,10 +21,9 @@ from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable
 
     from kafkalog.core.messages.reader import Message
-    from kafkalog.internal.given import Given, Log, LogRecord
+    from kafkalog.internal.given import Given, Log, LogRecord, Paths
 
 __all__ = ["CommittedOffset", "Group", "Groups", "Member", "read_groups"]
 
@@ -315,7 +314,7 @@ _APPLY = {
 }
 
 
-def read_groups(paths: Iterable[str], moment: Moment = END) -> Groups:
+def read_groups(paths: Paths, moment: Moment = END) -> Groups:
     """The state of all groups, from the `__consumer_offsets` partitions found at `paths`.
 
     Args:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kafkalog.core.messages.reader import Message
+    from kafkalog.internal.given import Paths
 
 __all__ = ["Change", "Image", "Metadata", "PartitionState", "Topic", "diff_images", "read_metadata"]
 
@@ -404,7 +405,7 @@ _APPLY = {
 }
 
 
-def read_metadata(paths: Iterable[str], moment: Moment = END) -> Metadata:
+def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
     """The image from the `__cluster_metadata` found at `paths`.
 
     Args:

@@ -18,9 +18,8 @@ from kafkalog.internal.given import Log, Note, collect
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kafkalog.core.messages.reader import Message
+    from kafkalog.internal.given import Paths
 
 __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]
 
@@ -110,7 +109,7 @@ class Transactions(NamedTuple):
     records: int
 
 
-def read_transactions(paths: Iterable[str], moment: Moment = END) -> Transactions:
+def read_transactions(paths: Paths, moment: Moment = END) -> Transactions:
     """The state of all transactional ids, and the transactions in the partitions that are given.
 
     Args:
