@@ -21,6 +21,7 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
+from tests.describe_messages import MESSAGE_PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,6 +62,7 @@ PARTS: dict[str, Callable[[], str]] = {
         ("id", "codec", "magic"), ((row.id, row.name, ", ".join(map(str, row.magics))) for row in COMPRESSION_TYPES)
     ),
     "control-records": lambda: table(("type", "name", "since"), CONTROL_RECORD_TYPES),
+    **MESSAGE_PARTS,
 }
 
 
