@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import Damage, RecordBatch
@@ -26,25 +27,10 @@ if TYPE_CHECKING:
     from kafkalog.internal.metadata import read_metadata
     from kafkalog.internal.moment import Moment
     from kafkalog.internal.transactions import read_transactions
+    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.recovery.predict import next_start, next_starts
 
 __version__ = "0.1.0"
-
-#: Names that are imported when they are used, and where they live: not everybody who reads a log needs Kafka's messages.
-_LATER = {
-    "Moment": "kafkalog.internal.moment",
-    "read_groups": "kafkalog.internal.groups",
-    "read_metadata": "kafkalog.internal.metadata",
-    "read_transactions": "kafkalog.internal.transactions",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_LATER[name]), name)
-
 
 __all__ = [
     "Damage",
@@ -56,6 +42,7 @@ __all__ = [
     "LimitExceeded",
     "LogDir",
     "Moment",
+    "Outcome",
     "Padding",
     "Partition",
     "Record",
@@ -66,9 +53,28 @@ __all__ = [
     "Span",
     "UnreadableFile",
     "__version__",
+    "next_start",
+    "next_starts",
     "open_log_dir",
     "open_partition",
     "read_groups",
     "read_metadata",
     "read_transactions",
 ]
+
+#: Names that are imported when they are used, for a program that only reads logs does not need what stands behind them.
+_LAZY = {
+    "Moment": "kafkalog.internal.moment",
+    "Outcome": "kafkalog.recovery.outcome",
+    "next_start": "kafkalog.recovery.predict",
+    "next_starts": "kafkalog.recovery.predict",
+    "read_groups": "kafkalog.internal.groups",
+    "read_metadata": "kafkalog.internal.metadata",
+    "read_transactions": "kafkalog.internal.transactions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -12,6 +12,9 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
+from kafkalog.cli import dump
 from kafkalog.core.attributes import ATTRIBUTE_BITS
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import COMPRESSION_TYPES
@@ -19,9 +22,12 @@ from kafkalog.core.control import CONTROL_RECORD_TYPES
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
+from kafkalog.core.release import RELEASES, release_text
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
+from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
 from tests.describe_messages import MESSAGE_PARTS
+from tests.dump.golden import EXCLUSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,7 +51,29 @@ def layout(of: Layout) -> Callable[[], str]:
     return lambda: table(head, ((at, size, f"`{name}`", kind, meaning) for at, size, name, kind, meaning in of.table()))
 
 
+def dialects() -> str:
+    """The dialects and their proof."""
+    rows = []
+    for number, dialect in enumerate(DIALECTS):
+        end = DIALECTS[number + 1].since if number + 1 < len(DIALECTS) else None
+        releases = [release for release in RELEASES if dialect.since <= release and (end is None or release < end)]
+        proofs = [release_text(release) for release in releases if release in GOLDEN_RELEASES]
+        span = release_text(releases[0]) + (f" to {release_text(releases[-1])}" if len(releases) > 1 else "")
+        rows.append((span, dialect.source, ", ".join(proofs) or "*unproven*"))
+    return table(("releases", "what changed", "proven by"), rows)
+
+
+def help_of(command: click.Command, name: str) -> str:
+    """The --help of a command."""
+    with click.Context(command, info_name=f"kafkalog {name}", max_content_width=100, terminal_width=100) as context:
+        return f"```text\n{command.get_help(context)}\n```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "dialects": dialects,
+    "unproven-releases": lambda: ", ".join(unproven_releases()) + "\n",
+    "golden-exclusions": lambda: "".join(f"| `{pattern}` | {reason} |\n" for pattern, reason in EXCLUSIONS.items()),
+    "help-dump": lambda: help_of(dump.command, "dump"),
     "batch-header": layout(BATCH_HEADER),
     "message-0": layout(LEGACY_HEADER_V0),
     "message-1": layout(LEGACY_HEADER_V1),

@@ -23,6 +23,7 @@ EXIT_INTERRUPTED = 130
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, its line in the help).
 COMMANDS = {
     "dump": ("dump", "Print log files as Kafka's DumpLogSegments would."),
+    "next-start": ("next_start", "Tell what the next start of a broker will do."),
     "groups": ("groups", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Show transactional ids; open, hanging and aborted transactions."),
     "metadata": ("metadata", "Show the cluster's metadata: topics, partitions, brokers, settings."),

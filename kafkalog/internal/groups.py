@@ -16,7 +16,7 @@ from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, r
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record
 from kafkalog.errors import FormatError, UnreadableFile
-from kafkalog.internal.given import Note, collect
+from kafkalog.internal.given import Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class _Replay:
         self.groups: dict[str, Group] = {}
         self.offsets: dict[_Key, CommittedOffset] = {}
         self.pending: dict[int, _Pending] = {}
-        self.notes: list[Note] = []
+        self.notes = Notes()
         self.records = 0
 
     def log(self, log: Log, moment: Moment) -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
-from kafkalog.core.control import read_control_type
+from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import FormatError, UnreadableFile
-from kafkalog.internal.given import Log, LogRecord, Note, collect, read_file_records
+from kafkalog.internal.given import Log, LogRecord, Note, Notes, collect, read_file_records
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class _Replay:
 
     def __init__(self) -> None:
         self.image = Image()
-        self.notes: list[Note] = []
+        self.notes = Notes()
         self.records = 0
         #: Records of an open metadata transaction, which counts as a whole or not at all.
         self.transaction: list[tuple[LogRecord, FramedRecord]] | None = None
@@ -133,10 +133,16 @@ class _Replay:
                 self.one(item, decoded)
 
     def control(self, item: LogRecord) -> None:
+        """The quorum's own records: its protocol version and its voters."""
         try:
-            read_control_type(item.record.key)
+            decoded = read_control_record(item.record.key, item.record.value)
         except FormatError as error:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
+            return
+        if decoded.name == "KRAFT_VERSION":
+            self.image.features["kraft.version"] = decoded.fields["kRaftVersion"]
+        elif decoded.name == "KRAFT_VOTERS":
+            self.image.others["quorum", "voters"] = json_object(decoded.fields["voters"])
 
     def one(self, item: LogRecord, decoded: FramedRecord) -> None:
         if decoded.name == "BeginTransactionRecord":
@@ -414,13 +420,11 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
     """
     given = collect(paths, CLUSTER_METADATA_TOPIC)
     problems = list(given.problems)
-    # A snapshot's own folder may have any name.
-    logs = (*given.wanted, *(log for log in given.others if log.name is None and log.snapshots))
     replay = _Replay()
     base: str | None = None
-    if not logs:
+    if not given.wanted:
         problems.append(Note("", None, f"no partition of {CLUSTER_METADATA_TOPIC} was given"))
-    for log in logs:
+    for log in given.wanted:
         try:
             base = _replay_log(replay, log, moment, problems) or base
         except UnreadableFile as error:

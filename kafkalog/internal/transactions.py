@@ -14,7 +14,7 @@ from kafkalog.core.control import ABORT, COMMIT, read_control_record
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import FormatError, UnreadableFile
-from kafkalog.internal.given import Log, Note, collect
+from kafkalog.internal.given import Log, Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def read_transactions(paths: Paths, moment: Moment = END) -> Transactions:
     """
     given = collect(paths, TOPIC)
     problems = list(given.problems)
-    notes: list[Note] = []
+    notes = Notes()
     ids: dict[str, TransactionalId] = {}
     records = 0
     for log in given.wanted:

@@ -180,3 +180,34 @@ def test_streams_and_share_groups_are_told_by_kind():
 
 def test_a_path_without_the_topic_is_a_problem(tmp_path):
     assert [note.message for note in read_groups([str(tmp_path / "nowhere")]).problems][-1].startswith("no partition of")
+
+
+def test_single_files_of_one_directory_are_one_log(tmp_path):
+    key = offset_key("g", "t", 0)
+    path = write_log(tmp_path, [batch(0, key, offset_value(1)), batch(1, offset_key("g", "t", 1), offset_value(2))])
+    first = f"{path}/00000000000000000000.log"
+    second = f"{path}/00000000000000000002.log"
+    (tmp_path / "__consumer_offsets-0" / "00000000000000000002.log").write_bytes(batch(2, key, offset_value(7)))
+    for order in ([first, second], [second, first], [first, second, first]):
+        found = read_groups(order)
+        assert committed(found) == {("g", "t", 0): 7, ("g", "t", 1): 2}
+        assert found.records == 3
+
+
+def test_a_file_in_a_folder_of_another_name_is_taken_at_its_word(tmp_path):
+    (tmp_path / "evidence").mkdir()
+    path = tmp_path / "evidence" / "00000000000000000000.log"
+    path.write_bytes(batch(0, offset_key("g", "t", 0), offset_value(1)))
+    assert committed(read_groups(str(path))) == {("g", "t", 0): 1}
+    assert committed(read_groups(path.parent)) == {("g", "t", 0): 1}
+
+
+def test_notes_are_counted_beyond_those_that_are_kept(tmp_path, monkeypatch):
+    from kafkalog.internal.given import Notes
+    from kafkalog.internal.objects import group_lines
+
+    monkeypatch.setattr(Notes, "LIMIT", 3)
+    path = write_log(tmp_path, [batch(n, b"\x7f\xff", b"") for n in range(8)])
+    found = read_groups([path])
+    assert (len(found.notes), found.notes.dropped) == (3, 5)
+    assert list(group_lines(found))[-1]["notes"] == 8

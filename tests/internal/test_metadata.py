@@ -73,10 +73,7 @@ def test_features_are_as_the_admin_client_told(case):
     truth = case.account()["ground_truth"]
     told = truth.get("features") or truth.get("features_after")
     found = read_metadata([case.path()]).image.features
-    # The quorum's own version stands in control records.
-    assert {name: found.get(name) for name in told if name != "kraft.version"} == {
-        name: level for name, level in told.items() if name != "kraft.version"
-    }
+    assert {name: found.get(name) for name in told} == told
 
 
 @pytest.mark.parametrize(
