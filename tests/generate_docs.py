@@ -26,6 +26,7 @@ from kafkalog.core.release import RELEASES, release_text
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
+from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ PARTS: dict[str, Callable[[], str]] = {
         ("id", "codec", "magic"), ((row.id, row.name, ", ".join(map(str, row.magics))) for row in COMPRESSION_TYPES)
     ),
     "control-records": lambda: table(("type", "name", "since"), CONTROL_RECORD_TYPES),
+    **MESSAGE_PARTS,
 }
 
 

@@ -25,6 +25,11 @@ def topic_of(path: str) -> str:
     return os.path.basename(path).rpartition("-")[0]
 
 
+def accounted(cases):
+    """Those that a broker has told something about (a remote folder has no account)."""
+    return [case for case in cases if case.account_stem.with_name(f"{case.account_stem.name}.json").exists()]
+
+
 def internal_records(log_dir: str):
     """Topic, file and record for every record of an internal topic, control records left out."""
     for entry in sorted(os.scandir(log_dir), key=lambda entry: entry.name):
