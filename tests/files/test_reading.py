@@ -129,6 +129,19 @@ def test_a_file_that_grows_is_read_to_its_old_end_and_the_growth_is_told(partiti
         assert "grew from" in str(source.grown)
 
 
+def test_a_segment_tells_that_it_grew_while_it_was_walked(partition_path):
+    segment = kafkalog.open_partition(partition_path).segments[0]
+    items = segment.walk()
+    next(items)
+    with open(segment.paths[".log"], "ab") as file:
+        file.write(b"more")
+    assert all(not isinstance(item, Damage) for item in items)
+    assert "grew from" in str(segment.grown)
+    *_, damage = segment.walk()
+    assert isinstance(damage, Damage)
+    assert segment.grown is None
+
+
 def test_memory_is_bounded_by_the_window_not_by_the_file(tmp_path):
     import tracemalloc
 
