@@ -26,6 +26,7 @@ __all__ = [
     "Inflated",
     "compression_type",
     "decompress",
+    "gzip_up_to_failure",
     "inflate",
 ]
 
@@ -163,8 +164,6 @@ def _gzip_members(data: bytes, limit: int, *, keep: bool) -> Inflated:
             try:
                 piece = member.decompress(fed, _CHUNK if not keep else limit - size + 1)
             except zlib.error as error:
-                if keep and not out:
-                    out.append(_gzip_up_to_failure(data, limit))
                 return Inflated(b"".join(out), consumed, _failed("gzip", str(error)))
             size += len(piece)
             if size > limit:
@@ -187,8 +186,12 @@ _GZIP_FEED = 8192
 _GZIP_HEADER = 10
 
 
-def _gzip_up_to_failure(data: bytes, limit: int) -> bytes:
-    """What a member gives before the piece that fails; all of it when only its trailer is wrong."""
+def gzip_up_to_failure(data: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
+    """What Kafka's reader hands out of a gzip section that fails: all before the piece that fails, or before the trailer.
+
+    Raises:
+        LimitExceeded: it would be larger than `limit` bytes.
+    """
     if not data.startswith(b"\x1f\x8b\x08\0") or len(data) < _GZIP_HEADER:
         return b""
     inflater = zlib.decompressobj(-15)
