@@ -239,7 +239,7 @@ class _Changes:
         self.truncated = tuple(
             Truncation(join(path, name), file.size, _next_offset(name, log))
             for name, now in fates
-            if now is not None and name.endswith(".log") and (file := disk.original[name]).size < file.original_size
+            if now == name and name.endswith(".log") and (file := disk.original[name]).size < file.original_size
         )
         self.rebuilt = tuple(
             join(path, name)
