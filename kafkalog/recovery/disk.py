@@ -182,8 +182,9 @@ class Disk:
 
     @property
     def created(self) -> list[str]:
-        """Names that were not there before and are no renamed file."""
-        return sorted(name for name, file in self.files.items() if file.origin is None and name not in self.original)
+        """Names of the files that the start made; not of one that takes the place of a deleted one of the same name."""
+        moved = {name for name, now in self.fates() if now not in (None, name)}
+        return sorted(n for n, file in self.files.items() if file.origin is None and (n not in self.original or n in moved))
 
     def close(self) -> None:
         """Give the open files back."""

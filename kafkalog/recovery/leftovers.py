@@ -44,10 +44,11 @@ def collect_swap_files(context: LoadContext) -> list[str]:
     least_cleaned = min((offset_of_name(name) for name in cleaned), default=None)
     valid: list[str] = []
     for name in swaps:
-        if least_cleaned is not None and offset_of_name(name) >= least_cleaned:
+        offset = offset_of_name(name)
+        if least_cleaned is not None and offset >= least_cleaned:
             disk.delete(name)
             if not SWAP_RENAMED.applies_to(context.release):
-                _delete_indexes(context, offset_of_name(name), SWAP)
+                _delete_indexes(context, offset, SWAP)
         else:
             valid.append(name)
     for name in cleaned:
