@@ -1,0 +1,539 @@
+"""One partition: which segments to scan, and what the scans and the files beside them say together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.checkpoint import read_leader_epochs
+from kafkalog.core.control import ControlRecord, read_control_record
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
+from kafkalog.core.producer_snapshot import read_producer_snapshot
+from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.span import Span
+from kafkalog.core.transaction_index import read_transaction_index
+from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
+from kafkalog.files.partition import Partition, join
+from kafkalog.files.segment import Segment
+from kafkalog.files.source import read_file
+from kafkalog.verify.finding import Finding, Severity
+from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
+from kafkalog.verify.report import NotChecked, PartitionReport, in_order
+from kafkalog.verify.rule import RULES, findings_of
+from kafkalog.verify.snapshot_checks import describe_differences
+from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask, Settings
+from kafkalog.verify.views import (
+    CheckpointLine,
+    EpochFile,
+    KraftLog,
+    KraftSnapshot,
+    OpenTransactionView,
+    PartitionCheckpoints,
+    PartitionFiles,
+    PartitionMetadataFile,
+    SegmentStep,
+    SnapshotEntryView,
+    SnapshotFile,
+    TransactionIndexFile,
+)
+
+if TYPE_CHECKING:
+    from kafkalog.core.producer_snapshot import ProducerSnapshot
+
+__all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surroundings"]
+
+COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
+COMPACTED_TOPICS = COORDINATOR_TOPICS
+_ANY_START = 1 << 62
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the log dir says of a partition.
+
+    `clean` and `kraft` are None when nothing tells. `lines` are those of the checkpoint files, by the file's name;
+    `cleaner_known` says that the log cleaner's checkpoint could be read.
+    """
+
+    in_log_dir: bool = False
+    clean: bool | None = None
+    kraft: bool | None = None
+    lines: dict[str, CheckpointLine] = field(default_factory=dict)
+    cleaner_known: bool = False
+
+
+class PartitionCheck:
+    """The check of one partition directory: `tasks` are to be scanned, in any order and anywhere; `finish` judges.
+
+    Args:
+        path: The directory, spelled as it shall be printed.
+        surroundings: What the log dir says.
+        settings: What the caller wants.
+
+    Raises:
+        UnreadableFile: the directory cannot be listed.
+    """
+
+    def __init__(self, path: str, surroundings: Surroundings, settings: Settings) -> None:
+        self.partition = partition = Partition(path)
+        self.path = partition.path
+        self.around = surroundings
+        self.settings = settings
+        name = partition.name
+        self.topic = name.topic if name else None
+        self.mark = name.mark if name else ""
+        self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
+        self.not_checked: list[NotChecked] = []
+        self.findings: list[Finding] = []
+        self.files = 0
+        self.bytes = 0
+        self.readable = True
+        self.segments = [segment for segment in partition.segments if ".log" in segment.paths]
+        self.active = self.segments[-1].base_offset if self.segments else None
+        siblings = {suffix for segment in partition.segments for suffix in segment.paths}
+        self.log_only = (
+            siblings == {".log"} and not surroundings.in_log_dir and partition.file("leader-epoch-checkpoint") is None
+        )
+        swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in partition.pending)
+        self.compacted = (
+            "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COMPACTED_TOPICS or swapping
+        )
+        self.snapshots = self._read_snapshots()
+        self.tasks = [self._task(segment) for segment in self.segments]
+        self.tasks += [
+            SegmentTask(0, {".log": file}, False, None, "", True, False, (), settings, parsed.epoch)
+            for parsed, file in partition.checkpoints
+            if not parsed.pending
+        ]
+
+    def _task(self, segment: Segment) -> SegmentTask:
+        base = segment.base_offset
+        following = min((other.base_offset for other in self.segments if other.base_offset > base), default=1 << 63)
+        return SegmentTask(
+            base,
+            {suffix: path for suffix, path in segment.paths.items() if suffix in (".log", ".index", ".timeindex")},
+            base == self.active,
+            self.around.clean,
+            self.mark,
+            self.kraft_log,
+            self.compacted,
+            tuple(offset for offset in sorted(self.snapshots) if base <= offset < following),
+            self.settings,
+        )
+
+    # --- reading the small files ---
+
+    def _read(self, path: str) -> bytes | None:
+        self.files += 1
+        try:
+            data = read_file(path)
+        except UnreadableFile as error:
+            self._failed(error.path, error.reason)
+            return None
+        self.bytes += len(data)
+        return data
+
+    def _failed(self, path: str, reason: str) -> None:
+        self.readable = False
+        self.not_checked.append(NotChecked(path, reason, failed=True))
+
+    def _read_snapshots(self) -> dict[int, tuple[str, ProducerSnapshot, int]]:
+        found = {}
+        for offset, path in self.partition.snapshots.items():
+            data = self._read(path)
+            if data is not None:
+                found[offset] = (path, read_producer_snapshot(data), len(data))
+        return found
+
+    def emit(self, subject: Any) -> None:
+        """What the rules say about a subject."""
+        self.findings.extend(findings_of(subject))
+
+    # --- judging ---
+
+    def finish(self, scans: list[SegmentScan]) -> PartitionReport:
+        """Judge the partition by the scans of its tasks, in their order."""
+        self.scans = scans[: len(self.segments)]
+        for scan in scans:
+            self._take(scan)
+        log_end = self._log_end()
+        for path, snapshot, size in self.snapshots.values():
+            offset = next(o for o, row in self.snapshots.items() if row[0] == path)
+            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.around.clean))
+        self._segments_in_a_row()
+        self._replay(log_end)
+        self._names(log_end)
+        self._epochs(log_end)
+        self._metadata()
+        self._checkpoints(log_end)
+        if self.kraft_log:
+            self._kraft(scans[len(self.segments) :])
+        return self._report(scans, log_end)
+
+    def _take(self, scan: SegmentScan) -> None:
+        self.findings.extend(scan.findings)
+        self.files += scan.files
+        self.bytes += scan.bytes_read
+        for path, reason in scan.failures:
+            self._failed(path, reason)
+        self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
+        self.compacted |= scan.compaction_evidence
+
+    def _log_end(self) -> int | None:
+        if not self.scans:
+            return None
+        last = self.scans[-1]
+        return last.base_offset if last.last is None else last.last.last_offset + 1
+
+    def _log_start(self) -> int | None:
+        if not self.segments:
+            return None
+        base = self.segments[0].base_offset
+        if self.kraft_log:
+            oldest = min((p.base_offset for p, _ in self.partition.checkpoints if not p.pending), default=0)
+            data = self._epoch_entries()
+            return oldest if data and data[0][1] == oldest else base
+        line = self.around.lines.get("log-start-offset-checkpoint")
+        return base if line is None else max(base, line.offset)
+
+    def _epoch_entries(self) -> list[tuple[int, int]]:
+        path = self.partition.file("leader-epoch-checkpoint")
+        data = None if path is None else self._read(path)
+        return [] if data is None else list(read_leader_epochs(data).entries)
+
+    def _segments_in_a_row(self) -> None:
+        top, top_path = -1, ""
+        for number, scan in enumerate(self.scans):
+            before = self.scans[number - 1] if number else None
+            self.emit(
+                SegmentStep(
+                    scan.path,
+                    scan.base_offset,
+                    scan.size,
+                    scan.first,
+                    before.path if before else "",
+                    before.base_offset if before else scan.base_offset,
+                    before.last if before else None,
+                    before.size if before else -1,
+                    before is None or before.damaged,
+                    top,
+                    top_path,
+                    scan.base_offset == self.active,
+                )
+            )
+            for run in scan.epochs:
+                if run.epoch > top:
+                    top, top_path = run.epoch, scan.path
+
+    def _replay(self, log_end: int | None) -> None:
+        """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
+        first = self.segments[0].base_offset if self.segments else 0
+        self.changed: set[int] = set()
+        self.seeded = first == 0
+        current = {"path": ""}
+
+        def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:
+            self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
+
+        replay = Replay(self.emit, at_cut, coordinator=self.topic in COORDINATOR_TOPICS, from_start=first == 0)
+        written = False
+        for segment, scan in zip(self.segments, self.scans, strict=True):
+            current["path"] = scan.path
+            if written:
+                self.changed.add(segment.base_offset)
+            written = any(not hasattr(event, "blind") for event in scan.events)
+            aborted = tuple(replay.feed(scan))
+            self._transaction_index(segment, scan, aborted, first, complete=replay.complete and replay.reliable)
+            if scan.damaged:
+                replay.reliable = replay.complete = False
+        self.has_producers = bool(replay.states)
+        if log_end is not None and not self.kraft_log:
+            pinned = min(replay.open.values(), default=0)
+            for transaction in replay.open_transactions():
+                self.emit(
+                    OpenTransactionView(
+                        transaction.path,
+                        transaction,
+                        self.settings.now,
+                        log_end,
+                        self.topic,
+                        self.partition.number,
+                        pinned,
+                    )
+                )
+
+    def _compare_snapshot(
+        self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: Replay
+    ) -> None:
+        path, snapshot, _ = self.snapshots[offset]
+        if not snapshot.crc_ok or snapshot.damage is not None or self.kraft_log:
+            return
+        if not reliable:
+            return
+        for number, entry in enumerate(snapshot.entries):
+            state = states.get(entry.producer_id)
+            problems = describe_differences(entry, state, compacted=self.compacted, complete=self.seeded)
+            if problems:
+                span = snapshot.span_of_entry(number)
+                self.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
+        if not self.seeded and not self.compacted:
+            self.seeded = True
+            for entry in snapshot.entries:
+                if entry.producer_id not in states:
+                    self._adopt(entry, states, replay)
+
+    @staticmethod
+    def _adopt(entry: Any, states: dict[int, ProducerState], replay: Replay) -> None:
+        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
+        states[entry.producer_id] = ProducerState(
+            entry.producer_id,
+            entry.producer_epoch,
+            entry.last_sequence,
+            entry.last_offset,
+            entry.offset_delta,
+            entry.timestamp,
+            entry.coordinator_epoch,
+            entry.current_txn_first_offset,
+            data_timestamp=entry.timestamp,
+            marker_timestamp=entry.timestamp,
+            seen_data=False,
+        )
+        if entry.current_txn_first_offset >= 0:
+            replay.open[entry.producer_id] = entry.current_txn_first_offset
+
+    def _transaction_index(
+        self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], data_start: int, *, complete: bool
+    ) -> None:
+        path = segment.paths.get(".txnindex")
+        index = None
+        if path is not None:
+            data = self._read(path)
+            if data is None:
+                return
+            index = read_transaction_index(data)
+        if path is None and not aborted:
+            return
+        self.emit(
+            TransactionIndexFile(
+                path or segment.paths[".log"].removesuffix(".log") + ".txnindex",
+                index,
+                aborted,
+                segment.base_offset,
+                scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
+                data_start,
+                complete,
+                self.compacted,
+                scan.damaged or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
+                self.log_only,
+                segment.base_offset in self._swapped(),
+                scan.path,
+            )
+        )
+
+    def _swapped(self) -> frozenset[int]:
+        return frozenset(parsed.base_offset for parsed, _ in self.partition.pending if parsed.pending == ".swap")
+
+    def _names(self, log_end: int | None) -> None:
+        sizes = {scan.base_offset: scan.size for scan in self.scans}
+        covered = set(self._swapped())
+        if self.active is not None and sizes.get(self.active) == 0:
+            covered.add(self.active)
+        pending = []
+        for parsed, path in self.partition.pending:
+            try:
+                size = os.stat(path).st_size
+            except OSError:
+                size = 0
+            pending.append((parsed, path, size))
+        directories = {name for name in self.partition.others if name not in self.partition.files}
+        self.emit(
+            PartitionFiles(
+                self.path,
+                {segment.base_offset: segment.paths for segment in self.partition.segments},
+                sizes,
+                self.active,
+                tuple(pending),
+                tuple((name, name in directories) for name in self.partition.others),
+                self.partition.snapshots,
+                frozenset(self.changed),
+                self.mark,
+                self.log_only,
+                self.around.clean,
+                self.kraft_log,
+                self.around.in_log_dir,
+                log_end,
+                self.has_producers,
+                frozenset(covered),
+            )
+        )
+
+    def _epochs(self, log_end: int | None) -> None:
+        path = self.partition.file("leader-epoch-checkpoint")
+        if "leader-epoch-checkpoint" in self.partition.others:
+            return
+        data = None if path is None else self._read(path)
+        if path is not None and data is None:
+            return
+        checkpoint = None if data is None else read_leader_epochs(data)
+        start = self._log_start() or 0
+        certain = self.around.clean is True or self.kraft_log
+        floor = start
+        if checkpoint is not None and checkpoint.entries and not certain:
+            floor = max(start, checkpoint.entries[0].start_offset)
+        runs = tuple(
+            (run, scan.path) for scan in self.scans for run in scan.epochs if run.last_offset >= floor
+        )
+        self.emit(
+            EpochFile(
+                path or join(self.path, "leader-epoch-checkpoint"),
+                checkpoint,
+                len(data or b""),
+                runs,
+                log_end,
+                any(scan.magics for scan in self.scans),
+                self.around.clean,
+                self.log_only or not self.scans,
+                _rebuilt([run for scan in self.scans for run in scan.epochs], start),
+                self.mark,
+                start if certain else _ANY_START,
+            )
+        )
+
+    def _metadata(self) -> None:
+        if self.kraft_log or "partition.metadata" in self.partition.others:
+            return
+        path = self.partition.file("partition.metadata")
+        data = None if path is None else self._read(path)
+        if path is not None and data is None:
+            return
+        metadata = None if data is None else read_partition_metadata(data)
+        self.topic_id = None if metadata is None or metadata.damage is not None else metadata.topic_id
+        self.emit(
+            PartitionMetadataFile(
+                path or join(self.path, "partition.metadata"),
+                metadata,
+                len(data or b""),
+                self.around.kraft,
+                self.log_only,
+                self.mark,
+            )
+        )
+
+    topic_id: Any = None
+
+    def _checkpoints(self, log_end: int | None) -> None:
+        lines = self.around.lines
+        if not lines or log_end is None or not self.segments:
+            return
+        bases = [segment.base_offset for segment in self.segments]
+        self.emit(
+            PartitionCheckpoints(
+                self.path,
+                self.scans[-1].path,
+                lines.get("recovery-point-offset-checkpoint"),
+                lines.get("replication-offset-checkpoint"),
+                lines.get("log-start-offset-checkpoint"),
+                lines.get("cleaner-offset-checkpoint"),
+                bases[0],
+                bases[1] if len(bases) > 1 else None,
+                bases[-1],
+                log_end,
+                self.around.clean,
+                self.mark,
+                any(scan.damaged for scan in self.scans),
+                bool(self._swapped()),
+                self.kraft_log,
+            )
+        )
+
+    def _kraft(self, snapshots: list[SegmentScan]) -> None:
+        checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in self.partition.checkpoints if not p.pending)
+        changes = {epoch for scan in self.scans for epoch, _ in scan.leader_changes}
+        late = []
+        seen: set[int] = set()
+        for number, scan in enumerate(self.scans):
+            for at, run in enumerate(scan.epochs):
+                begins = bool(number or at or run.first_base == 0)
+                if run.epoch not in seen and run.epoch not in changes and begins:
+                    late.append((run.epoch, run.first_base, scan.path, run.position))
+                seen.add(run.epoch)
+        start = self._log_start() or 0
+        runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
+        self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
+        for scan in snapshots:
+            self._kraft_snapshot(scan)
+
+    def _kraft_snapshot(self, scan: SegmentScan) -> None:
+        first = last = "nothing"
+        first_span = last_span = Span(0, scan.size)
+        try:
+            for number, batch in enumerate(Segment(0, {".log": scan.path}).batches()):
+                control = "data"
+                for record in batch.walk_records() if batch.magic == 2 and getattr(batch, "is_control", False) else ():
+                    try:
+                        content: Any = read_control_record(record.key, record.value)  # type: ignore[union-attr]
+                    except (FormatError, AttributeError):
+                        continue
+                    if isinstance(content, ControlRecord):
+                        control = content.name
+                        if not number:
+                            break
+                if not number:
+                    first, first_span = control, batch.span
+                last, last_span = control, batch.span
+        except KafkalogError:
+            return
+        self.emit(KraftSnapshot(scan.path, 0, scan.size, first, last, first_span, last_span, ()))
+
+    # --- the result ---
+
+    def _graded(self) -> list[Finding]:
+        """The findings, those that only hold for logs that were never compacted graded by what is known of that."""
+        never = self.around.cleaner_known and not self.compacted
+        kept = []
+        for finding in self.findings:
+            if RULES[finding.id].history and not never:
+                if self.compacted:
+                    continue
+                finding = finding._replace(severity=min(finding.severity, Severity.INFO))  # noqa: PLW2901
+            kept.append(finding)
+        return kept
+
+    def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
+        damaged = next((scan for scan in self.scans if scan.damaged), None)
+        whole = damaged or (self.scans[-1] if self.scans else None)
+        valid = None
+        if whole is not None:
+            valid = whole.valid_offset if whole.valid_offset is not None else whole.base_offset - 1
+        return PartitionReport(
+            path=self.path,
+            topic=self.topic,
+            partition=self.partition.number,
+            findings=in_order(self._graded()),
+            valid_through_offset=valid,
+            valid_file=whole.path if whole is not None else "",
+            valid_position=whole.valid_position if whole is not None else 0,
+            log_start_offset=self._log_start(),
+            log_end_offset=log_end,
+            segments=len(self.segments),
+            batches=sum(scan.batches for scan in scans),
+            records=sum(scan.records for scan in scans),
+            bytes=self.bytes,
+            readable=self.readable,
+            files=self.files,
+            hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
+        )
+
+
+def _rebuilt(runs: list[EpochRun], start: int) -> str:
+    """The text of the `leader-epoch-checkpoint` that the batches ask for."""
+    entries: list[tuple[int, int]] = []
+    for run in runs:
+        if not entries or run.epoch > entries[-1][0]:
+            entries.append((run.epoch, run.first_base))
+    while len(entries) > 1 and entries[1][1] <= start:
+        entries.pop(0)
+    if entries:
+        entries[0] = (entries[0][0], max(entries[0][1], start))
+    return f"0\n{len(entries)}\n" + "".join(f"{epoch} {offset}\n" for epoch, offset in entries)
