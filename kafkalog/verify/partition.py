@@ -83,6 +83,8 @@ class PartitionCheck:
         name = partition.name
         self.topic = name.topic if name else None
         self.mark = name.mark if name else ""
+        # A clean stop does not close the directories that wait to be deleted.
+        self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
         self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
@@ -114,7 +116,7 @@ class PartitionCheck:
             base,
             {suffix: path for suffix, path in segment.paths.items() if suffix in (".log", ".index", ".timeindex")},
             base == self.active,
-            self.around.clean,
+            self.clean,
             self.mark,
             self.kraft_log,
             self.compacted,
@@ -160,7 +162,7 @@ class PartitionCheck:
         log_end = self._log_end()
         for path, snapshot, size in self.snapshots.values():
             offset = next(o for o, row in self.snapshots.items() if row[0] == path)
-            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.around.clean))
+            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean))
         self._segments_in_a_row()
         self._replay(log_end)
         self._names(log_end)
@@ -359,7 +361,7 @@ class PartitionCheck:
                 frozenset(self.changed),
                 self.mark,
                 self.log_only,
-                self.around.clean,
+                self.clean,
                 self.kraft_log,
                 self.around.in_log_dir,
                 log_end,
@@ -377,7 +379,7 @@ class PartitionCheck:
             return
         checkpoint = None if data is None else read_leader_epochs(data)
         start = self._log_start() or 0
-        certain = self.around.clean is True or self.kraft_log
+        certain = self.clean is True or self.kraft_log
         floor = start
         if checkpoint is not None and checkpoint.entries and not certain:
             floor = max(start, checkpoint.entries[0].start_offset)
@@ -392,7 +394,7 @@ class PartitionCheck:
                 runs,
                 log_end,
                 any(scan.magics for scan in self.scans),
-                self.around.clean,
+                self.clean,
                 self.log_only or not self.scans,
                 _rebuilt([run for scan in self.scans for run in scan.epochs], start),
                 self.mark,
@@ -439,7 +441,7 @@ class PartitionCheck:
                 bases[1] if len(bases) > 1 else None,
                 bases[-1],
                 log_end,
-                self.around.clean,
+                self.clean,
                 self.mark,
                 any(scan.damaged for scan in self.scans),
                 bool(self._swapped()),
