@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+from itertools import islice
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
@@ -39,13 +42,20 @@ from kafkalog.verify.views import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.producer_snapshot import ProducerSnapshot
+    from kafkalog.core.record import Record
 
 __all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surroundings"]
 
 COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 COMPACTED_TOPICS = COORDINATOR_TOPICS
 _ANY_START = 1 << 62
+#: Records searched for a repeated key, when a hole has to be explained.
+_KEYS_LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class Surroundings:
     kraft: bool | None = None
     lines: dict[str, CheckpointLine] = field(default_factory=dict)
     cleaner_known: bool = False
+    log_start_path: str = ""
 
 
 class PartitionCheck:
@@ -88,6 +99,7 @@ class PartitionCheck:
         self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
+        self._repeated: int | None = None
         self.files = 0
         self.bytes = 0
         self.readable = True
@@ -107,6 +119,11 @@ class PartitionCheck:
             SegmentTask(0, {".log": file}, False, None, "", True, False, (), settings, parsed.epoch)
             for parsed, file in partition.checkpoints
             if not parsed.pending
+        ]
+        self.tasks += [
+            SegmentTask(parsed.base_offset, {".log": file}, True, None, "pending", self.kraft_log, True, (), settings)
+            for parsed, file in partition.pending
+            if parsed.suffix == ".log" and self.mark != "delete"
         ]
 
     def _task(self, segment: Segment) -> SegmentTask:
@@ -157,6 +174,7 @@ class PartitionCheck:
     def finish(self, scans: list[SegmentScan]) -> PartitionReport:
         """Judge the partition by the scans of its tasks, in their order."""
         self.scans = scans[: len(self.segments)]
+        self._own_logs = {segment.paths[".log"] for segment in self.segments}
         for scan in scans:
             self._take(scan)
         log_end = self._log_end()
@@ -170,7 +188,7 @@ class PartitionCheck:
         self._metadata()
         self._checkpoints(log_end)
         if self.kraft_log:
-            self._kraft(scans[len(self.segments) :])
+            self._kraft([scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
         return self._report(scans, log_end)
 
     def _take(self, scan: SegmentScan) -> None:
@@ -180,7 +198,8 @@ class PartitionCheck:
         for path, reason in scan.failures:
             self._failed(path, reason)
         self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
-        self.compacted |= scan.compaction_evidence
+        if scan.path in self._own_logs:
+            self.compacted |= scan.compaction_evidence
 
     def _log_end(self) -> int | None:
         if not self.scans:
@@ -232,6 +251,8 @@ class PartitionCheck:
         """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
         first = self.segments[0].base_offset if self.segments else 0
         self.changed: set[int] = set()
+        #: Offset of the marker of the first aborted transaction whose data are still there.
+        self.first_aborted = _ANY_START
         self.seeded = first == 0
         current = {"path": ""}
 
@@ -246,6 +267,9 @@ class PartitionCheck:
                 self.changed.add(segment.base_offset)
             written = any(not hasattr(event, "blind") for event in scan.events)
             aborted = tuple(replay.feed(scan))
+            for span in aborted:
+                if span.first_offset >= 0:
+                    self.first_aborted = min(self.first_aborted, span.last_offset)
             self._transaction_index(segment, scan, aborted, first, complete=replay.complete and replay.reliable)
             if scan.damaged:
                 replay.reliable = replay.complete = False
@@ -365,7 +389,7 @@ class PartitionCheck:
                 self.kraft_log,
                 self.around.in_log_dir,
                 log_end,
-                self.has_producers,
+                self.has_producers or bool(self.partition.file("leader-epoch-checkpoint") and self._epoch_entries()),
                 frozenset(covered),
             )
         )
@@ -381,6 +405,7 @@ class PartitionCheck:
         start = self._log_start() or 0
         certain = self.clean is True or self.kraft_log
         floor = start
+        has_line = "log-start-offset-checkpoint" in self.around.lines
         if checkpoint is not None and checkpoint.entries and not certain:
             floor = max(start, checkpoint.entries[0].start_offset)
         runs = tuple(
@@ -399,6 +424,9 @@ class PartitionCheck:
                 _rebuilt([run for scan in self.scans for run in scan.epochs], start),
                 self.mark,
                 start if certain else _ANY_START,
+                data is None or checkpoint is None or _is_canonical(data, checkpoint),
+                self.around.log_start_path if certain and not self.kraft_log else "",
+                has_line,
             )
         )
 
@@ -416,6 +444,7 @@ class PartitionCheck:
                 path or join(self.path, "partition.metadata"),
                 metadata,
                 len(data or b""),
+                data is None or metadata is None or re.fullmatch(rb"version: 0\ntopic_id: [\w-]{22}", data) is not None,
                 self.around.kraft,
                 self.log_only,
                 self.mark,
@@ -492,15 +521,55 @@ class PartitionCheck:
 
     def _graded(self) -> list[Finding]:
         """The findings, those that only hold for logs that were never compacted graded by what is known of that."""
-        never = self.around.cleaner_known and not self.compacted
         kept = []
         for finding in self.findings:
-            if RULES[finding.id].history and not never:
-                if self.compacted:
-                    continue
-                finding = finding._replace(severity=min(finding.severity, Severity.INFO))  # noqa: PLW2901
-            kept.append(finding)
+            if not RULES[finding.id].history:
+                kept.append(finding)
+            elif self.compacted:
+                continue
+            elif self.around.cleaner_known or self._uncleaned_below(finding.offsets):
+                kept.append(finding)
+            else:
+                kept.append(finding._replace(severity=min(finding.severity, Severity.INFO)))
         return kept
+
+    def _uncleaned_below(self, offsets: tuple[int, int] | None) -> bool:
+        """Whether records stand below an offset that no pass of the log cleaner leaves there.
+
+        A hole made by compaction means that the cleaner went over everything before it, and the cleaner keeps no record
+        without a key, no key twice and nothing of an aborted transaction (Cleaner.shouldRetainRecord).
+        """
+        if offsets is None:
+            return False
+        keyless = (scan.first_keyless for scan in self.scans if scan.first_keyless is not None)
+        if min(keyless, default=_ANY_START) < offsets[0] or self.first_aborted < offsets[0]:
+            return True
+        return not self.settings.quick and self._first_repeated_key() < offsets[0]
+
+    def _first_repeated_key(self) -> int:
+        """Offset of the first record whose key another one has had before; far away if there is none among the first."""
+        if self._repeated is None:
+            self._repeated = _ANY_START
+            seen: set[bytes] = set()
+            try:
+                for record in islice(self._data_records(), _KEYS_LOOKED_AT):
+                    if record.key is not None:
+                        if record.key in seen:
+                            self._repeated = record.offset
+                            break
+                        seen.add(record.key)
+            except KafkalogError:
+                pass
+        return self._repeated
+
+    def _data_records(self) -> Iterator[Record | LegacyRecord]:
+        for batch in self.partition.batches():
+            if isinstance(batch, RecordBatch) and (batch.is_control or batch.is_transactional or not batch.crc_ok):
+                continue
+            items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
+            for item in items:
+                if not isinstance(item, Damage):
+                    yield item
 
     def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
         damaged = next((scan for scan in self.scans if scan.damaged), None)
@@ -526,6 +595,12 @@ class PartitionCheck:
             files=self.files,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
+
+
+def _is_canonical(data: bytes, checkpoint: Checkpoint[EpochEntry]) -> bool:
+    """Whether a checkpoint file is written as Kafka writes it; it reads more than that."""
+    lines = ["0", str(len(checkpoint.entries)), *(f"{entry[0]} {entry[1]}" for entry in checkpoint.entries)]
+    return not data or data == "".join(f"{line}\n" for line in lines).encode()
 
 
 def _rebuilt(runs: list[EpochRun], start: int) -> str:

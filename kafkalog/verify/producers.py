@@ -164,6 +164,7 @@ class ProducerState:
     run: ProducerRun | None = None
     run_path: str = ""
     last_position: int = -1
+    marker_position: int = -1
     open_position: int = -1
     open_path: str = ""
 
@@ -292,6 +293,7 @@ class Replay:
             run=run,
             run_path=path,
             last_position=run.last_position,
+            marker_position=state.marker_position if state is not None and state.run_path == path else -1,
             open_position=open_position,
             open_path=open_path,
         )
@@ -313,6 +315,9 @@ class Replay:
             coordinator_epoch=marker.coordinator_epoch,
             first_offset=-1,
             run=None,
+            run_path=path,
+            last_position=base.last_position if base.run_path == path else -1,
+            marker_position=marker.position,
         )
         if marker.committed is not False:
             return None

@@ -323,6 +323,8 @@ class _Scanner:
         ):
             batch = RecordBatch.read(data[at:end], begin + at)
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
+        elif found.null_keys and self.scan.first_keyless is None:
+            self.scan.first_keyless = RecordBatch.read(data[at:end], begin + at).base_offset
 
     def _batch(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
@@ -376,6 +378,8 @@ class _Scanner:
             or (found.null_keys and self.task.compacted)
         ):
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
+        if found is not None and found.null_keys and self.scan.first_keyless is None:
+            self.scan.first_keyless = batch.base_offset
 
     def _control(self, batch: RecordBatch) -> ControlRecords:
         """Decode a control batch; its markers are noted for the replay."""

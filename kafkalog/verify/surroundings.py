@@ -40,12 +40,13 @@ class LogDirCheck:
         self.not_checked: list[NotChecked] = []
         self.files = 0
         self.lines: dict[str, dict[tuple[str, int], CheckpointLine]] = {}
+        everything = {*self.log_dir.files, *self.log_dir.others}
+        self._marker = _CLEAN in everything
         for name in LOG_DIR_CHECKPOINTS:
             self._checkpoint(name)
         self.meta: Properties | None = self._reading(_META, lambda: self.log_dir.meta_properties)
-        everything = {*self.log_dir.files, *self.log_dir.others}
-        complete = bool(self.lines) or _META in self.log_dir.files or _CLEAN in everything
-        self.clean: bool | None = (_CLEAN in everything) if complete else None
+        complete = bool(self.lines) or _META in self.log_dir.files or self._marker
+        self.clean: bool | None = self._marker if complete else None
         self.kraft = self._is_kraft()
         self._names()
 
@@ -85,7 +86,7 @@ class LogDirCheck:
             found[key] = CheckpointLine(path, entry.offset, span)
         if not checkpoint.damages:
             self.lines[name] = found
-        self.emit(CheckpointFile(path, name, checkpoint.damages, tuple(duplicates), tuple(unknown)))
+        self.emit(CheckpointFile(path, name, checkpoint.damages, tuple(duplicates), tuple(unknown), self._marker))
 
     def _is_kraft(self) -> bool | None:
         version = None if self.meta is None else self.meta.values.get("version")
@@ -172,4 +173,5 @@ class LogDirCheck:
             kraft=self.kraft,
             lines=lines,
             cleaner_known="cleaner-offset-checkpoint" in self.lines,
+            log_start_path=join(self.path, "log-start-offset-checkpoint"),
         )

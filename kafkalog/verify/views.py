@@ -86,6 +86,7 @@ class PartitionMetadataFile:
     path: str
     metadata: PartitionMetadata | None
     size: int
+    canonical: bool
     kraft: bool | None
     log_only: bool
     mark: str
@@ -109,6 +110,9 @@ class EpochFile:
     rebuilt: str
     mark: str
     log_start: int
+    canonical: bool
+    log_start_path: str
+    log_start_known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +211,7 @@ class CheckpointFile:
     damages: tuple[Damage, ...]
     duplicates: tuple[tuple[str, Span], ...]
     unknown: tuple[tuple[str, Span], ...]
+    clean: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,7 +292,6 @@ def batch_delete_horizon_odd(step: BatchStep) -> Iterator[Hit]:
     source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
     proof="horizon-bit-set",
     near_miss="delete-horizon-set",
-    history=True,
     invariants="A18",
 )
 def batch_delete_horizon_uncompacted(step: BatchStep) -> Iterator[Hit]:
@@ -410,11 +409,14 @@ def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
     invariants="A24",
 )
 def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
-    """The partition leader epoch is -1."""
+    """The partition leader epoch is -1. A WARNING behind batches that have an epoch: leaders always set one."""
     batch = _magic_2(step)
     if batch is not None and batch.header.partition_leader_epoch == -1:
         yield Hit(
-            batch.span_of("partition_leader_epoch"), (batch.base_offset, batch.last_offset), offset=batch.base_offset
+            batch.span_of("partition_leader_epoch"),
+            (batch.base_offset, batch.last_offset),
+            severity=None if step.top_epoch is None else Severity.WARNING,
+            offset=batch.base_offset,
         )
 
 

@@ -92,6 +92,24 @@ def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
 
 
 @rule(
+    "epoch-file-edited",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the file can be read, but Kafka writes it otherwise: {size} bytes",
+    consequence="None for the broker. Somebody or something else than a broker wrote it.",
+    remedy="Compare its entries with the batches. " + REVIEW,
+    source="CheckpointFile.write (Kafka 3.9.1)",
+    proof="epoch-file-crlf",
+    near_miss="healthy",
+    invariants="I1",
+)
+def epoch_file_edited(file: EpochFile) -> Iterator[Hit]:
+    """Line ends, blanks or a missing last line break show that no broker wrote the file."""
+    if file.checkpoint is not None and not file.checkpoint.damages and not file.canonical:
+        yield Hit(Span(0, file.size), None, size=file.size, rebuilt=file.rebuilt)
+
+
+@rule(
     "epoch-entry-negative",
     Severity.ERROR,
     on=EpochFile,
@@ -177,7 +195,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
     "epoch-start-mismatch",
     Severity.WARNING,
     on=EpochFile,
-    message="the file says that epoch {epoch} begins at {start}; {log} has batches of epoch {actual} at offsets {first} to {last}",
+    message="the file says that epoch {epoch} begins at {start}; {file} has batches of epoch {actual} at offsets {first} to {last}",
     consequence="Followers that ask where an epoch ended get {start} instead, and truncate too much or too little.",
     remedy="Compare with another replica, the batches and the file. " + REVIEW,
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-7415",
@@ -207,12 +225,40 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
                     (run.first_base, run.last_offset),
                     epoch=entries[place].epoch,
                     start=entries[place].start_offset,
-                    log=log_path,
+                    file=log_path,
                     actual=run.epoch,
                     first=run.first_base,
                     last=run.last_offset,
                     rebuilt=file.rebuilt,
                 )
+
+
+@rule(
+    "log-start-lost",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the first epoch begins at {start}, but by {file} the log starts at {log_start}",
+    consequence="Records below {start} that were deleted come back at the next start.",
+    remedy="With the broker stopped, put the line with offset {start} back if DeleteRecords was used.",
+    source="LeaderEpochFileCache.truncateFromStart, LogManager.checkpointLogStartOffsets (Kafka 3.9.1)",
+    proof="log-start-line-removed",
+    near_miss="delete-records",
+    invariants="K5 I8",
+)
+def log_start_lost(file: EpochFile) -> Iterator[Hit]:
+    """The epoch file was cut at a log start that the checkpoint does not know, after a clean stop."""
+    if not _sound(file) or not file.log_start_path:
+        return
+    first = _entries(file)[0]
+    below = [run for run, _ in file.runs if run.epoch == first.epoch and run.first_base < first.start_offset]
+    if first.start_offset > file.log_start and below and not file.legacy:
+        yield Hit(
+            Span(0, file.size),
+            (file.log_start, first.start_offset),
+            start=first.start_offset,
+            log_start=file.log_start,
+            file=file.log_start_path,
+        )
 
 
 @rule(

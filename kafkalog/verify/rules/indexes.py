@@ -63,7 +63,7 @@ def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
     "index-past-eof",
     Severity.ERROR,
     on=IndexStep,
-    message="entry {number} (offset {offset}) points to byte {position}, behind the last batch; the log has {log_size} bytes",
+    message="entry {number} (offset {offset}) points to byte {position}, behind the last batch; {file} has {log_size} bytes",
     consequence="A look-up through the entry finds nothing: the records of the segment seem to end before it. After a clean "
     "stop the broker may take the whole segment for empty.",
     remedy=REBUILD,
@@ -75,14 +75,14 @@ def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
 def index_past_eof(step: IndexStep) -> Iterator[Hit]:
     """An entry points behind the last batch of the log."""
     if step.batch is None and step.inside is None and _ordered(step):
-        yield Hit(_span(step), (step.offset, step.offset), **_facts(step), log_size=step.log_size)
+        yield Hit(_span(step), (step.offset, step.offset), **_facts(step), log_size=step.log_size, file=step.log_path)
 
 
 @rule(
     "index-position-not-batch",
     Severity.ERROR,
     on=IndexStep,
-    message="entry {number} (offset {offset}) points to byte {position}, inside the batch at {begin} to {end}",
+    message="entry {number} (offset {offset}) points to byte {position}, inside the batch at {begin} to {end} of {file}",
     consequence="A look-up through the entry reads garbage as a batch header: fetches fail, or the broker does not start.",
     remedy=REBUILD,
     source="FileRecords.searchForOffsetWithSize (Kafka 3.9.1)",
@@ -93,7 +93,7 @@ def index_past_eof(step: IndexStep) -> Iterator[Hit]:
 def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
     """An entry points into the middle of a batch."""
     if step.batch is None and step.inside is not None:
-        yield Hit(_span(step), (step.offset, step.offset), **_facts(step), begin=step.inside[0], end=step.inside[1])
+        yield Hit(_span(step), (step.offset, step.offset), **_facts(step), begin=step.inside[0], end=step.inside[1], file=step.log_path)
 
 
 @rule(
@@ -101,7 +101,7 @@ def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
     Severity.ERROR,
     on=IndexStep,
     message="entry {number} says that offset {offset} lies at byte {position}, where the batch of offsets {first} to {last} "
-    "begins",
+    "begins in {file}",
     consequence="A look-up through the entry lands behind the record that is wanted, and readers skip it, or in front of it "
     "and scans far.",
     remedy=REBUILD,
@@ -118,7 +118,7 @@ def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
     """
     if step.batch is not None:
         yield Hit(
-            _span(step), (step.offset, step.offset), **_facts(step), first=step.batch[1], last=step.batch[2]
+            _span(step), (step.offset, step.offset), **_facts(step), first=step.batch[1], last=step.batch[2], file=step.log_path
         )
 
 

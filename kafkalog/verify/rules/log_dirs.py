@@ -60,7 +60,7 @@ def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
     "checkpoint-line-unknown",
     Severity.INFO,
     on=CheckpointFile,
-    message="a line for {partition}, which has no directory here",
+    message="a line for {partition}, but there is no {file}",
     consequence="None: the partition was deleted or moved, and the next writing drops the line.",
     remedy="Look for the directory if the partition should be here.",
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
@@ -69,9 +69,15 @@ def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
     invariants="K8",
 )
 def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
-    """A checkpoint file names a partition that the log dir does not hold."""
+    """A checkpoint file names a partition that the log dir does not hold.
+
+    A WARNING in the recovery points of a broker that was stopped cleanly: it wrote the line from a log that it had open.
+    """
+    open_then = file.clean and file.name == "recovery-point-offset-checkpoint"
     for partition, span in file.unknown:
-        yield Hit(span, None, partition=partition)
+        folder = file.path.removesuffix(file.name)
+        severity = Severity.WARNING if open_then else None
+        yield Hit(span, None, severity=severity, partition=partition, file=f"{folder}{partition}")
 
 
 @rule(

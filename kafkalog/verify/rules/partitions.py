@@ -47,11 +47,17 @@ def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
         )
 
 
+def _segment_path(sibling: str, base: int) -> str:
+    """Path of the log of a base offset, beside another one."""
+    folder, slash, _ = sibling.rpartition("/")
+    return f"{folder}{slash}{base:020d}.log"
+
+
 @rule(
     "segment-gap",
     Severity.WARNING,
     on=SegmentStep,
-    message="{file} ends at offset {last}, this segment begins at {base}",
+    message="{before} ends at offset {last}, this segment begins at {base}, and there is no {file}",
     consequence="{count} offsets hold no record. In a log that was never compacted a segment or the end of one is missing.",
     remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
     source="UnifiedLog.roll (Kafka 3.9.1)",
@@ -68,7 +74,8 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
         yield Hit(
             Span(0, min(step.size, 61)),
             (end, step.base - 1),
-            file=step.previous_path,
+            before=step.previous_path,
+            file=_segment_path(step.path, end),
             last=end - 1,
             base=step.base,
             count=step.base - end,
@@ -229,7 +236,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     "partition-without-log",
     Severity.WARNING,
     on=PartitionFiles,
-    message="there is no log in {file}",
+    message="there is no log in the directory, not even {file}",
     consequence="The broker makes a new empty segment: the partition begins anew.",
     remedy="Restore the partition from another replica if it had data.",
     source="LogLoader.load (Kafka 3.9.1)",
@@ -243,7 +250,8 @@ def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
     has_log = any(".log" in paths for paths in files.segments.values())
     swapped = any(name.suffix == ".log" and name.pending == ".swap" for name, _, _ in files.pending)
     if not has_log and not swapped and files.mark != "delete":
-        yield Hit(None, None, file=files.path)
+        first = min((*files.segments, *files.snapshots), default=0)
+        yield Hit(None, None, file=f"{files.path}/{first:020d}.log")
 
 
 def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
@@ -267,6 +275,28 @@ def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
 def leftover_deleted(files: PartitionFiles) -> Iterator[Hit]:
     """A `.deleted` file: retention, DeleteRecords, compaction or a truncation put the segment aside."""
     yield from _pending(files, ".deleted")
+
+
+@rule(
+    "leftover-temporary",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="a file that was being written",
+    consequence="None: it is replaced the next time that the file of its name is written.",
+    remedy="Nothing to do.",
+    source="CheckpointFile.write, PartitionMetadataFile.maybeFlush (Kafka 3.9.1)",
+    proof="epoch-file-tmp",
+    near_miss="healthy",
+    invariants="D9",
+)
+def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
+    """A `.tmp` file: the broker was stopped between writing a small file and renaming it."""
+    for name, is_directory in files.others:
+        if not is_directory and name.endswith(".tmp"):
+            yield Hit(None, None, path=f"{files.path}/{name}")
+    for name, path, size in files.pending:
+        if name.pending == ".part":
+            yield Hit(Span(0, size), None, path=path)
 
 
 @rule(
@@ -328,7 +358,7 @@ def leftover_swap_incomplete(files: PartitionFiles) -> Iterator[Hit]:
 
 @rule(
     "unexpected-file",
-    Severity.INFO,
+    Severity.WARNING,
     on=PartitionFiles,
     message="{what} that is none of Kafka's",
     consequence="The broker ignores it.",
@@ -341,6 +371,8 @@ def leftover_swap_incomplete(files: PartitionFiles) -> Iterator[Hit]:
 def unexpected_file(files: PartitionFiles) -> Iterator[Hit]:
     """A file or directory whose name means nothing to Kafka."""
     for name, is_directory in files.others:
+        if not is_directory and name.endswith(".tmp"):
+            continue
         if is_directory or not _PARSED_BY_BROKER.fullmatch(name):
             what = "a directory" if is_directory else "a file"
             if is_directory and _PARSED_BY_BROKER.fullmatch(name):
@@ -408,9 +440,9 @@ def file_name_not_canonical(files: PartitionFiles) -> Iterator[Hit]:
         match = _PARSED_BY_BROKER.fullmatch(name)
         base = _java_long(match[1]) if match else None
         if match and base is not None and not is_directory:
-            right = f"{base:020d}{name[len(match[1]) :]}"
+            right = f"{'-' if base < 0 else ''}{abs(base):020d}{name[len(match[1]) :]}"
             path = f"{files.path}/{name}"
-            if right != name:
+            if right != name or base < 0:
                 yield Hit(None, None, path=path, file=path, base=base, right=right)
 
 
@@ -439,11 +471,11 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
     Brokers before 2.8 keep only the newest ones; nothing is written when no producer has written since the last one.
     """
     bases = [base for base, paths in files.segments.items() if ".log" in paths]
-    kept = [base for base in bases if base in files.snapshots]
-    if not kept or files.log_only:
+    if not files.snapshots or files.log_only:
         return
     for base in bases:
-        if base not in files.snapshots and base in files.changed and min(kept) < base and (base < max(kept)):
+        between = min(files.snapshots) < base < max(files.snapshots)
+        if between and base not in files.snapshots and base in files.changed:
             path = f"{files.path}/{base:020d}.snapshot"
             yield Hit(None, (base, base), path=path, file=path)
 
@@ -462,8 +494,8 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
 )
 def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
     """A clean stop writes a snapshot at the end of the log."""
-    if files.clean and files.has_producers and files.log_end is not None and not files.mark:
-        if files.log_end not in files.snapshots:
+    if files.clean and files.log_end and not files.mark and files.segments:
+        if files.log_end not in files.snapshots and (files.has_producers or files.snapshots):
             path = f"{files.path}/{files.log_end:020d}.snapshot"
             yield Hit(None, (files.log_end, files.log_end), path=path, file=path)
 
@@ -508,6 +540,24 @@ def partition_metadata_malformed(file: PartitionMetadataFile) -> Iterator[Hit]:
     """`partition.metadata` can not be read, or holds the id of no topic."""
     if file.metadata is not None and file.metadata.damage is not None:
         yield Hit(Span(0, file.size), None, reason=file.metadata.damage.reason)
+
+
+@rule(
+    "partition-metadata-edited",
+    Severity.WARNING,
+    on=PartitionMetadataFile,
+    message="the file can be read, but Kafka writes it otherwise: {size} bytes",
+    consequence="None for the broker. Somebody or something else than a broker wrote it.",
+    remedy="Compare the topic id with that of the controller (`kafka-topics.sh --describe`).",
+    source="PartitionMetadata.encode (Kafka 3.9.1)",
+    proof="metadata-final-newline",
+    near_miss="healthy",
+    invariants="K11",
+)
+def partition_metadata_edited(file: PartitionMetadataFile) -> Iterator[Hit]:
+    """A further line, another version or a line break at the end show that no broker wrote the file."""
+    if file.metadata is not None and file.metadata.damage is None and not file.canonical:
+        yield Hit(Span(0, file.size), None, size=file.size)
 
 
 @rule(
@@ -571,7 +621,7 @@ def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     "recovery-point-behind-end",
     Severity.WARNING,
     on=PartitionCheckpoints,
-    message="the broker was stopped cleanly with recovery point {point}, but {file} ends at offset {end}",
+    message="the recovery point is {point}, but {file} ends at offset {end} ({stop})",
     consequence="{count} offsets were added after the stop, or belong to another log.",
     remedy="Find out who wrote them; compare with another replica.",
     source="LogManager.shutdown (Kafka 3.9.1)",
@@ -580,13 +630,16 @@ def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     invariants="K2",
 )
 def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """A clean stop sets the recovery point to the end of the log."""
+    """A clean stop sets the recovery point to the end of the log; and it is never negative."""
     point = view.recovery_point
-    if point is not None and view.clean and _bounds(view) and point.offset < view.log_end and not view.metadata_log:
+    if point is None or not _bounds(view) or view.metadata_log:
+        return
+    if point.offset < 0 or (view.clean and point.offset < view.log_end):
         yield Hit(
             point.span,
-            (point.offset, view.log_end - 1),
+            (max(0, point.offset), view.log_end),
             path=point.path,
+            stop="the broker was stopped cleanly" if view.clean else "no offset is negative",
             point=point.offset,
             file=view.log_path,
             end=view.log_end,
@@ -598,7 +651,7 @@ def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     "hw-beyond-end",
     Severity.WARNING,
     on=PartitionCheckpoints,
-    message="the high watermark is {offset}, but {file} ends at offset {end}",
+    message="the high watermark is {offset}, but the log ends at offset {end}, and there is no {file}",
     consequence="{count} offsets that consumers may have read are not in this log.",
     remedy="Compare the end of the log with another replica before this broker becomes leader.",
     source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
@@ -607,16 +660,19 @@ def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     invariants="K3",
 )
 def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The checkpointed high watermark lies behind the end of the log. INFO unless the broker was stopped cleanly."""
+    """The checkpointed high watermark lies behind the end of the log. INFO unless the broker was stopped cleanly,
+    or the missing offsets had been flushed.
+    """
     mark = view.high_watermark
+    flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end
     if mark is not None and _bounds(view) and mark.offset > view.log_end:
         yield Hit(
             mark.span,
             (view.log_end, mark.offset - 1),
             path=mark.path,
-            severity=None if view.clean else Severity.INFO,
+            severity=None if view.clean or flushed else Severity.INFO,
             offset=mark.offset,
-            file=view.log_path,
+            file=_segment_path(view.log_path, view.log_end),
             end=view.log_end,
             count=mark.offset - view.log_end,
         )
@@ -638,12 +694,12 @@ def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed high watermark lies before the log's start. INFO unless the broker was stopped cleanly."""
     mark = view.high_watermark
     start = max(view.first_base, view.log_start.offset if view.log_start is not None else 0)
-    if mark is not None and _bounds(view) and mark.offset < start and not view.swapping:
+    if mark is not None and _bounds(view) and (mark.offset < 0 or (mark.offset < start and not view.swapping)):
         yield Hit(
             mark.span,
             None,
             path=mark.path,
-            severity=None if view.clean else Severity.INFO,
+            severity=None if view.clean or mark.offset < 0 else Severity.INFO,
             offset=mark.offset,
             start=start,
         )

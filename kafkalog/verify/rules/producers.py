@@ -28,8 +28,23 @@ def _numbered(step: ProducerStep) -> tuple[ProducerState, ProducerRun] | None:
     return step.before, step.run
 
 
-def _span(run: ProducerRun) -> Span:
-    return Span(run.position, run.position + run.size)
+def _span(step: ProducerStep) -> Span:
+    """From the producer's last batch to this run, when both are in one file: either of the two may be wrong."""
+    run, state = step.run, step.before
+    assert run is not None
+    start = run.position
+    if state is not None and state.run_path == step.path and 0 <= state.last_position < start:
+        start = state.last_position
+    return Span(start, run.position + run.size)
+
+
+def _marker_span(step: ProducerStep) -> Span:
+    marker, state = step.marker, step.before
+    assert marker is not None
+    start = marker.position
+    if state is not None and state.run_path == step.path:
+        start = min(p for p in (start, state.last_position, state.marker_position) if p >= 0)
+    return Span(start, marker.position + marker.size)
 
 
 @rule(
@@ -53,7 +68,7 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     state, run = pair
     if run.epoch == state.epoch and run.first_sequence > state.last_sequence + 1:
         yield Hit(
-            _span(run),
+            _span(step),
             (state.last_offset, run.first_offset),
             producer_id=run.producer_id,
             epoch=run.epoch,
@@ -84,7 +99,7 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     state, run = pair
     if run.epoch == state.epoch and run.first_sequence <= state.last_sequence and state.last_sequence != 0x7FFFFFFF:
         yield Hit(
-            _span(run),
+            _span(step),
             (state.last_offset, run.first_offset),
             producer_id=run.producer_id,
             epoch=run.epoch,
@@ -115,7 +130,7 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     state, run = pair
     if run.epoch > state.epoch and run.first_sequence != 0:
         yield Hit(
-            _span(run),
+            _span(step),
             (run.first_offset, run.last_offset),
             producer_id=run.producer_id,
             epoch=run.epoch,
@@ -134,7 +149,6 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="producer-epoch-lower",
     near_miss="healthy",
-    history=True,
     invariants="J4",
 )
 def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
@@ -142,7 +156,7 @@ def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     if step.run is not None and step.before is not None and step.run.epoch < step.before.epoch:
         run = step.run
         yield Hit(
-            _span(run),
+            _span(step),
             (run.first_offset, run.last_offset),
             producer_id=run.producer_id,
             epoch=run.epoch,
@@ -168,7 +182,7 @@ def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
     run, state = step.run, step.before
     if run is not None and state is not None and not run.transactional and state.first_offset >= 0:
         yield Hit(
-            _span(run),
+            _span(step),
             (state.first_offset, run.last_offset),
             producer_id=run.producer_id,
             first=state.first_offset,
@@ -193,7 +207,7 @@ def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     marker, state = step.marker, step.before
     if marker is not None and state is not None and marker.epoch < state.epoch:
         yield Hit(
-            Span(marker.position, marker.position + marker.size),
+            _marker_span(step),
             (marker.offset, marker.offset),
             epoch=marker.epoch,
             producer_id=marker.producer_id,
@@ -221,7 +235,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
         return
     if marker.coordinator_epoch < state.coordinator_epoch:
         yield Hit(
-            Span(marker.position, marker.position + marker.size),
+            _marker_span(step),
             (marker.offset, marker.offset),
             epoch=marker.coordinator_epoch,
             producer_id=marker.producer_id,

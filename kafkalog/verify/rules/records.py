@@ -282,6 +282,10 @@ def control_batch_odd(view: ControlRecords) -> Iterator[Hit]:
         odd += [f"baseSequence {header.base_sequence}"] if header.base_sequence != -1 else []
         odd += [f"lastOffsetDelta {header.last_offset_delta}"] if header.last_offset_delta else []
         odd += [f"{header.records_count} records"] if header.records_count > 1 else []
+        for record, content in view.records:
+            if isinstance(content, ControlRecord):
+                versions = (content.version, content.fields.get("version", 0))
+                odd += [f"versions {versions[0]} and {versions[1]} at offset {record.offset}"] if any(versions) else []
     odd += [f"codec {batch.compression_id}"] if batch.compression_id else []
     if odd:
         yield Hit(

@@ -117,7 +117,7 @@ def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
     "snapshot-differs-from-log",
     Severity.WARNING,
     on=SnapshotEntryView,
-    message="entry {number}, producer {producer_id} at offset {offset}: {problems}",
+    message="entry {number}, producer {producer_id} at offset {offset}, against {file}: {problems}",
     consequence="The broker believes the snapshot: valid appends of the producer are refused, duplicates accepted, or a "
     "transaction is held open or forgotten.",
     remedy=REMOVE,
@@ -140,4 +140,5 @@ def snapshot_differs_from_log(view: SnapshotEntryView) -> Iterator[Hit]:
             producer_id=view.entry.producer_id,
             offset=view.offset,
             problems="; ".join(view.problems),
+            file=view.log_path,
         )

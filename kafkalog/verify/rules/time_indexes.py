@@ -60,7 +60,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
     "timeindex-offset-not-in-log",
     Severity.ERROR,
     on=TimeIndexStep,
-    message="entry {number} (timestamp {timestamp}) names offset {offset}, which no batch of the segment holds",
+    message="entry {number} (timestamp {timestamp}) names offset {offset}, which no batch of {file} holds",
     consequence="Look-ups by time start behind the records that are wanted.",
     remedy=REBUILD,
     source="TimeIndex.lookup (Kafka 3.9.1)",
@@ -71,14 +71,14 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
 def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
     """The offset of an entry lies behind the end of the segment, or in a hole of the log."""
     if step.batch is None and _ordered(step):
-        yield Hit(_span(step), (step.offset, step.offset), number=step.number, timestamp=step.timestamp, offset=step.offset)
+        yield Hit(_span(step), (step.offset, step.offset), number=step.number, timestamp=step.timestamp, offset=step.offset, file=step.log_path)
 
 
 @rule(
     "timeindex-timestamp-mismatch",
     Severity.WARNING,
     on=TimeIndexStep,
-    message="entry {number} says {timestamp} for offset {offset}; the batch of offsets {first} to {last} has {actual}",
+    message="entry {number} says {timestamp} for offset {offset}; the batch of offsets {first} to {last} in {file} has {actual}",
     consequence="Look-ups by time around {actual} find a wrong offset.",
     remedy=REBUILD,
     source="TimeIndex (Kafka 3.9.1), KAFKA-16310, KAFKA-19407",
@@ -102,6 +102,7 @@ def timeindex_timestamp_mismatch(step: TimeIndexStep) -> Iterator[Hit]:
             first=batch.base_offset,
             last=batch.last_offset,
             actual=batch.max_timestamp,
+            file=step.log_path,
         )
 
 
@@ -109,7 +110,7 @@ def timeindex_timestamp_mismatch(step: TimeIndexStep) -> Iterator[Hit]:
     "timeindex-not-running-max",
     Severity.WARNING,
     on=TimeIndexStep,
-    message="entry {number} says {timestamp} at offset {offset}, but {largest} was reached before, at offset {earlier}",
+    message="entry {number} says {timestamp} at offset {offset}, but {file} reached {largest} before, at offset {earlier}",
     consequence="Look-ups by time for {largest} and below miss records.",
     remedy=REBUILD,
     source="TimeIndex.maybeAppend (Kafka 3.9.1), KAFKA-19407",
@@ -129,6 +130,7 @@ def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
             offset=step.offset,
             largest=step.max_before,
             earlier=step.max_offset,
+            file=step.log_path,
         )
 
 
@@ -136,7 +138,7 @@ def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
     "timeindex-last-entry",
     Severity.WARNING,
     on=TimeIndexEnd,
-    message="the last entry says {timestamp}, the largest timestamp of the segment is {largest} (batch at byte {position})",
+    message="the last entry says {timestamp}, the largest timestamp of {file} is {largest} (batch at byte {position})",
     consequence="Look-ups by time miss the records behind it; retention uses {timestamp} for the segment.",
     remedy=REBUILD,
     source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
@@ -159,6 +161,7 @@ def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
             timestamp=end.last_timestamp,
             largest=end.max_timestamp,
             position=end.max_position,
+            file=end.log_path,
         )
 
 

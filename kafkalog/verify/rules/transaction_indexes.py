@@ -104,7 +104,7 @@ def txnindex_not_increasing(file: TransactionIndexFile) -> Iterator[Hit]:
     "txnindex-extra-entry",
     Severity.ERROR,
     on=TransactionIndexFile,
-    message="entry {number} says that producer {producer_id} aborted at offset {last}; no such marker stands in {log}",
+    message="entry {number} says that producer {producer_id} aborted at offset {last}; no such marker stands in {file}",
     consequence="read_committed consumers skip records of producer {producer_id} that were never aborted.",
     remedy=REBUILD,
     source="TransactionIndex.collectAbortedTxns, TransactionIndex.sanityCheck (Kafka 3.9.1)",
@@ -125,7 +125,7 @@ def txnindex_extra_entry(file: TransactionIndexFile) -> Iterator[Hit]:
             number=number,
             producer_id=entry.producer_id,
             last=entry.last_offset,
-            log=file.log_path,
+            file=file.log_path,
         )
 
 
@@ -133,7 +133,7 @@ def txnindex_extra_entry(file: TransactionIndexFile) -> Iterator[Hit]:
     "txnindex-first-offset-mismatch",
     Severity.WARNING,
     on=TransactionIndexFile,
-    message="entry {number} of producer {producer_id} begins at {first}; by the log its transaction begins at {actual}",
+    message="entry {number} of producer {producer_id} begins at {first}; by {file} its transaction begins at {actual}",
     consequence="read_committed consumers see records of an aborted transaction, or skip records of a committed one.",
     remedy=REBUILD,
     source="TransactionIndex.collectAbortedTxns (Kafka 3.9.1)",
@@ -163,6 +163,7 @@ def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
             producer_id=entry.producer_id,
             first=entry.first_offset,
             actual=found.first_offset,
+            file=file.log_path,
         )
 
 
@@ -170,7 +171,7 @@ def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
     "txnindex-lso-mismatch",
     Severity.WARNING,
     on=TransactionIndexFile,
-    message="entry {number} has last stable offset {stored}; by the log it was {actual}",
+    message="entry {number} has last stable offset {stored}; by {file} it was {actual}",
     consequence="Fetches that use the entry look for aborted transactions in too few or too many segments.",
     remedy=REBUILD,
     source="ProducerStateManager.lastStableOffset (Kafka 3.9.1)",
@@ -189,7 +190,7 @@ def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
         exact = found.last_stable_offset is not None and not file.compacted
         stored = entry.last_stable_offset
         if stored > entry.last_offset + 1 or stored < 0 or (exact and stored != actual):
-            yield Hit(span, (entry.last_offset, entry.last_offset), number=number, stored=stored, actual=actual)
+            yield Hit(span, (entry.last_offset, entry.last_offset), number=number, stored=stored, actual=actual, file=file.log_path)
 
 
 @rule(
@@ -202,13 +203,11 @@ def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
     source="TransactionIndex.append, UnifiedLog.append (Kafka 3.9.1), KAFKA-13727",
     proof="txnindex-emptied",
     near_miss="empty-abort",
-    history=True,
-    loses=False,
     invariants="G8 G11 G12",
 )
 def txnindex_missing_entry(file: TransactionIndexFile) -> Iterator[Hit]:
     """An ABORT marker ended a transaction with data, and the index of its segment does not have it, or is gone."""
-    if file.log_only or file.covered:
+    if file.log_only or file.covered or file.compacted:
         return
     listed = {entry.last_offset for _, entry, _ in _entries(file)}
     for aborted in file.aborted:
