@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 __all__ = [
     "BadLength",
     "BadVarint",
+    "DecoderFailed",
     "DecompressionFailed",
     "FileChanged",
     "FormatError",
     "KafkalogError",
     "LimitExceeded",
+    "MessageError",
     "RequestError",
     "Truncated",
     "UnknownCompression",
@@ -104,6 +106,10 @@ class DecompressionFailed(FormatError):
         super().__init__(f"{codec}: {reason}", "records", span)
 
 
+class MessageError(FormatError):
+    """A message of an internal topic breaks one of the rules of Kafka's own reader; `problem` is Kafka's text for it."""
+
+
 class LimitExceeded(KafkalogError):
     """A ceiling of kafkalog's own was hit; the bytes may be sound.
 
@@ -122,6 +128,18 @@ class LimitExceeded(KafkalogError):
     def __str__(self) -> str:
         wanted = f"{self.wanted}" if self.wanted is not None else "more"
         return f"{self.what}: {wanted} wanted, the limit is {self.limit}"
+
+
+class DecoderFailed(KafkalogError):
+    """A record on which the real tool's decoder dies, so that its output ends there.
+
+    Args:
+        reason: What the real tool says, in one line.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class RequestError(KafkalogError):

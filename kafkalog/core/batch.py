@@ -257,10 +257,10 @@ class RecordBatch:
             data, at = self.data, BATCH_HEADER.size
         else:
             try:
-                data, _, problem, _ = self.inflate(limit)
+                result = self.inflate(limit)
             except (FormatError, LimitExceeded) as failure:
                 return on_damage(Damage(self._records_span, failure))
-            at = 0
+            data, at, problem = result.data, 0, result.problem
 
         def slowly(at: int, index: int) -> Iterator[Any]:
             return self._walk_slowly(data, at, index, problem, on_damage)

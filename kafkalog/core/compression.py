@@ -41,13 +41,15 @@ class Inflated(NamedTuple):
     `data` is everything the codec produced before it ended or failed; `consumed` is how many bytes of the section belong
     to the stream; `problem` is None only when the section is exactly one whole stream of its codec (gzip and zstd: one or
     more members or frames). `trailing` tells that all that Kafka's own reader looks at was whole, and the problem is with
-    bytes after it: data behind the end, or a content size or content checksum that disagrees.
+    bytes after it: data behind the end, or a content size or content checksum that disagrees. `frame_ends`, of zstd only,
+    are the places in `data` where a frame ended, skippable frames included.
     """
 
     data: bytes
     consumed: int
     problem: FormatError | None
     trailing: bool = False
+    frame_ends: tuple[int, ...] = ()
 
 
 class CompressionType(NamedTuple):
@@ -482,16 +484,21 @@ def _inflate_zstd(data: bytes, limit: int) -> Inflated:
     if not bounded:
         _zstd_count(context.stream_reader, data[:end], limit)
     out: list[bytes] = []
-    for start, stop, bound in frames:
-        if bound == 0 and _is_skippable(data, start):
+    ends: list[int] = []
+    size = 0
+    for start, stop, _ in frames:
+        if _is_skippable(data, start):
+            ends.append(size)
             continue
         try:
             piece = context.decompressobj().decompress(data[start:stop])
         except (zstandard.ZstdError, MemoryError) as error:
             return Inflated(b"".join(out), start, _failed("zstd", str(error)))
         out.append(piece)
+        size += len(piece)
+        ends.append(size)
     whole = out[0] if len(out) == 1 else b"".join(out)
-    return Inflated(whole, end, _failed("zstd", problem) if problem else None)
+    return Inflated(whole, end, _failed("zstd", problem) if problem else None, frame_ends=tuple(ends))
 
 
 def _zstd_count(stream_reader: Callable[..., object], data: bytes, limit: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from heapq import merge
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
@@ -84,13 +85,14 @@ def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Bat
     """
     size = source.size if end is None else end
     position = start
+    budget = _Budget()
     while position < size:
-        item = _read_at(source, position, size)
+        item = _read_at(source, position, size, budget)
         yield item
         position = item.span.end
 
 
-def _read_at(source: Source, position: int, size: int) -> Batch | Damage | Padding:
+def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch | Damage | Padding:
     """The batch at `position`, or the damage from there to the next sound batch."""
     begin, data = source.window(position, BATCH_HEADER.size)
     at = position - begin
@@ -106,7 +108,8 @@ def _read_at(source: Source, position: int, size: int) -> Batch | Damage | Paddi
             batch: Batch = RecordBatch.read(whole, position) if whole[16] == 2 else LegacyBatch.read(whole, position)
             if batch.crc_ok or _plausible_end(source, position + length, size):
                 return batch
-            found = find_batch(source, position + 1, position + length)
+            # A length that is too large may end in the middle of a later batch, so that one may end behind it.
+            found = find_batch(source, position + 1, size, position + length, budget)
             if found is None:
                 return batch
             reason = f"CRC wrong, and a sound batch begins at {found}, before the end that its length says"
@@ -114,7 +117,7 @@ def _read_at(source: Source, position: int, size: int) -> Batch | Damage | Paddi
         error = Truncated(length, len(data) - at, "batch", Span(position, size))
     if _only_zeros(source, position, size):
         return Padding(Span(position, size))
-    found = find_batch(source, position + 1, size)
+    found = find_batch(source, position + 1, size, budget=budget)
     return Damage(Span(position, size if found is None else found), error)
 
 
@@ -150,13 +153,14 @@ def _plausible_end(source: Source, position: int, size: int) -> bool:
 
 
 def _only_zeros(source: Source, position: int, size: int) -> bool:
-    step = 1 << 16
+    step = 1 << 6
     while position < size:
         begin, data = source.window(position, min(step, size - position))
-        piece = data[position - begin : min(len(data), size - begin)]
+        piece = data[position - begin : min(position + step, size) - begin]
         if not piece or piece.count(0) != len(piece):
             return False
         position += len(piece)
+        step = min(step * 2, 1 << 16)
     return True
 
 
@@ -164,52 +168,78 @@ def _only_zeros(source: Source, position: int, size: int) -> bool:
 
 # Magic 2: high byte of the attributes 0, only known bits in the low one, lastOffsetDelta below 2**24.
 _MAGIC_2 = re.compile(rb"\x02(?=....\x00[\x00-\x7f]\x00...)", re.DOTALL)
-# Magic 0 and 1: the offset is below 2**56 and the size below 2**28; magic; a codec and a timestamp type.
-_LEGACY = re.compile(rb"(?=\x00.{7}[\x00-\x0f].{7}[\x00\x01][\x00-\x0b])", re.DOTALL)
+# Magic 0 and 1: the offset is below 2**56; a size of 14 to 2**28; the CRC; magic, a codec and a timestamp type; the
+# first byte of the key's length.
+_LEGACY = re.compile(
+    rb"(?=\x00.{7}(?:\x00\x00(?:\x00[\x0e-\xff]|[^\x00].)|\x00[^\x00]..|[\x01-\x0f]...).{4}"
+    rb"(?:\x00[\x00-\x03][\x00\xff]|\x01[\x00-\x03\x08-\x0b].{8}[\x00\xff]))",
+    re.DOTALL,
+)
+#: Bytes looked at in one go: few at first, because the next batch is mostly near.
+_FIRST_CHUNK = 1 << 9
 _CHUNK = 1 << 18
 _OVERLAP = BATCH_HEADER.size
-#: Bytes that may be checksummed in vain per byte searched; bounds the time on input made to be slow.
-_CRC_BUDGET = 16
 
 
-def find_batch(source: Source, start: int, end: int) -> int | None:
-    """Position of the first sound batch that begins at or after `start` and ends by `end`, by magic, length and CRC."""
+class _Budget:
+    """How many bytes may still be checksummed in vain; bounds the time on input made to be slow."""
+
+    __slots__ = ("left",)
+
+    PER_BYTE = 64
+
+    def __init__(self) -> None:
+        self.left = 64 << 20
+
+
+def find_batch(source: Source, start: int, end: int, before: int | None = None, budget: _Budget | None = None) -> int | None:
+    """Position of the first sound batch from `start` on, by magic, length and CRC.
+
+    Args:
+        source: The bytes of the file.
+        start: The first position it may begin at.
+        end: Where it must have ended.
+        before: The first position it may no longer begin at; `end` by default.
+        budget: What all searches of one walk share.
+    """
     position = start
-    budget = _CRC_BUDGET * 64 * 1024
-    while position < end:
-        begin, data = source.window(position, min(_CHUNK, end - position))
-        low = position - begin
-        high = min(len(data), end - begin, low + _CHUNK)
-        if high <= low:
+    stop = end if before is None else min(before, end)
+    budget = budget or _Budget()
+    chunk = _FIRST_CHUNK
+    while position < stop:
+        # Behind `stop` there is only the head of a batch that begins before it.
+        size = min(chunk, min(end, stop + _OVERLAP) - position)
+        begin, data = source.window(position, size)
+        piece = data[position - begin : position - begin + size]
+        if not piece:
             return None
-        piece = data[low:high]
+        budget.left += len(piece) * budget.PER_BYTE
         if piece.count(0) != len(piece):
             for at in _candidates(piece):
                 place = position + at
-                length = _sound_length(source, place, end, budget)
-                if length > 0:
+                if place >= stop:
+                    return None
+                if _is_sound(source, place, end, budget):
                     return place
-                budget += length
-        budget += _CRC_BUDGET * (high - low)
-        if begin + high >= end:
+        if position + len(piece) >= min(end, stop + _OVERLAP):
             return None
-        position = max(position + 1, begin + high - _OVERLAP)
+        position += max(1, len(piece) - _OVERLAP)
+        chunk = min(chunk * 2, _CHUNK)
     return None
 
 
-def _candidates(piece: bytes) -> list[int]:
+def _candidates(piece: bytes) -> Iterator[int]:
     """Places in `piece` where the head of a batch could begin, ascending."""
-    places = {match.start() - 16 for match in _MAGIC_2.finditer(piece, 16)}
-    places.update(match.start() for match in _LEGACY.finditer(piece))
-    return sorted(places)
+    magic_2 = (match.start() - 16 for match in _MAGIC_2.finditer(piece, 16))
+    return merge(magic_2, (match.start() for match in _LEGACY.finditer(piece)))
 
 
-def _sound_length(source: Source, position: int, end: int, budget: int) -> int:
-    """Length of the sound batch at `position`; else 0, or minus the bytes that were checksummed in vain."""
+def _is_sound(source: Source, position: int, end: int, budget: _Budget) -> bool:
+    """Whether a batch with the right CRC stands at `position`, as far as the budget allows to say."""
     begin, data = source.window(position, BATCH_HEADER.size)
     at = position - begin
     if _frame_problem(data, at, position, end) is not None:
-        return 0
+        return False
     length: int = _SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
     magic = data[at + 16]
     if magic == 2:
@@ -221,13 +251,15 @@ def _sound_length(source: Source, position: int, end: int, budget: int) -> int:
             or not 0 <= header.records_count <= header.last_offset_delta + 1
             or header.producer_id < -1
         ):
-            return 0
-    if length > budget:
-        return 0
+            return False
+    if length > budget.left:
+        return False
     begin, data = source.window(position, length)
     view = memoryview(data)[position - begin : position - begin + length]
     if magic == 2:
         sound = crc32c(view[21:]) == int.from_bytes(view[17:21], "big")
     else:
         sound = crc32(view[16:]) == int.from_bytes(view[12:16], "big")
-    return length if sound else -length
+    if not sound:
+        budget.left -= length
+    return sound

@@ -1,0 +1,229 @@
+"""`kafkalog dump`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kafkalog.cli.tool_syntax import ToolCommand
+from kafkalog.core.release import NEWEST, Release, parse_release, release_text
+from kafkalog.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kafkalog.dump.filters import Filters
+    from kafkalog.dump.output import Died
+    from kafkalog.dump.payload import Payload
+
+__all__ = ["command"]
+
+DECODER_OPTIONS = {
+    "offsets": "0.11.0.0",
+    "transaction-log": "0.11.0.0",
+    "cluster-metadata": "2.8.0",
+    "remote-log-metadata": "3.9.0",
+    "share-group-state": "4.0.0",
+}
+#: Options of the real tool that are younger than the oldest release, and the release they came with.
+_SINCE = {
+    "skip_record_metadata": "2.8.0",
+    "max_bytes": "3.3.0",
+    **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODER_OPTIONS.items()},
+}
+_NO_CLASS = ""
+_INT = click.IntRange(-(1 << 31), (1 << 31) - 1)
+
+
+def _release(_: click.Context, __: click.Parameter, value: str | None) -> Release:
+    try:
+        return NEWEST if value is None else parse_release(value)
+    except RequestError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(cls=ToolCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--files", multiple=True, metavar="A,B,C", help="Files as the real tool takes them, separated by commas.")
+@click.option("--print-data-log", is_flag=True, help="Print keys and values.")
+@click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
+@click.option("--verify-index-only", is_flag=True, help="Check indexes without printing their entries.")
+@click.option("--index-sanity-check", is_flag=True, help="Make only the sanity check of an index.")
+@click.option("--max-message-size", type=_INT, default=5242880, help="Bytes read per index entry.  [default: 5242880]")
+@click.option("--max-bytes", type=_INT, default=None, help="Read only so many bytes of a log.")
+@click.option("--skip-record-metadata", is_flag=True, help="Print keys and values of records only.")
+@click.option(
+    "--key-decoder-class", is_flag=False, flag_value=_NO_CLASS, metavar="[CLASS]", help="Java decoder, or module:function."
+)
+@click.option("--value-decoder-class", is_flag=False, flag_value=_NO_CLASS, metavar="[CLASS]", help="The same for values.")
+@click.option("--offsets-decoder", is_flag=True, help="Decode records of __consumer_offsets.")
+@click.option("--transaction-log-decoder", is_flag=True, help="Decode records of __transaction_state.")
+@click.option("--cluster-metadata-decoder", is_flag=True, help="Decode records of __cluster_metadata.")
+@click.option("--remote-log-metadata-decoder", is_flag=True, help="Decode records of __remote_log_metadata.")
+@click.option("--share-group-state-decoder", is_flag=True, help="Decode records of __share_group_state.")
+@click.option(
+    "--kafka-version", "release", callback=_release, metavar="V", help="Release whose text is printed.  [default: the newest]"
+)
+@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="Text, or JSON lines.")
+@click.option("--offsets", metavar="A:B", help="Only offsets from A up to, not including, B.")
+@click.option("--since", metavar="TIME", help="Only records of this time or later: ISO 8601 or epoch milliseconds.")
+@click.option("--until", metavar="TIME", help="Only records before this time.")
+@click.option("--producer-id", type=int, help="Only records of this producer.")
+@click.option("--key", metavar="TEXT", help="Only records with this key; hex:… for bytes.")
+@click.option(
+    "--payload",
+    type=click.Choice(["text", "hex", "base64", "length", "sha256", "none"]),
+    default=None,
+    help="How keys and values are shown.",
+)
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Worker processes for record lines.")
+def command(**given: Any) -> int:
+    """Print log files as Kafka's DumpLogSegments would.
+
+    A PATH is a file, a partition directory or a log dir. `--files` keeps to what the real tool can print.
+    """
+    release: Release = given["release"]
+    _check_options(given, release)
+    filters = _filters(given)
+    sys.stdout.flush()
+    if given["form"] == "jsonl":
+        return _jsonl(given, filters)
+    return _text(given, release, filters)
+
+
+def _check_options(given: dict[str, Any], release: Release) -> None:
+    for name, since in _SINCE.items():
+        if given[name] is not None and given[name] is not False and release < parse_release(since):
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{option} came with Kafka {since}; --kafka-version says {release_text(release)}.")
+    if not given["paths"] and not given["files"]:
+        raise click.UsageError("Give a PATH or --files.")
+    if len(given["files"]) > 1:
+        raise click.UsageError("--files can be given once; it takes several names with commas between them.")
+    for name in DECODER_OPTIONS:
+        if given[f"{name.replace('-', '_')}_decoder"]:
+            raise click.UsageError(f"--{name}-decoder is not there yet.")
+
+
+def _filters(given: dict[str, Any]) -> Filters:
+    from kafkalog.cli.times import parse_offsets, parse_time
+    from kafkalog.dump.filters import Filters
+
+    first, end = parse_offsets(given["offsets"]) if given["offsets"] is not None else (None, None)
+    key = given["key"]
+    if key is not None:
+        try:
+            key = bytes.fromhex(key[4:]) if key.startswith("hex:") else key.encode("utf-8", "surrogateescape")
+        except ValueError:
+            raise click.BadParameter(f"{key!r} is not hex: and pairs of hexadecimal digits", param_hint="--key") from None
+    since, until = (None if given[name] is None else parse_time(given[name], f"--{name}") for name in ("since", "until"))
+    return Filters(first, end, since, until, given["producer_id"], key)
+
+
+def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, tuple[str, ...], Died | None]:
+    """How keys and values are printed (None: they are not), what is said about deprecated decoders, a missing decoder."""
+    from kafkalog.dump.dialects import dialect_of
+    from kafkalog.dump.output import Died
+    from kafkalog.dump.payload import decoder_class, payload_of, string_decoder
+
+    names = (given["key_decoder_class"], given["value_decoder_class"])
+    printing = given["print_data_log"] or any(name is not None for name in names)
+    try:
+        found = [(string_decoder, None) if not name else decoder_class(name, release) for name in names]
+    except Died as death:
+        return None, (), death
+    notices = tuple(notice for _, notice in found if notice is not None)
+    tombstones = dialect_of(release).key_of_tombstone
+    form = given["payload"] or "text"
+    payload = payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones) if printing else None
+    return payload, notices, None
+
+
+def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
+    from kafkalog.dump.dialects import dialect_of
+    from kafkalog.dump.index_printer import IndexOptions
+    from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
+    from kafkalog.dump.output import Output
+
+    payload, notices, no_decoder = _payload(given, release)
+    deep = given["deep_iteration"] or (payload is not None and dialect_of(release).print_is_deep)
+    options = DumpOptions(
+        directory=os.getcwd(),
+        release=release,
+        deep=deep,
+        payload=payload if deep else None,
+        skip_metadata=given["skip_record_metadata"],
+        indexes=IndexOptions(given["verify_index_only"], given["index_sanity_check"], given["max_message_size"]),
+        max_bytes=NO_LIMIT if given["max_bytes"] is None else given["max_bytes"],
+        filters=filters,
+        notices=notices,
+        no_decoder=no_decoder,
+        jobs=given["jobs"],
+    )
+    output = Output(_write_all, say)
+    job = DumpJob(options, output)
+    missing = _each_file(given, filters, job.tool_file, job.path_file, output.say)
+    return int(job.finish() or missing)
+
+
+def _jsonl(given: dict[str, Any], filters: Filters) -> int:
+    from kafkalog.dump.jsonl import JsonDump, JsonOptions
+    from kafkalog.dump.output import Output
+
+    printing = given["print_data_log"] or any(given[f"{side}_decoder_class"] is not None for side in ("key", "value"))
+    options = JsonOptions(
+        records=given["deep_iteration"] or printing,
+        payload=(given["payload"] or "hex") if printing else None,
+        verify_only=given["verify_index_only"],
+        sanity_only=given["index_sanity_check"],
+        max_bytes=given["max_bytes"],
+        filters=filters,
+    )
+    output = Output(_write_all, say)
+    dump = JsonDump(options, output)
+    missing = _each_file(given, filters, dump.file, dump.file, output.say)
+    output.flush()
+    return int(output.died or missing)
+
+
+def _each_file(
+    given: dict[str, Any],
+    filters: Filters,
+    tool_file: Callable[[str], None],
+    path_file: Callable[[str], None],
+    tell: Callable[[str], object],
+) -> bool:
+    """Hand out every file; returns whether a PATH could not be read."""
+    from kafkalog.dump.plan import files_of
+    from kafkalog.errors import UnreadableFile
+
+    missing = False
+    for files in given["files"]:
+        # String.split drops empty words at the end.
+        for name in files.rstrip(",").split(",") if files.rstrip(",") or not files else ():
+            tool_file(name)
+    for path in given["paths"]:
+        try:
+            for file in files_of(path, filters, tell):
+                path_file(file)
+        except UnreadableFile as error:
+            tell(f"kafkalog: {error}")
+            missing = True
+    return missing
+
+
+def say(line: str) -> None:
+    """A line for stderr."""
+    from kafkalog.cli.main import say as say_on_stderr
+
+    say_on_stderr(line)
+
+
+def _write_all(data: bytes) -> None:
+    view = memoryview(data)
+    descriptor = sys.stdout.fileno()
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,197 @@
+"""The generic reader: bytes and a schema in, a dict of fields out, in Kafka's order of reading and with Kafka's checks."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.schema import NEWEST, Field, Release, Schema
+from kafkalog.core.messages.text import decode_utf8
+from kafkalog.errors import BadVarint, FormatError, MessageError, Truncated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["UNKNOWN_TAGS", "Message", "kafka_reason", "read_message"]
+
+Message = dict[str, Any]
+
+#: The key under which a struct keeps tagged fields that nobody knows, as `[(tag, bytes), …]`.
+UNKNOWN_TAGS = "unknownTaggedFields"
+
+_MAX_STRING = 0x7FFF
+
+
+def read_message(cursor: Cursor, schema: Schema, version: int, release: Release = NEWEST) -> Message:
+    """Read a message.
+
+    Args:
+        cursor: Where it begins; afterwards it stands behind its last byte.
+        schema: What it is.
+        version: Its version; beyond the highest known one it is read as far as the known fields go, as Kafka does.
+        release: Read it as this release does.
+
+    Returns:
+        Its fields in declared order: int, float, bool, str, bytes, `uuid.UUID`, list, dict or None. Tagged fields that
+        are absent have their default; unknown ones are kept under `UNKNOWN_TAGS`.
+
+    Raises:
+        FormatError: the bytes are not such a message; ``kafka_reason` has Kafka's text.
+    """
+    return _Reader(cursor, schema, version, release).struct(schema.fields)
+
+
+class _Reader:
+    """Reads the structs of one message."""
+
+    def __init__(self, cursor: Cursor, schema: Schema, version: int, release: Release) -> None:
+        self.cursor = cursor
+        self.version = version
+        self.release = release
+        self.flexible = schema.is_flexible(version, release)
+        self.highest = schema.highest(release)
+
+    def struct(self, fields: tuple[Field, ...]) -> Message:
+        version, release = self.version, self.release
+        message: Message = {}
+        tagged: dict[int, Field] = {}
+        for field in fields:
+            if not field.present(version, release, self.highest):
+                continue
+            if field.tag is None:
+                message[field.name] = self.value(field)
+            else:
+                tagged[field.tag] = field
+                message[field.name] = field.default
+        if self.flexible:
+            self.tags(message, tagged)
+        return message
+
+    def tags(self, message: Message, tagged: dict[int, Field]) -> None:
+        for _ in range(self.varint("tagged fields")):
+            tag = self.varint("tag")
+            size = self.varint("tag size")
+            field = tagged.get(tag)
+            if field is None:
+                message.setdefault(UNKNOWN_TAGS, []).append((tag, self.take(size, f"tag {tag}")))
+            else:
+                message[field.name] = self.value(field)
+
+    def value(self, field: Field) -> Any:
+        if field.array:
+            return self.array(field)
+        return self.one(field)
+
+    def varint(self, field: str) -> int:
+        start = self.cursor.at
+        try:
+            return self.cursor.unsigned_varint(field)
+        except BadVarint:
+            groups = self.cursor.data[start : start + 5]
+            number = sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(groups)) & 0xFFFFFFFF
+            raise MessageError(
+                f"Varint is too long, the most significant bit in the 5th byte is set, converted value: {number:x}", field
+            ) from None
+
+    def length(self, field: Field) -> int:
+        if self.flexible:
+            return _wrap(self.varint(field.name) - 1)
+        if field.array or field.type == "bytes":
+            return self.cursor.int32(field.name)
+        return self.cursor.int16(field.name)
+
+    def array(self, field: Field) -> list[Any] | None:
+        count = self.length(field)
+        if count < 0:
+            self.check_null(field)
+            return None
+        if count > self.cursor.remaining:
+            raise MessageError(
+                f"Tried to allocate a collection of size {count}, but there are only {self.cursor.remaining} bytes remaining.",
+                field.name,
+            )
+        read = self.element(field)
+        return [read() for _ in range(count)]
+
+    def element(self, field: Field) -> Callable[[], Any]:
+        if field.type == "struct":
+            return lambda: self.children(field)
+        if field.type in ("string", "bytes"):
+            element = Field(f"{field.name} element", field.type)
+            return lambda: self.one(element)
+        return lambda: self.one(field)
+
+    def check_null(self, field: Field) -> None:
+        if not field.nullable:
+            raise MessageError(f"non-nullable field {field.name} was serialized as null", field.name)
+
+    def children(self, field: Field) -> Message:
+        if self.version > self.highest and field.struct_name:
+            raise MessageError(f"Can't read version {self.version} of {field.struct_name}", field.name)
+        return self.struct(field.fields)
+
+    def one(self, field: Field) -> Any:
+        kind = field.type
+        if kind == "string":
+            size = self.length(field)
+            if size < 0:
+                self.check_null(field)
+                return None
+            if size > _MAX_STRING:
+                raise MessageError(f"string field {field.name} had invalid length {size}", field.name)
+            return decode_utf8(self.take(size, field.name))
+        if kind == "bytes":
+            size = self.length(field)
+            if size < 0:
+                self.check_null(field)
+                return None
+            return self.take(size, field.name)
+        if kind == "struct":
+            # A tagged struct that may be null, and any other such struct, begins with a byte that says so.
+            if field.nullable and self.marker(field) < 0:
+                return None
+            return self.children(field)
+        return _FIXED[kind](self.cursor, field.name)
+
+    def marker(self, field: Field) -> int:
+        if field.tag is not None:
+            return self.varint(field.name) - 1
+        return self.cursor.int8(field.name)
+
+    def take(self, size: int, field: str) -> bytes:
+        if size < 0:
+            raise MessageError(f"{size}", field)
+        remaining = self.cursor.remaining
+        if size > remaining:
+            raise MessageError(f"Error reading byte array of {size} byte(s): only {remaining} byte(s) available", field)
+        return self.cursor.take(size, field)
+
+
+def _wrap(number: int) -> int:
+    return number if number >= -(1 << 31) else number + (1 << 32)
+
+
+def _uuid(cursor: Cursor, field: str) -> uuid.UUID:
+    return uuid.UUID(bytes=cursor.take(16, field))
+
+
+_FIXED: dict[str, Callable[[Cursor, str], Any]] = {
+    "bool": lambda cursor, field: cursor.int8(field) != 0,
+    "int8": Cursor.int8,
+    "int16": Cursor.int16,
+    "uint16": Cursor.uint16,
+    "int32": Cursor.int32,
+    "int64": Cursor.int64,
+    "float64": Cursor.float64,
+    "uuid": _uuid,
+}
+
+
+def kafka_reason(error: FormatError) -> str:
+    """What Kafka's own reader says of such bytes ("null" is what it says of a buffer that ends too early)."""
+    if isinstance(error, MessageError):
+        return error.problem
+    if isinstance(error, Truncated):
+        return "null"
+    return str(error)

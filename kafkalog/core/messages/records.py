@@ -1,0 +1,182 @@
+"""Records of internal topics, decoded as far as they go: what is unknown or broken is said, not dropped."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.cluster_metadata import find_metadata_type
+from kafkalog.core.messages.json_form import json_object
+from kafkalog.core.messages.reader import Message, kafka_reason, read_message
+from kafkalog.core.messages.record_types import RecordType, find_record_type
+from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
+from kafkalog.core.messages.schema import NEWEST, Release, Schema
+from kafkalog.errors import FormatError
+
+__all__ = ["CoordinatorRecord", "FramedRecord", "read_coordinator_record", "read_metadata_record", "read_remote_log_record"]
+
+
+class CoordinatorRecord(NamedTuple):
+    """A record with a typed key and a versioned value: of `__consumer_offsets`, `__transaction_state` and the like.
+
+    Attributes:
+        type: The record type, None when the key has no two bytes for it.
+        name: Kafka's name of the type, "" when nobody knows it.
+        key: The key's fields, None when they cannot be read.
+        version: The value's version, None for a tombstone or when it cannot be read.
+        value: The value's fields, None for a tombstone or when they cannot be read.
+        problem: What keeps key or value from being read, or what is left over behind them; "" when all is well.
+    """
+
+    type: int | None
+    name: str
+    key: Message | None
+    version: int | None
+    value: Message | None
+    problem: str = ""
+
+    def as_object(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        key = {"type": self.type, "name": self.name or None, "data": json_object(self.key)}
+        value = None if self.version is None else {"version": self.version, "data": json_object(self.value)}
+        result: dict[str, Any] = {"key": None if self.type is None else key, "value": value}
+        return result | {"problem": self.problem} if self.problem else result
+
+
+def read_coordinator_record(types: tuple[RecordType, ...], key: bytes | None, value: bytes | None) -> CoordinatorRecord:
+    """Decode a coordinator's record in its newest form. Never fails."""
+    if key is None or len(key) < 2:
+        return CoordinatorRecord(None, "", None, None, None, "no key" if key is None else "the key is too short for a type")
+    number = int.from_bytes(key[:2], "big", signed=True)
+    kind = find_record_type(types, number)
+    if kind is None:
+        return CoordinatorRecord(number, "", None, None, None, f"unknown record type {number}")
+    fields, problem = _read_all(Cursor(key, 2), kind.key, number, NEWEST, "key")
+    if value is None or problem:
+        return CoordinatorRecord(number, kind.name, fields, None, None, problem)
+    if len(value) < 2:
+        return CoordinatorRecord(number, kind.name, fields, None, None, "the value is too short for a version")
+    version = int.from_bytes(value[:2], "big", signed=True)
+    schema = _value_schema(types, kind, version)
+    content, problem = _read_all(Cursor(value, 2), schema, version, NEWEST, "value")
+    if problem and content is None:
+        # A release that changed the message without counting its version up wrote the others.
+        content, problem = _read_as_before(Cursor(value, 2), schema, version, problem)
+    return CoordinatorRecord(number, kind.name, fields, version, content, problem)
+
+
+def _value_schema(types: tuple[RecordType, ...], kind: RecordType, version: int) -> Schema:
+    """The message of that version: some types had other ones in older releases."""
+    if kind.value.highest(NEWEST) < version:
+        for other in types:
+            if other.number == kind.number and other.value.highest(NEWEST) >= version:
+                return other.value
+    return kind.value
+
+
+#: Last releases before messages changed within their version, newest first.
+_BEFORE_CHANGES: tuple[Release, ...] = ((4, 0, 99), (3, 5, 99), (3, 2, 99), (3, 1, 99))
+
+
+def _read_as_before(cursor: Cursor, schema: Schema, version: int, problem: str) -> tuple[Message | None, str]:
+    start = cursor.at
+    for release in _BEFORE_CHANGES:
+        cursor.at = start
+        message, other_problem = _read_all(cursor, schema, version, release, "value")
+        if not other_problem:
+            return message, ""
+    return None, problem
+
+
+def _read_all(cursor: Cursor, schema: Schema, version: int, release: Release, place: str) -> tuple[Message | None, str]:
+    """The message and what is wrong with it: it must fill its bytes."""
+    try:
+        message = read_message(cursor, schema, version, release)
+    except FormatError as error:
+        return None, f"{place}: {schema.name} version {version}: {describe(error)}"
+    highest = schema.highest(NEWEST)
+    if cursor.remaining:
+        known = "" if version <= highest else f", known are versions up to {highest}"
+        return message, f"{place}: {cursor.remaining} bytes behind {schema.name} version {version}{known}"
+    if version > highest:
+        return message, f"{place}: {schema.name} version {version}, known are versions up to {highest}"
+    return message, ""
+
+
+def describe(error: FormatError) -> str:
+    """What is wrong, for people."""
+    reason = kafka_reason(error)
+    return f"{error.field}: the bytes end too early" if reason == "null" else reason
+
+
+class FramedRecord(NamedTuple):
+    """A record of `__cluster_metadata` or `__remote_log_metadata`.
+
+    Attributes:
+        frame: The frame version, None when it cannot be read.
+        type: The API key.
+        name: Kafka's name of the record, "" when nobody knows it.
+        version: The version.
+        value: Its fields, None when they cannot be read.
+        problem: What keeps it from being read, or what is left over behind it; "" when all is well.
+    """
+
+    frame: int | None
+    type: int | None
+    name: str
+    version: int | None
+    value: Message | None
+    problem: str = ""
+
+    def as_object(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        value = {
+            "frameVersion": self.frame,
+            "type": self.type,
+            "name": self.name or None,
+            "version": self.version,
+            "data": json_object(self.value),
+        }
+        result: dict[str, Any] = {"value": value}
+        return result | {"problem": self.problem} if self.problem else result
+
+
+_PREVIEW: Release = (2, 8, 2)
+
+
+def read_metadata_record(value: bytes | None) -> FramedRecord:
+    """Decode a record of `__cluster_metadata`, of any release since 2.8. Never fails."""
+    return _read_framed(value, metadata=True)
+
+
+def read_remote_log_record(value: bytes | None) -> FramedRecord:
+    """Decode a record of `__remote_log_metadata`. Never fails."""
+    return _read_framed(value, metadata=False)
+
+
+def _read_framed(value: bytes | None, *, metadata: bool) -> FramedRecord:
+    if value is None:
+        return FramedRecord(None, None, "", None, None, "no value")
+    cursor = Cursor(value)
+    frame = key = version = None
+    try:
+        frame = cursor.unsigned_varint("frame version")
+        if frame not in ((0, 1) if metadata else (1,)):
+            return FramedRecord(frame, None, "", None, None, f"unknown frame version {frame}")
+        key = cursor.unsigned_varint("type")
+        version = cursor.unsigned_varint("version")
+    except FormatError as error:
+        return FramedRecord(frame, key, "", version, None, f"{error.field}: the bytes end too early")
+    release = _PREVIEW if frame == 0 else NEWEST
+    schema = find_metadata_type(key, release) if metadata else REMOTE_LOG_RECORDS.get(key)
+    if schema is None:
+        return FramedRecord(frame, key, "", version, None, f"unknown record type {key}")
+    start = cursor.at
+    message, problem = _read_all(cursor, schema, version, release, "value")
+    if problem and release is NEWEST and version <= schema.highest(NEWEST):
+        # A release that changed the record without counting its version up wrote the others.
+        cursor.at = start
+        older, other_problem = _read_as_before(cursor, schema, version, problem)
+        if not other_problem:
+            message, problem = older, ""
+    return FramedRecord(frame, key, schema.name, version, message, problem)

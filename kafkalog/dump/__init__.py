@@ -1,0 +1,1 @@
+"""What Kafka's DumpLogSegments prints, release by release."""

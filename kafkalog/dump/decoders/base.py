@@ -1,0 +1,50 @@
+"""What a decoder is, and the reading that all of them share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kafkalog.core.messages.reader import Message, kafka_reason, read_message
+from kafkalog.errors import DecoderFailed, FormatError
+
+if TYPE_CHECKING:
+    from kafkalog.core.cursor import Cursor
+    from kafkalog.core.messages.schema import Release, Schema
+
+__all__ = ["DELETED", "Decoder", "Texts", "read_or_die", "version_or_die"]
+
+#: UTF-8 texts of key and payload; None: nothing is printed, not even the label.
+Texts = tuple[bytes | None, bytes | None]
+
+#: What stands for a tombstone.
+DELETED = b"<DELETE>"
+
+
+class Decoder(Protocol):
+    """Makes the texts that one release's DumpLogSegments prints for the records of one internal topic."""
+
+    def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:
+        """The texts for a record that is no control record.
+
+        Raises:
+            DecoderFailed: the real tool dies here.
+        """
+
+    def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:
+        """The record as plain JSON values, in the newest form; never fails."""
+
+
+def read_or_die(cursor: Cursor, schema: Schema, version: int, release: Release) -> Message:
+    """A message, where the real tool dies of one that cannot be read."""
+    try:
+        return read_message(cursor, schema, version, release)
+    except FormatError as error:
+        raise DecoderFailed(kafka_reason(error)) from None
+
+
+def version_or_die(cursor: Cursor, field: str) -> int:
+    """The two bytes before a message, where the real tool dies when they are missing."""
+    try:
+        return cursor.int16(field)
+    except FormatError:
+        raise DecoderFailed(f"the {field} ends before its version") from None

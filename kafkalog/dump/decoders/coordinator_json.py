@@ -1,0 +1,110 @@
+"""The JSON texts of coordinators' records: offsets since 3.8, share group state since 4.0, transactions since 4.1.
+
+Source: DumpLogSegments.scala 3.8.0 to 4.2.0, DumpLogSegments.java 4.3.1, CoordinatorRecordSerde.java 3.8 to 4.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_consumer_protocol
+from kafkalog.core.messages.group import GROUP_METADATA_VALUE
+from kafkalog.core.messages.json_form import compact_json, kafka_json
+from kafkalog.core.messages.reader import kafka_reason, read_message
+from kafkalog.core.messages.record_types import RecordType, find_record_type
+from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.dump.decoders.base import DELETED, Texts
+from kafkalog.errors import DecoderFailed, FormatError
+
+if TYPE_CHECKING:
+    from kafkalog.core.messages.reader import Message
+    from kafkalog.core.messages.schema import Release, Schema
+
+__all__ = ["CoordinatorJson"]
+
+_CONSUMER = "consumer"
+
+
+class _Skipped(Exception):
+    """The record cannot be decoded; the real tool prints this in place of the key."""
+
+
+class CoordinatorJson:
+    """The decoder of one release for one coordinator's topic.
+
+    Args:
+        release: The release whose texts are made.
+        types: The topic's record types.
+        label: What the JSON calls the value's version.
+    """
+
+    def __init__(self, release: Release, types: tuple[RecordType, ...], label: str = "version") -> None:
+        self.release = release
+        self.types = types
+        self.label = label
+        #: Before 4.0 values of unknown versions were read as far as the known fields go.
+        self.strict_versions = release >= (4, 0, 0)
+
+    def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
+        """See `Decoder`."""
+        return read_coordinator_record(self.types, key, value).as_object()
+
+    def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:
+        """See `Decoder`."""
+        if key is None:
+            raise DecoderFailed(f"Failed to decode message at offset {offset} (message had a missing key)")
+        try:
+            return self._texts(offset, key, value)
+        except _Skipped as skipped:
+            return str(skipped).encode(), None
+
+    def _texts(self, offset: int, key: bytes, value: bytes | None) -> Texts:
+        cursor = Cursor(key)
+        number = self._version(offset, cursor, "key")
+        kind = find_record_type(self.types, number, self.release)
+        if kind is None:
+            raise _Skipped(f"Unknown record type {number} at offset {offset}, skipping.")
+        fields = self._read(offset, cursor, kind.key, number, "key")
+        text = {"type": str(number), "data": kafka_json(fields, kind.key, number, self.release)}
+        payload = DELETED if value is None else self._payload(offset, kind, value)
+        return compact_json(text).encode(), payload
+
+    def _payload(self, offset: int, kind: RecordType, value: bytes) -> bytes:
+        cursor = Cursor(value)
+        version = self._version(offset, cursor, "value")
+        schema = kind.value
+        if self.strict_versions and not 0 <= version <= schema.highest(self.release):
+            raise _Skipped(
+                f"Error at offset {offset}, skipping. Found an unknown record version {version} for {kind.number} type"
+            )
+        message = self._read(offset, cursor, schema, version, "value")
+        data = kafka_json(message, schema, version, self.release)
+        if schema is GROUP_METADATA_VALUE and message["protocolType"] == _CONSUMER:
+            for member, shown in zip(message["members"], data["members"], strict=True):
+                self._replace(shown, "subscription", member["subscription"], SUBSCRIPTION)
+                self._replace(shown, "assignment", member["assignment"], ASSIGNMENT)
+        return compact_json({self.label: str(version), "data": data}).encode()
+
+    def _replace(self, shown: dict[str, Any], field: str, data: bytes, schema: Schema) -> None:
+        """Show what the bytes say, if they can be read."""
+        try:
+            version, message = read_consumer_protocol(data, schema, self.release)
+        except FormatError:
+            return
+        shown[field] = kafka_json(message, schema, version, self.release)
+
+    @staticmethod
+    def _version(offset: int, cursor: Cursor, place: str) -> int:
+        try:
+            return cursor.int16()
+        except FormatError:
+            reason = f"Could not read version from {place}'s buffer."
+            raise _Skipped(f"Error at offset {offset}, skipping. {reason}") from None
+
+    def _read(self, offset: int, cursor: Cursor, schema: Schema, version: int, place: str) -> Message:
+        try:
+            return read_message(cursor, schema, version, self.release)
+        except FormatError as error:
+            reason = f"Could not read record with version {version} from {place}'s buffer due to: {kafka_reason(error)}."
+            raise _Skipped(f"Error at offset {offset}, skipping. {reason}") from None

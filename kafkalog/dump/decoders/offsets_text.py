@@ -1,0 +1,136 @@
+"""`--offsets-decoder` up to Kafka 3.7: texts of their own for offset commits and group metadata.
+
+Source: DumpLogSegments.scala 0.11.0.2 to 2.4.0, GroupMetadataManager.scala 2.4.1 to 3.7.1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.consumer_protocol import ASSIGNMENT
+from kafkalog.core.messages.group import (
+    GROUP_METADATA_KEY,
+    GROUP_METADATA_VALUE,
+    GROUP_RECORDS,
+    OFFSET_COMMIT_KEY,
+    OFFSET_COMMIT_VALUE,
+)
+from kafkalog.core.messages.json_form import compact_json
+from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
+from kafkalog.dump.decoders.scala_order import map_order
+from kafkalog.errors import DecoderFailed
+
+if TYPE_CHECKING:
+    from kafkalog.core.messages.reader import Message
+    from kafkalog.core.messages.schema import Release, Schema
+
+__all__ = ["OffsetsText"]
+
+_GROUP_KEY = 2
+_CONSUMER = "consumer"
+
+
+class OffsetsText:
+    """The decoder of one release up to 3.7."""
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+        #: 2.4.1 gave keys names, and tombstones a text.
+        self.named_keys = release >= (2, 4, 1)
+        self.json_group = release >= (1, 0, 0)
+        self.unknown_keys = release >= (3, 4, 1)
+
+    def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
+        """See `Decoder`."""
+        return read_coordinator_record(GROUP_RECORDS, key, value).as_object()
+
+    def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:  # noqa: ARG002
+        """See `Decoder`."""
+        if value is None and not self.named_keys:
+            return None, None
+        if key is None:
+            raise DecoderFailed("Failed to decode message using offset topic decoder (message had a missing key)")
+        cursor = Cursor(key)
+        version = version_or_die(cursor, "key")
+        if version in (0, 1):
+            return self._offset(read_or_die(cursor, OFFSET_COMMIT_KEY, version, self.release), value)
+        if version == _GROUP_KEY:
+            group: str = read_or_die(cursor, GROUP_METADATA_KEY, version, self.release)["group"]
+            return self._group_key(group).encode(), self._group(value)
+        if self.unknown_keys:
+            return f"unknown::version={version}".encode(), None
+        raise DecoderFailed(f"Unknown message key schema version {version}")
+
+    def _value(self, value: bytes, schema: Schema, what: str) -> Message:
+        cursor = Cursor(value)
+        version = version_or_die(cursor, "value")
+        if not 0 <= version <= schema.highest(self.release):
+            raise DecoderFailed(f"Unknown {what} version {version}")
+        return read_or_die(cursor, schema, version, self.release)
+
+    def _offset(self, key: Message, value: bytes | None) -> Texts:
+        group, topic, partition = key["group"], key["topic"], key["partition"]
+        if self.named_keys:
+            text = f"offset_commit::group={group},partition={topic}-{partition}"
+        else:
+            text = f"offset::{group}:{topic}:{partition}"
+        if value is None:
+            return text.encode(), DELETED
+        commit = self._value(value, OFFSET_COMMIT_VALUE, "offset message")
+        offset, metadata = commit["offset"], commit["metadata"]
+        if self.named_keys:
+            payload = f"offset={offset},metadata={metadata}" if metadata else f"offset={offset}"
+        else:
+            payload = f"{offset}:{metadata}" if metadata else f"{offset}"
+        return text.encode(), payload.encode()
+
+    def _group_key(self, group: str) -> str:
+        if self.named_keys:
+            return f"group_metadata::group={group}"
+        return f'{{"metadata":{self._json(group)}}}' if self.json_group else f"metadata::{group}"
+
+    def _group(self, value: bytes | None) -> bytes:
+        if value is None:
+            return DELETED
+        metadata = self._value(value, GROUP_METADATA_VALUE, "group metadata")
+        kind, protocol, generation = metadata["protocolType"], metadata["protocol"], metadata["generation"]
+        if not metadata["members"] and self.release < (1, 0, 1):
+            # Until then a group took its protocol type from its members.
+            kind = ""
+        members: dict[str, bytes] = {member["memberId"]: member["assignment"] for member in metadata["members"]}
+        ordered = map_order(members, self.release)
+        assignment = ",".join(self._member(name, members[name], kind) for name in ordered)
+        assignment = f"{{{assignment}}}"
+        if not self.json_group:
+            return f"{kind}:{'null' if protocol is None else protocol}:{generation}:{assignment}".encode()
+        return (
+            f'{{"protocolType":{self._json(kind)},"protocol":{self._json(protocol)},'
+            f'"generationId":{generation},"assignment":{self._json(assignment)}}}'
+        ).encode()
+
+    def _json(self, text: str | None) -> str:
+        # Before 1.1 Kafka wrote JSON itself, and escaped nothing.
+        return f'"{text}"' if text is not None and self.release < (1, 1, 0) else compact_json(text)
+
+    def _member(self, name: str, assignment: bytes, kind: str) -> str:
+        if kind != _CONSUMER:
+            return f"{name}={_hex(assignment)}"
+        cursor = Cursor(assignment)
+        version = version_or_die(cursor, "assignment")
+        if version < 0:
+            raise DecoderFailed(f"Unsupported assignment version: {version}")
+        known = min(version, ASSIGNMENT.highest(self.release))
+        decoded = read_or_die(cursor, ASSIGNMENT, known, self.release)
+        if decoded["userData"] is None and not self.named_keys:
+            raise DecoderFailed("the assignment has no user data")
+        partitions = ", ".join(
+            f"{item['topic']}-{partition}" for item in decoded["assignedPartitions"] for partition in item["partitions"]
+        )
+        user_data = _hex(decoded["userData"] or b"")
+        return f"{name}=[{partitions}]:{user_data}" if user_data else f"{name}=[{partitions}]"
+
+
+def _hex(data: bytes) -> str:
+    return f"{int.from_bytes(data, 'big'):X}" if data else ""

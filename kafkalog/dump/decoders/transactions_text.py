@@ -1,0 +1,88 @@
+"""`--transaction-log-decoder` up to Kafka 4.0: a text of its own for a transactional id's state.
+
+Source: DumpLogSegments.scala 0.11.0.2 to 2.4.0, TransactionLog.scala 2.4.1 to 4.0.0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.core.messages.transaction import (
+    TRANSACTION_LOG_KEY,
+    TRANSACTION_LOG_VALUE,
+    TRANSACTION_RECORDS,
+    TRANSACTION_STATES,
+)
+from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
+from kafkalog.dump.decoders.scala_order import set_order
+from kafkalog.errors import DecoderFailed
+
+if TYPE_CHECKING:
+    from kafkalog.core.messages.reader import Message
+    from kafkalog.core.messages.schema import Release
+
+__all__ = ["TransactionsText"]
+
+_EMPTY_STATE = 0
+
+
+class TransactionsText:
+    """The decoder of one release up to 4.0."""
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+        self.named_keys = release >= (2, 4, 1)
+        self.brackets = release >= (2, 5, 0)
+        self.unknown_keys = release >= (3, 4, 1)
+        #: 0.11 does not know the last state.
+        self.states = TRANSACTION_STATES if release >= (1, 0, 0) else TRANSACTION_STATES[:-1]
+
+    def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
+        """See `Decoder`."""
+        return read_coordinator_record(TRANSACTION_RECORDS, key, value).as_object()
+
+    def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:  # noqa: ARG002
+        """See `Decoder`."""
+        if key is None:
+            raise DecoderFailed("the message has no key")
+        cursor = Cursor(key)
+        version = version_or_die(cursor, "key")
+        if version != 0:
+            if self.unknown_keys:
+                return f"unknown::version={version}".encode(), None
+            raise DecoderFailed(f"Unknown transaction log message key schema version {version}")
+        name = read_or_die(cursor, TRANSACTION_LOG_KEY, version, self.release)["transactionalId"]
+        if value is None:
+            if not self.named_keys:
+                raise DecoderFailed("the message has no value")
+            return f"transaction_metadata::transactionalId={name}".encode(), DELETED
+        prefix = "transaction_metadata::" if self.named_keys else ""
+        return f"{prefix}transactionalId={name}".encode(), self._payload(value)
+
+    def _payload(self, value: bytes) -> bytes:
+        cursor = Cursor(value)
+        version = version_or_die(cursor, "value")
+        if not 0 <= version <= TRANSACTION_LOG_VALUE.highest(self.release):
+            raise DecoderFailed(f"Unknown version {version} from the transaction log message value")
+        message = read_or_die(cursor, TRANSACTION_LOG_VALUE, version, self.release)
+        state = message["transactionStatus"]
+        if not 0 <= state < len(self.states):
+            raise DecoderFailed(f"Unknown transaction state id {state} from the transaction status message")
+        return (
+            f"producerId:{message['producerId']},producerEpoch:{message['producerEpoch']},"
+            f"state={self.states[state]},partitions={self._partitions(message, state)},"
+            f"txnLastUpdateTimestamp={message['transactionLastUpdateTimestampMs']},"
+            f"txnTimeoutMs={message['transactionTimeoutMs']}"
+        ).encode()
+
+    def _partitions(self, message: Message, state: int) -> str:
+        groups = message["transactionPartitions"]
+        if state == _EMPTY_STATE:
+            groups = []
+        elif groups is None:
+            raise DecoderFailed("a transaction without a list of partitions")
+        ordered = set_order([[(group["topic"], number) for number in group["partitionIds"]] for group in groups], self.release)
+        names = [f"{topic}-{number}" for topic, number in ordered]
+        return f"[{','.join(names)}]" if self.brackets else f"Set({', '.join(names)})"

@@ -1,0 +1,257 @@
+"""A whole dump: its options, the files one after the other, the reports at the end."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.checkpoint import parse_java_integer
+from kafkalog.core.filename import PENDING_SUFFIXES
+from kafkalog.core.release import NEWEST, Release
+from kafkalog.dump.dialects import dialect_of
+from kafkalog.dump.filters import Filters
+from kafkalog.dump.index_printer import IndexOptions, LogChain, OffsetLookup, print_offset_index, print_time_index
+from kafkalog.dump.java import absolute_path, file_path
+from kafkalog.dump.log_printer import LogPrinter
+from kafkalog.dump.output import Died, Output
+from kafkalog.dump.reports import Reports
+from kafkalog.dump.seek import start_position
+from kafkalog.dump.state_printer import TEXT_FILES, print_snapshot, print_text_file, print_transaction_index
+from kafkalog.errors import FileChanged, UnreadableFile
+from kafkalog.files.source import FileSource, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kafkalog.dump.payload import Payload
+
+__all__ = ["NO_LIMIT", "DumpJob", "DumpOptions"]
+
+#: The default of --max-bytes.
+NO_LIMIT = 0x7FFFFFFF
+
+_BOOTSTRAP = "bootstrap.checkpoint"
+
+
+class DumpOptions(NamedTuple):
+    """What is asked for.
+
+    `directory` is the working directory, for the absolute paths in reports. `payload` None: keys and values are not
+    printed. `notices`: lines that the tool prints behind each `Dumping` line of a log. `no_decoder`: why the release has
+    no decoder of the name given.
+    """
+
+    directory: str
+    release: Release = NEWEST
+    deep: bool = False
+    payload: Payload | None = None
+    skip_metadata: bool = False
+    indexes: IndexOptions = IndexOptions()
+    max_bytes: int = NO_LIMIT
+    filters: Filters = Filters()
+    notices: tuple[str, ...] = ()
+    no_decoder: Died | None = None
+    jobs: int = 1
+
+
+def _java_base(name: str) -> str:
+    """What stands in front of the first dot, as the tool takes it."""
+    return name.split(".", 1)[0]
+
+
+def _base_offset(name: str) -> int:
+    base = parse_java_integer(_java_base(name), 64)
+    if base is None:
+        raise Died(f"{_java_base(name)!r} in front of the first dot is no offset")
+    return base
+
+
+class DumpJob:
+    """Prints files in the text of a release.
+
+    Args:
+        options: What is asked for.
+        output: Where it goes.
+    """
+
+    def __init__(self, options: DumpOptions, output: Output) -> None:
+        self._options = options
+        self._dialect = dialect_of(options.release)
+        self._output = output
+        self._reports = Reports()
+        self._stack = ExitStack()
+
+    def tool_file(self, text: str) -> None:
+        """An element of `--files`: what the real tool does with it."""
+        path = file_path(text)
+        self._output.line(f"Dumping {path}")
+        name = path.rpartition("/")[2]
+        dot = name.rfind(".")
+        if dot < 0 and self._dialect.dotless_names_kill:
+            self._output.die(path, Died("the name has no dot"))
+            return
+        self._dispatch(path, name, name[dot:] if dot >= 0 else "")
+
+    def path_file(self, text: str) -> None:
+        """A file given as a PATH or found in a directory: also those that the real tool cannot print."""
+        path = file_path(text)
+        name = path.rpartition("/")[2]
+        self._output.line(f"Dumping {path}")
+        if name in TEXT_FILES:
+            self._guarded(path, lambda: print_text_file(name, read_file(path), path, self._output))
+            return
+        for pending in (*PENDING_SUFFIXES, ".part"):
+            name = name.removesuffix(pending)
+        dot = name.rfind(".")
+        self._dispatch(path, name, name[dot:] if dot >= 0 else "")
+
+    def _dispatch(self, path: str, name: str, suffix: str) -> None:
+        if suffix == ".log" or (suffix == ".checkpoint" and self._dialect.checkpoints):
+            self._guarded(path, lambda: self._log(path, name))
+        elif suffix == ".index":
+            self._guarded(path, lambda: self._offset_index(path, name))
+        elif suffix == ".timeindex":
+            self._guarded(path, lambda: self._time_index(path, name))
+        elif suffix == ".txnindex":
+            self._guarded(path, lambda: self._transaction_index(path, name))
+        elif suffix == ".snapshot":
+            self._guarded(path, lambda: print_snapshot(read_file(path), self._dialect, self._output))
+        else:
+            self._output.say(f"Ignoring unknown file {path}")
+
+    def _guarded(self, path: str, action: Callable[[], None]) -> None:
+        """Run a file's action; what ends it is told, and the next file follows."""
+        with ExitStack() as self._stack:
+            try:
+                action()
+            except Died as death:
+                self._output.die(path, death)
+            except UnreadableFile as error:
+                self._output.die(error.path, Died(error.reason))
+
+    def _open(self, path: str) -> FileSource:
+        return self._stack.enter_context(FileSource(path))
+
+    def _absolute(self, path: str) -> str:
+        return absolute_path(path, self._options.directory)
+
+    # --- logs ---
+
+    def _log(self, path: str, name: str) -> None:
+        options, output = self._options, self._output
+        if options.no_decoder is not None:
+            raise options.no_decoder
+        for notice in options.notices:
+            output.line(notice)
+        output.line(self._heading(name))
+        source = self._open(path)
+        end = source.size
+        if end > NO_LIMIT:
+            output.die(path, Died(f"{end} bytes, the real tool opens at most {NO_LIMIT}"))
+        if options.max_bytes < 0:
+            raise Died(f"--max-bytes {options.max_bytes}")
+        if options.max_bytes != NO_LIMIT:
+            end = min(end, options.max_bytes)
+        printer = LogPrinter(
+            self._dialect,
+            output,
+            path=path,
+            deep=options.deep,
+            payload=options.payload,
+            skip_metadata=options.skip_metadata,
+            filters=options.filters,
+        )
+        start = start_position(path, options.filters, source) if options.filters.active else 0
+        try:
+            stop = printer.run(source, start, end)
+            if stop < end and options.max_bytes == NO_LIMIT:
+                output.line(f"Found {end - stop} invalid bytes at the end of {path.rpartition('/')[2]}")
+        finally:
+            if printer.consecutive.pairs and not options.filters.active:
+                self._reports.non_consecutive.setdefault(self._absolute(path), []).extend(printer.consecutive.pairs)
+        self._tell_growth(source)
+
+    def _tell_growth(self, source: FileSource) -> None:
+        change: FileChanged | None = source.grown
+        if change is not None:
+            self._output.say(f"kafkalog: {change}")
+
+    def _heading(self, name: str) -> str:
+        if name.endswith(".log"):
+            return f"{self._dialect.heading}{_base_offset(name)}"
+        if name == _BOOTSTRAP:
+            return "KRaft bootstrap snapshot"
+        # Snapshots.parse takes fixed places of the name and looks at nothing else.
+        offset, epoch = parse_java_integer(name[:20], 64), parse_java_integer(name[21:31], 32)
+        if len(name) < 31 or offset is None or epoch is None:
+            raise Died("not named like a snapshot, 20 digits, a dash and 10 digits")
+        return f"Snapshot end offset: {offset}, epoch: {epoch}"
+
+    # --- indexes ---
+
+    def _sibling(self, path: str, name: str, suffix: str) -> str:
+        directory, slash, _ = path.rpartition("/")
+        return f"{directory}{slash}{_java_base(name)}{suffix}"
+
+    def _chain(self, path: str, name: str) -> LogChain | None:
+        """The `.log` beside an index; without it the real tool dies and kafkalog compares nothing."""
+        try:
+            source = self._open(self._sibling(path, name, ".log"))
+        except UnreadableFile as error:
+            self._output.die(path, Died(f"its log cannot be read: {error}"))
+            return None
+        return LogChain(source, self._dialect)
+
+    def _offset_index(self, path: str, name: str) -> None:
+        base = _base_offset(name)
+        chain = self._chain(path, name)
+        print_offset_index(
+            read_file(path),
+            base,
+            chain,
+            path=path,
+            key=self._absolute(path),
+            dialect=self._dialect,
+            options=self._options.indexes,
+            output=self._output,
+            reports=self._reports,
+        )
+
+    def _time_index(self, path: str, name: str) -> None:
+        base = _base_offset(name)
+        chain = self._chain(path, name)
+        index = b""
+        try:
+            index = read_file(self._sibling(path, name, ".index"))
+        except UnreadableFile as error:
+            if chain is not None:
+                self._output.die(path, Died(f"its index cannot be read: {error}"))
+        print_time_index(
+            read_file(path),
+            base,
+            OffsetLookup(index, base, warm_section=self._dialect.warm_section),
+            chain,
+            path=path,
+            key=self._absolute(path),
+            dialect=self._dialect,
+            options=self._options.indexes,
+            output=self._output,
+            reports=self._reports,
+        )
+
+    def _transaction_index(self, path: str, name: str) -> None:
+        _base_offset(name)
+        try:
+            data = read_file(path)
+        except UnreadableFile as error:
+            if error.reason == "no such file or directory":
+                return  # the real tool takes a missing one for empty
+            raise
+        print_transaction_index(data, path, self._output)
+
+    def finish(self) -> bool:
+        """Print the reports; returns whether the real tool would have died on the way."""
+        for line in self._reports.lines(self._dialect):
+            self._output.say(line)
+        self._output.flush()
+        return self._output.died

@@ -1,0 +1,98 @@
+"""Where a dump goes: lines for stdout, lines for stderr, and what happens when the real tool would have died."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.errors import KafkalogError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Died", "Output"]
+
+_FIRST_FLUSH = 1 << 12
+_MOST_KEPT = 1 << 18
+
+
+class Died(KafkalogError):
+    """The real tool would end here with an uncaught exception; kafkalog says so and goes on behind it.
+
+    Args:
+        reason: What was seen, in a few words.
+        position: Byte place in the file, None when the file as a whole is meant.
+        resume: Byte place where reading may go on; None: look for the next sound batch.
+    """
+
+    def __init__(self, reason: str, position: int | None = None, resume: int | None = None) -> None:
+        self.reason = reason
+        self.position = position
+        self.resume = resume
+        super().__init__(reason, position, resume)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Output:
+    """Collects what is printed and hands it on in large pieces.
+
+    Args:
+        write: Takes bytes for stdout.
+        tell: Takes a line for stderr, without the line break.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], tell: Callable[[str], object]) -> None:
+        self._write = write
+        self._tell = tell
+        self._parts: list[bytes] = []
+        self._size = 0
+        # Small at first, so that the first lines come at once.
+        self._keep = _FIRST_FLUSH
+        self.died = False
+
+    def line(self, text: str) -> None:
+        """A line for stdout."""
+        self.put(text.encode("utf-8", "surrogateescape") + b"\n")
+
+    def piece(self, text: str) -> None:
+        """Part of a line for stdout."""
+        self.put(text.encode("utf-8", "surrogateescape"))
+
+    def put(self, data: bytes) -> None:
+        """Bytes for stdout."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= self._keep:
+            self.flush()
+            self._keep = min(self._keep * 4, _MOST_KEPT)
+
+    def flush(self) -> None:
+        """Hand on what was collected."""
+        if self._parts:
+            self._last = self._parts[-1][-1:] or self._last
+            self._write(b"".join(self._parts))
+            self._parts.clear()
+            self._size = 0
+
+    _last = b"\n"
+
+    @property
+    def _line_is_open(self) -> bool:
+        for part in reversed(self._parts):
+            if part:
+                return not part.endswith(b"\n")
+        return self._last != b"\n"
+
+    def say(self, text: str) -> None:
+        """A line for stderr, behind everything printed so far."""
+        self.flush()
+        self._tell(text)
+
+    def die(self, path: str, death: Died) -> None:
+        """End the line that stands open, and tell where and why the real tool would have ended."""
+        if self._line_is_open:
+            self.put(b"\n")
+        self.died = True
+        place = "" if death.position is None else f"position {death.position}: "
+        self.say(f"kafkalog: {path}: {place}{death.reason}")

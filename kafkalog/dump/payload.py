@@ -1,0 +1,143 @@
+"""What is printed of keys and values: decoded text, or a stand-in that can be shared."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.release import Release, parse_release, release_text
+from kafkalog.dump.java import replace_malformed
+from kafkalog.dump.output import Died
+from kafkalog.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PAYLOAD_FORMS", "Payload", "decoder_class", "payload_of", "string_decoder"]
+
+
+class Payload(NamedTuple):
+    """How keys and values are printed.
+
+    `texts(offset, key, value)` gives what stands behind ` key: ` and ` payload: `, each None when nothing is printed, and
+    raises Died where the real tool's decoder throws. `is_plain`: it is what the tool does by default.
+    """
+
+    texts: Callable[[int, bytes | None, bytes | None], tuple[bytes | None, bytes | None]]
+    is_plain: bool = False
+
+
+def string_decoder(data: bytes) -> bytes:
+    """The default decoder: text, malformed bytes replaced as Java does."""
+    return replace_malformed(data)
+
+
+def _number(code: str, size: int) -> Callable[[bytes], bytes]:
+    def decode(data: bytes) -> bytes:
+        if len(data) < size:
+            raise Died(f"{len(data)} bytes where the decoder needs {size}")
+        return str(struct.unpack_from(code, data)[0]).encode()
+
+    return decode
+
+
+def _identity(data: bytes) -> bytes:
+    del data
+    return b"[B@0"  # the JVM prints an identity hash here, another one in each run
+
+
+_STOCK: dict[str, Callable[[bytes], bytes]] = {
+    "StringDecoder": string_decoder,
+    "LongDecoder": _number(">q", 8),
+    "IntegerDecoder": _number(">i", 4),
+    "DefaultDecoder": _identity,
+}
+_OLD = "kafka.serializer."
+_NEW = "org.apache.kafka.tools.api."
+_NEW_SINCE = parse_release("3.8.0")
+_OLD_UNTIL = parse_release("4.0.0")
+
+
+def decoder_class(name: str, release: Release) -> tuple[Callable[[bytes], bytes], str | None]:
+    """A decoder by its Java class, or by `module:function` for one in Python.
+
+    A Python function takes bytes and returns text or bytes.
+
+    Returns:
+        The decoder, and the line that the tool prints because the name is deprecated, or None.
+
+    Raises:
+        RequestError: there is no such Python function.
+        Died: that release has no such class; the tool finds out in front of each log.
+    """
+    if ":" in name:
+        return _python_decoder(name), None
+    package, _, short = name.rpartition(".")
+    stock = _STOCK.get(short)
+    if stock is not None and package + "." == _OLD and release < _OLD_UNTIL:
+        if release < _NEW_SINCE:
+            return stock, None
+        return stock, f"{name} is deprecated. Please use {_NEW}{short} instead"
+    if stock is not None and package + "." == _NEW and release >= _NEW_SINCE:
+        return stock, None
+    prefix = _NEW if release >= _NEW_SINCE else _OLD
+    known = ", ".join(prefix + short for short in _STOCK)
+    raise Died(f"Kafka {release_text(release)} has no decoder {name!r}; there are {known}, and module:function in Python")
+
+
+def _python_decoder(name: str) -> Callable[[bytes], bytes]:
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise RequestError(f"no Python decoder {name!r}: {error}") from None
+
+    def decode(data: bytes) -> bytes:
+        try:
+            text = found(data)
+        except Exception as error:  # noqa: BLE001 - whatever a user's function raises ends this record only
+            raise Died(f"decoder {name}: {type(error).__name__}: {error}") from None
+        return text if isinstance(text, bytes) else str(text).encode("utf-8", "surrogatepass")
+
+    return decode
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
+
+
+#: The forms of `--payload` besides `text`.
+PAYLOAD_FORMS: dict[str, Callable[[bytes], bytes] | None] = {
+    "hex": lambda data: data.hex().encode(),
+    "base64": base64.b64encode,
+    "length": lambda data: b"%d" % len(data),
+    "sha256": _sha256,
+    "none": None,
+}
+
+
+def payload_of(form: str, key: Callable[[bytes], bytes], value: Callable[[bytes], bytes], *, tombstone_keys: bool) -> Payload:
+    """Keys and values in a form of `--payload`, decoded by their decoders when the form is `text`.
+
+    Args:
+        form: `text` or one of `PAYLOAD_FORMS`.
+        key: Decoder of keys.
+        value: Decoder of values.
+        tombstone_keys: Whether a record without a value shows its key.
+    """
+    if form != "text":
+        found = PAYLOAD_FORMS[form]
+        if found is None:
+            return Payload(lambda _offset, _key, _value: (None, None))
+        key = value = found
+
+    def texts(offset: int, key_bytes: bytes | None, value_bytes: bytes | None) -> tuple[bytes | None, bytes | None]:
+        del offset
+        if value_bytes is None:
+            return (key(key_bytes) if key_bytes is not None and tombstone_keys else None), None
+        return (None if key_bytes is None else key(key_bytes)), value(value_bytes)
+
+    return Payload(texts, is_plain=form == "text" and key is string_decoder and value is string_decoder)

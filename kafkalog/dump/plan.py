@@ -1,0 +1,99 @@
+"""From paths to files: what of a partition directory or a log dir is printed, in which order."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, REMOTE_INDEX_CACHE, SEGMENT_SUFFIXES
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
+from kafkalog.files.partition import Partition, join, trim
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kafkalog.dump.filters import Filters
+
+__all__ = ["files_of"]
+
+#: Files of a log dir that say nothing.
+_SILENT = (".lock",)
+
+
+def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iterator[str]:
+    """The files behind a PATH argument.
+
+    Args:
+        path: A file, a partition directory or a log dir, as given.
+        filters: With any condition only logs are printed, and only those that can hold wanted records.
+        tell: Takes a line for stderr about what is there and not printed.
+
+    Raises:
+        UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
+    """
+    if not os.path.isdir(path):
+        yield trim(path)
+        return
+    if looks_like_partition(path):
+        yield from _partition_files(Partition(path), filters, tell)
+    elif looks_like_log_dir(path):
+        yield from _log_dir_files(LogDir(path), filters, tell)
+    else:
+        raise UnreadableFile(path, "holds nothing of Kafka: no segment files, no partition directories")
+
+
+def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[str]:
+    for name in _ordered(partition, filters):
+        yield name
+    for _, path in partition.pending:
+        tell(f"kafkalog: {path}: not printed, its name says that it is waiting; give it as a file to see it")
+    for name in partition.others:
+        if name != REMOTE_INDEX_CACHE:
+            tell(f"Ignoring unknown file {join(partition.path, name)}")
+
+
+def _ordered(partition: Partition, filters: Filters) -> list[str]:
+    files: list[str] = []
+    lone = sorted(partition.snapshots)
+    bases = [segment.base_offset for segment in partition.segments]
+    for number, segment in enumerate(partition.segments):
+        end = bases[number + 1] if number + 1 < len(bases) else None
+        if not filters.active:
+            # A snapshot without a segment of its own follows the last lower segment.
+            files += [partition.snapshots[offset] for offset in lone if offset < segment.base_offset and offset not in bases]
+            lone = [offset for offset in lone if offset > segment.base_offset]
+            files += [segment.paths[suffix] for suffix in SEGMENT_SUFFIXES if suffix in segment.paths]
+        elif ".log" in segment.paths and _may_hold(filters, segment.base_offset, end):
+            files.append(segment.paths[".log"])
+    if not filters.active:
+        files += [partition.snapshots[offset] for offset in lone if offset not in bases]
+    files += [path for _, path in partition.checkpoints]
+    if not filters.active:
+        files += [join(partition.path, name) for name in PARTITION_FILES if name in partition.files]
+    return files
+
+
+def _may_hold(filters: Filters, base: int, end: int | None) -> bool:
+    if filters.end_offset is not None and base >= filters.end_offset:
+        return False
+    return filters.first_offset is None or end is None or end > filters.first_offset
+
+
+def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], object]) -> Iterator[str]:
+    for partition in log_dir.partitions():
+        yield from _partition_files(partition, filters, tell)
+    for name in log_dir.others:
+        if name == REMOTE_INDEX_CACHE:
+            tell(f"kafkalog: {join(log_dir.path, name)}: skipped, a cache of remote indexes")
+        else:
+            tell(f"Ignoring unknown file {join(log_dir.path, name)}")
+    for name in log_dir.files:
+        path = join(log_dir.path, name)
+        if name.endswith(".checkpoint"):
+            yield path
+        elif name in LOG_DIR_FILES:
+            if not filters.active:
+                yield path
+        elif name not in _SILENT:
+            tell(f"Ignoring unknown file {path}")

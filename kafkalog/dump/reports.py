@@ -1,0 +1,90 @@
+"""The reports that stand on stderr after all files: five kinds, each a block per file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.dump.java import java_hash_map_order, scala_212_map_order, scala_213_map_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.dump.dialects import Dialect
+
+__all__ = ["Reports"]
+
+_ORDERS = {"scala-2.12": scala_212_map_order, "scala-2.13": scala_213_map_order, "java": java_hash_map_order}
+
+Pairs = dict[str, list[tuple[int, int]]]
+
+
+class Reports:
+    """Collects what the checks found, by absolute path, in the order of discovery."""
+
+    def __init__(self) -> None:
+        self.index_mismatches: Pairs = {}
+        self.time_mismatches: Pairs = {}
+        self.out_of_order: Pairs = {}
+        self.not_found: Pairs = {}
+        self.non_consecutive: Pairs = {}
+
+    def lines(self, dialect: Dialect) -> Iterator[str]:
+        """All blocks, as a dialect words and orders them."""
+        order = _ORDERS[dialect.map_order]
+        for path in order(self.index_mismatches):
+            pairs = self.index_mismatches[path]
+            yield f"Mismatches in :{path}"
+            listed = sorted(dict(pairs).items(), reverse=True) if dialect.sorted_reports else reversed(pairs)
+            for index_offset, log_offset in listed:
+                yield f"  Index offset: {index_offset}, log offset: {log_offset}"
+        for path in order(self.time_mismatches):
+            yield f"Found timestamp mismatch in :{path}"
+            for index_time, log_time in self.time_mismatches[path]:
+                yield f"  Index timestamp: {index_time}, log timestamp: {log_time}"
+        for path in order(self.out_of_order):
+            yield f"Found out of order timestamp in :{path}"
+            for index_time, previous in self.out_of_order[path]:
+                yield f"  Index timestamp: {index_time}, Previously indexed timestamp: {previous}"
+        for path in order(self.not_found):
+            yield dialect.not_found_text.replace("{path}", path)
+            for index_offset, log_offset in self.not_found[path]:
+                yield f"Indexed offset: {index_offset}, found log offset: {log_offset}"
+        for path in order(self.non_consecutive):
+            pairs = self.non_consecutive[path]
+            yield f"{dialect.non_consecutive_text}{path}"
+            for first, second in sorted(dict(pairs).items()) if dialect.sorted_reports else reversed(pairs):
+                yield f"  {first} is followed by {second}"
+
+
+class ConsecutiveOffsets:
+    """Watches the offsets of one file's records.
+
+    Args:
+        first_is_compared: The record before the first one counts as offset -1.
+    """
+
+    __slots__ = ("_fresh", "last", "pairs")
+
+    def __init__(self, *, first_is_compared: bool) -> None:
+        self.last = -1
+        self._fresh = not first_is_compared
+        self.pairs: list[tuple[int, int]] = []
+
+    def one(self, offset: int) -> None:
+        """The next record's offset."""
+        # The tool takes -1 for "none yet", so a record with offset -1 makes it forget as well.
+        if not (self._fresh and self.last == -1) and offset != (self.last + 1 if self.last != (1 << 63) - 1 else -(1 << 63)):
+            self.pairs.append((self.last, offset))
+        self.last = offset
+
+    def many(self, offsets: list[int]) -> None:
+        """The offsets of the next records."""
+        if not offsets:
+            return
+        self.one(offsets[0])
+        first = offsets[0]
+        if offsets == list(range(first, first + len(offsets))):
+            self.last = offsets[-1]
+            return
+        for offset in offsets[1:]:
+            self.one(offset)

@@ -1,0 +1,79 @@
+"""Where in a log the wanted records begin: by the indexes where they can be trusted, else at its start."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kafkalog.core.batch import RecordBatch
+from kafkalog.core.log import walk
+from kafkalog.core.offset_index import read_offset_index
+from kafkalog.core.time_index import read_time_index
+from kafkalog.errors import KafkalogError
+from kafkalog.files.source import read_file
+
+if TYPE_CHECKING:
+    from kafkalog.core.log import Source
+    from kafkalog.core.offset_index import OffsetIndexEntry
+    from kafkalog.dump.filters import Filters
+
+__all__ = ["start_position"]
+
+
+def start_position(path: str, filters: Filters, source: Source) -> int:
+    """A position at or before the first wanted record of a `.log`; 0 when the indexes are missing or contradict the log.
+
+    Args:
+        path: The `.log`; its indexes stand beside it.
+        filters: What is wanted.
+        source: The log's bytes.
+    """
+    stem = path.removesuffix(".log")
+    base = stem.rpartition("/")[2]
+    if stem == path or not base.isdecimal():
+        return 0
+    try:
+        entries = read_offset_index(read_file(stem + ".index")).entries
+        start = 0
+        if filters.first_offset is not None:
+            start = _by_offset(entries, filters.first_offset - int(base), int(base), source)
+        if filters.since is not None:
+            start = max(start, _by_time(stem, entries, filters.since, int(base), source))
+    except KafkalogError:
+        return 0
+    return start
+
+
+def _by_offset(entries: tuple[OffsetIndexEntry, ...], relative: int, base: int, source: Source) -> int:
+    offsets = [entry.relative_offset for entry in entries]
+    if any(a >= b for a, b in pairwise(offsets)):
+        return 0
+    number = bisect_right(offsets, relative) - 1
+    if number < 0:
+        return 0
+    position = entries[number].position
+    if not 0 <= position < source.size:
+        return 0
+    item = next(walk(source, position))
+    trusted = isinstance(item, RecordBatch) and item.crc_ok and item.base_offset <= base + offsets[number]
+    return position if trusted else 0
+
+
+def _by_time(stem: str, entries: tuple[OffsetIndexEntry, ...], since: int, base: int, source: Source) -> int:
+    """An entry (T, O) promises that all later timestamps come behind O; it is trusted if its batch's largest is T."""
+    times = read_time_index(read_file(stem + ".timeindex")).entries
+    stamps = [entry.timestamp for entry in times]
+    if any(a >= b for a, b in pairwise(stamps)):
+        return 0
+    number = bisect_right(stamps, since - 1) - 1
+    if number < 0:
+        return 0
+    offset = times[number].relative_offset + base
+    for item in walk(source, _by_offset(entries, offset - base, base, source)):
+        if not isinstance(item, RecordBatch) or not item.crc_ok:
+            return 0
+        if item.last_offset >= offset:
+            trusted = item.base_offset <= offset and item.header.max_timestamp == stamps[number]
+            return item.position if trusted else 0
+    return 0

@@ -1,0 +1,1 @@
+"""What the internal topics say: groups, transactions and the cluster's metadata, replayed from their records."""

@@ -1,0 +1,202 @@
+"""What the caller's paths hold: the internal topic in question, and the partitions beside it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
+from kafkalog.core.legacy import LegacyBatch, LegacyRecord
+from kafkalog.core.log import Batch, walk
+from kafkalog.core.record import Record
+from kafkalog.core.span import Padding
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
+from kafkalog.files.partition import Partition
+from kafkalog.files.source import FileSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Given", "Log", "LogRecord", "Note", "collect"]
+
+
+class Note(NamedTuple):
+    """Something that could not be read or does not fit: where, at which offset (None: no single one), and what."""
+
+    path: str
+    offset: int | None
+    message: str
+
+
+class LogRecord(NamedTuple):
+    """A record with the batch it came in and the file that holds it."""
+
+    path: str
+    batch: Batch
+    record: Record | LegacyRecord
+
+
+class Log(NamedTuple):
+    """The log of one partition: its `.log` files by base offset, whether they came as a directory or one by one."""
+
+    path: str
+    name: PartitionName | None
+    files: tuple[str, ...]
+    snapshots: tuple[tuple[int, int, str], ...] = ()
+
+    @property
+    def topic(self) -> str | None:
+        """The topic; None when the directory's name does not parse."""
+        return self.name.topic if self.name else None
+
+    def walk(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
+        """Every batch and the damage between them, with the file it is in.
+
+        Raises:
+            UnreadableFile: a file cannot be read.
+        """
+        for path in self.files:
+            with FileSource(path) as source:
+                for item in walk(source):
+                    yield path, item
+
+    def records(self, notes: list[Note]) -> Iterator[LogRecord]:
+        """All records that can be read, control records too; what cannot is put into `notes`."""
+        for path, item in self.walk():
+            yield from _records(path, item, notes)
+
+    def end_offset(self) -> int | None:
+        """The offset after the last batch; for an empty log the last file's base offset, None without files."""
+        end = None
+        for path in self.files:
+            name = parse_segment_file_name(os.path.basename(path))
+            if name is not None:
+                end = name.base_offset
+        for _, item in self.walk_last_file():
+            if isinstance(item, (RecordBatch, LegacyBatch)):
+                end = item.next_offset
+        return end
+
+    def walk_last_file(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
+        """The same as `walk`, of the last file that holds anything."""
+        for path in reversed(self.files):
+            with FileSource(path) as source:
+                items = walk(source)
+                first = next(items, None)
+                if first is None:
+                    continue
+                yield path, first
+                for item in items:
+                    yield path, item
+                return
+
+
+def read_file_records(path: str, notes: list[Note]) -> Iterator[LogRecord]:
+    """The records of one file in the log's format: a `.log` or a `.checkpoint`."""
+    with FileSource(path) as source:
+        for item in walk(source):
+            yield from _records(path, item, notes)
+
+
+def _records(path: str, item: Batch | Damage | Padding, notes: list[Note]) -> Iterator[LogRecord]:
+    if isinstance(item, Padding):
+        return
+    if isinstance(item, Damage):
+        notes.append(Note(path, None, f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"))
+        return
+    if not item.crc_ok:
+        notes.append(Note(path, item.base_offset, "the batch's CRC does not match its bytes; its records are used all the same"))
+    records: Iterator[Record | LegacyRecord | Damage] = item.walk_records()
+    for record in records:
+        if isinstance(record, Damage):
+            notes.append(Note(path, item.base_offset, f"records that cannot be read: {record.reason}"))
+        else:
+            yield LogRecord(path, item, record)
+
+
+class Given(NamedTuple):
+    """The logs found at the caller's paths, by what they are for.
+
+    Attributes:
+        wanted: The logs of the internal topic, one of each partition.
+        others: All other logs, one of each partition.
+        files: Single files that are no part of a directory that was given.
+        problems: Paths that are missing, unreadable or hold nothing of Kafka.
+    """
+
+    wanted: tuple[Log, ...]
+    others: tuple[Log, ...]
+    problems: tuple[Note, ...]
+
+
+def collect(paths: Iterable[str], topic: str) -> Given:
+    """Find the logs of `topic`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
+
+    Of several copies of a partition the one that reaches furthest is taken; directories marked `-delete`, `-future` or
+    `-stray` count only when they are named themselves.
+    """
+    problems: list[Note] = []
+    logs: list[Log] = []
+    for path in paths:
+        try:
+            found = list(_logs_at(path))
+        except UnreadableFile as error:
+            problems.append(Note(error.path, None, error.reason))
+            continue
+        if not found:
+            problems.append(Note(path, None, "holds nothing of Kafka"))
+        logs.extend(found)
+    chosen: dict[tuple[str, int] | str, Log] = {}
+    for log in logs:
+        key = (log.name.topic, log.name.partition) if log.name else log.path
+        other = chosen.get(key)
+        if other is None:
+            chosen[key] = log
+            continue
+        ahead = _reach(log, problems) > _reach(other, problems)
+        chosen[key] = log if ahead else other
+        left = other if ahead else log
+        problems.append(Note(left.path, None, f"another copy of the partition reaches as far: {chosen[key].path} is used"))
+    wanted = tuple(log for log in chosen.values() if log.topic == topic)
+    return Given(wanted, tuple(log for log in chosen.values() if log.topic != topic), tuple(problems))
+
+
+def _reach(log: Log, problems: list[Note]) -> int:
+    try:
+        return log.end_offset() or 0
+    except UnreadableFile as error:
+        problems.append(Note(error.path, None, error.reason))
+        return -1
+
+
+def _logs_at(path: str) -> Iterator[Log]:
+    if not os.path.isdir(path):
+        yield _single_file(path)
+    elif looks_like_partition(path):
+        yield _partition(Partition(path))
+    elif looks_like_log_dir(path):
+        for partition in LogDir(path).partitions():
+            if partition.name is not None and not partition.name.mark:
+                yield _partition(partition)
+
+
+def _partition(partition: Partition) -> Log:
+    files = tuple(segment.paths[".log"] for segment in partition.segments if ".log" in segment.paths)
+    snapshots = sorted((name.base_offset, name.epoch or 0, path) for name, path in partition.checkpoints if not name.pending)
+    return Log(partition.path, partition.name, files, tuple(snapshots))
+
+
+def _single_file(path: str) -> Log:
+    if not os.path.exists(path):
+        raise UnreadableFile(path, "no such file or directory")
+    base = os.path.basename(path)
+    name = parse_partition_name(os.path.basename(os.path.dirname(os.path.realpath(path))))
+    parsed = parse_segment_file_name(base)
+    if base.endswith(".checkpoint"):
+        number = (parsed.base_offset, parsed.epoch or 0) if parsed else (0, 0)
+        return Log(path, name, (), ((*number, path),))
+    if base.endswith(".log") or (parsed is not None and parsed.suffix == ".log"):
+        return Log(path, name, (path,))
+    raise UnreadableFile(path, "neither a directory nor a .log or .checkpoint file")

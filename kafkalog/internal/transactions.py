@@ -1,0 +1,308 @@
+"""Transactions: what the coordinator says in `__transaction_state`, joined with what stands in the partitions.
+
+A transaction is open in a partition from its first transactional batch to its marker. It is hanging when the coordinator
+will never write that marker: no transactional id has this producer id and epoch in a transaction with that partition.
+Source: TransactionStateManager.loadTransactionMetadata, 3.9; ProducerStateManager, 3.9; KIP-664 (find-hanging).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.control import ABORT, COMMIT, read_control_record
+from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
+from kafkalog.errors import FormatError, UnreadableFile
+from kafkalog.internal.given import Log, Note, collect
+from kafkalog.internal.moment import END, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalog.core.messages.reader import Message
+
+__all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]
+
+TOPIC = "__transaction_state"
+
+_ONGOING, _PREPARE_COMMIT, _PREPARE_ABORT = 1, 2, 3
+
+
+class TransactionalId(NamedTuple):
+    """What the coordinator last wrote about a transactional id. Times are milliseconds; `partitions` of its transaction."""
+
+    transactional_id: str
+    producer_id: int
+    producer_epoch: int
+    state: str
+    timeout_ms: int
+    start_timestamp: int
+    last_update_timestamp: int
+    partitions: tuple[tuple[str, int], ...]
+    previous_producer_id: int
+    next_producer_id: int
+    next_producer_epoch: int
+    client_version: int
+    path: str
+    record_offset: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is under way: begun, or ended but without all its markers."""
+        return self.state in (TRANSACTION_STATES[_ONGOING], TRANSACTION_STATES[_PREPARE_COMMIT], TRANSACTION_STATES[_PREPARE_ABORT])
+
+
+class OpenTransaction(NamedTuple):
+    """Transactional records of one producer in one partition that no marker has ended yet.
+
+    `verdict` is "ongoing" (the coordinator knows it), "hanging" (it does not) or "unknown" (`__transaction_state` was not
+    given); `why` says what decided. Offsets and timestamps are of its first and last records.
+    """
+
+    path: str
+    topic: str
+    partition: int
+    producer_id: int
+    producer_epoch: int
+    first_offset: int
+    last_offset: int
+    first_timestamp: int
+    last_timestamp: int
+    records: int
+    verdict: str
+    why: str
+    transactional_id: str | None
+
+    @property
+    def abort_command(self) -> str:
+        """The command that makes the partition's leader write an ABORT marker."""
+        return (
+            f"kafka-transactions.sh --bootstrap-server BROKER:PORT abort --topic {self.topic} "
+            f"--partition {self.partition} --start-offset {self.first_offset}"
+        )
+
+
+class AbortedTransaction(NamedTuple):
+    """A transaction that an ABORT marker has ended in one partition; `first_offset` None: its data is no longer there."""
+
+    path: str
+    topic: str
+    partition: int
+    producer_id: int
+    producer_epoch: int
+    first_offset: int | None
+    marker_offset: int
+    marker_timestamp: int
+    coordinator_epoch: int
+    transactional_id: str | None
+
+
+class Transactions(NamedTuple):
+    """All that was found, ids and partitions ascending; `committed` counts COMMIT markers."""
+
+    ids: dict[str, TransactionalId]
+    open: list[OpenTransaction]
+    aborted: list[AbortedTransaction]
+    committed: int
+    notes: list[Note]
+    problems: tuple[Note, ...]
+    records: int
+
+
+def read_transactions(paths: Iterable[str], moment: Moment = END) -> Transactions:
+    """The state of all transactional ids, and the transactions in the partitions that are given.
+
+    Args:
+        paths: Log dirs, partition directories or `.log` files.
+        moment: Up to where the records of `__transaction_state` count.
+    """
+    given = collect(paths, TOPIC)
+    problems = list(given.problems)
+    notes: list[Note] = []
+    ids: dict[str, TransactionalId] = {}
+    records = 0
+    for log in given.wanted:
+        try:
+            records += _replay(log, moment, ids, notes)
+        except UnreadableFile as error:
+            problems.append(Note(error.path, None, error.reason))
+    if not given.wanted and not given.others:
+        problems.append(Note("", None, f"neither a partition of {TOPIC} nor another one was given"))
+    owners = _owners(ids)
+    found = _Found()
+    for log in sorted(given.others, key=lambda log: (log.topic or "", log.name.partition if log.name else 0)):
+        try:
+            _scan(log, found, notes)
+        except UnreadableFile as error:
+            problems.append(Note(error.path, None, error.reason))
+    judged = [_judge(item, ids, owners, known=bool(given.wanted)) for item in found.open]
+    aborted = [item._replace(transactional_id=owners.get(item.producer_id)) for item in found.aborted]
+    return Transactions(dict(sorted(ids.items())), judged, aborted, found.committed, notes, tuple(problems), records)
+
+
+def _replay(log: Log, moment: Moment, ids: dict[str, TransactionalId], notes: list[Note]) -> int:
+    count = 0
+    for item in log.records(notes):
+        record = item.record
+        if not moment.holds(record.offset, record.timestamp):
+            continue
+        count += 1
+        if isinstance(item.batch, RecordBatch) and item.batch.is_control:
+            continue
+        decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
+        if decoded.problem:
+            notes.append(Note(item.path, record.offset, decoded.problem))
+        if decoded.key is None:
+            continue
+        name = decoded.key["transactionalId"]
+        if record.value is None:
+            ids.pop(name, None)
+        elif decoded.value is not None:
+            ids[name] = _transactional_id(name, decoded.value, item.path, record.offset)
+            if not 0 <= decoded.value["transactionStatus"] < len(TRANSACTION_STATES):
+                notes.append(Note(item.path, record.offset, f"unknown state {decoded.value['transactionStatus']} of {name}"))
+    return count
+
+
+def _transactional_id(name: str, value: Message, path: str, offset: int) -> TransactionalId:
+    number = value["transactionStatus"]
+    state = TRANSACTION_STATES[number] if 0 <= number < len(TRANSACTION_STATES) else f"unknown ({number})"
+    partitions = [
+        (entry["topic"], partition) for entry in value["transactionPartitions"] or [] for partition in entry["partitionIds"]
+    ]
+    return TransactionalId(
+        name,
+        value["producerId"],
+        value["producerEpoch"],
+        state,
+        value["transactionTimeoutMs"],
+        value["transactionStartTimestampMs"],
+        value["transactionLastUpdateTimestampMs"],
+        tuple(sorted(partitions)),
+        value.get("previousProducerId", -1),
+        value.get("nextProducerId", -1),
+        value.get("nextProducerEpoch", -1),
+        value.get("clientTransactionVersion", 0),
+        path,
+        offset,
+    )
+
+
+def _owners(ids: dict[str, TransactionalId]) -> dict[int, str]:
+    """Transactional id by producer id, the ids a producer has had before or is about to get included."""
+    owners: dict[int, str] = {}
+    for item in ids.values():
+        for producer_id in (item.next_producer_id, item.previous_producer_id):
+            if producer_id >= 0:
+                owners.setdefault(producer_id, item.transactional_id)
+    owners.update({item.producer_id: item.transactional_id for item in ids.values()})
+    return owners
+
+
+# --- the partitions ---------------------------------------------------------------------------------------------------
+
+
+class _Found:
+    """What the scan of the partitions has found."""
+
+    def __init__(self) -> None:
+        self.open: list[OpenTransaction] = []
+        self.aborted: list[AbortedTransaction] = []
+        self.committed = 0
+
+
+def _scan(log: Log, found: _Found, notes: list[Note]) -> None:
+    if log.name is None:
+        return
+    topic, partition = log.name.topic, log.name.partition
+    under_way: dict[int, OpenTransaction] = {}
+    for path, item in log.walk():
+        if not isinstance(item, RecordBatch) or not item.is_transactional:
+            if isinstance(item, Damage):
+                message = f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"
+                notes.append(Note(path, None, message))
+            continue
+        header = item.header
+        if item.is_control:
+            _end(path, item, under_way.pop(header.producer_id, None), found, notes, (topic, partition))
+            continue
+        begun = under_way.get(header.producer_id)
+        if begun is None:
+            under_way[header.producer_id] = OpenTransaction(
+                path,
+                topic,
+                partition,
+                header.producer_id,
+                header.producer_epoch,
+                item.base_offset,
+                item.last_offset,
+                header.base_timestamp,
+                header.max_timestamp,
+                header.records_count,
+                "unknown",
+                f"no partition of {TOPIC} was given",
+                None,
+            )
+        else:
+            under_way[header.producer_id] = begun._replace(
+                producer_epoch=header.producer_epoch,
+                last_offset=item.last_offset,
+                last_timestamp=header.max_timestamp,
+                records=begun.records + header.records_count,
+            )
+    found.open.extend(sorted(under_way.values(), key=lambda item: item.first_offset))
+
+
+def _end(
+    path: str,
+    batch: RecordBatch,
+    begun: OpenTransaction | None,
+    found: _Found,
+    notes: list[Note],
+    place: tuple[str, int],
+) -> None:
+    try:
+        for record in batch.records():
+            marker = read_control_record(record.key, record.value)
+            if marker.type_id == COMMIT:
+                found.committed += 1
+            elif marker.type_id == ABORT:
+                found.aborted.append(
+                    AbortedTransaction(
+                        path,
+                        *place,
+                        batch.header.producer_id,
+                        batch.header.producer_epoch,
+                        begun.first_offset if begun else None,
+                        record.offset,
+                        record.timestamp,
+                        marker.fields["coordinatorEpoch"],
+                        None,
+                    )
+                )
+    except FormatError as error:
+        notes.append(Note(path, batch.base_offset, f"a marker that cannot be read: {error}"))
+
+
+def _judge(
+    item: OpenTransaction, ids: dict[str, TransactionalId], owners: dict[int, str], *, known: bool
+) -> OpenTransaction:
+    if not known:
+        return item
+    name = owners.get(item.producer_id)
+    if name is None:
+        return item._replace(verdict="hanging", why="no transactional id has this producer id")
+    owner = ids[name]
+    place = (item.topic, item.partition)
+    if not owner.is_open:
+        why = f"{name} is in state {owner.state}: its transaction has ended"
+    elif owner.producer_id != item.producer_id:
+        why = f"{name} goes on with producer id {owner.producer_id}"
+    elif place not in owner.partitions:
+        why = f"the open transaction of {name} does not hold this partition"
+    elif owner.producer_epoch < item.producer_epoch:
+        why = f"{name} is at epoch {owner.producer_epoch}"
+    else:
+        return item._replace(verdict="ongoing", why=f"{name} is in state {owner.state}", transactional_id=name)
+    return item._replace(verdict="hanging", why=why, transactional_id=name)
