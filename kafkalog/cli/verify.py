@@ -67,7 +67,9 @@ def _progress() -> Callable[[int, int], None] | None:
 @click.option("--format", "format_", type=click.Choice(("text", "jsonl")), default="text", help="Output; default text.")
 @click.option("--select", multiple=True, metavar="ID,...", help="Only these rules; patterns like index-* are allowed.")
 @click.option("--ignore", multiple=True, metavar="ID,...", help="Not these rules.")
-@click.option("--level", multiple=True, metavar="ID=SEVERITY", help="Another severity for a rule: error, warning, info, ignore.")
+@click.option(
+    "--level", multiple=True, metavar="ID=SEVERITY", help="Another severity for a rule: error, warning, info, ignore."
+)
 @click.option("--strict", is_flag=True, help="INFO counts as WARNING.")
 @click.option("--baseline", metavar="FILE", help="Leave out what an earlier run with --format jsonl found.")
 @click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Rules shown per partition in text.")
@@ -76,7 +78,9 @@ def _progress() -> Callable[[int, int], None] | None:
 @click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Processes; default 1.")
 @click.option("--topic", multiple=True, metavar="PATTERN", help="Only these topics or partition directories of a log dir.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
-@click.option("--fail-on", type=click.Choice((*_SEVERITIES, "never")), default="error", help="Exit 1 from here on; default error.")
+@click.option(
+    "--fail-on", type=click.Choice((*_SEVERITIES, "never")), default="error", help="Exit 1 from here on; default error."
+)
 @click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
 @click.option("--now", metavar="TIME", help="The clock: ISO 8601 or milliseconds since 1970; default the system's.")
 @click.option("--kafka-version", metavar="X.Y[.Z]", default="auto", help="Release for what depends on one; default auto.")
@@ -126,6 +130,6 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
 def _version(text: str) -> str | None:
     if text == "auto":
         return None
-    from kafkalog.core.releases import resolve_release
+    from kafkalog.core.release import parse_release, release_text
 
-    return resolve_release(text)
+    return release_text(parse_release(text))

@@ -141,7 +141,9 @@ def _table(report: Report) -> Iterator[Line]:
     """One line per partition, the worst first."""
     rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
     width = max((len(printable(row.path)) for row in rows), default=0)
-    yield Line(0, "", f"{'verdict':10}{'partition':{width}}  {'offsets':>24} {'segments':>9} {'records':>12} {'bytes':>14}  findings")
+    yield Line(
+        0, "", f"{'verdict':10}{'partition':{width}}  {'offsets':>24} {'segments':>9} {'records':>12} {'bytes':>14}  findings"
+    )
     for row in rows:
         offsets = f"{row.log_start_offset}..{row.log_end_offset}" if row.log_end_offset is not None else "-"
         counts = [

@@ -260,7 +260,9 @@ class _Run:
             for log_dir in log_dirs:
                 directory_id = log_dir.directory_id
                 if directory_id is not None and directory_id in seen_ids:
-                    ids.append((join(log_dir.path, "meta.properties"), seen_ids[directory_id], f"directory.id {directory_id} twice"))
+                    ids.append(
+                        (join(log_dir.path, "meta.properties"), seen_ids[directory_id], f"directory.id {directory_id} twice")
+                    )
                 elif directory_id is not None:
                     seen_ids[directory_id] = join(log_dir.path, "meta.properties")
                 for report, _, owner in self.done:
@@ -277,7 +279,9 @@ class _Run:
                         duplicates.append((two.path, one.path, ranges))
                     else:
                         placed[key] = report
-            yield from findings_of(BrokerView(log_dirs[0].path, tuple(duplicates), tuple(ids), tuple(self._topic_ids(log_dirs))))
+            yield from findings_of(
+                BrokerView(log_dirs[0].path, tuple(duplicates), tuple(ids), tuple(self._topic_ids(log_dirs)))
+            )
 
     def _topic_ids(self, log_dirs: list[LogDirCheck]) -> Iterator[tuple[str, str, str, str]]:
         first: dict[str, tuple[str, object]] = {}

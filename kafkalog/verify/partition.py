@@ -110,9 +110,7 @@ class PartitionCheck:
             siblings == {".log"} and not surroundings.in_log_dir and partition.file("leader-epoch-checkpoint") is None
         )
         swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in partition.pending)
-        self.compacted = (
-            "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COMPACTED_TOPICS or swapping
-        )
+        self.compacted = "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COMPACTED_TOPICS or swapping
         self.snapshots = self._read_snapshots()
         self.tasks = [self._task(segment) for segment in self.segments]
         self.tasks += [
@@ -408,9 +406,7 @@ class PartitionCheck:
         has_line = "log-start-offset-checkpoint" in self.around.lines
         if checkpoint is not None and checkpoint.entries and not certain:
             floor = max(start, checkpoint.entries[0].start_offset)
-        runs = tuple(
-            (run, scan.path) for scan in self.scans for run in scan.epochs if run.last_offset >= floor
-        )
+        runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs if run.last_offset >= floor)
         self.emit(
             EpochFile(
                 path or join(self.path, "leader-epoch-checkpoint"),

@@ -257,8 +257,7 @@ class _Scanner:
                 and e == epoch
                 and low <= time <= high
                 and (
-                    (pid == -1 and 0 <= attributes < 5)
-                    or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
+                    (pid == -1 and 0 <= attributes < 5) or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
                 )
             ):
                 expected = base + count
@@ -294,9 +293,7 @@ class _Scanner:
         self.scan.records += records
         return begin + at
 
-    def _store(
-        self, view: memoryview, begin: int, last_at: int, expected: int, top: int, top_at: int, top_offset: int
-    ) -> None:
+    def _store(self, view: memoryview, begin: int, last_at: int, expected: int, top: int, top_at: int, top_offset: int) -> None:
         """Take over the state of the fast loop."""
         self.expected = expected
         if top_at >= 0:

@@ -49,9 +49,7 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
         return
     batch = step.batch
     first = 21 if batch.magic == 2 else 16
-    flip = find_flipped_bit(
-        batch.size - first, batch.header.crc, batch.computed_crc, CRC32C if batch.magic == 2 else CRC32
-    )
+    flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, CRC32C if batch.magic == 2 else CRC32)
     if flip is None:
         diagnosis = "no single flipped bit explains it"
     elif flip[0] < 0:

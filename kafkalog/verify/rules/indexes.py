@@ -93,7 +93,14 @@ def index_past_eof(step: IndexStep) -> Iterator[Hit]:
 def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
     """An entry points into the middle of a batch."""
     if step.batch is None and step.inside is not None:
-        yield Hit(_span(step), (step.offset, step.offset), **_facts(step), begin=step.inside[0], end=step.inside[1], file=step.log_path)
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset),
+            **_facts(step),
+            begin=step.inside[0],
+            end=step.inside[1],
+            file=step.log_path,
+        )
 
 
 @rule(

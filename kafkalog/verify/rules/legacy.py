@@ -35,10 +35,14 @@ def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
         reason = problem.reason
         if isinstance(problem.error, DecompressionFailed):
             reason = f"the wrapper does not decompress: {reason}"
-        yield Hit(batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset)
+        yield Hit(
+            batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
+        )
     elif batch.compression_id and any(message.attributes & bits.CODEC_MASK for message in view.messages):
         reason = "a compressed message inside a compressed wrapper"
-        yield Hit(batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset)
+        yield Hit(
+            batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
+        )
 
 
 @rule(
@@ -137,7 +141,9 @@ def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
         first, count = view.messages[0].offset, len(view.messages)
         missing = batch.last_offset - first + 1 - count
         if missing > 0:
-            yield Hit(batch.span, (first, batch.last_offset), count=count, offset=first, last=batch.last_offset, missing=missing)
+            yield Hit(
+                batch.span, (first, batch.last_offset), count=count, offset=first, last=batch.last_offset, missing=missing
+            )
 
 
 @rule(
@@ -206,4 +212,10 @@ def legacy_attributes_unknown(view: LegacyRecords) -> Iterator[Hit]:
     batch = view.batch
     odd = batch.header.attributes & 0xFF & ~bits.LEGACY_KNOWN_BITS
     if odd:
-        yield Hit(batch.span_of("attributes"), (batch.last_offset, batch.last_offset), bits=odd, magic=batch.magic, offset=batch.last_offset)
+        yield Hit(
+            batch.span_of("attributes"),
+            (batch.last_offset, batch.last_offset),
+            bits=odd,
+            magic=batch.magic,
+            offset=batch.last_offset,
+        )

@@ -211,9 +211,7 @@ def control_record_unreadable(view: ControlRecords) -> Iterator[Hit]:
         if isinstance(content, FormatError):
             yield Hit(batch.span, (record.offset, record.offset), reason=str(content), offset=record.offset)
     if view.problem is not None:
-        yield Hit(
-            batch.span, (batch.base_offset, batch.last_offset), reason=view.problem.reason, offset=batch.base_offset
-        )
+        yield Hit(batch.span, (batch.base_offset, batch.last_offset), reason=view.problem.reason, offset=batch.base_offset)
 
 
 @rule(
@@ -288,6 +286,4 @@ def control_batch_odd(view: ControlRecords) -> Iterator[Hit]:
                 odd += [f"versions {versions[0]} and {versions[1]} at offset {record.offset}"] if any(versions) else []
     odd += [f"codec {batch.compression_id}"] if batch.compression_id else []
     if odd:
-        yield Hit(
-            batch.span, (batch.base_offset, batch.last_offset), what=" and ".join(odd), offset=batch.base_offset
-        )
+        yield Hit(batch.span, (batch.base_offset, batch.last_offset), what=" and ".join(odd), offset=batch.base_offset)

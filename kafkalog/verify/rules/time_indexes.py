@@ -71,7 +71,14 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
 def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
     """The offset of an entry lies behind the end of the segment, or in a hole of the log."""
     if step.batch is None and _ordered(step):
-        yield Hit(_span(step), (step.offset, step.offset), number=step.number, timestamp=step.timestamp, offset=step.offset, file=step.log_path)
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset),
+            number=step.number,
+            timestamp=step.timestamp,
+            offset=step.offset,
+            file=step.log_path,
+        )
 
 
 @rule(

@@ -190,7 +190,9 @@ def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
         exact = found.last_stable_offset is not None and not file.compacted
         stored = entry.last_stable_offset
         if stored > entry.last_offset + 1 or stored < 0 or (exact and stored != actual):
-            yield Hit(span, (entry.last_offset, entry.last_offset), number=number, stored=stored, actual=actual, file=file.log_path)
+            yield Hit(
+                span, (entry.last_offset, entry.last_offset), number=number, stored=stored, actual=actual, file=file.log_path
+            )
 
 
 @rule(
