@@ -151,8 +151,9 @@ def _table(report: Report) -> Iterator[Line]:
             for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO)
             if any(f.severity is severity for f in row.findings)
         ]
-        text = f"{printable(row.path):{width}}  {offsets:>24} {row.segments:>9} {row.records:>12} {row.bytes:>14}  {', '.join(counts)}"
-        yield Line(0, row.verdict, " " * (10 - len(row.verdict) - 1) + text.rstrip())
+        numbers = f"{offsets:>24} {row.segments:>9} {row.records:>12} {row.bytes:>14}"
+        text = f"{printable(row.path):{width}}  {numbers}  {', '.join(counts)}"
+        yield Line(0, row.verdict, " " * (8 - len(row.verdict)) + text.rstrip())
 
 
 def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator[Line]:
@@ -183,11 +184,8 @@ def _summary(report: Report) -> Iterator[Line]:
     checked = "checked without decompression and records" if report.quick else "checked"
     batches = sum(p.batches for p in report.partitions)
     records = sum(p.records for p in report.partitions)
-    yield Line(
-        0,
-        report.verdict,
-        f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} infos in {len(report.partitions)} partitions",
-    )
+    found = f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} infos"
+    yield Line(0, report.verdict, f"{found} in {len(report.partitions)} partitions")
     yield Line(0, "", f"{report.files} files, {report.bytes} bytes, {batches} batches, {records} records {checked}; now {now}")
     if report.version is not None:
         yield Line(0, "", f"release taken: {report.version}")

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import LOG_DIR_FILES, parse_partition_name
 from kafkalog.core.properties import format_uuid
-from kafkalog.errors import RequestError, UnreadableFile
+from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.verify.partition import PartitionCheck, Surroundings
-from kafkalog.verify.policy import Policy
 from kafkalog.verify.replica_checks import compare_replicas
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
@@ -27,6 +26,9 @@ from kafkalog.verify.views import BrokerView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from kafkalog.verify.finding import Finding
+    from kafkalog.verify.policy import Policy
 
 __all__ = ["verify"]
 
@@ -179,7 +181,6 @@ class _Run:
         self, executor: Executor | None
     ) -> Iterator[tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]]:
         waiting: deque[tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]]] = deque()
-        outstanding = 0
         for path, surroundings, only, log_dir in self.jobs:
             try:
                 check = PartitionCheck(path, surroundings, self.settings)
@@ -189,15 +190,11 @@ class _Run:
             if executor is None:
                 yield check, only, log_dir, [scan_segment(task) for task in check.tasks]
                 continue
-            futures = [executor.submit(scan_segment, task) for task in check.tasks]
-            waiting.append((check, only, log_dir, futures))
-            outstanding += len(futures)
-            while outstanding > _AHEAD and waiting:
-                check, only, log_dir, futures = waiting.popleft()
-                outstanding -= len(futures)
-                yield check, only, log_dir, [future.result() for future in futures]
-        for check, only, log_dir, futures in waiting:
-            yield check, only, log_dir, [future.result() for future in futures]
+            waiting.append((check, only, log_dir, [executor.submit(scan_segment, task) for task in check.tasks]))
+            while sum(len(entry[3]) for entry in waiting) > _AHEAD:
+                yield _collected(waiting.popleft())
+        while waiting:
+            yield _collected(waiting.popleft())
 
     def _narrow(self, report: PartitionReport, check: PartitionCheck, path: str) -> PartitionReport:
         """The report of a single file: its siblings were only witnesses."""
@@ -252,10 +249,12 @@ class _Run:
                 brokers.setdefault(log_dir.broker, []).append(log_dir)
         return brokers
 
-    def _across(self) -> Iterator[object]:
+    def _across(self) -> Iterator[Finding]:
         """Findings about the log dirs of one broker."""
         for log_dirs in self._brokers().values():
-            duplicates, ids, seen_ids = [], [], {}
+            duplicates: list[tuple[str, str, str]] = []
+            ids: list[tuple[str, str, str]] = []
+            seen_ids: dict[str, str] = {}
             placed: dict[tuple[str, int], PartitionReport] = {}
             for log_dir in log_dirs:
                 directory_id = log_dir.directory_id
@@ -294,7 +293,7 @@ class _Run:
             if known[1] != topic_id:
                 yield path, format_uuid(topic_id), known[0], format_uuid(known[1])  # type: ignore[arg-type]
 
-    def _replicas(self) -> Iterator[tuple[int, list[object]]]:
+    def _replicas(self) -> Iterator[tuple[int, list[Finding]]]:
         """Findings about replicas: the same partition on another broker, or in another copy."""
         first: dict[tuple[str, int], tuple[int, LogDirCheck | None]] = {}
         for number, (report, _, owner) in enumerate(self.done):
@@ -307,11 +306,18 @@ class _Run:
                 continue
             other, other_owner = first[key]
             same_broker = owner is not None and other_owner is not None and owner.broker == other_owner.broker
-            if (same_broker and owner is not None and owner.broker is not None) or owner is not None and owner is other_owner:
+            if (same_broker and owner is not None and owner.broker is not None) or (owner is not None and owner is other_owner):
                 continue
             pair = compare_replicas(report.path, self.done[other][0].path)
             if pair is not None:
                 yield number, list(findings_of(pair))
+
+
+def _collected(
+    entry: tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]],
+) -> tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]:
+    check, only, log_dir, futures = entry
+    return check, only, log_dir, [future.result() for future in futures]
 
 
 def _about(items: list[NotChecked], path: str) -> list[NotChecked]:

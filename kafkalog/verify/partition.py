@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from itertools import islice
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import Damage, RecordBatch
@@ -254,7 +254,7 @@ class PartitionCheck:
         self.seeded = first == 0
         current = {"path": ""}
 
-        def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:
+        def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:  # noqa: FBT001 - a callback
             self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
 
         replay = Replay(self.emit, at_cut, coordinator=self.topic in COORDINATOR_TOPICS, from_start=first == 0)
@@ -291,6 +291,9 @@ class PartitionCheck:
         self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: Replay
     ) -> None:
         path, snapshot, _ = self.snapshots[offset]
+        end = self._log_end()
+        if end is None or offset > end:
+            return
         if not snapshot.crc_ok or snapshot.damage is not None or self.kraft_log:
             return
         if not reliable:
@@ -387,7 +390,7 @@ class PartitionCheck:
                 self.kraft_log,
                 self.around.in_log_dir,
                 log_end,
-                self.has_producers or bool(self.partition.file("leader-epoch-checkpoint") and self._epoch_entries()),
+                self.has_producers or (bool(sizes.get(self.active or 0)) and bool(self._epoch_entries())),
                 frozenset(covered),
             )
         )

@@ -16,7 +16,6 @@ from kafkalog.core.checksum import crc32c
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
-from kafkalog.core.span import Padding
 from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
@@ -26,6 +25,9 @@ from kafkalog.verify.record_checks import count_records, look_at_records
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, Tail
 from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask
+
+if TYPE_CHECKING:
+    from kafkalog.core.span import Padding
 
 __all__ = ["scan_segment"]
 
@@ -220,7 +222,7 @@ class _Scanner:
             self.scan.valid_position = self.scan.last.end
             self.scan.valid_offset = self.scan.last.last_offset
 
-    def _fast(self, data: bytes, begin: int, position: int) -> int:
+    def _fast(self, data: bytes, begin: int, position: int) -> int:  # noqa: PLR0915 - a call per batch would double the time
         """Go over batches of magic 2 with right checksums that lie wholly in a window; stop at any other.
 
         Args:

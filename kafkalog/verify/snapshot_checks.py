@@ -35,10 +35,10 @@ def describe_differences(
     if not _time_fits(entry, state):
         expected = state.timestamp
         problems.append(f"timestamp {entry.timestamp}, by the log {expected}")
-    if state.marker_known and entry.coordinator_epoch not in (-1, state.coordinator_epoch):
-        if complete or state.marker_offset >= 0:
-            problems.append(f"coordinatorEpoch {entry.coordinator_epoch}, by the log {state.coordinator_epoch}")
-    if entry.current_txn_first_offset != state.first_offset and (complete or state.marker_offset >= 0):
+    whole = complete or state.marker_offset >= 0
+    if whole and state.marker_known and entry.coordinator_epoch not in (-1, state.coordinator_epoch):
+        problems.append(f"coordinatorEpoch {entry.coordinator_epoch}, by the log {state.coordinator_epoch}")
+    if entry.current_txn_first_offset != state.first_offset and whole:
         problems.append(f"currentTxnFirstOffset {entry.current_txn_first_offset}, by the log {state.first_offset}")
     return tuple(problems)
 
@@ -51,9 +51,9 @@ def _last_batch(entry: ProducerEntry, state: ProducerState, *, complete: bool) -
             return [f"offsetDelta {entry.offset_delta}, by the log {state.offset_delta}"]
         return []
     # 0.11.0 lets a marker overwrite the last batch.
-    if entry.last_offset == state.marker_offset and entry.offset_delta == 0:
-        if entry.last_sequence in (-1, state.last_sequence):
-            return []
+    overwritten = entry.last_offset == state.marker_offset and entry.offset_delta == 0
+    if overwritten and entry.last_sequence in (-1, state.last_sequence):
+        return []
     if not complete and not state.seen_data:
         return []
     problems = []

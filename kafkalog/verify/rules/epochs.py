@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
@@ -26,9 +27,9 @@ def _sound(file: EpochFile) -> bool:
     if file.checkpoint is None or file.checkpoint.damages or not file.checkpoint.entries:
         return False
     entries = file.checkpoint.entries
-    return all(
-        a.epoch < b.epoch and a.start_offset < b.start_offset for a, b in zip(entries, entries[1:], strict=False)
-    ) and all(entry.epoch >= 0 and entry.start_offset >= 0 for entry in entries)
+    return all(a.epoch < b.epoch and a.start_offset < b.start_offset for a, b in itertools.pairwise(entries)) and all(
+        entry.epoch >= 0 and entry.start_offset >= 0 for entry in entries
+    )
 
 
 @rule(
@@ -86,9 +87,9 @@ def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
 )
 def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
     """The file is empty. An append of magic 0 or 1 empties it too, so such logs are left alone."""
-    if file.checkpoint is not None and not file.checkpoint.entries and not file.checkpoint.damages and file.runs:
-        if not file.legacy:
-            yield Hit(Span(0, file.size), None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
+    found = file.checkpoint
+    if found is not None and not found.entries and not found.damages and file.runs and not file.legacy:
+        yield Hit(Span(0, file.size), None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
 
 
 @rule(
@@ -195,7 +196,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
     "epoch-start-mismatch",
     Severity.WARNING,
     on=EpochFile,
-    message="the file says that epoch {epoch} begins at {start}; {file} has batches of epoch {actual} at offsets {first} to {last}",
+    message="epoch {epoch} is said to begin at {start}; {file} has batches of epoch {actual} at offsets {first} to {last}",
     consequence="Followers that ask where an epoch ended get {start} instead, and truncate too much or too little.",
     remedy="Compare with another replica, the batches and the file. " + REVIEW,
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-7415",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
@@ -22,7 +22,7 @@ def _span(step: IndexStep) -> Span:
     return Span(step.number * 8, step.number * 8 + 8)
 
 
-def _facts(step: IndexStep) -> dict[str, int]:
+def _facts(step: IndexStep) -> dict[str, Any]:
     return {"number": step.number, "offset": step.offset, "position": step.position}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
@@ -163,7 +164,7 @@ def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     batch = view.batch
     if batch.compression_id and view.messages and view.problem is None:
         offsets = [message.offset for message in view.messages]
-        ordered = all(a < b for a, b in zip(offsets, offsets[1:], strict=False))
+        ordered = all(a < b for a, b in itertools.pairwise(offsets))
         if (offsets[-1] != batch.last_offset and batch.last_offset != 0) or not ordered:
             yield Hit(batch.span, (offsets[0], batch.last_offset), stored=batch.last_offset, first=offsets[0], last=offsets[-1])
 

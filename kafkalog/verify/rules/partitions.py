@@ -168,8 +168,8 @@ def index_missing(files: PartitionFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionFiles,
     message="{file} is missing beside its log of {size} bytes",
-    consequence="The broker makes an empty one and never fills it: look-ups by time skip the segment, retention uses the file's "
-    "age.",
+    consequence="The broker makes an empty one and never fills it: look-ups by time skip the segment, retention uses the "
+    "file's age.",
     remedy="With the broker stopped, move the segment's `.index` away too: then both are rebuilt.",
     source="LogSegment.open (Kafka 3.9.1)",
     proof="timeindex-deleted",
@@ -294,8 +294,8 @@ def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
     for name, is_directory in files.others:
         if not is_directory and name.endswith(".tmp"):
             yield Hit(None, None, path=f"{files.path}/{name}")
-    for name, path, size in files.pending:
-        if name.pending == ".part":
+    for parsed, path, size in files.pending:
+        if parsed.pending == ".part":
             yield Hit(Span(0, size), None, path=path)
 
 
@@ -484,7 +484,7 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
     "snapshot-at-end-missing",
     Severity.WARNING,
     on=PartitionFiles,
-    message="the broker was stopped cleanly and has producers, but {file} is missing",
+    message="the broker was stopped cleanly, but {file} is missing",
     consequence="The broker replays the last segment; if no snapshot is left, it forgets the producers and open transactions.",
     remedy="Nothing to do if an older snapshot is there.",
     source="UnifiedLog.close, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
@@ -494,10 +494,12 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
 )
 def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
     """A clean stop writes a snapshot at the end of the log."""
-    if files.clean and files.log_end and not files.mark and files.segments:
-        if files.log_end not in files.snapshots and (files.has_producers or files.snapshots):
-            path = f"{files.path}/{files.log_end:020d}.snapshot"
-            yield Hit(None, (files.log_end, files.log_end), path=path, file=path)
+    end = files.log_end
+    if not files.clean or not end or files.mark or files.active is None or not files.sizes.get(files.active):
+        return
+    if end not in files.snapshots and (files.has_producers or files.snapshots):
+        path = f"{files.path}/{end:020d}.snapshot"
+        yield Hit(None, (end, end), path=path, file=path)
 
 
 @rule(
@@ -565,8 +567,8 @@ def partition_metadata_edited(file: PartitionMetadataFile) -> Iterator[Hit]:
     Severity.INFO,
     on=PartitionMetadataFile,
     message="there is no partition.metadata",
-    consequence="A KRaft broker of 3.7.1 or later takes the directory for a stray one, renames it and makes an empty partition. "
-    "With ZooKeeper it is normal.",
+    consequence="A KRaft broker of 3.7.1 or later takes the directory for a stray one, renames it and makes an empty "
+    "partition. With ZooKeeper it is normal.",
     remedy="KRaft: with the broker stopped, write it with the topic's id (`kafka-topics.sh --describe`).",
     source="LogManager.isStrayKraftReplica (Kafka 3.9.1), KAFKA-16814",
     proof="metadata-missing",
@@ -660,8 +662,9 @@ def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     invariants="K3",
 )
 def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The checkpointed high watermark lies behind the end of the log. INFO unless the broker was stopped cleanly,
-    or the missing offsets had been flushed.
+    """The checkpointed high watermark lies behind the end of the log.
+
+    INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
     """
     mark = view.high_watermark
     flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end
@@ -731,7 +734,7 @@ def log_start_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.INFO,
     on=PartitionCheckpoints,
     message="the log start offset is {offset}; the first segment covers {first} to {last}",
-    consequence="Whole segments wait to be deleted, or, when it lies lower, older segments are kept in remote storage or are gone.",
+    consequence="Whole segments wait to be deleted; or, when it lies lower, older segments are in remote storage or are gone.",
     remedy="Nothing to do if DeleteRecords, retention or tiered storage is at work.",
     source="UnifiedLog.maybeIncrementLogStartOffset (Kafka 3.9.1)",
     proof="log-start-lowered",

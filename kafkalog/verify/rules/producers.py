@@ -249,8 +249,8 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     Severity.INFO,
     on=OpenTransactionView,
     message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record is {age} old",
-    consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets behind it are blocked, and the cleaner can "
-    "not pass. Normal while it is young; hanging if its coordinator has forgotten it.",
+    consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets behind it are blocked, and the cleaner "
+    "can not pass. Normal while it is young; hanging if its coordinator has forgotten it.",
     remedy="If it hangs: {command}",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
     proof="open-transaction",

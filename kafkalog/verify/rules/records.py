@@ -232,10 +232,7 @@ def control_type_unexpected(view: ControlRecords) -> Iterator[Hit]:
 
     Types that are not known at all are left alone in the metadata log: newer releases add some.
     """
-    if view.kraft:
-        wrong = {ABORT, COMMIT}
-    else:
-        wrong = {row.id for row in CONTROL_RECORD_TYPES} - {ABORT, COMMIT}
+    wrong = {ABORT, COMMIT} if view.kraft else {row.id for row in CONTROL_RECORD_TYPES} - {ABORT, COMMIT}
     for record, content in view.records:
         if isinstance(content, ControlRecord) and (
             content.type_id in wrong or (not view.kraft and content.name == "UNKNOWN") or content.type_id < 0

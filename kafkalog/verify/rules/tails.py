@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.span import Padding
@@ -44,7 +44,7 @@ def _is_torn(tail: Tail) -> bool:
     "log-tail-zeroed",
     Severity.ERROR,
     on=Tail,
-    message="{size} zero bytes behind the last batch, from byte {position} to the end; the log is valid through offset {offset}",
+    message="{size} zero bytes behind the last batch, from byte {position} on; the log is valid through offset {offset}",
     consequence="In the active segment this is preallocated space, or the trace of a crash: an unclean start cuts it off and "
     "loses nothing. After a clean stop, or in an older segment, the broker may not start.",
     remedy="Active segment: nothing to do, let the broker recover. Else restore the segment from another replica.",
@@ -128,7 +128,7 @@ def _lost(tail: Tail) -> tuple[int, int] | None:
     return tail.previous.last_offset + 1, tail.next.base_offset - 1
 
 
-def _where(tail: Tail) -> dict[str, int | str]:
+def _where(tail: Tail) -> dict[str, Any]:
     following = tail.next
     return {
         "size": tail.item.span.size,

@@ -34,7 +34,8 @@ def _ordered(step: TimeIndexStep) -> bool:
     "timeindex-not-monotonic",
     Severity.ERROR,
     on=TimeIndexStep,
-    message="entry {number} (timestamp {timestamp}, offset {offset}) after timestamp {timestamp_before}, offset {offset_before}",
+    message="entry {number} (timestamp {timestamp}, offset {offset}) after timestamp {timestamp_before}, "
+    "offset {offset_before}",
     consequence="Look-ups by time go astray; Kafka before 2.3 rebuilds the file at the next start.",
     remedy=REBUILD,
     source="TimeIndex.maybeAppend, TimeIndex.sanityCheck (Kafka 3.9.1)",
@@ -85,7 +86,8 @@ def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
     "timeindex-timestamp-mismatch",
     Severity.WARNING,
     on=TimeIndexStep,
-    message="entry {number} says {timestamp} for offset {offset}; the batch of offsets {first} to {last} in {file} has {actual}",
+    message="entry {number} says {timestamp} for offset {offset}; the batch of offsets {first} to {last} "
+    "in {file} has {actual}",
     consequence="Look-ups by time around {actual} find a wrong offset.",
     remedy=REBUILD,
     source="TimeIndex (Kafka 3.9.1), KAFKA-16310, KAFKA-19407",
@@ -177,7 +179,7 @@ def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
     Severity.WARNING,
     on=TimeIndexEnd,
     message="no entries, but the segment has timestamps up to {largest}",
-    consequence="Look-ups by time skip the segment's records (offset {offset} has the largest); the broker never fills it again.",
+    consequence="Look-ups by time skip the segment's records (the largest is at offset {offset}); the broker never fills it.",
     remedy=REBUILD,
     source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
     proof="timeindex-emptied",
