@@ -120,7 +120,7 @@ class _Run:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
     def _add_directory(self, path: str) -> None:
-        if looks_like_partition(path):
+        if not _has_log_dir_files(path) and looks_like_partition(path):
             self.jobs.append((path, Surroundings(), None, None))
             return
         if not looks_like_log_dir(path):
@@ -318,6 +318,11 @@ def _collected(
 ) -> tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]:
     check, only, log_dir, futures = entry
     return check, only, log_dir, [future.result() for future in futures]
+
+
+def _has_log_dir_files(path: str) -> bool:
+    """Whether files of a log dir stand in a directory; a stray segment file does not make a partition of it then."""
+    return any(os.path.exists(join(path, name)) for name in LOG_DIR_FILES)
 
 
 def _about(items: list[NotChecked], path: str) -> list[NotChecked]:

@@ -72,6 +72,7 @@ class Surroundings:
     lines: dict[str, CheckpointLine] = field(default_factory=dict)
     cleaner_known: bool = False
     log_start_path: str = ""
+    recovery_path: str = ""
 
 
 class PartitionCheck:
@@ -389,6 +390,7 @@ class PartitionCheck:
                 self.clean,
                 self.kraft_log,
                 self.around.in_log_dir,
+                self._log_start(),
                 log_end,
                 self.has_producers or (bool(sizes.get(self.active or 0)) and bool(self._epoch_entries())),
                 frozenset(covered),
@@ -454,7 +456,7 @@ class PartitionCheck:
 
     def _checkpoints(self, log_end: int | None) -> None:
         lines = self.around.lines
-        if not lines or log_end is None or not self.segments:
+        if log_end is None or not self.segments or not self.around.in_log_dir:
             return
         bases = [segment.base_offset for segment in self.segments]
         self.emit(
@@ -474,6 +476,7 @@ class PartitionCheck:
                 any(scan.damaged for scan in self.scans),
                 bool(self._swapped()),
                 self.kraft_log,
+                self.around.recovery_path,
             )
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, parse_partition_name
+from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, parse_partition_name, parse_segment_file_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
@@ -21,6 +21,9 @@ __all__ = ["LogDirCheck"]
 
 _CLEAN = ".kafka_cleanshutdown"
 _META = "meta.properties"
+#: What every broker has written by the time that it has stopped cleanly.
+_ALWAYS = ("recovery-point-offset-checkpoint", "replication-offset-checkpoint", "cleaner-offset-checkpoint")
+_RECOVERY = "recovery-point-offset-checkpoint"
 
 
 class LogDirCheck:
@@ -114,6 +117,10 @@ class LogDirCheck:
                 futures.append(name)
         listed = {f"{topic}-{number}" for lines in self.lines.values() for topic, number in lines}
         meta_path = join(self.path, _META)
+        complete = self._marker and self.meta is not None
+        if self.meta is None and _META not in self.log_dir.files:
+            reason = "missing: the broker, its cluster and its era are not known; a broker does not start without it"
+            self.not_checked.append(NotChecked(meta_path, reason))
         problem, size = "", 0
         if self.meta is not None:
             problem = self._meta_problem(self.meta)
@@ -127,6 +134,8 @@ class LogDirCheck:
                 size,
                 _META not in self.log_dir.files,
                 tuple(futures),
+                tuple(name for name in _ALWAYS if complete and name not in self.log_dir.files),
+                tuple(name for name in self.log_dir.files if parse_segment_file_name(name) is not None),
             )
         )
 
@@ -173,5 +182,6 @@ class LogDirCheck:
             kraft=self.kraft,
             lines=lines,
             cleaner_known="cleaner-offset-checkpoint" in self.lines,
+            recovery_path=join(self.path, _RECOVERY) if self.lines.get(_RECOVERY) is not None else "",
             log_start_path=join(self.path, "log-start-offset-checkpoint"),
         )

@@ -74,6 +74,7 @@ class PartitionFiles:
     clean: bool | None
     kraft: bool
     in_log_dir: bool
+    log_start: int | None
     log_end: int | None
     has_producers: bool
     covered: frozenset[int]
@@ -200,6 +201,7 @@ class PartitionCheckpoints:
     damaged: bool
     swapping: bool
     metadata_log: bool
+    recovery_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,8 @@ class LogDirView:
     meta_size: int
     meta_missing: bool
     same_dir_futures: tuple[str, ...]
+    missing_checkpoints: tuple[str, ...]
+    strays: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

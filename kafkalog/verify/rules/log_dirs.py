@@ -81,6 +81,43 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
 
 
 @rule(
+    "checkpoint-missing",
+    Severity.WARNING,
+    on=LogDirView,
+    message="the broker was stopped cleanly, but there is no {file}",
+    consequence="The broker starts with nothing in it: recovery points and cleaner positions are 0, high watermarks the logs' "
+    "start.",
+    remedy="Restore the file if this is a copy; else nothing to do.",
+    source="LogManager.shutdown, ReplicaManager.shutdown (Kafka 3.9.1)",
+    proof="recovery-file-removed",
+    near_miss="copied-without-meta",
+    invariants="K12",
+)
+def checkpoint_missing(view: LogDirView) -> Iterator[Hit]:
+    """A checkpoint file that every broker writes at a clean stop is not there."""
+    for name in view.missing_checkpoints:
+        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
+
+
+@rule(
+    "segment-outside-partition",
+    Severity.WARNING,
+    on=LogDirView,
+    message="{file} stands in the log dir itself",
+    consequence="The broker ignores it: the file was moved or copied to a wrong place.",
+    remedy="Look for the partition it belongs to.",
+    source="LogManager.loadLogs (Kafka 3.9.1)",
+    proof="log-in-log-dir",
+    near_miss="healthy",
+    invariants="D14",
+)
+def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
+    """A segment's file is no partition's."""
+    for name in view.strays:
+        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
+
+
+@rule(
     "directory-name-unparsable",
     Severity.ERROR,
     on=LogDirView,

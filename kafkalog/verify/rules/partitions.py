@@ -495,7 +495,8 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
 def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
     """A clean stop writes a snapshot at the end of the log."""
     end = files.log_end
-    if not files.clean or not end or files.mark or files.active is None or not files.sizes.get(files.active):
+    empty = files.active is None or not files.sizes.get(files.active) or files.log_start == end
+    if not files.clean or not end or files.mark or empty:
         return
     if end not in files.snapshots and (files.has_producers or files.snapshots):
         path = f"{files.path}/{end:020d}.snapshot"
@@ -647,6 +648,24 @@ def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
             end=view.log_end,
             count=view.log_end - point.offset,
         )
+
+
+@rule(
+    "recovery-point-missing",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the broker was stopped cleanly, but {file} has no line for the partition",
+    consequence="The broker takes 0: after an unclean stop it would recover the whole log.",
+    remedy="Nothing to do if the directory was put here after the stop.",
+    source="LogManager.shutdown (Kafka 3.9.1)",
+    proof="recovery-line-removed",
+    near_miss="crash",
+    invariants="K2 K8",
+)
+def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """A clean stop writes a recovery point for every log of the log dir."""
+    if view.clean and view.recovery_point is None and view.recovery_file and not view.mark and not view.metadata_log:
+        yield Hit(None, None, file=view.recovery_file)
 
 
 @rule(
