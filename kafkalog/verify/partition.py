@@ -408,7 +408,6 @@ class PartitionCheck:
         start = self._log_start() or 0
         certain = self.clean is True or self.kraft_log
         floor = start
-        has_line = "log-start-offset-checkpoint" in self.around.lines
         if checkpoint is not None and checkpoint.entries and not certain:
             floor = max(start, checkpoint.entries[0].start_offset)
         runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs if run.last_offset >= floor)
@@ -427,7 +426,7 @@ class PartitionCheck:
                 start if certain else _ANY_START,
                 data is None or checkpoint is None or _is_canonical(data, checkpoint),
                 self.around.log_start_path if certain and not self.kraft_log else "",
-                has_line,
+                self.around.lines.get("log-start-offset-checkpoint"),
             )
         )
 

@@ -36,6 +36,15 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointLine:
+    """An offset from one of a log dir's checkpoint files, and where it stands."""
+
+    path: str
+    offset: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentStep:
     """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches."""
 
@@ -113,7 +122,7 @@ class EpochFile:
     log_start: int
     canonical: bool
     log_start_path: str
-    log_start_known: bool
+    log_start_line: CheckpointLine | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +180,6 @@ class OpenTransactionView:
     topic: str | None
     partition: int | None
     pinned: int
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointLine:
-    """An offset from one of a log dir's checkpoint files, and where it stands."""
-
-    path: str
-    offset: int
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,27 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
 
 
 @rule(
+    "log-start-without-trace",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the log start offset is {offset}, but the first epoch in {file} still begins at {start}",
+    consequence="Records from {start} to {offset} are hidden at the next start, and their segments deleted.",
+    remedy="Correct the line with the broker stopped, unless DeleteRecords was used up to {offset}.",
+    source="LeaderEpochFileCache.truncateFromStart (Kafka 3.9.1)",
+    proof="log-start-line-raised",
+    near_miss="delete-records",
+    invariants="K5 I8",
+)
+def log_start_without_trace(file: EpochFile) -> Iterator[Hit]:
+    """The log start was moved without the epoch file being cut there, and the broker was stopped cleanly."""
+    line = file.log_start_line
+    if file.clean and line is not None and _sound(file) and not file.legacy and not file.mark and file.log_end is not None:
+        start = _entries(file)[0].start_offset
+        if start < line.offset <= file.log_end:
+            yield Hit(line.span, (start, line.offset), path=line.path, offset=line.offset, file=file.path, start=start)
+
+
+@rule(
     "log-start-lost",
     Severity.WARNING,
     on=EpochFile,
