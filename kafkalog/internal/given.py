@@ -107,7 +107,9 @@ def _records(path: str, item: Batch | Damage | Padding, notes: list[Note]) -> It
         notes.append(Note(path, None, f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"))
         return
     if not item.crc_ok:
-        notes.append(Note(path, item.base_offset, "the batch's CRC does not match its bytes; its records are used all the same"))
+        notes.append(
+            Note(path, item.base_offset, "the batch's CRC does not match its bytes; its records are used all the same")
+        )
     records: Iterator[Record | LegacyRecord | Damage] = item.walk_records()
     for record in records:
         if isinstance(record, Damage):

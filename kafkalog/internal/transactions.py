@@ -50,7 +50,11 @@ class TransactionalId(NamedTuple):
     @property
     def is_open(self) -> bool:
         """Whether a transaction is under way: begun, or ended but without all its markers."""
-        return self.state in (TRANSACTION_STATES[_ONGOING], TRANSACTION_STATES[_PREPARE_COMMIT], TRANSACTION_STATES[_PREPARE_ABORT])
+        return self.state in (
+            TRANSACTION_STATES[_ONGOING],
+            TRANSACTION_STATES[_PREPARE_COMMIT],
+            TRANSACTION_STATES[_PREPARE_ABORT],
+        )
 
 
 class OpenTransaction(NamedTuple):
@@ -285,9 +289,7 @@ def _end(
         notes.append(Note(path, batch.base_offset, f"a marker that cannot be read: {error}"))
 
 
-def _judge(
-    item: OpenTransaction, ids: dict[str, TransactionalId], owners: dict[int, str], *, known: bool
-) -> OpenTransaction:
+def _judge(item: OpenTransaction, ids: dict[str, TransactionalId], owners: dict[int, str], *, known: bool) -> OpenTransaction:
     if not known:
         return item
     name = owners.get(item.producer_id)

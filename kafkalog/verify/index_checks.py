@@ -65,8 +65,8 @@ class OffsetIndexWalk(_EntryFile):
         self._task = task
         self._emit = emit
         self._log_size = log_size
-        self._entries = struct.iter_unpack(">ii", memoryview(data)[: self.end])
-        self._number = -1
+        self.entries = struct.iter_unpack(">ii", memoryview(data)[: self.end])
+        self.number = -1
         self._before = (-1, -1)
         self._before_batch: tuple[int, int, int] | None = None
         self._hole = self.hole()
@@ -78,25 +78,41 @@ class OffsetIndexWalk(_EntryFile):
         self._advance()
 
     def _advance(self) -> None:
+        self.follow(next(self.entries, None))
+
+    def follow(self, entry: tuple[int, int] | None) -> int:
+        """Take up the next entry, or the first behind it that fits those before; gives its position, the new `want`."""
         base = self._task.base_offset
-        for relative, position in self._entries:
-            self._number += 1
-            if relative == 0 and position == 0 and self._hole is not None:
-                continue  # reported once, as a hole
-            self.offset, self.want = base + relative, position
-            offset_before, position_before = self._before
-            if relative <= 0 or self.offset <= offset_before or position <= max(0, position_before):
+        while entry is not None:
+            relative, position = entry
+            self.number += 1
+            if relative or position or self._hole is None:  # a hole is reported once
+                self.offset, self.want = base + relative, position
+                offset_before, position_before = self._before
+                if relative > 0 and self.offset > offset_before and position > max(0, position_before):
+                    return position
                 self._report(None, None)
-                continue
-            return
+            entry = next(self.entries, None)
         self.want = NEVER
+        return NEVER
+
+    def settle(self, number: int, offset: int, want: int, batch: tuple[int, int, int]) -> None:
+        """Take over from the fast loop: the entry now wanted, and the batch that the one before it fitted."""
+        self.number, self.offset, self.want = number, offset, want
+        self._before = (batch[2], batch[0])
+        self._before_batch = batch
+
+    @property
+    def before(self) -> int:
+        """Offset of the last entry that fitted, -1 before the first."""
+        return self._before[0]
 
     def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, back: int = 0) -> None:
         """Something is wrong with the current entry, or with that `back` entries before it."""
         self.reported += 1
         if self.reported > MOST_REPORTED:
             return
-        number = self._number - back
+        number = self.number - back
         task = self._task
         relative, position = OFFSET_INDEX_ENTRY.read(self.data, number * self.entry_size)
         self._emit(
@@ -138,7 +154,7 @@ class OffsetIndexWalk(_EntryFile):
         else:
             if offset != last:
                 self.others += 1
-                self.first_other = self._number if self.first_other is None else self.first_other
+                self.first_other = self.number if self.first_other is None else self.first_other
             self._before = (offset, position)
         self._before_batch = (position, base, last)
         self._advance()
@@ -159,7 +175,7 @@ class OffsetIndexWalk(_EntryFile):
             self._before = (self._before[0], self.want)
             self._advance()
         if last is not None and self._before[0] > last.last_offset and self._before_batch is not None:
-            self._number = self.count
+            self.number = self.count
             self._report(self._before_batch, None, back=1)
 
     def summary(self, sibling: _EntryFile | None) -> IndexEnd:
@@ -179,8 +195,8 @@ class TimeIndexWalk(_EntryFile):
             self.lone_zero = True
         else:
             self.lone_zero = False
-        self._entries = struct.iter_unpack(">qi", memoryview(data)[: self.end])
-        self._number = -1
+        self.entries = struct.iter_unpack(">qi", memoryview(data)[: self.end])
+        self.number = -1
         self._before = (-1, -1)
         self._hole = self.hole()
         self.reported = 0
@@ -202,7 +218,7 @@ class TimeIndexWalk(_EntryFile):
             TimeIndexStep(
                 self.path,
                 task.paths[".log"],
-                self._number,
+                self.number,
                 self.timestamp,
                 self.want,
                 *self._before,
@@ -218,19 +234,30 @@ class TimeIndexWalk(_EntryFile):
         )
 
     def _advance(self) -> None:
+        self.follow(next(self.entries, None))
+
+    def follow(self, entry: tuple[int, int] | None) -> int:
+        """Take up the next entry, or the first behind it that fits those before; gives its offset, the new `want`."""
         base = self._task.base_offset
-        for timestamp, relative in self._entries:
-            self._number += 1
-            if timestamp == 0 and relative == 0 and self._hole is not None:
-                continue
-            self.timestamp, self.want = timestamp, base + relative
-            timestamp_before, offset_before = self._before
-            if timestamp < 0 or relative < 0 or timestamp <= timestamp_before or self.want < offset_before:
+        while entry is not None:
+            timestamp, relative = entry
+            self.number += 1
+            if timestamp or relative or self._hole is None:  # a hole is reported once
+                self.timestamp, self.want = timestamp, base + relative
+                timestamp_before, offset_before = self._before
+                if timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before:
+                    self.last_timestamp = timestamp
+                    return self.want
                 self._report(None, -1, -1, -1, None)
-                continue
-            self.last_timestamp = timestamp
-            return
+            entry = next(self.entries, None)
         self.want = NEVER
+        return NEVER
+
+    def settle(self, number: int, timestamp: int, want: int, before: tuple[int, int]) -> None:
+        """Take over from the fast loop: the entry now wanted, and timestamp and offset of the one before it."""
+        self.number, self.timestamp, self.want = number, timestamp, want
+        self._before = before
+        self.last_timestamp = before[0] if want == NEVER else timestamp
 
     def arrive(self, spot: BatchSpot, magic: int, max_before: int, max_position: int, max_offset: int) -> int:
         """A batch with offsets up to `want` or more.
@@ -248,7 +275,7 @@ class TimeIndexWalk(_EntryFile):
             else:
                 if self.want != spot.last_offset:
                     self.others += 1
-                    self.first_other = self._number if self.first_other is None else self.first_other
+                    self.first_other = self.number if self.first_other is None else self.first_other
                 self._before = (self.timestamp, self.want)
             self._advance()
         return self.want

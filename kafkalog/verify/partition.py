@@ -490,7 +490,7 @@ class PartitionCheck:
                 if run.epoch not in seen and run.epoch not in changes and begins:
                     late.append((run.epoch, run.first_base, scan.path, run.position))
                 seen.add(run.epoch)
-        start = self._log_start() or 0
+        start = 0 if self.log_only else self._log_start() or 0
         runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
         self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
         for scan in snapshots:

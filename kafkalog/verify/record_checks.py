@@ -44,11 +44,11 @@ def _walk() -> Callable[..., tuple[int, int, int, int] | None]:
     )
 
 
-def count_records(data: bytes, start: int, end: int, count: int, codec: int) -> RecordCounts | None:
+def count_records(data: bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts | None:
     """Counters of the record section `data[start:end]`; None when anything at all is irregular."""
     if codec:
         try:
-            section = inflate(codec, data[start:end])
+            section = inflate(codec, bytes(data[start:end]))
         except (FormatError, LimitExceeded):
             return None
         if section.problem is not None:

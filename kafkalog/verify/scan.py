@@ -33,6 +33,8 @@ __all__ = ["scan_segment"]
 
 _UNPACK = struct.Struct(">qiibIhiqqqhii").unpack_from
 _HEADER = BATCH_HEADER.size
+#: Bytes read at a time, into the same buffer again and again: fresh memory costs more than the checksums.
+_WINDOW = 1 << 19
 _NO_EPOCH = -1
 _LEADER_CHANGE = 2
 #: 2011-01-01: Kafka's first release. A clock that is right cannot be earlier.
@@ -201,10 +203,12 @@ class _Scanner:
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
+        data = bytearray(min(_WINDOW, size))
+        buffer = memoryview(data)
         while position < size:
             if not self.task.kraft:
-                window = source.window(position, _HEADER)
-                reached = self._fast(window.data, window.start, position)
+                size_read = source.read_into(buffer, position)
+                reached = self._fast(data, buffer[:size_read], position)
                 if reached > position:
                     position = reached
                     continue
@@ -222,77 +226,119 @@ class _Scanner:
             self.scan.valid_position = self.scan.last.end
             self.scan.valid_offset = self.scan.last.last_offset
 
-    def _fast(self, data: bytes, begin: int, position: int) -> int:  # noqa: PLR0915 - a call per batch would double the time
+    def _fast(self, data: bytearray, view: memoryview, begin: int) -> int:  # noqa: PLR0915 - a call per batch costs too much
         """Go over batches of magic 2 with right checksums that lie wholly in a window; stop at any other.
 
         Args:
-            data: The window.
-            begin: Position of its first byte in the file.
-            position: Position of the first batch in the file.
+            data: The window's buffer.
+            view: The part of it that was filled.
+            begin: Position in the file of its first byte, where a batch begins.
 
         Returns:
             The position reached.
         """
-        view = memoryview(data)
-        at = position - begin
         checksum, unpack, regular = crc32c, _UNPACK, self.producers.regular
         careful_records = None if self.quick else self._irregular_records
-        low, high = ANCIENT_MS, self.high
-        expected, epoch = self.expected, self.epoch
-        top, top_at, top_offset = self.max_timestamp, -1, self.max_offset
+        low, high, segment = ANCIENT_MS, self.high, self.task.base_offset
         index, times = self.index, self.times
-        want = index.want - begin if index is not None else NEVER
-        want_offset = times.want if times is not None else NEVER
-        batches = records = 0
-        last_at = -1
+        at, batches = 0, 0
         while True:
-            try:
-                base, length, e, magic, crc, attributes, delta, first_time, time, pid, pe, sequence, count = unpack(view, at)
-            except struct.error:
-                break
-            end = at + 12 + length
-            if checksum(view[at + 21 : end]) != crc or magic != 2 or length < 49:
-                break
-            if (
-                base == expected
-                and delta + 1 == count > 0
-                and e == epoch
-                and low <= time <= high
-                and (
-                    (pid == -1 and 0 <= attributes < 5) or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
-                )
-            ):
+            # Everything that the loop needs, taken anew after each batch that was out of the ordinary.
+            expected, epoch = self.expected, self.epoch
+            top, top_at, top_offset = self.max_timestamp, -1, self.max_offset
+            entry_number, entry_offset, entry_before, entry_batch = -1, -1, -1, None
+            want = want_offset = NEVER
+            if index is not None:
+                want, entry_number, entry_offset, entry_before = index.want - begin, index.number, index.offset, index.before
+            time_number, entry_time, time_before = -1, -1, None
+            if times is not None:
+                want_offset, time_number, entry_time = times.want, times.number, times.timestamp
+            first_expected, last_at, odd = expected, -1, False
+            while True:
+                try:
+                    base, length, e, magic, crc, attributes, delta, first_time, time, pid, pe, sequence, count = unpack(
+                        view, at
+                    )
+                except struct.error:
+                    break
+                end = at + 12 + length
+                if checksum(view[at + 21 : end]) != crc or magic != 2 or length < 49:
+                    break
+                if not (
+                    base == expected
+                    and delta + 1 == count > 0
+                    and e == epoch
+                    and low <= time <= high
+                    and (
+                        (pid == -1 and 0 <= attributes < 5)
+                        or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
+                    )
+                ):
+                    odd = end <= len(view)
+                    break
                 expected = base + count
                 if careful_records is not None:
                     careful_records(data, at, end, attributes, count, first_time, time, begin)
                 if at >= want:
                     assert index is not None
-                    before = at if last_at < 0 else last_at
-                    want = index.arrive(begin + at, base, base + delta, begin + before, begin + at) - begin
+                    last = base + delta
+                    if at == want and entry_offset == last and entry_before < base:
+                        entry_before, entry_batch = last, (begin + at, base, last)
+                        pair = next(index.entries, None)
+                        if pair is None:
+                            want = NEVER
+                        else:
+                            entry_number += 1
+                            entry_offset, want = segment + pair[0], pair[1] - begin
+                            if entry_offset <= last or want <= at:
+                                index.settle(entry_number - 1, entry_offset, 0, entry_batch)
+                                want, entry_batch = index.follow(pair) - begin, None
+                                entry_number, entry_offset = index.number, index.offset
+                    else:
+                        if entry_batch is not None:
+                            index.settle(entry_number, entry_offset, want + begin, entry_batch)
+                        before = at if last_at < 0 else last_at
+                        want, entry_batch = index.arrive(begin + at, base, last, begin + before, begin + at) - begin, None
+                        entry_number, entry_offset, entry_before = index.number, index.offset, index.before
                 if expected > want_offset:
                     assert times is not None
-                    spot = BatchSpot(begin + at, begin + end, base, base + delta, e, time)
-                    want_offset = times.arrive(spot, 2, top, self.max_position if top_at < 0 else begin + top_at, top_offset)
+                    last = base + delta
+                    if want_offset == last and entry_time == time and top < time:
+                        time_before = (time, last)
+                        pair = next(times.entries, None)
+                        if pair is None:
+                            want_offset = NEVER
+                        else:
+                            time_number += 1
+                            entry_time, want_offset = pair[0], segment + pair[1]
+                            if entry_time <= time or want_offset < last:
+                                times.settle(time_number - 1, entry_time, 0, time_before)
+                                want_offset, time_before = times.follow(pair), None
+                                time_number, entry_time = times.number, times.timestamp
+                    else:
+                        if time_before is not None:
+                            times.settle(time_number, entry_time, want_offset, time_before)
+                        spot = BatchSpot(begin + at, begin + end, base, last, e, time)
+                        top_position = self.max_position if top_at < 0 else begin + top_at
+                        want_offset, time_before = times.arrive(spot, 2, top, top_position, top_offset), None
+                        time_number, entry_time = times.number, times.timestamp
                 if time > top:
                     top, top_at, top_offset = time, at, base + delta
                 batches += 1
-                records += count
                 last_at = at
                 at = end
-                continue
-            if end > len(data):
+            if index is not None and entry_batch is not None:
+                index.settle(entry_number, entry_offset, want + begin if want != NEVER else NEVER, entry_batch)
+            if times is not None and time_before is not None:
+                times.settle(time_number, entry_time, want_offset, time_before)
+            if last_at >= 0:
+                self.scan.records += expected - first_expected
+                self._store(view, begin, last_at, expected, top, top_at, top_offset)
+            if not odd:
                 break
-            # Out of the ordinary: the careful way, with the state handed over and taken back.
-            self._store(view, begin, last_at, expected, top, top_at, top_offset)
             self._batch(RecordBatch.read(bytes(view[at:end]), begin + at), crc_ok=True)
-            last_at = top_at = -1
-            expected, epoch, top, top_offset = self.expected, self.epoch, self.max_timestamp, self.max_offset
-            want = index.want - begin if index is not None else NEVER
-            want_offset = times.want if times is not None else NEVER
             at = end
-        self._store(view, begin, last_at, expected, top, top_at, top_offset)
         self.scan.batches += batches
-        self.scan.records += records
         return begin + at
 
     def _store(self, view: memoryview, begin: int, last_at: int, expected: int, top: int, top_at: int, top_offset: int) -> None:
@@ -300,16 +346,15 @@ class _Scanner:
         self.expected = expected
         if top_at >= 0:
             self.max_timestamp, self.max_position, self.max_offset = top, begin + top_at, top_offset
-        if last_at >= 0:
-            self.any_full = True
-            self.max_full = max(self.max_full, self.max_timestamp)
-            base, length, epoch, _, _, _, delta, _, time, *_ = _UNPACK(view, last_at)
-            position = begin + last_at
-            spot = BatchSpot(position, position + 12 + length, base, base + delta, epoch, time)
-            self.previous = self.scan.last = self.epoch_last = spot
+        self.any_full = True
+        self.max_full = max(self.max_full, self.max_timestamp)
+        base, length, epoch, _, _, _, delta, _, time, *_ = _UNPACK(view, last_at)
+        position = begin + last_at
+        spot = BatchSpot(position, position + 12 + length, base, base + delta, epoch, time)
+        self.previous = self.scan.last = self.epoch_last = spot
 
     def _irregular_records(
-        self, data: bytes, at: int, end: int, attributes: int, count: int, first_time: int, time: int, begin: int
+        self, data: bytearray, at: int, end: int, attributes: int, count: int, first_time: int, time: int, begin: int
     ) -> None:
         """Look at the records of a batch whose header is ordinary; report them if they are not."""
         found = count_records(data, at + _HEADER, end, count, attributes & 7)
@@ -320,10 +365,14 @@ class _Scanner:
             or first_time + found.largest != time
             or (found.null_keys and self.task.compacted)
         ):
-            batch = RecordBatch.read(data[at:end], begin + at)
+            batch = RecordBatch.read(bytes(data[at:end]), begin + at)
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
         elif found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = RecordBatch.read(data[at:end], begin + at).base_offset
+            self.scan.first_keyless = self._base_at(data, at)
+
+    @staticmethod
+    def _base_at(data: bytearray, at: int) -> int:
+        return int.from_bytes(data[at : at + 8], "big")
 
     def _batch(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
@@ -441,8 +490,9 @@ class _Scanner:
                 base = min(base, messages[0].offset)
                 if [m.offset for m in messages] != list(range(base, batch.last_offset + 1)):
                     scan.compaction_evidence = True
-        elif batch.compression_id and self.expected >= 0:
-            base = min(base, self.expected)
+        elif batch.compression_id:
+            # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
+            base = min(base, self.expected if self.expected >= 0 else max(0, self.task.base_offset))
         spot = BatchSpot(batch.position, batch.position + batch.size, base, batch.last_offset, _NO_EPOCH, batch.max_timestamp)
         self._step(batch, spot, crc_ok=crc_ok)
         if not crc_ok:
