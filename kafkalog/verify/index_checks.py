@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from kafkalog.core.span import Padding, Span
     from kafkalog.verify.task import SegmentTask
 
-__all__ = ["MOST_REPORTED", "NEVER", "OffsetIndexWalk", "TimeIndexWalk"]
+__all__ = ["MOST_REPORTED", "NEVER", "NO_ENTRY", "OffsetIndexWalk", "TimeIndexWalk"]
 
 #: A position and an offset that no batch has.
 NEVER = 1 << 70
+#: What stands behind the last entry: places that no batch has.
+NO_ENTRY = (1 << 80, 1 << 80)
 #: Entries of one file that are reported one by one; a file with more is garbage, and its rest is not judged.
 MOST_REPORTED = 1000
 
@@ -98,7 +100,7 @@ class OffsetIndexWalk(_EntryFile):
 
     def settle(self, number: int, offset: int, want: int, batch: tuple[int, int, int]) -> None:
         """Take over from the fast loop: the entry now wanted, and the batch that the one before it fitted."""
-        self.number, self.offset, self.want = number, offset, want
+        self.number, self.offset, self.want = number, offset, min(want, NEVER)
         self._before = (batch[2], batch[0])
         self._before_batch = batch
 
@@ -255,9 +257,9 @@ class TimeIndexWalk(_EntryFile):
 
     def settle(self, number: int, timestamp: int, want: int, before: tuple[int, int]) -> None:
         """Take over from the fast loop: the entry now wanted, and timestamp and offset of the one before it."""
-        self.number, self.timestamp, self.want = number, timestamp, want
+        self.number, self.timestamp, self.want = number, timestamp, min(want, NEVER)
         self._before = before
-        self.last_timestamp = before[0] if want == NEVER else timestamp
+        self.last_timestamp = before[0] if want >= NEVER else timestamp
 
     def arrive(self, spot: BatchSpot, magic: int, max_before: int, max_position: int, max_offset: int) -> int:
         """A batch with offsets up to `want` or more.

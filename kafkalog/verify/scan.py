@@ -19,7 +19,7 @@ from kafkalog.core.log import walk
 from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
-from kafkalog.verify.index_checks import MOST_REPORTED, NEVER, OffsetIndexWalk, TimeIndexWalk
+from kafkalog.verify.index_checks import MOST_REPORTED, NEVER, NO_ENTRY, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.producers import EventRecorder
 from kafkalog.verify.record_checks import count_records, look_at_records
 from kafkalog.verify.rule import RULES, findings_of
@@ -241,16 +241,18 @@ class _Scanner:
         careful_records = None if self.quick else self._irregular_records
         low, high, segment = ANCIENT_MS, self.high, self.task.base_offset
         index, times = self.index, self.times
+        entries = index.entries if index is not None else iter(())
+        time_entries = times.entries if times is not None else iter(())
         at, batches = 0, 0
         while True:
             # Everything that the loop needs, taken anew after each batch that was out of the ordinary.
             expected, epoch = self.expected, self.epoch
             top, top_at, top_offset = self.max_timestamp, -1, self.max_offset
-            entry_number, entry_offset, entry_before, entry_batch = -1, -1, -1, None
+            entry_number, entry_offset, entry_before, entry_at = -1, -1, -1, -1
             want = want_offset = NEVER
             if index is not None:
                 want, entry_number, entry_offset, entry_before = index.want - begin, index.number, index.offset, index.before
-            time_number, entry_time, time_before = -1, -1, None
+            time_number, entry_time, time_seen, time_offset = -1, -1, -1, -1
             if times is not None:
                 want_offset, time_number, entry_time = times.want, times.number, times.timestamp
             first_expected, last_at, odd = expected, -1, False
@@ -283,54 +285,48 @@ class _Scanner:
                     assert index is not None
                     last = base + delta
                     if at == want and entry_offset == last and entry_before < base:
-                        entry_before, entry_batch = last, (begin + at, base, last)
-                        pair = next(index.entries, None)
-                        if pair is None:
-                            want = NEVER
-                        else:
-                            entry_number += 1
-                            entry_offset, want = segment + pair[0], pair[1] - begin
-                            if entry_offset <= last or want <= at:
-                                index.settle(entry_number - 1, entry_offset, 0, entry_batch)
-                                want, entry_batch = index.follow(pair) - begin, None
-                                entry_number, entry_offset = index.number, index.offset
+                        entry_before, entry_at = last, at
+                        relative, place = next(entries, NO_ENTRY)
+                        entry_number += 1
+                        entry_offset, want = segment + relative, place - begin
+                        if entry_offset <= last or want <= at:
+                            index.settle(entry_number - 1, entry_offset, 0, (begin + at, base, last))
+                            want, entry_at = index.follow((relative, place)) - begin, -1
+                            entry_number, entry_offset = index.number, index.offset
                     else:
-                        if entry_batch is not None:
-                            index.settle(entry_number, entry_offset, want + begin, entry_batch)
+                        if entry_at >= 0:
+                            index.settle(entry_number, entry_offset, want + begin, self._batch_at(view, entry_at, begin))
                         before = at if last_at < 0 else last_at
-                        want, entry_batch = index.arrive(begin + at, base, last, begin + before, begin + at) - begin, None
+                        want, entry_at = index.arrive(begin + at, base, last, begin + before, begin + at) - begin, -1
                         entry_number, entry_offset, entry_before = index.number, index.offset, index.before
                 if expected > want_offset:
                     assert times is not None
                     last = base + delta
                     if want_offset == last and entry_time == time and top < time:
-                        time_before = (time, last)
-                        pair = next(times.entries, None)
-                        if pair is None:
-                            want_offset = NEVER
-                        else:
-                            time_number += 1
-                            entry_time, want_offset = pair[0], segment + pair[1]
-                            if entry_time <= time or want_offset < last:
-                                times.settle(time_number - 1, entry_time, 0, time_before)
-                                want_offset, time_before = times.follow(pair), None
-                                time_number, entry_time = times.number, times.timestamp
+                        time_seen, time_offset = time, last
+                        entry_time, relative = next(time_entries, NO_ENTRY)
+                        time_number += 1
+                        want_offset = segment + relative
+                        if entry_time <= time or want_offset < last:
+                            times.settle(time_number - 1, entry_time, 0, (time, last))
+                            want_offset, time_seen = times.follow((entry_time, relative)), -1
+                            time_number, entry_time = times.number, times.timestamp
                     else:
-                        if time_before is not None:
-                            times.settle(time_number, entry_time, want_offset, time_before)
+                        if time_seen >= 0:
+                            times.settle(time_number, entry_time, want_offset, (time_seen, time_offset))
                         spot = BatchSpot(begin + at, begin + end, base, last, e, time)
                         top_position = self.max_position if top_at < 0 else begin + top_at
-                        want_offset, time_before = times.arrive(spot, 2, top, top_position, top_offset), None
+                        want_offset, time_seen = times.arrive(spot, 2, top, top_position, top_offset), -1
                         time_number, entry_time = times.number, times.timestamp
                 if time > top:
                     top, top_at, top_offset = time, at, base + delta
                 batches += 1
                 last_at = at
                 at = end
-            if index is not None and entry_batch is not None:
-                index.settle(entry_number, entry_offset, want + begin if want != NEVER else NEVER, entry_batch)
-            if times is not None and time_before is not None:
-                times.settle(time_number, entry_time, want_offset, time_before)
+            if index is not None and entry_at >= 0:
+                index.settle(entry_number, entry_offset, want + begin, self._batch_at(view, entry_at, begin))
+            if times is not None and time_seen >= 0:
+                times.settle(time_number, entry_time, want_offset, (time_seen, time_offset))
             if last_at >= 0:
                 self.scan.records += expected - first_expected
                 self._store(view, begin, last_at, expected, top, top_at, top_offset)
@@ -369,6 +365,12 @@ class _Scanner:
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
         elif found.null_keys and self.scan.first_keyless is None:
             self.scan.first_keyless = self._base_at(data, at)
+
+    @staticmethod
+    def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
+        """Position, first and last offset of the batch at a place of the window."""
+        base, _, _, _, _, _, delta, *_ = _UNPACK(view, at)
+        return begin + at, base, base + delta
 
     @staticmethod
     def _base_at(data: bytearray, at: int) -> int:
