@@ -120,7 +120,7 @@ class PartitionCheck:
             if not parsed.pending
         ]
         self.tasks += [
-            SegmentTask(parsed.base_offset, {".log": file}, True, None, "pending", self.kraft_log, True, (), settings)
+            SegmentTask(parsed.base_offset, {".log": file}, True, None, "pending", self.kraft_log, self.compacted, (), settings)
             for parsed, file in partition.pending
             if parsed.suffix == ".log" and self.mark != "delete"
         ]
@@ -191,13 +191,15 @@ class PartitionCheck:
         return self._report(scans, log_end)
 
     def _take(self, scan: SegmentScan) -> None:
-        self.findings.extend(scan.findings)
+        own = scan.path in self._own_logs
+        # What is being cleaned or deleted may have any gaps.
+        self.findings.extend(finding for finding in scan.findings if own or not RULES[finding.id].history)
         self.files += scan.files
         self.bytes += scan.bytes_read
         for path, reason in scan.failures:
             self._failed(path, reason)
         self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
-        if scan.path in self._own_logs:
+        if own:
             self.compacted |= scan.compaction_evidence
 
     def _log_end(self) -> int | None:

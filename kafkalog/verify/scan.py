@@ -272,7 +272,7 @@ class _Scanner:
                     and e == epoch
                     and low <= time <= high
                     and (
-                        (pid == -1 and 0 <= attributes < 5)
+                        (pid == pe == -1 and sequence < 1 and 0 <= attributes < 5)
                         or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
                     )
                 ):
@@ -490,8 +490,6 @@ class _Scanner:
             scan.records += len(messages)
             if messages:
                 base = min(base, messages[0].offset)
-                if [m.offset for m in messages] != list(range(base, batch.last_offset + 1)):
-                    scan.compaction_evidence = True
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
             base = min(base, self.expected if self.expected >= 0 else max(0, self.task.base_offset))
