@@ -10,6 +10,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.record import Record, RecordHeader
@@ -18,6 +21,10 @@ from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceed
 from kafkalog.files.log_dir import LogDir, open_log_dir
 from kafkalog.files.partition import Partition, open_partition
 from kafkalog.files.segment import Segment
+
+if TYPE_CHECKING:
+    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.recovery.predict import next_start, next_starts
 
 __version__ = "0.1.0"
 
@@ -30,6 +37,7 @@ __all__ = [
     "LegacyRecord",
     "LimitExceeded",
     "LogDir",
+    "Outcome",
     "Padding",
     "Partition",
     "Record",
@@ -40,6 +48,21 @@ __all__ = [
     "Span",
     "UnreadableFile",
     "__version__",
+    "next_start",
+    "next_starts",
     "open_log_dir",
     "open_partition",
 ]
+
+#: Names that are imported when they are used, for a program that only reads logs does not need what stands behind them.
+_LAZY = {
+    "Outcome": "kafkalog.recovery.outcome",
+    "next_start": "kafkalog.recovery.predict",
+    "next_starts": "kafkalog.recovery.predict",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

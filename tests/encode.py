@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 def _castagnoli_table() -> list[int]:
     table = []
-    for n in range(256):
+    for byte in range(256):
+        crc = byte
         for _ in range(8):
-            n = n >> 1 ^ (0x82F63B78 if n & 1 else 0)
-        table.append(n)
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        table.append(crc)
     return table
 
 

@@ -15,9 +15,11 @@ from kafkalog.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.filters import Filters
     from kafkalog.dump.output import Died
     from kafkalog.dump.payload import Payload
+    from kafkalog.dump.plan import PlannedFile
 
 __all__ = ["command"]
 
@@ -64,6 +66,7 @@ def _release(_: click.Context, __: click.Parameter, value: str | None) -> Releas
 @click.option("--cluster-metadata-decoder", is_flag=True, help="Decode records of __cluster_metadata.")
 @click.option("--remote-log-metadata-decoder", is_flag=True, help="Decode records of __remote_log_metadata.")
 @click.option("--share-group-state-decoder", is_flag=True, help="Decode records of __share_group_state.")
+@click.option("--no-decode", is_flag=True, help="Do not choose a decoder by the name of an internal topic.")
 @click.option(
     "--kafka-version", "release", callback=_release, metavar="V", help="Release whose text is printed.  [default: the newest]"
 )
@@ -90,7 +93,7 @@ def command(**given: Any) -> int:
     filters = _filters(given)
     sys.stdout.flush()
     if given["form"] == "jsonl":
-        return _jsonl(given, filters)
+        return _jsonl(given, release, filters)
     return _text(given, release, filters)
 
 
@@ -103,9 +106,6 @@ def _check_options(given: dict[str, Any], release: Release) -> None:
         raise click.UsageError("Give a PATH or --files.")
     if len(given["files"]) > 1:
         raise click.UsageError("--files can be given once; it takes several names with commas between them.")
-    for name in DECODER_OPTIONS:
-        if given[f"{name.replace('-', '_')}_decoder"]:
-            raise click.UsageError(f"--{name}-decoder is not there yet.")
 
 
 def _filters(given: dict[str, Any]) -> Filters:
@@ -123,30 +123,61 @@ def _filters(given: dict[str, Any]) -> Filters:
     return Filters(first, end, since, until, given["producer_id"], key)
 
 
+def _printing(given: dict[str, Any]) -> bool:
+    """Whether keys and values are printed: every decoder option asks for it, too."""
+    decoders = (given[f"{name.replace('-', '_')}_decoder"] for name in DECODER_OPTIONS)
+    classes = (given["key_decoder_class"], given["value_decoder_class"])
+    return given["print_data_log"] or any(decoders) or any(name is not None for name in classes)
+
+
+def _asked_decoder(given: dict[str, Any]) -> str | None:
+    """The internal-topic decoder asked for; of several the one that the real tool prefers."""
+    return next((name for name in DECODER_OPTIONS if given[f"{name.replace('-', '_')}_decoder"]), None)
+
+
+def _topic_decoder(given: dict[str, Any], release: Release, topic: str | None) -> Decoder | None:
+    """The decoder that a topic's name asks for, unless the user asked for something else."""
+    from kafkalog.dump.decoders import DECODERS, TOPIC_DECODERS, decoder_for
+
+    name = TOPIC_DECODERS.get(topic or "")
+    classes = (given["key_decoder_class"], given["value_decoder_class"])
+    if name is None or given["no_decode"] or _asked_decoder(given) or any(classes) or release < DECODERS[name]:
+        return None
+    return decoder_for(name, release)
+
+
 def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, tuple[str, ...], Died | None]:
     """How keys and values are printed (None: they are not), what is said about deprecated decoders, a missing decoder."""
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.output import Died
-    from kafkalog.dump.payload import decoder_class, payload_of, string_decoder
+    from kafkalog.dump.payload import decoded_payload, decoder_class, payload_of, string_decoder
 
+    if not _printing(given):
+        return None, (), None
+    form = given["payload"] or "text"
+    asked = _asked_decoder(given)
+    if asked is not None and form == "text":
+        from kafkalog.dump.decoders import decoder_for
+
+        return decoded_payload(decoder_for(asked, release)), (), None
     names = (given["key_decoder_class"], given["value_decoder_class"])
-    printing = given["print_data_log"] or any(name is not None for name in names)
     try:
         found = [(string_decoder, None) if not name else decoder_class(name, release) for name in names]
     except Died as death:
         return None, (), death
     notices = tuple(notice for _, notice in found if notice is not None)
     tombstones = dialect_of(release).key_of_tombstone
-    form = given["payload"] or "text"
-    payload = payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones) if printing else None
-    return payload, notices, None
+    return payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones), notices, None
 
 
 def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
+    from kafkalog.cli.progress import Progress
+    from kafkalog.cli.workers import print_in_turn
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_printer import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
     from kafkalog.dump.output import Output
+    from kafkalog.dump.payload import decoded_payload
 
     payload, notices, no_decoder = _payload(given, release)
     deep = given["deep_iteration"] or (payload is not None and dialect_of(release).print_is_deep)
@@ -162,29 +193,50 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         jobs=given["jobs"],
+        print_in_turn=print_in_turn,
     )
-    output = Output(_write_all, say)
+    progress = Progress() if sys.stderr.isatty() and not sys.stdout.isatty() else None
+    output = Output(_write_all, say if progress is None else progress.around(say), progress)
     job = DumpJob(options, output)
-    missing = _each_file(given, filters, job.tool_file, job.path_file, output.say)
-    return int(job.finish() or missing)
+
+    def path_file(file: PlannedFile) -> None:
+        plain = options.payload is not None and (given["payload"] or "text") == "text"
+        decoder = _topic_decoder(given, release, file.topic) if plain else None
+        job.path_file(file.path, None if decoder is None else decoded_payload(decoder))
+
+    missing = _each_file(given, filters, job.tool_file, path_file, output.say)
+    died = job.finish()
+    if progress is not None:
+        progress.clear()
+    return int(died or missing)
 
 
-def _jsonl(given: dict[str, Any], filters: Filters) -> int:
+def _jsonl(given: dict[str, Any], release: Release, filters: Filters) -> int:
+    from kafkalog.dump.decoders import decoder_for
+    from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.jsonl import JsonDump, JsonOptions
     from kafkalog.dump.output import Output
 
-    printing = given["print_data_log"] or any(given[f"{side}_decoder_class"] is not None for side in ("key", "value"))
+    printing = _printing(given)
+    asked = _asked_decoder(given)
     options = JsonOptions(
+        dialect=dialect_of(release),
         records=given["deep_iteration"] or printing,
         payload=(given["payload"] or "hex") if printing else None,
         verify_only=given["verify_index_only"],
         sanity_only=given["index_sanity_check"],
+        max_message_size=given["max_message_size"],
         max_bytes=given["max_bytes"],
         filters=filters,
+        decoder=None if asked is None else decoder_for(asked, release),
     )
     output = Output(_write_all, say)
     dump = JsonDump(options, output)
-    missing = _each_file(given, filters, dump.file, dump.file, output.say)
+
+    def path_file(file: PlannedFile) -> None:
+        dump.file(file.path, _topic_decoder(given, release, file.topic))
+
+    missing = _each_file(given, filters, dump.file, path_file, output.say)
     output.flush()
     return int(output.died or missing)
 
@@ -193,7 +245,7 @@ def _each_file(
     given: dict[str, Any],
     filters: Filters,
     tool_file: Callable[[str], None],
-    path_file: Callable[[str], None],
+    path_file: Callable[[PlannedFile], None],
     tell: Callable[[str], object],
 ) -> bool:
     """Hand out every file; returns whether a PATH could not be read."""

@@ -25,6 +25,10 @@ COMMANDS = {
     "dump": ("dump", "Print log files as Kafka's DumpLogSegments would."),
     "verify": ("verify", "Check files, partition directories and log dirs."),
     "rules": ("rules", "List and explain what verify looks for."),
+    "next-start": ("next_start", "Tell what the next start of a broker will do."),
+    "groups": ("groups", "Show groups, their members and committed offsets."),
+    "transactions": ("transactions", "Show transactional ids; open, hanging and aborted transactions."),
+    "metadata": ("metadata", "Show the cluster's metadata: topics, partitions, brokers, settings."),
 }
 
 
@@ -99,7 +103,8 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         status = EXIT_USAGE
     except (click.exceptions.Abort, KeyboardInterrupt):
         status = EXIT_INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # click ends with SystemExit when the reader of stdout has gone; that is no failure of ours.
         status = 0
     except RequestError as error:
         say(f"kafkalog: {error}")

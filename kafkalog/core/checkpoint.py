@@ -60,10 +60,10 @@ class Checkpoint(NamedTuple, Generic[T]):
 
 def parse_java_integer(text: str, bits: int) -> int | None:
     """What Java's `Integer.parseInt` (32 bits) or `Long.parseLong` (64 bits) makes of a text; None: it throws."""
-    match = re.fullmatch(r"[+-]?\d+", text)
-    if match is None:
+    match = re.fullmatch(r"([+-]?)0*(\d{1,20})", text)
+    if match is None:  # no number, or one of more digits than any that fits
         return None
-    value = int(text)
+    value = int(match[1] + match[2])
     return value if -(1 << bits - 1) <= value < 1 << bits - 1 else None
 
 

@@ -156,6 +156,8 @@ def _gzip_members(data: bytes, limit: int, *, keep: bool) -> Inflated:
             try:
                 piece = member.decompress(pending, _CHUNK if not keep else limit - size + 1)
             except zlib.error as error:
+                if keep and not out:
+                    out.append(_gzip_up_to_failure(data, limit))
                 return Inflated(b"".join(out), consumed, _failed("gzip", str(error)))
             size += len(piece)
             if size > limit:
@@ -169,6 +171,31 @@ def _gzip_members(data: bytes, limit: int, *, keep: bool) -> Inflated:
         consumed = len(data) - len(member.unused_data)
         first = False
     return _trailing("gzip", data, consumed, b"".join(out))
+
+
+#: Bytes that Java's GZIPInputStream is fed with at a time, as Kafka makes it: what a piece gives is handed out or lost as one.
+_GZIP_FEED = 8192
+_GZIP_HEADER = 10
+
+
+def _gzip_up_to_failure(data: bytes, limit: int) -> bytes:
+    """What a member gives before the piece that fails; all of it when only its trailer is wrong."""
+    if not data.startswith(b"\x1f\x8b\x08\0") or len(data) < _GZIP_HEADER:
+        return b""
+    inflater = zlib.decompressobj(-15)
+    out: list[bytes] = []
+    size = 0
+    try:
+        for at in range(_GZIP_HEADER, len(data), _GZIP_FEED):
+            out.append(inflater.decompress(data[at : at + _GZIP_FEED], limit - size + 1))
+            size += len(out[-1])
+            if inflater.eof or size > limit:
+                break
+    except zlib.error:
+        pass
+    if size > limit:
+        raise _over(limit, None)
+    return b"".join(out)
 
 
 # --- snappy -----------------------------------------------------------------------------------------------------------

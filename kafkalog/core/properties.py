@@ -63,7 +63,7 @@ def read_partition_metadata(data: bytes) -> PartitionMetadata:
     def bad(problem: str, field: str = "") -> Damage:
         return Damage(span, FormatError(problem, field, span))
 
-    lines = data.decode("utf-8", "replace").splitlines()
+    lines = [line.decode("utf-8", "replace") for line in data.splitlines()]
     version: int | None = None
     topic_id: uuid.UUID | None = None
     damage: Damage | None = None

@@ -54,11 +54,11 @@ def _raw(data: bytes, p: int) -> tuple[int, int]:
 
 
 def _size(data: bytes, p: int) -> tuple[int, int]:
-    """The same for a raw 32-bit number."""
-    value, p = _raw(data, p)
-    if value > 0xFFFFFFFF:
+    """The same for a raw 32-bit number, which may not take more than five bytes."""
+    value, q = _raw(data, p)
+    if value > 0xFFFFFFFF or q - p > 5:
         raise Irregular
-    return value, p
+    return value, q
 
 
 def _signed32(data: bytes, p: int) -> tuple[int, int]:
@@ -93,7 +93,10 @@ def _headers(data: bytes, p: int, end: int) -> tuple[int, bytes]:
             size, p = _size(data, p)
             p -= 1
         p += 1 if size & 1 else (size >> 1) + 1
-    return p, data[start:p]
+    # A value may claim to go on behind the last byte; no later look at a byte would notice.
+    if p > end:
+        raise Irregular
+    return p, data[start:p] if count else b""
 
 
 _TEMPLATE = """

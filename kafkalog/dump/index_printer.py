@@ -19,10 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.log import Source
+    from kafkalog.core.offset_index import OffsetIndexEntry
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.reports import Reports
 
-__all__ = ["IndexOptions", "LogChain", "OffsetLookup", "print_offset_index", "print_time_index"]
+__all__ = [
+    "IndexOptions",
+    "LogChain",
+    "OffsetLookup",
+    "index_problem",
+    "print_offset_index",
+    "print_time_index",
+    "time_index_problem",
+]
 
 _SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
 _WARM_ENTRIES = 8192 // OFFSET_INDEX_ENTRY.size
@@ -186,20 +195,25 @@ class OffsetLookup:
     """
 
     def __init__(self, data: bytes, base_offset: int, *, warm_section: bool) -> None:
-        self._entries = tuple(OFFSET_INDEX_ENTRY.read_all(data))
+        # A preallocated index has more than a million entries of which a look-up reads twenty.
+        self._data = data
+        self._count = len(data) // OFFSET_INDEX_ENTRY.size
         self._base_offset = base_offset
         self._warm_section = warm_section
 
     def position(self, offset: int) -> int:
         """Position of the greatest entry at or below `offset`, 0 if there is none."""
         slot = self._slot(offset)
-        return 0 if slot < 0 else self._entries[slot].position
+        return 0 if slot < 0 else self._entry(slot).position
+
+    def _entry(self, slot: int) -> OffsetIndexEntry:
+        return OFFSET_INDEX_ENTRY.read(self._data, slot * OFFSET_INDEX_ENTRY.size)
 
     def _offset(self, slot: int) -> int:
-        return self._base_offset + self._entries[slot].relative_offset
+        return self._base_offset + self._entry(slot).relative_offset
 
     def _slot(self, offset: int) -> int:
-        count = len(self._entries)
+        count = self._count
         if count == 0:
             return -1
         if self._warm_section:
@@ -225,11 +239,35 @@ class OffsetLookup:
         return low
 
 
-def _check_sanity(kind: str, size: int, entry_size: int, problem: str) -> None:
+def _size_problem(data: bytes, entry_size: int) -> str:
+    return f"{len(data)} bytes, not a multiple of {entry_size}" if len(data) % entry_size else ""
+
+
+def index_problem(data: bytes, base_offset: int, dialect: Dialect) -> str:
+    """What the tool's sanity check finds wrong with a `.index`, "" if nothing."""
+    count = len(data) // OFFSET_INDEX_ENTRY.size
+    last = OFFSET_INDEX_ENTRY.read(data, (count - 1) * OFFSET_INDEX_ENTRY.size).relative_offset if count else 0
+    if count and (last <= 0 if dialect.strict_index_sanity else last < 0):
+        return f"the last offset {base_offset + last} is below what the base offset {base_offset} allows"
+    return _size_problem(data, OFFSET_INDEX_ENTRY.size)
+
+
+def time_index_problem(data: bytes, base_offset: int) -> str:
+    """What the tool's sanity check finds wrong with a `.timeindex`, "" if nothing."""
+    count = len(data) // TIME_INDEX_ENTRY.size
+    if count:
+        first, last = TIME_INDEX_ENTRY.read(data), TIME_INDEX_ENTRY.read(data, (count - 1) * TIME_INDEX_ENTRY.size)
+        if last.timestamp < first.timestamp:
+            return f"the last timestamp {last.timestamp} is below the first {first.timestamp}"
+        if last.relative_offset < 0:
+            return f"the last offset {base_offset + last.relative_offset} is below the base offset {base_offset}"
+    return _size_problem(data, TIME_INDEX_ENTRY.size)
+
+
+def _print_sanity(kind: str, problem: str, path: str, output: Output) -> None:
     if problem:
         raise Died(f"corrupt {kind}: {problem}")
-    if size % entry_size:
-        raise Died(f"corrupt {kind}: {size} bytes, not a multiple of {entry_size}")
+    output.line(f"{path} passed sanity check.")
 
 
 def print_offset_index(
@@ -260,18 +298,13 @@ def print_offset_index(
     Raises:
         Died: where the real tool throws and nothing more of the file can be shown.
     """
-    entries = tuple(OFFSET_INDEX_ENTRY.read_all(data))
-    if not entries and dialect.empty_index_is_told:
+    if len(data) < OFFSET_INDEX_ENTRY.size and dialect.empty_index_is_told:
         output.line(f"{path} is empty.")
         return
     if options.sanity_only:
-        last = entries[-1].relative_offset if entries else 0
-        low = entries and (last <= 0 if dialect.strict_index_sanity else last < 0)
-        problem = f"the last offset {base_offset + last} is below what the base offset {base_offset} allows" if low else ""
-        _check_sanity("index", len(data), OFFSET_INDEX_ENTRY.size, problem)
-        output.line(f"{path} passed sanity check.")
+        _print_sanity("index", index_problem(data, base_offset, dialect), path, output)
         return
-    for number, (relative_offset, position) in enumerate(entries):
+    for number, (relative_offset, position) in enumerate(OFFSET_INDEX_ENTRY.read_all(data)):
         padding = relative_offset == 0 and number > 0
         if padding and not dialect.zero_stops_after_check:
             return
@@ -307,18 +340,11 @@ def print_time_index(
     Raises:
         Died: where the real tool throws and nothing more of the file can be shown.
     """
-    entries = tuple(TIME_INDEX_ENTRY.read_all(data))
     if options.sanity_only:
-        problem = ""
-        if entries and entries[-1].timestamp < entries[0].timestamp:
-            problem = f"the last timestamp {entries[-1].timestamp} is below the first {entries[0].timestamp}"
-        elif entries and entries[-1].relative_offset < 0:
-            problem = f"the last offset {base_offset + entries[-1].relative_offset} is below the base offset {base_offset}"
-        _check_sanity("time index", len(data), TIME_INDEX_ENTRY.size, problem)
-        output.line(f"{path} passed sanity check.")
+        _print_sanity("time index", time_index_problem(data, base_offset), path, output)
         return
     previous = NO_TIMESTAMP
-    for number, (timestamp, relative_offset) in enumerate(entries):
+    for number, (timestamp, relative_offset) in enumerate(TIME_INDEX_ENTRY.read_all(data)):
         padding = relative_offset == 0 and number > 0
         if padding and not dialect.zero_stops_after_check:
             return

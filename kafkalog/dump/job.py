@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import parse_java_integer
@@ -14,16 +15,22 @@ from kafkalog.dump.index_printer import IndexOptions, LogChain, OffsetLookup, pr
 from kafkalog.dump.java import absolute_path, file_path
 from kafkalog.dump.log_printer import LogPrinter
 from kafkalog.dump.output import Died, Output
-from kafkalog.dump.reports import Reports
+from kafkalog.dump.ranges import RANGE, split
+from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.seek import start_position
 from kafkalog.dump.state_printer import TEXT_FILES, print_snapshot, print_text_file, print_transaction_index
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kafkalog.dump.payload import Payload
+
+    PrintInTurn = Callable[
+        [int, Callable[[], Iterable[tuple[int, int]]], Callable[[tuple[int, int]], tuple[Callable[[], None], "PartSummary"]]],
+        list["PartSummary"],
+    ]
 
 __all__ = ["NO_LIMIT", "DumpJob", "DumpOptions"]
 
@@ -33,12 +40,22 @@ NO_LIMIT = 0x7FFFFFFF
 _BOOTSTRAP = "bootstrap.checkpoint"
 
 
+class PartSummary(NamedTuple):
+    """What a part of a log leaves behind: its first and last record offset, the gaps between, where it ended."""
+
+    first: int | None
+    last: int
+    pairs: list[tuple[int, int]]
+    stop: int
+    died: bool
+
+
 class DumpOptions(NamedTuple):
     """What is asked for.
 
     `directory` is the working directory, for the absolute paths in reports. `payload` None: keys and values are not
     printed. `notices`: lines that the tool prints behind each `Dumping` line of a log. `no_decoder`: why the release has
-    no decoder of the name given.
+    no decoder of the name given. `jobs` processes, run by `print_in_turn`, print the record lines of large logs.
     """
 
     directory: str
@@ -52,6 +69,7 @@ class DumpOptions(NamedTuple):
     notices: tuple[str, ...] = ()
     no_decoder: Died | None = None
     jobs: int = 1
+    print_in_turn: PrintInTurn | None = None
 
 
 def _java_base(name: str) -> str:
@@ -80,9 +98,11 @@ class DumpJob:
         self._output = output
         self._reports = Reports()
         self._stack = ExitStack()
+        self._own_payload: Payload | None = None
 
     def tool_file(self, text: str) -> None:
         """An element of `--files`: what the real tool does with it."""
+        self._own_payload = None
         path = file_path(text)
         self._output.line(f"Dumping {path}")
         name = path.rpartition("/")[2]
@@ -92,8 +112,14 @@ class DumpJob:
             return
         self._dispatch(path, name, name[dot:] if dot >= 0 else "")
 
-    def path_file(self, text: str) -> None:
-        """A file given as a PATH or found in a directory: also those that the real tool cannot print."""
+    def path_file(self, text: str, payload: Payload | None = None) -> None:
+        """A file given as a PATH or found in a directory: also those that the real tool cannot print.
+
+        Args:
+            text: Its path.
+            payload: How keys and values of this file are printed, if not as those of the others.
+        """
+        self._own_payload = payload
         path = file_path(text)
         name = path.rpartition("/")[2]
         self._output.line(f"Dumping {path}")
@@ -157,19 +183,55 @@ class DumpJob:
             output,
             path=path,
             deep=options.deep,
-            payload=options.payload,
+            payload=self._own_payload or options.payload,
             skip_metadata=options.skip_metadata,
             filters=options.filters,
         )
         start = start_position(path, options.filters, source) if options.filters.active else 0
         try:
-            stop = printer.run(source, start, end)
+            stop = self._run(printer, source, start, end)
             if stop < end and options.max_bytes == NO_LIMIT:
                 output.line(f"Found {end - stop} invalid bytes at the end of {path.rpartition('/')[2]}")
         finally:
             if printer.consecutive.pairs and not options.filters.active:
                 self._reports.non_consecutive.setdefault(self._absolute(path), []).extend(printer.consecutive.pairs)
         self._tell_growth(source)
+
+    def _run(self, printer: LogPrinter, source: FileSource, start: int, end: int) -> int:
+        options = self._options
+        if options.jobs == 1 or options.print_in_turn is None or not options.deep or end - start < 2 * RANGE:
+            return printer.run(source, start, end, end)
+        self._output.flush()
+        path = source.path
+
+        def prepare(part: tuple[int, int]) -> tuple[Callable[[], None], PartSummary]:
+            return self._prepare(printer, own_source(path), part, end)
+
+        own_source = cache(FileSource)  # a worker's own, so that windows are not shared
+        parts = options.print_in_turn(options.jobs, lambda: split(own_source(path), start, end), prepare)
+        for part in parts:
+            printer.consecutive.add(part.first, part.last, part.pairs)
+            self._output.died |= part.died
+        return parts[-1].stop
+
+    def _prepare(
+        self, printer: LogPrinter, source: FileSource, part: tuple[int, int], end: int
+    ) -> tuple[Callable[[], None], PartSummary]:
+        """Print a part of a log into memory."""
+        events: list[Callable[[], object]] = []
+        output = self._output
+        own = Output(lambda data: events.append(lambda: output.put(data)), lambda line: events.append(lambda: output.say(line)))
+        first, stop = part
+        consecutive = ConsecutiveOffsets(first_is_compared=False)
+        last = printer.redirected(own, consecutive).run(source, first, stop, end)
+        own.flush()
+
+        def show() -> None:
+            for event in events:
+                event()
+            output.flush()
+
+        return show, PartSummary(consecutive.first, consecutive.last, consecutive.pairs, last, own.died)
 
     def _tell_growth(self, source: FileSource) -> None:
         change: FileChanged | None = source.grown

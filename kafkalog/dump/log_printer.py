@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
@@ -80,31 +81,44 @@ class LogPrinter:
         if deep and not skip_metadata and not filters.active and (payload is None or payload.is_plain):
             self._fast = RecordText(dialect, printing=payload is not None)
 
-    def run(self, source: Source, start: int, end: int) -> int:
-        """Print the batches between two positions; returns where the last one ends."""
+    def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
+        """The same printer with another output and another watch over the offsets."""
+        other = copy(self)
+        other._output, other.consecutive = output, consecutive  # noqa: SLF001 - a copy of this very object
+        return other
+
+    def run(self, source: Source, start: int, stop: int, end: int) -> int:
+        """Print the batches that begin from `start` on and before `stop`, of a log of `end` bytes.
+
+        Returns:
+            Where the last batch ends.
+        """
         position = start
         while True:
             try:
-                return self._run(source, position, end)
+                return self._run(source, position, stop, end)
             except Died as death:
                 at = position if death.position is None else death.position
                 self._output.die(self._path, Died(death.reason, at))
                 resume = death.resume if death.resume is not None else find_batch(source, at + 1, end)
-                if resume is None:
-                    return end
+                if resume is None or resume >= stop:
+                    return end if resume is None else resume
                 position = resume
 
-    def _run(self, source: Source, position: int, end: int) -> int:
+    def _run(self, source: Source, position: int, stop: int, end: int) -> int:
         """Like `run`, up to the first place where the real tool would die."""
         parse = _SIZE_AND_MAGIC.unpack_from
         read_header = BATCH_HEADER.read
         head_size = BATCH_HEADER.size
-        while position < end - HEADER_UP_TO_MAGIC:
+        stop = min(stop, end - HEADER_UP_TO_MAGIC)
+        while position < stop:
             begin, data = source.window(position, head_size)
+            if self._output.progress is not None:
+                self._output.progress(self._path, position, end)
             view = memoryview(data)
             held = len(data)
             at = position - begin
-            while position < end - HEADER_UP_TO_MAGIC:
+            while position < stop:
                 if held - at < head_size and begin + held < source.size:
                     break  # the window ends here, the file does not
                 length, magic = parse(data, at)

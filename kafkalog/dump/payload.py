@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.release import Release, parse_release, release_text
 from kafkalog.dump.java import replace_malformed
 from kafkalog.dump.output import Died
-from kafkalog.errors import RequestError
+from kafkalog.errors import DecoderFailed, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PAYLOAD_FORMS", "Payload", "decoder_class", "payload_of", "string_decoder"]
+    from kafkalog.dump.decoders.base import Decoder as InternalDecoder
+
+__all__ = ["PAYLOAD_FORMS", "Payload", "decoded_payload", "decoder_class", "payload_of", "string_decoder"]
 
 
 class Payload(NamedTuple):
@@ -28,6 +30,18 @@ class Payload(NamedTuple):
 
     texts: Callable[[int, bytes | None, bytes | None], tuple[bytes | None, bytes | None]]
     is_plain: bool = False
+
+
+def decoded_payload(decoder: InternalDecoder) -> Payload:
+    """Keys and values as the decoder of an internal topic tells them."""
+
+    def texts(offset: int, key: bytes | None, value: bytes | None) -> tuple[bytes | None, bytes | None]:
+        try:
+            return decoder.decode(offset, key, value)
+        except DecoderFailed as error:
+            raise Died(str(error)) from None
+
+    return Payload(texts)
 
 
 def string_decoder(data: bytes) -> bytes:

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, REMOTE_INDEX_CACHE, SEGMENT_SUFFIXES
+from kafkalog.core.filename import (
+    CLUSTER_METADATA_TOPIC,
+    LOG_DIR_FILES,
+    PARTITION_FILES,
+    PENDING_SUFFIXES,
+    REMOTE_INDEX_CACHE,
+    SEGMENT_SUFFIXES,
+)
+from kafkalog.dump.state_printer import TEXT_FILES
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import Partition, join, trim
+from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kafkalog.dump.filters import Filters
 
-__all__ = ["files_of"]
+__all__ = ["PlannedFile", "files_of"]
 
 #: Files of a log dir that say nothing.
 _SILENT = (".lock",)
 
 
-def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iterator[str]:
+class PlannedFile(NamedTuple):
+    """A file to print, and the topic that its directory is named after; None when it was given by itself."""
+
+    path: str
+    topic: str | None = None
+
+
+def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
     """The files behind a PATH argument.
 
     Args:
@@ -33,7 +49,10 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
     if not os.path.isdir(path):
-        yield trim(path)
+        FileSource(path).close()  # says so when it is missing or cannot be read
+        if not _is_known(os.path.basename(path)):
+            raise UnreadableFile(path, "is no file of a log dir, by its name")
+        yield PlannedFile(trim(path))
         return
     if looks_like_partition(path):
         yield from _partition_files(Partition(path), filters, tell)
@@ -43,9 +62,15 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
         raise UnreadableFile(path, "holds nothing of Kafka: no segment files, no partition directories")
 
 
-def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[str]:
-    for name in _ordered(partition, filters):
-        yield name
+def _is_known(name: str) -> bool:
+    for pending in (*PENDING_SUFFIXES, ".part"):
+        name = name.removesuffix(pending)
+    return name in TEXT_FILES or name.endswith((*SEGMENT_SUFFIXES, ".checkpoint"))
+
+
+def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
+    for path in _ordered(partition, filters):
+        yield PlannedFile(path, partition.topic)
     for _, path in partition.pending:
         tell(f"kafkalog: {path}: not printed, its name says that it is waiting; give it as a file to see it")
     for name in partition.others:
@@ -80,7 +105,7 @@ def _may_hold(filters: Filters, base: int, end: int | None) -> bool:
     return filters.first_offset is None or end is None or end > filters.first_offset
 
 
-def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], object]) -> Iterator[str]:
+def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
     for partition in log_dir.partitions():
         yield from _partition_files(partition, filters, tell)
     for name in log_dir.others:
@@ -91,9 +116,9 @@ def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], obje
     for name in log_dir.files:
         path = join(log_dir.path, name)
         if name.endswith(".checkpoint"):
-            yield path
+            yield PlannedFile(path, CLUSTER_METADATA_TOPIC)
         elif name in LOG_DIR_FILES:
             if not filters.active:
-                yield path
+                yield PlannedFile(path)
         elif name not in _SILENT:
             tell(f"Ignoring unknown file {path}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from kafkalog.dump.dialects import Dialect
 
-__all__ = ["Reports"]
+__all__ = ["ConsecutiveOffsets", "Reports"]
 
 _ORDERS = {"scala-2.12": scala_212_map_order, "scala-2.13": scala_213_map_order, "java": java_hash_map_order}
 
@@ -63,9 +63,10 @@ class ConsecutiveOffsets:
         first_is_compared: The record before the first one counts as offset -1.
     """
 
-    __slots__ = ("_fresh", "last", "pairs")
+    __slots__ = ("_fresh", "first", "last", "pairs")
 
     def __init__(self, *, first_is_compared: bool) -> None:
+        self.first: int | None = None
         self.last = -1
         self._fresh = not first_is_compared
         self.pairs: list[tuple[int, int]] = []
@@ -75,7 +76,16 @@ class ConsecutiveOffsets:
         # The tool takes -1 for "none yet", so a record with offset -1 makes it forget as well.
         if not (self._fresh and self.last == -1) and offset != (self.last + 1 if self.last != (1 << 63) - 1 else -(1 << 63)):
             self.pairs.append((self.last, offset))
+        if self.first is None:
+            self.first = offset
         self.last = offset
+
+    def add(self, first: int | None, last: int, pairs: list[tuple[int, int]]) -> None:
+        """What another watch saw of the next records, from the first to the last; None: there were none."""
+        if first is not None:
+            self.one(first)
+            self.pairs += pairs
+            self.last = last
 
     def many(self, offsets: list[int]) -> None:
         """The offsets of the next records."""

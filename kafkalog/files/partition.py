@@ -68,7 +68,6 @@ class Partition:
 
     def __init__(self, path: str) -> None:
         self.path = trim(path)
-        self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
         by_offset: dict[int, dict[str, str]] = {}
         #: Names of all regular files, ascending; and of those that are no segment's (by what they are, or None: unknown).
         self.files: list[str] = []
@@ -76,7 +75,9 @@ class Partition:
         self.checkpoints: list[tuple[SegmentFileName, str]] = []
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
-        for entry in list_directory(self.path):
+        entries = list_directory(self.path)
+        self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
+        for entry in entries:
             if entry.is_dir():
                 self.others.append(entry.name)
                 continue

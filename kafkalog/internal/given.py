@@ -9,7 +9,6 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
-from kafkalog.core.record import Record
 from kafkalog.core.span import Padding
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
@@ -18,6 +17,8 @@ from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from kafkalog.core.record import Record
 
 __all__ = ["Given", "Log", "LogRecord", "Note", "collect"]
 
@@ -107,9 +108,7 @@ def _records(path: str, item: Batch | Damage | Padding, notes: list[Note]) -> It
         notes.append(Note(path, None, f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"))
         return
     if not item.crc_ok:
-        notes.append(
-            Note(path, item.base_offset, "the batch's CRC does not match its bytes; its records are used all the same")
-        )
+        notes.append(Note(path, item.base_offset, "the batch's CRC is wrong; its records are used all the same"))
     records: Iterator[Record | LegacyRecord | Damage] = item.walk_records()
     for record in records:
         if isinstance(record, Damage):
@@ -124,7 +123,6 @@ class Given(NamedTuple):
     Attributes:
         wanted: The logs of the internal topic, one of each partition.
         others: All other logs, one of each partition.
-        files: Single files that are no part of a directory that was given.
         problems: Paths that are missing, unreadable or hold nothing of Kafka.
     """
 
@@ -159,8 +157,6 @@ def collect(paths: Iterable[str], topic: str) -> Given:
             continue
         ahead = _reach(log, problems) > _reach(other, problems)
         chosen[key] = log if ahead else other
-        left = other if ahead else log
-        problems.append(Note(left.path, None, f"another copy of the partition reaches as far: {chosen[key].path} is used"))
     wanted = tuple(log for log in chosen.values() if log.topic == topic)
     return Given(wanted, tuple(log for log in chosen.values() if log.topic != topic), tuple(problems))
 

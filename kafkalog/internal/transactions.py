@@ -26,7 +26,7 @@ __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transact
 
 TOPIC = "__transaction_state"
 
-_ONGOING, _PREPARE_COMMIT, _PREPARE_ABORT = 1, 2, 3
+_OPEN_STATES = ("Ongoing", "PrepareCommit", "PrepareAbort")
 
 
 class TransactionalId(NamedTuple):
@@ -50,11 +50,7 @@ class TransactionalId(NamedTuple):
     @property
     def is_open(self) -> bool:
         """Whether a transaction is under way: begun, or ended but without all its markers."""
-        return self.state in (
-            TRANSACTION_STATES[_ONGOING],
-            TRANSACTION_STATES[_PREPARE_COMMIT],
-            TRANSACTION_STATES[_PREPARE_ABORT],
-        )
+        return self.state in _OPEN_STATES
 
 
 class OpenTransaction(NamedTuple):
@@ -229,7 +225,7 @@ def _scan(log: Log, found: _Found, notes: list[Note]) -> None:
             continue
         header = item.header
         if item.is_control:
-            _end(path, item, under_way.pop(header.producer_id, None), found, notes, (topic, partition))
+            _end((path, topic, partition), item, under_way.pop(header.producer_id, None), found, notes)
             continue
         begun = under_way.get(header.producer_id)
         if begun is None:
@@ -259,12 +255,11 @@ def _scan(log: Log, found: _Found, notes: list[Note]) -> None:
 
 
 def _end(
-    path: str,
+    place: tuple[str, str, int],
     batch: RecordBatch,
     begun: OpenTransaction | None,
     found: _Found,
     notes: list[Note],
-    place: tuple[str, int],
 ) -> None:
     try:
         for record in batch.records():
@@ -274,7 +269,6 @@ def _end(
             elif marker.type_id == ABORT:
                 found.aborted.append(
                     AbortedTransaction(
-                        path,
                         *place,
                         batch.header.producer_id,
                         batch.header.producer_epoch,
@@ -286,7 +280,7 @@ def _end(
                     )
                 )
     except FormatError as error:
-        notes.append(Note(path, batch.base_offset, f"a marker that cannot be read: {error}"))
+        notes.append(Note(place[0], batch.base_offset, f"a marker that cannot be read: {error}"))
 
 
 def _judge(item: OpenTransaction, ids: dict[str, TransactionalId], owners: dict[int, str], *, known: bool) -> OpenTransaction:

@@ -1,1 +1,1 @@
-"""What people and programs read: text, JSON lines; the only place for rich."""
+"""What people see: text tables and views. Values come in, text goes out."""

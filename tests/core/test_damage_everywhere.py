@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from kafkalog.core.batch import Damage, RecordBatch
@@ -81,22 +83,25 @@ def read_records(batch):
     damages = [record for record in seen if isinstance(record, Damage)]
     for damage in damages:
         assert isinstance(damage.error, FormatError | LimitExceeded)
-    good = []
-    try:
-        for record in batch.records():
-            good.append(record)
-    except (FormatError, LimitExceeded) as error:
-        assert damages
-        assert str(error) == str(damages[0].error)
-    else:
-        assert not damages
+    good, error = records_until_error(batch)
+    assert str(error) == (str(damages[0].error) if damages else "None")
     assert good == seen[: len(seen) - len(damages)]
     if isinstance(batch, RecordBatch) and batch.is_control:
         for record in good:
-            try:
+            with contextlib.suppress(FormatError):
                 read_control_record(record.key, record.value)
-            except FormatError:
-                pass
+
+
+def records_until_error(batch):
+    good = []
+    records = batch.records()
+    while True:
+        try:
+            good.append(next(records))
+        except StopIteration:
+            return good, None
+        except (FormatError, LimitExceeded) as error:
+            return good, error
 
 
 def flips(data):

@@ -155,7 +155,7 @@ def _inner(*offsets, magic=1):
     return b"".join(message(n, magic, b"x") for n in offsets)
 
 
-simple("legacy-value-length", OLD, _appended(lambda o: _broken_value(o)))
+simple("legacy-value-length", OLD, _appended(_broken_value))
 simple("legacy-unused-bytes", OLD, _appended(lambda o: message(o, 1, b"x", extra=b"???")))
 simple("legacy-attribute-bit", OLD, _appended(lambda o: message(o, 1, b"x", attributes=0x40)))
 simple("legacy-inner-magic", OLD, _appended(lambda o: _wrapper(o, _inner(0, magic=0))))
@@ -416,8 +416,8 @@ def _(lab):
 simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
 simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
 simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
-simple("kraft-snapshot-renamed", META, lambda lab: _rename_checkpoint(lab))
-simple("kraft-snapshot-cut", META, lambda lab: _cut_checkpoint(lab))
+simple("kraft-snapshot-renamed", META, _rename_checkpoint)
+simple("kraft-snapshot-cut", META, _cut_checkpoint)
 
 
 def _rename_checkpoint(lab):

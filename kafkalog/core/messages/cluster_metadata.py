@@ -19,7 +19,7 @@ _PREVIEW_END: Release = (3, 0, 0)
 MetadataRecordType = tuple[Schema, Release, Release]
 
 
-def _record(  # noqa: PLR0917 - a row of a table
+def _record(
     key: int, name: str, table: str, versions: str, until: Release = NEWEST, flexible: int | None = 0
 ) -> MetadataRecordType:
     built = schema(name, table, versions=versions, flexible=flexible, source=_SOURCE, key=key)

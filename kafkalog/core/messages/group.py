@@ -115,7 +115,7 @@ _TARGET_ASSIGNMENT = """
     """
 
 
-def _record(  # noqa: PLR0917 - a row of a table
+def _record(
     number: int,
     name: str,
     key: str,

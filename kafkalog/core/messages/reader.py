@@ -55,9 +55,11 @@ class _Reader:
     def struct(self, fields: tuple[Field, ...]) -> Message:
         version, release = self.version, self.release
         message: Message = {}
-        tagged: dict[int, Field] = {}
+        tagged: dict[int, Field | None] = {}
         for field in fields:
             if not field.present(version, release, self.highest):
+                if field.tag is not None and field.known(release, self.highest):
+                    tagged[field.tag] = None
                 continue
             if field.tag is None:
                 message[field.name] = self.value(field)
@@ -68,15 +70,17 @@ class _Reader:
             self.tags(message, tagged)
         return message
 
-    def tags(self, message: Message, tagged: dict[int, Field]) -> None:
+    def tags(self, message: Message, tagged: dict[int, Field | None]) -> None:
         for _ in range(self.varint("tagged fields")):
             tag = self.varint("tag")
             size = self.varint("tag size")
-            field = tagged.get(tag)
-            if field is None:
+            if tag not in tagged:
                 message.setdefault(UNKNOWN_TAGS, []).append((tag, self.take(size, f"tag {tag}")))
-            else:
-                message[field.name] = self.value(field)
+                continue
+            field = tagged[tag]
+            if field is None:
+                raise MessageError(f"Tag {tag} is not valid for version {self.version}", f"tag {tag}")
+            message[field.name] = self.value(field)
 
     def value(self, field: Field) -> Any:
         if field.array:

@@ -64,12 +64,12 @@ class Field:
         """Whether this version of the message has the field, for `release`, which knows versions up to `highest`."""
         # Kafka's readers ask only for the bounds that matter: version 0 fields are there in any lower version, too.
         low, high = self.versions
-        return (version >= low or low == 0) and version <= high and low <= highest and self.known(release)
+        return (version >= low or low == 0) and version <= high and self.known(release, highest)
 
-    def known(self, release: Release) -> bool:
-        """Whether `release` knows the field."""
+    def known(self, release: Release, highest: int) -> bool:
+        """Whether `release`, which knows versions up to `highest`, knows the field."""
         since, until = self.releases
-        return since <= release and (release < until or until is NEWEST)
+        return self.versions[0] <= highest and since <= release and (release < until or until is NEWEST)
 
 
 @dataclass(frozen=True, slots=True)

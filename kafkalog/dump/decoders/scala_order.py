@@ -102,8 +102,10 @@ def set_order(groups: Iterable[Iterable[Partition]], release: Release) -> list[P
     for group in sets:
         while size < int((len(group) + 1) / 0.75):
             size *= 2
+        # Up to four elements are added one by one; a HashSet is poured in without looking whether it fits.
+        one_by_one = len(group) <= 4
         for item in group:
-            if len(content) + 1 >= size * 3 // 4:
+            if one_by_one and len(content) + 1 >= size * 3 // 4:
                 size *= 2
             content.setdefault(item, partition_hash(*item))
     return _order_2_13(list(content), content.__getitem__, size)

@@ -1,0 +1,64 @@
+"""What `groups`, `transactions` and `metadata` share: their options, their output and their exit status."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kafkalog.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE
+from kafkalog.internal.moment import END, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalog.internal.given import Note
+
+__all__ = ["EXIT_ZERO", "FORMAT", "PATHS", "exit_status", "parse_moment", "write_json_lines", "write_text"]
+
+PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+FORMAT = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    show_default=True,
+    help="Tables for people, or one JSON object per line for programs.",
+)
+
+EXIT_ZERO = click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
+
+
+def parse_moment(_: click.Context, parameter: click.Parameter, value: str | None) -> Moment:
+    """`OFFSET` (a whole number), or `TIME` (ISO 8601, UTC when it names no zone; or `@` and epoch milliseconds)."""
+    if value is None:
+        return END
+    if re.fullmatch(r"\d{1,19}", value, re.ASCII):
+        return Moment(offset=int(value))
+    if re.fullmatch(r"@-?\d{1,19}", value, re.ASCII):
+        return Moment(time=int(value[1:]))
+    from kafkalog.cli.times import parse_time
+
+    return Moment(time=parse_time(value, f"--{parameter.name}"))
+
+
+def write_json_lines(schema: str, lines: Iterable[dict[str, Any]]) -> None:
+    """Every line with its schema; ASCII, so that names that are no text survive."""
+    for line in lines:
+        sys.stdout.write(json.dumps({"schema": schema} | line) + "\n")
+
+
+def write_text(lines: Iterable[str]) -> None:
+    """Text lines."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def exit_status(findings: int, problems: Iterable[Note], *, exit_zero: bool) -> int:
+    """3 if a path could not be read, 1 if there are findings (records that cannot be read are), else 0."""
+    if list(problems):
+        return EXIT_UNREADABLE
+    return EXIT_FINDINGS if findings and not exit_zero else 0

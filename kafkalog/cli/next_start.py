@@ -1,0 +1,101 @@
+"""`kafkalog next-start`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kafkalog.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE, say
+from kafkalog.files.source import printable
+
+if TYPE_CHECKING:
+    from kafkalog.errors import UnreadableFile
+    from kafkalog.recovery.outcome import Outcome
+
+__all__ = ["command"]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--assume-stop",
+    type=click.Choice(["auto", "clean", "unclean"]),
+    default="auto",
+    help="How the broker stopped; auto: by the marker in the log dir, both for a partition directory.  [default: auto]",
+)
+@click.option(
+    "--recovery-point",
+    metavar="auto|N",
+    default="auto",
+    help="Offset up to which the logs are flushed; auto: by the log dir's checkpoint.  [default: auto]",
+)
+@click.option(
+    "--kafka-version",
+    metavar="auto|V",
+    default="auto",
+    help="The release that starts; auto: by what the log dir shows.  [default: auto]",
+)
+@click.option(
+    "--consumer/--no-consumer",
+    default=None,
+    help="Work out what consumers read, however large the log; or do not.  [default: up to 1 GiB per partition]",
+)
+@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="Text, or JSON lines.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info"]),
+    default="error",
+    help="Exit with 1 from this on. error: data or service is lost; warning: files go without loss.  [default: error]",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+def command(
+    paths: tuple[str, ...],
+    *,
+    assume_stop: str,
+    recovery_point: str,
+    kafka_version: str,
+    form: str,
+    fail_on: str,
+    consumer: bool | None,
+    exit_zero: bool,
+) -> int:
+    """Tell what the next start of a broker will do to log dirs and partition directories.
+
+    Nothing is written. Exit status: 0 no harm; 1 data or service is lost; 3 something could not be read or judged.
+    """
+    from kafkalog.recovery.predict import next_starts
+    from kafkalog.render.next_start import next_start_line, next_start_text
+
+    unreadable: list[UnreadableFile] = []
+    outcomes = next_starts(
+        paths,
+        assume_stop=assume_stop,
+        recovery_point=_recovery_point(recovery_point),
+        kafka_version=kafka_version,
+        consumer=consumer,
+        on_unreadable=unreadable.append,
+    )
+    status = 0
+    for number, outcome in enumerate(outcomes):
+        status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
+        lines = [next_start_line(outcome)] if form == "jsonl" else [*([""] if number else []), *next_start_text(outcome)]
+        click.echo("\n".join(lines))
+    for error in unreadable:
+        say(f"kafkalog: {printable(str(error))}")
+    return EXIT_UNREADABLE if unreadable else status
+
+
+def _recovery_point(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if text.isascii() and text.isdecimal() and len(text) < 20:
+        return int(text)
+    raise click.BadParameter(f"{text!r} is neither an offset nor auto", param_hint="--recovery-point")
+
+
+def _status(outcome: Outcome, fail_on: str, *, exit_zero: bool) -> int:
+    if outcome.is_unknown:
+        return EXIT_UNREADABLE
+    failing = ("error",) if fail_on == "error" else ("error", "warning")
+    return EXIT_FINDINGS if outcome.severity in failing and not exit_zero else 0

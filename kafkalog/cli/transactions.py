@@ -1,0 +1,58 @@
+"""`kafkalog transactions`: what `__transaction_state` and the partitions say about transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kafkalog.cli.internal_options import EXIT_ZERO, FORMAT, PATHS, exit_status, parse_moment, write_json_lines, write_text
+
+if TYPE_CHECKING:
+    from kafkalog.internal.moment import Moment
+
+__all__ = ["command"]
+
+SCHEMA = "kafkalog.transactions/1"
+
+
+@click.command("transactions", short_help="Transactional ids; open, hanging and aborted transactions.")
+@PATHS
+@click.option(
+    "--at",
+    metavar="OFFSET|TIME",
+    callback=parse_moment,
+    help="Coordinator state after this offset, or at this time (ISO 8601, or @ and epoch milliseconds); else at the end.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="Exit 1 for records that cannot be read (error), or for hanging transactions, too (warning).",
+)
+@FORMAT
+@EXIT_ZERO
+@click.pass_context
+def command(
+    ctx: click.Context, /, *, paths: tuple[str, ...], at: Moment, fail_on: str, output_format: str, exit_zero: bool
+) -> None:
+    """Show the state of every transactional id, and the transactions in the partitions found beside it.
+
+    PATH is a log dir, a partition directory or a .log file. A transaction that is open in a partition is hanging if no
+    transactional id can end it any more; the command that does is shown.
+    """
+    from kafkalog.internal.transactions import read_transactions
+
+    found = read_transactions(paths, at)
+    if output_format == "jsonl":
+        from kafkalog.internal.objects import transaction_lines
+
+        write_json_lines(SCHEMA, transaction_lines(found))
+    else:
+        from kafkalog.render.internal_text import transactions_text
+
+        write_text(transactions_text(found))
+    hanging = sum(begun.verdict == "hanging" for begun in found.open)
+    findings = len(found.notes) + (hanging if fail_on == "warning" else 0)
+    ctx.exit(exit_status(findings, found.problems, exit_zero=exit_zero))

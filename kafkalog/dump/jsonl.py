@@ -1,0 +1,413 @@
+"""The same files as JSON lines, schema `kafkalog.dump/1`: flat objects, stored values under Kafka's names.
+
+A batch stands in front of its records; damage and padding stand where they are in the file, so the lines of a `.log`
+account for all of its bytes. Docs: docs/dump-jsonl.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
+from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
+from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.control import read_control_record
+from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES
+from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.producer_snapshot import read_producer_snapshot
+from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
+from kafkalog.core.record import Record
+from kafkalog.core.span import Padding
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.core.transaction_index import ABORTED_TXN, read_transaction_index
+from kafkalog.dump.filters import Filters
+from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
+from kafkalog.dump.java import file_path
+from kafkalog.dump.output import Died, Output
+from kafkalog.dump.reports import ConsecutiveOffsets
+from kafkalog.dump.seek import start_position
+from kafkalog.dump.state_printer import TEXT_FILES
+from kafkalog.errors import FormatError, Truncated, UnreadableFile
+from kafkalog.files.source import FileSource, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kafkalog.core.layout import Layout
+    from kafkalog.core.legacy import LegacyRecord
+    from kafkalog.core.log import Batch
+    from kafkalog.dump.decoders.base import Decoder
+    from kafkalog.dump.dialects import Dialect
+
+__all__ = ["SCHEMA", "JsonDump", "JsonOptions"]
+
+SCHEMA = "kafkalog.dump/1"
+
+_PRODUCER_NAMES = (
+    "producerId", "producerEpoch", "lastSequence", "lastOffset", "offsetDelta", "timestamp", "coordinatorEpoch",
+    "currentTxnFirstOffset",
+)  # fmt: skip
+
+
+class JsonOptions(NamedTuple):
+    """What is asked for. `payload` None: records carry no keys and values; `max_bytes` None: the whole log."""
+
+    dialect: Dialect
+    records: bool = False
+    payload: str | None = None
+    verify_only: bool = False
+    sanity_only: bool = False
+    max_message_size: int = 5 * 1024 * 1024
+    max_bytes: int | None = None
+    filters: Filters = Filters()
+    decoder: Decoder | None = None
+
+
+def _text(data: bytes) -> dict[str, Any]:
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        return {"hex": data.hex()}
+
+
+_FORMS: dict[str, Callable[[bytes], dict[str, Any]]] = {
+    "hex": lambda data: {"hex": data.hex()},
+    "text": _text,
+    "base64": lambda data: {"base64": base64.b64encode(data).decode()},
+    "length": lambda data: {"length": len(data)},
+    "sha256": lambda data: {"sha256": hashlib.sha256(data).hexdigest()},
+}
+
+
+def _plain(value: Any) -> Any:
+    return format_uuid(value)
+
+
+def _named(layout: Layout[Any], values: tuple[int, ...]) -> dict[str, int]:
+    return {field.kafka_name: value for field, value in zip(layout.fields, values, strict=True)}
+
+
+class JsonDump:
+    """Prints files as JSON lines.
+
+    Args:
+        options: What is asked for.
+        output: Where lines go.
+    """
+
+    def __init__(self, options: JsonOptions, output: Output) -> None:
+        self._options = options
+        self._output = output
+        self._path = ""
+
+    def _line(self, kind: str, position: int | None, /, **fields: Any) -> None:
+        line = {"schema": SCHEMA, "type": kind, "path": self._path, "position": position, **fields}
+        # Undecodable names are lone surrogates, which only an escape can carry.
+        text = json.dumps(line, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=_plain)
+        self._output.put(text.encode("utf-8", "backslashreplace") + b"\n")
+
+    def _damage(self, position: int | None, end: int | None, reason: str, *, deadly: bool = True) -> None:
+        self._line("damage", position, end=end, reason=reason)
+        if deadly and not self._output.died:
+            self._output.died = True
+        if deadly:
+            place = "" if position is None else f"position {position}: "
+            self._output.say(f"kafkalog: {self._path}: {place}{reason}")
+
+    def file(self, text: str, decoder: Decoder | None = None) -> None:
+        """Print one file."""
+        self._path = file_path(text)
+        name = self._path.rpartition("/")[2]
+        for pending in (*PENDING_SUFFIXES, ".part"):
+            name = name.removesuffix(pending)
+        action = self._text_file(name) if name in TEXT_FILES else self._action(name, decoder or self._options.decoder)
+        if action is None:
+            self._output.say(f"Ignoring unknown file {self._path}")
+            return
+        try:
+            action()
+        except Died as death:
+            self._damage(death.position, None, death.reason)
+        except UnreadableFile as error:
+            self._path, kept = error.path, self._path
+            self._damage(None, None, error.reason)
+            self._path = kept
+
+    def _action(self, name: str, decoder: Decoder | None) -> Callable[[], None] | None:
+        suffix = name[name.rfind(".") :] if "." in name else ""
+        return {
+            ".log": lambda: self._log(decoder),
+            ".checkpoint": lambda: self._log(decoder),
+            ".index": lambda: self._offset_index(name),
+            ".timeindex": lambda: self._time_index(name),
+            ".txnindex": self._transaction_index,
+            ".snapshot": self._snapshot,
+        }.get(suffix)
+
+    # --- logs ---
+
+    def _log(self, decoder: Decoder | None) -> None:
+        filters = self._options.filters
+        consecutive = ConsecutiveOffsets(first_is_compared=False)
+        with FileSource(self._path) as source:
+            end = source.size if self._options.max_bytes is None else min(source.size, max(0, self._options.max_bytes))
+            start = start_position(self._path, filters, source) if filters.active else 0
+            for item in walk(source, start, end):
+                if isinstance(item, Padding):
+                    self._padding(item)
+                elif isinstance(item, Damage):
+                    # A torn tail is what the real tool counts in silence.
+                    torn = isinstance(item.error, Truncated) and item.span.end == end
+                    self._damage(item.span.start, item.span.end, item.reason, deadly=not torn)
+                else:
+                    self._batch(item, decoder, consecutive)
+            if source.grown is not None:
+                self._output.say(f"kafkalog: {source.grown}")
+        for first, second in consecutive.pairs:
+            self._line("mismatch", None, kind="non-consecutive", offset=second, previousOffset=first)
+
+    def _padding(self, padding: Padding) -> None:
+        self._line("metadata", padding.span.start, padding=padding.span.size)
+        if padding.span.size > HEADER_UP_TO_MAGIC:
+            # Where it looks for a batch, the real tool dies of a size of 0.
+            self._output.died = True
+            self._output.say(
+                f"kafkalog: {self._path}: position {padding.span.start}: {padding.span.size} zero bytes to the end"
+            )
+
+    def _batch(self, batch: Batch, decoder: Decoder | None, consecutive: ConsecutiveOffsets) -> None:
+        options, filters = self._options, self._options.filters
+        producer_id = batch.header.producer_id if isinstance(batch, RecordBatch) else -1
+        if not filters.producer_passes(producer_id):
+            return
+        if not options.records and not filters.active:
+            self._batch_line(batch)
+            return
+        items = list(batch.walk_records()) if filters.active else batch.walk_records()
+        if filters.active:
+            items = [item for item in items if not isinstance(item, Damage) and filters.passes(item)]
+            if not items:
+                return
+        self._batch_line(batch)
+        if not options.records:
+            return
+        for item in items:
+            if isinstance(item, Damage):
+                inside = item.span.space is not None
+                place = batch.position if inside else item.span.start
+                self._damage(place, None if inside else item.span.end, item.reason)
+                continue
+            if not filters.active:
+                consecutive.one(item.offset)
+            self._record_line(batch, item, decoder)
+
+    def _batch_line(self, batch: Batch) -> None:
+        codec = batch.compression_id
+        common = {
+            "size": batch.size,
+            "isValid": batch.crc_ok,
+            "compressionType": COMPRESSION_TYPES[codec].name if codec < len(COMPRESSION_TYPES) else None,
+            "timestampType": batch.timestamp_type,
+        }
+        if not isinstance(batch, RecordBatch):
+            # The stored `size` counts what follows it; the line's, like the real tool's, counts the whole message.
+            fields = _named(batch.layout, batch.header) | common
+            self._line("batch", batch.position, **fields, lastOffset=batch.last_offset)
+            return
+        header = batch.header
+        self._line(
+            "batch",
+            batch.position,
+            **_named(BATCH_HEADER, header),
+            **common,
+            lastOffset=batch.last_offset,
+            lastSequence=batch.last_sequence,
+            isTransactional=batch.is_transactional,
+            isControl=batch.is_control,
+            deleteHorizonMs=batch.delete_horizon_ms,
+        )
+
+    def _record_line(self, batch: Batch, record: Record | LegacyRecord, decoder: Decoder | None) -> None:
+        fields: dict[str, Any] = {
+            "batchPosition": batch.position,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+            "keySize": None if record.key is None else len(record.key),
+            "valueSize": None if record.value is None else len(record.value),
+        }
+        position = None if batch.compression_id else batch.position + record.start
+        if isinstance(record, Record) and isinstance(batch, RecordBatch):
+            fields["sequence"] = batch.sequence_of(record)
+            if batch.is_control:
+                fields["control"] = self._control(record)
+        elif not isinstance(record, Record):
+            fields |= {"magic": record.magic, "attributes": record.attributes, "crc": record.crc, "isValid": record.crc_ok}
+        form = _FORMS.get(self._options.payload or "none")
+        if form is not None:
+            fields |= {
+                side: None if data is None else form(data) for side, data in (("key", record.key), ("value", record.value))
+            }
+        fields["headers"] = [
+            {
+                "key": _text(header.key),
+                **({} if form is None else {"value": None if header.value is None else form(header.value)}),
+            }
+            for header in record.headers
+        ]
+        if decoder is not None and form is not None and "control" not in fields:
+            fields["decoded"] = decoder.decode_object(record.offset, record.key, record.value)
+        self._line("record", position, **fields)
+
+    @staticmethod
+    def _control(record: Record) -> dict[str, Any]:
+        try:
+            found = read_control_record(record.key, record.value)
+        except FormatError as error:
+            return {"type": None, "error": str(error)}
+        return {"type": found.name, "typeId": found.type_id, **found.fields}
+
+    # --- indexes ---
+
+    def _chain(self, name: str) -> tuple[str, FileSource | None]:
+        stem = self._path[: len(self._path) - len(self._path.rpartition("/")[2])] + name.split(".", 1)[0]
+        try:
+            return stem, FileSource(stem + ".log")
+        except UnreadableFile as error:
+            self._damage(None, None, f"its log cannot be read: {error.reason}")
+            return stem, None
+
+    def _base(self, name: str) -> int:
+        base = parse_java_integer(name.split(".", 1)[0], 64)
+        if base is None:
+            raise Died(f"{name.split('.', 1)[0]!r} in front of the first dot is no offset")
+        return base
+
+    def _sanity(self, problem: str) -> None:
+        self._line("sanity", None, passed=not problem, reason=problem or None)
+        self._output.died |= bool(problem)
+
+    def _offset_index(self, name: str) -> None:
+        base, data = self._base(name), read_file(self._path)
+        if self._options.sanity_only:
+            self._sanity(index_problem(data, base, self._options.dialect))
+            return
+        _, source = self._chain(name)
+        chain = None if source is None else LogChain(source, self._options.dialect)
+        for number, (relative_offset, position) in enumerate(OFFSET_INDEX_ENTRY.read_all(data)):
+            at = number * OFFSET_INDEX_ENTRY.size
+            if not relative_offset and number:
+                self._line("metadata", at, padding=len(data) - at)
+                break
+            offset = base + relative_offset
+            if not self._options.verify_only:
+                self._line("index_entry", at, offset=offset, relativeOffset=relative_offset, logPosition=position)
+            try:
+                found = offset if chain is None else chain.offset_at(position, self._options.max_message_size)
+            except Died as death:
+                self._damage(at, at + OFFSET_INDEX_ENTRY.size, death.reason)
+                continue
+            if found != offset:
+                self._line("mismatch", at, kind="index", offset=offset, logOffset=found)
+        if source is not None:
+            source.close()
+
+    def _time_index(self, name: str) -> None:
+        base, data = self._base(name), read_file(self._path)
+        if self._options.sanity_only:
+            self._sanity(time_index_problem(data, base))
+            return
+        stem, source = self._chain(name)
+        dialect = self._options.dialect
+        chain = None if source is None else LogChain(source, dialect)
+        try:
+            lookup = OffsetLookup(read_file(stem + ".index"), base, warm_section=dialect.warm_section)
+        except UnreadableFile as error:
+            self._damage(None, None, f"its index cannot be read: {error.reason}")
+            lookup = OffsetLookup(b"", base, warm_section=dialect.warm_section)
+        previous = -1
+        for number, (timestamp, relative_offset) in enumerate(TIME_INDEX_ENTRY.read_all(data)):
+            at = number * TIME_INDEX_ENTRY.size
+            if not relative_offset and number:
+                self._line("metadata", at, padding=len(data) - at)
+                break
+            offset = base + relative_offset
+            if not self._options.verify_only:
+                self._line("time_index_entry", at, timestamp=timestamp, offset=offset, relativeOffset=relative_offset)
+            if chain is not None:
+                self._check_time(at, timestamp, offset, previous, lookup, chain)
+            previous = timestamp
+        if source is not None:
+            source.close()
+
+    def _check_time(self, at: int, timestamp: int, offset: int, previous: int, lookup: OffsetLookup, chain: LogChain) -> None:
+        try:
+            frame = chain.find(lookup.position(offset), offset)
+            last = -1 if frame is None else chain.last_offset(frame)
+            if frame is None or last != offset:
+                self._line("mismatch", at, kind="not-found", offset=offset, logOffset=last)
+                return
+            highest = chain.max_timestamp(frame)
+        except Died as death:
+            self._damage(at, at + TIME_INDEX_ENTRY.size, death.reason)
+            return
+        if highest != timestamp:
+            self._line("mismatch", at, kind="time-index", timestamp=timestamp, logTimestamp=highest)
+        if previous >= timestamp:
+            self._line("mismatch", at, kind="out-of-order", timestamp=timestamp, previousTimestamp=previous)
+
+    # --- the rest ---
+
+    def _transaction_index(self) -> None:
+        index = read_transaction_index(read_file(self._path))
+        for number, entry in enumerate(index.entries):
+            self._line("aborted_txn", number * ABORTED_TXN.size, **_named(ABORTED_TXN, entry))
+        if index.damage is not None:
+            self._damage(index.damage.span.start, index.damage.span.end, index.damage.reason, deadly=False)
+
+    def _snapshot(self) -> None:
+        snapshot = read_producer_snapshot(read_file(self._path))
+        if snapshot.header is not None:
+            header = snapshot.header
+            self._line(
+                "metadata", 0, version=header.version, crc=header.crc, isValid=snapshot.crc_ok, entryCount=header.entry_count
+            )
+        for number, entry in enumerate(snapshot.entries):
+            self._line("producer_entry", snapshot.span_of_entry(number).start, **dict(zip(_PRODUCER_NAMES, entry, strict=True)))
+        if snapshot.damage is not None:
+            self._damage(snapshot.damage.span.start, snapshot.damage.span.end, snapshot.damage.reason, deadly=False)
+
+    def _text_file(self, name: str) -> Callable[[], None]:
+        return lambda: self._text_lines(name, read_file(self._path))
+
+    def _text_lines(self, name: str, data: bytes) -> None:
+        damages: tuple[Damage | None, ...]
+        if name == "leader-epoch-checkpoint":
+            epochs = read_leader_epochs(data)
+            for span, (epoch, start) in zip(epochs.spans, epochs.entries, strict=True):
+                self._line("epoch_entry", span.start, epoch=epoch, startOffset=start)
+            damages = epochs.damages
+        elif name in LOG_DIR_CHECKPOINTS:
+            offsets = read_offset_checkpoint(data)
+            for span, (topic, partition, offset) in zip(offsets.spans, offsets.entries, strict=True):
+                self._line("metadata", span.start, topic=topic, partition=partition, offset=offset)
+            damages = offsets.damages
+        elif name == "partition.metadata":
+            metadata = read_partition_metadata(data)
+            topic_id = None if metadata.topic_id is None else format_uuid(metadata.topic_id)
+            self._line("metadata", 0, version=metadata.version, topicId=topic_id)
+            damages = (metadata.damage,)
+        elif name == "meta.properties":
+            properties = read_properties(data)
+            self._line("metadata", 0, properties=properties.values)
+            damages = (properties.damage,)
+        else:
+            found = read_json_file(data)
+            self._line("metadata", 0, content=found.value)
+            damages = (found.damage,)
+        for damage in damages:
+            if damage is not None:
+                self._damage(damage.span.start, damage.span.end, damage.reason)

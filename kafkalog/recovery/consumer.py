@@ -1,0 +1,264 @@
+"""What a consumer reads afterwards, from the earliest offset on: the broker's fetch, and the client's CompletedFetch.
+
+The partition is taken to have one replica, so that the high watermark is the log's end, and the consumer to ask for
+1 MiB at a time (`max.partition.fetch.bytes`) and to check CRCs (`check.crcs`), as both do unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import RecordBatch
+from kafkalog.core.control import ABORT, read_control_type
+from kafkalog.core.record import wrap64
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.recovery.failure import CorruptRecord, LoadFailure
+from kafkalog.recovery.fetched_records import ClientError, batches_of, first_record, offsets_of
+
+if TYPE_CHECKING:
+    from kafkalog.core.legacy import LegacyBatch
+    from kafkalog.core.transaction_index import AbortedTxn
+    from kafkalog.recovery.loader import LoadedLog
+    from kafkalog.recovery.segment import LogSegment
+
+__all__ = ["Reading", "last_stable_offset", "read_all"]
+
+_MAX_PARTITION_FETCH = 1 << 20
+#: Offset ranges kept of what was read; more are counted and not kept.
+_MAX_RANGES = 100_000
+
+
+class OffsetMetadata(NamedTuple):
+    """An offset and where it stands: LogOffsetMetadata. `segment` is None when only the offset is known."""
+
+    offset: int
+    segment: int | None
+    position: int
+
+
+@dataclass
+class Reading:
+    """What the consumer got.
+
+    `records` were handed out, with the offsets of `ranges` (first, last); at `stops_at` it stands at the end. `error` is
+    None when it got to the end, or waits for ever (`stuck`), or reads the same records again and again (`loops`).
+    """
+
+    records: int = 0
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    stops_at: int = 0
+    end: int = 0
+    error: ClientError | None = None
+    stuck: bool = False
+    loops: bool = False
+
+    def add(self, offset: int) -> None:
+        """One record more."""
+        self.records += 1
+        if self.ranges and self.ranges[-1][1] + 1 == offset:
+            self.ranges[-1] = (self.ranges[-1][0], offset)
+        elif len(self.ranges) < _MAX_RANGES:
+            self.ranges.append((offset, offset))
+
+    def take_back(self, records: int, last: list[tuple[int, int]], count: int, position: int) -> None:
+        """Forget what was handed out since."""
+        self.records = records
+        del self.ranges[count:]
+        self.ranges[-1:] = last
+        self.stops_at = position
+
+
+class _BrokerError(Exception):
+    """The broker answers a fetch with an error; `corrupt` is the one that the client does not try again."""
+
+    def __init__(self, text: str, *, corrupt: bool) -> None:
+        self.text = text
+        self.corrupt = corrupt
+        super().__init__(text)
+
+
+class _Fetch(NamedTuple):
+    data: bytes
+    position: int
+    aborted: list[AbortedTxn]
+
+
+class _Leader:
+    """The broker's side: LocalLog.read under the high watermark or the last stable offset."""
+
+    def __init__(self, log: LoadedLog) -> None:
+        self.log = log
+        active = log.segments.last
+        self.log_end = OffsetMetadata(log.log_end_offset, active.base_offset, active.size)
+
+    def last_stable(self) -> OffsetMetadata:
+        """The last stable offset: UnifiedLog.fetchLastStableOffsetMetadata."""
+        log = self.log
+        first = min(log.producers.ongoing, default=None)
+        late = [first for first, last in log.producers.unreplicated.items() if last >= log.log_end_offset]
+        first = min((*late, *([] if first is None else [first])), default=None)
+        if first is None:
+            return self.log_end
+        offset = max(first, log.log_start_offset)
+        return self._locate(offset) if offset < log.log_end_offset else self.log_end
+
+    def _locate(self, offset: int) -> OffsetMetadata:
+        segment = self.log.segments.floor(offset)
+        while segment is not None:
+            fetched = segment.read(offset, 1)
+            if fetched is not None:
+                return OffsetMetadata(offset, segment.base_offset, fetched.position)
+            segment = self.log.segments.higher(segment.base_offset)
+        return self.log_end
+
+    def fetch(self, offset: int, limit: OffsetMetadata, *, with_aborted: bool) -> _Fetch:
+        """The answer to one fetch.
+
+        Raises:
+            _BrokerError: the broker fails.
+        """
+        empty = _Fetch(b"", 0, [])
+        segment = self.log.segments.floor(offset)
+        if offset >= limit.offset or segment is None:
+            return empty
+        try:
+            while segment is not None:
+                end = segment.size
+                if limit.segment is not None and segment.base_offset == limit.segment:
+                    end = limit.position
+                beyond = limit.segment is None or segment.base_offset > limit.segment
+                fetched = segment.read(offset, _MAX_PARTITION_FETCH, end, one_batch_at_least=True)
+                if fetched is not None:
+                    if beyond:
+                        return empty
+                    records = fetched.records
+                    aborted = self._aborted(offset, segment, fetched.position, records.size) if with_aborted else []
+                    return _Fetch(records.file.read(records.start, records.size), fetched.position, aborted)
+                segment = self.log.segments.higher(segment.base_offset)
+        except CorruptRecord as error:
+            raise _BrokerError(error.text, corrupt=True) from None
+        except LoadFailure as error:
+            raise _BrokerError(str(error), corrupt=False) from None
+        return empty
+
+    def _aborted(self, offset: int, segment: LogSegment, position: int, size: int) -> list[AbortedTxn]:
+        """The aborted transactions that go with a fetch: LocalLog.addAbortedTransactions."""
+        bound = segment.offset_index.upper_bound(position + size)
+        following = self.log.segments.higher(segment.base_offset)
+        if bound is None:
+            bound = self.log.log_end_offset if following is None else following.base_offset
+        found: list[AbortedTxn] = []
+        at: LogSegment | None = segment
+        while at is not None:
+            entries, complete = at.transaction_index.collect(offset, bound)
+            found += entries
+            if complete:
+                break
+            at = self.log.segments.higher(at.base_offset)
+        return found
+
+
+def last_stable_offset(log: LoadedLog) -> int | None:
+    """Where a consumer that reads committed records must stop; None: the broker cannot tell."""
+    try:
+        return _Leader(log).last_stable().offset
+    except LoadFailure:
+        return None
+
+
+def read_all(log: LoadedLog, *, committed: bool) -> Reading:
+    """Read a loaded log from its start to its end, or to its last stable offset."""
+    leader = _Leader(log)
+    try:
+        limit = leader.last_stable() if committed else leader.log_end
+    except LoadFailure as error:
+        return Reading(stops_at=log.log_start_offset, end=log.log_end_offset, error=ClientError("corrupt-batch", error.text))
+    reading = Reading(stops_at=log.log_start_offset, end=limit.offset)
+    asked: set[int] = set()
+    while reading.stops_at < limit.offset and reading.error is None:
+        at = reading.stops_at
+        if at in asked:
+            reading.loops = True
+            break
+        try:
+            fetched = leader.fetch(at, limit, with_aborted=committed)
+        except _BrokerError as error:
+            reading.stuck = not error.corrupt
+            reading.error = ClientError("corrupt-batch", error.text) if error.corrupt else None
+            break
+        asked.add(at)
+        if not fetched.data:
+            reading.stuck = True
+            break
+        before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
+        failed = _Client(reading, fetched.aborted).take(fetched, committed=committed)
+        if failed is not None and failed.uncaught:
+            reading.take_back(*before, at)
+        # What stands behind the end meets only who asks for more.
+        reading.error = None if reading.stops_at >= limit.offset else failed
+        if reading.stops_at == at and failed is None:
+            reading.stuck = True
+            break
+    return reading
+
+
+class _Client:
+    """The client's side: what it hands out of one fetch."""
+
+    def __init__(self, reading: Reading, aborted: list[AbortedTxn]) -> None:
+        self.reading = reading
+        self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
+        self._aborting: set[int] = set()
+        self._error: ClientError | None = None
+
+    def take(self, fetched: _Fetch, *, committed: bool) -> ClientError | None:
+        """Hand out the records; returns what stopped it: CompletedFetch.nextFetchedRecord."""
+        reading = self.reading
+        batch: RecordBatch | LegacyBatch | None = None
+        for item in batches_of(fetched.data, fetched.position):
+            if isinstance(item, ClientError):
+                return item
+            batch = item
+            if isinstance(batch, RecordBatch):
+                if not batch.crc_ok:
+                    return ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
+                if committed and batch.header.producer_id > -1 and self._skips(batch):
+                    reading.stops_at = batch.next_offset
+                    continue
+            error = self._error or self._hand_out(batch)
+            if error is not None:
+                return error
+        if batch is None:
+            text = f"no complete batch in the {len(fetched.data)} bytes at position {fetched.position}"
+            return ClientError("corrupt-batch", text)
+        reading.stops_at = batch.next_offset
+        return None
+
+    def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
+        reading = self.reading
+        is_control = isinstance(batch, RecordBatch) and batch.is_control
+        for offset in offsets_of(batch):
+            if isinstance(offset, ClientError):
+                return offset
+            if offset >= reading.stops_at:
+                if not is_control:
+                    reading.add(offset)
+                reading.stops_at = wrap64(offset + 1)
+        return None
+
+    def _skips(self, batch: RecordBatch) -> bool:
+        """Whether a batch belongs to an aborted transaction."""
+        while self._waiting and self._waiting[-1].first_offset <= batch.last_offset:
+            self._aborting.add(self._waiting.pop().producer_id)
+        producer_id = batch.header.producer_id
+        if batch.is_control:
+            try:
+                record = first_record(batch)
+                if record is not None and read_control_type(record.key)[1] == ABORT:
+                    self._aborting.discard(producer_id)
+                    return False
+            except (FormatError, LimitExceeded) as error:
+                self._error = ClientError("invalid-record", f"{error} (control batch at offset {batch.base_offset})")
+                return False
+        return batch.is_transactional and producer_id in self._aborting

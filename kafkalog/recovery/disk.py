@@ -1,0 +1,219 @@
+"""A partition directory as the modelled broker sees and changes it: an overlay, nothing is written to the real one."""
+
+from __future__ import annotations
+
+import stat
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from kafkalog.core.log import BytesSource, Window
+from kafkalog.errors import LimitExceeded
+from kafkalog.files.partition import join, list_directory
+from kafkalog.files.source import FileSource
+from kafkalog.recovery.limits import WHOLE_FILE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kafkalog.core.log import Source
+
+__all__ = ["Disk", "DiskFile", "open_disk"]
+
+#: Real files held open at a time.
+_OPEN_FILES = 4
+
+
+class _Handles:
+    """The real files that are open, the least recently used one closed first."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, FileSource] = OrderedDict()
+
+    def get(self, path: str) -> FileSource:
+        source = self._open.pop(path, None)
+        if source is None:
+            source = FileSource(path)
+            while len(self._open) >= _OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+        self._open[path] = source
+        return source
+
+    def close(self) -> None:
+        for source in self._open.values():
+            source.close()
+        self._open.clear()
+
+
+class _RealFile:
+    """A `Source` over a file of the examined directory, opened when bytes are wanted."""
+
+    def __init__(self, handles: _Handles, path: str, size: int) -> None:
+        self._handles = handles
+        self._path = path
+        self.size = size
+
+    def window(self, position: int, need: int) -> Window:
+        return self._handles.get(self._path).window(position, need)
+
+
+class _Part:
+    """A `Source` over a byte range of another one."""
+
+    def __init__(self, whole: Source, start: int, size: int) -> None:
+        self._whole = whole
+        self._start = start
+        self.size = size
+
+    def window(self, position: int, need: int) -> Window:
+        begin, data = self._whole.window(self._start + position, need)
+        return Window(begin - self._start, data)
+
+
+class DiskFile:
+    """One file: where its bytes come from, how many of them count.
+
+    `origin` is the name it had before the start, None for a file that the start makes. `changed` tells that its bytes
+    are no longer those of `origin`.
+    """
+
+    __slots__ = ("_source", "changed", "origin", "original_size", "size")
+
+    def __init__(self, source: Source, origin: str | None = None) -> None:
+        self._source = source
+        self.origin = origin
+        self.size = self.original_size = source.size
+        self.changed = origin is None
+
+    def window(self, position: int, need: int) -> Window:
+        """Bytes from `position` on, at least `need` of them or all up to the end."""
+        begin, data = self._source.window(position, min(need, max(0, self.size - position)))
+        return Window(begin, data[: max(0, self.size - begin)] if begin + len(data) > self.size else data)
+
+    def read(self, position: int = 0, size: int | None = None) -> bytes:
+        """Exactly the bytes asked for, fewer at the end.
+
+        Raises:
+            LimitExceeded: they are more than kafkalog holds at once.
+        """
+        end = self.size if size is None else min(self.size, position + size)
+        if position >= end:
+            return b""
+        if end - position > WHOLE_FILE_BYTES:
+            raise LimitExceeded(WHOLE_FILE_BYTES, end - position, f"bytes of {self.origin} at once")
+        begin, data = self._source.window(position, end - position)
+        return bytes(data[position - begin : end - begin])
+
+    def part(self, start: int, size: int) -> Source:
+        """A range of its bytes, for a file made from it."""
+        return _Part(self._source, start, size)
+
+    @property
+    def before(self) -> Source:
+        """All its bytes, those that were cut too; of a file that was not given new ones."""
+        return self._source
+
+    def truncate(self, size: int) -> None:
+        """Cut it to `size` bytes."""
+        if size < self.size:
+            self.size = size
+            self.changed = True
+
+    def write(self, data: bytes) -> None:
+        """Give it new bytes."""
+        self._source = BytesSource(data)
+        self.size = len(data)
+        self.changed = True
+
+
+class Disk:
+    """The files of one partition directory, by name.
+
+    Args:
+        files: Name → bytes of the regular files.
+        directories: Names of what else is there: directories, and files that are not regular.
+        unreadable: Names of the regular files that may not be read.
+    """
+
+    def __init__(
+        self, files: Mapping[str, Source], directories: frozenset[str] = frozenset(), unreadable: frozenset[str] = frozenset()
+    ) -> None:
+        self.files = {name: DiskFile(source, name) for name, source in files.items()}
+        self.directories = directories
+        self.unreadable = unreadable
+        self.original = dict(self.files)
+        self._handles: _Handles | None = None
+
+    def names(self) -> list[str]:
+        """Names of the regular files, ascending, as they are now."""
+        return sorted(self.files)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.files or name in self.directories
+
+    def __getitem__(self, name: str) -> DiskFile:
+        return self.files[name]
+
+    def get(self, name: str) -> DiskFile | None:
+        """The file of a name, None if there is none."""
+        return self.files.get(name)
+
+    def delete(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        self.files.pop(name, None)
+
+    def rename(self, name: str, to: str) -> None:
+        """Rename a file over whatever has the new name; nothing happens when it is not there."""
+        file = self.files.pop(name, None)
+        if file is not None:
+            self.files[to] = file
+
+    def create(self, name: str, source: Source | None = None) -> DiskFile:
+        """Make a new file."""
+        file = self.files[name] = DiskFile(source or BytesSource(b""))
+        return file
+
+    # --- what became of the directory ---
+
+    def fates(self) -> Iterator[tuple[str, str | None]]:
+        """Every file that was there before, and the name it has now; None: deleted."""
+        now = {id(file): name for name, file in self.files.items()}
+        for name, file in sorted(self.original.items()):
+            yield name, now.get(id(file))
+
+    @property
+    def created(self) -> list[str]:
+        """Names that were not there before and are no renamed file."""
+        return sorted(name for name, file in self.files.items() if file.origin is None and name not in self.original)
+
+    def close(self) -> None:
+        """Give the open files back."""
+        if self._handles is not None:
+            self._handles.close()
+
+    def __enter__(self) -> Disk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _holds(self, handles: _Handles) -> Disk:
+        self._handles = handles
+        return self
+
+
+def open_disk(path: str) -> Disk:
+    """The overlay over a real directory.
+
+    Raises:
+        UnreadableFile: it is missing, no directory, or may not be listed.
+    """
+    handles = _Handles()
+    files: dict[str, Source] = {}
+    others: set[str] = set()
+    for entry in list_directory(path):
+        status = entry.stat(follow_symlinks=True) if not entry.is_dir() else None
+        if status is None or not stat.S_ISREG(status.st_mode):
+            others.add(entry.name)
+            continue
+        files[entry.name] = _RealFile(handles, join(path, entry.name), status.st_size)
+    return Disk(files, frozenset(others))._holds(handles)  # noqa: SLF001 - its own module

@@ -1,0 +1,73 @@
+"""The leader epochs of a log as the broker keeps them: LeaderEpochFileCache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.checkpoint import EpochEntry
+from kafkalog.recovery.failure import BrokerAborts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["LeaderEpochs"]
+
+
+class LeaderEpochs:
+    """The epochs known so far, ascending; `written` tells that the file was, or will be, written anew.
+
+    Args:
+        entries: The lines of `leader-epoch-checkpoint`, in the order of the file.
+
+    Raises:
+        BrokerAborts: a line holds a negative epoch or offset.
+    """
+
+    def __init__(self, entries: Iterable[EpochEntry] = ()) -> None:
+        self.entries: list[EpochEntry] = []
+        self.written = False
+        for entry in entries:
+            self._assign(entry)
+
+    @property
+    def latest_epoch(self) -> int | None:
+        """The highest epoch."""
+        return self.entries[-1].epoch if self.entries else None
+
+    def assign(self, epoch: int, start_offset: int) -> None:
+        """Take an epoch in; entries it contradicts go."""
+        if self._assign(EpochEntry(epoch, start_offset)):
+            self.written = True
+
+    def _assign(self, new: EpochEntry) -> bool:
+        if new.epoch < 0 or new.start_offset < 0:
+            text = f"epoch {new.epoch} from offset {new.start_offset} in leader-epoch-checkpoint"
+            raise BrokerAborts("IllegalArgumentException", text)
+        if self.entries:
+            last = self.entries[-1]
+            if new.epoch == last.epoch and new.start_offset >= last.start_offset:
+                return False
+        while self.entries and (self.entries[-1].epoch >= new.epoch or self.entries[-1].start_offset >= new.start_offset):
+            self.entries.pop()
+        self.entries.append(new)
+        return True
+
+    def truncate_from_end(self, end_offset: int) -> None:
+        """Drop the epochs that start at or above the log's end."""
+        while end_offset >= 0 and self.entries and self.entries[-1].start_offset >= end_offset:
+            self.entries.pop()
+            self.written = True
+
+    def truncate_from_start(self, start_offset: int) -> None:
+        """Drop the epochs below the log's start; the last of them is kept and made to start there."""
+        covering: EpochEntry | None = None
+        while self.entries and self.entries[0].start_offset <= start_offset:
+            covering = self.entries.pop(0)
+        if covering is not None:
+            self.entries.insert(0, EpochEntry(covering.epoch, start_offset))
+            self.written = True
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self.entries.clear()
+        self.written = True

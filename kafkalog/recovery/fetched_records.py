@@ -1,0 +1,192 @@
+"""The records of one batch as Kafka's client hands them out, and what makes it stop."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.attributes import CODEC_MASK
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
+from kafkalog.core.log import HEADER_UP_TO_MAGIC
+from kafkalog.core.record import read_record
+from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.record import Record
+
+__all__ = ["ClientError", "batches_of", "first_record", "offsets_of"]
+
+_SIZE = struct.Struct(">8xi")
+
+
+class ClientError(NamedTuple):
+    """Why the client stops: `crc`, `corrupt-batch`, `invalid-record`, `decompression` or `unsupported`, and a sentence.
+
+    `uncaught` tells that it is no exception of Kafka's: then the records of the same fetch are not handed out either.
+    """
+
+    kind: str
+    text: str
+    uncaught: bool = False
+
+
+def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
+    """The batches in a fetch response; an error is the last item, a partial batch at the end is left off.
+
+    Source: ByteBufferLogInputStream.nextBatch, Kafka 3.9.1.
+    """
+    at = 0
+    while len(data) - at >= LOG_OVERHEAD:
+        (size,) = _SIZE.unpack_from(data, at)
+        if size < MIN_MESSAGE_SIZE:
+            yield ClientError(
+                "corrupt-batch", f"size field {size} at position {position + at}, {MIN_MESSAGE_SIZE} is the least"
+            )
+            return
+        if len(data) - at < HEADER_UP_TO_MAGIC:
+            return
+        magic = data[at + HEADER_UP_TO_MAGIC - 1]
+        if magic > 2:
+            signed = magic - 256 if magic > 127 else magic
+            yield ClientError("corrupt-batch", f"magic {signed} at position {position + at}")
+            return
+        end = at + size + LOG_OVERHEAD
+        if size + LOG_OVERHEAD > 0x7FFFFFFF:
+            yield ClientError("corrupt-batch", f"size field {size} at position {position + at} overflows", uncaught=True)
+            return
+        if end > len(data):
+            return
+        whole = data[at:end]
+        if magic < 2:
+            yield LegacyBatch.read(whole, position + at)
+        elif len(whole) < BATCH_HEADER.size:
+            text = f"the batch at position {position + at} has {len(whole)} bytes, {BATCH_HEADER.size} are needed"
+            yield ClientError("corrupt-batch", text)
+            return
+        else:
+            yield RecordBatch.read(whole, position + at)
+        at = end
+
+
+def offsets_of(batch: RecordBatch | LegacyBatch) -> Iterator[int | ClientError]:
+    """The offsets of a batch's records in the order they are handed out; an error is the last item.
+
+    The client checks the record count as it hands out the last record: one that bytes follow is not handed out.
+
+    Source: DefaultRecordBatch.RecordIterator, AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
+    """
+    if isinstance(batch, LegacyBatch):
+        return _legacy_offsets(batch)
+    if batch.header.records_count <= 0:
+        return _without_records(batch)
+    return _offsets(batch)
+
+
+def _without_records(batch: RecordBatch) -> Iterator[ClientError]:
+    if batch.header.records_count < 0:
+        yield ClientError("invalid-record", f"record count {batch.header.records_count} at offset {batch.base_offset}")
+
+
+def _offsets(batch: RecordBatch) -> Iterator[int | ClientError]:
+    if batch.compression_id >= len(COMPRESSION_TYPES):
+        text = f"compression type {batch.compression_id} at offset {batch.base_offset}"
+        yield ClientError("unsupported", text, uncaught=True)
+        return
+    problem: FormatError | None = None
+    data, at = batch.data, BATCH_HEADER.size
+    if batch.compression_id:
+        try:
+            inflated = batch.inflate()
+        except (FormatError, LimitExceeded) as error:
+            yield _client_error(error, batch.base_offset)
+            return
+        data, at = inflated.data, 0
+        if not inflated.trailing or batch.compression_id in _READS_TO_THE_END:
+            problem = inflated.problem
+    header = batch.header
+    cursor = Cursor(data, at)
+    append_time = header.max_timestamp
+    try:
+        for number in range(header.records_count):
+            record = read_record(cursor, header.base_offset, header.base_timestamp, append_time)
+            if number + 1 == header.records_count:
+                if cursor.remaining:
+                    raise FormatError(f"{cursor.remaining} bytes follow the {header.records_count} records", "recordsCount")
+                if problem is not None:
+                    raise problem
+            yield record.offset
+    except FormatError as error:
+        # Where the bytes run out because the codec gave no more, the codec is what the client reports.
+        ran_out = problem is not None and (isinstance(error, Truncated) or not cursor.remaining)
+        yield _client_error(problem if ran_out and problem is not None else error, batch.base_offset)
+
+
+#: gzip and zstd: the client asks for one byte more after the last record, and the codec then looks at what follows.
+_READS_TO_THE_END = (1, 4)
+_ZSTD = 4
+
+
+def _client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError:
+    text = f"{error} (batch at offset {offset})"
+    if isinstance(error, UnknownCompression):
+        return ClientError("unsupported", text)
+    if isinstance(error, DecompressionFailed):
+        return ClientError("decompression", text)
+    return ClientError("invalid-record", text)
+
+
+def _legacy_offsets(batch: LegacyBatch) -> Iterator[int | ClientError]:
+    offset = batch.last_offset
+    if batch.compression_id >= len(COMPRESSION_TYPES):
+        yield ClientError("unsupported", f"compression type {batch.compression_id} at offset {offset}", uncaught=True)
+        return
+    if not batch.compression_id and not batch.crc_ok:
+        yield ClientError("crc", f"the CRC of the message at offset {offset} is wrong")
+        return
+    if batch.compression_id == _ZSTD:
+        yield ClientError("invalid-record", f"zstd in the message at offset {offset}, whose format does not know it")
+        return
+    try:
+        outer = read_message(batch.data)
+    except FormatError as error:
+        yield ClientError("corrupt-batch", f"{error} (message at offset {offset})", uncaught=True)
+        return
+    if not batch.compression_id:
+        yield offset
+        return
+    if outer.value is None:
+        yield ClientError("invalid-record", f"the compressed message at offset {offset} has no value")
+        return
+    try:
+        for message in batch.records():
+            if message.attributes & CODEC_MASK:
+                yield ClientError("invalid-record", f"a compressed message inside the one at offset {offset}")
+                return
+            if not message.crc_ok:
+                yield ClientError("crc", f"the CRC of the message at offset {message.offset} is wrong")
+                return
+            yield message.offset
+    except (FormatError, LimitExceeded) as error:
+        yield _client_error(error, offset)
+
+
+def first_record(batch: RecordBatch) -> Record | None:
+    """The first record of a batch, None when it says that it has none.
+
+    Raises:
+        FormatError, LimitExceeded: it cannot be read, or bytes follow the only one.
+
+    Source: DefaultRecordBatch.iterator, Kafka 3.9.1.
+    """
+    count = batch.header.records_count
+    if count == 0:
+        return None
+    record = next(batch.records())
+    if count == 1 and batch.compression_id == 0 and record.end != len(batch.data):
+        raise FormatError(f"{len(batch.data) - record.end} bytes follow the only record", "recordsCount")
+    return record

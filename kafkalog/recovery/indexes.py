@@ -1,0 +1,279 @@
+"""A segment's three indexes as the broker keeps them: OffsetIndex, TimeIndex, TransactionIndex.
+
+The entries are looked up in the bytes themselves, because the broker does not check them: a garbled index is searched
+by the same binary search with the same outcome.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
+from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, InvalidOffset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kafkalog.recovery.disk import Disk
+
+__all__ = ["OffsetIndex", "OffsetPosition", "TimeIndex", "TimestampOffset", "TransactionIndex", "fits_index"]
+
+_OFFSET_ENTRY = struct.Struct(">ii")
+_TIME_ENTRY = struct.Struct(">qi")
+
+#: The last entries, which are searched first: AbstractIndex.warmEntries.
+_WARM_BYTES = 8192
+
+
+class OffsetPosition(NamedTuple):
+    """An entry of a `.index` with its offset made absolute."""
+
+    offset: int
+    position: int
+
+
+class TimestampOffset(NamedTuple):
+    """An entry of a `.timeindex` with its offset made absolute; milliseconds."""
+
+    timestamp: int
+    offset: int
+
+
+def fits_index(offset: int, base_offset: int) -> bool:
+    """Whether an offset can stand in the indexes of a segment: AbstractIndex.canAppendOffset."""
+    return 0 <= offset - base_offset <= 0x7FFFFFFF
+
+
+def _search(count: int, target: int, key: Callable[[int], int], warm: int) -> int:
+    """Slot of the largest entry not above `target`, -1 for none: AbstractIndex.indexSlotRangeFor."""
+    if count == 0:
+        return -1
+    first_warm = max(0, count - 1 - warm)
+    if key(first_warm) < target:
+        low, high = first_warm, count - 1
+    elif key(0) > target:
+        return -1
+    else:
+        low, high = 0, first_warm
+    while low < high:
+        middle = (low + high + 1) >> 1
+        found = key(middle)
+        if found > target:
+            high = middle - 1
+        elif found < target:
+            low = middle
+        else:
+            return middle
+    return low
+
+
+class OffsetIndex:
+    """A `.index`, read and rebuilt.
+
+    Args:
+        data: The file's bytes; those that fill no entry are ignored.
+        base_offset: The segment's.
+    """
+
+    entry_size = _OFFSET_ENTRY.size
+
+    def __init__(self, data: bytes, base_offset: int) -> None:
+        self.base_offset = base_offset
+        self._data = bytearray(data[: len(data) - len(data) % self.entry_size])
+
+    @property
+    def count(self) -> int:
+        """Entries, padding included."""
+        return len(self._data) // self.entry_size
+
+    def _entry(self, slot: int) -> OffsetPosition:
+        relative, position = _OFFSET_ENTRY.unpack_from(self._data, slot * self.entry_size)
+        return OffsetPosition(self.base_offset + relative, position)
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last entry, the base offset when there is none."""
+        return self._entry(self.count - 1).offset if self._data else self.base_offset
+
+    def _slot(self, offset: int) -> int:
+        return _search(self.count, offset, lambda slot: self._entry(slot).offset, _WARM_BYTES // self.entry_size)
+
+    def lookup(self, offset: int) -> OffsetPosition:
+        """The entry to start a search for `offset` from."""
+        slot = self._slot(offset)
+        return OffsetPosition(self.base_offset, 0) if slot < 0 else self._entry(slot)
+
+    def upper_bound(self, position: int) -> int | None:
+        """Offset of the first entry behind a byte position, None when there is none: fetchUpperBoundOffset."""
+        slot = _search(self.count, position, lambda slot: self._entry(slot).position, _WARM_BYTES // self.entry_size)
+        # The smallest upper bound stands behind the largest lower bound; an exact hit is its own.
+        if slot >= 0 and self._entry(slot).position == position:
+            return self._entry(slot).offset
+        return self._entry(slot + 1).offset if slot + 1 < self.count else None
+
+    def append(self, offset: int, position: int) -> None:
+        """Add an entry.
+
+        Raises:
+            InvalidOffset: the offset is not above the last one.
+        """
+        if self._data and offset <= self.last_offset:
+            raise InvalidOffset(f"offset {offset} at position {position} follows {self.last_offset} in the offset index")
+        self._data += _OFFSET_ENTRY.pack(offset - self.base_offset, position)
+
+    def truncate(self, offset: int) -> None:
+        """Drop the entries from `offset` on: OffsetIndex.truncateTo."""
+        slot = self._slot(offset)
+        keep = slot if slot >= 0 and self._entry(slot).offset == offset else slot + 1
+        del self._data[keep * self.entry_size :]
+
+    def to_bytes(self) -> bytes:
+        """The entries as they are written."""
+        return bytes(self._data)
+
+
+class TimeIndex:
+    """A `.timeindex` while it is rebuilt.
+
+    Args:
+        base_offset: The segment's.
+    """
+
+    entry_size = _TIME_ENTRY.size
+
+    def __init__(self, base_offset: int) -> None:
+        self.base_offset = base_offset
+        self._data = bytearray()
+        self._last = TimestampOffset(NO_TIMESTAMP, base_offset)
+
+    @staticmethod
+    def read_entries(data: bytes) -> tuple[TimestampOffset, TimestampOffset] | None:
+        """The first and the last entry of a file, offsets relative as stored; None when it has none."""
+        count = len(data) // _TIME_ENTRY.size
+        if not count:
+            return None
+        return (
+            TimestampOffset(*_TIME_ENTRY.unpack_from(data, 0)),
+            TimestampOffset(*_TIME_ENTRY.unpack_from(data, (count - 1) * _TIME_ENTRY.size)),
+        )
+
+    @property
+    def last(self) -> TimestampOffset:
+        """The last entry, (-1, base offset) when there is none."""
+        return self._last
+
+    def maybe_append(self, timestamp: int, offset: int) -> None:
+        """Add an entry if its timestamp is new.
+
+        Raises:
+            InvalidOffset: the offset is below the last one.
+            BrokerAborts: the timestamp is.
+        """
+        if self._data and offset < self._last.offset:
+            raise InvalidOffset(f"offset {offset} follows {self._last.offset} in the time index")
+        if self._data and timestamp < self._last.timestamp:
+            raise BrokerAborts(
+                "IllegalStateException", f"timestamp {timestamp} follows {self._last.timestamp} in the time index"
+            )
+        if timestamp > self._last.timestamp:
+            self._data += _TIME_ENTRY.pack(timestamp, offset - self.base_offset)
+            self._last = TimestampOffset(timestamp, offset)
+
+    def truncate(self, offset: int) -> None:
+        """Drop the entries from `offset` on."""
+        kept = b"".join(
+            _TIME_ENTRY.pack(timestamp, relative)
+            for timestamp, relative in _TIME_ENTRY.iter_unpack(self._data)
+            if self.base_offset + relative < offset
+        )
+        self._data = bytearray(kept)
+        if kept:
+            timestamp, relative = _TIME_ENTRY.unpack_from(kept, len(kept) - self.entry_size)
+            self._last = TimestampOffset(timestamp, self.base_offset + relative)
+        else:
+            self._last = TimestampOffset(NO_TIMESTAMP, self.base_offset)
+
+    def to_bytes(self) -> bytes:
+        """The entries as they are written."""
+        return bytes(self._data)
+
+
+class TransactionIndex:
+    """A `.txnindex`, read and written in place.
+
+    Args:
+        disk: Where the file is, or will be.
+        name: Its name.
+        base_offset: The segment's.
+    """
+
+    def __init__(self, disk: Disk, name: str, base_offset: int) -> None:
+        self._disk = disk
+        self.name = name
+        self.base_offset = base_offset
+        self._last_offset: int | None = None
+
+    def entries(self) -> Iterator[AbortedTxn]:
+        """Its entries.
+
+        Raises:
+            BrokerAborts: the first byte of an entry is a version above 0.
+        """
+        file = self._disk.get(self.name)
+        if file is None:
+            return
+        for entry in ABORTED_TXN.read_all(file.read()):
+            # Kafka up to 4.3 reads a signed byte where the field has two.
+            version = entry.version >> 8
+            if version > 0:
+                raise BrokerAborts("KafkaException", f"aborted transaction of version {version} in {self.name}")
+            yield entry
+
+    def sanity_check(self) -> None:
+        """Raises CorruptIndex for an entry that ends below the segment: TransactionIndex.sanityCheck."""
+        for entry in self.entries():
+            if entry.last_offset < self.base_offset:
+                raise CorruptIndex(f"an aborted transaction in {self.name} ends at {entry.last_offset}, below the segment")
+
+    def reset(self) -> None:
+        """Empty the file, if it is there."""
+        file = self._disk.get(self.name)
+        if file is not None and file.size:
+            file.write(b"")
+        self._last_offset = None
+
+    def append(self, entry: AbortedTxn) -> None:
+        """Add an entry.
+
+        Raises:
+            BrokerAborts: it does not end above the last one.
+        """
+        if self._last_offset is not None and self._last_offset >= entry.last_offset:
+            text = f"aborted transactions end at {self._last_offset}, then at {entry.last_offset}, in {self.name}"
+            raise BrokerAborts("IllegalArgumentException", text)
+        self._last_offset = entry.last_offset
+        file = self._disk.get(self.name) or self._disk.create(self.name)
+        file.write(file.read() + ABORTED_TXN_STRUCT.pack(*entry))
+
+    def truncate(self, offset: int) -> None:
+        """Drop the entries from the first one that ends at or above `offset`."""
+        for number, entry in enumerate(self.entries()):
+            if entry.last_offset >= offset:
+                self._disk[self.name].truncate(number * ABORTED_TXN.size)
+                return
+
+    def collect(self, fetch_offset: int, upper_bound: int) -> tuple[list[AbortedTxn], bool]:
+        """The aborted transactions a fetch must be told of, and whether no later segment holds more: collectAbortedTxns."""
+        found = []
+        for entry in self.entries():
+            if entry.last_offset >= fetch_offset and entry.first_offset < upper_bound:
+                found.append(entry)
+            if entry.last_stable_offset >= upper_bound:
+                return found, True
+        return found, False
+
+
+#: The entry as it is written: int16 version, then four int64.
+ABORTED_TXN_STRUCT = struct.Struct(">hqqqq")

@@ -1,0 +1,119 @@
+"""What a start does to one partition, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+
+
+class Assumed(NamedTuple):
+    """What a prediction stands on: the kind of stop (`clean` or `unclean`), the recovery point, the release."""
+
+    stop: str
+    recovery_point: int | None
+    release: str | None
+
+
+class Truncation(NamedTuple):
+    """A `.log` that is cut: at a byte position; `offset` is the one that its next record would get."""
+
+    path: str
+    position: int
+    offset: int | None
+
+
+class ConsumerRead(NamedTuple):
+    """What a consumer gets that begins at the earliest offset.
+
+    `records` it is handed; `stops_at_offset` is where it stands then. `error` is None when it reaches the end, or when it
+    is `stuck`: it waits for ever, or is sent round in a circle (then `records` counts the first round).
+    """
+
+    records: int
+    stops_at_offset: int
+    error: str | None
+    stuck: bool
+
+
+class Consumer(NamedTuple):
+    """Both kinds of consumer, by `isolation.level`; None: not known, see `why` of the outcome."""
+
+    uncommitted: ConsumerRead | None
+    committed: ConsumerRead | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the next start does to a partition directory. None stands for what cannot be known; `why` says why.
+
+    Args:
+        path: The directory as given.
+        assumed: What the prediction stands on.
+        broker: `starts` or `aborts` (the process exits).
+        log_dir: `online` or `offline`.
+        partition: `loaded`, `stray`, `deleted`, `failed` or `unknown`.
+        reason: Why, in words.
+        truncate: The `.log` files that are cut.
+        delete: Files removed at once.
+        rename: Files (or the directory) renamed: from, to.
+        create: Files made.
+        rebuild: Index files that are wiped and written anew.
+        log_start_offset: The log start offset afterwards.
+        log_end_offset: The log end offset afterwards.
+        records_lost: Records that could be read before and are cut, deleted, or no longer reachable.
+        bytes_lost: Bytes of `.log` files the same is true for.
+        time_range_lost: First and last timestamp of those records, milliseconds; None when there are none.
+        epochs_after: (epoch, start offset) of the leader epochs after loading, before an election.
+        consumer: What consumers read afterwards.
+        why: Field name → why it is None.
+        actions: What to do before the restart, in order; only where it is certain.
+    """
+
+    path: str
+    assumed: Assumed
+    broker: str | None
+    log_dir: str | None
+    partition: str
+    reason: str
+    truncate: tuple[Truncation, ...] | None = ()
+    delete: tuple[str, ...] | None = ()
+    rename: tuple[tuple[str, str], ...] | None = ()
+    create: tuple[str, ...] | None = ()
+    rebuild: tuple[str, ...] | None = ()
+    log_start_offset: int | None = None
+    log_end_offset: int | None = None
+    records_lost: int | None = None
+    bytes_lost: int | None = None
+    time_range_lost: tuple[int, int] | None = None
+    epochs_after: tuple[tuple[int, int], ...] | None = None
+    consumer: Consumer | None = None
+    why: dict[str, str] = field(default_factory=dict)
+    actions: tuple[str, ...] = ()
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether the partition loads, online, and nothing that was readable is lost."""
+        return self.broker == "starts" and self.log_dir == "online" and self.partition == "loaded" and self.records_lost == 0
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it cannot be told if the start does harm."""
+        return self.broker != "aborts" and self.partition == "unknown" and self.log_dir != "offline"
+
+    @property
+    def severity(self) -> str | None:
+        """`error`: data or service is lost. `warning`: a `.log` is cut, deleted or replaced without loss. None: neither.
+
+        A partition that is marked for deletion, or set aside already, is served by nobody before and after.
+        """
+        if self.broker == "aborts" or self.log_dir == "offline" or self.partition == "failed" or self.records_lost:
+            return "error"
+        if self.partition == "stray" and self.rename:
+            return "error"
+        reads = () if self.consumer is None else self.consumer
+        if any(read is not None and (read.error is not None or read.stuck) for read in reads):
+            return "error"
+        gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
+        return "warning" if self.truncate or any(path.endswith(".log") for path in gone) else None

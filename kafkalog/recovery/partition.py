@@ -1,0 +1,283 @@
+"""One partition directory: load it in the model, and say what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.release import release_text
+from kafkalog.errors import LimitExceeded, UnreadableFile
+from kafkalog.files.partition import join
+from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, METADATA_VERSIONS, STRAY_PARTITIONS
+from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
+from kafkalog.recovery.consumer import Reading, read_all
+from kafkalog.recovery.context import LoadContext
+from kafkalog.recovery.epochs import LeaderEpochs
+from kafkalog.recovery.failure import LoadFailure, LogDirOffline
+from kafkalog.recovery.limits import CONSUMER_BYTES
+from kafkalog.recovery.loader import LoadedLog, LogLoader
+from kafkalog.recovery.loss import Loss, left_behind, lost_from
+from kafkalog.recovery.names import parse_offset
+from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalog.core.checkpoint import EpochEntry
+    from kafkalog.core.release import Release
+    from kafkalog.recovery.disk import Disk
+
+__all__ = ["Prediction", "Situation", "predict_partition", "unknown_outcome"]
+
+EPOCH_FILE = "leader-epoch-checkpoint"
+METADATA_FILE = "partition.metadata"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a partition is loaded with, apart from its own directory.
+
+    Args:
+        clean: Whether the log dir was shut down cleanly.
+        release: The release that starts.
+        recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line; None: not known, 0 is taken.
+        log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
+        mark: `delete`, `future` or `stray` when the directory's name says so, else "".
+        kraft: Whether the broker runs with KRaft.
+        is_compacted: Whether the log cleaner is known to have worked here.
+        is_tiered: Whether the log is known to begin in remote storage.
+        index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
+        read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
+    """
+
+    clean: bool
+    release: Release
+    recovery_point: int | None = 0
+    log_start: int = 0
+    mark: str = ""
+    kraft: bool = True
+    is_compacted: bool = False
+    is_tiered: bool = False
+    index_interval_bytes: int | None = None
+    read: bool | None = None
+
+    @property
+    def assumed(self) -> Assumed:
+        """The same as an outcome shows it."""
+        return Assumed("clean" if self.clean else "unclean", self.recovery_point, release_text(self.release))
+
+
+@dataclass
+class _Load:
+    """How far loading came."""
+
+    context: LoadContext
+    epochs: LeaderEpochs | None = None
+    log: LoadedLog | None = None
+    failure: LoadFailure | None = None
+
+
+class Prediction(NamedTuple):
+    """An outcome, and whether loading reads the log through the log dir's failure channel, which an offline one forbids."""
+
+    outcome: Outcome
+    reads_log: bool
+
+
+def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction:
+    """What a start does to a partition directory. Never fails on what is in it.
+
+    Args:
+        path: The directory as it shall be printed.
+        disk: Its overlay; used up.
+        situation: What it is loaded with.
+    """
+    try:
+        load = _load(disk, situation)
+        outcome = _describe(path, load, situation)
+    except (UnreadableFile, LimitExceeded) as error:
+        return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
+    unstable = None if load.log is None else load.log.producers.first_unstable_offset
+    return Prediction(outcome, reads_log=unstable is not None)
+
+
+def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
+    """An outcome of which nothing is known, and why."""
+    return Outcome(path, assumed, None, None, "unknown", why, None, None, None, None, None, why={"partition": why})
+
+
+def _load(disk: Disk, situation: Situation) -> _Load:
+    """UnifiedLog.apply: the epochs, then the segments, then the topic id."""
+    context = LoadContext(
+        disk,
+        situation.release,
+        situation.clean,
+        situation.recovery_point or 0,
+        situation.log_start,
+        situation.index_interval_bytes,
+        is_delete=situation.mark == "delete",
+        is_compacted=situation.is_compacted,
+        is_tiered=situation.is_tiered,
+    )
+    load = _Load(context)
+    try:
+        load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release))
+        load.log = LogLoader(context, load.epochs).load()
+        if load.epochs.written:
+            # The file is written under another name and renamed, over whatever stands there.
+            disk.delete(f"{EPOCH_FILE}.tmp")
+        _check_topic_id(disk, situation.release)
+    except LoadFailure as failure:
+        load.failure = failure
+    return load
+
+
+def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
+    file = disk.get(EPOCH_FILE)
+    if file is None:
+        if EPOCH_FILE in disk:
+            raise LogDirOffline("IOException", f"{EPOCH_FILE} is no regular file")
+        disk.create(EPOCH_FILE)
+        return []
+    return read_epoch_file(file.read(), numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(release))
+
+
+def _check_topic_id(disk: Disk, release: Release) -> None:
+    file = disk.get(METADATA_FILE)
+    if file is not None:
+        read_topic_id(file.read(), any_version=METADATA_VERSIONS.applies_to(release))
+    elif METADATA_FILE in disk:
+        raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file")
+
+
+def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
+    disk, log, failure = load.context.disk, load.log, load.failure
+    stray = failure is None and _is_stray(disk, situation)
+    loaded = failure is None and log is not None and situation.mark != "delete"
+    behind = left_behind(log) if loaded and log is not None else Loss()
+    loss = lost_from(disk, load.context.replaced) + behind
+    consumer, why = _consumer(load, situation, stray=stray)
+    changes = _Changes(path, disk, load.context, log)
+    return Outcome(
+        path,
+        situation.assumed,
+        broker="aborts" if failure is not None and not isinstance(failure, LogDirOffline) else "starts",
+        log_dir="offline" if isinstance(failure, LogDirOffline) else "online",
+        partition=_state(situation, failure, stray=stray),
+        reason="; ".join(_reasons(load, situation, behind, changes, stray=stray)),
+        truncate=changes.truncated,
+        delete=changes.deleted,
+        rename=(*changes.renamed, *(((path, f"{path}.*-stray"),) if stray else ())),
+        create=changes.created,
+        rebuild=changes.rebuilt,
+        log_start_offset=0 if stray else None if log is None or not loaded else log.log_start_offset,
+        log_end_offset=0 if stray else None if log is None or not loaded else log.log_end_offset,
+        records_lost=loss.records,
+        bytes_lost=loss.size,
+        time_range_lost=loss.time_range,
+        epochs_after=_epochs_after(load, stray=stray),
+        consumer=consumer,
+        why=why,
+    )
+
+
+def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consumer | None, dict[str, str]]:
+    log = load.log
+    if load.failure is not None or log is None or situation.mark in ("delete", "stray"):
+        return None, {}
+    if stray:
+        empty = _shown(Reading())
+        return Consumer(empty, empty), {}
+    if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
+        return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
+    size = sum(segment.size for segment in log.segments.all())
+    if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
+        why = (
+            "not asked for" if situation.read is False else f"{size} bytes would have to be decoded; ask for it with --consumer"
+        )
+        return None, {"consumer": why}
+    return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
+
+
+def _is_stray(disk: Disk, situation: Situation) -> bool:
+    if situation.mark == "stray":
+        return False
+    return (
+        situation.kraft and STRAY_PARTITIONS.applies_to(situation.release) and not situation.mark and METADATA_FILE not in disk
+    )
+
+
+def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) -> str:
+    if failure is not None:
+        return "failed"
+    if situation.mark == "delete":
+        return "deleted"
+    return "stray" if stray or situation.mark == "stray" else "loaded"
+
+
+def _shown(reading: Reading) -> ConsumerRead:
+    error = None if reading.error is None else reading.error.kind
+    return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
+
+
+def _epochs_after(load: _Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:
+    if stray:
+        return ()
+    if load.epochs is None:
+        return None
+    return tuple((entry.epoch, entry.start_offset) for entry in load.epochs.entries)
+
+
+class _Changes:
+    """What is different in the directory afterwards, as an outcome shows it."""
+
+    def __init__(self, path: str, disk: Disk, context: LoadContext, log: LoadedLog | None) -> None:
+        fates = list(disk.fates())
+        self.deleted = tuple(join(path, name) for name, now in fates if now is None and name not in disk.files)
+        self.renamed = tuple((join(path, name), join(path, now)) for name, now in fates if now not in (None, name))
+        self.created = tuple(join(path, name) for name in disk.created)
+        self.truncated = tuple(
+            Truncation(join(path, name), file.size, _next_offset(name, log))
+            for name, now in fates
+            if now == name and name.endswith(".log") and (file := disk.original[name]).size < file.original_size
+        )
+        self.rebuilt = tuple(
+            join(path, name)
+            for name in disk.names()
+            if name.endswith((".index", ".timeindex", ".txnindex")) and parse_offset(name) in context.rebuilt
+        )
+
+
+def _next_offset(name: str, log: LoadedLog | None) -> int | None:
+    """The offset that a cut `.log` goes on with."""
+    base_offset = parse_offset(name)
+    if log is None or base_offset is None or base_offset not in log.segments:
+        return None
+    segment = next(segment for segment in log.segments.all() if segment.base_offset == base_offset)
+    return segment.read_next_offset()
+
+
+def _reasons(load: _Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:
+    said = list(load.context.remarks)
+    for found in load.context.invalid:
+        said.append(f"recovery stops in {found.name} at position {found.position}: {found.reason}")
+    segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
+    if segments:
+        said.append(f"{segments} segment{'s' if segments > 1 else ''} deleted")
+    if behind.size and load.log is not None:
+        text = f"the log ends at offset {load.log.log_end_offset}, found from the last index entry on"
+        said.append(
+            f"{text}; {behind.records} records behind it stay in the file unread, and their offsets are given out again"
+        )
+    if isinstance(load.failure, LogDirOffline):
+        said.append(f"the log dir goes offline: {load.failure}")
+    elif load.failure is not None:
+        said.append(f"the broker stops: {load.failure}")
+    elif stray:
+        said.append(f"{METADATA_FILE} is missing, so the directory is renamed -stray and an empty partition takes its place")
+    elif situation.mark:
+        said.append(f"the directory is marked -{situation.mark}")
+    elif not said:
+        how = "nothing is checked after a clean stop" if situation.clean else "recovery finds nothing wrong"
+        said.append(f"loaded; {how}")
+    return said

@@ -1,0 +1,296 @@
+"""The producers of a log as the broker follows them: ProducerStateManager, ProducerAppendInfo, ProducerStateEntry.
+
+Kept is what loading depends on: who has a transaction open, and from where. Sequence numbers and timestamps change
+nothing at a start (appends of replication are not checked), so they are left out; and a producer that has expired has
+no open transaction, so expiry changes nothing either.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.attributes import CONTROL, TRANSACTIONAL
+from kafkalog.core.checksum import crc32c
+from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.control import ABORT, COMMIT, read_control_type
+from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
+from kafkalog.core.transaction_index import AbortedTxn
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.recovery.behaviours import SNAPSHOT_MARKED
+from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
+from kafkalog.recovery.fetched_records import first_record
+from kafkalog.recovery.names import offset_of_name
+from kafkalog.recovery.segment import segment_file_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalog.recovery.context import LoadContext
+    from kafkalog.recovery.records import FileRecords, LoggedBatch
+
+__all__ = ["SNAPSHOT", "CompletedTransaction", "ProducerStates"]
+
+SNAPSHOT = ".snapshot"
+#: int16 version, int32 coordinator epoch.
+_END_MARKER_SIZE = 6
+_ENTRY = struct.Struct(">qhiqiqiq")
+
+
+class CompletedTransaction(NamedTuple):
+    """A transaction whose marker was met."""
+
+    producer_id: int
+    first_offset: int
+    last_offset: int
+    is_aborted: bool
+
+    def entry(self, last_stable_offset: int) -> AbortedTxn:
+        """Its line of the `.txnindex`."""
+        return AbortedTxn(0, self.producer_id, self.first_offset, self.last_offset, last_stable_offset)
+
+
+def read_marker(batch: LoggedBatch) -> int | None:
+    """Type of the first record of a control batch, ABORT or COMMIT; None when the batch is empty.
+
+    Raises:
+        InvalidRecord: the record, its key or its value is cut or malformed.
+        BrokerAborts: it is no transaction marker, or its codec does not exist.
+
+    Source: EndTransactionMarker.deserialize, ControlRecordType.parse, Kafka 3.9.1.
+    """
+    whole = batch.as_record_batch()
+    if whole.header.records_count and whole.compression_id >= len(COMPRESSION_TYPES):
+        raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {whole.compression_id}")
+    try:
+        record = first_record(whole)
+        if record is None:
+            return None
+        if record.key is None:
+            raise BrokerAborts("NullPointerException", f"the control record at offset {record.offset} has no key")
+        _, kind = read_control_type(record.key)
+        if kind not in (ABORT, COMMIT):
+            text = f"the control record at offset {record.offset} has type {kind}, a transaction marker has 0 or 1"
+            raise BrokerAborts("IllegalArgumentException", text)
+        if record.value is None:
+            raise BrokerAborts("NullPointerException", f"the transaction marker at offset {record.offset} has no value")
+        if len(record.value) < _END_MARKER_SIZE or record.value[0] & 0x80:
+            raise InvalidRecord(f"the value of the transaction marker at offset {record.offset} cannot be read")
+    except (FormatError, LimitExceeded) as error:
+        raise InvalidRecord(f"the control record at offset {batch.offset} cannot be read: {error}") from None
+    return kind
+
+
+class _Append:
+    """What the batches of one producer add up to until they are taken over: ProducerAppendInfo."""
+
+    __slots__ = ("open_from", "producer_id", "started")
+
+    def __init__(self, producer_id: int, open_from: int | None) -> None:
+        self.producer_id = producer_id
+        self.open_from = open_from
+        self.started: list[int] = []
+
+    def append(self, batch: LoggedBatch) -> CompletedTransaction | None:
+        header = batch.header
+        attributes = header.attributes
+        if attributes & CONTROL:
+            kind = read_marker(batch)
+            if kind is None:
+                return None
+            first, self.open_from = self.open_from, None
+            return None if first is None else CompletedTransaction(self.producer_id, first, batch.offset, kind == ABORT)
+        is_transactional = bool(attributes & TRANSACTIONAL)
+        if self.open_from is not None and not is_transactional:
+            text = f"producer {self.producer_id} has a transaction open and wrote outside of it at offset {batch.offset}"
+            raise BrokerAborts("InvalidTxnStateException", text)
+        if self.open_from is None and is_transactional:
+            self.open_from = batch.offset
+            self.started.append(batch.offset)
+        return None
+
+
+class ProducerStates:
+    """The producers known, their open transactions, and the `.snapshot` files.
+
+    Args:
+        context: The directory.
+
+    Raises:
+        BrokerAborts: the name of a `.snapshot` is no number.
+    """
+
+    def __init__(self, context: LoadContext) -> None:
+        self._disk = context.disk
+        self._marks_snapshots = SNAPSHOT_MARKED.applies_to(context.release)
+        self.map_end_offset = 0
+        self._last_snapshot_offset = 0
+        #: Producer id → first offset of its open transaction.
+        self._open: dict[int, int | None] = {}
+        #: First offset → producer id of the open transactions, and → last offset of those completed in this load.
+        self.ongoing: dict[int, int] = {}
+        self.unreplicated: dict[int, int] = {}
+        self.snapshots: dict[int, str] = self._list_snapshots()
+
+    def _list_snapshots(self) -> dict[int, str]:
+        names = [name for name in self._disk.names() if name.endswith(SNAPSHOT)]
+        return dict(sorted((offset_of_name(name), name) for name in names))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no producer is known."""
+        return not self._open and not self.unreplicated
+
+    @property
+    def first_unstable_offset(self) -> int | None:
+        """First offset of the oldest transaction that is open, or was completed by this load."""
+        return min((*self.ongoing, *self.unreplicated), default=None)
+
+    # --- following the log ---
+
+    def append_one(self, batch: LoggedBatch) -> CompletedTransaction | None:
+        """Take one batch over; the transaction it completes is not yet closed."""
+        if not batch.has_producer:
+            return None
+        append = self._prepare(batch.header.producer_id)
+        completed = append.append(batch)
+        self._update(append)
+        return completed
+
+    def append_all(self, records: FileRecords) -> None:
+        """Take many batches over at once: UnifiedLog.loadProducersFromRecords."""
+        appends: dict[int, _Append] = {}
+        completed: list[CompletedTransaction] = []
+        for batch in records.batches():
+            if batch.has_producer:
+                producer_id = batch.header.producer_id
+                if producer_id not in appends:
+                    appends[producer_id] = self._prepare(producer_id)
+                done = appends[producer_id].append(batch)
+                if done is not None:
+                    completed.append(done)
+        for append in appends.values():
+            self._update(append)
+        for transaction in completed:
+            self.complete(transaction)
+
+    def _prepare(self, producer_id: int) -> _Append:
+        return _Append(producer_id, self._open.get(producer_id))
+
+    def _update(self, append: _Append) -> None:
+        self._open[append.producer_id] = append.open_from
+        for first_offset in append.started:
+            self.ongoing[first_offset] = append.producer_id
+
+    def last_stable_offset(self, completed: CompletedTransaction) -> int:
+        """The last stable offset once a transaction is closed."""
+        others = (first for first, producer_id in self.ongoing.items() if producer_id != completed.producer_id)
+        return min(others, default=completed.last_offset + 1)
+
+    def complete(self, completed: CompletedTransaction) -> None:
+        """Close a transaction.
+
+        Raises:
+            BrokerAborts: it is not open.
+        """
+        if self.ongoing.pop(completed.first_offset, None) is None:
+            text = f"the transaction of producer {completed.producer_id} from offset {completed.first_offset} is not open"
+            raise BrokerAborts("IllegalArgumentException", text)
+        self.unreplicated[completed.first_offset] = completed.last_offset
+
+    # --- snapshots ---
+
+    def take_snapshot(self) -> None:
+        """Write a `.snapshot` at the end of what was followed, unless there was no progress."""
+        if self.map_end_offset > self._last_snapshot_offset:
+            name = segment_file_name(self.map_end_offset, SNAPSHOT)
+            file = self._disk.get(name) or self._disk.create(name)
+            data = self._to_bytes()
+            # Kafka opens the file without cutting it: what is longer from before stays behind the new bytes.
+            file.write(data + file.read(len(data)))
+            self.snapshots[self.map_end_offset] = name
+            self._last_snapshot_offset = self.map_end_offset
+
+    def _to_bytes(self) -> bytes:
+        # The bytes are kafkalog's own, never shown; they carry what a later step of the same start reads back.
+        entries = b"".join(
+            _ENTRY.pack(producer_id, 0, -1, -1, 0, -1, -1, -1 if first is None else first)
+            for producer_id, first in self._open.items()
+        )
+        body = len(self._open).to_bytes(4, "big") + entries
+        return (1).to_bytes(2, "big") + crc32c(body).to_bytes(4, "big") + body
+
+    def truncate_and_reload(self, log_start_offset: int, log_end_offset: int) -> None:
+        """Drop the snapshots outside the log, and begin anew from the latest good one: truncateAndReload."""
+        for offset in list(self.snapshots):
+            if offset > log_end_offset or offset <= log_start_offset:
+                self._delete_snapshot(offset)
+        if log_end_offset != self.map_end_offset:
+            self._open.clear()
+            self.ongoing.clear()
+            self.unreplicated.clear()
+            self._load_snapshot(log_start_offset)
+        else:
+            self._on_log_start_offset(log_start_offset)
+
+    def _load_snapshot(self, log_start_offset: int) -> None:
+        while self.snapshots:
+            offset = max(self.snapshots)
+            file = self._disk.get(self.snapshots[offset])
+            data = b"" if file is None else file.read()
+            snapshot = read_producer_snapshot(data)
+            header = snapshot.header
+            if (
+                header is None
+                or header.version != 1
+                or header.crc != snapshot.computed_crc
+                or not 0 <= header.entry_count <= (len(data) - SNAPSHOT_HEADER.size) // PRODUCER_ENTRY.size
+            ):
+                self._delete_snapshot(offset)
+                continue
+            for entry in snapshot.entries:
+                first = entry.current_txn_first_offset if entry.current_txn_first_offset >= 0 else None
+                self._open[entry.producer_id] = first
+                if first is not None:
+                    self.ongoing[first] = entry.producer_id
+            self._last_snapshot_offset = self.map_end_offset = offset
+            return
+        self._last_snapshot_offset = self.map_end_offset = log_start_offset
+
+    def _on_log_start_offset(self, log_start_offset: int) -> None:
+        for first, last in list(self.unreplicated.items()):
+            if last < log_start_offset:
+                del self.unreplicated[first]
+        self.map_end_offset = max(self.map_end_offset, log_start_offset)
+        self._last_snapshot_offset = max(self.snapshots, default=log_start_offset)
+
+    def truncate_fully(self, offset: int) -> None:
+        """Forget everything and delete all snapshots: ProducerStateManager.truncateFullyAndStartAt."""
+        self._open.clear()
+        self.ongoing.clear()
+        self.unreplicated.clear()
+        for snapshot in list(self.snapshots):
+            self._delete_snapshot(snapshot)
+        self._last_snapshot_offset = 0
+        self.map_end_offset = offset
+
+    def _delete_snapshot(self, offset: int) -> None:
+        self._disk.delete(self.snapshots.pop(offset))
+
+    def mark_snapshot_deleted(self, offset: int) -> None:
+        """Rename a segment's snapshot: removeAndMarkSnapshotForDeletion; before 3.0 nothing happens yet."""
+        if not self._marks_snapshots:
+            return
+        name = self.snapshots.pop(offset, None)
+        if name is not None:
+            self._disk.rename(name, f"{name}.deleted")
+
+    def remove_stray_snapshots(self, base_offsets: Iterable[int]) -> None:
+        """Delete the snapshots of no segment, but for the largest one above all of them: removeStraySnapshots."""
+        bases = set(base_offsets)
+        self.snapshots = self._list_snapshots()
+        stray = [offset for offset in self.snapshots if offset not in bases]
+        for offset in stray[:-1]:
+            self._delete_snapshot(offset)
+        if stray and bases and stray[-1] < max(bases):
+            self._delete_snapshot(stray[-1])

@@ -1,0 +1,52 @@
+"""Following the producers up to an offset: UnifiedLog.rebuildProducerState (Log.rebuildProducerState in 2.x)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kafkalog.recovery.producers import ProducerStates
+    from kafkalog.recovery.segments import LogSegments
+
+__all__ = ["rebuild_producers"]
+
+
+def rebuild_producers(
+    producers: ProducerStates, segments: LogSegments, log_start_offset: int, end_offset: int, *, after_clean_stop: bool
+) -> None:
+    """Load the latest snapshot and follow the log from there to `end_offset`; writes snapshots on the way.
+
+    Args:
+        producers: Filled.
+        segments: Those loaded so far.
+        log_start_offset: Snapshots up to it do not count.
+        end_offset: Where to stop.
+        after_clean_stop: Whether the absence of any snapshot means that there is nothing to follow.
+
+    Raises:
+        LoadFailure: the log cannot be followed.
+    """
+    snapshot_at = segments.base_offsets[-2:]
+    if not producers.snapshots and after_clean_stop:
+        for offset in (*snapshot_at, end_offset):
+            producers.map_end_offset = offset
+            producers.take_snapshot()
+        return
+    empty_before = producers.is_empty and producers.map_end_offset >= end_offset
+    producers.truncate_and_reload(log_start_offset, end_offset)
+    if end_offset > producers.map_end_offset and not empty_before:
+        last_segment = segments.floor(end_offset)
+        for segment in segments.values(producers.map_end_offset, end_offset):
+            start = max(segment.base_offset, producers.map_end_offset, log_start_offset)
+            producers.map_end_offset = start
+            if segment.base_offset in snapshot_at or segment.base_offset == end_offset:
+                producers.take_snapshot()
+            end_position = segment.size
+            if segment is last_segment:
+                place = segment.translate(end_offset)
+                end_position = segment.size if place is None else place.position
+            fetched = segment.read(start, 0x7FFFFFFF, end_position)
+            if fetched is not None:
+                producers.append_all(fetched.records)
+    producers.map_end_offset = end_offset
+    producers.take_snapshot()

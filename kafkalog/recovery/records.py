@@ -1,0 +1,247 @@
+"""The batches of a segment file as the broker's own reader meets them: FileRecords and FileLogInputStream.
+
+This reader is not the one of `kafkalog.core.log`: it stops in silence at a torn end, trusts a size field wherever it
+leads, and looks at a header only when a value of it is asked for.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
+from kafkalog.core.checksum import crc32, crc32c
+from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
+from kafkalog.core.log import HEADER_UP_TO_MAGIC
+from kafkalog.core.record import NO_TIMESTAMP, wrap64
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.recovery.failure import BrokerAborts, CorruptRecord, InvalidRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.recovery.disk import DiskFile
+
+__all__ = ["FileRecords", "LoggedBatch", "Place"]
+
+_HEAD = struct.Struct(">qi4xb")
+_INT64 = struct.Struct(">q")
+_UINT32 = struct.Struct(">I")
+
+#: Largest file that can be opened as a segment, in bytes.
+MAX_SEGMENT_SIZE = 0x7FFFFFFF
+
+
+class Place(NamedTuple):
+    """Where a search for an offset ended: FileRecords.LogOffsetPosition."""
+
+    offset: int
+    position: int
+    size: int
+
+
+class LoggedBatch:
+    """A batch whose size field has been read: FileLogInputStream.FileChannelRecordBatch.
+
+    `size` counts the whole entry, offset and size fields included.
+    """
+
+    __slots__ = ("_file", "_header", "magic", "offset", "position", "size")
+
+    def __init__(self, file: DiskFile, position: int, offset: int, size: int, magic: int) -> None:
+        self._file = file
+        self.position = position
+        self.offset = offset
+        self.size = size
+        self.magic = magic
+        self._header: BatchHeader | None = None
+
+    @property
+    def is_v2(self) -> bool:
+        """Whether it is read as a magic 2 batch: any magic from 2 up is."""
+        return self.magic >= 2
+
+    @property
+    def header(self) -> BatchHeader:
+        """Its header; that of a batch shorter than one goes on into the bytes behind it.
+
+        Raises:
+            BrokerAborts: the file ends inside the header.
+        """
+        if self._header is None:
+            begin, data = self._file.window(self.position, BATCH_HEADER.size)
+            at = self.position - begin
+            if len(data) - at < BATCH_HEADER.size:
+                raise BrokerAborts("KafkaException", f"the file ends inside the batch header at position {self.position}")
+            self._header = BATCH_HEADER.read(data, at)
+        return self._header
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of its last record."""
+        return wrap64(self.offset + self.header.last_offset_delta) if self.is_v2 else self.offset
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after it."""
+        return wrap64(self.last_offset + 1)
+
+    @property
+    def base_offset(self) -> int:
+        """Offset of its first record; a compressed message of magic 0 or 1 is decompressed for it.
+
+        Raises:
+            InvalidRecord: that message cannot be read.
+        """
+        if self.is_v2:
+            return self.offset
+        try:
+            return LegacyBatch.read(self.bytes(), self.position).base_offset
+        except (FormatError, LimitExceeded, StopIteration) as error:
+            raise InvalidRecord(f"the message at position {self.position} cannot be unpacked: {error}") from None
+
+    @property
+    def max_timestamp(self) -> int:
+        """Milliseconds, -1 for none."""
+        if self.is_v2:
+            return self.header.max_timestamp
+        if self.magic == 0:
+            return NO_TIMESTAMP
+        if self.magic < 0:
+            raise InvalidRecord(f"magic {self.magic} at position {self.position}")
+        stored = self._file.read(self.position + 18, 8)
+        if len(stored) < 8:
+            raise BrokerAborts("KafkaException", f"the file ends inside the message header at position {self.position}")
+        value: int = _INT64.unpack(stored)[0]
+        return value
+
+    @property
+    def has_producer(self) -> bool:
+        """Whether an idempotent or transactional producer wrote it."""
+        return self.is_v2 and self.header.producer_id > -1
+
+    def bytes(self) -> bytes:
+        """All its bytes."""
+        return self._file.read(self.position, self.size)
+
+    def ensure_valid(self) -> None:
+        """Check size and checksum.
+
+        Raises:
+            CorruptRecord: either is wrong.
+
+        Source: DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, Kafka 3.9.1.
+        """
+        begin, data = self._file.window(self.position, self.size)
+        view = memoryview(data)[self.position - begin : self.position - begin + self.size]
+        if self.is_v2:
+            if self.size < BATCH_HEADER.size:
+                raise CorruptRecord(
+                    f"the batch at position {self.position} has {self.size} bytes, {BATCH_HEADER.size} are needed"
+                )
+            stored, computed = _UINT32.unpack_from(view, 17)[0], crc32c(view[21:])
+        else:
+            stored, computed = _UINT32.unpack_from(view, 12)[0], crc32(view[16:])
+        if stored != computed:
+            raise CorruptRecord(
+                f"the CRC of the batch at position {self.position} is {stored:#010x}, computed {computed:#010x}"
+            )
+
+    def as_record_batch(self) -> RecordBatch:
+        """The magic 2 batch, for reading its records."""
+        return RecordBatch(self.header, self.position, self.bytes())
+
+
+class FileRecords:
+    """A `.log` file, or a slice of one.
+
+    Args:
+        file: The file.
+        start: First byte that belongs to it.
+        end: First byte that does not; None: the end of the file, as it is when asked.
+    """
+
+    def __init__(self, file: DiskFile, start: int = 0, end: int | None = None) -> None:
+        self.file = file
+        self.start = start
+        self._end = end
+
+    @property
+    def end(self) -> int:
+        """First byte behind it."""
+        return self.file.size if self._end is None else self._end
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.end - self.start
+
+    def slice(self, position: int, size: int) -> FileRecords:
+        """A part of it; what goes beyond the end is left off.
+
+        Raises:
+            BrokerAborts: the part starts outside, or its size is negative.
+        """
+        if position < 0 or position > self.size or size < 0:
+            raise BrokerAborts("IllegalArgumentException", f"a slice of {size} bytes from position {position}, of {self.size}")
+        start = self.start + position
+        return FileRecords(self.file, start, min(start + size, self.end))
+
+    def batches(self, start: int | None = None) -> Iterator[LoggedBatch]:
+        """The batches from position `start` on.
+
+        Raises:
+            CorruptRecord: a size field is below 14.
+            BrokerAborts: the position is negative.
+
+        Source: FileLogInputStream.nextBatch, Kafka 3.9.1.
+        """
+        position = self.start if start is None else start
+        if position < 0:
+            raise BrokerAborts("IllegalArgumentException", f"a batch is looked for at position {position}")
+        end = self.end
+        while position < end - HEADER_UP_TO_MAGIC:
+            begin, data = self.file.window(position, BATCH_HEADER.size)
+            offset, size, magic = _HEAD.unpack_from(data, position - begin)
+            if size < MIN_MESSAGE_SIZE:
+                raise CorruptRecord(f"size field {size} at position {position}, {MIN_MESSAGE_SIZE} or more is allowed")
+            if position > end - LOG_OVERHEAD - size:
+                return
+            batch = LoggedBatch(self.file, position, offset, size + LOG_OVERHEAD, magic)
+            yield batch
+            position += batch.size
+
+    def last_batch(self) -> LoggedBatch | None:
+        """Its last batch."""
+        last = None
+        for batch in self.batches():
+            last = batch
+        return last
+
+    def search(self, offset: int, start: int, *, by_base_offset: bool) -> Place | None:
+        """The first batch from position `start` on that reaches `offset`.
+
+        Args:
+            offset: The offset looked for.
+            start: Where to begin, in bytes.
+            by_base_offset: Whether the release compares base offsets first (4.1 and later).
+
+        Source: FileRecords.searchForOffsetWithSize, Kafka 3.9.1; searchForOffsetFromPosition, Kafka 4.1.
+        """
+        if not by_base_offset:
+            for batch in self.batches(start):
+                last = batch.last_offset
+                if last >= offset:
+                    return Place(last, batch.position, batch.size)
+            return None
+        previous: LoggedBatch | None = None
+        for batch in self.batches(start):
+            base = batch.base_offset
+            if base >= offset:
+                if base > offset and previous is not None and previous.last_offset >= offset:
+                    batch = previous  # noqa: PLW2901 - the one before it holds the offset
+                return Place(batch.base_offset, batch.position, batch.size)
+            previous = batch
+        if previous is not None and previous.last_offset >= offset:
+            return Place(previous.base_offset, previous.position, previous.size)
+        return None

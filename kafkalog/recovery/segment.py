@@ -1,0 +1,271 @@
+"""A segment while the broker loads it: LogSegment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.recovery.behaviours import INDEXES_UNCHECKED, INVALID_RECORD_ENDS_SEGMENT, SEARCHES_BY_BASE_OFFSET
+from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, CorruptRecord, InvalidRecord, SegmentOverflow
+from kafkalog.recovery.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
+from kafkalog.recovery.records import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place
+
+if TYPE_CHECKING:
+    from kafkalog.recovery.context import LoadContext
+    from kafkalog.recovery.disk import DiskFile
+    from kafkalog.recovery.producers import ProducerStates
+
+__all__ = ["Fetched", "LogSegment", "segment_file_name"]
+
+
+def segment_file_name(offset: int, suffix: str) -> str:
+    """The name a segment's file is opened under: 20 digits. Source: LogFileUtils.filenamePrefixFromOffset."""
+    return f"{'-' if offset < 0 else ''}{abs(offset):020d}{suffix}"
+
+
+class Fetched(NamedTuple):
+    """What a read of a segment gives: LogSegment.read."""
+
+    records: FileRecords
+    position: int
+    first_batch_size: int
+
+
+class LogSegment:
+    """A segment: its `.log`, opened (and made, when it is missing), and its indexes, opened when they are used.
+
+    Args:
+        context: The directory and the release.
+        base_offset: From the name of the `.log`.
+        suffix: What its names end with, e.g. `.swap`.
+
+    Raises:
+        BrokerAborts: the `.log` is larger than a segment can be.
+    """
+
+    def __init__(self, context: LoadContext, base_offset: int, suffix: str = "") -> None:
+        self.context = context
+        self.base_offset = base_offset
+        self.suffix = suffix
+        name = self.name(".log")
+        self.log = FileRecords(context.disk.get(name) or context.disk.create(name))
+        if self.log.size > MAX_SEGMENT_SIZE:
+            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
+        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset)
+        self._offset_index: OffsetIndex | None = None
+        self._time_index: TimeIndex | None = None
+
+    def name(self, extension: str) -> str:
+        """The name of one of its files."""
+        return segment_file_name(self.base_offset, extension) + self.suffix
+
+    @property
+    def size(self) -> int:
+        """Bytes of its `.log`."""
+        return self.log.size
+
+    @property
+    def offset_index(self) -> OffsetIndex:
+        """Its `.index`, opened now if it was not yet."""
+        if self._offset_index is None:
+            name = self.name(".index")
+            file = self.context.disk.get(name)
+            self._offset_index = OffsetIndex(b"" if file is None else file.read(), self.base_offset)
+            if file is None:
+                # It is made full of zeros; who opens it again takes them for entries.
+                self.context.disk.create(name).write(bytes(OffsetIndex.entry_size))
+        return self._offset_index
+
+    def _index_file(self, extension: str) -> DiskFile:
+        disk = self.context.disk
+        return disk.get(self.name(extension)) or disk.create(self.name(extension))
+
+    def sanity_check(self, *, time_index_missing: bool) -> str | None:
+        """Why the segment must be recovered, None: it need not.
+
+        Raises:
+            BrokerAborts: an entry of the `.txnindex` has an unknown version.
+
+        Source: LogSegment.sanityCheck, Kafka 3.9.1; before 2.3 with the checks of both other indexes.
+        """
+        if self.name(".index") not in self.context.disk:
+            return f"{self.name('.index')} is missing"
+        if time_index_missing:
+            self._index_file(".timeindex")
+        try:
+            if not INDEXES_UNCHECKED.applies_to(self.context.release):
+                check_offset_index(self.context.disk[self.name(".index")].read(), self.base_offset)
+                check_time_index(self._index_file(".timeindex").read(), self.base_offset)
+            self.transaction_index.sanity_check()
+        except CorruptIndex as error:
+            return error.text
+        return None
+
+    # --- reading ---
+
+    def translate(self, offset: int) -> Place | None:
+        """Where the first batch that reaches `offset` stands: LogSegment.translateOffset."""
+        start = max(0, self.offset_index.lookup(offset).position)
+        return self.log.search(offset, start, by_base_offset=SEARCHES_BY_BASE_OFFSET.applies_to(self.context.release))
+
+    def read(
+        self, offset: int, max_size: int, max_position: int | None = None, *, one_batch_at_least: bool = False
+    ) -> Fetched | None:
+        """The bytes a fetch gets: LogSegment.read.
+
+        Args:
+            offset: The offset wanted.
+            max_size: Most bytes to give.
+            max_position: First byte not to give; None: the end of the file.
+            one_batch_at_least: Whether the first batch is given even if it is larger.
+        """
+        place = self.translate(offset)
+        if place is None:
+            return None
+        if one_batch_at_least:
+            max_size = max(max_size, place.size)
+        end = self.size if max_position is None else max_position
+        return Fetched(self.log.slice(place.position, min(end - place.position, max_size)), place.position, place.size)
+
+    def read_next_offset(self) -> int:
+        """The offset the next record would get, looked for from the last index entry on: LogSegment.readNextOffset."""
+        fetched = self.read(self.offset_index.last_offset, self.size)
+        last = None if fetched is None else fetched.records.last_batch()
+        return self.base_offset if last is None else last.next_offset
+
+    @property
+    def has_overflow(self) -> bool:
+        """Whether its last batch does not fit into its indexes."""
+        following = self.read_next_offset()
+        return following > self.base_offset and not fits_index(following - 1, self.base_offset)
+
+    # --- recovering ---
+
+    def recover(self, producers: ProducerStates) -> int:
+        """Check every batch, rebuild the indexes, cut the `.log` at the first bad batch; returns the bytes cut.
+
+        Raises:
+            SegmentOverflow: a batch does not fit into the segment's indexes.
+            InvalidOffset: the offsets of two index entries do not ascend.
+            BrokerAborts: the transactions make no sense, or a header cannot be read.
+            InvalidRecord: before 2.4, a control record cannot be read.
+
+        Source: LogSegment.recover, Kafka 3.9.1.
+        """
+        self._reset_indexes()
+        index, times = self.offset_index, self._time_index
+        assert times is not None
+        valid = last_entry = 0
+        newest = times.last
+        interval = self.context.index_interval
+        try:
+            for batch in self.log.batches():
+                batch.ensure_valid()
+                last_offset = batch.last_offset
+                if not fits_index(last_offset, self.base_offset):
+                    raise SegmentOverflow(self, last_offset)
+                timestamp = batch.max_timestamp
+                if timestamp > newest.timestamp:
+                    newest = TimestampOffset(timestamp, last_offset)
+                if valid - last_entry > interval:
+                    index.append(last_offset, valid)
+                    times.maybe_append(*newest)
+                    last_entry = valid
+                valid += batch.size
+                self._follow(batch, last_offset, producers)
+        except (CorruptRecord, InvalidRecord) as error:
+            if isinstance(error, InvalidRecord) and not INVALID_RECORD_ENDS_SEGMENT.applies_to(self.context.release):
+                raise
+            self.context.note_invalid(self.name(".log"), valid, error.text)
+        finally:
+            self._write_indexes()
+        cut = self.size - valid
+        self.log.file.truncate(valid)
+        times.maybe_append(*newest)
+        self._write_indexes()
+        return cut
+
+    def _follow(self, batch: LoggedBatch, last_offset: int, producers: ProducerStates) -> None:
+        """What a batch does to the epochs and to the producers."""
+        if not batch.is_v2:
+            return
+        epochs = self.context.epochs_in_recovery
+        epoch = batch.header.partition_leader_epoch
+        if epochs is not None and epoch >= 0 and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
+            epochs.assign(epoch, batch.base_offset)
+        completed = producers.append_one(batch)
+        if completed is not None:
+            stable = producers.last_stable_offset(completed)
+            if completed.is_aborted:
+                self.transaction_index.append(completed.entry(stable))
+            producers.complete(completed)
+        producers.map_end_offset = last_offset + 1
+
+    def _reset_indexes(self) -> None:
+        self.context.rebuilt.add(self.base_offset)
+        self._offset_index = OffsetIndex(b"", self.base_offset)
+        self._time_index = TimeIndex(self.base_offset)
+        self.transaction_index.reset()
+
+    def _write_indexes(self) -> None:
+        assert self._offset_index is not None
+        assert self._time_index is not None
+        self._index_file(".index").write(self._offset_index.to_bytes())
+        self._index_file(".timeindex").write(self._time_index.to_bytes())
+
+    def truncate(self, offset: int) -> int:
+        """Drop everything from `offset` on; returns the bytes cut: LogSegment.truncateTo."""
+        place = self.translate(offset)
+        self.offset_index.truncate(offset)
+        if self._time_index is None:
+            self._time_index = TimeIndex(self.base_offset)
+        self._time_index.truncate(offset)
+        self.transaction_index.truncate(offset)
+        self._write_indexes()
+        if place is None:
+            return 0
+        cut = self.size - place.position
+        self.log.file.truncate(place.position)
+        return cut
+
+    # --- its files ---
+
+    def change_suffix(self, suffix: str) -> None:
+        """Rename its files: LogSegment.changeFileSuffixes."""
+        for extension in (".log", ".index", ".timeindex", ".txnindex"):
+            self.context.disk.rename(self.name(extension), segment_file_name(self.base_offset, extension) + suffix)
+        self.suffix = suffix
+        self.transaction_index.name = self.name(".txnindex")
+
+    def append_range(self, source: LogSegment, start: int, size: int) -> None:
+        """Make its `.log` from a range of another segment's, with indexes as the cleaner's append writes them."""
+        self.context.disk.create(self.name(".log"), source.log.file.part(start, size))
+        self.log = FileRecords(self.context.disk[self.name(".log")])
+        self._reset_indexes()
+        assert self._time_index is not None
+        newest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
+        for batch in self.log.batches():
+            if batch.max_timestamp > newest.timestamp:
+                newest = TimestampOffset(batch.max_timestamp, batch.last_offset)
+        self._time_index.maybe_append(*newest)
+        self._write_indexes()
+
+
+def check_offset_index(data: bytes, base_offset: int) -> None:
+    """The check before 2.3. Raises CorruptIndex. Source: OffsetIndex.sanityCheck, Kafka 2.2."""
+    if len(data) % OffsetIndex.entry_size:
+        raise CorruptIndex(f"the .index has {len(data)} bytes, no multiple of {OffsetIndex.entry_size}")
+    index = OffsetIndex(data, base_offset)
+    if index.count and index.last_offset < base_offset:
+        raise CorruptIndex(f"the last entry of the .index is offset {index.last_offset}, below the segment")
+
+
+def check_time_index(data: bytes, base_offset: int) -> None:
+    """The check before 2.3. Raises CorruptIndex. Source: TimeIndex.sanityCheck, Kafka 2.2."""
+    entries = TimeIndex.read_entries(data)
+    if entries and entries[1].timestamp < entries[0].timestamp:
+        raise CorruptIndex("the last timestamp in the .timeindex is below its first")
+    if entries and base_offset + entries[1].offset < base_offset:
+        raise CorruptIndex("the last offset in the .timeindex is below the segment")
+    if len(data) % TimeIndex.entry_size:
+        raise CorruptIndex(f"the .timeindex has {len(data)} bytes, no multiple of {TimeIndex.entry_size}")

@@ -1,0 +1,78 @@
+"""Splitting a segment whose last batch does not fit into its indexes: LocalLog.splitOverflowedSegment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.recovery.failure import BrokerAborts
+from kafkalog.recovery.indexes import fits_index
+from kafkalog.recovery.names import DELETED, SWAP
+from kafkalog.recovery.segment import LogSegment
+
+if TYPE_CHECKING:
+    from kafkalog.recovery.producers import ProducerStates
+    from kafkalog.recovery.segments import LogSegments
+
+__all__ = ["replace_segments", "split_segment"]
+
+
+def split_segment(segment: LogSegment, segments: LogSegments, producers: ProducerStates) -> None:
+    """Put the batches of a segment into new ones, each as long as its offsets fit.
+
+    Raises:
+        BrokerAborts: it is not the last batch that does not fit, or a batch fits nowhere.
+    """
+    if not segment.has_overflow:
+        text = f"{segment.name('.log')} holds an offset that its indexes cannot, and its last batch is not the one"
+        raise BrokerAborts("IllegalArgumentException", text)
+    new: list[LogSegment] = []
+    for base_offset, start, size in _ranges(segment):
+        part = LogSegment(segment.context, base_offset, SWAP)
+        part.append_range(segment, start, size)
+        new.append(part)
+    segment.context.remark(f"{segment.name('.log')} is split into {len(new)} segments, for its offsets span more than 2^31-1")
+    for base_offset in replace_segments(segments, new, [segment]):
+        producers.mark_snapshot_deleted(base_offset)
+
+
+def _ranges(segment: LogSegment) -> list[tuple[int, int, int]]:
+    """(base offset, position, size) of the segments that come out of a split."""
+    ranges: list[tuple[int, int, int]] = []
+    base_offset = start = end = 0
+    for batch in segment.log.batches():
+        if end == start or not fits_index(batch.last_offset, base_offset):
+            if end > start:
+                ranges.append((base_offset, start, end - start))
+            base_offset, start = batch.base_offset, batch.position
+            if not fits_index(batch.last_offset, base_offset):
+                text = f"the batch at position {batch.position} of {segment.name('.log')} fits into no segment"
+                raise BrokerAborts("IllegalStateException", text)
+        end = batch.position + batch.size
+    if end != segment.size:
+        text = f"{segment.size - end} bytes at the end of {segment.name('.log')} belong to no batch, it cannot be split"
+        raise BrokerAborts("NoSuchElementException", text)
+    if end > start:
+        ranges.append((base_offset, start, end - start))
+    return ranges
+
+
+def replace_segments(segments: LogSegments, new: list[LogSegment], old: list[LogSegment]) -> list[int]:
+    """Put segments with the suffix `.swap` in the place of others; returns the base offsets that are gone.
+
+    Source: LocalLog.replaceSegments, Kafka 3.9.1.
+    """
+    new = sorted(new, key=lambda segment: segment.base_offset)
+    replaced = [segment for segment in sorted(old, key=lambda one: one.base_offset) if segment.base_offset in segments]
+    for segment in new:
+        segments.add(segment)
+    kept = {segment.base_offset for segment in new}
+    gone = []
+    for segment in replaced:
+        if segment.base_offset != new[0].base_offset:
+            segments.remove(segment.base_offset)
+        segment.change_suffix(DELETED)
+        if segment.base_offset not in kept:
+            gone.append(segment.base_offset)
+    for segment in new:
+        segment.change_suffix("")
+    return gone

@@ -1,0 +1,281 @@
+"""Groups, transactions and metadata as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.messages.json_form import compact_json, json_object
+from kafkalog.core.properties import format_uuid
+from kafkalog.internal.metadata import diff_images
+from kafkalog.render.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kafkalog.internal.given import Note
+    from kafkalog.internal.groups import Groups
+    from kafkalog.internal.metadata import Image, Metadata
+    from kafkalog.internal.transactions import Transactions
+
+__all__ = ["change_text", "groups_text", "metadata_text", "transactions_text", "utc"]
+
+
+def utc(milliseconds: int) -> str | None:
+    """A time in UTC, ISO 8601 with milliseconds; None for -1; the number where no calendar reaches."""
+    from datetime import UTC, datetime, timedelta
+
+    if milliseconds == -1:
+        return None
+    try:
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return str(milliseconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _section(title: str, headings: Iterable[str], rows: list[list[object]]) -> Iterator[str]:
+    if rows:
+        yield f"{title} ({len(rows)})"
+        yield from table(headings, rows)
+        yield ""
+
+
+def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
+    for note in notes:
+        offset = f", offset {note.offset}" if note.offset is not None else ""
+        yield f"note: {note.path}{offset}: {note.message}"
+    for note in problems:
+        yield f"not read: {note.path + ': ' if note.path else ''}{note.message}"
+
+
+def groups_text(found: Groups) -> Iterator[str]:
+    """The groups, their members, their offsets with the lag where it is known."""
+    yield from _section(
+        "Groups",
+        ("group", "kind", "state", "generation", "protocol", "members", "offsets"),
+        [
+            [
+                group.group,
+                group.kind,
+                group.state,
+                group.generation,
+                group.protocol,
+                len(group.members),
+                sum(commit.group == group.group for commit in found.offsets),
+            ]
+            for group in found.groups.values()
+        ],
+    )
+    yield from _section(
+        "Members",
+        ("group", "member", "instance", "client", "host", "epoch", "assignment"),
+        [
+            [
+                group.group,
+                member.member_id,
+                member.instance_id,
+                member.client_id,
+                member.client_host,
+                member.epoch,
+                _assignment(member.assignment),
+            ]
+            for group in found.groups.values()
+            for member in group.members.values()
+        ],
+    )
+    headings = ("group", "topic", "partition", "offset", "end", "lag", "committed", "epoch", "metadata")
+    yield from _section(
+        "Offsets",
+        headings,
+        [
+            [
+                commit.group,
+                commit.topic,
+                commit.partition,
+                commit.offset,
+                commit.log_end_offset,
+                commit.lag,
+                utc(commit.commit_timestamp),
+                commit.leader_epoch if commit.leader_epoch >= 0 else None,
+                commit.metadata,
+            ]
+            for commit in found.offsets
+        ],
+    )
+    yield from _section(
+        "Offsets in open transactions",
+        ("group", "topic", "partition", "offset", "producer id"),
+        [[commit.group, commit.topic, commit.partition, commit.offset, producer] for producer, commit in found.pending],
+    )
+    yield from _notes(found.notes, found.problems)
+
+
+def _assignment(value: Any) -> str | None:
+    """An assignment in short: `orders-0 orders-1`; what is not of the consumer protocol as JSON."""
+    if isinstance(value, dict) and "assignedPartitions" in value:
+        names = [
+            f"{item.get('topic') or format_uuid(item['topicId'])}-{partition}"
+            for item in value["assignedPartitions"]
+            for partition in item["partitions"]
+        ]
+        return " ".join(names)
+    return None if value is None else compact_json(json_object(value))
+
+
+def transactions_text(found: Transactions) -> Iterator[str]:
+    """The transactional ids, what is open in the partitions with the command that ends it, what was aborted."""
+    yield from _section(
+        "Transactional ids",
+        ("transactional id", "producer id", "epoch", "state", "started", "last update", "timeout ms", "partitions"),
+        [
+            [
+                item.transactional_id,
+                item.producer_id,
+                item.producer_epoch,
+                item.state,
+                utc(item.start_timestamp),
+                utc(item.last_update_timestamp),
+                item.timeout_ms,
+                " ".join(f"{topic}-{partition}" for topic, partition in item.partitions) or None,
+            ]
+            for item in found.ids.values()
+        ],
+    )
+    yield from _section(
+        "Open in the partitions",
+        ("partition", "producer id", "epoch", "first offset", "last offset", "records", "last record", "verdict", "why"),
+        [
+            [
+                f"{begun.topic}-{begun.partition}",
+                begun.producer_id,
+                begun.producer_epoch,
+                begun.first_offset,
+                begun.last_offset,
+                begun.records,
+                utc(begun.last_timestamp),
+                begun.verdict,
+                begun.why,
+            ]
+            for begun in found.open
+        ],
+    )
+    hanging = [begun for begun in found.open if begun.verdict == "hanging"]
+    if hanging:
+        yield "Hanging transactions are ended by:"
+        yield from (f"  {begun.abort_command}" for begun in hanging)
+        yield ""
+    yield from _section(
+        "Aborted",
+        ("partition", "producer id", "epoch", "first offset", "marker at", "marker written", "transactional id"),
+        [
+            [
+                f"{ended.topic}-{ended.partition}",
+                ended.producer_id,
+                ended.producer_epoch,
+                ended.first_offset,
+                ended.marker_offset,
+                utc(ended.marker_timestamp),
+                ended.transactional_id,
+            ]
+            for ended in found.aborted
+        ],
+    )
+    yield from _notes(found.notes, found.problems)
+
+
+def metadata_text(found: Metadata) -> Iterator[str]:
+    """The image: features, brokers, topics, partitions, settings and the rest."""
+    image = found.image
+    base = f", from snapshot {found.snapshot}" if found.snapshot else ""
+    yield f"Metadata up to offset {image.last_offset}, epoch {image.last_epoch}{base}"
+    yield ""
+    yield from _image_text(image)
+    yield from _notes(found.notes, found.problems)
+
+
+def _image_text(image: Image) -> Iterator[str]:
+    yield from _section("Features", ("feature", "level"), [[name, level] for name, level in sorted(image.features.items())])
+    yield from _section(
+        "Brokers",
+        ("broker", "fenced", "in shutdown", "rack", "epoch", "incarnation", "listeners"),
+        [
+            [
+                number,
+                broker["fenced"],
+                broker["inControlledShutdown"],
+                broker.get("rack"),
+                broker["brokerEpoch"],
+                broker["incarnationId"],
+                " ".join(f"{point['name']}://{point['host']}:{point['port']}" for point in broker["endPoints"]),
+            ]
+            for number, broker in sorted(image.brokers.items())
+        ],
+    )
+    topics = sorted(image.topics.values(), key=lambda topic: topic.name)
+    yield from _section(
+        "Topics",
+        ("topic", "id", "partitions"),
+        [[topic.name, format_uuid(topic.topic_id), len(topic.partitions)] for topic in topics],
+    )
+    yield from _section(
+        "Partitions",
+        ("partition", "leader", "leader epoch", "partition epoch", "replicas", "isr", "elr"),
+        [
+            [
+                f"{topic.name}-{number}",
+                state.leader,
+                state.leader_epoch,
+                state.partition_epoch,
+                _numbers(state.replicas),
+                _numbers(state.isr),
+                _numbers(state.eligible_leader_replicas),
+            ]
+            for topic in topics
+            for number, state in sorted(topic.partitions.items())
+        ],
+    )
+    yield from _section(
+        "Settings",
+        ("resource", "name", "setting", "value"),
+        [
+            [kind, name or "<default>", key, value]
+            for (kind, name), settings in sorted(image.configs.items())
+            for key, value in sorted(settings.items())
+        ],
+    )
+    others = sorted(image.others.items(), key=lambda item: item[0])
+    yield from _section(
+        "Others", ("kind", "name", "value"), [[*key, compact_json(json_object(value))] for key, value in others]
+    )
+
+
+def _numbers(values: tuple[int, ...]) -> str | None:
+    return ",".join(map(str, values)) or None
+
+
+def change_text(before: Metadata, after: Metadata) -> Iterator[str]:
+    """What differs between two images, one line each."""
+    yield f"From offset {before.image.last_offset} to offset {after.image.last_offset}"
+    for change in diff_images(before.image, after.image):
+        if change.before is None:
+            yield f"+ {change.what} {change.name}: {_shown(change.after)}"
+        elif change.after is None:
+            yield f"- {change.what} {change.name}: {_shown(change.before)}"
+        else:
+            yield f"~ {change.what} {change.name}: {_differences(change.before, change.after)}"
+    yield from _notes(dict.fromkeys((*before.notes, *after.notes)), dict.fromkeys((*before.problems, *after.problems)))
+
+
+def _shown(value: Any) -> str:
+    return compact_json(json_object(value))
+
+
+def _differences(before: Any, after: Any) -> str:
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return f"{_shown(before)} -> {_shown(after)}"
+    parts = [
+        f"{name} {_shown(before.get(name))} -> {_shown(after.get(name))}"
+        for name in after | before
+        if before.get(name) != after.get(name)
+    ]
+    return ", ".join(parts)

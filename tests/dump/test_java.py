@@ -1,0 +1,60 @@
+"""Java's spelling of text, and the order of its hash maps."""
+
+import random
+
+import pytest
+
+from kafkalog.dump import java
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"plain", "plain"),
+        ("grün 日本".encode(), "grün 日本"),
+        (b"\xff", "\ufffd"),
+        (b"\xed\xa0\x80", "\ufffd"),
+        (b"\xed\xa0\x80\xed\xb0\x80", "\ufffd\ufffd"),
+        (b"\xed\xa0x", "\ufffdx"),
+        (b"\xed\xa0", "\ufffd"),
+        (b"\xf0\x9f\x98", "\ufffd"),
+        (b"\xc0\x80", "\ufffd\ufffd"),
+        (b"a\x00b", "a\x00b"),
+        (b"\xe2\x82", "\ufffd"),
+    ],
+)
+def test_malformed_text_is_replaced_as_java_does(data, text):
+    assert java.decode_text(data) == text
+    assert java.replace_malformed(data) == text.encode()
+
+
+def test_replacing_a_whole_batch_at_once_would_be_the_same_as_field_by_field():
+    rng = random.Random(1)
+    for _ in range(2000):
+        fields = [
+            bytes(rng.choice(b"a\xed\xa0\x80\xe2\x82\xac\xf0\x9f\xff") for _ in range(rng.randrange(6))) for _ in range(3)
+        ]
+        whole = b" ".join(fields)
+        assert java.replace_malformed(whole) == b" ".join(map(java.replace_malformed, fields))
+
+
+def test_string_hash_is_that_of_java():
+    assert java.string_hash("") == 0
+    assert java.string_hash("hello") == 99162322
+    assert java.string_hash("polygenelubricants") == 0x80000000
+    assert java.string_hash("😀") == 0xD83D * 31 + 0xDE00
+
+
+@pytest.mark.parametrize("order", [java.java_hash_map_order, java.scala_212_map_order, java.scala_213_map_order])
+def test_every_key_is_listed_once(order):
+    keys = [f"/data/topic-{n}/00000000000000000000.index" for n in range(50)]
+    assert sorted(order(keys)) == sorted(keys)
+    assert order(keys) != keys
+
+
+def test_paths_are_normalised_as_file_does():
+    assert java.file_path("a//b/") == "a/b"
+    assert java.file_path("./a/../b") == "./a/../b"
+    assert java.file_path("/") == "/"
+    assert java.absolute_path("./a", "/w") == "/w/./a"
+    assert java.absolute_path("/a//b", "/w") == "/a/b"

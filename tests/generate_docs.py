@@ -1,0 +1,120 @@
+"""The generated parts of `docs/`: what stands in the code is not written twice.
+
+    python -m tests.generate_docs [--check]
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end generated -->`. To add one, add a row to `PARTS`.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kafkalog.cli import dump
+from kafkalog.core.attributes import ATTRIBUTE_BITS
+from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.control import CONTROL_RECORD_TYPES
+from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
+from kafkalog.core.release import RELEASES, release_text
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.core.transaction_index import ABORTED_TXN
+from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
+from tests.dump.golden import EXCLUSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kafkalog.core.layout import Layout
+
+DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
+_PART = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def layout(of: Layout) -> Callable[[], str]:
+    """The table of a fixed structure."""
+    head = ("position", "bytes", "field", "type", "meaning")
+    return lambda: table(head, ((at, size, f"`{name}`", kind, meaning) for at, size, name, kind, meaning in of.table()))
+
+
+def dialects() -> str:
+    """The dialects and their proof."""
+    rows = []
+    for number, dialect in enumerate(DIALECTS):
+        end = DIALECTS[number + 1].since if number + 1 < len(DIALECTS) else None
+        releases = [release for release in RELEASES if dialect.since <= release and (end is None or release < end)]
+        proofs = [release_text(release) for release in releases if release in GOLDEN_RELEASES]
+        span = release_text(releases[0]) + (f" to {release_text(releases[-1])}" if len(releases) > 1 else "")
+        rows.append((span, dialect.source, ", ".join(proofs) or "*unproven*"))
+    return table(("releases", "what changed", "proven by"), rows)
+
+
+def help_of(command: click.Command, name: str) -> str:
+    """The --help of a command."""
+    with click.Context(command, info_name=f"kafkalog {name}", max_content_width=100, terminal_width=100) as context:
+        return f"```text\n{command.get_help(context)}\n```\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "dialects": dialects,
+    "unproven-releases": lambda: ", ".join(unproven_releases()) + "\n",
+    "golden-exclusions": lambda: "".join(f"| `{pattern}` | {reason} |\n" for pattern, reason in EXCLUSIONS.items()),
+    "help-dump": lambda: help_of(dump.command, "dump"),
+    "batch-header": layout(BATCH_HEADER),
+    "message-0": layout(LEGACY_HEADER_V0),
+    "message-1": layout(LEGACY_HEADER_V1),
+    "offset-index-entry": layout(OFFSET_INDEX_ENTRY),
+    "time-index-entry": layout(TIME_INDEX_ENTRY),
+    "aborted-transaction": layout(ABORTED_TXN),
+    "snapshot-header": layout(SNAPSHOT_HEADER),
+    "producer-entry": layout(PRODUCER_ENTRY),
+    "attributes": lambda: table(
+        ("mask", "name", "magic", "meaning"),
+        ((f"`{bit.mask:#04x}`", f"`{bit.name}`", f"{bit.since_magic} and later", bit.meaning) for bit in ATTRIBUTE_BITS),
+    ),
+    "codecs": lambda: table(
+        ("id", "codec", "magic"), ((row.id, row.name, ", ".join(map(str, row.magics))) for row in COMPRESSION_TYPES)
+    ),
+    "control-records": lambda: table(("type", "name", "since"), CONTROL_RECORD_TYPES),
+}
+
+
+def render(text: str) -> str:
+    """A page with its generated parts made anew."""
+    return _PART.sub(lambda match: f"{match[1]}{PARTS[match[2]]()}{match[4]}", text)
+
+
+def names_in(text: str) -> list[str]:
+    """The generated parts that a page has."""
+    return [match[2] for match in _PART.finditer(text)]
+
+
+def main() -> int:
+    """Write the pages that do not follow, or with `--check` name them."""
+    stale = []
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if render(text) != text:
+            stale.append(path)
+            if "--check" not in sys.argv:
+                path.write_text(render(text), encoding="utf-8")
+    for path in stale:
+        print(f"{path.relative_to(DOCS.parent)}: {'does not follow the code' if '--check' in sys.argv else 'written'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Records of internal topics for tests: those of the log dirs, and hand-made ones by an encoder of their own."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from kafkalog.core.log import walk
+from kafkalog.core.messages.group import GROUP_RECORDS
+from kafkalog.core.messages.records import read_coordinator_record, read_metadata_record, read_remote_log_record
+from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
+from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
+from kafkalog.files.source import FileSource
+
+READERS = {
+    "__consumer_offsets": lambda key, value: read_coordinator_record(GROUP_RECORDS, key, value),
+    "__transaction_state": lambda key, value: read_coordinator_record(TRANSACTION_RECORDS, key, value),
+    "__share_group_state": lambda key, value: read_coordinator_record(SHARE_GROUP_RECORDS, key, value),
+    "__cluster_metadata": lambda key, value: read_metadata_record(value),
+    "__remote_log_metadata": lambda key, value: read_remote_log_record(value),
+}
+
+
+def topic_of(path: str) -> str:
+    return os.path.basename(path).rpartition("-")[0]
+
+
+def internal_records(log_dir: str):
+    """Topic, file and record for every record of an internal topic, control records left out."""
+    for entry in sorted(os.scandir(log_dir), key=lambda entry: entry.name):
+        topic = topic_of(entry.name)
+        if topic not in READERS or not entry.is_dir():
+            continue
+        for name in sorted(os.listdir(entry.path)):
+            if name.endswith((".log", ".checkpoint")):
+                yield from _file_records(topic, os.path.join(entry.path, name))
+
+
+def _file_records(topic: str, path: str):
+    with FileSource(path) as source:
+        for batch in walk(source):
+            if not hasattr(batch, "walk_records") or getattr(batch, "is_control", False):
+                continue
+            for record in batch.walk_records():
+                if hasattr(record, "key"):
+                    yield topic, path, record
+
+
+# --- an encoder that knows nothing of the schema table ----------------------------------------------------------------
+
+
+def string(text: str | None) -> bytes:
+    if text is None:
+        return struct.pack(">h", -1)
+    data = text.encode()
+    return struct.pack(">h", len(data)) + data
+
+
+def compact(text: str | None) -> bytes:
+    if text is None:
+        return b"\x00"
+    data = text.encode()
+    return bytes([len(data) + 1]) + data
+
+
+def offset_key(group: str, topic: str, partition: int, kind: int = 1) -> bytes:
+    return struct.pack(">h", kind) + string(group) + string(topic) + struct.pack(">i", partition)
+
+
+def offset_value(offset: int, metadata: str = "", time: int = 5) -> bytes:
+    return struct.pack(">hqi", 3, offset, 7) + string(metadata) + struct.pack(">q", time)
+
+
+def group_key(group: str) -> bytes:
+    return struct.pack(">h", 2) + string(group)
+
+
+def assignment(partitions: list[tuple[str, list[int]]], user_data: bytes | None = b"", version: int = 0) -> bytes:
+    data = struct.pack(">hi", version, len(partitions))
+    for topic, numbers in partitions:
+        data += string(topic) + struct.pack(f">i{len(numbers)}i", len(numbers), *numbers)
+    return data + (struct.pack(">i", -1) if user_data is None else struct.pack(">i", len(user_data)) + user_data)
+
+
+def group_value(members: list[tuple[str, bytes]], *, kind: str = "consumer", protocol: str | None = "range") -> bytes:
+    """Group metadata of version 1."""
+    data = struct.pack(">h", 1) + string(kind) + struct.pack(">i", 4) + string(protocol) + string(None)
+    data += struct.pack(">i", len(members))
+    for name, assigned in members:
+        data += string(name) + string("client") + string("/127.0.0.1") + struct.pack(">ii", 60000, 10000)
+        data += struct.pack(">i", 0) + struct.pack(">i", len(assigned)) + assigned
+    return data
+
+
+def transaction_key(name: str) -> bytes:
+    return struct.pack(">h", 0) + string(name)
+
+
+def transaction_value(
+    producer_id: int, state: int, partitions: list[tuple[str, list[int]]] | None, *, epoch: int = 0, version: int = 0
+) -> bytes:
+    """A transaction's state of version 0."""
+    data = struct.pack(">hqhib", version, producer_id, epoch, 60000, state)
+    if partitions is None:
+        data += struct.pack(">i", -1)
+    else:
+        data += struct.pack(">i", len(partitions))
+        for topic, numbers in partitions:
+            data += string(topic) + struct.pack(f">i{len(numbers)}i", len(numbers), *numbers)
+    return data + struct.pack(">qq", 2000, 1000)

@@ -1,0 +1,61 @@
+"""Kafka of any release, by Maven, and its DumpLogSegments."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from kafkalog.core.release import parse_release
+
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>kafkalog</groupId>
+<artifactId>tests</artifactId><version>1</version><dependencies>{dependencies}</dependencies></project>"""
+
+
+@cache
+def class_path(release: str) -> str:
+    """The jars of a release; fetched once, kept in KAFKALOG_JARS or the temporary folder."""
+    if not (shutil.which("java") and shutil.which("mvn")):
+        pytest.skip("java and mvn are needed")
+    number = parse_release(release)
+    scala = "2.13" if number >= (3, 0) else "2.12" if number >= (1, 1) else "2.11"
+    folder = Path(os.environ.get("KAFKALOG_JARS") or Path(tempfile.gettempdir()) / "kafkalog-jars") / release
+    if not list(folder.glob("kafka_*.jar")):
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = [("org.apache.kafka", f"kafka_{scala}", release)]
+        if number >= (2, 6):
+            wanted.append(("org.apache.kafka", "kafka-tools", release))
+        dependencies = "".join(
+            f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
+            for group, name, version in wanted
+        )
+        project = folder / "pom.xml"
+        project.write_text(_POM.format(dependencies=dependencies))
+        subprocess.run(
+            ["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={folder}",
+             "-DincludeScope=runtime"],
+            check=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    return f"{folder}/*"
+
+
+def real_dump(release: str, arguments: list[str], directory: str) -> tuple[int, bytes, str]:
+    """Exit status, stdout and stderr of the real tool, logger lines left out."""
+    name = "org.apache.kafka.tools.DumpLogSegments" if parse_release(release) >= (4, 3) else "kafka.tools.DumpLogSegments"
+    environment = {**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    done = subprocess.run(
+        ["java", "-Xmx700m", "-Dfile.encoding=UTF-8", "-cp", class_path(release), name, *arguments],
+        cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    noise = ("SLF4J", "log4j:", "WARNING:", "StatusLogger", "ERROR StatusLogger")
+    said = [
+        line
+        for line in done.stderr.decode().splitlines(keepends=True)
+        if not line.startswith(noise) and "StatusLogger" not in line
+    ]
+    return done.returncode, done.stdout, "".join(said)

@@ -1,0 +1,114 @@
+"""The model against what a real broker did with 91 log dirs whose checkpoints, names or properties were damaged."""
+
+from __future__ import annotations
+
+import base64
+import json
+import lzma
+import pathlib
+from functools import cache
+
+import pytest
+
+from kafkalog.recovery.predict import next_starts
+from tests.recovery.broker_starts import PACKED, error_kind
+
+#: What no look at the log dirs of one broker can tell, and why.
+EXCEPTIONS = {
+    "level:meta-cluster-id": "two log dirs with different cluster ids are taken for those of two brokers",
+    "level:meta-node-id": "two log dirs with different node ids are taken for those of two brokers",
+    "level:partition-dir-is-file": "whether the partition shall be in this log dir is only known to the controller",
+    "level:dir-future-without-current": "what becomes of a future replica is the controller's decision",
+    "level:dir-future-other-dir": "what becomes of a future replica is the controller's decision",
+    "level:dir-future-longer": "what becomes of a future replica is the controller's decision",
+    "level:meta-no-directory-id": "which directory id the controller has placed the partitions by, only it knows",
+    "level:meta-directory-id-changed": "which directory id the controller has placed the partitions by, only it knows",
+    "level:partition-replaced-by-other": "the topic's right id is only known to the controller: outcome `unknown`",
+    "level:partition-moved-to-other-dir": "the partition stands in the other log dir",
+    "level:partitions-swapped": "the directories of two partitions exchanged: both load, under the other's name",
+}
+#: Directories whose partition the controller does not know: stray, which only it can tell while they name a topic id.
+UNASSIGNED = ("level:dir-partition-beyond",)
+
+
+@cache
+def packed_log_dirs():
+    with lzma.open(PACKED / "log-dirs.jsonl.xz", "rt") as lines:
+        base = json.loads(next(lines))["base"]
+        return base, [json.loads(line) for line in lines]
+
+
+def lay_out(case, folder: pathlib.Path) -> list[str]:
+    base, _ = packed_log_dirs()
+    files = {name: data for name, data in {**base, **case["diff"]}.items() if data is not False}
+    for name, data in sorted(files.items()):
+        path = folder / name
+        if data is None:
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(base64.b64decode(data))
+    return [str(folder / name) for name in ("d1", "d2")]
+
+
+@pytest.mark.parametrize("case", packed_log_dirs()[1], ids=lambda case: case["id"].removeprefix("level:"))
+def test_damaged_log_dir_is_predicted(case, tmp_path):
+    outcomes = list(next_starts(lay_out(case, tmp_path), kafka_version="3.9.1"))
+    if case["id"] in EXCEPTIONS:
+        return
+    aborts = [outcome for outcome in outcomes if outcome.broker == "aborts"]
+    assert bool(aborts) == (not case["broker_started"]), [outcome.reason for outcome in aborts]
+    if aborts:
+        return
+    by_name = {outcome.path.rpartition("/")[2]: outcome for outcome in outcomes}
+    for name, reads in case["reads"].items():
+        outcome = by_name.get(name)
+        if outcome is None:
+            # The broker makes partitions that are missing.
+            assert case["id"] == "level:all-partitions-missing"
+            continue
+        for kind, real in (reads or {}).items():
+            mine = None if outcome.consumer is None else getattr(outcome.consumer, kind)
+            if real is None or real["earliest"] is None:
+                assert mine is None, (name, kind, outcome.reason)
+            else:
+                assert mine is not None, (name, kind, outcome.reason)
+                expected = (real["count"], real["position"], error_kind(real["error"]), real["stuck"])
+                assert (mine.records, mine.stops_at_offset, mine.error, mine.stuck) == expected, (name, kind)
+    renamed = {path.split("/")[1].partition(".")[0] for path in case["added"] if "-stray/" in path}
+    strays = {name for name, outcome in by_name.items() if outcome.partition == "stray" and outcome.rename}
+    assert (strays == renamed) != (case["id"] in UNASSIGNED)
+
+
+def test_partition_in_two_log_dirs_of_one_broker_is_named_for_both(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:partition-in-two-dirs")
+    outcomes = list(next_starts(lay_out(case, tmp_path), kafka_version="3.9.1"))
+    assert [outcome.path.rpartition("/")[2] for outcome in outcomes if outcome.broker == "aborts"] == ["plain-0", "plain-0"]
+
+
+def test_partition_that_takes_its_log_dir_offline_makes_the_others_unknown(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:root-unknown-file")
+    log_dir = lay_out(case, tmp_path)[0]
+    (pathlib.Path(log_dir) / "comp-0" / "leader-epoch-checkpoint").write_bytes(b"0\n5\n0 0\n")
+    outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir], kafka_version="3.9.1")}
+    assert (outcomes["comp-0"].partition, outcomes["comp-0"].log_dir, outcomes["comp-0"].broker) == ("failed", "offline", None)
+    assert outcomes["plain-0"].partition == "unknown"
+    assert "comp-0" in outcomes["plain-0"].why["partition"]
+    # An open transaction is what the broker trips over in a log dir that is offline.
+    assert outcomes["open-0"].broker is None
+    assert outcomes["plain-0"].broker == "starts"
+
+
+def test_release_is_taken_from_what_the_log_dir_shows(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:root-unknown-file")
+    log_dir = pathlib.Path(lay_out(case, tmp_path)[0])
+    assert next(next_starts([str(log_dir)])).assumed.release == "4.3.1"
+    (log_dir / "meta.properties").write_text("version=0\nbroker.id=1\n")
+    assert next(next_starts([str(log_dir)])).assumed.release == "2.8.2"
+    (log_dir / "meta.properties").unlink()
+    (log_dir / "bootstrap.checkpoint").unlink()
+    assert next(next_starts([str(log_dir)])).assumed.release == "4.3.1"
+    for path in log_dir.glob("*/partition.metadata"):
+        path.unlink()
+    outcome = next(next_starts([str(log_dir)]))
+    assert (outcome.assumed.release, outcome.partition) == ("2.8.2", "loaded")

@@ -1,0 +1,172 @@
+"""`kafkalog next-start` and the library call: output, options, exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import kafkalog
+from tests.recovery.broker_starts import packed_starts
+
+CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
+LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
+STATE = ["assumed", "broker", "log_dir", "partition", "reason"]
+FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "why"]
+
+
+def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
+    """A log dir with one damaged partition, its checkpoints and, after a clean stop, the marker."""
+    start = next(start for start in packed_starts() if start.id == f"{case_id}/{stop}")
+    partition = folder / f"{start.seen['base']}-0"
+    partition.mkdir(parents=True)
+    for name, data in start.files.items():
+        (partition / name).write_bytes(data)
+    point = start.seen.get("recovery_point")
+    line = "0\n0\n" if point is None else f"0\n1\n{start.seen['base']} 0 {point}\n"
+    (folder / "recovery-point-offset-checkpoint").write_text(line)
+    (folder / "replication-offset-checkpoint").write_text("0\n0\n")
+    (folder / "log-start-offset-checkpoint").write_text("0\n0\n")
+    if start.seen.get("clean_shutdown_file"):
+        (folder / ".kafka_cleanshutdown").write_bytes(b"")
+    return folder
+
+
+def run(*arguments: str, cwd: pathlib.Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kafkalog", "next-start", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(kafkalog.__file__).resolve().parent.parent)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment, timeout=60)
+
+
+def lines(result: subprocess.CompletedProcess[str]) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_torn_tail_after_an_unclean_stop_is_told_in_all_fields(tmp_path):
+    log_dir = lay_out("torn-half@plain.last", "unclean-active", tmp_path / "d")
+    result = run("--format", "jsonl", "--kafka-version", "3.9.1", str(log_dir))
+    assert (result.returncode, result.stderr) == (0, "")
+    (line,) = lines(result)
+    assert list(line) == FIELDS
+    partition = f"{log_dir}/plain-0"
+    assert line["schema"] == "kafkalog.next-start/1"
+    assert (line["path"], line["assumed"]) == (partition, {"stop": "unclean", "recovery_point": 125, "release": "3.9.1"})
+    assert (line["broker"], line["log_dir"], line["partition"]) == ("starts", "online", "loaded")
+    assert line["truncate"] == [{"path": f"{partition}/00000000000000000125.log", "position": 2362, "offset": 148}]
+    assert (line["log_start_offset"], line["log_end_offset"]) == (0, 148)
+    assert (line["records_lost"], line["bytes_lost"], line["time_range_lost"]) == (0, 198, None)
+    assert line["epochs_after"] == [[0, 0]]
+    assert line["consumer"]["uncommitted"] == {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False}
+
+
+def test_an_invisible_segment_is_counted_as_lost(tmp_path):
+    log_dir = lay_out("torn-half@plain.last", "clean", tmp_path / "d")
+    result = run("--format", "jsonl", "--kafka-version", "3.9.1", str(log_dir))
+    (line,) = lines(result)
+    assert result.returncode == 1
+    assert (line["log_end_offset"], line["records_lost"], line["truncate"]) == (125, 23, [])
+    first, last = line["time_range_lost"]
+    assert 0 < first <= last
+
+
+def test_later_segments_are_counted_with_their_records(tmp_path):
+    log_dir = lay_out("flip-record@plain.mid", "unclean-zero", tmp_path / "d")
+    (line,) = lines(run("--format", "jsonl", "--kafka-version", "3.9.1", str(log_dir)))
+    # The five records of the bad batch could not be read before either.
+    assert line["records_lost"] == 153 - line["log_end_offset"] - 5
+    assert [now.endswith(".deleted") for _, now in line["rename"]] == [True] * len(line["rename"])
+    text = run("--kafka-version", "3.9.1", str(log_dir)).stdout
+    assert "before the restart:" in text
+    assert "2 segments deleted" in text
+
+
+def test_a_partition_directory_gives_a_line_for_each_kind_of_stop(tmp_path):
+    log_dir = lay_out("zero-tail@plain.last", "clean", tmp_path / "d")
+    result = run("--format", "jsonl", str(log_dir / "plain-0") + "/")
+    clean, unclean = lines(result)
+    assert [clean["assumed"]["stop"], unclean["assumed"]["stop"]] == ["clean", "unclean"]
+    assert (clean["broker"], unclean["broker"]) == ("aborts", "starts")
+    assert clean["assumed"]["release"] is None
+    assert clean["path"] == str(log_dir / "plain-0")
+    (only,) = lines(run("--format", "jsonl", "--assume-stop", "unclean", str(log_dir / "plain-0")))
+    assert only == unclean
+
+
+def test_what_depends_on_the_release_is_null_with_why_for_a_partition_by_itself(tmp_path):
+    log_dir = lay_out("metadata-missing@plain", "clean", tmp_path / "d")
+    result = run("--format", "jsonl", str(log_dir / "plain-0"))
+    assert result.returncode == 3
+    for line in lines(result):
+        assert (line["partition"], line["log_end_offset"]) == ("unknown", None)
+        assert "2.8.2" in line["why"]["partition"]
+        assert "log_end_offset" in line["why"]
+
+
+def test_assumptions_are_taken_from_the_options(tmp_path):
+    log_dir = lay_out("flip-record@plain.mid", "clean", tmp_path / "d")
+    assert run("--kafka-version", "3.9.1", "--no-consumer", str(log_dir)).returncode == 0
+    result = run(
+        "--kafka-version", "3.9.1", "--assume-stop", "unclean", "--recovery-point", "0", "--format", "jsonl", str(log_dir)
+    )
+    (line,) = lines(result)
+    assert (result.returncode, line["assumed"]["recovery_point"]) == (1, 0)
+    assert line["records_lost"] > 0
+    assert (
+        run(
+            "--kafka-version", "3.9.1", "--assume-stop", "unclean", "--recovery-point", "0", "--exit-zero", str(log_dir)
+        ).returncode
+        == 0
+    )
+    flushed = run(
+        "--kafka-version", "3.9.1", "--assume-stop", "unclean", "--recovery-point", "153", "--no-consumer", str(log_dir)
+    )
+    assert flushed.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--kafka-version", "4.4"],
+        ["--kafka-version", "text"],
+        ["--recovery-point", "-1"],
+        ["--recovery-point", "x"],
+        ["--assume-stop", "dirty"],
+        ["--format", "xml"],
+    ],
+)
+def test_wrong_options_are_usage_errors(arguments, tmp_path):
+    result = run(*arguments, str(tmp_path))
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_missing_and_foreign_paths_are_named_and_the_others_told(tmp_path):
+    log_dir = lay_out("none@plain", "clean", tmp_path / "d")
+    (tmp_path / "empty").mkdir()
+    result = run("--format", "jsonl", "--kafka-version", "3.9.1", str(tmp_path / "gone"), str(tmp_path / "empty"), str(log_dir))
+    assert result.returncode == 3
+    assert len(lines(result)) == 1
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_paths_are_printed_as_given(tmp_path):
+    lay_out("none@plain", "clean", tmp_path / "d")
+    result = run("--format", "jsonl", ".", cwd=tmp_path / "d")
+    assert [line["path"] for line in lines(result)] == ["./plain-0"]
+    (first, _) = lines(run("--format", "jsonl", ".", cwd=tmp_path / "d" / "plain-0"))
+    assert first["path"] == "."
+
+
+def test_library_takes_the_log_dir_around_a_partition_into_account(tmp_path):
+    log_dir = lay_out("torn-half@plain.last", "unclean-active", tmp_path / "d")
+    outcome = kafkalog.next_start(log_dir / "plain-0", kafka_version="3.9.1")
+    assert isinstance(outcome, kafkalog.Outcome)
+    assert (outcome.assumed.recovery_point, outcome.log_end_offset) == (125, 148)
+    with pytest.raises(kafkalog.RequestError):
+        kafkalog.next_start(log_dir)
+    with pytest.raises(kafkalog.UnreadableFile):
+        kafkalog.next_start(log_dir / "gone-0")

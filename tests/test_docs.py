@@ -1,0 +1,85 @@
+"""The documentation follows the code, and its examples run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pathlib
+import re
+
+import pytest
+
+from tests.generate_docs import DOCS, PARTS, names_in, render
+
+ROOT = DOCS.parent
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_generated_parts_follow_the_code(page):
+    text = page.read_text(encoding="utf-8")
+    assert render(text) == text, "run python -m tests.generate_docs"
+    assert text.count("<!-- generated:") == len(names_in(text)) == text.count("<!-- end generated -->")
+
+
+def test_every_generated_part_stands_on_a_page():
+    standing = [name for page in PAGES for name in names_in(page.read_text(encoding="utf-8"))]
+    assert sorted(standing) == sorted(PARTS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_index_names_every_page():
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"index.md"}
+    linked = set(re.findall(r"\]\(([^)]+)\)", text))
+    missing = {page for page in pages if page not in linked and not page.startswith("rules/")}
+    assert not missing
+
+
+def test_examples_in_the_python_page_run():
+    result = doctest.testfile(str(DOCS / "python.md"), module_relative=False)
+    assert result.attempted > 20
+    assert result.failed == 0
+
+
+def test_examples_in_the_readme_run(capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert "RecordBatch(offsets 0..1, 2 records, position 0, 492 bytes)" in capsys.readouterr().out
+
+
+def modules():
+    root = pathlib.Path(ROOT / "kafkalog")
+    for path in sorted(root.rglob("*.py")):
+        if ">>>" in path.read_text(encoding="utf-8"):
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("name", list(modules()))
+def test_examples_in_docstrings_run(name):
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted
+    assert result.failed == 0
+
+
+def test_readme_commands_are_one_line_each_and_use_fixtures_that_are_there():
+    commands = re.findall(
+        r"<!-- command: (\w+) -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert [name for name, _ in commands] == ["dump", "test"]
+    for _, text in commands:
+        assert text.count("\n") == 1
+        for path in re.findall(r"fixtures/\S+", text):
+            assert os.path.isdir(path)
