@@ -155,6 +155,14 @@ def _inner(*offsets, magic=1):
     return b"".join(message(n, magic, b"x") for n in offsets)
 
 
+def _broken_value(offset):
+    data = bytearray(message(offset, 1, b"value"))
+    data[-9:-5] = struct.pack(">i", 500)
+    from kafkalog.core.checksum import crc32
+
+    return bytes(data[:12]) + struct.pack(">I", crc32(bytes(data[16:]))) + bytes(data[16:])
+
+
 simple("legacy-value-length", OLD, _appended(_broken_value))
 simple("legacy-unused-bytes", OLD, _appended(lambda o: message(o, 1, b"x", extra=b"???")))
 simple("legacy-attribute-bit", OLD, _appended(lambda o: message(o, 1, b"x", attributes=0x40)))
@@ -169,14 +177,6 @@ def _(lab):
     inner = bytearray(_inner(0))
     inner[-1] ^= 1
     _appended(lambda o: _wrapper(o, bytes(inner)))(lab)
-
-
-def _broken_value(offset):
-    data = bytearray(message(offset, 1, b"value"))
-    data[-9:-5] = struct.pack(">i", 500)
-    from kafkalog.core.checksum import crc32
-
-    return bytes(data[:12]) + struct.pack(">I", crc32(bytes(data[16:]))) + bytes(data[16:])
 
 
 # --- .index ---
@@ -413,13 +413,6 @@ def _(lab):
 
 
 # --- KRaft ---
-simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
-simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
-simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
-simple("kraft-snapshot-renamed", META, _rename_checkpoint)
-simple("kraft-snapshot-cut", META, _cut_checkpoint)
-
-
 def _rename_checkpoint(lab):
     path = max(lab.dir.glob("*.checkpoint"))
     path.rename(path.with_name(path.name.replace("0000000001.", "0000000007.")))
@@ -432,6 +425,13 @@ def _cut_checkpoint(lab):
         at += 12 + int.from_bytes(data[at + 8 : at + 12], "big")
         ends.append(at)
     path.write_bytes(data[: ends[-2]])
+
+
+simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
+simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
+simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
+simple("kraft-snapshot-renamed", META, _rename_checkpoint)
+simple("kraft-snapshot-cut", META, _cut_checkpoint)
 
 
 #: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.
