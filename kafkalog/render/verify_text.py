@@ -126,7 +126,7 @@ def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
 def _validity(partition: PartitionReport) -> str:
     if partition.valid_through_offset is None:
         return "no log"
-    if partition.valid_position == 0:
+    if not partition.batches:
         return f"no records; log end {partition.log_end_offset}"
     where = f"byte {partition.valid_position} of {printable(partition.valid_file)}"
     return f"valid through offset {partition.valid_through_offset}, {where}"

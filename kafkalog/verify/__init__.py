@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry
 from kafkalog.verify.engine import verify
 from kafkalog.verify.finding import Finding, Severity
@@ -21,3 +25,13 @@ __all__ = [
     "rule_of",
     "verify",
 ]
+
+
+class _Callable(ModuleType):
+    """This package, which can be called: `kafkalog.verify(path)`, whether the package was imported before or not."""
+
+    def __call__(self, *args: Any, **options: Any) -> Report:
+        return verify(*args, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

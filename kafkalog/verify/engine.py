@@ -15,6 +15,8 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
+from kafkalog.internal.transactions import TOPIC as TRANSACTION_STATE
+from kafkalog.internal.transactions import OpenTransaction, read_transactions
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.replica_checks import compare_replicas
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -22,7 +24,7 @@ from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan import scan_segment
 from kafkalog.verify.surroundings import LogDirCheck
 from kafkalog.verify.task import SegmentScan, Settings
-from kafkalog.verify.views import BrokerView
+from kafkalog.verify.views import BrokerView, HangingTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -206,7 +208,7 @@ class _Run:
         readable = report.readable
         if alone and not has_log:
             self.not_checked.append(NotChecked(path, "there is no log beside it to compare with", failed=True))
-            readable = False
+            readable, findings = False, ()
         return replace(report, path=path, findings=findings, readable=readable)
 
     # --- the result ---
@@ -218,8 +220,7 @@ class _Run:
             self.not_checked.extend(log_dir.not_checked)
         findings.extend(self._across())
         partitions = tuple(report for report, _, _ in self.done)
-        for pair in self._replicas():
-            number, extra = pair
+        for number, extra in (*self._replicas(), *self._hanging()):
             partitions = tuple(
                 replace(p, findings=in_order((*p.findings, *extra))) if at == number else p for at, p in enumerate(partitions)
             )
@@ -293,6 +294,24 @@ class _Run:
             if known[1] != topic_id:
                 yield path, format_uuid(topic_id), known[0], format_uuid(known[1])  # type: ignore[arg-type]
 
+    def _hanging(self) -> Iterator[tuple[int, list[Finding]]]:
+        """Findings about open transactions that `__transaction_state` in the same log dir knows better."""
+        for log_dir in self.log_dirs:
+            numbers = [number for number, (_, _, owner) in enumerate(self.done) if owner is log_dir]
+            states = [self.done[n][0].path for n in numbers if self.done[n][0].topic == TRANSACTION_STATE]
+            still = {self.done[n][0].path: n for n in numbers if any(f.id == "txn-open" for f in self.done[n][0].findings)}
+            if not states or not still:
+                continue
+            for item in read_transactions([*states, *still]).open:
+                number = still.get(os.path.dirname(item.path) if item.path not in still else item.path)
+                if item.verdict != "hanging" or number is None:
+                    continue
+                opened = [
+                    f for f in self.done[number][0].findings if f.id == "txn-open" and f.facts["first"] == item.first_offset
+                ]
+                for finding in opened:
+                    yield number, list(findings_of(_hanging_view(finding, item, certain=log_dir.clean is True)))
+
     def _replicas(self) -> Iterator[tuple[int, list[Finding]]]:
         """Findings about replicas: the same partition on another broker, or in another copy."""
         first: dict[tuple[str, int], tuple[int, LogDirCheck | None]] = {}
@@ -311,6 +330,21 @@ class _Run:
             pair = compare_replicas(report.path, self.done[other][0].path)
             if pair is not None:
                 yield number, list(findings_of(pair))
+
+
+def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:
+    assert finding.span is not None
+    return HangingTransaction(
+        finding.path,
+        finding.span,
+        item.producer_id,
+        item.producer_epoch,
+        item.first_offset,
+        item.last_offset,
+        item.why,
+        item.abort_command,
+        certain and item.transactional_id is not None,
+    )
 
 
 def _collected(

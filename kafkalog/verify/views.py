@@ -36,6 +36,24 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class HangingTransaction:
+    """An open transaction that its coordinator will not end, by `__transaction_state`.
+
+    `certain`: an id with this producer id is there and says so, and nothing was written after a clean stop.
+    """
+
+    path: str
+    span: Span
+    producer_id: int
+    producer_epoch: int
+    first_offset: int
+    last_offset: int
+    why: str
+    command: str
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointLine:
     """An offset from one of a log dir's checkpoint files, and where it stands."""
 

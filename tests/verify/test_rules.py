@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import string
+from functools import cache
 
 import pytest
 
-from kafkalog.verify import RULES, verify
+from kafkalog.verify import RULES, Severity, verify
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.views import SegmentStep
 from tests.verify.lab import BROKER, Lab
 from tests.verify.proofs import AS_THEY_ARE, NEAR_MISSES, PROOFS
 
 NOW = 1795500000000
-#: Rules that need more than one log dir have tests of their own.
-SEVERAL_LOG_DIRS = {"partition-duplicated", "broker-ids-differ", "topic-id-mismatch", "replica-diverges"}
+#: Rules that need more than one partition, or very large ones, have tests of their own.
+SEVERAL_LOG_DIRS = {
+    "broker-ids-differ",
+    "partition-duplicated",
+    "replica-diverges",
+    "segment-too-large",
+    "topic-id-mismatch",
+    "txn-hanging",
+}
 CHECKED = [rule for rule in RULES.values() if rule.id not in SEVERAL_LOG_DIRS]
 
 
@@ -37,10 +48,15 @@ def test_a_rule_fires_on_its_proof_and_its_templates_name_every_fact(rule, tmp_p
             assert 0 <= finding.span.start <= finding.span.end
 
 
+@cache
+def verified(log_dir):
+    return verify(BROKER / log_dir, now=NOW)
+
+
 @pytest.mark.parametrize("rule", list(RULES.values()), ids=lambda rule: rule.id)
 def test_a_rule_is_silent_on_its_near_miss(rule):
     for log_dir in NEAR_MISSES[rule.near_miss]:
-        report = verify(BROKER / log_dir, now=NOW)
+        report = verified(log_dir)
         loud = [f for f in report.all_findings() if f.id == rule.id and f.severity >= min(rule.severity, 2)]
         assert loud == []
 
@@ -92,3 +108,22 @@ def test_replicas_of_other_brokers_are_compared(tmp_path):
     found = [f for f in verify([first.root, second.root], now=NOW).all_findings() if f.id == "replica-diverges"]
     assert len(found) == 1
     assert found[0].facts["kind"] == "same leader epoch, different bytes"
+
+
+def test_an_open_transaction_that_its_coordinator_has_ended_hangs(tmp_path):
+    root = tmp_path / "d1"
+    shutil.copytree(BROKER / "2.1.1/txn", root)
+    lab = Lab(tmp_path / "other", "2.1.1/txn/ledger-0")
+    lab.write(-1, lab.batches(-1)[:-1])  # the last marker
+    shutil.copy(lab.path(-1), root / "ledger-0")
+    found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
+    assert [(f.severity, f.facts["producer_id"], f.facts["first"]) for f in found] == [(Severity.WARNING, 2, 118)]
+    assert "--start-offset 118" in found[0].remedy
+    (root / ".kafka_cleanshutdown").unlink()
+    found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
+    assert [f.severity for f in found] == [Severity.INFO]
+
+
+def test_a_log_beyond_31_bits_is_an_error():
+    step = SegmentStep("0.log", 0, 1 << 31, None, "", 0, None, -1, True, -1, "", True)
+    assert [finding.id for finding in findings_of(step)] == ["segment-too-large"]

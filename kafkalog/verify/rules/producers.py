@@ -8,7 +8,7 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.producers import ProducerStep
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import OpenTransactionView
+from kafkalog.verify.views import HangingTransaction, OpenTransactionView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,4 +276,34 @@ def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
         pinned=view.pinned,
         blocked=view.log_end - view.pinned,
         command=f"kafka-transactions.sh --bootstrap-server HOST:PORT abort {place} --start-offset {txn.first_offset}",
+    )
+
+
+@rule(
+    "txn-hanging",
+    Severity.WARNING,
+    on=HangingTransaction,
+    message="the transaction of producer {producer_id} epoch {epoch} since offset {first} hangs: {why}",
+    consequence="No marker will ever come: read_committed consumers stop there for good, and the cleaner can not pass.",
+    remedy="Make sure that the producer is gone, then: {command}",
+    source="KIP-664, TransactionStateManager (Kafka 3.9.1)",
+    proof="hanging-transaction",
+    near_miss="open-transaction",
+    invariants="J3",
+)
+def txn_hanging(view: HangingTransaction) -> Iterator[Hit]:
+    """A transaction is open here, and `__transaction_state` in the same log dir says that its coordinator is done with it.
+
+    INFO when no transactional id has the producer id (the id may have expired, or stand in a partition of
+    `__transaction_state` on another broker), and in copies of a broker that was not stopped cleanly.
+    """
+    yield Hit(
+        view.span,
+        (view.first_offset, view.last_offset),
+        severity=None if view.certain else Severity.INFO,
+        producer_id=view.producer_id,
+        epoch=view.producer_epoch,
+        first=view.first_offset,
+        why=view.why,
+        command=view.command,
     )
