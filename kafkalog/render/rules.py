@@ -33,7 +33,7 @@ def rule_text(rule: Rule) -> str:
 
 def rule_markdown(rule: Rule) -> str:
     """A rule's page of the documentation."""
-    lines = [f"# {rule.id}", "", f"Severity: **{rule.severity.label}**", "", rule.explanation, ""]
+    lines = [f"## {rule.id}", "", f"Severity: **{rule.severity.label}**", "", rule.explanation, ""]
     if rule.history:
         lines += ["Holds only for logs that were never compacted; INFO where nothing tells whether one was.", ""]
     for name, text in _paragraphs(rule):
