@@ -23,6 +23,10 @@ from kafkalog.files.partition import Partition, open_partition
 from kafkalog.files.segment import Segment
 
 if TYPE_CHECKING:
+    from kafkalog.internal.groups import read_groups
+    from kafkalog.internal.metadata import read_metadata
+    from kafkalog.internal.moment import Moment
+    from kafkalog.internal.transactions import read_transactions
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.recovery.predict import next_start, next_starts
     from kafkalog.verify.engine import verify
@@ -42,6 +46,7 @@ __all__ = [
     "LegacyRecord",
     "LimitExceeded",
     "LogDir",
+    "Moment",
     "Outcome",
     "Padding",
     "Partition",
@@ -61,14 +66,21 @@ __all__ = [
     "next_starts",
     "open_log_dir",
     "open_partition",
+    "read_groups",
+    "read_metadata",
+    "read_transactions",
     "verify",
 ]
 
 #: Names that are imported when they are used, for a program that only reads logs does not need what stands behind them.
 _LAZY = {
+    "Moment": "kafkalog.internal.moment",
     "Outcome": "kafkalog.recovery.outcome",
     "next_start": "kafkalog.recovery.predict",
     "next_starts": "kafkalog.recovery.predict",
+    "read_groups": "kafkalog.internal.groups",
+    "read_metadata": "kafkalog.internal.metadata",
+    "read_transactions": "kafkalog.internal.transactions",
     "Finding": "kafkalog.verify",
     "PartitionReport": "kafkalog.verify",
     "Policy": "kafkalog.verify",

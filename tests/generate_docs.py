@@ -30,6 +30,7 @@ from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
 from kafkalog.render.rules import rule_markdown
 from kafkalog.verify import RULES
+from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ PARTS: dict[str, Callable[[], str]] = {
         ("id", "codec", "magic"), ((row.id, row.name, ", ".join(map(str, row.magics))) for row in COMPRESSION_TYPES)
     ),
     "control-records": lambda: table(("type", "name", "since"), CONTROL_RECORD_TYPES),
+    **MESSAGE_PARTS,
 }
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "Inflated",
     "compression_type",
     "decompress",
+    "gzip_up_to_failure",
     "inflate",
 ]
 
@@ -136,6 +137,9 @@ def _trailing(codec: str, data: bytes, consumed: int, out: bytes) -> Inflated:
 # --- gzip -------------------------------------------------------------------------------------------------------------
 
 _GZIP_BEST_RATIO = 1032
+#: Bytes given to zlib at a time: at the begin of a member, and at most.
+_GZIP_FIRST_STEP = 1 << 12
+_GZIP_LAST_STEP = 1 << 20
 
 
 def _inflate_gzip(data: bytes, limit: int) -> Inflated:
@@ -147,28 +151,32 @@ def _inflate_gzip(data: bytes, limit: int) -> Inflated:
 def _gzip_members(data: bytes, limit: int, *, keep: bool) -> Inflated:
     """Walk the members of a gzip section; with `keep` false only the size is counted, against `limit`."""
     out: list[bytes] = []
+    view = memoryview(data)
     size = consumed = 0
     first = True
     while first or data[consumed : consumed + 2] == b"\x1f\x8b":
         member = zlib.decompressobj(31)
-        pending = data[consumed:]
+        at = consumed
+        # zlib copies what it is given and does not use; fed with everything, many small members would take the square.
+        step = _GZIP_FIRST_STEP
         while not member.eof:
+            fed = view[at : at + step]
             try:
-                piece = member.decompress(pending, _CHUNK if not keep else limit - size + 1)
+                piece = member.decompress(fed, _CHUNK if not keep else limit - size + 1)
             except zlib.error as error:
-                if keep and not out:
-                    out.append(_gzip_up_to_failure(data, limit))
                 return Inflated(b"".join(out), consumed, _failed("gzip", str(error)))
             size += len(piece)
             if size > limit:
                 raise _over(limit, None)
             if keep:
                 out.append(piece)
-            pending = member.unconsumed_tail
-            if not piece and not pending and not member.eof:
+            used = len(fed) - len(member.unconsumed_tail) - len(member.unused_data)
+            if not piece and not used and not member.eof:
                 reason = "the stream ends before its trailer" if data else "empty section"
                 return Inflated(b"".join(out), len(data), _failed("gzip", reason))
-        consumed = len(data) - len(member.unused_data)
+            at += used
+            step = min(step * 4, _GZIP_LAST_STEP)
+        consumed = at
         first = False
     return _trailing("gzip", data, consumed, b"".join(out))
 
@@ -178,8 +186,12 @@ _GZIP_FEED = 8192
 _GZIP_HEADER = 10
 
 
-def _gzip_up_to_failure(data: bytes, limit: int) -> bytes:
-    """What a member gives before the piece that fails; all of it when only its trailer is wrong."""
+def gzip_up_to_failure(data: bytes, limit: int = DEFAULT_LIMIT) -> bytes:
+    """What Kafka's reader hands out of a gzip section that fails: all before the piece that fails, or before the trailer.
+
+    Raises:
+        LimitExceeded: it would be larger than `limit` bytes.
+    """
     if not data.startswith(b"\x1f\x8b\x08\0") or len(data) < _GZIP_HEADER:
         return b""
     inflater = zlib.decompressobj(-15)

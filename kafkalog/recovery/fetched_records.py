@@ -6,8 +6,8 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CODEC_MASK
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
-from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
+from kafkalog.core.compression import COMPRESSION_TYPES, gzip_up_to_failure
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["ClientError", "batches_of", "first_record", "offsets_of"]
 
 _SIZE = struct.Struct(">8xi")
+_GZIP = 1
+_ZSTD = 4
 
 
 class ClientError(NamedTuple):
@@ -97,17 +99,27 @@ def _offsets(batch: RecordBatch) -> Iterator[int | ClientError]:
         text = f"compression type {batch.compression_id} at offset {batch.base_offset}"
         yield ClientError("unsupported", text, uncaught=True)
         return
+    items = list(batch.walk_records())
+    if not isinstance(items[-1], Damage):
+        yield from (record.offset for record in items if not isinstance(record, Damage))
+        return
+    yield from _offsets_up_to_damage(batch)
+
+
+def _offsets_up_to_damage(batch: RecordBatch) -> Iterator[int | ClientError]:
     problem: FormatError | None = None
     data, at = batch.data, BATCH_HEADER.size
     if batch.compression_id:
         try:
             inflated = batch.inflate()
+            data, at = inflated.data, 0
+            if not inflated.trailing or batch.compression_id in _READS_TO_THE_END:
+                problem = inflated.problem
+            if problem is not None and batch.compression_id == _GZIP and not data:
+                data = gzip_up_to_failure(batch.data[BATCH_HEADER.size :])
         except (FormatError, LimitExceeded) as error:
             yield _client_error(error, batch.base_offset)
             return
-        data, at = inflated.data, 0
-        if not inflated.trailing or batch.compression_id in _READS_TO_THE_END:
-            problem = inflated.problem
     header = batch.header
     cursor = Cursor(data, at)
     append_time = header.max_timestamp
@@ -127,8 +139,7 @@ def _offsets(batch: RecordBatch) -> Iterator[int | ClientError]:
 
 
 #: gzip and zstd: the client asks for one byte more after the last record, and the codec then looks at what follows.
-_READS_TO_THE_END = (1, 4)
-_ZSTD = 4
+_READS_TO_THE_END = (_GZIP, _ZSTD)
 
 
 def _client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError:

@@ -57,9 +57,9 @@ def next_start(
 ) -> Outcome:
     """What the next start of a broker does to one partition directory. Nothing is written.
 
-    >>> outcome = next_start("fixtures/broker/3.9.1/plain/twitter-status-0", assume_stop="unclean")
-    >>> outcome.partition, outcome.records_lost
-    ('loaded', 0)
+    >>> outcome = next_start("fixtures/broker/2.1.1/plain/twitter-status-0", assume_stop="unclean", kafka_version="2.8")
+    >>> outcome.partition, outcome.log_end_offset, outcome.records_lost
+    ('loaded', 533, 0)
 
     Args:
         path: The partition directory. What stands in the log dir around it is taken into account.

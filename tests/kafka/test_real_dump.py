@@ -19,6 +19,12 @@ RELEASES = ("1.1.1", "2.2.2", "2.8.2", "3.9.1", "4.3.1")
 SEED = int(os.environ.get("KAFKALOG_SEED", "20190214"))
 
 
+def _is_small(partition: Path) -> bool:
+    sizes = {path.name: path.stat().st_size for path in partition.iterdir()}
+    has_data = any(name.endswith(".log") and size > 100 for name, size in sizes.items())
+    return has_data and sum(sizes.values()) < 60_000 and not partition.name.startswith("__")
+
+
 @pytest.fixture(scope="module")
 def partitions(tmp_path_factory) -> list[Path]:
     """Copies of small partitions of all kinds, in folders of their own."""
@@ -29,15 +35,9 @@ def partitions(tmp_path_factory) -> list[Path]:
         case for case in fixture_log_dirs() if case.workload in ("plain", "codec", "txn", "old", "compact", "edge", "idem")
     ]
     for case in rng.sample(cases, min(6, len(cases))):
-        small = [
-            path
-            for path in case.partition_paths()
-            if not os.path.basename(path).startswith("__")
-            and sum(e.stat().st_size for e in os.scandir(path)) < 60_000
-            and any(e.name.endswith(".log") and e.stat().st_size > 100 for e in os.scandir(path))
-        ]
+        small = [path for path in map(Path, case.partition_paths()) if _is_small(path)]
         for path in rng.sample(small, min(3, len(small))):
-            target = root / f"{case.release}-{case.workload}" / os.path.basename(path)
+            target = root / f"{case.release}-{case.workload}" / path.name
             shutil.copytree(path, target)
             found.append(target)
     assert len(found) > 5

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.internal_topics import READERS, compact, group_key, group_value, internal_records, offset_key, offset_value, string
-from tests.log_dirs import corpus_log_dirs, fixture_log_dirs
-
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import read_coordinator_record, read_metadata_record
+from tests.internal_topics import READERS, compact, group_key, group_value, internal_records, offset_key, offset_value, string
+from tests.log_dirs import corpus_log_dirs, fixture_log_dirs
 
 
 def unread(case):

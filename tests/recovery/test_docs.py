@@ -1,0 +1,47 @@
+"""docs/next-start.md follows the code and the recordings."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import sys
+
+import kafkalog
+from kafkalog.core.release import release_text
+from kafkalog.recovery.behaviours import BEHAVIOURS
+from tests.recovery.broker_starts import differences, packed_starts
+
+PAGE = pathlib.Path(kafkalog.__file__).resolve().parent.parent / "docs" / "next-start.md"
+BEGIN = "<!-- behaviours: generated from kafkalog/recovery/behaviours.py -->\n"
+END = "<!-- /behaviours -->\n"
+
+
+def behaviour_table() -> str:
+    rows = [
+        f"| {release_text(row.since)} | {row.text} | {row.source} |" for row in sorted(BEHAVIOURS, key=lambda row: row.since)
+    ]
+    return "\n".join(["| since | loading | source |", "|---|---|---|", *rows]) + "\n"
+
+
+def test_table_of_releases_follows_the_code():
+    text = PAGE.read_text(encoding="utf-8")
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    assert text[begin:end] == behaviour_table(), "run python -m tests.recovery.test_docs"
+
+
+def test_every_row_of_the_model_names_a_recorded_start_that_is_predicted():
+    starts = {start.id: start for start in packed_starts()}
+    rows = re.findall(r"^\|.*\| `([^`|]+/(?:clean|unclean[a-z-]*))` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) > 35
+    for case in rows:
+        assert differences(starts[case]) == [], case
+
+
+def write() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    PAGE.write_text(text[:begin] + behaviour_table() + text[end:], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(write())
