@@ -371,11 +371,7 @@ class PartitionCheck:
             covered.add(self.active)
         pending = []
         for parsed, path in self.partition.pending:
-            try:
-                size = os.stat(path).st_size
-            except OSError:
-                size = 0
-            pending.append((parsed, path, size))
+            pending.append((parsed, path, _size_of(path) or 0))
         directories = {name for name in self.partition.others if name not in self.partition.files}
         self.emit(
             PartitionFiles(
@@ -383,6 +379,7 @@ class PartitionCheck:
                 {segment.base_offset: segment.paths for segment in self.partition.segments},
                 sizes,
                 self.active,
+                _size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
                 tuple(pending),
                 tuple((name, name in directories) for name in self.partition.others),
                 self.partition.snapshots,
@@ -598,6 +595,13 @@ class PartitionCheck:
             files=self.files,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
+
+
+def _size_of(path: str | None) -> int | None:
+    try:
+        return None if path is None else os.stat(path).st_size
+    except OSError:
+        return None
 
 
 def _is_canonical(data: bytes, checkpoint: Checkpoint[EpochEntry]) -> bool:

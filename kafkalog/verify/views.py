@@ -92,6 +92,7 @@ class PartitionFiles:
     segments: Mapping[int, Mapping[str, str]]
     sizes: Mapping[int, int]
     active: int | None
+    active_index_size: int | None
     pending: tuple[tuple[SegmentFileName, str, int], ...]
     others: tuple[tuple[str, bool], ...]
     snapshots: Mapping[int, str]

@@ -519,6 +519,8 @@ def index_zero_capacity(files: PartitionFiles) -> Iterator[Hit]:
     """The index of the empty active segment has no room for an entry, and the broker was not stopped cleanly."""
     if files.active is None or files.clean is not False or files.sizes.get(files.active) != 0 or files.mark:
         return
+    if files.active_index_size != 0:
+        return
     path = files.segments[files.active].get(".index")
     if path is not None and files.active in files.covered:
         yield Hit(Span(0, 0), None, path=path, file=path)
