@@ -29,12 +29,17 @@ if TYPE_CHECKING:
     from kafkalog.internal.transactions import read_transactions
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.recovery.predict import next_start, next_starts
+    from kafkalog.verify.engine import verify
+    from kafkalog.verify.finding import Finding, Severity
+    from kafkalog.verify.policy import Policy
+    from kafkalog.verify.report import PartitionReport, Report
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Damage",
     "FileChanged",
+    "Finding",
     "FormatError",
     "KafkalogError",
     "LegacyBatch",
@@ -45,11 +50,15 @@ __all__ = [
     "Outcome",
     "Padding",
     "Partition",
+    "PartitionReport",
+    "Policy",
     "Record",
     "RecordBatch",
     "RecordHeader",
+    "Report",
     "RequestError",
     "Segment",
+    "Severity",
     "Span",
     "UnreadableFile",
     "__version__",
@@ -60,6 +69,7 @@ __all__ = [
     "read_groups",
     "read_metadata",
     "read_transactions",
+    "verify",
 ]
 
 #: Names that are imported when they are used, for a program that only reads logs does not need what stands behind them.
@@ -71,10 +81,18 @@ _LAZY = {
     "read_groups": "kafkalog.internal.groups",
     "read_metadata": "kafkalog.internal.metadata",
     "read_transactions": "kafkalog.internal.transactions",
+    "Finding": "kafkalog.verify",
+    "PartitionReport": "kafkalog.verify",
+    "Policy": "kafkalog.verify",
+    "Report": "kafkalog.verify",
+    "Severity": "kafkalog.verify",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "verify":
+        # The package of that name; it can be called, see there.
+        return import_module("kafkalog.verify")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import dump
+from kafkalog.cli import rules as rules_command
+from kafkalog.cli import verify as verify_command
 from kafkalog.core.attributes import ATTRIBUTE_BITS
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import COMPRESSION_TYPES
@@ -26,6 +28,8 @@ from kafkalog.core.release import RELEASES, release_text
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
+from kafkalog.render.rules import rule_markdown
+from kafkalog.verify import RULES
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
 
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.layout import Layout
+    from kafkalog.verify import Rule
 
 DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
@@ -92,6 +97,38 @@ PARTS: dict[str, Callable[[], str]] = {
     "control-records": lambda: table(("type", "name", "since"), CONTROL_RECORD_TYPES),
     **MESSAGE_PARTS,
 }
+
+
+def rule_pages() -> list[str]:
+    """The modules of rules, in the order of the registry: each is a page."""
+    return list(dict.fromkeys(_page_of(rule) for rule in RULES.values()))
+
+
+def _page_of(rule: Rule) -> str:
+    return rule.check.__module__.rpartition(".")[2].replace("_", "-")
+
+
+def rules_of(page: str) -> Callable[[], str]:
+    """The rules of a page."""
+    return lambda: "\n".join(rule_markdown(rule) for rule in RULES.values() if _page_of(rule) == page)
+
+
+def rule_table() -> str:
+    """All rules with links to their pages."""
+
+    def first_sentence(rule: Rule) -> str:
+        return rule.explanation.split("\n\n")[0].replace("\n", " ")
+
+    return table(
+        ("rule", "severity", "what is wrong"),
+        ((f"[{rule.id}]({_page_of(rule)}.md#{rule.id})", rule.severity.label, first_sentence(rule)) for rule in RULES.values()),
+    )
+
+
+PARTS["help-verify"] = lambda: help_of(verify_command.command, "verify")
+PARTS["help-rules"] = lambda: help_of(rules_command.command, "rules")
+PARTS["rules"] = rule_table
+PARTS.update({f"rules-{page}": rules_of(page) for page in rule_pages()})
 
 
 def render(text: str) -> str:

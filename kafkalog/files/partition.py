@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
 
-__all__ = ["Partition", "join", "list_directory", "open_partition"]
+__all__ = ["Partition", "is_directory", "join", "list_directory", "open_partition"]
 
 
 def join(path: str, name: str) -> str:
@@ -52,6 +52,14 @@ def list_directory(path: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except (OSError, ValueError) as error:
         raise UnreadableFile(path, describe_os_error(error) if isinstance(error, OSError) else str(error)) from None
+
+
+def is_directory(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a directory; a link that leads nowhere, or round in circles, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 class Partition:
@@ -78,7 +86,7 @@ class Partition:
         entries = list_directory(self.path)
         self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
         for entry in entries:
-            if entry.is_dir():
+            if is_directory(entry):
                 self.others.append(entry.name)
                 continue
             self.files.append(entry.name)
