@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def _release(_: click.Context, __: click.Parameter, value: str | None) -> Releas
     "--payload",
     type=click.Choice(["text", "hex", "base64", "length", "sha256", "none"]),
     default=None,
-    help="How keys and values are shown.",
+    help="How keys and values are shown; with --print-data-log.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Worker processes for record lines.")
 def command(**given: Any) -> int:
@@ -104,6 +105,8 @@ def _check_options(given: dict[str, Any], release: Release) -> None:
             raise click.UsageError(f"{option} came with Kafka {since}; --kafka-version says {release_text(release)}.")
     if not given["paths"] and not given["files"]:
         raise click.UsageError("Give a PATH or --files.")
+    if given["form"] == "jsonl" and any((given["key_decoder_class"], given["value_decoder_class"])):
+        raise click.UsageError("Decoder classes make text; JSON lines show keys and values as --payload says.")
     if len(given["files"]) > 1:
         raise click.UsageError("--files can be given once; it takes several names with commas between them.")
 
@@ -120,6 +123,8 @@ def _filters(given: dict[str, Any]) -> Filters:
         except ValueError:
             raise click.BadParameter(f"{key!r} is not hex: and pairs of hexadecimal digits", param_hint="--key") from None
     since, until = (None if given[name] is None else parse_time(given[name], f"--{name}") for name in ("since", "until"))
+    if since is not None and until is not None and since > until:
+        raise click.BadParameter(f"{given['since']} is later than --until {given['until']}", param_hint="--since")
     return Filters(first, end, since, until, given["producer_id"], key)
 
 
@@ -275,7 +280,16 @@ def say(line: str) -> None:
 
 
 def _write_all(data: bytes) -> None:
+    from kafkalog.cli.main import CannotWrite
+
     view = memoryview(data)
     descriptor = sys.stdout.fileno()
     while view:
-        view = view[os.write(descriptor, view) :]
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CannotWrite(error) from None

@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 import click
 
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
+from kafkalog.files.source import describe_os_error
 
-__all__ = ["EXIT_FINDINGS", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "EXIT_UNREADABLE", "EXIT_USAGE", "main", "run"]
+__all__ = ["EXIT_FINDINGS", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "EXIT_UNREADABLE", "EXIT_USAGE", "CannotWrite", "main", "run"]
 
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
@@ -32,6 +33,13 @@ COMMANDS = {
 }
 
 
+class CannotWrite(KafkalogError):
+    """Stdout does not take what is written to it."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"cannot write the output: {describe_os_error(error)}")
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used: start-up is half of a small dump."""
 
@@ -48,6 +56,13 @@ class LazyGroup(click.Group):
         command = import_module(f"kafkalog.cli.{COMMANDS[cmd_name][0]}").command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an interrupt ends it without another word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -88,6 +103,9 @@ def _leave(status: int) -> NoReturn:
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status."""
+    if sys.stdout is None:
+        # Closed by the caller; the number must be taken, or the first file opened would get it.
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     # Output is UTF-8 whatever the locale; names that are not go out as they came in.
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):
@@ -103,9 +121,14 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         status = EXIT_USAGE
     except (click.exceptions.Abort, KeyboardInterrupt):
         status = EXIT_INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # click ends with SystemExit when the reader of stdout has gone; that is no failure of ours.
+    except BrokenPipeError:
         status = 0
+    except SystemExit as request:
+        # click ends so when the reader of stdout has gone; that is no failure of ours.
+        status = 0 if isinstance(request.__context__, BrokenPipeError) else EXIT_INTERNAL
+    except CannotWrite as error:
+        say(f"kafkalog: {error}")
+        status = EXIT_FINDINGS
     except RequestError as error:
         say(f"kafkalog: {error}")
         status = EXIT_USAGE

@@ -31,4 +31,7 @@ def parse_offsets(text: str) -> tuple[int | None, int | None]:
     match = re.fullmatch(r"(-?\d{1,19})?:(-?\d{1,19})?", text, re.ASCII)
     if match is None:
         raise click.BadParameter(f"{text!r} is not A:B, two offsets of which either may be missing", param_hint="--offsets")
-    return (int(match[1]) if match[1] else None), (int(match[2]) if match[2] else None)
+    first, end = (int(side) if side else None for side in match.groups())
+    if first is not None and end is not None and first > end:
+        raise click.BadParameter(f"{text!r} ends before it begins", param_hint="--offsets")
+    return first, end

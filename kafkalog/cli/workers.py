@@ -10,6 +10,8 @@ import os
 import pickle
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalog.cli.main import CannotWrite
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -19,6 +21,7 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 _INTERRUPTED = 130
+_CANNOT_WRITE = 74
 
 
 def print_in_turn(
@@ -54,6 +57,8 @@ def print_in_turn(
     os.close(ring[0][1])
     gathered = [_read_all(read_end) for read_end, _ in results]
     statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    if _CANNOT_WRITE in statuses:
+        raise CannotWrite(OSError("see the state of where stdout goes"))
     if _INTERRUPTED in statuses:
         raise KeyboardInterrupt
     if any(statuses):
@@ -97,6 +102,8 @@ def _work(number: int, ring: list[tuple[int, int]], results: list[tuple[int, int
         os._exit(_INTERRUPTED)
     except BrokenPipeError:
         os._exit(1)
+    except CannotWrite:
+        os._exit(_CANNOT_WRITE)
     except BaseException:  # noqa: BLE001 - a traceback of a child would stand in the user's output
         os._exit(3)
     os._exit(0)

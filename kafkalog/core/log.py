@@ -21,7 +21,7 @@ from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["HEADER_UP_TO_MAGIC", "Batch", "BytesSource", "Source", "Window", "find_batch", "walk"]
+__all__ = ["HEADER_UP_TO_MAGIC", "Batch", "BytesSource", "Source", "Window", "find_batch", "only_zeros", "walk"]
 
 #: Bytes up to and including `magic`, which stands at the same place in every message format version.
 HEADER_UP_TO_MAGIC = 17
@@ -115,7 +115,7 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
             reason = f"CRC wrong, and a sound batch begins at {found}, before the end that its length says"
             return Damage(Span(position, found), FormatError(reason, "batchLength", Span(position + 8, position + 12)))
         error = Truncated(length, len(data) - at, "batch", Span(position, size))
-    if _only_zeros(source, position, size):
+    if only_zeros(source, position, size):
         return Padding(Span(position, size))
     found = find_batch(source, position + 1, size, budget=budget)
     return Damage(Span(position, size if found is None else found), error)
@@ -152,7 +152,8 @@ def _plausible_end(source: Source, position: int, size: int) -> bool:
     return not any(head)
 
 
-def _only_zeros(source: Source, position: int, size: int) -> bool:
+def only_zeros(source: Source, position: int, size: int) -> bool:
+    """Whether nothing but zero bytes stands from `position` to `size`."""
     step = 1 << 6
     while position < size:
         begin, data = source.window(position, min(step, size - position))

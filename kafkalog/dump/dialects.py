@@ -76,7 +76,7 @@ class Dialect(NamedTuple):
     time_index_reads_all: bool
     # --- the rest ---
     snapshot_line: str
-    """Name of the layout of producer lines, see `snapshot.py`."""
+    """Name of the layout of producer lines, see `state_printer.py`."""
     snapshot_schema: str
     """Which reader complains about malformed snapshots: `struct` or `message`."""
     dotless_names_kill: bool

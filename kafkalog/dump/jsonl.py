@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
@@ -17,12 +18,12 @@ from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES
 from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, read_offset_index
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
-from kafkalog.core.record import Record
+from kafkalog.core.record import Record, wrap64
 from kafkalog.core.span import Padding
-from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.core.time_index import TIME_INDEX_ENTRY, read_time_index
 from kafkalog.core.transaction_index import ABORTED_TXN, read_transaction_index
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
@@ -36,6 +37,7 @@ from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from kafkalog.core.layout import Layout
     from kafkalog.core.legacy import LegacyRecord
@@ -83,10 +85,6 @@ _FORMS: dict[str, Callable[[bytes], dict[str, Any]]] = {
 }
 
 
-def _plain(value: Any) -> Any:
-    return format_uuid(value)
-
-
 def _named(layout: Layout[Any], values: tuple[int, ...]) -> dict[str, int]:
     return {field.kafka_name: value for field, value in zip(layout.fields, values, strict=True)}
 
@@ -103,18 +101,18 @@ class JsonDump:
         self._options = options
         self._output = output
         self._path = ""
+        self._consecutive = ConsecutiveOffsets(first_is_compared=False)
 
     def _line(self, kind: str, position: int | None, /, **fields: Any) -> None:
         line = {"schema": SCHEMA, "type": kind, "path": self._path, "position": position, **fields}
         # Undecodable names are lone surrogates, which only an escape can carry.
-        text = json.dumps(line, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=_plain)
+        text = json.dumps(line, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=format_uuid)
         self._output.put(text.encode("utf-8", "backslashreplace") + b"\n")
 
     def _damage(self, position: int | None, end: int | None, reason: str, *, deadly: bool = True) -> None:
         self._line("damage", position, end=end, reason=reason)
-        if deadly and not self._output.died:
-            self._output.died = True
         if deadly:
+            self._output.died = True
             place = "" if position is None else f"position {position}: "
             self._output.say(f"kafkalog: {self._path}: {place}{reason}")
 
@@ -152,7 +150,7 @@ class JsonDump:
 
     def _log(self, decoder: Decoder | None) -> None:
         filters = self._options.filters
-        consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self._consecutive = ConsecutiveOffsets(first_is_compared=False)
         with FileSource(self._path) as source:
             end = source.size if self._options.max_bytes is None else min(source.size, max(0, self._options.max_bytes))
             start = start_position(self._path, filters, source) if filters.active else 0
@@ -164,11 +162,9 @@ class JsonDump:
                     torn = isinstance(item.error, Truncated) and item.span.end == end
                     self._damage(item.span.start, item.span.end, item.reason, deadly=not torn)
                 else:
-                    self._batch(item, decoder, consecutive)
+                    self._batch(item, decoder)
             if source.grown is not None:
                 self._output.say(f"kafkalog: {source.grown}")
-        for first, second in consecutive.pairs:
-            self._line("mismatch", None, kind="non-consecutive", offset=second, previousOffset=first)
 
     def _padding(self, padding: Padding) -> None:
         self._line("metadata", padding.span.start, padding=padding.span.size)
@@ -179,7 +175,7 @@ class JsonDump:
                 f"kafkalog: {self._path}: position {padding.span.start}: {padding.span.size} zero bytes to the end"
             )
 
-    def _batch(self, batch: Batch, decoder: Decoder | None, consecutive: ConsecutiveOffsets) -> None:
+    def _batch(self, batch: Batch, decoder: Decoder | None) -> None:
         options, filters = self._options, self._options.filters
         producer_id = batch.header.producer_id if isinstance(batch, RecordBatch) else -1
         if not filters.producer_passes(producer_id):
@@ -201,9 +197,15 @@ class JsonDump:
                 place = batch.position if inside else item.span.start
                 self._damage(place, None if inside else item.span.end, item.reason)
                 continue
-            if not filters.active:
-                consecutive.one(item.offset)
             self._record_line(batch, item, decoder)
+            if not filters.active:
+                self._watch(batch, item)
+
+    def _watch(self, batch: Batch, record: Record | LegacyRecord) -> None:
+        self._consecutive.one(record.offset)
+        while self._consecutive.pairs:
+            first, second = self._consecutive.pairs.pop()
+            self._line("mismatch", batch.position, kind="non-consecutive", offset=second, previousOffset=first)
 
     def _batch_line(self, batch: Batch) -> None:
         codec = batch.compression_id
@@ -272,13 +274,16 @@ class JsonDump:
 
     # --- indexes ---
 
-    def _chain(self, name: str) -> tuple[str, FileSource | None]:
-        stem = self._path[: len(self._path) - len(self._path.rpartition("/")[2])] + name.split(".", 1)[0]
+    def _stem(self, name: str) -> str:
+        return self._path[: len(self._path) - len(self._path.rpartition("/")[2])] + name.split(".", 1)[0]
+
+    def _log_beside(self, name: str) -> AbstractContextManager[FileSource | None]:
+        """The `.log` beside an index; None, and a damage line, when it cannot be read."""
         try:
-            return stem, FileSource(stem + ".log")
+            return FileSource(self._stem(name) + ".log")
         except UnreadableFile as error:
             self._damage(None, None, f"its log cannot be read: {error.reason}")
-            return stem, None
+            return nullcontext()
 
     def _base(self, name: str) -> int:
         base = parse_java_integer(name.split(".", 1)[0], 64)
@@ -295,53 +300,57 @@ class JsonDump:
         if self._options.sanity_only:
             self._sanity(index_problem(data, base, self._options.dialect))
             return
-        _, source = self._chain(name)
-        chain = None if source is None else LogChain(source, self._options.dialect)
-        for number, (relative_offset, position) in enumerate(OFFSET_INDEX_ENTRY.read_all(data)):
-            at = number * OFFSET_INDEX_ENTRY.size
-            if not relative_offset and number:
-                self._line("metadata", at, padding=len(data) - at)
-                break
-            offset = base + relative_offset
-            if not self._options.verify_only:
-                self._line("index_entry", at, offset=offset, relativeOffset=relative_offset, logPosition=position)
-            try:
-                found = offset if chain is None else chain.offset_at(position, self._options.max_message_size)
-            except Died as death:
-                self._damage(at, at + OFFSET_INDEX_ENTRY.size, death.reason)
-                continue
-            if found != offset:
-                self._line("mismatch", at, kind="index", offset=offset, logOffset=found)
-        if source is not None:
-            source.close()
+        index = read_offset_index(data)
+        with self._log_beside(name) as source:
+            chain = None if source is None else LogChain(source, self._options.dialect)
+            for number, (relative_offset, position) in enumerate(index.entries):
+                at, offset = number * OFFSET_INDEX_ENTRY.size, wrap64(base + relative_offset)
+                if not self._options.verify_only:
+                    self._line("index_entry", at, offset=offset, relativeOffset=relative_offset, logPosition=position)
+                if chain is not None:
+                    self._check_offset(at, offset, position, chain)
+        self._rest(index.padding, index.damage)
+
+    def _check_offset(self, at: int, offset: int, position: int, chain: LogChain) -> None:
+        try:
+            found = chain.offset_at(position, self._options.max_message_size)
+        except Died as death:
+            self._damage(at, at + OFFSET_INDEX_ENTRY.size, death.reason)
+            return
+        if found != offset:
+            self._line("mismatch", at, kind="index", offset=offset, logOffset=found)
+
+    def _rest(self, padding: Padding | None, damage: Damage | None) -> None:
+        """What stands behind the entries of a file."""
+        if padding is not None:
+            self._line("metadata", padding.span.start, padding=padding.span.size)
+        if damage is not None:
+            self._damage(damage.span.start, damage.span.end, damage.reason, deadly=False)
 
     def _time_index(self, name: str) -> None:
         base, data = self._base(name), read_file(self._path)
         if self._options.sanity_only:
             self._sanity(time_index_problem(data, base))
             return
-        stem, source = self._chain(name)
         dialect = self._options.dialect
-        chain = None if source is None else LogChain(source, dialect)
-        try:
-            lookup = OffsetLookup(read_file(stem + ".index"), base, warm_section=dialect.warm_section)
-        except UnreadableFile as error:
-            self._damage(None, None, f"its index cannot be read: {error.reason}")
-            lookup = OffsetLookup(b"", base, warm_section=dialect.warm_section)
-        previous = -1
-        for number, (timestamp, relative_offset) in enumerate(TIME_INDEX_ENTRY.read_all(data)):
-            at = number * TIME_INDEX_ENTRY.size
-            if not relative_offset and number:
-                self._line("metadata", at, padding=len(data) - at)
-                break
-            offset = base + relative_offset
-            if not self._options.verify_only:
-                self._line("time_index_entry", at, timestamp=timestamp, offset=offset, relativeOffset=relative_offset)
-            if chain is not None:
-                self._check_time(at, timestamp, offset, previous, lookup, chain)
-            previous = timestamp
-        if source is not None:
-            source.close()
+        index = read_time_index(data)
+        with self._log_beside(name) as source:
+            chain = None if source is None else LogChain(source, dialect)
+            try:
+                offsets = read_file(self._stem(name) + ".index")
+            except UnreadableFile as error:
+                self._damage(None, None, f"its index cannot be read: {error.reason}")
+                offsets = b""
+            lookup = OffsetLookup(offsets, base, warm_section=dialect.warm_section)
+            previous = -1
+            for number, (timestamp, relative_offset) in enumerate(index.entries):
+                at, offset = number * TIME_INDEX_ENTRY.size, wrap64(base + relative_offset)
+                if not self._options.verify_only:
+                    self._line("time_index_entry", at, timestamp=timestamp, offset=offset, relativeOffset=relative_offset)
+                if chain is not None:
+                    self._check_time(at, timestamp, offset, previous, lookup, chain)
+                previous = timestamp
+        self._rest(index.padding, index.damage)
 
     def _check_time(self, at: int, timestamp: int, offset: int, previous: int, lookup: OffsetLookup, chain: LogChain) -> None:
         try:

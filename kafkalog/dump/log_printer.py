@@ -16,7 +16,7 @@ from kafkalog.core.checksum import crc32c
 from kafkalog.core.compression import inflate
 from kafkalog.core.control import ABORT, COMMIT, read_control_record, read_control_type
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
-from kafkalog.core.log import HEADER_UP_TO_MAGIC, find_batch
+from kafkalog.core.log import HEADER_UP_TO_MAGIC, find_batch, only_zeros
 from kafkalog.core.properties import format_uuid
 from kafkalog.dump.java import decode_text
 from kafkalog.dump.java_records import JavaMessage, records_of_batch, records_of_message, shallow_message
@@ -100,7 +100,9 @@ class LogPrinter:
             except Died as death:
                 at = position if death.position is None else death.position
                 self._output.die(self._path, Died(death.reason, at))
-                resume = death.resume if death.resume is not None else find_batch(source, at + 1, end)
+                resume = death.resume
+                if resume is None and not only_zeros(source, at, end):
+                    resume = find_batch(source, at + 1, end)
                 if resume is None or resume >= stop:
                     return end if resume is None else resume
                 position = resume

@@ -56,6 +56,7 @@ class Output:
         self._size = 0
         # Small at first, so that the first lines come at once.
         self._keep = _FIRST_FLUSH
+        self._last = b"\n"
         self.died = False
 
     def line(self, text: str) -> None:
@@ -81,8 +82,6 @@ class Output:
             self._write(b"".join(self._parts))
             self._parts.clear()
             self._size = 0
-
-    _last = b"\n"
 
     @property
     def _line_is_open(self) -> bool:

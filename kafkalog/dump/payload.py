@@ -106,13 +106,15 @@ def _python_decoder(name: str) -> Callable[[bytes], bytes]:
     module, _, function = name.partition(":")
     try:
         found = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RequestError(f"no Python decoder {name!r}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - whatever a user's module raises, it is no decoder
+        raise RequestError(f"no Python decoder {name!r}: {type(error).__name__}: {error}") from None
+    if not callable(found):
+        raise RequestError(f"no Python decoder {name!r}: it is a {type(found).__name__}, not a function")
 
     def decode(data: bytes) -> bytes:
         try:
             text = found(data)
-        except Exception as error:  # noqa: BLE001 - whatever a user's function raises ends this record only
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's function raises ends this record only
             raise Died(f"decoder {name}: {type(error).__name__}: {error}") from None
         return text if isinstance(text, bytes) else str(text).encode("utf-8", "surrogatepass")
 

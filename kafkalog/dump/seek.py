@@ -6,7 +6,7 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import read_offset_index
 from kafkalog.core.time_index import read_time_index
@@ -42,7 +42,29 @@ def start_position(path: str, filters: Filters, source: Source) -> int:
             start = max(start, _by_time(stem, entries, filters.since, int(base), source))
     except KafkalogError:
         return 0
-    return start
+    return start if _nothing_before(start, filters, source) else 0
+
+
+def _nothing_before(start: int, filters: Filters, source: Source) -> bool:
+    """Whether the headers in front of `start` leave no doubt: a chain of ascending batches without a wanted record."""
+    position, last = 0, -1
+    while position < start:
+        begin, data = source.window(position, BATCH_HEADER.size)
+        at = position - begin
+        while position < start and len(data) - at >= BATCH_HEADER.size:
+            header = BATCH_HEADER.read(data, at)
+            highest = header.base_offset + header.last_offset_delta
+            if (
+                header.magic != 2
+                or header.batch_length < BATCH_HEADER.size - LOG_OVERHEAD
+                or not last < header.base_offset <= highest
+                or filters.batch_may_pass(header.base_offset, highest, header.max_timestamp)
+            ):
+                return False
+            last = highest
+            at += header.batch_length + LOG_OVERHEAD
+            position += header.batch_length + LOG_OVERHEAD
+    return position == start
 
 
 def _by_offset(entries: tuple[OffsetIndexEntry, ...], relative: int, base: int, source: Source) -> int:
