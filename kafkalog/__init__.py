@@ -23,28 +23,42 @@ from kafkalog.files.partition import Partition, open_partition
 from kafkalog.files.segment import Segment
 
 if TYPE_CHECKING:
+    from kafkalog.internal.groups import read_groups
+    from kafkalog.internal.metadata import read_metadata
+    from kafkalog.internal.moment import Moment
+    from kafkalog.internal.transactions import read_transactions
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.recovery.predict import next_start, next_starts
+    from kafkalog.verify.engine import verify
+    from kafkalog.verify.finding import Finding, Severity
+    from kafkalog.verify.policy import Policy
+    from kafkalog.verify.report import PartitionReport, Report
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Damage",
     "FileChanged",
+    "Finding",
     "FormatError",
     "KafkalogError",
     "LegacyBatch",
     "LegacyRecord",
     "LimitExceeded",
     "LogDir",
+    "Moment",
     "Outcome",
     "Padding",
     "Partition",
+    "PartitionReport",
+    "Policy",
     "Record",
     "RecordBatch",
     "RecordHeader",
+    "Report",
     "RequestError",
     "Segment",
+    "Severity",
     "Span",
     "UnreadableFile",
     "__version__",
@@ -52,17 +66,33 @@ __all__ = [
     "next_starts",
     "open_log_dir",
     "open_partition",
+    "read_groups",
+    "read_metadata",
+    "read_transactions",
+    "verify",
 ]
 
 #: Names that are imported when they are used, for a program that only reads logs does not need what stands behind them.
 _LAZY = {
+    "Moment": "kafkalog.internal.moment",
     "Outcome": "kafkalog.recovery.outcome",
     "next_start": "kafkalog.recovery.predict",
     "next_starts": "kafkalog.recovery.predict",
+    "read_groups": "kafkalog.internal.groups",
+    "read_metadata": "kafkalog.internal.metadata",
+    "read_transactions": "kafkalog.internal.transactions",
+    "Finding": "kafkalog.verify",
+    "PartitionReport": "kafkalog.verify",
+    "Policy": "kafkalog.verify",
+    "Report": "kafkalog.verify",
+    "Severity": "kafkalog.verify",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "verify":
+        # The package of that name; it can be called, see there.
+        return import_module("kafkalog.verify")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

@@ -12,6 +12,11 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
+from kafkalog.cli import dump
+from kafkalog.cli import rules as rules_command
+from kafkalog.cli import verify as verify_command
 from kafkalog.core.attributes import ATTRIBUTE_BITS
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import COMPRESSION_TYPES
@@ -19,13 +24,20 @@ from kafkalog.core.control import CONTROL_RECORD_TYPES
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
+from kafkalog.core.release import RELEASES, release_text
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
+from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
+from kafkalog.render.rules import rule_markdown
+from kafkalog.verify import RULES
+from tests.describe_messages import MESSAGE_PARTS
+from tests.dump.golden import EXCLUSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.layout import Layout
+    from kafkalog.verify import Rule
 
 DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
@@ -44,7 +56,29 @@ def layout(of: Layout) -> Callable[[], str]:
     return lambda: table(head, ((at, size, f"`{name}`", kind, meaning) for at, size, name, kind, meaning in of.table()))
 
 
+def dialects() -> str:
+    """The dialects and their proof."""
+    rows = []
+    for number, dialect in enumerate(DIALECTS):
+        end = DIALECTS[number + 1].since if number + 1 < len(DIALECTS) else None
+        releases = [release for release in RELEASES if dialect.since <= release and (end is None or release < end)]
+        proofs = [release_text(release) for release in releases if release in GOLDEN_RELEASES]
+        span = release_text(releases[0]) + (f" to {release_text(releases[-1])}" if len(releases) > 1 else "")
+        rows.append((span, dialect.source, ", ".join(proofs) or "*unproven*"))
+    return table(("releases", "what changed", "proven by"), rows)
+
+
+def help_of(command: click.Command, name: str) -> str:
+    """The --help of a command."""
+    with click.Context(command, info_name=f"kafkalog {name}", max_content_width=100, terminal_width=100) as context:
+        return f"```text\n{command.get_help(context)}\n```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "dialects": dialects,
+    "unproven-releases": lambda: ", ".join(unproven_releases()) + "\n",
+    "golden-exclusions": lambda: "".join(f"- `{pattern}`: {reason}\n" for pattern, reason in EXCLUSIONS.items()),
+    "help-dump": lambda: help_of(dump.command, "dump"),
     "batch-header": layout(BATCH_HEADER),
     "message-0": layout(LEGACY_HEADER_V0),
     "message-1": layout(LEGACY_HEADER_V1),
@@ -61,7 +95,40 @@ PARTS: dict[str, Callable[[], str]] = {
         ("id", "codec", "magic"), ((row.id, row.name, ", ".join(map(str, row.magics))) for row in COMPRESSION_TYPES)
     ),
     "control-records": lambda: table(("type", "name", "since"), CONTROL_RECORD_TYPES),
+    **MESSAGE_PARTS,
 }
+
+
+def rule_pages() -> list[str]:
+    """The modules of rules, in the order of the registry: each is a page."""
+    return list(dict.fromkeys(_page_of(rule) for rule in RULES.values()))
+
+
+def _page_of(rule: Rule) -> str:
+    return rule.check.__module__.rpartition(".")[2].replace("_", "-")
+
+
+def rules_of(page: str) -> Callable[[], str]:
+    """The rules of a page."""
+    return lambda: "\n".join(rule_markdown(rule) for rule in RULES.values() if _page_of(rule) == page)
+
+
+def rule_table() -> str:
+    """All rules with links to their pages."""
+
+    def first_sentence(rule: Rule) -> str:
+        return rule.explanation.split("\n\n")[0].replace("\n", " ")
+
+    return table(
+        ("rule", "severity", "what is wrong"),
+        ((f"[{rule.id}]({_page_of(rule)}.md#{rule.id})", rule.severity.label, first_sentence(rule)) for rule in RULES.values()),
+    )
+
+
+PARTS["help-verify"] = lambda: help_of(verify_command.command, "verify")
+PARTS["help-rules"] = lambda: help_of(rules_command.command, "rules")
+PARTS["rules"] = rule_table
+PARTS.update({f"rules-{page}": rules_of(page) for page in rule_pages()})
 
 
 def render(text: str) -> str:

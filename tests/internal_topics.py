@@ -16,13 +16,18 @@ READERS = {
     "__consumer_offsets": lambda key, value: read_coordinator_record(GROUP_RECORDS, key, value),
     "__transaction_state": lambda key, value: read_coordinator_record(TRANSACTION_RECORDS, key, value),
     "__share_group_state": lambda key, value: read_coordinator_record(SHARE_GROUP_RECORDS, key, value),
-    "__cluster_metadata": lambda key, value: read_metadata_record(value),
-    "__remote_log_metadata": lambda key, value: read_remote_log_record(value),
+    "__cluster_metadata": lambda _, value: read_metadata_record(value),
+    "__remote_log_metadata": lambda _, value: read_remote_log_record(value),
 }
 
 
 def topic_of(path: str) -> str:
     return os.path.basename(path).rpartition("-")[0]
+
+
+def accounted(cases):
+    """Those that a broker has told something about (a remote folder has no account)."""
+    return [case for case in cases if case.account_stem.with_name(f"{case.account_stem.name}.json").exists()]
 
 
 def internal_records(log_dir: str):

@@ -171,6 +171,7 @@ def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, t
 
 
 def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
+    from kafkalog.cli.progress import Progress
     from kafkalog.cli.workers import print_in_turn
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_printer import IndexOptions
@@ -194,7 +195,8 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
         jobs=given["jobs"],
         print_in_turn=print_in_turn,
     )
-    output = Output(_write_all, say)
+    progress = Progress() if sys.stderr.isatty() and not sys.stdout.isatty() else None
+    output = Output(_write_all, say if progress is None else progress.around(say), progress)
     job = DumpJob(options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -203,7 +205,10 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
         job.path_file(file.path, None if decoder is None else decoded_payload(decoder))
 
     missing = _each_file(given, filters, job.tool_file, path_file, output.say)
-    return int(job.finish() or missing)
+    died = job.finish()
+    if progress is not None:
+        progress.clear()
+    return int(died or missing)
 
 
 def _jsonl(given: dict[str, Any], release: Release, filters: Filters) -> int:

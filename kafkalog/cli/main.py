@@ -23,6 +23,8 @@ EXIT_INTERRUPTED = 130
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, its line in the help).
 COMMANDS = {
     "dump": ("dump", "Print log files as Kafka's DumpLogSegments would."),
+    "verify": ("verify", "Check files, partition directories and log dirs."),
+    "rules": ("rules", "List and explain what verify looks for."),
     "next-start": ("next_start", "Tell what the next start of a broker will do."),
     "groups": ("groups", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Show transactional ids; open, hanging and aborted transactions."),

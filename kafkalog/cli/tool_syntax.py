@@ -10,6 +10,14 @@ __all__ = ["ToolCommand"]
 class ToolCommand(click.Command):
     """A command that takes `-files x` and `--deep-iteration=true`, as jopt-simple does."""
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Name the releases whose text no real output stands behind."""
+        from kafkalog.dump.dialects import unproven_releases
+
+        del ctx
+        formatter.write_paragraph()
+        formatter.write_text(f"Text not proven by output of the real tool: {', '.join(unproven_releases())}.")
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Rewrite the tool's spellings, then parse as usual."""
         long_names = {name for parameter in self.params for name in parameter.opts if name.startswith("--")}

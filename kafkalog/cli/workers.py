@@ -68,17 +68,17 @@ def print_in_turn(
 
 def _work(number: int, ring: list[tuple[int, int]], results: list[tuple[int, int]], ranges: Any, prepare: Any) -> None:
     """The life of a worker; never returns."""
-    jobs = len(ring)
-    mine, following = ring[number][0], ring[(number + 1) % jobs][1]
-    for worker, (read_end, write_end) in enumerate(ring):
-        if read_end != mine:
-            os.close(read_end)
-        if write_end != following:
-            os.close(write_end)
-        os.close(results[worker][0])
-        if worker != number:
-            os.close(results[worker][1])
     try:
+        jobs = len(ring)
+        mine, following = ring[number][0], ring[(number + 1) % jobs][1]
+        for worker, (read_end, write_end) in enumerate(ring):
+            if read_end != mine:
+                os.close(read_end)
+            if write_end != following:
+                os.close(write_end)
+            os.close(results[worker][0])
+            if worker != number:
+                os.close(results[worker][1])
         summaries = {}
         for index, piece in enumerate(ranges()):
             if index % jobs != number:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.span import Span
-from kafkalog.errors import BadLength, FormatError, Truncated
+from kafkalog.errors import BadLength, FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +103,10 @@ def _lines(data: bytes) -> list[tuple[str, Span]]:
     return lines
 
 
+def _short(text: str) -> str:
+    return repr(text) if len(text) <= 80 else f"{text[:60]!r}… ({len(text)} characters)"
+
+
 def _read(data: bytes, entry: Callable[[list[str]], T | None], shape: str) -> Checkpoint[T]:
     lines = _lines(data)
     damages: list[Damage] = []
@@ -113,7 +117,7 @@ def _read(data: bytes, entry: Callable[[list[str]], T | None], shape: str) -> Ch
             text, span = lines[number]
             value = parse_java_integer(text, 32)
             if value is None:
-                damages.append(Damage(span, FormatError(f"{text!r} is no number", name, span)))
+                damages.append(Damage(span, FormatError(f"{_short(text)} is no number", name, span)))
             elif name == "version" and value != 0:
                 damages.append(Damage(span, BadLength(value, "0", name, span)))
         heads.append(value)
@@ -123,18 +127,13 @@ def _read(data: bytes, entry: Callable[[list[str]], T | None], shape: str) -> Ch
         # Java splits on runs of white space and keeps an empty word in front of a leading one.
         value_read = entry(re.split(r"[ \t\n\x0b\f\r]+", text.rstrip(" \t\n\x0b\f\r")))
         if value_read is None:
-            damages.append(Damage(span, FormatError(f"{text!r} is not {shape}", "entry", span)))
+            damages.append(Damage(span, FormatError(f"{_short(text)} is not {shape}", "entry", span)))
         else:
             entries.append(value_read)
             spans.append(span)
     declared = heads[1]
     present = max(0, len(lines) - 2)
     if declared is not None and declared != present:
-        end = Span(len(data), len(data))
-        error = (
-            Truncated(declared, present, "entries", end)
-            if declared > present
-            else BadLength(declared, str(present), "count", lines[1][1])
-        )
-        damages.append(Damage(error.span or end, error))
+        span = lines[1][1]
+        damages.append(Damage(span, BadLength(declared, f"{present}, by the lines that follow", "count", span)))
     return Checkpoint(heads[0], declared, tuple(entries), tuple(spans), tuple(damages))

@@ -137,6 +137,9 @@ def _trailing(codec: str, data: bytes, consumed: int, out: bytes) -> Inflated:
 # --- gzip -------------------------------------------------------------------------------------------------------------
 
 _GZIP_BEST_RATIO = 1032
+#: Bytes given to zlib at a time: at the begin of a member, and at most.
+_GZIP_FIRST_STEP = 1 << 12
+_GZIP_LAST_STEP = 1 << 20
 
 
 def _inflate_gzip(data: bytes, limit: int) -> Inflated:
@@ -148,14 +151,18 @@ def _inflate_gzip(data: bytes, limit: int) -> Inflated:
 def _gzip_members(data: bytes, limit: int, *, keep: bool) -> Inflated:
     """Walk the members of a gzip section; with `keep` false only the size is counted, against `limit`."""
     out: list[bytes] = []
+    view = memoryview(data)
     size = consumed = 0
     first = True
     while first or data[consumed : consumed + 2] == b"\x1f\x8b":
         member = zlib.decompressobj(31)
-        pending = data[consumed:]
+        at = consumed
+        # zlib copies what it is given and does not use; fed with everything, many small members would take the square.
+        step = _GZIP_FIRST_STEP
         while not member.eof:
+            fed = view[at : at + step]
             try:
-                piece = member.decompress(pending, _CHUNK if not keep else limit - size + 1)
+                piece = member.decompress(fed, _CHUNK if not keep else limit - size + 1)
             except zlib.error as error:
                 return Inflated(b"".join(out), consumed, _failed("gzip", str(error)))
             size += len(piece)
@@ -163,11 +170,13 @@ def _gzip_members(data: bytes, limit: int, *, keep: bool) -> Inflated:
                 raise _over(limit, None)
             if keep:
                 out.append(piece)
-            pending = member.unconsumed_tail
-            if not piece and not pending and not member.eof:
+            used = len(fed) - len(member.unconsumed_tail) - len(member.unused_data)
+            if not piece and not used and not member.eof:
                 reason = "the stream ends before its trailer" if data else "empty section"
                 return Inflated(b"".join(out), len(data), _failed("gzip", reason))
-        consumed = len(data) - len(member.unused_data)
+            at += used
+            step = min(step * 4, _GZIP_LAST_STEP)
+        consumed = at
         first = False
     return _trailing("gzip", data, consumed, b"".join(out))
 

@@ -310,7 +310,10 @@ class LegacyBatch:
             damage = Damage(self.span, result.problem)
         elif not messages and damage is None:
             damage = Damage(self.span, FormatError("a compressed wrapper message with no messages inside", "value"))
-        yield from self._with_offsets(messages)
+        for item in self._with_offsets(messages):
+            yield item
+            if isinstance(item, Damage):
+                return
         if damage is not None:
             yield damage
 

@@ -149,6 +149,10 @@ def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=t
 """
 
 
+_KEY_NULL = "key = None"
+_VALUE_NULL = "val = None"
+
+
 @cache
 def compile_walk(
     emit: str,
@@ -159,8 +163,8 @@ def compile_walk(
     extra: str = "",
     names: tuple[tuple[str, Any], ...] = (),
     payload: bool = True,
-    key_null: str = "key = None",
-    value_null: str = "val = None",
+    key_null: str = _KEY_NULL,
+    value_null: str = _VALUE_NULL,
 ) -> Callable[..., Any]:
     """Make a record loop with a sink.
 
@@ -185,8 +189,8 @@ def compile_walk(
         emit=emit,
         finish=finish,
         otherwise=otherwise,
-        key_null=key_null if payload or "raise" in key_null else "pass",
-        value_null=value_null if payload or "raise" in value_null else "pass",
+        key_null=key_null if payload or key_null != _KEY_NULL else "pass",
+        value_null=value_null if payload or value_null != _VALUE_NULL else "pass",
         key_bytes="key = data[q:r]" if payload else "pass",
         value_bytes="val = data[r:q]" if payload else "pass",
     )

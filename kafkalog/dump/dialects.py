@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kafkalog.core.release import RELEASES, Release, parse_release, release_text
 
-__all__ = ["DIALECTS", "GOLDEN_RELEASES", "Control", "Dialect", "Label", "dialect_of", "is_proven"]
+__all__ = ["DIALECTS", "GOLDEN_RELEASES", "Control", "Dialect", "Label", "dialect_of", "is_proven", "unproven_releases"]
 
 
 class Label(NamedTuple):

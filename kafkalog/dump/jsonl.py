@@ -214,7 +214,9 @@ class JsonDump:
             "timestampType": batch.timestamp_type,
         }
         if not isinstance(batch, RecordBatch):
-            self._line("batch", batch.position, **_named(batch.layout, batch.header), **common, lastOffset=batch.last_offset)
+            # The stored `size` counts what follows it; the line's, like the real tool's, counts the whole message.
+            fields = _named(batch.layout, batch.header) | common
+            self._line("batch", batch.position, **fields, lastOffset=batch.last_offset)
             return
         header = batch.header
         self._line(

@@ -113,6 +113,8 @@ class LogPrinter:
         stop = min(stop, end - HEADER_UP_TO_MAGIC)
         while position < stop:
             begin, data = source.window(position, head_size)
+            if self._output.progress is not None:
+                self._output.progress(self._path, position, end)
             view = memoryview(data)
             held = len(data)
             at = position - begin

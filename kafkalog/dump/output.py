@@ -40,11 +40,18 @@ class Output:
     Args:
         write: Takes bytes for stdout.
         tell: Takes a line for stderr, without the line break.
+        progress: Is told now and then how far a file has been read: its path, position, bytes in all.
     """
 
-    def __init__(self, write: Callable[[bytes], object], tell: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        write: Callable[[bytes], object],
+        tell: Callable[[str], object],
+        progress: Callable[[str, int, int], object] | None = None,
+    ) -> None:
         self._write = write
         self._tell = tell
+        self.progress = progress
         self._parts: list[bytes] = []
         self._size = 0
         # Small at first, so that the first lines come at once.

@@ -14,7 +14,7 @@ from kafkalog.core.filename import (
     parse_segment_file_name,
 )
 from kafkalog.core.properties import JsonFile, Properties, read_json_file, read_properties
-from kafkalog.files.partition import Partition, join, list_directory, trim
+from kafkalog.files.partition import Partition, is_directory, join, list_directory, trim
 from kafkalog.files.source import read_file
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def looks_like_log_dir(path: str) -> bool:
         UnreadableFile: it cannot be listed.
     """
     for entry in list_directory(path):
-        if entry.name in LOG_DIR_FILES or (entry.is_dir() and parse_partition_name(entry.name)):
+        if entry.name in LOG_DIR_FILES or (is_directory(entry) and parse_partition_name(entry.name)):
             return True
     return False
 
@@ -65,7 +65,7 @@ class LogDir:
         self.partition_names: list[str] = []
         self.others: list[str] = []
         for entry in list_directory(self.path):
-            if not entry.is_dir():
+            if not is_directory(entry):
                 self.files.append(entry.name)
             elif entry.name != REMOTE_INDEX_CACHE and parse_partition_name(entry.name):
                 self.partition_names.append(entry.name)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
 
-__all__ = ["Partition", "join", "list_directory", "open_partition"]
+__all__ = ["Partition", "is_directory", "join", "list_directory", "open_partition"]
 
 
 def join(path: str, name: str) -> str:
@@ -54,6 +54,14 @@ def list_directory(path: str) -> list[os.DirEntry[str]]:
         raise UnreadableFile(path, describe_os_error(error) if isinstance(error, OSError) else str(error)) from None
 
 
+def is_directory(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a directory; a link that leads nowhere, or round in circles, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 class Partition:
     """A partition directory: lazy, re-iterable, read-only.
 
@@ -68,7 +76,6 @@ class Partition:
 
     def __init__(self, path: str) -> None:
         self.path = trim(path)
-        self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
         by_offset: dict[int, dict[str, str]] = {}
         #: Names of all regular files, ascending; and of those that are no segment's (by what they are, or None: unknown).
         self.files: list[str] = []
@@ -76,8 +83,10 @@ class Partition:
         self.checkpoints: list[tuple[SegmentFileName, str]] = []
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
-        for entry in list_directory(self.path):
-            if entry.is_dir():
+        entries = list_directory(self.path)
+        self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
+        for entry in entries:
+            if is_directory(entry):
                 self.others.append(entry.name)
                 continue
             self.files.append(entry.name)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.record import Record
     from kafkalog.core.span import Padding
+    from kafkalog.errors import FileChanged
 
 __all__ = ["Segment"]
 
@@ -37,6 +38,8 @@ class Segment:
     def __init__(self, base_offset: int, paths: Mapping[str, str]) -> None:
         self.base_offset = base_offset
         self.paths = dict(paths)
+        #: Set by a walk that came to the end: bytes were appended to the `.log` meanwhile. They were not read.
+        self.grown: FileChanged | None = None
         self._source: FileSource | None = None
 
     # --- the log ---
@@ -44,17 +47,21 @@ class Segment:
     def walk(self, start: int = 0) -> Iterator[Batch | Damage | Padding]:
         """Every byte of the `.log` from position `start` on, as batches, damage and padding.
 
+        Nothing when there is no `.log`. What is appended while it is read is left out, and told by `grown`.
+
         Raises:
-            UnreadableFile: there is no `.log`, or it cannot be read.
+            UnreadableFile: the `.log` cannot be read.
             FileChanged: it shrank while it was read.
         """
         if ".log" not in self.paths:
             return
         if self._source is not None:
             yield from walk(self._source, start)
+            self.grown = self._source.grown
             return
         with FileSource(self.paths[".log"]) as source:
             yield from walk(source, start)
+            self.grown = source.grown
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """The batches of the `.log`, those behind damage too."""

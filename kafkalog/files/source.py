@@ -109,6 +109,24 @@ class FileSource:
         left = max(0, self.size - position)
         return self._read(position, left if size is None else min(size, left))
 
+    def read_into(self, buffer: memoryview, position: int) -> int:
+        """Fill a buffer with the bytes from `position` on; gives how many there were before the file's end.
+
+        Raises:
+            FileChanged, UnreadableFile: as for `window`.
+        """
+        want = max(0, min(len(buffer), self.size - position))
+        have = 0
+        try:
+            while have < want:
+                got = os.preadv(self._fd, [buffer[have:want]], position + have)
+                if not got:
+                    raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
+                have += got
+        except OSError as error:
+            raise UnreadableFile(self.path, describe_os_error(error)) from None
+        return have
+
     @property
     def grown(self) -> FileChanged | None:
         """What to report when bytes were appended since it was opened, else None."""

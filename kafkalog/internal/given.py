@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["Given", "Log", "LogRecord", "Note", "collect"]
+__all__ = ["Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "read_file_records"]
+
+#: One path or several.
+Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 
 
 class Note(NamedTuple):
@@ -29,6 +32,23 @@ class Note(NamedTuple):
     path: str
     offset: int | None
     message: str
+
+
+class Notes(list[Note]):
+    """The notes of one replay, the first ten thousand; `dropped` counts the others."""
+
+    LIMIT = 10_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropped = 0
+
+    def append(self, note: Note) -> None:
+        """Add a note, or count it when there are too many."""
+        if len(self) < self.LIMIT:
+            super().append(note)
+        else:
+            self.dropped += 1
 
 
 class LogRecord(NamedTuple):
@@ -131,34 +151,34 @@ class Given(NamedTuple):
     problems: tuple[Note, ...]
 
 
-def collect(paths: Iterable[str], topic: str) -> Given:
+def collect(paths: Paths, topic: str) -> Given:
     """Find the logs of `topic`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
 
     Of several copies of a partition the one that reaches furthest is taken; directories marked `-delete`, `-future` or
-    `-stray` count only when they are named themselves.
+    `-stray` count only when they are named themselves. What has no partition's name is taken for a log of `topic`.
     """
     problems: list[Note] = []
     logs: list[Log] = []
-    for path in paths:
+    files: dict[str, Log] = {}
+    named = [paths] if isinstance(paths, str | os.PathLike) else paths
+    for path in (os.fspath(item) for item in named):
         try:
-            found = list(_logs_at(path))
+            found = list(_logs_at(path, files))
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
             continue
         if not found:
             problems.append(Note(path, None, "holds nothing of Kafka"))
-        logs.extend(found)
+        logs.extend(log for log in found if log is not None)
+    logs.extend(files.values())
     chosen: dict[tuple[str, int] | str, Log] = {}
     for log in logs:
         key = (log.name.topic, log.name.partition) if log.name else log.path
         other = chosen.get(key)
-        if other is None:
+        if other is None or _reach(log, problems) > _reach(other, problems):
             chosen[key] = log
-            continue
-        ahead = _reach(log, problems) > _reach(other, problems)
-        chosen[key] = log if ahead else other
-    wanted = tuple(log for log in chosen.values() if log.topic == topic)
-    return Given(wanted, tuple(log for log in chosen.values() if log.topic != topic), tuple(problems))
+    wanted = tuple(log for log in chosen.values() if log.topic in (topic, None))
+    return Given(wanted, tuple(log for log in chosen.values() if log.topic not in (topic, None)), tuple(problems))
 
 
 def _reach(log: Log, problems: list[Note]) -> int:
@@ -169,9 +189,11 @@ def _reach(log: Log, problems: list[Note]) -> int:
         return -1
 
 
-def _logs_at(path: str) -> Iterator[Log]:
+def _logs_at(path: str, files: dict[str, Log]) -> Iterator[Log | None]:
+    """The logs of a path. Single files of one directory are gathered in `files`, by directory; they give None."""
     if not os.path.isdir(path):
-        yield _single_file(path)
+        _add_file(path, files)
+        yield None
     elif looks_like_partition(path):
         yield _partition(Partition(path))
     elif looks_like_log_dir(path):
@@ -186,15 +208,19 @@ def _partition(partition: Partition) -> Log:
     return Log(partition.path, partition.name, files, tuple(snapshots))
 
 
-def _single_file(path: str) -> Log:
+def _add_file(path: str, files: dict[str, Log]) -> None:
+    """Add a single file to what is known of its directory."""
     if not os.path.exists(path):
         raise UnreadableFile(path, "no such file or directory")
+    directory = os.path.dirname(os.path.realpath(path))
+    held = files.get(directory) or Log(path, parse_partition_name(os.path.basename(directory)), ())
     base = os.path.basename(path)
-    name = parse_partition_name(os.path.basename(os.path.dirname(os.path.realpath(path))))
     parsed = parse_segment_file_name(base)
     if base.endswith(".checkpoint"):
         number = (parsed.base_offset, parsed.epoch or 0) if parsed else (0, 0)
-        return Log(path, name, (), ((*number, path),))
-    if base.endswith(".log") or (parsed is not None and parsed.suffix == ".log"):
-        return Log(path, name, (path,))
-    raise UnreadableFile(path, "neither a directory nor a .log or .checkpoint file")
+        held = held._replace(snapshots=tuple(sorted({*held.snapshots, (*number, path)})))
+    elif base.endswith(".log") or (parsed is not None and parsed.suffix == ".log"):
+        held = held._replace(files=tuple(sorted({*held.files, path}, key=os.path.basename)))
+    else:
+        raise UnreadableFile(path, "neither a directory nor a .log or .checkpoint file")
+    files[directory] = held

@@ -16,15 +16,14 @@ from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, r
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record
 from kafkalog.errors import FormatError, UnreadableFile
-from kafkalog.internal.given import Note, collect
+from kafkalog.internal.given import Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable
 
     from kafkalog.core.messages.reader import Message
-    from kafkalog.internal.given import Given, Log, LogRecord
+    from kafkalog.internal.given import Given, Log, LogRecord, Paths
 
 __all__ = ["CommittedOffset", "Group", "Groups", "Member", "read_groups"]
 
@@ -132,7 +131,7 @@ class _Replay:
         self.groups: dict[str, Group] = {}
         self.offsets: dict[_Key, CommittedOffset] = {}
         self.pending: dict[int, _Pending] = {}
-        self.notes: list[Note] = []
+        self.notes = Notes()
         self.records = 0
 
     def log(self, log: Log, moment: Moment) -> None:
@@ -315,7 +314,7 @@ _APPLY = {
 }
 
 
-def read_groups(paths: Iterable[str], moment: Moment = END) -> Groups:
+def read_groups(paths: Paths, moment: Moment = END) -> Groups:
     """The state of all groups, from the `__consumer_offsets` partitions found at `paths`.
 
     Args:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
-from kafkalog.core.control import read_control_type
+from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import FormatError, UnreadableFile
-from kafkalog.internal.given import Log, LogRecord, Note, collect, read_file_records
+from kafkalog.internal.given import Log, LogRecord, Note, Notes, collect, read_file_records
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kafkalog.core.messages.reader import Message
+    from kafkalog.internal.given import Paths
 
 __all__ = ["Change", "Image", "Metadata", "PartitionState", "Topic", "diff_images", "read_metadata"]
 
@@ -32,7 +33,10 @@ _RESOURCES = {0: "unknown", 2: "topic", 4: "broker", 8: "broker-logger", 16: "cl
 
 
 class PartitionState(NamedTuple):
-    """A partition as the controller sees it. `leader` is -1 when there is none."""
+    """A partition as the controller sees it. `leader` is -1 when there is none.
+
+    `directories` are those of the replicas, in their order; none when no broker has told them (Kafka then stores zeros).
+    """
 
     partition: int
     leader: int
@@ -103,7 +107,7 @@ class _Replay:
 
     def __init__(self) -> None:
         self.image = Image()
-        self.notes: list[Note] = []
+        self.notes = Notes()
         self.records = 0
         #: Records of an open metadata transaction, which counts as a whole or not at all.
         self.transaction: list[tuple[LogRecord, FramedRecord]] | None = None
@@ -129,10 +133,16 @@ class _Replay:
                 self.one(item, decoded)
 
     def control(self, item: LogRecord) -> None:
+        """The quorum's own records: its protocol version and its voters."""
         try:
-            read_control_type(item.record.key)
+            decoded = read_control_record(item.record.key, item.record.value)
         except FormatError as error:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
+            return
+        if decoded.name == "KRAFT_VERSION":
+            self.image.features["kraft.version"] = decoded.fields["kRaftVersion"]
+        elif decoded.name == "KRAFT_VOTERS":
+            self.image.others["quorum", "voters"] = json_object(decoded.fields["voters"])
 
     def one(self, item: LogRecord, decoded: FramedRecord) -> None:
         if decoded.name == "BeginTransactionRecord":
@@ -190,9 +200,14 @@ def _partition(image: Image, value: Message) -> str:
         value.get("leaderRecoveryState", 0),
         tuple(value.get("eligibleLeaderReplicas") or ()),
         tuple(value.get("lastKnownElr") or ()),
-        tuple(value.get("directories") or ()),
+        _directories(value.get("directories") or ()),
     )
     return ""
+
+
+def _directories(ids: Iterable[uuid.UUID]) -> tuple[uuid.UUID, ...]:
+    known = tuple(ids)
+    return known if any(directory.int for directory in known) else ()
 
 
 #: Fields of a partition that a change record replaces when it has them.
@@ -203,7 +218,6 @@ _REPLACED = (
     ("addingReplicas", "adding_replicas"),
     ("eligibleLeaderReplicas", "eligible_leader_replicas"),
     ("lastKnownElr", "last_known_elr"),
-    ("directories", "directories"),
 )
 
 
@@ -215,6 +229,8 @@ def _partition_change(image: Image, value: Message) -> str:
     if old is None:
         return f"unknown partition {topic.name}-{value['partitionId']}"
     changed: dict[str, Any] = {name: tuple(value[key]) for key, name in _REPLACED if value.get(key) is not None}
+    if value.get("directories") is not None:
+        changed["directories"] = _directories(value["directories"])
     if value["leader"] != _NO_LEADER_CHANGE:
         changed |= {"leader": value["leader"], "leader_epoch": old.leader_epoch + 1}
     recovery = value.get("leaderRecoveryState", -1)
@@ -245,10 +261,18 @@ def _config(image: Image, value: Message) -> str:
     return ""
 
 
+def _registration(value: Message) -> dict[str, Any]:
+    """A registration as plain values; listeners and features are sets, here by name."""
+    plain: dict[str, Any] = json_object(value)
+    for name in ("endPoints", "features"):
+        plain[name].sort(key=lambda item: str(item["name"]))
+    return plain
+
+
 def _register_broker(image: Image, value: Message) -> str:
     # In the preview of 2.8 a broker was fenced until a record said otherwise.
     defaults = {"fenced": True, "inControlledShutdown": False}
-    image.brokers[value["brokerId"]] = defaults | json_object(value)
+    image.brokers[value["brokerId"]] = defaults | _registration(value)
     return ""
 
 
@@ -285,7 +309,7 @@ def _broker_change(image: Image, value: Message) -> str:
 
 
 def _controller(image: Image, value: Message) -> str:
-    image.controllers[value["controllerId"]] = json_object(value)
+    image.controllers[value["controllerId"]] = _registration(value)
     return ""
 
 
@@ -387,7 +411,7 @@ _APPLY = {
 }
 
 
-def read_metadata(paths: Iterable[str], moment: Moment = END) -> Metadata:
+def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
     """The image from the `__cluster_metadata` found at `paths`.
 
     Args:
@@ -396,13 +420,11 @@ def read_metadata(paths: Iterable[str], moment: Moment = END) -> Metadata:
     """
     given = collect(paths, CLUSTER_METADATA_TOPIC)
     problems = list(given.problems)
-    # A snapshot's own folder may have any name.
-    logs = (*given.wanted, *(log for log in given.others if log.name is None and log.snapshots))
     replay = _Replay()
     base: str | None = None
-    if not logs:
+    if not given.wanted:
         problems.append(Note("", None, f"no partition of {CLUSTER_METADATA_TOPIC} was given"))
-    for log in logs:
+    for log in given.wanted:
         try:
             base = _replay_log(replay, log, moment, problems) or base
         except UnreadableFile as error:

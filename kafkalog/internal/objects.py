@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.properties import format_uuid
+from kafkalog.internal.given import Notes
 from kafkalog.internal.metadata import diff_images, partition_object
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["change_lines", "group_lines", "metadata_lines", "note_lines", "transaction_lines"]
 
 Line = dict[str, Any]
+
+
+def count_notes(notes: list[Note]) -> int:
+    """How many there were, those that were not kept included."""
+    return len(notes) + (notes.dropped if isinstance(notes, Notes) else 0)
 
 
 def note_lines(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[Line]:
@@ -62,7 +68,7 @@ def group_lines(found: Groups) -> Iterator[Line]:
         "offsets": len(found.offsets),
         "pending": len(found.pending),
         "records": found.records,
-        "notes": len(found.notes),
+        "notes": count_notes(found.notes),
         "not_read": len(found.problems),
     }
 
@@ -164,7 +170,7 @@ def transaction_lines(found: Transactions) -> Iterator[Line]:
         "aborted": len(found.aborted),
         "committed": found.committed,
         "records": found.records,
-        "notes": len(found.notes),
+        "notes": count_notes(found.notes),
         "not_read": len(found.problems),
     }
 
@@ -187,7 +193,7 @@ def metadata_lines(found: Metadata) -> Iterator[Line]:
         "partitions": sum(len(topic.partitions) for topic in image.topics.values()),
         "brokers": len(image.brokers),
         "records": found.records,
-        "notes": len(found.notes),
+        "notes": count_notes(found.notes),
         "not_read": len(found.problems),
     }
 

@@ -14,13 +14,12 @@ from kafkalog.core.control import ABORT, COMMIT, read_control_record
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import FormatError, UnreadableFile
-from kafkalog.internal.given import Log, Note, collect
+from kafkalog.internal.given import Log, Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kafkalog.core.messages.reader import Message
+    from kafkalog.internal.given import Paths
 
 __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]
 
@@ -110,7 +109,7 @@ class Transactions(NamedTuple):
     records: int
 
 
-def read_transactions(paths: Iterable[str], moment: Moment = END) -> Transactions:
+def read_transactions(paths: Paths, moment: Moment = END) -> Transactions:
     """The state of all transactional ids, and the transactions in the partitions that are given.
 
     Args:
@@ -119,7 +118,7 @@ def read_transactions(paths: Iterable[str], moment: Moment = END) -> Transaction
     """
     given = collect(paths, TOPIC)
     problems = list(given.problems)
-    notes: list[Note] = []
+    notes = Notes()
     ids: dict[str, TransactionalId] = {}
     records = 0
     for log in given.wanted:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
+from kafkalog.internal.given import Notes
 from kafkalog.internal.metadata import diff_images
 from kafkalog.render.tables import table
 
@@ -44,6 +45,8 @@ def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
     for note in notes:
         offset = f", offset {note.offset}" if note.offset is not None else ""
         yield f"note: {note.path}{offset}: {note.message}"
+    if isinstance(notes, Notes) and notes.dropped:
+        yield f"note: and {notes.dropped} more like these"
     for note in problems:
         yield f"not read: {note.path + ': ' if note.path else ''}{note.message}"
 

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import random
 import struct
+import time
 import tracemalloc
 import zlib
 
@@ -190,6 +191,25 @@ def test_a_lying_size_is_an_error_and_costs_no_memory(name):
 
 def _header_checksum(descriptor):
     return encode.xxh32(descriptor) >> 8 & 0xFF
+
+
+MANY = {
+    "gzip members": (GZIP, gzip.compress(b"") * 50_000),
+    "gzip members of some size": (GZIP, gzip.compress(RNG.randbytes(9000)) * 100),
+    "zstd frames": (ZSTD, encode.zstd_frame(b"") * 100_000),
+    "zstd blocks": (ZSTD, encode.zstd_frame(b"")[:6] + ((1 << 3 | 2).to_bytes(3, "little") + b"x") * 250_000 + b"\x01\0\0"),
+    "snappy blocks": (SNAPPY, encode.xerial(b"") + (struct.pack(">i", 1) + b"\0") * 200_000),
+    "lz4 blocks": (LZ4, encode.lz4_frame(b"")[:7] + (struct.pack("<I", 1 | 1 << 31) + b"x") * 200_000 + bytes(4)),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_many_small_parts_take_time_that_grows_with_their_number_only(name):
+    codec, data = MANY[name]
+    start = time.process_time()
+    assert inflate(codec, data).problem is None
+    # A megabyte takes half a second at most; what grows with the square takes many.
+    assert time.process_time() - start < 5
 
 
 def test_lz4_frames_that_kafka_refuses_are_errors():

@@ -81,5 +81,5 @@ def test_every_exclusion_is_told_to_the_user_and_still_needed():
     names = {case["case"] for case in cases(FIXTURES / "golden" / "3.9.1.jsonl.xz")}
     for pattern, reason in EXCLUSIONS.items():
         assert f"`{pattern}`" in limits
-        assert reason in " ".join(limits.split())
+        assert reason in limits
         assert any(re.match(pattern, name) for name in names), pattern

@@ -93,17 +93,28 @@ def test_batches_outlive_their_file(partition_path):
     assert len(list(batch.records())) == 1
 
 
-def test_a_file_that_shrinks_is_reported_and_the_batches_before_are_given(partition_path):
-    path = f"{partition_path}/{0:020}.log"
+def test_a_file_that_shrinks_is_reported_and_the_batches_before_are_given(tmp_path):
+    path = str(tmp_path / f"{0:020}.log")
+    batches = [fix_checksum(encode.batch([R(value=bytes(100 << 10))], base_offset=n, crc=0)) for n in range(20)]
+    (tmp_path / f"{0:020}.log").write_bytes(b"".join(batches))
+    with FileSource(path) as source:
+        items = walk(source)
+        assert next(items).crc_ok
+        os.truncate(path, 250 << 10)
+        seen, error = until_error(items)
+    assert [item.crc_ok for item in seen] == [True] * len(seen)
+    assert isinstance(error, FileChanged)
+    assert (error.size_before, error.size_now) == (sum(map(len, batches)), 250 << 10)
+    assert "shrank from" in str(error)
+
+
+def until_error(items):
     seen = []
-    with FileSource(path) as source, pytest.raises(FileChanged) as caught:
-        for item in walk(source):
-            seen.append(item)
-            os.truncate(path, 250 << 10)
-    assert seen
-    assert all(item.crc_ok for item in seen)
-    assert (caught.value.size_before, caught.value.size_now) == (source.size, 250 << 10)
-    assert "shrank from" in str(caught.value)
+    while True:
+        try:
+            seen.append(next(items))
+        except FileChanged as error:
+            return seen, error
 
 
 def test_a_file_that_grows_is_read_to_its_old_end_and_the_growth_is_told(partition_path):
@@ -118,6 +129,19 @@ def test_a_file_that_grows_is_read_to_its_old_end_and_the_growth_is_told(partiti
         assert "grew from" in str(source.grown)
 
 
+def test_a_segment_tells_that_it_grew_while_it_was_walked(partition_path):
+    segment = kafkalog.open_partition(partition_path).segments[0]
+    items = segment.walk()
+    next(items)
+    with open(segment.paths[".log"], "ab") as file:
+        file.write(b"more")
+    assert all(not isinstance(item, Damage) for item in items)
+    assert "grew from" in str(segment.grown)
+    *_, damage = segment.walk()
+    assert isinstance(damage, Damage)
+    assert segment.grown is None
+
+
 def test_memory_is_bounded_by_the_window_not_by_the_file(tmp_path):
     import tracemalloc
 
@@ -125,8 +149,7 @@ def test_memory_is_bounded_by_the_window_not_by_the_file(tmp_path):
     folder.mkdir()
     batch = fix_checksum(encode.batch([R(value=bytes(10_000))], crc=0))
     with open(folder / f"{0:020}.log", "wb") as file:
-        for _ in range(4):
-            file.write(batch * 1000)
+        file.writelines([batch * 1000] * 4)
     partition = kafkalog.open_partition(folder)
     tracemalloc.start()
     try:

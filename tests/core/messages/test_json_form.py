@@ -24,7 +24,10 @@ def test_compact_json_is_json(value):
 
 
 def test_escapes_are_jacksons():
-    assert compact_json('"\\\b\t\n\f\r\x00\x1f/é日\u2028\U0001d518') == '"\\"\\\\\\b\\t\\n\\f\\r\\u0000\\u001F/é日\u2028\U0001d518"'
+    assert (
+        compact_json('"\\\b\t\n\f\r\x00\x1f/é日\u2028\U0001d518')
+        == '"\\"\\\\\\b\\t\\n\\f\\r\\u0000\\u001F/é日\u2028\U0001d518"'
+    )
     assert compact_json({"a": [], "b": {}, "c": [1, None, True]}) == '{"a":[],"b":{},"c":[1,null,true]}'
 
 

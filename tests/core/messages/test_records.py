@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.internal_topics import READERS, compact, group_key, group_value, internal_records, offset_key, offset_value, string
-from tests.log_dirs import corpus_log_dirs, fixture_log_dirs
-
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import read_coordinator_record, read_metadata_record
+from tests.internal_topics import READERS, compact, group_key, group_value, internal_records, offset_key, offset_value, string
+from tests.log_dirs import corpus_log_dirs, fixture_log_dirs
 
 
 def unread(case):
@@ -51,7 +50,9 @@ def test_an_offset_commit_is_read_field_by_field():
 
 def test_the_flexible_version_has_compact_strings_and_tagged_fields():
     topic_id = bytes(range(16))
-    value = struct.pack(">hqi", 4, 42, -1) + compact("x") + struct.pack(">q", 9) + b"\x02" + b"\x00\x10" + topic_id + b"\x05\x02ab"
+    value = (
+        struct.pack(">hqi", 4, 42, -1) + compact("x") + struct.pack(">q", 9) + b"\x02" + b"\x00\x10" + topic_id + b"\x05\x02ab"
+    )
     decoded = read_coordinator_record(GROUP_RECORDS, offset_key("g", "t", 0), value)
     assert decoded.problem == ""
     assert decoded.value["topicId"].bytes == topic_id
@@ -61,7 +62,13 @@ def test_the_flexible_version_has_compact_strings_and_tagged_fields():
 
 def test_a_tombstone_has_a_key_and_no_value():
     decoded = read_coordinator_record(GROUP_RECORDS, group_key("g"), None)
-    assert (decoded.name, decoded.key, decoded.version, decoded.value, decoded.problem) == ("GroupMetadata", {"group": "g"}, None, None, "")
+    assert (decoded.name, decoded.key, decoded.version, decoded.value, decoded.problem) == (
+        "GroupMetadata",
+        {"group": "g"},
+        None,
+        None,
+        "",
+    )
 
 
 def test_an_unknown_record_type_is_named():
@@ -92,7 +99,9 @@ def test_every_truncation_of_group_metadata_is_said(cut):
 
 
 def test_a_negative_array_size_is_said():
-    value = struct.pack(">h", 1) + string("consumer") + struct.pack(">i", 4) + string(None) + string(None) + struct.pack(">i", -1)
+    value = (
+        struct.pack(">h", 1) + string("consumer") + struct.pack(">i", 4) + string(None) + string(None) + struct.pack(">i", -1)
+    )
     decoded = read_coordinator_record(GROUP_RECORDS, group_key("g"), value)
     assert decoded.problem == "value: GroupMetadataValue version 1: non-nullable field members was serialized as null"
 

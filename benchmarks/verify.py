@@ -1,0 +1,207 @@
+"""Ratios of `kafkalog.verify`, each pair measured in one process, rounds interleaved.
+
+    python benchmarks/verify.py [MEGABYTES]
+
+* quick: against the bare loop of one `crc32c` call per batch over the same slices, read through the same window; and,
+  for scale, over bytes that are in memory already (copying 16 KiB out of the page cache takes longer than their checksum);
+* full: against aiokafka's pure-Python iteration of the same records, without its checksum;
+* two workers against one, on eight segments; peak memory of a process that verifies them.
+
+The data are made here: 100-byte values in 16 KiB batches, with and without producer ids, and one-record batches; each
+segment has the `.index` and `.timeindex` that a broker writes.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+from kafkalog.core.checksum import crc32c
+from kafkalog.verify import verify
+
+ROUNDS = 5
+WINDOW = 1 << 19
+START_MS = 1_700_000_000_000
+
+
+def varint(value):
+    value = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def records(count, size, key):
+    out = bytearray()
+    for delta in range(count):
+        body = b"\0" + varint(delta) + varint(delta) + varint(len(key)) + key + varint(size) + b"v" * size + b"\0"
+        out += varint(len(body)) + body
+    return bytes(out)
+
+
+def batch(offset, body, count, producer_id, sequence, timestamp):
+    epoch = 0 if producer_id >= 0 else -1
+    tail = struct.pack(
+        ">hiqqqhii",
+        0,
+        count - 1,
+        timestamp,
+        timestamp + count - 1,
+        producer_id,
+        epoch,
+        sequence if producer_id >= 0 else -1,
+        count,
+    )
+    tail += body
+    return struct.pack(">qiibI", offset, len(tail) + 9, 0, 2, crc32c(tail)) + tail
+
+
+def write_partition(folder, size, segments, per_batch, value_size, producers):
+    """A partition directory of `segments` segments with about `size` bytes each."""
+    folder.mkdir()
+    body = records(per_batch, value_size, b"key-0001")
+    offset, count = 0, 0
+    sequences = dict.fromkeys(range(producers), 0)
+    for _ in range(segments):
+        base, written, since = offset, 0, 0
+        index, times = bytearray(), bytearray()
+        with (folder / f"{base:020d}.log").open("wb") as log:
+            while written < size:
+                producer_id = count % producers if producers else -1
+                data = batch(offset, body, per_batch, producer_id, sequences.get(producer_id, -1), START_MS + offset)
+                if producers:
+                    sequences[producer_id] += per_batch
+                last = offset + per_batch - 1
+                if since > 4096:
+                    index += struct.pack(">ii", last - base, written)
+                    times += struct.pack(">qi", START_MS + last, last - base)
+                    since = 0
+                log.write(data)
+                written += len(data)
+                since += len(data)
+                offset += per_batch
+                count += 1
+        if not times or struct.unpack(">q", times[-12:-4])[0] != START_MS + last:
+            times += struct.pack(">qi", START_MS + last, last - base)
+        (folder / f"{base:020d}.index").write_bytes(index)
+        (folder / f"{base:020d}.timeindex").write_bytes(times)
+    (folder / "leader-epoch-checkpoint").write_text("0\n1\n0 0\n")
+
+
+def slices(folder):
+    """The checksummed range of every batch, per log."""
+    found = []
+    for path in sorted(folder.glob("*.log")):
+        data = path.read_bytes()
+        at, ranges = 0, []
+        while at < len(data):
+            end = at + 12 + int.from_bytes(data[at + 8 : at + 12], "big")
+            ranges.append((at + 21, end))
+            at = end
+        found.append((path, ranges))
+    return found
+
+
+def bare(found):
+    """One checksum call per slice, the file read through a window of the same size as verify's."""
+    for path, ranges in found:
+        fd = os.open(path, os.O_RDONLY)
+        view = memoryview(bytearray(WINDOW))
+        begin, have = 0, 0
+        for a, b in ranges:
+            if b > begin + have:
+                begin, have = a, os.preadv(fd, [view], a)
+            crc32c(view[a - begin : b - begin])
+        os.close(fd)
+
+
+def bare_in_memory(found):
+    """The same over bytes that are in memory already: what no reader of files reaches."""
+    for view, ranges in found:
+        for a, b in ranges:
+            crc32c(view[a:b])
+
+
+def clocked(call):
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def ratio(label, ours, reference, goal):
+    """How many times as fast as the reference, median of the rounds."""
+    ours()
+    reference()
+    found = sorted(clocked(reference) / clocked(ours) for _ in range(ROUNDS))
+    print(f"{label:58} {statistics.median(found):6.2f} x   (goal {goal}; {found[0]:.2f} to {found[-1]:.2f})", flush=True)
+
+
+def quietly(report):
+    assert not [f for f in report.all_findings() if f.severity > 1], list(report.all_findings())[:3]
+
+
+def iterate_with_aiokafka(folder):
+    from aiokafka.record.default_records import _DefaultRecordBatchPy
+
+    for path in sorted(folder.glob("*.log")):
+        data, at = path.read_bytes(), 0
+        while at < len(data):
+            end = at + 12 + int.from_bytes(data[at + 8 : at + 12], "big")
+            for _ in _DefaultRecordBatchPy(bytearray(data[at:end])):
+                pass
+            at = end
+
+
+def main():
+    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 64
+    size = megabytes << 20
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        plain, idempotent, single, eight = (root / f"{kind}-0" for kind in ("plain", "idempotent", "single", "eight"))
+        write_partition(plain, size, 1, 138, 100, 0)
+        write_partition(idempotent, size, 1, 138, 100, 5)
+        write_partition(single, size // 4, 1, 1, 100, 0)
+        write_partition(eight, size // 4, 8, 138, 100, 0)
+        for label, folder, goal in (
+            ("quick, 16 KiB batches / sliced CRC loop", plain, 0.80),
+            ("quick, 16 KiB idempotent batches / sliced CRC loop", idempotent, 0.65),
+            ("quick, one-record batches / sliced CRC loop", single, 0.30),
+        ):
+            found = slices(folder)
+            held = [(memoryview(path.read_bytes()), ranges) for path, ranges in found]
+            ratio(label, lambda f=folder: quietly(verify(f, quick=True)), lambda f=found: bare(f), goal)
+            ratio(
+                "    the same / bytes in memory", lambda f=folder: verify(f, quick=True), lambda h=held: bare_in_memory(h), "-"
+            )
+        small = root / "small-0"
+        write_partition(small, 8 << 20, 1, 138, 100, 0)
+        ratio(
+            "full / aiokafka's pure-Python iteration", lambda: quietly(verify(small)), lambda: iterate_with_aiokafka(small), 2.5
+        )
+        ratio("full, two workers / one, eight segments", lambda: verify(eight, jobs=2), lambda: verify(eight), 1.8)
+        code = (
+            "from kafkalog.verify import verify; import re\n"
+            f"verify({str(eight)!r}); verify({str(plain)!r}, quick=True)\n"
+            "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        print(f"peak memory of a process of its own: {int(done.stdout) / 1024:.0f} MiB (goal 80)")
+
+
+if __name__ == "__main__":
+    main()

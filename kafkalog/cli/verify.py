@@ -1,0 +1,135 @@
+"""`kafkalog verify`: the truth about a directory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kafkalog.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SEVERITIES = ("error", "warning", "info")
+
+
+def _time(text: str) -> int:
+    """Milliseconds of `--now`: a number of them, or ISO 8601 (UTC when it names no zone)."""
+    if text.lstrip("-").isdigit():
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise RequestError(f"--now {text!r}: neither milliseconds nor ISO 8601") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _levels(pairs: tuple[str, ...]) -> dict[str, Any]:
+    from kafkalog.verify import Severity
+
+    levels = {}
+    for pair in pairs:
+        rule_id, equals, severity = pair.partition("=")
+        if not equals:
+            raise RequestError(f"--level {pair!r}: write ID=error, ID=warning, ID=info or ID=ignore")
+        levels[rule_id] = Severity.parse(severity)
+    return levels
+
+
+def _listed(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(item for value in values for item in value.split(",") if item)
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """A line on stderr with bytes and the time left; only on a terminal."""
+    if not sys.stderr.isatty():
+        return None
+    import time
+
+    began = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        spent = time.monotonic() - began
+        left = spent * (total - done) / done if done else 0.0
+        text = f"\r{done / 1e6:.0f} of {total / 1e6:.0f} MB, {left:.0f} s left "
+        sys.stderr.write("\r\033[K" if done >= total else text)
+        sys.stderr.flush()
+
+    return show
+
+
+@click.command("verify", no_args_is_help=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--format", "format_", type=click.Choice(("text", "jsonl")), default="text", help="Output; default text.")
+@click.option("--select", multiple=True, metavar="ID,...", help="Only these rules; patterns like index-* are allowed.")
+@click.option("--ignore", multiple=True, metavar="ID,...", help="Not these rules.")
+@click.option(
+    "--level", multiple=True, metavar="ID=SEVERITY", help="Another severity for a rule: error, warning, info, ignore."
+)
+@click.option("--strict", is_flag=True, help="INFO counts as WARNING.")
+@click.option("--baseline", metavar="FILE", help="Leave out what an earlier run with --format jsonl found.")
+@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Rules shown per partition in text.")
+@click.option("--quick", is_flag=True, help="No decompression, no records: headers, checksums, indexes, names.")
+@click.option("--hash", "hash_", is_flag=True, help="Note the SHA-256 of the segment files.")
+@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Processes; default 1.")
+@click.option("--topic", multiple=True, metavar="PATTERN", help="Only these topics or partition directories of a log dir.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
+@click.option(
+    "--fail-on", type=click.Choice((*_SEVERITIES, "never")), default="error", help="Exit 1 from here on; default error."
+)
+@click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
+@click.option("--now", metavar="TIME", help="The clock: ISO 8601 or milliseconds since 1970; default the system's.")
+@click.option("--kafka-version", metavar="X.Y[.Z]", default="auto", help="Release for what depends on one; default auto.")
+def command(paths: tuple[str, ...], **options: Any) -> int:
+    """Check files, partition directories and log dirs, and tell what is wrong, what it costs and what to do.
+
+    Exit status: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 something could not be read or judged.
+    """
+    from kafkalog.files.source import read_file
+    from kafkalog.verify import Policy, Severity, read_baseline, verify
+
+    baseline = options["baseline"]
+    policy = Policy(
+        select=_listed(options["select"]),
+        ignore=_listed(options["ignore"]),
+        levels=_levels(options["level"]),
+        strict=options["strict"],
+        baseline=frozenset() if baseline is None else read_baseline(read_file(baseline).decode("utf-8", "replace")),
+    )
+    report = verify(
+        paths,
+        now=None if options["now"] is None else _time(options["now"]),
+        quick=options["quick"],
+        hash_inputs=options["hash_"],
+        jobs=options["jobs"],
+        kafka_version=_version(options["kafka_version"]),
+        topics=options["topic"],
+        exclude=options["exclude"],
+        policy=policy,
+        progress=_progress(),
+    )
+    if options["format_"] == "jsonl":
+        for line in report.lines():
+            sys.stdout.write(json.dumps(line) + "\n")
+    else:
+        from kafkalog.render.verify_text import print_report
+
+        print_report(report, sys.stdout, max_findings=options["max_findings"])
+    if report.failed:
+        return 3
+    fail_on = options["fail_on"]
+    if options["exit_zero"] or fail_on == "never":
+        return 0
+    return 1 if report.worst >= Severity.parse(fail_on) else 0
+
+
+def _version(text: str) -> str | None:
+    if text == "auto":
+        return None
+    from kafkalog.core.release import parse_release, release_text
+
+    return release_text(parse_release(text))

@@ -1,0 +1,218 @@
+"""A verify report as text for people: findings folded, the worst partition first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.producer_snapshot import PRODUCER_ENTRY
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.core.transaction_index import ABORTED_TXN
+from kafkalog.errors import KafkalogError
+from kafkalog.files.source import FileSource, printable
+from kafkalog.verify import Finding, PartitionReport, Report, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TextIO
+
+    from kafkalog.core.layout import Layout
+
+__all__ = ["print_report", "report_lines"]
+
+#: Places that a folded finding shows.
+_EXAMPLES = 3
+_HEX_BYTES = 64
+_STYLES = {
+    "error": "bold red",
+    "warning": "yellow",
+    "info": "cyan",
+    "data-loss": "bold red",
+    "damaged": "red",
+    "unknown": "magenta",
+    "benign": "cyan",
+    "clean": "green",
+}
+_ORDER = ("data-loss", "damaged", "unknown", "benign", "clean")
+
+
+class Line(NamedTuple):
+    """A line of output: indentation, a word that may be coloured, the rest."""
+
+    indent: int
+    word: str
+    text: str
+
+
+class _Group(NamedTuple):
+    findings: list[Finding]
+
+
+def _layout_of(path: str, finding: Finding) -> tuple[Layout[Any], int] | None:
+    """The structure that a finding is about, and where in the file it begins."""
+    span = finding.span
+    if span is None:
+        return None
+    for suffix, layout in ((".timeindex", TIME_INDEX_ENTRY), (".index", OFFSET_INDEX_ENTRY), (".txnindex", ABORTED_TXN)):
+        if path.endswith(suffix):
+            return layout, span.start - span.start % layout.size
+    if path.endswith(".snapshot") and span.size == PRODUCER_ENTRY.size:
+        return PRODUCER_ENTRY, span.start
+    if path.endswith(".log") and span.size >= BATCH_HEADER.size and finding.offsets is not None:
+        return BATCH_HEADER, span.start
+    return None
+
+
+def _evidence(finding: Finding) -> Iterator[str]:
+    """The bytes concerned in hex, and the fields that they are."""
+    span = finding.span
+    if span is None or span.size == 0 or finding.severity is Severity.INFO:
+        return
+    try:
+        with FileSource(finding.path) as source:
+            data = source.read(span.start, min(span.size, _HEX_BYTES))
+            shown = _layout_of(finding.path, finding)
+            fields = b"" if shown is None else source.read(shown[1], shown[0].size)
+    except KafkalogError:
+        return
+    more = f" … ({span.size} bytes)" if span.size > len(data) else ""
+    yield f"bytes {span.start}..{span.end}: {data.hex(' ', 4)}{more}"
+    if shown is not None and len(fields) == shown[0].size:
+        values = shown[0].read(fields)
+        yield ", ".join(f"{field.kafka_name} {value}" for field, value in zip(shown[0].fields, values, strict=True))
+
+
+def _place(finding: Finding) -> str:
+    parts = [printable(finding.path)]
+    if finding.span is not None:
+        parts.append(f"bytes {finding.span.start}..{finding.span.end}")
+    if finding.offsets is not None:
+        first, last = finding.offsets
+        parts.append(f"offset {first}" if first == last else f"offsets {first}..{last}")
+    return ", ".join(parts)
+
+
+def _folded(findings: Iterable[Finding]) -> list[_Group]:
+    """Findings of one rule and severity together, the worst first."""
+    groups: dict[tuple[int, str], _Group] = {}
+    for finding in findings:
+        groups.setdefault((-finding.severity, finding.id), _Group([])).findings.append(finding)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
+    for group in groups if most is None else groups[:most]:
+        first = group.findings[0]
+        count = len(group.findings)
+        times = f" ({count} times)" if count > 1 else ""
+        yield Line(2, first.severity.label, f"{first.id}{times}")
+        shown = group.findings if count <= _EXAMPLES else [*group.findings[: _EXAMPLES - 1], group.findings[-1]]
+        for number, finding in enumerate(shown):
+            if number == len(shown) - 1 and count > _EXAMPLES:
+                yield Line(6, "", f"… {count - _EXAMPLES} more, and the last one:")
+            yield Line(4, "", f"{_place(finding)}")
+            yield Line(6, "", printable(finding.message))
+            for text in _evidence(finding) if number == 0 else ():
+                yield Line(6, "", text)
+        yield Line(4, "", f"Consequence: {printable(first.consequence)}")
+        yield Line(4, "", f"Remedy: {printable(first.remedy)}")
+    if most is not None and len(groups) > most:
+        hidden = sum(len(group.findings) for group in groups[most:])
+        yield Line(2, "", f"{hidden} more findings of {len(groups) - most} rules are not shown (--max-findings)")
+
+
+def _validity(partition: PartitionReport) -> str:
+    if partition.valid_through_offset is None:
+        return "no log"
+    if not partition.batches:
+        return f"no records; log end {partition.log_end_offset}"
+    where = f"byte {partition.valid_position} of {printable(partition.valid_file)}"
+    return f"valid through offset {partition.valid_through_offset}, {where}"
+
+
+def _partition_lines(partition: PartitionReport, most: int | None) -> Iterator[Line]:
+    yield Line(0, partition.verdict, f"{printable(partition.path)}: {_validity(partition)}")
+    yield from _finding_lines(_folded(partition.findings), most)
+
+
+def _table(report: Report) -> Iterator[Line]:
+    """One line per partition, the worst first."""
+    rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
+    width = max((len(printable(row.path)) for row in rows), default=0)
+    yield Line(
+        0, "", f"{'verdict':10}{'partition':{width}}  {'offsets':>24} {'segments':>9} {'records':>12} {'bytes':>14}  findings"
+    )
+    for row in rows:
+        offsets = f"{row.log_start_offset}..{row.log_end_offset}" if row.log_end_offset is not None else "-"
+        counts = [
+            f"{sum(f.severity is severity for f in row.findings)} {severity.label}"
+            for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO)
+            if any(f.severity is severity for f in row.findings)
+        ]
+        numbers = f"{offsets:>24} {row.segments:>9} {row.records:>12} {row.bytes:>14}"
+        text = f"{printable(row.path):{width}}  {numbers}  {', '.join(counts)}"
+        yield Line(0, row.verdict, " " * (8 - len(row.verdict)) + text.rstrip())
+
+
+def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator[Line]:
+    """The lines of a report.
+
+    Args:
+        report: What verify found.
+        max_findings: Rules shown per partition; the totals are exact all the same.
+    """
+    rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
+    loud = [row for row in rows if row.findings or len(rows) == 1]
+    for row in loud:
+        yield from _partition_lines(row, max_findings)
+        yield Line(0, "", "")
+    if report.findings:
+        yield Line(0, "", "The log dirs themselves:")
+        yield from _finding_lines(_folded(report.findings), max_findings)
+        yield Line(0, "", "")
+    if len(rows) > 1:
+        yield from _table(report)
+        yield Line(0, "", "")
+    yield from _summary(report)
+
+
+def _summary(report: Report) -> Iterator[Line]:
+    counts = report.counts
+    now = datetime.fromtimestamp(report.now / 1000, UTC).isoformat() if 0 <= report.now < 253402300800000 else str(report.now)
+    checked = "checked without decompression and records" if report.quick else "checked"
+    batches = sum(p.batches for p in report.partitions)
+    records = sum(p.records for p in report.partitions)
+    found = f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} infos"
+    yield Line(0, report.verdict, f"{found} in {len(report.partitions)} partitions")
+    yield Line(0, "", f"{report.files} files, {report.bytes} bytes, {batches} batches, {records} records {checked}; now {now}")
+    if report.version is not None:
+        yield Line(0, "", f"release taken: {report.version}")
+    if report.suppressed:
+        yield Line(0, "", f"{report.suppressed} findings left out by the options")
+    for item in report.not_checked:
+        yield Line(0, "unknown" if item.failed else "", f"not checked: {printable(item.path)}: {printable(item.reason)}")
+    for path, digest in report.hashes:
+        yield Line(0, "", f"sha256 {digest}  {printable(path)}")
+
+
+def print_report(report: Report, stream: TextIO, *, max_findings: int | None = None) -> None:
+    """Write a report as text: with colours on a terminal, plain elsewhere."""
+    lines = report_lines(report, max_findings=max_findings)
+    if not stream.isatty():
+        for line in lines:
+            word = f"{line.word}  " if line.word else ""
+            stream.write(f"{' ' * line.indent}{word}{line.text}".rstrip() + "\n")
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for line in lines:
+        text = Text(" " * line.indent)
+        if line.word:
+            text.append(line.word, style=_STYLES.get(line.word, ""))
+            text.append("  ")
+        text.append(line.text)
+        console.print(text)

@@ -1,0 +1,100 @@
+"""What verify found: a finding, and how bad it is."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafkalog.errors import RequestError
+
+if TYPE_CHECKING:
+    from kafkalog.core.span import Span
+
+__all__ = ["Finding", "Hit", "Severity"]
+
+
+class Severity(IntEnum):
+    """How bad a finding is. `IGNORE` is what a policy gives to rules that shall not speak."""
+
+    IGNORE = 0
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+    @property
+    def label(self) -> str:
+        """Its name as the output spells it."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, text: str) -> Severity:
+        """The severity of a name.
+
+        Raises:
+            RequestError: there is none of that name.
+        """
+        try:
+            return cls[text.upper()]
+        except KeyError:
+            raise RequestError(f"no severity {text!r}: there are error, warning, info and ignore") from None
+
+
+class Hit:
+    """What a rule yields: the place, and the facts its templates are filled with.
+
+    Args:
+        span: The bytes concerned, in the file of `path`; None when the file is gone or it is a whole directory.
+        offsets: First and last log offset concerned, None when it is about none.
+        path: The file, when it is not the subject's own.
+        severity: When this case deserves another one than the rule's.
+        facts: What the templates name; integers, text, None, and lists of them.
+    """
+
+    __slots__ = ("facts", "offsets", "path", "severity", "span")
+
+    def __init__(
+        self,
+        span: Span | None,
+        offsets: tuple[int, int] | None = None,
+        *,
+        path: str | None = None,
+        severity: Severity | None = None,
+        **facts: Any,
+    ) -> None:
+        self.span = span
+        self.offsets = offsets
+        self.path = path
+        self.severity = severity
+        self.facts = facts
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong, odd or worth knowing, at one place.
+
+    `span` is a half-open byte range of the file `path`, None when that file is gone. `offsets` are the first and last log
+    offset concerned. `facts["file"]` names the damaged file when `path` is only the witness.
+    """
+
+    id: str
+    severity: Severity
+    path: str
+    span: Span | None
+    offsets: tuple[int, int] | None
+    message: str
+    facts: dict[str, Any]
+    consequence: str
+    remedy: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as a `finding` line of schema `kafkalog.verify/1`, without the fields every line has."""
+        return {
+            "id": self.id,
+            "severity": self.severity.label,
+            "path": self.path,
+            "span": None if self.span is None else [self.span.start, self.span.end],
+            "offsets": None if self.offsets is None else list(self.offsets),
+            "message": self.message,
+            "facts": self.facts,
+            "consequence": self.consequence,
+            "remedy": self.remedy,
+        }

@@ -1,0 +1,342 @@
+"""Following `.index` and `.timeindex` along while their `.log` is walked.
+
+Both files are held as bytes and read entry by entry, so that memory does not grow with them. What an entry of a `.index`
+must mean holds for every writer since 0.10: its position is the begin of a batch, that batch does not begin behind its
+offset, and the batch at the next entry's position does.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.verify.subjects import BatchSpot, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kafkalog.core.span import Padding, Span
+    from kafkalog.verify.task import SegmentTask
+
+__all__ = ["MOST_REPORTED", "NEVER", "NO_ENTRY", "OffsetIndexWalk", "TimeIndexWalk"]
+
+#: A position and an offset that no batch has.
+NEVER = 1 << 70
+#: What stands behind the last entry: places that no batch has.
+NO_ENTRY = (1 << 80, 1 << 80)
+#: Entries of one file that are reported one by one; a file with more is garbage, and its rest is not judged.
+MOST_REPORTED = 1000
+
+
+class _EntryFile:
+    """The bytes of an index file: entries, padding, what is left over, and the first hole of zeros among the entries."""
+
+    def __init__(self, path: str, data: bytes, size: int) -> None:
+        self.path = path
+        self.data = data
+        self.entry_size = size
+        self.end = padded_end(data, size)
+        self.count = self.end // size
+        damage = leftover(data, size)
+        self.leftover: Span | None = None if damage is None else damage.span
+        self.padding: Padding | None = padding_between(self.end, len(data) - len(data) % size)
+
+    def hole(self) -> int | None:
+        """Number of the first entry of zeros that has a real entry behind it."""
+        zeros = bytes(self.entry_size)
+        at = self.data.find(zeros, 0, self.end)
+        while at >= 0:
+            number = -(-at // self.entry_size)
+            if self.data[number * self.entry_size : (number + 1) * self.entry_size] == zeros and number < self.count:
+                return number
+            at = self.data.find(zeros, at + 1, self.end)
+        return None
+
+
+class OffsetIndexWalk(_EntryFile):
+    """A `.index` on its way along the log.
+
+    `want` is the position of the next entry; the walker calls `arrive` when a batch begins there or behind it, `skip`
+    when bytes cannot be read, and `finish` at the end.
+    """
+
+    def __init__(self, path: str, data: bytes, task: SegmentTask, log_size: int, emit: Callable[[object], None]) -> None:
+        super().__init__(path, data, OFFSET_INDEX_ENTRY.size)
+        self._task = task
+        self._emit = emit
+        self._log_size = log_size
+        self.entries = struct.iter_unpack(">ii", memoryview(data)[: self.end])
+        self.number = -1
+        self._before = (-1, -1)
+        self._before_batch: tuple[int, int, int] | None = None
+        self._hole = self.hole()
+        self.reported = 0
+        self.others = 0
+        self.first_other: int | None = None
+        self.offset = -1
+        self.want = NEVER
+        self._advance()
+
+    def _advance(self) -> None:
+        self.follow(next(self.entries, None))
+
+    def follow(self, entry: tuple[int, int] | None) -> int:
+        """Take up the next entry, or the first behind it that fits those before; gives its position, the new `want`."""
+        base = self._task.base_offset
+        while entry is not None:
+            relative, position = entry
+            self.number += 1
+            if relative or position or self._hole is None:  # a hole is reported once
+                self.offset, self.want = base + relative, position
+                offset_before, position_before = self._before
+                if relative > 0 and self.offset > offset_before and position > max(0, position_before):
+                    return position
+                self._report(None, None)
+            entry = next(self.entries, None)
+        self.want = NEVER
+        return NEVER
+
+    def settle(self, number: int, offset: int, want: int, batch: tuple[int, int, int]) -> None:
+        """Take over from the fast loop: the entry now wanted, and the batch that the one before it fitted."""
+        self.number, self.offset, self.want = number, offset, min(want, NEVER)
+        self._before = (batch[2], batch[0])
+        self._before_batch = batch
+
+    @property
+    def before(self) -> int:
+        """Offset of the last entry that fitted, -1 before the first."""
+        return self._before[0]
+
+    def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, back: int = 0) -> None:
+        """Something is wrong with the current entry, or with that `back` entries before it."""
+        self.reported += 1
+        if self.reported > MOST_REPORTED:
+            return
+        number = self.number - back
+        task = self._task
+        relative, position = OFFSET_INDEX_ENTRY.read(self.data, number * self.entry_size)
+        self._emit(
+            IndexStep(
+                self.path,
+                task.paths[".log"],
+                number,
+                task.base_offset + relative,
+                position,
+                *self._before,
+                batch,
+                inside,
+                self._log_size,
+                back,
+                task.base_offset,
+                task.active,
+                task.clean,
+            )
+        )
+
+    def arrive(self, position: int, base: int, last: int, before: int, before_end: int) -> int:
+        """A batch of offsets `base` … `last` begins at `position`, which is `want` or behind it.
+
+        `before` and `before_end` are where the batch before it begins and ends. Returns the new `want`.
+        """
+        while position > self.want:
+            self._report(None, (before, before_end))
+            self._before = (self._before[0], self.want)
+            self._advance()
+        if position < self.want:
+            return self.want
+        offset = self.offset
+        if self._before[0] >= base:
+            # The entry before says that its batch reaches up to here.
+            self._report(self._before_batch, None, back=1)
+        if base > offset:
+            self._report((position, base, last), None)
+            self._before = (self._before[0], position)
+        else:
+            if offset != last:
+                self.others += 1
+                self.first_other = self.number if self.first_other is None else self.first_other
+            self._before = (offset, position)
+        self._before_batch = (position, base, last)
+        self._advance()
+        return self.want
+
+    def skip(self, end: int) -> None:
+        """The bytes up to `end` cannot be read: entries that point there are not judged."""
+        while self.want < end:
+            self._before = (self._before[0], self.want)
+            self._advance()
+
+    def finish(self, valid_end: int, last: BatchSpot | None) -> None:
+        """The batches of the log end at `valid_end`."""
+        while self.want != NEVER:
+            inside = (last.position, last.end) if last is not None and last.position < self.want < last.end else None
+            if self.want >= valid_end or inside is not None:
+                self._report(None, inside)
+            self._before = (self._before[0], self.want)
+            self._advance()
+        if last is not None and self._before[0] > last.last_offset and self._before_batch is not None:
+            self.number = self.count
+            self._report(self._before_batch, None, back=1)
+
+    def summary(self, sibling: _EntryFile | None) -> IndexEnd:
+        """The file as a whole."""
+        return _summary(self, sibling, self._task, "index")
+
+
+class TimeIndexWalk(_EntryFile):
+    """A `.timeindex` on its way along the log; `want` is the offset of the next entry."""
+
+    def __init__(self, path: str, data: bytes, task: SegmentTask, emit: Callable[[object], None]) -> None:
+        super().__init__(path, data, TIME_INDEX_ENTRY.size)
+        self._task = task
+        self._emit = emit
+        if not self.count and len(data) == self.entry_size:
+            # A lone entry of zeros is one: timestamp 0 at the base offset. Whoever walks the log decides.
+            self.lone_zero = True
+        else:
+            self.lone_zero = False
+        self.entries = struct.iter_unpack(">qi", memoryview(data)[: self.end])
+        self.number = -1
+        self._before = (-1, -1)
+        self._hole = self.hole()
+        self.reported = 0
+        self.timestamp = -1
+        self.last_timestamp: int | None = None
+        self.others = 0
+        self.first_other: int | None = None
+        self.want = NEVER
+        self._advance()
+
+    def _report(
+        self, batch: BatchSpot | None, max_before: int, max_position: int, max_offset: int, last: BatchSpot | None
+    ) -> None:
+        self.reported += 1
+        if self.reported > MOST_REPORTED:
+            return
+        task = self._task
+        self._emit(
+            TimeIndexStep(
+                self.path,
+                task.paths[".log"],
+                self.number,
+                self.timestamp,
+                self.want,
+                *self._before,
+                batch,
+                max_before,
+                max_position,
+                max_offset,
+                -1 if last is None else last.last_offset,
+                task.base_offset,
+                task.active,
+                task.clean,
+            )
+        )
+
+    def _advance(self) -> None:
+        self.follow(next(self.entries, None))
+
+    def follow(self, entry: tuple[int, int] | None) -> int:
+        """Take up the next entry, or the first behind it that fits those before; gives its offset, the new `want`."""
+        base = self._task.base_offset
+        while entry is not None:
+            timestamp, relative = entry
+            self.number += 1
+            if timestamp or relative or self._hole is None:  # a hole is reported once
+                self.timestamp, self.want = timestamp, base + relative
+                timestamp_before, offset_before = self._before
+                if timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before:
+                    self.last_timestamp = timestamp
+                    return self.want
+                self._report(None, -1, -1, -1, None)
+            entry = next(self.entries, None)
+        self.want = NEVER
+        return NEVER
+
+    def settle(self, number: int, timestamp: int, want: int, before: tuple[int, int]) -> None:
+        """Take over from the fast loop: the entry now wanted, and timestamp and offset of the one before it."""
+        self.number, self.timestamp, self.want = number, timestamp, min(want, NEVER)
+        self._before = before
+        self.last_timestamp = before[0] if want >= NEVER else timestamp
+
+    def arrive(self, spot: BatchSpot, magic: int, max_before: int, max_position: int, max_offset: int) -> int:
+        """A batch with offsets up to `want` or more.
+
+        `max_before` is the largest timestamp of the batches before it, `max_position` and `max_offset` where that stands.
+        Returns the new `want`.
+        """
+        while self.want <= spot.last_offset:
+            contained = self.want >= spot.base_offset
+            sound = contained and self.timestamp == spot.max_timestamp and max_before < self.timestamp
+            # Batches of magic 0 have no timestamps, but the index may keep those that a conversion dropped.
+            if magic and not sound:
+                self._report(spot if contained else None, max_before, max_position, max_offset, spot)
+                self._before = (self._before[0], self.want)
+            else:
+                if self.want != spot.last_offset:
+                    self.others += 1
+                    self.first_other = self.number if self.first_other is None else self.first_other
+                self._before = (self.timestamp, self.want)
+            self._advance()
+        return self.want
+
+    def skip_to(self, offset: int) -> None:
+        """Nothing is known about offsets below `offset`: entries there are not judged."""
+        while self.want < offset:
+            self._before = (self.timestamp, self.want)
+            self._advance()
+
+    def finish(self, last: BatchSpot | None, *, blind: bool) -> None:
+        """The log has no more batches; `blind` when bytes behind the last one could not be read."""
+        while self.want != NEVER:
+            if not blind:
+                self._report(None, -1, -1, -1, last)
+            self._before = (self._before[0], self.want)
+            self._advance()
+
+    def summary(self, sibling: _EntryFile | None) -> IndexEnd:
+        """The file as a whole."""
+        return _summary(self, sibling, self._task, "timeindex")
+
+    def end_subject(self, top: int, top_full: int, position: int, offset: int, *, all_emptied: bool) -> TimeIndexEnd:
+        """Its last entry against the largest timestamps of the segment: of all batches, and of those with records."""
+        task = self._task
+        count = self.count or (1 if self.lone_zero and top == 0 else 0)
+        last = self.last_timestamp if self.count else (0 if count else None)
+        return TimeIndexEnd(
+            self.path,
+            task.paths[".log"],
+            count,
+            len(self.data),
+            last,
+            top,
+            top_full,
+            position,
+            offset,
+            task.active,
+            task.clean,
+            all_emptied,
+        )
+
+
+def _summary(file: OffsetIndexWalk | TimeIndexWalk, sibling: _EntryFile | None, task: SegmentTask, kind: str) -> IndexEnd:
+    return IndexEnd(
+        file.path,
+        task.paths.get(".log", ""),
+        kind,
+        len(file.data),
+        file.entry_size,
+        file.count,
+        file.padding,
+        file.leftover,
+        file.hole(),
+        task.active,
+        task.clean,
+        task.mark,
+        None if sibling is None else len(sibling.data),
+        sibling is not None and sibling.padding is not None,
+        file.others,
+        file.first_other,
+    )

@@ -1,0 +1,623 @@
+"""One partition: which segments to scan, and what the scans and the files beside them say together."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.checkpoint import read_leader_epochs
+from kafkalog.core.control import ControlRecord, read_control_record
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
+from kafkalog.core.producer_snapshot import read_producer_snapshot
+from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.span import Span
+from kafkalog.core.transaction_index import read_transaction_index
+from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
+from kafkalog.files.partition import Partition, join
+from kafkalog.files.segment import Segment
+from kafkalog.files.source import read_file
+from kafkalog.verify.finding import Finding, Severity
+from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
+from kafkalog.verify.report import NotChecked, PartitionReport, in_order
+from kafkalog.verify.rule import RULES, findings_of
+from kafkalog.verify.snapshot_checks import describe_differences
+from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask, Settings
+from kafkalog.verify.views import (
+    CheckpointLine,
+    EpochFile,
+    KraftLog,
+    KraftSnapshot,
+    OpenTransactionView,
+    PartitionCheckpoints,
+    PartitionFiles,
+    PartitionMetadataFile,
+    SegmentStep,
+    SnapshotEntryView,
+    SnapshotFile,
+    TransactionIndexFile,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.core.legacy import LegacyRecord
+    from kafkalog.core.producer_snapshot import ProducerSnapshot
+    from kafkalog.core.record import Record
+
+__all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surroundings"]
+
+COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
+COMPACTED_TOPICS = COORDINATOR_TOPICS
+_ANY_START = 1 << 62
+#: Records searched for a repeated key, when a hole has to be explained.
+_KEYS_LOOKED_AT = 100_000
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the log dir says of a partition.
+
+    `clean` and `kraft` are None when nothing tells. `lines` are those of the checkpoint files, by the file's name;
+    `cleaner_known` says that the log cleaner's checkpoint could be read.
+    """
+
+    in_log_dir: bool = False
+    clean: bool | None = None
+    kraft: bool | None = None
+    lines: dict[str, CheckpointLine] = field(default_factory=dict)
+    cleaner_known: bool = False
+    log_start_path: str = ""
+    recovery_path: str = ""
+
+
+class PartitionCheck:
+    """The check of one partition directory: `tasks` are to be scanned, in any order and anywhere; `finish` judges.
+
+    Args:
+        path: The directory, spelled as it shall be printed.
+        surroundings: What the log dir says.
+        settings: What the caller wants.
+
+    Raises:
+        UnreadableFile: the directory cannot be listed.
+    """
+
+    def __init__(self, path: str, surroundings: Surroundings, settings: Settings) -> None:
+        self.partition = partition = Partition(path)
+        self.path = partition.path
+        self.around = surroundings
+        self.settings = settings
+        name = partition.name
+        self.topic = name.topic if name else None
+        self.mark = name.mark if name else ""
+        # A clean stop does not close the directories that wait to be deleted.
+        self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
+        self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
+        self.not_checked: list[NotChecked] = []
+        self.findings: list[Finding] = []
+        self._repeated: int | None = None
+        self.files = 0
+        self.bytes = 0
+        self.readable = True
+        self.segments = [segment for segment in partition.segments if ".log" in segment.paths]
+        self.active = self.segments[-1].base_offset if self.segments else None
+        siblings = {suffix for segment in partition.segments for suffix in segment.paths}
+        self.log_only = (
+            siblings == {".log"} and not surroundings.in_log_dir and partition.file("leader-epoch-checkpoint") is None
+        )
+        swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in partition.pending)
+        self.compacted = "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COMPACTED_TOPICS or swapping
+        self.snapshots = self._read_snapshots()
+        self.tasks = [self._task(segment) for segment in self.segments]
+        self.tasks += [
+            SegmentTask(0, {".log": file}, False, None, "", True, False, (), settings, parsed.epoch)
+            for parsed, file in partition.checkpoints
+            if not parsed.pending
+        ]
+        self.tasks += [
+            SegmentTask(parsed.base_offset, {".log": file}, True, None, "pending", self.kraft_log, self.compacted, (), settings)
+            for parsed, file in partition.pending
+            if parsed.suffix == ".log" and self.mark != "delete"
+        ]
+
+    def _task(self, segment: Segment) -> SegmentTask:
+        base = segment.base_offset
+        following = min((other.base_offset for other in self.segments if other.base_offset > base), default=1 << 63)
+        return SegmentTask(
+            base,
+            {suffix: path for suffix, path in segment.paths.items() if suffix in (".log", ".index", ".timeindex")},
+            base == self.active,
+            self.clean,
+            self.mark,
+            self.kraft_log,
+            self.compacted,
+            tuple(offset for offset in sorted(self.snapshots) if base <= offset < following),
+            self.settings,
+        )
+
+    # --- reading the small files ---
+
+    def _read(self, path: str) -> bytes | None:
+        self.files += 1
+        try:
+            data = read_file(path)
+        except UnreadableFile as error:
+            self._failed(error.path, error.reason)
+            return None
+        self.bytes += len(data)
+        return data
+
+    def _failed(self, path: str, reason: str) -> None:
+        self.readable = False
+        self.not_checked.append(NotChecked(path, reason, failed=True))
+
+    def _read_snapshots(self) -> dict[int, tuple[str, ProducerSnapshot, int]]:
+        found = {}
+        for offset, path in self.partition.snapshots.items():
+            data = self._read(path)
+            if data is not None:
+                found[offset] = (path, read_producer_snapshot(data), len(data))
+        return found
+
+    def emit(self, subject: Any) -> None:
+        """What the rules say about a subject."""
+        self.findings.extend(findings_of(subject))
+
+    # --- judging ---
+
+    def finish(self, scans: list[SegmentScan]) -> PartitionReport:
+        """Judge the partition by the scans of its tasks, in their order."""
+        self.scans = scans[: len(self.segments)]
+        self._own_logs = {segment.paths[".log"] for segment in self.segments}
+        for scan in scans:
+            self._take(scan)
+        log_end = self._log_end()
+        for path, snapshot, size in self.snapshots.values():
+            offset = next(o for o, row in self.snapshots.items() if row[0] == path)
+            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean))
+        self._segments_in_a_row()
+        self._replay(log_end)
+        self._names(log_end)
+        self._epochs(log_end)
+        self._metadata()
+        self._checkpoints(log_end)
+        if self.kraft_log:
+            self._kraft([scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
+        return self._report(scans, log_end)
+
+    def _take(self, scan: SegmentScan) -> None:
+        own = scan.path in self._own_logs
+        # What is being cleaned or deleted may have any gaps.
+        self.findings.extend(finding for finding in scan.findings if own or not RULES[finding.id].history)
+        self.files += scan.files
+        self.bytes += scan.bytes_read
+        for path, reason in scan.failures:
+            self._failed(path, reason)
+        self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
+        if own:
+            self.compacted |= scan.compaction_evidence
+
+    def _log_end(self) -> int | None:
+        if not self.scans:
+            return None
+        last = self.scans[-1]
+        return last.base_offset if last.last is None else last.last.last_offset + 1
+
+    def _log_start(self) -> int | None:
+        if not self.segments:
+            return None
+        base = self.segments[0].base_offset
+        if self.kraft_log:
+            oldest = min((p.base_offset for p, _ in self.partition.checkpoints if not p.pending), default=0)
+            data = self._epoch_entries()
+            return oldest if data and data[0][1] == oldest else base
+        line = self.around.lines.get("log-start-offset-checkpoint")
+        return base if line is None else max(base, line.offset)
+
+    def _epoch_entries(self) -> list[tuple[int, int]]:
+        path = self.partition.file("leader-epoch-checkpoint")
+        data = None if path is None else self._read(path)
+        return [] if data is None else list(read_leader_epochs(data).entries)
+
+    def _segments_in_a_row(self) -> None:
+        top, top_path = -1, ""
+        for number, scan in enumerate(self.scans):
+            before = self.scans[number - 1] if number else None
+            self.emit(
+                SegmentStep(
+                    scan.path,
+                    scan.base_offset,
+                    scan.size,
+                    scan.first,
+                    before.path if before else "",
+                    before.base_offset if before else scan.base_offset,
+                    before.last if before else None,
+                    before.size if before else -1,
+                    before is None or before.damaged,
+                    top,
+                    top_path,
+                    scan.base_offset == self.active,
+                )
+            )
+            for run in scan.epochs:
+                if run.epoch > top:
+                    top, top_path = run.epoch, scan.path
+
+    def _replay(self, log_end: int | None) -> None:
+        """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
+        first = self.segments[0].base_offset if self.segments else 0
+        self.changed: set[int] = set()
+        #: Offset of the marker of the first aborted transaction whose data are still there.
+        self.first_aborted = _ANY_START
+        self.seeded = first == 0
+        current = {"path": ""}
+
+        def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:  # noqa: FBT001 - a callback
+            self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
+
+        replay = Replay(self.emit, at_cut, coordinator=self.topic in COORDINATOR_TOPICS, from_start=first == 0)
+        written = False
+        for segment, scan in zip(self.segments, self.scans, strict=True):
+            current["path"] = scan.path
+            if written:
+                self.changed.add(segment.base_offset)
+            written = any(not hasattr(event, "blind") for event in scan.events)
+            aborted = tuple(replay.feed(scan))
+            for span in aborted:
+                if span.first_offset >= 0:
+                    self.first_aborted = min(self.first_aborted, span.last_offset)
+            self._transaction_index(segment, scan, aborted, first, complete=replay.complete and replay.reliable)
+            if scan.damaged:
+                replay.reliable = replay.complete = False
+        self.has_producers = bool(replay.states)
+        if log_end is not None and not self.kraft_log:
+            pinned = min(replay.open.values(), default=0)
+            for transaction in replay.open_transactions():
+                self.emit(
+                    OpenTransactionView(
+                        transaction.path,
+                        transaction,
+                        self.settings.now,
+                        log_end,
+                        self.topic,
+                        self.partition.number,
+                        pinned,
+                    )
+                )
+
+    def _compare_snapshot(
+        self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: Replay
+    ) -> None:
+        path, snapshot, _ = self.snapshots[offset]
+        end = self._log_end()
+        if end is None or offset > end:
+            return
+        if not snapshot.crc_ok or snapshot.damage is not None or self.kraft_log:
+            return
+        if not reliable:
+            return
+        for number, entry in enumerate(snapshot.entries):
+            state = states.get(entry.producer_id)
+            problems = describe_differences(entry, state, compacted=self.compacted, complete=self.seeded)
+            if problems:
+                span = snapshot.span_of_entry(number)
+                self.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
+        if not self.seeded and not self.compacted:
+            self.seeded = True
+            for entry in snapshot.entries:
+                if entry.producer_id not in states:
+                    self._adopt(entry, states, replay)
+
+    @staticmethod
+    def _adopt(entry: Any, states: dict[int, ProducerState], replay: Replay) -> None:
+        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
+        states[entry.producer_id] = ProducerState(
+            entry.producer_id,
+            entry.producer_epoch,
+            entry.last_sequence,
+            entry.last_offset,
+            entry.offset_delta,
+            entry.timestamp,
+            entry.coordinator_epoch,
+            entry.current_txn_first_offset,
+            data_timestamp=entry.timestamp,
+            marker_timestamp=entry.timestamp,
+            seen_data=False,
+        )
+        if entry.current_txn_first_offset >= 0:
+            replay.open[entry.producer_id] = entry.current_txn_first_offset
+
+    def _transaction_index(
+        self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], data_start: int, *, complete: bool
+    ) -> None:
+        path = segment.paths.get(".txnindex")
+        index = None
+        if path is not None:
+            data = self._read(path)
+            if data is None:
+                return
+            index = read_transaction_index(data)
+        if path is None and not aborted:
+            return
+        self.emit(
+            TransactionIndexFile(
+                path or segment.paths[".log"].removesuffix(".log") + ".txnindex",
+                index,
+                aborted,
+                segment.base_offset,
+                scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
+                data_start,
+                complete,
+                self.compacted,
+                scan.damaged or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
+                self.log_only,
+                segment.base_offset in self._swapped(),
+                scan.path,
+            )
+        )
+
+    def _swapped(self) -> frozenset[int]:
+        return frozenset(parsed.base_offset for parsed, _ in self.partition.pending if parsed.pending == ".swap")
+
+    def _names(self, log_end: int | None) -> None:
+        sizes = {scan.base_offset: scan.size for scan in self.scans}
+        covered = set(self._swapped())
+        if self.active is not None and sizes.get(self.active) == 0:
+            covered.add(self.active)
+        pending = []
+        for parsed, path in self.partition.pending:
+            pending.append((parsed, path, _size_of(path) or 0))
+        directories = {name for name in self.partition.others if name not in self.partition.files}
+        self.emit(
+            PartitionFiles(
+                self.path,
+                {segment.base_offset: segment.paths for segment in self.partition.segments},
+                sizes,
+                self.active,
+                _size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
+                tuple(pending),
+                tuple((name, name in directories) for name in self.partition.others),
+                self.partition.snapshots,
+                frozenset(self.changed),
+                self.mark,
+                self.log_only,
+                self.clean,
+                self.kraft_log,
+                self.around.in_log_dir,
+                self._log_start(),
+                log_end,
+                self.has_producers or (bool(sizes.get(self.active or 0)) and bool(self._epoch_entries())),
+                frozenset(covered),
+            )
+        )
+
+    def _epochs(self, log_end: int | None) -> None:
+        path = self.partition.file("leader-epoch-checkpoint")
+        if "leader-epoch-checkpoint" in self.partition.others:
+            return
+        data = None if path is None else self._read(path)
+        if path is not None and data is None:
+            return
+        checkpoint = None if data is None else read_leader_epochs(data)
+        start = self._log_start() or 0
+        certain = self.clean is True or self.kraft_log
+        floor = start
+        if checkpoint is not None and checkpoint.entries and not certain:
+            floor = max(start, checkpoint.entries[0].start_offset)
+        runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs if run.last_offset >= floor)
+        self.emit(
+            EpochFile(
+                path or join(self.path, "leader-epoch-checkpoint"),
+                checkpoint,
+                len(data or b""),
+                runs,
+                log_end,
+                any(scan.magics for scan in self.scans),
+                self.clean,
+                self.log_only or not self.scans,
+                _rebuilt([run for scan in self.scans for run in scan.epochs], start),
+                self.mark,
+                start if certain else _ANY_START,
+                data is None or checkpoint is None or _is_canonical(data, checkpoint),
+                self.around.log_start_path if certain and not self.kraft_log else "",
+                self.around.lines.get("log-start-offset-checkpoint"),
+            )
+        )
+
+    def _metadata(self) -> None:
+        if self.kraft_log or "partition.metadata" in self.partition.others:
+            return
+        path = self.partition.file("partition.metadata")
+        data = None if path is None else self._read(path)
+        if path is not None and data is None:
+            return
+        metadata = None if data is None else read_partition_metadata(data)
+        self.topic_id = None if metadata is None or metadata.damage is not None else metadata.topic_id
+        self.emit(
+            PartitionMetadataFile(
+                path or join(self.path, "partition.metadata"),
+                metadata,
+                len(data or b""),
+                data is None or metadata is None or re.fullmatch(rb"version: 0\ntopic_id: [\w-]{22}", data) is not None,
+                self.around.kraft,
+                self.log_only,
+                self.mark,
+            )
+        )
+
+    topic_id: Any = None
+
+    def _checkpoints(self, log_end: int | None) -> None:
+        lines = self.around.lines
+        if log_end is None or not self.segments or not self.around.in_log_dir:
+            return
+        bases = [segment.base_offset for segment in self.segments]
+        self.emit(
+            PartitionCheckpoints(
+                self.path,
+                self.scans[-1].path,
+                lines.get("recovery-point-offset-checkpoint"),
+                lines.get("replication-offset-checkpoint"),
+                lines.get("log-start-offset-checkpoint"),
+                lines.get("cleaner-offset-checkpoint"),
+                bases[0],
+                bases[1] if len(bases) > 1 else None,
+                bases[-1],
+                log_end,
+                self.clean,
+                self.mark,
+                any(scan.damaged for scan in self.scans),
+                bool(self._swapped()),
+                self.kraft_log,
+                self.around.recovery_path,
+            )
+        )
+
+    def _kraft(self, snapshots: list[SegmentScan]) -> None:
+        checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in self.partition.checkpoints if not p.pending)
+        changes = {epoch for scan in self.scans for epoch, _ in scan.leader_changes}
+        late = []
+        seen: set[int] = set()
+        for number, scan in enumerate(self.scans):
+            for at, run in enumerate(scan.epochs):
+                begins = bool(number or at or run.first_base == 0)
+                if run.epoch not in seen and run.epoch not in changes and begins:
+                    late.append((run.epoch, run.first_base, scan.path, run.position))
+                seen.add(run.epoch)
+        start = 0 if self.log_only else self._log_start() or 0
+        runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
+        self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
+        for scan in snapshots:
+            self._kraft_snapshot(scan)
+
+    def _kraft_snapshot(self, scan: SegmentScan) -> None:
+        first = last = "nothing"
+        first_span = last_span = Span(0, scan.size)
+        try:
+            for number, batch in enumerate(Segment(0, {".log": scan.path}).batches()):
+                control = "data"
+                for record in batch.walk_records() if batch.magic == 2 and getattr(batch, "is_control", False) else ():
+                    try:
+                        content: Any = read_control_record(record.key, record.value)  # type: ignore[union-attr]
+                    except (FormatError, AttributeError):
+                        continue
+                    if isinstance(content, ControlRecord):
+                        control = content.name
+                        if not number:
+                            break
+                if not number:
+                    first, first_span = control, batch.span
+                last, last_span = control, batch.span
+        except KafkalogError:
+            return
+        self.emit(KraftSnapshot(scan.path, 0, scan.size, first, last, first_span, last_span, ()))
+
+    # --- the result ---
+
+    def _graded(self) -> list[Finding]:
+        """The findings, those that only hold for logs that were never compacted graded by what is known of that."""
+        kept = []
+        for finding in self.findings:
+            if not RULES[finding.id].history:
+                kept.append(finding)
+            elif self.compacted:
+                continue
+            elif self.around.cleaner_known or self._uncleaned_below(finding.offsets):
+                kept.append(finding)
+            else:
+                kept.append(finding._replace(severity=min(finding.severity, Severity.INFO)))
+        return kept
+
+    def _uncleaned_below(self, offsets: tuple[int, int] | None) -> bool:
+        """Whether records stand below an offset that no pass of the log cleaner leaves there.
+
+        A hole made by compaction means that the cleaner went over everything before it, and the cleaner keeps no record
+        without a key, no key twice and nothing of an aborted transaction (Cleaner.shouldRetainRecord).
+        """
+        if offsets is None:
+            return False
+        keyless = (scan.first_keyless for scan in self.scans if scan.first_keyless is not None)
+        if min(keyless, default=_ANY_START) < offsets[0] or self.first_aborted < offsets[0]:
+            return True
+        return not self.settings.quick and self._first_repeated_key() < offsets[0]
+
+    def _first_repeated_key(self) -> int:
+        """Offset of the first record whose key another one has had before; far away if there is none among the first."""
+        if self._repeated is None:
+            self._repeated = _ANY_START
+            seen: set[bytes] = set()
+            try:
+                for record in islice(self._data_records(), _KEYS_LOOKED_AT):
+                    if record.key is not None:
+                        if record.key in seen:
+                            self._repeated = record.offset
+                            break
+                        seen.add(record.key)
+            except KafkalogError:
+                pass
+        return self._repeated
+
+    def _data_records(self) -> Iterator[Record | LegacyRecord]:
+        for batch in self.partition.batches():
+            if isinstance(batch, RecordBatch) and (batch.is_control or batch.is_transactional or not batch.crc_ok):
+                continue
+            items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
+            for item in items:
+                if not isinstance(item, Damage):
+                    yield item
+
+    def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
+        damaged = next((scan for scan in self.scans if scan.damaged), None)
+        whole = damaged or (self.scans[-1] if self.scans else None)
+        valid = None
+        if whole is not None:
+            valid = whole.valid_offset if whole.valid_offset is not None else whole.base_offset - 1
+        return PartitionReport(
+            path=self.path,
+            topic=self.topic,
+            partition=self.partition.number,
+            findings=in_order(self._graded()),
+            valid_through_offset=valid,
+            valid_file=whole.path if whole is not None else "",
+            valid_position=whole.valid_position if whole is not None else 0,
+            log_start_offset=self._log_start(),
+            log_end_offset=log_end,
+            segments=len(self.segments),
+            batches=sum(scan.batches for scan in scans),
+            records=sum(scan.records for scan in scans),
+            bytes=self.bytes,
+            readable=self.readable,
+            files=self.files,
+            hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
+        )
+
+
+def _size_of(path: str | None) -> int | None:
+    try:
+        return None if path is None else os.stat(path).st_size
+    except OSError:
+        return None
+
+
+def _is_canonical(data: bytes, checkpoint: Checkpoint[EpochEntry]) -> bool:
+    """Whether a checkpoint file is written as Kafka writes it; it reads more than that."""
+    lines = ["0", str(len(checkpoint.entries)), *(f"{entry[0]} {entry[1]}" for entry in checkpoint.entries)]
+    return not data or data == "".join(f"{line}\n" for line in lines).encode()
+
+
+def _rebuilt(runs: list[EpochRun], start: int) -> str:
+    """The text of the `leader-epoch-checkpoint` that the batches ask for."""
+    entries: list[tuple[int, int]] = []
+    for run in runs:
+        if not entries or run.epoch > entries[-1][0]:
+            entries.append((run.epoch, run.first_base))
+    while len(entries) > 1 and entries[1][1] <= start:
+        entries.pop(0)
+    if entries:
+        entries[0] = (entries[0][0], max(entries[0][1], start))
+    return f"0\n{len(entries)}\n" + "".join(f"{epoch} {offset}\n" for epoch, offset in entries)

@@ -1,0 +1,349 @@
+"""Producers: what the scan of a segment notes about their batches and markers, and the replay of those notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kafkalog.core.record import increment_sequence
+from kafkalog.verify.task import Cut, Event, Marker, ProducerRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kafkalog.core.batch import RecordBatch
+    from kafkalog.verify.task import SegmentScan
+
+__all__ = ["AbortedSpan", "EventRecorder", "OpenTransaction", "ProducerState", "ProducerStep", "Replay"]
+
+_FAR = 1 << 70
+_MAX_SEQUENCE = 0x7FFFFFFF
+
+
+class EventRecorder:
+    """Notes a segment's batches with producer ids; batches that continue each other are one note.
+
+    Args:
+        cuts: Offsets at which the replay wants to stop, ascending.
+    """
+
+    def __init__(self, cuts: tuple[int, ...]) -> None:
+        self._open: dict[int, list[int]] = {}
+        self._events: list[list[int] | Marker | Cut] = []
+        self._cuts = list(cuts)
+        self._cut = self._cuts[0] if self._cuts else _FAR
+
+    def regular(
+        self, producer_id: int, epoch: int, sequence: int, base: int, delta: int, timestamp: int, attributes: int, position: int
+    ) -> bool:
+        """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not."""
+        run = self._open.get(producer_id)
+        if (
+            run is None
+            or run[1] != epoch
+            or run[5] != sequence
+            or run[2] != attributes >> 4
+            or attributes & 15 > 4
+            or base >= self._cut
+        ):
+            return False
+        following = sequence + delta + 1
+        if following > _MAX_SEQUENCE:
+            return False
+        run[5] = following
+        run[7] = base + delta
+        run[8] = base
+        run[9] = timestamp
+        run[11] = position
+        return True
+
+    def reach(self, offset: int) -> None:
+        """A batch begins at `offset`: note the cuts before it."""
+        while offset >= self._cut:
+            self._events.append(Cut(self._cuts.pop(0)))
+            self._open.clear()
+            self._cut = self._cuts[0] if self._cuts else _FAR
+
+    def data(self, batch: RecordBatch) -> None:
+        """Add any data batch that has a producer id."""
+        header = batch.header
+        last = batch.last_offset
+        run = self._open.get(header.producer_id)
+        following = increment_sequence(header.base_sequence, max(0, header.last_offset_delta))
+        following = 0 if following == _MAX_SEQUENCE else following + 1
+        partial = header.records_count < header.last_offset_delta + 1
+        if (
+            run is not None
+            and run[1] == header.producer_epoch
+            and run[2] == batch.is_transactional
+            and run[5] == header.base_sequence
+        ):
+            run[5], run[7], run[8], run[9] = following, last, header.base_offset, header.max_timestamp
+            run[10], run[11] = partial, batch.position
+            return
+        run = [
+            header.producer_id,
+            header.producer_epoch,
+            int(batch.is_transactional),
+            header.base_sequence,
+            0,
+            following,
+            header.base_offset,
+            last,
+            header.base_offset,
+            header.max_timestamp,
+            partial,
+            batch.position,
+            batch.position,
+            batch.last_sequence,
+            batch.size,
+        ]
+        self._open[header.producer_id] = run
+        self._events.append(run)
+
+    def marker(self, marker: Marker) -> None:
+        """Add a transaction marker."""
+        self._open.pop(marker.producer_id, None)
+        self._events.append(marker)
+
+    def blind(self, offset: int) -> None:
+        """Bytes could not be read before `offset`: what is known about producers ends here."""
+        self._open.clear()
+        self._events.append(Cut(offset, blind=True))
+
+    def finish(self) -> list[Event]:
+        """All notes in log order; the cuts that no batch reached are the last."""
+        self.reach(self._cuts[-1] if self._cuts else -1)
+        events: list[Event] = []
+        for event in self._events:
+            if isinstance(event, list):
+                events.append(
+                    ProducerRun(
+                        producer_id=event[0],
+                        epoch=event[1],
+                        transactional=bool(event[2]),
+                        first_sequence=event[3],
+                        next_sequence=event[5],
+                        first_offset=event[6],
+                        last_offset=event[7],
+                        last_base=event[8],
+                        last_timestamp=event[9],
+                        partial=bool(event[10]),
+                        position=event[12],
+                        last_position=event[11],
+                        first_last_sequence=event[13],
+                        size=event[14],
+                    )
+                )
+            else:
+                events.append(event)
+        return events
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerState:
+    """What a broker knows of a producer, as its snapshots store it; `known` is False for what the log does not tell.
+
+    `sequence_known`: a data batch of this epoch has been seen. `marker_offset` is that of its last marker, -1 none.
+    """
+
+    producer_id: int
+    epoch: int
+    last_sequence: int = -1
+    last_offset: int = -1
+    offset_delta: int = 0
+    timestamp: int = -1
+    coordinator_epoch: int | None = -1
+    first_offset: int = -1
+    data_timestamp: int = -1
+    marker_timestamp: int = -1
+    marker_offset: int = -1
+    marker_known: bool = True
+    partial: bool = False
+    seen_data: bool = False
+    run: ProducerRun | None = None
+    run_path: str = ""
+    last_position: int = -1
+    marker_position: int = -1
+    open_position: int = -1
+    open_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerStep:
+    """A run of batches or a marker, and the state of its producer before (None: the producer was not known).
+
+    `lenient`: the state is not reliable, because bytes before could not be read. `coordinator`: an internal topic whose
+    writers do not number their batches.
+    """
+
+    path: str
+    before: ProducerState | None
+    run: ProducerRun | None
+    marker: Marker | None
+    coordinator: bool
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class AbortedSpan:
+    """An aborted transaction as a replay finds it. `first_offset` -1: its data are not in the log.
+
+    `last_stable_offset` is None when transactions that began before the log's first batch may still be open.
+    """
+
+    producer_id: int
+    first_offset: int
+    last_offset: int
+    last_stable_offset: int | None
+    position: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction without an end in the log."""
+
+    producer_id: int
+    epoch: int
+    first_offset: int
+    last_offset: int
+    last_timestamp: int
+    coordinator_epoch: int | None
+    path: str
+    position: int
+
+
+class Replay:
+    """The producers of a partition, segment by segment.
+
+    Args:
+        emit: Gets a `ProducerStep` for every note that does not simply follow from the state before.
+        at_cut: Called with an offset and the state there, by producer id, when a snapshot wants to be compared.
+        coordinator: The partition is one of an internal topic whose coordinator does not number its batches.
+        from_start: The log reaches down to offset 0, so that nothing can be open before its first batch.
+    """
+
+    def __init__(
+        self,
+        emit: Callable[[ProducerStep], None],
+        at_cut: Callable[[int, dict[int, ProducerState], bool], None],
+        *,
+        coordinator: bool,
+        from_start: bool,
+    ) -> None:
+        self.states: dict[int, ProducerState] = {}
+        self.open: dict[int, int] = {}  # producer id → first offset, in log order
+        self._emit = emit
+        self._at_cut = at_cut
+        self._coordinator = coordinator
+        self.complete = from_start
+        self.reliable = True
+
+    def feed(self, scan: SegmentScan) -> Iterator[AbortedSpan]:
+        """Go over the notes of a segment; gives the transactions that were aborted in it."""
+        for event in scan.events:
+            if isinstance(event, Cut):
+                if event.blind:
+                    self._forget()
+                else:
+                    self._at_cut(event.offset, self.states, self.reliable)
+            elif isinstance(event, Marker):
+                aborted = self._marker(event, scan.path)
+                if aborted is not None:
+                    yield aborted
+            else:
+                self._run(event, scan.path)
+
+    def _forget(self) -> None:
+        self.states.clear()
+        self.open.clear()
+        self.complete = self.reliable = False
+
+    def _run(self, run: ProducerRun, path: str) -> None:
+        state = self.states.get(run.producer_id)
+        if (
+            state is None
+            or run.epoch != state.epoch
+            or run.first_sequence != _following(state)
+            or (not run.transactional and state.first_offset >= 0)
+        ):
+            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0))
+        first = state.first_offset if state is not None else -1
+        open_position, open_path = (state.open_position, state.open_path) if state is not None else (-1, "")
+        if run.transactional and first < 0:
+            first, open_position, open_path = run.first_offset, run.position, path
+            self.open[run.producer_id] = first
+        last_sequence = _MAX_SEQUENCE if run.next_sequence == 0 else run.next_sequence - 1
+        self.states[run.producer_id] = ProducerState(
+            run.producer_id,
+            run.epoch,
+            last_sequence if run.first_sequence >= 0 else -1,
+            run.last_offset,
+            run.last_offset - run.last_base,
+            run.last_timestamp,
+            -1 if state is None else state.coordinator_epoch,
+            first,
+            run.last_timestamp,
+            -1 if state is None else state.marker_timestamp,
+            -1 if state is None else state.marker_offset,
+            state is None or state.marker_known,
+            run.partial,
+            seen_data=True,
+            run=run,
+            run_path=path,
+            last_position=run.last_position,
+            marker_position=state.marker_position if state is not None and state.run_path == path else -1,
+            open_position=open_position,
+            open_path=open_path,
+        )
+
+    def _marker(self, marker: Marker, path: str) -> AbortedSpan | None:
+        state = self.states.get(marker.producer_id)
+        first = self.open.pop(marker.producer_id, -1)
+        if state is not None:
+            self._emit(ProducerStep(path, state, None, marker, self._coordinator, first))
+        base = state if state is not None else ProducerState(marker.producer_id, marker.epoch)
+        if marker.epoch > base.epoch:
+            base = replace(base, epoch=marker.epoch, last_sequence=-1, last_offset=-1, offset_delta=0, seen_data=False)
+        self.states[marker.producer_id] = replace(
+            base,
+            timestamp=marker.timestamp,
+            marker_timestamp=marker.timestamp,
+            marker_offset=marker.offset,
+            marker_known=marker.coordinator_epoch is not None,
+            coordinator_epoch=marker.coordinator_epoch,
+            first_offset=-1,
+            run=None,
+            run_path=path,
+            last_position=base.last_position if base.run_path == path else -1,
+            marker_position=marker.position,
+        )
+        if marker.committed is not False:
+            return None
+        oldest = next(iter(self.open.values()), marker.offset + 1)
+        return AbortedSpan(
+            marker.producer_id, first, marker.offset, oldest if self.complete else None, marker.position, marker.size
+        )
+
+    def open_transactions(self) -> Iterator[OpenTransaction]:
+        """The transactions that no marker has ended, oldest first."""
+        for producer_id, first in self.open.items():
+            state = self.states[producer_id]
+            yield OpenTransaction(
+                producer_id,
+                state.epoch,
+                first,
+                state.last_offset,
+                state.data_timestamp,
+                state.coordinator_epoch,
+                state.open_path,
+                state.open_position,
+            )
+
+
+def _following(state: ProducerState) -> int:
+    """The sequence number that must come next; -1 when any may."""
+    if not state.seen_data or state.last_sequence < 0:
+        return -1
+    return 0 if state.last_sequence == _MAX_SEQUENCE else state.last_sequence + 1

@@ -1,0 +1,213 @@
+"""The result of verify: a pure value that can be merged, pickled and written as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.verify.finding import Finding, Severity
+from kafkalog.verify.rule import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kafkalog.verify.policy import Policy
+
+__all__ = ["SCHEMA", "VERDICTS", "NotChecked", "PartitionReport", "Report"]
+
+SCHEMA = "kafkalog.verify/1"
+#: Best first.
+VERDICTS = ("clean", "benign", "unknown", "damaged", "data-loss")
+
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """Something that could not be judged. `failed`: it could not even be read."""
+
+    path: str
+    reason: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionReport:
+    """What verify says of one partition directory.
+
+    Offsets are log offsets: `valid_through_offset` is the last one before the first damage, -1 when there is none;
+    `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
+    `lines` are further JSON lines about the partition that others attach.
+    """
+
+    path: str
+    topic: str | None
+    partition: int | None
+    findings: tuple[Finding, ...]
+    valid_through_offset: int | None
+    valid_file: str
+    valid_position: int
+    log_start_offset: int | None
+    log_end_offset: int | None
+    segments: int
+    batches: int
+    records: int
+    bytes: int
+    readable: bool = True
+    files: int = 0
+    hashes: tuple[tuple[str, str], ...] = ()
+    lines: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """`clean`, `benign` (only INFO), `damaged`, `data-loss` or `unknown`."""
+        worst = max((finding.severity for finding in self.findings), default=Severity.IGNORE)
+        if worst is Severity.ERROR:
+            lost = any(f.severity is Severity.ERROR and f.id in RULES and RULES[f.id].loses for f in self.findings)
+            return "data-loss" if lost else "damaged"
+        if worst is Severity.WARNING:
+            return "damaged"
+        if not self.readable:
+            return "unknown"
+        return "benign" if worst is Severity.INFO else "clean"
+
+    def to_json(self) -> dict[str, Any]:
+        """The `partition` line, without the fields every line has."""
+        return {
+            "path": self.path,
+            "topic": self.topic,
+            "partition": self.partition,
+            "verdict": self.verdict,
+            "valid_through_offset": self.valid_through_offset,
+            "log_start_offset": self.log_start_offset,
+            "log_end_offset": self.log_end_offset,
+            "segments": self.segments,
+            "batches": self.batches,
+            "records": self.records,
+            "bytes": self.bytes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What verify says of everything it was given.
+
+    `findings` are those about log dirs; those about a partition are with it. `now` is the clock in milliseconds, `version`
+    the Kafka release taken for what depends on one (None: nothing says which).
+    """
+
+    now: int
+    partitions: tuple[PartitionReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+    version: str | None = None
+    files: int = 0
+    bytes: int = 0
+    hashes: tuple[tuple[str, str], ...] = ()
+    suppressed: int = 0
+    quick: bool = field(default=False)
+
+    def all_findings(self) -> Iterator[Finding]:
+        """Every finding: partition by partition, then those about log dirs."""
+        for partition in self.partitions:
+            yield from partition.findings
+        yield from self.findings
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings there are of each severity."""
+        found = Counter(finding.severity for finding in self.all_findings())
+        return {severity.label: found[severity] for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO)}
+
+    @property
+    def worst(self) -> Severity:
+        """The highest severity; `IGNORE` when there are no findings."""
+        return max((finding.severity for finding in self.all_findings()), default=Severity.IGNORE)
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of all partitions and log dirs."""
+        verdicts = [partition.verdict for partition in self.partitions]
+        worst = max((finding.severity for finding in self.findings), default=Severity.IGNORE)
+        verdicts.append("damaged" if worst >= Severity.WARNING else "benign" if worst is Severity.INFO else "clean")
+        if self.failed:
+            verdicts.append("unknown")
+        return max(verdicts, key=VERDICTS.index)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something could not be read or judged."""
+        return any(item.failed for item in self.not_checked)
+
+    def merge(self, *others: Report) -> Report:
+        """One report of several; the clock and the release are the first one's."""
+        everything = (self, *others)
+        return replace(
+            self,
+            partitions=tuple(p for report in everything for p in report.partitions),
+            findings=tuple(f for report in everything for f in report.findings),
+            not_checked=tuple(n for report in everything for n in report.not_checked),
+            files=sum(report.files for report in everything),
+            bytes=sum(report.bytes for report in everything),
+            hashes=tuple(h for report in everything for h in report.hashes),
+            suppressed=sum(report.suppressed for report in everything),
+        )
+
+    def under(self, policy: Policy) -> Report:
+        """The report as a policy grades it: severities changed, findings left out."""
+        kept = [(replace(p, findings=policy.graded(p.findings)), len(p.findings)) for p in self.partitions]
+        own = policy.graded(self.findings)
+        gone = sum(count - len(p.findings) for p, count in kept) + len(self.findings) - len(own)
+        return replace(self, partitions=tuple(p for p, _ in kept), findings=own, suppressed=self.suppressed + gone)
+
+    def summary(self) -> dict[str, Any]:
+        """The `summary` line, without the fields every line has."""
+        return {
+            **self.counts,
+            "verdict": self.verdict,
+            "partitions": len(self.partitions),
+            "segments": sum(p.segments for p in self.partitions),
+            "files": self.files,
+            "bytes": self.bytes,
+            "batches": sum(p.batches for p in self.partitions),
+            "records": sum(p.records for p in self.partitions),
+            "suppressed": self.suppressed,
+            "not_checked": [{"path": item.path, "reason": item.reason} for item in self.not_checked],
+            "hashes": dict(self.hashes),
+            "now": self.now,
+            "version": self.version,
+        }
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """The JSON lines of schema `kafkalog.verify/1`, in their order."""
+
+        def line(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+            return {"schema": SCHEMA, "type": kind, **content}
+
+        for partition in self.partitions:
+            for finding in partition.findings:
+                yield line("finding", finding.to_json())
+            yield line("partition", partition.to_json())
+            yield from partition.lines
+        for finding in self.findings:
+            yield line("finding", finding.to_json())
+        yield line("summary", self.summary())
+
+    def to_jsonl(self) -> str:
+        """All JSON lines as text."""
+        return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in self.lines())
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
+        return f"Report({self.verdict}, {len(self.partitions)} partitions, {counts or 'no findings'})"
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings by file, place and rule: the same for any number of workers."""
+    return tuple(sorted(findings, key=_key))
+
+
+def _key(finding: Finding) -> tuple[Any, ...]:
+    span = finding.span
+    place = (-1, -1) if span is None else (span.start, span.end)
+    return finding.path, *place, finding.id, finding.offsets or (-1, -1), finding.message

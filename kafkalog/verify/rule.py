@@ -1,0 +1,127 @@
+"""The registry of rules: what is looked for, how bad it is, what it costs, what to do."""
+
+from __future__ import annotations
+
+import inspect
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.errors import RequestError
+from kafkalog.verify.finding import Finding, Hit, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["RULES", "Rule", "findings_of", "rule", "rule_of"]
+
+#: Every rule by its id, in the order of the modules; filled by importing `kafkalog.verify.rules`.
+RULES: dict[str, Rule] = {}
+_BY_SUBJECT: dict[type, list[Rule]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the registry.
+
+    `message`, `consequence` and `remedy` are templates over the facts of a hit. `history` marks a rule that only holds in
+    logs that were never compacted. `loses` says that its findings mean records that are gone or cannot be read. `proof`
+    and `near_miss` name the cases of the test suite that trigger it and that only look as if.
+    """
+
+    id: str
+    severity: Severity
+    on: type
+    check: Callable[[Any], Iterator[Hit]]
+    message: str
+    consequence: str
+    remedy: str
+    source: str
+    explanation: str
+    proof: str
+    near_miss: str
+    history: bool = False
+    loses: bool = False
+    invariants: tuple[str, ...] = ()
+
+    def finding(self, hit: Hit, path: str) -> Finding:
+        """A finding of this rule."""
+        facts = {name: value for name, value in hit.facts.items() if value is not None or name in self.named_facts}
+        return Finding(
+            self.id,
+            self.severity if hit.severity is None else hit.severity,
+            path if hit.path is None else hit.path,
+            hit.span,
+            hit.offsets,
+            self.message.format(**facts),
+            facts,
+            self.consequence.format(**facts),
+            self.remedy.format(**facts),
+        )
+
+    @property
+    def named_facts(self) -> frozenset[str]:
+        """The facts that its templates name."""
+        templates = (self.message, self.consequence, self.remedy)
+        return frozenset(name for text in templates for _, name, _, _ in string.Formatter().parse(text) if name)
+
+
+def rule(
+    rule_id: str,
+    severity: Severity,
+    *,
+    on: type,
+    message: str,
+    consequence: str,
+    remedy: str,
+    source: str,
+    proof: str,
+    near_miss: str,
+    history: bool = False,
+    loses: bool = False,
+    invariants: str = "",
+) -> Callable[[Callable[[Any], Iterator[Hit]]], Callable[[Any], Iterator[Hit]]]:
+    """Register the decorated generator as a rule; its docstring is the explanation that people read."""
+
+    def register(check: Callable[[Any], Iterator[Hit]]) -> Callable[[Any], Iterator[Hit]]:
+        assert rule_id not in RULES, rule_id
+        row = Rule(
+            rule_id,
+            severity,
+            on,
+            check,
+            message,
+            consequence,
+            remedy,
+            source,
+            inspect.cleandoc(check.__doc__ or ""),
+            proof,
+            near_miss,
+            history,
+            loses,
+            tuple(invariants.split()),
+        )
+        RULES[rule_id] = row
+        _BY_SUBJECT.setdefault(on, []).append(row)
+        return check
+
+    return register
+
+
+def findings_of(subject: Any) -> Iterator[Finding]:
+    """What all rules say about a subject; a subject has a `path`, the file or directory it stands for."""
+    for row in _BY_SUBJECT.get(type(subject), ()):
+        for hit in row.check(subject):
+            yield row.finding(hit, subject.path)
+
+
+def rule_of(rule_id: str) -> Rule:
+    """The rule of an id.
+
+    Raises:
+        RequestError: there is none of that id.
+    """
+    try:
+        return RULES[rule_id]
+    except KeyError:
+        raise RequestError(f"no rule {rule_id!r}: `kafkalog rules` lists the ids") from None

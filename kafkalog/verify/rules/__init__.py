@@ -1,0 +1,39 @@
+"""The rules, by what they look at. Importing this package fills the registry."""
+
+from __future__ import annotations
+
+from kafkalog.verify.rules import (
+    batches,
+    epochs,
+    indexes,
+    kraft,
+    legacy,
+    log_dirs,
+    order,
+    partitions,
+    producers,
+    records,
+    replicas,
+    snapshots,
+    tails,
+    time_indexes,
+    transaction_indexes,
+)
+
+__all__ = [
+    "batches",
+    "epochs",
+    "indexes",
+    "kraft",
+    "legacy",
+    "log_dirs",
+    "order",
+    "partitions",
+    "producers",
+    "records",
+    "replicas",
+    "snapshots",
+    "tails",
+    "time_indexes",
+    "transaction_indexes",
+]

@@ -1,0 +1,442 @@
+"""Rules about the header of one batch: magic 2, and the checksum of any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core import attributes as bits
+from kafkalog.core.batch import BATCH_HEADER, RecordBatch
+from kafkalog.core.span import Span
+from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.subjects import BatchStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RESTORE = "Restore the segment from another replica of the partition; keep this copy until that is done."
+
+
+def _magic_2(step: BatchStep) -> RecordBatch | None:
+    """The batch, if it is one of magic 2 whose header is vouched for by its checksum."""
+    return step.batch if step.crc_ok and isinstance(step.batch, RecordBatch) else None
+
+
+@rule(
+    "batch-crc-mismatch",
+    Severity.ERROR,
+    on=BatchStep,
+    message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}",
+    consequence="Consumers that check CRCs fail at offset {offset}, followers stop there. A recovery after an unclean stop "
+    "truncates the log at byte {position} and deletes all later segments.",
+    remedy=RESTORE + " The records may still be read with `kafkalog dump`.",
+    source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
+    proof="crc-one-bit",
+    near_miss="healthy",
+    loses=True,
+    invariants="A3 B2",
+)
+def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
+    """The stored checksum does not match the bytes it covers.
+
+    Magic 2 stores a CRC-32C of everything from `attributes` on, magic 0 and 1 a CRC-32 of everything from `magic` on.
+    The base offset, the length, the leader epoch and (magic 2) the magic are not covered. A single flipped bit is found
+    by algebra: the finding then names the byte and the bit, which speaks for failing memory or a failing disk; several
+    wrong bytes speak for a lost or misplaced write.
+    """
+    if step.crc_ok:
+        return
+    batch = step.batch
+    first = 21 if batch.magic == 2 else 16
+    flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, CRC32C if batch.magic == 2 else CRC32)
+    if flip is None:
+        diagnosis = "no single flipped bit explains it"
+    elif flip[0] < 0:
+        diagnosis = f"bit {flip[1]} of the stored checksum itself is flipped"
+    else:
+        diagnosis = f"flipping bit {flip[1]} of byte {batch.position + first + flip[0]} makes it match"
+    yield Hit(
+        batch.span,
+        (step.spot.base_offset, max(step.spot.base_offset, step.spot.last_offset)),
+        stored=batch.header.crc,
+        computed=batch.computed_crc,
+        diagnosis=diagnosis,
+        offset=step.spot.base_offset,
+        position=batch.position,
+    )
+
+
+@rule(
+    "batch-codec-unknown",
+    Severity.ERROR,
+    on=BatchStep,
+    message="compression type id {codec}; there are 0 to 4",
+    consequence="Consumers and the log cleaner fail at offset {offset}; Kafka's own dump tool dies there.",
+    remedy=RESTORE,
+    source="CompressionType.forId (Kafka 3.9.1)",
+    proof="codec-7",
+    near_miss="healthy",
+    loses=True,
+    invariants="A4",
+)
+def batch_codec_unknown(step: BatchStep) -> Iterator[Hit]:
+    """The low three attribute bits name a codec that does not exist, although the checksum is right.
+
+    A broker that loads the log does not look at them; whoever wants the records does.
+    """
+    batch = _magic_2(step)
+    if batch is not None and batch.compression_id > 4:
+        yield Hit(
+            batch.span_of("attributes"),
+            (batch.base_offset, batch.last_offset),
+            codec=batch.compression_id,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-attributes-unknown",
+    Severity.INFO,
+    on=BatchStep,
+    message="attribute bits {bits:#06x} have no meaning",
+    consequence="None: Kafka ignores them. Its own clients do not set them.",
+    remedy="Find out which client wrote offset {offset}, if it is not known.",
+    source="DefaultRecordBatch.attributes (Kafka 3.9.1)",
+    proof="attribute-bit-7",
+    near_miss="delete-horizon-set",
+    invariants="A5",
+)
+def batch_attributes_unknown(step: BatchStep) -> Iterator[Hit]:
+    """Attribute bits 7 to 15 are set, which no release of Kafka has used."""
+    batch = _magic_2(step)
+    if batch is not None and batch.header.attributes & ~bits.KNOWN_BITS:
+        yield Hit(
+            batch.span_of("attributes"),
+            (batch.base_offset, batch.last_offset),
+            bits=batch.header.attributes & ~bits.KNOWN_BITS & 0xFFFF,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-offsets-invalid",
+    Severity.ERROR,
+    on=BatchStep,
+    message="baseOffset {base} and lastOffsetDelta {delta} make no offset range",
+    consequence="Nobody can say which offsets these records have; a recovery refuses or cuts the log here.",
+    remedy=RESTORE,
+    source="LogValidator.validateBatch (Kafka 3.9.1)",
+    proof="delta-negative",
+    near_miss="healthy",
+    loses=True,
+    invariants="A6",
+)
+def batch_offsets_invalid(step: BatchStep) -> Iterator[Hit]:
+    """The base offset or the last offset delta is negative, or their sum leaves 64 bits."""
+    batch = _magic_2(step)
+    if batch is None:
+        return
+    base, delta = batch.base_offset, batch.header.last_offset_delta
+    if base < 0 or delta < 0 or base + delta > 0x7FFFFFFFFFFFFFFF:
+        end = batch.span_of("last_offset_delta").end if delta < 0 else batch.span_of("base_offset").end
+        yield Hit(Span(batch.position, end), None, base=base, delta=delta)
+
+
+@rule(
+    "batch-count-mismatch",
+    Severity.ERROR,
+    on=BatchStep,
+    message="recordsCount {count}, but lastOffsetDelta {delta} allows 0 to {most}",
+    consequence="Consumers fail or skip records at offset {offset}.",
+    remedy=RESTORE,
+    source="DefaultRecordBatch.iterator, LogValidator.validateBatch (Kafka 3.9.1)",
+    proof="count-too-large",
+    near_miss="compacted-batch",
+    loses=True,
+    invariants="A7",
+)
+def batch_count_mismatch(step: BatchStep) -> Iterator[Hit]:
+    """The batch claims a negative number of records, or more records than it has offsets.
+
+    Fewer are legal: that is what compaction leaves.
+    """
+    batch = _magic_2(step)
+    if batch is None or batch.header.last_offset_delta < 0:
+        return
+    count, delta = batch.header.records_count, batch.header.last_offset_delta
+    if not 0 <= count <= delta + 1:
+        yield Hit(
+            batch.span_of("records_count"),
+            (batch.base_offset, batch.last_offset),
+            count=count,
+            delta=delta,
+            most=delta + 1,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-emptied-malformed",
+    Severity.WARNING,
+    on=BatchStep,
+    message="a batch without records has {size} bytes, codec {codec} and baseTimestamp {base_timestamp}; "
+    "the cleaner leaves 61, 0 and -1",
+    consequence="Only the log cleaner writes batches without records, and not this one: its {unread} bytes behind the header "
+    "are read by nobody.",
+    remedy="Compare with another replica.",
+    source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
+    proof="count-zero",
+    near_miss="compacted-batch",
+    loses=True,
+    invariants="A9 A10",
+)
+def batch_emptied_malformed(step: BatchStep) -> Iterator[Hit]:
+    """A batch says that it has no records, but is not the bare header that compaction leaves."""
+    batch = _magic_2(step)
+    if batch is None or batch.header.records_count != 0:
+        return
+    header = batch.header
+    horizon = header.attributes & bits.DELETE_HORIZON
+    if batch.size != BATCH_HEADER.size or batch.compression_id or header.base_timestamp != -1 or horizon:
+        yield Hit(
+            batch.span,
+            (batch.base_offset, batch.last_offset),
+            size=batch.size,
+            codec=batch.compression_id,
+            base_timestamp=header.base_timestamp,
+            unread=batch.size - BATCH_HEADER.size,
+        )
+
+
+@rule(
+    "batch-emptied-without-producer",
+    Severity.INFO,
+    on=BatchStep,
+    message="a batch without records and without a producer",
+    consequence="None: its offsets {offset} to {last} are taken and hold nothing.",
+    remedy="Nothing to do if the topic is, or was, compacted by 3.9.2, 4.0 or later.",
+    source="KAFKA-17076, MemoryRecords.filterTo (Kafka 4.0.0)",
+    proof="empty-batch-appended",
+    near_miss="compacted-batch",
+    invariants="A10",
+)
+def batch_emptied_without_producer(step: BatchStep) -> Iterator[Hit]:
+    """A bare header without a producer id: newer cleaners leave it when it is the last batch of a round."""
+    batch = _magic_2(step)
+    if batch is not None and batch.header.records_count == 0 and not batch.has_producer and not batch.is_control:
+        yield Hit(batch.span, (batch.base_offset, batch.last_offset), offset=batch.base_offset, last=batch.last_offset)
+
+
+@rule(
+    "batch-base-timestamp-odd",
+    Severity.INFO,
+    on=BatchStep,
+    message="baseTimestamp {base_timestamp}",
+    consequence="None for Kafka: some clients write negative timestamps. Time-based retention takes the records for very old.",
+    remedy="Look at the client that wrote offset {offset}.",
+    source="LogValidator.validateTimestamp (Kafka 3.9.1)",
+    proof="odd-times",
+    near_miss="healthy",
+    invariants="A17",
+)
+def batch_base_timestamp_odd(step: BatchStep) -> Iterator[Hit]:
+    """The base timestamp is below -1. Java's producer refuses such timestamps, librdkafka does not."""
+    batch = _magic_2(step)
+    if batch is not None and batch.header.base_timestamp < -1 and not batch.header.attributes & bits.DELETE_HORIZON:
+        yield Hit(
+            batch.span_of("base_timestamp"),
+            (batch.base_offset, batch.last_offset),
+            base_timestamp=batch.header.base_timestamp,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-delete-horizon-odd",
+    Severity.INFO,
+    on=BatchStep,
+    message="the delete horizon bit is set with {count} records and baseTimestamp {base_timestamp}",
+    consequence="The cleaner sets it only on batches with records, to a time in milliseconds.",
+    remedy="Compare the batch at offset {offset} with another replica.",
+    source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
+    proof="horizon-without-records",
+    near_miss="delete-horizon-set",
+    invariants="A18",
+)
+def batch_delete_horizon_odd(step: BatchStep) -> Iterator[Hit]:
+    """Bit 6 of the attributes says that baseTimestamp is a delete horizon, but it is none."""
+    batch = _magic_2(step)
+    if batch is None or not batch.header.attributes & bits.DELETE_HORIZON:
+        return
+    header = batch.header
+    if header.records_count <= 0 or header.base_timestamp < 0:
+        yield Hit(
+            batch.span_of("attributes"),
+            (batch.base_offset, batch.last_offset),
+            count=header.records_count,
+            base_timestamp=header.base_timestamp,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-delete-horizon-uncompacted",
+    Severity.WARNING,
+    on=BatchStep,
+    message="the delete horizon bit is set, but {what}",
+    consequence="Time-based look-ups and the cleaner take baseTimestamp {base_timestamp} for a date of deletion.",
+    remedy="Compare the batch at offset {offset} with another replica.",
+    source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
+    proof="horizon-bit-set",
+    near_miss="delete-horizon-set",
+    invariants="A18",
+)
+def batch_delete_horizon_uncompacted(step: BatchStep) -> Iterator[Hit]:
+    """A delete horizon lies before the batch's own records: no cleaner computes that.
+
+    The cleaner stores its own clock plus delete.retention.ms, which is later than records that arrived before. A horizon
+    that equals the timestamp of the first record is a producer's baseTimestamp under a bit that was set by damage.
+    """
+    batch = _magic_2(step)
+    if batch is None or not batch.header.attributes & bits.DELETE_HORIZON or batch.is_control:
+        return
+    header = batch.header
+    if header.records_count == header.last_offset_delta + 1 and 0 <= header.base_timestamp <= header.max_timestamp:
+        first = next(iter(batch.walk_records()), None)
+        if first is not None and getattr(first, "timestamp", None) == header.base_timestamp:
+            yield Hit(
+                batch.span_of("attributes"),
+                (batch.base_offset, batch.last_offset),
+                what="baseTimestamp is that of the first record",
+                base_timestamp=header.base_timestamp,
+                offset=batch.base_offset,
+            )
+
+
+@rule(
+    "batch-producer-fields-odd",
+    Severity.INFO,
+    on=BatchStep,
+    message="no producer id, but producerEpoch {epoch} and baseSequence {sequence}",
+    consequence="None: without a producer id Kafka looks at neither.",
+    remedy="Nothing to do; it tells which client wrote offset {offset}.",
+    source="DefaultRecordBatch (Kafka 3.9.1)",
+    proof="producer-epoch-without-id",
+    near_miss="coordinator-sequence-0",
+    invariants="A19",
+)
+def batch_producer_fields_odd(step: BatchStep) -> Iterator[Hit]:
+    """A batch without a producer id has a producer epoch, or a sequence other than -1 and 0.
+
+    0 is what group coordinators and aiokafka write.
+    """
+    batch = _magic_2(step)
+    if batch is None or batch.header.producer_id != -1:
+        return
+    header = batch.header
+    if header.producer_epoch != -1 or header.base_sequence not in (-1, 0):
+        yield Hit(
+            Span(batch.span_of("producer_epoch").start, batch.span_of("base_sequence").end),
+            (batch.base_offset, batch.last_offset),
+            epoch=header.producer_epoch,
+            sequence=header.base_sequence,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-producer-fields-missing",
+    Severity.WARNING,
+    on=BatchStep,
+    message="producer id {producer_id} with producerEpoch {epoch} and baseSequence {sequence}",
+    consequence="Leaders refuse such batches. Duplicates of it can not be recognised.",
+    remedy="Compare the batch at offset {offset} with another replica.",
+    source="LogValidator.validateBatch (Kafka 3.9.1)",
+    proof="sequence-missing",
+    near_miss="healthy",
+    invariants="A19 A20",
+)
+def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
+    """A data batch with a producer id has no epoch or no sequence, or the producer id itself is impossible."""
+    batch = _magic_2(step)
+    if batch is None:
+        return
+    header = batch.header
+    lacks = header.producer_id >= 0 and (header.producer_epoch < 0 or (header.base_sequence < 0 and not batch.is_control))
+    if lacks or header.producer_id < -1:
+        yield Hit(
+            Span(batch.span_of("producer_id").start, batch.span_of("base_sequence").end),
+            (batch.base_offset, batch.last_offset),
+            producer_id=header.producer_id,
+            epoch=header.producer_epoch,
+            sequence=header.base_sequence,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-transactional-without-producer",
+    Severity.WARNING,
+    on=BatchStep,
+    message="the transactional bit is set, but there is no producer id",
+    consequence="Leaders refuse such batches; read_committed consumers can not tell whether it was aborted.",
+    remedy="Compare the batch at offset {offset} with another replica.",
+    source="LogValidator.validateBatch (Kafka 3.9.1)",
+    proof="transactional-without-producer",
+    near_miss="healthy",
+    invariants="A21",
+)
+def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
+    """The batch claims to belong to a transaction of nobody."""
+    batch = _magic_2(step)
+    if batch is not None and batch.is_transactional and batch.header.producer_id == -1 and not step.kraft:
+        yield Hit(batch.span_of("attributes"), (batch.base_offset, batch.last_offset), offset=batch.base_offset)
+
+
+@rule(
+    "batch-epoch-missing",
+    Severity.INFO,
+    on=BatchStep,
+    message="no partition leader epoch in magic 2",
+    consequence="None for offset {offset}: brokers up to 2.0 and cleaners that convert old formats leave it so.",
+    remedy="Nothing to do.",
+    source="MemoryRecords.filterTo (Kafka 4.0.0)",
+    proof="epoch-minus-one",
+    near_miss="healthy",
+    invariants="A24",
+)
+def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
+    """The partition leader epoch is -1. A WARNING behind batches that have an epoch: leaders always set one."""
+    batch = _magic_2(step)
+    if batch is not None and batch.header.partition_leader_epoch == -1:
+        yield Hit(
+            batch.span_of("partition_leader_epoch"),
+            (batch.base_offset, batch.last_offset),
+            severity=None if step.top_epoch is None else Severity.WARNING,
+            offset=batch.base_offset,
+        )
+
+
+@rule(
+    "batch-epoch-negative",
+    Severity.WARNING,
+    on=BatchStep,
+    message="partition leader epoch {epoch}",
+    consequence="No leader has it. Followers that ask for the end of an epoch get wrong answers around offset {offset}.",
+    remedy="Compare with another replica; the field is not covered by the checksum.",
+    source="DefaultRecordBatch.partitionLeaderEpoch (Kafka 3.9.1)",
+    proof="epoch-negative",
+    near_miss="healthy",
+    invariants="A24",
+)
+def batch_epoch_negative(step: BatchStep) -> Iterator[Hit]:
+    """The partition leader epoch is below -1, which nothing writes."""
+    batch = _magic_2(step)
+    if batch is not None and batch.header.partition_leader_epoch < -1:
+        yield Hit(
+            batch.span_of("partition_leader_epoch"),
+            (batch.base_offset, batch.last_offset),
+            epoch=batch.header.partition_leader_epoch,
+            offset=batch.base_offset,
+        )

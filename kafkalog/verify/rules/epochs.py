@@ -1,0 +1,315 @@
+"""Rules about `leader-epoch-checkpoint` and the leader epochs of the batches."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import EpochFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.checkpoint import EpochEntry
+
+REVIEW = "From the batches alone the file would read {rebuilt!r}; with the broker stopped, review it and put it in place."
+
+
+def _entries(file: EpochFile) -> tuple[EpochEntry, ...]:
+    return () if file.checkpoint is None else file.checkpoint.entries
+
+
+def _sound(file: EpochFile) -> bool:
+    """Whether the file can be taken at its word."""
+    if file.checkpoint is None or file.checkpoint.damages or not file.checkpoint.entries:
+        return False
+    entries = file.checkpoint.entries
+    return all(a.epoch < b.epoch and a.start_offset < b.start_offset for a, b in itertools.pairwise(entries)) and all(
+        entry.epoch >= 0 and entry.start_offset >= 0 for entry in entries
+    )
+
+
+@rule(
+    "epoch-file-malformed",
+    Severity.ERROR,
+    on=EpochFile,
+    message="{reason}",
+    consequence="The broker takes the log dir offline or does not start.",
+    remedy=REVIEW,
+    source="CheckpointFile.read, LeaderEpochCheckpointFile (Kafka 3.9.1), KAFKA-16541",
+    proof="epoch-file-nuls",
+    near_miss="epoch-file-crlf",
+    invariants="I1",
+)
+def epoch_file_malformed(file: EpochFile) -> Iterator[Hit]:
+    """The file can not be parsed: a version other than 0, a wrong count, a line that is not two numbers.
+
+    An empty file, or one with a version only, is legal.
+    """
+    if file.checkpoint is not None:
+        for damage in file.checkpoint.damages:
+            yield Hit(damage.span, None, reason=damage.reason, rebuilt=file.rebuilt)
+
+
+@rule(
+    "epoch-file-missing",
+    Severity.WARNING,
+    on=EpochFile,
+    message="there is no leader-epoch-checkpoint, but the batches have leader epochs up to {epoch}",
+    consequence="The broker starts with an empty epoch cache: followers fall back to truncating at the high watermark.",
+    remedy=REVIEW,
+    source="LeaderEpochCheckpointFile (Kafka 3.9.1)",
+    proof="epoch-file-deleted",
+    near_miss="old-format",
+    invariants="I3 I6",
+)
+def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
+    """The file is gone. Logs that hold messages of magic 0 or 1 need none."""
+    if file.checkpoint is None and file.runs and not file.legacy and not file.log_only:
+        yield Hit(None, None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
+
+
+@rule(
+    "epoch-file-empty",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the file has no entries, but the batches have leader epochs up to {epoch}",
+    consequence="The broker starts with an empty epoch cache: followers fall back to truncating at the high watermark. A power "
+    "loss leaves such files (KAFKA-15046).",
+    remedy=REVIEW,
+    source="LeaderEpochCheckpointFile (Kafka 3.9.1), KAFKA-16541",
+    proof="epoch-file-emptied",
+    near_miss="old-format",
+    invariants="I3 I6",
+)
+def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
+    """The file is empty. An append of magic 0 or 1 empties it too, so such logs are left alone."""
+    found = file.checkpoint
+    if found is not None and not found.entries and not found.damages and file.runs and not file.legacy:
+        yield Hit(Span(0, file.size), None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
+
+
+@rule(
+    "epoch-file-edited",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the file can be read, but Kafka writes it otherwise: {size} bytes",
+    consequence="None for the broker. Somebody or something else than a broker wrote it.",
+    remedy="Compare its entries with the batches. " + REVIEW,
+    source="CheckpointFile.write (Kafka 3.9.1)",
+    proof="epoch-file-crlf",
+    near_miss="healthy",
+    invariants="I1",
+)
+def epoch_file_edited(file: EpochFile) -> Iterator[Hit]:
+    """Line ends, blanks or a missing last line break show that no broker wrote the file."""
+    if file.checkpoint is not None and not file.checkpoint.damages and not file.canonical:
+        yield Hit(Span(0, file.size), None, size=file.size, rebuilt=file.rebuilt)
+
+
+@rule(
+    "epoch-entry-negative",
+    Severity.ERROR,
+    on=EpochFile,
+    message="entry {number}: epoch {epoch}, start offset {start}",
+    consequence="The broker does not start (2.1 and later).",
+    remedy=REVIEW,
+    source="LeaderEpochFileCache.assign (Kafka 3.9.1)",
+    proof="epoch-entry-negative",
+    near_miss="healthy",
+    invariants="I2",
+)
+def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
+    """An epoch or a start offset is negative."""
+    for number, entry in enumerate(_entries(file)):
+        if entry.epoch < 0 or entry.start_offset < 0:
+            assert file.checkpoint is not None
+            span = file.checkpoint.spans[number]
+            yield Hit(span, None, number=number, epoch=entry.epoch, start=entry.start_offset, rebuilt=file.rebuilt)
+
+
+@rule(
+    "epoch-not-increasing",
+    Severity.WARNING,
+    on=EpochFile,
+    message="entry {number} (epoch {epoch} from {start}) does not follow epoch {epoch_before} from {start_before}",
+    consequence="The broker silently drops earlier entries when it loads the file.",
+    remedy=REVIEW,
+    source="LeaderEpochFileCache.truncateAndAppend (Kafka 3.9.1)",
+    proof="epoch-lines-swapped",
+    near_miss="healthy",
+    invariants="I2",
+)
+def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
+    """Epochs and start offsets must both grow from line to line."""
+    entries = _entries(file)
+    for number in range(1, len(entries)):
+        before, entry = entries[number - 1], entries[number]
+        if entry.epoch <= before.epoch or entry.start_offset <= before.start_offset:
+            assert file.checkpoint is not None
+            yield Hit(
+                file.checkpoint.spans[number],
+                None,
+                number=number,
+                epoch=entry.epoch,
+                start=entry.start_offset,
+                epoch_before=before.epoch,
+                start_before=before.start_offset,
+                rebuilt=file.rebuilt,
+            )
+
+
+@rule(
+    "epoch-missing",
+    Severity.WARNING,
+    on=EpochFile,
+    message="batches from offset {offset} on have leader epoch {epoch}, which {file} does not list",
+    consequence="Followers that ask where epoch {epoch} ended get the answer for another one, and truncate at a wrong place.",
+    remedy="Compare with another replica, the batch and the file. " + REVIEW,
+    source="LeaderEpochFileCache.endOffsetFor (Kafka 3.9.1), KAFKA-10432",
+    proof="epoch-entry-removed",
+    near_miss="healthy",
+    invariants="I3 I6",
+)
+def epoch_missing(file: EpochFile) -> Iterator[Hit]:
+    """A leader epoch of the batches has no entry in the file."""
+    if not _sound(file):
+        return
+    known = {entry.epoch for entry in _entries(file)}
+    for run, log_path in file.runs:
+        if run.epoch not in known and not file.legacy:
+            yield Hit(
+                Span(run.position, run.position + 61),
+                (run.first_base, run.last_offset),
+                path=log_path,
+                offset=run.first_base,
+                epoch=run.epoch,
+                file=file.path,
+                rebuilt=file.rebuilt,
+            )
+
+
+@rule(
+    "epoch-start-mismatch",
+    Severity.WARNING,
+    on=EpochFile,
+    message="epoch {epoch} is said to begin at {start}; {file} has batches of epoch {actual} at offsets {first} to {last}",
+    consequence="Followers that ask where an epoch ended get {start} instead, and truncate too much or too little.",
+    remedy="Compare with another replica, the batches and the file. " + REVIEW,
+    source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-7415",
+    proof="epoch-start-changed",
+    near_miss="log-start-inside-batch",
+    invariants="I4 I8",
+)
+def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
+    """The entry that covers the offsets of a batch is not the one of its epoch."""
+    if not _sound(file):
+        return
+    entries = _entries(file)
+    assert file.checkpoint is not None
+    for number, entry in enumerate(entries):
+        following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
+        for run, log_path in file.runs:
+            if run.epoch != entry.epoch:
+                continue
+            late = run.last_offset >= following
+            # The first entry is raised to the log's start, which may lie inside a batch.
+            raised = number == 0 and entry.start_offset <= max(file.log_start, run.first_base)
+            wrong = late or (run.first_base < entry.start_offset and not raised)
+            if wrong:
+                place = number + 1 if late else number
+                yield Hit(
+                    file.checkpoint.spans[place],
+                    (run.first_base, run.last_offset),
+                    epoch=entries[place].epoch,
+                    start=entries[place].start_offset,
+                    file=log_path,
+                    actual=run.epoch,
+                    first=run.first_base,
+                    last=run.last_offset,
+                    rebuilt=file.rebuilt,
+                )
+
+
+@rule(
+    "log-start-without-trace",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the log start offset is {offset}, but the first epoch in {file} still begins at {start}",
+    consequence="Records from {start} to {offset} are hidden at the next start, and their segments deleted.",
+    remedy="Correct the line with the broker stopped, unless DeleteRecords was used up to {offset}.",
+    source="LeaderEpochFileCache.truncateFromStart (Kafka 3.9.1)",
+    proof="log-start-line-raised",
+    near_miss="delete-records",
+    invariants="K5 I8",
+)
+def log_start_without_trace(file: EpochFile) -> Iterator[Hit]:
+    """The log start was moved without the epoch file being cut there, and the broker was stopped cleanly."""
+    line = file.log_start_line
+    if file.clean and line is not None and _sound(file) and not file.legacy and not file.mark and file.log_end is not None:
+        start = _entries(file)[0].start_offset
+        if start < line.offset <= file.log_end:
+            yield Hit(line.span, (start, line.offset), path=line.path, offset=line.offset, file=file.path, start=start)
+
+
+@rule(
+    "log-start-lost",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the first epoch begins at {start}, but by {file} the log starts at {log_start}",
+    consequence="Records below {start} that were deleted come back at the next start.",
+    remedy="With the broker stopped, put the line with offset {start} back if DeleteRecords was used.",
+    source="LeaderEpochFileCache.truncateFromStart, LogManager.checkpointLogStartOffsets (Kafka 3.9.1)",
+    proof="log-start-line-removed",
+    near_miss="delete-records",
+    invariants="K5 I8",
+)
+def log_start_lost(file: EpochFile) -> Iterator[Hit]:
+    """The epoch file was cut at a log start that the checkpoint does not know, after a clean stop."""
+    if not _sound(file) or not file.log_start_path:
+        return
+    first = _entries(file)[0]
+    below = [run for run, _ in file.runs if run.epoch == first.epoch and run.first_base < first.start_offset]
+    if first.start_offset > file.log_start and below and not file.legacy:
+        yield Hit(
+            Span(0, file.size),
+            (file.log_start, first.start_offset),
+            start=first.start_offset,
+            log_start=file.log_start,
+            file=file.log_start_path,
+        )
+
+
+@rule(
+    "epoch-beyond-end",
+    Severity.WARNING,
+    on=EpochFile,
+    message="epoch {epoch} begins at {start}, behind the end of the log at {end}",
+    consequence="The broker drops the entry at the next start. After a clean stop it means that the log lost its end.",
+    remedy="Compare the end of the log with another replica. " + REVIEW,
+    source="LeaderEpochFileCache.truncateFromEnd (Kafka 3.9.1)",
+    proof="epoch-beyond-end",
+    near_miss="epoch-at-end",
+    invariants="I5",
+)
+def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
+    """An entry begins behind the end of the log. At the end itself is normal: a leader that wrote nothing yet.
+
+    A crash can leave it too: the file is written before the log is flushed.
+    """
+    if file.log_end is None or file.checkpoint is None:
+        return
+    for entry, span in zip(file.checkpoint.entries, file.checkpoint.spans, strict=True):
+        if entry.start_offset > file.log_end:
+            yield Hit(
+                span,
+                (file.log_end, entry.start_offset),
+                severity=None if file.clean else Severity.INFO,
+                epoch=entry.epoch,
+                start=entry.start_offset,
+                end=file.log_end,
+                rebuilt=file.rebuilt,
+            )

@@ -1,0 +1,251 @@
+"""Rules about `.index`, and about the shape that `.index` and `.timeindex` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.subjects import IndexEnd, IndexStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REBUILD = (
+    "With the broker stopped, move the file away: the broker rebuilds a missing `.index` (and with it `.timeindex` and "
+    "`.txnindex`) from the log."
+)
+
+
+def _span(step: IndexStep) -> Span:
+    return Span(step.number * 8, step.number * 8 + 8)
+
+
+def _facts(step: IndexStep) -> dict[str, Any]:
+    return {"number": step.number, "offset": step.offset, "position": step.position}
+
+
+def _ordered(step: IndexStep) -> bool:
+    return step.offset > max(step.previous_offset, step.segment_base) and step.position > max(0, step.previous_position)
+
+
+def _crash(step: IndexStep) -> Severity | None:
+    """After a crash the index may be ahead of the log: both are recovered."""
+    return Severity.WARNING if step.active and step.clean is None else None
+
+
+@rule(
+    "index-not-monotonic",
+    Severity.ERROR,
+    on=IndexStep,
+    message="entry {number} (offset {offset}, position {position}) after offset {offset_before}, position {position_before}",
+    consequence="The binary search of a look-up goes astray: readers miss records that are there, or scan from the start.",
+    remedy=REBUILD,
+    source="OffsetIndex.append, AbstractIndex.indexSlotRangeFor (Kafka 3.9.1)",
+    proof="index-swapped",
+    near_miss="healthy",
+    invariants="E2 E4",
+)
+def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
+    """Offsets and positions of the entries must grow, and the first entry lies behind the segment's begin."""
+    if not step.back and step.batch is None and step.inside is None and not _ordered(step):
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset) if step.offset >= 0 else None,
+            **_facts(step),
+            offset_before=max(step.previous_offset, step.segment_base),
+            position_before=max(0, step.previous_position),
+        )
+
+
+@rule(
+    "index-past-eof",
+    Severity.ERROR,
+    on=IndexStep,
+    message="entry {number} (offset {offset}) points to byte {position}, behind the last batch; {file} has {log_size} bytes",
+    consequence="A look-up through the entry finds nothing: the records of the segment seem to end before it. After a clean "
+    "stop the broker may take the whole segment for empty.",
+    remedy=REBUILD,
+    source="LogSegment.translateOffset (Kafka 3.9.1)",
+    proof="index-past-eof",
+    near_miss="crashed-active",
+    invariants="E5",
+)
+def index_past_eof(step: IndexStep) -> Iterator[Hit]:
+    """An entry points behind the last batch of the log."""
+    if step.batch is None and step.inside is None and _ordered(step):
+        yield Hit(_span(step), (step.offset, step.offset), **_facts(step), log_size=step.log_size, file=step.log_path)
+
+
+@rule(
+    "index-position-not-batch",
+    Severity.ERROR,
+    on=IndexStep,
+    message="entry {number} (offset {offset}) points to byte {position}, inside the batch at {begin} to {end} of {file}",
+    consequence="A look-up through the entry reads garbage as a batch header: fetches fail, or the broker does not start.",
+    remedy=REBUILD,
+    source="FileRecords.searchForOffsetWithSize (Kafka 3.9.1)",
+    proof="index-inside-batch",
+    near_miss="healthy",
+    invariants="E5 C12",
+)
+def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
+    """An entry points into the middle of a batch."""
+    if step.batch is None and step.inside is not None:
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset),
+            **_facts(step),
+            begin=step.inside[0],
+            end=step.inside[1],
+            file=step.log_path,
+        )
+
+
+@rule(
+    "index-offset-mismatch",
+    Severity.ERROR,
+    on=IndexStep,
+    message="entry {number} says that offset {offset} lies at byte {position}, where the batch of offsets {first} to {last} "
+    "begins in {file}",
+    consequence="A look-up through the entry lands behind the record that is wanted, and readers skip it, or in front of it "
+    "and scans far.",
+    remedy=REBUILD,
+    source="OffsetIndex.lookup, LogSegment.append (Kafka 0.10 to 4.3)",
+    proof="index-offset-wrong",
+    near_miss="follower-index",
+    invariants="E6 E13",
+)
+def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
+    """The entry's offset lies before the batch it points to, or at or behind the batch of the next entry.
+
+    Nothing more is asked: writers differ in whether an entry holds the first or the last offset of a batch, or of several
+    batches that were appended together. All of them keep a look-up safe.
+    """
+    if step.batch is not None:
+        yield Hit(
+            _span(step), (step.offset, step.offset), **_facts(step), first=step.batch[1], last=step.batch[2], file=step.log_path
+        )
+
+
+@rule(
+    "index-append-set-entry",
+    Severity.INFO,
+    on=IndexEnd,
+    message="{count} of {entries} entries, the first number {number}, do not hold the last offset of the batch they point to",
+    consequence="None: followers and the cleaner of 2.0 to 4.0.0, and all writers before 2.0, write entries so. Kafka's own "
+    "dump tool reports them as mismatches.",
+    remedy="Nothing to do. Do not delete the index.",
+    source="LogSegment.append (Kafka 0.10 to 4.0.0), KAFKA-806",
+    proof="follower-index",
+    near_miss="healthy",
+    invariants="E7 E8 E9",
+)
+def index_append_set_entry(end: IndexEnd) -> Iterator[Hit]:
+    """Entries stand for an append of several batches, or for the first offset of one."""
+    if end.kind == "index" and end.others and end.first_other is not None:
+        yield Hit(
+            Span(end.first_other * 8, end.entries * 8), None, count=end.others, entries=end.entries, number=end.first_other
+        )
+
+
+@rule(
+    "index-hole-zeroed",
+    Severity.ERROR,
+    on=IndexEnd,
+    message="entry {number} is all zeros, but entries follow it",
+    consequence="Look-ups go astray, and Kafka's dump tool stops there without a word: a page that never reached the disk.",
+    remedy=REBUILD,
+    source="AbstractIndex (Kafka 3.9.1)",
+    proof="index-hole",
+    near_miss="preallocated-index",
+    invariants="E2 F2",
+)
+def index_hole_zeroed(end: IndexEnd) -> Iterator[Hit]:
+    """Zeros stand between the entries of an index."""
+    if end.hole is not None:
+        yield Hit(Span(end.hole * end.entry_size, (end.hole + 1) * end.entry_size), None, number=end.hole)
+
+
+@rule(
+    "index-odd-size",
+    Severity.WARNING,
+    on=IndexEnd,
+    message="{size} bytes are no multiple of {entry_size}; {left} are left over",
+    consequence="Releases before 2.3 rebuild the index at the next start; later ones ignore the rest.",
+    remedy=REBUILD,
+    source="AbstractIndex.sanityCheck (Kafka 2.2.2), KAFKA-7283",
+    proof="index-odd-size",
+    near_miss="healthy",
+    invariants="E1 F1",
+)
+def index_odd_size(end: IndexEnd) -> Iterator[Hit]:
+    """The file does not consist of whole entries."""
+    if end.leftover is not None:
+        yield Hit(end.leftover, None, size=end.size, entry_size=end.entry_size, left=end.leftover.size)
+
+
+@rule(
+    "index-padded",
+    Severity.WARNING,
+    on=IndexEnd,
+    message="{padding} zero bytes behind {entries} entries, in a segment that is {state}",
+    consequence="Only the active segment of a broker that runs or crashed has such space. Kafka before 2.3 rebuilds the index.",
+    remedy=REBUILD,
+    source="AbstractIndex.trimToValidSize (Kafka 3.9.1)",
+    proof="padding-closed",
+    near_miss="preallocated-index",
+    invariants="D10 E3 F12 K2",
+)
+def index_padded(end: IndexEnd) -> Iterator[Hit]:
+    """An index has preallocated space where it should have been trimmed.
+
+    Directories marked `-delete` or `-stray` keep it, whatever the stop.
+    """
+    if end.padding is None or end.mark in ("delete", "stray"):
+        return
+    lone_zero_entry = end.kind == "timeindex" and end.size == end.entry_size
+    if lone_zero_entry or (end.active and not end.clean):
+        return
+    state = "active, after a clean stop" if end.active else "not the last one"
+    yield Hit(end.padding.span, None, padding=end.padding.span.size, entries=end.entries, state=state)
+
+
+@rule(
+    "index-padding-differs",
+    Severity.WARNING,
+    on=IndexEnd,
+    message="{size} bytes, but the other index of the segment has {other}: no one setting gives both",
+    consequence="One of the two was cut, or belongs to another segment.",
+    remedy=REBUILD,
+    source="AbstractIndex.roundDownToExactMultiple (Kafka 3.9.1)",
+    proof="padding-differs",
+    near_miss="preallocated-index",
+    invariants="E3",
+)
+def index_padding_differs(end: IndexEnd) -> Iterator[Hit]:
+    """Both indexes are preallocated to segment.index.bytes, rounded down to whole entries; their sizes do not agree."""
+    if end.kind != "index" or end.padding is None or not end.sibling_padded or end.sibling_size is None:
+        return
+    if not max(end.size, end.sibling_size) < min(end.size + 8, end.sibling_size + 12):
+        yield Hit(end.padding.span, None, size=end.size, other=end.sibling_size)
+
+
+@rule(
+    "index-preallocated",
+    Severity.INFO,
+    on=IndexEnd,
+    message="{padding} zero bytes of preallocated space behind {entries} entries",
+    consequence="None: the active segment of a broker that runs, crashed or was copied looks so. The warning 'Corrupt index "
+    "found' of old brokers means nothing else.",
+    remedy="Nothing to do. Do not delete the index.",
+    source="AbstractIndex (Kafka 3.9.1)",
+    proof="preallocated-index",
+    near_miss="healthy",
+    invariants="E3",
+)
+def index_preallocated(end: IndexEnd) -> Iterator[Hit]:
+    """The index of the active segment is zero-filled to its full size."""
+    if end.padding is not None and end.kind == "index" and ((end.active and not end.clean) or end.mark in ("delete", "stray")):
+        yield Hit(end.padding.span, None, padding=end.padding.span.size, entries=end.entries)

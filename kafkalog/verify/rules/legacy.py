@@ -1,0 +1,222 @@
+"""Rules about messages of magic 0 and 1."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from kafkalog.core import attributes as bits
+from kafkalog.errors import DecompressionFailed
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.subjects import LegacyRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@rule(
+    "legacy-message-unreadable",
+    Severity.ERROR,
+    on=LegacyRecords,
+    message="magic {magic}: {reason}",
+    consequence="Consumers fail at offset {offset}. Kafka 4 does not start when the message is the last of the log.",
+    remedy=RESTORE,
+    source="AbstractLegacyRecordBatch.DeepRecordsIterator, LegacyRecord.ensureValid (Kafka 3.9.1)",
+    proof="legacy-value-length",
+    near_miss="old-format",
+    loses=True,
+    invariants="B3 B4 B6 B10 B11",
+)
+def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
+    """Key or value do not fit into the message, or a compressed wrapper does not give whole messages."""
+    problem, batch = view.problem, view.batch
+    if problem is not None:
+        reason = problem.reason
+        if isinstance(problem.error, DecompressionFailed):
+            reason = f"the wrapper does not decompress: {reason}"
+        yield Hit(
+            batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
+        )
+    elif batch.compression_id and any(message.attributes & bits.CODEC_MASK for message in view.messages):
+        reason = "a compressed message inside a compressed wrapper"
+        yield Hit(
+            batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
+        )
+
+
+@rule(
+    "legacy-message-unused-bytes",
+    Severity.ERROR,
+    on=LegacyRecords,
+    message="{unused} bytes of the message at offset {offset} belong to no field",
+    consequence="Kafka's readers refuse or misread the message.",
+    remedy=RESTORE,
+    source="LegacyRecord (Kafka 3.9.1)",
+    proof="legacy-unused-bytes",
+    near_miss="old-format",
+    invariants="B3",
+)
+def legacy_message_unused_bytes(view: LegacyRecords) -> Iterator[Hit]:
+    """The size of a message is larger than its fields need."""
+    for message in view.messages:
+        if message.unused:
+            yield Hit(view.batch.span, (message.offset, message.offset), unused=message.unused, offset=message.offset)
+            return
+
+
+@rule(
+    "legacy-inner-crc-mismatch",
+    Severity.ERROR,
+    on=LegacyRecords,
+    message="message {number} inside the wrapper: stored CRC-32 {stored:#010x}, computed {computed:#010x}",
+    consequence="Consumers fail at offset {offset}. No recovery looks at checksums inside a wrapper.",
+    remedy=RESTORE,
+    source="LegacyRecord.ensureValid (Kafka 3.9.1)",
+    proof="legacy-inner-crc",
+    near_miss="old-format",
+    loses=True,
+    invariants="B2",
+)
+def legacy_inner_crc_mismatch(view: LegacyRecords) -> Iterator[Hit]:
+    """The checksum of a message inside a compressed wrapper does not match, although the wrapper's own does."""
+    if view.batch.compression_id:
+        for number, message in enumerate(view.messages):
+            if not message.crc_ok:
+                yield Hit(
+                    view.batch.span,
+                    (message.offset, message.offset),
+                    number=number,
+                    stored=message.crc,
+                    computed=message.computed_crc,
+                    offset=message.offset,
+                )
+
+
+@rule(
+    "legacy-inner-magic-differs",
+    Severity.WARNING,
+    on=LegacyRecords,
+    message="messages of magic {inner} inside a wrapper of magic {magic}",
+    consequence="Their timestamps are not those that were sent; old brokers did this when converting (KAFKA-4298).",
+    remedy="Nothing can be repaired; readers cope with it. First offset: {offset}.",
+    source="KAFKA-4298",
+    proof="legacy-inner-magic",
+    near_miss="old-format",
+    invariants="B5",
+)
+def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
+    """A wrapper holds messages of another format version than its own."""
+    batch = view.batch
+    if batch.compression_id:
+        for message in view.messages:
+            if message.magic != batch.magic:
+                yield Hit(
+                    batch.span,
+                    (message.offset, batch.last_offset),
+                    inner=message.magic,
+                    magic=batch.magic,
+                    offset=message.offset,
+                )
+                return
+
+
+@rule(
+    "legacy-wrapper-gap",
+    Severity.WARNING,
+    on=LegacyRecords,
+    message="the wrapper holds {count} messages for offsets {offset} to {last}",
+    consequence="{missing} offsets hold no message. In a log that was never compacted they are lost.",
+    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    source="AbstractLegacyRecordBatch.DeepRecordsIterator (Kafka 3.9.1)",
+    proof="legacy-wrapper-gap",
+    near_miss="old-format",
+    history=True,
+    invariants="B7",
+)
+def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
+    """The offsets inside a wrapper have gaps."""
+    batch = view.batch
+    if batch.compression_id and view.messages and view.problem is None:
+        first, count = view.messages[0].offset, len(view.messages)
+        missing = batch.last_offset - first + 1 - count
+        if missing > 0:
+            yield Hit(
+                batch.span, (first, batch.last_offset), count=count, offset=first, last=batch.last_offset, missing=missing
+            )
+
+
+@rule(
+    "legacy-wrapper-offset-mismatch",
+    Severity.WARNING,
+    on=LegacyRecords,
+    message="the wrapper says that its last offset is {stored}, its messages go from {first} to {last}",
+    consequence="Consumers get offsets twice, or skip some.",
+    remedy="Compare with another replica.",
+    source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
+    proof="legacy-wrapper-offset",
+    near_miss="old-format",
+    invariants="B6 B8",
+)
+def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
+    """The offset of a wrapper is not that of its last message, or its messages are not in order."""
+    batch = view.batch
+    if batch.compression_id and view.messages and view.problem is None:
+        offsets = [message.offset for message in view.messages]
+        ordered = all(a < b for a, b in itertools.pairwise(offsets))
+        if (offsets[-1] != batch.last_offset and batch.last_offset != 0) or not ordered:
+            yield Hit(batch.span, (offsets[0], batch.last_offset), stored=batch.last_offset, first=offsets[0], last=offsets[-1])
+
+
+@rule(
+    "legacy-wrapper-timestamp-mismatch",
+    Severity.WARNING,
+    on=LegacyRecords,
+    message="the wrapper's timestamp is {stored}, the largest of its messages {largest}",
+    consequence="Look-ups by time and retention use {stored} for offset {offset}.",
+    remedy="Nothing can be repaired.",
+    source="LogValidator (Kafka 0.10.2.2)",
+    proof="legacy-wrapper-timestamp",
+    near_miss="old-format",
+    invariants="B9",
+)
+def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
+    """Magic 1 with CreateTime: the timestamp of a wrapper is not the largest of its messages."""
+    batch = view.batch
+    if batch.compression_id and batch.magic == 1 and batch.timestamp_type == "CreateTime" and view.messages:
+        inner = [message.timestamp for message in view.messages if message.magic == 1]
+        if inner and view.problem is None and max(inner) != batch.max_timestamp:
+            yield Hit(
+                batch.span,
+                (view.messages[0].offset, batch.last_offset),
+                stored=batch.max_timestamp,
+                largest=max(inner),
+                offset=batch.last_offset,
+            )
+
+
+@rule(
+    "legacy-attributes-unknown",
+    Severity.INFO,
+    on=LegacyRecords,
+    message="attribute bits {bits:#04x} have no meaning in magic {magic}",
+    consequence="None: Kafka ignores them at offset {offset}.",
+    remedy="Nothing to do.",
+    source="LegacyRecord.attributes (Kafka 3.9.1)",
+    proof="legacy-attribute-bit",
+    near_miss="old-format",
+    invariants="B10",
+)
+def legacy_attributes_unknown(view: LegacyRecords) -> Iterator[Hit]:
+    """Attribute bits above those of the format version are set."""
+    batch = view.batch
+    odd = batch.header.attributes & 0xFF & ~bits.LEGACY_KNOWN_BITS
+    if odd:
+        yield Hit(
+            batch.span_of("attributes"),
+            (batch.last_offset, batch.last_offset),
+            bits=odd,
+            magic=batch.magic,
+            offset=batch.last_offset,
+        )

@@ -1,0 +1,244 @@
+"""Rules about a log dir, and about the log dirs of one broker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import BrokerView, CheckpointFile, LogDirView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EFFECT = {
+    "recovery-point-offset-checkpoint": "The broker does not start, or recovers every log in full.",
+    "log-start-offset-checkpoint": "The broker does not start, or deleted records come back.",
+    "replication-offset-checkpoint": "The log dir goes offline, or no partition of it is served.",
+    "cleaner-offset-checkpoint": "The log dir goes offline, or the log cleaner dies.",
+}
+
+
+@rule(
+    "checkpoint-malformed",
+    Severity.ERROR,
+    on=CheckpointFile,
+    message="{reason}",
+    consequence="{effect}",
+    remedy="With the broker stopped, take the file out of the log dir: a missing one is made anew, with its values lost.",
+    source="CheckpointFile.read, LogManager.loadLogs (Kafka 3.9.1)",
+    proof="recovery-file-nuls",
+    near_miss="checkpoint-empty",
+    invariants="K9 K12",
+)
+def checkpoint_malformed(file: CheckpointFile) -> Iterator[Hit]:
+    """A checkpoint file of the log dir can not be parsed. An empty one is legal."""
+    for damage in file.damages:
+        yield Hit(damage.span, None, reason=damage.reason, effect=_EFFECT.get(file.name, ""))
+
+
+@rule(
+    "checkpoint-duplicate-line",
+    Severity.WARNING,
+    on=CheckpointFile,
+    message="a second line for {partition}",
+    consequence="The last one counts. Kafka writes one.",
+    remedy="With the broker stopped, remove the wrong line.",
+    source="OffsetCheckpointFile.read (Kafka 3.9.1)",
+    proof="checkpoint-duplicate-line",
+    near_miss="healthy",
+    invariants="K9",
+)
+def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
+    """A partition stands in a checkpoint file twice."""
+    for partition, span in file.duplicates:
+        yield Hit(span, None, partition=partition)
+
+
+@rule(
+    "checkpoint-line-unknown",
+    Severity.INFO,
+    on=CheckpointFile,
+    message="a line for {partition}, but there is no {file}",
+    consequence="None: the partition was deleted or moved, and the next writing drops the line.",
+    remedy="Look for the directory if the partition should be here.",
+    source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
+    proof="checkpoint-line-unknown",
+    near_miss="healthy",
+    invariants="K8",
+)
+def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
+    """A checkpoint file names a partition that the log dir does not hold.
+
+    A WARNING in the recovery points of a broker that was stopped cleanly: it wrote the line from a log that it had open.
+    """
+    open_then = file.clean and file.name == "recovery-point-offset-checkpoint"
+    for partition, span in file.unknown:
+        folder = file.path.removesuffix(file.name)
+        severity = Severity.WARNING if open_then else None
+        yield Hit(span, None, severity=severity, partition=partition, file=f"{folder}{partition}")
+
+
+@rule(
+    "checkpoint-missing",
+    Severity.WARNING,
+    on=LogDirView,
+    message="the broker was stopped cleanly, but there is no {file}",
+    consequence="The broker starts with nothing in it: recovery points and cleaner positions are 0, high watermarks the logs' "
+    "start.",
+    remedy="Restore the file if this is a copy; else nothing to do.",
+    source="LogManager.shutdown, ReplicaManager.shutdown (Kafka 3.9.1)",
+    proof="recovery-file-removed",
+    near_miss="copied-without-meta",
+    invariants="K12",
+)
+def checkpoint_missing(view: LogDirView) -> Iterator[Hit]:
+    """A checkpoint file that every broker writes at a clean stop is not there."""
+    for name in view.missing_checkpoints:
+        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
+
+
+@rule(
+    "segment-outside-partition",
+    Severity.WARNING,
+    on=LogDirView,
+    message="{file} stands in the log dir itself",
+    consequence="The broker ignores it: the file was moved or copied to a wrong place.",
+    remedy="Look for the partition it belongs to.",
+    source="LogManager.loadLogs (Kafka 3.9.1)",
+    proof="log-in-log-dir",
+    near_miss="healthy",
+    invariants="D14",
+)
+def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
+    """A segment's file is no partition's."""
+    for name in view.strays:
+        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
+
+
+@rule(
+    "directory-name-unparsable",
+    Severity.ERROR,
+    on=LogDirView,
+    message="{name!r} is no partition's name",
+    consequence="The broker does not start.",
+    remedy="With the broker stopped, move the directory out of the log dir.",
+    source="LogManager.loadLogs, LocalLog.parseTopicPartitionName (Kafka 3.9.1)",
+    proof="directory-backup",
+    near_miss="remote-log-index-cache",
+    invariants="D14",
+)
+def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
+    """A log dir holds a directory that is no partition's."""
+    for name in view.bad_directories:
+        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+
+
+@rule(
+    "partition-is-file",
+    Severity.ERROR,
+    on=LogDirView,
+    message="{name!r} is a file, not a directory",
+    consequence="The broker takes the log dir offline when it makes the partition.",
+    remedy="With the broker stopped, move the file away and restore the partition from another replica.",
+    source="LogManager.getOrCreateLog (Kafka 3.9.1)",
+    proof="partition-is-file",
+    near_miss="healthy",
+    loses=True,
+    invariants="D14",
+)
+def partition_is_file(view: LogDirView) -> Iterator[Hit]:
+    """A file has the name of a partition that the checkpoint files list."""
+    for name in view.bad_files:
+        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+
+
+@rule(
+    "meta-properties-malformed",
+    Severity.ERROR,
+    on=LogDirView,
+    message="{problem}",
+    consequence="The broker does not start, or leaves the log dir out.",
+    remedy="Restore the file: `version`, `cluster.id`, `node.id` or `broker.id`, `directory.id` of this log dir.",
+    source="MetaPropertiesEnsemble, MetaProperties (Kafka 3.9.1)",
+    proof="meta-nuls",
+    near_miss="copied-without-meta",
+    invariants="K10",
+)
+def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
+    """`meta.properties` can not be read, or lacks what every release needs."""
+    if view.meta_problem:
+        yield Hit(Span(0, view.meta_size), None, path=view.meta_path, problem=view.meta_problem)
+
+
+@rule(
+    "future-in-same-dir",
+    Severity.ERROR,
+    on=LogDirView,
+    message="{name!r} stands beside the current directory of its partition",
+    consequence="The broker can not promote it and takes the log dir offline.",
+    remedy="With the broker stopped, move one of the two away; the future one is a copy.",
+    source="LogManager.replaceCurrentWithFutureLog (Kafka 3.9.1)",
+    proof="future-same-dir",
+    near_miss="future-other-dir",
+    invariants="D15",
+)
+def future_in_same_dir(view: LogDirView) -> Iterator[Hit]:
+    """A `-future` directory belongs in another log dir than the current one."""
+    for name in view.same_dir_futures:
+        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+
+
+@rule(
+    "partition-duplicated",
+    Severity.ERROR,
+    on=BrokerView,
+    message="{partition} is in {file} too: {ranges}",
+    consequence="The broker does not start.",
+    remedy="With the broker stopped, keep the directory with the higher log end and move the other one away.",
+    source="LogManager.loadLog (Kafka 3.9.1), KAFKA-2556",
+    proof="partition-in-two-dirs",
+    near_miss="future-other-dir",
+    invariants="D15",
+)
+def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
+    """Two log dirs of one broker hold the same partition."""
+    for path, other, ranges in view.duplicates:
+        yield Hit(None, None, path=path, partition=path.rsplit("/", 1)[-1], file=other, ranges=ranges)
+
+
+@rule(
+    "broker-ids-differ",
+    Severity.ERROR,
+    on=BrokerView,
+    message="{what}",
+    consequence="The broker does not start with both log dirs ({file} is the other).",
+    remedy="Find out which log dir belongs to which broker.",
+    source="MetaPropertiesEnsemble.verify (Kafka 3.9.1)",
+    proof="directory-id-twice",
+    near_miss="healthy",
+    invariants="K10",
+)
+def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
+    """The directory ids of two log dirs of one broker are the same."""
+    for path, other, what in view.id_problems:
+        yield Hit(None, None, path=path, what=what, file=other)
+
+
+@rule(
+    "topic-id-mismatch",
+    Severity.ERROR,
+    on=BrokerView,
+    message="topic id {topic_id}, but {file} has {other_id}",
+    consequence="One of the two belongs to an earlier topic of the same name: that partition is never served.",
+    remedy="Ask the controller for the topic's id (`kafka-topics.sh --describe`) and keep the directory that has it.",
+    source="UnifiedLog.initializeTopicId (Kafka 3.9.1), KAFKA-14616",
+    proof="topic-id-differs",
+    near_miss="healthy",
+    invariants="K11 D16",
+)
+def topic_id_mismatch(view: BrokerView) -> Iterator[Hit]:
+    """Partitions of one topic have different topic ids."""
+    for path, topic_id, other, other_id in view.topic_ids:
+        yield Hit(Span(0, 0), None, path=path, topic_id=topic_id, file=other, other_id=other_id)

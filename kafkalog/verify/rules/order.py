@@ -1,0 +1,269 @@
+"""Rules about a batch and the one before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.subjects import BatchStep, SegmentTimes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MOST_RELATIVE = 0x7FFFFFFF
+
+
+@rule(
+    "batch-before-segment",
+    Severity.ERROR,
+    on=BatchStep,
+    message="baseOffset {offset} is below the segment's base offset {base}",
+    consequence="A broker that recovers the segment does not start: the offset has no place in the index.",
+    remedy=RESTORE,
+    source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1)",
+    proof="base-below-segment",
+    near_miss="healthy",
+    loses=True,
+    invariants="C1",
+)
+def batch_before_segment(step: BatchStep) -> Iterator[Hit]:
+    """The offset of a batch is smaller than the one in the file's name."""
+    if step.crc_ok and 0 <= step.spot.base_offset < step.segment_base and step.snapshot_epoch is None:
+        yield Hit(
+            Span(step.spot.position, step.spot.position + 8),
+            (step.spot.base_offset, step.spot.last_offset),
+            offset=step.spot.base_offset,
+            base=step.segment_base,
+        )
+
+
+@rule(
+    "segment-offset-overflow",
+    Severity.ERROR,
+    on=BatchStep,
+    message="last offset {offset} is {distance} above the segment's base offset {base}; an index can hold 2147483647",
+    consequence="Kafka 2.0 and later splits the segment at the next start if it is the last batch, and does not start if not.",
+    remedy="If the offset is right (segments of releases before 2.0), let the broker split the segment. " + RESTORE,
+    source="LogSegment.hasOverflow, LogLoader.retryOnOffsetOverflow (Kafka 3.9.1), KAFKA-6264",
+    proof="base-overflow",
+    near_miss="healthy",
+    invariants="C5",
+)
+def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
+    """A batch lies more than 2^31-1 offsets above the base offset of its segment."""
+    distance = step.spot.last_offset - step.segment_base
+    if step.crc_ok and distance > _MOST_RELATIVE and step.snapshot_epoch is None:
+        yield Hit(
+            Span(step.spot.position, step.spot.position + 8),
+            (step.spot.base_offset, step.spot.last_offset),
+            offset=step.spot.last_offset,
+            distance=distance,
+            base=step.segment_base,
+        )
+
+
+@rule(
+    "offset-not-monotonic",
+    Severity.ERROR,
+    on=BatchStep,
+    message="offset {offset} after {before}: {what} (leader epochs {epoch_before} and {epoch})",
+    consequence="Consumers skip or repeat records, some loop for ever; a recovery can empty the whole segment.",
+    remedy="Compare offsets {offset} to {before} with another replica. " + RESTORE,
+    source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1), KAFKA-3919",
+    proof="batches-swapped",
+    near_miss="healthy",
+    loses=True,
+    invariants="C3",
+)
+def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:
+    """A batch does not lie behind the one before it: its offsets are lower, or some are there twice."""
+    previous, spot = step.previous, step.spot
+    if not step.crc_ok or previous is None or spot.base_offset > previous.last_offset or spot.base_offset < 0:
+        return
+    if spot.base_offset == previous.base_offset and spot.last_offset == previous.last_offset:
+        what = "the same offsets twice"
+    elif spot.last_offset < previous.base_offset:
+        what = "offsets go backwards"
+    else:
+        what = "the ranges overlap"
+    yield Hit(
+        Span(previous.position, spot.end),
+        (min(spot.base_offset, previous.base_offset), max(spot.last_offset, previous.last_offset)),
+        offset=spot.base_offset,
+        before=previous.last_offset,
+        what=what,
+        epoch_before=previous.epoch,
+        epoch=spot.epoch,
+    )
+
+
+@rule(
+    "offset-gap",
+    Severity.WARNING,
+    on=BatchStep,
+    message="offsets {first} to {last} are missing",
+    consequence="{count} offsets hold no record. In a log that was never compacted these records are lost on this replica.",
+    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    source="UnifiedLog.append (Kafka 3.9.1); KIP-101 for holes in logs of magic 0 and 1",
+    proof="batch-removed",
+    near_miss="compacted-gap",
+    history=True,
+    invariants="C4",
+)
+def offset_gap(step: BatchStep) -> Iterator[Hit]:
+    """Offsets are missing between two batches of a segment.
+
+    Leaders give out offsets without a gap; only compaction takes records away from the middle. In a log of magic 0 or 1 a
+    hole whose left edge is the end of a wrapper may be the trace of an unclean election before leader epochs existed
+    (KIP-101): a follower cut a whole wrapper away and went on fetching in its middle.
+    """
+    spot = step.spot
+    if step.crc_ok and step.previous is not None and 0 <= step.expected < spot.base_offset:
+        yield Hit(
+            Span(step.previous.position, spot.end),
+            (step.expected, spot.base_offset - 1),
+            first=step.expected,
+            last=spot.base_offset - 1,
+            count=spot.base_offset - step.expected,
+        )
+
+
+@rule(
+    "segment-start-gap",
+    Severity.WARNING,
+    on=BatchStep,
+    message="the first batch has offset {offset}, the file is named {base}",
+    consequence="Offsets {base} to {last} hold no record. In a log that was never compacted they are lost, or the file has a "
+    "wrong name.",
+    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    source="UnifiedLog.roll (Kafka 3.9.1)",
+    proof="first-batch-removed",
+    near_miss="compacted-gap",
+    history=True,
+    invariants="C2",
+)
+def segment_start_gap(step: BatchStep) -> Iterator[Hit]:
+    """The first batch of a segment does not have the offset that the file is named after."""
+    if step.crc_ok and step.first and step.spot.base_offset > step.segment_base and step.snapshot_epoch is None:
+        yield Hit(
+            Span(step.spot.position, step.spot.end),
+            (step.segment_base, step.spot.base_offset - 1),
+            offset=step.spot.base_offset,
+            base=step.segment_base,
+            last=step.spot.base_offset - 1,
+        )
+
+
+@rule(
+    "epoch-decreases",
+    Severity.WARNING,
+    on=BatchStep,
+    message="leader epoch {epoch} after {before} at offset {offset_before}",
+    consequence="The epoch of a log never goes down. Followers that ask for the end of epoch {epoch} get a wrong answer and "
+    "truncate at a wrong place.",
+    remedy="Compare the batch at offset {offset} with another replica; the field is not covered by the checksum.",
+    source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-18723",
+    proof="epoch-lower",
+    near_miss="healthy",
+    invariants="C8",
+)
+def epoch_decreases(step: BatchStep) -> Iterator[Hit]:
+    """A batch was appended by an older leader than a batch before it."""
+    spot, top = step.spot, step.top_epoch
+    if step.crc_ok and top is not None and 0 <= spot.epoch < top.epoch:
+        yield Hit(
+            Span(top.position + 12, spot.position + 16),
+            (top.base_offset, spot.last_offset),
+            epoch=spot.epoch,
+            before=top.epoch,
+            offset_before=top.base_offset,
+            offset=spot.base_offset,
+        )
+
+
+def _unit(timestamp: int) -> str:
+    """What unit a timestamp far in the future may have been meant in."""
+    if 10**17 < timestamp < 4 * 10**18:
+        return "it looks like nanoseconds"
+    if 10**14 < timestamp < 10**16:
+        return "it looks like microseconds"
+    return "a wrong clock or a wrong field"
+
+
+@rule(
+    "timestamp-future",
+    Severity.INFO,
+    on=SegmentTimes,
+    message="{count} batches are dated after now; the largest timestamp is {largest} at offset {offset}: {unit}",
+    consequence="Time-based retention keeps the segment until {largest} plus retention.ms, and every segment behind it.",
+    remedy="Delete by offset (kafka-delete-records.sh) or by size, and correct the producer; see "
+    "message.timestamp.after.max.ms.",
+    source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
+    proof="odd-times",
+    near_miss="healthy",
+    invariants="C10",
+)
+def timestamp_future(times: SegmentTimes) -> Iterator[Hit]:
+    """Batches carry timestamps more than a day after the given clock (`--now`)."""
+    if times.future_count:
+        yield Hit(
+            Span(times.max_position, times.max_position + 61),
+            (times.max_offset, times.max_offset),
+            count=times.future_count,
+            largest=times.max_timestamp,
+            offset=times.max_offset,
+            unit=_unit(times.max_timestamp),
+        )
+
+
+@rule(
+    "timestamp-ancient",
+    Severity.INFO,
+    on=SegmentTimes,
+    message="{count} batches are dated before 2011, the first at offset {offset} with {timestamp}",
+    consequence="Time-based retention takes them for older than Kafka: the segment can be deleted at once, with younger "
+    "records in it.",
+    remedy="Correct the producer: seconds instead of milliseconds look like this.",
+    source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
+    proof="odd-times",
+    near_miss="healthy",
+    invariants="C10",
+)
+def timestamp_ancient(times: SegmentTimes) -> Iterator[Hit]:
+    """Batches carry timestamps from before Kafka's first release."""
+    spot = times.ancient_spot
+    if spot is not None:
+        yield Hit(
+            Span(spot.position, spot.end),
+            (spot.base_offset, spot.last_offset),
+            count=times.ancient_count,
+            offset=spot.base_offset,
+            timestamp=spot.max_timestamp,
+        )
+
+
+@rule(
+    "timestamp-missing",
+    Severity.INFO,
+    on=SegmentTimes,
+    message="{count} batches have no timestamp, the first at offset {offset}",
+    consequence="They are found by no look-up by time; a segment of such batches alone is deleted by its file's age.",
+    remedy="Nothing to do if the producer means it.",
+    source="LogSegment.largestTimestamp (Kafka 3.9.1)",
+    proof="odd-times",
+    near_miss="healthy",
+    invariants="C10",
+)
+def timestamp_missing(times: SegmentTimes) -> Iterator[Hit]:
+    """Batches carry the timestamp -1, or another negative one."""
+    spot = times.missing_spot
+    if spot is not None:
+        yield Hit(
+            Span(spot.position, spot.end),
+            (spot.base_offset, spot.last_offset),
+            count=times.missing_count,
+            offset=spot.base_offset,
+        )

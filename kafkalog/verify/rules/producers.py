@@ -1,0 +1,309 @@
+"""Rules about the sequence of a producer's batches and markers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.producers import ProducerStep
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import HangingTransaction, OpenTransactionView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.verify.producers import ProducerState
+    from kafkalog.verify.task import ProducerRun
+
+COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
+
+
+def _numbered(step: ProducerStep) -> tuple[ProducerState, ProducerRun] | None:
+    """The state and the run, when the run's sequence numbers can be judged against the state."""
+    if step.run is None or step.before is None or step.coordinator or step.run.first_sequence < 0:
+        return None
+    if not step.before.seen_data or step.before.last_sequence < 0:
+        return None
+    return step.before, step.run
+
+
+def _span(step: ProducerStep) -> Span:
+    """From the producer's last batch to this run, when both are in one file: either of the two may be wrong."""
+    run, state = step.run, step.before
+    assert run is not None
+    start = run.position
+    if state is not None and state.run_path == step.path and 0 <= state.last_position < start:
+        start = state.last_position
+    return Span(start, run.position + run.size)
+
+
+def _marker_span(step: ProducerStep) -> Span:
+    marker, state = step.marker, step.before
+    assert marker is not None
+    start = marker.position
+    if state is not None and state.run_path == step.path:
+        start = min(p for p in (start, state.last_position, state.marker_position) if p >= 0)
+    return Span(start, marker.position + marker.size)
+
+
+@rule(
+    "sequence-gap",
+    Severity.WARNING,
+    on=ProducerStep,
+    message="producer {producer_id} epoch {epoch}: sequence {sequence} after {before}",
+    consequence="Batches of the producer are missing before offset {offset}, or its state was lost.",
+    remedy=COMPARE,
+    source="ProducerAppendInfo.checkSequence (Kafka 3.9.1)",
+    proof="sequence-changed",
+    near_miss="sequence-wrap",
+    history=True,
+    invariants="J7 J11",
+)
+def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
+    """Within one epoch the sequence numbers of a producer do not continue."""
+    pair = _numbered(step)
+    if pair is None:
+        return
+    state, run = pair
+    if run.epoch == state.epoch and run.first_sequence > state.last_sequence + 1:
+        yield Hit(
+            _span(step),
+            (state.last_offset, run.first_offset),
+            producer_id=run.producer_id,
+            epoch=run.epoch,
+            sequence=run.first_sequence,
+            before=state.last_sequence,
+            offset=run.first_offset,
+        )
+
+
+@rule(
+    "sequence-duplicate",
+    Severity.WARNING,
+    on=ProducerStep,
+    message="producer {producer_id} epoch {epoch}: sequence {sequence} again after {before}",
+    consequence="Records are in the log twice, or the fields of one of the batches are damaged.",
+    remedy=COMPARE,
+    source="ProducerStateEntry.findDuplicateBatch (Kafka 3.9.1)",
+    proof="batch-duplicated",
+    near_miss="sequence-wrap",
+    history=True,
+    invariants="J9 J10",
+)
+def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
+    """Within one epoch a producer's sequence numbers repeat or go back. 0 after 2147483647 is no repetition."""
+    pair = _numbered(step)
+    if pair is None:
+        return
+    state, run = pair
+    if run.epoch == state.epoch and run.first_sequence <= state.last_sequence and state.last_sequence != 0x7FFFFFFF:
+        yield Hit(
+            _span(step),
+            (state.last_offset, run.first_offset),
+            producer_id=run.producer_id,
+            epoch=run.epoch,
+            sequence=run.first_sequence,
+            before=state.last_sequence,
+            offset=run.first_offset,
+        )
+
+
+@rule(
+    "sequence-restart",
+    Severity.WARNING,
+    on=ProducerStep,
+    message="producer {producer_id} begins epoch {epoch} with sequence {sequence}",
+    consequence="The first batches of the epoch are missing before offset {offset}, or its fields are damaged.",
+    remedy=COMPARE,
+    source="ProducerAppendInfo.checkSequence (Kafka 3.9.1)",
+    proof="epoch-sequence-changed",
+    near_miss="producer-unknown",
+    history=True,
+    invariants="J8",
+)
+def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
+    """A producer whose earlier epoch is in the log does not begin its new epoch with sequence 0."""
+    pair = _numbered(step)
+    if pair is None:
+        return
+    state, run = pair
+    if run.epoch > state.epoch and run.first_sequence != 0:
+        yield Hit(
+            _span(step),
+            (run.first_offset, run.last_offset),
+            producer_id=run.producer_id,
+            epoch=run.epoch,
+            sequence=run.first_sequence,
+            offset=run.first_offset,
+        )
+
+
+@rule(
+    "producer-epoch-decreases",
+    Severity.WARNING,
+    on=ProducerStep,
+    message="producer {producer_id}: epoch {epoch} after {before}",
+    consequence="A leader refuses batches of a fenced producer; the batch at offset {offset} should not be there.",
+    remedy=COMPARE,
+    source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
+    proof="producer-epoch-lower",
+    near_miss="healthy",
+    invariants="J4",
+)
+def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
+    """The epoch of a producer goes down from one batch to the next."""
+    if step.run is not None and step.before is not None and step.run.epoch < step.before.epoch:
+        run = step.run
+        yield Hit(
+            _span(step),
+            (run.first_offset, run.last_offset),
+            producer_id=run.producer_id,
+            epoch=run.epoch,
+            before=step.before.epoch,
+            offset=run.first_offset,
+        )
+
+
+@rule(
+    "txn-data-not-transactional",
+    Severity.ERROR,
+    on=ProducerStep,
+    message="producer {producer_id} writes without a transaction while that from offset {first} is open",
+    consequence="A broker that has to replay offset {offset} does not start (InvalidTxnStateException).",
+    remedy="Compare offsets {first} to {offset} with another replica; a marker may be missing.",
+    source="ProducerAppendInfo.appendDataBatch (Kafka 3.9.1)",
+    proof="transactional-bit-cleared",
+    near_miss="healthy",
+    invariants="J2",
+)
+def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
+    """A batch outside a transaction stands inside an open one of the same producer."""
+    run, state = step.run, step.before
+    if run is not None and state is not None and not run.transactional and state.first_offset >= 0:
+        yield Hit(
+            _span(step),
+            (state.first_offset, run.last_offset),
+            producer_id=run.producer_id,
+            first=state.first_offset,
+            offset=run.first_offset,
+        )
+
+
+@rule(
+    "marker-epoch-decreases",
+    Severity.WARNING,
+    on=ProducerStep,
+    message="a marker of epoch {epoch} for producer {producer_id}, whose epoch is {before}",
+    consequence="A leader refuses such a marker: the transaction that offset {offset} ends may be another one.",
+    remedy=COMPARE,
+    source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
+    proof="marker-epoch-lower",
+    near_miss="healthy",
+    invariants="J5",
+)
+def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
+    """A marker has a lower epoch than the data of the transaction that it ends."""
+    marker, state = step.marker, step.before
+    if marker is not None and state is not None and marker.epoch < state.epoch:
+        yield Hit(
+            _marker_span(step),
+            (marker.offset, marker.offset),
+            epoch=marker.epoch,
+            producer_id=marker.producer_id,
+            before=state.epoch,
+            offset=marker.offset,
+        )
+
+
+@rule(
+    "marker-coordinator-epoch-decreases",
+    Severity.WARNING,
+    on=ProducerStep,
+    message="a marker of coordinator epoch {epoch} for producer {producer_id} after {before}",
+    consequence="A leader refuses markers of a fenced coordinator; that at offset {offset} should not be there.",
+    remedy=COMPARE,
+    source="ProducerAppendInfo.checkCoordinatorEpoch (Kafka 3.9.1)",
+    proof="coordinator-epoch-lower",
+    near_miss="healthy",
+    invariants="J6",
+)
+def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
+    """The coordinator epoch of a producer's markers goes down."""
+    marker, state = step.marker, step.before
+    if marker is None or state is None or marker.coordinator_epoch is None or state.coordinator_epoch is None:
+        return
+    if marker.coordinator_epoch < state.coordinator_epoch:
+        yield Hit(
+            _marker_span(step),
+            (marker.offset, marker.offset),
+            epoch=marker.coordinator_epoch,
+            producer_id=marker.producer_id,
+            before=state.coordinator_epoch,
+            offset=marker.offset,
+        )
+
+
+@rule(
+    "txn-open",
+    Severity.INFO,
+    on=OpenTransactionView,
+    message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record is {age} old",
+    consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets behind it are blocked, and the cleaner "
+    "can not pass. Normal while it is young; hanging if its coordinator has forgotten it.",
+    remedy="If it hangs: {command}",
+    source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
+    proof="open-transaction",
+    near_miss="healthy",
+    invariants="J3 J13",
+)
+def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
+    """A transaction has data, but no marker ends it.
+
+    Whether it hangs can not be told from the log: a merely open one looks the same. `kafka-transactions.sh find-hanging`
+    asks the coordinator.
+    """
+    txn = view.transaction
+    seconds = max(0, view.now - txn.last_timestamp) // 1000
+    place = f"--topic {view.topic} --partition {view.partition}" if view.topic is not None else "--topic TOPIC --partition N"
+    yield Hit(
+        Span(txn.position, txn.position + 61),
+        (txn.first_offset, txn.last_offset),
+        producer_id=txn.producer_id,
+        epoch=txn.epoch,
+        first=txn.first_offset,
+        age=f"{seconds // 86400} d {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}",
+        pinned=view.pinned,
+        blocked=view.log_end - view.pinned,
+        command=f"kafka-transactions.sh --bootstrap-server HOST:PORT abort {place} --start-offset {txn.first_offset}",
+    )
+
+
+@rule(
+    "txn-hanging",
+    Severity.WARNING,
+    on=HangingTransaction,
+    message="the transaction of producer {producer_id} epoch {epoch} since offset {first} hangs: {why}",
+    consequence="No marker will ever come: read_committed consumers stop there for good, and the cleaner can not pass.",
+    remedy="Make sure that the producer is gone, then: {command}",
+    source="KIP-664, TransactionStateManager (Kafka 3.9.1)",
+    proof="hanging-transaction",
+    near_miss="open-transaction",
+    invariants="J3",
+)
+def txn_hanging(view: HangingTransaction) -> Iterator[Hit]:
+    """A transaction is open here, and `__transaction_state` in the same log dir says that its coordinator is done with it.
+
+    INFO when no transactional id has the producer id (the id may have expired, or stand in a partition of
+    `__transaction_state` on another broker), and in copies of a broker that was not stopped cleanly.
+    """
+    yield Hit(
+        view.span,
+        (view.first_offset, view.last_offset),
+        severity=None if view.certain else Severity.INFO,
+        producer_id=view.producer_id,
+        epoch=view.producer_epoch,
+        first=view.first_offset,
+        why=view.why,
+        command=view.command,
+    )

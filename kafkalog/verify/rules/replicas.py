@@ -1,0 +1,43 @@
+"""The rule about replicas of one partition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import ReplicaPair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@rule(
+    "replica-diverges",
+    Severity.INFO,
+    on=ReplicaPair,
+    message="differs from {file} from offset {offset} on: {kind} (leader epochs {epoch} and {other_epoch}; log ends {end} and "
+    "{other_end})",
+    consequence="After an unclean election the replica with the older epoch truncates to the common part. Equal epochs with "
+    "different bytes mean that one of the two is damaged. Ends per epoch: {ends}",
+    remedy="Keep both copies until it is known which one was the leader's.",
+    source="KIP-101, KIP-279, ReplicaVerificationTool (Kafka 3.9.1)",
+    proof="diverged-replicas",
+    near_miss="lagging-follower",
+    invariants="D17",
+)
+def replica_diverges(pair: ReplicaPair) -> Iterator[Hit]:
+    """Two replicas differ below the end of the shorter one, batch by batch: offset, epoch, checksum, size."""
+    yield Hit(
+        pair.span,
+        (pair.offset, pair.offset),
+        path=pair.log_path,
+        file=pair.other,
+        offset=pair.offset,
+        kind=pair.kind,
+        epoch=pair.epoch,
+        other_epoch=pair.other_epoch,
+        end=pair.log_end,
+        other_end=pair.other_log_end,
+        ends=pair.ends,
+    )

@@ -1,0 +1,144 @@
+"""Rules about `.snapshot`: what the broker knew of each producer, against a replay of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import SnapshotEntryView, SnapshotFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REMOVE = "With the broker stopped, move the file away if the log is sound: the state is replayed from an older snapshot."
+
+
+@rule(
+    "snapshot-unreadable",
+    Severity.WARNING,
+    on=SnapshotFile,
+    message="{reason}",
+    consequence="The broker deletes the file at the next start and takes an older one, or replays the whole log.",
+    remedy=REMOVE,
+    source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
+    proof="snapshot-truncated",
+    near_miss="healthy",
+    invariants="H1",
+)
+def snapshot_unreadable(file: SnapshotFile) -> Iterator[Hit]:
+    """The version is not 1, or the size is not that of the entries announced."""
+    header = file.snapshot.header
+    if header is not None and header.version != 1:
+        yield Hit(SNAPSHOT_HEADER.span_of("version"), None, reason=f"version {header.version}, known is 1")
+    if file.snapshot.damage is not None:
+        span = file.snapshot.damage.span
+        yield Hit(Span(0, max(file.size, span.end)), None, reason=file.snapshot.damage.reason)
+
+
+@rule(
+    "snapshot-crc-mismatch",
+    Severity.WARNING,
+    on=SnapshotFile,
+    message="stored CRC-32C {stored:#010x}, computed {computed:#010x}",
+    consequence="The broker deletes the file at the next start and takes an older one, or replays the whole log.",
+    remedy=REMOVE,
+    source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
+    proof="snapshot-one-bit",
+    near_miss="healthy",
+    invariants="H1",
+)
+def snapshot_crc_mismatch(file: SnapshotFile) -> Iterator[Hit]:
+    """The checksum of the snapshot does not match its entries."""
+    if file.snapshot.header is not None and not file.snapshot.crc_ok:
+        yield Hit(Span(0, file.size), None, stored=file.snapshot.header.crc, computed=file.snapshot.computed_crc)
+
+
+@rule(
+    "snapshot-entry-invalid",
+    Severity.ERROR,
+    on=SnapshotFile,
+    message="entry {number} (producer {producer_id}): {what}",
+    consequence="The broker believes it: valid appends of the producer are refused, or duplicates accepted; a transaction "
+    "offset behind the end stops Kafka 2.8 from starting.",
+    remedy=REMOVE,
+    source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
+    proof="snapshot-offset-beyond",
+    near_miss="healthy",
+    invariants="H2 H3 H4 H5",
+)
+def snapshot_entry_invalid(file: SnapshotFile) -> Iterator[Hit]:
+    """An entry contradicts itself or the offset in the file's name, although the checksum is right."""
+    if not file.snapshot.crc_ok or file.snapshot.damage is not None:
+        return
+    seen: set[int] = set()
+    for number, entry in enumerate(file.snapshot.entries):
+        odd = []
+        odd += ["a negative producer id"] if entry.producer_id < 0 else []
+        odd += ["listed twice"] if entry.producer_id in seen else []
+        odd += [f"epoch {entry.producer_epoch}"] if entry.producer_epoch < 0 else []
+        odd += [f"lastOffset {entry.last_offset}"] if not -1 <= entry.last_offset < file.offset else []
+        first = entry.current_txn_first_offset
+        odd += [f"currentTxnFirstOffset {first}"] if not -1 <= first < file.offset else []
+        odd += [f"coordinatorEpoch {entry.coordinator_epoch}"] if entry.coordinator_epoch < -1 else []
+        odd += [f"lastSequence {entry.last_sequence}"] if entry.last_sequence < -1 else []
+        seen.add(entry.producer_id)
+        if odd:
+            yield Hit(
+                file.snapshot.span_of_entry(number), None, number=number, producer_id=entry.producer_id, what=" and ".join(odd)
+            )
+
+
+@rule(
+    "snapshot-ahead-of-log",
+    Severity.WARNING,
+    on=SnapshotFile,
+    message="the snapshot stands at offset {offset}, the log ends at {end}",
+    consequence="The broker deletes it at the next start. After a clean stop it means that the log lost its end.",
+    remedy="Compare the end of the log with another replica.",
+    source="ProducerStateManager.loadSnapshots (Kafka 3.9.1)",
+    proof="snapshot-ahead",
+    near_miss="snapshot-mid-segment",
+    invariants="D11",
+)
+def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
+    """The name of a snapshot is an offset behind the end of the log.
+
+    A crash can leave it: snapshots are flushed independently of the log.
+    """
+    if file.log_end is not None and file.offset > file.log_end:
+        severity = None if file.clean else Severity.INFO
+        yield Hit(Span(0, file.size), (file.log_end, file.offset), severity=severity, offset=file.offset, end=file.log_end)
+
+
+@rule(
+    "snapshot-differs-from-log",
+    Severity.WARNING,
+    on=SnapshotEntryView,
+    message="entry {number}, producer {producer_id} at offset {offset}, against {file}: {problems}",
+    consequence="The broker believes the snapshot: valid appends of the producer are refused, duplicates accepted, or a "
+    "transaction is held open or forgotten.",
+    remedy=REMOVE,
+    source="ProducerStateManager, ProducerAppendInfo (Kafka 3.9.1)",
+    proof="snapshot-sequence-changed",
+    near_miss="snapshot-of-compacted",
+    invariants="H6 H7 H8 H9 H10",
+)
+def snapshot_differs_from_log(view: SnapshotEntryView) -> Iterator[Hit]:
+    """What a snapshot says of a producer is not what the log says up to that offset.
+
+    Compared field by field with a replay of the batches and markers; fields that cannot be known (data below the log's
+    start, records that compaction took) are left out.
+    """
+    if view.problems:
+        yield Hit(
+            view.span,
+            None,
+            number=view.number,
+            producer_id=view.entry.producer_id,
+            offset=view.offset,
+            problems="; ".join(view.problems),
+            file=view.log_path,
+        )

@@ -1,0 +1,184 @@
+"""Rules about bytes of a `.log` that are no batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.batch import Damage
+from kafkalog.core.span import Padding
+from kafkalog.errors import BadLength, Truncated, UnknownMagic
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.subjects import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OLDEST = 18
+
+
+def _valid(tail: Tail) -> int:
+    return tail.previous.last_offset if tail.previous is not None else -1
+
+
+def _severity(tail: Tail) -> Severity:
+    """A tail of the active segment is what a crash leaves; anywhere else, and after a clean stop, it is damage."""
+    return Severity.INFO if tail.active and not tail.clean else Severity.ERROR
+
+
+def _is_torn(tail: Tail) -> bool:
+    """The begin of one batch, which the file is too short for."""
+    item = tail.item
+    if not tail.at_end or not isinstance(item, Damage) or not isinstance(item.error, Truncated):
+        return False
+    head = tail.head
+    if len(head) < 17:
+        return True
+    length = int.from_bytes(head[8:12], "big", signed=True)
+    base = int.from_bytes(head[:8], "big", signed=True)
+    return head[16] <= 2 and length >= 14 and base > _valid(tail) and length + 12 > item.span.size
+
+
+@rule(
+    "log-tail-zeroed",
+    Severity.ERROR,
+    on=Tail,
+    message="{size} zero bytes behind the last batch, from byte {position} on; the log is valid through offset {offset}",
+    consequence="In the active segment this is preallocated space, or the trace of a crash: an unclean start cuts it off and "
+    "loses nothing. After a clean stop, or in an older segment, the broker may not start.",
+    remedy="Active segment: nothing to do, let the broker recover. Else restore the segment from another replica.",
+    source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1), KAFKA-5431",
+    proof="zero-tail-clean",
+    near_miss="zero-tail-active",
+    invariants="C6 C7",
+)
+def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
+    """The file ends in zeros."""
+    if isinstance(tail.item, Padding):
+        yield Hit(
+            tail.item.span,
+            severity=_severity(tail),
+            size=tail.item.span.size,
+            position=tail.item.span.start,
+            offset=_valid(tail),
+        )
+
+
+@rule(
+    "log-tail-torn",
+    Severity.ERROR,
+    on=Tail,
+    message="the last batch is cut: {have} of {need} bytes from byte {position} on; the log is valid through offset {offset}",
+    consequence="The records of that batch are lost here. In the active segment after a crash they were never acknowledged by "
+    "this disk, and the broker cuts the rest off. After a clean stop the broker appends behind the fragment, or forgets the "
+    "whole segment.",
+    remedy="Active segment after a crash: nothing to do. Else restore the segment from another replica.",
+    source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
+    proof="torn-closed",
+    near_miss="torn-active",
+    loses=True,
+    invariants="C6 C7",
+)
+def log_tail_torn(tail: Tail) -> Iterator[Hit]:
+    """The file ends in the middle of a batch."""
+    if not _is_torn(tail):
+        return
+    size = tail.item.span.size
+    need = int.from_bytes(tail.head[8:12], "big", signed=True) + 12 if size >= 12 else _OLDEST
+    yield Hit(
+        tail.item.span,
+        severity=_severity(tail),
+        have=size,
+        need=max(need, _OLDEST),
+        position=tail.item.span.start,
+        offset=_valid(tail),
+    )
+
+
+@rule(
+    "log-tail-garbage",
+    Severity.ERROR,
+    on=Tail,
+    message="{size} bytes behind the last batch are no batch: {reason}; the log is valid through offset {offset}",
+    consequence="An unclean start cuts the file at byte {position} and deletes all later segments; after a clean stop the "
+    "broker may not start.",
+    remedy=RESTORE,
+    source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
+    proof="garbage-tail",
+    near_miss="torn-active",
+    loses=True,
+    invariants="C6 C7 A1 A2",
+)
+def log_tail_garbage(tail: Tail) -> Iterator[Hit]:
+    """The file ends in bytes that are neither zeros nor the begin of a batch."""
+    if tail.at_end and isinstance(tail.item, Damage) and not _is_torn(tail):
+        yield Hit(
+            tail.item.span,
+            size=tail.item.span.size,
+            reason=tail.item.reason,
+            position=tail.item.span.start,
+            offset=_valid(tail),
+        )
+
+
+def _lost(tail: Tail) -> tuple[int, int] | None:
+    if tail.next is None or tail.previous is None or tail.next.base_offset <= tail.previous.last_offset + 1:
+        return None
+    return tail.previous.last_offset + 1, tail.next.base_offset - 1
+
+
+def _where(tail: Tail) -> dict[str, Any]:
+    following = tail.next
+    return {
+        "size": tail.item.span.size,
+        "position": tail.item.span.start,
+        "next_position": tail.item.span.end,
+        "next_offset": -1 if following is None else following.base_offset,
+        "offset": _valid(tail),
+    }
+
+
+@rule(
+    "batch-length-invalid",
+    Severity.ERROR,
+    on=Tail,
+    message="the length of the batch at byte {position} can not be right ({reason}); {size} bytes are skipped, the next sound "
+    "batch begins at byte {next_position} with offset {next_offset}",
+    consequence="Readers stop behind offset {offset} and never see what follows, although it is intact; an unclean start cuts "
+    "it off and deletes all later segments.",
+    remedy=RESTORE,
+    source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
+    proof="length-changed",
+    near_miss="healthy",
+    loses=True,
+    invariants="A1 B1 C12",
+)
+def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
+    """The length field of a batch is too small, or leads past intact batches or the end of the file."""
+    item = tail.item
+    if tail.at_end or not isinstance(item, Damage):
+        return
+    error = item.error
+    if isinstance(error, BadLength | Truncated) or getattr(error, "field", "") == "batchLength":
+        yield Hit(item.span, _lost(tail), reason=str(error), **_where(tail))
+
+
+@rule(
+    "batch-magic-unknown",
+    Severity.ERROR,
+    on=Tail,
+    message="magic {magic} at byte {position}; {size} bytes are skipped, the next sound batch begins at byte {next_position} "
+    "with offset {next_offset}",
+    consequence="Consumers fail behind offset {offset}; a recovery does not notice magics above 2, or cuts the log here.",
+    remedy=RESTORE,
+    source="FileLogInputStream.nextBatch, AbstractLegacyRecordBatch (Kafka 3.9.1)",
+    proof="magic-9",
+    near_miss="healthy",
+    loses=True,
+    invariants="A2",
+)
+def batch_magic_unknown(tail: Tail) -> Iterator[Hit]:
+    """The message format version is none of 0, 1 and 2."""
+    if not tail.at_end and isinstance(tail.item, Damage) and isinstance(tail.item.error, UnknownMagic):
+        yield Hit(tail.item.span, _lost(tail), magic=tail.item.error.magic, **_where(tail))

@@ -1,0 +1,216 @@
+"""Rules about `.timeindex`: each entry says that everything up to an offset is at most so old."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.subjects import IndexEnd, TimeIndexEnd, TimeIndexStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REBUILD = (
+    "With the broker stopped, move `.index` and `.timeindex` of the segment away: the broker rebuilds both. Without the "
+    "`.index` being missing it makes an empty `.timeindex` only."
+)
+
+
+def _span(step: TimeIndexStep) -> Span:
+    return Span(step.number * 12, step.number * 12 + 12)
+
+
+def _ordered(step: TimeIndexStep) -> bool:
+    return (
+        step.timestamp >= 0
+        and step.offset >= max(step.segment_base, step.previous_offset)
+        and step.timestamp > step.previous_timestamp
+    )
+
+
+@rule(
+    "timeindex-not-monotonic",
+    Severity.ERROR,
+    on=TimeIndexStep,
+    message="entry {number} (timestamp {timestamp}, offset {offset}) after timestamp {timestamp_before}, "
+    "offset {offset_before}",
+    consequence="Look-ups by time go astray; Kafka before 2.3 rebuilds the file at the next start.",
+    remedy=REBUILD,
+    source="TimeIndex.maybeAppend, TimeIndex.sanityCheck (Kafka 3.9.1)",
+    proof="timeindex-swapped",
+    near_miss="healthy",
+    invariants="F2 F3",
+)
+def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
+    """Timestamps must grow from entry to entry, offsets must not fall, and neither may be negative."""
+    if step.batch is None and not _ordered(step):
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset) if step.offset >= 0 else None,
+            number=step.number,
+            timestamp=step.timestamp,
+            offset=step.offset,
+            timestamp_before=step.previous_timestamp,
+            offset_before=max(step.previous_offset, step.segment_base),
+        )
+
+
+@rule(
+    "timeindex-offset-not-in-log",
+    Severity.ERROR,
+    on=TimeIndexStep,
+    message="entry {number} (timestamp {timestamp}) names offset {offset}, which no batch of {file} holds",
+    consequence="Look-ups by time start behind the records that are wanted.",
+    remedy=REBUILD,
+    source="TimeIndex.lookup (Kafka 3.9.1)",
+    proof="timeindex-past-end",
+    near_miss="crashed-active",
+    invariants="F4",
+)
+def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
+    """The offset of an entry lies behind the end of the segment, or in a hole of the log."""
+    if step.batch is None and _ordered(step):
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset),
+            number=step.number,
+            timestamp=step.timestamp,
+            offset=step.offset,
+            file=step.log_path,
+        )
+
+
+@rule(
+    "timeindex-timestamp-mismatch",
+    Severity.WARNING,
+    on=TimeIndexStep,
+    message="entry {number} says {timestamp} for offset {offset}; the batch of offsets {first} to {last} "
+    "in {file} has {actual}",
+    consequence="Look-ups by time around {actual} find a wrong offset.",
+    remedy=REBUILD,
+    source="TimeIndex (Kafka 3.9.1), KAFKA-16310, KAFKA-19407",
+    proof="timeindex-timestamp",
+    near_miss="record-level-timeindex",
+    invariants="F5",
+)
+def timeindex_timestamp_mismatch(step: TimeIndexStep) -> Iterator[Hit]:
+    """The batch that holds the entry's offset has another maxTimestamp.
+
+    Which offset of the batch the entry names differs between releases, and does not matter.
+    """
+    batch = step.batch
+    if batch is not None and batch.max_timestamp != step.timestamp:
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset),
+            number=step.number,
+            timestamp=step.timestamp,
+            offset=step.offset,
+            first=batch.base_offset,
+            last=batch.last_offset,
+            actual=batch.max_timestamp,
+            file=step.log_path,
+        )
+
+
+@rule(
+    "timeindex-not-running-max",
+    Severity.WARNING,
+    on=TimeIndexStep,
+    message="entry {number} says {timestamp} at offset {offset}, but {file} reached {largest} before, at offset {earlier}",
+    consequence="Look-ups by time for {largest} and below miss records.",
+    remedy=REBUILD,
+    source="TimeIndex.maybeAppend (Kafka 3.9.1), KAFKA-19407",
+    proof="timeindex-not-max",
+    near_miss="record-level-timeindex",
+    invariants="F7",
+)
+def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
+    """A batch before that of the entry already has a timestamp as large."""
+    batch = step.batch
+    if batch is not None and batch.max_timestamp == step.timestamp and step.max_before >= step.timestamp:
+        yield Hit(
+            _span(step),
+            (step.offset, step.offset),
+            number=step.number,
+            timestamp=step.timestamp,
+            offset=step.offset,
+            largest=step.max_before,
+            earlier=step.max_offset,
+            file=step.log_path,
+        )
+
+
+@rule(
+    "timeindex-last-entry",
+    Severity.WARNING,
+    on=TimeIndexEnd,
+    message="the last entry says {timestamp}, the largest timestamp of {file} is {largest} (batch at byte {position})",
+    consequence="Look-ups by time miss the records behind it; retention uses {timestamp} for the segment.",
+    remedy=REBUILD,
+    source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
+    proof="timeindex-last-lost",
+    near_miss="active-timeindex",
+    invariants="F8 F9",
+)
+def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
+    """A closed segment's last entry holds its largest timestamp: one is forced at the roll and at a clean stop.
+
+    In the active segment of a running or crashed broker the entry may lag behind.
+    """
+    if end.last_timestamp is None or end.max_timestamp < 0 or (end.active and not end.clean):
+        return
+    if end.last_timestamp not in (end.max_timestamp, end.max_timestamp_with_records):
+        start = (end.entries - 1) * 12
+        yield Hit(
+            Span(start, start + 12),
+            (end.max_offset, end.max_offset),
+            timestamp=end.last_timestamp,
+            largest=end.max_timestamp,
+            position=end.max_position,
+            file=end.log_path,
+        )
+
+
+@rule(
+    "timeindex-empty",
+    Severity.WARNING,
+    on=TimeIndexEnd,
+    message="no entries, but the segment has timestamps up to {largest}",
+    consequence="Look-ups by time skip the segment's records (the largest is at offset {offset}); the broker never fills it.",
+    remedy=REBUILD,
+    source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
+    proof="timeindex-emptied",
+    near_miss="active-timeindex",
+    invariants="F13",
+)
+def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
+    """A closed segment with timestamps has a `.timeindex` without an entry.
+
+    Silent when compaction left nothing but empty batches, and for logs of magic 0.
+    """
+    if end.last_timestamp is None and end.max_timestamp >= 0 and not end.all_emptied and not (end.active and not end.clean):
+        yield Hit(Span(0, end.size), (end.max_offset, end.max_offset), largest=end.max_timestamp, offset=end.max_offset)
+
+
+@rule(
+    "timeindex-legacy-offset",
+    Severity.INFO,
+    on=IndexEnd,
+    message="{count} of {entries} entries, the first number {number}, name a record in the middle of a batch",
+    consequence="None: leaders up to 3.6 write the offset of the record that has the timestamp. Kafka's own dump tool reports "
+    "such entries as not found.",
+    remedy="Nothing to do. Do not delete the index.",
+    source="LogValidator (Kafka 0.10.1 to 3.6), KAFKA-16310",
+    proof="record-level-timeindex",
+    near_miss="healthy",
+    invariants="F6",
+)
+def timeindex_legacy_offset(end: IndexEnd) -> Iterator[Hit]:
+    """Entries name an offset that is not the last of its batch."""
+    if end.kind == "timeindex" and end.others and end.first_other is not None:
+        yield Hit(
+            Span(end.first_other * 12, end.entries * 12), None, count=end.others, entries=end.entries, number=end.first_other
+        )

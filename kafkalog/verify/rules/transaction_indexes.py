@@ -1,0 +1,225 @@
+"""Rules about `.txnindex`: the aborted transactions of a segment, against a replay of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import TransactionIndexFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.transaction_index import AbortedTxn
+
+REBUILD = (
+    "With the broker stopped, move the segment's `.index` away: the broker then rebuilds all indexes of the segment from the "
+    "log, `.txnindex` too."
+)
+_SIZE = 34
+
+
+def _entries(file: TransactionIndexFile) -> Iterator[tuple[int, AbortedTxn, Span]]:
+    if file.index is not None:
+        for number, entry in enumerate(file.index.entries):
+            yield number, entry, Span(number * _SIZE, number * _SIZE + _SIZE)
+
+
+def _valid(entry: AbortedTxn) -> bool:
+    return entry.version == 0 and entry.producer_id >= 0 and 0 <= entry.first_offset <= entry.last_offset
+
+
+@rule(
+    "txnindex-odd-size",
+    Severity.WARNING,
+    on=TransactionIndexFile,
+    message="{left} bytes behind {entries} entries are no entry of 34 bytes",
+    consequence="Brokers ignore them; what they said is lost: an aborted transaction may be read as committed.",
+    remedy=REBUILD,
+    source="TransactionIndex.iterator (Kafka 3.9.1)",
+    proof="txnindex-odd-size",
+    near_miss="healthy",
+    invariants="G1",
+)
+def txnindex_odd_size(file: TransactionIndexFile) -> Iterator[Hit]:
+    """The file does not consist of whole entries."""
+    if file.index is not None and file.index.damage is not None:
+        span = file.index.damage.span
+        yield Hit(span, None, left=span.size, entries=len(file.index.entries))
+
+
+@rule(
+    "txnindex-entry-invalid",
+    Severity.ERROR,
+    on=TransactionIndexFile,
+    message="entry {number}: version {version}, producer {producer_id}, offsets {first} to {last}",
+    consequence="A version above 255 keeps the broker from starting; other wrong fields make read_committed consumers skip "
+    "committed records or see aborted ones.",
+    remedy=REBUILD,
+    source="AbortedTxn, TransactionIndex.sanityCheck (Kafka 3.9.1)",
+    proof="txnindex-version",
+    near_miss="empty-abort",
+    invariants="G2 G3",
+)
+def txnindex_entry_invalid(file: TransactionIndexFile) -> Iterator[Hit]:
+    """An entry has a version other than 0, a negative producer id, or offsets that make no range."""
+    for number, entry, span in _entries(file):
+        if not _valid(entry):
+            yield Hit(
+                span,
+                None,
+                number=number,
+                version=entry.version,
+                producer_id=entry.producer_id,
+                first=entry.first_offset,
+                last=entry.last_offset,
+            )
+
+
+@rule(
+    "txnindex-not-increasing",
+    Severity.ERROR,
+    on=TransactionIndexFile,
+    message="entry {number} ends at {last}, not behind {before}",
+    consequence="Appends to the index fail; read_committed consumers may miss aborted transactions.",
+    remedy=REBUILD,
+    source="TransactionIndex.append (Kafka 3.9.1)",
+    proof="txnindex-swapped",
+    near_miss="healthy",
+    invariants="G4",
+)
+def txnindex_not_increasing(file: TransactionIndexFile) -> Iterator[Hit]:
+    """Entries stand in the order of their markers."""
+    before = -1
+    for number, entry, span in _entries(file):
+        if _valid(entry):
+            if entry.last_offset <= before:
+                yield Hit(span, (entry.last_offset, entry.last_offset), number=number, last=entry.last_offset, before=before)
+            before = max(before, entry.last_offset)
+
+
+@rule(
+    "txnindex-extra-entry",
+    Severity.ERROR,
+    on=TransactionIndexFile,
+    message="entry {number} says that producer {producer_id} aborted at offset {last}; no such marker stands in {file}",
+    consequence="read_committed consumers skip records of producer {producer_id} that were never aborted.",
+    remedy=REBUILD,
+    source="TransactionIndex.collectAbortedTxns, TransactionIndex.sanityCheck (Kafka 3.9.1)",
+    proof="txnindex-producer-changed",
+    near_miss="empty-abort",
+    invariants="G5 G6",
+)
+def txnindex_extra_entry(file: TransactionIndexFile) -> Iterator[Hit]:
+    """An entry has no ABORT marker of its producer at its last offset, or lies outside the segment."""
+    markers = {(span.producer_id, span.last_offset) for span in file.aborted}
+    for number, entry, span in _entries(file):
+        inside = file.base <= entry.last_offset <= file.last_offset
+        if not _valid(entry) or (inside and (file.unknown_markers or (entry.producer_id, entry.last_offset) in markers)):
+            continue
+        yield Hit(
+            span,
+            (entry.first_offset, entry.last_offset),
+            number=number,
+            producer_id=entry.producer_id,
+            last=entry.last_offset,
+            file=file.log_path,
+        )
+
+
+@rule(
+    "txnindex-first-offset-mismatch",
+    Severity.WARNING,
+    on=TransactionIndexFile,
+    message="entry {number} of producer {producer_id} begins at {first}; by {file} its transaction begins at {actual}",
+    consequence="read_committed consumers see records of an aborted transaction, or skip records of a committed one.",
+    remedy=REBUILD,
+    source="TransactionIndex.collectAbortedTxns (Kafka 3.9.1)",
+    proof="txnindex-first-changed",
+    near_miss="empty-abort",
+    invariants="G7 G12",
+)
+def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
+    """The first offset of an entry is not where the transaction's first batch stands.
+
+    Not judged in compacted logs, nor for transactions that began before the log's first batch; an abort of nothing has
+    the marker's own offset.
+    """
+    markers = {(span.producer_id, span.last_offset): span for span in file.aborted}
+    for number, entry, span in _entries(file):
+        found = markers.get((entry.producer_id, entry.last_offset))
+        if found is None or not _valid(entry) or file.compacted or entry.first_offset == found.first_offset:
+            continue
+        if found.first_offset < 0 and (
+            entry.first_offset == entry.last_offset or entry.first_offset < file.data_start or not file.complete
+        ):
+            continue
+        yield Hit(
+            span,
+            (entry.first_offset, entry.last_offset),
+            number=number,
+            producer_id=entry.producer_id,
+            first=entry.first_offset,
+            actual=found.first_offset,
+            file=file.log_path,
+        )
+
+
+@rule(
+    "txnindex-lso-mismatch",
+    Severity.WARNING,
+    on=TransactionIndexFile,
+    message="entry {number} has last stable offset {stored}; by {file} it was {actual}",
+    consequence="Fetches that use the entry look for aborted transactions in too few or too many segments.",
+    remedy=REBUILD,
+    source="ProducerStateManager.lastStableOffset (Kafka 3.9.1)",
+    proof="txnindex-lso-changed",
+    near_miss="healthy",
+    invariants="G9 G10 G12",
+)
+def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
+    """The last stable offset of an entry is neither behind its marker nor where another transaction was open."""
+    markers = {(span.producer_id, span.last_offset): span for span in file.aborted}
+    for number, entry, span in _entries(file):
+        found = markers.get((entry.producer_id, entry.last_offset))
+        if found is None or not _valid(entry):
+            continue
+        actual = entry.last_offset + 1 if found.last_stable_offset is None or file.compacted else found.last_stable_offset
+        exact = found.last_stable_offset is not None and not file.compacted
+        stored = entry.last_stable_offset
+        if stored > entry.last_offset + 1 or stored < 0 or (exact and stored != actual):
+            yield Hit(
+                span, (entry.last_offset, entry.last_offset), number=number, stored=stored, actual=actual, file=file.log_path
+            )
+
+
+@rule(
+    "txnindex-missing-entry",
+    Severity.WARNING,
+    on=TransactionIndexFile,
+    message="producer {producer_id} aborted offsets {first} to {last}; {file} does not list it",
+    consequence="read_committed consumers see the records of that aborted transaction.",
+    remedy=REBUILD,
+    source="TransactionIndex.append, UnifiedLog.append (Kafka 3.9.1), KAFKA-13727",
+    proof="txnindex-emptied",
+    near_miss="empty-abort",
+    invariants="G8 G11 G12",
+)
+def txnindex_missing_entry(file: TransactionIndexFile) -> Iterator[Hit]:
+    """An ABORT marker ended a transaction with data, and the index of its segment does not have it, or is gone."""
+    if file.log_only or file.covered or file.compacted:
+        return
+    listed = {entry.last_offset for _, entry, _ in _entries(file)}
+    for aborted in file.aborted:
+        if aborted.first_offset >= 0 and aborted.last_offset not in listed:
+            yield Hit(
+                Span(aborted.position, aborted.position + aborted.size),
+                (aborted.first_offset, aborted.last_offset),
+                path=file.log_path,
+                producer_id=aborted.producer_id,
+                first=aborted.first_offset,
+                last=aborted.last_offset,
+                file=file.path,
+            )

@@ -1,0 +1,84 @@
+"""A producer snapshot's entry against the state that a replay of the log gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kafkalog.core.producer_snapshot import ProducerEntry
+    from kafkalog.verify.producers import ProducerState
+
+__all__ = ["describe_differences"]
+
+
+def describe_differences(
+    entry: ProducerEntry, state: ProducerState | None, *, compacted: bool, complete: bool
+) -> tuple[str, ...]:
+    """What a snapshot says otherwise than the log, a few words each.
+
+    Args:
+        entry: The snapshot's.
+        state: The replayed one; None when the log does not know the producer.
+        compacted: Batches may have been removed since the snapshot was written; only what is still there is compared.
+        complete: The replay knows all producers that a snapshot at its offset can hold.
+    """
+    if state is None:
+        return ("the log does not know the producer",) if complete and not compacted else ()
+    if compacted:
+        return _still_there(entry, state)
+    if not complete and not state.seen_data:
+        return ()
+    problems = []
+    if entry.producer_epoch != state.epoch:
+        problems.append(f"producerEpoch {entry.producer_epoch}, by the log {state.epoch}")
+    problems += _last_batch(entry, state, complete=complete)
+    if not _time_fits(entry, state):
+        expected = state.timestamp
+        problems.append(f"timestamp {entry.timestamp}, by the log {expected}")
+    whole = complete or state.marker_offset >= 0
+    if whole and state.marker_known and entry.coordinator_epoch not in (-1, state.coordinator_epoch):
+        problems.append(f"coordinatorEpoch {entry.coordinator_epoch}, by the log {state.coordinator_epoch}")
+    if entry.current_txn_first_offset != state.first_offset and whole:
+        problems.append(f"currentTxnFirstOffset {entry.current_txn_first_offset}, by the log {state.first_offset}")
+    return tuple(problems)
+
+
+def _last_batch(entry: ProducerEntry, state: ProducerState, *, complete: bool) -> list[str]:
+    stored = (entry.last_sequence, entry.last_offset)
+    if stored == (state.last_sequence, state.last_offset):
+        # Up to 2.x the delta counts sequence numbers, which wrap.
+        if entry.offset_delta not in (state.offset_delta, state.offset_delta - 0x80000000):
+            return [f"offsetDelta {entry.offset_delta}, by the log {state.offset_delta}"]
+        return []
+    # 0.11.0 lets a marker overwrite the last batch.
+    overwritten = entry.last_offset == state.marker_offset and entry.offset_delta == 0
+    if overwritten and entry.last_sequence in (-1, state.last_sequence):
+        return []
+    if not complete and not state.seen_data:
+        return []
+    problems = []
+    if entry.last_sequence != state.last_sequence:
+        problems.append(f"lastSequence {entry.last_sequence}, by the log {state.last_sequence}")
+    if entry.last_offset != state.last_offset:
+        problems.append(f"lastOffset {entry.last_offset}, by the log {state.last_offset}")
+    return problems
+
+
+def _time_fits(entry: ProducerEntry, state: ProducerState) -> bool:
+    if entry.timestamp == -1:
+        return entry.last_offset == -1 or state.data_timestamp == -1
+    known = {state.data_timestamp, state.marker_timestamp}
+    return entry.timestamp in known or (state.partial and entry.timestamp > state.data_timestamp)
+
+
+def _still_there(entry: ProducerEntry, state: ProducerState) -> tuple[str, ...]:
+    if entry.last_offset < 0 or entry.last_offset != state.last_offset:
+        return ()
+    problems = []
+    if entry.producer_epoch != state.epoch and state.marker_offset < state.last_offset:
+        problems.append(f"producerEpoch {entry.producer_epoch}, by the log {state.epoch}")
+    if entry.last_sequence != state.last_sequence:
+        problems.append(f"lastSequence {entry.last_sequence}, by the log {state.last_sequence}")
+    if entry.timestamp < state.data_timestamp and entry.timestamp != state.marker_timestamp:
+        problems.append(f"timestamp {entry.timestamp}, by the log {state.data_timestamp}")
+    return tuple(problems)

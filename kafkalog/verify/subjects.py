@@ -1,0 +1,238 @@
+"""What rules look at: frozen views that already hold the neighbours a rule needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from kafkalog.core.batch import Damage, RecordBatch
+    from kafkalog.core.control import ControlRecord
+    from kafkalog.core.legacy import LegacyBatch, LegacyRecord
+    from kafkalog.core.log import Batch
+    from kafkalog.core.record import Record
+    from kafkalog.core.span import Padding, Span
+    from kafkalog.errors import FormatError, KafkalogError, LimitExceeded
+
+__all__ = [
+    "BatchSpot",
+    "BatchStep",
+    "ControlRecords",
+    "IndexEnd",
+    "IndexStep",
+    "LegacyRecords",
+    "Records",
+    "SegmentTimes",
+    "Tail",
+    "TimeIndexEnd",
+    "TimeIndexStep",
+]
+
+
+class BatchSpot(NamedTuple):
+    """Where a batch stands and which offsets it covers; `epoch` is -1 when it has none."""
+
+    position: int
+    end: int
+    base_offset: int
+    last_offset: int
+    epoch: int
+    max_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStep:
+    """A batch after its predecessor in the segment (None: it is the first, or damage stands between).
+
+    `expected` is the offset that follows the predecessor's, -1 when there is none. `top_epoch` is the batch with the
+    largest leader epoch before it. `kraft`: a batch of the metadata log or of one of its snapshots, whose epoch is then
+    `snapshot_epoch`. `crc_ok` is its own checksum; a batch with a wrong one proves nothing by its other fields.
+    """
+
+    path: str
+    batch: Batch
+    spot: BatchSpot
+    previous: BatchSpot | None
+    expected: int
+    segment_base: int
+    top_epoch: BatchSpot | None
+    kraft: bool
+    snapshot_epoch: int | None
+    crc_ok: bool
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a magic 2 batch, decoded as far as they go.
+
+    `deltas` are the offset deltas in stored order, `problem` what ended the decoding early, `trailing` that everything
+    Kafka reads was whole and only bytes after the codec's end are odd.
+    """
+
+    path: str
+    batch: RecordBatch
+    deltas: tuple[int, ...]
+    max_timestamp: int | None
+    null_keys: int
+    first_null_key: int | None
+    problem: Damage | None
+    trailing: bool
+    compacted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRecords:
+    """The records of a control batch: each with its decoded content, or the error that decoding gave."""
+
+    path: str
+    batch: RecordBatch
+    records: tuple[tuple[Record, ControlRecord | FormatError], ...]
+    problem: Damage | None
+    kraft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyRecords:
+    """The messages of magic 0 or 1 that one shallow message holds, and what ended the decoding early."""
+
+    path: str
+    batch: LegacyBatch
+    messages: tuple[LegacyRecord, ...]
+    problem: Damage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Bytes of a `.log` that are no batch: damage in the middle, or what stands behind the last batch.
+
+    `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
+    (None: not known). `next` is the batch that reading went on with.
+    """
+
+    path: str
+    item: Damage | Padding
+    at_end: bool
+    active: bool
+    clean: bool | None
+    previous: BatchSpot | None
+    next: BatchSpot | None
+    head: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStep:
+    """An entry of a `.index` that does not fit the log or the entry before it.
+
+    `batch` is the batch that begins at the entry's position (position, first and last offset), None when none does;
+    `inside` where the batch around that position begins and ends.
+    `previous_*` are those of the last entry that fitted. `back` is 1 when the entry was found wrong by its successor.
+    """
+
+    path: str
+    log_path: str
+    number: int
+    offset: int
+    position: int
+    previous_offset: int
+    previous_position: int
+    batch: tuple[int, int, int] | None
+    inside: tuple[int, int] | None
+    log_size: int
+    back: int
+    segment_base: int
+    active: bool
+    clean: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEnd:
+    """A `.index` or `.timeindex` as a whole, after all of its entries have been seen.
+
+    `others` counts entries that are the last offset of an append of several batches or the first offset of one.
+    """
+
+    path: str
+    log_path: str
+    kind: str
+    size: int
+    entry_size: int
+    entries: int
+    padding: Padding | None
+    leftover: Span | None
+    hole: int | None
+    active: bool
+    clean: bool | None
+    mark: str
+    sibling_size: int | None
+    sibling_padded: bool
+    others: int
+    first_other: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIndexStep:
+    """An entry of a `.timeindex` that does not fit the log or the entry before it.
+
+    `batch` is the batch that contains the entry's offset; `max_before` the largest timestamp of the batches before it.
+    """
+
+    path: str
+    log_path: str
+    number: int
+    timestamp: int
+    offset: int
+    previous_timestamp: int
+    previous_offset: int
+    batch: BatchSpot | None
+    max_before: int
+    max_position: int
+    max_offset: int
+    last_offset: int
+    segment_base: int
+    active: bool
+    clean: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIndexEnd:
+    """The end of a `.timeindex`: its last entry against the largest timestamp of the segment."""
+
+    path: str
+    log_path: str
+    entries: int
+    size: int
+    last_timestamp: int | None
+    max_timestamp: int
+    max_timestamp_with_records: int
+    max_position: int
+    max_offset: int
+    active: bool
+    clean: bool | None
+    all_emptied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTimes:
+    """The timestamps of a segment that are out of the ordinary, against the given clock."""
+
+    path: str
+    now: int
+    max_timestamp: int
+    max_position: int
+    max_offset: int
+    future_count: int
+    ancient_spot: BatchSpot | None
+    ancient_count: int
+    missing_spot: BatchSpot | None
+    missing_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFailure:
+    """A file that could not be read, or changed while it was."""
+
+    path: str
+    error: KafkalogError | LimitExceeded
+    facts: dict[str, Any]

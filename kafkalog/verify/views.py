@@ -1,0 +1,304 @@
+"""What the rules about whole files, partitions and log dirs look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kafkalog.core.batch import Damage
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.core.filename import SegmentFileName
+    from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
+    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.core.span import Span
+    from kafkalog.core.transaction_index import TransactionIndex
+    from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
+    from kafkalog.verify.subjects import BatchSpot
+    from kafkalog.verify.task import EpochRun
+
+__all__ = [
+    "CheckpointFile",
+    "EpochFile",
+    "LogDirView",
+    "OpenTransactionView",
+    "PartitionCheckpoints",
+    "PartitionFiles",
+    "PartitionMetadataFile",
+    "ReplicaPair",
+    "SegmentStep",
+    "SnapshotEntryView",
+    "SnapshotFile",
+    "TransactionIndexFile",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HangingTransaction:
+    """An open transaction that its coordinator will not end, by `__transaction_state`.
+
+    `certain`: an id with this producer id is there and says so, and nothing was written after a clean stop.
+    """
+
+    path: str
+    span: Span
+    producer_id: int
+    producer_epoch: int
+    first_offset: int
+    last_offset: int
+    why: str
+    command: str
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointLine:
+    """An offset from one of a log dir's checkpoint files, and where it stands."""
+
+    path: str
+    offset: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStep:
+    """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches."""
+
+    path: str
+    base: int
+    size: int
+    first: BatchSpot | None
+    previous_path: str
+    previous_base: int
+    previous_last: BatchSpot | None
+    previous_size: int
+    previous_torn: bool
+    top_epoch: int
+    top_epoch_path: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFiles:
+    """The names in a partition directory.
+
+    `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
+    nothing but logs. `changed`: bases whose producers' state differs from that at the snapshot before.
+    """
+
+    path: str
+    segments: Mapping[int, Mapping[str, str]]
+    sizes: Mapping[int, int]
+    active: int | None
+    active_index_size: int | None
+    pending: tuple[tuple[SegmentFileName, str, int], ...]
+    others: tuple[tuple[str, bool], ...]
+    snapshots: Mapping[int, str]
+    changed: frozenset[int]
+    mark: str
+    log_only: bool
+    clean: bool | None
+    kraft: bool
+    in_log_dir: bool
+    log_start: int | None
+    log_end: int | None
+    has_producers: bool
+    covered: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionMetadataFile:
+    """`partition.metadata`, or its absence; `kraft` is None when nothing tells whether the broker wanted one."""
+
+    path: str
+    metadata: PartitionMetadata | None
+    size: int
+    canonical: bool
+    kraft: bool | None
+    log_only: bool
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochFile:
+    """`leader-epoch-checkpoint` against the leader epochs of the batches.
+
+    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for.
+    """
+
+    path: str
+    checkpoint: Checkpoint[EpochEntry] | None
+    size: int
+    runs: tuple[tuple[EpochRun, str], ...]
+    log_end: int | None
+    legacy: bool
+    clean: bool | None
+    log_only: bool
+    rebuilt: str
+    mark: str
+    log_start: int
+    canonical: bool
+    log_start_path: str
+    log_start_line: CheckpointLine | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionIndexFile:
+    """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds."""
+
+    path: str
+    index: TransactionIndex | None
+    aborted: tuple[AbortedSpan, ...]
+    base: int
+    last_offset: int
+    data_start: int
+    complete: bool
+    compacted: bool
+    unknown_markers: bool
+    log_only: bool
+    covered: bool
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """A `.snapshot` by itself."""
+
+    path: str
+    offset: int
+    snapshot: ProducerSnapshot
+    size: int
+    log_end: int | None
+    clean: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotEntryView:
+    """An entry of a `.snapshot` against the replayed state; `problems` names the fields that differ."""
+
+    path: str
+    offset: int
+    number: int
+    entry: ProducerEntry
+    state: ProducerState | None
+    problems: tuple[str, ...]
+    span: Span
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransactionView:
+    """A transaction without an end, seen from a clock and from the end of the log."""
+
+    path: str
+    transaction: OpenTransaction
+    now: int
+    log_end: int
+    topic: str | None
+    partition: int | None
+    pinned: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionCheckpoints:
+    """What the log dir's checkpoint files say of a partition."""
+
+    path: str
+    log_path: str
+    recovery_point: CheckpointLine | None
+    high_watermark: CheckpointLine | None
+    log_start: CheckpointLine | None
+    cleaner: CheckpointLine | None
+    first_base: int
+    second_base: int | None
+    active_base: int
+    log_end: int
+    clean: bool | None
+    mark: str
+    damaged: bool
+    swapping: bool
+    metadata_log: bool
+    recovery_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFile:
+    """A checkpoint file of a log dir."""
+
+    path: str
+    name: str
+    damages: tuple[Damage, ...]
+    duplicates: tuple[tuple[str, Span], ...]
+    unknown: tuple[tuple[str, Span], ...]
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogDirView:
+    """A log dir's own names and properties."""
+
+    path: str
+    bad_directories: tuple[str, ...]
+    bad_files: tuple[str, ...]
+    meta_problem: str
+    meta_path: str
+    meta_size: int
+    meta_missing: bool
+    same_dir_futures: tuple[str, ...]
+    missing_checkpoints: tuple[str, ...]
+    strays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerView:
+    """Several log dirs of one broker."""
+
+    path: str
+    duplicates: tuple[tuple[str, str, str], ...]
+    id_problems: tuple[tuple[str, str, str], ...]
+    topic_ids: tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaPair:
+    """Two replicas of a partition, and the first batch in which they differ below the end of the shorter one."""
+
+    path: str
+    other: str
+    log_path: str
+    span: Span
+    offset: int
+    epoch: int
+    other_epoch: int
+    kind: str
+    ends: str
+    log_end: int
+    other_log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class KraftLog:
+    """The metadata log as a whole."""
+
+    path: str
+    log_start: int
+    checkpoints: tuple[tuple[int, int, str], ...]
+    runs: tuple[tuple[EpochRun, str], ...]
+    late_leaders: tuple[tuple[int, int, str, int], ...]
+    log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class KraftSnapshot:
+    """A `.checkpoint` file of the metadata log."""
+
+    path: str
+    epoch: int
+    size: int
+    first_control: str
+    last_control: str
+    first_span: Span
+    last_span: Span
+    batch_epochs: tuple[tuple[int, int], ...]

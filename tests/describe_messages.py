@@ -1,0 +1,132 @@
+"""The tables of `docs/format/internal-topics.md`, made from the schema tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import kafkalog
+from kafkalog.core.messages.cluster_metadata import METADATA_RECORDS
+from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION
+from kafkalog.core.messages.group import GROUP_RECORDS
+from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
+from kafkalog.core.messages.schema import NEWEST
+from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
+from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
+from kafkalog.internal.given import Note
+from kafkalog.internal.objects import change_lines, group_lines, metadata_lines, transaction_lines
+from tests.log_dirs import fixture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from kafkalog.core.messages.schema import Field, Release, Schema
+
+__all__ = ["MESSAGE_PARTS"]
+
+_HIGHEST = 1 << 15
+
+
+def _release(release: Release) -> str:
+    return ".".join(map(str, release))
+
+
+def _fields(fields: Iterable[Field], indent: str = "") -> Iterator[str]:
+    for field in fields:
+        words = [f"{'[]' if field.array else ''}{field.type}{'?' if field.nullable else ''}"]
+        low, high = field.versions
+        if (low, high) != (0, _HIGHEST):
+            words.append(
+                f"version {low}" if low == high else f"versions {low}+" if high == _HIGHEST else f"versions {low}-{high}"
+            )
+        if field.tag is not None:
+            words.append(f"tag {field.tag}")
+        since, until = field.releases
+        if since:
+            words.append(f"since {_release(since)}")
+        if until is not NEWEST:
+            words.append(f"before {_release(until)}")
+        yield f"{indent}{field.name}: {', '.join(words)}"
+        yield from _fields(field.fields, indent + "  ")
+
+
+def _message(schema: Schema, heading: str) -> Iterator[str]:
+    versions = ", ".join(f"{version} since {_release(since)}" for version, since in schema.versions)
+    flexible = "" if schema.flexible is None else f"; compact and tagged from version {schema.flexible} on"
+    yield f"**{heading}**: versions {versions}{flexible}. Source: `{schema.source}`."
+    yield ""
+    lines = list(_fields(schema.fields))
+    if lines:
+        yield "```text"
+        yield from lines
+        yield "```"
+        yield ""
+
+
+def _coordinator(types: tuple) -> str:
+    lines: list[str] = []
+    for item in types:
+        until = "" if item.until is NEWEST else f", before {_release(item.until)}"
+        for schema in (item.key, item.value):
+            lines += _message(schema, f"{item.number} {schema.name}{until}")
+    return "\n".join(lines) + "\n"
+
+
+def _metadata() -> str:
+    lines: list[str] = []
+    for schema, _, until in METADATA_RECORDS:
+        lines += _message(schema, f"{schema.key} {schema.name}{'' if until is NEWEST else f', before {_release(until)}'}")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(schemas: Iterable[Schema]) -> str:
+    lines: list[str] = []
+    for schema in schemas:
+        lines += _message(schema, schema.name if schema.key is None else f"{schema.key} {schema.name}")
+    return "\n".join(lines) + "\n"
+
+
+MESSAGE_PARTS: dict[str, Callable[[], str]] = {
+    "group-records": lambda: _coordinator(GROUP_RECORDS),
+    "consumer-protocol": lambda: _plain((SUBSCRIPTION, ASSIGNMENT)),
+    "transaction-records": lambda: _coordinator(TRANSACTION_RECORDS),
+    "share-group-records": lambda: _coordinator(SHARE_GROUP_RECORDS),
+    "metadata-records": _metadata,
+    "remote-log-records": lambda: _plain(REMOTE_LOG_RECORDS.values()),
+}
+
+
+# --- the lines of --format jsonl ---------------------------------------------------------------------------------------
+
+
+def json_line_keys() -> dict[str, dict[str, list[str]]]:
+    """Command → type of line → its names, from real lines."""
+    note = Note("path", 1, "message")
+    groups = kafkalog.read_groups(fixture("2.8.2", "groups").path())
+    groups = groups._replace(notes=[note], problems=(note,), pending=[(7, groups.offsets[0])])
+    transactions = kafkalog.read_transactions(fixture("2.1.1", "txn").path())._replace(notes=[note], problems=(note,))
+    directory = f"{fixture('4.3.1', 'meta-n1').path()}/__cluster_metadata-0"
+    metadata = kafkalog.read_metadata(directory)._replace(notes=[note], problems=(note,))
+    before = kafkalog.read_metadata(directory, kafkalog.Moment(offset=229))
+    return {
+        "groups": _keys(group_lines(groups)),
+        "transactions": _keys(transaction_lines(transactions)),
+        "metadata": _keys(metadata_lines(metadata)),
+        "metadata --diff": _keys(change_lines(before, metadata)),
+    }
+
+
+def _keys(lines: Iterable[dict]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        found.setdefault(line["type"], [name for name in line if name != "type"])
+    return found
+
+
+def _json_lines() -> str:
+    rows = ["| command | type | names |", "|---|---|---|"]
+    for command, kinds in json_line_keys().items():
+        rows += [f"| {command} | `{kind}` | {', '.join(f'`{name}`' for name in names)} |" for kind, names in kinds.items()]
+    return "\n".join(rows) + "\n"
+
+
+MESSAGE_PARTS["json-lines"] = _json_lines

@@ -1,0 +1,194 @@
+"""The cluster's metadata against what the controllers said of it."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+
+import pytest
+
+from kafkalog.core.messages.records import read_metadata_record
+from kafkalog.core.properties import format_uuid
+from kafkalog.internal.metadata import diff_images, read_metadata
+from kafkalog.internal.moment import END, Moment
+from tests import encode
+from tests.internal.test_groups import write_log
+from tests.internal_topics import accounted, compact, internal_records
+from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
+
+
+def wrong_topics(case, moment):
+    """Topics that are not as the admin client told."""
+    truth = case.account()["ground_truth"]["topics_live"]
+    image = read_metadata([case.path()], moment).image
+    wrong = {}
+    for name, told in truth.items():
+        topic = image.topic(name)
+        mine = topic and {
+            number: (state.leader, list(state.replicas), sorted(state.isr)) for number, state in topic.partitions.items()
+        }
+        want = {item["partition"]: (item["leader"], item["replicas"], sorted(item["isr"])) for item in told["partitions"]}
+        if topic is None or told.get("id", format_uuid(topic.topic_id)) != format_uuid(topic.topic_id) or mine != want:
+            wrong[name] = (want, mine)
+    return wrong
+
+
+def looked_before(case):
+    """The moments at which the account may have been taken: the end, and before each start of a controlled shutdown."""
+    yield END
+    offsets = []
+    for topic, path, record in internal_records(case.path()):
+        if topic == "__cluster_metadata" and path.endswith(".log"):
+            decoded = read_metadata_record(record.value)
+            if decoded.name == "BrokerRegistrationChangeRecord" and decoded.value.get("inControlledShutdown"):
+                offsets.append(record.offset)
+    yield from (Moment(offset=offset - 1) for offset in reversed(offsets))
+
+
+def has_account(case):
+    return (
+        "topics_live" in case.account().get("ground_truth", {})
+        and any(path.endswith("__cluster_metadata-0") for path in case.partition_paths())
+        and case.workload != "basic"  # a topic was deleted after the look
+    )
+
+
+JUDGED = [case for case in fixture_log_dirs() if has_account(case)]
+
+
+@pytest.mark.parametrize("case", JUDGED, ids=lambda case: case.id)
+def test_topics_are_as_the_admin_client_told(case):
+    results = [wrong_topics(case, moment) for moment in looked_before(case)]
+    assert {} in results, min(results, key=len)
+
+
+def test_topics_are_as_the_admin_client_told_in_the_whole_corpus():
+    for case in accounted(corpus_log_dirs()):
+        if has_account(case):
+            assert any(wrong_topics(case, moment) == {} for moment in looked_before(case)), case.id
+
+
+@pytest.mark.parametrize("case", [case for case in JUDGED if case.workload in ("txn", "meta-n1")], ids=lambda case: case.id)
+def test_features_are_as_the_admin_client_told(case):
+    truth = case.account()["ground_truth"]
+    told = truth.get("features") or truth.get("features_after")
+    found = read_metadata([case.path()]).image.features
+    assert {name: found.get(name) for name in told} == told
+
+
+@pytest.mark.parametrize(
+    ("release", "node"), [("3.3.2", "meta-n1"), ("3.7.2", "meta-n1"), ("4.1.1", "meta-n2"), ("4.3.1", "meta-n1")]
+)
+def test_every_snapshot_is_what_the_log_adds_up_to(tmp_path, release, node):
+    source = f"{fixture(release, node).path()}/__cluster_metadata-0"
+    found = read_metadata([source])
+    assert (found.notes, found.problems) == ([], ())
+    target = tmp_path / "__cluster_metadata-0"
+    shutil.copytree(source, target)
+    first, *later = sorted(snapshots(str(target)))
+    for path in later:
+        (target / path.rsplit("/", 1)[1]).unlink()
+    compared = 0
+    for path in later:
+        alone = read_metadata([f"{source}/{path.rsplit('/', 1)[1]}"])
+        replayed = read_metadata([str(target)], Moment(offset=alone.image.last_offset))
+        if replayed.problems:
+            continue  # the log behind the first snapshot is gone
+        assert replayed.snapshot == first
+        assert diff_images(alone.image, replayed.image) == []
+        assert (alone.image.last_offset, alone.image.last_epoch) == (replayed.image.last_offset, replayed.image.last_epoch)
+        compared += 1
+    assert compared == len(later) > 1
+
+
+def snapshots(directory):
+    import glob
+
+    return glob.glob(f"{directory}/*.checkpoint")
+
+
+def test_a_log_that_begins_late_without_its_snapshot_cannot_be_judged(tmp_path):
+    source = f"{fixture('4.3.1', 'meta-n1').path()}/__cluster_metadata-0"
+    target = tmp_path / "__cluster_metadata-0"
+    shutil.copytree(source, target)
+    for path in snapshots(str(target)):
+        (target / path.rsplit("/", 1)[1]).unlink()
+    found = read_metadata([str(target)])
+    assert "the image is not whole" in found.problems[0].message
+
+
+def test_a_single_snapshot_is_an_image():
+    path = max(snapshots(f"{fixture('4.3.1', 'meta-n1').path()}/__cluster_metadata-0"))
+    found = read_metadata([path])
+    assert found.snapshot == path
+    assert found.image.topics
+    assert found.image.brokers
+
+
+# --- hand-made logs ---------------------------------------------------------------------------------------------------
+
+TOPIC_ID = bytes(range(16))
+
+
+def record(kind, body, version=0):
+    return bytes([1, kind, version]) + body + b"\x00"
+
+
+def ints(*values):
+    return bytes([len(values) + 1]) + struct.pack(f">{len(values)}i", *values)
+
+
+TOPIC = record(2, compact("orders") + TOPIC_ID)
+PARTITION = record(
+    3, struct.pack(">i", 0) + TOPIC_ID + ints(1, 2) + ints(1, 2) + ints() + ints() + struct.pack(">iii", 1, 5, 9)
+)
+
+
+def change(tags):
+    body = bytes([len(tags)]) + b"".join(bytes([tag, len(data)]) + data for tag, data in tags)
+    return bytes([1, 5, 0]) + struct.pack(">i", 0) + TOPIC_ID + body
+
+
+def image_of(tmp_path, *values, moment=END):
+    batches = [encode.batch([encode.R(value=value)], base_offset=at) for at, value in enumerate(values)]
+    return read_metadata([write_log(tmp_path, batches, "__cluster_metadata-0")], moment)
+
+
+def test_a_new_leader_raises_the_leader_epoch_and_a_new_isr_does_not(tmp_path):
+    found = image_of(tmp_path, TOPIC, PARTITION, change([(1, struct.pack(">i", 2))]), change([(0, ints(2))]))
+    state = found.image.topic("orders").partitions[0]
+    assert (state.leader, state.leader_epoch, state.partition_epoch, state.isr) == (2, 6, 11, (2,))
+
+
+def test_a_removed_topic_takes_its_settings_along(tmp_path):
+    setting = record(4, b"\x02" + compact("orders") + compact("retention.ms") + compact("5"))
+    found = image_of(tmp_path / "a", TOPIC, PARTITION, setting)
+    assert found.image.configs == {("topic", "orders"): {"retention.ms": "5"}}
+    gone = image_of(tmp_path / "b", TOPIC, PARTITION, setting, record(9, TOPIC_ID))
+    assert gone.image.topics == {}
+    assert gone.image.configs == {}
+
+
+def test_a_metadata_transaction_counts_as_a_whole_or_not_at_all(tmp_path):
+    begin, end, abort = b"\x01\x17\x00\x00", b"\x01\x18\x00\x00", b"\x01\x19\x00\x00"
+    assert image_of(tmp_path / "a", begin, TOPIC, end).image.topic("orders")
+    assert image_of(tmp_path / "b", begin, TOPIC, abort).image.topics == {}
+    opened = image_of(tmp_path / "c", begin, TOPIC)
+    assert opened.image.topics == {}
+    assert opened.notes[0].message == "1 records of a metadata transaction without an end"
+
+
+def test_what_does_not_fit_is_noted_and_the_rest_counts(tmp_path):
+    found = image_of(tmp_path, PARTITION, TOPIC, record(99, b""), b"\x01\x02\x00\x09")
+    assert found.image.topic("orders")
+    assert [note.offset for note in found.notes] == [0, 2, 3]
+    assert found.notes[0].message.startswith("PartitionRecord: unknown topic id")
+
+
+def test_differences_are_told_by_kind_and_name(tmp_path):
+    values = (TOPIC, PARTITION, change([(1, struct.pack(">i", 2))]))
+    before = image_of(tmp_path / "a", *values, moment=Moment(offset=1))
+    after = image_of(tmp_path / "b", *values)
+    (only,) = diff_images(before.image, after.image)
+    assert (only.what, only.name, only.before["leader"], only.after["leader"]) == ("partition", "orders-0", 1, 2)
+    assert diff_images(after.image, after.image) == []

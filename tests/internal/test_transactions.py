@@ -1,0 +1,136 @@
+"""Transactions against what the brokers said of them, and against hand-made logs."""
+
+from __future__ import annotations
+
+import pytest
+
+from kafkalog.internal.moment import Moment
+from kafkalog.internal.transactions import read_transactions
+from tests import encode
+from tests.internal.test_groups import write_log
+from tests.internal_topics import accounted, transaction_key, transaction_value
+from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
+
+ONGOING, COMPLETE_COMMIT, PREPARE_ABORT = 1, 4, 3
+
+
+def wrong_ids(case):
+    """Transactional ids whose state is not what the admin client said when it looked."""
+    truth = case.account().get("ground_truth", {}).get("transactions")
+    if not isinstance(truth, list):
+        return None
+    # The ids may have expired between the look and the end: the last moment at which the newest one had begun.
+    moment = Moment(time=max(item["startMs"] for item in truth) + 3000)
+    found = read_transactions([case.path()], moment)
+    wrong = {}
+    for item in truth:
+        mine = found.ids.get(item["transactionalId"])
+        want = (
+            item["producerId"],
+            item["producerEpoch"],
+            item["state"],
+            item["timeoutMs"],
+            item["startMs"],
+            sorted(item["partitions"]),
+        )
+        got = mine and (
+            mine.producer_id,
+            mine.producer_epoch,
+            mine.state,
+            mine.timeout_ms,
+            mine.start_timestamp,
+            sorted(f"{topic}-{number}" for topic, number in mine.partitions),
+        )
+        if want != got:
+            wrong[item["transactionalId"]] = (want, got)
+    return wrong
+
+
+def test_transactional_ids_are_as_the_admin_client_told():
+    judged = {case.id: wrong for case in fixture_log_dirs() if (wrong := wrong_ids(case)) is not None}
+    assert len(judged) >= 5
+    assert all(wrong == {} for wrong in judged.values()), judged
+
+
+def test_transactional_ids_are_as_the_admin_client_told_in_the_whole_corpus():
+    assert all(not wrong_ids(case) for case in accounted(corpus_log_dirs()))
+
+
+@pytest.mark.parametrize("release", ["3.3.2", "3.7.2", "3.9.1", "4.1.1", "4.3.1"])
+def test_the_hanging_transaction_is_the_one_that_the_broker_found(release):
+    case = fixture(release, "txn")
+    truth = case.account()["ground_truth"]["hanging"]
+    found = read_transactions([case.path()])
+    hanging = [item for item in found.open if item.verdict == "hanging"]
+    assert [(item.topic, item.partition, item.producer_id, item.first_offset, item.records) for item in hanging] == [
+        (truth["topic"], truth["partition"], truth["producerId"], truth["firstOffset"], truth["records"])
+    ]
+    assert hanging[0].abort_command.endswith(f"abort --topic txn-hang --partition 0 --start-offset {truth['firstOffset']}")
+    assert {item.verdict for item in found.open} == {"hanging", "ongoing"}
+    assert found.notes == []
+
+
+def test_without_the_topic_nobody_can_say_whether_a_transaction_hangs():
+    path = f"{fixture('4.3.1', 'txn').path()}/txn-hang-0"
+    found = read_transactions([path])
+    assert [(item.verdict, item.why) for item in found.open] == [("unknown", "no partition of __transaction_state was given")]
+
+
+def data(offset, producer_id, epoch=0):
+    record = encode.R(key=b"k", value=b"v")
+    return encode.batch(
+        [record], base_offset=offset, attributes=0x10, producer_id=producer_id, producer_epoch=epoch, base_sequence=0
+    )
+
+
+def coordinator(folder, *states):
+    batches = [
+        encode.batch([encode.R(key=transaction_key(name), value=value)], base_offset=at)
+        for at, (name, value) in enumerate(states)
+    ]
+    return write_log(folder, batches, "__transaction_state-0")
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict", "why"),
+    [
+        (transaction_value(7, ONGOING, [("t", [0])]), "ongoing", "id is in state Ongoing"),
+        (transaction_value(7, PREPARE_ABORT, [("t", [0])], epoch=1), "ongoing", "id is in state PrepareAbort"),
+        (transaction_value(7, ONGOING, [("t", [1])]), "hanging", "the open transaction of id does not hold this partition"),
+        (transaction_value(7, COMPLETE_COMMIT, []), "hanging", "id is in state CompleteCommit: its transaction has ended"),
+        (transaction_value(8, ONGOING, [("t", [0])]), "hanging", "no transactional id has this producer id"),
+    ],
+)
+def test_what_the_coordinator_says_decides(tmp_path, value, verdict, why):
+    topic = coordinator(tmp_path, ("id", value))
+    partition = write_log(tmp_path, [data(0, 7), data(1, 7)], "t-0")
+    (item,) = read_transactions([topic, partition]).open
+    assert (item.verdict, item.why, item.first_offset, item.last_offset, item.records) == (verdict, why, 0, 1, 2)
+
+
+def test_markers_end_transactions_and_are_counted(tmp_path):
+    batches = [
+        data(0, 7),
+        encode.marker(commit=True, offset=1, producer_id=7, producer_epoch=0),
+        data(2, 7),
+        encode.marker(commit=False, offset=3, producer_id=7, producer_epoch=0, coordinator_epoch=5),
+        encode.marker(commit=False, offset=4, producer_id=9, producer_epoch=0),
+    ]
+    found = read_transactions([write_log(tmp_path, batches, "t-0")])
+    assert (found.open, found.committed) == ([], 1)
+    assert [(item.producer_id, item.first_offset, item.marker_offset, item.coordinator_epoch) for item in found.aborted] == [
+        (7, 2, 3, 5),
+        (9, None, 4, 0),
+    ]
+
+
+def test_an_unknown_state_is_noted_and_shown(tmp_path):
+    found = read_transactions([coordinator(tmp_path, ("id", transaction_value(7, 77, [])))])
+    assert found.ids["id"].state == "unknown (77)"
+    assert [note.message for note in found.notes] == ["unknown state 77 of id"]
+
+
+def test_a_removed_id_is_gone(tmp_path):
+    path = coordinator(tmp_path, ("id", transaction_value(7, COMPLETE_COMMIT, [])), ("id", None))
+    assert read_transactions([path]).ids == {}
+    assert set(read_transactions([path], Moment(offset=0)).ids) == {"id"}

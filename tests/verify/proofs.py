@@ -1,0 +1,484 @@
+"""What proves each rule: a named change of a healthy partition that the rule must report."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from typing import TYPE_CHECKING
+
+from tests.verify.lab import Lab, fields, header, message, seal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLAIN = "2.1.1/plain/twitter-status-0"
+TXN = "2.1.1/txn/ledger-0"
+GZIP = "2.1.1/codec/java-gzip-0"
+OLD = "0.10.2.2/old/v1-none-0"
+OLD_GZIP = "0.10.2.2/old/v1-gzip-0"
+COMPACT = "3.9.1/edge/e-tomb-0"
+META = "4.3.1/meta-n1/__cluster_metadata-0"
+KRAFT = "3.9.1/cluster-final-n1"
+
+#: Name of the proof → partition, and what is done to it.
+PROOFS: dict[str, tuple[str, Callable[[Lab], object]]] = {}
+
+
+def proof(name: str, source: str):
+    def add(change: Callable[[Lab], object]):
+        assert name not in PROOFS, name
+        PROOFS[name] = (source, change)
+        return change
+
+    return add
+
+
+def simple(name: str, source: str, change: Callable[[Lab], object]) -> None:
+    proof(name, source)(change)
+
+
+# --- headers ---
+simple("crc-one-bit", PLAIN, lambda lab: lab.patch(lab.path(1), 200, bytes([lab.path(1).read_bytes()[200] ^ 4])))
+simple("codec-7", PLAIN, lambda lab: lab.field(1, 2, attributes=7))
+simple("attribute-bit-7", PLAIN, lambda lab: lab.field(1, 2, attributes=0x80))
+simple("delta-negative", PLAIN, lambda lab: lab.field(1, 2, last_offset_delta=-3))
+simple("count-too-large", PLAIN, lambda lab: lab.field(1, 2, records_count=5000))
+simple("count-zero", PLAIN, lambda lab: lab.field(1, 2, records_count=0))
+simple("count-minus-one", PLAIN, lambda lab: lab.field(1, 2, records_count=header(lab.batches(1)[2]).records_count - 1))
+simple("producer-epoch-without-id", PLAIN, lambda lab: lab.field(1, 2, producer_epoch=0))
+simple("sequence-missing", TXN, lambda lab: lab.field(0, 3, base_sequence=-1))
+simple("transactional-without-producer", PLAIN, lambda lab: lab.field(1, 2, attributes=0x10))
+simple("epoch-minus-one", PLAIN, lambda lab: lab.field(0, 0, partition_leader_epoch=-1))
+simple("epoch-negative", PLAIN, lambda lab: lab.field(1, 2, partition_leader_epoch=-9))
+simple("horizon-bit-set", PLAIN, lambda lab: lab.field(1, 2, attributes=0x40))
+simple("horizon-without-records", COMPACT, lambda lab: lab.field(1, 0, attributes=0x40, base_timestamp=-5))
+simple("odd-times", "2.1.1/plain/odd-times-0", lambda lab: lab.field(1, 3, base_timestamp=-2, max_timestamp=-1))
+
+
+@proof("empty-batch-appended", PLAIN)
+def _(lab):
+    lab.crashed()
+    last = lab.batches(-1)[-1][:61]
+    base = header(last).base_offset + header(last).last_offset_delta + 1
+    data = fields(last, base_offset=base, last_offset_delta=0, records_count=0, attributes=0, base_timestamp=-1)
+    lab.append(lab.path(-1), seal(data))
+
+
+# --- records ---
+def _regzip(batch, change):
+    body = bytearray(gzip.decompress(batch[61:]))
+    return seal(batch[:61] + gzip.compress(bytes(change(body))))
+
+
+simple("codec-lie", PLAIN, lambda lab: lab.field(1, 2, attributes=1))
+simple("trailing-bytes", "2.1.1/codec/java-lz4-0", lambda lab: lab.change(0, 1, lambda b: seal(b + b"extra")))
+simple("max-timestamp-changed", PLAIN, lambda lab: lab.field(1, 2, max_timestamp=header(lab.batches(1)[2]).max_timestamp + 7))
+
+
+def _bump_delta(body):
+    size_end = 1
+    while body[size_end - 1] > 127:
+        size_end += 1
+    body[size_end + 2] += 2  # the first record's offset delta, now that of the second
+    return body
+
+
+simple("record-delta-repeated", GZIP, lambda lab: lab.change(0, 1, lambda b: _regzip(b, _bump_delta)))
+
+
+@proof("null-key-in-compacted", PLAIN)
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 10)
+
+
+def _marker(lab):
+    return lab.find(1, lambda h: h.attributes & 0x20)
+
+
+def _marker_bytes(at, data):
+    return lambda b: seal(b[: 61 + at] + data + b[61 + at + len(data) :])
+
+
+simple("marker-version-negative", TXN, lambda lab: lab.change(1, _marker(lab), _marker_bytes(5, b"\xff\xff")))
+simple("marker-type-5", TXN, lambda lab: lab.change(1, _marker(lab), _marker_bytes(7, b"\0\x05")))
+simple("control-bit-set", TXN, lambda lab: lab.field(1, 1, attributes=0x30))
+
+# --- order ---
+simple("base-below-segment", PLAIN, lambda lab: lab.field(1, 2, base_offset=3))
+simple("base-overflow", PLAIN, lambda lab: lab.field(1, 21, base_offset=1 << 40))
+
+
+@proof("batches-swapped", PLAIN)
+def _(lab):
+    batches = lab.batches(1)
+    batches[3], batches[4] = batches[4], batches[3]
+    lab.write(1, batches)
+
+
+simple("batch-removed", PLAIN, lambda lab: lab.write(1, [b for at, b in enumerate(lab.batches(1)) if at != 3]))
+simple("first-batch-removed", PLAIN, lambda lab: lab.write(1, lab.batches(1)[1:]))
+
+
+@proof("epoch-lower", PLAIN)
+def _(lab):
+    for at in range(10):
+        lab.field(1, at, partition_leader_epoch=2)
+
+
+simple("segment-epoch-lower", PLAIN, lambda lab: [lab.field(1, at, partition_leader_epoch=2) for at in range(22)])
+
+# --- tails ---
+simple("zero-tail-clean", PLAIN, lambda lab: lab.append(lab.path(-1), bytes(500)))
+simple("torn-closed", PLAIN, lambda lab: lab.cut(lab.path(1), -40))
+simple("garbage-tail", PLAIN, lambda lab: lab.append(lab.path(-1), b"\x13\x37" * 300))
+simple("length-changed", PLAIN, lambda lab: lab.change(1, 2, lambda b: b[:8] + b"\x7f\0\0\0" + b[12:]))
+simple("magic-9", PLAIN, lambda lab: lab.change(1, 2, lambda b: b[:16] + b"\x09" + b[17:]))
+
+
+# --- old formats ---
+def _appended(*messages):
+    def change(lab):
+        offset = int.from_bytes(lab.batches(-1)[-1][:8], "big") + 1
+        lab.crashed()
+        for build in messages:
+            lab.append(lab.path(-1), build(offset))
+
+    return change
+
+
+def _wrapper(offset, inner, **more):
+    return message(offset, 1, gzip.compress(inner), attributes=1, **more)
+
+
+def _inner(*offsets, magic=1):
+    return b"".join(message(n, magic, b"x") for n in offsets)
+
+
+def _broken_value(offset):
+    data = bytearray(message(offset, 1, b"value"))
+    data[-9:-5] = struct.pack(">i", 500)
+    from kafkalog.core.checksum import crc32
+
+    return bytes(data[:12]) + struct.pack(">I", crc32(bytes(data[16:]))) + bytes(data[16:])
+
+
+simple("legacy-value-length", OLD, _appended(_broken_value))
+simple("legacy-unused-bytes", OLD, _appended(lambda o: message(o, 1, b"x", extra=b"???")))
+simple("legacy-attribute-bit", OLD, _appended(lambda o: message(o, 1, b"x", attributes=0x40)))
+simple("legacy-inner-magic", OLD, _appended(lambda o: _wrapper(o, _inner(0, magic=0))))
+simple("legacy-wrapper-gap", OLD, _appended(lambda o: _wrapper(o + 4, _inner(0, 4))))
+simple("legacy-wrapper-offset", OLD, _appended(lambda o: _wrapper(o + 1, _inner(1, 0))))
+simple("legacy-wrapper-timestamp", OLD, _appended(lambda o: _wrapper(o, _inner(0), timestamp=1_500_000_000_777)))
+
+
+@proof("legacy-inner-crc", OLD)
+def _(lab):
+    inner = bytearray(_inner(0))
+    inner[-1] ^= 1
+    _appended(lambda o: _wrapper(o, bytes(inner)))(lab)
+
+
+# --- .index ---
+def _index(lab, number, *values):
+    lab.entry(lab.path(1, ".index"), number, ">ii", *values)
+
+
+def _entries(lab, suffix=".index"):
+    return list(struct.iter_unpack(">ii" if suffix == ".index" else ">qi", lab.path(1, suffix).read_bytes()))
+
+
+@proof("index-swapped", PLAIN)
+def _(lab):
+    first, second = _entries(lab)[:2]
+    _index(lab, 0, *second)
+    _index(lab, 1, *first)
+
+
+simple("index-past-eof", PLAIN, lambda lab: _index(lab, -1, _entries(lab)[-1][0], 900_000))
+simple("index-inside-batch", PLAIN, lambda lab: _index(lab, 1, _entries(lab)[1][0], _entries(lab)[1][1] + 5))
+simple("index-offset-wrong", PLAIN, lambda lab: _index(lab, 0, _entries(lab)[1][0] - 1, _entries(lab)[0][1]))
+simple("index-hole", PLAIN, lambda lab: _index(lab, 1, 0, 0))
+simple("index-odd-size", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), b"abc"))
+simple("padding-closed", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), bytes(800)))
+
+
+@proof("padding-differs", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.append(lab.path(-1, ".index"), bytes(800))
+    lab.append(lab.path(-1, ".timeindex"), bytes(12000))
+
+
+# --- .timeindex ---
+def _times(lab, number, *values):
+    lab.entry(lab.path(1, ".timeindex"), number, ">qi", *values)
+
+
+@proof("timeindex-swapped", PLAIN)
+def _(lab):
+    first, second = _entries(lab, ".timeindex")[:2]
+    _times(lab, 0, *second)
+    _times(lab, 1, *first)
+
+
+simple("timeindex-past-end", PLAIN, lambda lab: _times(lab, -1, _entries(lab, ".timeindex")[-1][0], 5000))
+
+
+@proof("timeindex-timestamp", PLAIN)
+def _(lab):
+    timestamp, offset = _entries(lab, ".timeindex")[1]
+    _times(lab, 1, timestamp + 1, offset)
+
+
+@proof("timeindex-not-max", PLAIN)
+def _(lab):
+    batches = lab.batches(1)
+    entries = _entries(lab, ".timeindex")
+    second = next(
+        at for at, b in enumerate(batches) if header(b).base_offset + header(b).last_offset_delta >= 74 + entries[1][1]
+    )
+    lab.change(1, second - 1, lambda b: fields(b, max_timestamp=entries[1][0]))
+
+
+simple("timeindex-last-lost", PLAIN, lambda lab: lab.cut(lab.path(1, ".timeindex"), -12))
+simple("timeindex-emptied", PLAIN, lambda lab: lab.path(1, ".timeindex").write_bytes(b""))
+
+
+# --- .txnindex ---
+def _aborted(lab, number):
+    return list(struct.iter_unpack(">hqqqq", lab.path(2, ".txnindex").read_bytes()))[number]
+
+
+def _txn(lab, number, **changes):
+    names = ("version", "producer", "first", "last", "lso")
+    values = dict(zip(names, _aborted(lab, number), strict=True)) | changes
+    lab.entry(lab.path(2, ".txnindex"), number, ">hqqqq", *values.values())
+
+
+@proof("txnindex-swapped", TXN)
+def _(lab):
+    first, second = _aborted(lab, 1), _aborted(lab, 2)
+    lab.entry(lab.path(2, ".txnindex"), 1, ">hqqqq", *second)
+    lab.entry(lab.path(2, ".txnindex"), 2, ">hqqqq", *first)
+
+
+simple("txnindex-odd-size", TXN, lambda lab: lab.cut(lab.path(2, ".txnindex"), -5))
+simple("txnindex-version", TXN, lambda lab: _txn(lab, 1, version=0x500))
+simple("txnindex-producer-changed", TXN, lambda lab: _txn(lab, 1, producer=777))
+simple("txnindex-first-changed", TXN, lambda lab: _txn(lab, 1, first=68))
+simple("txnindex-lso-changed", TXN, lambda lab: _txn(lab, 1, lso=66))
+simple("txnindex-emptied", TXN, lambda lab: lab.path(2, ".txnindex").write_bytes(b""))
+
+
+# --- .snapshot ---
+def _snapshots(lab):
+    return sorted(lab.dir.glob("*.snapshot"))
+
+
+simple("snapshot-truncated", TXN, lambda lab: lab.cut(_snapshots(lab)[-1], -7))
+simple("snapshot-one-bit", TXN, lambda lab: lab.patch(_snapshots(lab)[-1], 20, b"\x55"))
+simple("snapshot-offset-beyond", TXN, lambda lab: lab.snapshot(-1, 0, last_offset=9000))
+simple("snapshot-sequence-changed", TXN, lambda lab: lab.snapshot(-1, 0, last_sequence=4711))
+simple("snapshot-ahead", TXN, lambda lab: _snapshots(lab)[-1].rename(lab.dir / f"{999:020d}.snapshot"))
+simple("snapshot-deleted", TXN, lambda lab: lab.path(-1, ".snapshot").unlink())
+simple("snapshot-last-deleted", TXN, lambda lab: _snapshots(lab)[-1].unlink())
+
+
+# --- leader-epoch-checkpoint ---
+def _epochs(text):
+    return lambda lab: (lab.dir / "leader-epoch-checkpoint").write_bytes(text)
+
+
+simple("epoch-file-nuls", PLAIN, _epochs(bytes(12)))
+simple("epoch-file-deleted", PLAIN, lambda lab: (lab.dir / "leader-epoch-checkpoint").unlink())
+simple("epoch-file-emptied", PLAIN, _epochs(b""))
+simple("epoch-file-crlf", PLAIN, _epochs(b"0\r\n1\r\n0 0\r\n"))
+simple("epoch-entry-negative", PLAIN, _epochs(b"0\n1\n-4 0\n"))
+simple("epoch-lines-swapped", PLAIN, _epochs(b"0\n2\n3 400\n0 0\n"))
+simple("epoch-entry-removed", PLAIN, _epochs(b"0\n1\n4 0\n"))
+simple("epoch-start-changed", PLAIN, _epochs(b"0\n2\n0 0\n1 300\n"))
+simple("epoch-beyond-end", PLAIN, _epochs(b"0\n2\n0 0\n1 5000\n"))
+
+
+@proof("epoch-file-tmp", PLAIN)
+def _(lab):
+    (lab.dir / "leader-epoch-checkpoint.tmp").write_bytes(b"0\n")
+
+
+@proof("log-start-line-raised", PLAIN)
+def _(lab):
+    lab.checkpoint("log-start-offset-checkpoint", 100)
+
+
+simple("log-start-line-removed", PLAIN, _epochs(b"0\n1\n0 20\n"))
+
+# --- producers ---
+simple("sequence-changed", TXN, lambda lab: lab.field(1, 1, base_sequence=900))
+simple("epoch-sequence-changed", TXN, lambda lab: lab.field(1, 1, producer_epoch=1, base_sequence=900))
+simple("producer-epoch-lower", TXN, lambda lab: lab.field(1, 1, producer_epoch=5))
+simple("transactional-bit-cleared", TXN, lambda lab: lab.field(1, 8, attributes=0))
+simple("marker-epoch-lower", TXN, lambda lab: lab.field(1, 8, producer_epoch=3))
+simple("coordinator-epoch-lower", TXN, lambda lab: lab.change(1, _marker(lab), _marker_bytes(12, b"\0\0\0\x09")))
+
+
+@proof("batch-duplicated", TXN)
+def _(lab):
+    batches = lab.batches(1)
+    batches.insert(2, batches[1])
+    lab.write(1, batches)
+
+
+@proof("open-transaction", TXN)
+def _(lab):
+    lab.write(-1, lab.batches(-1)[:-1])
+
+
+# --- directories ---
+simple(
+    "segment-renamed-lower",
+    PLAIN,
+    lambda lab: [p.rename(p.with_name(p.name.replace("074", "070"))) for p in lab.dir.glob("*74.*")],
+)
+simple("middle-segment-deleted", PLAIN, lambda lab: [p.unlink() for p in lab.dir.glob("*147.*")])
+simple("segment-emptied", PLAIN, lambda lab: lab.path(1).write_bytes(b""))
+simple("index-deleted", PLAIN, lambda lab: lab.path(1, ".index").unlink())
+simple("timeindex-deleted", PLAIN, lambda lab: lab.path(1, ".timeindex").unlink())
+simple("log-deleted", PLAIN, lambda lab: lab.path(1).unlink())
+simple("logs-deleted", PLAIN, lambda lab: [p.unlink() for p in lab.dir.glob("*.log")])
+simple("cleaner-killed", PLAIN, lambda lab: lab.path(0).with_suffix(".log.cleaned").write_bytes(lab.path(0).read_bytes()))
+simple("swap-under-way", PLAIN, lambda lab: lab.path(0).with_suffix(".log.swap").write_bytes(lab.path(0).read_bytes()))
+simple("swap-empty", PLAIN, lambda lab: lab.path(0).with_suffix(".log.swap").write_bytes(b""))
+simple("pending-delete", PLAIN, lambda lab: lab.path(0).rename(lab.path(0).with_suffix(".log.deleted")))
+simple("foreign-file", PLAIN, lambda lab: (lab.dir / "notes.txt").write_text("hello"))
+simple("log-is-directory", PLAIN, lambda lab: (lab.dir / f"{900:020d}.log").mkdir())
+simple("notes-log", PLAIN, lambda lab: (lab.dir / "notes.log").write_text("hello"))
+simple("name-short", PLAIN, lambda lab: lab.path(1).rename(lab.dir / "74.log"))
+
+
+@proof("logs-only", PLAIN)
+def _(lab):
+    for path in lab.dir.iterdir():
+        if path.suffix != ".log":
+            path.unlink()
+    for path in lab.root.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
+@proof("index-zero-capacity", PLAIN)
+def _(lab):
+    lab.crashed()
+    for suffix in (".log", ".index"):
+        (lab.dir / f"{533:020d}{suffix}").write_bytes(b"")
+
+
+# --- partition.metadata and the log dir ---
+def _metadata(text):
+    return lambda lab: (lab.dir / "partition.metadata").write_bytes(text)
+
+
+RISKY = "3.9.1/cluster-final-n1/ledger-0"
+simple("metadata-zero-id", RISKY, _metadata(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA"))
+simple("metadata-final-newline", RISKY, lambda lab: lab.append(lab.dir / "partition.metadata", b"\n"))
+simple("metadata-missing", RISKY, lambda lab: (lab.dir / "partition.metadata").unlink())
+simple("log-cut-clean", PLAIN, lambda lab: lab.write(-1, lab.batches(-1)[:-1]))
+
+
+@proof("log-longer-clean", PLAIN)
+def _(lab):
+    lab.checkpoint("recovery-point-offset-checkpoint", 500)
+
+
+simple("recovery-line-removed", PLAIN, lambda lab: lab.checkpoint("recovery-point-offset-checkpoint", None))
+simple("hw-lowered", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", -3))
+simple("log-start-raised", PLAIN, lambda lab: lab.checkpoint("log-start-offset-checkpoint", 9000))
+simple("log-start-lowered", "3.9.1/edge/e-tomb-0", lambda lab: lab.checkpoint("log-start-offset-checkpoint", -1))
+simple("cleaner-raised", COMPACT, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9000))
+simple("recovery-file-nuls", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(bytes(30)))
+simple("recovery-file-removed", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").unlink())
+simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
+simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
+simple("directory-backup", PLAIN, lambda lab: (lab.root / "backup").mkdir())
+simple("log-in-log-dir", PLAIN, lambda lab: (lab.root / f"{7:020d}.log").write_bytes(b""))
+simple("meta-nuls", PLAIN, lambda lab: (lab.root / "meta.properties").write_bytes(bytes(20)))
+simple("future-same-dir", PLAIN, lambda lab: (lab.root / f"{lab.name}.{'0' * 32}-future").mkdir())
+
+
+@proof("partition-is-file", PLAIN)
+def _(lab):
+    lab.lines("replication-offset-checkpoint", ["gone 0 5"])
+    (lab.root / "gone-0").write_text("")
+
+
+# --- KRaft ---
+def _rename_checkpoint(lab):
+    path = max(lab.dir.glob("*.checkpoint"))
+    path.rename(path.with_name(path.name.replace("0000000001.", "0000000007.")))
+
+
+def _cut_checkpoint(lab):
+    path = max(lab.dir.glob("*.checkpoint"))
+    data, at, ends = path.read_bytes(), 0, []
+    while at < len(data):
+        at += 12 + int.from_bytes(data[at + 8 : at + 12], "big")
+        ends.append(at)
+    path.write_bytes(data[: ends[-2]])
+
+
+simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
+simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
+simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
+simple("kraft-snapshot-renamed", META, _rename_checkpoint)
+simple("kraft-snapshot-cut", META, _cut_checkpoint)
+
+
+#: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.
+AS_THEY_ARE = {
+    "follower-index": ["2.3.1/diverge-before-b1"],
+    "preallocated-index": ["2.3.1/diverge-before-b0"],
+    "record-level-timeindex": ["2.1.1/txn"],
+}
+
+#: Near misses: log dirs that look as if, and must be silent.
+NEAR_MISSES = {
+    "healthy": ["2.1.1/codec", "3.9.1/cluster-final-n1"],
+    "delete-horizon-set": ["3.9.1/edge", "4.3.1/edge"],
+    "compacted-batch": ["3.9.1/edge", "4.3.1/edge"],
+    "compacted-gap": ["3.9.1/edge", "4.3.1/edge"],
+    "tombstone-in-compacted": ["3.9.1/edge"],
+    "snapshot-of-compacted": ["3.9.1/edge", "4.3.1/edge"],
+    "emptied-marker": ["4.3.1/edge"],
+    "coordinator-sequence-0": ["2.1.1/groups", "2.8.2/groups"],
+    "odd-times": ["2.1.1/plain"],
+    "unusual-framing": ["2.1.1/codec"],
+    "old-format": ["0.10.2.2/old"],
+    "zookeeper-era": ["2.1.1/plain"],
+    "follower-index": ["2.3.1/diverge-before-b1", "2.8.2/repl-b1"],
+    "record-level-timeindex": ["2.1.1/plain", "2.1.1/txn"],
+    "active-timeindex": ["2.3.1/diverge-before-b0"],
+    "preallocated-index": ["2.3.1/diverge-before-b0"],
+    "crashed-active": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
+    "crash": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
+    "zero-tail-active": ["2.3.1/diverge-before-b0"],
+    "torn-active": ["2.3.1/diverge-before-b0"],
+    "empty-abort": ["0.11.0.3/txn", "2.1.1/txn"],
+    "open-transaction": ["0.11.0.3/txn"],
+    "sequence-wrap": ["2.1.1/txn"],
+    "producer-unknown": ["2.1.1/txn", "0.11.0.3/txn"],
+    "swap-under-way": ["1.1.1/swap"],
+    "active-empty": ["2.1.1/plain", "3.3.2/meta-n1"],
+    "delete-directory": ["2.1.1/plain"],
+    "delete-records": ["2.1.1/plain"],
+    "foreign-file": ["2.1.1/plain"],
+    "kraft-log": ["4.3.1/meta-n1", "3.7.2/meta-n1", "3.3.2/meta-n1"],
+    "kraft-control": ["4.3.1/meta-n1", "3.7.2/meta-n1"],
+    "future-other-dir": ["3.7.2/jbod-d1", "3.7.2/jbod-d2"],
+    "lagging-follower": ["3.3.2/cluster-n1-lagging"],
+    "log-start-inside-batch": ["4.3.1/meta-n1"],
+    "epoch-at-end": ["3.9.1/cluster-final-n1"],
+    "epoch-file-crlf": ["2.1.1/plain"],
+    "snapshot-mid-segment": ["2.1.1/txn"],
+    "checkpoint-empty": ["2.1.1/plain"],
+    "copied-without-meta": ["2.1.1/plain"],
+    "remote-log-index-cache": ["3.9.1/cluster-final-n1"],
+}

@@ -1,0 +1,129 @@
+"""Every rule fires on its proof, is silent on its near miss, and says what it means."""
+
+from __future__ import annotations
+
+import shutil
+import string
+from functools import cache
+
+import pytest
+
+from kafkalog.verify import RULES, Severity, verify
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.views import SegmentStep
+from tests.verify.lab import BROKER, Lab
+from tests.verify.proofs import AS_THEY_ARE, NEAR_MISSES, PROOFS
+
+NOW = 1795500000000
+#: Rules that need more than one partition, or very large ones, have tests of their own.
+SEVERAL_LOG_DIRS = {
+    "broker-ids-differ",
+    "partition-duplicated",
+    "replica-diverges",
+    "segment-too-large",
+    "topic-id-mismatch",
+    "txn-hanging",
+}
+CHECKED = [rule for rule in RULES.values() if rule.id not in SEVERAL_LOG_DIRS]
+
+
+def findings_of_proof(name, tmp_path):
+    if name in AS_THEY_ARE:
+        return list(verify([BROKER / log_dir for log_dir in AS_THEY_ARE[name]], now=NOW).all_findings())
+    source, change = PROOFS[name]
+    lab = Lab(tmp_path / "d1", source)
+    change(lab)
+    target = lab.root if any(path.is_file() for path in lab.root.iterdir()) else lab.dir
+    return list(verify(target, now=NOW).all_findings())
+
+
+@pytest.mark.parametrize("rule", CHECKED, ids=lambda rule: rule.id)
+def test_a_rule_fires_on_its_proof_and_its_templates_name_every_fact(rule, tmp_path):
+    found = [finding for finding in findings_of_proof(rule.proof, tmp_path) if finding.id == rule.id]
+    assert found, f"{rule.id} is silent on {rule.proof}"
+    for finding in found:
+        assert set(finding.facts) == rule.named_facts
+        assert finding.message == rule.message.format(**finding.facts)
+        if finding.span is not None:
+            assert 0 <= finding.span.start <= finding.span.end
+
+
+@cache
+def verified(log_dir):
+    return verify(BROKER / log_dir, now=NOW)
+
+
+@pytest.mark.parametrize("rule", list(RULES.values()), ids=lambda rule: rule.id)
+def test_a_rule_is_silent_on_its_near_miss(rule):
+    for log_dir in NEAR_MISSES[rule.near_miss]:
+        report = verified(log_dir)
+        loud = [f for f in report.all_findings() if f.id == rule.id and f.severity >= min(rule.severity, 2)]
+        assert loud == []
+
+
+@pytest.mark.parametrize("rule", list(RULES.values()), ids=lambda rule: rule.id)
+def test_a_rule_has_an_explanation_a_consequence_a_remedy_and_a_source(rule):
+    assert rule.explanation.splitlines()[0].endswith((".", ":"))
+    assert min(map(len, (rule.consequence, rule.remedy, rule.message))) > 5
+    assert rule.source
+    assert rule.invariants
+    assert rule.id == rule.id.lower().strip("-")
+    assert set(rule.id) <= set(string.ascii_lowercase + string.digits + "-")
+
+
+def test_every_proof_belongs_to_a_rule():
+    assert set(PROOFS) | set(AS_THEY_ARE) <= {rule.proof for rule in RULES.values()}
+
+
+def test_a_healthy_copy_of_each_proof_has_nothing_above_info(tmp_path):
+    for source in {source for source, _ in PROOFS.values()}:
+        lab = Lab(tmp_path / source.replace("/", "_"), source)
+        report = verify(lab.root, now=NOW)
+        assert [f for f in report.all_findings() if f.severity > 1] == [], source
+
+
+def test_a_partition_in_two_log_dirs_of_one_broker_is_an_error(tmp_path):
+    first, second = (Lab(tmp_path / name, "3.9.1/cluster-final-n1/ledger-0") for name in ("d1", "d2"))
+    found = {f.id: f for f in verify([first.root, second.root], now=NOW).all_findings()}
+    assert found["partition-duplicated"].path == str(second.dir)
+    assert found["partition-duplicated"].facts["file"] == str(first.dir)
+    assert found["broker-ids-differ"].path == str(second.root / "meta.properties")
+
+
+def test_partitions_of_one_topic_with_different_ids_are_an_error(tmp_path):
+    lab = Lab(tmp_path / "d1", "3.9.1/cluster-final-n1/ledger-0")
+    other = lab.root / "ledger-1"
+    other.mkdir()
+    (other / "partition.metadata").write_text("version: 0\ntopic_id: BBBBBBBBBBBBBBBBBBBBBB")
+    found = [f for f in verify(lab.root, now=NOW).all_findings() if f.id == "topic-id-mismatch"]
+    assert [f.path for f in found] == [str(other / "partition.metadata")]
+
+
+def test_replicas_of_other_brokers_are_compared(tmp_path):
+    first, second = (Lab(tmp_path / name, "3.9.1/cluster-final-n1/ledger-0") for name in ("d1", "d2"))
+    meta = second.root / "meta.properties"
+    meta.write_text(meta.read_text().replace("node.id=", "node.id=9"))
+    assert not [f for f in verify([first.root, second.root], now=NOW).all_findings() if f.id == "replica-diverges"]
+    second.field(0, 2, max_timestamp=5)
+    found = [f for f in verify([first.root, second.root], now=NOW).all_findings() if f.id == "replica-diverges"]
+    assert len(found) == 1
+    assert found[0].facts["kind"] == "same leader epoch, different bytes"
+
+
+def test_an_open_transaction_that_its_coordinator_has_ended_hangs(tmp_path):
+    root = tmp_path / "d1"
+    shutil.copytree(BROKER / "2.1.1/txn", root)
+    lab = Lab(tmp_path / "other", "2.1.1/txn/ledger-0")
+    lab.write(-1, lab.batches(-1)[:-1])  # the last marker
+    shutil.copy(lab.path(-1), root / "ledger-0")
+    found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
+    assert [(f.severity, f.facts["producer_id"], f.facts["first"]) for f in found] == [(Severity.WARNING, 2, 118)]
+    assert "--start-offset 118" in found[0].remedy
+    (root / ".kafka_cleanshutdown").unlink()
+    found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
+    assert [f.severity for f in found] == [Severity.INFO]
+
+
+def test_a_log_beyond_31_bits_is_an_error():
+    step = SegmentStep("0.log", 0, 1 << 31, None, "", 0, None, -1, True, -1, "", True)
+    assert [finding.id for finding in findings_of(step)] == ["segment-too-large"]

@@ -1,0 +1,59 @@
+"""Silence: nothing above INFO on what healthy brokers left."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+
+import pytest
+
+from kafkalog.verify import Severity, verify
+from tests.log_dirs import CORPUS, FIXTURES
+
+NOW = 1795500000000
+UNPACKED = sorted(path for path in (FIXTURES / "broker").glob("*/*") if path.is_dir())
+PARTITIONS = sorted(path for log_dir in UNPACKED for path in log_dir.iterdir() if path.is_dir())
+
+
+def loud(report):
+    failed = [(item.path, item.reason) for item in report.not_checked if item.failed]
+    return failed + [(f.id, f.path, f.message) for f in report.all_findings() if f.severity > Severity.INFO]
+
+
+@pytest.mark.parametrize("log_dir", UNPACKED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_healthy_log_dir_has_nothing_above_info(log_dir):
+    assert loud(verify(log_dir, now=NOW)) == []
+    assert loud(verify(log_dir, now=NOW, quick=True)) == []
+
+
+def test_healthy_partition_directories_taken_alone_have_nothing_above_info():
+    for partition in PARTITIONS:
+        assert loud(verify(partition, now=NOW)) == []
+
+
+def test_copies_that_hold_logs_only_have_nothing_above_info_and_say_what_is_missing(tmp_path):
+    for number, partition in enumerate(PARTITIONS):
+        target = tmp_path / f"{number}-{partition.name}" / partition.name.split(".")[0]
+        target.mkdir(parents=True)
+        logs = sorted(partition.glob("*.log"))
+        for log in logs:
+            shutil.copy(log, target)
+        if any(log.stat().st_size for log in logs):
+            report = verify(target, now=NOW)
+            assert loud(report) == []
+            assert "siblings-not-copied" in {f.id for f in report.all_findings()}
+
+
+@pytest.mark.skipif(not CORPUS, reason="KAFKALOG_CORPUS names no corpus")
+def test_every_healthy_log_dir_of_the_corpus_has_nothing_above_info():
+    accounts = sorted(pathlib.Path(CORPUS).glob("*/*/*.json"))
+    assert accounts
+    for account in accounts:
+        if json.loads(account.read_text("utf-8"))["healthy"]:
+            log_dir = account.with_suffix("")
+            assert loud(verify(log_dir, now=NOW)) == [], log_dir
+            for partition in log_dir.iterdir():
+                if partition.is_dir() and partition.name != "remote-log-index-cache":
+                    report = verify(partition, now=NOW)
+                    assert [entry for entry in loud(report) if entry[1] != "holds nothing of Kafka"] == [], partition
