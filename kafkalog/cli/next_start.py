@@ -39,7 +39,7 @@ __all__ = ["command"]
 @click.option(
     "--consumer/--no-consumer",
     default=None,
-    help="Work out what consumers read, however large the log; or do not.  [default: up to 1 GiB per partition]",
+    help="Work out what consumers read, however large the log; or do not.  [default: up to 64 MiB of logs]",
 )
 @click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="Text, or JSON lines.")
 @click.option(

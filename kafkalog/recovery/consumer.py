@@ -14,7 +14,7 @@ from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.recovery.failure import CorruptRecord, LoadFailure
-from kafkalog.recovery.fetched_records import ClientError, batches_of, first_record, offsets_of
+from kafkalog.recovery.fetched_records import ClientError, batches_of, contiguous_offsets, first_record, offsets_of
 
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch
@@ -53,13 +53,14 @@ class Reading:
     stuck: bool = False
     loops: bool = False
 
-    def add(self, offset: int) -> None:
-        """One record more."""
-        self.records += 1
+    def add(self, offset: int, count: int = 1) -> None:
+        """Records with `count` offsets in a row more."""
+        self.records += count
+        last = offset + count - 1
         if self.ranges and self.ranges[-1][1] + 1 == offset:
-            self.ranges[-1] = (self.ranges[-1][0], offset)
+            self.ranges[-1] = (self.ranges[-1][0], last)
         elif len(self.ranges) < _MAX_RANGES:
-            self.ranges.append((offset, offset))
+            self.ranges.append((offset, last))
 
     def take_back(self, records: int, last: list[tuple[int, int]], count: int, position: int) -> None:
         """Forget what was handed out since."""
@@ -238,6 +239,12 @@ class _Client:
     def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
         reading = self.reading
         is_control = isinstance(batch, RecordBatch) and batch.is_control
+        offsets = contiguous_offsets(batch)
+        if offsets is not None and offsets.start >= reading.stops_at:
+            if not is_control:
+                reading.add(offsets.start, len(offsets))
+            reading.stops_at = wrap64(offsets.stop)
+            return None
         for offset in offsets_of(batch):
             if isinstance(offset, ClientError):
                 return offset

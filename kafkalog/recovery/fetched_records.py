@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["ClientError", "batches_of", "first_record", "offsets_of"]
+__all__ = ["ClientError", "batches_of", "contiguous_offsets", "first_record", "offsets_of"]
 
 _SIZE = struct.Struct(">8xi")
 _GZIP = 1
@@ -73,6 +73,16 @@ def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch
         else:
             yield RecordBatch.read(whole, position + at)
         at = end
+
+
+def contiguous_offsets(batch: RecordBatch | LegacyBatch) -> range | None:
+    """The offsets of a sound magic 2 batch whose records have all of them in order; None: look at them one by one."""
+    if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= len(COMPRESSION_TYPES):
+        return None
+    offsets = [None if isinstance(item, Damage) else item.offset for item in batch.walk_records()]
+    first = offsets[0]
+    wanted = None if first is None else range(first, first + len(offsets))
+    return wanted if wanted is not None and offsets == list(wanted) else None
 
 
 def offsets_of(batch: RecordBatch | LegacyBatch) -> Iterator[int | ClientError]:

@@ -6,5 +6,5 @@ __all__ = ["CONSUMER_BYTES", "WHOLE_FILE_BYTES"]
 
 #: Largest file that is read as a whole (an index, a snapshot, a checkpoint), in bytes.
 WHOLE_FILE_BYTES = 256 << 20
-#: Log of a partition up to which consumers' reading is worked out unasked, in bytes: it takes decoding every record.
-CONSUMER_BYTES = 1 << 30
+#: Logs of a log dir up to which consumers' reading is worked out unasked, in bytes: it takes decoding every record.
+CONSUMER_BYTES = 64 << 20

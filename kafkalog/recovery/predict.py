@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,12 @@ from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.release import NEWEST, Release, parse_release, release_text
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import join, trim
+from kafkalog.files.partition import join, list_directory, trim
 from kafkalog.files.source import read_file
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER, is_zookeeper_era
 from kafkalog.recovery.disk import open_disk
+from kafkalog.recovery.limits import CONSUMER_BYTES
 from kafkalog.recovery.log_dir import LogDirState, Trouble, read_log_dir
 from kafkalog.recovery.outcome import Assumed, Outcome
 from kafkalog.recovery.partition import Prediction, Situation, predict_partition, unknown_outcome
@@ -66,7 +68,7 @@ def next_start(
         assume_stop: `clean`, `unclean`, or `auto`: by the marker in the log dir around it; unclean when there is no log dir.
         recovery_point: Offset up to which the log is flushed; None: by the checkpoint of the log dir, 0 without one.
         kafka_version: `X.Y.Z`, `X.Y` or `auto`: by what the log dir shows.
-        consumer: Whether to work out what consumers read; None: where the log is not too large.
+        consumer: Whether to work out what consumers read, which takes decoding every record; None: up to 64 MiB of logs.
 
     Raises:
         RequestError: the path is no partition directory, or an argument makes no sense.
@@ -187,6 +189,8 @@ def _predict_partitions(
     state: LogDirState, options: Options, names: list[str], paths: dict[str, str], *, with_troubles: bool = False
 ) -> Iterator[Outcome]:
     clean = state.clean if options.stop is None else options.stop == "clean"
+    if options.read is None and sum(_log_size(join(state.path, name)) for name in names) > CONSUMER_BYTES:
+        options = replace(options, read=False)
     predictions = [_predict_one(state, name, paths.get(name, join(state.path, name)), options, clean=clean) for name in names]
     if with_troubles:
         assumed = Assumed(STOPS[not clean], options.recovery_point, release_text(state.release))
@@ -205,6 +209,16 @@ def _predict_partitions(
         yield with_advice(settled)
 
 
+def _log_size(path: str) -> int:
+    """Bytes of the `.log` files of a directory; 0 when it cannot be listed, which others report."""
+    size = 0
+    with suppress(UnreadableFile, OSError):
+        for entry in list_directory(path):
+            if entry.name.endswith(".log"):
+                size += entry.stat().st_size
+    return size
+
+
 def _unknown_state(outcome: Outcome, why: str) -> Outcome:
     return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", why={**outcome.why, "partition": why})
 
@@ -218,8 +232,8 @@ def _predict_one(state: LogDirState, name: str, path: str, options: Options, *, 
         # The metadata log is opened by another hand: always as after an unclean stop, from its begin.
         clean=clean and not is_metadata,
         release=state.release,
-        recovery_point=0 if is_metadata else max(0, recovery_point),
-        log_start=0 if is_metadata else max(0, state.log_starts.get(key, 0)),
+        recovery_point=0 if is_metadata else recovery_point,
+        log_start=0 if is_metadata else state.log_starts.get(key, 0),
         mark=parsed.mark,
         kraft=state.kraft and not is_metadata,
         is_compacted=key in state.compacted,
