@@ -70,7 +70,9 @@ def dialects() -> str:
 
 def help_of(command: click.Command, name: str) -> str:
     """The --help of a command."""
-    with click.Context(command, info_name=f"kafkalog {name}", max_content_width=100, terminal_width=100) as context:
+    with click.Context(
+        command, info_name=f"kafkalog {name}", max_content_width=100, terminal_width=100, **command.context_settings
+    ) as context:
         return f"```text\n{command.get_help(context)}\n```\n"
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
-from kafkalog.files.source import describe_os_error
+from kafkalog.files.source import describe_os_error, nowhere
 
 __all__ = ["EXIT_FINDINGS", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "EXIT_UNREADABLE", "EXIT_USAGE", "CannotWrite", "main", "run"]
 
@@ -58,11 +58,13 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an interrupt ends it without another word."""
+        """Run a command; an interrupt, or a reader of stdout that has gone, ends it without another word."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:
+            raise click.exceptions.Exit(0) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -105,7 +107,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status."""
     if sys.stdout is None:
         # Closed by the caller; the number must be taken, or the first file opened would get it.
-        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+        sys.stdout = nowhere()
     # Output is UTF-8 whatever the locale; names that are not go out as they came in.
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):
@@ -123,9 +125,6 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
         status = 0
-    except SystemExit as request:
-        # click ends so when the reader of stdout has gone; that is no failure of ours.
-        status = 0 if isinstance(request.__context__, BrokenPipeError) else EXIT_INTERNAL
     except CannotWrite as error:
         say(f"kafkalog: {error}")
         status = EXIT_FINDINGS

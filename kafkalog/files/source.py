@@ -12,8 +12,9 @@ from kafkalog.errors import FileChanged, UnreadableFile
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import TextIO
 
-__all__ = ["FileSource", "describe_os_error", "printable", "read_file"]
+__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file"]
 
 #: Bytes read at a time; a batch larger than this gets a window of its own size.
 WINDOW = 1 << 20
@@ -144,6 +145,11 @@ class FileSource:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+def nowhere() -> TextIO:
+    """A stream that takes everything and keeps nothing."""
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), "w")
 
 
 def read_file(path: str, limit: int = 64 << 20) -> bytes:

@@ -422,3 +422,70 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path):
         [*command[:-1], "20000000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, env=environment
     )
     assert b" % of " not in done.stderr
+
+
+def test_json_lines_account_for_every_byte_of_an_index(copy):
+    for suffix, size in ((".index", 8), (".timeindex", 12)):
+        index = copy / f"00000000000000000000{suffix}"
+        data = bytearray(index.read_bytes())
+        data[size : 2 * size] = bytes(size)
+        for tail in (b"", b"abc", bytes(5 * size), bytes(5 * size) + b"\1\2"):
+            index.write_bytes(data + tail)
+            _, out, _ = run([str(index), "--format", "jsonl"])
+            at = 0
+            for line in lines(out):
+                if line["type"] in ("index_entry", "time_index_entry"):
+                    assert line["position"] == at
+                    at += size
+                elif line["type"] == "metadata" or (line["type"] == "damage" and line["position"] == at):
+                    at = line["end"] if line["type"] == "damage" else at + line["padding"]
+            assert at == len(data + tail)
+
+
+def test_a_decoder_that_leaves_the_program_ends_the_record_only(tmp_path):
+    (tmp_path / "leaving.py").write_text("import sys\ndef f(data):\n    sys.exit(7)\n")
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    path = {"PYTHONPATH": f"{FIXTURES.parent}:{tmp_path}"}
+    done = kafkalog("dump", TWITTER, "--value-decoder-class", "leaving:f", env=path)
+    assert done.returncode == 1
+    assert b"SystemExit" in done.stderr
+    for name in ("broken:f", "os:sep"):
+        done = kafkalog("dump", TWITTER, "--value-decoder-class", name, env=path)
+        assert done.returncode == 2
+        assert b"no Python decoder" in done.stderr
+
+
+def test_output_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    log = tmp_path / "00000000000000000000.log"
+    log.write_bytes((TWITTER / "00000000000000000000.log").read_bytes() * 300)
+    for jobs in ("1", "2"):
+        with open("/dev/full", "wb") as full:
+            command = [sys.executable, "-m", "kafkalog", "dump", str(log), "--print-data-log", "--jobs", jobs]
+            environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=environment)
+        assert done.returncode == 1
+        assert done.stderr.decode().startswith("kafkalog: cannot write the output: ")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_closed_stdout_is_no_crash():
+    environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
+    command = f"{sys.executable} -m kafkalog dump {TWITTER} >&-"
+    done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, check=False, env=environment)
+    assert b"Traceback" not in done.stderr
+    assert b"internal error" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [["--offsets", "9:3"], ["--since", "2000", "--until", "1000"]])
+def test_ranges_that_end_before_they_begin_are_usage_errors(options):
+    assert kafkalog("dump", TWITTER, *options).returncode == 2
+
+
+def test_a_seek_does_not_pass_over_damage(copy):
+    log = copy / "00000000000000000000.log"
+    data = bytearray(log.read_bytes())
+    data[492:500] = (60).to_bytes(8, "big")
+    log.write_bytes(data)
+    for options in (["--offsets", "60:62"], ["--offsets", "60:62", "--since", "0"]):
+        _, out, _ = run([str(log), *options, "--deep-iteration", "--format", "jsonl"])
+        assert [line["offset"] for line in lines(out) if line["type"] == "record"] == [60, 61, 60, 61]
