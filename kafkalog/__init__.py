@@ -13,16 +13,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.legacy import LegacyBatch, LegacyRecord
-from kafkalog.core.record import Record, RecordHeader
-from kafkalog.core.span import Padding, Span
-from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceeded, RequestError, UnreadableFile
-from kafkalog.files.log_dir import LogDir, open_log_dir
-from kafkalog.files.partition import Partition, open_partition
-from kafkalog.files.segment import Segment
-
 if TYPE_CHECKING:
+    from kafkalog.core.batch import Damage, RecordBatch
+    from kafkalog.core.legacy import LegacyBatch, LegacyRecord
+    from kafkalog.core.record import Record, RecordHeader
+    from kafkalog.core.span import Padding, Span
+    from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceeded, RequestError, UnreadableFile
+    from kafkalog.files.log_dir import LogDir, open_log_dir
+    from kafkalog.files.partition import Partition, open_partition
+    from kafkalog.files.segment import Segment
     from kafkalog.internal.groups import read_groups
     from kafkalog.internal.metadata import read_metadata
     from kafkalog.internal.moment import Moment
@@ -72,8 +71,27 @@ __all__ = [
     "verify",
 ]
 
-#: Names that are imported when they are used, for a program that only reads logs does not need what stands behind them.
+#: Names are imported when they are used: start-up is half of a small dump, and reading logs needs little of what is here.
 _LAZY = {
+    "Damage": "kafkalog.core.batch",
+    "FileChanged": "kafkalog.errors",
+    "FormatError": "kafkalog.errors",
+    "KafkalogError": "kafkalog.errors",
+    "LegacyBatch": "kafkalog.core.legacy",
+    "LegacyRecord": "kafkalog.core.legacy",
+    "LimitExceeded": "kafkalog.errors",
+    "LogDir": "kafkalog.files.log_dir",
+    "Padding": "kafkalog.core.span",
+    "Partition": "kafkalog.files.partition",
+    "Record": "kafkalog.core.record",
+    "RecordBatch": "kafkalog.core.batch",
+    "RecordHeader": "kafkalog.core.record",
+    "RequestError": "kafkalog.errors",
+    "Segment": "kafkalog.files.segment",
+    "Span": "kafkalog.core.span",
+    "UnreadableFile": "kafkalog.errors",
+    "open_log_dir": "kafkalog.files.log_dir",
+    "open_partition": "kafkalog.files.partition",
     "Moment": "kafkalog.internal.moment",
     "Outcome": "kafkalog.recovery.outcome",
     "next_start": "kafkalog.recovery.predict",
@@ -96,3 +114,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

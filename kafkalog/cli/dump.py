@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.filters import Filters
+    from kafkalog.dump.job import PrintInTurn
     from kafkalog.dump.output import Died
     from kafkalog.dump.payload import Payload
     from kafkalog.dump.plan import PlannedFile
@@ -177,7 +178,6 @@ def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, t
 
 def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
     from kafkalog.cli.progress import Progress
-    from kafkalog.cli.workers import print_in_turn
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_printer import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
@@ -198,7 +198,7 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         jobs=given["jobs"],
-        print_in_turn=print_in_turn,
+        print_in_turn=_print_in_turn() if given["jobs"] > 1 else None,
     )
     progress = Progress() if sys.stderr.isatty() and not sys.stdout.isatty() else None
     output = Output(_write_all, say if progress is None else progress.around(say), progress)
@@ -254,14 +254,16 @@ def _each_file(
     tell: Callable[[str], object],
 ) -> bool:
     """Hand out every file; returns whether a PATH could not be read."""
-    from kafkalog.dump.plan import files_of
-    from kafkalog.errors import UnreadableFile
-
     missing = False
     for files in given["files"]:
         # String.split drops empty words at the end.
         for name in files.rstrip(",").split(",") if files.rstrip(",") or not files else ():
             tool_file(name)
+    if not given["paths"]:
+        return False
+    from kafkalog.dump.plan import files_of
+    from kafkalog.errors import UnreadableFile
+
     for path in given["paths"]:
         try:
             for file in files_of(path, filters, tell):
@@ -277,6 +279,12 @@ def say(line: str) -> None:
     from kafkalog.cli.main import say as say_on_stderr
 
     say_on_stderr(line)
+
+
+def _print_in_turn() -> PrintInTurn:
+    from kafkalog.cli.workers import print_in_turn
+
+    return print_in_turn
 
 
 def _write_all(data: bytes) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.errors import BadLength, FormatError, Truncated
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable
 
 __all__ = [
@@ -121,6 +121,8 @@ def _string(cursor: Cursor, field: str) -> str:
 
 
 def _uuid(cursor: Cursor, field: str) -> uuid.UUID:
+    import uuid
+
     return uuid.UUID(bytes=cursor.take(16, field))
 
 

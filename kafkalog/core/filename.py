@@ -15,6 +15,7 @@ __all__ = [
     "LOG_DIR_FILES",
     "PARTITION_FILES",
     "SEGMENT_SUFFIXES",
+    "TEXT_FILES",
     "PartitionName",
     "SegmentFileName",
     "parse_partition_name",
@@ -36,6 +37,8 @@ LOG_DIR_CHECKPOINTS = (
 )
 #: The text files of a log dir, in the order they are shown.
 LOG_DIR_FILES = (*LOG_DIR_CHECKPOINTS, "meta.properties", ".kafka_cleanshutdown")
+#: Every text file that can be read.
+TEXT_FILES = frozenset((*PARTITION_FILES, *LOG_DIR_FILES))
 CLUSTER_METADATA_TOPIC = "__cluster_metadata"
 REMOTE_INDEX_CACHE = "remote-log-index-cache"
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import parse_java_integer
-from kafkalog.core.filename import PENDING_SUFFIXES
+from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
@@ -18,7 +18,6 @@ from kafkalog.dump.output import Died, Output
 from kafkalog.dump.ranges import RANGE, split
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.seek import start_position
-from kafkalog.dump.state_printer import TEXT_FILES, print_snapshot, print_text_file, print_transaction_index
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 
@@ -124,7 +123,7 @@ class DumpJob:
         name = path.rpartition("/")[2]
         self._output.line(f"Dumping {path}")
         if name in TEXT_FILES:
-            self._guarded(path, lambda: print_text_file(name, read_file(path), path, self._output))
+            self._guarded(path, lambda: self._text_file(path, name))
             return
         for pending in (*PENDING_SUFFIXES, ".part"):
             name = name.removesuffix(pending)
@@ -141,7 +140,7 @@ class DumpJob:
         elif suffix == ".txnindex":
             self._guarded(path, lambda: self._transaction_index(path, name))
         elif suffix == ".snapshot":
-            self._guarded(path, lambda: print_snapshot(read_file(path), self._dialect, self._output))
+            self._guarded(path, lambda: self._snapshot(path))
         else:
             self._output.say(f"Ignoring unknown file {path}")
 
@@ -301,7 +300,19 @@ class DumpJob:
             reports=self._reports,
         )
 
+    def _text_file(self, path: str, name: str) -> None:
+        from kafkalog.dump.state_printer import print_text_file
+
+        print_text_file(name, read_file(path), path, self._output)
+
+    def _snapshot(self, path: str) -> None:
+        from kafkalog.dump.state_printer import print_snapshot
+
+        print_snapshot(read_file(path), self._dialect, self._output)
+
     def _transaction_index(self, path: str, name: str) -> None:
+        from kafkalog.dump.state_printer import print_transaction_index
+
         _base_offset(name)
         try:
             data = read_file(path)

@@ -16,7 +16,7 @@ from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
-from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES
+from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, read_offset_index
 from kafkalog.core.producer_snapshot import read_producer_snapshot
@@ -31,7 +31,6 @@ from kafkalog.dump.java import file_path
 from kafkalog.dump.output import Died, Output
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
-from kafkalog.dump.state_printer import TEXT_FILES
 from kafkalog.errors import FormatError, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 

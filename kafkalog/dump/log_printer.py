@@ -6,7 +6,6 @@ it would throw, `Died` is told, and printing goes on with the next batch.
 
 from __future__ import annotations
 
-import json
 import struct
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from kafkalog.core.compression import inflate
 from kafkalog.core.control import ABORT, COMMIT, read_control_record, read_control_type
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
 from kafkalog.core.log import HEADER_UP_TO_MAGIC, find_batch, only_zeros
-from kafkalog.core.properties import format_uuid
 from kafkalog.dump.java import decode_text
 from kafkalog.dump.java_records import JavaMessage, records_of_batch, records_of_message, shallow_message
 from kafkalog.dump.lines import codec_name, lines_of
@@ -286,7 +284,12 @@ class LogPrinter:
         control = known[type_id]
         if control.json_text is None:
             return f" controlType: {control.name}({type_id})"
-        return f" {control.json_text}{json.dumps(fields, ensure_ascii=False, separators=(',', ':'), default=format_uuid)}"
+        import json
+
+        from kafkalog.core.properties import format_uuid
+
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=format_uuid)
+        return f" {control.json_text}{text}"
 
     # --- magic 0 and 1, and what is too short to be magic 2 ---
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import struct
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -122,6 +121,8 @@ def _python_decoder(name: str) -> Callable[[bytes], bytes]:
 
 
 def _sha256(data: bytes) -> bytes:
+    import hashlib
+
     return hashlib.sha256(data).hexdigest().encode()
 
 

@@ -12,8 +12,8 @@ from kafkalog.core.filename import (
     PENDING_SUFFIXES,
     REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
+    TEXT_FILES,
 )
-from kafkalog.dump.state_printer import TEXT_FILES
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import Partition, join, trim

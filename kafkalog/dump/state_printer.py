@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
     from kafkalog.dump.dialects import Dialect
 
-__all__ = ["TEXT_FILES", "print_snapshot", "print_text_file", "print_transaction_index"]
+__all__ = ["print_snapshot", "print_text_file", "print_transaction_index"]
 
 _SNAPSHOT_VERSION = 1
 
@@ -249,8 +249,8 @@ def _print_json(data: bytes, path: str, output: Output) -> None:
     _told((found.damage,), path, output)
 
 
-#: The text files that can be printed, by name.
-TEXT_FILES: dict[str, Callable[[bytes, str, Output], None]] = {
+#: What prints each of the text files.
+_PRINTERS: dict[str, Callable[[bytes, str, Output], None]] = {
     "leader-epoch-checkpoint": _print_epochs,
     "partition.metadata": _print_partition_metadata,
     "quorum-state": _print_json,
@@ -261,5 +261,5 @@ TEXT_FILES: dict[str, Callable[[bytes, str, Output], None]] = {
 
 
 def print_text_file(name: str, data: bytes, path: str, output: Output) -> None:
-    """Print one of `TEXT_FILES`: a line per entry."""
-    TEXT_FILES[name](data, path, output)
+    """Print one of `core.filename.TEXT_FILES`: a line per entry."""
+    _PRINTERS[name](data, path, output)
