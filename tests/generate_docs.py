@@ -7,6 +7,7 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end generated -->`. T
 
 from __future__ import annotations
 
+import copy
 import pathlib
 import re
 import sys
@@ -70,6 +71,9 @@ def dialects() -> str:
 
 def help_of(command: click.Command, name: str) -> str:
     """The --help of a command."""
+    # click keeps the help option of whoever asked first in this process, under the names that were right for them.
+    command = copy.copy(command)
+    command._help_option = None
     with click.Context(
         command, info_name=f"kafkalog {name}", max_content_width=100, terminal_width=100, **command.context_settings
     ) as context:
