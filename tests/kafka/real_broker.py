@@ -81,6 +81,8 @@ class Broker:
             if self.process.poll() is not None:
                 return False
             time.sleep(0.2)
+        self.process.kill()
+        self.process.wait()
         raise AssertionError("the broker does not come up")
 
     def said(self) -> str:

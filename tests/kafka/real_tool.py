@@ -25,17 +25,22 @@ def class_path(release: str) -> str:
     number = parse_release(release)
     scala = "2.13" if number >= (3, 0) else "2.12" if number >= (1, 1) else "2.11"
     folder = Path(os.environ.get("KAFKALOG_JARS") or Path(tempfile.gettempdir()) / "kafkalog-jars") / release
-    if not list(folder.glob("kafka_*.jar")):
+    wanted = [("org.apache.kafka", f"kafka_{scala}", release)]
+    if number >= (2, 6):
+        wanted.append(("org.apache.kafka", "kafka-tools", release))
+    if number >= (4, 0):
+        # Since 4.0 a binding for the logs is not among the dependencies, and a broker tells its state there.
+        wanted += [("org.apache.logging.log4j", name, "2.25.1") for name in ("log4j-slf4j-impl", "log4j-core")]
+    dependencies = "".join(
+        f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
+        for group, name, version in wanted
+    )
+    text = _POM.format(dependencies=dependencies)
+    project = folder / "pom.xml"
+    stale = project.exists() and project.read_text() != text
+    if stale or not list(folder.glob("kafka_*.jar")):
         folder.mkdir(parents=True, exist_ok=True)
-        wanted = [("org.apache.kafka", f"kafka_{scala}", release)]
-        if number >= (2, 6):
-            wanted.append(("org.apache.kafka", "kafka-tools", release))
-        dependencies = "".join(
-            f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
-            for group, name, version in wanted
-        )
-        project = folder / "pom.xml"
-        project.write_text(_POM.format(dependencies=dependencies))
+        project.write_text(text)
         subprocess.run(
             ["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={folder}",
              "-DincludeScope=runtime"],
