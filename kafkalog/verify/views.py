@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointFile",
+    "ControllerWord",
     "EpochFile",
     "LogDirView",
     "OpenTransactionView",
@@ -33,6 +34,23 @@ __all__ = [
     "SnapshotFile",
     "TransactionIndexFile",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerWord:
+    """One thing in which a partition and the controller differ; `kind` and the rest as in `internal.witness.Difference`.
+
+    `witness` holds the controller's word, `why` says what makes it weigh, and `certain` that nothing healthy explains it.
+    """
+
+    path: str
+    span: Span | None
+    kind: str
+    told: str
+    found: str
+    witness: str
+    why: str
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ NOW = 1795500000000
 #: Rules that need more than one partition, or very large ones, have tests of their own.
 SEVERAL_LOG_DIRS = {
     "broker-ids-differ",
+    "controller-isr-without-broker",
     "partition-duplicated",
     "replica-diverges",
     "segment-too-large",
@@ -41,6 +42,8 @@ def findings_of_proof(name, tmp_path):
 def test_a_rule_fires_on_its_proof_and_its_templates_name_every_fact(rule, tmp_path):
     found = [finding for finding in findings_of_proof(rule.proof, tmp_path) if finding.id == rule.id]
     assert found, f"{rule.id} is silent on {rule.proof}"
+    if rule.id.startswith("controller-"):
+        assert {finding.severity for finding in found} == {rule.severity}
     for finding in found:
         assert set(finding.facts) == rule.named_facts
         assert finding.message == rule.message.format(**finding.facts)
