@@ -10,12 +10,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, leftover, padded_end, padding_between
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.subjects import BatchSpot, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.span import Padding, Span
     from kafkalog.verify.task import SegmentTask
@@ -67,10 +67,12 @@ class OffsetIndexWalk(_EntryFile):
         self._task = task
         self._emit = emit
         self._log_size = log_size
-        self.entries = struct.iter_unpack(">ii", memoryview(data)[: self.end])
+        self.entries = self._all()
         self.number = -1
         self._before = (-1, -1)
         self._before_batch: tuple[int, int, int] | None = None
+        self._overtaken: tuple[int, int] | None = None
+        self._disordered = not _grow(position for _, position in self._all())
         self._hole = self.hole()
         self.reported = 0
         self.others = 0
@@ -79,21 +81,28 @@ class OffsetIndexWalk(_EntryFile):
         self.want = NEVER
         self._advance()
 
+    def _all(self) -> Iterator[tuple[int, int]]:
+        return struct.iter_unpack(">ii", memoryview(self.data)[: self.end])
+
     def _advance(self) -> None:
         self.follow(next(self.entries, None))
 
     def follow(self, entry: tuple[int, int] | None) -> int:
-        """Take up the next entry, or the first behind it that fits those before; gives its position, the new `want`."""
+        """Take up the next entry, or the first behind it that fits those before; gives its position, the new `want`.
+
+        An offset that does not grow is left to the log: it tells whether this entry is wrong or the one before.
+        """
         base = self._task.base_offset
         while entry is not None:
             relative, position = entry
             self.number += 1
             if relative or position or self._hole is None:  # a hole is reported once
                 self.offset, self.want = base + relative, position
-                offset_before, position_before = self._before
-                if relative > 0 and self.offset > offset_before and position > max(0, position_before):
+                self._overtaken = self._overtakes(position)
+                if relative > 0 and position > max(0, self._before[1]) and self._overtaken is None:
                     return position
                 self._report(None, None)
+                self._overtaken = None
             entry = next(self.entries, None)
         self.want = NEVER
         return NEVER
@@ -106,17 +115,29 @@ class OffsetIndexWalk(_EntryFile):
 
     @property
     def before(self) -> int:
-        """Offset of the last entry that fitted, -1 before the first."""
-        return self._before[0]
+        """Offset of the last entry that fitted, -1 before the first; more than any if each entry needs a careful look."""
+        return NEVER if self._disordered else self._before[0]
 
-    def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, back: int = 0) -> None:
-        """Something is wrong with the current entry, or with that `back` entries before it."""
+    def _overtakes(self, position: int) -> tuple[int, int] | None:
+        """The next entry (offset, position) if the current one stands out: those around it are in order without it."""
+        behind = [self._entry(number) for number in range(self.number + 1, min(self.number + 3, self.count))]
+        if not behind or not max(0, self._before[1]) < behind[0].position <= position:
+            return None
+        if len(behind) > 1 and behind[1].position > position:
+            return None
+        return self._task.base_offset + behind[0].relative_offset, behind[0].position
+
+    def _entry(self, number: int) -> OffsetIndexEntry:
+        return OFFSET_INDEX_ENTRY.read(self.data, number * self.entry_size)
+
+    def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, back: bool = False) -> None:
+        """Something is wrong with the current entry, or (`back`) with the last one that seemed to fit."""
         self.reported += 1
         if self.reported > MOST_REPORTED:
             return
-        number = self.number - back
+        number = self._number_before() if back else self.number
         task = self._task
-        relative, position = OFFSET_INDEX_ENTRY.read(self.data, number * self.entry_size)
+        relative, position = self._entry(number)
         self._emit(
             IndexStep(
                 self.path,
@@ -129,11 +150,19 @@ class OffsetIndexWalk(_EntryFile):
                 inside,
                 self._log_size,
                 back,
+                self._overtaken,
                 task.base_offset,
                 task.active,
                 task.clean,
             )
         )
+
+    def _number_before(self) -> int:
+        """Number of the last entry that seemed to fit."""
+        number = self.number - 1
+        while number > 0 and self._task.base_offset + self._entry(number).relative_offset != self._before[0]:
+            number -= 1
+        return number
 
     def arrive(self, position: int, base: int, last: int, before: int, before_end: int) -> int:
         """A batch of offsets `base` … `last` begins at `position`, which is `want` or behind it.
@@ -149,7 +178,7 @@ class OffsetIndexWalk(_EntryFile):
         offset = self.offset
         if self._before[0] >= base:
             # The entry before says that its batch reaches up to here.
-            self._report(self._before_batch, None, back=1)
+            self._report(self._before_batch, None, back=True)
         if base > offset:
             self._report((position, base, last), None)
             self._before = (self._before[0], position)
@@ -163,8 +192,10 @@ class OffsetIndexWalk(_EntryFile):
         return self.want
 
     def skip(self, end: int) -> None:
-        """The bytes up to `end` cannot be read: entries that point there are not judged."""
+        """The bytes up to `end` cannot be read: of entries that point there only the order is judged."""
         while self.want < end:
+            if self.offset <= self._before[0]:
+                self._report(None, None)
             self._before = (self._before[0], self.want)
             self._advance()
 
@@ -178,7 +209,7 @@ class OffsetIndexWalk(_EntryFile):
             self._advance()
         if last is not None and self._before[0] > last.last_offset and self._before_batch is not None:
             self.number = self.count
-            self._report(self._before_batch, None, back=1)
+            self._report(self._before_batch, None, back=True)
 
     def summary(self, sibling: _EntryFile | None) -> IndexEnd:
         """The file as a whole."""
@@ -197,9 +228,11 @@ class TimeIndexWalk(_EntryFile):
             self.lone_zero = True
         else:
             self.lone_zero = False
-        self.entries = struct.iter_unpack(">qi", memoryview(data)[: self.end])
+        self.entries = self._all()
         self.number = -1
         self._before = (-1, -1)
+        self._overtaken: tuple[int, int] | None = None
+        self._disordered = not _grow((offset for _, offset in self._all()), strictly=False)
         self._hole = self.hole()
         self.reported = 0
         self.timestamp = -1
@@ -229,11 +262,20 @@ class TimeIndexWalk(_EntryFile):
                 max_position,
                 max_offset,
                 -1 if last is None else last.last_offset,
+                self._overtaken,
                 task.base_offset,
                 task.active,
                 task.clean,
             )
         )
+
+    def _all(self) -> Iterator[tuple[int, int]]:
+        return struct.iter_unpack(">qi", memoryview(self.data)[: self.end])
+
+    @property
+    def regular_timestamp(self) -> int:
+        """Timestamp of the wanted entry; one that no batch has if each entry needs a careful look."""
+        return -NEVER if self._disordered else self.timestamp
 
     def _advance(self) -> None:
         self.follow(next(self.entries, None))
@@ -247,10 +289,13 @@ class TimeIndexWalk(_EntryFile):
             if timestamp or relative or self._hole is None:  # a hole is reported once
                 self.timestamp, self.want = timestamp, base + relative
                 timestamp_before, offset_before = self._before
-                if timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before:
+                self._overtaken = self._overtakes(self.want)
+                grows = timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before
+                if grows and self._overtaken is None:
                     self.last_timestamp = timestamp
                     return self.want
                 self._report(None, -1, -1, -1, None)
+                self._overtaken = None
             entry = next(self.entries, None)
         self.want = NEVER
         return NEVER
@@ -260,6 +305,18 @@ class TimeIndexWalk(_EntryFile):
         self.number, self.timestamp, self.want = number, timestamp, min(want, NEVER)
         self._before = before
         self.last_timestamp = before[0] if want >= NEVER else timestamp
+
+    def _overtakes(self, offset: int) -> tuple[int, int] | None:
+        """The next entry (timestamp, offset) if the current one stands out: those around it are in order without it."""
+        base, size = self._task.base_offset, self.entry_size
+        behind = [
+            TIME_INDEX_ENTRY.read(self.data, at * size) for at in range(self.number + 1, min(self.number + 3, self.count))
+        ]
+        if not behind or not self._before[1] <= base + behind[0].relative_offset < offset:
+            return None
+        if len(behind) > 1 and base + behind[1].relative_offset >= offset:
+            return None
+        return behind[0].timestamp, base + behind[0].relative_offset
 
     def arrive(self, spot: BatchSpot, magic: int, max_before: int, max_position: int, max_offset: int) -> int:
         """A batch with offsets up to `want` or more.
@@ -319,6 +376,16 @@ class TimeIndexWalk(_EntryFile):
             task.clean,
             all_emptied,
         )
+
+
+def _grow(values: Iterable[int], *, strictly: bool = True) -> bool:
+    """Whether each value is larger than the one before, or not smaller."""
+    before = -1
+    for value in values:
+        if value < before or (strictly and value == before):
+            return False
+        before = value
+    return True
 
 
 def _summary(file: OffsetIndexWalk | TimeIndexWalk, sibling: _EntryFile | None, task: SegmentTask, kind: str) -> IndexEnd:

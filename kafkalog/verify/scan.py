@@ -254,7 +254,7 @@ class _Scanner:
                 want, entry_number, entry_offset, entry_before = index.want - begin, index.number, index.offset, index.before
             time_number, entry_time, time_seen, time_offset = -1, -1, -1, -1
             if times is not None:
-                want_offset, time_number, entry_time = times.want, times.number, times.timestamp
+                want_offset, time_number, entry_time = times.want, times.number, times.regular_timestamp
             first_expected, last_at, odd = expected, -1, False
             while True:
                 try:
@@ -310,14 +310,14 @@ class _Scanner:
                         if entry_time <= time or want_offset < last:
                             times.settle(time_number - 1, entry_time, 0, (time, last))
                             want_offset, time_seen = times.follow((entry_time, relative)), -1
-                            time_number, entry_time = times.number, times.timestamp
+                            time_number, entry_time = times.number, times.regular_timestamp
                     else:
                         if time_seen >= 0:
                             times.settle(time_number, entry_time, want_offset, (time_seen, time_offset))
                         spot = BatchSpot(begin + at, begin + end, base, last, e, time)
                         top_position = self.max_position if top_at < 0 else begin + top_at
                         want_offset, time_seen = times.arrive(spot, 2, top, top_position, top_offset), -1
-                        time_number, entry_time = times.number, times.timestamp
+                        time_number, entry_time = times.number, times.regular_timestamp
                 if time > top:
                     top, top_at, top_offset = time, at, base + delta
                 batches += 1

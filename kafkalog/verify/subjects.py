@@ -127,7 +127,8 @@ class IndexStep:
 
     `batch` is the batch that begins at the entry's position (position, first and last offset), None when none does;
     `inside` where the batch around that position begins and ends.
-    `previous_*` are those of the last entry that fitted. `back` is 1 when the entry was found wrong by its successor.
+    `previous_*` are those of the last entry that fitted. `back`: the entry was found wrong by a later one. `overtaken` is the
+    next entry (offset and position) if this one stands out between its neighbours.
     """
 
     path: str
@@ -140,7 +141,8 @@ class IndexStep:
     batch: tuple[int, int, int] | None
     inside: tuple[int, int] | None
     log_size: int
-    back: int
+    back: bool
+    overtaken: tuple[int, int] | None
     segment_base: int
     active: bool
     clean: bool | None
@@ -176,6 +178,7 @@ class TimeIndexStep:
     """An entry of a `.timeindex` that does not fit the log or the entry before it.
 
     `batch` is the batch that contains the entry's offset; `max_before` the largest timestamp of the batches before it.
+    `overtaken` is the next entry (timestamp and offset) if this one stands out between its neighbours.
     """
 
     path: str
@@ -190,6 +193,7 @@ class TimeIndexStep:
     max_position: int
     max_offset: int
     last_offset: int
+    overtaken: tuple[int, int] | None
     segment_base: int
     active: bool
     clean: bool | None

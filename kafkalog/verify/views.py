@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
-    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.core.properties import PartitionMetadata, QuorumState
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
     from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
@@ -306,6 +306,17 @@ class KraftLog:
     runs: tuple[tuple[EpochRun, str], ...]
     late_leaders: tuple[tuple[int, int, str, int], ...]
     log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumFile:
+    """`quorum-state` beside the metadata log; `log_epoch` is the last epoch of the log's batches, -1 when there is none."""
+
+    path: str
+    size: int
+    state: QuorumState
+    log_path: str
+    log_epoch: int
 
 
 @dataclass(frozen=True, slots=True)

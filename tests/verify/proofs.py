@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pathlib
+import re
 import shutil
 import struct
 from typing import TYPE_CHECKING
@@ -447,11 +448,19 @@ def _cut_checkpoint(lab):
     path.write_bytes(data[: ends[-2]])
 
 
+def _older(path):
+    return re.sub(rb'"leaderEpoch":\d+', b'"leaderEpoch":0', path.read_bytes())
+
+
 simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
 simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
 simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
 simple("kraft-snapshot-renamed", META, _rename_checkpoint)
 simple("kraft-snapshot-cut", META, _cut_checkpoint)
+simple(
+    "quorum-state-cut", META, lambda lab: (lab.dir / "quorum-state").write_bytes((lab.dir / "quorum-state").read_bytes()[:40])
+)
+simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
 
 
 #: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.

@@ -27,7 +27,11 @@ def _facts(step: IndexStep) -> dict[str, Any]:
 
 
 def _ordered(step: IndexStep) -> bool:
-    return step.offset > max(step.previous_offset, step.segment_base) and step.position > max(0, step.previous_position)
+    return (
+        step.overtaken is None
+        and step.offset > max(step.previous_offset, step.segment_base)
+        and step.position > max(0, step.previous_position)
+    )
 
 
 def _crash(step: IndexStep) -> Severity | None:
@@ -39,7 +43,7 @@ def _crash(step: IndexStep) -> Severity | None:
     "index-not-monotonic",
     Severity.ERROR,
     on=IndexStep,
-    message="entry {number} (offset {offset}, position {position}) after offset {offset_before}, position {position_before}",
+    message="entry {number} (offset {offset}, position {position}) {place} offset {other_offset}, position {other_position}",
     consequence="The binary search of a look-up goes astray: readers miss records that are there, or scan from the start.",
     remedy=REBUILD,
     source="OffsetIndex.append, AbstractIndex.indexSlotRangeFor (Kafka 3.9.1)",
@@ -50,12 +54,15 @@ def _crash(step: IndexStep) -> Severity | None:
 def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
     """Offsets and positions of the entries must grow, and the first entry lies behind the segment's begin."""
     if not step.back and step.batch is None and step.inside is None and not _ordered(step):
+        before = max(step.previous_offset, step.segment_base), max(0, step.previous_position)
+        other_offset, other_position = step.overtaken or before
         yield Hit(
             _span(step),
             (step.offset, step.offset) if step.offset >= 0 else None,
             **_facts(step),
-            offset_before=max(step.previous_offset, step.segment_base),
-            position_before=max(0, step.previous_position),
+            place="behind" if step.overtaken is None else "in front of",
+            other_offset=other_offset,
+            other_position=other_position,
         )
 
 
