@@ -165,6 +165,8 @@ class _Run:
             if only is not None:
                 report = self._narrow(report, check, only)
             self.done.append((report, getattr(check, "topic_id", None), log_dir))
+            if log_dir is not None and check.cleaned:
+                log_dir.cleaned.append(check.path)
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -215,6 +217,8 @@ class _Run:
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
+        for log_dir in self.log_dirs:
+            log_dir.finish()
         findings = [finding for log_dir in self.log_dirs for finding in log_dir.findings]
         for log_dir in self.log_dirs:
             self.not_checked.extend(log_dir.not_checked)
