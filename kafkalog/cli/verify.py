@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kafkalog.cli.times import parse_time
 from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SEVERITIES = ("error", "warning", "info")
-
-
-def _time(text: str) -> int:
-    """Milliseconds of `--now`: a number of them, or ISO 8601 (UTC when it names no zone)."""
-    if text.lstrip("-").isdigit():
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise RequestError(f"--now {text!r}: neither milliseconds nor ISO 8601") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _levels(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -102,7 +91,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     )
     report = verify(
         paths,
-        now=None if options["now"] is None else _time(options["now"]),
+        now=None if options["now"] is None else parse_time(options["now"], "--now"),
         quick=options["quick"],
         hash_inputs=options["hash_"],
         jobs=options["jobs"],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.files.source import printable
+from kafkalog.render.quantities import duration_text, size_text, utc
 
 if TYPE_CHECKING:
     from kafkalog.recovery.outcome import ConsumerRead, Outcome
@@ -70,9 +70,9 @@ def next_start_text(outcome: Outcome) -> list[str]:
     if outcome.log_end_offset is not None:
         lines.append(f"  log from offset {outcome.log_start_offset} to {outcome.log_end_offset}")
     if outcome.bytes_lost and not outcome.records_lost:
-        lines.append(f"  cuts {_size(outcome.bytes_lost)} that hold no record")
+        lines.append(f"  cuts {size_text(outcome.bytes_lost)} that hold no record")
     elif outcome.records_lost:
-        lines.append(f"  lost: {outcome.records_lost} records, {_size(outcome.bytes_lost or 0)}{_duration(outcome)}")
+        lines.append(f"  lost: {outcome.records_lost} records, {size_text(outcome.bytes_lost or 0)}{_duration(outcome)}")
     for cut in outcome.truncate or ():
         where = "" if cut.offset is None else f", before offset {cut.offset}"
         lines.append(f"  cuts     {printable(cut.path)} at position {cut.position}{where}")
@@ -110,26 +110,8 @@ def _consumer(read: ConsumerRead) -> str:
     return f"all {read.records} records, up to offset {read.stops_at_offset}"
 
 
-def _size(size: int) -> str:
-    number, unit = float(size), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if number < 1024 or unit == "TiB":
-            break
-        number /= 1024
-    return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"
-
-
 def _duration(outcome: Outcome) -> str:
     if outcome.time_range_lost is None:
         return ""
     first, last = outcome.time_range_lost
-    seconds = (last - first) // 1000
-    span = f"{seconds // 3600} h {seconds // 60 % 60} min" if seconds >= 3600 else f"{seconds // 60} min {seconds % 60} s"
-    return f", {span} of data ({_time(first)} to {_time(last)})"
-
-
-def _time(milliseconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return f"{milliseconds} ms"
+    return f", {duration_text(last - first)} of data ({utc(first)} to {utc(last)})"
