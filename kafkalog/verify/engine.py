@@ -10,7 +10,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import LOG_DIR_FILES, parse_partition_name
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_partition_name, parse_segment_file_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
@@ -128,7 +128,7 @@ class _Run:
         if not looks_like_log_dir(path):
             self.not_checked.append(NotChecked(path, "holds nothing of Kafka", failed=True))
             return
-        log_dir = LogDirCheck(path)
+        log_dir = LogDirCheck(path, self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
             if self._wanted(name):
@@ -145,8 +145,8 @@ class _Run:
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
-        if name in LOG_DIR_FILES:
-            log_dir = LogDirCheck(folder or ".")
+        if name in LOG_DIR_FILES or name == BOOTSTRAP_CHECKPOINT:
+            log_dir = LogDirCheck(folder or ".", self.settings)
             own = join(log_dir.path, name)
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
@@ -205,11 +205,16 @@ class _Run:
         own = join(check.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)
-        alone = not name.endswith((".log", ".snapshot", ".checkpoint", "leader-epoch-checkpoint", "partition.metadata"))
-        has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+        parsed = parse_segment_file_name(name)
         readable = report.readable
-        if alone and not has_log:
-            self.not_checked.append(NotChecked(path, "there is no log beside it to compare with", failed=True))
+        reason = ""
+        if parsed is not None and parsed.pending and parsed.suffix in (*_INDEXES, ".snapshot"):
+            reason = f"set aside ({parsed.pending}): only the log of its segment is looked at"
+        elif parsed is not None and parsed.suffix in _INDEXES:
+            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+            reason = "" if has_log else "there is no log beside it to compare with"
+        if reason:
+            self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
         return replace(report, path=path, findings=findings, readable=readable)
 
@@ -223,6 +228,7 @@ class _Run:
         for log_dir in self.log_dirs:
             self.not_checked.extend(log_dir.not_checked)
         findings.extend(self._across())
+        findings.extend(self._clusters())
         partitions = tuple(report for report, _, _ in self.done)
         for number, extra in (*self._replicas(), *self._hanging()):
             partitions = tuple(
@@ -286,6 +292,18 @@ class _Run:
             yield from findings_of(
                 BrokerView(log_dirs[0].path, tuple(duplicates), tuple(ids), tuple(self._topic_ids(log_dirs)))
             )
+
+    def _clusters(self) -> Iterator[Finding]:
+        """Findings about log dirs of one node id that were written in one go, with different cluster ids."""
+        for number, log_dir in enumerate(self.log_dirs):
+            for other in self.log_dirs[:number]:
+                one, two = other.broker, log_dir.broker
+                if one is None or two is None or one[0] == two[0] or one[1] != two[1]:
+                    continue
+                if other.meta_written is not None and other.meta_written == log_dir.meta_written:
+                    what = f"cluster.id {two[0]} and node id {two[1]}, written together with one of cluster.id {one[0]}"
+                    paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
+                    yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),), ()))
 
     def _topic_ids(self, log_dirs: list[LogDirCheck]) -> Iterator[tuple[str, str, str, str]]:
         first: dict[str, tuple[str, object]] = {}
@@ -367,5 +385,6 @@ def _about(items: list[NotChecked], path: str) -> list[NotChecked]:
     return [replace(item, path=path) for item in items if os.path.basename(item.path) == os.path.basename(path)]
 
 
+_INDEXES = (".index", ".timeindex", ".txnindex")
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

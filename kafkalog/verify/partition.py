@@ -12,7 +12,7 @@ from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.properties import read_json_file, read_partition_metadata
 from kafkalog.core.span import Span
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
@@ -34,6 +34,7 @@ from kafkalog.verify.views import (
     PartitionCheckpoints,
     PartitionFiles,
     PartitionMetadataFile,
+    QuorumStateFile,
     SegmentStep,
     SnapshotEntryView,
     SnapshotFile,
@@ -188,6 +189,7 @@ class PartitionCheck:
         self._metadata()
         self._checkpoints(log_end)
         if self.kraft_log:
+            self._quorum_state()
             self._kraft([scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
         return self._report(scans, log_end)
 
@@ -484,6 +486,12 @@ class PartitionCheck:
                 self.around.watermark_path,
             )
         )
+
+    def _quorum_state(self) -> None:
+        path = self.partition.file("quorum-state")
+        data = None if path is None else self._read(path)
+        if path is not None and data is not None:
+            self.emit(QuorumStateFile(path, read_json_file(data.partition(b"\n")[0]), len(data)))
 
     def _kraft(self, snapshots: list[SegmentScan]) -> None:
         checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in self.partition.checkpoints if not p.pending)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.filename import (
+    BOOTSTRAP_CHECKPOINT,
     CLUSTER_METADATA_TOPIC,
     LOG_DIR_CHECKPOINTS,
     REMOTE_INDEX_CACHE,
@@ -18,11 +19,14 @@ from kafkalog.files.source import size_of
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan import scan_segment
+from kafkalog.verify.task import SegmentTask
 from kafkalog.verify.views import CheckpointFile, CheckpointLine, CleanedLogs, LogDirFiles, LogDirView
 
 if TYPE_CHECKING:
     from kafkalog.core.properties import Properties
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.task import Settings
 
 __all__ = ["LogDirCheck"]
 
@@ -38,12 +42,14 @@ class LogDirCheck:
 
     Args:
         path: The directory, spelled as it shall be printed.
+        settings: What the caller wants.
 
     Raises:
         UnreadableFile: it cannot be listed.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, settings: Settings) -> None:
+        self.settings = settings
         self.log_dir = LogDir(path)
         self.path = self.log_dir.path
         self.findings: list[Finding] = []
@@ -62,6 +68,7 @@ class LogDirCheck:
         self.cleaned: list[str] = []
         self._names()
         self._files()
+        self._bootstrap()
 
     def _reading(self, name: str, read: Any) -> Any:
         if name not in self.log_dir.files:
@@ -177,6 +184,16 @@ class LogDirCheck:
             )
         )
 
+    def _bootstrap(self) -> None:
+        """Scan `bootstrap.checkpoint`: batches like those of a snapshot of the metadata log, of epoch 0."""
+        if BOOTSTRAP_CHECKPOINT not in self.log_dir.files:
+            return
+        paths = {".log": join(self.path, BOOTSTRAP_CHECKPOINT)}
+        scan = scan_segment(SegmentTask(0, paths, False, None, "", True, False, (), self.settings, 0))
+        self.files += scan.files
+        self.findings.extend(scan.findings)
+        self.not_checked.extend(NotChecked(path, reason, failed=True) for path, reason in scan.failures)
+
     def _marker_problem(self) -> tuple[str, bool]:
         """What is wrong with the clean-shutdown marker, "" if nothing is; and whether it is one of 3.7 or later."""
         if self._marker and _CLEAN not in self.log_dir.files:
@@ -212,6 +229,11 @@ class LogDirCheck:
         node = values.get("node.id", values.get("broker.id"))
         cluster = values.get("cluster.id")
         return None if node is None or cluster is None else (cluster, node)
+
+    @property
+    def meta_written(self) -> str | None:
+        """The comment of `meta.properties` that tells when it was written; None when there is none."""
+        return None if self.meta is None else self.meta.written
 
     @property
     def directory_id(self) -> str | None:

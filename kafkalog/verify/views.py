@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
-    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.core.properties import JsonFile, PartitionMetadata
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
     from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
@@ -29,6 +29,7 @@ __all__ = [
     "PartitionCheckpoints",
     "PartitionFiles",
     "PartitionMetadataFile",
+    "QuorumStateFile",
     "ReplicaPair",
     "SegmentStep",
     "SnapshotEntryView",
@@ -121,6 +122,15 @@ class PartitionMetadataFile:
     kraft: bool | None
     log_only: bool
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumStateFile:
+    """`quorum-state` of the metadata log: its first line as JSON."""
+
+    path: str
+    content: JsonFile
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

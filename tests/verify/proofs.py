@@ -202,6 +202,13 @@ simple("index-odd-size", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), b"
 simple("padding-closed", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), bytes(800)))
 
 
+@proof("stale-entries", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.append(lab.path(-1, ".index"), struct.pack(">ii", 900, 900_000) + bytes(800))
+    lab.append(lab.path(-1, ".timeindex"), bytes(1200))
+
+
 @proof("padding-differs", PLAIN)
 def _(lab):
     lab.crashed()
@@ -445,6 +452,7 @@ simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.
 simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
 simple("kraft-snapshot-renamed", META, _rename_checkpoint)
 simple("kraft-snapshot-cut", META, _cut_checkpoint)
+simple("quorum-state-cut", META, lambda lab: lab.cut(lab.dir / "quorum-state", -3))
 
 
 #: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.

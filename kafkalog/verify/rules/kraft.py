@@ -10,7 +10,7 @@ from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.batches import RESTORE
 from kafkalog.verify.subjects import BatchStep
-from kafkalog.verify.views import KraftLog, KraftSnapshot
+from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumStateFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,3 +129,40 @@ def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
         yield Hit(file.first_span, None, first=file.first_control, last=file.last_control)
     elif file.last_control != "SNAPSHOT_FOOTER":
         yield Hit(file.last_span, None, first=file.first_control, last=file.last_control)
+
+
+def _quorum_state_problem(file: QuorumStateFile) -> str:
+    value = file.content.value
+    if file.content.damage is not None:
+        return file.content.damage.reason
+    if value is None:
+        return "the first line is empty"
+    version = value.get("data_version")
+    if version not in (0, 1):
+        return f"data_version {version!r}, known are 0 and 1"
+    for name in ("leaderId", "leaderEpoch", "votedId"):
+        if not isinstance(value.get(name), int):
+            return f"{name} is {value.get(name)!r}"
+    if value["leaderEpoch"] < 0 or min(value["leaderId"], value["votedId"]) < -1:
+        return f"leaderEpoch {value['leaderEpoch']}, leaderId {value['leaderId']}, votedId {value['votedId']}"
+    return ""
+
+
+@rule(
+    "quorum-state-malformed",
+    Severity.ERROR,
+    on=QuorumStateFile,
+    message="{reason}",
+    consequence="The node does not start.",
+    remedy="With the node stopped, move the file away: the node asks the other voters for the epoch. A node that is the only "
+    "voter starts with epoch 0.",
+    source="FileQuorumStateStore, QuorumStateData (Kafka 3.9)",
+    proof="quorum-state-cut",
+    near_miss="kraft-log",
+    invariants="L1",
+)
+def quorum_state_malformed(file: QuorumStateFile) -> Iterator[Hit]:
+    """`quorum-state` is not one line of JSON with a known version and the numbers of an election."""
+    problem = _quorum_state_problem(file)
+    if problem:
+        yield Hit(Span(0, file.size), None, reason=problem)

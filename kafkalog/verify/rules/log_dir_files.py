@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import LOG_DIR_FILES, parse_segment_file_name
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -20,7 +20,7 @@ _WATERMARKS = "replication-offset-checkpoint"
 _LOG_STARTS = "log-start-offset-checkpoint"
 _CLEANER = "cleaner-offset-checkpoint"
 #: Other files that brokers keep in a log dir.
-_KNOWN = frozenset((*LOG_DIR_FILES, "bootstrap.checkpoint"))
+_KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
 
 
 @rule(
@@ -118,7 +118,7 @@ def meta_properties_missing(files: LogDirFiles) -> Iterator[Hit]:
 
     All four checkpoint files or a `bootstrap.checkpoint` must be there: less is a partial copy, or a broker of before 0.9.
     """
-    whole = "bootstrap.checkpoint" in files.sizes or {_RECOVERY, _WATERMARKS, _LOG_STARTS, _CLEANER} <= files.sizes.keys()
+    whole = BOOTSTRAP_CHECKPOINT in files.sizes or {_RECOVERY, _WATERMARKS, _LOG_STARTS, _CLEANER} <= files.sizes.keys()
     if whole and files.log and _META not in files.sizes:
         yield Hit(None, None, path=f"{files.path}/{_META}", file=f"{files.path}/{_META}")
 

@@ -202,7 +202,10 @@ def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
     invariants="K10",
 )
 def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
-    """The directory ids of two log dirs of one broker are the same."""
+    """The directory ids of two log dirs of one broker are the same, or their cluster ids differ.
+
+    Different cluster ids make two brokers of them, but for files that were written in the same second for the same node id.
+    """
     for path, other, what in view.id_problems:
         yield Hit(None, None, path=path, what=what, file=other)
 
