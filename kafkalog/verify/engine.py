@@ -17,6 +17,7 @@ from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.internal.transactions import TOPIC as TRANSACTION_STATE
 from kafkalog.internal.transactions import OpenTransaction, read_transactions
+from kafkalog.verify.controller_checks import Controllers, PartitionClaim, States, claim_of, states_for
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.replica_checks import compare_replicas
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -27,7 +28,7 @@ from kafkalog.verify.task import SegmentScan, Settings
 from kafkalog.verify.views import BrokerView, HangingTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.policy import Policy
@@ -53,6 +54,7 @@ def verify(
     topics: Sequence[str] = (),
     exclude: Sequence[str] = (),
     policy: Policy | None = None,
+    partition_state: bytes | Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -71,16 +73,20 @@ def verify(
         topics: Patterns (`*`, `?`) of topics or partition directories in log dirs to look at; all by default.
         exclude: The same for those to leave out.
         policy: How findings are graded.
+        partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
+            or by `T-P`.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
-        RequestError: a pattern of the policy names no rule.
+        RequestError: a pattern of the policy names no rule; `partition_state` is no such JSON, or not of a partition given.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs)
     run = _Run(settings, tuple(topics), tuple(exclude), kafka_version)
     for item in paths:
         run.add(os.fspath(item))
+    if partition_state is not None:
+        run.take_states(partition_state)
     if executor is not None:
         run.scan(executor, progress)
     elif jobs > 1:
@@ -104,7 +110,8 @@ class _Run:
         self.log_dirs: list[LogDirCheck] = []
         self.not_checked: list[NotChecked] = []
         self.done: list[tuple[PartitionReport, object, LogDirCheck | None]] = []
-        self.only: dict[str, str] = {}
+        self.claims: list[PartitionClaim | None] = []
+        self.states: States = {}
 
     # --- what to do ---
 
@@ -120,6 +127,10 @@ class _Run:
                 self.not_checked.append(NotChecked(path, "no such file or directory", failed=True))
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+
+    def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
+        """Take in the states of partitions out of ZooKeeper."""
+        self.states = states_for(given, [path for path, _, _, _ in self.jobs])
 
     def _add_directory(self, path: str) -> None:
         if not _has_log_dir_files(path) and looks_like_partition(path):
@@ -167,6 +178,7 @@ class _Run:
             self.done.append((report, getattr(check, "topic_id", None), log_dir))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
+            self.claims.append(claim_of(check, log_dir))
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -229,14 +241,13 @@ class _Run:
             self.not_checked.extend(log_dir.not_checked)
         findings.extend(self._across())
         findings.extend(self._clusters())
-        partitions = tuple(report for report, _, _ in self.done)
-        for number, extra in (*self._replicas(), *self._hanging()):
-            partitions = tuple(
-                replace(p, findings=in_order((*p.findings, *extra))) if at == number else p for at, p in enumerate(partitions)
-            )
+        partitions = [report for report, _, _ in self.done]
+        for number, extra in (*self._replicas(), *self._hanging(), *self._controllers()):
+            if extra:
+                partitions[number] = replace(partitions[number], findings=in_order((*partitions[number].findings, *extra)))
         return Report(
             self.settings.now,
-            partitions,
+            tuple(partitions),
             in_order(findings),
             tuple(self.not_checked),
             self._release(),
@@ -333,6 +344,23 @@ class _Run:
                 ]
                 for finding in opened:
                     yield number, list(findings_of(_hanging_view(finding, item, certain=log_dir.clean is True)))
+
+    def _controllers(self) -> Iterator[tuple[int, list[Finding]]]:
+        """Findings about partitions that the controller knows otherwise."""
+        bare = [path for path, _, only, owner in self.jobs if only is None and owner is None]
+        controllers = Controllers(self.states)
+        if not self.settings.quick:  # metadata is records
+            controllers.hear(self.log_dirs, bare)
+        self.not_checked.extend(controllers.not_checked)
+        for number, claim in enumerate(self.claims):
+            if claim is None:
+                continue
+            found = list(controllers.findings(claim))
+            file = self.done[number][0].path
+            if file != claim.path:  # one file was named: the others are witnesses
+                own = join(claim.path, os.path.basename(file))
+                found = [f._replace(path=file) for f in found if f.path == own]
+            yield number, found
 
     def _replicas(self) -> Iterator[tuple[int, list[Finding]]]:
         """Findings about replicas: the same partition on another broker, or in another copy."""

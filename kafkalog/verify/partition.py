@@ -12,7 +12,7 @@ from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.core.properties import read_json_file, read_partition_metadata
+from kafkalog.core.properties import read_partition_metadata, read_quorum_state
 from kafkalog.core.span import Span
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
@@ -34,7 +34,7 @@ from kafkalog.verify.views import (
     PartitionCheckpoints,
     PartitionFiles,
     PartitionMetadataFile,
-    QuorumStateFile,
+    QuorumFile,
     SegmentStep,
     SnapshotEntryView,
     SnapshotFile,
@@ -189,7 +189,6 @@ class PartitionCheck:
         self._metadata()
         self._checkpoints(log_end)
         if self.kraft_log:
-            self._quorum_state()
             self._kraft([scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
         return self._report(scans, log_end)
 
@@ -487,12 +486,6 @@ class PartitionCheck:
             )
         )
 
-    def _quorum_state(self) -> None:
-        path = self.partition.file("quorum-state")
-        data = None if path is None else self._read(path)
-        if path is not None and data is not None:
-            self.emit(QuorumStateFile(path, read_json_file(data.partition(b"\n")[0]), len(data)))
-
     def _kraft(self, snapshots: list[SegmentScan]) -> None:
         checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in self.partition.checkpoints if not p.pending)
         changes = {epoch for scan in self.scans for epoch, _ in scan.leader_changes}
@@ -507,8 +500,18 @@ class PartitionCheck:
         start = 0 if self.log_only else self._log_start() or 0
         runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
         self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
+        self._quorum()
         for scan in snapshots:
             self._kraft_snapshot(scan)
+
+    def _quorum(self) -> None:
+        path = self.partition.file("quorum-state")
+        data = None if path is None else self._read(path)
+        if path is None or data is None:
+            return
+        epochs = [run.epoch for scan in self.scans for run in scan.epochs]
+        log_path = self.scans[-1].path if self.scans else self.path
+        self.emit(QuorumFile(path, len(data), read_quorum_state(data), log_path, max(epochs, default=-1)))
 
     def _kraft_snapshot(self, scan: SegmentScan) -> None:
         first = last = "nothing"

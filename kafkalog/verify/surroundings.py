@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
     CLUSTER_METADATA_TOPIC,
@@ -66,6 +67,8 @@ class LogDirCheck:
         self.kraft = self._is_kraft()
         #: Partition directories that show the work of the log cleaner.
         self.cleaned: list[str] = []
+        #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing tells.
+        self.registration = self._registration()
         self._names()
         self._files()
         self._bootstrap()
@@ -79,6 +82,11 @@ class LogDirCheck:
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
             return None
+
+    def _registration(self) -> int | None:
+        marker = self._reading(_CLEAN, lambda: self.log_dir.clean_shutdown)
+        epoch = None if marker is None or marker.value is None else marker.value.get("brokerEpoch")
+        return epoch if isinstance(epoch, int) else None
 
     def emit(self, subject: Any) -> None:
         """What the rules say about a subject."""
@@ -234,6 +242,17 @@ class LogDirCheck:
     def meta_written(self) -> str | None:
         """The comment of `meta.properties` that tells when it was written; None when there is none."""
         return None if self.meta is None else self.meta.written
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster's id; None when the log dir does not tell."""
+        return None if self.meta is None else self.meta.values.get("cluster.id")
+
+    @property
+    def broker_id(self) -> int | None:
+        """The broker's or node's id as a number; None when the log dir does not tell."""
+        values = {} if self.meta is None else self.meta.values
+        return parse_java_integer(values.get("node.id", values.get("broker.id", "")), 32)
 
     @property
     def directory_id(self) -> str | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
-    from kafkalog.core.properties import JsonFile, PartitionMetadata
+    from kafkalog.core.properties import PartitionMetadata, QuorumState
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
     from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointFile",
     "CleanedLogs",
+    "ControllerWord",
     "EpochFile",
     "LogDirFiles",
     "LogDirView",
@@ -29,13 +30,29 @@ __all__ = [
     "PartitionCheckpoints",
     "PartitionFiles",
     "PartitionMetadataFile",
-    "QuorumStateFile",
     "ReplicaPair",
     "SegmentStep",
     "SnapshotEntryView",
     "SnapshotFile",
     "TransactionIndexFile",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerWord:
+    """One thing in which a partition and the controller differ; `kind` and the rest as in `internal.witness.Difference`.
+
+    `witness` holds the controller's word, `why` says what makes it weigh, and `certain` that nothing healthy explains it.
+    """
+
+    path: str
+    span: Span | None
+    kind: str
+    told: str
+    found: str
+    witness: str
+    why: str
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +139,6 @@ class PartitionMetadataFile:
     kraft: bool | None
     log_only: bool
     mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class QuorumStateFile:
-    """`quorum-state` of the metadata log: its first line as JSON."""
-
-    path: str
-    content: JsonFile
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +336,17 @@ class KraftLog:
     runs: tuple[tuple[EpochRun, str], ...]
     late_leaders: tuple[tuple[int, int, str, int], ...]
     log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumFile:
+    """`quorum-state` beside the metadata log; `log_epoch` is the last epoch of the log's batches, -1 when there is none."""
+
+    path: str
+    size: int
+    state: QuorumState
+    log_path: str
+    log_epoch: int
 
 
 @dataclass(frozen=True, slots=True)

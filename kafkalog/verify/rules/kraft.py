@@ -10,7 +10,7 @@ from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.batches import RESTORE
 from kafkalog.verify.subjects import BatchStep
-from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumStateFile
+from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,38 +131,39 @@ def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
         yield Hit(file.last_span, None, first=file.first_control, last=file.last_control)
 
 
-def _quorum_state_problem(file: QuorumStateFile) -> str:
-    value = file.content.value
-    if file.content.damage is not None:
-        return file.content.damage.reason
-    if value is None:
-        return "the first line is empty"
-    version = value.get("data_version")
-    if version not in (0, 1):
-        return f"data_version {version!r}, known are 0 and 1"
-    for name in ("leaderId", "leaderEpoch", "votedId"):
-        if not isinstance(value.get(name), int):
-            return f"{name} is {value.get(name)!r}"
-    if value["leaderEpoch"] < 0 or min(value["leaderId"], value["votedId"]) < -1:
-        return f"leaderEpoch {value['leaderEpoch']}, leaderId {value['leaderId']}, votedId {value['votedId']}"
-    return ""
+@rule(
+    "quorum-state-unreadable",
+    Severity.ERROR,
+    on=QuorumFile,
+    message="{problem}",
+    consequence="The node does not start, or drops the file and with it whom it voted for in this epoch: it could vote twice.",
+    remedy="With the node stopped, keep a copy and compare with another controller. Without the file the node asks the quorum "
+    "who leads; let only one controller at a time start so.",
+    source="QuorumState.readElectionState, FileQuorumStateStore.readStateFromFile (Kafka 3.9.1)",
+    proof="quorum-state-cut",
+    near_miss="kraft-log",
+)
+def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
+    """`quorum-state` is no JSON object of a known version with all of its fields."""
+    damage = file.state.damage
+    if damage is not None:
+        yield Hit(Span(0, file.size), None, problem=str(damage.error))
 
 
 @rule(
-    "quorum-state-malformed",
-    Severity.ERROR,
-    on=QuorumStateFile,
-    message="{reason}",
-    consequence="The node does not start.",
-    remedy="With the node stopped, move the file away: the node asks the other voters for the epoch. A node that is the only "
-    "voter starts with epoch 0.",
-    source="FileQuorumStateStore, QuorumStateData (Kafka 3.9)",
-    proof="quorum-state-cut",
+    "quorum-epoch-behind-log",
+    Severity.WARNING,
+    on=QuorumFile,
+    message="leaderEpoch is {epoch}, but {file} has batches of epoch {log_epoch}",
+    consequence="The file is written before the first batch of an epoch: it is an old one, or was changed. The node takes the "
+    "log's epoch, and does not know whom it voted for in it.",
+    remedy="Was the directory copied while the node ran? Else find out who put the older file there.",
+    source="QuorumState.initialize (Kafka 3.9.1)",
+    proof="quorum-state-old",
     near_miss="kraft-log",
-    invariants="L1",
 )
-def quorum_state_malformed(file: QuorumStateFile) -> Iterator[Hit]:
-    """`quorum-state` is not one line of JSON with a known version and the numbers of an election."""
-    problem = _quorum_state_problem(file)
-    if problem:
-        yield Hit(Span(0, file.size), None, reason=problem)
+def quorum_epoch_behind_log(file: QuorumFile) -> Iterator[Hit]:
+    """The epoch of `quorum-state` is never smaller than that of the log's last batch."""
+    epoch = file.state.leader_epoch
+    if file.state.damage is None and epoch is not None and epoch < file.log_epoch:
+        yield Hit(Span(0, file.size), None, epoch=epoch, log_epoch=file.log_epoch, file=file.log_path)
