@@ -528,7 +528,7 @@ class _Scanner:
         self.max_full = max(self.max_full, batch.max_timestamp)
         if batch.magic and crc_ok:
             self._odd_times(spot)
-        self._follow(spot, batch.magic, trusted=crc_ok or base == self.expected)
+        self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
 
     def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
         self.emit(
