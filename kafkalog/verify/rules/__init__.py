@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kafkalog.verify.rules import (
     batches,
+    compaction,
     epochs,
     indexes,
     kraft,
@@ -22,6 +23,7 @@ from kafkalog.verify.rules import (
 
 __all__ = [
     "batches",
+    "compaction",
     "epochs",
     "indexes",
     "kraft",
