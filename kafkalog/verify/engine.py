@@ -24,7 +24,7 @@ from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan import scan_segment
 from kafkalog.verify.surroundings import LogDirCheck
 from kafkalog.verify.task import SegmentScan, Settings
-from kafkalog.verify.views import BrokerView, HangingTransaction
+from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,6 +53,7 @@ def verify(
     topics: Sequence[str] = (),
     exclude: Sequence[str] = (),
     policy: Policy | None = None,
+    max_message_bytes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -71,13 +72,15 @@ def verify(
         topics: Patterns (`*`, `?`) of topics or partition directories in log dirs to look at; all by default.
         exclude: The same for those to leave out.
         policy: How findings are graded.
+        max_message_bytes: The topic's setting of that name: larger batches are reported. Without it, in compacted logs,
+            those that are larger than Kafka's default.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
         RequestError: a pattern of the policy names no rule.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
-    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs)
+    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     run = _Run(settings, tuple(topics), tuple(exclude), kafka_version)
     for item in paths:
         run.add(os.fspath(item))
@@ -317,7 +320,11 @@ class _Run:
         first: dict[tuple[str, int], tuple[int, LogDirCheck | None]] = {}
         for number, (report, _, owner) in enumerate(self.done):
             parsed = parse_partition_name(os.path.basename(os.path.realpath(report.path)))
-            if parsed is None or parsed.mark or not os.path.isdir(report.path):
+            if parsed is None or not os.path.isdir(report.path):
+                continue
+            if parsed.mark == "future":
+                yield from self._future(number, parsed.topic, parsed.partition)
+            if parsed.mark:
                 continue
             key = (parsed.topic, parsed.partition)
             if key not in first:
@@ -330,6 +337,17 @@ class _Run:
             pair = compare_replicas(report.path, self.done[other][0].path)
             if pair is not None:
                 yield number, list(findings_of(pair))
+
+    def _future(self, number: int, topic: str, partition: int) -> Iterator[tuple[int, list[Finding]]]:
+        """Findings about a `-future` directory: it is a copy of the current one in another log dir of the same broker."""
+        report, _, owner = self.done[number]
+        for current, _, other in self.done:
+            parsed = parse_partition_name(os.path.basename(current.path))
+            same = owner is not None and other is not None and (owner is other or owner.broker == other.broker is not None)
+            if same and parsed is not None and not parsed.mark and (parsed.topic, parsed.partition) == (topic, partition):
+                pair = compare_replicas(report.path, current.path)
+                if pair is not None:
+                    yield number, list(findings_of(FuturePair(pair)))
 
 
 def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:

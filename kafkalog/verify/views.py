@@ -23,6 +23,7 @@ __all__ = [
     "CheckpointFile",
     "CleanPart",
     "EpochFile",
+    "FuturePair",
     "LargeBatches",
     "LogDirView",
     "MissingProducer",
@@ -294,6 +295,18 @@ class ReplicaPair:
     ends: str
     log_end: int
     other_log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class FuturePair:
+    """A future directory of a partition, and the first batch in which it differs from the current one."""
+
+    pair: ReplicaPair
+
+    @property
+    def path(self) -> str:
+        """The future directory."""
+        return self.pair.path
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ NOW = 1795500000000
 #: Rules that need more than one partition, or very large ones, have tests of their own.
 SEVERAL_LOG_DIRS = {
     "broker-ids-differ",
+    "future-differs",
     "partition-duplicated",
     "replica-diverges",
     "segment-too-large",
@@ -115,6 +116,18 @@ def test_replicas_of_other_brokers_are_compared(tmp_path):
     found = [f for f in verify([first.root, second.root], now=NOW).all_findings() if f.id == "replica-diverges"]
     assert len(found) == 1
     assert found[0].facts["kind"] == "same leader epoch, different bytes"
+
+
+def test_a_future_copy_that_differs_from_the_current_directory_is_told(tmp_path):
+    first, second = (Lab(tmp_path / name, "3.9.1/cluster-final-n1/ledger-0") for name in ("d1", "d2"))
+    second.dir = second.dir.rename(second.root / "ledger-0.0123456789abcdef0123456789abcdef-future")
+    meta = second.root / "meta.properties"
+    meta.write_text("".join(line for line in meta.read_text().splitlines(keepends=True) if "directory.id" not in line))
+    assert not [f for f in verify([first.root, second.root], now=NOW).all_findings() if f.id == "future-differs"]
+    second.field(0, 2, max_timestamp=5)
+    (found,) = [f for f in verify([first.root, second.root], now=NOW).all_findings() if f.id == "future-differs"]
+    assert found.path == str(second.path(0))
+    assert found.facts["file"] == str(first.path(0))
 
 
 def test_an_open_transaction_that_its_coordinator_has_ended_hangs(tmp_path):
