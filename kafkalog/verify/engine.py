@@ -10,13 +10,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import LOG_DIR_FILES, parse_partition_name
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_partition_name, parse_segment_file_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.internal.transactions import TOPIC as TRANSACTION_STATE
 from kafkalog.internal.transactions import OpenTransaction, read_transactions
+from kafkalog.verify.controller_checks import Controllers, PartitionClaim, States, claim_of, states_for
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.replica_checks import compare_replicas
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -27,7 +28,7 @@ from kafkalog.verify.task import SegmentScan, Settings
 from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.policy import Policy
@@ -54,6 +55,7 @@ def verify(
     exclude: Sequence[str] = (),
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
+    partition_state: bytes | Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -74,16 +76,20 @@ def verify(
         policy: How findings are graded.
         max_message_bytes: The topic's setting of that name: larger batches are reported. Without it, in compacted logs,
             those that are larger than Kafka's default.
+        partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
+            or by `T-P`.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
-        RequestError: a pattern of the policy names no rule.
+        RequestError: a pattern of the policy names no rule; `partition_state` is no such JSON, or not of a partition given.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     run = _Run(settings, tuple(topics), tuple(exclude), kafka_version)
     for item in paths:
         run.add(os.fspath(item))
+    if partition_state is not None:
+        run.take_states(partition_state)
     if executor is not None:
         run.scan(executor, progress)
     elif jobs > 1:
@@ -107,7 +113,8 @@ class _Run:
         self.log_dirs: list[LogDirCheck] = []
         self.not_checked: list[NotChecked] = []
         self.done: list[tuple[PartitionReport, object, LogDirCheck | None]] = []
-        self.only: dict[str, str] = {}
+        self.claims: list[PartitionClaim | None] = []
+        self.states: States = {}
 
     # --- what to do ---
 
@@ -124,6 +131,10 @@ class _Run:
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
+    def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
+        """Take in the states of partitions out of ZooKeeper."""
+        self.states = states_for(given, [path for path, _, _, _ in self.jobs])
+
     def _add_directory(self, path: str) -> None:
         if not _has_log_dir_files(path) and looks_like_partition(path):
             self.jobs.append((path, Surroundings(), None, None))
@@ -131,7 +142,7 @@ class _Run:
         if not looks_like_log_dir(path):
             self.not_checked.append(NotChecked(path, "holds nothing of Kafka", failed=True))
             return
-        log_dir = LogDirCheck(path)
+        log_dir = LogDirCheck(path, self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
             if self._wanted(name):
@@ -148,8 +159,8 @@ class _Run:
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
-        if name in LOG_DIR_FILES:
-            log_dir = LogDirCheck(folder or ".")
+        if name in LOG_DIR_FILES or name == BOOTSTRAP_CHECKPOINT:
+            log_dir = LogDirCheck(folder or ".", self.settings)
             own = join(log_dir.path, name)
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
@@ -168,6 +179,9 @@ class _Run:
             if only is not None:
                 report = self._narrow(report, check, only)
             self.done.append((report, getattr(check, "topic_id", None), log_dir))
+            if log_dir is not None and check.cleaned:
+                log_dir.cleaned.append(check.path)
+            self.claims.append(claim_of(check, log_dir))
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -206,11 +220,16 @@ class _Run:
         own = join(check.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)
-        alone = not name.endswith((".log", ".snapshot", ".checkpoint", "leader-epoch-checkpoint", "partition.metadata"))
-        has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+        parsed = parse_segment_file_name(name)
         readable = report.readable
-        if alone and not has_log:
-            self.not_checked.append(NotChecked(path, "there is no log beside it to compare with", failed=True))
+        reason = ""
+        if parsed is not None and parsed.pending and parsed.suffix in (*_INDEXES, ".snapshot"):
+            reason = f"set aside ({parsed.pending}): only the log of its segment is looked at"
+        elif parsed is not None and parsed.suffix in _INDEXES:
+            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+            reason = "" if has_log else "there is no log beside it to compare with"
+        if reason:
+            self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
         return replace(report, path=path, findings=findings, readable=readable)
 
@@ -218,18 +237,20 @@ class _Run:
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
+        for log_dir in self.log_dirs:
+            log_dir.finish()
         findings = [finding for log_dir in self.log_dirs for finding in log_dir.findings]
         for log_dir in self.log_dirs:
             self.not_checked.extend(log_dir.not_checked)
         findings.extend(self._across())
-        partitions = tuple(report for report, _, _ in self.done)
-        for number, extra in (*self._replicas(), *self._hanging()):
-            partitions = tuple(
-                replace(p, findings=in_order((*p.findings, *extra))) if at == number else p for at, p in enumerate(partitions)
-            )
+        findings.extend(self._clusters())
+        partitions = [report for report, _, _ in self.done]
+        for number, extra in (*self._replicas(), *self._hanging(), *self._controllers()):
+            if extra:
+                partitions[number] = replace(partitions[number], findings=in_order((*partitions[number].findings, *extra)))
         return Report(
             self.settings.now,
-            partitions,
+            tuple(partitions),
             in_order(findings),
             tuple(self.not_checked),
             self._release(),
@@ -286,6 +307,18 @@ class _Run:
                 BrokerView(log_dirs[0].path, tuple(duplicates), tuple(ids), tuple(self._topic_ids(log_dirs)))
             )
 
+    def _clusters(self) -> Iterator[Finding]:
+        """Findings about log dirs of one node id that were written in one go, with different cluster ids."""
+        for number, log_dir in enumerate(self.log_dirs):
+            for other in self.log_dirs[:number]:
+                one, two = other.broker, log_dir.broker
+                if one is None or two is None or one[0] == two[0] or one[1] != two[1]:
+                    continue
+                if other.meta_written is not None and other.meta_written == log_dir.meta_written:
+                    what = f"cluster.id {two[0]} and node id {two[1]}, written together with one of cluster.id {one[0]}"
+                    paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
+                    yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),), ()))
+
     def _topic_ids(self, log_dirs: list[LogDirCheck]) -> Iterator[tuple[str, str, str, str]]:
         first: dict[str, tuple[str, object]] = {}
         for report, topic_id, owner in self.done:
@@ -314,6 +347,23 @@ class _Run:
                 ]
                 for finding in opened:
                     yield number, list(findings_of(_hanging_view(finding, item, certain=log_dir.clean is True)))
+
+    def _controllers(self) -> Iterator[tuple[int, list[Finding]]]:
+        """Findings about partitions that the controller knows otherwise."""
+        bare = [path for path, _, only, owner in self.jobs if only is None and owner is None]
+        controllers = Controllers(self.states)
+        if not self.settings.quick:  # metadata is records
+            controllers.hear(self.log_dirs, bare)
+        self.not_checked.extend(controllers.not_checked)
+        for number, claim in enumerate(self.claims):
+            if claim is None:
+                continue
+            found = list(controllers.findings(claim))
+            file = self.done[number][0].path
+            if file != claim.path:  # one file was named: the others are witnesses
+                own = join(claim.path, os.path.basename(file))
+                found = [f._replace(path=file) for f in found if f.path == own]
+            yield number, found
 
     def _replicas(self) -> Iterator[tuple[int, list[Finding]]]:
         """Findings about replicas: the same partition on another broker, or in another copy."""
@@ -381,5 +431,6 @@ def _about(items: list[NotChecked], path: str) -> list[NotChecked]:
     return [replace(item, path=path) for item in items if os.path.basename(item.path) == os.path.basename(path)]
 
 
+_INDEXES = (".index", ".timeindex", ".txnindex")
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

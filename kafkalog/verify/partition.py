@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,13 @@ from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.properties import read_partition_metadata, read_quorum_state
 from kafkalog.core.span import Span
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
 from kafkalog.files.partition import Partition, join
 from kafkalog.files.segment import Segment
-from kafkalog.files.source import read_file
+from kafkalog.files.source import read_file, size_of
 from kafkalog.verify.compaction import CompactionHistory
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
@@ -36,6 +35,7 @@ from kafkalog.verify.views import (
     PartitionCheckpoints,
     PartitionFiles,
     PartitionMetadataFile,
+    QuorumFile,
     SegmentStep,
     SnapshotEntryView,
     SnapshotFile,
@@ -59,7 +59,8 @@ class Surroundings:
     """What the log dir says of a partition.
 
     `clean` and `kraft` are None when nothing tells. `lines` are those of the checkpoint files, by the file's name;
-    `cleaner_known` says that the log cleaner's checkpoint could be read.
+    `cleaner_known` says that the log cleaner's checkpoint could be read. The paths are those of checkpoint files: that of
+    the log start is always told, the others "" when no line can be expected of them.
     """
 
     in_log_dir: bool = False
@@ -69,6 +70,7 @@ class Surroundings:
     cleaner_known: bool = False
     log_start_path: str = ""
     recovery_path: str = ""
+    watermark_path: str = ""
 
 
 class PartitionCheck:
@@ -371,7 +373,7 @@ class PartitionCheck:
             covered.add(self.active)
         pending = []
         for parsed, path in self.partition.pending:
-            pending.append((parsed, path, _size_of(path) or 0))
+            pending.append((parsed, path, size_of(path) or 0))
         directories = {name for name in self.partition.others if name not in self.partition.files}
         self.emit(
             PartitionFiles(
@@ -379,7 +381,7 @@ class PartitionCheck:
                 {segment.base_offset: segment.paths for segment in self.partition.segments},
                 sizes,
                 self.active,
-                _size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
+                size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
                 tuple(pending),
                 tuple((name, name in directories) for name in self.partition.others),
                 self.partition.snapshots,
@@ -453,6 +455,11 @@ class PartitionCheck:
 
     topic_id: Any = None
 
+    @property
+    def cleaned(self) -> bool:
+        """Whether batches show that the log cleaner went over them."""
+        return any(scan.compaction_evidence for scan in self.scans)
+
     def _checkpoints(self, log_end: int | None) -> None:
         lines = self.around.lines
         if log_end is None or not self.segments or not self.around.in_log_dir:
@@ -476,6 +483,7 @@ class PartitionCheck:
                 bool(self._swapped()),
                 self.kraft_log,
                 self.around.recovery_path,
+                self.around.watermark_path,
             )
         )
 
@@ -509,8 +517,18 @@ class PartitionCheck:
         start = 0 if self.log_only else self._log_start() or 0
         runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
         self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
+        self._quorum()
         for scan in snapshots:
             self._kraft_snapshot(scan)
+
+    def _quorum(self) -> None:
+        path = self.partition.file("quorum-state")
+        data = None if path is None else self._read(path)
+        if path is None or data is None:
+            return
+        epochs = [run.epoch for scan in self.scans for run in scan.epochs]
+        log_path = self.scans[-1].path if self.scans else self.path
+        self.emit(QuorumFile(path, len(data), read_quorum_state(data), log_path, max(epochs, default=-1)))
 
     def _kraft_snapshot(self, scan: SegmentScan) -> None:
         first = last = "nothing"
@@ -585,13 +603,6 @@ class PartitionCheck:
             files=self.files,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
-
-
-def _size_of(path: str | None) -> int | None:
-    try:
-        return None if path is None else os.stat(path).st_size
-    except OSError:
-        return None
 
 
 def _is_canonical(data: bytes, checkpoint: Checkpoint[EpochEntry]) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
-    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.core.properties import PartitionMetadata, QuorumState
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
     from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointFile",
     "CleanPart",
+    "CleanedLogs",
+    "ControllerWord",
     "EpochFile",
     "FuturePair",
     "LargeBatches",
+    "LogDirFiles",
     "LogDirView",
     "MissingProducer",
     "OpenTransactionView",
@@ -38,6 +41,23 @@ __all__ = [
     "Tombstones",
     "TransactionIndexFile",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerWord:
+    """One thing in which a partition and the controller differ; `kind` and the rest as in `internal.witness.Difference`.
+
+    `witness` holds the controller's word, `why` says what makes it weigh, and `certain` that nothing healthy explains it.
+    """
+
+    path: str
+    span: Span | None
+    kind: str
+    told: str
+    found: str
+    witness: str
+    why: str
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +260,7 @@ class PartitionCheckpoints:
     swapping: bool
     metadata_log: bool
     recovery_file: str
+    watermark_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +285,37 @@ class LogDirView:
     meta_problem: str
     meta_path: str
     meta_size: int
-    meta_missing: bool
     same_dir_futures: tuple[str, ...]
-    missing_checkpoints: tuple[str, ...]
     strays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogDirFiles:
+    """The files of a log dir, and what each of them says that the others must be.
+
+    `sizes`: name → bytes. `log`: a directory that a broker has open as a log, "" when there is none; that of the metadata
+    quorum does not count. `kraft`: by `meta.properties`. `clean`: there is a clean-shutdown marker. `marker` is what is
+    wrong with it, "" when nothing is, and `marker_size` its bytes. `newer_marker`: it is one of 3.7 or later.
+    """
+
+    path: str
+    sizes: Mapping[str, int]
+    log: str
+    listed: frozenset[str]
+    kraft: bool
+    clean: bool
+    marker: str
+    marker_size: int
+    newer_marker: bool
+    has_directory_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedLogs:
+    """A log dir without the log cleaner's checkpoint at `path`; `log` is a partition directory that shows its work."""
+
+    path: str
+    log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +367,17 @@ class KraftLog:
     runs: tuple[tuple[EpochRun, str], ...]
     late_leaders: tuple[tuple[int, int, str, int], ...]
     log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumFile:
+    """`quorum-state` beside the metadata log; `log_epoch` is the last epoch of the log's batches, -1 when there is none."""
+
+    path: str
+    size: int
+    state: QuorumState
+    log_path: str
+    log_epoch: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import pathlib
+import re
+import shutil
 import struct
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checksum import crc32c
 from tests import encode
 from tests.encode import R
-from tests.verify.lab import Lab, fields, header, message, seal
+from tests.verify.lab import BROKER, Lab, fields, header, message, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +42,26 @@ def proof(name: str, source: str):
 def simple(name: str, source: str, change: Callable[[Lab], object]) -> None:
     proof(name, source)(change)
 
+
+# --- the controller ---
+def _beside_metadata(lab, name="kept-0", source="kept-0"):
+    """Copy a partition that the controller knows beside its metadata, by another name if wanted."""
+    return pathlib.Path(shutil.copytree(BROKER / "4.3.1/meta-n1" / source, lab.root / name))
+
+
+def _other_topic_id(folder, topic_id="AAAAAAAAAAAAAAAAAAAABA"):
+    (folder / "partition.metadata").write_text(f"version: 0\ntopic_id: {topic_id}")
+
+
+simple("topic-made-anew", META, lambda lab: _other_topic_id(_beside_metadata(lab)))
+simple("directory-renamed", META, lambda lab: _beside_metadata(lab, "other-0"))
+simple("partition-of-no-topic", META, lambda lab: _other_topic_id(_beside_metadata(lab, "nobody-0")))
+simple("replica-of-another-broker", META, lambda lab: _beside_metadata(lab, "tmp-1-2", "tmp-1-0"))
+simple(
+    "epoch-not-begun",
+    META,
+    lambda lab: (_beside_metadata(lab) / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
+)
 
 # --- headers ---
 simple("crc-one-bit", PLAIN, lambda lab: lab.patch(lab.path(1), 200, bytes([lab.path(1).read_bytes()[200] ^ 4])))
@@ -203,6 +226,13 @@ simple("index-offset-wrong", PLAIN, lambda lab: _index(lab, 0, _entries(lab)[1][
 simple("index-hole", PLAIN, lambda lab: _index(lab, 1, 0, 0))
 simple("index-odd-size", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), b"abc"))
 simple("padding-closed", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), bytes(800)))
+
+
+@proof("stale-entries", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.append(lab.path(-1, ".index"), struct.pack(">ii", 900, 900_000) + bytes(800))
+    lab.append(lab.path(-1, ".timeindex"), bytes(1200))
 
 
 @proof("padding-differs", PLAIN)
@@ -399,6 +429,21 @@ simple("log-start-lowered", "3.9.1/edge/e-tomb-0", lambda lab: lab.checkpoint("l
 simple("cleaner-raised", COMPACT, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9000))
 simple("recovery-file-nuls", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(bytes(30)))
 simple("recovery-file-removed", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").unlink())
+simple("recovery-file-emptied", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(b""))
+simple("cleaner-file-removed", COMPACT, lambda lab: (lab.root / "cleaner-offset-checkpoint").unlink())
+simple("meta-removed", PLAIN, lambda lab: (lab.root / "meta.properties").unlink())
+simple("clean-marker-garbage", PLAIN, lambda lab: (lab.root / ".kafka_cleanshutdown").write_text("{{{"))
+simple("checkpoint-tmp-clean", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint.tmp").write_bytes(b"0\n"))
+simple("file-in-log-dir", PLAIN, lambda lab: (lab.root / "notes.txt").write_text("hello"))
+simple("hw-line-removed", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", None))
+
+
+@proof("directory-id-removed", "4.3.1/edge/e-txn-0")
+def _(lab):
+    meta = lab.root / "meta.properties"
+    meta.write_text("".join(line for line in meta.read_text().splitlines(keepends=True) if "directory.id" not in line))
+
+
 simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
 simple("directory-backup", PLAIN, lambda lab: (lab.root / "backup").mkdir())
@@ -428,11 +473,19 @@ def _cut_checkpoint(lab):
     path.write_bytes(data[: ends[-2]])
 
 
+def _older(path):
+    return re.sub(rb'"leaderEpoch":\d+', b'"leaderEpoch":0', path.read_bytes())
+
+
 simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
 simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
 simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
 simple("kraft-snapshot-renamed", META, _rename_checkpoint)
 simple("kraft-snapshot-cut", META, _cut_checkpoint)
+simple(
+    "quorum-state-cut", META, lambda lab: (lab.dir / "quorum-state").write_bytes((lab.dir / "quorum-state").read_bytes()[:40])
+)
+simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
 
 
 # --- compaction ---
@@ -515,6 +568,7 @@ def _(lab):
 
 @near("checkpoint-empty", PLAIN)
 def _(lab):
+    lab.crashed()
     for name in ("cleaner-offset-checkpoint", "log-start-offset-checkpoint"):
         (lab.root / name).write_bytes(b"")
 
@@ -565,6 +619,8 @@ def _(lab):
 
 #: Near misses: log dirs that look as if, and must be silent.
 NEAR_MISSES = {
+    "controller-agrees": ["4.3.1/meta-n1", "3.9.1/cluster-final-n1"],
+    "state-agrees": ["2.8.2/repl-b1"],
     "healthy": ["2.1.1/codec", "3.9.1/cluster-final-n1"],
     "delete-horizon-set": ["3.9.1/edge", "4.3.1/edge"],
     "compacted-batch": ["3.9.1/edge", "4.3.1/edge"],
