@@ -12,13 +12,15 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource, printable
+from kafkalog.render.next_start import next_start_cause, next_start_harm, next_start_section
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TextIO
 
     from kafkalog.core.layout import Layout
+    from kafkalog.recovery.outcome import Outcome
 
 __all__ = ["print_report", "report_lines"]
 
@@ -135,6 +137,15 @@ def _validity(partition: PartitionReport) -> str:
 def _partition_lines(partition: PartitionReport, most: int | None) -> Iterator[Line]:
     yield Line(0, partition.verdict, f"{printable(partition.path)}: {_validity(partition)}")
     yield from _finding_lines(_folded(partition.findings), most)
+    yield from _next_start_lines(partition.next_start, partition.segments)
+
+
+def _next_start_lines(outcomes: Sequence[Outcome], segments: int) -> Iterator[Line]:
+    for line in next_start_section(outcomes, segments):
+        if line.startswith(" "):
+            yield Line(4, "", line[2:])
+        else:
+            yield Line(2, "", f"Next start, {line}")
 
 
 def _table(report: Report) -> Iterator[Line]:
@@ -152,6 +163,8 @@ def _table(report: Report) -> Iterator[Line]:
             if any(f.severity is severity for f in row.findings)
         ]
         numbers = f"{offsets:>24} {row.segments:>9} {row.records:>12} {row.bytes:>14}"
+        if harm := next_start_harm(row.next_start):
+            counts.append(f"next start: {harm}")
         text = f"{printable(row.path):{width}}  {numbers}  {', '.join(counts)}"
         yield Line(0, row.verdict, " " * (8 - len(row.verdict)) + text.rstrip())
 
@@ -164,13 +177,15 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
         max_findings: Rules shown per partition; the totals are exact all the same.
     """
     rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
-    loud = [row for row in rows if row.findings or len(rows) == 1]
+    loud = [row for row in rows if row.findings or len(rows) == 1 or next_start_harm(row.next_start)]
     for row in loud:
         yield from _partition_lines(row, max_findings)
         yield Line(0, "", "")
-    if report.findings:
+    if report.findings or report.next_start:
         yield Line(0, "", "The log dirs themselves:")
         yield from _finding_lines(_folded(report.findings), max_findings)
+        for outcome in report.next_start:
+            yield Line(2, "", f"Next start: {next_start_cause(outcome)}")
         yield Line(0, "", "")
     if len(rows) > 1:
         yield from _table(report)
@@ -187,6 +202,8 @@ def _summary(report: Report) -> Iterator[Line]:
     found = f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} infos"
     yield Line(0, report.verdict, f"{found} in {len(report.partitions)} partitions")
     yield Line(0, "", f"{report.files} files, {report.bytes} bytes, {batches} batches, {records} records {checked}; now {now}")
+    if any(p.next_start for p in report.partitions) or report.next_start:
+        yield Line(0, "", _next_start_summary(report))
     if report.version is not None:
         yield Line(0, "", f"release taken: {report.version}")
     if report.suppressed:
@@ -195,6 +212,18 @@ def _summary(report: Report) -> Iterator[Line]:
         yield Line(0, "unknown" if item.failed else "", f"not checked: {printable(item.path)}: {printable(item.reason)}")
     for path, digest in report.hashes:
         yield Line(0, "", f"sha256 {digest}  {printable(path)}")
+
+
+def _next_start_summary(report: Report) -> str:
+    predicted = [p for p in report.partitions if p.next_start]
+    harmed = [p for p in predicted if next_start_harm(p.next_start)]
+    unknown = [p for p in predicted if p not in harmed and any(outcome.is_unknown for outcome in p.next_start)]
+    if not harmed and not unknown and not report.next_start:
+        return "next start: nothing is lost"
+    parts = [f"harm to {len(harmed)} of {len(predicted)} partitions"]
+    parts += [f"{len(unknown)} unknown"] if unknown else []
+    parts += ["the broker stops"] if any(outcome.broker == "aborts" for outcome in report.next_start) else []
+    return f"next start: {', '.join(parts)}"
 
 
 def print_report(report: Report, stream: TextIO, *, max_findings: int | None = None) -> None:

@@ -43,6 +43,7 @@ from kafkalog.verify.views import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.legacy import LegacyRecord
@@ -97,6 +98,7 @@ class PartitionCheck:
         self.mark = name.mark if name else ""
         # A clean stop does not close the directories that wait to be deleted.
         self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
+        self.topic_id: UUID | None = None
         self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
@@ -449,8 +451,6 @@ class PartitionCheck:
                 self.mark,
             )
         )
-
-    topic_id: Any = None
 
     def _checkpoints(self, log_end: int | None) -> None:
         lines = self.around.lines
