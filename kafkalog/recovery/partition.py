@@ -48,6 +48,7 @@ class Situation:
         is_tiered: Whether the log is known to begin in remote storage.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
+        read_up_to: Bytes of logs up to which that is done when nothing is said about it.
         replay: Most bytes of logs whose recovery is gone through; None: any.
     """
 
@@ -61,6 +62,7 @@ class Situation:
     is_tiered: bool = False
     index_interval_bytes: int | None = None
     read: bool | None = None
+    read_up_to: int = CONSUMER_BYTES
     replay: int | None = None
 
     @property
@@ -213,10 +215,9 @@ def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consum
     if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
         return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
     size = sum(segment.size for segment in log.segments.all())
-    if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
-        why = (
-            "not asked for" if situation.read is False else f"{size} bytes would have to be decoded; ask for it with --consumer"
-        )
+    if not (size <= situation.read_up_to if situation.read is None else situation.read):
+        asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
+        why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
     return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
 

@@ -67,6 +67,11 @@ class Options:
     read: bool | None = None
     scanned: Mapping[str, Scanned] | None = None
 
+    @property
+    def read_up_to(self) -> int:
+        """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
+        return CONSUMER_BYTES if self.scanned is None else BESIDE_SCAN_BYTES
+
     def replay_of(self, path: str) -> int | None:
         """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
         if self.scanned is None:
@@ -231,8 +236,6 @@ def _predict_partitions(
     *,
     with_troubles: bool = False,
 ) -> Iterator[Outcome]:
-    if options.read is None and sum(_log_size(join(state.path, name)) for name in names) > CONSUMER_BYTES:
-        options = replace(options, read=False)
     predictions = _predict_all(state, options, {name: paths.get(name, join(state.path, name)) for name in names}, run)
     if with_troubles:
         assumed = Assumed(STOPS[not _is_clean(state, options)], options.recovery_point, release_text(state.release))
@@ -255,7 +258,11 @@ def _predict_all(
     state: LogDirState, options: Options, paths: dict[str, str], run: Callable[..., Iterable[Prediction]]
 ) -> list[Prediction]:
     """What each partition would be by itself."""
+    too_large = sum(_log_size(path) for path in paths.values()) > options.read_up_to
     situations = [_situation(state, name, path, options) for name, path in paths.items()]
+    if too_large:
+        # Together they are: only what is empty is read then.
+        situations = [replace(situation, read_up_to=0) for situation in situations]
     predictions = list(run(_predict, paths.values(), situations))
     left_out = [number for number, one in enumerate(predictions) if one.is_left_out]
     if left_out and (state.troubles or any(one.outcome.log_dir == "offline" for one in predictions)):
@@ -302,6 +309,7 @@ def _situation(state: LogDirState, name: str, path: str, options: Options) -> Si
         # With remote storage the line stands for every log; without, only for one whose start lies inside a segment.
         is_tiered=state.is_tiered and key in state.log_starts,
         read=options.read,
+        read_up_to=options.read_up_to,
         replay=options.replay_of(path),
     )
 
@@ -351,6 +359,7 @@ def predict_directory(path: str, stop: str, options: Options) -> Outcome:
             mark=parsed.mark if parsed else "",
             kraft=not is_zookeeper_era(release),
             read=options.read,
+            read_up_to=options.read_up_to,
             replay=options.replay_of(path),
         )
         return _predict(path, situation).outcome

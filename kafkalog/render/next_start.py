@@ -96,7 +96,7 @@ def _without_loss(outcome: Outcome) -> Iterator[str]:
     if outcome.truncate:
         yield f"cuts {size_text(outcome.bytes_lost or 0)} that hold no record"
     gone = (*(outcome.delete or ()), *(before for before, _ in outcome.rename or ()))
-    logs = sum(path.endswith(".log") or ".log." in path for path in gone)
+    logs = sum(path.endswith(".log") for path in gone)
     if logs:
         yield f"replaces or deletes {_count(logs, '.log file')}"
 

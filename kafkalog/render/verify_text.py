@@ -12,8 +12,9 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource, printable
-from kafkalog.render.next_start import next_start_cause, next_start_harm, next_start_section
+from kafkalog.render.next_start import duration_text, next_start_cause, next_start_harm, next_start_section, size_text
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
+from kafkalog.verify.effects import describe_effects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -119,6 +120,9 @@ def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
             for text in _evidence(finding) if number == 0 else ():
                 yield Line(6, "", text)
         yield Line(4, "", f"Consequence: {printable(first.consequence)}")
+        effects = next((finding.next_start for finding in group.findings if finding.next_start), ())
+        if effects:
+            yield Line(4, "", f"Next start: {printable(describe_effects(effects, size_text, duration_text))}")
         yield Line(4, "", f"Remedy: {printable(first.remedy)}")
     if most is not None and len(groups) > most:
         hidden = sum(len(group.findings) for group in groups[most:])

@@ -245,8 +245,8 @@ class _Run:
         starts = predict_starts(reports, directories, log_dirs, options, executor)
         for one in self.done:
             if not one.is_file:
-                found = starts.directories if one.owner is None else starts.partitions
-                one.report = replace(one.report, next_start=found.get(one.report.path, ()))
+                one.report = starts.attached_to(one.report, in_log_dir=one.owner is not None)
+        self.findings = [starts.referred_to_by(finding) for finding in self.findings]
         self.next_start = starts.beside
 
     def report(self) -> Report:

@@ -593,6 +593,7 @@ class PartitionCheck:
             bytes=self.bytes,
             readable=self.readable,
             files=self.files,
+            last_segment=self.active,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
 

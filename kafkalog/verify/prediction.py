@@ -10,7 +10,8 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.partition import join
 from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.predict import STOPS, Options, Scanned, find_shared, predict_directory, predict_log_dir
-from kafkalog.verify.finding import Severity
+from kafkalog.verify.effects import effects_on
+from kafkalog.verify.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,23 @@ class NextStarts:
     directories: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     partitions: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     beside: tuple[Outcome, ...] = ()
+
+    def attached_to(self, report: PartitionReport, *, in_log_dir: bool) -> PartitionReport:
+        """The report with its predictions, and its findings with what these do to them."""
+        outcomes = (self.partitions if in_log_dir else self.directories).get(report.path, ())
+        findings = tuple(_with_effects(finding, outcomes, report.last_segment) for finding in report.findings)
+        return replace(report, next_start=outcomes, findings=findings)
+
+    def referred_to_by(self, finding: Finding) -> Finding:
+        """A finding about a log dir with what the start does to it."""
+        beside = tuple(outcome for outcome in self.beside if outcome.path == finding.path)
+        return _with_effects(finding, beside or self.partitions.get(finding.path, ()), None)
+
+
+def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment: int | None) -> Finding:
+    if finding.severity < Severity.WARNING:
+        return finding
+    return finding._replace(next_start=effects_on(finding, outcomes, last_segment))
 
 
 def predict_starts(

@@ -38,8 +38,8 @@ class PartitionReport:
 
     Offsets are log offsets: `valid_through_offset` is the last one before the first damage, -1 when there is none;
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
-    `next_start` are the predictions of the next start: one in a log dir, one for each kind of stop of a directory given by
-    itself, none for a single file.
+    `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
+    dir, one for each kind of stop of a directory given by itself, none for a single file.
     """
 
     path: str
@@ -58,6 +58,7 @@ class PartitionReport:
     readable: bool = True
     files: int = 0
     hashes: tuple[tuple[str, str], ...] = ()
+    last_segment: int | None = None
     next_start: tuple[Outcome, ...] = ()
 
     @property
