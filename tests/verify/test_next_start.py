@@ -48,7 +48,8 @@ def test_a_log_dir_gives_one_next_start_line_after_each_partition_line(flipped):
     assert line["schema"] == "kafkalog.verify/1"
     assert line["assumed"] == {"stop": "unclean", "recovery_point": 0, "release": "3.9.2"}
     assert rows[-1]["version"] == "3.9.2"
-    (alone,) = [json.loads(text) for text in run("next-start", "--format", "jsonl", "--kafka-version", "3.9", flipped.root).stdout.splitlines()]  # fmt: skip
+    done = run("next-start", "--format", "jsonl", "--kafka-version", "3.9", flipped.root)
+    (alone,) = [json.loads(text) for text in done.stdout.splitlines()]
     assert {**line, "schema": alone["schema"]} == alone
 
 
