@@ -18,11 +18,13 @@ __all__ = [
     "JsonFile",
     "PartitionMetadata",
     "Properties",
+    "QuorumState",
     "format_uuid",
     "parse_uuid",
     "read_json_file",
     "read_partition_metadata",
     "read_properties",
+    "read_quorum_state",
 ]
 
 
@@ -143,3 +145,58 @@ def read_json_file(data: bytes) -> JsonFile:
     if not isinstance(value, dict):
         return JsonFile(None, Damage(span, FormatError("not a JSON object", "", span)))
     return JsonFile(value, None)
+
+
+class QuorumState(NamedTuple):
+    """A `quorum-state` file: what a controller or broker knows of the election. None for what cannot be read."""
+
+    version: int | None
+    leader_epoch: int | None
+    leader_id: int | None
+    voted_id: int | None
+    damage: Damage | None
+
+
+#: The fields that each version must have, with their JSON types.
+_QUORUM_FIELDS: dict[int, dict[str, type | tuple[type, ...]]] = {
+    0: {
+        "clusterId": str,
+        "leaderId": int,
+        "leaderEpoch": int,
+        "votedId": int,
+        "appliedOffset": int,
+        "currentVoters": (list, type(None)),
+    },
+    1: {"leaderId": int, "leaderEpoch": int, "votedId": int, "votedDirectoryId": str},
+}
+
+
+def read_quorum_state(data: bytes) -> QuorumState:
+    """Read `quorum-state`: the first line is a JSON object of version 0 or 1. Never fails.
+
+    Source: FileQuorumStateStore.readStateFromFile, QuorumStateData.json, Kafka 3.9.1.
+    """
+    line = (data.splitlines() or [b""])[0]
+    value, damage = read_json_file(line)
+    fields = value or {}
+    version = fields.get("data_version")
+    problem = ""
+    if value is None:
+        problem = "the first line is empty" if damage is None else ""
+    elif version is None:
+        problem = "there is no data_version"
+    elif version not in _QUORUM_FIELDS or isinstance(version, bool):
+        problem = f"data_version {version!r} is neither 0 nor 1"
+    else:
+        needed = _QUORUM_FIELDS[version]
+        wrong = [name for name, kind in needed.items() if name not in fields or not isinstance(fields[name], kind)]
+        problem = f"{' and '.join(wrong)} missing or of another type" if wrong else ""
+    if problem:
+        span = Span(0, len(data))
+        damage = Damage(span, FormatError(problem, "", span))
+
+    def number(name: str) -> int | None:
+        found = fields.get(name)
+        return found if isinstance(found, int) else None
+
+    return QuorumState(number("data_version"), number("leaderEpoch"), number("leaderId"), number("votedId"), damage)

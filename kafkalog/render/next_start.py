@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kafkalog.files.source import printable
+from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kafkalog.recovery.outcome import ConsumerRead, Outcome
 
-__all__ = [
-    "duration_text",
-    "loss_text",
-    "next_start_cause",
-    "next_start_harm",
-    "next_start_section",
-    "next_start_text",
-    "size_text",
-]
+__all__ = ["next_start_cause", "next_start_harm", "next_start_section", "next_start_text"]
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
@@ -82,10 +74,10 @@ def _in_short(outcome: Outcome, segments: int) -> str:
     if outcome.log_dir == "offline":
         return "the log dir goes offline"
     if outcome.records_lost:
-        return f"{_count(outcome.records_lost, 'record')} lost"
+        return f"{count_text(outcome.records_lost, 'record')} lost"
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
-        number = f" {_count(segments, 'segment')}" if segments else ""
+        number = f" {count_text(segments, 'segment')}" if segments else ""
         what = f"loads{number}, {'but consumers fail' if unread else 'nothing lost'}"
         return "; ".join((what, *_without_loss(outcome)))
     return f"{outcome.partition}: {printable(outcome.reason)}"
@@ -98,7 +90,7 @@ def _without_loss(outcome: Outcome) -> Iterator[str]:
     gone = (*(outcome.delete or ()), *(before for before, _ in outcome.rename or ()))
     logs = sum(path.endswith(".log") for path in gone)
     if logs:
-        yield f"replaces or deletes {_count(logs, '.log file')}"
+        yield f"replaces or deletes {count_text(logs, '.log file')}"
 
 
 def _details(outcome: Outcome) -> list[str]:
@@ -111,7 +103,7 @@ def _details(outcome: Outcome) -> list[str]:
     if outcome.bytes_lost and not outcome.records_lost:
         lines.append(f"cuts {size_text(outcome.bytes_lost)} that hold no record")
     elif outcome.records_lost:
-        lines.append(f"lost: {loss_text(outcome.records_lost, outcome.bytes_lost, outcome.time_range_lost)}")
+        lines.append(f"lost: {_loss_text(outcome.records_lost, outcome.bytes_lost, outcome.time_range_lost)}")
     for cut in outcome.truncate or ():
         where = "" if cut.offset is None else f", before offset {cut.offset}"
         lines.append(f"cuts     {printable(cut.path)} at position {cut.position}{where}")
@@ -142,7 +134,7 @@ def _files(verb: str, paths: tuple[str, ...] | None) -> list[str]:
 
 
 def _consumer(read: ConsumerRead) -> str:
-    records = _count(read.records, "record")
+    records = count_text(read.records, "record")
     if read.stuck and read.error is None:
         return f"{records} and gets no further than offset {read.stops_at_offset}, without an error"
     if read.error is not None:
@@ -150,43 +142,10 @@ def _consumer(read: ConsumerRead) -> str:
     return f"all {records}, up to offset {read.stops_at_offset}"
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:
+def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:
     """Records, bytes and time that are lost, as people say it: `3 records, 1.2 GiB, 4 h 10 min of data (… to …)`."""
-    text = f"{_count(records, 'record')}, {size_text(size or 0)}"
+    text = f"{count_text(records, 'record')}, {size_text(size or 0)}"
     if times is None:
         return text
     first, last = times
-    return f"{text}, {duration_text(last - first)} of data ({_time(first)} to {_time(last)})"
-
-
-def size_text(size: int) -> str:
-    """Bytes as people say it."""
-    number, unit = float(size), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if number < 1024 or unit == "TiB":
-            break
-        number /= 1024
-    return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"
-
-
-def duration_text(milliseconds: int) -> str:
-    """A span of time as people say it."""
-    if milliseconds < 1000:
-        return f"{milliseconds} ms"
-    seconds = milliseconds // 1000
-    if seconds >= 86400:
-        return f"{seconds // 86400} d {seconds // 3600 % 24} h"
-    if seconds >= 3600:
-        return f"{seconds // 3600} h {seconds // 60 % 60} min"
-    return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
-
-
-def _time(milliseconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return f"{milliseconds} ms"
+    return f"{text}, {duration_text(last - first)} of data ({utc(first)} to {utc(last)})"

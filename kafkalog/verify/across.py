@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from uuid import UUID
 
+    from kafkalog.verify.controller_checks import Controllers, PartitionClaim
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.surroundings import LogDirCheck
 
@@ -35,12 +36,14 @@ class Verified:
         report: What was found; findings that others lead to are added.
         topic_id: From its `partition.metadata`.
         owner: The log dir it was looked at in, None for a directory or a file given by itself.
+        claim: What it says of itself that a controller may know otherwise.
         is_file: Whether a single file of it was asked for.
     """
 
     report: PartitionReport
     topic_id: UUID | None
     owner: LogDirCheck | None
+    claim: PartitionClaim | None
     is_file: bool = False
 
 
@@ -94,10 +97,10 @@ def _topic_ids(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[t
             yield path, format_uuid(one.topic_id), known[0], format_uuid(known[1])
 
 
-def add_findings(verified: list[Verified], log_dirs: list[LogDirCheck]) -> None:
-    """Add to each partition what its replicas, and its transactions' coordinator, say about it."""
+def add_findings(verified: list[Verified], log_dirs: list[LogDirCheck], controllers: Controllers) -> None:
+    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it."""
     found: dict[int, list[Finding]] = defaultdict(list)
-    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs)):
+    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs), *_controlled(verified, controllers)):
         found[number] += more
     for number, more in found.items():
         report = verified[number].report
@@ -134,6 +137,18 @@ def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> 
         item.abort_command,
         certain and item.transactional_id is not None,
     )
+
+
+def _controlled(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """Findings about partitions that the controller knows otherwise."""
+    for number, one in enumerate(verified):
+        if one.claim is None:
+            continue
+        found = list(controllers.findings(one.claim))
+        if one.is_file:  # the others are witnesses
+            own = join(one.claim.path, os.path.basename(one.report.path))
+            found = [finding._replace(path=one.report.path) for finding in found if finding.path == own]
+        yield number, found
 
 
 def _replicas(verified: list[Verified]) -> Iterator[tuple[int, Iterable[Finding]]]:

@@ -19,6 +19,7 @@ from kafkalog.files.partition import join, trim
 from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.predict import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -27,7 +28,7 @@ from kafkalog.verify.surroundings import LogDirCheck
 from kafkalog.verify.task import SegmentScan, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
@@ -56,6 +57,7 @@ def verify(
     topics: Sequence[str] = (),
     exclude: Sequence[str] = (),
     policy: Policy | None = None,
+    partition_state: bytes | Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -78,10 +80,13 @@ def verify(
         topics: Patterns (`*`, `?`) of topics or partition directories in log dirs to look at; all by default.
         exclude: The same for those to leave out.
         policy: How findings are graded.
+        partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
+            or by `T-P`.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
-        RequestError: a pattern of the policy names no rule, or a value is none that there is.
+        RequestError: a pattern of the policy names no rule; a value makes no sense; `partition_state` is no such JSON, or
+            not of a partition given.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs)
@@ -90,6 +95,8 @@ def verify(
     run = _Run(settings, tuple(topics), tuple(exclude), options.release)
     for item in paths:
         run.add(os.fspath(item))
+    if partition_state is not None:
+        run.take_states(partition_state)
     with _pool(executor, jobs) as pool:
         run.scan(pool, progress)
         run.judge()
@@ -117,6 +124,7 @@ class _Run:
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
         self.done: list[Verified] = []
+        self.states: States = {}
         self.next_start: tuple[Outcome, ...] = ()
         #: Looked at only for the sake of a file in them.
         self.file_witnesses: list[LogDirCheck] = []
@@ -135,6 +143,10 @@ class _Run:
                 self.not_checked.append(NotChecked(path, "no such file or directory", failed=True))
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+
+    def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
+        """Take in the states of partitions out of ZooKeeper."""
+        self.states = states_for(given, [path for path, _, _, _ in self.jobs])
 
     def _add_directory(self, path: str) -> None:
         if not _has_log_dir_files(path) and looks_like_partition(path):
@@ -180,7 +192,8 @@ class _Run:
             self.not_checked.extend(check.not_checked if only is None else _about(check.not_checked, only))
             if only is not None:
                 report = self._narrow(report, check, only)
-            self.done.append(Verified(report, check.topic_id, log_dir, is_file=only is not None))
+            claim = claim_of(check, log_dir)
+            self.done.append(Verified(report, check.topic_id, log_dir, claim, is_file=only is not None))
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -235,7 +248,11 @@ class _Run:
             self.not_checked.extend(log_dir.not_checked)
             self.findings.extend(log_dir.findings)
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
-        add_findings(self.done, self.log_dirs)
+        controllers = Controllers(self.states)
+        if not self.settings.quick:  # metadata is records
+            controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
+        self.not_checked.extend(controllers.not_checked)
+        add_findings(self.done, self.log_dirs, controllers)
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""

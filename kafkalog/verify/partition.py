@@ -13,7 +13,7 @@ from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.properties import read_partition_metadata, read_quorum_state
 from kafkalog.core.span import Span
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
@@ -35,6 +35,7 @@ from kafkalog.verify.views import (
     PartitionCheckpoints,
     PartitionFiles,
     PartitionMetadataFile,
+    QuorumFile,
     SegmentStep,
     SnapshotEntryView,
     SnapshotFile,
@@ -492,8 +493,18 @@ class PartitionCheck:
         start = 0 if self.log_only else self._log_start() or 0
         runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
         self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
+        self._quorum()
         for scan in snapshots:
             self._kraft_snapshot(scan)
+
+    def _quorum(self) -> None:
+        path = self.partition.file("quorum-state")
+        data = None if path is None else self._read(path)
+        if path is None or data is None:
+            return
+        epochs = [run.epoch for scan in self.scans for run in scan.epochs]
+        log_path = self.scans[-1].path if self.scans else self.path
+        self.emit(QuorumFile(path, len(data), read_quorum_state(data), log_path, max(epochs, default=-1)))
 
     def _kraft_snapshot(self, scan: SegmentScan) -> None:
         first = last = "nothing"

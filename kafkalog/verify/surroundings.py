@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, parse_partition_name, parse_segment_file_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
@@ -51,6 +52,8 @@ class LogDirCheck:
         complete = bool(self.lines) or _META in self.log_dir.files or self._marker
         self.clean: bool | None = self._marker if complete else None
         self.kraft = self._is_kraft()
+        #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing tells.
+        self.registration = self._registration()
         self._names()
 
     def _reading(self, name: str, read: Any) -> Any:
@@ -62,6 +65,11 @@ class LogDirCheck:
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
             return None
+
+    def _registration(self) -> int | None:
+        marker = self._reading(_CLEAN, lambda: self.log_dir.clean_shutdown)
+        epoch = None if marker is None or marker.value is None else marker.value.get("brokerEpoch")
+        return epoch if isinstance(epoch, int) else None
 
     def emit(self, subject: Any) -> None:
         """What the rules say about a subject."""
@@ -161,6 +169,17 @@ class LogDirCheck:
         node = values.get("node.id", values.get("broker.id"))
         cluster = values.get("cluster.id")
         return None if node is None or cluster is None else (cluster, node)
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster's id; None when the log dir does not tell."""
+        return None if self.meta is None else self.meta.values.get("cluster.id")
+
+    @property
+    def broker_id(self) -> int | None:
+        """The broker's or node's id as a number; None when the log dir does not tell."""
+        values = {} if self.meta is None else self.meta.values
+        return parse_java_integer(values.get("node.id", values.get("broker.id", "")), 32)
 
     @property
     def directory_id(self) -> str | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
-    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.core.properties import PartitionMetadata, QuorumState
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
     from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointFile",
+    "ControllerWord",
     "EpochFile",
     "LogDirView",
     "OpenTransactionView",
@@ -33,6 +34,23 @@ __all__ = [
     "SnapshotFile",
     "TransactionIndexFile",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerWord:
+    """One thing in which a partition and the controller differ; `kind` and the rest as in `internal.witness.Difference`.
+
+    `witness` holds the controller's word, `why` says what makes it weigh, and `certain` that nothing healthy explains it.
+    """
+
+    path: str
+    span: Span | None
+    kind: str
+    told: str
+    found: str
+    witness: str
+    why: str
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +306,17 @@ class KraftLog:
     runs: tuple[tuple[EpochRun, str], ...]
     late_leaders: tuple[tuple[int, int, str, int], ...]
     log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumFile:
+    """`quorum-state` beside the metadata log; `log_epoch` is the last epoch of the log's batches, -1 when there is none."""
+
+    path: str
+    size: int
+    state: QuorumState
+    log_path: str
+    log_epoch: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import pathlib
+import re
+import shutil
 import struct
 from typing import TYPE_CHECKING
 
-from tests.verify.lab import Lab, fields, header, message, seal
+from tests.verify.lab import BROKER, Lab, fields, header, message, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +39,26 @@ def proof(name: str, source: str):
 def simple(name: str, source: str, change: Callable[[Lab], object]) -> None:
     proof(name, source)(change)
 
+
+# --- the controller ---
+def _beside_metadata(lab, name="kept-0", source="kept-0"):
+    """Copy a partition that the controller knows beside its metadata, by another name if wanted."""
+    return pathlib.Path(shutil.copytree(BROKER / "4.3.1/meta-n1" / source, lab.root / name))
+
+
+def _other_topic_id(folder, topic_id="AAAAAAAAAAAAAAAAAAAABA"):
+    (folder / "partition.metadata").write_text(f"version: 0\ntopic_id: {topic_id}")
+
+
+simple("topic-made-anew", META, lambda lab: _other_topic_id(_beside_metadata(lab)))
+simple("directory-renamed", META, lambda lab: _beside_metadata(lab, "other-0"))
+simple("partition-of-no-topic", META, lambda lab: _other_topic_id(_beside_metadata(lab, "nobody-0")))
+simple("replica-of-another-broker", META, lambda lab: _beside_metadata(lab, "tmp-1-2", "tmp-1-0"))
+simple(
+    "epoch-not-begun",
+    META,
+    lambda lab: (_beside_metadata(lab) / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
+)
 
 # --- headers ---
 simple("crc-one-bit", PLAIN, lambda lab: lab.patch(lab.path(1), 200, bytes([lab.path(1).read_bytes()[200] ^ 4])))
@@ -425,11 +448,19 @@ def _cut_checkpoint(lab):
     path.write_bytes(data[: ends[-2]])
 
 
+def _older(path):
+    return re.sub(rb'"leaderEpoch":\d+', b'"leaderEpoch":0', path.read_bytes())
+
+
 simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
 simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
 simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
 simple("kraft-snapshot-renamed", META, _rename_checkpoint)
 simple("kraft-snapshot-cut", META, _cut_checkpoint)
+simple(
+    "quorum-state-cut", META, lambda lab: (lab.dir / "quorum-state").write_bytes((lab.dir / "quorum-state").read_bytes()[:40])
+)
+simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
 
 
 #: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.
@@ -441,6 +472,8 @@ AS_THEY_ARE = {
 
 #: Near misses: log dirs that look as if, and must be silent.
 NEAR_MISSES = {
+    "controller-agrees": ["4.3.1/meta-n1", "3.9.1/cluster-final-n1"],
+    "state-agrees": ["2.8.2/repl-b1"],
     "healthy": ["2.1.1/codec", "3.9.1/cluster-final-n1"],
     "delete-horizon-set": ["3.9.1/edge", "4.3.1/edge"],
     "compacted-batch": ["3.9.1/edge", "4.3.1/edge"],

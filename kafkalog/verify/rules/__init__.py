@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kafkalog.verify.rules import (
     batches,
+    controllers,
     epochs,
     indexes,
     kraft,
@@ -22,6 +23,7 @@ from kafkalog.verify.rules import (
 
 __all__ = [
     "batches",
+    "controllers",
     "epochs",
     "indexes",
     "kraft",

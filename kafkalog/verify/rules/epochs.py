@@ -144,14 +144,15 @@ def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
     invariants="I2",
 )
 def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
-    """Epochs and start offsets must both grow from line to line."""
+    """Epochs and start offsets must both grow from line to line; either of the two lines can be the wrong one."""
     entries = _entries(file)
     for number in range(1, len(entries)):
         before, entry = entries[number - 1], entries[number]
         if entry.epoch <= before.epoch or entry.start_offset <= before.start_offset:
             assert file.checkpoint is not None
+            spans = file.checkpoint.spans
             yield Hit(
-                file.checkpoint.spans[number],
+                Span(spans[number - 1].start, spans[number].end),
                 None,
                 number=number,
                 epoch=entry.epoch,
