@@ -57,6 +57,20 @@ def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -
         duplicates = tuple(_duplicates(verified, group))
         ids = tuple(_directory_ids(group))
         yield from findings_of(BrokerView(group[0].path, duplicates, ids, tuple(_topic_ids(verified, group))))
+    yield from _clusters(log_dirs)
+
+
+def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
+    """Findings about log dirs of one node id that were written in one go, with different cluster ids."""
+    for number, log_dir in enumerate(log_dirs):
+        for other in log_dirs[:number]:
+            one, two = other.broker, log_dir.broker
+            if one is None or two is None or one[0] == two[0] or one[1] != two[1]:
+                continue
+            if other.meta_written is not None and other.meta_written == log_dir.meta_written:
+                what = f"cluster.id {two[0]} and node id {two[1]}, written together with one of cluster.id {one[0]}"
+                paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
+                yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),), ()))
 
 
 def _directory_ids(group: list[LogDirCheck]) -> Iterator[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import LOG_DIR_FILES, parse_partition_name
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_partition_name, parse_segment_file_name
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
@@ -155,7 +155,7 @@ class _Run:
         if not looks_like_log_dir(path):
             self.not_checked.append(NotChecked(path, "holds nothing of Kafka", failed=True))
             return
-        log_dir = LogDirCheck(path)
+        log_dir = LogDirCheck(path, self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
             if self._wanted(name):
@@ -172,8 +172,8 @@ class _Run:
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
-        if name in LOG_DIR_FILES:
-            log_dir = LogDirCheck(folder or ".")
+        if name in LOG_DIR_FILES or name == BOOTSTRAP_CHECKPOINT:
+            log_dir = LogDirCheck(folder or ".", self.settings)
             own = join(log_dir.path, name)
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
@@ -194,6 +194,8 @@ class _Run:
                 report = self._narrow(report, check, only)
             claim = claim_of(check, log_dir)
             self.done.append(Verified(report, check.topic_id, log_dir, claim, is_file=only is not None))
+            if log_dir is not None and check.cleaned:
+                log_dir.cleaned.append(check.path)
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -232,11 +234,16 @@ class _Run:
         own = join(check.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)
-        alone = not name.endswith((".log", ".snapshot", ".checkpoint", "leader-epoch-checkpoint", "partition.metadata"))
-        has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+        parsed = parse_segment_file_name(name)
         readable = report.readable
-        if alone and not has_log:
-            self.not_checked.append(NotChecked(path, "there is no log beside it to compare with", failed=True))
+        reason = ""
+        if parsed is not None and parsed.pending and parsed.suffix in (*_INDEXES, ".snapshot"):
+            reason = f"set aside ({parsed.pending}): only the log of its segment is looked at"
+        elif parsed is not None and parsed.suffix in _INDEXES:
+            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+            reason = "" if has_log else "there is no log beside it to compare with"
+        if reason:
+            self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
         return replace(report, path=path, findings=findings, readable=readable)
 
@@ -245,6 +252,7 @@ class _Run:
     def judge(self) -> None:
         """What partitions and log dirs say about each other."""
         for log_dir in self.log_dirs:
+            log_dir.finish()
             self.not_checked.extend(log_dir.not_checked)
             self.findings.extend(log_dir.findings)
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
@@ -305,5 +313,6 @@ def _about(items: list[NotChecked], path: str) -> list[NotChecked]:
     return [replace(item, path=path) for item in items if os.path.basename(item.path) == os.path.basename(path)]
 
 
+_INDEXES = (".index", ".timeindex", ".txnindex")
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

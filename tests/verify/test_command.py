@@ -170,3 +170,29 @@ def test_rules_are_listed_and_explained():
     assert run("rules", "no-such-rule").returncode == 2
     rows = [json.loads(line) for line in run("rules", "--format", "jsonl").stdout.splitlines()]
     assert [row["id"] for row in rows] == list(RULES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bootstrap.checkpoint",
+        "meta.properties",
+        "replication-offset-checkpoint",
+        f"__cluster_metadata-0/{0:020d}.log.deleted",
+        f"__cluster_metadata-0/{195:020d}-0000000001.checkpoint",
+        f"__cluster_metadata-0/{235:020d}.snapshot",
+        "__cluster_metadata-0/quorum-state",
+        "__cluster_metadata-0/leader-epoch-checkpoint",
+        "__cluster_metadata-0/partition.metadata",
+    ],
+)
+def test_a_healthy_file_taken_alone_exits_with_0(name):
+    done = run("verify", BROKER / "4.3.1/meta-n1" / name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "warning" not in done.stdout.replace("0 warnings", "")
+
+
+def test_an_index_that_was_set_aside_is_not_judged_and_exits_with_3():
+    done = run("verify", BROKER / "4.3.1/meta-n1/__cluster_metadata-0" / f"{0:020d}.index.deleted")
+    assert done.returncode == 3
+    assert "set aside" in done.stdout
