@@ -44,6 +44,8 @@ from kafkalog.verify.views import (
 )
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
 
@@ -95,6 +97,7 @@ class PartitionCheck:
         self.mark = name.mark if name else ""
         # A clean stop does not close the directories that wait to be deleted.
         self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
+        self.topic_id: UUID | None = None
         self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
@@ -453,8 +456,6 @@ class PartitionCheck:
             )
         )
 
-    topic_id: Any = None
-
     @property
     def cleaned(self) -> bool:
         """Whether batches show that the log cleaner went over them."""
@@ -601,6 +602,7 @@ class PartitionCheck:
             bytes=self.bytes,
             readable=self.readable,
             files=self.files,
+            last_segment=self.active,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
 

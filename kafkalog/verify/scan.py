@@ -267,7 +267,7 @@ class _Scanner:
         index, times = self.index, self.times
         entries = index.entries if index is not None else iter(())
         time_entries = times.entries if times is not None else iter(())
-        at, batches = 0, 0
+        at, batches, filled = 0, 0, len(view)
         while True:
             # Everything that the loop needs, taken anew after each batch that was out of the ordinary.
             expected, epoch = self.expected, self.epoch
@@ -288,7 +288,8 @@ class _Scanner:
                 except struct.error:
                     break
                 end = at + 12 + length
-                if checksum(view[at + 21 : end]) != crc or magic != 2 or length < 49:
+                # A slice ends with the window: the checksum of a batch that says it is longer may still be right.
+                if end > filled or checksum(view[at + 21 : end]) != crc or magic != 2 or length < 49:
                     break
                 if not (
                     base == expected
@@ -300,7 +301,7 @@ class _Scanner:
                         or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
                     )
                 ):
-                    odd = end <= len(view)
+                    odd = True
                     break
                 expected = base + count
                 if careful_records is not None:
