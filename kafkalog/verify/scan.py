@@ -10,7 +10,6 @@ import hashlib
 import struct
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.attributes import DELETE_HORIZON
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
@@ -23,8 +22,9 @@ from kafkalog.verify.index_checks import MOST_REPORTED, NEVER, NO_ENTRY, OffsetI
 from kafkalog.verify.producers import EventRecorder
 from kafkalog.verify.record_checks import count_records, look_at_records
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, Tail
-from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask
+from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
+from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, StaleEntries, Tail
+from kafkalog.verify.task import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
 
 if TYPE_CHECKING:
     from kafkalog.core.span import Padding
@@ -58,6 +58,8 @@ class _Scanner:
         self.producers = EventRecorder(task.cuts)
         self.index: OffsetIndexWalk | None = None
         self.times: TimeIndexWalk | None = None
+        self.offset_doubts: list[object] = []
+        self.time_doubts: list[object] = []
         self.quick = task.settings.quick
         self.high = task.settings.now + FUTURE_MS
         self.expected = -1  # next offset if nothing is missing; -1 before the first batch and after damage
@@ -115,13 +117,13 @@ class _Scanner:
             scan.size = source.size
             self._open_indexes(source.size)
             self._walk(source)
+            self._finish_indexes(source)
             grown = source.grown
         if grown is not None and not task.active:
             self.fail(grown)
         elif grown is not None:
             scan.not_checked.append((self.path, f"bytes from {grown.size_before} on: appended during the scan"))
         scan.bytes_read += scan.size
-        self._finish_indexes()
         if self.future or self.ancient or self.missing:
             self.emit(
                 SegmentTimes(
@@ -154,12 +156,31 @@ class _Scanner:
     def _open_indexes(self, log_size: int) -> None:
         data = self._sibling(".index")
         if data is not None:
-            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.emit)
+            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.offset_doubts.append)
         data = self._sibling(".timeindex")
         if data is not None:
-            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.emit)
+            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.time_doubts.append)
 
-    def _finish_indexes(self) -> None:
+    def _settle_doubts(self, source: FileSource) -> None:
+        """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""
+        index, times, task = self.index, self.times, self.task
+        preallocated = any(file is not None and file.padding is not None for file in (index, times))
+        lenient = preallocated and task.active and not task.clean
+        for file, doubts, first_stale in (
+            (index, self.offset_doubts, first_stale_offset_entry),
+            (times, self.time_doubts, first_stale_time_entry),
+        ):
+            if file is None or not doubts:
+                continue
+            stale = first_stale(file.data[: file.end], task.base_offset, source) if lenient else None
+            if stale is None:
+                for doubt in doubts:
+                    self.emit(doubt)
+            else:
+                file.reported = 0
+                self.emit(StaleEntries(file.path, self.path, stale, file.count, file.entry_size))
+
+    def _finish_indexes(self, source: FileSource) -> None:
         index, times, scan = self.index, self.times, self.scan
         last = scan.last
         blind = scan.damaged
@@ -168,6 +189,8 @@ class _Scanner:
             self.emit(index.summary(times))
         if times is not None:
             times.finish(last, blind=blind)
+        self._settle_doubts(source)
+        if times is not None:
             self.emit(times.summary(index))
             if not blind and not self.any_magic_0 and last is not None:
                 self.emit(
@@ -203,7 +226,8 @@ class _Scanner:
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
-        data = bytearray(min(_WINDOW, size))
+        # A batch that does not fit the window is judged with care: so are those that are too large.
+        data = bytearray(min(_WINDOW, size, max(_HEADER, self.task.settings.large)))
         buffer = memoryview(data)
         while position < size:
             if not self.task.kraft:
@@ -243,7 +267,7 @@ class _Scanner:
         index, times = self.index, self.times
         entries = index.entries if index is not None else iter(())
         time_entries = times.entries if times is not None else iter(())
-        at, batches = 0, 0
+        at, batches, filled = 0, 0, len(view)
         while True:
             # Everything that the loop needs, taken anew after each batch that was out of the ordinary.
             expected, epoch = self.expected, self.epoch
@@ -264,7 +288,8 @@ class _Scanner:
                 except struct.error:
                     break
                 end = at + 12 + length
-                if checksum(view[at + 21 : end]) != crc or magic != 2 or length < 49:
+                # A slice ends with the window: the checksum of a batch that says it is longer may still be right.
+                if end > filled or checksum(view[at + 21 : end]) != crc or magic != 2 or length < 49:
                     break
                 if not (
                     base == expected
@@ -276,7 +301,7 @@ class _Scanner:
                         or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
                     )
                 ):
-                    odd = end <= len(view)
+                    odd = True
                     break
                 expected = base + count
                 if careful_records is not None:
@@ -365,6 +390,8 @@ class _Scanner:
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
         elif found.null_keys and self.scan.first_keyless is None:
             self.scan.first_keyless = self._base_at(data, at)
+        if found is not None:
+            self.scan.tombstones += found.null_values
 
     @staticmethod
     def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
@@ -396,10 +423,15 @@ class _Scanner:
             return
         scan.records += max(0, header.records_count)
         partial = header.records_count < header.last_offset_delta + 1
-        if (partial and not batch.is_control) or header.attributes & DELETE_HORIZON:
-            scan.compaction_evidence = True
+        horizon = batch.delete_horizon_ms
+        if ((partial and not batch.is_control) or horizon is not None) and scan.compaction_evidence is None:
+            scan.compaction_evidence = spot.base_offset
+        if horizon is not None and header.records_count > 0:
+            scan.horizons = scan.horizons.with_one(horizon) if scan.horizons else Horizons(1, horizon, horizon, spot)
+        if batch.size > self.task.settings.large:
+            self._note_large(spot, header.producer_id)
         control = self._control(batch) if batch.is_control else None
-        if control is None and not self.quick:
+        if not self.quick and (control is None or control.problem is None):
             self._records(batch)
         self.producers.reach(spot.base_offset)
         if batch.has_producer and control is None and not batch.is_control:
@@ -412,6 +444,10 @@ class _Scanner:
             self.max_full = max(self.max_full, header.max_timestamp)
         self._odd_times(spot)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
+
+    def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
+        large = self.scan.large
+        self.scan.large = Large(1, spot, producer_id) if large is None else large.with_one(spot, producer_id)
 
     def _records(self, batch: RecordBatch) -> None:
         header = batch.header
@@ -428,8 +464,10 @@ class _Scanner:
             or (found.null_keys and self.task.compacted)
         ):
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
-        if found is not None and found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = batch.base_offset
+        if found is not None:
+            self.scan.tombstones += found.null_values
+            if found.null_keys and self.scan.first_keyless is None:
+                self.scan.first_keyless = batch.base_offset
 
     def _control(self, batch: RecordBatch) -> ControlRecords:
         """Decode a control batch; its markers are noted for the replay."""
@@ -478,6 +516,7 @@ class _Scanner:
         scan.batches += 1
         self.any_magic_0 |= batch.magic == 0
         scan.magics.add(batch.magic)
+        scan.last_legacy = max(scan.last_legacy, base)
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self.quick):
             messages, problem = [], None
@@ -490,11 +529,16 @@ class _Scanner:
             scan.records += len(messages)
             if messages:
                 base = min(base, messages[0].offset)
+            scan.tombstones += sum(message.value is None for message in messages)
+            if scan.first_keyless is None and any(message.key is None for message in messages):
+                scan.first_keyless = base
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
             base = min(base, self.expected if self.expected >= 0 else max(0, self.task.base_offset))
         spot = BatchSpot(batch.position, batch.position + batch.size, base, batch.last_offset, _NO_EPOCH, batch.max_timestamp)
         self._step(batch, spot, crc_ok=crc_ok)
+        if batch.size > self.task.settings.large and crc_ok:
+            self._note_large(spot, -1)
         if not crc_ok:
             self._damaged()
         elif records is not None:
@@ -503,7 +547,7 @@ class _Scanner:
         self.max_full = max(self.max_full, batch.max_timestamp)
         if batch.magic and crc_ok:
             self._odd_times(spot)
-        self._follow(spot, batch.magic, trusted=crc_ok or base == self.expected)
+        self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
 
     def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
         self.emit(
