@@ -102,6 +102,8 @@ def test_a_log_with_more_events_than_are_kept_is_not_known():
     assert known_logs([scan], [], len(known.events) - 1) == {}
     assert known.events_between(0, known.end) == list(known.events)
     assert known.events_between(0, known.end + 1) is None
+    run = next(event for event in known.events if event.position < event.last_position)
+    assert known.events_between(run.last_position, known.end) is None
 
 
 def test_large_logs_that_the_scan_cannot_vouch_for_are_left_out_with_why(tmp_path, monkeypatch):
