@@ -10,7 +10,6 @@ import hashlib
 import struct
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.attributes import DELETE_HORIZON
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
@@ -25,7 +24,7 @@ from kafkalog.verify.record_checks import count_records, look_at_records
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
 from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, StaleEntries, Tail
-from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask
+from kafkalog.verify.task import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
 
 if TYPE_CHECKING:
     from kafkalog.core.span import Padding
@@ -227,7 +226,8 @@ class _Scanner:
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
-        data = bytearray(min(_WINDOW, size))
+        # A batch that does not fit the window is judged with care: so are those that are too large.
+        data = bytearray(min(_WINDOW, size, max(_HEADER, self.task.settings.large)))
         buffer = memoryview(data)
         while position < size:
             if not self.task.kraft:
@@ -390,6 +390,8 @@ class _Scanner:
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
         elif found.null_keys and self.scan.first_keyless is None:
             self.scan.first_keyless = self._base_at(data, at)
+        if found is not None:
+            self.scan.tombstones += found.null_values
 
     @staticmethod
     def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
@@ -421,10 +423,15 @@ class _Scanner:
             return
         scan.records += max(0, header.records_count)
         partial = header.records_count < header.last_offset_delta + 1
-        if (partial and not batch.is_control) or header.attributes & DELETE_HORIZON:
-            scan.compaction_evidence = True
+        horizon = batch.delete_horizon_ms
+        if ((partial and not batch.is_control) or horizon is not None) and scan.compaction_evidence is None:
+            scan.compaction_evidence = spot.base_offset
+        if horizon is not None and header.records_count > 0:
+            scan.horizons = scan.horizons.with_one(horizon) if scan.horizons else Horizons(1, horizon, horizon, spot)
+        if batch.size > self.task.settings.large:
+            self._note_large(spot, header.producer_id)
         control = self._control(batch) if batch.is_control else None
-        if control is None and not self.quick:
+        if not self.quick and (control is None or control.problem is None):
             self._records(batch)
         self.producers.reach(spot.base_offset)
         if batch.has_producer and control is None and not batch.is_control:
@@ -437,6 +444,10 @@ class _Scanner:
             self.max_full = max(self.max_full, header.max_timestamp)
         self._odd_times(spot)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
+
+    def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
+        large = self.scan.large
+        self.scan.large = Large(1, spot, producer_id) if large is None else large.with_one(spot, producer_id)
 
     def _records(self, batch: RecordBatch) -> None:
         header = batch.header
@@ -453,8 +464,10 @@ class _Scanner:
             or (found.null_keys and self.task.compacted)
         ):
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
-        if found is not None and found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = batch.base_offset
+        if found is not None:
+            self.scan.tombstones += found.null_values
+            if found.null_keys and self.scan.first_keyless is None:
+                self.scan.first_keyless = batch.base_offset
 
     def _control(self, batch: RecordBatch) -> ControlRecords:
         """Decode a control batch; its markers are noted for the replay."""
@@ -503,6 +516,7 @@ class _Scanner:
         scan.batches += 1
         self.any_magic_0 |= batch.magic == 0
         scan.magics.add(batch.magic)
+        scan.last_legacy = max(scan.last_legacy, base)
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self.quick):
             messages, problem = [], None
@@ -515,11 +529,16 @@ class _Scanner:
             scan.records += len(messages)
             if messages:
                 base = min(base, messages[0].offset)
+            scan.tombstones += sum(message.value is None for message in messages)
+            if scan.first_keyless is None and any(message.key is None for message in messages):
+                scan.first_keyless = base
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
             base = min(base, self.expected if self.expected >= 0 else max(0, self.task.base_offset))
         spot = BatchSpot(batch.position, batch.position + batch.size, base, batch.last_offset, _NO_EPOCH, batch.max_timestamp)
         self._step(batch, spot, crc_ok=crc_ok)
+        if batch.size > self.task.settings.large and crc_ok:
+            self._note_large(spot, -1)
         if not crc_ok:
             self._damaged()
         elif records is not None:
@@ -528,7 +547,7 @@ class _Scanner:
         self.max_full = max(self.max_full, batch.max_timestamp)
         if batch.magic and crc_ok:
             self._odd_times(spot)
-        self._follow(spot, batch.magic, trusted=crc_ok or base == self.expected)
+        self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
 
     def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
         self.emit(
