@@ -35,6 +35,8 @@ _UNPACK = struct.Struct(">qiibIhiqqqhii").unpack_from
 _HEADER = BATCH_HEADER.size
 #: Bytes read at a time, into the same buffer again and again: fresh memory costs more than the checksums.
 _WINDOW = 1 << 19
+#: Bytes between two of the batches whose place is kept.
+_PLACE_INTERVAL = 1 << 20
 _NO_EPOCH = -1
 _LEADER_CHANGE = 2
 #: 2011-01-01: Kafka's first release. A clock that is right cannot be earlier.
@@ -372,7 +374,14 @@ class _Scanner:
         base, length, epoch, _, _, _, delta, _, time, *_ = _UNPACK(view, last_at)
         position = begin + last_at
         spot = BatchSpot(position, position + 12 + length, base, base + delta, epoch, time)
-        self.previous = self.scan.last = self.epoch_last = spot
+        self.previous = self.epoch_last = spot
+        self._last_is(spot)
+
+    def _last_is(self, spot: BatchSpot) -> None:
+        places = self.scan.places
+        if spot.position - (places[-1][1] if places else 0) >= _PLACE_INTERVAL:
+            places.append((spot.last_offset, spot.position))
+        self.scan.last = spot
 
     def _irregular_records(
         self, data: bytearray, at: int, end: int, attributes: int, count: int, first_time: int, time: int, begin: int
@@ -586,7 +595,8 @@ class _Scanner:
             self.max_timestamp, self.max_position, self.max_offset = spot.max_timestamp, spot.position, spot.last_offset
         if self.scan.first is None:
             self.scan.first = spot
-        self.previous = self.scan.last = spot
+        self.previous = spot
+        self._last_is(spot)
         self.expected = spot.last_offset + 1
 
     def _epoch(self, spot: BatchSpot) -> None:
