@@ -304,6 +304,10 @@ class _Run:
         return release_text(max(shown) if self.release is None else self.release)
 
 
+def _leave_out(_: object) -> None:
+    """Aborted transactions are no finding."""
+
+
 def _collected(
     entry: tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]],
 ) -> tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]:
