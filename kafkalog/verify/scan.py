@@ -15,15 +15,25 @@ from kafkalog.core.checksum import crc32c
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
-from kafkalog.errors import FormatError, UnreadableFile
+from kafkalog.errors import FileChanged, FormatError, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.index_checks import MOST_REPORTED, NEVER, NO_ENTRY, OffsetIndexWalk, TimeIndexWalk
+from kafkalog.verify.kraft_checks import unreadable_records
 from kafkalog.verify.producers import EventRecorder
 from kafkalog.verify.record_checks import count_records, look_at_records
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
-from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, StaleEntries, Tail
+from kafkalog.verify.subjects import (
+    BatchSpot,
+    BatchStep,
+    ControlRecords,
+    FileChange,
+    LegacyRecords,
+    SegmentTimes,
+    StaleEntries,
+    Tail,
+)
 from kafkalog.verify.task import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
 
 if TYPE_CHECKING:
@@ -101,6 +111,8 @@ class _Scanner:
         except UnreadableFile as error:
             self.fail(error)
             scan.damaged = True
+            if isinstance(error, FileChanged) and error.path == self.path:
+                self.emit(FileChange(self.path, error.size_before, error.size_now, task.active))
         scan.events = self.producers.finish()
         self._close_epoch_run()
         scan.max_timestamp = self.max_timestamp
@@ -119,6 +131,8 @@ class _Scanner:
             self._walk(source)
             self._finish_indexes(source)
             grown = source.grown
+            if grown is not None or source.is_rewritten:
+                self.emit(FileChange(self.path, source.size, source.size if grown is None else grown.size_now, task.active))
         if grown is not None and not task.active:
             self.fail(grown)
         elif grown is not None:
@@ -438,6 +452,9 @@ class _Scanner:
             self.producers.data(batch)
         if self.task.kraft and control is not None:
             self._kraft_control(control, spot)
+        elif self.task.kraft and not self.quick:
+            for record in unreadable_records(self.path, batch):
+                self.emit(record)
         self._epoch(spot)
         if header.records_count > 0:
             self.any_full = True
