@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from kafkalog.verify.producers import ProducerState
     from kafkalog.verify.task import ProducerRun
 
-_MAX_SEQUENCE = 0x7FFFFFFF
+#: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
+_SEQUENCES = 1 << 31
+_FAR = _SEQUENCES // 2
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
 
 
@@ -27,6 +29,11 @@ def _numbered(step: ProducerStep) -> tuple[ProducerState, ProducerRun] | None:
     if not step.before.seen_data or step.before.last_sequence < 0:
         return None
     return step.before, step.run
+
+
+def _ahead(state: ProducerState, run: ProducerRun) -> int:
+    """How many sequence numbers were left out before the run, across the wrap from 2147483647 to 0."""
+    return (run.first_sequence - state.last_sequence - 1) % _SEQUENCES
 
 
 def _span(step: ProducerStep) -> Span:
@@ -67,8 +74,7 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    wrapped = state.last_sequence == _MAX_SEQUENCE
-    if run.epoch == state.epoch and (run.first_sequence > 0 if wrapped else run.first_sequence > state.last_sequence + 1):
+    if run.epoch == state.epoch and 0 < _ahead(state, run) < _FAR:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -101,7 +107,7 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and run.first_sequence <= state.last_sequence and state.last_sequence != _MAX_SEQUENCE:
+    if run.epoch == state.epoch and _ahead(state, run) >= _FAR:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
