@@ -195,6 +195,7 @@ class _Run:
         self, executor: Executor | None
     ) -> Iterator[tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]]:
         waiting: deque[tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]]] = deque()
+        threads = min(2, _cores())
         for path, surroundings, only, log_dir in self.jobs:
             try:
                 check = PartitionCheck(path, surroundings, self.settings)
@@ -202,7 +203,7 @@ class _Run:
                 self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
                 continue
             if executor is None:
-                yield check, only, log_dir, [scan_segment(task) for task in check.tasks]
+                yield check, only, log_dir, [scan_segment(task, threads) for task in check.tasks]
                 continue
             waiting.append((check, only, log_dir, [executor.submit(scan_segment, task) for task in check.tasks]))
             while sum(len(entry[3]) for entry in waiting) > _AHEAD:
@@ -373,6 +374,11 @@ def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> 
         item.abort_command,
         certain and item.transactional_id is not None,
     )
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _collected(
