@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kafkalog.cli.next_start import parse_recovery_point
 from kafkalog.cli.times import parse_time
 from kafkalog.errors import RequestError
 
@@ -79,6 +80,21 @@ def _progress() -> Callable[[int, int], None] | None:
 @click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
 @click.option("--now", metavar="TIME", help="The clock: ISO 8601 or milliseconds since 1970; default the system's.")
 @click.option("--kafka-version", metavar="X.Y[.Z]", default="auto", help="Release for what depends on one; default auto.")
+@click.option(
+    "--next-start/--no-next-start", default=True, help="Predict the next start of a broker too, or do not; default yes."
+)
+@click.option(
+    "--assume-stop",
+    type=click.Choice(("auto", "clean", "unclean")),
+    default="auto",
+    help="For the prediction: how the broker stopped; auto: by the log dir, both for a partition directory.",
+)
+@click.option(
+    "--recovery-point",
+    metavar="auto|N",
+    default="auto",
+    help="For the prediction: offset up to which the logs are flushed; auto: by the log dir.",
+)
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Check files, partition directories and log dirs, and tell what is wrong, what it costs and what to do.
 
@@ -101,7 +117,10 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         quick=options["quick"],
         hash_inputs=options["hash_"],
         jobs=options["jobs"],
-        kafka_version=_version(options["kafka_version"]),
+        kafka_version=options["kafka_version"],
+        next_start=options["next_start"],
+        assume_stop=options["assume_stop"],
+        recovery_point=parse_recovery_point(options["recovery_point"]),
         topics=options["topic"],
         exclude=options["exclude"],
         policy=policy,
@@ -136,11 +155,3 @@ def _states(given: tuple[str, ...]) -> bytes | dict[str, bytes] | None:
             raise RequestError(f"--partition-state {text}: of several, each names its own: TOPIC-PARTITION=FILE")
         states[name if named else ""] = read_file(path if named else text)
     return states.get("", states or None)
-
-
-def _version(text: str) -> str | None:
-    if text == "auto":
-        return None
-    from kafkalog.core.release import parse_release, release_text
-
-    return release_text(parse_release(text))

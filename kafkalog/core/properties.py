@@ -89,12 +89,17 @@ def read_partition_metadata(data: bytes) -> PartitionMetadata:
 
 
 class Properties(NamedTuple):
-    """A Java properties file: the last value of each key, in the order of the file."""
+    """A Java properties file: the last value of each key, in the order of the file.
+
+    `written` is the comment in which Java notes the time, as it stands there.
+    """
 
     values: dict[str, str]
     damage: Damage | None
+    written: str | None = None
 
 
+_TIME = re.compile(r"\d\d:\d\d:\d\d .*\d{4}$", re.ASCII)
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -110,20 +115,21 @@ def _unescape(text: str) -> str:
 def read_properties(data: bytes) -> Properties:
     """Read `meta.properties` or another Java properties file: ISO 8859-1, `#` and `!` comments, `=` or `:`. Never fails."""
     values: dict[str, str] = {}
-    damage = None
+    damage = written = None
     at = 0
     for raw in data.splitlines(keepends=True):
         line = raw.decode("latin-1").strip(" \t\f\r\n")
         span = Span(at, at + len(raw))
         at += len(raw)
         if not line or line[0] in "#!":
+            written = line[1:] if _TIME.search(line) else written
             continue
         match = re.fullmatch(r"((?:\\.|[^\\=:\s])*)(?:\s*[=:]\s*|\s+|$)(.*)", line)
         if match is None or "\0" in line:
             damage = damage or Damage(span, FormatError(f"{line[:40]!r} is not `key=value`", "", span))
             continue
         values[_unescape(match[1])] = _unescape(match[2])
-    return Properties(values, damage)
+    return Properties(values, damage, written)
 
 
 class JsonFile(NamedTuple):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TextIO
 
-__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file"]
+__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file", "size_of"]
 
 #: Bytes read at a time; a batch larger than this gets a window of its own size.
 WINDOW = 1 << 20
@@ -163,3 +163,11 @@ def read_file(path: str, limit: int = 64 << 20) -> bytes:
         if source.size > limit:
             raise UnreadableFile(path, f"{source.size} bytes, more than the {limit} that such a file may have")
         return source.read()
+
+
+def size_of(path: str | None) -> int | None:
+    """Bytes of a file; None when there is none, or it cannot be asked."""
+    try:
+        return None if path is None else os.stat(path).st_size
+    except OSError:
+        return None

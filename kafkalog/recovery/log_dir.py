@@ -20,7 +20,7 @@ from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
 if TYPE_CHECKING:
     from kafkalog.core.filename import PartitionName
 
-__all__ = ["LogDirState", "Trouble", "read_log_dir"]
+__all__ = ["LogDirState", "Trouble", "guess_release", "read_log_dir"]
 
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 META_PROPERTIES = "meta.properties"
@@ -99,7 +99,7 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     """
     log_dir = LogDir(path)
     meta = read_properties(read_file(join(log_dir.path, META_PROPERTIES))) if META_PROPERTIES in log_dir.files else None
-    taken = release or _guess_release(log_dir, meta)
+    taken = release or guess_release(log_dir, meta)
     is_zookeeper = is_zookeeper_era(taken) or (meta is not None and meta.values.get("version") == "0" and taken < (4,))
     state = LogDirState(log_dir.path, taken, not is_zookeeper, CLEAN_SHUTDOWN in (*log_dir.files, *log_dir.others))
     state.is_tiered = REMOTE_INDEX_CACHE in log_dir.others
@@ -118,7 +118,8 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     return state
 
 
-def _guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
+def guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
+    """The release a log dir speaks for: 2.8.2 if `meta.properties` or its partitions show ZooKeeper, else the newest."""
     if meta is not None and meta.values.get("version") == "0":
         return LAST_OF_ZOOKEEPER
     for name in log_dir.partition_names:

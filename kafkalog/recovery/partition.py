@@ -48,6 +48,8 @@ class Situation:
         is_tiered: Whether the log is known to begin in remote storage.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
+        read_up_to: Bytes of logs up to which that is done when nothing is said about it.
+        replay: Most bytes of logs whose recovery is gone through; None: any.
     """
 
     clean: bool
@@ -60,6 +62,8 @@ class Situation:
     is_tiered: bool = False
     index_interval_bytes: int | None = None
     read: bool | None = None
+    read_up_to: int = CONSUMER_BYTES
+    replay: int | None = None
 
     @property
     def assumed(self) -> Assumed:
@@ -78,10 +82,14 @@ class _Load:
 
 
 class Prediction(NamedTuple):
-    """An outcome, and whether loading reads the log through the log dir's failure channel, which an offline one forbids."""
+    """An outcome, and whether loading reads the log through the log dir's failure channel, which an offline one forbids.
+
+    `is_left_out`: the outcome is unknown because working it out would have taken too long.
+    """
 
     outcome: Outcome
     reads_log: bool
+    is_left_out: bool = False
 
 
 def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction:
@@ -92,6 +100,10 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         disk: Its overlay; used up.
         situation: What it is loaded with.
     """
+    to_replay = _to_replay(disk, situation)
+    if situation.replay is not None and to_replay > situation.replay:
+        why = f"{to_replay} bytes of logs would be recovered, which is left out here: `kafkalog next-start` works it out"
+        return Prediction(unknown_outcome(path, situation.assumed, why), reads_log=False, is_left_out=True)
     try:
         load = _load(disk, situation)
         outcome = _describe(path, load, situation)
@@ -99,6 +111,18 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
     unstable = None if load.log is None else load.log.producers.first_unstable_offset
     return Prediction(outcome, reads_log=unstable is not None)
+
+
+def _to_replay(disk: Disk, situation: Situation) -> int:
+    """Bytes of the `.log` files that loading would recover: those that were not flushed, and those without a `.index`."""
+    logs = sorted((offset, name) for name in disk.files if name.endswith(".log") and (offset := parse_offset(name)) is not None)
+    size = 0
+    for number, (_, name) in enumerate(logs):
+        following = logs[number + 1][0] if number + 1 < len(logs) else None
+        unflushed = not situation.clean and (following is None or following > (situation.recovery_point or 0))
+        if unflushed or name.removesuffix(".log") + ".index" not in disk:
+            size += disk[name].size
+    return size
 
 
 def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
@@ -191,10 +215,9 @@ def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consum
     if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
         return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
     size = sum(segment.size for segment in log.segments.all())
-    if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
-        why = (
-            "not asked for" if situation.read is False else f"{size} bytes would have to be decoded; ask for it with --consumer"
-        )
+    if not (size <= situation.read_up_to if situation.read is None else situation.read):
+        asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
+        why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
     return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
 

@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName, parse_partition_name
 from kafkalog.core.properties import read_partition_metadata
@@ -18,18 +18,34 @@ from kafkalog.files.source import read_file
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER, is_zookeeper_era
 from kafkalog.recovery.disk import open_disk
-from kafkalog.recovery.limits import CONSUMER_BYTES
+from kafkalog.recovery.limits import BESIDE_SCAN_BYTES, CONSUMER_BYTES
 from kafkalog.recovery.log_dir import LogDirState, Trouble, read_log_dir
 from kafkalog.recovery.outcome import Assumed, Outcome
 from kafkalog.recovery.partition import Prediction, Situation, predict_partition, unknown_outcome
 from kafkalog.recovery.together import settle, trouble_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Options", "next_start", "next_starts", "predict_log_dir"]
+__all__ = [
+    "STOPS",
+    "Options",
+    "Scanned",
+    "find_shared",
+    "next_start",
+    "next_starts",
+    "options_of",
+    "predict_directory",
+    "predict_log_dir",
+]
 
 STOPS = ("clean", "unclean")
+
+
+class Scanned(NamedTuple):
+    """What a scan of a partition directory has told already: whether anything in it is damaged."""
+
+    damaged: bool
 
 
 @dataclass(frozen=True)
@@ -41,12 +57,27 @@ class Options:
         recovery_point: An offset for every partition, or None: by the checkpoint.
         release: The release that starts, or None: by what the log dir shows.
         read: Whether to work out what consumers read; None: where the log is not too large.
+        scanned: Path → what a scan has told of the directory, when the prediction goes along with one: large logs in
+            which nothing is damaged are then left out. None: everything is worked out.
     """
 
     stop: str | None = None
     recovery_point: int | None = None
     release: Release | None = None
     read: bool | None = None
+    scanned: Mapping[str, Scanned] | None = None
+
+    @property
+    def read_up_to(self) -> int:
+        """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
+        return CONSUMER_BYTES if self.scanned is None else BESIDE_SCAN_BYTES
+
+    def replay_of(self, path: str) -> int | None:
+        """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
+        if self.scanned is None:
+            return None
+        seen = self.scanned.get(path)
+        return None if seen is not None and seen.damaged else BESIDE_SCAN_BYTES
 
 
 def next_start(
@@ -74,7 +105,7 @@ def next_start(
         RequestError: the path is no partition directory, or an argument makes no sense.
         UnreadableFile: the path is missing or may not be read.
     """
-    options = _options(assume_stop, recovery_point, kafka_version, read=consumer)
+    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
     text = trim(os.fspath(path))
     if looks_like_log_dir(text) and not looks_like_partition(text):
         raise RequestError(f"{text} is a log dir; `next_starts` takes it")
@@ -84,7 +115,7 @@ def next_start(
         state = read_log_dir(parent, options.release)
         return next(_predict_partitions(state, options, [name], {name: text}))
     stop = options.stop or "unclean"
-    return _predict_bare(text, stop, options)
+    return predict_directory(text, stop, options)
 
 
 def next_starts(
@@ -113,7 +144,7 @@ def next_starts(
         RequestError: an argument makes no sense.
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
-    options = _options(assume_stop, recovery_point, kafka_version, read=consumer)
+    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
     states: dict[str, LogDirState | None] = {}
     for path in paths:
         text = trim(os.fspath(path))
@@ -123,16 +154,21 @@ def next_starts(
             if on_unreadable is None:
                 raise
             on_unreadable(error)
-    _find_shared([state for state in states.values() if state is not None])
+    find_shared([state for state in states.values() if state is not None])
     for text, state in states.items():
         if state is not None:
             yield from predict_log_dir(state, options)
         else:
             for stop in STOPS if options.stop is None else (options.stop,):
-                yield _predict_bare(text, stop, options)
+                yield predict_directory(text, stop, options)
 
 
-def _options(assume_stop: str, recovery_point: int | None, kafka_version: str, *, read: bool | None) -> Options:
+def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, read: bool | None) -> Options:
+    """The options as `next_start` takes them, checked.
+
+    Raises:
+        RequestError: one makes no sense.
+    """
     if assume_stop not in ("auto", *STOPS):
         raise RequestError(f"{assume_stop!r} is no kind of stop; there are auto, clean, unclean")
     if recovery_point is not None and not 0 <= recovery_point < 1 << 63:
@@ -156,8 +192,8 @@ def _has_log_dir_files(path: str) -> bool:
         return False
 
 
-def _find_shared(states: list[LogDirState]) -> None:
-    """Log dirs of one broker must not hold the same partition, nor the same directory id."""
+def find_shared(states: Iterable[LogDirState]) -> None:
+    """Note in the log dirs of one broker what two of them must not share: a partition, a directory id."""
     brokers: dict[tuple[str, str], list[LogDirState]] = defaultdict(list)
     for state in states:
         cluster, node, _ = state.identity
@@ -180,20 +216,29 @@ def _find_shared(states: list[LogDirState]) -> None:
                 state.troubles.append(Trouble(join(state.path, "meta.properties"), "aborts", text))
 
 
-def predict_log_dir(state: LogDirState, options: Options) -> Iterator[Outcome]:
-    """Everything in a log dir: first what stands beside the partitions, then each partition by name."""
-    return _predict_partitions(state, options, sorted(state.partitions), {}, with_troubles=True)
+def predict_log_dir(state: LogDirState, options: Options, run: Callable[..., Iterable[Prediction]] = map) -> Iterator[Outcome]:
+    """Everything in a log dir: first what stands beside the partitions, then each partition by name.
+
+    Args:
+        state: The log dir.
+        options: What is assumed.
+        run: `map`, or one that works in other processes.
+    """
+    return _predict_partitions(state, options, sorted(state.partitions), {}, run, with_troubles=True)
 
 
 def _predict_partitions(
-    state: LogDirState, options: Options, names: list[str], paths: dict[str, str], *, with_troubles: bool = False
+    state: LogDirState,
+    options: Options,
+    names: list[str],
+    paths: dict[str, str],
+    run: Callable[..., Iterable[Prediction]] = map,
+    *,
+    with_troubles: bool = False,
 ) -> Iterator[Outcome]:
-    clean = state.clean if options.stop is None else options.stop == "clean"
-    if options.read is None and sum(_log_size(join(state.path, name)) for name in names) > CONSUMER_BYTES:
-        options = replace(options, read=False)
-    predictions = [_predict_one(state, name, paths.get(name, join(state.path, name)), options, clean=clean) for name in names]
+    predictions = _predict_all(state, options, {name: paths.get(name, join(state.path, name)) for name in names}, run)
     if with_troubles:
-        assumed = Assumed(STOPS[not clean], options.recovery_point, release_text(state.release))
+        assumed = Assumed(STOPS[not _is_clean(state, options)], options.recovery_point, release_text(state.release))
         for outcome in trouble_outcomes(state, assumed, predictions):
             yield with_advice(outcome)
     disputed = _disputed_topics(state)
@@ -207,6 +252,30 @@ def _predict_partitions(
         if state.remarks:
             settled = replace(settled, reason="; ".join((settled.reason, *state.remarks)))
         yield with_advice(settled)
+
+
+def _predict_all(
+    state: LogDirState, options: Options, paths: dict[str, str], run: Callable[..., Iterable[Prediction]]
+) -> list[Prediction]:
+    """What each partition would be by itself."""
+    too_large = sum(_log_size(path) for path in paths.values()) > options.read_up_to
+    situations = [_situation(state, name, path, options) for name, path in paths.items()]
+    if too_large:
+        # Together they are: only what is empty is read then.
+        situations = [replace(situation, read_up_to=0) for situation in situations]
+    predictions = list(run(_predict, paths.values(), situations))
+    left_out = [number for number, one in enumerate(predictions) if one.is_left_out]
+    if left_out and (state.troubles or any(one.outcome.log_dir == "offline" for one in predictions)):
+        # What happens to each in a log dir that goes offline depends on the others, so none may be left out.
+        whole = [replace(situations[number], replay=None) for number in left_out]
+        again = run(_predict, [list(paths.values())[number] for number in left_out], whole)
+        for number, prediction in zip(left_out, again, strict=True):
+            predictions[number] = prediction
+    return predictions
+
+
+def _is_clean(state: LogDirState, options: Options) -> bool:
+    return state.clean if options.stop is None else options.stop == "clean"
 
 
 def _log_size(path: str) -> int:
@@ -223,14 +292,14 @@ def _unknown_state(outcome: Outcome, why: str) -> Outcome:
     return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", why={**outcome.why, "partition": why})
 
 
-def _predict_one(state: LogDirState, name: str, path: str, options: Options, *, clean: bool) -> Prediction:
+def _situation(state: LogDirState, name: str, path: str, options: Options) -> Situation:
     parsed = state.partitions.get(name) or PartitionName(name, 0)
     key = (parsed.topic, parsed.partition)
     is_metadata = parsed.topic == CLUSTER_METADATA_TOPIC
     recovery_point = state.recovery_points.get(key, 0) if options.recovery_point is None else options.recovery_point
-    situation = Situation(
+    return Situation(
         # The metadata log is opened by another hand: always as after an unclean stop, from its begin.
-        clean=clean and not is_metadata,
+        clean=_is_clean(state, options) and not is_metadata,
         release=state.release,
         recovery_point=0 if is_metadata else recovery_point,
         log_start=0 if is_metadata else state.log_starts.get(key, 0),
@@ -240,8 +309,9 @@ def _predict_one(state: LogDirState, name: str, path: str, options: Options, *, 
         # With remote storage the line stands for every log; without, only for one whose start lies inside a segment.
         is_tiered=state.is_tiered and key in state.log_starts,
         read=options.read,
+        read_up_to=options.read_up_to,
+        replay=options.replay_of(path),
     )
-    return _predict(path, situation)
 
 
 def _predict(path: str, situation: Situation) -> Prediction:
@@ -271,8 +341,14 @@ def _disputed_topics(state: LogDirState) -> dict[str, str]:
 # --- a partition directory by itself ---
 
 
-def _predict_bare(path: str, stop: str, options: Options) -> Outcome:
-    """A directory without a log dir around it: what depends on the release is only known for a given one."""
+def predict_directory(path: str, stop: str, options: Options) -> Outcome:
+    """A directory without a log dir around it: what depends on the release is only known for a given one.
+
+    Args:
+        path: The partition directory.
+        stop: `clean` or `unclean`.
+        options: What is assumed beside.
+    """
     parsed = parse_partition_name(os.path.basename(os.path.realpath(path)))
 
     def predict(release: Release) -> Outcome:
@@ -283,6 +359,8 @@ def _predict_bare(path: str, stop: str, options: Options) -> Outcome:
             mark=parsed.mark if parsed else "",
             kraft=not is_zookeeper_era(release),
             read=options.read,
+            read_up_to=options.read_up_to,
+            replay=options.replay_of(path),
         )
         return _predict(path, situation).outcome
 

@@ -12,8 +12,10 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource, printable
-from kafkalog.render.quantities import count_text, utc
+from kafkalog.render.next_start import next_start_cause, next_start_harm, next_start_section
+from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
+from kafkalog.verify.effects import describe_effects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,6 +129,10 @@ def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
             for text in _evidence(finding) if number == 0 else ():
                 yield Line(6, "", text, prose=True)
         yield Line(4, "", f"Consequence: {printable(first.consequence)}", prose=True)
+        effects = next((finding.next_start for finding in group.findings if finding.next_start), ())
+        if effects:
+            told = describe_effects(effects, size_text, duration_text)
+            yield Line(4, "", f"Next start: {printable(told)}", prose=True)
         yield Line(4, "", f"Remedy: {printable(first.remedy)}", prose=True)
     if most is not None and len(groups) > most:
         hidden = sum(len(group.findings) for group in groups[most:])
@@ -145,6 +151,8 @@ def _validity(partition: PartitionReport) -> str:
 def _partition_lines(partition: PartitionReport, most: int | None) -> Iterator[Line]:
     yield Line(0, partition.verdict, f"{printable(partition.path)}: {_validity(partition)}")
     yield from _finding_lines(_folded(partition.findings), most)
+    for line in next_start_section(partition.next_start, partition.segments):
+        yield Line(4, "", line[2:]) if line.startswith(" ") else Line(2, "", f"Next start, {line}")
 
 
 def _table(report: Report) -> Iterator[Line]:
@@ -162,6 +170,8 @@ def _table(report: Report) -> Iterator[Line]:
             if any(f.severity is severity for f in row.findings)
         ]
         numbers = f"{offsets:>24} {row.segments:>9} {row.records:>12} {row.bytes:>14}"
+        if harm := next_start_harm(row.next_start):
+            counts.append(f"next start: {harm}")
         text = f"{printable(row.path):{width}}  {numbers}  {', '.join(counts)}"
         yield Line(0, row.verdict, " " * (8 - len(row.verdict)) + text.rstrip())
 
@@ -175,19 +185,21 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
     """
     rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
     several = len(rows) > 1
+    sound = [row for row in rows if several and row.verdict in _SOUND and not next_start_harm(row.next_start)]
     for row in rows:
-        if not several or row.verdict not in _SOUND:
+        if row not in sound:
             yield from _partition_lines(row, max_findings)
             yield Line(0, "", "")
-    sound = [row for row in rows if row.verdict in _SOUND]
     infos = _folded(finding for row in sound for finding in row.findings)
-    if several and infos:
+    if infos:
         yield Line(0, "benign", f"what the {count_text(len(sound), 'sound partition')} hold besides:")
         yield from _finding_lines(infos, max_findings)
         yield Line(0, "", "")
-    if report.findings:
+    if report.findings or report.next_start:
         yield Line(0, "", "The log dirs themselves:")
         yield from _finding_lines(_folded(report.findings), max_findings)
+        for outcome in report.next_start:
+            yield Line(2, "", f"Next start: {next_start_cause(outcome)}", prose=True)
         yield Line(0, "", "")
     if len(rows) > 1:
         yield from _table(report)
@@ -205,6 +217,8 @@ def _summary(report: Report) -> Iterator[Line]:
     yield Line(0, report.verdict, f"{found} in {count_text(len(report.partitions), 'partition')}")
     what = ((report.files, "file"), (report.bytes, "byte"), (batches, "batch"), (records, "record"))
     yield Line(0, "", f"{', '.join(count_text(*item) for item in what)} {checked}; now {now}")
+    if any(p.next_start for p in report.partitions) or report.next_start:
+        yield Line(0, "", _next_start_summary(report))
     if report.version is not None:
         yield Line(0, "", f"release taken: {report.version}")
     if report.suppressed:
@@ -213,6 +227,18 @@ def _summary(report: Report) -> Iterator[Line]:
         yield Line(0, "unknown" if item.failed else "", f"not checked: {printable(item.path)}: {printable(item.reason)}")
     for path, digest in report.hashes:
         yield Line(0, "", f"sha256 {digest}  {printable(path)}")
+
+
+def _next_start_summary(report: Report) -> str:
+    predicted = [p for p in report.partitions if p.next_start]
+    harmed = [p for p in predicted if next_start_harm(p.next_start)]
+    unknown = [p for p in predicted if p not in harmed and any(outcome.is_unknown for outcome in p.next_start)]
+    if not harmed and not unknown and not report.next_start:
+        return "next start: nothing is lost"
+    parts = [f"harm to {len(harmed)} of {count_text(len(predicted), 'partition')}"]
+    parts += [f"{len(unknown)} unknown"] if unknown else []
+    parts += ["the broker stops"] if any(outcome.broker == "aborts" for outcome in report.next_start) else []
+    return f"next start: {', '.join(parts)}"
 
 
 def print_report(report: Report, stream: TextIO, *, max_findings: int | None = None) -> None:

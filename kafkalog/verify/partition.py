@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,7 +18,7 @@ from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
 from kafkalog.files.partition import Partition, join
 from kafkalog.files.segment import Segment
-from kafkalog.files.source import read_file
+from kafkalog.files.source import read_file, size_of
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
@@ -44,6 +43,7 @@ from kafkalog.verify.views import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.legacy import LegacyRecord
@@ -64,7 +64,8 @@ class Surroundings:
     """What the log dir says of a partition.
 
     `clean` and `kraft` are None when nothing tells. `lines` are those of the checkpoint files, by the file's name;
-    `cleaner_known` says that the log cleaner's checkpoint could be read.
+    `cleaner_known` says that the log cleaner's checkpoint could be read. The paths are those of checkpoint files: that of
+    the log start is always told, the others "" when no line can be expected of them.
     """
 
     in_log_dir: bool = False
@@ -74,6 +75,7 @@ class Surroundings:
     cleaner_known: bool = False
     log_start_path: str = ""
     recovery_path: str = ""
+    watermark_path: str = ""
 
 
 class PartitionCheck:
@@ -98,6 +100,7 @@ class PartitionCheck:
         self.mark = name.mark if name else ""
         # A clean stop does not close the directories that wait to be deleted.
         self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
+        self.topic_id: UUID | None = None
         self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
@@ -372,7 +375,7 @@ class PartitionCheck:
             covered.add(self.active)
         pending = []
         for parsed, path in self.partition.pending:
-            pending.append((parsed, path, _size_of(path) or 0))
+            pending.append((parsed, path, size_of(path) or 0))
         directories = {name for name in self.partition.others if name not in self.partition.files}
         self.emit(
             PartitionFiles(
@@ -380,7 +383,7 @@ class PartitionCheck:
                 {segment.base_offset: segment.paths for segment in self.partition.segments},
                 sizes,
                 self.active,
-                _size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
+                size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
                 tuple(pending),
                 tuple((name, name in directories) for name in self.partition.others),
                 self.partition.snapshots,
@@ -451,7 +454,10 @@ class PartitionCheck:
             )
         )
 
-    topic_id: Any = None
+    @property
+    def cleaned(self) -> bool:
+        """Whether batches show that the log cleaner went over them."""
+        return any(scan.compaction_evidence for scan in self.scans)
 
     def _checkpoints(self, log_end: int | None) -> None:
         lines = self.around.lines
@@ -476,6 +482,7 @@ class PartitionCheck:
                 bool(self._swapped()),
                 self.kraft_log,
                 self.around.recovery_path,
+                self.around.watermark_path,
             )
         )
 
@@ -604,15 +611,9 @@ class PartitionCheck:
             bytes=self.bytes,
             readable=self.readable,
             files=self.files,
+            last_segment=self.active,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
-
-
-def _size_of(path: str | None) -> int | None:
-    try:
-        return None if path is None else os.stat(path).st_size
-    except OSError:
-        return None
 
 
 def _is_canonical(data: bytes, checkpoint: Checkpoint[EpochEntry]) -> bool:

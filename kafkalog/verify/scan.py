@@ -24,7 +24,8 @@ from kafkalog.verify.producers import EventRecorder
 from kafkalog.verify.record_checks import count_records, look_at_records
 from kafkalog.verify.regular import ANCIENT_MS, walk_regular
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, Tail
+from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
+from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, StaleEntries, Tail
 from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Scanner:
         self.producers = EventRecorder(task.cuts)
         self.index: OffsetIndexWalk | None = None
         self.times: TimeIndexWalk | None = None
+        self.offset_doubts: list[object] = []
+        self.time_doubts: list[object] = []
         self.quick = task.settings.quick
         self.high = task.settings.now + FUTURE_MS
         self.expected = -1  # next offset if nothing is missing; -1 before the first batch and after damage
@@ -120,13 +123,13 @@ class Scanner:
             scan.size = source.size
             self._open_indexes(source.size)
             self._walk(source)
+            self._finish_indexes(source)
             grown = source.grown
         if grown is not None and not task.active:
             self.fail(grown)
         elif grown is not None:
             scan.not_checked.append((self.path, f"bytes from {grown.size_before} on: appended during the scan"))
         scan.bytes_read += scan.size
-        self._finish_indexes()
         if self.future or self.ancient or self.missing:
             self.emit(
                 SegmentTimes(
@@ -159,12 +162,31 @@ class Scanner:
     def _open_indexes(self, log_size: int) -> None:
         data = self._sibling(".index")
         if data is not None:
-            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.emit)
+            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.offset_doubts.append)
         data = self._sibling(".timeindex")
         if data is not None:
-            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.emit)
+            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.time_doubts.append)
 
-    def _finish_indexes(self) -> None:
+    def _settle_doubts(self, source: FileSource) -> None:
+        """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""
+        index, times, task = self.index, self.times, self.task
+        preallocated = any(file is not None and file.padding is not None for file in (index, times))
+        lenient = preallocated and task.active and not task.clean
+        for file, doubts, first_stale in (
+            (index, self.offset_doubts, first_stale_offset_entry),
+            (times, self.time_doubts, first_stale_time_entry),
+        ):
+            if file is None or not doubts:
+                continue
+            stale = first_stale(file.data[: file.end], task.base_offset, source) if lenient else None
+            if stale is None:
+                for doubt in doubts:
+                    self.emit(doubt)
+            else:
+                file.reported = 0
+                self.emit(StaleEntries(file.path, self.path, stale, file.count, file.entry_size))
+
+    def _finish_indexes(self, source: FileSource) -> None:
         index, times, scan = self.index, self.times, self.scan
         last = scan.last
         blind = scan.damaged
@@ -173,6 +195,8 @@ class Scanner:
             self.emit(index.summary(times))
         if times is not None:
             times.finish(last, blind=blind)
+        self._settle_doubts(source)
+        if times is not None:
             self.emit(times.summary(index))
             if not blind and not self.any_magic_0 and last is not None:
                 self.emit(

@@ -23,6 +23,7 @@ __all__ = [
     "LegacyRecords",
     "Records",
     "SegmentTimes",
+    "StaleEntries",
     "Tail",
     "TimeIndexEnd",
     "TimeIndexStep",
@@ -171,6 +172,17 @@ class IndexEnd:
     sibling_padded: bool
     others: int
     first_other: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleEntries:
+    """Entries of a preallocated `.index` or `.timeindex` that counted before a truncation: those from `number` on."""
+
+    path: str
+    log_path: str
+    number: int
+    entries: int
+    entry_size: int
 
 
 @dataclass(frozen=True, slots=True)

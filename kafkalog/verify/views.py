@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointFile",
+    "CleanedLogs",
     "ControllerWord",
     "EpochFile",
+    "LogDirFiles",
     "LogDirView",
     "OpenTransactionView",
     "PartitionCheckpoints",
@@ -239,6 +241,7 @@ class PartitionCheckpoints:
     swapping: bool
     metadata_log: bool
     recovery_file: str
+    watermark_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +266,37 @@ class LogDirView:
     meta_problem: str
     meta_path: str
     meta_size: int
-    meta_missing: bool
     same_dir_futures: tuple[str, ...]
-    missing_checkpoints: tuple[str, ...]
     strays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogDirFiles:
+    """The files of a log dir, and what each of them says that the others must be.
+
+    `sizes`: name → bytes. `log`: a directory that a broker has open as a log, "" when there is none; that of the metadata
+    quorum does not count. `kraft`: by `meta.properties`. `clean`: there is a clean-shutdown marker. `marker` is what is
+    wrong with it, "" when nothing is, and `marker_size` its bytes. `newer_marker`: it is one of 3.7 or later.
+    """
+
+    path: str
+    sizes: Mapping[str, int]
+    log: str
+    listed: frozenset[str]
+    kraft: bool
+    clean: bool
+    marker: str
+    marker_size: int
+    newer_marker: bool
+    has_directory_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedLogs:
+    """A log dir without the log cleaner's checkpoint at `path`; `log` is a partition directory that shows its work."""
+
+    path: str
+    log: str
 
 
 @dataclass(frozen=True, slots=True)

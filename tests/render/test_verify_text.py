@@ -34,7 +34,7 @@ def test_what_sound_partitions_hold_besides_is_told_once_for_all_of_them():
     rules = [line.split()[1] for line in text.splitlines() if line.startswith("  info  ")]
     assert len(rules) == len(set(rules)) > 0
     assert " directories)" in text
-    assert text.splitlines()[-2].endswith("now 2026-11-24T06:00:00.000Z")
+    assert text.splitlines()[-3].endswith("now 2026-11-24T06:00:00.000Z")
 
 
 def test_the_findings_of_a_damaged_partition_stand_apart_and_first(tmp_path):

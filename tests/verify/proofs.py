@@ -225,6 +225,13 @@ simple("index-odd-size", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), b"
 simple("padding-closed", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), bytes(800)))
 
 
+@proof("stale-entries", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.append(lab.path(-1, ".index"), struct.pack(">ii", 900, 900_000) + bytes(800))
+    lab.append(lab.path(-1, ".timeindex"), bytes(1200))
+
+
 @proof("padding-differs", PLAIN)
 def _(lab):
     lab.crashed()
@@ -419,6 +426,21 @@ simple("log-start-lowered", "3.9.1/edge/e-tomb-0", lambda lab: lab.checkpoint("l
 simple("cleaner-raised", COMPACT, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9000))
 simple("recovery-file-nuls", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(bytes(30)))
 simple("recovery-file-removed", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").unlink())
+simple("recovery-file-emptied", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(b""))
+simple("cleaner-file-removed", COMPACT, lambda lab: (lab.root / "cleaner-offset-checkpoint").unlink())
+simple("meta-removed", PLAIN, lambda lab: (lab.root / "meta.properties").unlink())
+simple("clean-marker-garbage", PLAIN, lambda lab: (lab.root / ".kafka_cleanshutdown").write_text("{{{"))
+simple("checkpoint-tmp-clean", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint.tmp").write_bytes(b"0\n"))
+simple("file-in-log-dir", PLAIN, lambda lab: (lab.root / "notes.txt").write_text("hello"))
+simple("hw-line-removed", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", None))
+
+
+@proof("directory-id-removed", "4.3.1/edge/e-txn-0")
+def _(lab):
+    meta = lab.root / "meta.properties"
+    meta.write_text("".join(line for line in meta.read_text().splitlines(keepends=True) if "directory.id" not in line))
+
+
 simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
 simple("directory-backup", PLAIN, lambda lab: (lab.root / "backup").mkdir())

@@ -120,3 +120,15 @@ def test_cutting_a_closed_log_anywhere_is_reported(tmp_path):
         report = verify(lab.root, now=NOW)
         assert report.worst >= Severity.WARNING, size
         assert header(lab.batches(0)[0]).base_offset == 0
+
+
+def test_a_length_that_leads_past_the_end_of_the_file_is_reported_although_the_checksum_fits_what_is_there(tmp_path):
+    lab = Lab(tmp_path / "d1", "4.3.1/edge/e-txn-0")
+    path = lab.path(0)
+    whole = path.read_bytes()
+    at = len(whole) - len(lab.batches(0)[-1])
+    for bit in range(7, 23):
+        length = int.from_bytes(whole[at + 8 : at + 12], "big") ^ 1 << bit
+        path.write_bytes(whole[: at + 8] + length.to_bytes(4, "big") + whole[at + 12 :])
+        found = [f for f in verify(path, now=NOW).all_findings() if f.severity is Severity.ERROR]
+        assert [(f.id, f.span.start) for f in found] == [("log-tail-torn", at)]

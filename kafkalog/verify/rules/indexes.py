@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.subjects import IndexEnd, IndexStep
+from kafkalog.verify.subjects import IndexEnd, IndexStep, StaleEntries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -256,3 +256,32 @@ def index_preallocated(end: IndexEnd) -> Iterator[Hit]:
     """The index of the active segment is zero-filled to its full size."""
     if end.padding is not None and end.kind == "index" and ((end.active and not end.clean) or end.mark in ("delete", "stray")):
         yield Hit(end.padding.span, None, padding=end.padding.span.size, entries=end.entries)
+
+
+@rule(
+    "index-stale-entries",
+    Severity.INFO,
+    on=StaleEntries,
+    message="{count} of {entries} entries, from number {number} on, do not belong to {file}",
+    consequence="None: they counted before the log was truncated, or count for what was appended after the log was copied. "
+    "The broker that has the index open does not look at them; a start after a crash rebuilds it.",
+    remedy="Nothing to do.",
+    source="AbstractIndex.truncateToEntries0 (Kafka 0.10 to 4.3): the count is lowered, the bytes stay",
+    proof="stale-entries",
+    near_miss="healthy",
+    invariants="E5 F5",
+)
+def index_stale_entries(stale: StaleEntries) -> Iterator[Hit]:
+    """The last entries of a preallocated index do not fit the log.
+
+    Only in the active segment, when the broker was not stopped cleanly, and when no entry behind the first wrong one goes on
+    where the right ones end.
+    """
+    yield Hit(
+        Span(stale.number * stale.entry_size, stale.entries * stale.entry_size),
+        None,
+        count=stale.entries - stale.number,
+        entries=stale.entries,
+        number=stale.number,
+        file=stale.log_path,
+    )

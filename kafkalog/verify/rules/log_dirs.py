@@ -81,25 +81,6 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
 
 
 @rule(
-    "checkpoint-missing",
-    Severity.WARNING,
-    on=LogDirView,
-    message="the broker was stopped cleanly, but there is no {file}",
-    consequence="The broker starts with nothing in it: recovery points and cleaner positions are 0, high watermarks the logs' "
-    "start.",
-    remedy="Restore the file if this is a copy; else nothing to do.",
-    source="LogManager.shutdown, ReplicaManager.shutdown (Kafka 3.9.1)",
-    proof="recovery-file-removed",
-    near_miss="copied-without-meta",
-    invariants="K12",
-)
-def checkpoint_missing(view: LogDirView) -> Iterator[Hit]:
-    """A checkpoint file that every broker writes at a clean stop is not there."""
-    for name in view.missing_checkpoints:
-        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
-
-
-@rule(
     "segment-outside-partition",
     Severity.WARNING,
     on=LogDirView,
@@ -221,7 +202,10 @@ def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
     invariants="K10",
 )
 def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
-    """The directory ids of two log dirs of one broker are the same."""
+    """The directory ids of two log dirs of one broker are the same, or their cluster ids differ.
+
+    Different cluster ids make two brokers of them, but for files that were written in the same second for the same node id.
+    """
     for path, other, what in view.id_problems:
         yield Hit(None, None, path=path, what=what, file=other)
 
