@@ -33,6 +33,7 @@ from kafkalog.render.rules import rule_markdown
 from kafkalog.verify import RULES
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
+from tests.verify.invariants import GROUPS, UNJUDGED, judges, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -131,6 +132,29 @@ def rule_table() -> str:
     )
 
 
+def unjudged_invariants() -> str:
+    """What no rule looks at, and why."""
+    return table(("", "what holds", "why no rule judges it"), ((number, *row) for number, row in UNJUDGED.items()))
+
+
+def judged_invariants() -> str:
+    """The rules of each invariant."""
+
+    def links(number: str) -> str:
+        return ", ".join(f"[{rule_id}]({_page_of(RULES[rule_id])}.md#{rule_id})" for rule_id in judges(number))
+
+    rows: list[tuple[str, str]] = []
+    for number in numbers():
+        letter = number[0]
+        if number == f"{letter}1":
+            rows.append((f"**{letter}**", f"**{GROUPS[letter][0]}**"))
+        if judges(number):
+            rows.append((number, links(number)))
+    return table(("", "rules"), rows)
+
+
+PARTS["invariants-unjudged"] = unjudged_invariants
+PARTS["invariants-judged"] = judged_invariants
 PARTS["help-verify"] = lambda: help_of(verify_command.command, "verify")
 PARTS["help-rules"] = lambda: help_of(rules_command.command, "rules")
 PARTS["rules"] = rule_table

@@ -78,6 +78,12 @@ def _progress() -> Callable[[int, int], None] | None:
     "--fail-on", type=click.Choice((*_SEVERITIES, "never")), default="error", help="Exit 1 from here on; default error."
 )
 @click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
+@click.option(
+    "--max-message-bytes",
+    type=click.IntRange(0),
+    metavar="N",
+    help="The topic's max.message.bytes: larger batches are reported.",
+)
 @click.option("--now", metavar="TIME", help="The clock: ISO 8601 or milliseconds since 1970; default the system's.")
 @click.option("--kafka-version", metavar="X.Y[.Z]", default="auto", help="Release for what depends on one; default auto.")
 @click.option(
@@ -124,6 +130,7 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
         topics=options["topic"],
         exclude=options["exclude"],
         policy=policy,
+        max_message_bytes=options["max_message_bytes"],
         partition_state=_states(options["partition_state"]),
         progress=_progress(),
     )

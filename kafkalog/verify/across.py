@@ -15,7 +15,7 @@ from kafkalog.internal.transactions import OpenTransaction, read_transactions
 from kafkalog.verify.replica_checks import compare_replicas
 from kafkalog.verify.report import PartitionReport, in_order
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import BrokerView, HangingTransaction
+from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -170,13 +170,31 @@ def _replicas(verified: list[Verified]) -> Iterator[tuple[int, Iterable[Finding]
     first: dict[tuple[str, int], int] = {}
     for number, one in enumerate(verified):
         parsed = parse_partition_name(os.path.basename(os.path.realpath(one.report.path)))
-        if parsed is None or parsed.mark or one.is_file:
+        if parsed is None or one.is_file:
+            continue
+        if parsed.mark == "future":
+            yield from _future(verified, number)
+        if parsed.mark:
             continue
         at = first.setdefault((parsed.topic, parsed.partition), number)
         if at != number and not _same_broker(one.owner, verified[at].owner):
             pair = compare_replicas(one.report.path, verified[at].report.path)
             if pair is not None:
                 yield number, findings_of(pair)
+
+
+def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """Findings about a `-future` directory: it is a copy of the current one in another log dir of the same broker."""
+    future = verified[number]
+    parsed = parse_partition_name(os.path.basename(future.report.path))
+    for current in verified:
+        name = parse_partition_name(os.path.basename(current.report.path))
+        if parsed is None or name is None or name.mark or (name.topic, name.partition) != (parsed.topic, parsed.partition):
+            continue
+        if _same_broker(future.owner, current.owner):
+            pair = compare_replicas(future.report.path, current.report.path)
+            if pair is not None:
+                yield number, findings_of(FuturePair(pair))
 
 
 def _same_broker(one: LogDirCheck | None, other: LogDirCheck | None) -> bool:

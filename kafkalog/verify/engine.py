@@ -57,6 +57,7 @@ def verify(
     topics: Sequence[str] = (),
     exclude: Sequence[str] = (),
     policy: Policy | None = None,
+    max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
@@ -80,6 +81,8 @@ def verify(
         topics: Patterns (`*`, `?`) of topics or partition directories in log dirs to look at; all by default.
         exclude: The same for those to leave out.
         policy: How findings are graded.
+        max_message_bytes: The topic's setting of that name: larger batches are reported. Without it, in compacted logs,
+            those that are larger than Kafka's default.
         partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
             or by `T-P`.
         progress: Called with bytes done and bytes in all, from time to time.
@@ -89,7 +92,7 @@ def verify(
             not of a partition given.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
-    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs)
+    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(assume_stop, recovery_point, kafka_version or "auto", read=False if quick else None)
     run = _Run(settings, tuple(topics), tuple(exclude), options.release)

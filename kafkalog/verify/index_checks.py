@@ -249,7 +249,6 @@ class TimeIndexWalk(_EntryFile):
         self._hole = self.hole()
         self.reported = 0
         self.timestamp = -1
-        self.last_timestamp: int | None = None
         self.others = 0
         self.first_other: int | None = None
         self.want = NEVER
@@ -293,7 +292,6 @@ class TimeIndexWalk(_EntryFile):
                 self._overtaken = self._overtakes(self.want)
                 grows = timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before
                 if grows and self._overtaken is None:
-                    self.last_timestamp = timestamp
                     return
                 self._report(None, -1, -1, -1, None)
                 self._overtaken = None
@@ -309,7 +307,6 @@ class TimeIndexWalk(_EntryFile):
     def settle(self, number: int, before: tuple[int, int]) -> None:
         """Take over from that loop: the entries before `number` fit, the last of them with this timestamp and offset."""
         self._before = before
-        self.last_timestamp = before[0]
         self.number = number - 1
         self._advance()
 
@@ -370,7 +367,7 @@ class TimeIndexWalk(_EntryFile):
         """Its last entry against the largest timestamps of the segment: of all batches, and of those with records."""
         task = self._task
         count = self.count or (1 if self.lone_zero and top == 0 else 0)
-        last = self.last_timestamp if self.count else (0 if count else None)
+        last = self.timestamps[self.count - 1] if self.count else (0 if count else None)
         return TimeIndexEnd(
             self.path,
             task.paths[".log"],

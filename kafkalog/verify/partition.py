@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
@@ -19,17 +17,20 @@ from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
 from kafkalog.files.partition import Partition, join
 from kafkalog.files.segment import Segment
 from kafkalog.files.source import read_file, size_of
+from kafkalog.verify.compaction import CompactionHistory
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.snapshot_checks import describe_differences
+from kafkalog.verify.snapshot_checks import describe_differences, missing_producers
 from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask, Settings
 from kafkalog.verify.views import (
     CheckpointLine,
     EpochFile,
     KraftLog,
     KraftSnapshot,
+    LargeBatches,
+    MissingProducer,
     OpenTransactionView,
     PartitionCheckpoints,
     PartitionFiles,
@@ -38,25 +39,21 @@ from kafkalog.verify.views import (
     SegmentStep,
     SnapshotEntryView,
     SnapshotFile,
+    Tombstones,
     TransactionIndexFile,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from uuid import UUID
 
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
-    from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.producer_snapshot import ProducerSnapshot
-    from kafkalog.core.record import Record
 
 __all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surroundings"]
 
 COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 COMPACTED_TOPICS = COORDINATOR_TOPICS
 _ANY_START = 1 << 62
-#: Records searched for a repeated key, when a hole has to be explained.
-_KEYS_LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,6 @@ class PartitionCheck:
         self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
-        self._repeated: int | None = None
         self.files = 0
         self.bytes = 0
         self.readable = True
@@ -178,8 +174,13 @@ class PartitionCheck:
         """Judge the partition by the scans of its tasks, in their order."""
         self.scans = scans[: len(self.segments)]
         self._own_logs = {segment.paths[".log"] for segment in self.segments}
+        #: Aborted transactions whose data are still there.
+        self.aborted: list[AbortedSpan] = []
+        self.history = CompactionHistory(self.segments, self.scans, self.aborted, quick=self.settings.quick)
         for scan in scans:
             self._take(scan)
+        traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
+        self.compacted |= bool(traces) and not self.history.never_reached(min(traces))
         log_end = self._log_end()
         for path, snapshot, size in self.snapshots.values():
             offset = next(o for o, row in self.snapshots.items() if row[0] == path)
@@ -190,6 +191,7 @@ class PartitionCheck:
         self._epochs(log_end)
         self._metadata()
         self._checkpoints(log_end)
+        self._compaction()
         if self.kraft_log:
             self._kraft([scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
         return self._report(scans, log_end)
@@ -203,8 +205,6 @@ class PartitionCheck:
         for path, reason in scan.failures:
             self._failed(path, reason)
         self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
-        if own:
-            self.compacted |= scan.compaction_evidence
 
     def _log_end(self) -> int | None:
         if not self.scans:
@@ -256,8 +256,6 @@ class PartitionCheck:
         """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
         first = self.segments[0].base_offset if self.segments else 0
         self.changed: set[int] = set()
-        #: Offset of the marker of the first aborted transaction whose data are still there.
-        self.first_aborted = _ANY_START
         self.seeded = first == 0
         current = {"path": ""}
 
@@ -272,9 +270,7 @@ class PartitionCheck:
                 self.changed.add(segment.base_offset)
             written = any(not hasattr(event, "blind") for event in scan.events)
             aborted = tuple(replay.feed(scan))
-            for span in aborted:
-                if span.first_offset >= 0:
-                    self.first_aborted = min(self.first_aborted, span.last_offset)
+            self.aborted += [span for span in aborted if span.first_offset >= 0]
             self._transaction_index(segment, scan, aborted, first, complete=replay.complete and replay.reliable)
             if scan.damaged:
                 replay.reliable = replay.complete = False
@@ -311,6 +307,11 @@ class PartitionCheck:
             if problems:
                 span = snapshot.span_of_entry(number)
                 self.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
+        before = max((other for other in self.snapshots if other < offset), default=None)
+        if before is not None and not self.compacted:
+            size = self.snapshots[offset][2]
+            for state in missing_producers(snapshot.entries, states, before):
+                self.emit(MissingProducer(path, offset, before, state, size, log_path))
         if not self.seeded and not self.compacted:
             self.seeded = True
             for entry in snapshot.entries:
@@ -422,6 +423,7 @@ class PartitionCheck:
                 runs,
                 log_end,
                 any(scan.magics for scan in self.scans),
+                max((scan.last_legacy for scan in self.scans), default=-1),
                 self.clean,
                 self.log_only or not self.scans,
                 _rebuilt([run for scan in self.scans for run in scan.epochs], start),
@@ -486,6 +488,22 @@ class PartitionCheck:
             )
         )
 
+    def _compaction(self) -> None:
+        """What a compacted log should not hold, and what the cleaner will take away next."""
+        largest = self.settings.max_message_bytes
+        for scan in self.scans:
+            if scan.large is not None and (self.compacted or largest is not None):
+                self.emit(LargeBatches(scan.path, scan.large, largest))
+            # The cleaner does not go near the active segment: its tombstones only wait for a roll.
+            waiting = scan.tombstones and scan.base_offset != self.active
+            if self.compacted and (waiting or scan.horizons is not None):
+                self.emit(Tombstones(scan.path, scan.tombstones, scan.horizons, self.settings.now, scan.size))
+        cleaner = self.around.lines.get("cleaner-offset-checkpoint")
+        if cleaner is not None and not self.settings.quick and not self.mark:
+            part = self.history.clean_part(cleaner)
+            if part is not None:
+                self.emit(part)
+
     def _kraft(self, snapshots: list[SegmentScan]) -> None:
         checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in self.partition.checkpoints if not p.pending)
         changes = {epoch for scan in self.scans for epoch, _ in scan.leader_changes}
@@ -545,49 +563,22 @@ class PartitionCheck:
                 kept.append(finding)
             elif self.compacted:
                 continue
-            elif self.around.cleaner_known or self._uncleaned_below(finding.offsets):
+            elif self._is_certain(finding):
                 kept.append(finding)
             else:
                 kept.append(finding._replace(severity=min(finding.severity, Severity.INFO)))
         return kept
 
-    def _uncleaned_below(self, offsets: tuple[int, int] | None) -> bool:
-        """Whether records stand below an offset that no pass of the log cleaner leaves there.
+    def _is_certain(self, finding: Finding) -> bool:
+        """Whether no log cleaner explains a finding.
 
-        A hole made by compaction means that the cleaner went over everything before it, and the cleaner keeps no record
-        without a key, no key twice and nothing of an aborted transaction (Cleaner.shouldRetainRecord).
+        A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
+        have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. But
+        leaders take no record without a key into a compacted topic.
         """
-        if offsets is None:
-            return False
-        keyless = (scan.first_keyless for scan in self.scans if scan.first_keyless is not None)
-        if min(keyless, default=_ANY_START) < offsets[0] or self.first_aborted < offsets[0]:
+        if finding.offsets is not None and self.history.is_uncleaned_below(finding.offsets[0]):
             return True
-        return not self.settings.quick and self._first_repeated_key() < offsets[0]
-
-    def _first_repeated_key(self) -> int:
-        """Offset of the first record whose key another one has had before; far away if there is none among the first."""
-        if self._repeated is None:
-            self._repeated = _ANY_START
-            seen: set[bytes] = set()
-            try:
-                for record in islice(self._data_records(), _KEYS_LOOKED_AT):
-                    if record.key is not None:
-                        if record.key in seen:
-                            self._repeated = record.offset
-                            break
-                        seen.add(record.key)
-            except KafkalogError:
-                pass
-        return self._repeated
-
-    def _data_records(self) -> Iterator[Record | LegacyRecord]:
-        for batch in self.partition.batches():
-            if isinstance(batch, RecordBatch) and (batch.is_control or batch.is_transactional or not batch.crc_ok):
-                continue
-            items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
-            for item in items:
-                if not isinstance(item, Damage):
-                    yield item
+        return self.around.cleaner_known and (len(self.segments) > 1 or self.history.has_keyless)
 
     def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
         damaged = next((scan for scan in self.scans if scan.damaged), None)

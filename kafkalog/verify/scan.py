@@ -10,8 +10,7 @@ import hashlib
 import struct
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.attributes import DELETE_HORIZON
-from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
@@ -26,7 +25,7 @@ from kafkalog.verify.regular import ANCIENT_MS, walk_regular
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
 from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, StaleEntries, Tail
-from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask
+from kafkalog.verify.task import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
 
 if TYPE_CHECKING:
     from kafkalog.core.span import Padding
@@ -38,7 +37,6 @@ _INT64 = struct.Struct(">q")
 _BASE_TIMESTAMP = BATCH_HEADER["base_timestamp"].at
 _HEADER = BATCH_HEADER.size
 _NO_EPOCH = -1
-_MAX_BATCH_LENGTH = 0x7FFFFFFF
 _LEADER_CHANGE = 2
 #: Clocks differ; a day ahead is a fault.
 FUTURE_MS = 24 * 3600 * 1000
@@ -58,7 +56,8 @@ class Scanner:
     def __init__(self, task: SegmentTask, threads: int) -> None:
         self.task = task
         self.threads = threads
-        self.most = _MAX_BATCH_LENGTH
+        #: Batches whose length field says more are looked at with care.
+        self.most = task.settings.large - LOG_OVERHEAD
         self.path = task.paths.get(".log", "")
         self.scan = SegmentScan(task.base_offset, self.path, has_log=bool(self.path))
         self.producers = EventRecorder(task.cuts)
@@ -286,6 +285,8 @@ class Scanner:
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
         elif found.null_keys and self.scan.first_keyless is None:
             self.scan.first_keyless = int.from_bytes(data[at : at + 8], "big")
+        if found is not None:
+            self.scan.tombstones += found.null_values
 
     def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
@@ -307,10 +308,15 @@ class Scanner:
             return
         scan.records += max(0, header.records_count)
         partial = header.records_count < header.last_offset_delta + 1
-        if (partial and not batch.is_control) or header.attributes & DELETE_HORIZON:
-            scan.compaction_evidence = True
+        horizon = batch.delete_horizon_ms
+        if ((partial and not batch.is_control) or horizon is not None) and scan.compaction_evidence is None:
+            scan.compaction_evidence = spot.base_offset
+        if horizon is not None and header.records_count > 0:
+            scan.horizons = scan.horizons.with_one(horizon) if scan.horizons else Horizons(1, horizon, horizon, spot)
+        if batch.size > self.task.settings.large:
+            self._note_large(spot, header.producer_id)
         control = self._control(batch) if batch.is_control else None
-        if control is None and not self.quick:
+        if not self.quick and (control is None or control.problem is None):
             self._records(batch)
         self.producers.reach(spot.base_offset)
         if batch.has_producer and control is None and not batch.is_control:
@@ -323,6 +329,10 @@ class Scanner:
             self.max_full = max(self.max_full, header.max_timestamp)
         self._odd_times(spot)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
+
+    def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
+        large = self.scan.large
+        self.scan.large = Large(1, spot, producer_id) if large is None else large.with_one(spot, producer_id)
 
     def _records(self, batch: RecordBatch) -> None:
         header = batch.header
@@ -339,8 +349,10 @@ class Scanner:
             or (found.null_keys and self.task.compacted)
         ):
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
-        if found is not None and found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = batch.base_offset
+        if found is not None:
+            self.scan.tombstones += found.null_values
+            if found.null_keys and self.scan.first_keyless is None:
+                self.scan.first_keyless = batch.base_offset
 
     def _control(self, batch: RecordBatch) -> ControlRecords:
         """Decode a control batch; its markers are noted for the replay."""
@@ -389,6 +401,7 @@ class Scanner:
         scan.batches += 1
         self.any_magic_0 |= batch.magic == 0
         scan.magics.add(batch.magic)
+        scan.last_legacy = max(scan.last_legacy, base)
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self.quick):
             messages, problem = [], None
@@ -401,11 +414,16 @@ class Scanner:
             scan.records += len(messages)
             if messages:
                 base = min(base, messages[0].offset)
+            scan.tombstones += sum(message.value is None for message in messages)
+            if scan.first_keyless is None and any(message.key is None for message in messages):
+                scan.first_keyless = base
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
             base = min(base, self.expected if self.expected >= 0 else max(0, self.task.base_offset))
         spot = BatchSpot(batch.position, batch.position + batch.size, base, batch.last_offset, _NO_EPOCH, batch.max_timestamp)
         self._step(batch, spot, crc_ok=crc_ok)
+        if batch.size > self.task.settings.large and crc_ok:
+            self._note_large(spot, -1)
         if not crc_ok:
             self._damaged()
         elif records is not None:

@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from kafkalog.core.transaction_index import TransactionIndex
     from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
     from kafkalog.verify.subjects import BatchSpot
-    from kafkalog.verify.task import EpochRun
+    from kafkalog.verify.task import EpochRun, Horizons, Large
 
 __all__ = [
     "CheckpointFile",
+    "CleanPart",
     "CleanedLogs",
     "ControllerWord",
     "EpochFile",
+    "FuturePair",
+    "LargeBatches",
     "LogDirFiles",
     "LogDirView",
+    "MissingProducer",
     "OpenTransactionView",
     "PartitionCheckpoints",
     "PartitionFiles",
@@ -34,6 +38,7 @@ __all__ = [
     "SegmentStep",
     "SnapshotEntryView",
     "SnapshotFile",
+    "Tombstones",
     "TransactionIndexFile",
 ]
 
@@ -145,7 +150,8 @@ class PartitionMetadataFile:
 class EpochFile:
     """`leader-epoch-checkpoint` against the leader epochs of the batches.
 
-    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for.
+    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for. `legacy`: there
+    are messages of magic 0 or 1, the last of them at `last_legacy`.
     """
 
     path: str
@@ -154,6 +160,7 @@ class EpochFile:
     runs: tuple[tuple[EpochRun, str], ...]
     log_end: int | None
     legacy: bool
+    last_legacy: int
     clean: bool | None
     log_only: bool
     rebuilt: str
@@ -205,6 +212,18 @@ class SnapshotEntryView:
     state: ProducerState | None
     problems: tuple[str, ...]
     span: Span
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingProducer:
+    """A producer that wrote between two snapshots, at `before` and `offset`, and is not in the later one."""
+
+    path: str
+    offset: int
+    before: int
+    state: ProducerState
+    size: int
     log_path: str
 
 
@@ -327,6 +346,18 @@ class ReplicaPair:
 
 
 @dataclass(frozen=True, slots=True)
+class FuturePair:
+    """A future directory of a partition, and the first batch in which it differs from the current one."""
+
+    pair: ReplicaPair
+
+    @property
+    def path(self) -> str:
+        """The future directory."""
+        return self.pair.path
+
+
+@dataclass(frozen=True, slots=True)
 class KraftLog:
     """The metadata log as a whole."""
 
@@ -361,3 +392,43 @@ class KraftSnapshot:
     first_span: Span
     last_span: Span
     batch_epochs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LargeBatches:
+    """The batches of a segment that are larger than the limit; `limit` is the one given, None when none was."""
+
+    path: str
+    large: Large
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstones:
+    """The records without a value of a segment of a compacted log, and the delete horizons that were set."""
+
+    path: str
+    count: int
+    horizons: Horizons | None
+    now: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CleanPart:
+    """What stands below the cleaner's checkpoint although a pass went over it.
+
+    `twice` is the first pair of offsets with the same key, (-1, -1) when there is none, `place` the file and the batch of
+    the older of the two; `aborted` batches by file, span, first and last offset.
+    """
+
+    cleaner: CheckpointLine
+    count: int
+    twice: tuple[int, int]
+    place: tuple[str, Span] | None
+    aborted: tuple[tuple[str, Span, int, int], ...]
+
+    @property
+    def path(self) -> str:
+        """The checkpoint."""
+        return self.cleaner.path

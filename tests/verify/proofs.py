@@ -9,6 +9,9 @@ import shutil
 import struct
 from typing import TYPE_CHECKING
 
+from kafkalog.core.checksum import crc32c
+from tests import encode
+from tests.encode import R
 from tests.verify.lab import BROKER, Lab, fields, header, message, seal
 
 if TYPE_CHECKING:
@@ -485,12 +488,134 @@ simple(
 simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
 
 
+# --- compaction ---
+simple("last-offset-raised", PLAIN, lambda lab: lab.field(-1, -1, last_offset_delta=200))
+
+
+@proof("large-batch", PLAIN)
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 10)
+    last = lab.batches(-1)[-1]
+    base = header(last).base_offset + header(last).last_offset_delta + 1
+    lab.append(lab.path(-1), encode.batch([R(0, b"k", bytes(1_048_600))], base_offset=base))
+
+
+@proof("cleaner-put-forward", "2.8.2/repl-b1/orders-0")
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 60)
+
+
+@proof("cleaner-put-forward-over-abort", TXN)
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 118)
+
+
+@proof("snapshot-entry-removed", TXN)
+def _(lab):
+    path = _snapshots(lab)[-1]
+    data = path.read_bytes()[10:]
+    entries = [data[at : at + 46] for at in range(0, len(data), 46)]
+    entries.remove(max(entries, key=lambda entry: entry[14:22]))  # that with the largest lastOffset
+    body = struct.pack(">i", len(entries)) + b"".join(entries)
+    path.write_bytes(struct.pack(">hI", 1, crc32c(body)) + body)
+
+
 #: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.
 AS_THEY_ARE = {
+    "delete-horizons": ["3.9.1/edge"],
     "follower-index": ["2.3.1/diverge-before-b1"],
     "preallocated-index": ["2.3.1/diverge-before-b0"],
     "record-level-timeindex": ["2.1.1/txn"],
 }
+
+#: Near misses that are made: partition, and what is done to it without making anything wrong.
+NEAR: dict[str, tuple[str, Callable[[Lab], object]]] = {}
+
+
+def near(name: str, source: str):
+    def add(change: Callable[[Lab], object]):
+        assert name not in NEAR, name
+        NEAR[name] = (source, change)
+        return change
+
+    return add
+
+
+@near("zero-tail-active", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.append(lab.path(-1), bytes(500))
+
+
+@near("torn-active", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.cut(lab.path(-1), -40)
+
+
+@near("delete-directory", PLAIN)
+def _(lab):
+    lab.dir.rename(lab.root / "twitter-status-0.0123456789abcdef0123456789abcdef-delete")
+    for path in lab.root.glob("*/*.log"):
+        path.unlink()
+
+
+@near("delete-records", PLAIN)
+def _(lab):
+    lab.checkpoint("log-start-offset-checkpoint", 40)
+    (lab.dir / "leader-epoch-checkpoint").write_bytes(b"0\n1\n0 40\n")
+
+
+@near("checkpoint-empty", PLAIN)
+def _(lab):
+    lab.crashed()
+    for name in ("cleaner-offset-checkpoint", "log-start-offset-checkpoint"):
+        (lab.root / name).write_bytes(b"")
+
+
+@near("copied-without-meta", PLAIN)
+def _(lab):
+    for path in lab.root.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
+@near("remote-log-index-cache", KRAFT + "/ledger-0")
+def _(lab):
+    (lab.root / "remote-log-index-cache").mkdir()
+
+
+@near("epoch-at-end", PLAIN)
+def _(lab):
+    last = header(lab.batches(-1)[-1])
+    end = last.base_offset + last.last_offset_delta + 1
+    _epochs(f"0\n2\n0 0\n1 {end}\n".encode())(lab)
+
+
+def _idempotent(lab, *parts):
+    """Append batches of producers, of which each part is (producer, epoch, sequence, count)."""
+    last = header(lab.batches(-1)[-1])
+    offset = last.base_offset + last.last_offset_delta + 1
+    lab.crashed()
+    for producer, epoch, sequence, count in parts:
+        records = [R(n, b"k%d" % n, b"v", timestamp_delta=n) for n in range(count)]
+        fields = {"producer_id": producer, "producer_epoch": epoch, "base_sequence": sequence}
+        lab.append(lab.path(-1), encode.batch(records, base_offset=offset, base_timestamp=1_790_000_000_000, **fields))
+        offset += count
+
+
+_TOP = (1 << 31) - 1
+
+
+@near("sequence-wrap", PLAIN)
+def _(lab):
+    _idempotent(lab, (7, 0, _TOP - 2, 3), (7, 0, 0, 3), (8, 0, _TOP - 1, 5), (8, 0, 3, 2))
+
+
+@near("producer-unknown", PLAIN)
+def _(lab):
+    _idempotent(lab, (7, 3, 4711, 3), (7, 3, 4714, 3), (7, 4, 0, 3))
+
 
 #: Near misses: log dirs that look as if, and must be silent.
 NEAR_MISSES = {
@@ -500,6 +625,7 @@ NEAR_MISSES = {
     "delete-horizon-set": ["3.9.1/edge", "4.3.1/edge"],
     "compacted-batch": ["3.9.1/edge", "4.3.1/edge"],
     "compacted-gap": ["3.9.1/edge", "4.3.1/edge"],
+    "values-only": ["2.1.1/plain"],
     "tombstone-in-compacted": ["3.9.1/edge"],
     "snapshot-of-compacted": ["3.9.1/edge", "4.3.1/edge"],
     "emptied-marker": ["4.3.1/edge"],
@@ -514,26 +640,12 @@ NEAR_MISSES = {
     "preallocated-index": ["2.3.1/diverge-before-b0"],
     "crashed-active": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
     "crash": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
-    "zero-tail-active": ["2.3.1/diverge-before-b0"],
-    "torn-active": ["2.3.1/diverge-before-b0"],
     "empty-abort": ["0.11.0.3/txn", "2.1.1/txn"],
-    "open-transaction": ["0.11.0.3/txn"],
-    "sequence-wrap": ["2.1.1/txn"],
-    "producer-unknown": ["2.1.1/txn", "0.11.0.3/txn"],
-    "swap-under-way": ["1.1.1/swap"],
     "active-empty": ["2.1.1/plain", "3.3.2/meta-n1"],
-    "delete-directory": ["2.1.1/plain"],
-    "delete-records": ["2.1.1/plain"],
-    "foreign-file": ["2.1.1/plain"],
     "kraft-log": ["4.3.1/meta-n1", "3.7.2/meta-n1", "3.3.2/meta-n1"],
     "kraft-control": ["4.3.1/meta-n1", "3.7.2/meta-n1"],
     "future-other-dir": ["3.7.2/jbod-d1", "3.7.2/jbod-d2"],
     "lagging-follower": ["3.3.2/cluster-n1-lagging"],
     "log-start-inside-batch": ["4.3.1/meta-n1"],
-    "epoch-at-end": ["3.9.1/cluster-final-n1"],
-    "epoch-file-crlf": ["2.1.1/plain"],
     "snapshot-mid-segment": ["2.1.1/txn"],
-    "checkpoint-empty": ["2.1.1/plain"],
-    "copied-without-meta": ["2.1.1/plain"],
-    "remote-log-index-cache": ["3.9.1/cluster-final-n1"],
 }

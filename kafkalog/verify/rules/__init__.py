@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kafkalog.verify.rules import (
     batches,
+    compaction,
     controllers,
     epochs,
     indexes,
@@ -24,6 +25,7 @@ from kafkalog.verify.rules import (
 
 __all__ = [
     "batches",
+    "compaction",
     "controllers",
     "epochs",
     "indexes",

@@ -214,7 +214,8 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
     for number, entry in enumerate(entries):
         following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
         for run, log_path in file.runs:
-            if run.epoch != entry.epoch:
+            # An append of magic 0 or 1 drops the entries of all batches before it.
+            if run.epoch != entry.epoch or run.first_base <= file.last_legacy:
                 continue
             late = run.last_offset >= following
             # The first entry is raised to the log's start, which may lie inside a batch.

@@ -220,7 +220,7 @@ def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
     source="UnifiedLog.initializeTopicId (Kafka 3.9.1), KAFKA-14616",
     proof="topic-id-differs",
     near_miss="healthy",
-    invariants="K11 D16",
+    invariants="K11",
 )
 def topic_id_mismatch(view: BrokerView) -> Iterator[Hit]:
     """Partitions of one topic have different topic ids."""

@@ -513,7 +513,7 @@ def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
     source="KAFKA-6388, KAFKA-13603",
     proof="index-zero-capacity",
     near_miss="active-empty",
-    invariants="E11",
+    invariants="D4 E3",
 )
 def index_zero_capacity(files: PartitionFiles) -> Iterator[Hit]:
     """The index of the empty active segment has no room for an entry, and the broker was not stopped cleanly."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.producers import ProducerState
     from kafkalog.verify.task import ProducerRun
 
+_MAX_SEQUENCE = 0x7FFFFFFF
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
 
 
@@ -66,7 +67,8 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and run.first_sequence > state.last_sequence + 1:
+    wrapped = state.last_sequence == _MAX_SEQUENCE
+    if run.epoch == state.epoch and (run.first_sequence > 0 if wrapped else run.first_sequence > state.last_sequence + 1):
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -88,16 +90,18 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     source="ProducerStateEntry.findDuplicateBatch (Kafka 3.9.1)",
     proof="batch-duplicated",
     near_miss="sequence-wrap",
-    history=True,
     invariants="J9 J10",
 )
 def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
-    """Within one epoch a producer's sequence numbers repeat or go back. 0 after 2147483647 is no repetition."""
+    """Within one epoch a producer's sequence numbers repeat or go back. 0 after 2147483647 is no repetition.
+
+    Compaction makes gaps in them, but never repeats one.
+    """
     pair = _numbered(step)
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and run.first_sequence <= state.last_sequence and state.last_sequence != 0x7FFFFFFF:
+    if run.epoch == state.epoch and run.first_sequence <= state.last_sequence and state.last_sequence != _MAX_SEQUENCE:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
