@@ -20,6 +20,7 @@ from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.predict import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
+from kafkalog.verify.known import MOST_EVENTS, known_logs
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -128,6 +129,7 @@ class _Run:
         self.findings: list[Finding] = []
         self.done: list[Verified] = []
         self.states: States = {}
+        self.events_left = MOST_EVENTS
         self.next_start: tuple[Outcome, ...] = ()
         #: Looked at only for the sake of a file in them.
         self.file_witnesses: list[LogDirCheck] = []
@@ -196,7 +198,9 @@ class _Run:
             if only is not None:
                 report = self._narrow(report, check, only)
             claim = claim_of(check, log_dir)
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, is_file=only is not None))
+            known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
+            self.events_left -= sum(len(log.events) for log in known.values())
+            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, is_file=only is not None))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if progress is not None:
@@ -268,7 +272,7 @@ class _Run:
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
-        reports = [one.report for one in self.done if not one.is_file]
+        reports = [(one.report, one.known) for one in self.done if not one.is_file]
         directories = [one.report.path for one in self.done if one.owner is None and not one.is_file]
         log_dirs = [log_dir.path for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
         starts = predict_starts(reports, directories, log_dirs, options, executor)

@@ -36,6 +36,8 @@ __all__ = ["Scanner", "scan_segment"]
 _INT64 = struct.Struct(">q")
 _BASE_TIMESTAMP = BATCH_HEADER["base_timestamp"].at
 _HEADER = BATCH_HEADER.size
+#: Bytes between two of the batches whose place is kept.
+_PLACE_INTERVAL = 1 << 20
 _NO_EPOCH = -1
 _LEADER_CHANGE = 2
 #: Clocks differ; a day ahead is a fault.
@@ -265,7 +267,14 @@ class Scanner:
         self.expected = last.last_offset + 1
         self.any_full = True
         self.max_full = max(self.max_full, self.max_timestamp)
-        self.previous = self.scan.last = self.epoch_last = last
+        self.previous = self.epoch_last = last
+        self._last_is(last)
+
+    def _last_is(self, spot: BatchSpot) -> None:
+        places = self.scan.places
+        if spot.position - (places[-1][1] if places else 0) >= _PLACE_INTERVAL:
+            places.append((spot.last_offset, spot.position))
+        self.scan.last = spot
 
     def previous_place(self, position: int) -> tuple[int, int]:
         """Where the batch before the one at `position` begins and ends."""
@@ -432,7 +441,7 @@ class Scanner:
         self.max_full = max(self.max_full, batch.max_timestamp)
         if batch.magic and crc_ok:
             self._odd_times(spot)
-        self._follow(spot, batch.magic, trusted=crc_ok or base == self.expected)
+        self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
 
     def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
         self.emit(
@@ -471,7 +480,8 @@ class Scanner:
             self.max_timestamp, self.max_position, self.max_offset = spot.max_timestamp, spot.position, spot.last_offset
         if self.scan.first is None:
             self.scan.first = spot
-        self.previous = self.scan.last = spot
+        self.previous = spot
+        self._last_is(spot)
         self.expected = spot.last_offset + 1
 
     def _epoch(self, spot: BatchSpot) -> None:

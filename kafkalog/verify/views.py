@@ -273,6 +273,8 @@ class CheckpointFile:
     duplicates: tuple[tuple[str, Span], ...]
     unknown: tuple[tuple[str, Span], ...]
     clean: bool
+    canonical: bool
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
