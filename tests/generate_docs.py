@@ -8,6 +8,7 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end generated -->`. T
 from __future__ import annotations
 
 import copy
+import functools
 import pathlib
 import re
 import sys
@@ -33,6 +34,7 @@ from kafkalog.render.rules import rule_markdown
 from kafkalog.verify import RULES
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
+from tests.tour import SETUP, STEPS, transcript
 from tests.verify.invariants import GROUPS, UNJUDGED, judges, numbers
 
 if TYPE_CHECKING:
@@ -158,6 +160,8 @@ PARTS["invariants-judged"] = judged_invariants
 PARTS["help-verify"] = lambda: help_of(verify_command.command, "verify")
 PARTS["help-rules"] = lambda: help_of(rules_command.command, "rules")
 PARTS["rules"] = rule_table
+PARTS["tour-setup"] = lambda: f"```sh\n{SETUP}```\n"
+PARTS.update({name: functools.partial(transcript, name) for name in STEPS})
 PARTS.update({f"rules-{page}": rules_of(page) for page in rule_pages()})
 
 

@@ -124,7 +124,7 @@ def read_properties(data: bytes) -> Properties:
         if not line or line[0] in "#!":
             written = line[1:] if _TIME.search(line) else written
             continue
-        match = re.fullmatch(r"((?:\\.|[^\\=:\s])*)(?:\s*[=:]\s*|\s+|$)(.*)", line)
+        match = re.fullmatch(r"((?:\\.|[^\\=: \t\f])*)(?:[ \t\f]*[=:][ \t\f]*|[ \t\f]+|$)(.*)", line, re.DOTALL)
         if match is None or "\0" in line:
             damage = damage or Damage(span, FormatError(f"{line[:40]!r} is not `key=value`", "", span))
             continue

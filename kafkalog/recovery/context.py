@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from kafkalog.recovery.interval import infer_index_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kafkalog.core.release import Release
-    from kafkalog.recovery.disk import Disk
+    from kafkalog.recovery.disk import Disk, DiskFile
     from kafkalog.recovery.epochs import LeaderEpochs
+    from kafkalog.recovery.known import KnownLog
 
 __all__ = ["InvalidFound", "LoadContext"]
 
@@ -39,6 +42,7 @@ class LoadContext:
         is_delete: Whether the directory is marked `-delete`.
         is_compacted: Whether the log cleaner is known to have worked here.
         is_tiered: Whether the log begins in remote storage.
+        known: Name of a `.log` → what a scan has told of it.
     """
 
     disk: Disk
@@ -50,6 +54,7 @@ class LoadContext:
     is_delete: bool = False
     is_compacted: bool = False
     is_tiered: bool = False
+    known: Mapping[str, KnownLog] = field(default_factory=dict)
     #: The leader epochs that a segment's recovery adds to; None: it adds to none.
     epochs_in_recovery: LeaderEpochs | None = None
     #: Base offsets of the segments whose indexes were wiped and built anew.
@@ -64,6 +69,11 @@ class LoadContext:
     def index_interval(self) -> int:
         """Bytes that must lie between two entries of a rebuilt `.index`."""
         return infer_index_interval(self.disk) if self.index_interval_bytes is None else self.index_interval_bytes
+
+    def known_of(self, file: DiskFile) -> KnownLog | None:
+        """What is known of a file beforehand; None: nothing, or it is no longer as it was."""
+        known = None if file.origin is None or file.changed else self.known.get(file.origin)
+        return known if known is not None and known.end <= file.size else None
 
     def note_invalid(self, name: str, position: int, reason: str) -> None:
         """Recovery of a segment ended before its end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import release_text
@@ -21,11 +21,12 @@ from kafkalog.recovery.names import parse_offset
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
     from kafkalog.recovery.disk import Disk
+    from kafkalog.recovery.known import KnownLog
 
 __all__ = ["Prediction", "Situation", "predict_partition", "unknown_outcome"]
 
@@ -50,6 +51,7 @@ class Situation:
         read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
         read_up_to: Bytes of logs up to which that is done when nothing is said about it.
         replay: Most bytes of logs whose recovery is gone through; None: any.
+        known: Name of a `.log` → what a scan has told of it: these bytes need not be gone through.
     """
 
     clean: bool
@@ -64,6 +66,7 @@ class Situation:
     read: bool | None = None
     read_up_to: int = CONSUMER_BYTES
     replay: int | None = None
+    known: Mapping[str, KnownLog] = field(default_factory=dict)
 
     @property
     def assumed(self) -> Assumed:
@@ -121,7 +124,8 @@ def _to_replay(disk: Disk, situation: Situation) -> int:
         following = logs[number + 1][0] if number + 1 < len(logs) else None
         unflushed = not situation.clean and (following is None or following > (situation.recovery_point or 0))
         if unflushed or name.removesuffix(".log") + ".index" not in disk:
-            size += disk[name].size
+            known = situation.known.get(name)
+            size += disk[name].size - (0 if known is None else known.end)
     return size
 
 
@@ -142,6 +146,7 @@ def _load(disk: Disk, situation: Situation) -> _Load:
         is_delete=situation.mark == "delete",
         is_compacted=situation.is_compacted,
         is_tiered=situation.is_tiered,
+        known=situation.known,
     )
     load = _Load(context)
     try:

@@ -27,6 +27,8 @@ from kafkalog.recovery.together import settle, trouble_outcomes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from kafkalog.recovery.known import KnownLog
+
 __all__ = [
     "STOPS",
     "Options",
@@ -43,9 +45,10 @@ STOPS = ("clean", "unclean")
 
 
 class Scanned(NamedTuple):
-    """What a scan of a partition directory has told already: whether anything in it is damaged."""
+    """What a scan of a partition directory has told already: whether anything in it is damaged; what is known of its logs."""
 
     damaged: bool
+    known: Mapping[str, KnownLog]
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Options:
             return None
         seen = self.scanned.get(path)
         return None if seen is not None and seen.damaged else BESIDE_SCAN_BYTES
+
+    def known_of(self, path: str) -> Mapping[str, KnownLog]:
+        """What is known of the logs of a directory."""
+        seen = None if self.scanned is None else self.scanned.get(path)
+        return {} if seen is None else seen.known
 
 
 def next_start(
@@ -311,6 +319,7 @@ def _situation(state: LogDirState, name: str, path: str, options: Options) -> Si
         read=options.read,
         read_up_to=options.read_up_to,
         replay=options.replay_of(path),
+        known=options.known_of(path),
     )
 
 
@@ -361,6 +370,7 @@ def predict_directory(path: str, stop: str, options: Options) -> Outcome:
             read=options.read,
             read_up_to=options.read_up_to,
             replay=options.replay_of(path),
+            known=options.known_of(path),
         )
         return _predict(path, situation).outcome
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kafkalog.recovery.context import LoadContext
+    from kafkalog.recovery.known import KnownEvent
     from kafkalog.recovery.records import FileRecords, LoggedBatch
 
 __all__ = ["SNAPSHOT", "CompletedTransaction", "ProducerStates"]
@@ -92,22 +93,33 @@ class _Append:
         self.started: list[int] = []
 
     def append(self, batch: LoggedBatch) -> CompletedTransaction | None:
-        header = batch.header
-        attributes = header.attributes
+        attributes = batch.header.attributes
         if attributes & CONTROL:
-            kind = read_marker(batch)
-            if kind is None:
-                return None
-            first, self.open_from = self.open_from, None
-            return None if first is None else CompletedTransaction(self.producer_id, first, batch.offset, kind == ABORT)
-        is_transactional = bool(attributes & TRANSACTIONAL)
+            return self.end(batch.offset, read_marker(batch))
+        self.write(batch.offset, is_transactional=bool(attributes & TRANSACTIONAL))
+        return None
+
+    def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
+        if event.marker is not None:
+            return self.end(event.offset, event.marker)
+        self.write(event.offset, is_transactional=event.is_transactional)
+        return None
+
+    def end(self, offset: int, marker: int | None) -> CompletedTransaction | None:
+        """A control batch; `marker` is None for one that the log cleaner has emptied."""
+        if marker is None:
+            return None
+        first, self.open_from = self.open_from, None
+        return None if first is None else CompletedTransaction(self.producer_id, first, offset, marker == ABORT)
+
+    def write(self, offset: int, *, is_transactional: bool) -> None:
+        """A batch of data."""
         if self.open_from is not None and not is_transactional:
-            text = f"producer {self.producer_id} has a transaction open and wrote outside of it at offset {batch.offset}"
+            text = f"producer {self.producer_id} has a transaction open and wrote outside of it at offset {offset}"
             raise BrokerAborts("InvalidTxnStateException", text)
         if self.open_from is None and is_transactional:
-            self.open_from = batch.offset
-            self.started.append(batch.offset)
-        return None
+            self.open_from = offset
+            self.started.append(offset)
 
 
 class ProducerStates:
@@ -121,6 +133,7 @@ class ProducerStates:
     """
 
     def __init__(self, context: LoadContext) -> None:
+        self._context = context
         self._disk = context.disk
         self._marks_snapshots = SNAPSHOT_MARKED.applies_to(context.release)
         self.map_end_offset = 0
@@ -157,18 +170,30 @@ class ProducerStates:
         self._update(append)
         return completed
 
+    def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
+        """The same of batches that are known from a scan."""
+        append = self._prepare(event.producer_id)
+        completed = append.append_known(event)
+        self._update(append)
+        return completed
+
     def append_all(self, records: FileRecords) -> None:
         """Take many batches over at once: UnifiedLog.loadProducersFromRecords."""
         appends: dict[int, _Append] = {}
         completed: list[CompletedTransaction] = []
-        for batch in records.batches():
-            if batch.has_producer:
-                producer_id = batch.header.producer_id
-                if producer_id not in appends:
-                    appends[producer_id] = self._prepare(producer_id)
-                done = appends[producer_id].append(batch)
-                if done is not None:
-                    completed.append(done)
+
+        def append_of(producer_id: int) -> _Append:
+            if producer_id not in appends:
+                appends[producer_id] = self._prepare(producer_id)
+            return appends[producer_id]
+
+        known = self._context.known_of(records.file)
+        events = None if known is None else known.events_between(records.start, records.end)
+        if events is not None:
+            completed += filter(None, (append_of(event.producer_id).append_known(event) for event in events))
+        else:
+            batches = (batch for batch in records.batches() if batch.has_producer)
+            completed += filter(None, (append_of(batch.header.producer_id).append(batch) for batch in batches))
         for append in appends.values():
             self._update(append)
         for transaction in completed:

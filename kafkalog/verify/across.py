@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from uuid import UUID
 
+    from kafkalog.recovery.known import KnownLog
     from kafkalog.verify.controller_checks import Controllers, PartitionClaim
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.surroundings import LogDirCheck
@@ -37,6 +38,7 @@ class Verified:
         topic_id: From its `partition.metadata`.
         owner: The log dir it was looked at in, None for a directory or a file given by itself.
         claim: What it says of itself that a controller may know otherwise.
+        known: Name of a `.log` → the part of it that was found sound.
         is_file: Whether a single file of it was asked for.
     """
 
@@ -44,6 +46,7 @@ class Verified:
     topic_id: UUID | None
     owner: LogDirCheck | None
     claim: PartitionClaim | None
+    known: dict[str, KnownLog] = field(default_factory=dict)
     is_file: bool = False
 
 
@@ -148,7 +151,7 @@ def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> 
         item.first_offset,
         item.last_offset,
         item.why,
-        item.abort_command,
+        finding.facts["command"],
         certain and item.transactional_id is not None,
     )
 

@@ -20,6 +20,7 @@ from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.predict import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
+from kafkalog.verify.known import MOST_EVENTS, known_logs
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -128,6 +129,7 @@ class _Run:
         self.findings: list[Finding] = []
         self.done: list[Verified] = []
         self.states: States = {}
+        self.events_left = MOST_EVENTS
         self.next_start: tuple[Outcome, ...] = ()
         #: Looked at only for the sake of a file in them.
         self.file_witnesses: list[LogDirCheck] = []
@@ -196,7 +198,9 @@ class _Run:
             if only is not None:
                 report = self._narrow(report, check, only)
             claim = claim_of(check, log_dir)
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, is_file=only is not None))
+            known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
+            self.events_left -= sum(len(log.events) for log in known.values())
+            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, is_file=only is not None))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if progress is not None:
@@ -217,6 +221,7 @@ class _Run:
         self, executor: Executor | None
     ) -> Iterator[tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]]:
         waiting: deque[tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]]] = deque()
+        threads = min(2, _cores())
         for path, surroundings, only, log_dir in self.jobs:
             try:
                 check = PartitionCheck(path, surroundings, self.settings)
@@ -224,7 +229,7 @@ class _Run:
                 self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
                 continue
             if executor is None:
-                yield check, only, log_dir, [scan_segment(task) for task in check.tasks]
+                yield check, only, log_dir, [scan_segment(task, threads) for task in check.tasks]
                 continue
             waiting.append((check, only, log_dir, [executor.submit(scan_segment, task) for task in check.tasks]))
             while sum(len(entry[3]) for entry in waiting) > _AHEAD:
@@ -267,7 +272,7 @@ class _Run:
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
-        reports = [one.report for one in self.done if not one.is_file]
+        reports = [(one.report, one.known) for one in self.done if not one.is_file]
         directories = [one.report.path for one in self.done if one.owner is None and not one.is_file]
         log_dirs = [log_dir.path for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
         starts = predict_starts(reports, directories, log_dirs, options, executor)
@@ -298,6 +303,11 @@ class _Run:
             return None
         shown = (guess_release(log_dir.log_dir, log_dir.meta) for log_dir in self.log_dirs)
         return release_text(max(shown) if self.release is None else self.release)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _collected(

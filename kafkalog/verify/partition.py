@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.checkpoint import read_leader_epochs
+from kafkalog.core.checkpoint import is_as_kafka_writes, read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.core.properties import read_partition_metadata, read_quorum_state
+from kafkalog.core.properties import format_uuid, read_partition_metadata, read_quorum_state
 from kafkalog.core.span import Span
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
@@ -46,8 +45,8 @@ from kafkalog.verify.views import (
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
+    from kafkalog.core.properties import PartitionMetadata
 
 __all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surroundings"]
 
@@ -287,6 +286,7 @@ class PartitionCheck:
                         self.topic,
                         self.partition.number,
                         pinned,
+                        self.around.kraft,
                     )
                 )
 
@@ -429,7 +429,7 @@ class PartitionCheck:
                 _rebuilt([run for scan in self.scans for run in scan.epochs], start),
                 self.mark,
                 start if certain else _ANY_START,
-                data is None or checkpoint is None or _is_canonical(data, checkpoint),
+                data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
                 self.around.log_start_path if certain and not self.kraft_log else "",
                 self.around.lines.get("log-start-offset-checkpoint"),
             )
@@ -449,7 +449,7 @@ class PartitionCheck:
                 path or join(self.path, "partition.metadata"),
                 metadata,
                 len(data or b""),
-                data is None or metadata is None or re.fullmatch(rb"version: 0\ntopic_id: [\w-]{22}", data) is not None,
+                data is None or metadata is None or _is_as_kafka_writes(data, metadata),
                 self.around.kraft,
                 self.log_only,
                 self.mark,
@@ -607,10 +607,10 @@ class PartitionCheck:
         )
 
 
-def _is_canonical(data: bytes, checkpoint: Checkpoint[EpochEntry]) -> bool:
-    """Whether a checkpoint file is written as Kafka writes it; it reads more than that."""
-    lines = ["0", str(len(checkpoint.entries)), *(f"{entry[0]} {entry[1]}" for entry in checkpoint.entries)]
-    return not data or data == "".join(f"{line}\n" for line in lines).encode()
+def _is_as_kafka_writes(data: bytes, metadata: PartitionMetadata) -> bool:
+    """Whether a `partition.metadata` has the bytes that Kafka writes; it reads more than that."""
+    topic_id = metadata.topic_id
+    return topic_id is not None and data == f"version: 0\ntopic_id: {format_uuid(topic_id)}".encode()
 
 
 def _rebuilt(runs: list[EpochRun], start: int) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
+    from kafkalog.recovery.known import KnownLog
     from kafkalog.recovery.log_dir import LogDirState
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.verify.report import PartitionReport
@@ -57,7 +58,7 @@ def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment:
 
 
 def predict_starts(
-    reports: Iterable[PartitionReport],
+    reports: Iterable[tuple[PartitionReport, dict[str, KnownLog]]],
     directories: Iterable[str],
     log_dirs: Iterable[str],
     options: Options,
@@ -68,13 +69,13 @@ def predict_starts(
     A log dir is looked at as a whole, whichever of its partitions were verified: what stands in one can stop the broker.
 
     Args:
-        reports: What was found in the partitions: it decides which of the large logs are gone through once more.
+        reports: What was found in the partitions, and what is known of their logs: it decides what is gone through again.
         directories: Partition directories given by themselves.
         log_dirs: Log dirs.
         options: What is assumed.
         executor: Where to work; None: here.
     """
-    scanned = {report.path: Scanned(_is_damaged(report)) for report in reports}
+    scanned = {report.path: Scanned(_is_damaged(report), known) for report, known in reports}
     options = replace(options, scanned=scanned)
     run: Callable[..., Iterable[Outcome]] = map if executor is None else executor.map
     found = NextStarts()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.checkpoint import parse_java_integer
+from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
     CLUSTER_METADATA_TOPIC,
@@ -13,10 +13,11 @@ from kafkalog.core.filename import (
     parse_partition_name,
     parse_segment_file_name,
 )
+from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
-from kafkalog.files.source import size_of
+from kafkalog.files.source import read_file, size_of
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
@@ -93,10 +94,11 @@ class LogDirCheck:
         self.findings.extend(findings_of(subject))
 
     def _checkpoint(self, name: str) -> None:
-        checkpoint = self._reading(name, lambda: self.log_dir.checkpoint(name))
-        if checkpoint is None:
-            return
         path = join(self.path, name)
+        data = self._reading(name, lambda: read_file(path))
+        if data is None:
+            return
+        checkpoint = read_offset_checkpoint(data)
         present = {
             (parsed.topic, parsed.partition)
             for parsed in map(parse_partition_name, self.log_dir.partition_names)
@@ -114,7 +116,12 @@ class LogDirCheck:
             found[key] = CheckpointLine(path, entry.offset, span)
         if not checkpoint.damages:
             self.lines[name] = found
-        self.emit(CheckpointFile(path, name, checkpoint.damages, tuple(duplicates), tuple(unknown), self._marker))
+        canonical = is_as_kafka_writes(data, checkpoint.entries)
+        self.emit(
+            CheckpointFile(
+                path, name, checkpoint.damages, tuple(duplicates), tuple(unknown), self._marker, canonical, len(data)
+            )
+        )
 
     def _is_kraft(self) -> bool | None:
         version = None if self.meta is None else self.meta.values.get("version")
@@ -213,7 +220,12 @@ class LogDirCheck:
             return content.damage.reason, False
         if content.value is None:
             return "", False
-        return ("", True) if "version" in content.value else ("there is no version in it", False)
+        for name in ("version", "brokerEpoch"):
+            if not isinstance(content.value.get(name), int):
+                return f"there is no {name} in it", False
+        if content.value["version"] != 0:
+            return f"version {content.value['version']}, known is 0", False
+        return "", True
 
     @staticmethod
     def _meta_problem(meta: Properties) -> str:
@@ -224,10 +236,20 @@ class LogDirCheck:
             return "there is no version"
         if version not in ("0", "1"):
             return f"version {version}, known are 0 and 1"
-        if version == "1" and "node.id" not in meta.values:
-            return "there is no node.id"
+        name = "node.id" if version == "1" else "broker.id"
+        number = meta.values.get(name)
+        if number is None:
+            return f"there is no {name}"
+        if (parse_java_integer(number, 32) or 0) < 0 or parse_java_integer(number, 32) is None:
+            return f"{name} {number!r} is no node's number"
         if version == "1" and "cluster.id" not in meta.values:
             return "there is no cluster.id"
+        cluster_id = meta.values.get("cluster.id", "")
+        if not (cluster_id.isascii() and cluster_id.isprintable()):
+            return f"cluster.id {cluster_id!r} is no cluster's id"
+        directory_id = meta.values.get("directory.id")
+        if directory_id is not None and parse_uuid(directory_id) is None:
+            return f"directory.id {directory_id!r} is no id of 22 characters"
         return ""
 
     @property

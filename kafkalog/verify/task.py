@@ -184,6 +184,8 @@ class SegmentScan:
     files: int = 0
     bytes_read: int = 0
     has_log: bool = False
+    #: (last offset, position) of a batch in every mebibyte, for searches that come later.
+    places: list[tuple[int, int]] = field(default_factory=list)
     #: Offset of the first batch with a record that has no key; the cleaner keeps none of these.
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.

@@ -189,6 +189,7 @@ def _broken_value(offset):
 
 
 simple("legacy-value-length", OLD, _appended(_broken_value))
+simple("legacy-offset-negative", OLD, _appended(lambda o: message(o - (1 << 63), 1, b"x")))
 simple("legacy-unused-bytes", OLD, _appended(lambda o: message(o, 1, b"x", extra=b"???")))
 simple("legacy-attribute-bit", OLD, _appended(lambda o: message(o, 1, b"x", attributes=0x40)))
 simple("legacy-inner-magic", OLD, _appended(lambda o: _wrapper(o, _inner(0, magic=0))))
@@ -445,6 +446,7 @@ def _(lab):
 
 
 simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
+simple("checkpoint-blank", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0  533"]))
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
 simple("directory-backup", PLAIN, lambda lab: (lab.root / "backup").mkdir())
 simple("log-in-log-dir", PLAIN, lambda lab: (lab.root / f"{7:020d}.log").write_bytes(b""))

@@ -57,6 +57,25 @@ def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
 
 
 @rule(
+    "checkpoint-edited",
+    Severity.WARNING,
+    on=CheckpointFile,
+    message="the file can be read, but Kafka writes it otherwise: {size} bytes",
+    consequence="None for the broker, or an offset that was meant for another partition. Somebody or something else than a "
+    "broker wrote it.",
+    remedy="Compare its lines with the logs. The next checkpoint replaces it.",
+    source="CheckpointFile.write, OffsetCheckpointFile (Kafka 3.9.1)",
+    proof="checkpoint-blank",
+    near_miss="healthy",
+    invariants="K9",
+)
+def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
+    """Blanks, leading zeros, line ends or names that no topic can have show that no broker wrote the file."""
+    if not file.damages and not file.canonical:
+        yield Hit(Span(0, file.size), None, size=file.size)
+
+
+@rule(
     "checkpoint-line-unknown",
     Severity.INFO,
     on=CheckpointFile,
