@@ -221,6 +221,7 @@ class _Run:
         self, executor: Executor | None
     ) -> Iterator[tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]]:
         waiting: deque[tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]]] = deque()
+        threads = min(2, _cores())
         for path, surroundings, only, log_dir in self.jobs:
             try:
                 check = PartitionCheck(path, surroundings, self.settings)
@@ -228,7 +229,7 @@ class _Run:
                 self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
                 continue
             if executor is None:
-                yield check, only, log_dir, [scan_segment(task) for task in check.tasks]
+                yield check, only, log_dir, [scan_segment(task, threads) for task in check.tasks]
                 continue
             waiting.append((check, only, log_dir, [executor.submit(scan_segment, task) for task in check.tasks]))
             while sum(len(entry[3]) for entry in waiting) > _AHEAD:
@@ -302,6 +303,11 @@ class _Run:
             return None
         shown = (guess_release(log_dir.log_dir, log_dir.meta) for log_dir in self.log_dirs)
         return release_text(max(shown) if self.release is None else self.release)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _collected(
