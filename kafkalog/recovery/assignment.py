@@ -138,10 +138,12 @@ def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Doubt]
     for name, topic_id in ids.items():
         topic = state.partitions[name].topic
         owner = owners[topic_id]
-        if owner is not None and owner != topic:
-            doubts[name] = _inconsistent(topic_id, owner)
-            continue
         votes = {other: count for (of, other), count in pairs.items() if of == topic and owners[other] in (topic, None)}
+        if owner is not None and owner != topic:
+            # If nothing else here is of a topic of that name there may be none, and then nobody asks for it.
+            if votes:
+                doubts[name] = _inconsistent(topic_id, owner)
+            continue
         usual = _most(votes)
         if owner is None or usual is None or not (len(votes) == 1 or STRAY_PARTITIONS.applies_to(state.release)):
             text = (
