@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
 
 _METADATA = frozenset(f"{topic}-0" for topic in METADATA_TOPICS)
+_SAME_MOMENT = "unless it was exported before the directory was copied"
 States = dict[tuple[str, int], "PartitionStateNode"]
 
 
@@ -162,7 +163,7 @@ class Controllers:
         state = self.states.get((claim.topic, claim.partition))
         if state is not None:
             for item in against_state(claim, state):
-                yield from findings_of(_word(partition, item, "the given state", certain=True))
+                yield from findings_of(_word(partition, item, "the given state", _SAME_MOMENT, certain=True))
         witness = max(
             (item for item in self._witnesses if item.of_cluster(partition.log_dir) is not False),
             key=lambda item: (item.covers(partition.log_dir), item.metadata.image.last_offset),
@@ -170,14 +171,14 @@ class Controllers:
         )
         if witness is not None:
             for item in against_metadata(claim, witness.metadata):
-                yield from findings_of(_word(partition, item, witness.path, certain=witness.covers(partition.log_dir)))
+                certain = witness.covers(partition.log_dir)
+                why = "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
+                yield from findings_of(_word(partition, item, witness.path, why, certain=certain))
 
 
-def _word(partition: PartitionClaim, item: Difference, witness: str, *, certain: bool) -> ControllerWord:
+def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *, certain: bool) -> ControllerWord:
     if item.explained is not None:
         why = f"changed at offset {item.explained} of it"
-    else:
-        why = "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
     path, span = partition.path, None
     if item.kind in ("topic-id", "topic-renamed"):
         path = join(partition.path, "partition.metadata")
