@@ -39,7 +39,10 @@ def _trouble_outcome(state: LogDirState, assumed: Assumed, trouble: Trouble, pre
     else:
         reason = f"the log dir goes offline: {reason}; {_HALTS}"
     why = {"partition": _BESIDE}
-    return Outcome(trouble.path, assumed, broker, log_dir, "unknown", reason, None, None, None, None, None, why=why)
+    actions = (trouble.remedy,) if trouble.remedy else ()
+    return Outcome(
+        trouble.path, assumed, broker, log_dir, "unknown", reason, None, None, None, None, None, why=why, actions=actions
+    )
 
 
 def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) -> list[Outcome]:
