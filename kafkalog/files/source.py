@@ -134,6 +134,11 @@ class FileSource:
         now = os.fstat(self._fd).st_size
         return FileChanged(self.path, self.size, now) if now != self.size else None
 
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether it was written to since it was opened, by its time of modification."""
+        return os.fstat(self._fd).st_mtime_ns != self.modified_ns
+
     def close(self) -> None:
         """Give the file back; may be called again."""
         if self._fd >= 0:

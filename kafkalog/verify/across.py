@@ -151,7 +151,7 @@ def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> 
         item.first_offset,
         item.last_offset,
         item.why,
-        item.abort_command,
+        finding.facts["command"],
         certain and item.transactional_id is not None,
     )
 

@@ -17,7 +17,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.recovery.log_dir import guess_release
-from kafkalog.recovery.predict import options_of
+from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
 from kafkalog.verify.known import MOST_EVENTS, known_logs
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
+    from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
-    from kafkalog.recovery.predict import Options
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.policy import Policy
 
@@ -221,6 +221,7 @@ class _Run:
         self, executor: Executor | None
     ) -> Iterator[tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]]:
         waiting: deque[tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]]] = deque()
+        threads = min(2, _cores())
         for path, surroundings, only, log_dir in self.jobs:
             try:
                 check = PartitionCheck(path, surroundings, self.settings)
@@ -228,7 +229,7 @@ class _Run:
                 self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
                 continue
             if executor is None:
-                yield check, only, log_dir, [scan_segment(task) for task in check.tasks]
+                yield check, only, log_dir, [scan_segment(task, threads) for task in check.tasks]
                 continue
             waiting.append((check, only, log_dir, [executor.submit(scan_segment, task) for task in check.tasks]))
             while sum(len(entry[3]) for entry in waiting) > _AHEAD:
@@ -302,6 +303,11 @@ class _Run:
             return None
         shown = (guess_release(log_dir.log_dir, log_dir.meta) for log_dir in self.log_dirs)
         return release_text(max(shown) if self.release is None else self.release)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _collected(

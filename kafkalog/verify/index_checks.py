@@ -1,13 +1,16 @@
 """Following `.index` and `.timeindex` along while their `.log` is walked.
 
-Both files are held as bytes and read entry by entry, so that memory does not grow with them. What an entry of a `.index`
+Both files are held as bytes and as arrays of numbers, twice their size. What an entry of a `.index`
 must mean holds for every writer since 0.10: its position is the begin of a batch, that batch does not begin behind its
 offset, and the batch at the next entry's position does.
 """
 
 from __future__ import annotations
 
-import struct
+import sys
+from array import array
+from itertools import islice
+from operator import le, lt
 from typing import TYPE_CHECKING
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, leftover, padded_end, padding_between
@@ -15,17 +18,15 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.subjects import BatchSpot, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from kafkalog.core.span import Padding, Span
     from kafkalog.verify.task import SegmentTask
 
-__all__ = ["MOST_REPORTED", "NEVER", "NO_ENTRY", "OffsetIndexWalk", "TimeIndexWalk"]
+__all__ = ["MOST_REPORTED", "NEVER", "OffsetIndexWalk", "TimeIndexWalk"]
 
 #: A position and an offset that no batch has.
 NEVER = 1 << 70
-#: What stands behind the last entry: places that no batch has.
-NO_ENTRY = (1 << 80, 1 << 80)
 #: Entries of one file that are reported one by one; a file with more is garbage, and its rest is not judged.
 MOST_REPORTED = 1000
 
@@ -42,6 +43,18 @@ class _EntryFile:
         damage = leftover(data, size)
         self.leftover: Span | None = None if damage is None else damage.span
         self.padding: Padding | None = padding_between(self.end, len(data) - len(data) % size)
+
+    def column(self, code: str, at: int) -> array[int]:
+        """The numbers at a place of every entry, `i` or `q` wide; behind the last one a -1, which no batch fits."""
+        numbers = array(code)
+        stored = bytearray(self.count * numbers.itemsize)
+        for byte in range(numbers.itemsize):
+            stored[byte :: numbers.itemsize] = self.data[at + byte : self.end : self.entry_size]
+        numbers.frombytes(stored)
+        if sys.byteorder == "little":
+            numbers.byteswap()
+        numbers.append(-1)
+        return numbers
 
     def hole(self) -> int | None:
         """Number of the first entry of zeros that has a real entry behind it."""
@@ -67,12 +80,13 @@ class OffsetIndexWalk(_EntryFile):
         self._task = task
         self._emit = emit
         self._log_size = log_size
-        self.entries = self._all()
+        self.offsets = self.column("i", 0)
+        self.positions = self.column("i", 4)
         self.number = -1
         self._before = (-1, -1)
         self._before_batch: tuple[int, int, int] | None = None
         self._overtaken: tuple[int, int] | None = None
-        self._disordered = not _grow(position for _, position in self._all())
+        self._disordered = not all(map(lt, self.positions, islice(self.positions, 1, self.count)))
         self._hole = self.hole()
         self.reported = 0
         self.others = 0
@@ -81,45 +95,43 @@ class OffsetIndexWalk(_EntryFile):
         self.want = NEVER
         self._advance()
 
-    def _all(self) -> Iterator[tuple[int, int]]:
-        return struct.iter_unpack(">ii", memoryview(self.data)[: self.end])
-
     def _advance(self) -> None:
-        self.follow(next(self.entries, None))
-
-    def follow(self, entry: tuple[int, int] | None) -> int:
-        """Take up the next entry, or the first behind it that fits those before; gives its position, the new `want`.
+        """Take up the next entry, or the first behind it that fits those before.
 
         An offset that does not grow is left to the log: it tells whether this entry is wrong or the one before.
         """
-        base = self._task.base_offset
-        while entry is not None:
-            relative, position = entry
-            self.number += 1
+        for number in range(self.number + 1, self.count):
+            self.number = number
+            relative, position = self.offsets[number], self.positions[number]
             if relative or position or self._hole is None:  # a hole is reported once
-                self.offset, self.want = base + relative, position
+                self.offset, self.want = self._task.base_offset + relative, position
                 self._overtaken = self._overtakes(position)
                 if relative > 0 and position > max(0, self._before[1]) and self._overtaken is None:
-                    return position
+                    return
                 self._report(None, None)
                 self._overtaken = None
-            entry = next(self.entries, None)
-        self.want = NEVER
-        return NEVER
+        self.number, self.want = self.count, NEVER
 
-    def settle(self, number: int, offset: int, want: int, batch: tuple[int, int, int]) -> None:
-        """Take over from the fast loop: the entry now wanted, and the batch that the one before it fitted."""
-        self.number, self.offset, self.want = number, offset, min(want, NEVER)
+    def wanted(self, begin: int) -> tuple[int, int, int, int]:
+        """For the loop over ordinary batches: what the next entry wants, as far as it has no oddity.
+
+        Returns:
+            Its number; its position, counted from `begin`; the offset behind the one it has; and an offset that the batch
+            there must begin behind. The last is more than any if each entry needs a careful look.
+        """
+        return self.number, self.want - begin, self.offset + 1, NEVER if self._disordered else self._before[0]
+
+    def settle(self, number: int, batch: tuple[int, int, int]) -> None:
+        """Take over from that loop: the entries before `number` fit, the last of them this batch."""
         self._before = (batch[2], batch[0])
         self._before_batch = batch
-
-    @property
-    def before(self) -> int:
-        """Offset of the last entry that fitted, -1 before the first; more than any if each entry needs a careful look."""
-        return NEVER if self._disordered else self._before[0]
+        self.number = number - 1
+        self._advance()
 
     def _overtakes(self, position: int) -> tuple[int, int] | None:
         """The next entry (offset, position) if the current one stands out: those around it are in order without it."""
+        if not self._disordered:
+            return None
         behind = [self._entry(number) for number in range(self.number + 1, min(self.number + 3, self.count))]
         if not behind or not max(0, self._before[1]) < behind[0].position <= position:
             return None
@@ -228,15 +240,15 @@ class TimeIndexWalk(_EntryFile):
             self.lone_zero = True
         else:
             self.lone_zero = False
-        self.entries = self._all()
+        self.timestamps = self.column("q", 0)
+        self.offsets = self.column("i", 8)
         self.number = -1
         self._before = (-1, -1)
         self._overtaken: tuple[int, int] | None = None
-        self._disordered = not _grow((offset for _, offset in self._all()), strictly=False)
+        self._disordered = not all(map(le, self.offsets, islice(self.offsets, 1, self.count)))
         self._hole = self.hole()
         self.reported = 0
         self.timestamp = -1
-        self.last_timestamp: int | None = None
         self.others = 0
         self.first_other: int | None = None
         self.want = NEVER
@@ -269,45 +281,39 @@ class TimeIndexWalk(_EntryFile):
             )
         )
 
-    def _all(self) -> Iterator[tuple[int, int]]:
-        return struct.iter_unpack(">qi", memoryview(self.data)[: self.end])
-
-    @property
-    def regular_timestamp(self) -> int:
-        """Timestamp of the wanted entry; one that no batch has if each entry needs a careful look."""
-        return -NEVER if self._disordered else self.timestamp
-
     def _advance(self) -> None:
-        self.follow(next(self.entries, None))
-
-    def follow(self, entry: tuple[int, int] | None) -> int:
-        """Take up the next entry, or the first behind it that fits those before; gives its offset, the new `want`."""
-        base = self._task.base_offset
-        while entry is not None:
-            timestamp, relative = entry
-            self.number += 1
+        """Take up the next entry, or the first behind it that fits those before."""
+        for number in range(self.number + 1, self.count):
+            self.number = number
+            timestamp, relative = self.timestamps[number], self.offsets[number]
             if timestamp or relative or self._hole is None:  # a hole is reported once
-                self.timestamp, self.want = timestamp, base + relative
+                self.timestamp, self.want = timestamp, self._task.base_offset + relative
                 timestamp_before, offset_before = self._before
                 self._overtaken = self._overtakes(self.want)
                 grows = timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before
                 if grows and self._overtaken is None:
-                    self.last_timestamp = timestamp
-                    return self.want
+                    return
                 self._report(None, -1, -1, -1, None)
                 self._overtaken = None
-            entry = next(self.entries, None)
-        self.want = NEVER
-        return NEVER
+        self.number, self.want = self.count, NEVER
 
-    def settle(self, number: int, timestamp: int, want: int, before: tuple[int, int]) -> None:
-        """Take over from the fast loop: the entry now wanted, and timestamp and offset of the one before it."""
-        self.number, self.timestamp, self.want = number, timestamp, min(want, NEVER)
+    def wanted(self) -> tuple[int, int, int]:
+        """For the loop over ordinary batches: number and timestamp of the next entry, and the offset behind the one it has.
+
+        The timestamp is one that no batch has if each entry needs a careful look.
+        """
+        return self.number, -NEVER if self._disordered else self.timestamp, self.want + 1
+
+    def settle(self, number: int, before: tuple[int, int]) -> None:
+        """Take over from that loop: the entries before `number` fit, the last of them with this timestamp and offset."""
         self._before = before
-        self.last_timestamp = before[0] if want >= NEVER else timestamp
+        self.number = number - 1
+        self._advance()
 
     def _overtakes(self, offset: int) -> tuple[int, int] | None:
         """The next entry (timestamp, offset) if the current one stands out: those around it are in order without it."""
+        if not self._disordered:
+            return None
         base, size = self._task.base_offset, self.entry_size
         behind = [
             TIME_INDEX_ENTRY.read(self.data, at * size) for at in range(self.number + 1, min(self.number + 3, self.count))
@@ -361,7 +367,7 @@ class TimeIndexWalk(_EntryFile):
         """Its last entry against the largest timestamps of the segment: of all batches, and of those with records."""
         task = self._task
         count = self.count or (1 if self.lone_zero and top == 0 else 0)
-        last = self.last_timestamp if self.count else (0 if count else None)
+        last = self.timestamps[self.count - 1] if self.count else (0 if count else None)
         return TimeIndexEnd(
             self.path,
             task.paths[".log"],
@@ -376,16 +382,6 @@ class TimeIndexWalk(_EntryFile):
             task.clean,
             all_emptied,
         )
-
-
-def _grow(values: Iterable[int], *, strictly: bool = True) -> bool:
-    """Whether each value is larger than the one before, or not smaller."""
-    before = -1
-    for value in values:
-        if value < before or (strictly and value == before):
-            return False
-        before = value
-    return True
 
 
 def _summary(file: OffsetIndexWalk | TimeIndexWalk, sibling: _EntryFile | None, task: SegmentTask, kind: str) -> IndexEnd:

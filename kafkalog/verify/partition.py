@@ -286,6 +286,7 @@ class PartitionCheck:
                         self.topic,
                         self.partition.number,
                         pinned,
+                        self.around.kraft,
                     )
                 )
 

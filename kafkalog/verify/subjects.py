@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
     from kafkalog.core.span import Padding, Span
-    from kafkalog.errors import FormatError, KafkalogError, LimitExceeded
+    from kafkalog.errors import FormatError
 
 __all__ = [
     "BatchSpot",
     "BatchStep",
     "ControlRecords",
+    "FileChange",
     "IndexEnd",
     "IndexStep",
     "LegacyRecords",
+    "MetadataRecord",
     "Records",
     "SegmentTimes",
     "StaleEntries",
@@ -91,6 +93,18 @@ class ControlRecords:
     records: tuple[tuple[Record, ControlRecord | FormatError], ...]
     problem: Damage | None
     kraft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataRecord:
+    """A record of the metadata log that does not decode; `newer`: its type or version may be one of a later release."""
+
+    path: str
+    batch: RecordBatch
+    offset: int
+    name: str
+    problem: str
+    newer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +260,10 @@ class SegmentTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class ScanFailure:
-    """A file that could not be read, or changed while it was."""
+class FileChange:
+    """A `.log` that changed while it was read; sizes in bytes, equal when it was written to in place."""
 
     path: str
-    error: KafkalogError | LimitExceeded
-    facts: dict[str, Any]
+    size_before: int
+    size_now: int
+    active: bool

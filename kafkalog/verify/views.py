@@ -231,7 +231,10 @@ class MissingProducer:
 
 @dataclass(frozen=True, slots=True)
 class OpenTransactionView:
-    """A transaction without an end, seen from a clock and from the end of the log."""
+    """A transaction without an end, seen from a clock and from the end of the log.
+
+    `pinned` is the last stable offset. `kraft` tells the broker's era, None when nothing does.
+    """
 
     path: str
     transaction: OpenTransaction
@@ -240,6 +243,7 @@ class OpenTransactionView:
     topic: str | None
     partition: int | None
     pinned: int
+    kraft: bool | None
 
 
 @dataclass(frozen=True, slots=True)

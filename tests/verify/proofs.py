@@ -490,6 +490,16 @@ simple(
 simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
 
 
+@proof("kraft-record-cut", META)
+def _(lab):
+    at = lab.find(0, lambda h: not h.attributes & 0x20)
+    old = header(lab.batches(0)[at])
+    record = R(0, None, b"\x01\x02\x00\x09ab")  # a TopicRecord whose name ends too early
+    more = [R(n, None, b"\x01\x14\x00\x00") for n in range(1, old.last_offset_delta + 1)]  # NoOpRecord
+    fields = {"leader_epoch": old.partition_leader_epoch, "base_timestamp": old.max_timestamp}
+    lab.change(0, at, lambda _: encode.batch([record, *more], base_offset=old.base_offset, **fields))
+
+
 # --- compaction ---
 simple("last-offset-raised", PLAIN, lambda lab: lab.field(-1, -1, last_offset_delta=200))
 

@@ -8,6 +8,8 @@ from functools import cache
 
 import pytest
 
+from kafkalog.core.span import Span
+from kafkalog.files.source import FileSource
 from kafkalog.verify import RULES, Severity, verify
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.views import SegmentStep
@@ -20,6 +22,7 @@ BEYOND_THE_INVARIANTS = {"quorum-state-unreadable", "quorum-epoch-behind-log"}
 #: Rules that need more than one partition, or very large ones, have tests of their own.
 SEVERAL_LOG_DIRS = {
     "broker-ids-differ",
+    "file-changed-during-scan",
     "future-differs",
     "controller-isr-without-broker",
     "partition-duplicated",
@@ -152,3 +155,41 @@ def test_an_open_transaction_that_its_coordinator_has_ended_hangs(tmp_path):
 def test_a_log_beyond_31_bits_is_an_error():
     step = SegmentStep("0.log", 0, 1 << 31, None, "", 0, None, -1, True, -1, "", True)
     assert [finding.id for finding in findings_of(step)] == ["segment-too-large"]
+
+
+@pytest.mark.parametrize("number", [-1, 1])
+def test_a_log_that_changes_while_it_is_read_is_told(number, tmp_path, monkeypatch):
+    lab = Lab(tmp_path / "d1", "2.1.1/plain/twitter-status-0")
+    path = lab.path(number)
+    size = path.stat().st_size
+    read_into = FileSource.read_into
+
+    def and_append(source, buffer, position):
+        if source.path == str(path) and path.stat().st_size == size:
+            lab.append(path, bytes(100))
+        return read_into(source, buffer, position)
+
+    monkeypatch.setattr(FileSource, "read_into", and_append)
+    report = verify(lab.root, now=NOW)
+    (found,) = [f for f in report.all_findings() if f.id == "file-changed-during-scan"]
+    assert (found.path, found.span, found.severity) == (str(path), Span(size, size + 100), Severity.INFO)
+    assert report.failed == (number == 1)
+    assert [item.path for item in report.not_checked if str(path) == item.path] == [str(path)]
+
+
+def test_a_log_that_shrinks_while_it_is_read_is_told(tmp_path, monkeypatch):
+    lab = Lab(tmp_path / "d1", "2.1.1/plain/twitter-status-0")
+    path = lab.path(1)
+    size = path.stat().st_size
+    read_into = FileSource.read_into
+
+    def and_cut(source, buffer, position):
+        if source.path == str(path):
+            lab.cut(path, 1000)
+        return read_into(source, buffer, position)
+
+    monkeypatch.setattr(FileSource, "read_into", and_cut)
+    report = verify(lab.root, now=NOW)
+    (found,) = [f for f in report.all_findings() if f.id == "file-changed-during-scan"]
+    assert (found.path, found.span) == (str(path), Span(1000, size))
+    assert report.failed

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     "batch-larger-than-max",
     Severity.INFO,
     on=LargeBatches,
-    message="{count} batches have more than {limit} bytes ({whose}); the largest has {size}, at offset {offset} from producer "
+    message="batches of more than {limit} bytes ({whose}): {count}; the largest has {size}, at offset {offset}, from producer "
     "{producer_id}",
     consequence="Normal if max.message.bytes is, or was, larger: followers and the cleaner do not ask. In a compacted topic "
     "the log cleaner of releases before 2.0 dies at such a batch.",
@@ -52,7 +52,7 @@ def batch_larger_than_max(view: LargeBatches) -> Iterator[Hit]:
     "tombstone-age",
     Severity.INFO,
     on=Tombstones,
-    message="{count} records without a value; {horizons}",
+    message="records without a value: {count}; {horizons}",
     consequence="The cleaner removes a tombstone in the first pass after its delete horizon: delete.retention.ms after the "
     "pass that met it first. Consumers that read more slowly than that miss the deletion.",
     remedy="Nothing to do. If horizons have long passed, look whether the log cleaner still runs and why it leaves this "
@@ -73,7 +73,7 @@ def tombstone_age(view: Tombstones) -> Iterator[Hit]:
     else:
         passed = "the last of them has passed" if found.latest < view.now else "the first of them has passed"
         horizons = (
-            f"{found.batches} batches have a delete horizon, from {date_text(found.earliest)} to {date_text(found.latest)}; "
+            f"batches with a delete horizon: {found.batches}, from {date_text(found.earliest)} to {date_text(found.latest)}; "
             + (passed if found.earliest < view.now else "none has passed")
         )
         first = found.first

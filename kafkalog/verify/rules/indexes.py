@@ -34,11 +34,6 @@ def _ordered(step: IndexStep) -> bool:
     )
 
 
-def _crash(step: IndexStep) -> Severity | None:
-    """After a crash the index may be ahead of the log: both are recovered."""
-    return Severity.WARNING if step.active and step.clean is None else None
-
-
 @rule(
     "index-not-monotonic",
     Severity.ERROR,

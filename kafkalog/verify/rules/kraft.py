@@ -9,7 +9,7 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.batches import RESTORE
-from kafkalog.verify.subjects import BatchStep
+from kafkalog.verify.subjects import BatchStep, MetadataRecord
 from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
 
 if TYPE_CHECKING:
@@ -51,6 +51,35 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
             what=" and ".join(odd),
             offset=spot.base_offset,
         )
+
+
+@rule(
+    "kraft-record-unreadable",
+    Severity.ERROR,
+    on=MetadataRecord,
+    message="the record at offset {offset} ({name}) can not be replayed: {problem}",
+    consequence="A controller or broker that knows no such record stops when it comes to offset {offset}, at every start.",
+    remedy="Find out first which release wrote it: that one reads it. If none does, copy the metadata log from another "
+    "controller. Never empty that of the last one.",
+    source="AbstractApiMessageSerde.read, MetadataRecordSerde (Kafka 3.9.1), KAFKA-19069",
+    proof="kraft-record-cut",
+    near_miss="kraft-log",
+    loses=True,
+    invariants="L1 L3",
+)
+def kraft_record_unreadable(view: MetadataRecord) -> Iterator[Hit]:
+    """A metadata record does not decode, although the checksum is right.
+
+    INFO when its type or version is not known here: a later release than those this program knows may have written it.
+    """
+    yield Hit(
+        view.batch.span,
+        (view.offset, view.offset),
+        severity=Severity.INFO if view.newer else None,
+        offset=view.offset,
+        name=view.name or "unknown",
+        problem=view.problem,
+    )
 
 
 @rule(
