@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.batch import BATCH_HEADER, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.span import Span
 from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RESTORE = "Restore the segment from another replica of the partition; keep this copy until that is done."
+    from kafkalog.core.log import Batch
+
+#: Records counted at most in a damaged batch.
+_MOST_COUNTED = 100_000
 
 
 def _magic_2(step: BatchStep) -> RecordBatch | None:
@@ -27,10 +32,10 @@ def _magic_2(step: BatchStep) -> RecordBatch | None:
     "batch-crc-mismatch",
     Severity.ERROR,
     on=BatchStep,
-    message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}",
+    message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}; {readable}",
     consequence="Consumers that check CRCs fail at offset {offset}, followers stop there. A recovery after an unclean stop "
     "truncates the log at byte {position} and deletes all later segments.",
-    remedy=RESTORE + " The records may still be read with `kafkalog dump`.",
+    remedy=RESTORE + " `kafkalog dump` may still read the records.",
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
     near_miss="healthy",
@@ -62,9 +67,19 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
         stored=batch.header.crc,
         computed=batch.computed_crc,
         diagnosis=diagnosis,
+        readable=_readable(batch),
         offset=step.spot.base_offset,
         position=batch.position,
     )
+
+
+def _readable(batch: Batch) -> str:
+    """What can still be read of a batch with a wrong checksum."""
+    items = list(islice(batch.walk_records(), _MOST_COUNTED))
+    read = sum(not isinstance(item, Damage) for item in items)
+    if read == len(items):
+        return f"its {read} records can be read" if read < _MOST_COUNTED else "its records can be read"
+    return f"{read} of its records can be read"
 
 
 @rule(

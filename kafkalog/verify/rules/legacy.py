@@ -11,7 +11,7 @@ from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep, LegacyRecords
 
 if TYPE_CHECKING:
