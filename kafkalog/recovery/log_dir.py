@@ -19,6 +19,7 @@ from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
 
 if TYPE_CHECKING:
     from kafkalog.core.filename import PartitionName
+    from kafkalog.internal.metadata import Image
 
 __all__ = ["LogDirState", "Trouble", "guess_release", "read_log_dir"]
 
@@ -66,6 +67,7 @@ class LogDirState:
         conflicts: Directory name → why the broker exits when it has loaded it.
         remarks: What it does, and is worth knowing.
         is_tiered: Whether tiered storage has been used here.
+        image: What the controller has told, from a metadata log in a log dir of the same broker; None: not at hand.
         identity: Cluster id, node id and directory id in `meta.properties`, None where it has none.
     """
 
@@ -81,6 +83,7 @@ class LogDirState:
     conflicts: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     is_tiered: bool = False
+    image: Image | None = None
     identity: tuple[str | None, str | None, str | None] = (None, None, None)
 
 

@@ -108,13 +108,15 @@ class Outcome:
 
     @property
     def severity(self) -> str | None:
-        """`error`: data or service is lost. `warning`: a `.log` is cut, deleted or replaced without loss. None: neither.
+        """`error`: data or service is lost, or may be. `warning`: a `.log` is cut, deleted or replaced without loss; else None.
 
         A partition that is marked for deletion, or set aside already, is served by nobody before and after.
         """
         if self.broker == "aborts" or self.log_dir == "offline" or self.partition == "failed" or self.records_lost:
             return "error"
         if self.partition == "stray" and self.rename:
+            return "error"
+        if self.partition == "loaded" and self.records_lost is None:
             return "error"
         reads = () if self.consumer is None else self.consumer
         if any(read is not None and (read.error is not None or read.stuck) for read in reads):

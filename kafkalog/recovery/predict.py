@@ -4,88 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName, parse_partition_name
-from kafkalog.core.properties import read_partition_metadata
-from kafkalog.core.release import NEWEST, Release, parse_release, release_text
+from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import join, list_directory, trim
-from kafkalog.files.source import read_file
-from kafkalog.recovery.advice import with_advice
-from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER, is_zookeeper_era
-from kafkalog.recovery.disk import open_disk
-from kafkalog.recovery.limits import BESIDE_SCAN_BYTES, CONSUMER_BYTES
+from kafkalog.files.partition import join, trim
+from kafkalog.recovery.assignment import share_metadata
+from kafkalog.recovery.directory import predict_directory
 from kafkalog.recovery.log_dir import LogDirState, Trouble, read_log_dir
-from kafkalog.recovery.outcome import Assumed, Outcome
-from kafkalog.recovery.partition import Prediction, Situation, predict_partition, unknown_outcome
-from kafkalog.recovery.together import settle, trouble_outcomes
+from kafkalog.recovery.options import STOPS, options_of
+from kafkalog.recovery.partitions import predict_log_dir, predict_partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
-    from kafkalog.recovery.known import KnownLog
+    from kafkalog.recovery.outcome import Outcome
 
-__all__ = [
-    "STOPS",
-    "Options",
-    "Scanned",
-    "find_shared",
-    "next_start",
-    "next_starts",
-    "options_of",
-    "predict_directory",
-    "predict_log_dir",
-]
-
-STOPS = ("clean", "unclean")
-
-
-class Scanned(NamedTuple):
-    """What a scan of a partition directory has told already: whether anything in it is damaged; what is known of its logs."""
-
-    damaged: bool
-    known: Mapping[str, KnownLog]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is assumed instead of being looked up.
-
-    Args:
-        stop: `clean`, `unclean`, or None: by the marker in the log dir.
-        recovery_point: An offset for every partition, or None: by the checkpoint.
-        release: The release that starts, or None: by what the log dir shows.
-        read: Whether to work out what consumers read; None: where the log is not too large.
-        scanned: Path → what a scan has told of the directory, when the prediction goes along with one: large logs in
-            which nothing is damaged are then left out. None: everything is worked out.
-    """
-
-    stop: str | None = None
-    recovery_point: int | None = None
-    release: Release | None = None
-    read: bool | None = None
-    scanned: Mapping[str, Scanned] | None = None
-
-    @property
-    def read_up_to(self) -> int:
-        """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
-        return CONSUMER_BYTES if self.scanned is None else BESIDE_SCAN_BYTES
-
-    def replay_of(self, path: str) -> int | None:
-        """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
-        if self.scanned is None:
-            return None
-        seen = self.scanned.get(path)
-        return None if seen is not None and seen.damaged else BESIDE_SCAN_BYTES
-
-    def known_of(self, path: str) -> Mapping[str, KnownLog]:
-        """What is known of the logs of a directory."""
-        seen = None if self.scanned is None else self.scanned.get(path)
-        return {} if seen is None else seen.known
+__all__ = ["link_log_dirs", "next_start", "next_starts"]
 
 
 def next_start(
@@ -121,7 +57,8 @@ def next_start(
     parent, name = os.path.split(real)
     if parse_partition_name(name) is not None and _has_log_dir_files(parent):
         state = read_log_dir(parent, options.release)
-        return next(_predict_partitions(state, options, [name], {name: text}))
+        link_log_dirs([state])
+        return next(predict_partitions(state, options, [name], {name: text}))
     stop = options.stop or "unclean"
     return predict_directory(text, stop, options)
 
@@ -162,27 +99,13 @@ def next_starts(
             if on_unreadable is None:
                 raise
             on_unreadable(error)
-    find_shared([state for state in states.values() if state is not None])
+    link_log_dirs([state for state in states.values() if state is not None])
     for text, state in states.items():
         if state is not None:
             yield from predict_log_dir(state, options)
         else:
             for stop in STOPS if options.stop is None else (options.stop,):
                 yield predict_directory(text, stop, options)
-
-
-def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, read: bool | None) -> Options:
-    """The options as `next_start` takes them, checked.
-
-    Raises:
-        RequestError: one makes no sense.
-    """
-    if assume_stop not in ("auto", *STOPS):
-        raise RequestError(f"{assume_stop!r} is no kind of stop; there are auto, clean, unclean")
-    if recovery_point is not None and not 0 <= recovery_point < 1 << 63:
-        raise RequestError(f"a recovery point is an offset, 0 or more, not {recovery_point}")
-    release = None if kafka_version == "auto" else parse_release(kafka_version)
-    return Options(None if assume_stop == "auto" else assume_stop, recovery_point, release, read)
 
 
 def _is_log_dir(path: str) -> bool:
@@ -200,8 +123,10 @@ def _has_log_dir_files(path: str) -> bool:
         return False
 
 
-def find_shared(states: Iterable[LogDirState]) -> None:
-    """Note in the log dirs of one broker what two of them must not share: a partition, a directory id."""
+def link_log_dirs(states: Iterable[LogDirState]) -> None:
+    """Note in the log dirs of one broker what they have of each other: metadata, and what two of them must not share."""
+    states = list(states)
+    share_metadata(states)
     brokers: dict[tuple[str, str], list[LogDirState]] = defaultdict(list)
     for state in states:
         cluster, node, _ = state.identity
@@ -222,200 +147,3 @@ def find_shared(states: Iterable[LogDirState]) -> None:
             if directory is not None and state.kraft and directories.setdefault(directory, state) is not state:
                 text = f"RuntimeException: {directories[directory].path} has the same directory.id"
                 state.troubles.append(Trouble(join(state.path, "meta.properties"), "aborts", text))
-
-
-def predict_log_dir(state: LogDirState, options: Options, run: Callable[..., Iterable[Prediction]] = map) -> Iterator[Outcome]:
-    """Everything in a log dir: first what stands beside the partitions, then each partition by name.
-
-    Args:
-        state: The log dir.
-        options: What is assumed.
-        run: `map`, or one that works in other processes.
-    """
-    return _predict_partitions(state, options, sorted(state.partitions), {}, run, with_troubles=True)
-
-
-def _predict_partitions(
-    state: LogDirState,
-    options: Options,
-    names: list[str],
-    paths: dict[str, str],
-    run: Callable[..., Iterable[Prediction]] = map,
-    *,
-    with_troubles: bool = False,
-) -> Iterator[Outcome]:
-    predictions = _predict_all(state, options, {name: paths.get(name, join(state.path, name)) for name in names}, run)
-    if with_troubles:
-        assumed = Assumed(STOPS[not _is_clean(state, options)], options.recovery_point, release_text(state.release))
-        for outcome in trouble_outcomes(state, assumed, predictions):
-            yield with_advice(outcome)
-    disputed = _disputed_topics(state)
-    for name, outcome in zip(names, settle(state, names, predictions), strict=True):
-        parsed = state.partitions.get(name)
-        settled = outcome
-        if parsed is not None and parsed.mark == "future" and outcome.partition == "loaded":
-            settled = _unknown_state(outcome, "a future replica is promoted, kept or dropped as the controller decides")
-        elif parsed is not None and parsed.topic in disputed and outcome.partition == "loaded":
-            settled = _unknown_state(outcome, disputed[parsed.topic])
-        if state.remarks:
-            settled = replace(settled, reason="; ".join((settled.reason, *state.remarks)))
-        yield with_advice(settled)
-
-
-def _predict_all(
-    state: LogDirState, options: Options, paths: dict[str, str], run: Callable[..., Iterable[Prediction]]
-) -> list[Prediction]:
-    """What each partition would be by itself."""
-    too_large = sum(_log_size(path) for path in paths.values()) > options.read_up_to
-    situations = [_situation(state, name, path, options) for name, path in paths.items()]
-    if too_large:
-        # Together they are: only what is empty is read then.
-        situations = [replace(situation, read_up_to=0) for situation in situations]
-    predictions = list(run(_predict, paths.values(), situations))
-    left_out = [number for number, one in enumerate(predictions) if one.is_left_out]
-    if left_out and (state.troubles or any(one.outcome.log_dir == "offline" for one in predictions)):
-        # What happens to each in a log dir that goes offline depends on the others, so none may be left out.
-        whole = [replace(situations[number], replay=None) for number in left_out]
-        again = run(_predict, [list(paths.values())[number] for number in left_out], whole)
-        for number, prediction in zip(left_out, again, strict=True):
-            predictions[number] = prediction
-    return predictions
-
-
-def _is_clean(state: LogDirState, options: Options) -> bool:
-    return state.clean if options.stop is None else options.stop == "clean"
-
-
-def _log_size(path: str) -> int:
-    """Bytes of the `.log` files of a directory; 0 when it cannot be listed, which others report."""
-    size = 0
-    with suppress(UnreadableFile, OSError):
-        for entry in list_directory(path):
-            if entry.name.endswith(".log"):
-                size += entry.stat().st_size
-    return size
-
-
-def _unknown_state(outcome: Outcome, why: str) -> Outcome:
-    return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", why={**outcome.why, "partition": why})
-
-
-def _situation(state: LogDirState, name: str, path: str, options: Options) -> Situation:
-    parsed = state.partitions.get(name) or PartitionName(name, 0)
-    key = (parsed.topic, parsed.partition)
-    is_metadata = parsed.topic == CLUSTER_METADATA_TOPIC
-    recovery_point = state.recovery_points.get(key, 0) if options.recovery_point is None else options.recovery_point
-    return Situation(
-        # The metadata log is opened by another hand: always as after an unclean stop, from its begin.
-        clean=_is_clean(state, options) and not is_metadata,
-        release=state.release,
-        recovery_point=0 if is_metadata else recovery_point,
-        log_start=0 if is_metadata else state.log_starts.get(key, 0),
-        mark=parsed.mark,
-        kraft=state.kraft and not is_metadata,
-        is_compacted=key in state.compacted,
-        # With remote storage the line stands for every log; without, only for one whose start lies inside a segment.
-        is_tiered=state.is_tiered and key in state.log_starts,
-        read=options.read,
-        read_up_to=options.read_up_to,
-        replay=options.replay_of(path),
-        known=options.known_of(path),
-    )
-
-
-def _predict(path: str, situation: Situation) -> Prediction:
-    try:
-        with open_disk(path) as disk:
-            return predict_partition(path, disk, situation)
-    except UnreadableFile as error:
-        return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error.reason}"), reads_log=False)
-
-
-def _disputed_topics(state: LogDirState) -> dict[str, str]:
-    """Topics whose partitions do not agree on the topic's id: only the controller knows the right one."""
-    ids: dict[str, set[object]] = defaultdict(set)
-    if state.kraft:
-        for name, parsed in state.partitions.items():
-            if not parsed.mark:
-                try:
-                    found = read_partition_metadata(read_file(join(join(state.path, name), "partition.metadata"))).topic_id
-                except UnreadableFile:
-                    continue
-                if found is not None:
-                    ids[parsed.topic].add(found)
-    why = "the partitions of {} hold different topic ids; which is right, and which directory is stray, the controller knows"
-    return {topic: why.format(topic) for topic, found in ids.items() if len(found) > 1}
-
-
-# --- a partition directory by itself ---
-
-
-def predict_directory(path: str, stop: str, options: Options) -> Outcome:
-    """A directory without a log dir around it: what depends on the release is only known for a given one.
-
-    Args:
-        path: The partition directory.
-        stop: `clean` or `unclean`.
-        options: What is assumed beside.
-    """
-    parsed = parse_partition_name(os.path.basename(os.path.realpath(path)))
-
-    def predict(release: Release) -> Outcome:
-        situation = Situation(
-            clean=stop == "clean",
-            release=release,
-            recovery_point=options.recovery_point,
-            mark=parsed.mark if parsed else "",
-            kraft=not is_zookeeper_era(release),
-            read=options.read,
-            read_up_to=options.read_up_to,
-            replay=options.replay_of(path),
-            known=options.known_of(path),
-        )
-        return _predict(path, situation).outcome
-
-    if options.release is not None:
-        return with_advice(predict(options.release))
-    return with_advice(_common(predict(LAST_OF_ZOOKEEPER), predict(NEWEST)))
-
-
-def _common(old: Outcome, new: Outcome) -> Outcome:
-    """What two releases agree on; the rest is not known."""
-    first, second = release_text(LAST_OF_ZOOKEEPER), release_text(NEWEST)
-    changes: dict[str, Any] = {"assumed": old.assumed._replace(release=None)}
-    why = {**old.why, **new.why}
-    for name in _COMPARED:
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            changes[name] = "unknown" if name == "partition" else None
-            why[name] = f"depends on the release: {_told(before)} with {first}, {_told(after)} with {second}"
-    if old.reason != new.reason:
-        changes["reason"] = f"with {first}: {old.reason}; with {second}: {new.reason}"
-    return replace(old, **changes, why=why)
-
-
-_COMPARED = (
-    "broker",
-    "log_dir",
-    "partition",
-    "truncate",
-    "delete",
-    "rename",
-    "create",
-    "rebuild",
-    "log_start_offset",
-    "log_end_offset",
-    "records_lost",
-    "bytes_lost",
-    "time_range_lost",
-    "epochs_after",
-    "consumer",
-)
-
-
-def _told(value: object) -> str:
-    if isinstance(value, str | int):
-        return str(value)
-    if value is None:
-        return "nothing"
-    return f"{len(value)} of them" if isinstance(value, tuple) and not hasattr(value, "_fields") else "something else"

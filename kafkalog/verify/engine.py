@@ -17,7 +17,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.recovery.log_dir import guess_release
-from kafkalog.recovery.predict import options_of
+from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
 from kafkalog.verify.known import MOST_EVENTS, known_logs
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
+    from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
-    from kafkalog.recovery.predict import Options
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.policy import Policy
 

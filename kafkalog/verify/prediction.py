@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.partition import join
+from kafkalog.recovery.directory import predict_directory
 from kafkalog.recovery.log_dir import read_log_dir
-from kafkalog.recovery.predict import STOPS, Options, Scanned, find_shared, predict_directory, predict_log_dir
+from kafkalog.recovery.options import STOPS, Options, Scanned
+from kafkalog.recovery.partitions import predict_log_dir
+from kafkalog.recovery.predict import link_log_dirs
 from kafkalog.verify.effects import effects_on
 from kafkalog.verify.finding import Finding, Severity
 
@@ -87,7 +90,7 @@ def predict_starts(
         for path, outcome in zip(paths, run(partial(_predict_directory, stop), paths, each), strict=True):
             found.directories[path] = (*found.directories.get(path, ()), outcome)
     states = list(_states(log_dirs, options))
-    find_shared(states)
+    link_log_dirs(states)
     for state in states:
         own = {join(state.path, name) for name in state.partitions}
         for outcome in predict_log_dir(state, options, map if executor is None else executor.map):

@@ -107,7 +107,7 @@ def test_a_log_with_more_events_than_are_kept_is_not_known():
 
 
 def test_large_logs_that_the_scan_cannot_vouch_for_are_left_out_with_why(tmp_path, monkeypatch):
-    monkeypatch.setattr("kafkalog.recovery.predict.BESIDE_SCAN_BYTES", 1000)
+    monkeypatch.setattr("kafkalog.recovery.options.BESIDE_SCAN_BYTES", 1000)
     monkeypatch.setattr("kafkalog.verify.engine.MOST_EVENTS", 0)
     lab = Lab(tmp_path / "d1", "3.9.1/cluster-final-n1/ledger-0")
     (outcome,) = outcomes_of(verify(lab.dir, now=NOW, assume_stop="unclean", kafka_version="3.9.1")).values()

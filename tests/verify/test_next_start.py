@@ -222,7 +222,7 @@ def test_consumers_are_left_out_of_a_quick_check_with_why(flipped):
 
 
 def test_consumers_of_larger_log_dirs_are_left_out_with_why(flipped, monkeypatch):
-    monkeypatch.setattr("kafkalog.recovery.predict.BESIDE_SCAN_BYTES", 1000)
+    monkeypatch.setattr("kafkalog.recovery.options.BESIDE_SCAN_BYTES", 1000)
     outcome = verify(flipped.root, now=NOW).partitions[0].next_start[0]
     assert "kafkalog next-start --consumer" in outcome.why["consumer"]
     assert outcome.records_lost == 181
