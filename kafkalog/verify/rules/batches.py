@@ -10,6 +10,7 @@ from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.span import Span
 from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.moments import date_text
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep
@@ -202,10 +203,10 @@ def batch_count_mismatch(step: BatchStep) -> Iterator[Hit]:
     proof="last-offset-raised",
     near_miss="compacted-batch",
     history=True,
-    invariants="A8 A13 A14",
+    invariants="A8 A10 A13 A14",
 )
 def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
-    """A batch has fewer records than offsets.
+    """A batch has fewer records than offsets, or none at all.
 
     That is the mark of compaction. It is reported where records before it say that no cleaner came so far: records without
     a key, or of an aborted transaction.
@@ -214,7 +215,7 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     if batch is None or batch.is_control:
         return
     count, delta = batch.header.records_count, batch.header.last_offset_delta
-    if 0 < count <= delta:
+    if 0 <= count <= delta:
         yield Hit(
             Span(batch.span_of("last_offset_delta").start, batch.span_of("records_count").end),
             (batch.base_offset, batch.last_offset),
@@ -362,6 +363,35 @@ def batch_delete_horizon_uncompacted(step: BatchStep) -> Iterator[Hit]:
                 base_timestamp=header.base_timestamp,
                 offset=batch.base_offset,
             )
+
+
+@rule(
+    "batch-delete-horizon-unexplained",
+    Severity.WARNING,
+    on=BatchStep,
+    message="the delete horizon bit is set, {horizon}, in a log that no cleaner has been over",
+    consequence="A cleaner that comes to offset {offset} later takes baseTimestamp for a date of deletion.",
+    remedy="Compare the batch with another replica.",
+    source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
+    proof="horizon-behind-keyless",
+    near_miss="delete-horizon-set",
+    history=True,
+    invariants="A18",
+)
+def batch_delete_horizon_unexplained(step: BatchStep) -> Iterator[Hit]:
+    """A batch has a delete horizon, which only the log cleaner sets.
+
+    It is reported where records before it say that no cleaner came so far: records without a key, or of an aborted
+    transaction.
+    """
+    batch = _magic_2(step)
+    if batch is not None and batch.delete_horizon_ms is not None:
+        yield Hit(
+            Span(batch.span_of("attributes").start, batch.span_of("base_timestamp").end),
+            (batch.base_offset, batch.last_offset),
+            horizon=date_text(batch.delete_horizon_ms),
+            offset=batch.base_offset,
+        )
 
 
 @rule(
