@@ -13,7 +13,7 @@ from kafkalog.core.messages.schema import NEWEST
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
 from kafkalog.internal.given import Note
-from kafkalog.internal.objects import change_lines, group_lines, metadata_lines, transaction_lines
+from kafkalog.internal.objects import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
 from tests.log_dirs import fixture
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def json_line_keys() -> dict[str, dict[str, list[str]]]:
     before = kafkalog.read_metadata(directory, kafkalog.Moment(offset=229))
     return {
         "groups": _keys(group_lines(groups)),
-        "transactions": _keys(transaction_lines(transactions)),
+        "transactions": _keys((*map(aborted_line, transactions.aborted), *transaction_lines(transactions))),
         "metadata": _keys(metadata_lines(metadata)),
         "metadata --diff": _keys(change_lines(before, metadata)),
     }

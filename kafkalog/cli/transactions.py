@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import click
@@ -10,10 +11,13 @@ from kafkalog.cli.internal_options import EXIT_ZERO, FORMAT, PATHS, exit_status,
 
 if TYPE_CHECKING:
     from kafkalog.internal.moment import Moment
+    from kafkalog.internal.transactions import AbortedTransaction
 
 __all__ = ["command"]
 
 SCHEMA = "kafkalog.transactions/1"
+#: Aborted transactions in a table, the last ones: people read no more.
+SHOWN = 1000
 
 
 @click.command("transactions", short_help="Transactional ids; open, hanging and aborted transactions.")
@@ -44,15 +48,17 @@ def command(
     """
     from kafkalog.internal.transactions import read_transactions
 
-    found = read_transactions(paths, at)
     if output_format == "jsonl":
-        from kafkalog.internal.objects import transaction_lines
+        from kafkalog.internal.objects import aborted_line, transaction_lines
 
+        found = read_transactions(paths, at, on_aborted=lambda ended: write_json_lines(SCHEMA, [aborted_line(ended)]))
         write_json_lines(SCHEMA, transaction_lines(found))
     else:
         from kafkalog.render.internal_text import transactions_text
 
-        write_text(transactions_text(found))
+        aborted: deque[AbortedTransaction] = deque(maxlen=SHOWN)
+        found = read_transactions(paths, at, on_aborted=aborted.append)
+        write_text(transactions_text(found, aborted))
     hanging = sum(begun.verdict == "hanging" for begun in found.open)
     findings = len(found.notes) + (hanging if fail_on == "warning" else 0)
     ctx.exit(exit_status(findings, found.problems, exit_zero=exit_zero))

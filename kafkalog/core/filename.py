@@ -14,6 +14,7 @@ __all__ = [
     "CLUSTER_METADATA_TOPIC",
     "LOG_DIR_CHECKPOINTS",
     "LOG_DIR_FILES",
+    "METADATA_TOPICS",
     "PARTITION_FILES",
     "SEGMENT_SUFFIXES",
     "TEXT_FILES",
@@ -41,6 +42,8 @@ LOG_DIR_FILES = (*LOG_DIR_CHECKPOINTS, "meta.properties", ".kafka_cleanshutdown"
 #: Every text file that can be read.
 TEXT_FILES = frozenset((*PARTITION_FILES, *LOG_DIR_FILES))
 CLUSTER_METADATA_TOPIC = "__cluster_metadata"
+#: What the metadata log is called, and was in the preview of 2.8.
+METADATA_TOPICS = (CLUSTER_METADATA_TOPIC, "@metadata")
 #: The first records of the metadata log, written by `kafka-storage.sh format`; it stands in the log dir itself.
 BOOTSTRAP_CHECKPOINT = "bootstrap.checkpoint"
 REMOTE_INDEX_CACHE = "remote-log-index-cache"

@@ -151,11 +151,11 @@ class Given(NamedTuple):
     problems: tuple[Note, ...]
 
 
-def collect(paths: Paths, topic: str) -> Given:
-    """Find the logs of `topic`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
+def collect(paths: Paths, *topics: str) -> Given:
+    """Find the logs of `topics`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
 
     Of several copies of a partition the one that reaches furthest is taken; directories marked `-delete`, `-future` or
-    `-stray` count only when they are named themselves. What has no partition's name is taken for a log of `topic`.
+    `-stray` count only when they are named themselves. What has no partition's name is taken for one of theirs.
     """
     problems: list[Note] = []
     logs: list[Log] = []
@@ -177,8 +177,8 @@ def collect(paths: Paths, topic: str) -> Given:
         other = chosen.get(key)
         if other is None or _reach(log, problems) > _reach(other, problems):
             chosen[key] = log
-    wanted = tuple(log for log in chosen.values() if log.topic in (topic, None))
-    return Given(wanted, tuple(log for log in chosen.values() if log.topic not in (topic, None)), tuple(problems))
+    wanted = tuple(log for log in chosen.values() if log.topic in (*topics, None))
+    return Given(wanted, tuple(log for log in chosen.values() if log.topic not in (*topics, None)), tuple(problems))
 
 
 def _reach(log: Log, problems: list[Note]) -> int:

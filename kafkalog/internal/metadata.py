@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import read_control_record
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, METADATA_TOPICS
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.core.properties import format_uuid
@@ -425,7 +425,7 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
         paths: Log dirs, the partition's directory, or single `.log` and `.checkpoint` files of it.
         moment: Up to where the records count; the newest snapshot that does not reach beyond it is the base.
     """
-    given = collect(paths, CLUSTER_METADATA_TOPIC)
+    given = collect(paths, *METADATA_TOPICS)
     problems = list(given.problems)
     replay = _Replay()
     base: str | None = None

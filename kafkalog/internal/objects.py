@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from kafkalog.internal.given import Note
     from kafkalog.internal.groups import CommittedOffset, Group, Groups
     from kafkalog.internal.metadata import Image, Metadata
-    from kafkalog.internal.transactions import Transactions
+    from kafkalog.internal.transactions import AbortedTransaction, Transactions
 
-__all__ = ["change_lines", "group_lines", "metadata_lines", "note_lines", "transaction_lines"]
+__all__ = ["aborted_line", "change_lines", "group_lines", "metadata_lines", "note_lines", "transaction_lines"]
 
 Line = dict[str, Any]
 
@@ -110,7 +110,10 @@ def _commit(commit: CommittedOffset) -> Line:
 
 
 def transaction_lines(found: Transactions) -> Iterator[Line]:
-    """`transaction` per transactional id, `open` and `aborted` per partition, notes and the `summary`."""
+    """`transaction` per transactional id, `open` per partition and producer, notes and the `summary`.
+
+    The `aborted` lines (`aborted_line`) go before them, as they are found.
+    """
     for item in found.ids.values():
         yield {
             "type": "transaction",
@@ -147,31 +150,34 @@ def transaction_lines(found: Transactions) -> Iterator[Line]:
             "abort": begun.abort_command,
             "path": begun.path,
         }
-    for ended in found.aborted:
-        yield {
-            "type": "aborted",
-            "topic": ended.topic,
-            "partition": ended.partition,
-            "producerId": ended.producer_id,
-            "producerEpoch": ended.producer_epoch,
-            "transactionalId": ended.transactional_id,
-            "firstOffset": ended.first_offset,
-            "markerOffset": ended.marker_offset,
-            "markerTimestamp": ended.marker_timestamp,
-            "coordinatorEpoch": ended.coordinator_epoch,
-            "path": ended.path,
-        }
     yield from note_lines(found.notes, found.problems)
     yield {
         "type": "summary",
         "transactions": len(found.ids),
         "open": len(found.open),
         "hanging": sum(begun.verdict == "hanging" for begun in found.open),
-        "aborted": len(found.aborted),
+        "aborted": found.aborted_count,
         "committed": found.committed,
         "records": found.records,
         "notes": count_notes(found.notes),
         "not_read": len(found.problems),
+    }
+
+
+def aborted_line(ended: AbortedTransaction) -> Line:
+    """The line of one aborted transaction in one partition."""
+    return {
+        "type": "aborted",
+        "topic": ended.topic,
+        "partition": ended.partition,
+        "producerId": ended.producer_id,
+        "producerEpoch": ended.producer_epoch,
+        "transactionalId": ended.transactional_id,
+        "firstOffset": ended.first_offset,
+        "markerOffset": ended.marker_offset,
+        "markerTimestamp": ended.marker_timestamp,
+        "coordinatorEpoch": ended.coordinator_epoch,
+        "path": ended.path,
     }
 
 

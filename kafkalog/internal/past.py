@@ -41,7 +41,7 @@ class Past:
         """
         if name == "RemoveTopicRecord":
             self.removed[value["topicId"]] = offset
-        elif name == "PartitionChangeRecord" and value["replicas"] is not None:
+        elif name == "PartitionChangeRecord" and value.get("replicas") is not None:
             topic = image.topics.get(value["topicId"])
             old = topic.partitions.get(value["partitionId"]) if topic else None
             for broker in set(old.replicas if old else ()) - set(value["replicas"]):

@@ -18,6 +18,8 @@ from kafkalog.internal.given import Log, Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalog.core.messages.reader import Message
     from kafkalog.internal.given import Paths
 
@@ -118,23 +120,27 @@ class AbortedTransaction(NamedTuple):
 
 
 class Transactions(NamedTuple):
-    """All that was found, ids and partitions ascending; `committed` counts COMMIT markers."""
+    """All that was found, ids and partitions ascending; `committed` and `aborted_count` count the markers."""
 
     ids: dict[str, TransactionalId]
     open: list[OpenTransaction]
     aborted: list[AbortedTransaction]
+    aborted_count: int
     committed: int
     notes: list[Note]
     problems: tuple[Note, ...]
     records: int
 
 
-def read_transactions(paths: Paths, moment: Moment = END) -> Transactions:
+def read_transactions(
+    paths: Paths, moment: Moment = END, *, on_aborted: Callable[[AbortedTransaction], object] | None = None
+) -> Transactions:
     """The state of all transactional ids, and the transactions in the partitions that are given.
 
     Args:
         paths: Log dirs, partition directories or `.log` files.
         moment: Up to where the records of `__transaction_state` count.
+        on_aborted: Called with each aborted transaction when it is found. They are not collected then: there can be millions.
     """
     given = collect(paths, TOPIC)
     problems = list(given.problems)
@@ -149,15 +155,16 @@ def read_transactions(paths: Paths, moment: Moment = END) -> Transactions:
     if not given.wanted and not given.others:
         problems.append(Note("", None, f"neither a partition of {TOPIC} nor another one was given"))
     owners = _owners(ids)
-    found = _Found()
+    collected: list[AbortedTransaction] = []
+    found = _Found(owners, on_aborted or collected.append)
     for log in sorted(given.others, key=lambda log: (log.topic or "", log.name.partition if log.name else 0)):
         try:
             _scan(log, found, notes)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
     judged = [_judge(item, ids, owners, known=bool(given.wanted)) for item in found.open]
-    aborted = [item._replace(transactional_id=owners.get(item.producer_id)) for item in found.aborted]
-    return Transactions(dict(sorted(ids.items())), judged, aborted, found.committed, notes, tuple(problems), records)
+    in_order = dict(sorted(ids.items()))
+    return Transactions(in_order, judged, collected, found.aborted, found.committed, notes, tuple(problems), records)
 
 
 def _replay(log: Log, moment: Moment, ids: dict[str, TransactionalId], notes: list[Note]) -> int:
@@ -223,11 +230,13 @@ def _owners(ids: dict[str, TransactionalId]) -> dict[int, str]:
 
 
 class _Found:
-    """What the scan of the partitions has found."""
+    """What the scan of the partitions has found; aborted transactions go where the caller wants them and are counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, owners: dict[int, str], on_aborted: Callable[[AbortedTransaction], object]) -> None:
+        self.owners = owners
+        self.on_aborted = on_aborted
         self.open: list[OpenTransaction] = []
-        self.aborted: list[AbortedTransaction] = []
+        self.aborted = 0
         self.committed = 0
 
 
@@ -286,7 +295,8 @@ def _end(
             if marker.type_id == COMMIT:
                 found.committed += 1
             elif marker.type_id == ABORT:
-                found.aborted.append(
+                found.aborted += 1
+                found.on_aborted(
                     AbortedTransaction(
                         *place,
                         batch.header.producer_id,
@@ -295,7 +305,7 @@ def _end(
                         record.offset,
                         record.timestamp,
                         marker.fields["coordinatorEpoch"],
-                        None,
+                        found.owners.get(batch.header.producer_id),
                     )
                 )
     except FormatError as error:

@@ -13,6 +13,7 @@ from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER, is_zookeeper_era
 from kafkalog.recovery.disk import open_disk
 from kafkalog.recovery.partition import Prediction, Situation, predict_partition, unknown_outcome
+from kafkalog.recovery.remedies import remedy_for
 
 if TYPE_CHECKING:
     from kafkalog.recovery.options import Options
@@ -25,9 +26,11 @@ def predict_in_situation(path: str, situation: Situation) -> Prediction:
     """What becomes of a directory with given surroundings; `unknown` when it cannot be listed."""
     try:
         with open_disk(path) as disk:
-            return predict_partition(path, disk, situation)
+            prediction = predict_partition(path, disk, situation)
+        remedy = remedy_for(path, prediction.outcome, situation)
     except UnreadableFile as error:
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error.reason}"), reads_log=False)
+    return prediction._replace(outcome=replace(prediction.outcome, actions=(remedy,))) if remedy else prediction
 
 
 def predict_directory(path: str, stop: str, options: Options) -> Outcome:
@@ -63,6 +66,8 @@ def _common(old: Outcome, new: Outcome) -> Outcome:
     """What two releases agree on; the rest is not known."""
     first, second = release_text(LAST_OF_ZOOKEEPER), release_text(NEWEST)
     changes: dict[str, Any] = {"assumed": old.assumed._replace(release=None)}
+    if old.actions != new.actions:
+        changes["actions"] = ()
     why = {**old.why, **new.why}
     for name in _COMPARED:
         before, after = getattr(old, name), getattr(new, name)

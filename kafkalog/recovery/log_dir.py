@@ -31,6 +31,7 @@ RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 HIGH_WATERMARKS = "replication-offset-checkpoint"
 CLEANER_OFFSETS = "cleaner-offset-checkpoint"
+_ANEW = "the broker goes without it and writes it anew"
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ class Trouble:
             before its partitions load, and the broker exits if one of them has a transaction open. `late`: it goes
             offline once they are loaded. `unserved`: no partition of it is served.
         reason: Why, in words.
+        remedy: What to do about it, where that is certain.
     """
 
     path: str
     effect: str
     reason: str
+    remedy: str = ""
 
 
 @dataclass
@@ -116,7 +119,8 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
             state.partitions[name] = parsed
         elif name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN):
             text = f"the directory {name} is not named topic-partition"
-            state.troubles.append(Trouble(join(log_dir.path, name), "aborts", f"KafkaException: {text}"))
+            path = join(log_dir.path, name)
+            state.troubles.append(Trouble(path, "aborts", f"KafkaException: {text}", "Move it out of the log dir."))
     _check_duplicates(state)
     return state
 
@@ -165,7 +169,9 @@ def _start_offsets(state: LogDirState, log_dir: LogDir, name: str, otherwise: st
         entries = _read_offsets(state, log_dir, name)
     except LogDirOffline as failure:
         # The exception is caught, but the log dir has been marked offline by then.
-        state.troubles.append(Trouble(join(log_dir.path, name), "offline", str(failure)))
+        is_spared = state.clean and name == RECOVERY_POINTS
+        remedy = f"Move {name} away: after a clean stop nothing is recovered, whatever it says." if is_spared else ""
+        state.troubles.append(Trouble(join(log_dir.path, name), "offline", str(failure), remedy))
         return {}
     except BrokerAborts as failure:
         state.remarks.append(f"{name} cannot be read ({failure}), so {otherwise}")
@@ -188,14 +194,17 @@ def _check_late_files(state: LogDirState, log_dir: LogDir) -> None:
     try:
         _read_offsets(state, log_dir, HIGH_WATERMARKS)
     except LogDirOffline as failure:
-        state.troubles.append(Trouble(path, "late", f"{failure}, found when the first partition gets its leader"))
+        text = f"{failure}, found when the first partition gets its leader"
+        state.troubles.append(Trouble(path, "late", text, f"Move {HIGH_WATERMARKS} away: {_ANEW}."))
     except BrokerAborts as failure:
-        state.troubles.append(Trouble(path, "unserved", f"{failure}: no partition of the log dir is served"))
+        text = f"{failure}: no partition of the log dir is served"
+        state.troubles.append(Trouble(path, "unserved", text, f"Move {HIGH_WATERMARKS} away: {_ANEW}."))
     path = join(log_dir.path, CLEANER_OFFSETS)
     try:
         state.compacted = {(entry.topic, entry.partition) for entry in _read_offsets(state, log_dir, CLEANER_OFFSETS)}
     except LogDirOffline as failure:
-        state.troubles.append(Trouble(path, "late", f"{failure}, found when the log cleaner first looks"))
+        text = f"{failure}, found when the log cleaner first looks"
+        state.troubles.append(Trouble(path, "late", text, f"Move {CLEANER_OFFSETS} away: {_ANEW}."))
     except BrokerAborts as failure:
         state.remarks.append(f"the log cleaner's thread ends: {failure}")
 

@@ -12,12 +12,12 @@ from kafkalog.render.quantities import utc
 from kafkalog.render.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from kafkalog.internal.given import Note
     from kafkalog.internal.groups import Groups
     from kafkalog.internal.metadata import Image, Metadata
-    from kafkalog.internal.transactions import Transactions
+    from kafkalog.internal.transactions import AbortedTransaction, Transactions
 
 __all__ = ["change_text", "groups_text", "metadata_text", "transactions_text"]
 
@@ -113,8 +113,8 @@ def _assignment(value: Any) -> str | None:
     return None if value is None else compact_json(json_object(value))
 
 
-def transactions_text(found: Transactions) -> Iterator[str]:
-    """The transactional ids, what is open in the partitions with the command that ends it, what was aborted."""
+def transactions_text(found: Transactions, aborted: Collection[AbortedTransaction]) -> Iterator[str]:
+    """The transactional ids, what is open in the partitions with the command that ends it, the last that were aborted."""
     yield from _section(
         "Transactional ids",
         ("transactional id", "producer id", "epoch", "state", "started", "last update", "timeout ms", "partitions"),
@@ -168,9 +168,12 @@ def transactions_text(found: Transactions) -> Iterator[str]:
                 utc(ended.marker_timestamp),
                 ended.transactional_id,
             ]
-            for ended in found.aborted
+            for ended in aborted
         ],
     )
+    if len(aborted) < found.aborted_count:
+        yield f"({found.aborted_count - len(aborted)} that were found before these are left out: --format jsonl lists all)"
+        yield ""
     yield from _notes(found.notes, found.problems)
 
 

@@ -54,7 +54,8 @@ def next_start_harm(outcomes: Sequence[Outcome]) -> str:
 
 def next_start_cause(outcome: Outcome) -> str:
     """A prediction about something beside the partitions of a log dir, in one line."""
-    return f"{printable(outcome.path)}: {printable(outcome.reason)} ({_assumed(outcome)})"
+    remedy = f" {printable(outcome.actions[-1])}" if outcome.actions else ""
+    return f"{printable(outcome.path)}: {printable(outcome.reason)} ({_assumed(outcome)}).{remedy}"
 
 
 def _assumed(outcome: Outcome, stops: str = "") -> str:

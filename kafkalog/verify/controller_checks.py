@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, parse_partition_name
+from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.errors import FormatError, RequestError, UnreadableFile
 from kafkalog.files.partition import join
 from kafkalog.internal.metadata import read_metadata
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
 
-_METADATA = f"{CLUSTER_METADATA_TOPIC}-0"
+_METADATA = frozenset(f"{topic}-0" for topic in METADATA_TOPICS)
+_SAME_MOMENT = "unless it was exported before the directory was copied"
 States = dict[tuple[str, int], "PartitionStateNode"]
 
 
@@ -46,7 +47,7 @@ class PartitionClaim(NamedTuple):
 def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionClaim | None:
     """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
     name = check.partition.name
-    if name is None or name.mark or name.topic == CLUSTER_METADATA_TOPIC:
+    if name is None or name.mark or name.topic in METADATA_TOPICS:
         return None
     places: list[tuple[int, str, Span]] = []
     try:
@@ -143,10 +144,10 @@ class Controllers:
     def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[str]) -> None:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
         for log_dir in log_dirs:
-            if _METADATA in log_dir.log_dir.partition_names:
-                self._hear(join(log_dir.path, _METADATA), log_dir)
+            for name in _METADATA.intersection(log_dir.log_dir.partition_names):
+                self._hear(join(log_dir.path, name), log_dir)
         for path in bare:
-            if os.path.basename(os.path.realpath(path)) == _METADATA:
+            if os.path.basename(os.path.realpath(path)) in _METADATA:
                 self._hear(path, None)
 
     def _hear(self, path: str, log_dir: LogDirCheck | None) -> None:
@@ -162,7 +163,7 @@ class Controllers:
         state = self.states.get((claim.topic, claim.partition))
         if state is not None:
             for item in against_state(claim, state):
-                yield from findings_of(_word(partition, item, "the given state", certain=True))
+                yield from findings_of(_word(partition, item, "the given state", _SAME_MOMENT, certain=True))
         witness = max(
             (item for item in self._witnesses if item.of_cluster(partition.log_dir) is not False),
             key=lambda item: (item.covers(partition.log_dir), item.metadata.image.last_offset),
@@ -170,14 +171,14 @@ class Controllers:
         )
         if witness is not None:
             for item in against_metadata(claim, witness.metadata):
-                yield from findings_of(_word(partition, item, witness.path, certain=witness.covers(partition.log_dir)))
+                certain = witness.covers(partition.log_dir)
+                why = "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
+                yield from findings_of(_word(partition, item, witness.path, why, certain=certain))
 
 
-def _word(partition: PartitionClaim, item: Difference, witness: str, *, certain: bool) -> ControllerWord:
+def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *, certain: bool) -> ControllerWord:
     if item.explained is not None:
         why = f"changed at offset {item.explained} of it"
-    else:
-        why = "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
     path, span = partition.path, None
     if item.kind in ("topic-id", "topic-renamed"):
         path = join(partition.path, "partition.metadata")

@@ -305,6 +305,10 @@ class _Run:
         return release_text(max(shown) if self.release is None else self.release)
 
 
+def _leave_out(_: object) -> None:
+    """Aborted transactions are no finding."""
+
+
 def _cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

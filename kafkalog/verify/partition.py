@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checkpoint import is_as_kafka_writes, read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
+from kafkalog.core.filename import METADATA_TOPICS
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_partition_metadata, read_quorum_state
 from kafkalog.core.span import Span
@@ -97,7 +97,7 @@ class PartitionCheck:
         # A clean stop does not close the directories that wait to be deleted.
         self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
         self.topic_id: UUID | None = None
-        self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
+        self.kraft_log = self.topic in METADATA_TOPICS
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
         self.files = 0
@@ -398,6 +398,7 @@ class PartitionCheck:
                 log_end,
                 self.has_producers or (bool(sizes.get(self.active or 0)) and bool(self._epoch_entries())),
                 frozenset(covered),
+                bool(self.scans) and self.scans[-1].batches == 1,
             )
         )
 
@@ -485,6 +486,7 @@ class PartitionCheck:
                 self.kraft_log,
                 self.around.recovery_path,
                 self.around.watermark_path,
+                self.clean is not True and self.scans[-1].preallocated,
             )
         )
 

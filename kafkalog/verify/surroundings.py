@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
-    CLUSTER_METADATA_TOPIC,
     LOG_DIR_CHECKPOINTS,
+    METADATA_TOPICS,
     REMOTE_INDEX_CACHE,
     parse_partition_name,
     parse_segment_file_name,
@@ -180,7 +180,7 @@ class LogDirCheck:
             for name in self.log_dir.partition_names
             if (parsed := parse_partition_name(name)) is not None
             and parsed.mark in ("", "future")
-            and parsed.topic != CLUSTER_METADATA_TOPIC
+            and parsed.topic not in METADATA_TOPICS
         ]
         values = {} if self.meta is None else self.meta.values
         problem, newer = self._marker_problem()

@@ -192,3 +192,27 @@ def test_differences_are_told_by_kind_and_name(tmp_path):
     (only,) = diff_images(before.image, after.image)
     assert (only.what, only.name, only.before["leader"], only.after["leader"]) == ("partition", "orders-0", 1, 2)
     assert diff_images(after.image, after.image) == []
+
+
+#: Records that a broker of 2.8.2 wrote: the preview's frame, its messages, and a partition change without a leader.
+PREVIEW = (
+    (
+        "00000000000001738b6a8fa0eb4ebeb1108da0f3f961a50000000000000000000000010009504c41494e5445585400093132372e302e302e31a8d500000000"
+        "0000ffff"
+    ),
+    "000800000000010000000000000000",
+    "00020000066f7264657273ffefe5b3e5334ab78ed9512204da2973",
+    "00030000000000ffefe5b3e5334ab78ed9512204da297300000001000000010000000100000001ffffffffffffffff000000010000000000000000",
+    "000500000000" + "00ffefe5b3e5334ab78ed9512204da2973" + "010104ffffffff",
+)
+
+
+def test_the_preview_of_2_8_is_read_under_the_name_it_gave_its_log(tmp_path):
+    batches = [encode.batch([encode.R(value=bytes.fromhex(value))], base_offset=at) for at, value in enumerate(PREVIEW)]
+    (tmp_path / "meta").mkdir()
+    write_log(tmp_path / "meta", batches, "@metadata-0")
+    found = read_metadata([tmp_path / "meta"])
+    assert (found.notes, found.problems, found.records) == ([], (), 5)
+    assert found.image.brokers[1]["fenced"] is False
+    state = found.image.topic("orders").partitions[0]
+    assert (state.leader, state.leader_epoch, state.isr) == (-1, 1, (1,))

@@ -134,3 +134,23 @@ def test_a_removed_id_is_gone(tmp_path):
     path = coordinator(tmp_path, ("id", transaction_value(7, COMPLETE_COMMIT, [])), ("id", None))
     assert read_transactions([path]).ids == {}
     assert set(read_transactions([path], Moment(offset=0)).ids) == {"id"}
+
+
+def test_aborted_transactions_go_to_the_caller_who_asks_for_them_one_by_one_and_are_counted():
+    path = fixture("2.1.1", "txn").path()
+    collected, streamed = read_transactions(path), []
+    found = read_transactions(path, on_aborted=streamed.append)
+    assert streamed == collected.aborted != []
+    assert found.aborted == []
+    assert found.aborted_count == collected.aborted_count == len(streamed)
+
+
+def test_a_table_holds_the_last_aborted_ones_and_says_how_many_are_left_out(capsys, monkeypatch):
+    from kafkalog.cli import transactions as command
+
+    monkeypatch.setattr(command, "SHOWN", 3)
+    command.command.main([fixture("2.1.1", "txn").path()], standalone_mode=False)
+    shown = capsys.readouterr().out
+    count = read_transactions(fixture("2.1.1", "txn").path()).aborted_count
+    assert "Aborted (3)" in shown
+    assert f"({count - 3} that were found before these are left out: --format jsonl lists all)" in shown

@@ -213,3 +213,25 @@ def test_the_recorded_directory_with_a_wrong_id_is_stray_beside_the_others_of_it
     wrong = [name for name, outcome in outcomes.items() if "its topic id is" in outcome.reason]
     assert wrong == ["plain-438"]  # the clone that the case metadata-wrong-id@plain was made of
     assert outcomes["plain-438"].partition == "stray"
+
+
+MOVABLE = [
+    "level:recovery-point-file-nuls",
+    "level:hw-file-count-high",
+    "level:hw-file-bad-line",
+    "level:cleaner-file-nuls",
+    "level:dir-lost+found",
+    "level:dir-backup",
+]
+
+
+@pytest.mark.parametrize("case", [case for case in packed_log_dirs()[1] if case["id"] in MOVABLE], ids=lambda case: case["id"])
+def test_moving_away_what_the_advice_names_ends_the_trouble(case, tmp_path):
+    paths = lay_out(case, tmp_path)
+    found = list(next_starts(paths, kafka_version="3.9.1", consumer=False))
+    beside = [outcome for outcome in found if outcome.actions and outcome.actions[-1].startswith("Move ")]
+    assert beside
+    for outcome in beside:
+        pathlib.Path(outcome.path).rename(tmp_path / "away")
+    after = list(next_starts(paths, kafka_version="3.9.1", consumer=False))
+    assert {outcome.path for outcome in after if outcome.severity == "error"} == set()

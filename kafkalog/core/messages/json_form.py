@@ -119,13 +119,15 @@ def _pieces(value: Any) -> Iterator[str]:
 
 
 def java_double(value: float) -> str:
-    """A number as Java's Double.toString writes it (the shortest digits, which older JDKs do not always find)."""
+    """A number as Java's Double.toString writes it (the shortest digits, which Java 17 and older do not always find)."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if value == 0 or 1e-3 <= abs(value) < 1e7:
         text = repr(value)
         return text if "e" not in text else f"{value:.17f}".rstrip("0")
-    mantissa, _, exponent = f"{value!r}".partition("e")
+    # Two digits if they fit and are as near: 4.9E-324, where one would do (5e-324).
+    two = f"{value:.1e}"
+    mantissa, _, exponent = (two if float(two) == value else f"{value!r}").partition("e")
     sign, digits = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
     whole, _, fraction = digits.partition(".")
     power = int(exponent or 0) + len(whole) - 1

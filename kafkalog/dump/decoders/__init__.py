@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.filename import METADATA_TOPICS
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
@@ -35,7 +36,7 @@ DECODERS: dict[str, Release] = {
 TOPIC_DECODERS = {
     "__consumer_offsets": "offsets",
     "__transaction_state": "transaction-log",
-    "__cluster_metadata": "cluster-metadata",
+    **dict.fromkeys(METADATA_TOPICS, "cluster-metadata"),
     "__remote_log_metadata": "remote-log-metadata",
     "__share_group_state": "share-group-state",
 }

@@ -159,7 +159,12 @@ def segment_too_large(step: SegmentStep) -> Iterator[Hit]:
     invariants="D5",
 )
 def index_missing(files: PartitionFiles) -> Iterator[Hit]:
-    """A segment with data has no `.index`. An empty active segment may lack one, and so may one that is being swapped."""
+    """A segment with data has no `.index`.
+
+    An empty active segment may lack one, and so may one that is being swapped. INFO when the last segment of a broker that
+    was not stopped cleanly holds a single batch and has neither index: both are made with the first append, which a copy
+    of a running broker may have met halfway.
+    """
     yield from _missing(files, ".index")
 
 
@@ -187,7 +192,9 @@ def _missing(files: PartitionFiles, suffix: str) -> Iterator[Hit]:
     for base, paths in files.segments.items():
         if ".log" in paths and suffix not in paths and files.sizes.get(base) and base not in files.covered:
             path = paths[".log"].removesuffix(".log") + suffix
-            yield Hit(None, None, path=path, file=path, size=files.sizes[base])
+            new = base == files.active and files.just_rolled and not files.clean and not {".index", ".timeindex"} & paths.keys()
+            severity = Severity.INFO if new else None
+            yield Hit(None, None, path=path, severity=severity, file=path, size=files.sizes[base])
 
 
 @rule(
@@ -609,13 +616,17 @@ def _bounds(view: PartitionCheckpoints) -> bool:
     invariants="K1 K2",
 )
 def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The log was flushed up to the recovery point, and is shorter now."""
+    """The log was flushed up to the recovery point, and is shorter now.
+
+    INFO when the broker may have been running: the checkpoint can have been copied after the log was.
+    """
     point = view.recovery_point
     if point is not None and _bounds(view) and point.offset > view.log_end:
         yield Hit(
             point.span,
             (view.log_end, point.offset - 1),
             path=point.path,
+            severity=Severity.INFO if view.in_use else None,
             point=point.offset,
             file=view.log_path,
             end=view.log_end,
@@ -708,7 +719,7 @@ def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
     """
     mark = view.high_watermark
-    flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end
+    flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end and not view.in_use
     if mark is not None and _bounds(view) and mark.offset > view.log_end:
         yield Hit(
             mark.span,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 
 import pytest
 from hypothesis import given
@@ -71,3 +72,17 @@ def test_a_double_keeps_its_value(value):
 )
 def test_malformed_utf8_is_replaced_where_java_does(data, text):
     assert decode_utf8(data) == text
+
+
+@pytest.mark.parametrize(
+    ("bits", "text"),
+    [
+        ("40f9000000000000", "102400.0"), ("4029000000000000", "12.5"), ("3f50624dd2f1a9fc", "0.001"),
+        ("3f50617c1bda5119", "9.998046874999998E-4"), ("416312d000000000", "1.0E7"), ("416312cfe0000000", "9999999.0"),
+        ("43e0000000000000", "9.223372036854776E18"), ("7fefffffffffffff", "1.7976931348623157E308"),
+        ("0000000000000001", "4.9E-324"), ("8000000000000000", "-0.0"), ("3fb999999999999a", "0.1"),
+        ("444b1ae4d6e2ef50", "1.0E21"),
+    ],
+)  # fmt: skip
+def test_doubles_are_spelled_as_java_17_spelled_them(bits, text):
+    assert java_double(struct.unpack(">d", bytes.fromhex(bits))[0]) == text
