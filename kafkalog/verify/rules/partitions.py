@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.views import PartitionCheckpoints, PartitionFiles, PartitionMetadataFile, SegmentStep
 
 if TYPE_CHECKING:
@@ -245,7 +245,8 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     on=PartitionFiles,
     message="there is no log in the directory, not even {file}",
     consequence="The broker makes a new empty segment: the partition begins anew.",
-    remedy="Restore the partition from another replica if it had data.",
+    remedy="If it had data and another replica is in sync, start the broker: it fetches the partition. Else look for a copy "
+    "first.",
     source="LogLoader.load (Kafka 3.9.1)",
     proof="logs-deleted",
     near_miss="delete-directory",
@@ -330,7 +331,7 @@ def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
     message="a complete result of the log cleaner about to replace its segments; {size} bytes",
     consequence="At its next start the broker renames it into place and deletes the regular files of the offsets it covers; "
     "that is right if the file is whole.",
-    remedy="Check the file with `kafkalog dump` before the broker starts; an empty one would delete full segments.",
+    remedy="Nothing to do if the file has no findings of its own. If it is damaged, move it away while the broker is stopped.",
     source="LogLoader.completeSwapOperations (Kafka 3.9.1), KAFKA-12520",
     proof="swap-under-way",
     near_miss="healthy",
