@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.log import BytesSource, Window
@@ -219,7 +220,10 @@ def open_disk(path: str) -> Disk:
     files: dict[str, Source] = {}
     others: set[str] = set()
     for entry in list_directory(path):
-        status = entry.stat(follow_symlinks=True) if not entry.is_dir() else None
+        status = None
+        # A link that leads nowhere, or to itself, is no regular file to the broker either.
+        with suppress(OSError):
+            status = entry.stat(follow_symlinks=True)
         if status is None or not stat.S_ISREG(status.st_mode):
             others.add(entry.name)
             continue

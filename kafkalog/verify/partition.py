@@ -398,6 +398,7 @@ class PartitionCheck:
                 log_end,
                 self.has_producers or (bool(sizes.get(self.active or 0)) and bool(self._epoch_entries())),
                 frozenset(covered),
+                bool(self.scans) and self.scans[-1].batches == 1,
             )
         )
 
@@ -485,6 +486,7 @@ class PartitionCheck:
                 self.kraft_log,
                 self.around.recovery_path,
                 self.around.watermark_path,
+                self.clean is not True and self.scans[-1].preallocated,
             )
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -180,8 +181,8 @@ class ProducerState:
 class ProducerStep:
     """A run of batches or a marker, and the state of its producer before (None: the producer was not known).
 
-    `lenient`: the state is not reliable, because bytes before could not be read. `coordinator`: an internal topic whose
-    writers do not number their batches.
+    `coordinator`: an internal topic whose writers do not number their batches. `leader_changed`: the partition's leader
+    epoch is another one than at the producer's last batch.
     """
 
     path: str
@@ -190,6 +191,7 @@ class ProducerStep:
     marker: Marker | None
     coordinator: bool
     ended: int
+    leader_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +246,13 @@ class Replay:
         self._emit = emit
         self._at_cut = at_cut
         self._coordinator = coordinator
+        self._epochs: list[tuple[int, int]] = []  # first offset and leader epoch, as far as the log was replayed
         self.complete = from_start
         self.reliable = True
 
     def feed(self, scan: SegmentScan) -> Iterator[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
+        self._epochs.extend((run.first_base, run.epoch) for run in scan.epochs)
         for event in scan.events:
             if isinstance(event, Cut):
                 if event.blind:
@@ -261,6 +265,11 @@ class Replay:
                     yield aborted
             else:
                 self._run(event, scan.path)
+
+    def _epoch_at(self, offset: int) -> int:
+        """The leader epoch of the batch at an offset; -1 before the first."""
+        at = bisect_right(self._epochs, offset, key=lambda run: run[0])
+        return self._epochs[at - 1][1] if at else -1
 
     def _forget(self) -> None:
         self.states.clear()
@@ -275,7 +284,8 @@ class Replay:
             or run.first_sequence != _following(state)
             or (not run.transactional and state.first_offset >= 0)
         ):
-            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0))
+            changed = state is not None and self._epoch_at(state.last_offset) != self._epoch_at(run.first_offset)
+            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed))
         first = state.first_offset if state is not None else -1
         open_position, open_path = (state.open_position, state.open_path) if state is not None else (-1, "")
         if run.transactional and first < 0:

@@ -186,6 +186,8 @@ class SegmentScan:
     has_log: bool = False
     #: (last offset, position) of a batch in every mebibyte, for searches that come later.
     places: list[tuple[int, int]] = field(default_factory=list)
+    #: Whether an index ends in preallocated space.
+    preallocated: bool = False
     #: Offset of the first batch with a record that has no key; the cleaner keeps none of these.
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.

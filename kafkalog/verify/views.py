@@ -110,7 +110,8 @@ class PartitionFiles:
     """The names in a partition directory.
 
     `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
-    nothing but logs. `changed`: bases whose producers' state differs from that at the snapshot before.
+    nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
+    from that at the snapshot before.
     """
 
     path: str
@@ -131,6 +132,7 @@ class PartitionFiles:
     log_end: int | None
     has_producers: bool
     covered: frozenset[int]
+    just_rolled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,11 @@ class OpenTransactionView:
 
 @dataclass(frozen=True, slots=True)
 class PartitionCheckpoints:
-    """What the log dir's checkpoint files say of a partition."""
+    """What the log dir's checkpoint files say of a partition.
+
+    `in_use`: the active segment's indexes are preallocated, and the broker was not stopped cleanly. Then the checkpoints may
+    have been copied after the log was.
+    """
 
     path: str
     log_path: str
@@ -265,6 +271,7 @@ class PartitionCheckpoints:
     metadata_log: bool
     recovery_file: str
     watermark_file: str
+    in_use: bool
 
 
 @dataclass(frozen=True, slots=True)

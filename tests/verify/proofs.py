@@ -198,6 +198,13 @@ simple("legacy-wrapper-offset", OLD, _appended(lambda o: _wrapper(o + 1, _inner(
 simple("legacy-wrapper-timestamp", OLD, _appended(lambda o: _wrapper(o, _inner(0), timestamp=1_500_000_000_777)))
 
 
+simple(
+    "legacy-wrapper-key",
+    OLD,
+    _appended(lambda o: encode.message(o, b"key", gzip.compress(_inner(0)), attributes=1, timestamp=1_500_000_000_000)),
+)
+
+
 @proof("legacy-inner-crc", OLD)
 def _(lab):
     inner = bytearray(_inner(0))
@@ -502,6 +509,14 @@ def _(lab):
 
 # --- compaction ---
 simple("last-offset-raised", PLAIN, lambda lab: lab.field(-1, -1, last_offset_delta=200))
+
+
+@proof("horizon-behind-keyless", PLAIN)
+def _(lab):
+    last = header(lab.batches(-1)[-1])
+    base = last.base_offset + last.last_offset_delta + 1
+    horizon = {"base_timestamp": last.max_timestamp + 10**9, "max_timestamp": last.max_timestamp, "attributes": 0x40}
+    lab.append(lab.path(-1), encode.batch([R(0, b"k", None, timestamp_delta=-(10**9))], base_offset=base, **horizon))
 
 
 @proof("large-batch", PLAIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import string
 from functools import cache
@@ -193,3 +195,60 @@ def test_a_log_that_shrinks_while_it_is_read_is_told(tmp_path, monkeypatch):
     (found,) = [f for f in report.all_findings() if f.id == "file-changed-during-scan"]
     assert (found.path, found.span) == (str(path), Span(1000, size))
     assert report.failed
+
+
+def test_no_remedy_tells_to_delete_anything():
+    for rule in RULES.values():
+        allowed = rule.remedy.replace("Do not delete", "").replace("Delete neither", "").replace("Delete by offset", "")
+        assert not re.search(r"\b(delete|remove the (file|segment|directory)|rm) ", allowed, re.IGNORECASE), rule.id
+
+
+#: Rules whose finding cannot stand at the change that its proof makes, and why.
+ELSEWHERE = {
+    "compacted-null-key": "the checkpoint says that the log is compacted; the records are what is odd",
+    "controller-assigns-elsewhere": "the whole directory should not be here",
+    "controller-knows-no-partition": "the whole directory should not be here",
+    "hw-beyond-end": "the log is what became shorter: the message names where it would go on",
+    "kraft-snapshot-missing": "how the missing snapshot was named is not known",
+    "siblings-not-copied": "nearly every file is missing",
+    "timestamp-ancient": "the fixture has such timestamps without any change",
+    "timestamp-future": "the fixture has such timestamps without any change",
+    "txn-open": "the marker that is missing has no place: the first batch of the transaction is named",
+}
+
+
+def _contents(root):
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in root.rglob("*")}
+
+
+def _changed_range(before, after):
+    """First byte that differs, and the one behind the last."""
+    least = min(len(before), len(after))
+    start = next((at for at in range(least) if before[at] != after[at]), least)
+    same = next((at for at in range(least - start) if before[-1 - at] != after[-1 - at]), least - start)
+    return start, max(start, len(after) - same)
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in CHECKED if rule.proof in PROOFS and rule.id not in ELSEWHERE], ids=lambda rule: rule.id
+)
+def test_a_finding_names_the_bytes_that_its_proof_changed(rule, tmp_path):
+    source, change = PROOFS[rule.proof]
+    lab = Lab(tmp_path / "d1", source)
+    before = _contents(tmp_path)
+    change(lab)
+    after = _contents(tmp_path)
+    changed = dict.fromkeys(before.keys() - after.keys())
+    changed |= {path: (0, len(after[path])) for path in after.keys() - before.keys()}
+    changed |= {
+        path: _changed_range(before[path], after[path]) for path in before if after.get(path, before[path]) != before[path]
+    }
+    target = lab.root if any(path.is_file() for path in lab.root.iterdir()) else lab.dir
+    named = False
+    for finding in verify(target, now=NOW).all_findings():
+        if finding.id == rule.id:
+            place, span = changed.get(finding.path), finding.span
+            touches = place is None or span is None or (span.start <= place[1] and span.end >= place[0])
+            named |= finding.path in changed and touches
+            named |= os.path.basename(str(finding.facts.get("file"))) in map(os.path.basename, changed)
+    assert named

@@ -365,6 +365,19 @@ def more_offsets_than_records_behind_a_record_that_no_cleaner_leaves(root):
     built(root, [[plain(0, records=[R(0, None, b"v")]), plain(1, 2), _odd(_three(0, 1, 2), last_offset_delta=5), plain(9)]])
 
 
+@lie("batch-records-missing")
+def a_batch_without_records_behind_a_record_that_no_cleaner_leaves(root):
+    emptied = {"producer_id": 5, "producer_epoch": 0, "base_sequence": 9, "base_timestamp": -1, "max_timestamp": T0, "count": 0}
+    built(root, [[plain(0, records=[R(0, None, b"v")]), batch(b"", base_offset=1, **emptied), plain(2)]], snapshots={5: []})
+
+
+@lie("batch-delete-horizon-unexplained")
+def a_delete_horizon_behind_a_record_that_no_cleaner_leaves(root):
+    tombstone = R(0, b"d", None, timestamp_delta=-(10**8))
+    horizon = plain(1, records=[tombstone], base_timestamp=T0 + 10**8, max_timestamp=T0, attributes=0x40)
+    built(root, [[plain(0, records=[R(0, None, b"v")]), horizon, plain(2)]])
+
+
 @lie("batch-count-mismatch", "records-offsets-disordered")
 def fewer_offsets_than_records(root):
     built(root, [[plain(0), _odd(_three(0, 1, 2), last_offset_delta=1), plain(5)]])
@@ -537,6 +550,12 @@ def a_wrapper_from_another_time_than_its_messages(root):
 @lie("legacy-wrapper-offset-mismatch")
 def a_wrapper_whose_messages_are_out_of_order(root):
     built(root, [[_wrapper(2, _inner(1, 0, 2), timestamp=T0 + 2)]], bases=[0], kraft=False)
+
+
+@lie("legacy-wrapper-has-key")
+def a_wrapper_with_a_key(root):
+    inner = b"".join(_inner(0))
+    built(root, [[message(0, b"key", gzip.compress(inner), attributes=1, timestamp=T0), legacy(1)]], kraft=False)
 
 
 @lie("legacy-inner-magic-differs")

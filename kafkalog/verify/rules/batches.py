@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.batch import BATCH_HEADER, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.span import Span
 from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.moments import date_text
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RESTORE = "Restore the segment from another replica of the partition; keep this copy until that is done."
+    from kafkalog.core.log import Batch
+
+#: Records counted at most in a damaged batch.
+_MOST_COUNTED = 100_000
 
 
 def _magic_2(step: BatchStep) -> RecordBatch | None:
@@ -27,10 +33,10 @@ def _magic_2(step: BatchStep) -> RecordBatch | None:
     "batch-crc-mismatch",
     Severity.ERROR,
     on=BatchStep,
-    message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}",
+    message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}; {readable}",
     consequence="Consumers that check CRCs fail at offset {offset}, followers stop there. A recovery after an unclean stop "
     "truncates the log at byte {position} and deletes all later segments.",
-    remedy=RESTORE + " The records may still be read with `kafkalog dump`.",
+    remedy=RESTORE + " `kafkalog dump` may still read the records.",
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
     near_miss="healthy",
@@ -62,9 +68,19 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
         stored=batch.header.crc,
         computed=batch.computed_crc,
         diagnosis=diagnosis,
+        readable=_readable(batch),
         offset=step.spot.base_offset,
         position=batch.position,
     )
+
+
+def _readable(batch: Batch) -> str:
+    """What can still be read of a batch with a wrong checksum."""
+    items = list(islice(batch.walk_records(), _MOST_COUNTED))
+    read = sum(not isinstance(item, Damage) for item in items)
+    if read == len(items):
+        return f"its {read} records can be read" if read < _MOST_COUNTED else "its records can be read"
+    return f"{read} of its records can be read"
 
 
 @rule(
@@ -187,10 +203,10 @@ def batch_count_mismatch(step: BatchStep) -> Iterator[Hit]:
     proof="last-offset-raised",
     near_miss="compacted-batch",
     history=True,
-    invariants="A8 A13 A14",
+    invariants="A8 A10 A13 A14",
 )
 def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
-    """A batch has fewer records than offsets.
+    """A batch has fewer records than offsets, or none at all.
 
     That is the mark of compaction. It is reported where records before it say that no cleaner came so far: records without
     a key, or of an aborted transaction.
@@ -199,7 +215,7 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     if batch is None or batch.is_control:
         return
     count, delta = batch.header.records_count, batch.header.last_offset_delta
-    if 0 < count <= delta:
+    if 0 <= count <= delta:
         yield Hit(
             Span(batch.span_of("last_offset_delta").start, batch.span_of("records_count").end),
             (batch.base_offset, batch.last_offset),
@@ -347,6 +363,35 @@ def batch_delete_horizon_uncompacted(step: BatchStep) -> Iterator[Hit]:
                 base_timestamp=header.base_timestamp,
                 offset=batch.base_offset,
             )
+
+
+@rule(
+    "batch-delete-horizon-unexplained",
+    Severity.WARNING,
+    on=BatchStep,
+    message="the delete horizon bit is set, {horizon}, in a log that no cleaner has been over",
+    consequence="A cleaner that comes to offset {offset} later takes baseTimestamp for a date of deletion.",
+    remedy="Compare the batch with another replica.",
+    source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
+    proof="horizon-behind-keyless",
+    near_miss="delete-horizon-set",
+    history=True,
+    invariants="A18",
+)
+def batch_delete_horizon_unexplained(step: BatchStep) -> Iterator[Hit]:
+    """A batch has a delete horizon, which only the log cleaner sets.
+
+    It is reported where records before it say that no cleaner came so far: records without a key, or of an aborted
+    transaction.
+    """
+    batch = _magic_2(step)
+    if batch is not None and batch.delete_horizon_ms is not None:
+        yield Hit(
+            Span(batch.span_of("attributes").start, batch.span_of("base_timestamp").end),
+            (batch.base_offset, batch.last_offset),
+            horizon=date_text(batch.delete_horizon_ms),
+            offset=batch.base_offset,
+        )
 
 
 @rule(

@@ -89,7 +89,8 @@ def tombstone_age(view: Tombstones) -> Iterator[Hit]:
     "at offset {first}, the younger at {second}; by {file}",
     consequence="A pass that went over both would have removed the older one: readers get outdated values. The cleaner's work "
     "was lost, or its position was moved forward by hand or together with a moved partition.",
-    remedy="No record is lost. To have it cleaned again, remove the partition's line from {file} while the broker is stopped.",
+    remedy="No record is lost. To have it cleaned again, set the partition's offset in {file} to 0 while the broker is "
+    "stopped.",
     source="Cleaner.shouldRetainRecord, LogCleanerManager.doneCleaning (Kafka 3.9.1)",
     proof="cleaner-put-forward",
     near_miss="compacted-gap",
@@ -122,7 +123,8 @@ def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
     "{file}",
     consequence="None for readers with read_committed. A pass removes such records: the cleaner's work was lost, or its "
     "position was moved forward.",
-    remedy="No record is lost. To have it cleaned again, remove the partition's line from {file} while the broker is stopped.",
+    remedy="No record is lost. To have it cleaned again, set the partition's offset in {file} to 0 while the broker is "
+    "stopped.",
     source="CleanedTransactionMetadata.onBatchRead (Kafka 3.9.1)",
     proof="cleaner-put-forward-over-abort",
     near_miss="compacted-gap",

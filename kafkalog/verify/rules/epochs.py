@@ -263,7 +263,9 @@ def log_start_without_trace(file: EpochFile) -> Iterator[Hit]:
     on=EpochFile,
     message="the first epoch begins at {start}, but by {file} the log starts at {log_start}",
     consequence="Records below {start} that were deleted come back at the next start.",
-    remedy="With the broker stopped, put the line with offset {start} back if DeleteRecords was used.",
+    remedy="If DeleteRecords was used: with the broker stopped, put the line with offset {start} back, and make the number in "
+    "the "
+    "second line that of the lines.",
     source="LeaderEpochFileCache.truncateFromStart, LogManager.checkpointLogStartOffsets (Kafka 3.9.1)",
     proof="log-start-line-removed",
     near_miss="delete-records",

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import REBUILD
 from kafkalog.verify.subjects import IndexEnd, IndexStep, StaleEntries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-REBUILD = (
-    "With the broker stopped, move the file away: the broker rebuilds a missing `.index` (and with it `.timeindex` and "
-    "`.txnindex`) from the log."
-)
 
 
 def _span(step: IndexStep) -> Span:

@@ -8,7 +8,6 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
 from kafkalog.verify.subjects import BatchStep, MetadataRecord
 from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
 
@@ -145,7 +144,8 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
     on=KraftSnapshot,
     message="the first record is {first} and the last {last}; they must be SNAPSHOT_HEADER and SNAPSHOT_FOOTER",
     consequence="The snapshot can not be loaded: metadata up to its offset is lost if the log starts behind 0.",
-    remedy=RESTORE,
+    remedy="If the log begins at 0, or an older snapshot reaches its start: move the file away while the node is stopped. Else "
+    "copy a `.checkpoint` of this offset or more from another controller.",
     source="RecordsSnapshotReader, RecordsSnapshotWriter (Kafka 3.9.1)",
     proof="kraft-snapshot-cut",
     near_miss="kraft-log",

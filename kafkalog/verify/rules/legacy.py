@@ -6,12 +6,12 @@ import itertools
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.legacy import LegacyBatch
+from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, LegacyBatch
 from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep, LegacyRecords
 
 if TYPE_CHECKING:
@@ -65,6 +65,31 @@ def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
     """The offset of a message of magic 0 or 1 is negative. The field is not covered by the checksum."""
     if step.crc_ok and isinstance(step.batch, LegacyBatch) and step.spot.last_offset < 0:
         yield Hit(Span(step.spot.position, step.spot.position + 8), None, offset=step.spot.last_offset)
+
+
+@rule(
+    "legacy-wrapper-has-key",
+    Severity.WARNING,
+    on=LegacyRecords,
+    message="the compressed wrapper has a key of {size} bytes",
+    consequence="Readers pass over the key; no client writes one: the wrapper of offset {offset} was changed, or is no "
+    "wrapper.",
+    remedy="Compare with another replica.",
+    source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
+    proof="legacy-wrapper-key",
+    near_miss="old-format",
+    invariants="B4",
+)
+def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
+    """Keys belong to the messages inside a wrapper; the wrapper itself has none."""
+    batch = view.batch
+    if not batch.compression_id:
+        return
+    at = LEGACY_HEADER_V1.size if batch.magic else LEGACY_HEADER_V0.size
+    size = int.from_bytes(batch.data[at : at + 4], "big", signed=True)
+    if size >= 0:
+        span = Span(batch.position + at, min(batch.position + at + 4 + size, batch.span.end))
+        yield Hit(span, (batch.last_offset, batch.last_offset), size=size, offset=batch.last_offset)
 
 
 @rule(

@@ -44,7 +44,7 @@ def checkpoint_malformed(file: CheckpointFile) -> Iterator[Hit]:
     on=CheckpointFile,
     message="a second line for {partition}",
     consequence="The last one counts. Kafka writes one.",
-    remedy="With the broker stopped, remove the wrong line.",
+    remedy="With the broker stopped, remove the wrong line, and make the number in the second line that of the lines left.",
     source="OffsetCheckpointFile.read (Kafka 3.9.1)",
     proof="checkpoint-duplicate-line",
     near_miss="healthy",
@@ -141,7 +141,7 @@ def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
     on=LogDirView,
     message="{name!r} is a file, not a directory",
     consequence="The broker takes the log dir offline when it makes the partition.",
-    remedy="With the broker stopped, move the file away and restore the partition from another replica.",
+    remedy="With the broker stopped, move the file away. The broker then fetches the partition from the leader.",
     source="LogManager.getOrCreateLog (Kafka 3.9.1)",
     proof="partition-is-file",
     near_miss="healthy",
@@ -196,7 +196,9 @@ def future_in_same_dir(view: LogDirView) -> Iterator[Hit]:
     on=BrokerView,
     message="{partition} is in {file} too: {ranges}",
     consequence="The broker does not start.",
-    remedy="With the broker stopped, keep the directory with the higher log end and move the other one away.",
+    remedy="With the broker stopped, move the directory that should not be there out of its log dir; in doubt, that with the "
+    "lower "
+    "log end. Delete neither before the partition is served again.",
     source="LogManager.loadLog (Kafka 3.9.1), KAFKA-2556",
     proof="partition-in-two-dirs",
     near_miss="future-other-dir",
@@ -235,7 +237,8 @@ def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
     on=BrokerView,
     message="topic id {topic_id}, but {file} has {other_id}",
     consequence="One of the two belongs to an earlier topic of the same name: that partition is never served.",
-    remedy="Ask the controller for the topic's id (`kafka-topics.sh --describe`) and keep the directory that has it.",
+    remedy="Ask the controller for the topic's id (`kafka-topics.sh --describe`) and, with the broker stopped, move "
+    "the other one out of the log dir.",
     source="UnifiedLog.initializeTopicId (Kafka 3.9.1), KAFKA-14616",
     proof="topic-id-differs",
     near_miss="healthy",

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.moments import date_text
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep, SegmentTimes
 
 if TYPE_CHECKING:
@@ -197,8 +198,8 @@ def _unit(timestamp: int) -> str:
     "timestamp-future",
     Severity.INFO,
     on=SegmentTimes,
-    message="{count} batches are dated after now; the largest timestamp is {largest} at offset {offset}: {unit}",
-    consequence="Time-based retention keeps the segment until {largest} plus retention.ms, and every segment behind it.",
+    message="{count} batches are dated after now; the largest timestamp is {largest}, {date}, at offset {offset}: {unit}",
+    consequence="Time-based retention keeps the segment until retention.ms after {date}, and every segment behind it.",
     remedy="Delete by offset (kafka-delete-records.sh) or by size, and correct the producer; see "
     "message.timestamp.after.max.ms.",
     source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
@@ -214,6 +215,7 @@ def timestamp_future(times: SegmentTimes) -> Iterator[Hit]:
             (times.max_offset, times.max_offset),
             count=times.future_count,
             largest=times.max_timestamp,
+            date=date_text(times.max_timestamp),
             offset=times.max_offset,
             unit=_unit(times.max_timestamp),
         )
@@ -223,7 +225,7 @@ def timestamp_future(times: SegmentTimes) -> Iterator[Hit]:
     "timestamp-ancient",
     Severity.INFO,
     on=SegmentTimes,
-    message="{count} batches are dated before 2011, the first at offset {offset} with {timestamp}",
+    message="{count} batches are dated before 2011, the first at offset {offset} with {timestamp}, {date}",
     consequence="Time-based retention takes them for older than Kafka: the segment can be deleted at once, with younger "
     "records in it.",
     remedy="Correct the producer: seconds instead of milliseconds look like this.",
@@ -242,6 +244,7 @@ def timestamp_ancient(times: SegmentTimes) -> Iterator[Hit]:
             count=times.ancient_count,
             offset=spot.base_offset,
             timestamp=spot.max_timestamp,
+            date=date_text(spot.max_timestamp),
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.views import PartitionCheckpoints, PartitionFiles, PartitionMetadataFile, SegmentStep
 
 if TYPE_CHECKING:
@@ -159,7 +159,12 @@ def segment_too_large(step: SegmentStep) -> Iterator[Hit]:
     invariants="D5",
 )
 def index_missing(files: PartitionFiles) -> Iterator[Hit]:
-    """A segment with data has no `.index`. An empty active segment may lack one, and so may one that is being swapped."""
+    """A segment with data has no `.index`.
+
+    An empty active segment may lack one, and so may one that is being swapped. INFO when the last segment of a broker that
+    was not stopped cleanly holds a single batch and has neither index: both are made with the first append, which a copy
+    of a running broker may have met halfway.
+    """
     yield from _missing(files, ".index")
 
 
@@ -187,7 +192,9 @@ def _missing(files: PartitionFiles, suffix: str) -> Iterator[Hit]:
     for base, paths in files.segments.items():
         if ".log" in paths and suffix not in paths and files.sizes.get(base) and base not in files.covered:
             path = paths[".log"].removesuffix(".log") + suffix
-            yield Hit(None, None, path=path, file=path, size=files.sizes[base])
+            new = base == files.active and files.just_rolled and not files.clean and not {".index", ".timeindex"} & paths.keys()
+            severity = Severity.INFO if new else None
+            yield Hit(None, None, path=path, severity=severity, file=path, size=files.sizes[base])
 
 
 @rule(
@@ -238,7 +245,8 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     on=PartitionFiles,
     message="there is no log in the directory, not even {file}",
     consequence="The broker makes a new empty segment: the partition begins anew.",
-    remedy="Restore the partition from another replica if it had data.",
+    remedy="If it had data and another replica is in sync, start the broker: it fetches the partition. Else look for a copy "
+    "first.",
     source="LogLoader.load (Kafka 3.9.1)",
     proof="logs-deleted",
     near_miss="delete-directory",
@@ -323,7 +331,7 @@ def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
     message="a complete result of the log cleaner about to replace its segments; {size} bytes",
     consequence="At its next start the broker renames it into place and deletes the regular files of the offsets it covers; "
     "that is right if the file is whole.",
-    remedy="Check the file with `kafkalog dump` before the broker starts; an empty one would delete full segments.",
+    remedy="Nothing to do if the file has no findings of its own. If it is damaged, move it away while the broker is stopped.",
     source="LogLoader.completeSwapOperations (Kafka 3.9.1), KAFKA-12520",
     proof="swap-under-way",
     near_miss="healthy",
@@ -608,13 +616,17 @@ def _bounds(view: PartitionCheckpoints) -> bool:
     invariants="K1 K2",
 )
 def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The log was flushed up to the recovery point, and is shorter now."""
+    """The log was flushed up to the recovery point, and is shorter now.
+
+    INFO when the broker may have been running: the checkpoint can have been copied after the log was.
+    """
     point = view.recovery_point
     if point is not None and _bounds(view) and point.offset > view.log_end:
         yield Hit(
             point.span,
             (view.log_end, point.offset - 1),
             path=point.path,
+            severity=Severity.INFO if view.in_use else None,
             point=point.offset,
             file=view.log_path,
             end=view.log_end,
@@ -707,7 +719,7 @@ def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
     """
     mark = view.high_watermark
-    flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end
+    flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end and not view.in_use
     if mark is not None and _bounds(view) and mark.offset > view.log_end:
         yield Hit(
             mark.span,

@@ -70,7 +70,11 @@ def _marker_span(step: ProducerStep) -> Span:
     invariants="J7 J11",
 )
 def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
-    """Within one epoch the sequence numbers of a producer do not continue."""
+    """Within one epoch the sequence numbers of a producer do not continue.
+
+    INFO when the partition's leader epoch changed in between: while there is no leader clients give batches up, and a broker
+    that has lost the producer's state meanwhile takes any number.
+    """
     pair = _numbered(step)
     if pair is None:
         return
@@ -79,6 +83,7 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
+            severity=Severity.INFO if step.leader_changed else None,
             producer_id=run.producer_id,
             epoch=run.epoch,
             sequence=run.first_sequence,

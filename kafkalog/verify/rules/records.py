@@ -9,7 +9,7 @@ from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, UnknownCompression
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import ControlRecords, Records
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     message="{read} of {count} records can be read, then: {reason}",
     consequence="Consumers fail at offset {offset}, although the checksum is right: the batch was damaged before it was sent, "
     "or by who wrote it. The broker does not notice when it loads the log.",
-    remedy="Skip the batch (offsets up to {last}) or restore it from its source; other replicas have the same bytes.",
+    remedy="Let consumers seek past offset {last}, or write the records again from their source. Other replicas have the same "
+    "bytes.",
     source="DefaultRecordBatch.iterator, DefaultRecord.readFrom (Kafka 3.9.1)",
     proof="count-minus-one",
     near_miss="healthy",
@@ -55,7 +56,8 @@ def records_unreadable(view: Records) -> Iterator[Hit]:
     on=Records,
     message="the {codec} section of {size} bytes is no whole stream: {reason}; {read} of {count} records can be read",
     consequence="Consumers fail at offset {offset}, and so does the log cleaner, although the checksum is right.",
-    remedy="Skip the batch (offsets up to {last}) or restore it from its source; other replicas have the same bytes.",
+    remedy="Let consumers seek past offset {last}, or write the records again from their source. Other replicas have the same "
+    "bytes.",
     source="CompressionType.wrapForInput (Kafka 3.9.1)",
     proof="codec-lie",
     near_miss="unusual-framing",
@@ -173,8 +175,8 @@ def batch_max_timestamp_mismatch(view: Records) -> Iterator[Hit]:
     Severity.INFO,
     on=Records,
     message="{count} records without a key in a log that is compacted",
-    consequence="Leaders refuse such records; the cleaner drops them, older ones stop at offset {offset}.",
-    remedy="Nothing to do if they were written before the topic became compacted.",
+    consequence="The log cleaner drops them in its next pass, the first at offset {offset}. Leaders refuse new ones.",
+    remedy="Copy them (`kafkalog dump`) if they are wanted. They were written before the topic became compacted.",
     source="LogValidator.validateKey (Kafka 3.9.1), KAFKA-7332",
     proof="null-key-in-compacted",
     near_miss="tombstone-in-compacted",
@@ -196,7 +198,8 @@ def compacted_null_key(view: Records) -> Iterator[Hit]:
     Severity.ERROR,
     on=ControlRecords,
     message="a control record can not be read: {reason}",
-    consequence="A recovery cuts the log at offset {offset} and fails all the same; the transaction that it ends stays open.",
+    consequence="A start that replays the log cuts it at offset {offset}, or fails. The transaction that the record should "
+    "end stays open.",
     remedy=RESTORE,
     source="EndTransactionMarker.deserialize, ControlRecordType.parse (Kafka 3.9.1)",
     proof="marker-version-negative",

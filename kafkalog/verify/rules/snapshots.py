@@ -8,12 +8,11 @@ from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import REPLAY
 from kafkalog.verify.views import MissingProducer, SnapshotEntryView, SnapshotFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-REMOVE = "With the broker stopped, move the file away if the log is sound: the state is replayed from an older snapshot."
 
 
 @rule(
@@ -22,7 +21,7 @@ REMOVE = "With the broker stopped, move the file away if the log is sound: the s
     on=SnapshotFile,
     message="{reason}",
     consequence="The broker deletes the file at the next start and takes an older one, or replays the whole log.",
-    remedy=REMOVE,
+    remedy=REPLAY,
     source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
     proof="snapshot-truncated",
     near_miss="healthy",
@@ -44,7 +43,7 @@ def snapshot_unreadable(file: SnapshotFile) -> Iterator[Hit]:
     on=SnapshotFile,
     message="stored CRC-32C {stored:#010x}, computed {computed:#010x}",
     consequence="The broker deletes the file at the next start and takes an older one, or replays the whole log.",
-    remedy=REMOVE,
+    remedy=REPLAY,
     source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
     proof="snapshot-one-bit",
     near_miss="healthy",
@@ -63,7 +62,7 @@ def snapshot_crc_mismatch(file: SnapshotFile) -> Iterator[Hit]:
     message="entry {number} (producer {producer_id}): {what}",
     consequence="The broker believes it: valid appends of the producer are refused, or duplicates accepted; a transaction "
     "offset behind the end stops Kafka 2.8 from starting.",
-    remedy=REMOVE,
+    remedy=REPLAY,
     source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
     proof="snapshot-offset-beyond",
     near_miss="healthy",
@@ -120,7 +119,7 @@ def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
     message="entry {number}, producer {producer_id} at offset {offset}, against {file}: {problems}",
     consequence="The broker believes the snapshot: valid appends of the producer are refused, duplicates accepted, or a "
     "transaction is held open or forgotten.",
-    remedy=REMOVE,
+    remedy=REPLAY,
     source="ProducerStateManager, ProducerAppendInfo (Kafka 3.9.1)",
     proof="snapshot-sequence-changed",
     near_miss="snapshot-of-compacted",
@@ -152,7 +151,7 @@ def snapshot_differs_from_log(view: SnapshotEntryView) -> Iterator[Hit]:
     "one at {offset}; {transaction}",
     consequence="The broker believes the snapshot: it does not know the producer, takes its duplicates, and forgets a "
     "transaction that is open.",
-    remedy=REMOVE,
+    remedy=REPLAY,
     source="ProducerStateManager.isProducerExpired, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
     proof="snapshot-entry-removed",
     near_miss="healthy",

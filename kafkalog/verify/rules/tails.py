@@ -9,7 +9,7 @@ from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.batches import RESTORE
+from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import FileChange, Tail
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     message="{size} zero bytes behind the last batch, from byte {position} on; the log is valid through offset {offset}",
     consequence="In the active segment this is preallocated space, or the trace of a crash: an unclean start cuts it off and "
     "loses nothing. After a clean stop, or in an older segment, the broker may not start.",
-    remedy="Active segment: nothing to do, let the broker recover. Else restore the segment from another replica.",
+    remedy="Active segment after a crash: nothing to do, the broker cuts them off. Else: " + RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1), KAFKA-5431",
     proof="zero-tail-clean",
     near_miss="zero-tail-active",
@@ -97,10 +97,10 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     Severity.ERROR,
     on=Tail,
     message="the last batch is cut: {have} of {need} bytes from byte {position} on; the log is valid through offset {offset}",
-    consequence="The records of that batch are lost here. In the active segment after a crash they were never acknowledged by "
-    "this disk, and the broker cuts the rest off. After a clean stop the broker appends behind the fragment, or forgets the "
+    consequence="The records of that batch are lost here. In the active segment after a crash they had not reached the disk, "
+    "and the broker cuts the rest off. After a clean stop the broker appends behind the fragment, or forgets the "
     "whole segment.",
-    remedy="Active segment after a crash: nothing to do. Else restore the segment from another replica.",
+    remedy="Active segment after a crash: nothing to do. Else: " + RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="torn-closed",
     near_miss="torn-active",

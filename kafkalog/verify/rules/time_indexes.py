@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import REBUILD
 from kafkalog.verify.subjects import IndexEnd, TimeIndexEnd, TimeIndexStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-REBUILD = (
-    "With the broker stopped, move `.index` and `.timeindex` of the segment away: the broker rebuilds both. Without the "
-    "`.index` being missing it makes an empty `.timeindex` only."
-)
 
 
 def _span(step: TimeIndexStep) -> Span:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import REBUILD
 from kafkalog.verify.views import TransactionIndexFile
 
 if TYPE_CHECKING:
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
     from kafkalog.core.transaction_index import AbortedTxn
 
-REBUILD = (
-    "With the broker stopped, move the segment's `.index` away: the broker then rebuilds all indexes of the segment from the "
-    "log, `.txnindex` too."
-)
 _SIZE = 34
 
 

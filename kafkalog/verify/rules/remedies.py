@@ -1,0 +1,23 @@
+"""What to do first, where many rules say the same. Nothing here loses a byte: files are moved, not deleted."""
+
+from __future__ import annotations
+
+__all__ = ["REBUILD", "REPLAY", "RESTORE"]
+
+#: The records of a log are damaged.
+RESTORE = (
+    "If another replica is in sync and verifies clean: stop this broker, move the partition's directory out of the log dir and "
+    "start it; it fetches the partition again. Keep the directory until then."
+)
+
+#: An index is wrong: the broker makes it anew (LogLoader.loadSegmentFiles, LogSegment.recover; Kafka 0.10 to 4.3).
+REBUILD = (
+    "If no finding is about the segment's `.log`: with the broker stopped, move its `.index` and `.timeindex` away; the broker "
+    "makes both and `.txnindex` anew. In a damaged log it would cut the log at the first bad batch."
+)
+
+#: A producer snapshot is wrong. Without any, a clean start makes an empty one (UnifiedLog.rebuildProducerState, Kafka 3.9).
+REPLAY = (
+    "If the log is sound and an older snapshot is there: with the broker stopped, move the file away; the state is replayed "
+    "from the older one. Without one, a broker that was stopped cleanly forgets its producers."
+)
