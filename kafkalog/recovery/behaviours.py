@@ -17,10 +17,12 @@ class Behaviour(NamedTuple):
     name: str
     text: str
     source: str
+    #: Later releases that do not: those made from an older branch.
+    not_in: tuple[Release, ...] = ()
 
     def applies_to(self, release: Release) -> bool:
         """Whether a release behaves so."""
-        return release >= self.since
+        return release >= self.since and release not in self.not_in
 
 
 INDEXES_UNCHECKED = Behaviour(
@@ -59,6 +61,19 @@ METADATA_VERSIONS = Behaviour(
     "A version above 0 in `partition.metadata` is accepted; before: log dir offline.",
     "PartitionMetadataReadBuffer.read",
 )
+KRAFT_SNAPSHOTS_KEPT = Behaviour(
+    (3, 3, 0),
+    "kraft-snapshots-kept",
+    "`.checkpoint.deleted` files of `__cluster_metadata` are left alone; before, they went with everything `.deleted`.",
+    "LogLoader.removeTempFilesAndCollectSwapFiles",
+)
+SPLIT_INDEXES_BATCHES = Behaviour(
+    (3, 9, 1),
+    "split-indexes-batches",
+    "The parts of a split segment get index entries for their batches; before and in 4.0.0, for chunks of up to 1 MiB.",
+    "LogSegment.append",
+    not_in=((4, 0, 0),),
+)
 SWAP_RENAMED = Behaviour(
     (3, 0, 0),
     "swap-renamed",
@@ -95,6 +110,18 @@ STRAY_PARTITIONS = Behaviour(
     "With KRaft, a directory without the topic id that the controller knows is renamed `-stray`, an empty one made.",
     "LogManager.loadLog, KAFKA-15650",
 )
+FAILURE_EMPTIES_SEGMENT = Behaviour(
+    (4, 0, 0),
+    "failure-empties-segment",
+    "Any I/O error while an unflushed segment is recovered empties the segment and deletes all later ones; before: log dir offline.",
+    "LogLoader.recoverLog",
+)
+READ_TELLS_BATCH = Behaviour(
+    (4, 0, 0),
+    "read-tells-batch",
+    "The last stable offset is the base offset of the batch that the oldest open transaction is said to begin in.",
+    "LogSegment.read",
+)
 SEARCHES_BY_BASE_OFFSET = Behaviour(
     (4, 1, 0),
     "searches-by-base-offset",
@@ -108,6 +135,8 @@ BEHAVIOURS = (
     SNAPSHOT_PER_SEGMENT,
     SNAPSHOT_MARKED,
     SWAP_RENAMED,
+    KRAFT_SNAPSHOTS_KEPT,
+    SPLIT_INDEXES_BATCHES,
     EPOCHS_IN_EVERY_RECOVERY,
     OFFLINE_STOPS_READS,
     SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
@@ -115,6 +144,8 @@ BEHAVIOURS = (
     METADATA_VERSIONS,
     STRAY_PARTITIONS,
     UNSTABLE_OFFSET_LENIENT,
+    FAILURE_EMPTIES_SEGMENT,
+    READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,
 )
 

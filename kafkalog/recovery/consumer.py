@@ -91,7 +91,9 @@ class _Leader:
     def __init__(self, log: LoadedLog) -> None:
         self.log = log
         active = log.segments.last
-        self.log_end = OffsetMetadata(log.log_end_offset, active.base_offset, active.size)
+        # The high watermark is never below the log's start.
+        end = max(log.log_end_offset, log.log_start_offset)
+        self.log_end = OffsetMetadata(end, active.base_offset, active.size)
 
     def last_stable(self) -> OffsetMetadata:
         """The last stable offset: UnifiedLog.fetchLastStableOffsetMetadata."""
@@ -109,7 +111,7 @@ class _Leader:
         while segment is not None:
             fetched = segment.read(offset, 1)
             if fetched is not None:
-                return OffsetMetadata(offset, segment.base_offset, fetched.position)
+                return OffsetMetadata(fetched.offset, segment.base_offset, fetched.position)
             segment = self.log.segments.higher(segment.base_offset)
         return self.log_end
 

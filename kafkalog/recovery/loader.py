@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.recovery.behaviours import (
     EPOCHS_IN_EVERY_RECOVERY,
+    FAILURE_EMPTIES_SEGMENT,
     SNAPSHOT_PER_SEGMENT,
     SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
     SWAP_RENAMED,
     UNSTABLE_OFFSET_LENIENT,
 )
-from kafkalog.recovery.failure import BrokerAborts, InvalidOffset, SegmentOverflow
+from kafkalog.recovery.failure import BrokerAborts, InvalidOffset, LogDirOffline, SegmentOverflow
 from kafkalog.recovery.leftovers import collect_swap_files, complete_swaps_by_recovery, complete_swaps_by_renaming
 from kafkalog.recovery.names import DELETED, INDEX_SUFFIXES, offset_of_name
 from kafkalog.recovery.producers import ProducerStates
@@ -152,7 +153,9 @@ class LogLoader:
         for number, segment in enumerate(unflushed):
             try:
                 cut = self.recover_segment(segment)
-            except InvalidOffset as error:
+            except (InvalidOffset, LogDirOffline) as error:
+                if isinstance(error, LogDirOffline) and not FAILURE_EMPTIES_SEGMENT.applies_to(self.context.release):
+                    raise
                 self.context.note_invalid(segment.name(".log"), 0, error.text)
                 cut = segment.truncate(segment.base_offset)
             if cut > 0:
@@ -170,7 +173,7 @@ class LogLoader:
     def _regrow_active_indexes(self) -> None:
         active = self.segments.last
         for extension in (".index", ".timeindex"):
-            if active.name(extension) not in self.context.disk:
+            if active.name(extension) not in self.context.disk.files:
                 self.context.disk.create(active.name(extension))
 
     def _check_unstable_offset(self, start_offset: int, end_offset: int) -> None:

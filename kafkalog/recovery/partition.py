@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.recovery.disk import Disk
 
-__all__ = ["Prediction", "Situation", "predict_partition", "unknown_outcome"]
+__all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
 EPOCH_FILE = "leader-epoch-checkpoint"
 METADATA_FILE = "partition.metadata"
@@ -68,7 +68,7 @@ class Situation:
 
 
 @dataclass
-class _Load:
+class Load:
     """How far loading came."""
 
     context: LoadContext
@@ -93,7 +93,7 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         situation: What it is loaded with.
     """
     try:
-        load = _load(disk, situation)
+        load = load_partition(disk, situation)
         outcome = _describe(path, load, situation)
     except (UnreadableFile, LimitExceeded) as error:
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
@@ -106,8 +106,8 @@ def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
     return Outcome(path, assumed, None, None, "unknown", why, None, None, None, None, None, why={"partition": why})
 
 
-def _load(disk: Disk, situation: Situation) -> _Load:
-    """UnifiedLog.apply: the epochs, then the segments, then the topic id."""
+def load_partition(disk: Disk, situation: Situation) -> Load:
+    """Load it in the model, and keep how far that came: UnifiedLog.apply, the epochs, then the segments, then the topic id."""
     context = LoadContext(
         disk,
         situation.release,
@@ -119,7 +119,7 @@ def _load(disk: Disk, situation: Situation) -> _Load:
         is_compacted=situation.is_compacted,
         is_tiered=situation.is_tiered,
     )
-    load = _Load(context)
+    load = Load(context)
     try:
         load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release))
         load.log = LogLoader(context, load.epochs).load()
@@ -150,7 +150,7 @@ def _check_topic_id(disk: Disk, release: Release) -> None:
         raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file")
 
 
-def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
+def _describe(path: str, load: Load, situation: Situation) -> Outcome:
     disk, log, failure = load.context.disk, load.log, load.failure
     stray = failure is None and _is_stray(disk, situation)
     loaded = failure is None and log is not None and situation.mark != "delete"
@@ -181,7 +181,7 @@ def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
     )
 
 
-def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consumer | None, dict[str, str]]:
+def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consumer | None, dict[str, str]]:
     log = load.log
     if load.failure is not None or log is None or situation.mark in ("delete", "stray"):
         return None, {}
@@ -220,7 +220,7 @@ def _shown(reading: Reading) -> ConsumerRead:
     return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
 
 
-def _epochs_after(load: _Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:
+def _epochs_after(load: Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:
     if stray:
         return ()
     if load.epochs is None:
@@ -257,7 +257,7 @@ def _next_offset(name: str, log: LoadedLog | None) -> int | None:
     return segment.read_next_offset()
 
 
-def _reasons(load: _Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:
+def _reasons(load: Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:
     said = list(load.context.remarks)
     for found in load.context.invalid:
         said.append(f"recovery stops in {found.name} at position {found.position}: {found.reason}")

@@ -16,7 +16,7 @@ from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import ABORT, COMMIT, read_control_type
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
 from kafkalog.core.transaction_index import AbortedTxn
-from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
 from kafkalog.recovery.behaviours import SNAPSHOT_MARKED
 from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
 from kafkalog.recovery.fetched_records import first_record
@@ -55,7 +55,7 @@ def read_marker(batch: LoggedBatch) -> int | None:
 
     Raises:
         InvalidRecord: the record, its key or its value is cut or malformed.
-        BrokerAborts: it is no transaction marker, or its codec does not exist.
+        BrokerAborts: it is no transaction marker, its codec does not exist, or does not understand it.
 
     Source: EndTransactionMarker.deserialize, ControlRecordType.parse, Kafka 3.9.1.
     """
@@ -76,6 +76,8 @@ def read_marker(batch: LoggedBatch) -> int | None:
             raise BrokerAborts("NullPointerException", f"the transaction marker at offset {record.offset} has no value")
         if len(record.value) < _END_MARKER_SIZE or record.value[0] & 0x80:
             raise InvalidRecord(f"the value of the transaction marker at offset {record.offset} cannot be read")
+    except DecompressionFailed as error:
+        raise BrokerAborts("KafkaException", f"the control record at offset {batch.offset} cannot be read: {error}") from None
     except (FormatError, LimitExceeded) as error:
         raise InvalidRecord(f"the control record at offset {batch.offset} cannot be read: {error}") from None
     return kind
