@@ -104,6 +104,12 @@ UNSTABLE_OFFSET_LENIENT = Behaviour(
     "An open transaction said to begin behind the log's end is put up with; before, it stopped the broker.",
     "UnifiedLog.maybeConvertToOffsetMetadata",
 )
+MALFORMED_MESSAGE_UNCAUGHT = Behaviour(
+    (3, 8, 0),
+    "malformed-message-uncaught",
+    "A key or value of magic 0 or 1 that goes beyond its message costs a consumer the records before it in the same fetch too.",
+    "CompletedFetch.parseRecord, KIP-1036",
+)
 STRAY_PARTITIONS = Behaviour(
     (3, 7, 0),
     "stray-partitions",
@@ -144,6 +150,7 @@ BEHAVIOURS = (
     METADATA_VERSIONS,
     STRAY_PARTITIONS,
     UNSTABLE_OFFSET_LENIENT,
+    MALFORMED_MESSAGE_UNCAUGHT,
     FAILURE_EMPTIES_SEGMENT,
     READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,

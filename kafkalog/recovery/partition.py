@@ -10,7 +10,7 @@ from kafkalog.errors import LimitExceeded, UnreadableFile
 from kafkalog.files.partition import join
 from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, METADATA_VERSIONS, STRAY_PARTITIONS
 from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
-from kafkalog.recovery.consumer import Reading, read_all
+from kafkalog.recovery.consumer import Reading, read_all, why_not_led
 from kafkalog.recovery.context import LoadContext
 from kafkalog.recovery.epochs import LeaderEpochs
 from kafkalog.recovery.failure import LoadFailure, LogDirOffline
@@ -42,6 +42,7 @@ class Situation:
         release: The release that starts.
         recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line; None: not known, 0 is taken.
         log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
+        high_watermark: From `replication-offset-checkpoint`, 0 when there is no line; None: not known, the log's end is taken.
         mark: `delete`, `future` or `stray` when the directory's name says so, else "".
         kraft: Whether the broker runs with KRaft.
         is_compacted: Whether the log cleaner is known to have worked here.
@@ -54,6 +55,7 @@ class Situation:
     release: Release
     recovery_point: int | None = 0
     log_start: int = 0
+    high_watermark: int | None = None
     mark: str = ""
     kraft: bool = True
     is_compacted: bool = False
@@ -78,10 +80,15 @@ class Load:
 
 
 class Prediction(NamedTuple):
-    """An outcome, and whether loading reads the log through the log dir's failure channel, which an offline one forbids."""
+    """An outcome, and what it means for others.
+
+    `reads_log`: loading reads the log through the log dir's failure channel, which an offline one forbids. `spoils`: why
+    the broker cannot lead the partition, nor some of the others.
+    """
 
     outcome: Outcome
     reads_log: bool
+    spoils: str | None = None
 
 
 def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction:
@@ -98,7 +105,7 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
     except (UnreadableFile, LimitExceeded) as error:
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
     unstable = None if load.log is None else load.log.producers.first_unstable_offset
-    return Prediction(outcome, reads_log=unstable is not None)
+    return Prediction(outcome, unstable is not None, _not_led(load, situation))
 
 
 def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
@@ -190,6 +197,9 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
         return Consumer(empty, empty), {}
     if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
         return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
+    not_led = _not_led(load, situation)
+    if not_led is not None:
+        return None, {"consumer": f"nobody leads the partition, so nothing can be read: {not_led}"}
     size = sum(segment.size for segment in log.segments.all())
     if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
         why = (
@@ -197,6 +207,13 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
         )
         return None, {"consumer": why}
     return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
+
+
+def _not_led(load: Load, situation: Situation) -> str | None:
+    """Why the broker cannot lead it."""
+    if load.log is None or load.failure is not None or situation.high_watermark is None or situation.mark:
+        return None
+    return why_not_led(load.log, situation.high_watermark)
 
 
 def _is_stray(disk: Disk, situation: Situation) -> bool:

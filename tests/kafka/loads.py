@@ -15,12 +15,13 @@ from kafkalog.recovery.partition import Situation, load_partition
 from tests.kafka.real_loader import Loaded, Request, real_loads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from tests.recovery.damage import Harmed
 
-__all__ = ["Case", "differences_of_release"]
+__all__ = ["Case", "compare_files", "differences_of_release", "interval_of"]
 
 
 #: An index of the active segment is larger: the setting is 1 MiB, no case has so many entries.
@@ -81,7 +82,8 @@ def _differences(release: str, case: Case, folder: Path, real: Loaded) -> list[s
     effect = "ok" if load.failure is None else "offline" if isinstance(load.failure, LogDirOffline) else "abort"
     if real.effect != effect:
         return [f"effect: Kafka {real.effect} {real.error}, predicted {effect} {load.failure}"]
-    _compare_files(folder, disk, load.context.rebuilt, compare)
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    compare_files(files, disk, load.context.rebuilt, compare)
     if load.log is not None and real.effect == "ok":
         compare("log start", real.log_start, load.log.log_start_offset)
         compare("log end", real.log_end, load.log.log_end_offset)
@@ -92,17 +94,16 @@ def _differences(release: str, case: Case, folder: Path, real: Loaded) -> list[s
     return found
 
 
-def _compare_files(folder: Path, disk: Disk, rebuilt: set[int], compare) -> None:
-    theirs = {path.name for path in folder.iterdir() if path.is_file() and path.name not in NOT_COMPARED}
+def compare_files(files: Mapping[str, bytes], disk: Disk, rebuilt: AbstractSet[int | None], compare) -> None:
+    """Names of all files, content of the logs and of what was rebuilt: as they are, and as they were predicted."""
+    theirs = {name for name in files if name not in NOT_COMPARED}
     ours = {name for name in disk.files if name not in NOT_COMPARED}
     compare("files", sorted(theirs - ours), [] if theirs == ours else sorted(ours - theirs))
     for name in sorted(theirs & ours):
-        if not name.endswith((".log", ".txnindex", ".index", ".timeindex", ".log.deleted", ".log.swap")):
-            continue
-        real, mine = (folder / name).read_bytes(), disk[name].read()
+        real, mine = files[name], disk[name].read()
         if name.endswith((".index", ".timeindex")):
             # The active segment's are as long as they may get, and hold old entries behind the new ones.
             if parse_offset(name) in rebuilt and real[: len(mine) if len(real) > PREALLOCATED else None] != mine:
                 compare(f"entries of {name}", real.rstrip(b"\0"), mine)
-        elif real != mine:
+        elif name.endswith((".log", ".txnindex", ".log.deleted", ".log.swap")) and real != mine:
             compare(f"content of {name}", len(real), f"{len(mine)}, other bytes")

@@ -463,13 +463,13 @@ _EDITS: tuple[tuple[int, Callable[[_Hand], None]], ...] = (
 )  # fmt: skip
 
 
-def harm(files: dict[str, bytes], rng: random.Random, *, edits: int | None = None) -> Harmed:
-    """The files after one to three edits (or as many as asked for), and the circumstances of the start."""
+def harm(files: dict[str, bytes], rng: random.Random, *, clean: bool | None = None) -> Harmed:
+    """The files after one to three edits, and the circumstances of the start."""
     hand = _Hand(files, rng)
     weights = [weight for weight, _ in _EDITS]
-    for _ in range(rng.choice((1, 1, 1, 2, 2, 3)) if edits is None else edits):
+    for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
         rng.choices(_EDITS, weights)[0][1](hand)
-    clean = rng.random() < 0.45
+    clean = (rng.random() < 0.45) if clean is None else clean
     points = (hand.end, hand.bases[-1], 0, hand.bases[len(hand.bases) // 2], hand.bases[-1] + 1, hand.end + 11)
     point = hand.end if clean else rng.choice(points)
     start = 0
