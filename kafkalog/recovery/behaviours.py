@@ -28,14 +28,82 @@ class Behaviour(NamedTuple):
 INDEXES_UNCHECKED = Behaviour(
     (2, 3, 0),
     "indexes-unchecked",
-    "`.index` and `.timeindex` are not looked at; before, each was checked, and the segment recovered if it failed.",
+    "`.index` and `.timeindex` are not looked at, a missing `.index` makes the segment be recovered; before, each was checked,"
+    " the segment recovered if it failed, and a missing one made anew, empty.",
     "LogSegment.sanityCheck, KAFKA-7283",
 )
-INVALID_RECORD_ENDS_SEGMENT = Behaviour(
+SHORT_LOG_GOES = Behaviour(
+    (2, 2, 0),
+    "short-log-goes",
+    "A log that ends below its start is deleted and begun anew there; before, it stayed, and one without segments began at 0.",
+    "Log.recoverLog",
+)
+METADATA_READ = Behaviour(
+    (2, 8, 0),
+    "metadata-read",
+    "`partition.metadata` is read; before, there was no such file.",
+    "PartitionMetadataFile",
+)
+READS_UP_TO_POSITION = Behaviour(
     (2, 4, 0),
-    "invalid-record-ends-segment",
-    "A control record that cannot be read cuts the segment like a bad CRC; before, the broker stopped.",
+    "reads-up-to-position",
+    "Producers are followed up to the log's end by position; before, its offset was looked up in each segment's index.",
+    "Log.rebuildProducerState",
+)
+UNSTABLE_OFFSET_SOUGHT = Behaviour(
+    (2, 4, 0),
+    "unstable-offset-sought",
+    "Where the oldest open transaction begins may stand in a later segment than its offset says; before, that stopped the broker.",
+    "Log.maybeIncrementFirstUnstableOffset",
+)
+EPOCH_ZERO_SKIPPED = Behaviour(
+    (2, 1, 0),
+    "epoch-zero-skipped",
+    "Recovery does not take leader epoch 0 from the log.",
     "LogSegment.recover",
+)
+EPOCH_ZERO_KEPT = Behaviour(
+    (2, 6, 0),
+    "epoch-zero-kept",
+    "Recovery takes leader epoch 0 from the log again, as before 2.1.",
+    "LogSegment.recover",
+)
+OWN_TRANSACTIONS_PASSED = Behaviour(
+    (2, 2, 0),
+    "own-transactions-passed",
+    "Older transactions of the same producer do not count for the last stable offset in a rebuilt `.txnindex`.",
+    "ProducerStateManager.lastStableOffset",
+)
+EPOCHS_SORTED = Behaviour(
+    (2, 7, 0),
+    "epochs-sorted",
+    "Entries of `leader-epoch-checkpoint` that contradict each other go; before, it was taken as it is.",
+    "LeaderEpochFileCache.assign",
+)
+EPOCHS_GO_WITH_LOG = Behaviour(
+    (2, 8, 0),
+    "epochs-go-with-log",
+    "When the log ends below its start and all segments go, so do its leader epochs and snapshots; before, both stayed.",
+    "Log.recoverLog",
+)
+ZOMBIES_PASS = Behaviour(
+    (2, 4, 0),
+    "zombies-pass",
+    "A transaction marker of an older producer or coordinator epoch is accepted; before, it stopped the broker.",
+    "ProducerAppendInfo.appendEndTxnMarker, KAFKA-8764",
+)
+PRODUCERS_FOLLOWED_BEFORE = Behaviour(
+    (2, 8, 0),
+    "producers-followed-before",
+    "Before a segment is recovered, open transactions are followed from segment to segment; before, one that is open at a"
+    " segment's end stayed open, and stands as last stable offset in the rebuilt `.txnindex`.",
+    "Log.updateProducers",
+)
+EMPTY_TRANSACTION_IGNORED = Behaviour(
+    (2, 8, 0),
+    "empty-transaction-ignored",
+    "A marker without a transaction changes nothing; before, it ended one of its own, and an abort stood in the `.txnindex`.",
+    "ProducerAppendInfo.appendEndTxnMarker",
 )
 SNAPSHOT_PER_SEGMENT = Behaviour(
     (2, 8, 0),
@@ -119,7 +187,7 @@ STRAY_PARTITIONS = Behaviour(
 FAILURE_EMPTIES_SEGMENT = Behaviour(
     (4, 0, 0),
     "failure-empties-segment",
-    "Any I/O error while an unflushed segment is recovered empties the segment and deletes all later ones; before: log dir offline.",
+    "An I/O error while an unflushed segment is recovered empties it and deletes all later ones; before: log dir offline.",
     "LogLoader.recoverLog",
 )
 READ_TELLS_BATCH = Behaviour(
@@ -137,7 +205,18 @@ SEARCHES_BY_BASE_OFFSET = Behaviour(
 
 BEHAVIOURS = (
     INDEXES_UNCHECKED,
-    INVALID_RECORD_ENDS_SEGMENT,
+    SHORT_LOG_GOES,
+    READS_UP_TO_POSITION,
+    UNSTABLE_OFFSET_SOUGHT,
+    METADATA_READ,
+    ZOMBIES_PASS,
+    EPOCH_ZERO_SKIPPED,
+    EPOCH_ZERO_KEPT,
+    OWN_TRANSACTIONS_PASSED,
+    EPOCHS_SORTED,
+    PRODUCERS_FOLLOWED_BEFORE,
+    EMPTY_TRANSACTION_IGNORED,
+    EPOCHS_GO_WITH_LOG,
     SNAPSHOT_PER_SEGMENT,
     SNAPSHOT_MARKED,
     SWAP_RENAMED,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.loader import LoadedLog
     from kafkalog.recovery.segment import LogSegment
 
-__all__ = ["Reading", "last_stable_offset", "why_not_led", "read_all"]
+__all__ = ["Reading", "last_stable_offset", "read_all", "why_not_led"]
 
 _MAX_PARTITION_FETCH = 1 << 20
 #: Offset ranges kept of what was read; more are counted and not kept.

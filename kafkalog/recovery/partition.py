@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.release import release_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
 from kafkalog.files.partition import join
-from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, METADATA_VERSIONS, STRAY_PARTITIONS
+from kafkalog.recovery.behaviours import (
+    CHECKPOINT_NUMBERS_ABORT,
+    EPOCHS_SORTED,
+    METADATA_READ,
+    METADATA_VERSIONS,
+    STRAY_PARTITIONS,
+)
 from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
 from kafkalog.recovery.consumer import Reading, read_all, why_not_led
 from kafkalog.recovery.context import LoadContext
@@ -128,7 +134,8 @@ def load_partition(disk: Disk, situation: Situation) -> Load:
     )
     load = Load(context)
     try:
-        load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release))
+        as_they_are = not EPOCHS_SORTED.applies_to(situation.release)
+        load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release), as_they_are=as_they_are)
         load.log = LogLoader(context, load.epochs).load()
         if load.epochs.written:
             # The file is written under another name and renamed, over whatever stands there.
@@ -150,6 +157,8 @@ def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
 
 
 def _check_topic_id(disk: Disk, release: Release) -> None:
+    if not METADATA_READ.applies_to(release):
+        return
     file = disk.get(METADATA_FILE)
     if file is not None:
         read_topic_id(file.read(), any_version=METADATA_VERSIONS.applies_to(release))

@@ -17,7 +17,13 @@ from kafkalog.core.control import ABORT, COMMIT, read_control_type
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
 from kafkalog.core.transaction_index import AbortedTxn
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
-from kafkalog.recovery.behaviours import SNAPSHOT_MARKED
+from kafkalog.recovery.behaviours import (
+    EMPTY_TRANSACTION_IGNORED,
+    OWN_TRANSACTIONS_PASSED,
+    SNAPSHOT_MARKED,
+    SNAPSHOT_PER_SEGMENT,
+    ZOMBIES_PASS,
+)
 from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
 from kafkalog.recovery.fetched_records import first_record
 from kafkalog.recovery.names import offset_of_name
@@ -26,6 +32,7 @@ from kafkalog.recovery.segment import segment_file_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kafkalog.core.release import Release
     from kafkalog.recovery.context import LoadContext
     from kafkalog.recovery.records import FileRecords, LoggedBatch
 
@@ -50,8 +57,15 @@ class CompletedTransaction(NamedTuple):
         return AbortedTxn(0, self.producer_id, self.first_offset, self.last_offset, last_stable_offset)
 
 
-def read_marker(batch: LoggedBatch) -> int | None:
-    """Type of the first record of a control batch, ABORT or COMMIT; None when the batch is empty.
+class Marker(NamedTuple):
+    """A transaction marker: ABORT or COMMIT, and the epoch of the coordinator that wrote it."""
+
+    kind: int
+    coordinator_epoch: int
+
+
+def read_marker(batch: LoggedBatch) -> Marker | None:
+    """The first record of a control batch; None when the batch is empty.
 
     Raises:
         InvalidRecord: the record, its key or its value is cut or malformed.
@@ -80,28 +94,40 @@ def read_marker(batch: LoggedBatch) -> int | None:
         raise BrokerAborts("KafkaException", f"the control record at offset {batch.offset} cannot be read: {error}") from None
     except (FormatError, LimitExceeded) as error:
         raise InvalidRecord(f"the control record at offset {batch.offset} cannot be read: {error}") from None
-    return kind
+    return Marker(kind, int.from_bytes(record.value[2:6], "big", signed=True))
+
+
+class _Producer(NamedTuple):
+    """What is known of a producer: ProducerStateEntry. `open_from` is the first offset of its open transaction."""
+
+    open_from: int | None = None
+    epoch: int = -1
+    coordinator_epoch: int = -1
 
 
 class _Append:
     """What the batches of one producer add up to until they are taken over: ProducerAppendInfo."""
 
-    __slots__ = ("open_from", "producer_id", "started")
+    __slots__ = ("_coordinator_epoch", "_epoch", "open_from", "producer_id", "release", "started")
 
-    def __init__(self, producer_id: int, open_from: int | None) -> None:
+    def __init__(self, producer_id: int, producer: _Producer, release: Release) -> None:
         self.producer_id = producer_id
-        self.open_from = open_from
+        self.open_from, self._epoch, self._coordinator_epoch = producer
+        self.release = release
         self.started: list[int] = []
+
+    @property
+    def producer(self) -> _Producer:
+        """What is known afterwards."""
+        return _Producer(self.open_from, self._epoch, self._coordinator_epoch)
 
     def append(self, batch: LoggedBatch) -> CompletedTransaction | None:
         header = batch.header
         attributes = header.attributes
         if attributes & CONTROL:
-            kind = read_marker(batch)
-            if kind is None:
-                return None
-            first, self.open_from = self.open_from, None
-            return None if first is None else CompletedTransaction(self.producer_id, first, batch.offset, kind == ABORT)
+            marker = read_marker(batch)
+            return None if marker is None else self._end(batch, marker)
+        self._epoch = header.producer_epoch
         is_transactional = bool(attributes & TRANSACTIONAL)
         if self.open_from is not None and not is_transactional:
             text = f"producer {self.producer_id} has a transaction open and wrote outside of it at offset {batch.offset}"
@@ -111,37 +137,64 @@ class _Append:
             self.started.append(batch.offset)
         return None
 
+    def _end(self, batch: LoggedBatch, marker: Marker) -> CompletedTransaction | None:
+        """ProducerAppendInfo.appendEndTxnMarker."""
+        epoch = batch.header.producer_epoch
+        if not ZOMBIES_PASS.applies_to(self.release):
+            where = f"of producer {self.producer_id} at offset {batch.offset}"
+            if epoch < self._epoch:
+                raise BrokerAborts("ProducerFencedException", f"the epoch {epoch} {where} follows {self._epoch}")
+            if marker.coordinator_epoch < self._coordinator_epoch:
+                text = f"the coordinator epoch {marker.coordinator_epoch} {where} follows {self._coordinator_epoch}"
+                raise BrokerAborts("TransactionCoordinatorFencedException", text)
+        first = self.open_from
+        if first is None and not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
+            first = batch.offset
+            self.started.append(first)
+        self.open_from, self._epoch, self._coordinator_epoch = None, epoch, marker.coordinator_epoch
+        return None if first is None else CompletedTransaction(self.producer_id, first, batch.offset, marker.kind == ABORT)
+
 
 class ProducerStates:
     """The producers known, their open transactions, and the `.snapshot` files.
 
     Args:
         context: The directory.
+        known: Where `append_all` begins with each producer; None: with what is known here.
 
     Raises:
         BrokerAborts: the name of a `.snapshot` is no number.
     """
 
-    def __init__(self, context: LoadContext) -> None:
+    def __init__(self, context: LoadContext, known: ProducerStates | None = None) -> None:
+        self._known = known or self
         self._disk = context.disk
+        self.release = context.release
         self._marks_snapshots = SNAPSHOT_MARKED.applies_to(context.release)
+        self._keeps_list = SNAPSHOT_PER_SEGMENT.applies_to(context.release)
         self.map_end_offset = 0
         self._last_snapshot_offset = 0
-        #: Producer id → first offset of its open transaction.
-        self._open: dict[int, int | None] = {}
+        self._producers: dict[int, _Producer] = {}
         #: First offset → producer id of the open transactions, and → last offset of those completed in this load.
         self.ongoing: dict[int, int] = {}
         self.unreplicated: dict[int, int] = {}
-        self.snapshots: dict[int, str] = self._list_snapshots()
+        self._snapshots: dict[int, str] = self._list_snapshots() if self._keeps_list else {}
 
     def _list_snapshots(self) -> dict[int, str]:
         names = [name for name in self._disk.names() if name.endswith(SNAPSHOT)]
         return dict(sorted((offset_of_name(name), name) for name in names))
 
     @property
+    def snapshots(self) -> dict[int, str]:
+        """Offset → name of the snapshots; before 2.8 the directory is looked at each time."""
+        if not self._keeps_list:
+            self._snapshots = self._list_snapshots()
+        return self._snapshots
+
+    @property
     def is_empty(self) -> bool:
         """Whether no producer is known."""
-        return not self._open and not self.unreplicated
+        return not self._producers and not self.unreplicated
 
     @property
     def first_unstable_offset(self) -> int | None:
@@ -167,7 +220,7 @@ class ProducerStates:
             if batch.has_producer:
                 producer_id = batch.header.producer_id
                 if producer_id not in appends:
-                    appends[producer_id] = self._prepare(producer_id)
+                    appends[producer_id] = self._known._prepare(producer_id)  # noqa: SLF001 - another one of its class
                 done = appends[producer_id].append(batch)
                 if done is not None:
                     completed.append(done)
@@ -177,16 +230,21 @@ class ProducerStates:
             self.complete(transaction)
 
     def _prepare(self, producer_id: int) -> _Append:
-        return _Append(producer_id, self._open.get(producer_id))
+        return _Append(producer_id, self._producers.get(producer_id, _Producer()), self.release)
 
     def _update(self, append: _Append) -> None:
-        self._open[append.producer_id] = append.open_from
+        self._producers[append.producer_id] = append.producer
         for first_offset in append.started:
             self.ongoing[first_offset] = append.producer_id
 
     def last_stable_offset(self, completed: CompletedTransaction) -> int:
         """The last stable offset once a transaction is closed."""
-        others = (first for first, producer_id in self.ongoing.items() if producer_id != completed.producer_id)
+        passed = OWN_TRANSACTIONS_PASSED.applies_to(self.release)
+        others = (
+            first
+            for first, producer_id in self.ongoing.items()
+            if (producer_id != completed.producer_id if passed else first != completed.first_offset)
+        )
         return min(others, default=completed.last_offset + 1)
 
     def complete(self, completed: CompletedTransaction) -> None:
@@ -210,16 +268,18 @@ class ProducerStates:
             data = self._to_bytes()
             # Kafka opens the file without cutting it: what is longer from before stays behind the new bytes.
             file.write(data + file.read(len(data)))
-            self.snapshots[self.map_end_offset] = name
+            self._snapshots[self.map_end_offset] = name
             self._last_snapshot_offset = self.map_end_offset
 
     def _to_bytes(self) -> bytes:
         # The bytes are kafkalog's own, never shown; they carry what a later step of the same start reads back.
         entries = b"".join(
-            _ENTRY.pack(producer_id, 0, -1, -1, 0, -1, -1, -1 if first is None else first)
-            for producer_id, first in self._open.items()
+            _ENTRY.pack(
+                producer_id, one.epoch, -1, -1, 0, -1, one.coordinator_epoch, -1 if one.open_from is None else one.open_from
+            )
+            for producer_id, one in self._producers.items()
         )
-        body = len(self._open).to_bytes(4, "big") + entries
+        body = len(self._producers).to_bytes(4, "big") + entries
         return (1).to_bytes(2, "big") + crc32c(body).to_bytes(4, "big") + body
 
     def truncate_and_reload(self, log_start_offset: int, log_end_offset: int) -> None:
@@ -228,7 +288,7 @@ class ProducerStates:
             if offset > log_end_offset or offset <= log_start_offset:
                 self._delete_snapshot(offset)
         if log_end_offset != self.map_end_offset:
-            self._open.clear()
+            self._producers.clear()
             self.ongoing.clear()
             self.unreplicated.clear()
             self._load_snapshot(log_start_offset)
@@ -252,7 +312,7 @@ class ProducerStates:
                 continue
             for entry in snapshot.entries:
                 first = entry.current_txn_first_offset if entry.current_txn_first_offset >= 0 else None
-                self._open[entry.producer_id] = first
+                self._producers[entry.producer_id] = _Producer(first, entry.producer_epoch, entry.coordinator_epoch)
                 if first is not None:
                     self.ongoing[first] = entry.producer_id
             self._last_snapshot_offset = self.map_end_offset = offset
@@ -268,7 +328,7 @@ class ProducerStates:
 
     def truncate_fully(self, offset: int) -> None:
         """Forget everything and delete all snapshots: ProducerStateManager.truncateFullyAndStartAt."""
-        self._open.clear()
+        self._producers.clear()
         self.ongoing.clear()
         self.unreplicated.clear()
         for snapshot in list(self.snapshots):
@@ -290,7 +350,7 @@ class ProducerStates:
     def remove_stray_snapshots(self, base_offsets: Iterable[int]) -> None:
         """Delete the snapshots of no segment, but for the largest one above all of them: removeStraySnapshots."""
         bases = set(base_offsets)
-        self.snapshots = self._list_snapshots()
+        self._snapshots = self._list_snapshots()
         stray = [offset for offset in self.snapshots if offset not in bases]
         for offset in stray[:-1]:
             self._delete_snapshot(offset)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.record import NO_TIMESTAMP
 from kafkalog.recovery.behaviours import (
+    EPOCH_ZERO_KEPT,
+    EPOCH_ZERO_SKIPPED,
     INDEXES_UNCHECKED,
-    INVALID_RECORD_ENDS_SEGMENT,
     READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,
     SPLIT_INDEXES_BATCHES,
@@ -64,6 +65,10 @@ class LogSegment:
         if self.log.size > MAX_SEGMENT_SIZE:
             raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
         self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset)
+        if not INDEXES_UNCHECKED.applies_to(context.release):
+            # They are opened with the segment, and made when they are missing, so that nobody misses them.
+            for extension in (".index", ".timeindex"):
+                self._index_file(extension)
         self._offset_index: OffsetIndex | None = None
         self._time_index: TimeIndex | None = None
 
@@ -106,7 +111,7 @@ class LogSegment:
             self._index_file(".timeindex")
         try:
             if not INDEXES_UNCHECKED.applies_to(self.context.release):
-                check_offset_index(self.context.disk[self.name(".index")].read(), self.base_offset)
+                check_offset_index(self._index_file(".index").read(), self.base_offset)
                 check_time_index(self._index_file(".timeindex").read(), self.base_offset)
             self.transaction_index.sanity_check()
         except CorruptIndex as error:
@@ -115,9 +120,9 @@ class LogSegment:
 
     # --- reading ---
 
-    def translate(self, offset: int) -> Place | None:
-        """Where the first batch that reaches `offset` stands: LogSegment.translateOffset."""
-        start = max(0, self.offset_index.lookup(offset).position)
+    def translate(self, offset: int, least_position: int = 0) -> Place | None:
+        """Where the first batch that reaches `offset` stands, not before a position: LogSegment.translateOffset."""
+        start = max(least_position, self.offset_index.lookup(offset).position)
         release = self.context.release
         return self.log.search(
             offset,
@@ -168,7 +173,6 @@ class LogSegment:
             SegmentOverflow: a batch does not fit into the segment's indexes.
             InvalidOffset: the offsets of two index entries do not ascend.
             BrokerAborts: the transactions make no sense, or a header cannot be read.
-            InvalidRecord: before 2.4, a control record cannot be read.
 
         Source: LogSegment.recover, Kafka 3.9.1.
         """
@@ -194,8 +198,6 @@ class LogSegment:
                 valid += batch.size
                 self._follow(batch, last_offset, producers)
         except (CorruptRecord, InvalidRecord) as error:
-            if isinstance(error, InvalidRecord) and not INVALID_RECORD_ENDS_SEGMENT.applies_to(self.context.release):
-                raise
             self.context.note_invalid(self.name(".log"), valid, error.text)
         finally:
             self._write_indexes()
@@ -211,7 +213,9 @@ class LogSegment:
             return
         epochs = self.context.epochs_in_recovery
         epoch = batch.header.partition_leader_epoch
-        if epochs is not None and epoch >= 0 and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
+        release = self.context.release
+        least = 1 if EPOCH_ZERO_SKIPPED.applies_to(release) and not EPOCH_ZERO_KEPT.applies_to(release) else 0
+        if epochs is not None and epoch >= least and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
             epochs.assign(epoch, batch.base_offset)
         completed = producers.append_one(batch)
         if completed is not None:

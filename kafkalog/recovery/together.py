@@ -72,7 +72,9 @@ def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) 
             outcome = _takes_offline(state, prediction, predictions)
         elif "late" in effects:
             outcome = _failed(outcome, f"the log dir goes offline after loading: {effects['late'].reason}", log_dir="offline")
-        elif spoilers and prediction.spoils is None:
+        elif prediction.spoils is not None:
+            outcome = _failed(outcome, f"nobody leads it: {prediction.spoils}")
+        elif spoilers:
             outcome = _beside_spoiler(outcome, spoilers[0])
         elif "unserved" in effects:
             outcome = _failed(outcome, effects["unserved"].reason)
@@ -122,9 +124,7 @@ def _beside_spoiler(outcome: Outcome, cause: str) -> Outcome:
     if outcome.partition != "loaded":
         return outcome
     why = f"the broker fails to lead {cause}; it then leads none of the partitions that come after it, in an order not known"
-    return replace(
-        outcome, reason=f"{outcome.reason}; {why}", consumer=None, why={**outcome.why, "consumer": why}
-    )
+    return replace(outcome, reason=f"{outcome.reason}; {why}", consumer=None, why={**outcome.why, "consumer": why})
 
 
 def _takes_offline(state: LogDirState, prediction: Prediction, predictions: list[Prediction]) -> Outcome:

@@ -1,4 +1,4 @@
-"""A broker of any release from 2.8 on in a folder of its own: format, topics, what it says of the logs it has loaded, readers."""
+"""A broker of any release from 2.8 on in a folder of its own: its topics, what it says of the logs it loads, its readers."""
 
 from __future__ import annotations
 

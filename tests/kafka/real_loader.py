@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 #: Directories given to one JVM: each that fails to load leaves its files open.
 _PER_JVM = 1500
-LAST_NOISE: list[str] = []
 
 
 class Request(NamedTuple):
@@ -71,10 +70,10 @@ def _run(release: str, requests: Sequence[Request]) -> list[Loaded]:
         answer, noise = Path(scratch) / "answer", Path(scratch) / "noise"
         with noise.open("wb") as said:
             done = subprocess.run(
-                ["java", "-Xmx700m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{_classes()}:{class_path(release)}", "Loader", str(answer)],
+                ["java", "-Xmx700m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                 "-cp", f"{_classes()}:{class_path(release)}", "Loader", str(answer)],
                 input="\n".join(lines).encode() + b"\n", stdout=said, stderr=said, check=False,
             )  # fmt: skip
-        LAST_NOISE[:] = [noise.read_text(errors="replace")]
         assert done.returncode == 0, noise.read_text(errors="replace")[-3000:]
         rows = answer.read_text(errors="replace").splitlines()
     assert len(rows) == len(requests), (len(rows), len(requests))

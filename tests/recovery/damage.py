@@ -102,7 +102,20 @@ class _Hand:
         """A value near the old one, or one at a border."""
         bits = _INT[kind]
         near = [old + d for d in (-3, -1, 1, 2, 7)] + [old ^ (1 << self.rng.randrange(bits))]
-        far = [0, 1, -1, -5, 13, 14, 48, 49, (1 << (bits - 1)) - 1, -(1 << (bits - 1)), 1 << min(bits - 2, 31), 1 << min(bits - 2, 40)]
+        far = [
+            0,
+            1,
+            -1,
+            -5,
+            13,
+            14,
+            48,
+            49,
+            (1 << (bits - 1)) - 1,
+            -(1 << (bits - 1)),
+            1 << min(bits - 2, 31),
+            1 << min(bits - 2, 40),
+        ]
         value = self.rng.choice(near if self.rng.random() < 0.5 else far)
         value &= (1 << bits) - 1
         return value - (1 << bits) if kind != "I" and value >> (bits - 1) else value
@@ -257,7 +270,7 @@ def _append(hand: _Hand) -> None:
     some = _some_batch(hand)
     if some is None:
         return
-    name, data, found, number = some
+    _, data, found, number = some
     at, size = found[number]
     batch = bytearray(data[at : at + size])
     offset = hand.end + hand.rng.choice((0, 0, 0, 3, -2, 1 << 31, 1 << 32))
@@ -324,7 +337,9 @@ def _index(hand: _Hand) -> None:
             data += struct.pack(">qi", 1 << hand.rng.choice((3, 41, 62)), hand.rng.choice((0, 3, 10**6, -1)))
         else:
             first = hand.rng.choice((*hand.bases, 0, hand.end))
-            data += struct.pack(">hqqqq", hand.rng.choice((0, 0, 1, 256)), 7, first, first + hand.rng.choice((-9, 0, 9)), hand.end)
+            data += struct.pack(
+                ">hqqqq", hand.rng.choice((0, 0, 1, 256)), 7, first, first + hand.rng.choice((-9, 0, 9)), hand.end
+            )
         hand.files[name] = bytes(data)
     hand.note(f"index-{kind} {name}")
 
@@ -421,7 +436,7 @@ def _names(hand: _Hand) -> None:
     else:
         to = rng.choice((
             f"{stem.lstrip('0') or '0'}.{extension}", f"-{stem}.{extension}", f"{stem}.{extension}~", f"{stem}.{extension}.bak",
-            f"{stem}0.{extension}", f"x{stem}.{extension}", "notes.log", "notes.txt", "README", f"{stem}.checkpoint", f".{name}",
+            f"{stem}0.{extension}", f"x{stem}.{extension}", "notes.log", "notes.txt", "README", f".{name}",
             "7.snapshot", "9223372036854775807.log", "9223372036854775808.log", "+5.log", "00000000000000000005.index",
         ))  # fmt: skip
         # Of two names for one offset the broker takes the one that the file system lists last.
