@@ -8,6 +8,7 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end generated -->`. T
 from __future__ import annotations
 
 import copy
+import functools
 import pathlib
 import re
 import sys
@@ -33,6 +34,8 @@ from kafkalog.render.rules import rule_markdown
 from kafkalog.verify import RULES
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
+from tests.tour import SETUP, STEPS, transcript
+from tests.verify.invariants import GROUPS, UNJUDGED, judges, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -131,9 +134,34 @@ def rule_table() -> str:
     )
 
 
+def unjudged_invariants() -> str:
+    """What no rule looks at, and why."""
+    return table(("", "what holds", "why no rule judges it"), ((number, *row) for number, row in UNJUDGED.items()))
+
+
+def judged_invariants() -> str:
+    """The rules of each invariant."""
+
+    def links(number: str) -> str:
+        return ", ".join(f"[{rule_id}]({_page_of(RULES[rule_id])}.md#{rule_id})" for rule_id in judges(number))
+
+    rows: list[tuple[str, str]] = []
+    for number in numbers():
+        letter = number[0]
+        if number == f"{letter}1":
+            rows.append((f"**{letter}**", f"**{GROUPS[letter][0]}**"))
+        if judges(number):
+            rows.append((number, links(number)))
+    return table(("", "rules"), rows)
+
+
+PARTS["invariants-unjudged"] = unjudged_invariants
+PARTS["invariants-judged"] = judged_invariants
 PARTS["help-verify"] = lambda: help_of(verify_command.command, "verify")
 PARTS["help-rules"] = lambda: help_of(rules_command.command, "rules")
 PARTS["rules"] = rule_table
+PARTS["tour-setup"] = lambda: f"```sh\n{SETUP}```\n"
+PARTS.update({name: functools.partial(transcript, name) for name in STEPS})
 PARTS.update({f"rules-{page}": rules_of(page) for page in rule_pages()})
 
 

@@ -7,10 +7,12 @@ import importlib
 import os
 import pathlib
 import re
+import subprocess
 
 import pytest
 
 from tests.generate_docs import DOCS, PARTS, names_in, render
+from tests.tour import SETUP
 
 ROOT = DOCS.parent
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
@@ -51,6 +53,15 @@ def test_the_index_names_every_page():
 def test_examples_in_the_python_page_run():
     result = doctest.testfile(str(DOCS / "python.md"), module_relative=False)
     assert result.attempted > 20
+    assert result.failed == 0
+
+
+def test_examples_in_the_tour_run(tmp_path, monkeypatch):
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    subprocess.run(["bash", "-ec", SETUP], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(DOCS / "tour.md"), module_relative=False)
+    assert result.attempted > 5
     assert result.failed == 0
 
 

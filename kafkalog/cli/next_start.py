@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kafkalog.errors import UnreadableFile
     from kafkalog.recovery.outcome import Outcome
 
-__all__ = ["command"]
+__all__ = ["command", "parse_recovery_point"]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,13 +65,13 @@ def command(
     Nothing is written. Exit status: 0 no harm; 1 data or service is lost; 3 something could not be read or judged.
     """
     from kafkalog.recovery.predict import next_starts
-    from kafkalog.render.next_start import next_start_line, next_start_text
+    from kafkalog.render.next_start import next_start_text
 
     unreadable: list[UnreadableFile] = []
     outcomes = next_starts(
         paths,
         assume_stop=assume_stop,
-        recovery_point=_recovery_point(recovery_point),
+        recovery_point=parse_recovery_point(recovery_point),
         kafka_version=kafka_version,
         consumer=consumer,
         on_unreadable=unreadable.append,
@@ -79,14 +79,19 @@ def command(
     status = 0
     for number, outcome in enumerate(outcomes):
         status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
-        lines = [next_start_line(outcome)] if form == "jsonl" else [*([""] if number else []), *next_start_text(outcome)]
+        lines = [outcome.to_jsonl()] if form == "jsonl" else [*([""] if number else []), *next_start_text(outcome)]
         click.echo("\n".join(lines))
     for error in unreadable:
         say(f"kafkalog: {printable(str(error))}")
     return EXIT_UNREADABLE if unreadable else status
 
 
-def _recovery_point(text: str) -> int | None:
+def parse_recovery_point(text: str) -> int | None:
+    """The value of `--recovery-point`; None for auto.
+
+    Raises:
+        click.BadParameter: it is neither an offset nor auto.
+    """
     if text == "auto":
         return None
     if text.isascii() and text.isdecimal() and len(text) < 20:

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kafkalog.cli.next_start import parse_recovery_point
+from kafkalog.cli.times import parse_time
 from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SEVERITIES = ("error", "warning", "info")
-
-
-def _time(text: str) -> int:
-    """Milliseconds of `--now`: a number of them, or ISO 8601 (UTC when it names no zone)."""
-    if text.lstrip("-").isdigit():
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise RequestError(f"--now {text!r}: neither milliseconds nor ISO 8601") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _levels(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -76,14 +66,41 @@ def _progress() -> Callable[[int, int], None] | None:
 @click.option("--quick", is_flag=True, help="No decompression, no records: headers, checksums, indexes, names.")
 @click.option("--hash", "hash_", is_flag=True, help="Note the SHA-256 of the segment files.")
 @click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Processes; default 1.")
+@click.option(
+    "--partition-state",
+    multiple=True,
+    metavar="[TOPIC-PARTITION=]FILE",
+    help="JSON of ZooKeeper's state of the partition, to compare with.",
+)
 @click.option("--topic", multiple=True, metavar="PATTERN", help="Only these topics or partition directories of a log dir.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
 @click.option(
     "--fail-on", type=click.Choice((*_SEVERITIES, "never")), default="error", help="Exit 1 from here on; default error."
 )
 @click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
+@click.option(
+    "--max-message-bytes",
+    type=click.IntRange(0),
+    metavar="N",
+    help="The topic's max.message.bytes: larger batches are reported.",
+)
 @click.option("--now", metavar="TIME", help="The clock: ISO 8601 or milliseconds since 1970; default the system's.")
 @click.option("--kafka-version", metavar="X.Y[.Z]", default="auto", help="Release for what depends on one; default auto.")
+@click.option(
+    "--next-start/--no-next-start", default=True, help="Predict the next start of a broker too, or do not; default yes."
+)
+@click.option(
+    "--assume-stop",
+    type=click.Choice(("auto", "clean", "unclean")),
+    default="auto",
+    help="For the prediction: how the broker stopped; auto: by the log dir, both for a partition directory.",
+)
+@click.option(
+    "--recovery-point",
+    metavar="auto|N",
+    default="auto",
+    help="For the prediction: offset up to which the logs are flushed; auto: by the log dir.",
+)
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Check files, partition directories and log dirs, and tell what is wrong, what it costs and what to do.
 
@@ -102,14 +119,19 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     )
     report = verify(
         paths,
-        now=None if options["now"] is None else _time(options["now"]),
+        now=None if options["now"] is None else parse_time(options["now"], "--now"),
         quick=options["quick"],
         hash_inputs=options["hash_"],
         jobs=options["jobs"],
-        kafka_version=_version(options["kafka_version"]),
+        kafka_version=options["kafka_version"],
+        next_start=options["next_start"],
+        assume_stop=options["assume_stop"],
+        recovery_point=parse_recovery_point(options["recovery_point"]),
         topics=options["topic"],
         exclude=options["exclude"],
         policy=policy,
+        max_message_bytes=options["max_message_bytes"],
+        partition_state=_states(options["partition_state"]),
         progress=_progress(),
     )
     if options["format_"] == "jsonl":
@@ -127,9 +149,16 @@ def command(paths: tuple[str, ...], **options: Any) -> int:
     return 1 if report.worst >= Severity.parse(fail_on) else 0
 
 
-def _version(text: str) -> str | None:
-    if text == "auto":
-        return None
-    from kafkalog.core.release import parse_release, release_text
+def _states(given: tuple[str, ...]) -> bytes | dict[str, bytes] | None:
+    """The files of `--partition-state`: one without a name for the one partition, or each with its name."""
+    from kafkalog.core.filename import parse_partition_name
+    from kafkalog.files.source import read_file
 
-    return release_text(parse_release(text))
+    states: dict[str, bytes] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        named = equals and "/" not in name and parse_partition_name(name) is not None
+        if not named and len(given) > 1:
+            raise RequestError(f"--partition-state {text}: of several, each names its own: TOPIC-PARTITION=FILE")
+        states[name if named else ""] = read_file(path if named else text)
+    return states.get("", states or None)

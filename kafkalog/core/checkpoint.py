@@ -14,17 +14,19 @@ from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "Checkpoint",
     "EpochEntry",
     "OffsetEntry",
+    "is_as_kafka_writes",
     "parse_java_integer",
     "read_leader_epochs",
     "read_offset_checkpoint",
 ]
 
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]+", re.ASCII)
 T = TypeVar("T")
 
 
@@ -89,6 +91,16 @@ def read_offset_checkpoint(data: bytes) -> Checkpoint[OffsetEntry]:
         return None if partition is None or offset is None else OffsetEntry(words[0], partition, offset)
 
     return _read(data, entry, "`topic partition offset`")
+
+
+def is_as_kafka_writes(data: bytes, entries: Iterable[EpochEntry | OffsetEntry]) -> bool:
+    """Whether a checkpoint file of these entries has the bytes that Kafka writes; it reads more than that.
+
+    An empty file is one that was made and never written.
+    """
+    rows = [" ".join(map(str, entry)) for entry in entries]
+    names_fit = all(_TOPIC.fullmatch(row.split(" ")[0]) for row in rows)
+    return not data or (names_fit and data == "".join(f"{row}\n" for row in ("0", len(rows), *rows)).encode())
 
 
 def _lines(data: bytes) -> list[tuple[str, Span]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -133,8 +134,27 @@ def _voter_id(cursor: Cursor) -> dict[str, Any]:
 
 
 def _leader_change(cursor: Cursor) -> dict[str, Any]:
+    """Since 3.0 it begins with a version; in the preview of 2.8 it did not. The form that fills the bytes is the right one."""
+    start = cursor.at
+    found: dict[str, Any] | FormatError
+    try:
+        found = {"version": cursor.int16("version")} | _leader(cursor)
+        if not cursor.remaining:
+            return found
+    except FormatError as error:
+        found = error
+    cursor.at = start
+    with contextlib.suppress(FormatError):
+        preview = _leader(cursor)
+        if not cursor.remaining:
+            return preview
+    if isinstance(found, FormatError):
+        raise found
+    return found
+
+
+def _leader(cursor: Cursor) -> dict[str, Any]:
     fields = {
-        "version": cursor.int16("version"),
         "leaderId": cursor.int32("leaderId"),
         "voters": _array(cursor, "voters", _voter_id),
         "grantingVoters": _array(cursor, "grantingVoters", _voter_id),

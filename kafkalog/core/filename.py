@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 __all__ = [
+    "BOOTSTRAP_CHECKPOINT",
     "CLUSTER_METADATA_TOPIC",
     "LOG_DIR_CHECKPOINTS",
     "LOG_DIR_FILES",
@@ -40,6 +41,8 @@ LOG_DIR_FILES = (*LOG_DIR_CHECKPOINTS, "meta.properties", ".kafka_cleanshutdown"
 #: Every text file that can be read.
 TEXT_FILES = frozenset((*PARTITION_FILES, *LOG_DIR_FILES))
 CLUSTER_METADATA_TOPIC = "__cluster_metadata"
+#: The first records of the metadata log, written by `kafka-storage.sh format`; it stands in the log dir itself.
+BOOTSTRAP_CHECKPOINT = "bootstrap.checkpoint"
 REMOTE_INDEX_CACHE = "remote-log-index-cache"
 
 _SEGMENT = re.compile(r"(\d{20})(\.log|\.index|\.timeindex|\.txnindex|\.snapshot)(\.deleted|\.cleaned|\.swap)?", re.ASCII)

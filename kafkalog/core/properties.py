@@ -18,11 +18,13 @@ __all__ = [
     "JsonFile",
     "PartitionMetadata",
     "Properties",
+    "QuorumState",
     "format_uuid",
     "parse_uuid",
     "read_json_file",
     "read_partition_metadata",
     "read_properties",
+    "read_quorum_state",
 ]
 
 
@@ -87,12 +89,17 @@ def read_partition_metadata(data: bytes) -> PartitionMetadata:
 
 
 class Properties(NamedTuple):
-    """A Java properties file: the last value of each key, in the order of the file."""
+    """A Java properties file: the last value of each key, in the order of the file.
+
+    `written` is the comment in which Java notes the time, as it stands there.
+    """
 
     values: dict[str, str]
     damage: Damage | None
+    written: str | None = None
 
 
+_TIME = re.compile(r"\d\d:\d\d:\d\d .*\d{4}$", re.ASCII)
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -108,20 +115,21 @@ def _unescape(text: str) -> str:
 def read_properties(data: bytes) -> Properties:
     """Read `meta.properties` or another Java properties file: ISO 8859-1, `#` and `!` comments, `=` or `:`. Never fails."""
     values: dict[str, str] = {}
-    damage = None
+    damage = written = None
     at = 0
     for raw in data.splitlines(keepends=True):
         line = raw.decode("latin-1").strip(" \t\f\r\n")
         span = Span(at, at + len(raw))
         at += len(raw)
         if not line or line[0] in "#!":
+            written = line[1:] if _TIME.search(line) else written
             continue
-        match = re.fullmatch(r"((?:\\.|[^\\=:\s])*)(?:\s*[=:]\s*|\s+|$)(.*)", line)
+        match = re.fullmatch(r"((?:\\.|[^\\=: \t\f])*)(?:[ \t\f]*[=:][ \t\f]*|[ \t\f]+|$)(.*)", line, re.DOTALL)
         if match is None or "\0" in line:
             damage = damage or Damage(span, FormatError(f"{line[:40]!r} is not `key=value`", "", span))
             continue
         values[_unescape(match[1])] = _unescape(match[2])
-    return Properties(values, damage)
+    return Properties(values, damage, written)
 
 
 class JsonFile(NamedTuple):
@@ -143,3 +151,58 @@ def read_json_file(data: bytes) -> JsonFile:
     if not isinstance(value, dict):
         return JsonFile(None, Damage(span, FormatError("not a JSON object", "", span)))
     return JsonFile(value, None)
+
+
+class QuorumState(NamedTuple):
+    """A `quorum-state` file: what a controller or broker knows of the election. None for what cannot be read."""
+
+    version: int | None
+    leader_epoch: int | None
+    leader_id: int | None
+    voted_id: int | None
+    damage: Damage | None
+
+
+#: The fields that each version must have, with their JSON types.
+_QUORUM_FIELDS: dict[int, dict[str, type | tuple[type, ...]]] = {
+    0: {
+        "clusterId": str,
+        "leaderId": int,
+        "leaderEpoch": int,
+        "votedId": int,
+        "appliedOffset": int,
+        "currentVoters": (list, type(None)),
+    },
+    1: {"leaderId": int, "leaderEpoch": int, "votedId": int, "votedDirectoryId": str},
+}
+
+
+def read_quorum_state(data: bytes) -> QuorumState:
+    """Read `quorum-state`: the first line is a JSON object of version 0 or 1. Never fails.
+
+    Source: FileQuorumStateStore.readStateFromFile, QuorumStateData.json, Kafka 3.9.1.
+    """
+    line = (data.splitlines() or [b""])[0]
+    value, damage = read_json_file(line)
+    fields = value or {}
+    version = fields.get("data_version")
+    problem = ""
+    if value is None:
+        problem = "the first line is empty" if damage is None else ""
+    elif version is None:
+        problem = "there is no data_version"
+    elif version not in _QUORUM_FIELDS or isinstance(version, bool):
+        problem = f"data_version {version!r} is neither 0 nor 1"
+    else:
+        needed = _QUORUM_FIELDS[version]
+        wrong = [name for name, kind in needed.items() if name not in fields or not isinstance(fields[name], kind)]
+        problem = f"{' and '.join(wrong)} missing or of another type" if wrong else ""
+    if problem:
+        span = Span(0, len(data))
+        damage = Damage(span, FormatError(problem, "", span))
+
+    def number(name: str) -> int | None:
+        found = fields.get(name)
+        return found if isinstance(found, int) else None
+
+    return QuorumState(number("data_version"), number("leaderEpoch"), number("leaderId"), number("votedId"), damage)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TextIO
 
-__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file"]
+__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file", "size_of"]
 
 #: Bytes read at a time; a batch larger than this gets a window of its own size.
 WINDOW = 1 << 20
@@ -134,6 +134,11 @@ class FileSource:
         now = os.fstat(self._fd).st_size
         return FileChanged(self.path, self.size, now) if now != self.size else None
 
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether it was written to since it was opened, by its time of modification."""
+        return os.fstat(self._fd).st_mtime_ns != self.modified_ns
+
     def close(self) -> None:
         """Give the file back; may be called again."""
         if self._fd >= 0:
@@ -163,3 +168,11 @@ def read_file(path: str, limit: int = 64 << 20) -> bytes:
         if source.size > limit:
             raise UnreadableFile(path, f"{source.size} bytes, more than the {limit} that such a file may have")
         return source.read()
+
+
+def size_of(path: str | None) -> int | None:
+    """Bytes of a file; None when there is none, or it cannot be asked."""
+    try:
+        return None if path is None else os.stat(path).st_size
+    except OSError:
+        return None

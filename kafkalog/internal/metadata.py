@@ -17,6 +17,7 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.internal.given import Log, LogRecord, Note, Notes, collect, read_file_records
 from kafkalog.internal.moment import END, Moment
+from kafkalog.internal.past import Past
 
 if TYPE_CHECKING:
     import uuid
@@ -93,13 +94,17 @@ class Image:
 
 
 class Metadata(NamedTuple):
-    """An image with the snapshot it began with (None: the log's first record), and what went wrong on the way."""
+    """An image with the snapshot it began with (None: the log's first record), and what went wrong on the way.
+
+    `past` is what the replayed records show to have been so before.
+    """
 
     image: Image
     snapshot: str | None
     notes: list[Note]
     problems: tuple[Note, ...]
     records: int
+    past: Past
 
 
 class _Replay:
@@ -107,6 +112,7 @@ class _Replay:
 
     def __init__(self) -> None:
         self.image = Image()
+        self.past = Past()
         self.notes = Notes()
         self.records = 0
         #: Records of an open metadata transaction, which counts as a whole or not at all.
@@ -163,6 +169,7 @@ class _Replay:
         value = decoded.value
         if method is None or value is None:
             return
+        self.past.see(self.image, decoded.name, value, item.record.offset)
         problem = method(self.image, value)
         if problem:
             self.notes.append(Note(item.path, item.record.offset, f"{decoded.name}: {problem}"))
@@ -431,7 +438,7 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
             problems.append(Note(error.path, None, error.reason))
     if replay.transaction is not None:
         replay.notes.append(Note("", None, f"{len(replay.transaction)} records of a metadata transaction without an end"))
-    return Metadata(replay.image, base, replay.notes, tuple(problems), replay.records)
+    return Metadata(replay.image, base, replay.notes, tuple(problems), replay.records, replay.past)
 
 
 def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note]) -> str | None:
@@ -447,6 +454,7 @@ def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note])
         replay.image.last_offset = end_offset - 1
         replay.image.last_epoch = epoch
         start, base = end_offset, path
+        replay.past.since = end_offset
         break
     first = _first_offset(log)
     if first is not None and first > start:

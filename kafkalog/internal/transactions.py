@@ -52,6 +52,29 @@ class TransactionalId(NamedTuple):
         return self.state in _OPEN_STATES
 
 
+def abort_command(topic: str, partition: int, start_offset: int) -> str:
+    """The command that aborts a transaction on brokers of 3.0 and later (KIP-664)."""
+    return f"{_abort(topic, partition)} --start-offset {start_offset}"
+
+
+def old_abort_command(topic: str, partition: int, producer_id: int, producer_epoch: int, coordinator_epoch: int) -> str:
+    """The command that aborts a transaction on brokers before 3.0, which have to be told what to write into the marker.
+
+    Args:
+        topic: Its topic.
+        partition: The partition.
+        producer_id: Of the transaction.
+        producer_epoch: The newest one.
+        coordinator_epoch: That of the producer's last marker; -1 when it has none, which the tool takes for 0.
+    """
+    numbers = f"--producer-id {producer_id} --producer-epoch {producer_epoch} --coordinator-epoch {max(0, coordinator_epoch)}"
+    return f"{_abort(topic, partition)} {numbers}"
+
+
+def _abort(topic: str, partition: int) -> str:
+    return f"kafka-transactions.sh --bootstrap-server BROKER:PORT abort --topic {topic} --partition {partition}"
+
+
 class OpenTransaction(NamedTuple):
     """Transactional records of one producer in one partition that no marker has ended yet.
 
@@ -76,10 +99,7 @@ class OpenTransaction(NamedTuple):
     @property
     def abort_command(self) -> str:
         """The command that makes the partition's leader write an ABORT marker."""
-        return (
-            f"kafka-transactions.sh --bootstrap-server BROKER:PORT abort --topic {self.topic} "
-            f"--partition {self.partition} --start-offset {self.first_offset}"
-        )
+        return abort_command(self.topic, self.partition, self.first_offset)
 
 
 class AbortedTransaction(NamedTuple):

@@ -1,13 +1,16 @@
 """What the controller knows of a partition, as a witness against the partition's own files.
 
-The controller's word comes from `__cluster_metadata` (`told_by_metadata`), or from the state that ZooKeeper holds under
-`/brokers/topics/TOPIC/partitions/PARTITION/state` (`read_partition_state`).
+The controller's word comes from `__cluster_metadata` (`against_metadata`), or from the state that ZooKeeper holds under
+`/brokers/topics/TOPIC/partitions/PARTITION/state` (`read_partition_state`, `against_state`).
+
+Two copies are hardly ever of the same moment. What the metadata shows to have been so once is *explained*; what it does
+not is only a contradiction when the metadata *covers the stop* of the broker that left the directory (`covers_stop`).
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import FormatError
@@ -15,89 +18,155 @@ from kafkalog.errors import FormatError
 if TYPE_CHECKING:
     import uuid
 
-    from kafkalog.files.partition import Partition
-    from kafkalog.internal.metadata import Image
+    from kafkalog.internal.metadata import Metadata
 
-__all__ = ["Disagreement", "Told", "disagreements", "read_partition_state", "told_by_metadata"]
+__all__ = [
+    "Claim",
+    "Difference",
+    "PartitionStateNode",
+    "against_metadata",
+    "against_state",
+    "covers_stop",
+    "read_partition_state",
+]
 
 
-class Told(NamedTuple):
-    """What the controller says of a partition: None for what its record does not hold.
+class Claim(NamedTuple):
+    """What a partition's directory says of itself: None for what it does not.
 
-    `topic_gone` means that it knows no topic of this name.
+    `epoch` is the highest leader epoch in its files, `broker` the id in the log dir's `meta.properties`.
     """
 
-    leader: int | None = None
-    leader_epoch: int | None = None
-    isr: tuple[int, ...] | None = None
-    replicas: tuple[int, ...] | None = None
-    topic_id: uuid.UUID | None = None
-    topic_gone: bool = False
+    topic: str
+    partition: int
+    topic_id: uuid.UUID | None
+    epoch: int | None
+    broker: int | None
 
 
-class Disagreement(NamedTuple):
-    """One thing in which the partition's files and the controller differ; `what` is a fixed word for it."""
+class Difference(NamedTuple):
+    """One thing in which a partition and the controller differ.
 
-    what: str
-    told: object
-    found: object
-    message: str
+    `kind` is `topic-renamed`, `topic-id`, `no-partition`, `assigned-elsewhere`, `epoch-behind` or `out-of-isr`; `told` is
+    the controller's value and `found` the directory's. `explained` is the offset of the metadata record that explains the
+    difference, None when nothing does.
+    """
 
-
-def told_by_metadata(image: Image, topic: str, partition: int) -> Told:
-    """What the metadata image says of a partition."""
-    known = image.topic(topic)
-    state = known.partitions.get(partition) if known else None
-    if known is None or state is None:
-        return Told(topic_gone=True)
-    return Told(state.leader, state.leader_epoch, state.isr, state.replicas, known.topic_id)
+    kind: str
+    told: str
+    found: str
+    explained: int | None = None
 
 
-def read_partition_state(data: bytes) -> Told:
-    """Read ZooKeeper's JSON: `controller_epoch`, `leader`, `version`, `leader_epoch`, `isr`.
+class PartitionStateNode(NamedTuple):
+    """The state of a partition as ZooKeeper holds it; `leader` is -1 when there is none."""
 
-    Source: TopicPartitionStateZNode, Kafka 2.8.
+    controller_epoch: int
+    leader: int
+    leader_epoch: int
+    isr: tuple[int, ...]
+
+
+def read_partition_state(data: bytes) -> PartitionStateNode:
+    """Read ZooKeeper's JSON of a partition's state, alone or as a line of what `zookeeper-shell.sh` prints.
+
+    Source: TopicPartitionStateZNode.decode, Kafka 2.8.2: these four are read, others are not looked at.
 
     Raises:
         FormatError: it is no such JSON.
     """
-    try:
-        state = json.loads(data)
-        leader, epoch, isr = state["leader"], state["leader_epoch"], tuple(state["isr"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FormatError(f"no partition state: {type(error).__name__}: {error}") from None
-    if not all(isinstance(value, int) and not isinstance(value, bool) for value in (leader, epoch, *isr)):
-        raise FormatError("no partition state: leader, leader_epoch and isr are whole numbers")
-    return Told(leader, epoch, isr)
+    state = _json_object(data)
+    for name in ("controller_epoch", "leader", "leader_epoch"):
+        if not _is_int32(state.get(name)):
+            raise FormatError(f"no partition state: {name} is {_shown(state, name)}, not a number")
+    isr = state.get("isr")
+    if not isinstance(isr, list) or not all(map(_is_int32, isr)):
+        raise FormatError(f"no partition state: isr is {_shown(state, 'isr')}, not a list of broker ids")
+    return PartitionStateNode(state["controller_epoch"], state["leader"], state["leader_epoch"], tuple(isr))
 
 
-def disagreements(told: Told, partition: Partition, broker_id: int | None = None) -> list[Disagreement]:
-    """In what the partition's own files and the controller differ.
+def _json_object(data: bytes) -> dict[str, Any]:
+    # The shell prints its own lines around it.
+    lines = [line for line in data.splitlines() if line.lstrip().startswith(b"{")]
+    for text in (data, lines[0] if len(lines) == 1 else data):
+        try:
+            state = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(state, dict):
+            return state
+        break
+    raise FormatError("no partition state: not one JSON object")
+
+
+def _is_int32(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(1 << 31) <= value < 1 << 31
+
+
+def _shown(state: dict[str, Any], name: str) -> str:
+    text = json.dumps(state[name]) if name in state else "missing"
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def against_state(claim: Claim, state: PartitionStateNode) -> list[Difference]:
+    """In what a partition and its state in ZooKeeper differ."""
+    found = []
+    if claim.epoch is not None and claim.epoch > state.leader_epoch:
+        found.append(Difference("epoch-behind", str(state.leader_epoch), str(claim.epoch)))
+    if claim.broker is not None and claim.broker not in state.isr:
+        leader = "no leader" if state.leader < 0 else f"leader {state.leader}"
+        found.append(Difference("out-of-isr", f"{_listed(state.isr)} with {leader}", str(claim.broker)))
+    return found
+
+
+def against_metadata(claim: Claim, metadata: Metadata) -> list[Difference]:
+    """In what a partition and the cluster's metadata differ.
+
+    Without a topic id, from `partition.metadata`, nothing is said: a name alone does not tell which topic is meant.
+    """
+    if claim.topic_id is None:
+        return []
+    image, past = metadata.image, metadata.past
+    topic = image.topics.get(claim.topic_id)
+    mine = format_uuid(claim.topic_id)
+    if topic is None:
+        namesake = image.topic(claim.topic)
+        explained = past.removed.get(claim.topic_id)
+        if namesake is not None:
+            return [Difference("topic-id", format_uuid(namesake.topic_id), mine, explained)]
+        return [Difference("no-partition", "no topic", f"{claim.topic} with id {mine}", explained)]
+    if topic.name != claim.topic:
+        return [Difference("topic-renamed", topic.name, mine)]
+    state = topic.partitions.get(claim.partition)
+    if state is None:
+        return [Difference("no-partition", f"{len(topic.partitions)} partitions", f"{claim.topic}-{claim.partition}")]
+    found = []
+    if claim.broker is not None and claim.broker not in state.replicas:
+        explained = past.moved.get((claim.topic_id, claim.partition, claim.broker))
+        found.append(Difference("assigned-elsewhere", _listed(state.replicas), str(claim.broker), explained))
+    if claim.epoch is not None and claim.epoch > state.leader_epoch:
+        found.append(Difference("epoch-behind", str(state.leader_epoch), str(claim.epoch)))
+    return found
+
+
+def covers_stop(metadata: Metadata, broker: int, registration: int | None, *, own: bool) -> bool:
+    """Whether the metadata tells everything that a cleanly stopped broker knew when it stopped, and all changes since.
 
     Args:
-        told: The controller's word.
-        partition: The partition directory.
-        broker_id: The broker that has it, from `meta.properties`; None when not known.
-
-    Returns:
-        `topic-gone` (the directory is a stray), `topic-id-differs` (it belongs to an earlier topic of that name),
-        `leader-epoch-ahead` (it has records of an epoch that the controller has not begun) and `not-a-replica`.
+        metadata: Of the broker's cluster.
+        broker: Its id.
+        registration: The broker epoch in `.kafka_cleanshutdown`, None when it holds none (before 3.7).
+        own: The metadata was left by the same stop, in a log dir of the broker itself.
     """
-    found: list[Disagreement] = []
-    if told.topic_gone:
-        message = "the controller knows no such partition: a broker that starts takes the directory for a stray"
-        return [Disagreement("topic-gone", None, partition.topic, message)]
-    metadata = partition.metadata
-    if told.topic_id is not None and metadata is not None and metadata.topic_id not in (None, told.topic_id):
-        mine, theirs = format_uuid(metadata.topic_id), format_uuid(told.topic_id)
-        message = f"partition.metadata says topic id {mine}, the controller {theirs}: the topic has been made anew"
-        found.append(Disagreement("topic-id-differs", theirs, mine, message))
-    epochs = partition.leader_epochs
-    last = max((entry.epoch for entry in epochs.entries), default=None) if epochs is not None else None
-    if told.leader_epoch is not None and last is not None and last > told.leader_epoch:
-        message = f"leader-epoch-checkpoint goes up to epoch {last}, the controller to {told.leader_epoch}"
-        found.append(Disagreement("leader-epoch-ahead", told.leader_epoch, last, message))
-    if broker_id is not None and told.replicas is not None and broker_id not in told.replicas:
-        message = f"broker {broker_id} is no replica: the controller has {', '.join(map(str, told.replicas))}"
-        found.append(Disagreement("not-a-replica", list(told.replicas), broker_id, message))
-    return found
+    registered = metadata.image.brokers.get(broker)
+    if registered is None or metadata.notes or metadata.problems:
+        return False
+    # The broker epoch is the offset of the record that registered it.
+    epoch = registered["brokerEpoch"]
+    if registration is not None and registration != epoch:
+        return False
+    return broker in metadata.past.stopped or (own and metadata.past.since <= epoch)
+
+
+def _listed(brokers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, brokers)) or "none"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kafkalog.recovery.partition import METADATA_FILE
+
 if TYPE_CHECKING:
     from kafkalog.recovery.outcome import Outcome
 
@@ -38,11 +40,14 @@ def _actions(outcome: Outcome) -> list[str]:
     if outcome.severity != "error":
         return []
     steps = ["Do not start the broker yet. Copy the log dir with its checkpoint files while the broker is stopped."]
-    if outcome.assumed.stop == "clean" and outcome.partition in ("loaded", "failed"):
+    if outcome.assumed.stop == "clean":
         steps.append("Keep `.kafka_cleanshutdown` in the copy: the first start deletes it, and the next one counts as unclean.")
-    if outcome.partition == "stray":
+    if outcome.actions:
+        # Tried in the model: nothing is lost then.
+        return [*steps, *outcome.actions]
+    if outcome.partition == "stray" or (outcome.partition == "failed" and METADATA_FILE in outcome.reason):
         steps.append(
-            "Put `partition.metadata` back (two lines, `version: 0` and `topic_id: ` with the topic's id, which"
+            "Put `partition.metadata` right (two lines, `version: 0` and `topic_id: ` with the topic's id, which"
             " `kafka-topics.sh --describe` prints); only if the topic still exists, and has that id."
         )
     elif outcome.partition == "failed" and outcome.broker == "aborts":

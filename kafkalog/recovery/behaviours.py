@@ -53,7 +53,7 @@ READS_UP_TO_POSITION = Behaviour(
 UNSTABLE_OFFSET_SOUGHT = Behaviour(
     (2, 4, 0),
     "unstable-offset-sought",
-    "Where the oldest open transaction begins may stand in a later segment than its offset says; before, that stopped the broker.",
+    "The begin of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
     "Log.maybeIncrementFirstUnstableOffset",
 )
 EPOCH_ZERO_SKIPPED = Behaviour(
@@ -90,7 +90,7 @@ ZOMBIES_PASS = Behaviour(
     (2, 4, 0),
     "zombies-pass",
     "A transaction marker of an older producer or coordinator epoch is accepted; before, it stopped the broker.",
-    "ProducerAppendInfo.appendEndTxnMarker, KAFKA-8764",
+    "ProducerAppendInfo.appendEndTxnMarker",
 )
 PRODUCERS_FOLLOWED_BEFORE = Behaviour(
     (2, 8, 0),

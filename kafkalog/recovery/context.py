@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kafkalog.recovery.behaviours import EMPTY_TRANSACTION_IGNORED
 from kafkalog.recovery.interval import infer_index_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kafkalog.core.release import Release
-    from kafkalog.recovery.disk import Disk
+    from kafkalog.recovery.disk import Disk, DiskFile
     from kafkalog.recovery.epochs import LeaderEpochs
+    from kafkalog.recovery.known import KnownLog
 
 __all__ = ["InvalidFound", "LoadContext"]
 
@@ -39,6 +43,7 @@ class LoadContext:
         is_delete: Whether the directory is marked `-delete`.
         is_compacted: Whether the log cleaner is known to have worked here.
         is_tiered: Whether the log begins in remote storage.
+        known: Name of a `.log` → what a scan has told of it.
     """
 
     disk: Disk
@@ -50,6 +55,7 @@ class LoadContext:
     is_delete: bool = False
     is_compacted: bool = False
     is_tiered: bool = False
+    known: Mapping[str, KnownLog] = field(default_factory=dict)
     #: The leader epochs that a segment's recovery adds to; None: it adds to none.
     epochs_in_recovery: LeaderEpochs | None = None
     #: Base offsets of the segments whose indexes were wiped and built anew.
@@ -64,6 +70,14 @@ class LoadContext:
     def index_interval(self) -> int:
         """Bytes that must lie between two entries of a rebuilt `.index`."""
         return infer_index_interval(self.disk) if self.index_interval_bytes is None else self.index_interval_bytes
+
+    def known_of(self, file: DiskFile) -> KnownLog | None:
+        """What is known of a file beforehand; None: nothing, or it is no longer as it was."""
+        if file.origin is None or file.changed or not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
+            # Before 2.8 producers are followed in ways that a scan does not tell enough for.
+            return None
+        known = self.known.get(file.origin)
+        return known if known is not None and known.end <= file.size else None
 
     def note_invalid(self, name: str, position: int, reason: str) -> None:
         """Recovery of a segment ended before its end."""

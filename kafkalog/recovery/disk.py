@@ -14,7 +14,7 @@ from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.limits import WHOLE_FILE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kafkalog.core.log import Source
 
@@ -178,6 +178,13 @@ class Disk:
             raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
         file = self.files[name] = DiskFile(source or BytesSource(b""))
         return file
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Look at the directory as if these had never been there."""
+        for name in names:
+            self.files.pop(name, None)
+            self.original.pop(name, None)
+        self.directories -= frozenset(names)
 
     # --- what became of the directory ---
 

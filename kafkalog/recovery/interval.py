@@ -32,7 +32,8 @@ def infer_index_interval(disk: Disk) -> int:
     """
     low, high = 0, 1 << 31
     lows: list[int] = []
-    for name in [name for name in disk.names() if name.endswith(".index")][:_SEGMENTS]:
+    # Those that this start has written anew tell nothing.
+    for name in [name for name in disk.names() if name.endswith(".index") and not disk[name].changed][:_SEGMENTS]:
         log = disk.get(name.removesuffix(".index") + ".log")
         if log is None or parse_offset(name) is None:
             continue

@@ -19,8 +19,9 @@ from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
 
 if TYPE_CHECKING:
     from kafkalog.core.filename import PartitionName
+    from kafkalog.internal.metadata import Image
 
-__all__ = ["LogDirState", "Trouble", "read_log_dir"]
+__all__ = ["LogDirState", "Trouble", "guess_release", "read_log_dir"]
 
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 META_PROPERTIES = "meta.properties"
@@ -30,6 +31,7 @@ RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 HIGH_WATERMARKS = "replication-offset-checkpoint"
 CLEANER_OFFSETS = "cleaner-offset-checkpoint"
+_ANEW = "the broker goes without it and writes it anew"
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class Trouble:
             before its partitions load, and the broker exits if one of them has a transaction open. `late`: it goes
             offline once they are loaded. `unserved`: no partition of it is served.
         reason: Why, in words.
+        remedy: What to do about it, where that is certain.
     """
 
     path: str
     effect: str
     reason: str
+    remedy: str = ""
 
 
 @dataclass
@@ -67,6 +71,7 @@ class LogDirState:
         conflicts: Directory name → why the broker exits when it has loaded it.
         remarks: What it does, and is worth knowing.
         is_tiered: Whether tiered storage has been used here.
+        image: What the controller has told, from a metadata log in a log dir of the same broker; None: not at hand.
         identity: Cluster id, node id and directory id in `meta.properties`, None where it has none.
     """
 
@@ -83,6 +88,7 @@ class LogDirState:
     conflicts: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     is_tiered: bool = False
+    image: Image | None = None
     identity: tuple[str | None, str | None, str | None] = (None, None, None)
 
 
@@ -101,7 +107,7 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     """
     log_dir = LogDir(path)
     meta = read_properties(read_file(join(log_dir.path, META_PROPERTIES))) if META_PROPERTIES in log_dir.files else None
-    taken = release or _guess_release(log_dir, meta)
+    taken = release or guess_release(log_dir, meta)
     is_zookeeper = is_zookeeper_era(taken) or (meta is not None and meta.values.get("version") == "0" and taken < (4,))
     state = LogDirState(log_dir.path, taken, not is_zookeeper, CLEAN_SHUTDOWN in (*log_dir.files, *log_dir.others))
     state.is_tiered = REMOTE_INDEX_CACHE in log_dir.others
@@ -115,12 +121,14 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
             state.partitions[name] = parsed
         elif name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN):
             text = f"the directory {name} is not named topic-partition"
-            state.troubles.append(Trouble(join(log_dir.path, name), "aborts", f"KafkaException: {text}"))
+            path = join(log_dir.path, name)
+            state.troubles.append(Trouble(path, "aborts", f"KafkaException: {text}", "Move it out of the log dir."))
     _check_duplicates(state)
     return state
 
 
-def _guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
+def guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
+    """The release a log dir speaks for: 2.8.2 if `meta.properties` or its partitions show ZooKeeper, else the newest."""
     if meta is not None and meta.values.get("version") == "0":
         return LAST_OF_ZOOKEEPER
     for name in log_dir.partition_names:
@@ -163,7 +171,9 @@ def _start_offsets(state: LogDirState, log_dir: LogDir, name: str, otherwise: st
         entries = _read_offsets(state, log_dir, name)
     except LogDirOffline as failure:
         # The exception is caught, but the log dir has been marked offline by then.
-        state.troubles.append(Trouble(join(log_dir.path, name), "offline", str(failure)))
+        is_spared = state.clean and name == RECOVERY_POINTS
+        remedy = f"Move {name} away: after a clean stop nothing is recovered, whatever it says." if is_spared else ""
+        state.troubles.append(Trouble(join(log_dir.path, name), "offline", str(failure), remedy))
         return {}
     except BrokerAborts as failure:
         state.remarks.append(f"{name} cannot be read ({failure}), so {otherwise}")
@@ -187,14 +197,17 @@ def _check_late_files(state: LogDirState, log_dir: LogDir) -> None:
         entries = _read_offsets(state, log_dir, HIGH_WATERMARKS)
         state.high_watermarks = {(entry.topic, entry.partition): entry.offset for entry in entries}
     except LogDirOffline as failure:
-        state.troubles.append(Trouble(path, "late", f"{failure}, found when the first partition gets its leader"))
+        text = f"{failure}, found when the first partition gets its leader"
+        state.troubles.append(Trouble(path, "late", text, f"Move {HIGH_WATERMARKS} away: {_ANEW}."))
     except BrokerAborts as failure:
-        state.troubles.append(Trouble(path, "unserved", f"{failure}: no partition of the log dir is served"))
+        text = f"{failure}: no partition of the log dir is served"
+        state.troubles.append(Trouble(path, "unserved", text, f"Move {HIGH_WATERMARKS} away: {_ANEW}."))
     path = join(log_dir.path, CLEANER_OFFSETS)
     try:
         state.compacted = {(entry.topic, entry.partition) for entry in _read_offsets(state, log_dir, CLEANER_OFFSETS)}
     except LogDirOffline as failure:
-        state.troubles.append(Trouble(path, "late", f"{failure}, found when the log cleaner first looks"))
+        text = f"{failure}, found when the log cleaner first looks"
+        state.troubles.append(Trouble(path, "late", text, f"Move {CLEANER_OFFSETS} away: {_ANEW}."))
     except BrokerAborts as failure:
         state.remarks.append(f"the log cleaner's thread ends: {failure}")
 

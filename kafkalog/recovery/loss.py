@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.disk import Disk, DiskFile
     from kafkalog.recovery.loader import LoadedLog
 
-__all__ = ["Loss", "left_behind", "lost_from"]
+__all__ = ["Loss", "left_behind", "lost_from", "records_from"]
 
 
 class Loss(NamedTuple):
@@ -80,6 +80,11 @@ def left_behind(log: LoadedLog) -> Loss:
         if fetched is not None and last is not None and last.position + last.size == file.size:
             start = fetched.position
     return _count(file, start, file.size, log.log_end_offset)
+
+
+def records_from(file: DiskFile, offset: int) -> int:
+    """How many records in sound batches of a `.log` have that offset or a higher one, or share a batch with one."""
+    return _count(file, 0, file.size, offset).records
 
 
 def _count(file: DiskFile, start: int, end: int, from_offset: int | None = None) -> Loss:

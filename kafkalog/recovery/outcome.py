@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+__all__ = ["SCHEMA", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+
+#: Of the lines that `kafkalog next-start` prints; inside a report of `verify` they carry that one's.
+SCHEMA = "kafkalog.next-start/1"
 
 
 class Assumed(NamedTuple):
@@ -104,7 +108,7 @@ class Outcome:
 
     @property
     def severity(self) -> str | None:
-        """`error`: data or service is lost. `warning`: a `.log` is cut, deleted or replaced without loss. None: neither.
+        """`error`: data or service is lost, or may be. `warning`: a `.log` is cut, deleted or replaced without loss; else None.
 
         A partition that is marked for deletion, or set aside already, is served by nobody before and after.
         """
@@ -112,8 +116,51 @@ class Outcome:
             return "error"
         if self.partition == "stray" and self.rename:
             return "error"
+        if self.partition == "loaded" and self.records_lost is None:
+            return "error"
         reads = () if self.consumer is None else self.consumer
         if any(read is not None and (read.error is not None or read.stuck) for read in reads):
             return "error"
         gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
         return "warning" if self.truncate or any(path.endswith(".log") for path in gone) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The `next_start` line, without the fields every line has."""
+        consumer = self.consumer
+        return {
+            "path": self.path,
+            "assumed": self.assumed._asdict(),
+            "broker": self.broker,
+            "log_dir": self.log_dir,
+            "partition": self.partition,
+            "reason": self.reason,
+            "truncate": None if self.truncate is None else [cut._asdict() for cut in self.truncate],
+            "delete": _lists(self.delete),
+            "rename": _lists(self.rename),
+            "create": _lists(self.create),
+            "rebuild": _lists(self.rebuild),
+            "log_start_offset": self.log_start_offset,
+            "log_end_offset": self.log_end_offset,
+            "records_lost": self.records_lost,
+            "bytes_lost": self.bytes_lost,
+            "time_range_lost": _lists(self.time_range_lost),
+            "epochs_after": _lists(self.epochs_after),
+            "consumer": {
+                "uncommitted": _reading(consumer.uncommitted if consumer else None),
+                "committed": _reading(consumer.committed if consumer else None),
+            },
+            "why": self.why,
+        }
+
+    def to_jsonl(self, schema: str = SCHEMA) -> str:
+        """One JSON line; undecodable names come out as lone surrogates, escaped."""
+        return json.dumps({"schema": schema, "type": "next_start", **self.to_json()}, ensure_ascii=True)
+
+
+def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:
+    """The same with lists for tuples, as JSON reads it back."""
+    return None if value is None else [list(item) if isinstance(item, tuple) else item for item in value]
+
+
+def _reading(read: ConsumerRead | None) -> dict[str, Any] | None:
+    return None if read is None else read._asdict()

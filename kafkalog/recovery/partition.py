@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import release_text
@@ -27,11 +27,12 @@ from kafkalog.recovery.names import parse_offset
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
     from kafkalog.recovery.disk import Disk
+    from kafkalog.recovery.known import KnownLog
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
@@ -55,6 +56,9 @@ class Situation:
         is_tiered: Whether the log is known to begin in remote storage.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
+        read_up_to: Bytes of logs up to which that is done when nothing is said about it.
+        replay: Most bytes of logs whose recovery is gone through; None: any.
+        known: Name of a `.log` → what a scan has told of it: these bytes need not be gone through.
     """
 
     clean: bool
@@ -68,6 +72,9 @@ class Situation:
     is_tiered: bool = False
     index_interval_bytes: int | None = None
     read: bool | None = None
+    read_up_to: int = CONSUMER_BYTES
+    replay: int | None = None
+    known: Mapping[str, KnownLog] = field(default_factory=dict)
 
     @property
     def assumed(self) -> Assumed:
@@ -90,11 +97,14 @@ class Prediction(NamedTuple):
 
     `reads_log`: loading reads the log through the log dir's failure channel, which an offline one forbids. `spoils`: why
     the broker cannot lead the partition, nor some of the others.
+
+    `is_left_out`: the outcome is unknown because working it out would have taken too long.
     """
 
     outcome: Outcome
     reads_log: bool
     spoils: str | None = None
+    is_left_out: bool = False
 
 
 def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction:
@@ -105,6 +115,10 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         disk: Its overlay; used up.
         situation: What it is loaded with.
     """
+    to_replay = _to_replay(disk, situation)
+    if situation.replay is not None and to_replay > situation.replay:
+        why = f"{to_replay} bytes of logs would be recovered, which is left out here: `kafkalog next-start` works it out"
+        return Prediction(unknown_outcome(path, situation.assumed, why), reads_log=False, is_left_out=True)
     try:
         load = load_partition(disk, situation)
         outcome = _describe(path, load, situation)
@@ -112,6 +126,19 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
     unstable = None if load.log is None else load.log.producers.first_unstable_offset
     return Prediction(outcome, unstable is not None, _not_led(load, situation))
+
+
+def _to_replay(disk: Disk, situation: Situation) -> int:
+    """Bytes of the `.log` files that loading would recover: those that were not flushed, and those without a `.index`."""
+    logs = sorted((offset, name) for name in disk.files if name.endswith(".log") and (offset := parse_offset(name)) is not None)
+    size = 0
+    for number, (_, name) in enumerate(logs):
+        following = logs[number + 1][0] if number + 1 < len(logs) else None
+        unflushed = not situation.clean and (following is None or following > (situation.recovery_point or 0))
+        if unflushed or name.removesuffix(".log") + ".index" not in disk:
+            known = situation.known.get(name)
+            size += disk[name].size - (0 if known is None else known.end)
+    return size
 
 
 def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
@@ -131,6 +158,7 @@ def load_partition(disk: Disk, situation: Situation) -> Load:
         is_delete=situation.mark == "delete",
         is_compacted=situation.is_compacted,
         is_tiered=situation.is_tiered,
+        known=situation.known,
     )
     load = Load(context)
     try:
@@ -210,10 +238,9 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
     if not_led is not None:
         return None, {"consumer": f"nobody leads the partition, so nothing can be read: {not_led}"}
     size = sum(segment.size for segment in log.segments.all())
-    if not (size <= CONSUMER_BYTES if situation.read is None else situation.read):
-        why = (
-            "not asked for" if situation.read is False else f"{size} bytes would have to be decoded; ask for it with --consumer"
-        )
+    if not (size <= situation.read_up_to if situation.read is None else situation.read):
+        asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
+        why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
     return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
 

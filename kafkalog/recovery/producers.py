@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.release import Release
     from kafkalog.recovery.context import LoadContext
+    from kafkalog.recovery.known import KnownEvent
     from kafkalog.recovery.records import FileRecords, LoggedBatch
 
 __all__ = ["SNAPSHOT", "CompletedTransaction", "ProducerStates"]
@@ -122,26 +123,26 @@ class _Append:
         return _Producer(self.open_from, self._epoch, self._coordinator_epoch)
 
     def append(self, batch: LoggedBatch) -> CompletedTransaction | None:
-        header = batch.header
-        attributes = header.attributes
+        attributes = batch.header.attributes
         if attributes & CONTROL:
-            marker = read_marker(batch)
-            return None if marker is None else self._end(batch, marker)
-        self._epoch = header.producer_epoch
-        is_transactional = bool(attributes & TRANSACTIONAL)
-        if self.open_from is not None and not is_transactional:
-            text = f"producer {self.producer_id} has a transaction open and wrote outside of it at offset {batch.offset}"
-            raise BrokerAborts("InvalidTxnStateException", text)
-        if self.open_from is None and is_transactional:
-            self.open_from = batch.offset
-            self.started.append(batch.offset)
+            return self._end(batch.offset, batch.header.producer_epoch, read_marker(batch))
+        self._epoch = batch.header.producer_epoch
+        self._write(batch.offset, is_transactional=bool(attributes & TRANSACTIONAL))
         return None
 
-    def _end(self, batch: LoggedBatch, marker: Marker) -> CompletedTransaction | None:
-        """ProducerAppendInfo.appendEndTxnMarker."""
-        epoch = batch.header.producer_epoch
+    def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
+        """The same of what a scan has told; never before 2.8, where epochs count."""
+        if event.marker is not None:
+            return self._end(event.offset, self._epoch, Marker(event.marker, self._coordinator_epoch))
+        self._write(event.offset, is_transactional=event.is_transactional)
+        return None
+
+    def _end(self, offset: int, epoch: int, marker: Marker | None) -> CompletedTransaction | None:
+        """A control batch; `marker` is None for one that the log cleaner has emptied: appendEndTxnMarker."""
+        if marker is None:
+            return None
         if not ZOMBIES_PASS.applies_to(self.release):
-            where = f"of producer {self.producer_id} at offset {batch.offset}"
+            where = f"of producer {self.producer_id} at offset {offset}"
             if epoch < self._epoch:
                 raise BrokerAborts("ProducerFencedException", f"the epoch {epoch} {where} follows {self._epoch}")
             if marker.coordinator_epoch < self._coordinator_epoch:
@@ -149,10 +150,19 @@ class _Append:
                 raise BrokerAborts("TransactionCoordinatorFencedException", text)
         first = self.open_from
         if first is None and not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
-            first = batch.offset
+            first = offset
             self.started.append(first)
         self.open_from, self._epoch, self._coordinator_epoch = None, epoch, marker.coordinator_epoch
-        return None if first is None else CompletedTransaction(self.producer_id, first, batch.offset, marker.kind == ABORT)
+        return None if first is None else CompletedTransaction(self.producer_id, first, offset, marker.kind == ABORT)
+
+    def _write(self, offset: int, *, is_transactional: bool) -> None:
+        """A batch of data: appendDataBatch."""
+        if self.open_from is not None and not is_transactional:
+            text = f"producer {self.producer_id} has a transaction open and wrote outside of it at offset {offset}"
+            raise BrokerAborts("InvalidTxnStateException", text)
+        if self.open_from is None and is_transactional:
+            self.open_from = offset
+            self.started.append(offset)
 
 
 class ProducerStates:
@@ -167,6 +177,7 @@ class ProducerStates:
     """
 
     def __init__(self, context: LoadContext, known: ProducerStates | None = None) -> None:
+        self._context = context
         self._known = known or self
         self._disk = context.disk
         self.release = context.release
@@ -212,18 +223,30 @@ class ProducerStates:
         self._update(append)
         return completed
 
+    def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
+        """The same of batches that are known from a scan."""
+        append = self._prepare(event.producer_id)
+        completed = append.append_known(event)
+        self._update(append)
+        return completed
+
     def append_all(self, records: FileRecords) -> None:
         """Take many batches over at once: UnifiedLog.loadProducersFromRecords."""
         appends: dict[int, _Append] = {}
         completed: list[CompletedTransaction] = []
-        for batch in records.batches():
-            if batch.has_producer:
-                producer_id = batch.header.producer_id
-                if producer_id not in appends:
-                    appends[producer_id] = self._known._prepare(producer_id)  # noqa: SLF001 - another one of its class
-                done = appends[producer_id].append(batch)
-                if done is not None:
-                    completed.append(done)
+
+        def append_of(producer_id: int) -> _Append:
+            if producer_id not in appends:
+                appends[producer_id] = self._known._prepare(producer_id)  # noqa: SLF001 - another one of its class
+            return appends[producer_id]
+
+        known = self._context.known_of(records.file)
+        events = None if known is None else known.events_between(records.start, records.end)
+        if events is not None:
+            completed += filter(None, (append_of(event.producer_id).append_known(event) for event in events))
+        else:
+            batches = (batch for batch in records.batches() if batch.has_producer)
+            completed += filter(None, (append_of(batch.header.producer_id).append(batch) for batch in batches))
         for append in appends.values():
             self._update(append)
         for transaction in completed:

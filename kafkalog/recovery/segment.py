@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.record import NO_TIMESTAMP
 from kafkalog.recovery.behaviours import (
     EPOCH_ZERO_KEPT,
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from kafkalog.recovery.context import LoadContext
     from kafkalog.recovery.disk import DiskFile
-    from kafkalog.recovery.producers import ProducerStates
+    from kafkalog.recovery.known import KnownEvent
+    from kafkalog.recovery.producers import CompletedTransaction, ProducerStates
 
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
@@ -179,11 +181,11 @@ class LogSegment:
         self._reset_indexes()
         index, times = self.offset_index, self._time_index
         assert times is not None
-        valid = last_entry = 0
+        valid = 0
         newest = times.last
-        interval = self.context.index_interval
         try:
-            for batch in self.log.batches():
+            valid = last_entry = self._take_known(producers)
+            for batch in self.log.batches(valid):
                 batch.ensure_valid()
                 last_offset = batch.last_offset
                 if not fits_index(last_offset, self.base_offset):
@@ -191,7 +193,7 @@ class LogSegment:
                 timestamp = batch.max_timestamp
                 if timestamp > newest.timestamp:
                     newest = TimestampOffset(timestamp, last_offset)
-                if valid - last_entry > interval:
+                if valid - last_entry > self.context.index_interval:
                     index.append(last_offset, valid)
                     times.maybe_append(*newest)
                     last_entry = valid
@@ -207,23 +209,46 @@ class LogSegment:
         self._write_indexes()
         return cut
 
+    def _take_known(self, producers: ProducerStates) -> int:
+        """Take over what is known of the log's begin already; returns where going on has to begin, in bytes.
+
+        The indexes get fewer entries than recovery writes; searches end at the same batches all the same.
+        """
+        known = self.context.known_of(self.log.file)
+        if known is None:
+            return 0
+        steps: list[EpochEntry | KnownEvent] = [*known.epochs, *known.events]
+        for step in sorted(steps, key=lambda step: step.start_offset if isinstance(step, EpochEntry) else step.offset):
+            if isinstance(step, EpochEntry):
+                self._follow_epoch(step.epoch, step.start_offset)
+            else:
+                self._follow_transaction(producers, producers.append_known(step))
+        for offset, position in known.places:
+            self.offset_index.append(offset, position)
+            producers.map_end_offset = offset + 1
+        return known.end
+
     def _follow(self, batch: LoggedBatch, last_offset: int, producers: ProducerStates) -> None:
         """What a batch does to the epochs and to the producers."""
         if not batch.is_v2:
             return
+        self._follow_epoch(batch.header.partition_leader_epoch, batch.base_offset)
+        self._follow_transaction(producers, producers.append_one(batch))
+        producers.map_end_offset = last_offset + 1
+
+    def _follow_epoch(self, epoch: int, base_offset: int) -> None:
         epochs = self.context.epochs_in_recovery
-        epoch = batch.header.partition_leader_epoch
         release = self.context.release
         least = 1 if EPOCH_ZERO_SKIPPED.applies_to(release) and not EPOCH_ZERO_KEPT.applies_to(release) else 0
         if epochs is not None and epoch >= least and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
-            epochs.assign(epoch, batch.base_offset)
-        completed = producers.append_one(batch)
+            epochs.assign(epoch, base_offset)
+
+    def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction | None) -> None:
         if completed is not None:
             stable = producers.last_stable_offset(completed)
             if completed.is_aborted:
                 self.transaction_index.append(completed.entry(stable))
             producers.complete(completed)
-        producers.map_end_offset = last_offset + 1
 
     def _reset_indexes(self) -> None:
         for extension in (".index", ".timeindex"):

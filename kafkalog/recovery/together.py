@@ -24,7 +24,7 @@ def trouble_outcomes(state: LogDirState, assumed: Assumed, predictions: list[Pre
 
 
 def _trouble_outcome(state: LogDirState, assumed: Assumed, trouble: Trouble, predictions: list[Prediction]) -> Outcome:
-    broker, log_dir, reason = "starts", "offline", trouble.reason
+    broker, log_dir, partition, reason = "starts", "offline", "unknown", trouble.reason
     if trouble.effect == "aborts":
         broker, log_dir, reason = "aborts", "online", f"the broker stops: {reason}"
     elif (
@@ -35,11 +35,13 @@ def _trouble_outcome(state: LogDirState, assumed: Assumed, trouble: Trouble, pre
         broker = "aborts"
         reason = f"the log dir goes offline: {reason}; the broker then stops at a partition with an open transaction"
     elif trouble.effect == "unserved":
-        log_dir = "online"
+        log_dir, partition = "online", "failed"
     else:
         reason = f"the log dir goes offline: {reason}; {_HALTS}"
+    nothing: dict[str, None] = dict.fromkeys(("truncate", "delete", "rename", "create", "rebuild"))
+    actions = (trouble.remedy,) if trouble.remedy else ()
     why = {"partition": _BESIDE}
-    return Outcome(trouble.path, assumed, broker, log_dir, "unknown", reason, None, None, None, None, None, why=why)
+    return Outcome(trouble.path, assumed, broker, log_dir, partition, reason, **nothing, why=why, actions=actions)
 
 
 def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) -> list[Outcome]:

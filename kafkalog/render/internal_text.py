@@ -8,6 +8,7 @@ from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.given import Notes
 from kafkalog.internal.metadata import diff_images
+from kafkalog.render.quantities import utc
 from kafkalog.render.tables import table
 
 if TYPE_CHECKING:
@@ -18,20 +19,7 @@ if TYPE_CHECKING:
     from kafkalog.internal.metadata import Image, Metadata
     from kafkalog.internal.transactions import Transactions
 
-__all__ = ["change_text", "groups_text", "metadata_text", "transactions_text", "utc"]
-
-
-def utc(milliseconds: int) -> str | None:
-    """A time in UTC, ISO 8601 with milliseconds; None for -1; the number where no calendar reaches."""
-    from datetime import UTC, datetime, timedelta
-
-    if milliseconds == -1:
-        return None
-    try:
-        moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
-    except OverflowError:
-        return str(milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+__all__ = ["change_text", "groups_text", "metadata_text", "transactions_text"]
 
 
 def _section(title: str, headings: Iterable[str], rows: list[list[object]]) -> Iterator[str]:

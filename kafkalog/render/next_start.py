@@ -1,81 +1,113 @@
-"""A prediction of the next start, as JSON lines and as text."""
+"""A prediction of the next start, as people read it."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kafkalog.files.source import printable
+from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from kafkalog.recovery.outcome import ConsumerRead, Outcome
 
-__all__ = ["SCHEMA", "next_start_fields", "next_start_line", "next_start_text"]
+__all__ = ["next_start_cause", "next_start_harm", "next_start_section", "next_start_text"]
 
-#: Of the lines that `kafkalog next-start` prints; inside a report of `verify` they carry that one's.
-SCHEMA = "kafkalog.next-start/1"
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
 
 
-def next_start_fields(outcome: Outcome) -> dict[str, Any]:
-    """The fields of a `next_start` line, in order, without schema and type."""
-    consumer = outcome.consumer
-    return {
-        "path": outcome.path,
-        "assumed": outcome.assumed._asdict(),
-        "broker": outcome.broker,
-        "log_dir": outcome.log_dir,
-        "partition": outcome.partition,
-        "reason": outcome.reason,
-        "truncate": None if outcome.truncate is None else [cut._asdict() for cut in outcome.truncate],
-        "delete": outcome.delete,
-        "rename": outcome.rename,
-        "create": outcome.create,
-        "rebuild": outcome.rebuild,
-        "log_start_offset": outcome.log_start_offset,
-        "log_end_offset": outcome.log_end_offset,
-        "records_lost": outcome.records_lost,
-        "bytes_lost": outcome.bytes_lost,
-        "time_range_lost": outcome.time_range_lost,
-        "epochs_after": outcome.epochs_after,
-        "consumer": {
-            "uncommitted": _read(consumer.uncommitted if consumer else None),
-            "committed": _read(consumer.committed if consumer else None),
-        },
-        "why": outcome.why,
-    }
-
-
-def _read(read: ConsumerRead | None) -> dict[str, Any] | None:
-    return None if read is None else read._asdict()
-
-
-def next_start_line(outcome: Outcome, schema: str = SCHEMA) -> str:
-    """One JSON line; undecodable names come out as lone surrogates, escaped."""
-    return json.dumps({"schema": schema, "type": "next_start", **next_start_fields(outcome)}, ensure_ascii=True)
-
-
 def next_start_text(outcome: Outcome) -> list[str]:
     """The lines that people read."""
+    head = f"{printable(outcome.path)} ({_assumed(outcome)})"
+    return [head, *(f"  {line}" for line in _details(outcome))]
+
+
+def next_start_section(outcomes: Sequence[Outcome], segments: int) -> list[str]:
+    """The lines about one partition inside a report: one when nothing happens, all when something does.
+
+    Args:
+        outcomes: Its predictions, one for each kind of stop.
+        segments: How many segments it has.
+    """
+    told: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        own = [_in_short(outcome, segments)]
+        if outcome.severity == "error":
+            own += [f"  {line}" for line in _details(outcome)]
+        told.setdefault(tuple(own), []).append(outcome)
+    text: list[str] = []
+    for lines, same in told.items():
+        stops = " or ".join(dict.fromkeys(outcome.assumed.stop for outcome in same))
+        text += [f"{_assumed(same[0], stops)}: {lines[0]}", *lines[1:]]
+    return text
+
+
+def next_start_harm(outcomes: Sequence[Outcome]) -> str:
+    """What the predictions for a partition hold against it, in a few words; nothing when they do no harm."""
+    harms = {outcome.assumed.stop: _in_short(outcome, 0) for outcome in outcomes if outcome.severity == "error"}
+    if len(outcomes) == 1:
+        return "".join(harms.values())
+    return ", ".join(f"{text} ({stop} stop)" for stop, text in harms.items())
+
+
+def next_start_cause(outcome: Outcome) -> str:
+    """A prediction about something beside the partitions of a log dir, in one line."""
+    remedy = f" {printable(outcome.actions[-1])}" if outcome.actions else ""
+    return f"{printable(outcome.path)}: {printable(outcome.reason)} ({_assumed(outcome)}).{remedy}"
+
+
+def _assumed(outcome: Outcome, stops: str = "") -> str:
     assumed = outcome.assumed
     release = f"Kafka {assumed.release}" if assumed.release else "any Kafka from 2.8 on"
     point = "" if assumed.stop == "clean" or assumed.recovery_point is None else f", recovery point {assumed.recovery_point}"
+    return f"{stops or assumed.stop} stop{point}, {release}"
+
+
+def _in_short(outcome: Outcome, segments: int) -> str:
+    """The outcome in a few words."""
+    if outcome.partition == "unknown" and outcome.severity is None:
+        tell = " (--kafka-version tells)" if outcome.assumed.release is None else ""
+        return f"unknown: {printable(outcome.why.get('partition', outcome.reason))}{tell}"
+    if outcome.broker == "aborts":
+        return "the broker does not start"
+    if outcome.log_dir == "offline":
+        return "the log dir goes offline"
+    if outcome.records_lost:
+        return f"{count_text(outcome.records_lost, 'record')} lost"
+    if outcome.partition == "loaded":
+        unread = outcome.severity == "error"
+        number = f" {count_text(segments, 'segment')}" if segments else ""
+        what = f"loads{number}, {'but consumers fail' if unread else 'nothing lost'}"
+        return "; ".join((what, *_without_loss(outcome)))
+    return f"{outcome.partition}: {printable(outcome.reason)}"
+
+
+def _without_loss(outcome: Outcome) -> Iterator[str]:
+    """What is done to `.log` files though no record is lost."""
+    if outcome.truncate:
+        yield f"cuts {size_text(outcome.bytes_lost or 0)} that hold no record"
+    gone = (*(outcome.delete or ()), *(before for before, _ in outcome.rename or ()))
+    logs = sum(path.endswith(".log") for path in gone)
+    if logs:
+        yield f"replaces or deletes {count_text(logs, '.log file')}"
+
+
+def _details(outcome: Outcome) -> list[str]:
     lines = [
-        f"{printable(outcome.path)} ({assumed.stop} stop{point}, {release})",
-        f"  partition {outcome.partition} · log dir {outcome.log_dir or 'unknown'} · broker {outcome.broker or 'unknown'}",
-        f"  {printable(outcome.reason)}",
+        f"partition {outcome.partition} · log dir {outcome.log_dir or 'unknown'} · broker {outcome.broker or 'unknown'}",
+        printable(outcome.reason),
     ]
     if outcome.log_end_offset is not None:
-        lines.append(f"  log from offset {outcome.log_start_offset} to {outcome.log_end_offset}")
+        lines.append(f"log from offset {outcome.log_start_offset} to {outcome.log_end_offset}")
     if outcome.bytes_lost and not outcome.records_lost:
-        lines.append(f"  cuts {_size(outcome.bytes_lost)} that hold no record")
+        lines.append(f"cuts {size_text(outcome.bytes_lost)} that hold no record")
     elif outcome.records_lost:
-        lines.append(f"  lost: {outcome.records_lost} records, {_size(outcome.bytes_lost or 0)}{_duration(outcome)}")
+        lines.append(f"lost: {_loss_text(outcome.records_lost, outcome.bytes_lost, outcome.time_range_lost)}")
     for cut in outcome.truncate or ():
         where = "" if cut.offset is None else f", before offset {cut.offset}"
-        lines.append(f"  cuts     {printable(cut.path)} at position {cut.position}{where}")
+        lines.append(f"cuts     {printable(cut.path)} at position {cut.position}{where}")
     lines += _files("deletes ", outcome.delete)
     lines += _files("renames ", tuple(f"{before} -> {now}" for before, now in outcome.rename or ()))
     lines += _files("makes   ", outcome.create)
@@ -83,11 +115,11 @@ def next_start_text(outcome: Outcome) -> list[str]:
     if outcome.consumer is not None:
         for name, read in zip(outcome.consumer._fields, outcome.consumer, strict=True):
             if read is not None:
-                lines.append(f"  a consumer (read_{name}) gets {_consumer(read)}")
-    lines += [f"  unknown: {name}: {printable(text)}" for name, text in outcome.why.items() if _worth_saying(outcome, name)]
+                lines.append(f"a consumer (read_{name}) gets {_consumer(read)}")
+    lines += [f"unknown: {name}: {printable(text)}" for name, text in outcome.why.items() if _worth_saying(outcome, name)]
     if outcome.actions:
-        lines.append("  before the restart:")
-        lines += [f"    {number}. {printable(action)}" for number, action in enumerate(outcome.actions, 1)]
+        lines.append("before the restart:")
+        lines += [f"  {number}. {printable(action)}" for number, action in enumerate(outcome.actions, 1)]
     return lines
 
 
@@ -98,38 +130,23 @@ def _worth_saying(outcome: Outcome, name: str) -> bool:
 
 def _files(verb: str, paths: tuple[str, ...] | None) -> list[str]:
     paths = paths or ()
-    lines = [f"  {verb} {printable(path)}" for path in paths[:_NAMED]]
-    return [*lines, f"  {verb} {len(paths) - _NAMED} more"] if len(paths) > _NAMED else lines
+    lines = [f"{verb} {printable(path)}" for path in paths[:_NAMED]]
+    return [*lines, f"{verb} {len(paths) - _NAMED} more"] if len(paths) > _NAMED else lines
 
 
 def _consumer(read: ConsumerRead) -> str:
+    records = count_text(read.records, "record")
     if read.stuck and read.error is None:
-        return f"{read.records} records and gets no further than offset {read.stops_at_offset}, without an error"
+        return f"{records} and gets no further than offset {read.stops_at_offset}, without an error"
     if read.error is not None:
-        return f"{read.records} records and fails at offset {read.stops_at_offset}: {read.error}"
-    return f"all {read.records} records, up to offset {read.stops_at_offset}"
+        return f"{records} and fails at offset {read.stops_at_offset}: {read.error}"
+    return f"all {records}, up to offset {read.stops_at_offset}"
 
 
-def _size(size: int) -> str:
-    number, unit = float(size), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if number < 1024 or unit == "TiB":
-            break
-        number /= 1024
-    return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"
-
-
-def _duration(outcome: Outcome) -> str:
-    if outcome.time_range_lost is None:
-        return ""
-    first, last = outcome.time_range_lost
-    seconds = (last - first) // 1000
-    span = f"{seconds // 3600} h {seconds // 60 % 60} min" if seconds >= 3600 else f"{seconds // 60} min {seconds % 60} s"
-    return f", {span} of data ({_time(first)} to {_time(last)})"
-
-
-def _time(milliseconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return f"{milliseconds} ms"
+def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:
+    """Records, bytes and time that are lost, as people say it: `3 records, 1.2 GiB, 4 h 10 min of data (… to …)`."""
+    text = f"{count_text(records, 'record')}, {size_text(size or 0)}"
+    if times is None:
+        return text
+    first, last = times
+    return f"{text}, {duration_text(last - first)} of data ({utc(first)} to {utc(last)})"

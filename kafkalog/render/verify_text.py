@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
@@ -12,7 +12,10 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource, printable
+from kafkalog.render.next_start import next_start_cause, next_start_harm, next_start_section
+from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
+from kafkalog.verify.effects import describe_effects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,15 +38,18 @@ _STYLES = {
     "benign": "cyan",
     "clean": "green",
 }
+#: Verdicts of partitions whose findings, all of them infos, are told together when there are several.
+_SOUND = ("benign", "clean")
 _ORDER = ("data-loss", "damaged", "unknown", "benign", "clean")
 
 
 class Line(NamedTuple):
-    """A line of output: indentation, a word that may be coloured, the rest."""
+    """A line of output: indentation, a word that may be coloured, the rest; prose is wrapped on a terminal, paths are not."""
 
     indent: int
     word: str
     text: str
+    prose: bool = False
 
 
 class _Group(NamedTuple):
@@ -102,22 +108,32 @@ def _folded(findings: Iterable[Finding]) -> list[_Group]:
     return [groups[key] for key in sorted(groups)]
 
 
+def _spread(group: _Group) -> str:
+    """In how many directories a finding was made, when it is more than one."""
+    places = {os.path.dirname(finding.path) for finding in group.findings}
+    return f" in {len(places)} directories" if len(places) > 1 else ""
+
+
 def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
     for group in groups if most is None else groups[:most]:
         first = group.findings[0]
         count = len(group.findings)
-        times = f" ({count} times)" if count > 1 else ""
+        times = f" ({count} times{_spread(group)})" if count > 1 else ""
         yield Line(2, first.severity.label, f"{first.id}{times}")
         shown = group.findings if count <= _EXAMPLES else [*group.findings[: _EXAMPLES - 1], group.findings[-1]]
         for number, finding in enumerate(shown):
             if number == len(shown) - 1 and count > _EXAMPLES:
                 yield Line(6, "", f"… {count - _EXAMPLES} more, and the last one:")
             yield Line(4, "", f"{_place(finding)}")
-            yield Line(6, "", printable(finding.message))
+            yield Line(6, "", printable(finding.message), prose=True)
             for text in _evidence(finding) if number == 0 else ():
-                yield Line(6, "", text)
-        yield Line(4, "", f"Consequence: {printable(first.consequence)}")
-        yield Line(4, "", f"Remedy: {printable(first.remedy)}")
+                yield Line(6, "", text, prose=True)
+        yield Line(4, "", f"Consequence: {printable(first.consequence)}", prose=True)
+        effects = next((finding.next_start for finding in group.findings if finding.next_start), ())
+        if effects:
+            told = describe_effects(effects, size_text, duration_text)
+            yield Line(4, "", f"Next start: {printable(told)}", prose=True)
+        yield Line(4, "", f"Remedy: {printable(first.remedy)}", prose=True)
     if most is not None and len(groups) > most:
         hidden = sum(len(group.findings) for group in groups[most:])
         yield Line(2, "", f"{hidden} more findings of {len(groups) - most} rules are not shown (--max-findings)")
@@ -135,6 +151,8 @@ def _validity(partition: PartitionReport) -> str:
 def _partition_lines(partition: PartitionReport, most: int | None) -> Iterator[Line]:
     yield Line(0, partition.verdict, f"{printable(partition.path)}: {_validity(partition)}")
     yield from _finding_lines(_folded(partition.findings), most)
+    for line in next_start_section(partition.next_start, partition.segments):
+        yield Line(4, "", line[2:]) if line.startswith(" ") else Line(2, "", f"Next start, {line}")
 
 
 def _table(report: Report) -> Iterator[Line]:
@@ -152,6 +170,8 @@ def _table(report: Report) -> Iterator[Line]:
             if any(f.severity is severity for f in row.findings)
         ]
         numbers = f"{offsets:>24} {row.segments:>9} {row.records:>12} {row.bytes:>14}"
+        if harm := next_start_harm(row.next_start):
+            counts.append(f"next start: {harm}")
         text = f"{printable(row.path):{width}}  {numbers}  {', '.join(counts)}"
         yield Line(0, row.verdict, " " * (8 - len(row.verdict)) + text.rstrip())
 
@@ -164,13 +184,22 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
         max_findings: Rules shown per partition; the totals are exact all the same.
     """
     rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
-    loud = [row for row in rows if row.findings or len(rows) == 1]
-    for row in loud:
-        yield from _partition_lines(row, max_findings)
+    several = len(rows) > 1
+    sound = [row for row in rows if several and row.verdict in _SOUND and not next_start_harm(row.next_start)]
+    for row in rows:
+        if row not in sound:
+            yield from _partition_lines(row, max_findings)
+            yield Line(0, "", "")
+    infos = _folded(finding for row in sound for finding in row.findings)
+    if infos:
+        yield Line(0, "benign", f"what the {count_text(len(sound), 'sound partition')} hold besides:")
+        yield from _finding_lines(infos, max_findings)
         yield Line(0, "", "")
-    if report.findings:
+    if report.findings or report.next_start:
         yield Line(0, "", "The log dirs themselves:")
         yield from _finding_lines(_folded(report.findings), max_findings)
+        for outcome in report.next_start:
+            yield Line(2, "", f"Next start: {next_start_cause(outcome)}", prose=True)
         yield Line(0, "", "")
     if len(rows) > 1:
         yield from _table(report)
@@ -180,13 +209,16 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
 
 def _summary(report: Report) -> Iterator[Line]:
     counts = report.counts
-    now = datetime.fromtimestamp(report.now / 1000, UTC).isoformat() if 0 <= report.now < 253402300800000 else str(report.now)
+    now = utc(report.now)
     checked = "checked without decompression and records" if report.quick else "checked"
     batches = sum(p.batches for p in report.partitions)
     records = sum(p.records for p in report.partitions)
-    found = f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} infos"
-    yield Line(0, report.verdict, f"{found} in {len(report.partitions)} partitions")
-    yield Line(0, "", f"{report.files} files, {report.bytes} bytes, {batches} batches, {records} records {checked}; now {now}")
+    found = ", ".join(count_text(counts[name], name) for name in ("error", "warning", "info"))
+    yield Line(0, report.verdict, f"{found} in {count_text(len(report.partitions), 'partition')}")
+    what = ((report.files, "file"), (report.bytes, "byte"), (batches, "batch"), (records, "record"))
+    yield Line(0, "", f"{', '.join(count_text(*item) for item in what)} {checked}; now {now}")
+    if any(p.next_start for p in report.partitions) or report.next_start:
+        yield Line(0, "", _next_start_summary(report))
     if report.version is not None:
         yield Line(0, "", f"release taken: {report.version}")
     if report.suppressed:
@@ -195,6 +227,18 @@ def _summary(report: Report) -> Iterator[Line]:
         yield Line(0, "unknown" if item.failed else "", f"not checked: {printable(item.path)}: {printable(item.reason)}")
     for path, digest in report.hashes:
         yield Line(0, "", f"sha256 {digest}  {printable(path)}")
+
+
+def _next_start_summary(report: Report) -> str:
+    predicted = [p for p in report.partitions if p.next_start]
+    harmed = [p for p in predicted if next_start_harm(p.next_start)]
+    unknown = [p for p in predicted if p not in harmed and any(outcome.is_unknown for outcome in p.next_start)]
+    if not harmed and not unknown and not report.next_start:
+        return "next start: nothing is lost"
+    parts = [f"harm to {len(harmed)} of {count_text(len(predicted), 'partition')}"]
+    parts += [f"{len(unknown)} unknown"] if unknown else []
+    parts += ["the broker stops"] if any(outcome.broker == "aborts" for outcome in report.next_start) else []
+    return f"next start: {', '.join(parts)}"
 
 
 def print_report(report: Report, stream: TextIO, *, max_findings: int | None = None) -> None:
@@ -206,13 +250,17 @@ def print_report(report: Report, stream: TextIO, *, max_findings: int | None = N
             stream.write(f"{' ' * line.indent}{word}{line.text}".rstrip() + "\n")
         return
     from rich.console import Console
+    from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    console = Console(file=stream, highlight=False)
     for line in lines:
-        text = Text(" " * line.indent)
+        text = Text()
         if line.word:
             text.append(line.word, style=_STYLES.get(line.word, ""))
             text.append("  ")
         text.append(line.text)
-        console.print(text)
+        if line.prose:
+            console.print(Padding(text, (0, 0, 0, line.indent), expand=False))
+        else:
+            console.print(Text(" " * line.indent) + text, soft_wrap=True)

@@ -6,37 +6,39 @@ import os
 import time
 from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import LOG_DIR_FILES, parse_partition_name
-from kafkalog.core.properties import format_uuid
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_partition_name, parse_segment_file_name
+from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
-from kafkalog.internal.transactions import TOPIC as TRANSACTION_STATE
-from kafkalog.internal.transactions import OpenTransaction, read_transactions
+from kafkalog.recovery.log_dir import guess_release
+from kafkalog.recovery.options import options_of
+from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
+from kafkalog.verify.known import MOST_EVENTS, known_logs
 from kafkalog.verify.partition import PartitionCheck, Surroundings
-from kafkalog.verify.replica_checks import compare_replicas
+from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
-from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan import scan_segment
 from kafkalog.verify.surroundings import LogDirCheck
 from kafkalog.verify.task import SegmentScan, Settings
-from kafkalog.verify.views import BrokerView, HangingTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from kafkalog.core.release import Release
+    from kafkalog.recovery.options import Options
+    from kafkalog.recovery.outcome import Outcome
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.policy import Policy
 
 __all__ = ["verify"]
-
-#: The release taken for a log dir of the ZooKeeper era, and for one of a KRaft broker.
-ZOOKEEPER_ERA = "2.8.2"
-NEWEST = "4.3.1"
 
 Path = str | os.PathLike[str]
 
@@ -50,9 +52,14 @@ def verify(
     jobs: int = 1,
     executor: Executor | None = None,
     kafka_version: str | None = None,
+    next_start: bool = True,
+    assume_stop: str = "auto",
+    recovery_point: int | None = None,
     topics: Sequence[str] = (),
     exclude: Sequence[str] = (),
     policy: Policy | None = None,
+    max_message_bytes: int | None = None,
+    partition_state: bytes | Mapping[str, bytes] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -67,44 +74,65 @@ def verify(
         hash_inputs: Note the SHA-256 of every segment file.
         jobs: Processes to scan with; segments are the unit.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
-        kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for.
+        kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
+            `X.Y`; None or `auto`: by the log dir.
+        next_start: Whether to predict the next start too.
+        assume_stop: For the prediction, as for `kafkalog.next_start`.
+        recovery_point: The same.
         topics: Patterns (`*`, `?`) of topics or partition directories in log dirs to look at; all by default.
         exclude: The same for those to leave out.
         policy: How findings are graded.
+        max_message_bytes: The topic's setting of that name: larger batches are reported. Without it, in compacted logs,
+            those that are larger than Kafka's default.
+        partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
+            or by `T-P`.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
-        RequestError: a pattern of the policy names no rule.
+        RequestError: a pattern of the policy names no rule; a value makes no sense; `partition_state` is no such JSON, or
+            not of a partition given.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
-    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs)
-    run = _Run(settings, tuple(topics), tuple(exclude), kafka_version)
+    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
+    # Decompression is what a quick check leaves out; consumers cannot.
+    options = options_of(assume_stop, recovery_point, kafka_version or "auto", read=False if quick else None)
+    run = _Run(settings, tuple(topics), tuple(exclude), options.release)
     for item in paths:
         run.add(os.fspath(item))
-    if executor is not None:
-        run.scan(executor, progress)
-    elif jobs > 1:
-        with ProcessPoolExecutor(jobs) as pool:
-            run.scan(pool, progress)
-    else:
-        run.scan(None, progress)
+    if partition_state is not None:
+        run.take_states(partition_state)
+    with _pool(executor, jobs) as pool:
+        run.scan(pool, progress)
+        run.judge()
+        if next_start:
+            run.predict(options, pool)
     report = run.report()
     return report if policy is None else report.under(policy)
+
+
+def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
+    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
+    return ProcessPoolExecutor(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Run:
     """One call of `verify`."""
 
-    def __init__(self, settings: Settings, topics: tuple[str, ...], exclude: tuple[str, ...], version: str | None) -> None:
+    def __init__(self, settings: Settings, topics: tuple[str, ...], exclude: tuple[str, ...], release: Release | None) -> None:
         self.settings = settings
         self.topics = topics
         self.exclude = exclude
-        self.version = version
+        self.release = release
         self.jobs: list[tuple[str, Surroundings, str | None, LogDirCheck | None]] = []
         self.log_dirs: list[LogDirCheck] = []
         self.not_checked: list[NotChecked] = []
-        self.done: list[tuple[PartitionReport, object, LogDirCheck | None]] = []
-        self.only: dict[str, str] = {}
+        self.findings: list[Finding] = []
+        self.done: list[Verified] = []
+        self.states: States = {}
+        self.events_left = MOST_EVENTS
+        self.next_start: tuple[Outcome, ...] = ()
+        #: Looked at only for the sake of a file in them.
+        self.file_witnesses: list[LogDirCheck] = []
 
     # --- what to do ---
 
@@ -121,6 +149,10 @@ class _Run:
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
+    def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
+        """Take in the states of partitions out of ZooKeeper."""
+        self.states = states_for(given, [path for path, _, _, _ in self.jobs])
+
     def _add_directory(self, path: str) -> None:
         if not _has_log_dir_files(path) and looks_like_partition(path):
             self.jobs.append((path, Surroundings(), None, None))
@@ -128,7 +160,7 @@ class _Run:
         if not looks_like_log_dir(path):
             self.not_checked.append(NotChecked(path, "holds nothing of Kafka", failed=True))
             return
-        log_dir = LogDirCheck(path)
+        log_dir = LogDirCheck(path, self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
             if self._wanted(name):
@@ -145,11 +177,12 @@ class _Run:
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
-        if name in LOG_DIR_FILES:
-            log_dir = LogDirCheck(folder or ".")
+        if name in LOG_DIR_FILES or name == BOOTSTRAP_CHECKPOINT:
+            log_dir = LogDirCheck(folder or ".", self.settings)
             own = join(log_dir.path, name)
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
+            self.file_witnesses.append(log_dir)
             return
         self.jobs.append((folder or ".", Surroundings(), path, None))
 
@@ -164,7 +197,12 @@ class _Run:
             self.not_checked.extend(check.not_checked if only is None else _about(check.not_checked, only))
             if only is not None:
                 report = self._narrow(report, check, only)
-            self.done.append((report, getattr(check, "topic_id", None), log_dir))
+            claim = claim_of(check, log_dir)
+            known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
+            self.events_left -= sum(len(log.events) for log in known.values())
+            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, is_file=only is not None))
+            if log_dir is not None and check.cleaned:
+                log_dir.cleaned.append(check.path)
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -183,6 +221,7 @@ class _Run:
         self, executor: Executor | None
     ) -> Iterator[tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]]:
         waiting: deque[tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]]] = deque()
+        threads = min(2, _cores())
         for path, surroundings, only, log_dir in self.jobs:
             try:
                 check = PartitionCheck(path, surroundings, self.settings)
@@ -190,7 +229,7 @@ class _Run:
                 self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
                 continue
             if executor is None:
-                yield check, only, log_dir, [scan_segment(task) for task in check.tasks]
+                yield check, only, log_dir, [scan_segment(task, threads) for task in check.tasks]
                 continue
             waiting.append((check, only, log_dir, [executor.submit(scan_segment, task) for task in check.tasks]))
             while sum(len(entry[3]) for entry in waiting) > _AHEAD:
@@ -203,148 +242,72 @@ class _Run:
         own = join(check.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)
-        alone = not name.endswith((".log", ".snapshot", ".checkpoint", "leader-epoch-checkpoint", "partition.metadata"))
-        has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+        parsed = parse_segment_file_name(name)
         readable = report.readable
-        if alone and not has_log:
-            self.not_checked.append(NotChecked(path, "there is no log beside it to compare with", failed=True))
+        reason = ""
+        if parsed is not None and parsed.pending and parsed.suffix in (*_INDEXES, ".snapshot"):
+            reason = f"set aside ({parsed.pending}): only the log of its segment is looked at"
+        elif parsed is not None and parsed.suffix in _INDEXES:
+            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+            reason = "" if has_log else "there is no log beside it to compare with"
+        if reason:
+            self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
         return replace(report, path=path, findings=findings, readable=readable)
 
     # --- the result ---
 
+    def judge(self) -> None:
+        """What partitions and log dirs say about each other."""
+        for log_dir in self.log_dirs:
+            log_dir.finish()
+            self.not_checked.extend(log_dir.not_checked)
+            self.findings.extend(log_dir.findings)
+        self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
+        controllers = Controllers(self.states)
+        if not self.settings.quick:  # metadata is records
+            controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
+        self.not_checked.extend(controllers.not_checked)
+        add_findings(self.done, self.log_dirs, controllers)
+
+    def predict(self, options: Options, executor: Executor | None) -> None:
+        """What the next start does to the directories; a single file has none of its own."""
+        reports = [(one.report, one.known) for one in self.done if not one.is_file]
+        directories = [one.report.path for one in self.done if one.owner is None and not one.is_file]
+        log_dirs = [log_dir.path for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
+        starts = predict_starts(reports, directories, log_dirs, options, executor)
+        for one in self.done:
+            if not one.is_file:
+                one.report = starts.attached_to(one.report, in_log_dir=one.owner is not None)
+        self.findings = [starts.referred_to_by(finding) for finding in self.findings]
+        self.next_start = starts.beside
+
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
-        findings = [finding for log_dir in self.log_dirs for finding in log_dir.findings]
-        for log_dir in self.log_dirs:
-            self.not_checked.extend(log_dir.not_checked)
-        findings.extend(self._across())
-        partitions = tuple(report for report, _, _ in self.done)
-        for number, extra in (*self._replicas(), *self._hanging()):
-            partitions = tuple(
-                replace(p, findings=in_order((*p.findings, *extra))) if at == number else p for at, p in enumerate(partitions)
-            )
+        partitions = tuple(one.report for one in self.done)
         return Report(
             self.settings.now,
             partitions,
-            in_order(findings),
+            in_order(self.findings),
             tuple(self.not_checked),
-            self._release(),
+            self._release_taken(),
             sum(report.files for report in partitions) + sum(log_dir.files for log_dir in self.log_dirs),
             sum(report.bytes for report in partitions),
             tuple(pair for report in partitions for pair in report.hashes),
             quick=self.settings.quick,
+            next_start=self.next_start,
         )
 
-    def _release(self) -> str | None:
-        if self.version is not None:
-            return self.version
-        if not self.log_dirs:
+    def _release_taken(self) -> str | None:
+        if self.release is None and not self.log_dirs:
             return None
-        return NEWEST if any(log_dir.kraft for log_dir in self.log_dirs) else ZOOKEEPER_ERA
-
-    def _brokers(self) -> dict[tuple[str, str], list[LogDirCheck]]:
-        brokers: dict[tuple[str, str], list[LogDirCheck]] = {}
-        for log_dir in self.log_dirs:
-            if log_dir.broker is not None:
-                brokers.setdefault(log_dir.broker, []).append(log_dir)
-        return brokers
-
-    def _across(self) -> Iterator[Finding]:
-        """Findings about the log dirs of one broker."""
-        for log_dirs in self._brokers().values():
-            duplicates: list[tuple[str, str, str]] = []
-            ids: list[tuple[str, str, str]] = []
-            seen_ids: dict[str, str] = {}
-            placed: dict[tuple[str, int], PartitionReport] = {}
-            for log_dir in log_dirs:
-                directory_id = log_dir.directory_id
-                if directory_id is not None and directory_id in seen_ids:
-                    ids.append(
-                        (join(log_dir.path, "meta.properties"), seen_ids[directory_id], f"directory.id {directory_id} twice")
-                    )
-                elif directory_id is not None:
-                    seen_ids[directory_id] = join(log_dir.path, "meta.properties")
-                for report, _, owner in self.done:
-                    parsed = parse_partition_name(os.path.basename(report.path))
-                    if owner is not log_dir or parsed is None or parsed.mark:
-                        continue
-                    key = (parsed.topic, parsed.partition)
-                    if key in placed:
-                        one, two = placed[key], report
-                        ranges = (
-                            f"offsets {two.log_start_offset} to {two.log_end_offset} here, "
-                            f"{one.log_start_offset} to {one.log_end_offset} there"
-                        )
-                        duplicates.append((two.path, one.path, ranges))
-                    else:
-                        placed[key] = report
-            yield from findings_of(
-                BrokerView(log_dirs[0].path, tuple(duplicates), tuple(ids), tuple(self._topic_ids(log_dirs)))
-            )
-
-    def _topic_ids(self, log_dirs: list[LogDirCheck]) -> Iterator[tuple[str, str, str, str]]:
-        first: dict[str, tuple[str, object]] = {}
-        for report, topic_id, owner in self.done:
-            parsed = parse_partition_name(os.path.basename(report.path))
-            if topic_id is None or parsed is None or parsed.mark in ("delete", "stray") or owner not in log_dirs:
-                continue
-            path = join(report.path, "partition.metadata")
-            known = first.setdefault(parsed.topic, (path, topic_id))
-            if known[1] != topic_id:
-                yield path, format_uuid(topic_id), known[0], format_uuid(known[1])  # type: ignore[arg-type]
-
-    def _hanging(self) -> Iterator[tuple[int, list[Finding]]]:
-        """Findings about open transactions that `__transaction_state` in the same log dir knows better."""
-        for log_dir in self.log_dirs:
-            numbers = [number for number, (_, _, owner) in enumerate(self.done) if owner is log_dir]
-            states = [self.done[n][0].path for n in numbers if self.done[n][0].topic == TRANSACTION_STATE]
-            still = {self.done[n][0].path: n for n in numbers if any(f.id == "txn-open" for f in self.done[n][0].findings)}
-            if not states or not still:
-                continue
-            for item in read_transactions([*states, *still]).open:
-                number = still.get(os.path.dirname(item.path) if item.path not in still else item.path)
-                if item.verdict != "hanging" or number is None:
-                    continue
-                opened = [
-                    f for f in self.done[number][0].findings if f.id == "txn-open" and f.facts["first"] == item.first_offset
-                ]
-                for finding in opened:
-                    yield number, list(findings_of(_hanging_view(finding, item, certain=log_dir.clean is True)))
-
-    def _replicas(self) -> Iterator[tuple[int, list[Finding]]]:
-        """Findings about replicas: the same partition on another broker, or in another copy."""
-        first: dict[tuple[str, int], tuple[int, LogDirCheck | None]] = {}
-        for number, (report, _, owner) in enumerate(self.done):
-            parsed = parse_partition_name(os.path.basename(os.path.realpath(report.path)))
-            if parsed is None or parsed.mark or not os.path.isdir(report.path):
-                continue
-            key = (parsed.topic, parsed.partition)
-            if key not in first:
-                first[key] = (number, owner)
-                continue
-            other, other_owner = first[key]
-            same_broker = owner is not None and other_owner is not None and owner.broker == other_owner.broker
-            if (same_broker and owner is not None and owner.broker is not None) or (owner is not None and owner is other_owner):
-                continue
-            pair = compare_replicas(report.path, self.done[other][0].path)
-            if pair is not None:
-                yield number, list(findings_of(pair))
+        shown = (guess_release(log_dir.log_dir, log_dir.meta) for log_dir in self.log_dirs)
+        return release_text(max(shown) if self.release is None else self.release)
 
 
-def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:
-    assert finding.span is not None
-    return HangingTransaction(
-        finding.path,
-        finding.span,
-        item.producer_id,
-        item.producer_epoch,
-        item.first_offset,
-        item.last_offset,
-        item.why,
-        item.abort_command,
-        certain and item.transactional_id is not None,
-    )
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _collected(
@@ -363,5 +326,6 @@ def _about(items: list[NotChecked], path: str) -> list[NotChecked]:
     return [replace(item, path=path) for item in items if os.path.basename(item.path) == os.path.basename(path)]
 
 
+_INDEXES = (".index", ".timeindex", ".txnindex")
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

@@ -6,9 +6,11 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.errors import RequestError
+from kafkalog.verify.effects import describe_effects
 
 if TYPE_CHECKING:
     from kafkalog.core.span import Span
+    from kafkalog.verify.effects import Effect
 
 __all__ = ["Finding", "Hit", "Severity"]
 
@@ -72,7 +74,8 @@ class Finding(NamedTuple):
     """One thing that is wrong, odd or worth knowing, at one place.
 
     `span` is a half-open byte range of the file `path`, None when that file is gone. `offsets` are the first and last log
-    offset concerned. `facts["file"]` names the damaged file when `path` is only the witness.
+    offset concerned. `facts["file"]` names the damaged file when `path` is only the witness. `next_start` are the effects of
+    the predicted starts on that place.
     """
 
     id: str
@@ -84,9 +87,11 @@ class Finding(NamedTuple):
     facts: dict[str, Any]
     consequence: str
     remedy: str
+    next_start: tuple[Effect, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The finding as a `finding` line of schema `kafkalog.verify/1`, without the fields every line has."""
+        effects = self.next_start
         return {
             "id": self.id,
             "severity": self.severity.label,
@@ -94,7 +99,7 @@ class Finding(NamedTuple):
             "span": None if self.span is None else [self.span.start, self.span.end],
             "offsets": None if self.offsets is None else list(self.offsets),
             "message": self.message,
-            "facts": self.facts,
-            "consequence": self.consequence,
+            "facts": self.facts | ({"next_start": [effect.to_json() for effect in effects]} if effects else {}),
+            "consequence": f"{self.consequence} {describe_effects(effects)}" if effects else self.consequence,
             "remedy": self.remedy,
         }

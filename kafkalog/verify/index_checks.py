@@ -1,16 +1,19 @@
 """Following `.index` and `.timeindex` along while their `.log` is walked.
 
-Both files are held as bytes and read entry by entry, so that memory does not grow with them. What an entry of a `.index`
+Both files are held as bytes and as arrays of numbers, twice their size. What an entry of a `.index`
 must mean holds for every writer since 0.10: its position is the begin of a batch, that batch does not begin behind its
 offset, and the batch at the next entry's position does.
 """
 
 from __future__ import annotations
 
-import struct
+import sys
+from array import array
+from itertools import islice
+from operator import le, lt
 from typing import TYPE_CHECKING
 
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, leftover, padded_end, padding_between
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.subjects import BatchSpot, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
 
@@ -20,12 +23,10 @@ if TYPE_CHECKING:
     from kafkalog.core.span import Padding, Span
     from kafkalog.verify.task import SegmentTask
 
-__all__ = ["MOST_REPORTED", "NEVER", "NO_ENTRY", "OffsetIndexWalk", "TimeIndexWalk"]
+__all__ = ["MOST_REPORTED", "NEVER", "OffsetIndexWalk", "TimeIndexWalk"]
 
 #: A position and an offset that no batch has.
 NEVER = 1 << 70
-#: What stands behind the last entry: places that no batch has.
-NO_ENTRY = (1 << 80, 1 << 80)
 #: Entries of one file that are reported one by one; a file with more is garbage, and its rest is not judged.
 MOST_REPORTED = 1000
 
@@ -42,6 +43,18 @@ class _EntryFile:
         damage = leftover(data, size)
         self.leftover: Span | None = None if damage is None else damage.span
         self.padding: Padding | None = padding_between(self.end, len(data) - len(data) % size)
+
+    def column(self, code: str, at: int) -> array[int]:
+        """The numbers at a place of every entry, `i` or `q` wide; behind the last one a -1, which no batch fits."""
+        numbers = array(code)
+        stored = bytearray(self.count * numbers.itemsize)
+        for byte in range(numbers.itemsize):
+            stored[byte :: numbers.itemsize] = self.data[at + byte : self.end : self.entry_size]
+        numbers.frombytes(stored)
+        if sys.byteorder == "little":
+            numbers.byteswap()
+        numbers.append(-1)
+        return numbers
 
     def hole(self) -> int | None:
         """Number of the first entry of zeros that has a real entry behind it."""
@@ -67,10 +80,13 @@ class OffsetIndexWalk(_EntryFile):
         self._task = task
         self._emit = emit
         self._log_size = log_size
-        self.entries = struct.iter_unpack(">ii", memoryview(data)[: self.end])
+        self.offsets = self.column("i", 0)
+        self.positions = self.column("i", 4)
         self.number = -1
         self._before = (-1, -1)
         self._before_batch: tuple[int, int, int] | None = None
+        self._overtaken: tuple[int, int] | None = None
+        self._disordered = not all(map(lt, self.positions, islice(self.positions, 1, self.count)))
         self._hole = self.hole()
         self.reported = 0
         self.others = 0
@@ -80,43 +96,60 @@ class OffsetIndexWalk(_EntryFile):
         self._advance()
 
     def _advance(self) -> None:
-        self.follow(next(self.entries, None))
+        """Take up the next entry, or the first behind it that fits those before.
 
-    def follow(self, entry: tuple[int, int] | None) -> int:
-        """Take up the next entry, or the first behind it that fits those before; gives its position, the new `want`."""
-        base = self._task.base_offset
-        while entry is not None:
-            relative, position = entry
-            self.number += 1
+        An offset that does not grow is left to the log: it tells whether this entry is wrong or the one before.
+        """
+        for number in range(self.number + 1, self.count):
+            self.number = number
+            relative, position = self.offsets[number], self.positions[number]
             if relative or position or self._hole is None:  # a hole is reported once
-                self.offset, self.want = base + relative, position
-                offset_before, position_before = self._before
-                if relative > 0 and self.offset > offset_before and position > max(0, position_before):
-                    return position
+                self.offset, self.want = self._task.base_offset + relative, position
+                self._overtaken = self._overtakes(position)
+                if relative > 0 and position > max(0, self._before[1]) and self._overtaken is None:
+                    return
                 self._report(None, None)
-            entry = next(self.entries, None)
-        self.want = NEVER
-        return NEVER
+                self._overtaken = None
+        self.number, self.want = self.count, NEVER
 
-    def settle(self, number: int, offset: int, want: int, batch: tuple[int, int, int]) -> None:
-        """Take over from the fast loop: the entry now wanted, and the batch that the one before it fitted."""
-        self.number, self.offset, self.want = number, offset, min(want, NEVER)
+    def wanted(self, begin: int) -> tuple[int, int, int, int]:
+        """For the loop over ordinary batches: what the next entry wants, as far as it has no oddity.
+
+        Returns:
+            Its number; its position, counted from `begin`; the offset behind the one it has; and an offset that the batch
+            there must begin behind. The last is more than any if each entry needs a careful look.
+        """
+        return self.number, self.want - begin, self.offset + 1, NEVER if self._disordered else self._before[0]
+
+    def settle(self, number: int, batch: tuple[int, int, int]) -> None:
+        """Take over from that loop: the entries before `number` fit, the last of them this batch."""
         self._before = (batch[2], batch[0])
         self._before_batch = batch
+        self.number = number - 1
+        self._advance()
 
-    @property
-    def before(self) -> int:
-        """Offset of the last entry that fitted, -1 before the first."""
-        return self._before[0]
+    def _overtakes(self, position: int) -> tuple[int, int] | None:
+        """The next entry (offset, position) if the current one stands out: those around it are in order without it."""
+        if not self._disordered:
+            return None
+        behind = [self._entry(number) for number in range(self.number + 1, min(self.number + 3, self.count))]
+        if not behind or not max(0, self._before[1]) < behind[0].position <= position:
+            return None
+        if len(behind) > 1 and behind[1].position > position:
+            return None
+        return self._task.base_offset + behind[0].relative_offset, behind[0].position
 
-    def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, back: int = 0) -> None:
-        """Something is wrong with the current entry, or with that `back` entries before it."""
+    def _entry(self, number: int) -> OffsetIndexEntry:
+        return OFFSET_INDEX_ENTRY.read(self.data, number * self.entry_size)
+
+    def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, back: bool = False) -> None:
+        """Something is wrong with the current entry, or (`back`) with the last one that seemed to fit."""
         self.reported += 1
         if self.reported > MOST_REPORTED:
             return
-        number = self.number - back
+        number = self._number_before() if back else self.number
         task = self._task
-        relative, position = OFFSET_INDEX_ENTRY.read(self.data, number * self.entry_size)
+        relative, position = self._entry(number)
         self._emit(
             IndexStep(
                 self.path,
@@ -129,11 +162,19 @@ class OffsetIndexWalk(_EntryFile):
                 inside,
                 self._log_size,
                 back,
+                self._overtaken,
                 task.base_offset,
                 task.active,
                 task.clean,
             )
         )
+
+    def _number_before(self) -> int:
+        """Number of the last entry that seemed to fit."""
+        number = self.number - 1
+        while number > 0 and self._task.base_offset + self._entry(number).relative_offset != self._before[0]:
+            number -= 1
+        return number
 
     def arrive(self, position: int, base: int, last: int, before: int, before_end: int) -> int:
         """A batch of offsets `base` … `last` begins at `position`, which is `want` or behind it.
@@ -149,7 +190,7 @@ class OffsetIndexWalk(_EntryFile):
         offset = self.offset
         if self._before[0] >= base:
             # The entry before says that its batch reaches up to here.
-            self._report(self._before_batch, None, back=1)
+            self._report(self._before_batch, None, back=True)
         if base > offset:
             self._report((position, base, last), None)
             self._before = (self._before[0], position)
@@ -163,8 +204,10 @@ class OffsetIndexWalk(_EntryFile):
         return self.want
 
     def skip(self, end: int) -> None:
-        """The bytes up to `end` cannot be read: entries that point there are not judged."""
+        """The bytes up to `end` cannot be read: of entries that point there only the order is judged."""
         while self.want < end:
+            if self.offset <= self._before[0]:
+                self._report(None, None)
             self._before = (self._before[0], self.want)
             self._advance()
 
@@ -178,7 +221,7 @@ class OffsetIndexWalk(_EntryFile):
             self._advance()
         if last is not None and self._before[0] > last.last_offset and self._before_batch is not None:
             self.number = self.count
-            self._report(self._before_batch, None, back=1)
+            self._report(self._before_batch, None, back=True)
 
     def summary(self, sibling: _EntryFile | None) -> IndexEnd:
         """The file as a whole."""
@@ -197,13 +240,15 @@ class TimeIndexWalk(_EntryFile):
             self.lone_zero = True
         else:
             self.lone_zero = False
-        self.entries = struct.iter_unpack(">qi", memoryview(data)[: self.end])
+        self.timestamps = self.column("q", 0)
+        self.offsets = self.column("i", 8)
         self.number = -1
         self._before = (-1, -1)
+        self._overtaken: tuple[int, int] | None = None
+        self._disordered = not all(map(le, self.offsets, islice(self.offsets, 1, self.count)))
         self._hole = self.hole()
         self.reported = 0
         self.timestamp = -1
-        self.last_timestamp: int | None = None
         self.others = 0
         self.first_other: int | None = None
         self.want = NEVER
@@ -229,6 +274,7 @@ class TimeIndexWalk(_EntryFile):
                 max_position,
                 max_offset,
                 -1 if last is None else last.last_offset,
+                self._overtaken,
                 task.base_offset,
                 task.active,
                 task.clean,
@@ -236,30 +282,47 @@ class TimeIndexWalk(_EntryFile):
         )
 
     def _advance(self) -> None:
-        self.follow(next(self.entries, None))
-
-    def follow(self, entry: tuple[int, int] | None) -> int:
-        """Take up the next entry, or the first behind it that fits those before; gives its offset, the new `want`."""
-        base = self._task.base_offset
-        while entry is not None:
-            timestamp, relative = entry
-            self.number += 1
+        """Take up the next entry, or the first behind it that fits those before."""
+        for number in range(self.number + 1, self.count):
+            self.number = number
+            timestamp, relative = self.timestamps[number], self.offsets[number]
             if timestamp or relative or self._hole is None:  # a hole is reported once
-                self.timestamp, self.want = timestamp, base + relative
+                self.timestamp, self.want = timestamp, self._task.base_offset + relative
                 timestamp_before, offset_before = self._before
-                if timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before:
-                    self.last_timestamp = timestamp
-                    return self.want
+                self._overtaken = self._overtakes(self.want)
+                grows = timestamp >= 0 and relative >= 0 and timestamp > timestamp_before and self.want >= offset_before
+                if grows and self._overtaken is None:
+                    return
                 self._report(None, -1, -1, -1, None)
-            entry = next(self.entries, None)
-        self.want = NEVER
-        return NEVER
+                self._overtaken = None
+        self.number, self.want = self.count, NEVER
 
-    def settle(self, number: int, timestamp: int, want: int, before: tuple[int, int]) -> None:
-        """Take over from the fast loop: the entry now wanted, and timestamp and offset of the one before it."""
-        self.number, self.timestamp, self.want = number, timestamp, min(want, NEVER)
+    def wanted(self) -> tuple[int, int, int]:
+        """For the loop over ordinary batches: number and timestamp of the next entry, and the offset behind the one it has.
+
+        The timestamp is one that no batch has if each entry needs a careful look.
+        """
+        return self.number, -NEVER if self._disordered else self.timestamp, self.want + 1
+
+    def settle(self, number: int, before: tuple[int, int]) -> None:
+        """Take over from that loop: the entries before `number` fit, the last of them with this timestamp and offset."""
         self._before = before
-        self.last_timestamp = before[0] if want >= NEVER else timestamp
+        self.number = number - 1
+        self._advance()
+
+    def _overtakes(self, offset: int) -> tuple[int, int] | None:
+        """The next entry (timestamp, offset) if the current one stands out: those around it are in order without it."""
+        if not self._disordered:
+            return None
+        base, size = self._task.base_offset, self.entry_size
+        behind = [
+            TIME_INDEX_ENTRY.read(self.data, at * size) for at in range(self.number + 1, min(self.number + 3, self.count))
+        ]
+        if not behind or not self._before[1] <= base + behind[0].relative_offset < offset:
+            return None
+        if len(behind) > 1 and base + behind[1].relative_offset >= offset:
+            return None
+        return behind[0].timestamp, base + behind[0].relative_offset
 
     def arrive(self, spot: BatchSpot, magic: int, max_before: int, max_position: int, max_offset: int) -> int:
         """A batch with offsets up to `want` or more.
@@ -304,7 +367,7 @@ class TimeIndexWalk(_EntryFile):
         """Its last entry against the largest timestamps of the segment: of all batches, and of those with records."""
         task = self._task
         count = self.count or (1 if self.lone_zero and top == 0 else 0)
-        last = self.last_timestamp if self.count else (0 if count else None)
+        last = self.timestamps[self.count - 1] if self.count else (0 if count else None)
         return TimeIndexEnd(
             self.path,
             task.paths[".log"],

@@ -2,60 +2,57 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.checkpoint import read_leader_epochs
+from kafkalog.core.checkpoint import is_as_kafka_writes, read_leader_epochs
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.properties import format_uuid, read_partition_metadata, read_quorum_state
 from kafkalog.core.span import Span
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
 from kafkalog.files.partition import Partition, join
 from kafkalog.files.segment import Segment
-from kafkalog.files.source import read_file
+from kafkalog.files.source import read_file, size_of
+from kafkalog.verify.compaction import CompactionHistory
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.snapshot_checks import describe_differences
+from kafkalog.verify.snapshot_checks import describe_differences, missing_producers
 from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask, Settings
 from kafkalog.verify.views import (
     CheckpointLine,
     EpochFile,
     KraftLog,
     KraftSnapshot,
+    LargeBatches,
+    MissingProducer,
     OpenTransactionView,
     PartitionCheckpoints,
     PartitionFiles,
     PartitionMetadataFile,
+    QuorumFile,
     SegmentStep,
     SnapshotEntryView,
     SnapshotFile,
+    Tombstones,
     TransactionIndexFile,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from uuid import UUID
 
-    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
-    from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.producer_snapshot import ProducerSnapshot
-    from kafkalog.core.record import Record
+    from kafkalog.core.properties import PartitionMetadata
 
 __all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surroundings"]
 
 COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 COMPACTED_TOPICS = COORDINATOR_TOPICS
 _ANY_START = 1 << 62
-#: Records searched for a repeated key, when a hole has to be explained.
-_KEYS_LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,8 @@ class Surroundings:
     """What the log dir says of a partition.
 
     `clean` and `kraft` are None when nothing tells. `lines` are those of the checkpoint files, by the file's name;
-    `cleaner_known` says that the log cleaner's checkpoint could be read.
+    `cleaner_known` says that the log cleaner's checkpoint could be read. The paths are those of checkpoint files: that of
+    the log start is always told, the others "" when no line can be expected of them.
     """
 
     in_log_dir: bool = False
@@ -73,6 +71,7 @@ class Surroundings:
     cleaner_known: bool = False
     log_start_path: str = ""
     recovery_path: str = ""
+    watermark_path: str = ""
 
 
 class PartitionCheck:
@@ -97,10 +96,10 @@ class PartitionCheck:
         self.mark = name.mark if name else ""
         # A clean stop does not close the directories that wait to be deleted.
         self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
+        self.topic_id: UUID | None = None
         self.kraft_log = self.topic == CLUSTER_METADATA_TOPIC
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
-        self._repeated: int | None = None
         self.files = 0
         self.bytes = 0
         self.readable = True
@@ -174,8 +173,13 @@ class PartitionCheck:
         """Judge the partition by the scans of its tasks, in their order."""
         self.scans = scans[: len(self.segments)]
         self._own_logs = {segment.paths[".log"] for segment in self.segments}
+        #: Aborted transactions whose data are still there.
+        self.aborted: list[AbortedSpan] = []
+        self.history = CompactionHistory(self.segments, self.scans, self.aborted, quick=self.settings.quick)
         for scan in scans:
             self._take(scan)
+        traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
+        self.compacted |= bool(traces) and not self.history.never_reached(min(traces))
         log_end = self._log_end()
         for path, snapshot, size in self.snapshots.values():
             offset = next(o for o, row in self.snapshots.items() if row[0] == path)
@@ -186,6 +190,7 @@ class PartitionCheck:
         self._epochs(log_end)
         self._metadata()
         self._checkpoints(log_end)
+        self._compaction()
         if self.kraft_log:
             self._kraft([scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
         return self._report(scans, log_end)
@@ -199,8 +204,6 @@ class PartitionCheck:
         for path, reason in scan.failures:
             self._failed(path, reason)
         self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
-        if own:
-            self.compacted |= scan.compaction_evidence
 
     def _log_end(self) -> int | None:
         if not self.scans:
@@ -252,8 +255,6 @@ class PartitionCheck:
         """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
         first = self.segments[0].base_offset if self.segments else 0
         self.changed: set[int] = set()
-        #: Offset of the marker of the first aborted transaction whose data are still there.
-        self.first_aborted = _ANY_START
         self.seeded = first == 0
         current = {"path": ""}
 
@@ -268,9 +269,7 @@ class PartitionCheck:
                 self.changed.add(segment.base_offset)
             written = any(not hasattr(event, "blind") for event in scan.events)
             aborted = tuple(replay.feed(scan))
-            for span in aborted:
-                if span.first_offset >= 0:
-                    self.first_aborted = min(self.first_aborted, span.last_offset)
+            self.aborted += [span for span in aborted if span.first_offset >= 0]
             self._transaction_index(segment, scan, aborted, first, complete=replay.complete and replay.reliable)
             if scan.damaged:
                 replay.reliable = replay.complete = False
@@ -287,6 +286,7 @@ class PartitionCheck:
                         self.topic,
                         self.partition.number,
                         pinned,
+                        self.around.kraft,
                     )
                 )
 
@@ -307,6 +307,11 @@ class PartitionCheck:
             if problems:
                 span = snapshot.span_of_entry(number)
                 self.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
+        before = max((other for other in self.snapshots if other < offset), default=None)
+        if before is not None and not self.compacted:
+            size = self.snapshots[offset][2]
+            for state in missing_producers(snapshot.entries, states, before):
+                self.emit(MissingProducer(path, offset, before, state, size, log_path))
         if not self.seeded and not self.compacted:
             self.seeded = True
             for entry in snapshot.entries:
@@ -371,7 +376,7 @@ class PartitionCheck:
             covered.add(self.active)
         pending = []
         for parsed, path in self.partition.pending:
-            pending.append((parsed, path, _size_of(path) or 0))
+            pending.append((parsed, path, size_of(path) or 0))
         directories = {name for name in self.partition.others if name not in self.partition.files}
         self.emit(
             PartitionFiles(
@@ -379,7 +384,7 @@ class PartitionCheck:
                 {segment.base_offset: segment.paths for segment in self.partition.segments},
                 sizes,
                 self.active,
-                _size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
+                size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
                 tuple(pending),
                 tuple((name, name in directories) for name in self.partition.others),
                 self.partition.snapshots,
@@ -418,12 +423,13 @@ class PartitionCheck:
                 runs,
                 log_end,
                 any(scan.magics for scan in self.scans),
+                max((scan.last_legacy for scan in self.scans), default=-1),
                 self.clean,
                 self.log_only or not self.scans,
                 _rebuilt([run for scan in self.scans for run in scan.epochs], start),
                 self.mark,
                 start if certain else _ANY_START,
-                data is None or checkpoint is None or _is_canonical(data, checkpoint),
+                data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
                 self.around.log_start_path if certain and not self.kraft_log else "",
                 self.around.lines.get("log-start-offset-checkpoint"),
             )
@@ -443,14 +449,17 @@ class PartitionCheck:
                 path or join(self.path, "partition.metadata"),
                 metadata,
                 len(data or b""),
-                data is None or metadata is None or re.fullmatch(rb"version: 0\ntopic_id: [\w-]{22}", data) is not None,
+                data is None or metadata is None or _is_as_kafka_writes(data, metadata),
                 self.around.kraft,
                 self.log_only,
                 self.mark,
             )
         )
 
-    topic_id: Any = None
+    @property
+    def cleaned(self) -> bool:
+        """Whether batches show that the log cleaner went over them."""
+        return any(scan.compaction_evidence for scan in self.scans)
 
     def _checkpoints(self, log_end: int | None) -> None:
         lines = self.around.lines
@@ -475,8 +484,25 @@ class PartitionCheck:
                 bool(self._swapped()),
                 self.kraft_log,
                 self.around.recovery_path,
+                self.around.watermark_path,
             )
         )
+
+    def _compaction(self) -> None:
+        """What a compacted log should not hold, and what the cleaner will take away next."""
+        largest = self.settings.max_message_bytes
+        for scan in self.scans:
+            if scan.large is not None and (self.compacted or largest is not None):
+                self.emit(LargeBatches(scan.path, scan.large, largest))
+            # The cleaner does not go near the active segment: its tombstones only wait for a roll.
+            waiting = scan.tombstones and scan.base_offset != self.active
+            if self.compacted and (waiting or scan.horizons is not None):
+                self.emit(Tombstones(scan.path, scan.tombstones, scan.horizons, self.settings.now, scan.size))
+        cleaner = self.around.lines.get("cleaner-offset-checkpoint")
+        if cleaner is not None and not self.settings.quick and not self.mark:
+            part = self.history.clean_part(cleaner)
+            if part is not None:
+                self.emit(part)
 
     def _kraft(self, snapshots: list[SegmentScan]) -> None:
         checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in self.partition.checkpoints if not p.pending)
@@ -492,8 +518,18 @@ class PartitionCheck:
         start = 0 if self.log_only else self._log_start() or 0
         runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
         self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
+        self._quorum()
         for scan in snapshots:
             self._kraft_snapshot(scan)
+
+    def _quorum(self) -> None:
+        path = self.partition.file("quorum-state")
+        data = None if path is None else self._read(path)
+        if path is None or data is None:
+            return
+        epochs = [run.epoch for scan in self.scans for run in scan.epochs]
+        log_path = self.scans[-1].path if self.scans else self.path
+        self.emit(QuorumFile(path, len(data), read_quorum_state(data), log_path, max(epochs, default=-1)))
 
     def _kraft_snapshot(self, scan: SegmentScan) -> None:
         first = last = "nothing"
@@ -527,49 +563,22 @@ class PartitionCheck:
                 kept.append(finding)
             elif self.compacted:
                 continue
-            elif self.around.cleaner_known or self._uncleaned_below(finding.offsets):
+            elif self._is_certain(finding):
                 kept.append(finding)
             else:
                 kept.append(finding._replace(severity=min(finding.severity, Severity.INFO)))
         return kept
 
-    def _uncleaned_below(self, offsets: tuple[int, int] | None) -> bool:
-        """Whether records stand below an offset that no pass of the log cleaner leaves there.
+    def _is_certain(self, finding: Finding) -> bool:
+        """Whether no log cleaner explains a finding.
 
-        A hole made by compaction means that the cleaner went over everything before it, and the cleaner keeps no record
-        without a key, no key twice and nothing of an aborted transaction (Cleaner.shouldRetainRecord).
+        A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
+        have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. But
+        leaders take no record without a key into a compacted topic.
         """
-        if offsets is None:
-            return False
-        keyless = (scan.first_keyless for scan in self.scans if scan.first_keyless is not None)
-        if min(keyless, default=_ANY_START) < offsets[0] or self.first_aborted < offsets[0]:
+        if finding.offsets is not None and self.history.is_uncleaned_below(finding.offsets[0]):
             return True
-        return not self.settings.quick and self._first_repeated_key() < offsets[0]
-
-    def _first_repeated_key(self) -> int:
-        """Offset of the first record whose key another one has had before; far away if there is none among the first."""
-        if self._repeated is None:
-            self._repeated = _ANY_START
-            seen: set[bytes] = set()
-            try:
-                for record in islice(self._data_records(), _KEYS_LOOKED_AT):
-                    if record.key is not None:
-                        if record.key in seen:
-                            self._repeated = record.offset
-                            break
-                        seen.add(record.key)
-            except KafkalogError:
-                pass
-        return self._repeated
-
-    def _data_records(self) -> Iterator[Record | LegacyRecord]:
-        for batch in self.partition.batches():
-            if isinstance(batch, RecordBatch) and (batch.is_control or batch.is_transactional or not batch.crc_ok):
-                continue
-            items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
-            for item in items:
-                if not isinstance(item, Damage):
-                    yield item
+        return self.around.cleaner_known and (len(self.segments) > 1 or self.history.has_keyless)
 
     def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
         damaged = next((scan for scan in self.scans if scan.damaged), None)
@@ -593,21 +602,15 @@ class PartitionCheck:
             bytes=self.bytes,
             readable=self.readable,
             files=self.files,
+            last_segment=self.active,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
 
 
-def _size_of(path: str | None) -> int | None:
-    try:
-        return None if path is None else os.stat(path).st_size
-    except OSError:
-        return None
-
-
-def _is_canonical(data: bytes, checkpoint: Checkpoint[EpochEntry]) -> bool:
-    """Whether a checkpoint file is written as Kafka writes it; it reads more than that."""
-    lines = ["0", str(len(checkpoint.entries)), *(f"{entry[0]} {entry[1]}" for entry in checkpoint.entries)]
-    return not data or data == "".join(f"{line}\n" for line in lines).encode()
+def _is_as_kafka_writes(data: bytes, metadata: PartitionMetadata) -> bool:
+    """Whether a `partition.metadata` has the bytes that Kafka writes; it reads more than that."""
+    topic_id = metadata.topic_id
+    return topic_id is not None and data == f"version: 0\ntopic_id: {format_uuid(topic_id)}".encode()
 
 
 def _rebuilt(runs: list[EpochRun], start: int) -> str:

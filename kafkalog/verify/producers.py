@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ __all__ = ["AbortedSpan", "EventRecorder", "OpenTransaction", "ProducerState", "
 
 _FAR = 1 << 70
 _MAX_SEQUENCE = 0x7FFFFFFF
+_LAST_CODEC = 4
+#: producerId, producerEpoch, baseSequence.
+_PRODUCER = struct.Struct(">qhi").unpack
 
 
 class EventRecorder:
@@ -33,25 +37,28 @@ class EventRecorder:
         self._cuts = list(cuts)
         self._cut = self._cuts[0] if self._cuts else _FAR
 
-    def regular(
-        self, producer_id: int, epoch: int, sequence: int, base: int, delta: int, timestamp: int, attributes: int, position: int
-    ) -> bool:
-        """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not."""
+    def regular(self, producer: bytes, base: int, count: int, timestamp: int, attributes: int, position: int) -> bool:
+        """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not.
+
+        `producer` is its id, epoch and base sequence as they stand in the header. `attributes` are not negative.
+        A batch without a producer is fine too.
+        """
+        producer_id, epoch, sequence = _PRODUCER(producer)
         run = self._open.get(producer_id)
+        if run is None:
+            return producer_id == epoch == -1 and sequence < 1 and attributes <= _LAST_CODEC
+        following = sequence + count
         if (
-            run is None
+            run[5] != sequence
             or run[1] != epoch
-            or run[5] != sequence
             or run[2] != attributes >> 4
-            or attributes & 15 > 4
+            or attributes & 15 > _LAST_CODEC
             or base >= self._cut
+            or following > _MAX_SEQUENCE
         ):
             return False
-        following = sequence + delta + 1
-        if following > _MAX_SEQUENCE:
-            return False
         run[5] = following
-        run[7] = base + delta
+        run[7] = base + count - 1
         run[8] = base
         run[9] = timestamp
         run[11] = position

@@ -13,6 +13,7 @@ from kafkalog.verify.rule import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kafkalog.recovery.outcome import Outcome
     from kafkalog.verify.policy import Policy
 
 __all__ = ["SCHEMA", "VERDICTS", "NotChecked", "PartitionReport", "Report"]
@@ -37,7 +38,8 @@ class PartitionReport:
 
     Offsets are log offsets: `valid_through_offset` is the last one before the first damage, -1 when there is none;
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
-    `lines` are further JSON lines about the partition that others attach.
+    `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
+    dir, one for each kind of stop of a directory given by itself, none for a single file.
     """
 
     path: str
@@ -56,7 +58,8 @@ class PartitionReport:
     readable: bool = True
     files: int = 0
     hashes: tuple[tuple[str, str], ...] = ()
-    lines: tuple[dict[str, Any], ...] = ()
+    last_segment: int | None = None
+    next_start: tuple[Outcome, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -93,7 +96,8 @@ class Report:
     """What verify says of everything it was given.
 
     `findings` are those about log dirs; those about a partition are with it. `now` is the clock in milliseconds, `version`
-    the Kafka release taken for what depends on one (None: nothing says which).
+    the Kafka release taken for what depends on one (None: nothing says which). `next_start` are the predictions about what
+    stands beside the partitions of a log dir and does harm.
     """
 
     now: int
@@ -106,6 +110,7 @@ class Report:
     hashes: tuple[tuple[str, str], ...] = ()
     suppressed: int = 0
     quick: bool = field(default=False)
+    next_start: tuple[Outcome, ...] = ()
 
     def all_findings(self) -> Iterator[Finding]:
         """Every finding: partition by partition, then those about log dirs."""
@@ -151,6 +156,7 @@ class Report:
             bytes=sum(report.bytes for report in everything),
             hashes=tuple(h for report in everything for h in report.hashes),
             suppressed=sum(report.suppressed for report in everything),
+            next_start=tuple(outcome for report in everything for outcome in report.next_start),
         )
 
     def under(self, policy: Policy) -> Report:
@@ -188,9 +194,12 @@ class Report:
             for finding in partition.findings:
                 yield line("finding", finding.to_json())
             yield line("partition", partition.to_json())
-            yield from partition.lines
+            for outcome in partition.next_start:
+                yield line("next_start", outcome.to_json())
         for finding in self.findings:
             yield line("finding", finding.to_json())
+        for outcome in self.next_start:
+            yield line("next_start", outcome.to_json())
         yield line("summary", self.summary())
 
     def to_jsonl(self) -> str:

@@ -10,54 +10,73 @@ import hashlib
 import struct
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.attributes import DELETE_HORIZON
-from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
-from kafkalog.core.checksum import crc32c
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
-from kafkalog.errors import FormatError, UnreadableFile
+from kafkalog.errors import FileChanged, FormatError, UnreadableFile
+from kafkalog.files.relay import Relay
 from kafkalog.files.source import FileSource, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
-from kafkalog.verify.index_checks import MOST_REPORTED, NEVER, NO_ENTRY, OffsetIndexWalk, TimeIndexWalk
+from kafkalog.verify.index_checks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
+from kafkalog.verify.kraft_checks import unreadable_records
 from kafkalog.verify.producers import EventRecorder
 from kafkalog.verify.record_checks import count_records, look_at_records
+from kafkalog.verify.regular import ANCIENT_MS, walk_regular
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.subjects import BatchSpot, BatchStep, ControlRecords, LegacyRecords, SegmentTimes, Tail
-from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask
+from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
+from kafkalog.verify.subjects import (
+    BatchSpot,
+    BatchStep,
+    ControlRecords,
+    FileChange,
+    LegacyRecords,
+    SegmentTimes,
+    StaleEntries,
+    Tail,
+)
+from kafkalog.verify.task import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
 
 if TYPE_CHECKING:
     from kafkalog.core.span import Padding
+    from kafkalog.files.relay import Slot
 
-__all__ = ["scan_segment"]
+__all__ = ["Scanner", "scan_segment"]
 
-_UNPACK = struct.Struct(">qiibIhiqqqhii").unpack_from
+_INT64 = struct.Struct(">q")
+_BASE_TIMESTAMP = BATCH_HEADER["base_timestamp"].at
 _HEADER = BATCH_HEADER.size
-#: Bytes read at a time, into the same buffer again and again: fresh memory costs more than the checksums.
-_WINDOW = 1 << 19
+#: Bytes between two of the batches whose place is kept.
+_PLACE_INTERVAL = 1 << 20
 _NO_EPOCH = -1
 _LEADER_CHANGE = 2
-#: 2011-01-01: Kafka's first release. A clock that is right cannot be earlier.
-ANCIENT_MS = 1293840000000
 #: Clocks differ; a day ahead is a fault.
 FUTURE_MS = 24 * 3600 * 1000
 
 
-def scan_segment(task: SegmentTask) -> SegmentScan:
-    """Scan one segment. Never raises on data or on files; what cannot be read is in the result."""
-    return _Scanner(task).run()
+def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
+    """Scan one segment. Never raises on data or on files; what cannot be read is in the result.
+
+    With 2 `threads`, one reads while the other checks; that pays where a core is free and records are not looked at.
+    """
+    return Scanner(task, threads if task.settings.quick else 1).run()
 
 
-class _Scanner:
+class Scanner:
     """The state of one scan."""
 
-    def __init__(self, task: SegmentTask) -> None:
+    def __init__(self, task: SegmentTask, threads: int) -> None:
         self.task = task
+        self.threads = threads
+        #: Batches whose length field says more are looked at with care.
+        self.most = task.settings.large - LOG_OVERHEAD
         self.path = task.paths.get(".log", "")
         self.scan = SegmentScan(task.base_offset, self.path, has_log=bool(self.path))
         self.producers = EventRecorder(task.cuts)
         self.index: OffsetIndexWalk | None = None
         self.times: TimeIndexWalk | None = None
+        self.offset_doubts: list[object] = []
+        self.time_doubts: list[object] = []
         self.quick = task.settings.quick
         self.high = task.settings.now + FUTURE_MS
         self.expected = -1  # next offset if nothing is missing; -1 before the first batch and after damage
@@ -99,6 +118,8 @@ class _Scanner:
         except UnreadableFile as error:
             self.fail(error)
             scan.damaged = True
+            if isinstance(error, FileChanged) and error.path == self.path:
+                self.emit(FileChange(self.path, error.size_before, error.size_now, task.active))
         scan.events = self.producers.finish()
         self._close_epoch_run()
         scan.max_timestamp = self.max_timestamp
@@ -115,13 +136,15 @@ class _Scanner:
             scan.size = source.size
             self._open_indexes(source.size)
             self._walk(source)
+            self._finish_indexes(source)
             grown = source.grown
+            if grown is not None or source.is_rewritten:
+                self.emit(FileChange(self.path, source.size, source.size if grown is None else grown.size_now, task.active))
         if grown is not None and not task.active:
             self.fail(grown)
         elif grown is not None:
             scan.not_checked.append((self.path, f"bytes from {grown.size_before} on: appended during the scan"))
         scan.bytes_read += scan.size
-        self._finish_indexes()
         if self.future or self.ancient or self.missing:
             self.emit(
                 SegmentTimes(
@@ -154,12 +177,31 @@ class _Scanner:
     def _open_indexes(self, log_size: int) -> None:
         data = self._sibling(".index")
         if data is not None:
-            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.emit)
+            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.offset_doubts.append)
         data = self._sibling(".timeindex")
         if data is not None:
-            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.emit)
+            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.time_doubts.append)
 
-    def _finish_indexes(self) -> None:
+    def _settle_doubts(self, source: FileSource) -> None:
+        """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""
+        index, times, task = self.index, self.times, self.task
+        preallocated = any(file is not None and file.padding is not None for file in (index, times))
+        lenient = preallocated and task.active and not task.clean
+        for file, doubts, first_stale in (
+            (index, self.offset_doubts, first_stale_offset_entry),
+            (times, self.time_doubts, first_stale_time_entry),
+        ):
+            if file is None or not doubts:
+                continue
+            stale = first_stale(file.data[: file.end], task.base_offset, source) if lenient else None
+            if stale is None:
+                for doubt in doubts:
+                    self.emit(doubt)
+            else:
+                file.reported = 0
+                self.emit(StaleEntries(file.path, self.path, stale, file.count, file.entry_size))
+
+    def _finish_indexes(self, source: FileSource) -> None:
         index, times, scan = self.index, self.times, self.scan
         last = scan.last
         blind = scan.damaged
@@ -168,6 +210,8 @@ class _Scanner:
             self.emit(index.summary(times))
         if times is not None:
             times.finish(last, blind=blind)
+        self._settle_doubts(source)
+        if times is not None:
             self.emit(times.summary(index))
             if not blind and not self.any_magic_0 and last is not None:
                 self.emit(
@@ -203,180 +247,71 @@ class _Scanner:
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
-        data = bytearray(min(_WINDOW, size))
-        buffer = memoryview(data)
+        relay = None if self.task.kraft else Relay(source, self.threads)
         while position < size:
-            if not self.task.kraft:
-                size_read = source.read_into(buffer, position)
-                reached = self._fast(data, buffer[:size_read], position)
-                if reached > position:
-                    position = reached
-                    continue
+            if relay is not None:
+                position = relay.run(position, self._look)
+                if position >= size:
+                    break
             for item in walk(source, position):
                 if isinstance(item, RecordBatch):
-                    self._batch(item, crc_ok=item.crc_ok)
+                    self.judge(item, crc_ok=item.crc_ok)
                 elif isinstance(item, LegacyBatch):
                     self._legacy(item)
                 else:
                     self._gap(source, item)
                 position = item.span.end
-                if isinstance(item, RecordBatch) and not self.task.kraft:
+                if relay is not None and isinstance(item, RecordBatch):
                     break
         if not self.scan.damaged and self.scan.last is not None:
             self.scan.valid_position = self.scan.last.end
             self.scan.valid_offset = self.scan.last.last_offset
 
-    def _fast(self, data: bytearray, view: memoryview, begin: int) -> int:  # noqa: PLR0915 - a call per batch costs too much
-        """Go over batches of magic 2 with right checksums that lie wholly in a window; stop at any other.
+    def _look(self, slot: Slot, position: int) -> tuple[int, bool]:
+        return walk_regular(self, slot, position)
 
-        Args:
-            data: The window's buffer.
-            view: The part of it that was filled.
-            begin: Position in the file of its first byte, where a batch begins.
+    # --- what the loop over ordinary batches asks for and reports ---
 
-        Returns:
-            The position reached.
-        """
-        checksum, unpack, regular = crc32c, _UNPACK, self.producers.regular
-        careful_records = None if self.quick else self._irregular_records
-        low, high, segment = ANCIENT_MS, self.high, self.task.base_offset
-        index, times = self.index, self.times
-        entries = index.entries if index is not None else iter(())
-        time_entries = times.entries if times is not None else iter(())
-        at, batches = 0, 0
-        while True:
-            # Everything that the loop needs, taken anew after each batch that was out of the ordinary.
-            expected, epoch = self.expected, self.epoch
-            top, top_at, top_offset = self.max_timestamp, -1, self.max_offset
-            entry_number, entry_offset, entry_before, entry_at = -1, -1, -1, -1
-            want = want_offset = NEVER
-            if index is not None:
-                want, entry_number, entry_offset, entry_before = index.want - begin, index.number, index.offset, index.before
-            time_number, entry_time, time_seen, time_offset = -1, -1, -1, -1
-            if times is not None:
-                want_offset, time_number, entry_time = times.want, times.number, times.timestamp
-            first_expected, last_at, odd = expected, -1, False
-            while True:
-                try:
-                    base, length, e, magic, crc, attributes, delta, first_time, time, pid, pe, sequence, count = unpack(
-                        view, at
-                    )
-                except struct.error:
-                    break
-                end = at + 12 + length
-                if checksum(view[at + 21 : end]) != crc or magic != 2 or length < 49:
-                    break
-                if not (
-                    base == expected
-                    and delta + 1 == count > 0
-                    and e == epoch
-                    and low <= time <= high
-                    and (
-                        (pid == pe == -1 and sequence < 1 and 0 <= attributes < 5)
-                        or regular(pid, pe, sequence, base, delta, time, attributes, begin + at)
-                    )
-                ):
-                    odd = end <= len(view)
-                    break
-                expected = base + count
-                if careful_records is not None:
-                    careful_records(data, at, end, attributes, count, first_time, time, begin)
-                if at >= want:
-                    assert index is not None
-                    last = base + delta
-                    if at == want and entry_offset == last and entry_before < base:
-                        entry_before, entry_at = last, at
-                        relative, place = next(entries, NO_ENTRY)
-                        entry_number += 1
-                        entry_offset, want = segment + relative, place - begin
-                        if entry_offset <= last or want <= at:
-                            index.settle(entry_number - 1, entry_offset, 0, (begin + at, base, last))
-                            want, entry_at = index.follow((relative, place)) - begin, -1
-                            entry_number, entry_offset = index.number, index.offset
-                    else:
-                        if entry_at >= 0:
-                            index.settle(entry_number, entry_offset, want + begin, self._batch_at(view, entry_at, begin))
-                        before = at if last_at < 0 else last_at
-                        want, entry_at = index.arrive(begin + at, base, last, begin + before, begin + at) - begin, -1
-                        entry_number, entry_offset, entry_before = index.number, index.offset, index.before
-                if expected > want_offset:
-                    assert times is not None
-                    last = base + delta
-                    if want_offset == last and entry_time == time and top < time:
-                        time_seen, time_offset = time, last
-                        entry_time, relative = next(time_entries, NO_ENTRY)
-                        time_number += 1
-                        want_offset = segment + relative
-                        if entry_time <= time or want_offset < last:
-                            times.settle(time_number - 1, entry_time, 0, (time, last))
-                            want_offset, time_seen = times.follow((entry_time, relative)), -1
-                            time_number, entry_time = times.number, times.timestamp
-                    else:
-                        if time_seen >= 0:
-                            times.settle(time_number, entry_time, want_offset, (time_seen, time_offset))
-                        spot = BatchSpot(begin + at, begin + end, base, last, e, time)
-                        top_position = self.max_position if top_at < 0 else begin + top_at
-                        want_offset, time_seen = times.arrive(spot, 2, top, top_position, top_offset), -1
-                        time_number, entry_time = times.number, times.timestamp
-                if time > top:
-                    top, top_at, top_offset = time, at, base + delta
-                batches += 1
-                last_at = at
-                at = end
-            if index is not None and entry_at >= 0:
-                index.settle(entry_number, entry_offset, want + begin, self._batch_at(view, entry_at, begin))
-            if times is not None and time_seen >= 0:
-                times.settle(time_number, entry_time, want_offset, (time_seen, time_offset))
-            if last_at >= 0:
-                self.scan.records += expected - first_expected
-                self._store(view, begin, last_at, expected, top, top_at, top_offset)
-            if not odd:
-                break
-            self._batch(RecordBatch.read(bytes(view[at:end]), begin + at), crc_ok=True)
-            at = end
-        self.scan.batches += batches
-        return begin + at
+    def raised(self, spot: BatchSpot) -> None:
+        """An ordinary batch has the largest timestamp so far."""
+        self.max_timestamp, self.max_position, self.max_offset = spot.max_timestamp, spot.position, spot.last_offset
 
-    def _store(self, view: memoryview, begin: int, last_at: int, expected: int, top: int, top_at: int, top_offset: int) -> None:
-        """Take over the state of the fast loop."""
-        self.expected = expected
-        if top_at >= 0:
-            self.max_timestamp, self.max_position, self.max_offset = top, begin + top_at, top_offset
+    def passed(self, last: BatchSpot) -> None:
+        """Ordinary batches were passed, up to `last`."""
+        self.expected = last.last_offset + 1
         self.any_full = True
         self.max_full = max(self.max_full, self.max_timestamp)
-        base, length, epoch, _, _, _, delta, _, time, *_ = _UNPACK(view, last_at)
-        position = begin + last_at
-        spot = BatchSpot(position, position + 12 + length, base, base + delta, epoch, time)
-        self.previous = self.scan.last = self.epoch_last = spot
+        self.previous = self.epoch_last = last
+        self._last_is(last)
 
-    def _irregular_records(
-        self, data: bytearray, at: int, end: int, attributes: int, count: int, first_time: int, time: int, begin: int
-    ) -> None:
+    def _last_is(self, spot: BatchSpot) -> None:
+        places = self.scan.places
+        if spot.position - (places[-1][1] if places else 0) >= _PLACE_INTERVAL:
+            places.append((spot.last_offset, spot.position))
+        self.scan.last = spot
+
+    def previous_place(self, position: int) -> tuple[int, int]:
+        """Where the batch before the one at `position` begins and ends."""
+        return (position, position) if self.previous is None else (self.previous.position, self.previous.end)
+
+    def irregular_records(self, data: bytearray, at: int, end: int, attributes: int, count: int, time: int, begin: int) -> None:
         """Look at the records of a batch whose header is ordinary; report them if they are not."""
         found = count_records(data, at + _HEADER, end, count, attributes & 7)
         if (
             found is None
             or found.next_delta != count
             or found.gaps
-            or first_time + found.largest != time
+            or _INT64.unpack_from(data, at + _BASE_TIMESTAMP)[0] + found.largest != time
             or (found.null_keys and self.task.compacted)
         ):
             batch = RecordBatch.read(bytes(data[at:end]), begin + at)
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
         elif found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = self._base_at(data, at)
+            self.scan.first_keyless = int.from_bytes(data[at : at + 8], "big")
+        if found is not None:
+            self.scan.tombstones += found.null_values
 
-    @staticmethod
-    def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
-        """Position, first and last offset of the batch at a place of the window."""
-        base, _, _, _, _, _, delta, *_ = _UNPACK(view, at)
-        return begin + at, base, base + delta
-
-    @staticmethod
-    def _base_at(data: bytearray, at: int) -> int:
-        return int.from_bytes(data[at : at + 8], "big")
-
-    def _batch(self, batch: RecordBatch, *, crc_ok: bool) -> None:
+    def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
         scan, header = self.scan, batch.header
         spot = BatchSpot(
@@ -396,22 +331,34 @@ class _Scanner:
             return
         scan.records += max(0, header.records_count)
         partial = header.records_count < header.last_offset_delta + 1
-        if (partial and not batch.is_control) or header.attributes & DELETE_HORIZON:
-            scan.compaction_evidence = True
+        horizon = batch.delete_horizon_ms
+        if ((partial and not batch.is_control) or horizon is not None) and scan.compaction_evidence is None:
+            scan.compaction_evidence = spot.base_offset
+        if horizon is not None and header.records_count > 0:
+            scan.horizons = scan.horizons.with_one(horizon) if scan.horizons else Horizons(1, horizon, horizon, spot)
+        if batch.size > self.task.settings.large:
+            self._note_large(spot, header.producer_id)
         control = self._control(batch) if batch.is_control else None
-        if control is None and not self.quick:
+        if not self.quick and (control is None or control.problem is None):
             self._records(batch)
         self.producers.reach(spot.base_offset)
         if batch.has_producer and control is None and not batch.is_control:
             self.producers.data(batch)
         if self.task.kraft and control is not None:
             self._kraft_control(control, spot)
+        elif self.task.kraft and not self.quick:
+            for record in unreadable_records(self.path, batch):
+                self.emit(record)
         self._epoch(spot)
         if header.records_count > 0:
             self.any_full = True
             self.max_full = max(self.max_full, header.max_timestamp)
         self._odd_times(spot)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
+
+    def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
+        large = self.scan.large
+        self.scan.large = Large(1, spot, producer_id) if large is None else large.with_one(spot, producer_id)
 
     def _records(self, batch: RecordBatch) -> None:
         header = batch.header
@@ -428,8 +375,10 @@ class _Scanner:
             or (found.null_keys and self.task.compacted)
         ):
             self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
-        if found is not None and found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = batch.base_offset
+        if found is not None:
+            self.scan.tombstones += found.null_values
+            if found.null_keys and self.scan.first_keyless is None:
+                self.scan.first_keyless = batch.base_offset
 
     def _control(self, batch: RecordBatch) -> ControlRecords:
         """Decode a control batch; its markers are noted for the replay."""
@@ -478,6 +427,7 @@ class _Scanner:
         scan.batches += 1
         self.any_magic_0 |= batch.magic == 0
         scan.magics.add(batch.magic)
+        scan.last_legacy = max(scan.last_legacy, base)
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self.quick):
             messages, problem = [], None
@@ -490,11 +440,16 @@ class _Scanner:
             scan.records += len(messages)
             if messages:
                 base = min(base, messages[0].offset)
+            scan.tombstones += sum(message.value is None for message in messages)
+            if scan.first_keyless is None and any(message.key is None for message in messages):
+                scan.first_keyless = base
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
             base = min(base, self.expected if self.expected >= 0 else max(0, self.task.base_offset))
         spot = BatchSpot(batch.position, batch.position + batch.size, base, batch.last_offset, _NO_EPOCH, batch.max_timestamp)
         self._step(batch, spot, crc_ok=crc_ok)
+        if batch.size > self.task.settings.large and crc_ok:
+            self._note_large(spot, -1)
         if not crc_ok:
             self._damaged()
         elif records is not None:
@@ -503,7 +458,7 @@ class _Scanner:
         self.max_full = max(self.max_full, batch.max_timestamp)
         if batch.magic and crc_ok:
             self._odd_times(spot)
-        self._follow(spot, batch.magic, trusted=crc_ok or base == self.expected)
+        self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
 
     def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
         self.emit(
@@ -542,7 +497,8 @@ class _Scanner:
             self.max_timestamp, self.max_position, self.max_offset = spot.max_timestamp, spot.position, spot.last_offset
         if self.scan.first is None:
             self.scan.first = spot
-        self.previous = self.scan.last = spot
+        self.previous = spot
+        self._last_is(spot)
         self.expected = spot.last_offset + 1
 
     def _epoch(self, spot: BatchSpot) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from kafkalog.core.producer_snapshot import ProducerEntry
     from kafkalog.verify.producers import ProducerState
 
-__all__ = ["describe_differences"]
+__all__ = ["describe_differences", "missing_producers"]
 
 
 def describe_differences(
@@ -82,3 +84,30 @@ def _still_there(entry: ProducerEntry, state: ProducerState) -> tuple[str, ...]:
     if entry.timestamp < state.data_timestamp and entry.timestamp != state.marker_timestamp:
         problems.append(f"timestamp {entry.timestamp}, by the log {state.data_timestamp}")
     return tuple(problems)
+
+
+def missing_producers(
+    entries: Sequence[ProducerEntry], states: Mapping[int, ProducerState], before: int
+) -> Iterator[ProducerState]:
+    """The producers that a snapshot must list and does not.
+
+    A broker forgets a producer whose last timestamp is too old; but none with an open transaction, and none while it knows
+    an older one that wrote earlier.
+
+    Args:
+        entries: The snapshot's.
+        states: The replayed ones, by producer id.
+        before: Offset of the snapshot before; who wrote nothing since may have been lost earlier.
+    """
+    listed = {entry.producer_id for entry in entries}
+    older = [
+        (states[entry.producer_id].last_offset, entry.timestamp)
+        for entry in entries
+        if entry.current_txn_first_offset < 0 and entry.producer_id in states and states[entry.producer_id].last_offset >= 0
+    ]
+    for producer_id, state in states.items():
+        if producer_id in listed or state.last_offset < before or not state.seen_data:
+            continue
+        still_known = any(last < state.last_offset and timestamp <= state.timestamp for last, timestamp in older)
+        if state.first_offset >= 0 or still_known:
+            yield state

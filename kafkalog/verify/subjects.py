@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
     from kafkalog.core.span import Padding, Span
-    from kafkalog.errors import FormatError, KafkalogError, LimitExceeded
+    from kafkalog.errors import FormatError
 
 __all__ = [
     "BatchSpot",
     "BatchStep",
     "ControlRecords",
+    "FileChange",
     "IndexEnd",
     "IndexStep",
     "LegacyRecords",
+    "MetadataRecord",
     "Records",
     "SegmentTimes",
+    "StaleEntries",
     "Tail",
     "TimeIndexEnd",
     "TimeIndexStep",
@@ -93,6 +96,18 @@ class ControlRecords:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataRecord:
+    """A record of the metadata log that does not decode; `newer`: its type or version may be one of a later release."""
+
+    path: str
+    batch: RecordBatch
+    offset: int
+    name: str
+    problem: str
+    newer: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LegacyRecords:
     """The messages of magic 0 or 1 that one shallow message holds, and what ended the decoding early."""
 
@@ -127,7 +142,8 @@ class IndexStep:
 
     `batch` is the batch that begins at the entry's position (position, first and last offset), None when none does;
     `inside` where the batch around that position begins and ends.
-    `previous_*` are those of the last entry that fitted. `back` is 1 when the entry was found wrong by its successor.
+    `previous_*` are those of the last entry that fitted. `back`: the entry was found wrong by a later one. `overtaken` is the
+    next entry (offset and position) if this one stands out between its neighbours.
     """
 
     path: str
@@ -140,7 +156,8 @@ class IndexStep:
     batch: tuple[int, int, int] | None
     inside: tuple[int, int] | None
     log_size: int
-    back: int
+    back: bool
+    overtaken: tuple[int, int] | None
     segment_base: int
     active: bool
     clean: bool | None
@@ -172,10 +189,22 @@ class IndexEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class StaleEntries:
+    """Entries of a preallocated `.index` or `.timeindex` that counted before a truncation: those from `number` on."""
+
+    path: str
+    log_path: str
+    number: int
+    entries: int
+    entry_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimeIndexStep:
     """An entry of a `.timeindex` that does not fit the log or the entry before it.
 
     `batch` is the batch that contains the entry's offset; `max_before` the largest timestamp of the batches before it.
+    `overtaken` is the next entry (timestamp and offset) if this one stands out between its neighbours.
     """
 
     path: str
@@ -190,6 +219,7 @@ class TimeIndexStep:
     max_position: int
     max_offset: int
     last_offset: int
+    overtaken: tuple[int, int] | None
     segment_base: int
     active: bool
     clean: bool | None
@@ -230,9 +260,10 @@ class SegmentTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class ScanFailure:
-    """A file that could not be read, or changed while it was."""
+class FileChange:
+    """A `.log` that changed while it was read; sizes in bytes, equal when it was written to in place."""
 
     path: str
-    error: KafkalogError | LimitExceeded
-    facts: dict[str, Any]
+    size_before: int
+    size_now: int
+    active: bool

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, parse_partition_name, parse_segment_file_name
+from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
+from kafkalog.core.filename import (
+    BOOTSTRAP_CHECKPOINT,
+    CLUSTER_METADATA_TOPIC,
+    LOG_DIR_CHECKPOINTS,
+    REMOTE_INDEX_CACHE,
+    parse_partition_name,
+    parse_segment_file_name,
+)
+from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
+from kafkalog.files.source import read_file, size_of
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import CheckpointFile, CheckpointLine, LogDirView
+from kafkalog.verify.scan import scan_segment
+from kafkalog.verify.task import SegmentTask
+from kafkalog.verify.views import CheckpointFile, CheckpointLine, CleanedLogs, LogDirFiles, LogDirView
 
 if TYPE_CHECKING:
     from kafkalog.core.properties import Properties
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.task import Settings
 
 __all__ = ["LogDirCheck"]
 
 _CLEAN = ".kafka_cleanshutdown"
 _META = "meta.properties"
-#: What every broker has written by the time that it has stopped cleanly.
-_ALWAYS = ("recovery-point-offset-checkpoint", "replication-offset-checkpoint", "cleaner-offset-checkpoint")
 _RECOVERY = "recovery-point-offset-checkpoint"
+_CLEANER = "cleaner-offset-checkpoint"
+_WATERMARKS = "replication-offset-checkpoint"
 
 
 class LogDirCheck:
@@ -31,12 +44,14 @@ class LogDirCheck:
 
     Args:
         path: The directory, spelled as it shall be printed.
+        settings: What the caller wants.
 
     Raises:
         UnreadableFile: it cannot be listed.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, settings: Settings) -> None:
+        self.settings = settings
         self.log_dir = LogDir(path)
         self.path = self.log_dir.path
         self.findings: list[Finding] = []
@@ -51,7 +66,13 @@ class LogDirCheck:
         complete = bool(self.lines) or _META in self.log_dir.files or self._marker
         self.clean: bool | None = self._marker if complete else None
         self.kraft = self._is_kraft()
+        #: Partition directories that show the work of the log cleaner.
+        self.cleaned: list[str] = []
+        #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing tells.
+        self.registration = self._registration()
         self._names()
+        self._files()
+        self._bootstrap()
 
     def _reading(self, name: str, read: Any) -> Any:
         if name not in self.log_dir.files:
@@ -63,15 +84,21 @@ class LogDirCheck:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
             return None
 
+    def _registration(self) -> int | None:
+        marker = self._reading(_CLEAN, lambda: self.log_dir.clean_shutdown)
+        epoch = None if marker is None or marker.value is None else marker.value.get("brokerEpoch")
+        return epoch if isinstance(epoch, int) else None
+
     def emit(self, subject: Any) -> None:
         """What the rules say about a subject."""
         self.findings.extend(findings_of(subject))
 
     def _checkpoint(self, name: str) -> None:
-        checkpoint = self._reading(name, lambda: self.log_dir.checkpoint(name))
-        if checkpoint is None:
-            return
         path = join(self.path, name)
+        data = self._reading(name, lambda: read_file(path))
+        if data is None:
+            return
+        checkpoint = read_offset_checkpoint(data)
         present = {
             (parsed.topic, parsed.partition)
             for parsed in map(parse_partition_name, self.log_dir.partition_names)
@@ -89,7 +116,12 @@ class LogDirCheck:
             found[key] = CheckpointLine(path, entry.offset, span)
         if not checkpoint.damages:
             self.lines[name] = found
-        self.emit(CheckpointFile(path, name, checkpoint.damages, tuple(duplicates), tuple(unknown), self._marker))
+        canonical = is_as_kafka_writes(data, checkpoint.entries)
+        self.emit(
+            CheckpointFile(
+                path, name, checkpoint.damages, tuple(duplicates), tuple(unknown), self._marker, canonical, len(data)
+            )
+        )
 
     def _is_kraft(self) -> bool | None:
         version = None if self.meta is None else self.meta.values.get("version")
@@ -117,7 +149,6 @@ class LogDirCheck:
                 futures.append(name)
         listed = {f"{topic}-{number}" for lines in self.lines.values() for topic, number in lines}
         meta_path = join(self.path, _META)
-        complete = self._marker and self.meta is not None
         if self.meta is None and _META not in self.log_dir.files:
             reason = "missing: the broker, its cluster and its era are not known; a broker does not start without it"
             self.not_checked.append(NotChecked(meta_path, reason))
@@ -132,12 +163,69 @@ class LogDirCheck:
                 problem,
                 meta_path,
                 size,
-                _META not in self.log_dir.files,
                 tuple(futures),
-                tuple(name for name in _ALWAYS if complete and name not in self.log_dir.files),
                 tuple(name for name in self.log_dir.files if parse_segment_file_name(name) is not None),
             )
         )
+
+    def finish(self) -> None:
+        """Judge what only the partitions' logs tell."""
+        if self.cleaned and _META in self.log_dir.files and _CLEANER not in self.log_dir.files:
+            self.emit(CleanedLogs(join(self.path, _CLEANER), self.cleaned[0]))
+
+    def _files(self) -> None:
+        sizes = {name: size_of(join(self.path, name)) or 0 for name in self.log_dir.files}
+        logs = [
+            name
+            for name in self.log_dir.partition_names
+            if (parsed := parse_partition_name(name)) is not None
+            and parsed.mark in ("", "future")
+            and parsed.topic != CLUSTER_METADATA_TOPIC
+        ]
+        values = {} if self.meta is None else self.meta.values
+        problem, newer = self._marker_problem()
+        self.emit(
+            LogDirFiles(
+                self.path,
+                sizes,
+                logs[0] if logs else "",
+                frozenset(f"{topic}-{number}" for lines in self.lines.values() for topic, number in lines),
+                values.get("version") == "1",
+                self._marker,
+                problem,
+                sizes.get(_CLEAN, 0),
+                newer,
+                "directory.id" in values,
+            )
+        )
+
+    def _bootstrap(self) -> None:
+        """Scan `bootstrap.checkpoint`: batches like those of a snapshot of the metadata log, of epoch 0."""
+        if BOOTSTRAP_CHECKPOINT not in self.log_dir.files:
+            return
+        paths = {".log": join(self.path, BOOTSTRAP_CHECKPOINT)}
+        scan = scan_segment(SegmentTask(0, paths, False, None, "", True, False, (), self.settings, 0))
+        self.files += scan.files
+        self.findings.extend(scan.findings)
+        self.not_checked.extend(NotChecked(path, reason, failed=True) for path, reason in scan.failures)
+
+    def _marker_problem(self) -> tuple[str, bool]:
+        """What is wrong with the clean-shutdown marker, "" if nothing is; and whether it is one of 3.7 or later."""
+        if self._marker and _CLEAN not in self.log_dir.files:
+            return "the marker is a directory", False
+        content = self._reading(_CLEAN, lambda: self.log_dir.clean_shutdown)
+        if content is None:
+            return "", False
+        if content.damage is not None:
+            return content.damage.reason, False
+        if content.value is None:
+            return "", False
+        for name in ("version", "brokerEpoch"):
+            if not isinstance(content.value.get(name), int):
+                return f"there is no {name} in it", False
+        if content.value["version"] != 0:
+            return f"version {content.value['version']}, known is 0", False
+        return "", True
 
     @staticmethod
     def _meta_problem(meta: Properties) -> str:
@@ -148,10 +236,20 @@ class LogDirCheck:
             return "there is no version"
         if version not in ("0", "1"):
             return f"version {version}, known are 0 and 1"
-        if version == "1" and "node.id" not in meta.values:
-            return "there is no node.id"
+        name = "node.id" if version == "1" else "broker.id"
+        number = meta.values.get(name)
+        if number is None:
+            return f"there is no {name}"
+        if (parse_java_integer(number, 32) or 0) < 0 or parse_java_integer(number, 32) is None:
+            return f"{name} {number!r} is no node's number"
         if version == "1" and "cluster.id" not in meta.values:
             return "there is no cluster.id"
+        cluster_id = meta.values.get("cluster.id", "")
+        if not (cluster_id.isascii() and cluster_id.isprintable()):
+            return f"cluster.id {cluster_id!r} is no cluster's id"
+        directory_id = meta.values.get("directory.id")
+        if directory_id is not None and parse_uuid(directory_id) is None:
+            return f"directory.id {directory_id!r} is no id of 22 characters"
         return ""
 
     @property
@@ -161,6 +259,22 @@ class LogDirCheck:
         node = values.get("node.id", values.get("broker.id"))
         cluster = values.get("cluster.id")
         return None if node is None or cluster is None else (cluster, node)
+
+    @property
+    def meta_written(self) -> str | None:
+        """The comment of `meta.properties` that tells when it was written; None when there is none."""
+        return None if self.meta is None else self.meta.written
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster's id; None when the log dir does not tell."""
+        return None if self.meta is None else self.meta.values.get("cluster.id")
+
+    @property
+    def broker_id(self) -> int | None:
+        """The broker's or node's id as a number; None when the log dir does not tell."""
+        values = {} if self.meta is None else self.meta.values
+        return parse_java_integer(values.get("node.id", values.get("broker.id", "")), 32)
 
     @property
     def directory_id(self) -> str | None:
@@ -182,6 +296,12 @@ class LogDirCheck:
             kraft=self.kraft,
             lines=lines,
             cleaner_known="cleaner-offset-checkpoint" in self.lines,
-            recovery_path=join(self.path, _RECOVERY) if self.lines.get(_RECOVERY) is not None else "",
+            recovery_path=self._expected(_RECOVERY),
+            watermark_path=self._expected(_WATERMARKS),
             log_start_path=join(self.path, "log-start-offset-checkpoint"),
         )
+
+    def _expected(self, name: str) -> str:
+        """The path of a checkpoint file that must have a line for every partition; "" if it cannot be read or is empty."""
+        path = join(self.path, name)
+        return path if self.lines.get(name) is not None and size_of(path) else ""

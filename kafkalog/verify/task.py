@@ -9,15 +9,39 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.subjects import BatchSpot
 
-__all__ = ["Cut", "EpochRun", "Event", "Marker", "ProducerRun", "SegmentScan", "SegmentTask", "Settings"]
+__all__ = [
+    "DEFAULT_MAX_MESSAGE_BYTES",
+    "Cut",
+    "EpochRun",
+    "Event",
+    "Marker",
+    "ProducerRun",
+    "SegmentScan",
+    "SegmentTask",
+    "Settings",
+]
+
+
+#: `max.message.bytes` where nobody has set it, since 2.3.
+DEFAULT_MAX_MESSAGE_BYTES = 1048588
 
 
 class Settings(NamedTuple):
-    """What the caller wants of a scan: `now` in milliseconds, `quick` without decompression and records, `hash` of inputs."""
+    """What the caller wants of a scan.
+
+    `now` in milliseconds, `quick` without decompression and records, `hash` of inputs; `max_message_bytes` is the topic's
+    `max.message.bytes`, None when it is not known.
+    """
 
     now: int
     quick: bool = False
     hash: bool = False
+    max_message_bytes: int | None = None
+
+    @property
+    def large(self) -> int:
+        """Bytes above which a batch is noted."""
+        return DEFAULT_MAX_MESSAGE_BYTES if self.max_message_bytes is None else self.max_message_bytes
 
 
 class SegmentTask(NamedTuple):
@@ -98,6 +122,33 @@ class Cut(NamedTuple):
 Event = ProducerRun | Marker | Cut
 
 
+class Horizons(NamedTuple):
+    """Delete horizons of a segment, in milliseconds: of how many batches, the earliest and latest, the first batch."""
+
+    batches: int
+    earliest: int
+    latest: int
+    first: BatchSpot
+
+    def with_one(self, horizon: int) -> Horizons:
+        """These and another one."""
+        return Horizons(self.batches + 1, min(self.earliest, horizon), max(self.latest, horizon), self.first)
+
+
+class Large(NamedTuple):
+    """Batches of a segment that are larger than the limit: how many, and the largest with its producer id."""
+
+    batches: int
+    spot: BatchSpot
+    producer_id: int
+
+    def with_one(self, spot: BatchSpot, producer_id: int) -> Large:
+        """These and another one."""
+        if spot.end - spot.position > self.spot.end - self.spot.position:
+            return Large(self.batches + 1, spot, producer_id)
+        return self._replace(batches=self.batches + 1)
+
+
 @dataclass(slots=True)
 class SegmentScan:
     """What the scan of one segment brought back. Offsets are None when there is no batch."""
@@ -116,8 +167,16 @@ class SegmentScan:
     max_timestamp: int = -1
     epochs: list[EpochRun] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    compaction_evidence: bool = False
+    #: Offset of the first batch that looks as if the log cleaner had been there.
+    compaction_evidence: int | None = None
+    #: Records without a value, and the delete horizons that the cleaner has set.
+    tombstones: int = 0
+    horizons: Horizons | None = None
+    #: Batches larger than the limit.
+    large: Large | None = None
     magics: set[int] = field(default_factory=set)
+    #: Last offset of the last message of magic 0 or 1.
+    last_legacy: int = -1
     damaged: bool = False
     hashes: dict[str, str] = field(default_factory=dict)
     not_checked: list[tuple[str, str]] = field(default_factory=list)
@@ -125,6 +184,8 @@ class SegmentScan:
     files: int = 0
     bytes_read: int = 0
     has_log: bool = False
+    #: (last offset, position) of a batch in every mebibyte, for searches that come later.
+    places: list[tuple[int, int]] = field(default_factory=list)
     #: Offset of the first batch with a record that has no key; the cleaner keeps none of these.
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.

@@ -12,17 +12,24 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
-    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.core.properties import PartitionMetadata, QuorumState
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
     from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
     from kafkalog.verify.subjects import BatchSpot
-    from kafkalog.verify.task import EpochRun
+    from kafkalog.verify.task import EpochRun, Horizons, Large
 
 __all__ = [
     "CheckpointFile",
+    "CleanPart",
+    "CleanedLogs",
+    "ControllerWord",
     "EpochFile",
+    "FuturePair",
+    "LargeBatches",
+    "LogDirFiles",
     "LogDirView",
+    "MissingProducer",
     "OpenTransactionView",
     "PartitionCheckpoints",
     "PartitionFiles",
@@ -31,8 +38,26 @@ __all__ = [
     "SegmentStep",
     "SnapshotEntryView",
     "SnapshotFile",
+    "Tombstones",
     "TransactionIndexFile",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerWord:
+    """One thing in which a partition and the controller differ; `kind` and the rest as in `internal.witness.Difference`.
+
+    `witness` holds the controller's word, `why` says what makes it weigh, and `certain` that nothing healthy explains it.
+    """
+
+    path: str
+    span: Span | None
+    kind: str
+    told: str
+    found: str
+    witness: str
+    why: str
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +150,8 @@ class PartitionMetadataFile:
 class EpochFile:
     """`leader-epoch-checkpoint` against the leader epochs of the batches.
 
-    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for.
+    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for. `legacy`: there
+    are messages of magic 0 or 1, the last of them at `last_legacy`.
     """
 
     path: str
@@ -134,6 +160,7 @@ class EpochFile:
     runs: tuple[tuple[EpochRun, str], ...]
     log_end: int | None
     legacy: bool
+    last_legacy: int
     clean: bool | None
     log_only: bool
     rebuilt: str
@@ -189,8 +216,23 @@ class SnapshotEntryView:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingProducer:
+    """A producer that wrote between two snapshots, at `before` and `offset`, and is not in the later one."""
+
+    path: str
+    offset: int
+    before: int
+    state: ProducerState
+    size: int
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenTransactionView:
-    """A transaction without an end, seen from a clock and from the end of the log."""
+    """A transaction without an end, seen from a clock and from the end of the log.
+
+    `pinned` is the last stable offset. `kraft` tells the broker's era, None when nothing does.
+    """
 
     path: str
     transaction: OpenTransaction
@@ -199,6 +241,7 @@ class OpenTransactionView:
     topic: str | None
     partition: int | None
     pinned: int
+    kraft: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +264,7 @@ class PartitionCheckpoints:
     swapping: bool
     metadata_log: bool
     recovery_file: str
+    watermark_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +277,8 @@ class CheckpointFile:
     duplicates: tuple[tuple[str, Span], ...]
     unknown: tuple[tuple[str, Span], ...]
     clean: bool
+    canonical: bool
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +291,37 @@ class LogDirView:
     meta_problem: str
     meta_path: str
     meta_size: int
-    meta_missing: bool
     same_dir_futures: tuple[str, ...]
-    missing_checkpoints: tuple[str, ...]
     strays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogDirFiles:
+    """The files of a log dir, and what each of them says that the others must be.
+
+    `sizes`: name → bytes. `log`: a directory that a broker has open as a log, "" when there is none; that of the metadata
+    quorum does not count. `kraft`: by `meta.properties`. `clean`: there is a clean-shutdown marker. `marker` is what is
+    wrong with it, "" when nothing is, and `marker_size` its bytes. `newer_marker`: it is one of 3.7 or later.
+    """
+
+    path: str
+    sizes: Mapping[str, int]
+    log: str
+    listed: frozenset[str]
+    kraft: bool
+    clean: bool
+    marker: str
+    marker_size: int
+    newer_marker: bool
+    has_directory_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedLogs:
+    """A log dir without the log cleaner's checkpoint at `path`; `log` is a partition directory that shows its work."""
+
+    path: str
+    log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +352,18 @@ class ReplicaPair:
 
 
 @dataclass(frozen=True, slots=True)
+class FuturePair:
+    """A future directory of a partition, and the first batch in which it differs from the current one."""
+
+    pair: ReplicaPair
+
+    @property
+    def path(self) -> str:
+        """The future directory."""
+        return self.pair.path
+
+
+@dataclass(frozen=True, slots=True)
 class KraftLog:
     """The metadata log as a whole."""
 
@@ -288,6 +373,17 @@ class KraftLog:
     runs: tuple[tuple[EpochRun, str], ...]
     late_leaders: tuple[tuple[int, int, str, int], ...]
     log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumFile:
+    """`quorum-state` beside the metadata log; `log_epoch` is the last epoch of the log's batches, -1 when there is none."""
+
+    path: str
+    size: int
+    state: QuorumState
+    log_path: str
+    log_epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,3 +398,43 @@ class KraftSnapshot:
     first_span: Span
     last_span: Span
     batch_epochs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LargeBatches:
+    """The batches of a segment that are larger than the limit; `limit` is the one given, None when none was."""
+
+    path: str
+    large: Large
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstones:
+    """The records without a value of a segment of a compacted log, and the delete horizons that were set."""
+
+    path: str
+    count: int
+    horizons: Horizons | None
+    now: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CleanPart:
+    """What stands below the cleaner's checkpoint although a pass went over it.
+
+    `twice` is the first pair of offsets with the same key, (-1, -1) when there is none, `place` the file and the batch of
+    the older of the two; `aborted` batches by file, span, first and last offset.
+    """
+
+    cleaner: CheckpointLine
+    count: int
+    twice: tuple[int, int]
+    place: tuple[str, Span] | None
+    aborted: tuple[tuple[str, Span, int, int], ...]
+
+    @property
+    def path(self) -> str:
+        """The checkpoint."""
+        return self.cleaner.path

@@ -68,3 +68,18 @@ def test_a_marker_without_a_whole_value_is_an_error(value):
 def test_any_value_is_read_or_an_error_of_the_family(kind, value):
     with contextlib.suppress(FormatError):
         assert read_control_record(struct.pack(">hh", 0, kind), value).type_id == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "fields"),
+    [
+        ("0001a8a88ec602000002a90002000002d00000", {"version": 1, "leaderId": -1465348410, "voters": [{"voterId": 681}]}),
+        ("ffffffff04ffffffff0000000000000000000000031eb393b7000000008b0000", {"leaderId": -1}),
+        ("00000000010100", {"leaderId": 0, "voters": [], "grantingVoters": []}),
+    ],
+    ids=["4.3.1", "2.8.2", "2.8.2 empty"],
+)
+def test_a_leader_change_is_read_with_the_version_of_3_0_and_without_it_as_in_the_preview(data, fields):
+    found = read_control_record(b"\0\0\0\2", bytes.fromhex(data)).fields
+    assert {name: found[name] for name in fields} == fields
+    assert ("version" in found) == ("version" in fields)

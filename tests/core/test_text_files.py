@@ -15,6 +15,7 @@ from kafkalog.core.properties import (
     read_json_file,
     read_partition_metadata,
     read_properties,
+    read_quorum_state,
 )
 from kafkalog.errors import FormatError
 
@@ -140,3 +141,30 @@ def test_spans_of_lines_are_in_order_and_inside_the_file(text):
     for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True):
         words = data[span.start : span.end].decode().split()
         assert [int(word) for word in words] == list(entry)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"", "the first line is empty"),
+        (b"{", "not JSON"),
+        (b'{"leaderId":1}', "there is no data_version"),
+        (b'{"data_version":7}', "data_version 7 is neither 0 nor 1"),
+        (b'{"leaderId":"1","leaderEpoch":1,"votedId":-1,"data_version":1}', "leaderId and votedDirectoryId missing"),
+    ],
+)
+def test_a_quorum_state_that_kafka_cannot_read_says_why(text, problem):
+    state = read_quorum_state(text)
+    assert problem in str(state.damage.error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"clusterId":"","leaderId":1,"leaderEpoch":3,"votedId":-1,"appliedOffset":0,"currentVoters":null,"data_version":0}\nmore',
+        b'{"leaderId":1,"leaderEpoch":3,"votedId":-1,"votedDirectoryId":"AAAAAAAAAAAAAAAAAAAAAA","data_version":1}',
+    ],
+)
+def test_a_quorum_state_of_either_version_is_read(text):
+    state = read_quorum_state(text)
+    assert (state.leader_id, state.leader_epoch, state.voted_id, state.damage) == (1, 3, -1, None)

@@ -34,8 +34,8 @@ NOT_COMPARED = ("leader-epoch-checkpoint", "partition.metadata")
 
 #: Observations that no offline tool can predict, and why. (case, field) as `differences` names them; None: every field.
 EXCEPTIONS = {
-    "metadata-wrong-id@plain": "only the controller knows the right topic id, and one partition alone does not dispute it",
-    "dir-missing@plain": "there is no directory to look at",
+    "metadata-wrong-id@plain": "one directory alone: no metadata log and no other partition of the topic says otherwise",
+    "dir-missing@plain": "there is no directory to look at, and no metadata log that says that there should be one",
 }
 
 
@@ -119,11 +119,11 @@ def recorded_starts() -> tuple[Start, ...]:
         chosen = [row for row in rows if row["shutdown"] == stop]
         twins = {row["partition"]: row["base"] for row in chosen if row["kind"] == "none"}
         bases: dict[str, dict[str, bytes]] = {}
-        for parts, data in _members(folder / f"{stop}.group.before.tar.xz"):
+        for parts, data in members(folder / f"{stop}.group.before.tar.xz"):
             if len(parts) == 3 and parts[1] in twins:
                 bases.setdefault(twins[parts[1]], {})[parts[2]] = data
         own: dict[tuple[str, str], dict[str, bytes]] = {}
-        for parts, data in _members(folder / f"{stop}.solo.tar.xz"):
+        for parts, data in members(folder / f"{stop}.solo.tar.xz"):
             if len(parts) == 5 and parts[2] == "before":
                 own.setdefault((parts[1], parts[3]), {})[parts[4]] = data
         for row in chosen:
@@ -133,7 +133,7 @@ def recorded_starts() -> tuple[Start, ...]:
     return tuple(starts)
 
 
-def _members(archive: pathlib.Path):
+def members(archive: pathlib.Path):
     if archive.exists():
         with tarfile.open(archive) as tar:
             for member in tar:

@@ -6,12 +6,14 @@ import base64
 import json
 import lzma
 import pathlib
+import shutil
 from functools import cache
 
 import pytest
 
 from kafkalog.recovery.predict import next_starts
-from tests.recovery.broker_starts import PACKED, error_kind
+from tests.log_dirs import fixture
+from tests.recovery.broker_starts import PACKED, RECORDED, error_kind, members
 
 #: What no look at the log dirs of one broker can tell, and why.
 EXCEPTIONS = {
@@ -23,7 +25,7 @@ EXCEPTIONS = {
     "level:dir-future-longer": "what becomes of a future replica is the controller's decision",
     "level:meta-no-directory-id": "which directory id the controller has placed the partitions by, only it knows",
     "level:meta-directory-id-changed": "which directory id the controller has placed the partitions by, only it knows",
-    "level:partition-replaced-by-other": "the topic's right id is only known to the controller: outcome `unknown`",
+    "level:partition-replaced-by-other": "which partitions are served beside it depends on the order of taking over",
     "level:partition-moved-to-other-dir": "the partition stands in the other log dir",
     "level:partitions-swapped": "the directories of two partitions exchanged: both load, under the other's name",
 }
@@ -112,3 +114,124 @@ def test_release_is_taken_from_what_the_log_dir_shows(tmp_path):
         path.unlink()
     outcome = next(next_starts([str(log_dir)]))
     assert (outcome.assumed.release, outcome.partition) == ("2.8.2", "loaded")
+
+
+def test_a_directory_with_another_topics_id_is_not_served_and_makes_the_others_unknown(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:partition-replaced-by-other")
+    outcomes = {o.path.rpartition("/")[2]: o for o in next_starts(lay_out(case, tmp_path), kafka_version="3.9.1")}
+    assert outcomes["plain-0"].partition == "failed"
+    assert "is that of delrec" in outcomes["plain-0"].reason
+    assert outcomes["comp-0"].partition == "unknown"
+    assert "plain-0" in outcomes["comp-0"].why["partition"]
+
+
+def id_text(number: int) -> str:
+    return f"version: 0\ntopic_id: {'BCDEFGHI'[number] * 21}A"
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([0, 0, 0, 1], ["loaded", "loaded", "loaded", "stray"]),
+        ([0, 0, 1, 1], ["unknown"] * 4),
+        ([0, 1], ["unknown"] * 2),
+        ([0, 0], ["loaded"] * 2),
+    ],
+)
+def test_the_directories_of_a_topic_are_witnesses_of_its_id(ids, expected, tmp_path):
+    for number, topic_id in enumerate(ids):
+        (tmp_path / f"a-{number}").mkdir()
+        (tmp_path / f"a-{number}" / "partition.metadata").write_text(id_text(topic_id))
+    (tmp_path / "recovery-point-offset-checkpoint").write_text("0\n0\n")
+    outcomes = list(next_starts([tmp_path], kafka_version="3.9.1"))
+    assert [outcome.partition for outcome in outcomes] == expected
+    older = list(next_starts([tmp_path], kafka_version="3.6.2"))
+    assert all(outcome.partition != "stray" for outcome in older)
+
+
+@pytest.mark.parametrize(
+    ("name", "topic_id", "expected", "end"),
+    [
+        ("ledger-0", None, "loaded", 265),
+        ("ledger-0", id_text(0), "stray", 0),
+        ("ledger-7", None, "stray", None),
+        ("gone-0", id_text(1), "stray", None),
+    ],
+)
+def test_the_metadata_log_in_the_log_dir_tells_which_directory_is_stray(name, topic_id, expected, end, tmp_path):
+    source = pathlib.Path(fixture("3.9.1", "cluster-final-n1").path())
+    log_dir = tmp_path / "d"
+    shutil.copytree(source, log_dir)
+    (log_dir / "ledger-0").rename(log_dir / name)
+    if topic_id is not None:
+        (log_dir / name / "partition.metadata").write_text(topic_id)
+    outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir])}
+    outcome = outcomes[name]
+    assert (outcome.partition, outcome.log_end_offset) == (expected, end)
+    if expected == "stray":
+        assert outcome.rename[-1] == (outcome.path, f"{outcome.path}.*-stray")
+        assert "metadata log" in outcome.reason
+    assert {one.partition for key, one in outcomes.items() if key != name} == {"loaded"}
+    # Without the metadata nobody here knows better.
+    shutil.rmtree(log_dir / "__cluster_metadata-0")
+    assert {outcome.partition for outcome in next_starts([log_dir])} == {"loaded"}
+
+
+def test_a_partition_that_is_placed_on_another_broker_is_stray(tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    meta = log_dir / "meta.properties"
+    meta.write_text(meta.read_text().replace("node.id=1", "node.id=77"))
+    outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir])}
+    assert outcomes["ledger-0"].partition == "stray"
+    assert "not on 77" in outcomes["ledger-0"].reason
+
+
+def test_a_directory_that_is_gone_is_made_anew_and_empty(tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    shutil.rmtree(log_dir / "ledger-0")
+    shutil.rmtree(log_dir / "late-0")  # nothing was ever written to it: it may not have been made yet
+    first, *others = next_starts([log_dir])
+    assert first.path == f"{log_dir}/ledger-0"
+    assert (first.partition, first.log_end_offset, first.records_lost, first.severity) == ("loaded", 0, None, "error")
+    assert "is missing" in first.reason
+    assert "records_lost" in first.why
+    assert {outcome.severity for outcome in others} == {None}
+
+
+def test_the_recorded_directory_with_a_wrong_id_is_stray_beside_the_others_of_its_topic(tmp_path):
+    if not RECORDED:
+        pytest.skip("KAFKALOG_BROKER_STARTS is not set: the recordings are not here")
+    for parts, data in members(pathlib.Path(RECORDED) / "clean.group.before.tar.xz"):
+        if parts[0] == "d1" and parts[-1] in ("partition.metadata", "meta.properties"):
+            path = tmp_path.joinpath(*parts)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    outcomes = {o.path.rpartition("/")[2]: o for o in next_starts([tmp_path / "d1"], kafka_version="3.9.1")}
+    assert len(outcomes) > 700
+    wrong = [name for name, outcome in outcomes.items() if "its topic id is" in outcome.reason]
+    assert wrong == ["plain-438"]  # the clone that the case metadata-wrong-id@plain was made of
+    assert outcomes["plain-438"].partition == "stray"
+
+
+MOVABLE = [
+    "level:recovery-point-file-nuls",
+    "level:hw-file-count-high",
+    "level:hw-file-bad-line",
+    "level:cleaner-file-nuls",
+    "level:dir-lost+found",
+    "level:dir-backup",
+]
+
+
+@pytest.mark.parametrize("case", [case for case in packed_log_dirs()[1] if case["id"] in MOVABLE], ids=lambda case: case["id"])
+def test_moving_away_what_the_advice_names_ends_the_trouble(case, tmp_path):
+    paths = lay_out(case, tmp_path)
+    found = list(next_starts(paths, kafka_version="3.9.1", consumer=False))
+    beside = [outcome for outcome in found if outcome.actions and outcome.actions[-1].startswith("Move ")]
+    assert beside
+    for outcome in beside:
+        pathlib.Path(outcome.path).rename(tmp_path / "away")
+    after = list(next_starts(paths, kafka_version="3.9.1", consumer=False))
+    assert {outcome.path for outcome in after if outcome.severity == "error"} == set()

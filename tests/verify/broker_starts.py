@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.verify import Finding, Report, Severity
@@ -35,6 +36,28 @@ def cases(stop: str) -> Iterator[dict[str, Any]]:
             case = json.loads(line)
             if case["shutdown"] == stop and not case["id"].startswith("level:"):
                 yield case
+
+
+def log_dir_cases() -> Iterator[dict[str, Any]]:
+    """The cases that change log dirs themselves, `damage` in the form of the others."""
+    with lzma.open(pathlib.Path(BROKER_STARTS) / "cases.jsonl.xz", "rt") as lines:
+        for line in lines:
+            case = json.loads(line)
+            if case["id"].startswith("level:"):
+                changed = {*case["damage"], *case["entries_added_or_removed"]}
+                if case["shutdown"] != "clean":
+                    changed = {name for name in changed if os.path.basename(name) != ".kafka_cleanshutdown"}
+                # Of a directory that came, went or changed only the text files are listed: any file of it names it.
+                changed |= {f"{parent}/" for name in changed if (parent := os.path.dirname(name)) not in ("", "d1", "d2")}
+                case["damage"] = [{"op": "delete", "file": name} for name in sorted(changed)]
+                yield case
+
+
+def lay_out_log_dirs(folder: pathlib.Path) -> pathlib.Path:
+    """Unpack the log dirs of those cases; gives the folder that holds `<id without level:>/before/d1` and `d2`."""
+    with tarfile.open(pathlib.Path(BROKER_STARTS) / "level.tar.xz") as archive:
+        archive.extractall(folder, members=[member for member in archive if "/before" in member.name])
+    return folder / "level"
 
 
 def lay_out(stop: str, folder: pathlib.Path) -> pathlib.Path:
@@ -74,8 +97,12 @@ def touched(case: dict[str, Any]) -> Iterator[Touched]:
 
 def is_named(places: list[Touched], finding: Finding) -> bool:
     """Whether a finding names one of the places: by its own span, or by the file that it is a witness of."""
-    own, other = os.path.basename(finding.path), os.path.basename(str(finding.facts.get("file", "")))
+    paths = (finding.path, str(finding.facts.get("file", "")))
+    own, other = map(os.path.basename, paths)
+    folders = {os.path.basename(os.path.dirname(path)) for path in paths}
     for place in places:
+        if place.name.endswith("/") and os.path.basename(place.name[:-1]) in {own, other, *folders}:
+            return True
         name = os.path.basename(place.name)
         span = finding.span
         if own == name:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import pathlib
+import re
+import shutil
 import struct
 from typing import TYPE_CHECKING
 
-from tests.verify.lab import Lab, fields, header, message, seal
+from kafkalog.core.checksum import crc32c
+from tests import encode
+from tests.encode import R
+from tests.verify.lab import BROKER, Lab, fields, header, message, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +42,26 @@ def proof(name: str, source: str):
 def simple(name: str, source: str, change: Callable[[Lab], object]) -> None:
     proof(name, source)(change)
 
+
+# --- the controller ---
+def _beside_metadata(lab, name="kept-0", source="kept-0"):
+    """Copy a partition that the controller knows beside its metadata, by another name if wanted."""
+    return pathlib.Path(shutil.copytree(BROKER / "4.3.1/meta-n1" / source, lab.root / name))
+
+
+def _other_topic_id(folder, topic_id="AAAAAAAAAAAAAAAAAAAABA"):
+    (folder / "partition.metadata").write_text(f"version: 0\ntopic_id: {topic_id}")
+
+
+simple("topic-made-anew", META, lambda lab: _other_topic_id(_beside_metadata(lab)))
+simple("directory-renamed", META, lambda lab: _beside_metadata(lab, "other-0"))
+simple("partition-of-no-topic", META, lambda lab: _other_topic_id(_beside_metadata(lab, "nobody-0")))
+simple("replica-of-another-broker", META, lambda lab: _beside_metadata(lab, "tmp-1-2", "tmp-1-0"))
+simple(
+    "epoch-not-begun",
+    META,
+    lambda lab: (_beside_metadata(lab) / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
+)
 
 # --- headers ---
 simple("crc-one-bit", PLAIN, lambda lab: lab.patch(lab.path(1), 200, bytes([lab.path(1).read_bytes()[200] ^ 4])))
@@ -163,6 +189,7 @@ def _broken_value(offset):
 
 
 simple("legacy-value-length", OLD, _appended(_broken_value))
+simple("legacy-offset-negative", OLD, _appended(lambda o: message(o - (1 << 63), 1, b"x")))
 simple("legacy-unused-bytes", OLD, _appended(lambda o: message(o, 1, b"x", extra=b"???")))
 simple("legacy-attribute-bit", OLD, _appended(lambda o: message(o, 1, b"x", attributes=0x40)))
 simple("legacy-inner-magic", OLD, _appended(lambda o: _wrapper(o, _inner(0, magic=0))))
@@ -200,6 +227,13 @@ simple("index-offset-wrong", PLAIN, lambda lab: _index(lab, 0, _entries(lab)[1][
 simple("index-hole", PLAIN, lambda lab: _index(lab, 1, 0, 0))
 simple("index-odd-size", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), b"abc"))
 simple("padding-closed", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), bytes(800)))
+
+
+@proof("stale-entries", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.append(lab.path(-1, ".index"), struct.pack(">ii", 900, 900_000) + bytes(800))
+    lab.append(lab.path(-1, ".timeindex"), bytes(1200))
 
 
 @proof("padding-differs", PLAIN)
@@ -396,7 +430,23 @@ simple("log-start-lowered", "3.9.1/edge/e-tomb-0", lambda lab: lab.checkpoint("l
 simple("cleaner-raised", COMPACT, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9000))
 simple("recovery-file-nuls", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(bytes(30)))
 simple("recovery-file-removed", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").unlink())
+simple("recovery-file-emptied", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(b""))
+simple("cleaner-file-removed", COMPACT, lambda lab: (lab.root / "cleaner-offset-checkpoint").unlink())
+simple("meta-removed", PLAIN, lambda lab: (lab.root / "meta.properties").unlink())
+simple("clean-marker-garbage", PLAIN, lambda lab: (lab.root / ".kafka_cleanshutdown").write_text("{{{"))
+simple("checkpoint-tmp-clean", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint.tmp").write_bytes(b"0\n"))
+simple("file-in-log-dir", PLAIN, lambda lab: (lab.root / "notes.txt").write_text("hello"))
+simple("hw-line-removed", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", None))
+
+
+@proof("directory-id-removed", "4.3.1/edge/e-txn-0")
+def _(lab):
+    meta = lab.root / "meta.properties"
+    meta.write_text("".join(line for line in meta.read_text().splitlines(keepends=True) if "directory.id" not in line))
+
+
 simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
+simple("checkpoint-blank", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0  533"]))
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
 simple("directory-backup", PLAIN, lambda lab: (lab.root / "backup").mkdir())
 simple("log-in-log-dir", PLAIN, lambda lab: (lab.root / f"{7:020d}.log").write_bytes(b""))
@@ -425,26 +475,169 @@ def _cut_checkpoint(lab):
     path.write_bytes(data[: ends[-2]])
 
 
+def _older(path):
+    return re.sub(rb'"leaderEpoch":\d+', b'"leaderEpoch":0', path.read_bytes())
+
+
 simple("kraft-producer-id", META, lambda lab: lab.field(0, 3, producer_id=5))
 simple("kraft-snapshot-deleted", META, lambda lab: [p.unlink() for p in lab.dir.glob("*.checkpoint")])
 simple("kraft-epoch-changed", META, lambda lab: [lab.field(0, at, partition_leader_epoch=2) for at in range(5, 30)])
 simple("kraft-snapshot-renamed", META, _rename_checkpoint)
 simple("kraft-snapshot-cut", META, _cut_checkpoint)
+simple(
+    "quorum-state-cut", META, lambda lab: (lab.dir / "quorum-state").write_bytes((lab.dir / "quorum-state").read_bytes()[:40])
+)
+simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
+
+
+@proof("kraft-record-cut", META)
+def _(lab):
+    at = lab.find(0, lambda h: not h.attributes & 0x20)
+    old = header(lab.batches(0)[at])
+    record = R(0, None, b"\x01\x02\x00\x09ab")  # a TopicRecord whose name ends too early
+    more = [R(n, None, b"\x01\x14\x00\x00") for n in range(1, old.last_offset_delta + 1)]  # NoOpRecord
+    fields = {"leader_epoch": old.partition_leader_epoch, "base_timestamp": old.max_timestamp}
+    lab.change(0, at, lambda _: encode.batch([record, *more], base_offset=old.base_offset, **fields))
+
+
+# --- compaction ---
+simple("last-offset-raised", PLAIN, lambda lab: lab.field(-1, -1, last_offset_delta=200))
+
+
+@proof("large-batch", PLAIN)
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 10)
+    last = lab.batches(-1)[-1]
+    base = header(last).base_offset + header(last).last_offset_delta + 1
+    lab.append(lab.path(-1), encode.batch([R(0, b"k", bytes(1_048_600))], base_offset=base))
+
+
+@proof("cleaner-put-forward", "2.8.2/repl-b1/orders-0")
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 60)
+
+
+@proof("cleaner-put-forward-over-abort", TXN)
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 118)
+
+
+@proof("snapshot-entry-removed", TXN)
+def _(lab):
+    path = _snapshots(lab)[-1]
+    data = path.read_bytes()[10:]
+    entries = [data[at : at + 46] for at in range(0, len(data), 46)]
+    entries.remove(max(entries, key=lambda entry: entry[14:22]))  # that with the largest lastOffset
+    body = struct.pack(">i", len(entries)) + b"".join(entries)
+    path.write_bytes(struct.pack(">hI", 1, crc32c(body)) + body)
 
 
 #: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.
 AS_THEY_ARE = {
+    "delete-horizons": ["3.9.1/edge"],
     "follower-index": ["2.3.1/diverge-before-b1"],
     "preallocated-index": ["2.3.1/diverge-before-b0"],
     "record-level-timeindex": ["2.1.1/txn"],
 }
 
+#: Near misses that are made: partition, and what is done to it without making anything wrong.
+NEAR: dict[str, tuple[str, Callable[[Lab], object]]] = {}
+
+
+def near(name: str, source: str):
+    def add(change: Callable[[Lab], object]):
+        assert name not in NEAR, name
+        NEAR[name] = (source, change)
+        return change
+
+    return add
+
+
+@near("zero-tail-active", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.append(lab.path(-1), bytes(500))
+
+
+@near("torn-active", PLAIN)
+def _(lab):
+    lab.crashed()
+    lab.cut(lab.path(-1), -40)
+
+
+@near("delete-directory", PLAIN)
+def _(lab):
+    lab.dir.rename(lab.root / "twitter-status-0.0123456789abcdef0123456789abcdef-delete")
+    for path in lab.root.glob("*/*.log"):
+        path.unlink()
+
+
+@near("delete-records", PLAIN)
+def _(lab):
+    lab.checkpoint("log-start-offset-checkpoint", 40)
+    (lab.dir / "leader-epoch-checkpoint").write_bytes(b"0\n1\n0 40\n")
+
+
+@near("checkpoint-empty", PLAIN)
+def _(lab):
+    lab.crashed()
+    for name in ("cleaner-offset-checkpoint", "log-start-offset-checkpoint"):
+        (lab.root / name).write_bytes(b"")
+
+
+@near("copied-without-meta", PLAIN)
+def _(lab):
+    for path in lab.root.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
+@near("remote-log-index-cache", KRAFT + "/ledger-0")
+def _(lab):
+    (lab.root / "remote-log-index-cache").mkdir()
+
+
+@near("epoch-at-end", PLAIN)
+def _(lab):
+    last = header(lab.batches(-1)[-1])
+    end = last.base_offset + last.last_offset_delta + 1
+    _epochs(f"0\n2\n0 0\n1 {end}\n".encode())(lab)
+
+
+def _idempotent(lab, *parts):
+    """Append batches of producers, of which each part is (producer, epoch, sequence, count)."""
+    last = header(lab.batches(-1)[-1])
+    offset = last.base_offset + last.last_offset_delta + 1
+    lab.crashed()
+    for producer, epoch, sequence, count in parts:
+        records = [R(n, b"k%d" % n, b"v", timestamp_delta=n) for n in range(count)]
+        fields = {"producer_id": producer, "producer_epoch": epoch, "base_sequence": sequence}
+        lab.append(lab.path(-1), encode.batch(records, base_offset=offset, base_timestamp=1_790_000_000_000, **fields))
+        offset += count
+
+
+_TOP = (1 << 31) - 1
+
+
+@near("sequence-wrap", PLAIN)
+def _(lab):
+    _idempotent(lab, (7, 0, _TOP - 2, 3), (7, 0, 0, 3), (8, 0, _TOP - 1, 5), (8, 0, 3, 2))
+
+
+@near("producer-unknown", PLAIN)
+def _(lab):
+    _idempotent(lab, (7, 3, 4711, 3), (7, 3, 4714, 3), (7, 4, 0, 3))
+
+
 #: Near misses: log dirs that look as if, and must be silent.
 NEAR_MISSES = {
+    "controller-agrees": ["4.3.1/meta-n1", "3.9.1/cluster-final-n1"],
+    "state-agrees": ["2.8.2/repl-b1"],
     "healthy": ["2.1.1/codec", "3.9.1/cluster-final-n1"],
     "delete-horizon-set": ["3.9.1/edge", "4.3.1/edge"],
     "compacted-batch": ["3.9.1/edge", "4.3.1/edge"],
     "compacted-gap": ["3.9.1/edge", "4.3.1/edge"],
+    "values-only": ["2.1.1/plain"],
     "tombstone-in-compacted": ["3.9.1/edge"],
     "snapshot-of-compacted": ["3.9.1/edge", "4.3.1/edge"],
     "emptied-marker": ["4.3.1/edge"],
@@ -459,26 +652,12 @@ NEAR_MISSES = {
     "preallocated-index": ["2.3.1/diverge-before-b0"],
     "crashed-active": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
     "crash": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
-    "zero-tail-active": ["2.3.1/diverge-before-b0"],
-    "torn-active": ["2.3.1/diverge-before-b0"],
     "empty-abort": ["0.11.0.3/txn", "2.1.1/txn"],
-    "open-transaction": ["0.11.0.3/txn"],
-    "sequence-wrap": ["2.1.1/txn"],
-    "producer-unknown": ["2.1.1/txn", "0.11.0.3/txn"],
-    "swap-under-way": ["1.1.1/swap"],
     "active-empty": ["2.1.1/plain", "3.3.2/meta-n1"],
-    "delete-directory": ["2.1.1/plain"],
-    "delete-records": ["2.1.1/plain"],
-    "foreign-file": ["2.1.1/plain"],
     "kraft-log": ["4.3.1/meta-n1", "3.7.2/meta-n1", "3.3.2/meta-n1"],
     "kraft-control": ["4.3.1/meta-n1", "3.7.2/meta-n1"],
     "future-other-dir": ["3.7.2/jbod-d1", "3.7.2/jbod-d2"],
     "lagging-follower": ["3.3.2/cluster-n1-lagging"],
     "log-start-inside-batch": ["4.3.1/meta-n1"],
-    "epoch-at-end": ["3.9.1/cluster-final-n1"],
-    "epoch-file-crlf": ["2.1.1/plain"],
     "snapshot-mid-segment": ["2.1.1/txn"],
-    "checkpoint-empty": ["2.1.1/plain"],
-    "copied-without-meta": ["2.1.1/plain"],
-    "remote-log-index-cache": ["3.9.1/cluster-final-n1"],
 }

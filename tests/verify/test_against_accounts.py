@@ -45,6 +45,14 @@ def compare(log_dir, account):
         if isinstance(stable, int) and stable >= 0:
             assert min(pinned, default=end) == stable, (log_dir, name)
         compared += 1
+    for name, producers in ((account.get("ground_truth") or {}).get("producers") or {}).items():
+        partition = by_name.get(name)
+        if partition is None or not isinstance(producers, list):
+            continue
+        told_open = {(p["producerId"], p["currentTransactionStartOffset"]) for p in producers}
+        found_open = {(f.facts["producer_id"], f.facts["first"]) for f in partition.findings if f.id == "txn-open"}
+        assert found_open == {(p, first) for p, first in told_open if first is not None}, (log_dir, name)
+        compared += 1
     hanging = (account.get("ground_truth") or {}).get("hanging")
     if isinstance(hanging, dict):
         found = [f for f in report.all_findings() if f.id == "txn-hanging"]

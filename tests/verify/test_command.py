@@ -65,7 +65,7 @@ def test_the_json_lines_have_their_order_schema_and_fields(damaged):
     rows, status = lines(damaged.root)
     assert status == 1
     assert {row["schema"] for row in rows} == {"kafkalog.verify/1"}
-    assert [row["type"] for row in rows] == ["finding"] * (len(rows) - 2) + ["partition", "summary"]
+    assert [row["type"] for row in rows] == ["finding"] * (len(rows) - 3) + ["partition", "next_start", "summary"]
     finding = next(row for row in rows if row.get("id") == "batch-crc-mismatch")
     assert set(finding) == {
         "schema", "type", "id", "severity", "path", "span", "offsets", "message", "facts", "consequence", "remedy",
@@ -73,7 +73,7 @@ def test_the_json_lines_have_their_order_schema_and_fields(damaged):
     assert finding["severity"] == "error"
     assert finding["path"] == f"{damaged.root}/twitter-status-0/{74:020d}.log"
     assert "flipping bit 2 of byte 200" in finding["message"]
-    partition = rows[-2]
+    partition = rows[-3]
     assert set(partition) == {
         "schema", "type", "path", "topic", "partition", "verdict", "valid_through_offset", "log_start_offset",
         "log_end_offset", "segments", "batches", "records", "bytes",
@@ -93,7 +93,9 @@ def test_the_output_is_the_same_for_any_number_of_workers(damaged):
 
 
 def test_rules_can_be_selected_ignored_and_graded(damaged):
-    assert {row["id"] for row in lines("--select", "batch-*", damaged.root)[0][:-2]} == {"batch-crc-mismatch"}
+    assert {row["id"] for row in lines("--select", "batch-*", damaged.root)[0] if row["type"] == "finding"} == {
+        "batch-crc-mismatch"
+    }
     rows, status = lines("--ignore", "batch-crc-mismatch", damaged.root)
     assert "batch-crc-mismatch" not in {row.get("id") for row in rows}
     rows, status = lines("--level", "batch-crc-mismatch=info", damaged.root)
@@ -107,7 +109,7 @@ def test_a_baseline_leaves_out_what_was_found_before(damaged, tmp_path):
     baseline = tmp_path / "before.jsonl"
     baseline.write_text(run("verify", "--format", "jsonl", damaged.root).stdout)
     rows, status = lines("--baseline", baseline, damaged.root)
-    assert [row["type"] for row in rows] == ["partition", "summary"]
+    assert [row["type"] for row in rows] == ["partition", "next_start", "summary"]
     assert rows[-1]["suppressed"] > 0
     assert status == 0
 
@@ -168,3 +170,29 @@ def test_rules_are_listed_and_explained():
     assert run("rules", "no-such-rule").returncode == 2
     rows = [json.loads(line) for line in run("rules", "--format", "jsonl").stdout.splitlines()]
     assert [row["id"] for row in rows] == list(RULES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bootstrap.checkpoint",
+        "meta.properties",
+        "replication-offset-checkpoint",
+        f"__cluster_metadata-0/{0:020d}.log.deleted",
+        f"__cluster_metadata-0/{195:020d}-0000000001.checkpoint",
+        f"__cluster_metadata-0/{235:020d}.snapshot",
+        "__cluster_metadata-0/quorum-state",
+        "__cluster_metadata-0/leader-epoch-checkpoint",
+        "__cluster_metadata-0/partition.metadata",
+    ],
+)
+def test_a_healthy_file_taken_alone_exits_with_0(name):
+    done = run("verify", BROKER / "4.3.1/meta-n1" / name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "warning" not in done.stdout.replace("0 warnings", "")
+
+
+def test_an_index_that_was_set_aside_is_not_judged_and_exits_with_3():
+    done = run("verify", BROKER / "4.3.1/meta-n1/__cluster_metadata-0" / f"{0:020d}.index.deleted")
+    assert done.returncode == 3
+    assert "set aside" in done.stdout

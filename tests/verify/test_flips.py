@@ -2,97 +2,80 @@
 
 from __future__ import annotations
 
+import pathlib
 import struct
+import tomllib
 
 import pytest
 
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.verify import Severity, verify
 from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
-from tests.verify.lab import Lab, header
+from kafkalog.verify.scan import scan_segment
+from kafkalog.verify.task import SegmentTask, Settings
+from tests.verify.flips import outside_checksums, read_spelled, silent_flips, spelled
+from tests.verify.lab import BROKER, Lab, header
 from tests.verify.proofs import PLAIN
 
 NOW = 1795500000000
 
 
-def is_loud(lab):
-    return any(finding.severity > Severity.INFO for finding in verify(lab.root, now=NOW).all_findings())
+LISTED = tomllib.loads((pathlib.Path(__file__).parent.parent / "silent_flips.toml").read_text("utf-8"))["file"]
+
+#: The smallest batch of each magic, codec and kind in the fixtures: log, position.
+SMALL_BATCHES = {
+    "magic 0": ("0.10.2.2/old/v0-none-0", 25, 238),
+    "magic 0 gzip": ("0.10.2.2/old/v0-gzip-0", 0, 0),
+    "magic 0 snappy": ("0.10.2.2/old/v0-snappy-0", 40, 3802),
+    "magic 0 lz4": ("0.10.2.2/old/v0-lz4-0", 0, 6835),
+    "magic 1": ("0.10.2.2/old/v1-none-0", 83, 2030),
+    "magic 1 gzip": ("0.10.2.2/old/mixed-magic-0", 0, 3122),
+    "magic 1 snappy": ("0.10.2.2/old/v1-snappy-0", 0, 0),
+    "magic 1 lz4": ("0.10.2.2/old/v1-lz4-0", 0, 0),
+    "emptied": ("4.3.1/edge/e-idem-0", 0, 0),
+    "idempotent and transactional": ("0.11.0.3/txn/ledger-plain-mix-0", 0, 1404),
+    "emptied marker": ("4.3.1/edge/e-txn-0", 0, 0),
+    "marker": ("2.1.1/txn/ledger-1", 123, 0),
+    "KRaft control": ("3.3.2/meta-n1/__cluster_metadata-0", 0, 0),
+    "delete horizon": ("4.3.1/edge/e-tomb-0", 172, 0),
+    "gzip": ("2.1.1/codec/java-gzip-0", 149, 9598),
+    "snappy": ("2.1.1/codec/java-snappy-0", 241, 9532),
+    "lz4": ("2.1.1/codec/java-lz4-0", 223, 5847),
+    "zstd": ("2.1.1/codec/java-zstd-0", 150, 9145),
+}
 
 
-def flips(path):
-    data = path.read_bytes()
-    for at in range(len(data)):
+@pytest.mark.parametrize("kind", SMALL_BATCHES)
+def test_every_flipped_bit_under_a_checksum_of_a_batch_is_an_error_at_its_place(kind, tmp_path):
+    partition, segment, at = SMALL_BATCHES[kind]
+    log = (BROKER / partition / f"{segment:020d}.log").read_bytes()[at:]
+    batch = log[: 12 + int.from_bytes(log[8:12], "big")]
+    path = tmp_path / f"{int.from_bytes(batch[:8], 'big'):020d}.log"
+    settings = Settings(NOW)
+    task = SegmentTask(int(path.stem), {".log": str(path)}, False, None, "", "KRaft" in kind, True, (), settings)
+    missed = []
+    for position in range(17 if batch[16] == 2 else 12, len(batch)):
         for bit in range(8):
-            yield at, bit, data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
+            path.write_bytes(batch[:position] + bytes([batch[position] ^ 1 << bit]) + batch[position + 1 :])
+            if not any(is_error_at(finding, position) for finding in scan_segment(task).findings):
+                missed.append((position, bit))
+    assert missed == []
 
 
-def test_every_flipped_bit_under_a_checksum_is_reported(tmp_path):
-    lab = Lab(tmp_path / "d1", "2.1.1/txn/ledger-0")
-    path = lab.path(0)
-    whole = path.read_bytes()
-    batches = lab.batches(0)[:3]
-    at = 0
-    for batch in batches:
-        for byte in range(17, len(batch), 3):
-            position = at + byte
-            path.write_bytes(whole[:position] + bytes([whole[position] ^ 1 << byte % 8]) + whole[position + 1 :])
-            report = verify(path, now=NOW)
-            named = [
-                f
-                for f in report.all_findings()
-                if f.severity is Severity.ERROR and f.span and f.span.start <= position < f.span.end
-            ]
-            assert named, position
-        at += len(batch)
+def is_error_at(finding, position):
+    span = finding.span
+    return finding.severity is Severity.ERROR and span is not None and span.start <= position < span.end
 
 
-def test_flips_outside_the_checksum_are_reported_by_their_neighbours(tmp_path):
-    lab = Lab(tmp_path / "d1", "2.1.1/txn/ledger-0")
-    path = lab.path(1)
-    whole = path.read_bytes()
-    batches = lab.batches(1)
-    at = sum(map(len, batches[:4]))
-    silent = []
-    for position, bit in ((at + byte, bit) for byte in range(17) for bit in range(8)):
-        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1 << bit]) + whole[position + 1 :])
-        if not is_loud(lab):
-            silent.append((position - at, bit))
-    assert silent == []
-
-
-@pytest.mark.parametrize("suffix", [".index", ".timeindex", ".txnindex"])
-def test_flips_in_an_index_are_reported_unless_look_ups_stay_right(tmp_path, suffix):
-    lab = Lab(tmp_path / "d1", "2.1.1/txn/ledger-0")
-    path = lab.path(1, suffix)
-    whole = path.read_bytes()
-    silent = []
-    for at, bit, data in flips(path):
-        if (at + bit) % 3:
-            continue
-        path.write_bytes(data)
-        if not is_loud(lab):
-            silent.append((at, bit))
-    path.write_bytes(whole)
-    if suffix == ".txnindex":
-        # An abort of nothing: any first offset up to the marker would do, were it below the log's start.
-        assert silent == []
-        return
-    # Only the offset of an entry may move, within the batch it names or the batches it stands for.
-    size, place = (8, range(4)) if suffix == ".index" else (12, range(8, 12))
-    assert {at % size for at, _ in silent} <= set(place)
-    assert len(silent) < len(whole)
-
-
-def test_every_flipped_bit_of_a_snapshot_is_reported(tmp_path):
-    lab = Lab(tmp_path / "d1", "2.1.1/txn/ledger-0")
-    path = lab.path(-1, ".snapshot")
-    whole = path.read_bytes()
-    for at, bit, data in flips(path):
-        if bit == at % 8:
-            path.write_bytes(data)
-            report = verify(path, now=NOW)
-            assert report.worst >= Severity.WARNING, (at, bit)
-    path.write_bytes(whole)
+@pytest.mark.parametrize("file", LISTED, ids=lambda file: f"{file['partition']}/{file['name']}")
+def test_every_flipped_bit_is_reported_but_for_the_listed_ones_that_nothing_contradicts(file, tmp_path):
+    lab = Lab(tmp_path / "d1", file["partition"])
+    path = next(path for path in (lab.dir / file["name"], lab.root / file["name"]) if path.exists())
+    data = path.read_bytes()
+    batches = path.suffix == ".log" or file["name"] == "bootstrap.checkpoint"
+    found = silent_flips(lab, path, outside_checksums(data) if batches else range(len(data)))
+    listed = {at: bits for rows in file.get("silent", {}).values() for at, bits in read_spelled(rows).items()}
+    assert spelled(found) == spelled(listed)
 
 
 @pytest.mark.parametrize(("checksum", "polynomial"), [(crc32c, CRC32C), (crc32, CRC32)])
@@ -120,3 +103,15 @@ def test_cutting_a_closed_log_anywhere_is_reported(tmp_path):
         report = verify(lab.root, now=NOW)
         assert report.worst >= Severity.WARNING, size
         assert header(lab.batches(0)[0]).base_offset == 0
+
+
+def test_a_length_that_leads_past_the_end_of_the_file_is_reported_although_the_checksum_fits_what_is_there(tmp_path):
+    lab = Lab(tmp_path / "d1", "4.3.1/edge/e-txn-0")
+    path = lab.path(0)
+    whole = path.read_bytes()
+    at = len(whole) - len(lab.batches(0)[-1])
+    for bit in range(7, 23):
+        length = int.from_bytes(whole[at + 8 : at + 12], "big") ^ 1 << bit
+        path.write_bytes(whole[: at + 8] + length.to_bytes(4, "big") + whole[at + 12 :])
+        found = [f for f in verify(path, now=NOW).all_findings() if f.severity is Severity.ERROR]
+        assert [(f.id, f.span.start) for f in found] == [("log-tail-torn", at)]

@@ -100,6 +100,7 @@ _ASSIGNMENT_EPOCH = """
     assignmentTimestamp   int64   tag=0 since=4.3.0
     """
 _PARTITION_METADATA = """
+    epoch                 int32      until=3.8.0
     topics                []struct   name=TopicMetadata
       topicId             uuid
       topicName           string
@@ -109,9 +110,12 @@ _PARTITION_METADATA = """
         racks             []string
     """
 _TARGET_ASSIGNMENT = """
+    error             int8       until=3.8.0
     topicPartitions   []struct   name=TopicPartition
       topicId         uuid
       partitions      []int32
+    metadataVersion   int16      until=3.8.0
+    metadataBytes     bytes      until=3.8.0
     """
 
 
@@ -126,14 +130,14 @@ def _record(
     return record_type(number, name, key, value, since=since, until=until, source=_SOURCE)
 
 
-#: Every record type, with the releases of which DumpLogSegments knows it.
+#: Every record type, with the releases of which DumpLogSegments knows it; for 3.7, the brokers' early access to types 3 to 8.
 GROUP_RECORDS: tuple[RecordType, ...] = (
     RecordType(0, OFFSET_COMMIT_KEY, OFFSET_COMMIT_VALUE, (), (4, 1, 0)),
     RecordType(0, OFFSET_COMMIT_KEY, _LEGACY_OFFSET_COMMIT_VALUE, (4, 1, 0), NEWEST),
     RecordType(1, OFFSET_COMMIT_KEY, OFFSET_COMMIT_VALUE, (), NEWEST),
     RecordType(2, GROUP_METADATA_KEY, GROUP_METADATA_VALUE, (), NEWEST),
-    _record(3, "ConsumerGroupMetadata", _GROUP, _EPOCH, "3.8.0"),
-    _record(4, "ConsumerGroupPartitionMetadata", _GROUP, _PARTITION_METADATA, "3.8.0"),
+    _record(3, "ConsumerGroupMetadata", _GROUP, _EPOCH, "3.7.0"),
+    _record(4, "ConsumerGroupPartitionMetadata", _GROUP, _PARTITION_METADATA, "3.7.0"),
     _record(
         5,
         "ConsumerGroupMemberMetadata",
@@ -147,16 +151,23 @@ GROUP_RECORDS: tuple[RecordType, ...] = (
         subscribedTopicRegex    string?
         rebalanceTimeoutMs      int32      default=-1
         serverAssignor          string?
-        classicMemberMetadata   struct?    tag=0 default=empty name=ClassicMemberMetadata
+        assignors               []struct   until=3.8.0 name=Assignor
+          name                  string
+          minimumVersion        int16
+          maximumVersion        int16
+          reason                int8
+          version               int16
+          metadata              bytes
+        classicMemberMetadata   struct?    tag=0 default=empty since=3.8.0 name=ClassicMemberMetadata
           sessionTimeoutMs      int32
           supportedProtocols    []struct   name=ClassicProtocol
             name                string
             metadata            bytes
         """,
-        "3.8.0",
+        "3.7.0",
     ),
-    _record(6, "ConsumerGroupTargetAssignmentMetadata", _GROUP, _ASSIGNMENT_EPOCH, "3.8.0"),
-    _record(7, "ConsumerGroupTargetAssignmentMember", _GROUP_MEMBER, _TARGET_ASSIGNMENT, "3.8.0"),
+    _record(6, "ConsumerGroupTargetAssignmentMetadata", _GROUP, _ASSIGNMENT_EPOCH, "3.7.0"),
+    _record(7, "ConsumerGroupTargetAssignmentMember", _GROUP_MEMBER, _TARGET_ASSIGNMENT, "3.7.0"),
     _record(
         8,
         "ConsumerGroupCurrentMemberAssignment",
@@ -164,7 +175,8 @@ GROUP_RECORDS: tuple[RecordType, ...] = (
         """
         memberEpoch                   int32
         previousMemberEpoch           int32
-        state                         int8
+        targetMemberEpoch             int32      until=3.8.0
+        state                         int8       since=3.8.0
         assignedPartitions            []struct
           topicId                     uuid
           partitions                  []int32
@@ -173,8 +185,14 @@ GROUP_RECORDS: tuple[RecordType, ...] = (
           topicId                     uuid
           partitions                  []int32
           assignmentEpochs            []int32?   tag=0 since=4.3.0
+        partitionsPendingAssignment   []struct   until=3.8.0
+          topicId                     uuid
+          partitions                  []int32
+        error                         int8       until=3.8.0
+        metadataVersion               int16      until=3.8.0
+        metadataBytes                 bytes      until=3.8.0
         """,
-        "3.8.0",
+        "3.7.0",
     ),
     _record(9, "ShareGroupPartitionMetadata", _GROUP, _PARTITION_METADATA, "4.0.0", "4.1.0"),
     _record(

@@ -59,9 +59,8 @@ def read_coordinator_record(types: tuple[RecordType, ...], key: bytes | None, va
     version = int.from_bytes(value[:2], "big", signed=True)
     schema = _value_schema(types, kind, version)
     content, problem = _read_all(Cursor(value, 2), schema, version, NEWEST, "value")
-    if problem and content is None:
-        # A release that changed the message without counting its version up wrote the others.
-        content, problem = _read_as_before(Cursor(value, 2), schema, version, problem)
+    if problem and version <= schema.highest(NEWEST):
+        content, problem = _read_as_before(Cursor(value, 2), schema, version, content, problem)
     return CoordinatorRecord(number, kind.name, fields, version, content, problem)
 
 
@@ -75,17 +74,20 @@ def _value_schema(types: tuple[RecordType, ...], kind: RecordType, version: int)
 
 
 #: Last releases before messages changed within their version, newest first.
-_BEFORE_CHANGES: tuple[Release, ...] = ((4, 0, 99), (3, 5, 99), (3, 2, 99), (3, 1, 99))
+_BEFORE_CHANGES: tuple[Release, ...] = ((4, 0, 99), (3, 7, 99), (3, 5, 99), (3, 2, 99), (3, 1, 99))
 
 
-def _read_as_before(cursor: Cursor, schema: Schema, version: int, problem: str) -> tuple[Message | None, str]:
+def _read_as_before(
+    cursor: Cursor, schema: Schema, version: int, newest: Message | None, problem: str
+) -> tuple[Message | None, str]:
+    """What a release wrote that had another message under this version, if that fits the bytes; else the newest reading."""
     start = cursor.at
     for release in _BEFORE_CHANGES:
         cursor.at = start
         message, other_problem = _read_all(cursor, schema, version, release, "value")
         if not other_problem:
             return message, ""
-    return None, problem
+    return newest, problem
 
 
 def _read_all(cursor: Cursor, schema: Schema, version: int, release: Release, place: str) -> tuple[Message | None, str]:
@@ -174,9 +176,6 @@ def _read_framed(value: bytes | None, *, metadata: bool) -> FramedRecord:
     start = cursor.at
     message, problem = _read_all(cursor, schema, version, release, "value")
     if problem and release is NEWEST and version <= schema.highest(NEWEST):
-        # A release that changed the record without counting its version up wrote the others.
         cursor.at = start
-        older, other_problem = _read_as_before(cursor, schema, version, problem)
-        if not other_problem:
-            message, problem = older, ""
+        message, problem = _read_as_before(cursor, schema, version, message, problem)
     return FramedRecord(frame, key, schema.name, version, message, problem)

@@ -45,8 +45,8 @@ _SEGMENT = """
     """
 
 
-def _record(key: int, name: str, table: str) -> Schema:
-    return schema(name, table, versions="0=3.0.0", flexible=0, source=_SOURCE, key=key)
+def _record(key: int, name: str, table: str, since: str = "3.0.0") -> Schema:
+    return schema(name, table, versions=f"0={since}", flexible=0, source=_SOURCE, key=key)
 
 
 #: The records by API key.
@@ -83,5 +83,6 @@ REMOTE_LOG_RECORDS: dict[int, Schema] = {
     segmentId               uuid
     """
         + _SEGMENT,
+        "3.1.0",
     ),
 }

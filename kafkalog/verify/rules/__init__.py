@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from kafkalog.verify.rules import (
     batches,
+    compaction,
+    controllers,
     epochs,
     indexes,
     kraft,
     legacy,
+    log_dir_files,
     log_dirs,
     order,
     partitions,
@@ -22,10 +25,13 @@ from kafkalog.verify.rules import (
 
 __all__ = [
     "batches",
+    "compaction",
+    "controllers",
     "epochs",
     "indexes",
     "kraft",
     "legacy",
+    "log_dir_files",
     "log_dirs",
     "order",
     "partitions",

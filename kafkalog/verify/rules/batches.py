@@ -177,6 +177,41 @@ def batch_count_mismatch(step: BatchStep) -> Iterator[Hit]:
 
 
 @rule(
+    "batch-records-missing",
+    Severity.WARNING,
+    on=BatchStep,
+    message="{count} records for the {room} offsets {offset} to {last}",
+    consequence="{missing} offsets hold no record. In a log that was never compacted these records are lost on this replica.",
+    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    source="LogValidator.validateBatch (Kafka 3.9.1)",
+    proof="last-offset-raised",
+    near_miss="compacted-batch",
+    history=True,
+    invariants="A8 A13 A14",
+)
+def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
+    """A batch has fewer records than offsets.
+
+    That is the mark of compaction. It is reported where records before it say that no cleaner came so far: records without
+    a key, or of an aborted transaction.
+    """
+    batch = _magic_2(step)
+    if batch is None or batch.is_control:
+        return
+    count, delta = batch.header.records_count, batch.header.last_offset_delta
+    if 0 < count <= delta:
+        yield Hit(
+            Span(batch.span_of("last_offset_delta").start, batch.span_of("records_count").end),
+            (batch.base_offset, batch.last_offset),
+            count=count,
+            room=delta + 1,
+            offset=batch.base_offset,
+            last=batch.last_offset,
+            missing=delta + 1 - count,
+        )
+
+
+@rule(
     "batch-emptied-malformed",
     Severity.WARNING,
     on=BatchStep,

@@ -144,14 +144,15 @@ def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
     invariants="I2",
 )
 def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
-    """Epochs and start offsets must both grow from line to line."""
+    """Epochs and start offsets must both grow from line to line; either of the two lines can be the wrong one."""
     entries = _entries(file)
     for number in range(1, len(entries)):
         before, entry = entries[number - 1], entries[number]
         if entry.epoch <= before.epoch or entry.start_offset <= before.start_offset:
             assert file.checkpoint is not None
+            spans = file.checkpoint.spans
             yield Hit(
-                file.checkpoint.spans[number],
+                Span(spans[number - 1].start, spans[number].end),
                 None,
                 number=number,
                 epoch=entry.epoch,
@@ -213,7 +214,8 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
     for number, entry in enumerate(entries):
         following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
         for run, log_path in file.runs:
-            if run.epoch != entry.epoch:
+            # An append of magic 0 or 1 drops the entries of all batches before it.
+            if run.epoch != entry.epoch or run.first_base <= file.last_legacy:
                 continue
             late = run.last_offset >= following
             # The first entry is raised to the log's start, which may lie inside a batch.

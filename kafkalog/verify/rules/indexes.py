@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.subjects import IndexEnd, IndexStep
+from kafkalog.verify.subjects import IndexEnd, IndexStep, StaleEntries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,19 +27,18 @@ def _facts(step: IndexStep) -> dict[str, Any]:
 
 
 def _ordered(step: IndexStep) -> bool:
-    return step.offset > max(step.previous_offset, step.segment_base) and step.position > max(0, step.previous_position)
-
-
-def _crash(step: IndexStep) -> Severity | None:
-    """After a crash the index may be ahead of the log: both are recovered."""
-    return Severity.WARNING if step.active and step.clean is None else None
+    return (
+        step.overtaken is None
+        and step.offset > max(step.previous_offset, step.segment_base)
+        and step.position > max(0, step.previous_position)
+    )
 
 
 @rule(
     "index-not-monotonic",
     Severity.ERROR,
     on=IndexStep,
-    message="entry {number} (offset {offset}, position {position}) after offset {offset_before}, position {position_before}",
+    message="entry {number} (offset {offset}, position {position}) {place} offset {other_offset}, position {other_position}",
     consequence="The binary search of a look-up goes astray: readers miss records that are there, or scan from the start.",
     remedy=REBUILD,
     source="OffsetIndex.append, AbstractIndex.indexSlotRangeFor (Kafka 3.9.1)",
@@ -50,12 +49,15 @@ def _crash(step: IndexStep) -> Severity | None:
 def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
     """Offsets and positions of the entries must grow, and the first entry lies behind the segment's begin."""
     if not step.back and step.batch is None and step.inside is None and not _ordered(step):
+        before = max(step.previous_offset, step.segment_base), max(0, step.previous_position)
+        other_offset, other_position = step.overtaken or before
         yield Hit(
             _span(step),
             (step.offset, step.offset) if step.offset >= 0 else None,
             **_facts(step),
-            offset_before=max(step.previous_offset, step.segment_base),
-            position_before=max(0, step.previous_position),
+            place="behind" if step.overtaken is None else "in front of",
+            other_offset=other_offset,
+            other_position=other_position,
         )
 
 
@@ -249,3 +251,32 @@ def index_preallocated(end: IndexEnd) -> Iterator[Hit]:
     """The index of the active segment is zero-filled to its full size."""
     if end.padding is not None and end.kind == "index" and ((end.active and not end.clean) or end.mark in ("delete", "stray")):
         yield Hit(end.padding.span, None, padding=end.padding.span.size, entries=end.entries)
+
+
+@rule(
+    "index-stale-entries",
+    Severity.INFO,
+    on=StaleEntries,
+    message="{count} of {entries} entries, from number {number} on, do not belong to {file}",
+    consequence="None: they counted before the log was truncated, or count for what was appended after the log was copied. "
+    "The broker that has the index open does not look at them; a start after a crash rebuilds it.",
+    remedy="Nothing to do.",
+    source="AbstractIndex.truncateToEntries0 (Kafka 0.10 to 4.3): the count is lowered, the bytes stay",
+    proof="stale-entries",
+    near_miss="healthy",
+    invariants="E5 F5",
+)
+def index_stale_entries(stale: StaleEntries) -> Iterator[Hit]:
+    """The last entries of a preallocated index do not fit the log.
+
+    Only in the active segment, when the broker was not stopped cleanly, and when no entry behind the first wrong one goes on
+    where the right ones end.
+    """
+    yield Hit(
+        Span(stale.number * stale.entry_size, stale.entries * stale.entry_size),
+        None,
+        count=stale.entries - stale.number,
+        entries=stale.entries,
+        number=stale.number,
+        file=stale.log_path,
+    )

@@ -9,8 +9,8 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.batches import RESTORE
-from kafkalog.verify.subjects import BatchStep
-from kafkalog.verify.views import KraftLog, KraftSnapshot
+from kafkalog.verify.subjects import BatchStep, MetadataRecord
+from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,35 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
             what=" and ".join(odd),
             offset=spot.base_offset,
         )
+
+
+@rule(
+    "kraft-record-unreadable",
+    Severity.ERROR,
+    on=MetadataRecord,
+    message="the record at offset {offset} ({name}) can not be replayed: {problem}",
+    consequence="A controller or broker that knows no such record stops when it comes to offset {offset}, at every start.",
+    remedy="Find out first which release wrote it: that one reads it. If none does, copy the metadata log from another "
+    "controller. Never empty that of the last one.",
+    source="AbstractApiMessageSerde.read, MetadataRecordSerde (Kafka 3.9.1), KAFKA-19069",
+    proof="kraft-record-cut",
+    near_miss="kraft-log",
+    loses=True,
+    invariants="L1 L3",
+)
+def kraft_record_unreadable(view: MetadataRecord) -> Iterator[Hit]:
+    """A metadata record does not decode, although the checksum is right.
+
+    INFO when its type or version is not known here: a later release than those this program knows may have written it.
+    """
+    yield Hit(
+        view.batch.span,
+        (view.offset, view.offset),
+        severity=Severity.INFO if view.newer else None,
+        offset=view.offset,
+        name=view.name or "unknown",
+        problem=view.problem,
+    )
 
 
 @rule(
@@ -129,3 +158,41 @@ def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
         yield Hit(file.first_span, None, first=file.first_control, last=file.last_control)
     elif file.last_control != "SNAPSHOT_FOOTER":
         yield Hit(file.last_span, None, first=file.first_control, last=file.last_control)
+
+
+@rule(
+    "quorum-state-unreadable",
+    Severity.ERROR,
+    on=QuorumFile,
+    message="{problem}",
+    consequence="The node does not start, or drops the file and with it whom it voted for in this epoch: it could vote twice.",
+    remedy="With the node stopped, keep a copy and compare with another controller. Without the file the node asks the quorum "
+    "who leads; let only one controller at a time start so.",
+    source="QuorumState.readElectionState, FileQuorumStateStore.readStateFromFile (Kafka 3.9.1)",
+    proof="quorum-state-cut",
+    near_miss="kraft-log",
+)
+def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
+    """`quorum-state` is no JSON object of a known version with all of its fields."""
+    damage = file.state.damage
+    if damage is not None:
+        yield Hit(Span(0, file.size), None, problem=str(damage.error))
+
+
+@rule(
+    "quorum-epoch-behind-log",
+    Severity.WARNING,
+    on=QuorumFile,
+    message="leaderEpoch is {epoch}, but {file} has batches of epoch {log_epoch}",
+    consequence="The file is written before the first batch of an epoch: it is an old one, or was changed. The node takes the "
+    "log's epoch, and does not know whom it voted for in it.",
+    remedy="Was the directory copied while the node ran? Else find out who put the older file there.",
+    source="QuorumState.initialize (Kafka 3.9.1)",
+    proof="quorum-state-old",
+    near_miss="kraft-log",
+)
+def quorum_epoch_behind_log(file: QuorumFile) -> Iterator[Hit]:
+    """The epoch of `quorum-state` is never smaller than that of the log's last batch."""
+    epoch = file.state.leader_epoch
+    if file.state.damage is None and epoch is not None and epoch < file.log_epoch:
+        yield Hit(Span(0, file.size), None, epoch=epoch, log_epoch=file.log_epoch, file=file.log_path)

@@ -6,11 +6,13 @@ import itertools
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
+from kafkalog.core.legacy import LegacyBatch
+from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.batches import RESTORE
-from kafkalog.verify.subjects import LegacyRecords
+from kafkalog.verify.subjects import BatchStep, LegacyRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +46,25 @@ def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
         yield Hit(
             batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
         )
+
+
+@rule(
+    "legacy-offset-negative",
+    Severity.ERROR,
+    on=BatchStep,
+    message="offset {offset}",
+    consequence="A recovery refuses the segment; look-ups that come here skip or repeat messages.",
+    remedy=RESTORE,
+    source="OffsetIndex.append (Kafka 3.9.1)",
+    proof="legacy-offset-negative",
+    near_miss="old-format",
+    loses=True,
+    invariants="B1 C3",
+)
+def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
+    """The offset of a message of magic 0 or 1 is negative. The field is not covered by the checksum."""
+    if step.crc_ok and isinstance(step.batch, LegacyBatch) and step.spot.last_offset < 0:
+        yield Hit(Span(step.spot.position, step.spot.position + 8), None, offset=step.spot.last_offset)
 
 
 @rule(

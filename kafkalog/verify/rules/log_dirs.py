@@ -57,6 +57,25 @@ def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
 
 
 @rule(
+    "checkpoint-edited",
+    Severity.WARNING,
+    on=CheckpointFile,
+    message="the file can be read, but Kafka writes it otherwise: {size} bytes",
+    consequence="None for the broker, or an offset that was meant for another partition. Somebody or something else than a "
+    "broker wrote it.",
+    remedy="Compare its lines with the logs. The next checkpoint replaces it.",
+    source="CheckpointFile.write, OffsetCheckpointFile (Kafka 3.9.1)",
+    proof="checkpoint-blank",
+    near_miss="healthy",
+    invariants="K9",
+)
+def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
+    """Blanks, leading zeros, line ends or names that no topic can have show that no broker wrote the file."""
+    if not file.damages and not file.canonical:
+        yield Hit(Span(0, file.size), None, size=file.size)
+
+
+@rule(
     "checkpoint-line-unknown",
     Severity.INFO,
     on=CheckpointFile,
@@ -78,25 +97,6 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
         folder = file.path.removesuffix(file.name)
         severity = Severity.WARNING if open_then else None
         yield Hit(span, None, severity=severity, partition=partition, file=f"{folder}{partition}")
-
-
-@rule(
-    "checkpoint-missing",
-    Severity.WARNING,
-    on=LogDirView,
-    message="the broker was stopped cleanly, but there is no {file}",
-    consequence="The broker starts with nothing in it: recovery points and cleaner positions are 0, high watermarks the logs' "
-    "start.",
-    remedy="Restore the file if this is a copy; else nothing to do.",
-    source="LogManager.shutdown, ReplicaManager.shutdown (Kafka 3.9.1)",
-    proof="recovery-file-removed",
-    near_miss="copied-without-meta",
-    invariants="K12",
-)
-def checkpoint_missing(view: LogDirView) -> Iterator[Hit]:
-    """A checkpoint file that every broker writes at a clean stop is not there."""
-    for name in view.missing_checkpoints:
-        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
 
 
 @rule(
@@ -221,7 +221,10 @@ def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
     invariants="K10",
 )
 def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
-    """The directory ids of two log dirs of one broker are the same."""
+    """The directory ids of two log dirs of one broker are the same, or their cluster ids differ.
+
+    Different cluster ids make two brokers of them, but for files that were written in the same second for the same node id.
+    """
     for path, other, what in view.id_problems:
         yield Hit(None, None, path=path, what=what, file=other)
 
@@ -236,7 +239,7 @@ def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
     source="UnifiedLog.initializeTopicId (Kafka 3.9.1), KAFKA-14616",
     proof="topic-id-differs",
     near_miss="healthy",
-    invariants="K11 D16",
+    invariants="K11",
 )
 def topic_id_mismatch(view: BrokerView) -> Iterator[Hit]:
     """Partitions of one topic have different topic ids."""

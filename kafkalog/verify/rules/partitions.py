@@ -513,7 +513,7 @@ def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
     source="KAFKA-6388, KAFKA-13603",
     proof="index-zero-capacity",
     near_miss="active-empty",
-    invariants="E11",
+    invariants="D4 E3",
 )
 def index_zero_capacity(files: PartitionFiles) -> Iterator[Hit]:
     """The index of the empty active segment has no room for an entry, and the broker was not stopped cleanly."""
@@ -668,6 +668,25 @@ def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     """A clean stop writes a recovery point for every log of the log dir."""
     if view.clean and view.recovery_point is None and view.recovery_file and not view.mark and not view.metadata_log:
         yield Hit(None, None, file=view.recovery_file)
+
+
+@rule(
+    "hw-missing",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the broker was stopped cleanly, but {file} has no line for the partition",
+    consequence="The broker takes the log's start for the high watermark until the leader tells it: until then consumers see "
+    "nothing, and a follower without leader epochs truncates there.",
+    remedy="Nothing to do if the directory was put here after the stop.",
+    source="ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
+    proof="hw-line-removed",
+    near_miss="crash",
+    invariants="K3 K8",
+)
+def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """A clean stop writes a high watermark for every partition that the broker serves."""
+    if view.clean and view.high_watermark is None and view.watermark_file and not view.mark and not view.metadata_log:
+        yield Hit(None, None, file=view.watermark_file)
 
 
 @rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
+from kafkalog.internal.transactions import abort_command, old_abort_command
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.producers import ProducerStep
 from kafkalog.verify.rule import rule
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from kafkalog.verify.producers import ProducerState
     from kafkalog.verify.task import ProducerRun
 
+#: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
+_SEQUENCES = 1 << 31
+_FAR = _SEQUENCES // 2
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
 
 
@@ -26,6 +30,11 @@ def _numbered(step: ProducerStep) -> tuple[ProducerState, ProducerRun] | None:
     if not step.before.seen_data or step.before.last_sequence < 0:
         return None
     return step.before, step.run
+
+
+def _ahead(state: ProducerState, run: ProducerRun) -> int:
+    """How many sequence numbers were left out before the run, across the wrap from 2147483647 to 0."""
+    return (run.first_sequence - state.last_sequence - 1) % _SEQUENCES
 
 
 def _span(step: ProducerStep) -> Span:
@@ -66,7 +75,7 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and run.first_sequence > state.last_sequence + 1:
+    if run.epoch == state.epoch and 0 < _ahead(state, run) < _FAR:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -88,16 +97,18 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     source="ProducerStateEntry.findDuplicateBatch (Kafka 3.9.1)",
     proof="batch-duplicated",
     near_miss="sequence-wrap",
-    history=True,
     invariants="J9 J10",
 )
 def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
-    """Within one epoch a producer's sequence numbers repeat or go back. 0 after 2147483647 is no repetition."""
+    """Within one epoch a producer's sequence numbers repeat or go back. 0 after 2147483647 is no repetition.
+
+    Compaction makes gaps in them, but never repeats one.
+    """
     pair = _numbered(step)
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and run.first_sequence <= state.last_sequence and state.last_sequence != 0x7FFFFFFF:
+    if run.epoch == state.epoch and _ahead(state, run) >= _FAR:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -248,7 +259,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     "txn-open",
     Severity.INFO,
     on=OpenTransactionView,
-    message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record is {age} old",
+    message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record {age}",
     consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets behind it are blocked, and the cleaner "
     "can not pass. Normal while it is young; hanging if its coordinator has forgotten it.",
     remedy="If it hangs: {command}",
@@ -264,19 +275,37 @@ def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
     asks the coordinator.
     """
     txn = view.transaction
-    seconds = max(0, view.now - txn.last_timestamp) // 1000
-    place = f"--topic {view.topic} --partition {view.partition}" if view.topic is not None else "--topic TOPIC --partition N"
     yield Hit(
         Span(txn.position, txn.position + 61),
         (txn.first_offset, txn.last_offset),
         producer_id=txn.producer_id,
         epoch=txn.epoch,
         first=txn.first_offset,
-        age=f"{seconds // 86400} d {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}",
+        age=_age(view),
         pinned=view.pinned,
         blocked=view.log_end - view.pinned,
-        command=f"kafka-transactions.sh --bootstrap-server HOST:PORT abort {place} --start-offset {txn.first_offset}",
+        command=_command(view),
     )
+
+
+def _age(view: OpenTransactionView) -> str:
+    if view.transaction.last_timestamp < 0:
+        return "has no timestamp"
+    seconds = (view.now - view.transaction.last_timestamp) // 1000
+    if seconds < 0:
+        return "is dated after now"
+    return f"is {seconds // 86400} d {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02} old"
+
+
+def _command(view: OpenTransactionView) -> str:
+    """What to run, in the form that the broker's release asks for; in both where nothing tells the release."""
+    txn = view.transaction
+    topic, partition = view.topic or "TOPIC", view.partition or 0
+    command = abort_command(topic, partition, txn.first_offset)
+    if view.kraft:
+        return command
+    old = old_abort_command(topic, partition, txn.producer_id, txn.epoch, txn.coordinator_epoch or 0)
+    return f"{command} (brokers before 3.0: {old})"
 
 
 @rule(

@@ -1,4 +1,4 @@
-"""The rule about replicas of one partition."""
+"""Rules about replicas of one partition, on other brokers or in another log dir of the same one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import ReplicaPair
+from kafkalog.verify.views import FuturePair, ReplicaPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,4 +40,34 @@ def replica_diverges(pair: ReplicaPair) -> Iterator[Hit]:
         end=pair.log_end,
         other_end=pair.other_log_end,
         ends=pair.ends,
+    )
+
+
+@rule(
+    "future-differs",
+    Severity.INFO,
+    on=FuturePair,
+    message="differs from {file} from offset {offset} on (leader epochs {epoch} and {other_epoch}; log ends {end} and "
+    "{other_end})",
+    consequence="When the broker promotes the copy, its bytes take the place of the current ones.",
+    remedy="Compare both with another replica before the broker starts. If this copy is the wrong one, move it away while the "
+    "broker is stopped: the move between log dirs can be asked for again.",
+    source="ReplicaAlterLogDirsThread, LogManager.replaceCurrentWithFutureLog (Kafka 3.9.1)",
+    proof="future-changed",
+    near_miss="future-other-dir",
+    invariants="D16",
+)
+def future_differs(view: FuturePair) -> Iterator[Hit]:
+    """A `-future` directory is a copy of the current one, batch by batch; where both have a batch, this one differs."""
+    pair = view.pair
+    yield Hit(
+        pair.span,
+        (pair.offset, pair.offset),
+        path=pair.log_path,
+        file=pair.other,
+        offset=pair.offset,
+        epoch=pair.epoch,
+        other_epoch=pair.other_epoch,
+        end=pair.log_end,
+        other_end=pair.other_log_end,
     )

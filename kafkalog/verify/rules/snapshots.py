@@ -8,7 +8,7 @@ from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import SnapshotEntryView, SnapshotFile
+from kafkalog.verify.views import MissingProducer, SnapshotEntryView, SnapshotFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,3 +142,36 @@ def snapshot_differs_from_log(view: SnapshotEntryView) -> Iterator[Hit]:
             problems="; ".join(view.problems),
             file=view.log_path,
         )
+
+
+@rule(
+    "snapshot-producer-missing",
+    Severity.WARNING,
+    on=MissingProducer,
+    message="producer {producer_id} wrote up to offset {last} of {file}, behind the snapshot at {before}, and is not in the "
+    "one at {offset}; {transaction}",
+    consequence="The broker believes the snapshot: it does not know the producer, takes its duplicates, and forgets a "
+    "transaction that is open.",
+    remedy=REMOVE,
+    source="ProducerStateManager.isProducerExpired, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
+    proof="snapshot-entry-removed",
+    near_miss="healthy",
+    invariants="H10 H11",
+)
+def snapshot_producer_missing(view: MissingProducer) -> Iterator[Hit]:
+    """A snapshot leaves out a producer that the broker cannot have forgotten.
+
+    It forgets producers that are older than producer.id.expiration.ms, but none with an open transaction, and none while
+    it still lists one that wrote earlier and has an older timestamp. Not judged in compacted logs.
+    """
+    state = view.state
+    yield Hit(
+        Span(0, view.size),
+        (state.last_offset, state.last_offset),
+        producer_id=state.producer_id,
+        last=state.last_offset,
+        file=view.log_path,
+        before=view.before,
+        offset=view.offset,
+        transaction=f"its transaction from offset {state.first_offset} is open" if state.first_offset >= 0 else "none is open",
+    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import Damage
-from kafkalog.core.span import Padding
+from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.batches import RESTORE
-from kafkalog.verify.subjects import Tail
+from kafkalog.verify.subjects import FileChange, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,33 @@ def _is_torn(tail: Tail) -> bool:
     length = int.from_bytes(head[8:12], "big", signed=True)
     base = int.from_bytes(head[:8], "big", signed=True)
     return head[16] <= 2 and length >= 14 and base > _valid(tail) and length + 12 > item.span.size
+
+
+@rule(
+    "file-changed-during-scan",
+    Severity.INFO,
+    on=FileChange,
+    message="the file had {before} bytes when reading began and has {now} now; it is {which}",
+    consequence="Somebody is writing to it: what is said about it holds for the moment of reading, not for later.",
+    remedy="Repeat the check when the broker has stopped, or on a copy or snapshot of the file system.",
+    source="LogSegment.append, UnifiedLog.truncateTo (Kafka 3.9.1)",
+    proof="log-grows",
+    near_miss="healthy",
+    invariants="C6",
+)
+def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
+    """A `.log` was written to while it was read.
+
+    Bytes that a running broker appends to the active segment are left out. A closed segment that grows or shrinks cannot be
+    judged: the exit status is 3.
+    """
+    yield Hit(
+        Span(min(change.size_before, change.size_now), max(change.size_before, change.size_now)),
+        None,
+        before=change.size_before,
+        now=change.size_now,
+        which="the active segment" if change.active else "a closed segment",
+    )
 
 
 @rule(

@@ -24,7 +24,8 @@ def _span(step: TimeIndexStep) -> Span:
 
 def _ordered(step: TimeIndexStep) -> bool:
     return (
-        step.timestamp >= 0
+        step.overtaken is None
+        and step.timestamp >= 0
         and step.offset >= max(step.segment_base, step.previous_offset)
         and step.timestamp > step.previous_timestamp
     )
@@ -34,8 +35,8 @@ def _ordered(step: TimeIndexStep) -> bool:
     "timeindex-not-monotonic",
     Severity.ERROR,
     on=TimeIndexStep,
-    message="entry {number} (timestamp {timestamp}, offset {offset}) after timestamp {timestamp_before}, "
-    "offset {offset_before}",
+    message="entry {number} (timestamp {timestamp}, offset {offset}) {place} timestamp {other_timestamp}, "
+    "offset {other_offset}",
     consequence="Look-ups by time go astray; Kafka before 2.3 rebuilds the file at the next start.",
     remedy=REBUILD,
     source="TimeIndex.maybeAppend, TimeIndex.sanityCheck (Kafka 3.9.1)",
@@ -46,14 +47,17 @@ def _ordered(step: TimeIndexStep) -> bool:
 def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
     """Timestamps must grow from entry to entry, offsets must not fall, and neither may be negative."""
     if step.batch is None and not _ordered(step):
+        before = step.previous_timestamp, max(step.previous_offset, step.segment_base)
+        other_timestamp, other_offset = step.overtaken or before
         yield Hit(
             _span(step),
             (step.offset, step.offset) if step.offset >= 0 else None,
             number=step.number,
             timestamp=step.timestamp,
             offset=step.offset,
-            timestamp_before=step.previous_timestamp,
-            offset_before=max(step.previous_offset, step.segment_base),
+            place="behind" if step.overtaken is None else "in front of",
+            other_timestamp=other_timestamp,
+            other_offset=other_offset,
         )
 
 

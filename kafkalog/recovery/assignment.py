@@ -1,0 +1,188 @@
+"""Which partition directories a broker sets aside as stray, as far as the log dirs of that broker tell.
+
+What decides is the controller's metadata. The broker keeps a replica of them in one of its log dirs; where that is among
+those looked at, it is asked. Else the directories of a topic are witnesses for each other: a topic has one id.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from kafkalog.core.checkpoint import parse_java_integer
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
+from kafkalog.core.properties import format_uuid, read_partition_metadata
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.partition import join
+from kafkalog.files.source import read_file
+from kafkalog.internal.metadata import read_metadata
+from kafkalog.recovery.behaviours import STRAY_PARTITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from kafkalog.core.filename import PartitionName
+    from kafkalog.internal.metadata import Image
+    from kafkalog.recovery.log_dir import LogDirState
+
+__all__ = ["Doubt", "doubts_of", "missing_directories", "share_metadata"]
+
+METADATA_LOG = f"{CLUSTER_METADATA_TOPIC}-0"
+#: Largest metadata log that is replayed for a prediction, in bytes.
+METADATA_BYTES = 64 << 20
+
+
+class Doubt(NamedTuple):
+    """Why a directory that loads is not what the controller means.
+
+    Args:
+        reason: In words.
+        partition: What becomes of it: `stray`, `failed`, or `unknown`, for only the controller knows.
+        is_replaced: Whether an empty partition takes its place.
+    """
+
+    reason: str
+    partition: str
+    is_replaced: bool = False
+
+
+def share_metadata(states: Iterable[LogDirState]) -> None:
+    """Let each log dir know the metadata that stand in one of the log dirs of its broker."""
+    states = list(states)
+    for state in states:
+        if METADATA_LOG not in state.partitions or not state.kraft:
+            continue
+        image = _read_image(join(state.path, METADATA_LOG))
+        for other in states:
+            same = other is state or (None not in state.identity[:2] and other.identity[:2] == state.identity[:2])
+            if same and other.kraft:
+                other.image = image
+
+
+def _read_image(path: str) -> Image | None:
+    try:
+        with os.scandir(path) as entries:
+            size = sum(entry.stat().st_size for entry in entries if entry.is_file())
+    except OSError:
+        return None
+    metadata = read_metadata(path) if size <= METADATA_BYTES else None
+    if metadata is None or metadata.problems or not metadata.records:
+        return None
+    return metadata.image
+
+
+def doubts_of(state: LogDirState) -> dict[str, Doubt]:
+    """Directory name → why its partition is not served as it stands; by topic id and assignment.
+
+    Source: LogManager.isStrayKraftReplica, Kafka 3.9.1.
+    """
+    if not state.kraft:
+        return {}
+    ids = _topic_ids(state)
+    if state.image is not None and STRAY_PARTITIONS.applies_to(state.release):
+        found = {name: _by_image(state, state.image, state.partitions[name], topic_id) for name, topic_id in ids.items()}
+        return {name: doubt for name, doubt in found.items() if doubt is not None}
+    return _by_each_other(state, ids)
+
+
+def _topic_ids(state: LogDirState) -> dict[str, UUID]:
+    ids = {}
+    for name, parsed in state.partitions.items():
+        if parsed.mark or parsed.topic == CLUSTER_METADATA_TOPIC:
+            continue
+        try:
+            found = read_partition_metadata(read_file(join(join(state.path, name), "partition.metadata"))).topic_id
+        except UnreadableFile:
+            continue
+        if found is not None:
+            ids[name] = found
+    return ids
+
+
+def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id: UUID) -> Doubt | None:
+    broker = parse_java_integer(state.identity[1] or "", 32)
+    namesake = image.topic(parsed.topic)
+    own = None if namesake is None else namesake.partitions.get(parsed.partition)
+    is_own = own is not None and (broker is None or broker in own.replicas)
+    topic = image.topics.get(topic_id)
+    if topic is None:
+        return _stray(f"the metadata log knows no topic with its id {format_uuid(topic_id)}", is_replaced=is_own)
+    partition = topic.partitions.get(parsed.partition)
+    if partition is None:
+        return _stray(f"by the metadata log topic {topic.name} has no partition {parsed.partition}", is_replaced=is_own)
+    if broker is not None and broker not in partition.replicas:
+        there = ", ".join(map(str, partition.replicas))
+        return _stray(f"by the metadata log the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
+    return _inconsistent(topic_id, topic.name) if topic.name != parsed.topic and is_own else None
+
+
+def _stray(why: str, *, is_replaced: bool) -> Doubt:
+    text = f"{why}, so the directory is renamed -stray"
+    return Doubt(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced)
+
+
+def _inconsistent(topic_id: UUID, topic: str) -> Doubt:
+    text = f"InconsistentTopicIdException: its topic id {format_uuid(topic_id)} is that of {topic}, so it is never served"
+    return Doubt(text, "failed")
+
+
+def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Doubt]:
+    """The odd ones out: a topic has one id, and an id one topic. Where it is not clear which, nobody here can tell."""
+    pairs = Counter((state.partitions[name].topic, topic_id) for name, topic_id in ids.items())
+    owners = {
+        topic_id: _most({topic: pairs[topic, other] for topic, other in pairs if other == topic_id}) for _, topic_id in pairs
+    }
+    doubts: dict[str, Doubt] = {}
+    for name, topic_id in ids.items():
+        topic = state.partitions[name].topic
+        owner = owners[topic_id]
+        votes = {other: count for (of, other), count in pairs.items() if of == topic and owners[other] in (topic, None)}
+        if owner is not None and owner != topic:
+            # If nothing else here is of a topic of that name there may be none, and then nobody asks for it.
+            if votes:
+                doubts[name] = _inconsistent(topic_id, owner)
+            continue
+        usual = _most(votes)
+        if owner is None or usual is None or not (len(votes) == 1 or STRAY_PARTITIONS.applies_to(state.release)):
+            text = (
+                f"the partitions of {topic} hold ids that contradict each other; which is right, and which directory is stray,"
+            )
+            doubts[name] = Doubt(f"{text} the controller knows", "unknown")
+        elif topic_id != usual:
+            count = votes[usual]
+            why = f"its topic id is {format_uuid(topic_id)}, that of {count} other partitions of the topic {format_uuid(usual)}"
+            doubts[name] = _stray(why, is_replaced=True)
+    return doubts
+
+
+def missing_directories(state: LogDirState) -> list[str]:
+    """Names of the partition directories that are gone: placed here by the controller, and with records by a checkpoint.
+
+    The broker makes them anew, empty.
+    """
+    broker = parse_java_integer(state.identity[1] or "", 32)
+    here = state.identity[2]
+    if state.image is None or broker is None or here is None:
+        return []
+    present = {(parsed.topic, parsed.partition) for parsed in state.partitions.values() if parsed.mark in ("", "future")}
+    gone = []
+    for topic in state.image.topics.values():
+        for number, partition in topic.partitions.items():
+            key = (topic.name, number)
+            places = dict(zip(partition.replicas, partition.directories, strict=False))
+            is_placed = broker in places and format_uuid(places[broker]) == here
+            if is_placed and key not in present and state.recovery_points.get(key, 0) > 0:
+                gone.append(f"{topic.name}-{number}")
+    return sorted(gone)
+
+
+_T = TypeVar("_T")
+
+
+def _most(votes: dict[_T, int]) -> _T | None:
+    """Who has more than half of the votes, and more than one if there is a choice; None: nobody."""
+    best = max(votes, key=lambda one: votes[one])
+    is_clear = len(votes) == 1 or (votes[best] > 1 and 2 * votes[best] > sum(votes.values()))
+    return best if is_clear else None

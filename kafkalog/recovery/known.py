@@ -1,0 +1,54 @@
+"""What a scan has told of a `.log` already, so that its recovery need not go over the same batches again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kafkalog.core.checkpoint import EpochEntry
+
+__all__ = ["KnownEvent", "KnownLog"]
+
+
+class KnownEvent(NamedTuple):
+    """Batches in a row of one producer, or a transaction marker of his.
+
+    Args:
+        producer_id: The producer.
+        offset: Base offset of the first of them.
+        position: Its place in the file, in bytes.
+        last_position: That of the last of them.
+        is_transactional: Whether the batches belong to a transaction.
+        marker: ABORT or COMMIT; None for data.
+    """
+
+    producer_id: int
+    offset: int
+    position: int
+    last_position: int
+    is_transactional: bool
+    marker: int | None
+
+
+class KnownLog(NamedTuple):
+    """The sound begin of a `.log`: batches of magic 2 alone, checksums right, offsets ascending and fit for the indexes.
+
+    Args:
+        end: Bytes; what stands behind them is not known.
+        places: (last offset, position) of batches here and there, ascending; the last batch is the last of them.
+        epochs: The leader epochs, each with the base offset of the first batch that has it.
+        events: What producers did, in the order of the log.
+    """
+
+    end: int
+    places: tuple[tuple[int, int], ...]
+    epochs: tuple[EpochEntry, ...]
+    events: tuple[KnownEvent, ...]
+
+    def events_between(self, start: int, end: int) -> list[KnownEvent] | None:
+        """The events of a byte range; None when that is not all of them that matter there."""
+        if end > self.end:
+            return None
+        found = [event for event in self.events if start <= event.position < end]
+        straddles = any(event.position < start <= event.last_position for event in self.events)
+        return None if straddles else found

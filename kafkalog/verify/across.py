@@ -1,0 +1,206 @@
+"""What partitions say about each other: log dirs of one broker, replicas, transactions and their coordinator."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import parse_partition_name
+from kafkalog.core.properties import format_uuid
+from kafkalog.files.partition import join
+from kafkalog.internal.transactions import TOPIC as TRANSACTION_STATE
+from kafkalog.internal.transactions import OpenTransaction, read_transactions
+from kafkalog.verify.replica_checks import compare_replicas
+from kafkalog.verify.report import PartitionReport, in_order
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from uuid import UUID
+
+    from kafkalog.recovery.known import KnownLog
+    from kafkalog.verify.controller_checks import Controllers, PartitionClaim
+    from kafkalog.verify.finding import Finding
+    from kafkalog.verify.surroundings import LogDirCheck
+
+__all__ = ["Verified", "add_findings", "findings_of_brokers"]
+
+
+@dataclass
+class Verified:
+    """A partition that was judged by itself.
+
+    Args:
+        report: What was found; findings that others lead to are added.
+        topic_id: From its `partition.metadata`.
+        owner: The log dir it was looked at in, None for a directory or a file given by itself.
+        claim: What it says of itself that a controller may know otherwise.
+        known: Name of a `.log` → the part of it that was found sound.
+        is_file: Whether a single file of it was asked for.
+    """
+
+    report: PartitionReport
+    topic_id: UUID | None
+    owner: LogDirCheck | None
+    claim: PartitionClaim | None
+    known: dict[str, KnownLog] = field(default_factory=dict)
+    is_file: bool = False
+
+
+def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
+    """Findings about the log dirs of one broker."""
+    brokers: dict[tuple[str, str], list[LogDirCheck]] = {}
+    for log_dir in log_dirs:
+        if log_dir.broker is not None:
+            brokers.setdefault(log_dir.broker, []).append(log_dir)
+    for group in brokers.values():
+        duplicates = tuple(_duplicates(verified, group))
+        ids = tuple(_directory_ids(group))
+        yield from findings_of(BrokerView(group[0].path, duplicates, ids, tuple(_topic_ids(verified, group))))
+    yield from _clusters(log_dirs)
+
+
+def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
+    """Findings about log dirs of one node id that were written in one go, with different cluster ids."""
+    for number, log_dir in enumerate(log_dirs):
+        for other in log_dirs[:number]:
+            one, two = other.broker, log_dir.broker
+            if one is None or two is None or one[0] == two[0] or one[1] != two[1]:
+                continue
+            if other.meta_written is not None and other.meta_written == log_dir.meta_written:
+                what = f"cluster.id {two[0]} and node id {two[1]}, written together with one of cluster.id {one[0]}"
+                paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
+                yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),), ()))
+
+
+def _directory_ids(group: list[LogDirCheck]) -> Iterator[tuple[str, str, str]]:
+    seen: dict[str, str] = {}
+    for log_dir in group:
+        directory_id, path = log_dir.directory_id, join(log_dir.path, "meta.properties")
+        if directory_id is not None and directory_id in seen:
+            yield path, seen[directory_id], f"directory.id {directory_id} twice"
+        elif directory_id is not None:
+            seen[directory_id] = path
+
+
+def _duplicates(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[tuple[str, str, str]]:
+    placed: dict[tuple[str, int], PartitionReport] = {}
+    for log_dir in group:
+        for one in verified:
+            parsed = parse_partition_name(os.path.basename(one.report.path))
+            if one.owner is not log_dir or parsed is None or parsed.mark:
+                continue
+            here, there = one.report, placed.setdefault((parsed.topic, parsed.partition), one.report)
+            if there is not here:
+                ranges = (
+                    f"offsets {here.log_start_offset} to {here.log_end_offset} here, "
+                    f"{there.log_start_offset} to {there.log_end_offset} there"
+                )
+                yield here.path, there.path, ranges
+
+
+def _topic_ids(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[tuple[str, str, str, str]]:
+    first: dict[str, tuple[str, UUID]] = {}
+    for one in verified:
+        parsed = parse_partition_name(os.path.basename(one.report.path))
+        if one.topic_id is None or parsed is None or parsed.mark in ("delete", "stray") or one.owner not in group:
+            continue
+        path = join(one.report.path, "partition.metadata")
+        known = first.setdefault(parsed.topic, (path, one.topic_id))
+        if known[1] != one.topic_id:
+            yield path, format_uuid(one.topic_id), known[0], format_uuid(known[1])
+
+
+def add_findings(verified: list[Verified], log_dirs: list[LogDirCheck], controllers: Controllers) -> None:
+    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it."""
+    found: dict[int, list[Finding]] = defaultdict(list)
+    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs), *_controlled(verified, controllers)):
+        found[number] += more
+    for number, more in found.items():
+        report = verified[number].report
+        verified[number].report = replace(report, findings=in_order((*report.findings, *more)))
+
+
+def _hanging(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """Findings about open transactions that `__transaction_state` in the same log dir knows better."""
+    for log_dir in log_dirs:
+        own = [(number, one.report) for number, one in enumerate(verified) if one.owner is log_dir]
+        states = [report.path for _, report in own if report.topic == TRANSACTION_STATE]
+        still = {report.path: number for number, report in own if any(f.id == "txn-open" for f in report.findings)}
+        if not states or not still:
+            continue
+        for item in read_transactions([*states, *still]).open:
+            number = still.get(os.path.dirname(item.path) if item.path not in still else item.path)
+            if item.verdict != "hanging" or number is None:
+                continue
+            for finding in verified[number].report.findings:
+                if finding.id == "txn-open" and finding.facts["first"] == item.first_offset:
+                    yield number, findings_of(_hanging_view(finding, item, certain=log_dir.clean is True))
+
+
+def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:
+    assert finding.span is not None
+    return HangingTransaction(
+        finding.path,
+        finding.span,
+        item.producer_id,
+        item.producer_epoch,
+        item.first_offset,
+        item.last_offset,
+        item.why,
+        finding.facts["command"],
+        certain and item.transactional_id is not None,
+    )
+
+
+def _controlled(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """Findings about partitions that the controller knows otherwise."""
+    for number, one in enumerate(verified):
+        if one.claim is None:
+            continue
+        found = list(controllers.findings(one.claim))
+        if one.is_file:  # the others are witnesses
+            own = join(one.claim.path, os.path.basename(one.report.path))
+            found = [finding._replace(path=one.report.path) for finding in found if finding.path == own]
+        yield number, found
+
+
+def _replicas(verified: list[Verified]) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """Findings about replicas: the same partition on another broker, or in another copy."""
+    first: dict[tuple[str, int], int] = {}
+    for number, one in enumerate(verified):
+        parsed = parse_partition_name(os.path.basename(os.path.realpath(one.report.path)))
+        if parsed is None or one.is_file:
+            continue
+        if parsed.mark == "future":
+            yield from _future(verified, number)
+        if parsed.mark:
+            continue
+        at = first.setdefault((parsed.topic, parsed.partition), number)
+        if at != number and not _same_broker(one.owner, verified[at].owner):
+            pair = compare_replicas(one.report.path, verified[at].report.path)
+            if pair is not None:
+                yield number, findings_of(pair)
+
+
+def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """Findings about a `-future` directory: it is a copy of the current one in another log dir of the same broker."""
+    future = verified[number]
+    parsed = parse_partition_name(os.path.basename(future.report.path))
+    for current in verified:
+        name = parse_partition_name(os.path.basename(current.report.path))
+        if parsed is None or name is None or name.mark or (name.topic, name.partition) != (parsed.topic, parsed.partition):
+            continue
+        if _same_broker(future.owner, current.owner):
+            pair = compare_replicas(future.report.path, current.report.path)
+            if pair is not None:
+                yield number, findings_of(FuturePair(pair))
+
+
+def _same_broker(one: LogDirCheck | None, other: LogDirCheck | None) -> bool:
+    if one is None or other is None:
+        return False
+    return one is other or (one.broker is not None and one.broker == other.broker)

@@ -1,0 +1,186 @@
+"""The controller as a witness against partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, parse_partition_name
+from kafkalog.errors import FormatError, RequestError, UnreadableFile
+from kafkalog.files.partition import join
+from kafkalog.internal.metadata import read_metadata
+from kafkalog.internal.witness import Claim, against_metadata, against_state, covers_stop, read_partition_state
+from kafkalog.verify.report import NotChecked
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.views import ControllerWord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from kafkalog.core.filename import PartitionName
+    from kafkalog.core.span import Span
+    from kafkalog.internal.metadata import Metadata
+    from kafkalog.internal.witness import Difference, PartitionStateNode
+    from kafkalog.verify.finding import Finding
+    from kafkalog.verify.partition import PartitionCheck
+    from kafkalog.verify.surroundings import LogDirCheck
+
+__all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
+
+_METADATA = f"{CLUSTER_METADATA_TOPIC}-0"
+States = dict[tuple[str, int], "PartitionStateNode"]
+
+
+class PartitionClaim(NamedTuple):
+    """What a partition directory says of itself, and where its highest leader epoch stands."""
+
+    path: str
+    claim: Claim
+    epoch_path: str
+    epoch_span: Span | None
+    log_dir: LogDirCheck | None
+
+
+def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionClaim | None:
+    """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
+    name = check.partition.name
+    if name is None or name.mark or name.topic == CLUSTER_METADATA_TOPIC:
+        return None
+    places: list[tuple[int, str, Span]] = []
+    try:
+        checkpoint = check.partition.leader_epochs
+    except UnreadableFile:
+        checkpoint = None  # its own check has said so
+    if checkpoint is not None:
+        path = join(check.path, "leader-epoch-checkpoint")
+        places += [(entry.epoch, path, span) for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)]
+    places += [
+        (run.epoch, scan.path, BATCH_HEADER.span_of("partition_leader_epoch", run.position))
+        for scan in check.scans
+        for run in scan.epochs
+        if run.epoch >= 0
+    ]
+    epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
+    broker = None if log_dir is None else log_dir.broker_id
+    claim = Claim(name.topic, name.partition, check.topic_id, epoch, broker)
+    return PartitionClaim(check.path, claim, path, span, log_dir)
+
+
+def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
+    """The given states of partitions, by topic and number.
+
+    Args:
+        given: A state of the one partition among `paths`, or states by `TOPIC-PARTITION`.
+        paths: The partition directories that are checked.
+
+    Raises:
+        RequestError: one is no such JSON, or it is not clear or not given what it belongs to.
+    """
+    names = map(parse_partition_name, (os.path.basename(os.path.realpath(path)) for path in paths))
+    here = {(name.topic, name.partition): name for name in names if name is not None and not name.mark}
+    if isinstance(given, bytes):
+        if len(here) > 1:
+            raise RequestError(f"the partition state names no partition, and {len(here)} are given: write TOPIC-PARTITION=FILE")
+        return {key: _state(given, name) for key, name in here.items()}
+    states: States = {}
+    for text, data in given.items():
+        name = parse_partition_name(text)
+        if name is None or name.mark or (name.topic, name.partition) not in here:
+            raise RequestError(f"a state is given for {text}, but {text} is not among the partitions")
+        states[name.topic, name.partition] = _state(data, name)
+    return states
+
+
+def _state(data: bytes, name: PartitionName) -> PartitionStateNode:
+    try:
+        return read_partition_state(data)
+    except FormatError as error:
+        raise RequestError(f"{name.topic}-{name.partition}: {error}") from None
+
+
+@dataclass
+class _Witness:
+    """A metadata log that is whole. `log_dir` is the one it stands in, None for a bare directory."""
+
+    path: str
+    metadata: Metadata
+    log_dir: LogDirCheck | None
+
+    def of_cluster(self, log_dir: LogDirCheck | None) -> bool | None:
+        """Whether it is the metadata of a log dir's cluster; None when nothing tells."""
+        if log_dir is None:
+            return None
+        theirs = None if self.log_dir is None else self.log_dir.cluster
+        if theirs is not None and log_dir.cluster is not None:
+            return theirs == log_dir.cluster
+        broker = log_dir.broker_id
+        registered = self.metadata.image.brokers.get(broker, {}) if broker is not None else {}
+        return True if log_dir.directory_id in registered.get("logDirs", ()) else None
+
+    def covers(self, log_dir: LogDirCheck | None) -> bool:
+        """Whether it tells everything that the broker of a log dir knew when it was stopped."""
+        if log_dir is None or not log_dir.clean or log_dir.broker_id is None or not self.of_cluster(log_dir):
+            return False
+        mine = self.log_dir
+        own = mine is not None and mine.clean is True and mine.broker is not None and mine.broker == log_dir.broker
+        return covers_stop(self.metadata, log_dir.broker_id, log_dir.registration, own=own)
+
+
+class Controllers:
+    """Everything that controllers say, in one call of `verify`.
+
+    Args:
+        states: Out of ZooKeeper, by topic and number.
+    """
+
+    def __init__(self, states: States) -> None:
+        self.states = states
+        self.not_checked: list[NotChecked] = []
+        self._witnesses: list[_Witness] = []
+
+    def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[str]) -> None:
+        """Take in the metadata in log dirs, and among partition directories given by themselves."""
+        for log_dir in log_dirs:
+            if _METADATA in log_dir.log_dir.partition_names:
+                self._hear(join(log_dir.path, _METADATA), log_dir)
+        for path in bare:
+            if os.path.basename(os.path.realpath(path)) == _METADATA:
+                self._hear(path, None)
+
+    def _hear(self, path: str, log_dir: LogDirCheck | None) -> None:
+        metadata = read_metadata(path)
+        if metadata.problems:
+            self.not_checked.append(NotChecked(path, f"no witness about partitions: {metadata.problems[0].message}"))
+        elif metadata.records:
+            self._witnesses.append(_Witness(path, metadata, log_dir))
+
+    def findings(self, partition: PartitionClaim) -> Iterator[Finding]:
+        """What a partition and the controllers differ in."""
+        claim = partition.claim
+        state = self.states.get((claim.topic, claim.partition))
+        if state is not None:
+            for item in against_state(claim, state):
+                yield from findings_of(_word(partition, item, "the given state", certain=True))
+        witness = max(
+            (item for item in self._witnesses if item.of_cluster(partition.log_dir) is not False),
+            key=lambda item: (item.covers(partition.log_dir), item.metadata.image.last_offset),
+            default=None,
+        )
+        if witness is not None:
+            for item in against_metadata(claim, witness.metadata):
+                yield from findings_of(_word(partition, item, witness.path, certain=witness.covers(partition.log_dir)))
+
+
+def _word(partition: PartitionClaim, item: Difference, witness: str, *, certain: bool) -> ControllerWord:
+    if item.explained is not None:
+        why = f"changed at offset {item.explained} of it"
+    else:
+        why = "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
+    path, span = partition.path, None
+    if item.kind in ("topic-id", "topic-renamed"):
+        path = join(partition.path, "partition.metadata")
+    elif item.kind == "epoch-behind":
+        path, span = partition.epoch_path, partition.epoch_span
+    return ControllerWord(path, span, item.kind, item.told, item.found, witness, why, certain and item.explained is None)

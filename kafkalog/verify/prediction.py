@@ -1,0 +1,118 @@
+"""What the next start does to what was verified: the predictions that go along with a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.partition import join
+from kafkalog.recovery.directory import predict_directory
+from kafkalog.recovery.log_dir import read_log_dir
+from kafkalog.recovery.options import STOPS, Options, Scanned
+from kafkalog.recovery.partitions import predict_log_dir
+from kafkalog.recovery.predict import link_log_dirs
+from kafkalog.verify.effects import effects_on
+from kafkalog.verify.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor
+
+    from kafkalog.recovery.known import KnownLog
+    from kafkalog.recovery.log_dir import LogDirState
+    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.verify.report import PartitionReport
+
+__all__ = ["NextStarts", "predict_starts"]
+
+
+@dataclass
+class NextStarts:
+    """The predictions, by the path they are about.
+
+    Args:
+        directories: Of partition directories given by themselves: one for each kind of stop.
+        partitions: Of partition directories in log dirs.
+        beside: Of what stands beside the partitions in a log dir and does harm, in the order of the log dirs.
+    """
+
+    directories: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    partitions: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    beside: tuple[Outcome, ...] = ()
+
+    def attached_to(self, report: PartitionReport, *, in_log_dir: bool) -> PartitionReport:
+        """The report with its predictions, and its findings with what these do to them."""
+        outcomes = (self.partitions if in_log_dir else self.directories).get(report.path, ())
+        findings = tuple(_with_effects(finding, outcomes, report.last_segment) for finding in report.findings)
+        return replace(report, next_start=outcomes, findings=findings)
+
+    def referred_to_by(self, finding: Finding) -> Finding:
+        """A finding about a log dir with what the start does to it."""
+        beside = tuple(outcome for outcome in self.beside if outcome.path == finding.path)
+        return _with_effects(finding, beside or self.partitions.get(finding.path, ()), None)
+
+
+def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment: int | None) -> Finding:
+    if finding.severity < Severity.WARNING:
+        return finding
+    return finding._replace(next_start=effects_on(finding, outcomes, last_segment))
+
+
+def predict_starts(
+    reports: Iterable[tuple[PartitionReport, dict[str, KnownLog]]],
+    directories: Iterable[str],
+    log_dirs: Iterable[str],
+    options: Options,
+    executor: Executor | None = None,
+) -> NextStarts:
+    """Predict the next start of what has been verified.
+
+    A log dir is looked at as a whole, whichever of its partitions were verified: what stands in one can stop the broker.
+
+    Args:
+        reports: What was found in the partitions, and what is known of their logs: it decides what is gone through again.
+        directories: Partition directories given by themselves.
+        log_dirs: Log dirs.
+        options: What is assumed.
+        executor: Where to work; None: here.
+    """
+    scanned = {report.path: Scanned(_is_damaged(report), known) for report, known in reports}
+    options = replace(options, scanned=scanned)
+    run: Callable[..., Iterable[Outcome]] = map if executor is None else executor.map
+    found = NextStarts()
+    paths = list(dict.fromkeys(directories))
+    stops = STOPS if options.stop is None else (options.stop,)
+    for stop in stops:
+        # What is known of the others need not travel to another process.
+        each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in paths]
+        for path, outcome in zip(paths, run(partial(_predict_directory, stop), paths, each), strict=True):
+            found.directories[path] = (*found.directories.get(path, ()), outcome)
+    states = list(_states(log_dirs, options))
+    link_log_dirs(states)
+    for state in states:
+        own = {join(state.path, name) for name in state.partitions}
+        for outcome in predict_log_dir(state, options, map if executor is None else executor.map):
+            if outcome.path in own:
+                found.partitions[outcome.path] = (outcome,)
+            else:
+                found.beside += (outcome,)
+    return found
+
+
+def _predict_directory(stop: str, path: str, options: Options) -> Outcome:
+    return predict_directory(path, stop, options)
+
+
+def _is_damaged(report: PartitionReport) -> bool:
+    return not report.readable or any(finding.severity >= Severity.WARNING for finding in report.findings)
+
+
+def _states(log_dirs: Iterable[str], options: Options) -> Iterator[LogDirState]:
+    for path in dict.fromkeys(log_dirs):
+        try:
+            yield read_log_dir(path, options.release)
+        except UnreadableFile:
+            # The check of the log dir itself has said so.
+            continue

@@ -1,0 +1,134 @@
+"""Rules about compacted logs: what the log cleaner stumbles over, what it leaves, and what it will take away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.moments import date_text
+from kafkalog.verify.rule import rule
+from kafkalog.verify.task import DEFAULT_MAX_MESSAGE_BYTES
+from kafkalog.verify.views import CleanPart, LargeBatches, Tombstones
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@rule(
+    "batch-larger-than-max",
+    Severity.INFO,
+    on=LargeBatches,
+    message="batches of more than {limit} bytes ({whose}): {count}; the largest has {size}, at offset {offset}, from producer "
+    "{producer_id}",
+    consequence="Normal if max.message.bytes is, or was, larger: followers and the cleaner do not ask. In a compacted topic "
+    "the log cleaner of releases before 2.0 dies at such a batch.",
+    remedy="Compare with max.message.bytes of the topic (`kafka-configs.sh --describe`). Before 2.0, raise it to {size} and "
+    "restart the broker if its cleaner has stopped.",
+    source="Cleaner.growBuffers (Kafka 1.1.1), Cleaner.growBuffersOrFail (Kafka 2.0.0), KAFKA-6834",
+    proof="large-batch",
+    near_miss="compacted-batch",
+    invariants="A27",
+)
+def batch_larger_than_max(view: LargeBatches) -> Iterator[Hit]:
+    """Batches are larger than the limit of `--max-message-bytes`; in a compacted log, than Kafka's default limit.
+
+    The topic's own setting does not stand in the directory.
+    """
+    spot = view.large.spot
+    yield Hit(
+        Span(spot.position, spot.end),
+        (spot.base_offset, spot.last_offset),
+        count=view.large.batches,
+        limit=DEFAULT_MAX_MESSAGE_BYTES if view.limit is None else view.limit,
+        whose="Kafka's default limit" if view.limit is None else "the limit given",
+        size=spot.end - spot.position,
+        offset=spot.base_offset,
+        producer_id=view.large.producer_id,
+    )
+
+
+@rule(
+    "tombstone-age",
+    Severity.INFO,
+    on=Tombstones,
+    message="records without a value: {count}; {horizons}",
+    consequence="The cleaner removes a tombstone in the first pass after its delete horizon: delete.retention.ms after the "
+    "pass that met it first. Consumers that read more slowly than that miss the deletion.",
+    remedy="Nothing to do. If horizons have long passed, look whether the log cleaner still runs and why it leaves this "
+    "partition out.",
+    source="MemoryRecords.filterTo, Cleaner.shouldRetainRecord (Kafka 3.1.0), KIP-534",
+    proof="delete-horizons",
+    near_miss="values-only",
+    invariants="A18",
+)
+def tombstone_age(view: Tombstones) -> Iterator[Hit]:
+    """A segment of a compacted log holds tombstones, or batches with a delete horizon.
+
+    Releases before 3.1 store no horizon: they take the time of the file's last change instead.
+    """
+    found = view.horizons
+    if found is None:
+        horizons, span, offsets = "no delete horizon is set yet", Span(0, view.size), None
+    else:
+        passed = "the last of them has passed" if found.latest < view.now else "the first of them has passed"
+        horizons = (
+            f"batches with a delete horizon: {found.batches}, from {date_text(found.earliest)} to {date_text(found.latest)}; "
+            + (passed if found.earliest < view.now else "none has passed")
+        )
+        first = found.first
+        span, offsets = Span(first.position, first.end), (first.base_offset, first.last_offset)
+    yield Hit(span, offsets, count=view.count, horizons=horizons)
+
+
+@rule(
+    "compacted-key-twice",
+    Severity.INFO,
+    on=CleanPart,
+    message="{count} records below the cleaner's position {position} have a younger one with the same key there; the first is "
+    "at offset {first}, the younger at {second}; by {file}",
+    consequence="A pass that went over both would have removed the older one: readers get outdated values. The cleaner's work "
+    "was lost, or its position was moved forward by hand or together with a moved partition.",
+    remedy="No record is lost. To have it cleaned again, remove the partition's line from {file} while the broker is stopped.",
+    source="Cleaner.shouldRetainRecord, LogCleanerManager.doneCleaning (Kafka 3.9.1)",
+    proof="cleaner-put-forward",
+    near_miss="compacted-gap",
+    invariants="J14",
+)
+def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
+    """The same key stands twice in the part of the log that the cleaner says it has been over.
+
+    The first 100,000 records are looked at.
+    """
+    if part.place is not None:
+        path, span = part.place
+        yield Hit(
+            span,
+            part.twice,
+            path=path,
+            count=part.count,
+            position=part.cleaner.offset,
+            first=part.twice[0],
+            second=part.twice[1],
+            file=part.cleaner.path,
+        )
+
+
+@rule(
+    "compacted-aborted-data",
+    Severity.INFO,
+    on=CleanPart,
+    message="records {first} to {last} belong to an aborted transaction and stand below the cleaner's position {position}; by "
+    "{file}",
+    consequence="None for readers with read_committed. A pass removes such records: the cleaner's work was lost, or its "
+    "position was moved forward.",
+    remedy="No record is lost. To have it cleaned again, remove the partition's line from {file} while the broker is stopped.",
+    source="CleanedTransactionMetadata.onBatchRead (Kafka 3.9.1)",
+    proof="cleaner-put-forward-over-abort",
+    near_miss="compacted-gap",
+    invariants="J14",
+)
+def compacted_aborted_data(part: CleanPart) -> Iterator[Hit]:
+    """Data of an aborted transaction stand in the part of the log that the cleaner says it has been over."""
+    for path, span, first, last in part.aborted:
+        yield Hit(span, (first, last), path=path, first=first, last=last, position=part.cleaner.offset, file=part.cleaner.path)

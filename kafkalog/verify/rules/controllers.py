@@ -1,0 +1,144 @@
+"""Rules about a partition and what the controller says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import ControllerWord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STRAY = (
+    "A broker of 3.6.2 or later that starts renames the directory to `-stray` and serves nothing of it, earlier ones delete it."
+)
+_KEEP = "Copy the directory away before the broker starts, if its records may be wanted."
+_IS_STRAY = "LogManager.isStrayKraftReplica (Kafka 3.9.1), BrokerMetadataPublisher.findStrayPartitions (Kafka 3.3.2)"
+
+
+def _hits(word: ControllerWord, kind: str) -> Iterator[Hit]:
+    """The word if it is of this kind; INFO when something healthy explains it."""
+    if word.kind == kind:
+        severity = None if word.certain else Severity.INFO
+        yield Hit(word.span, None, severity=severity, told=word.told, found=word.found, witness=word.witness, why=word.why)
+
+
+@rule(
+    "controller-topic-id-differs",
+    Severity.ERROR,
+    on=ControllerWord,
+    message="topic id {found}, but the topic's is {told} by {witness}: {why}",
+    consequence=_STRAY,
+    remedy=_KEEP + " Do not change the id unless it is known to be the wrong one.",
+    source=_IS_STRAY,
+    proof="topic-made-anew",
+    near_miss="controller-agrees",
+    invariants="K11 K12",
+)
+def controller_topic_id_differs(word: ControllerWord) -> Iterator[Hit]:
+    """`partition.metadata` and the controller give the topic different ids.
+
+    INFO when the metadata shows that the topic of this id was deleted, or when the metadata may be of another moment than
+    the directory: only that of the broker's clean stop proves that this id was never there.
+    """
+    yield from _hits(word, "topic-id")
+
+
+@rule(
+    "controller-topic-name-differs",
+    Severity.ERROR,
+    on=ControllerWord,
+    message="topic id {found} is that of topic {told} by {witness}",
+    consequence="The broker loads the directory under a name that no topic has, or that of another one: it is not served.",
+    remedy="With the broker stopped, find out where the directory or its partition.metadata came from. Keep a copy of both.",
+    source="LogManager.isStrayKraftReplica, Partition.createLogIfNotExists (Kafka 3.9.1)",
+    proof="directory-renamed",
+    near_miss="controller-agrees",
+    invariants="K11 K12",
+)
+def controller_topic_name_differs(word: ControllerWord) -> Iterator[Hit]:
+    """The topic id in `partition.metadata` is that of another topic than the directory's. An id never changes its name."""
+    if word.kind == "topic-renamed":
+        yield Hit(None, None, told=word.told, found=word.found, witness=word.witness)
+
+
+@rule(
+    "controller-knows-no-partition",
+    Severity.ERROR,
+    on=ControllerWord,
+    message="the controller has no {found} ({told}) by {witness}: {why}",
+    consequence=_STRAY,
+    remedy=_KEEP,
+    source=_IS_STRAY,
+    proof="partition-of-no-topic",
+    near_miss="controller-agrees",
+    invariants="K8 K12",
+)
+def controller_knows_no_partition(word: ControllerWord) -> Iterator[Hit]:
+    """The cluster has no topic of this id, or not so many partitions of it.
+
+    INFO when the metadata shows that the topic was deleted, or may be of another moment than the directory.
+    """
+    yield from _hits(word, "no-partition")
+
+
+@rule(
+    "controller-assigns-elsewhere",
+    Severity.ERROR,
+    on=ControllerWord,
+    message="broker {found} is no replica, the controller has {told} by {witness}: {why}",
+    consequence=_STRAY,
+    remedy=_KEEP,
+    source=_IS_STRAY,
+    proof="replica-of-another-broker",
+    near_miss="controller-agrees",
+    invariants="K8 K12",
+)
+def controller_assigns_elsewhere(word: ControllerWord) -> Iterator[Hit]:
+    """The broker is not among the partition's replicas.
+
+    INFO when the metadata shows that the partition was moved away, or may be of another moment than the directory.
+    """
+    yield from _hits(word, "assigned-elsewhere")
+
+
+@rule(
+    "controller-epoch-behind",
+    Severity.WARNING,
+    on=ControllerWord,
+    message="leader epoch {found}, but the controller has only come to {told} by {witness}: {why}",
+    consequence="The controller begins these epochs again: a leader drops the entries from its epoch file, and followers "
+    "truncate to where they think that the histories part.",
+    remedy="Find out whether the controller's data was restored from an older copy. Keep both until that is known.",
+    source="PartitionRegistration.merge, LeaderEpochFileCache.assign (Kafka 3.9.1), KIP-101",
+    proof="epoch-not-begun",
+    near_miss="controller-agrees",
+    invariants="I2 K12",
+)
+def controller_epoch_behind(word: ControllerWord) -> Iterator[Hit]:
+    """The partition has a leader epoch that the controller has not begun.
+
+    INFO when the metadata may be older than the directory. The other way round is no finding: an epoch in which nobody wrote
+    leaves no trace in a log.
+    """
+    yield from _hits(word, "epoch-behind")
+
+
+@rule(
+    "controller-isr-without-broker",
+    Severity.INFO,
+    on=ControllerWord,
+    message="broker {found} is not in the ISR: {told} by {witness}",
+    consequence="This copy may lack committed records, or hold some that it truncates when it follows the leader.",
+    remedy="Take the copy of a broker in the ISR for the true one.",
+    source="TopicPartitionStateZNode, Partition.makeFollower (Kafka 2.8.2)",
+    proof="state-without-broker",
+    near_miss="state-agrees",
+    invariants="D17 K12",
+)
+def controller_isr_without_broker(word: ControllerWord) -> Iterator[Hit]:
+    """The given state does not have the log dir's broker among the in-sync replicas, which a stopped broker leaves."""
+    if word.kind == "out-of-isr":
+        yield Hit(None, None, told=word.told, found=word.found, witness=word.witness)

@@ -1,0 +1,210 @@
+"""Rules about the files of a log dir, by what the other files say that they must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import CleanedLogs, LogDirFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_META = "meta.properties"
+_MARKER = ".kafka_cleanshutdown"
+_RECOVERY = "recovery-point-offset-checkpoint"
+_WATERMARKS = "replication-offset-checkpoint"
+_LOG_STARTS = "log-start-offset-checkpoint"
+_CLEANER = "cleaner-offset-checkpoint"
+#: Other files that brokers keep in a log dir.
+_KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
+
+
+@rule(
+    "checkpoint-missing",
+    Severity.WARNING,
+    on=LogDirFiles,
+    message="a broker has had {file} open, but there is no {name}",
+    consequence="The broker starts with nothing in it: recovery points are 0 and after an unclean stop every log is recovered "
+    "in full, high watermarks are the logs' start, deleted records come back.",
+    remedy="Restore the file if this is a copy; else nothing to do.",
+    source="LogManager, ReplicaManager, OffsetCheckpointFile (Kafka 3.9.1): made at the start, never deleted",
+    proof="recovery-file-removed",
+    near_miss="copied-without-meta",
+    invariants="K12",
+)
+def checkpoint_missing(files: LogDirFiles) -> Iterator[Hit]:
+    """A checkpoint file that every broker makes when it starts is not there.
+
+    Copies without `meta.properties` are taken for partial ones and left alone. The file of log starts came with 0.11, so
+    it is only missed in log dirs of KRaft.
+    """
+    if not files.log or _META not in files.sizes:
+        return
+    for name in (_RECOVERY, _WATERMARKS, *((_LOG_STARTS,) if files.kraft else ())):
+        if name not in files.sizes:
+            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{files.log}", name=name)
+
+
+@rule(
+    "cleaner-checkpoint-missing",
+    Severity.WARNING,
+    on=CleanedLogs,
+    message="{log} was compacted, but there is no {file}",
+    consequence="The log cleaner begins anew at the start of every log: harmless, but it takes long, and it has to keep "
+    "tombstones for longer.",
+    remedy="Restore the file if this is a copy; else nothing to do.",
+    source="LogCleanerManager (Kafka 3.9.1): made at the start if there is a cleaner, never deleted",
+    proof="cleaner-file-removed",
+    near_miss="compacted-gap",
+    invariants="K7",
+)
+def cleaner_checkpoint_missing(cleaned: CleanedLogs) -> Iterator[Hit]:
+    """Batches show that the log cleaner went over them, and its checkpoint is not there.
+
+    Without such batches nothing is missed: a broker whose cleaner is switched off has no such file.
+    """
+    yield Hit(None, None, file=cleaned.path, log=cleaned.log)
+
+
+@rule(
+    "checkpoint-emptied",
+    Severity.WARNING,
+    on=LogDirFiles,
+    message="0 bytes, {why}",
+    consequence="The broker starts with nothing in it: recovery points are 0, high watermarks are the logs' start, deleted "
+    "records come back.",
+    remedy="Restore the file if this is a copy; else nothing to do.",
+    source="LogManager.shutdown, ReplicaManager.shutdown (Kafka 3.9.1): files are replaced as a whole, never emptied",
+    proof="recovery-file-emptied",
+    near_miss="checkpoint-empty",
+    invariants="K9 K12",
+)
+def checkpoint_emptied(files: LogDirFiles) -> Iterator[Hit]:
+    """A checkpoint file holds nothing, although it must have been written.
+
+    It is made empty at the first start. A clean stop writes it, if only to say that there is no line; and recovery points
+    are always written before log starts are.
+    """
+    if not files.log:
+        return
+    for name in (_RECOVERY, _WATERMARKS, _LOG_STARTS):
+        if files.sizes.get(name) != 0:
+            continue
+        if files.clean:
+            yield Hit(Span(0, 0), None, path=f"{files.path}/{name}", why="but the broker was stopped cleanly")
+        elif name == _RECOVERY and files.sizes.get(_LOG_STARTS):
+            why = "but log starts were written, and recovery points are written before them"
+            yield Hit(Span(0, 0), None, path=f"{files.path}/{name}", why=why)
+
+
+@rule(
+    "meta-properties-missing",
+    Severity.WARNING,
+    on=LogDirFiles,
+    message="there is no {file}, though all other files of a log dir are there",
+    consequence="The broker does not start, or takes the log dir for one that is not formatted.",
+    remedy="Restore the file: `version`, `cluster.id`, `node.id` or `broker.id`, `directory.id` of this log dir.",
+    source="KafkaServer.startup, MetaPropertiesEnsemble (Kafka 3.9.1)",
+    proof="meta-removed",
+    near_miss="copied-without-meta",
+    invariants="K10",
+)
+def meta_properties_missing(files: LogDirFiles) -> Iterator[Hit]:
+    """`meta.properties` is gone from a log dir that is whole otherwise.
+
+    All four checkpoint files or a `bootstrap.checkpoint` must be there: less is a partial copy, or a broker of before 0.9.
+    """
+    whole = BOOTSTRAP_CHECKPOINT in files.sizes or {_RECOVERY, _WATERMARKS, _LOG_STARTS, _CLEANER} <= files.sizes.keys()
+    if whole and files.log and _META not in files.sizes:
+        yield Hit(None, None, path=f"{files.path}/{_META}", file=f"{files.path}/{_META}")
+
+
+@rule(
+    "directory-id-missing",
+    Severity.WARNING,
+    on=LogDirFiles,
+    message="there is no directory.id, but {file} was written by Kafka 3.7 or later, which gives every log dir one",
+    consequence="The broker gives the log dir a new id: the controller takes its partitions for gone until it has been told.",
+    remedy="Restore the file; the controller knows the old id (`kafkalog metadata` shows it).",
+    source="KafkaRaftServer.initializeLogDirs, CleanShutdownFileHandler (Kafka 3.9.1), KIP-858",
+    proof="directory-id-removed",
+    near_miss="zookeeper-era",
+    invariants="K10",
+)
+def directory_id_missing(files: LogDirFiles) -> Iterator[Hit]:
+    """`meta.properties` of a KRaft broker has no `directory.id`, and the clean-shutdown marker is one of 3.7 or later."""
+    if files.kraft and files.newer_marker and not files.has_directory_id:
+        size = files.sizes.get(_META, 0)
+        yield Hit(Span(0, size), None, path=f"{files.path}/{_META}", file=f"{files.path}/{_MARKER}")
+
+
+@rule(
+    "clean-marker-malformed",
+    Severity.WARNING,
+    on=LogDirFiles,
+    message="{problem}",
+    consequence="The broker takes its last stop for a clean one and recovers nothing, whatever the marker holds.",
+    remedy="With the broker stopped, remove the marker unless it is known that the last stop was a clean one.",
+    source="CleanShutdownFileHandler (Kafka 3.9.1), LogManager.loadLogs",
+    proof="clean-marker-garbage",
+    near_miss="healthy",
+    invariants="K12",
+)
+def clean_marker_malformed(files: LogDirFiles) -> Iterator[Hit]:
+    """The clean-shutdown marker is not what a broker writes: nothing up to 3.6, JSON with a version since 3.7."""
+    if files.marker:
+        yield Hit(Span(0, files.marker_size), None, path=f"{files.path}/{_MARKER}", problem=files.marker)
+
+
+@rule(
+    "log-dir-leftover-temporary",
+    Severity.INFO,
+    on=LogDirFiles,
+    message="a file that was being written{when}",
+    consequence="None: it is replaced the next time that the file of its name is written.",
+    remedy="Nothing to do.",
+    source="CheckpointFile.write (Kafka 3.9.1)",
+    proof="checkpoint-tmp-clean",
+    near_miss="healthy",
+    invariants="D9",
+)
+def log_dir_leftover_temporary(files: LogDirFiles) -> Iterator[Hit]:
+    """A `.tmp` file in the log dir: the broker was stopped between writing a file and renaming it.
+
+    A WARNING after a clean stop, which writes these files and so takes older left-overs along: somebody else made it.
+    """
+    written = {f"{name}.tmp" for name in (_RECOVERY, _WATERMARKS, _LOG_STARTS)} if files.log else set()
+    for name, size in files.sizes.items():
+        if _is_temporary(name):
+            odd = files.clean and name in written
+            when = ", after a clean stop that has written it anew" if odd else ""
+            severity = Severity.WARNING if odd else None
+            yield Hit(Span(0, size), None, path=f"{files.path}/{name}", severity=severity, when=when)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.endswith(".tmp") and name.removesuffix(".tmp") in _KNOWN
+
+
+@rule(
+    "log-dir-unexpected-file",
+    Severity.WARNING,
+    on=LogDirFiles,
+    message="{file} is none of Kafka's",
+    consequence="The broker ignores it.",
+    remedy="Nothing to do.",
+    source="LogManager.loadLogs (Kafka 3.9.1)",
+    proof="file-in-log-dir",
+    near_miss="healthy",
+    invariants="D14",
+)
+def log_dir_unexpected_file(files: LogDirFiles) -> Iterator[Hit]:
+    """A file in the log dir whose name means nothing to Kafka. Hidden files, which file managers and tools leave, are not."""
+    for name, size in files.sizes.items():
+        known = name in _KNOWN or name in files.listed or _is_temporary(name) or parse_segment_file_name(name) is not None
+        if not known and not name.startswith("."):
+            yield Hit(Span(0, size), None, path=f"{files.path}/{name}", file=f"{files.path}/{name}")

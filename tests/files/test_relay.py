@@ -1,0 +1,105 @@
+"""The relay: a file is seen whole, in order and once, whatever the window, the threads and what the look leaves."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+
+import pytest
+
+from kafkalog.errors import FileChanged
+from kafkalog.files import relay
+from kafkalog.files.relay import Relay
+from kafkalog.files.source import FileSource
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request):
+    return request.param
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setattr(relay, "WINDOW", 1000)
+    monkeypatch.setattr(relay, "_ENOUGH_FOR_TWO", 1)
+    content = random.Random(1).randbytes(50_123)
+    (tmp_path / "file").write_bytes(content)
+    return content
+
+
+def test_every_byte_is_shown_in_order_and_what_is_left_is_shown_again(data, tmp_path, threads):
+    rng = random.Random(2)
+    seen = bytearray()
+
+    def look(slot, position):
+        assert position == len(seen)
+        end = slot.end if slot.end == len(data) else max(position, slot.end - rng.randrange(900))
+        seen.extend(slot.data[position - slot.begin : end - slot.begin])
+        return end, True
+
+    with FileSource(str(tmp_path / "file")) as source:
+        assert Relay(source, threads).run(0, look) == len(data)
+    assert bytes(seen) == data
+
+
+def test_a_look_that_stops_is_not_shown_more_until_asked_again(data, tmp_path, threads):
+    stops = [3, 2500, 2501, 17_000, 40_000, 50_123]
+    seen = bytearray()
+
+    def look(slot, position):
+        end = min(stops[0], slot.end)
+        seen.extend(slot.data[position - slot.begin : end - slot.begin])
+        return end, end < stops[0]
+
+    with FileSource(str(tmp_path / "file")) as source:
+        shown = Relay(source, threads)
+        position = 0
+        while stops:
+            position = shown.run(position, look)
+            assert position == stops.pop(0)
+    assert bytes(seen) == data
+
+
+def test_what_does_not_fit_a_window_stops_the_relay_where_it_begins(data, tmp_path, threads):
+    def look(slot, position):
+        # Something of 2500 bytes begins at 10,100.
+        return (max(position, min(slot.end, 10_100)), True) if slot.end < 12_600 else (slot.end, True)
+
+    with FileSource(str(tmp_path / "file")) as source:
+        assert Relay(source, threads).run(0, look) == 10_100
+    assert data
+
+
+def test_an_error_of_either_thread_ends_the_relay_and_leaves_no_thread(data, tmp_path):
+    for number in range(4, 8):
+        calls = []
+
+        def look(slot, position, calls=calls, number=number):
+            calls.append((threading.current_thread(), position))
+            if len(calls) == number:
+                raise ZeroDivisionError
+            return slot.end, True
+
+        with FileSource(str(tmp_path / "file")) as source, pytest.raises(ZeroDivisionError):
+            Relay(source, 2).run(0, look)
+        assert len(calls) == number
+        assert len({thread for thread, _ in calls}) == 2
+        assert threading.active_count() == 1
+    assert data
+
+
+def test_a_file_that_shrinks_is_reported_from_either_thread(data, tmp_path, threads):
+    for number in (5, 6):
+        path = tmp_path / "file"
+        path.write_bytes(data)
+        calls = []
+
+        def look(slot, position, calls=calls, number=number, path=path):
+            calls.append(position)
+            if len(calls) == number:
+                os.truncate(path, 3000)
+            return slot.end, True
+
+        with FileSource(str(path)) as source, pytest.raises(FileChanged):
+            Relay(source, threads).run(0, look)

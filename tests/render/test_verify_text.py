@@ -1,0 +1,66 @@
+"""A report as people read it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+import kafkalog
+from kafkalog.render.verify_text import print_report
+from tests.log_dirs import FIXTURES
+
+BROKER = FIXTURES / "broker"
+NOW = 1795500000000
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def printed(report, stream=None):
+    stream = stream or io.StringIO()
+    print_report(report, stream)
+    return stream.getvalue()
+
+
+def test_what_sound_partitions_hold_besides_is_told_once_for_all_of_them():
+    report = kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW)
+    assert len(report.partitions) > 1
+    text = printed(report)
+    rules = [line.split()[1] for line in text.splitlines() if line.startswith("  info  ")]
+    assert len(rules) == len(set(rules)) > 0
+    assert " directories)" in text
+    assert text.splitlines()[-3].endswith("now 2026-11-24T06:00:00.000Z")
+
+
+def test_the_findings_of_a_damaged_partition_stand_apart_and_first(tmp_path):
+    log_dir = tmp_path / "plain"
+    for source in sorted((BROKER / "2.1.1" / "plain").rglob("*")):
+        if source.is_file():
+            target = log_dir / source.relative_to(BROKER / "2.1.1" / "plain")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    log = log_dir / "twitter-status-0" / "00000000000000000000.log"
+    data = bytearray(log.read_bytes())
+    data[8000] ^= 1
+    log.write_bytes(data)
+    lines = printed(kafkalog.verify(log_dir, now=NOW)).splitlines()
+    assert lines[0].startswith(f"data-loss  {log_dir}/twitter-status-0: valid through offset ")
+    assert lines[1] == "  error  batch-crc-mismatch"
+    assert next(line for line in lines if line.startswith("benign  what the")).endswith("sound partitions hold besides:")
+
+
+@pytest.mark.parametrize("columns", ["60", "120"])
+def test_prose_is_wrapped_on_a_terminal_with_its_indentation_and_paths_are_not(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    path = BROKER / "2.1.1" / "plain" / "twitter-status-0"
+    text = printed(kafkalog.verify(path, now=NOW), Terminal())
+    prose = [line for line in text.splitlines() if line.startswith("    ") and str(path) not in line]
+    assert prose
+    assert max(map(len, prose)) <= int(columns)
+    place = next(line for line in text.splitlines() if f"{path}/partition.metadata" in line)
+    assert place == f"    {path}/partition.metadata"

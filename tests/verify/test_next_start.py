@@ -1,0 +1,246 @@
+"""The prediction of the next start inside a report of verify: lines, text, what findings say of it."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import kafkalog
+from kafkalog.recovery import limits
+from kafkalog.render.next_start import next_start_section
+from kafkalog.render.verify_text import report_lines
+from kafkalog.verify import Severity, verify
+from tests.log_dirs import fixture
+from tests.recovery.test_log_dirs import lay_out as lay_out_level
+from tests.recovery.test_log_dirs import packed_log_dirs
+from tests.recovery.test_next_start_command import FIELDS
+from tests.verify.lab import BROKER, Lab
+from tests.verify.proofs import PLAIN
+from tests.verify.test_command import lines, run
+
+NOW = 1795500000000
+KRAFT = "3.9.1/cluster-final-n1/ledger-0"
+
+
+def text_of(report):
+    return [f"{line.word} {line.text}".strip() for line in report_lines(report)]
+
+
+@pytest.fixture
+def flipped(tmp_path):
+    """A killed broker's partition of four segments, a bit wrong in the second, nothing flushed."""
+    lab = Lab(tmp_path / "d1", KRAFT)
+    lab.patch(lab.path(1), 700, bytes([lab.path(1).read_bytes()[700] ^ 4]))
+    (lab.root / ".kafka_cleanshutdown").unlink(missing_ok=True)
+    lab.checkpoint("recovery-point-offset-checkpoint", 0)
+    return lab
+
+
+def test_a_log_dir_gives_one_next_start_line_after_each_partition_line(flipped):
+    rows, _ = lines("--kafka-version", "3.9", flipped.root)
+    kinds = [row["type"] for row in rows]
+    assert kinds[-3:] == ["partition", "next_start", "summary"]
+    line = rows[-2]
+    assert list(line) == FIELDS
+    assert line["schema"] == "kafkalog.verify/1"
+    assert line["assumed"] == {"stop": "unclean", "recovery_point": 0, "release": "3.9.2"}
+    assert rows[-1]["version"] == "3.9.2"
+    done = run("next-start", "--format", "jsonl", "--kafka-version", "3.9", flipped.root)
+    (alone,) = [json.loads(text) for text in done.stdout.splitlines()]
+    assert {**line, "schema": alone["schema"]} == alone
+
+
+def test_a_partition_directory_gives_a_line_for_each_kind_of_stop_clean_first(flipped):
+    rows, _ = lines(flipped.dir)
+    starts = [row for row in rows if row["type"] == "next_start"]
+    assert [row["assumed"]["stop"] for row in starts] == ["clean", "unclean"]
+    assert [row["records_lost"] for row in starts] == [0, 181]
+    rows, _ = lines("--assume-stop", "unclean", "--recovery-point", "265", flipped.dir)
+    (start,) = [row for row in rows if row["type"] == "next_start"]
+    assert start["assumed"]["recovery_point"] == 265
+    assert start["records_lost"] == 0
+
+
+def test_a_single_file_has_no_next_start_of_its_own(flipped):
+    rows, _ = lines(flipped.path(1))
+    assert "next_start" not in {row["type"] for row in rows}
+
+
+def test_the_prediction_can_be_left_out(flipped):
+    rows, status = lines("--no-next-start", flipped.root)
+    assert "next_start" not in {row["type"] for row in rows}
+    assert "next_start" not in next(row for row in rows if row.get("id") == "batch-crc-mismatch")["facts"]
+    assert status == 1
+
+
+def test_a_finding_says_in_numbers_what_the_start_would_delete(flipped):
+    report = verify(flipped.root, now=NOW, kafka_version="3.9.1")
+    found = {finding.id: finding for finding in report.partitions[0].findings}
+    crc = found["batch-crc-mismatch"]
+    (effect,) = crc.next_start
+    assert (effect.does, effect.position, effect.segments, effect.records) == ("cuts", 435, 2, 181)
+    row = crc.to_json()
+    assert row["facts"]["next_start"] == [effect.to_json()]
+    assert row["consequence"].startswith(crc.consequence)
+    assert row["consequence"].endswith(
+        "An unclean start of Kafka 3.9.1 would cut 00000000000000000071.log at byte 435 and delete 2 segments: "
+        f"181 records, {effect.size} bytes, {effect.times[1] - effect.times[0]} ms of data."
+    )
+    assert "and delete 2 segments: 181 records, 24.9 KiB, 1 min 51 s of data." in "\n".join(text_of(report))
+
+
+def test_a_finding_that_the_start_leaves_alone_says_nothing_of_it(flipped):
+    flipped.patch(flipped.path(0), 200, b"\xff")
+    flipped.checkpoint("recovery-point-offset-checkpoint", 75)
+    report = verify(flipped.root, now=NOW)
+    effects = {finding.path: finding.next_start for finding in report.all_findings() if finding.id == "batch-crc-mismatch"}
+    assert effects[str(flipped.path(0))] == ()
+    assert [effect.does for effect in effects[str(flipped.path(1))]] == ["cuts"]
+
+
+def test_findings_in_segments_that_the_start_deletes_say_so(flipped):
+    flipped.patch(flipped.path(2), 200, b"\xff")
+    found = [f for f in verify(flipped.root, now=NOW).all_findings() if f.path == str(flipped.path(2))]
+    assert [[effect.does for effect in finding.next_start] for finding in found] == [["deletes"]] * len(found)
+    assert found
+    assert "would delete 2 segments: " in found[0].to_json()["consequence"]
+
+
+def test_a_finding_of_what_stops_the_broker_says_so_for_both_kinds_of_stop_at_once(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    (lab.dir / "notes.log").write_bytes(b"")
+    report = verify(lab.dir, now=NOW)
+    found = [finding for finding in report.all_findings() if finding.id == "file-name-invalid" or finding.severity == 3]
+    assert found
+    sentences = found[0].to_json()["consequence"]
+    assert "A clean or unclean start would fail: the broker stops: NumberFormatException" in sentences
+    assert {effect.does for effect in found[0].next_start} == {"stops"}
+
+
+def test_a_hidden_tail_is_told_where_the_log_ends(tmp_path):
+    lab = Lab(tmp_path / "d1", KRAFT)
+    entries = lab.path(-1, ".index").read_bytes()
+    lab.patch(lab.path(-1, ".index"), len(entries) - 4, (1 << 30).to_bytes(4, "big"))
+    (lab.root / ".kafka_cleanshutdown").write_bytes(b"")
+    report = verify(lab.root, now=NOW)
+    hidden = [effect for finding in report.all_findings() for effect in finding.next_start]
+    assert {effect.does for effect in hidden} == {"hides"}
+    assert (hidden[0].log_end_offset, hidden[0].records) == (208, 57)
+
+
+def test_a_finding_about_a_file_of_the_log_dir_says_what_becomes_of_the_log_dir(tmp_path):
+    lab = Lab(tmp_path / "d1", KRAFT)
+    (lab.root / "recovery-point-offset-checkpoint").write_bytes(b"\0\0\0")
+    report = verify(lab.root, now=NOW)
+    path = str(lab.root / "recovery-point-offset-checkpoint")
+    assert [outcome.path for outcome in report.next_start] == [path]
+    finding = next(f for f in report.findings if f.path == path)
+    assert [effect.does for effect in finding.next_start] == ["offline"]
+    kinds = [line["type"] for line in report.lines()]
+    assert kinds[-3:] == ["finding", "next_start", "summary"]
+    assert any(line.startswith(f"Next start: {path}: the log dir goes offline") for line in text_of(report))
+
+
+@pytest.mark.parametrize("log_dir", ["2.1.1/plain", "3.9.1/cluster-final-n1", "2.1.1/txn"])
+def test_healthy_log_dirs_take_one_line_of_text_and_each_partition_one_of_its_own(log_dir):
+    report = verify(BROKER / log_dir, now=NOW)
+    assert report.worst <= Severity.INFO
+    assert all(len(partition.next_start) == 1 for partition in report.partitions)
+    assert [line for line in text_of(report) if line.lower().startswith("next start")] == ["next start: nothing is lost"]
+    for partition in report.partitions:
+        (line,) = next_start_section(partition.next_start, partition.segments)
+        assert line.endswith("nothing lost")
+
+
+def test_a_killed_broker_whose_torn_tail_is_cut_is_not_alarming():
+    report = verify(fixture("3.9.1", "crash").path(), now=NOW)
+    assert report.worst <= Severity.INFO
+    assert "next start: nothing is lost" in text_of(report)
+    cut = {p.path.rpartition("/")[2]: p for p in report.partitions if p.next_start[0].truncate}
+    (line,) = next_start_section(cut["prealloc-0"].next_start, 1)
+    assert line.endswith("loads 1 segment, nothing lost; cuts 15.5 KiB that hold no record")
+
+
+def test_topics_left_out_change_what_is_printed_and_not_what_is_predicted(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:root-unknown-file")
+    log_dir = lay_out_level(case, tmp_path)[0]
+    with open(f"{log_dir}/comp-0/leader-epoch-checkpoint", "wb") as file:
+        file.write(b"0\n5\n0 0\n")
+    whole, _ = lines("--kafka-version", "3.9.1", log_dir)
+    some, _ = lines("--kafka-version", "3.9.1", "--topic", "plain", log_dir)
+    starts = {row["path"]: row for row in whole if row["type"] == "next_start"}
+    kept = [row for row in some if row["type"] == "next_start"]
+    assert {row["path"] for row in kept} == {path for path in starts if "/plain-" in path}
+    assert all(row == starts[row["path"]] for row in kept)
+    assert "comp-0 takes the log dir offline" in kept[0]["why"]["partition"]
+
+
+def test_the_same_bytes_come_out_for_any_number_of_workers(flipped):
+    arguments = ("verify", "--format", "jsonl", "--now", NOW, BROKER / "2.1.1/txn", flipped.root, flipped.dir)
+    assert run(*arguments).stdout == run(*arguments, "--jobs", "3").stdout
+    with ThreadPoolExecutor(2) as pool:
+        threaded = verify([flipped.root, flipped.dir], now=NOW, executor=pool)
+    assert threaded == verify([flipped.root, flipped.dir], now=NOW)
+
+
+def test_a_report_with_predictions_is_a_value(flipped):
+    report = verify([flipped.root, flipped.dir], now=NOW)
+    again = pickle.loads(pickle.dumps(report))
+    assert again == report
+    assert again.to_jsonl() == report.to_jsonl()
+    assert len(report.partitions[0].next_start) == 1
+    merged = report.merge(verify(flipped.root, now=NOW))
+    assert [len(partition.next_start) for partition in merged.partitions] == [1, 2, 1]
+    assert [json.loads(line) for line in report.to_jsonl().splitlines()] == list(report.lines())
+
+
+def test_the_prediction_does_not_change_findings_verdicts_or_the_exit_status(flipped):
+    with_it, without = (verify([flipped.root, flipped.dir], now=NOW, next_start=choice) for choice in (True, False))
+    assert [f._replace(next_start=()) for f in with_it.all_findings()] == list(without.all_findings())
+    assert with_it.summary() == without.summary()
+    # A prediction that cannot be made is no failure of the check.
+    assert run("verify", BROKER / PLAIN).returncode == 0
+
+
+def test_what_depends_on_the_release_is_told_in_one_line_for_a_partition_by_itself():
+    report = verify(BROKER / PLAIN, now=NOW)
+    (line,) = [line for line in text_of(report) if line.startswith("Next start")]
+    assert "depends on the release: loaded with 2.8.2, stray with 4.3.1 (--kafka-version tells)" in line
+    report = verify(BROKER / PLAIN, now=NOW, kafka_version="2.1")
+    assert {outcome.assumed.release for outcome in report.partitions[0].next_start} == {"2.1.1"}
+
+
+def test_consumers_are_left_out_of_a_quick_check_with_why(flipped):
+    outcome = verify(flipped.root, now=NOW, quick=True).partitions[0].next_start[0]
+    assert outcome.consumer is None
+    assert "consumer" in outcome.why
+    assert outcome.records_lost == 181
+
+
+def test_consumers_of_larger_log_dirs_are_left_out_with_why(flipped, monkeypatch):
+    monkeypatch.setattr("kafkalog.recovery.options.BESIDE_SCAN_BYTES", 1000)
+    outcome = verify(flipped.root, now=NOW).partitions[0].next_start[0]
+    assert "kafkalog next-start --consumer" in outcome.why["consumer"]
+    assert outcome.records_lost == 181
+    assert limits.BESIDE_SCAN_BYTES > 1000
+
+
+def test_values_that_make_no_sense_are_refused(flipped):
+    for wrong in ({"kafka_version": "4.4"}, {"assume_stop": "dirty"}, {"recovery_point": -1}):
+        with pytest.raises(kafkalog.RequestError):
+            verify(flipped.root, **wrong)
+    assert run("verify", "--recovery-point", "x", flipped.root).returncode == 2
+
+
+def test_a_log_dir_whose_checkpoints_are_unreadable_has_findings_and_no_prediction(tmp_path):
+    lab = Lab(tmp_path / "d1", KRAFT)
+    path = lab.root / "recovery-point-offset-checkpoint"
+    path.unlink()
+    path.symlink_to(path)
+    report = verify(lab.root, now=NOW)
+    assert len(report.partitions) == 1
+    shutil.rmtree(lab.root)
