@@ -174,15 +174,22 @@ def transactions_text(found: Transactions, aborted: Collection[AbortedTransactio
     if len(aborted) < found.aborted_count:
         yield f"({found.aborted_count - len(aborted)} that were found before these are left out: --format jsonl lists all)"
         yield ""
+    if not (found.ids or found.open or found.aborted_count or found.committed or found.problems):
+        yield "No transactional ids, and no transactions in the partitions."
+        yield ""
     yield from _notes(found.notes, found.problems)
 
 
 def metadata_text(found: Metadata) -> Iterator[str]:
     """The image: features, brokers, topics, partitions, settings and the rest."""
     image = found.image
-    base = f", from snapshot {found.snapshot}" if found.snapshot else ""
-    yield f"Metadata up to offset {image.last_offset}, epoch {image.last_epoch}{base}"
-    yield ""
+    if found.records:
+        base = f", from snapshot {found.snapshot}" if found.snapshot else ""
+        yield f"Metadata up to offset {image.last_offset}, epoch {image.last_epoch}{base}"
+        yield ""
+    elif not found.problems:
+        yield "No records of metadata."
+        yield ""
     yield from _image_text(image)
     yield from _notes(found.notes, found.problems)
 
