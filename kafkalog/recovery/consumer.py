@@ -14,7 +14,7 @@ from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.recovery.behaviours import MALFORMED_MESSAGE_UNCAUGHT
-from kafkalog.recovery.failure import CorruptRecord, LoadFailure
+from kafkalog.recovery.failure import CorruptRecord, LoadFailure, LogDirOffline
 from kafkalog.recovery.fetched_records import ClientError, batches_of, contiguous_offsets, first_record, offsets_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Reading:
     """What the consumer got.
 
     `records` were handed out, with the offsets of `ranges` (first, last); at `stops_at` it stands at the end. `error` is
-    None when it got to the end, or waits for ever (`stuck`), or reads the same records again and again (`loops`).
+    None when it got to the end, or waits for ever (`stuck`), or reads the same records again and again (`loops`). `offline`
+    is what the log dir goes offline for when the broker comes to it.
     """
 
     records: int = 0
@@ -54,6 +55,7 @@ class Reading:
     error: ClientError | None = None
     stuck: bool = False
     loops: bool = False
+    offline: str | None = None
 
     def add(self, offset: int, count: int = 1) -> None:
         """Records with `count` offsets in a row more."""
@@ -75,8 +77,9 @@ class Reading:
 class _BrokerError(Exception):
     """The broker answers a fetch with an error; `corrupt` is the one that the client does not try again."""
 
-    def __init__(self, text: str, *, corrupt: bool) -> None:
+    def __init__(self, text: str, *, corrupt: bool, offline: bool = False) -> None:
         self.text = text
+        self.offline = offline
         self.corrupt = corrupt
         super().__init__(text)
 
@@ -146,7 +149,7 @@ class _Leader:
         except CorruptRecord as error:
             raise _BrokerError(error.text, corrupt=True) from None
         except LoadFailure as error:
-            raise _BrokerError(str(error), corrupt=False) from None
+            raise _BrokerError(str(error), corrupt=False, offline=isinstance(error, LogDirOffline)) from None
         return empty
 
     def _aborted(self, offset: int, segment: LogSegment, position: int, size: int) -> list[AbortedTxn]:
@@ -214,6 +217,7 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
             fetched = leader.fetch(at, limit, with_aborted=committed)
         except _BrokerError as error:
             reading.stuck = not error.corrupt
+            reading.offline = error.text if error.offline else None
             reading.error = ClientError("corrupt-batch", error.text) if error.corrupt else None
             break
         asked.add(at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
@@ -27,6 +28,8 @@ __all__ = ["FileRecords", "LoggedBatch", "Place"]
 _HEAD = struct.Struct(">qi4xb")
 _INT64 = struct.Struct(">q")
 _UINT32 = struct.Struct(">I")
+#: Where a message of magic 0 or 1 says how it is compressed; a batch has 26 bytes at least.
+_LEGACY_ATTRIBUTES = 17
 
 #: Largest file that can be opened as a segment, in bytes.
 MAX_SEGMENT_SIZE = 0x7FFFFFFF
@@ -93,7 +96,7 @@ class LoggedBatch:
         Raises:
             InvalidRecord: that message cannot be read.
         """
-        if self.is_v2:
+        if self.is_v2 or not self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK:
             return self.offset
         try:
             return LegacyBatch.read(self.bytes(), self.position).base_offset

@@ -152,7 +152,7 @@ def error_kind(chain: Any) -> str | None:
         return "crc"
     if "smaller than the minimum" in text:
         return "corrupt-batch"
-    if "InvalidRecordException" in text:
+    if "InvalidRecordException" in text or "NullPointerException" in text:
         return "invalid-record"
     if "Unknown compression" in text:
         return "unsupported"
