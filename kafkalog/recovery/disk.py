@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from kafkalog.core.log import BytesSource, Window
-from kafkalog.errors import LimitExceeded
+from kafkalog.errors import FileChanged, LimitExceeded
 from kafkalog.files.partition import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.recovery.limits import WHOLE_FILE_BYTES
@@ -85,8 +85,15 @@ class DiskFile:
         self.changed = origin is None
 
     def window(self, position: int, need: int) -> Window:
-        """Bytes from `position` on, at least `need` of them or all up to the end."""
-        begin, data = self._source.window(position, min(need, max(0, self.size - position)))
+        """Bytes from `position` on, at least `need` of them or all up to the end.
+
+        Raises:
+            FileChanged: the file is shorter than it was when the directory was listed.
+        """
+        need = min(need, max(0, self.size - position))
+        begin, data = self._source.window(position, need)
+        if begin + len(data) < position + need:
+            raise FileChanged(self.origin or "", self.size, self._source.size)
         return Window(begin, data[: max(0, self.size - begin)] if begin + len(data) > self.size else data)
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
@@ -94,6 +101,7 @@ class DiskFile:
 
         Raises:
             LimitExceeded: they are more than kafkalog holds at once.
+            FileChanged: the file is shorter than it was when the directory was listed.
         """
         end = self.size if size is None else min(self.size, position + size)
         if position >= end:
@@ -101,6 +109,8 @@ class DiskFile:
         if end - position > WHOLE_FILE_BYTES:
             raise LimitExceeded(WHOLE_FILE_BYTES, end - position, f"bytes of {self.origin} at once")
         begin, data = self._source.window(position, end - position)
+        if begin + len(data) < end:
+            raise FileChanged(self.origin or "", self.size, self._source.size)
         return bytes(data[position - begin : end - begin])
 
     def part(self, start: int, size: int) -> Source:
@@ -219,7 +229,12 @@ def open_disk(path: str) -> Disk:
     files: dict[str, Source] = {}
     others: set[str] = set()
     for entry in list_directory(path):
-        status = entry.stat(follow_symlinks=True) if not entry.is_dir() else None
+        try:
+            status = entry.stat(follow_symlinks=True) if not entry.is_dir() else None
+        except FileNotFoundError:
+            if entry.is_symlink():
+                others.add(entry.name)
+            continue  # gone since the directory was listed
         if status is None or not stat.S_ISREG(status.st_mode):
             others.add(entry.name)
             continue
