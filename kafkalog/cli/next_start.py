@@ -10,6 +10,8 @@ from kafkalog.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE, say
 from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kafkalog.errors import UnreadableFile
     from kafkalog.recovery.outcome import Outcome
 
@@ -65,7 +67,6 @@ def command(
     Nothing is written. Exit status: 0 no harm; 1 data or service is lost; 3 something could not be read or judged.
     """
     from kafkalog.recovery.predict import next_starts
-    from kafkalog.render.next_start import next_start_text
 
     unreadable: list[UnreadableFile] = []
     outcomes = next_starts(
@@ -77,13 +78,39 @@ def command(
         on_unreadable=unreadable.append,
     )
     status = 0
-    for number, outcome in enumerate(outcomes):
+    told = _as_json(outcomes) if form == "jsonl" else _as_text(outcomes, paths)
+    for outcome in told:
         status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
-        lines = [outcome.to_jsonl()] if form == "jsonl" else [*([""] if number else []), *next_start_text(outcome)]
-        click.echo("\n".join(lines))
     for error in unreadable:
         say(f"kafkalog: {printable(str(error))}")
     return EXIT_UNREADABLE if unreadable else status
+
+
+def _as_json(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    for outcome in outcomes:
+        click.echo(outcome.to_jsonl())
+        yield outcome
+
+
+def _as_text(outcomes: Iterator[Outcome], paths: tuple[str, ...]) -> Iterator[Outcome]:
+    """Print the outcomes: a partition of a log dir to which nothing happens in one line, all others in full."""
+    from kafkalog.files.partition import trim
+    from kafkalog.render.next_start import next_start_line, next_start_text, next_start_total
+
+    given = {trim(path) for path in paths}
+    count = harmed = unknown = 0
+    was_short = True
+    for outcome in outcomes:
+        is_short = outcome.path not in given and outcome.severity is None and not outcome.is_unknown
+        if count and not (is_short and was_short):
+            click.echo("")
+        click.echo(next_start_line(outcome) if is_short else "\n".join(next_start_text(outcome)))
+        count, was_short = count + 1, is_short
+        harmed += outcome.severity == "error"
+        unknown += outcome.is_unknown and outcome.severity != "error"
+        yield outcome
+    if count > 1:
+        click.echo(f"\n{next_start_total(count, harmed, unknown)}")
 
 
 def parse_recovery_point(text: str) -> int | None:

@@ -17,23 +17,93 @@ class Behaviour(NamedTuple):
     name: str
     text: str
     source: str
+    #: Later releases that do not: those made from an older branch.
+    not_in: tuple[Release, ...] = ()
 
     def applies_to(self, release: Release) -> bool:
         """Whether a release behaves so."""
-        return release >= self.since
+        return release >= self.since and release not in self.not_in
 
 
 INDEXES_UNCHECKED = Behaviour(
     (2, 3, 0),
     "indexes-unchecked",
-    "`.index` and `.timeindex` are not looked at; before, each was checked, and the segment recovered if it failed.",
+    "`.index` and `.timeindex` are not looked at, a missing `.index` makes the segment be recovered; before, each was checked,"
+    " the segment recovered if it failed, and a missing one made anew, empty.",
     "LogSegment.sanityCheck, KAFKA-7283",
 )
-INVALID_RECORD_ENDS_SEGMENT = Behaviour(
+SHORT_LOG_GOES = Behaviour(
+    (2, 2, 0),
+    "short-log-goes",
+    "A log that ends below its start is deleted and begun anew there; before, it stayed, and one without segments began at 0.",
+    "Log.recoverLog",
+)
+METADATA_READ = Behaviour(
+    (2, 8, 0),
+    "metadata-read",
+    "`partition.metadata` is read; before, there was no such file.",
+    "PartitionMetadataFile",
+)
+READS_UP_TO_POSITION = Behaviour(
     (2, 4, 0),
-    "invalid-record-ends-segment",
-    "A control record that cannot be read cuts the segment like a bad CRC; before, the broker stopped.",
+    "reads-up-to-position",
+    "Producers are followed up to the log's end by position; before, its offset was looked up in each segment's index.",
+    "Log.rebuildProducerState",
+)
+UNSTABLE_OFFSET_SOUGHT = Behaviour(
+    (2, 4, 0),
+    "unstable-offset-sought",
+    "The begin of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
+    "Log.maybeIncrementFirstUnstableOffset",
+)
+EPOCH_ZERO_SKIPPED = Behaviour(
+    (2, 1, 0),
+    "epoch-zero-skipped",
+    "Recovery does not take leader epoch 0 from the log.",
     "LogSegment.recover",
+)
+EPOCH_ZERO_KEPT = Behaviour(
+    (2, 6, 0),
+    "epoch-zero-kept",
+    "Recovery takes leader epoch 0 from the log again, as before 2.1.",
+    "LogSegment.recover",
+)
+OWN_TRANSACTIONS_PASSED = Behaviour(
+    (2, 2, 0),
+    "own-transactions-passed",
+    "Older transactions of the same producer do not count for the last stable offset in a rebuilt `.txnindex`.",
+    "ProducerStateManager.lastStableOffset",
+)
+EPOCHS_SORTED = Behaviour(
+    (2, 7, 0),
+    "epochs-sorted",
+    "Entries of `leader-epoch-checkpoint` that contradict each other go; before, it was taken as it is.",
+    "LeaderEpochFileCache.assign",
+)
+EPOCHS_GO_WITH_LOG = Behaviour(
+    (2, 8, 0),
+    "epochs-go-with-log",
+    "When the log ends below its start and all segments go, so do its leader epochs and snapshots; before, both stayed.",
+    "Log.recoverLog",
+)
+ZOMBIES_PASS = Behaviour(
+    (2, 4, 0),
+    "zombies-pass",
+    "A transaction marker of an older producer or coordinator epoch is accepted; before, it stopped the broker.",
+    "ProducerAppendInfo.appendEndTxnMarker",
+)
+PRODUCERS_FOLLOWED_BEFORE = Behaviour(
+    (2, 8, 0),
+    "producers-followed-before",
+    "Before a segment is recovered, open transactions are followed from segment to segment; before, one that is open at a"
+    " segment's end stayed open, and stands as last stable offset in the rebuilt `.txnindex`.",
+    "Log.updateProducers",
+)
+EMPTY_TRANSACTION_IGNORED = Behaviour(
+    (2, 8, 0),
+    "empty-transaction-ignored",
+    "A marker without a transaction changes nothing; before, it ended one of its own, and an abort stood in the `.txnindex`.",
+    "ProducerAppendInfo.appendEndTxnMarker",
 )
 SNAPSHOT_PER_SEGMENT = Behaviour(
     (2, 8, 0),
@@ -58,6 +128,19 @@ METADATA_VERSIONS = Behaviour(
     "metadata-versions",
     "A version above 0 in `partition.metadata` is accepted; before: log dir offline.",
     "PartitionMetadataReadBuffer.read",
+)
+KRAFT_SNAPSHOTS_KEPT = Behaviour(
+    (3, 3, 0),
+    "kraft-snapshots-kept",
+    "`.checkpoint.deleted` files of `__cluster_metadata` are left alone; before, they went with everything `.deleted`.",
+    "LogLoader.removeTempFilesAndCollectSwapFiles",
+)
+SPLIT_INDEXES_BATCHES = Behaviour(
+    (3, 9, 1),
+    "split-indexes-batches",
+    "The parts of a split segment get index entries for their batches; before and in 4.0.0, for chunks of up to 1 MiB.",
+    "LogSegment.append",
+    not_in=((4, 0, 0),),
 )
 SWAP_RENAMED = Behaviour(
     (3, 0, 0),
@@ -89,11 +172,29 @@ UNSTABLE_OFFSET_LENIENT = Behaviour(
     "An open transaction said to begin behind the log's end is put up with; before, it stopped the broker.",
     "UnifiedLog.maybeConvertToOffsetMetadata",
 )
+MALFORMED_MESSAGE_UNCAUGHT = Behaviour(
+    (3, 8, 0),
+    "malformed-message-uncaught",
+    "A key or value of magic 0 or 1 that goes beyond its message costs a consumer the records before it in the same fetch too.",
+    "CompletedFetch.parseRecord, KIP-1036",
+)
 STRAY_PARTITIONS = Behaviour(
     (3, 7, 0),
     "stray-partitions",
     "With KRaft, a directory without the topic id that the controller knows is renamed `-stray`, an empty one made.",
     "LogManager.loadLog, KAFKA-15650",
+)
+FAILURE_EMPTIES_SEGMENT = Behaviour(
+    (4, 0, 0),
+    "failure-empties-segment",
+    "An I/O error while an unflushed segment is recovered empties it and deletes all later ones; before: log dir offline.",
+    "LogLoader.recoverLog",
+)
+READ_TELLS_BATCH = Behaviour(
+    (4, 0, 0),
+    "read-tells-batch",
+    "The last stable offset is the base offset of the batch that the oldest open transaction is said to begin in.",
+    "LogSegment.read",
 )
 SEARCHES_BY_BASE_OFFSET = Behaviour(
     (4, 1, 0),
@@ -104,10 +205,23 @@ SEARCHES_BY_BASE_OFFSET = Behaviour(
 
 BEHAVIOURS = (
     INDEXES_UNCHECKED,
-    INVALID_RECORD_ENDS_SEGMENT,
+    SHORT_LOG_GOES,
+    READS_UP_TO_POSITION,
+    UNSTABLE_OFFSET_SOUGHT,
+    METADATA_READ,
+    ZOMBIES_PASS,
+    EPOCH_ZERO_SKIPPED,
+    EPOCH_ZERO_KEPT,
+    OWN_TRANSACTIONS_PASSED,
+    EPOCHS_SORTED,
+    PRODUCERS_FOLLOWED_BEFORE,
+    EMPTY_TRANSACTION_IGNORED,
+    EPOCHS_GO_WITH_LOG,
     SNAPSHOT_PER_SEGMENT,
     SNAPSHOT_MARKED,
     SWAP_RENAMED,
+    KRAFT_SNAPSHOTS_KEPT,
+    SPLIT_INDEXES_BATCHES,
     EPOCHS_IN_EVERY_RECOVERY,
     OFFLINE_STOPS_READS,
     SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
@@ -115,6 +229,9 @@ BEHAVIOURS = (
     METADATA_VERSIONS,
     STRAY_PARTITIONS,
     UNSTABLE_OFFSET_LENIENT,
+    MALFORMED_MESSAGE_UNCAUGHT,
+    FAILURE_EMPTIES_SEGMENT,
+    READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,
 )
 

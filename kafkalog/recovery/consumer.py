@@ -13,16 +13,18 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.recovery.behaviours import MALFORMED_MESSAGE_UNCAUGHT
 from kafkalog.recovery.failure import CorruptRecord, LoadFailure
 from kafkalog.recovery.fetched_records import ClientError, batches_of, contiguous_offsets, first_record, offsets_of
 
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch
+    from kafkalog.core.release import Release
     from kafkalog.core.transaction_index import AbortedTxn
     from kafkalog.recovery.loader import LoadedLog
     from kafkalog.recovery.segment import LogSegment
 
-__all__ = ["Reading", "last_stable_offset", "read_all"]
+__all__ = ["Reading", "last_stable_offset", "read_all", "why_not_led"]
 
 _MAX_PARTITION_FETCH = 1 << 20
 #: Offset ranges kept of what was read; more are counted and not kept.
@@ -91,7 +93,10 @@ class _Leader:
     def __init__(self, log: LoadedLog) -> None:
         self.log = log
         active = log.segments.last
-        self.log_end = OffsetMetadata(log.log_end_offset, active.base_offset, active.size)
+        self.release = active.context.release
+        # The high watermark is never below the log's start.
+        end = max(log.log_end_offset, log.log_start_offset)
+        self.log_end = OffsetMetadata(end, active.base_offset, active.size)
 
     def last_stable(self) -> OffsetMetadata:
         """The last stable offset: UnifiedLog.fetchLastStableOffsetMetadata."""
@@ -102,14 +107,15 @@ class _Leader:
         if first is None:
             return self.log_end
         offset = max(first, log.log_start_offset)
-        return self._locate(offset) if offset < log.log_end_offset else self.log_end
+        return self.locate(offset) if offset < log.log_end_offset else self.log_end
 
-    def _locate(self, offset: int) -> OffsetMetadata:
+    def locate(self, offset: int) -> OffsetMetadata:
+        """Where an offset stands, the log's end when nowhere: LocalLog.convertToOffsetMetadataOrThrow."""
         segment = self.log.segments.floor(offset)
         while segment is not None:
             fetched = segment.read(offset, 1)
             if fetched is not None:
-                return OffsetMetadata(offset, segment.base_offset, fetched.position)
+                return OffsetMetadata(fetched.offset, segment.base_offset, fetched.position)
             segment = self.log.segments.higher(segment.base_offset)
         return self.log_end
 
@@ -168,6 +174,28 @@ def last_stable_offset(log: LoadedLog) -> int | None:
         return None
 
 
+def why_not_led(log: LoadedLog, high_watermark: int) -> str | None:
+    """Why the broker cannot lead the partition, None: it can.
+
+    It must find the high watermark in the log. The exception is not caught: other partitions, those that would have been
+    led after this one, are not led either.
+
+    Args:
+        log: The log as loaded.
+        high_watermark: The partition's line in `replication-offset-checkpoint`, 0 when there is none.
+
+    Source: Partition.maybeIncrementLeaderHW, UnifiedLog.fetchHighWatermarkMetadata, Kafka 3.9.1.
+    """
+    at = max(high_watermark, log.log_start_offset)
+    if at >= log.log_end_offset:
+        return None
+    try:
+        _Leader(log).locate(at)
+    except LoadFailure as error:
+        return f"the high watermark {at} is not found: {error}"
+    return None
+
+
 def read_all(log: LoadedLog, *, committed: bool) -> Reading:
     """Read a loaded log from its start to its end, or to its last stable offset."""
     leader = _Leader(log)
@@ -193,8 +221,9 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
             reading.stuck = True
             break
         before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
-        failed = _Client(reading, fetched.aborted).take(fetched, committed=committed)
-        if failed is not None and failed.uncaught:
+        failed = _Client(reading, fetched.aborted, leader.release).take(fetched, committed=committed)
+        if failed is not None and (failed.uncaught or reading.records == before[0]):
+            # The position is taken over with the records: without any, the batches passed over do not count either.
             reading.take_back(*before, at)
         # What stands behind the end meets only who asks for more.
         reading.error = None if reading.stops_at >= limit.offset else failed
@@ -205,10 +234,11 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
 
 
 class _Client:
-    """The client's side: what it hands out of one fetch."""
+    """The client's side: what it hands out of one fetch. It is of the broker's release."""
 
-    def __init__(self, reading: Reading, aborted: list[AbortedTxn]) -> None:
+    def __init__(self, reading: Reading, aborted: list[AbortedTxn], release: Release) -> None:
         self.reading = reading
+        self._malformed_uncaught = MALFORMED_MESSAGE_UNCAUGHT.applies_to(release)
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
         self._aborting: set[int] = set()
         self._error: ClientError | None = None
@@ -245,7 +275,7 @@ class _Client:
                 reading.add(offsets.start, len(offsets))
             reading.stops_at = wrap64(offsets.stop)
             return None
-        for offset in offsets_of(batch):
+        for offset in offsets_of(batch, malformed_uncaught=self._malformed_uncaught):
             if isinstance(offset, ClientError):
                 return offset
             if offset >= reading.stops_at:

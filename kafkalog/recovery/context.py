@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kafkalog.recovery.behaviours import EMPTY_TRANSACTION_IGNORED
 from kafkalog.recovery.interval import infer_index_interval
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ class LoadContext:
 
     def known_of(self, file: DiskFile) -> KnownLog | None:
         """What is known of a file beforehand; None: nothing, or it is no longer as it was."""
-        known = None if file.origin is None or file.changed else self.known.get(file.origin)
+        if file.origin is None or file.changed or not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
+            # Before 2.8 producers are followed in ways that a scan does not tell enough for.
+            return None
+        known = self.known.get(file.origin)
         return known if known is not None and known.end <= file.size else None
 
     def note_invalid(self, name: str, position: int, reason: str) -> None:

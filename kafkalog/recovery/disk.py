@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import stat
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.log import BytesSource, Window
 from kafkalog.errors import FileChanged, LimitExceeded
 from kafkalog.files.partition import join, list_directory
 from kafkalog.files.source import FileSource
+from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.limits import WHOLE_FILE_BYTES
 
 if TYPE_CHECKING:
@@ -168,17 +170,23 @@ class Disk:
         return self.files.get(name)
 
     def delete(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, or a directory (taken to be empty), if it is there: Files.deleteIfExists."""
         self.files.pop(name, None)
+        self.directories -= {name}
 
     def rename(self, name: str, to: str) -> None:
-        """Rename a file over whatever has the new name; nothing happens when it is not there."""
-        file = self.files.pop(name, None)
-        if file is not None:
-            self.files[to] = file
+        """Rename a file over the one that has the new name; nothing happens when it is not there, or a directory has it."""
+        if name in self.files and to not in self.directories:
+            self.files[to] = self.files.pop(name)
 
     def create(self, name: str, source: Source | None = None) -> DiskFile:
-        """Make a new file."""
+        """Make a new file.
+
+        Raises:
+            LogDirOffline: a directory has its name.
+        """
+        if name in self.directories:
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
         file = self.files[name] = DiskFile(source or BytesSource(b""))
         return file
 
@@ -229,12 +237,10 @@ def open_disk(path: str) -> Disk:
     files: dict[str, Source] = {}
     others: set[str] = set()
     for entry in list_directory(path):
-        try:
-            status = entry.stat(follow_symlinks=True) if not entry.is_dir() else None
-        except FileNotFoundError:
-            if entry.is_symlink():
-                others.add(entry.name)
-            continue  # gone since the directory was listed
+        status = None
+        # A link that leads nowhere, or to itself, is no regular file to the broker either.
+        with suppress(OSError):
+            status = entry.stat(follow_symlinks=True)
         if status is None or not stat.S_ISREG(status.st_mode):
             others.add(entry.name)
             continue

@@ -18,15 +18,17 @@ class LeaderEpochs:
 
     Args:
         entries: The lines of `leader-epoch-checkpoint`, in the order of the file.
+        as_they_are: Whether the lines are taken without a look at each other (before 2.7).
 
     Raises:
         BrokerAborts: a line holds a negative epoch or offset.
     """
 
-    def __init__(self, entries: Iterable[EpochEntry] = ()) -> None:
-        self.entries: list[EpochEntry] = []
+    def __init__(self, entries: Iterable[EpochEntry] = (), *, as_they_are: bool = False) -> None:
+        self.entries: list[EpochEntry] = list(entries) if as_they_are else []
         self.written = False
-        for entry in entries:
+        self._is_list = as_they_are
+        for entry in () if as_they_are else entries:
             self._assign(entry)
 
     @property
@@ -47,6 +49,8 @@ class LeaderEpochs:
             last = self.entries[-1]
             if new.epoch == last.epoch and new.start_offset >= last.start_offset:
                 return False
+        if self._is_list:
+            self.entries = [one for one in self.entries if one.epoch < new.epoch and one.start_offset < new.start_offset]
         while self.entries and (self.entries[-1].epoch >= new.epoch or self.entries[-1].start_offset >= new.start_offset):
             self.entries.pop()
         self.entries.append(new)
@@ -57,9 +61,15 @@ class LeaderEpochs:
         while end_offset >= 0 and self.entries and self.entries[-1].start_offset >= end_offset:
             self.entries.pop()
             self.written = True
+            if self._is_list:
+                self.entries = [entry for entry in self.entries if entry.start_offset < end_offset]
 
     def truncate_from_start(self, start_offset: int) -> None:
         """Drop the epochs below the log's start; the last of them is kept and made to start there."""
+        if self._is_list:
+            before = [entry for entry in self.entries if entry.start_offset <= start_offset]
+            # The last of them goes to the front, wherever it stood.
+            self.entries = [*before, *(entry for entry in self.entries if entry.start_offset > start_offset)]
         covering: EpochEntry | None = None
         while self.entries and self.entries[0].start_offset <= start_offset:
             covering = self.entries.pop(0)

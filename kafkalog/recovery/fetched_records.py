@@ -85,15 +85,19 @@ def contiguous_offsets(batch: RecordBatch | LegacyBatch) -> range | None:
     return wanted if wanted is not None and offsets == list(wanted) else None
 
 
-def offsets_of(batch: RecordBatch | LegacyBatch) -> Iterator[int | ClientError]:
+def offsets_of(batch: RecordBatch | LegacyBatch, *, malformed_uncaught: bool) -> Iterator[int | ClientError]:
     """The offsets of a batch's records in the order they are handed out; an error is the last item.
 
     The client checks the record count as it hands out the last record: one that bytes follow is not handed out.
 
+    Args:
+        batch: The batch.
+        malformed_uncaught: Whether nobody catches what a malformed message of magic 0 or 1 leads to (3.8 and later).
+
     Source: DefaultRecordBatch.RecordIterator, AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
     """
     if isinstance(batch, LegacyBatch):
-        return _legacy_offsets(batch)
+        return _legacy_offsets(batch, malformed_uncaught=malformed_uncaught)
     if batch.header.records_count <= 0:
         return _without_records(batch)
     return _offsets(batch)
@@ -161,7 +165,7 @@ def _client_error(error: FormatError | LimitExceeded, offset: int) -> ClientErro
     return ClientError("invalid-record", text)
 
 
-def _legacy_offsets(batch: LegacyBatch) -> Iterator[int | ClientError]:
+def _legacy_offsets(batch: LegacyBatch, *, malformed_uncaught: bool) -> Iterator[int | ClientError]:
     offset = batch.last_offset
     if batch.compression_id >= len(COMPRESSION_TYPES):
         yield ClientError("unsupported", f"compression type {batch.compression_id} at offset {offset}", uncaught=True)
@@ -175,7 +179,7 @@ def _legacy_offsets(batch: LegacyBatch) -> Iterator[int | ClientError]:
     try:
         outer = read_message(batch.data)
     except FormatError as error:
-        yield ClientError("corrupt-batch", f"{error} (message at offset {offset})", uncaught=True)
+        yield ClientError("corrupt-batch", f"{error} (message at offset {offset})", malformed_uncaught)
         return
     if not batch.compression_id:
         yield offset

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.record import NO_TIMESTAMP
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
-from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, InvalidOffset
+from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, InvalidOffset, LogDirOffline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,9 +207,14 @@ class TransactionIndex:
         disk: Where the file is, or will be.
         name: Its name.
         base_offset: The segment's.
+
+    Raises:
+        LogDirOffline: a directory has its name.
     """
 
     def __init__(self, disk: Disk, name: str, base_offset: int) -> None:
+        if name in disk.directories:
+            raise LogDirOffline("FileSystemException", f"{name} is a directory")
         self._disk = disk
         self.name = name
         self.base_offset = base_offset

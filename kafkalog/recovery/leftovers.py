@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.recovery.behaviours import SWAP_RENAMED
+from kafkalog.recovery.behaviours import KRAFT_SNAPSHOTS_KEPT, SWAP_RENAMED
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset
 from kafkalog.recovery.segment import LogSegment, segment_file_name
@@ -32,10 +32,11 @@ def collect_swap_files(context: LoadContext) -> list[str]:
     disk = context.disk
     cleaned: list[str] = []
     swaps: list[str] = []
+    keeps_snapshots = KRAFT_SNAPSHOTS_KEPT.applies_to(context.release)
     for name in disk.names():
         if name in disk.unreadable:
             raise LogDirOffline("IOException", f"{name} may not be read")
-        if name.endswith(DELETED) and not name.endswith(_KRAFT_SNAPSHOT_DELETED):
+        if name.endswith(DELETED) and not (keeps_snapshots and name.endswith(_KRAFT_SNAPSHOT_DELETED)):
             disk.delete(name)
         elif name.endswith(CLEANED):
             cleaned.append(name)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.recovery.behaviours import (
+    EPOCHS_GO_WITH_LOG,
     EPOCHS_IN_EVERY_RECOVERY,
+    FAILURE_EMPTIES_SEGMENT,
+    PRODUCERS_FOLLOWED_BEFORE,
+    SHORT_LOG_GOES,
     SNAPSHOT_PER_SEGMENT,
     SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
     SWAP_RENAMED,
     UNSTABLE_OFFSET_LENIENT,
+    UNSTABLE_OFFSET_SOUGHT,
 )
-from kafkalog.recovery.failure import BrokerAborts, InvalidOffset, SegmentOverflow
+from kafkalog.recovery.failure import BrokerAborts, InvalidOffset, LogDirOffline, SegmentOverflow
 from kafkalog.recovery.leftovers import collect_swap_files, complete_swaps_by_recovery, complete_swaps_by_renaming
 from kafkalog.recovery.names import DELETED, INDEX_SUFFIXES, offset_of_name
 from kafkalog.recovery.producers import ProducerStates
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadedLog", "LogLoader"]
 
 T = TypeVar("T")
+_LARGEST_OFFSET = (1 << 63) - 1
 
 
 class LoadedLog(NamedTuple):
@@ -120,7 +126,8 @@ class LogLoader:
 
     def recover_segment(self, segment: LogSegment) -> int:
         """Recover one segment with the producers as they were at its start; returns the bytes cut: recoverSegment."""
-        producers = ProducerStates(self.context)
+        follows = PRODUCERS_FOLLOWED_BEFORE.applies_to(self.context.release)
+        producers = ProducerStates(self.context, None if follows else self.producers)
         start = self.context.log_start_checkpoint
         rebuild_producers(producers, self.segments, start, segment.base_offset, after_clean_stop=False)
         cut = segment.recover(producers)
@@ -134,25 +141,30 @@ class LogLoader:
         if not context.clean:
             self._recover_unflushed()
         end_offset: int | None = None
-        if self.segments:
+        if self.segments and SHORT_LOG_GOES.applies_to(context.release):
             end_offset = self.segments.last.read_next_offset()
             if end_offset < context.log_start_checkpoint:
                 context.remark(f"the log ends at {end_offset}, below its start {context.log_start_checkpoint}: all segments go")
                 marks = not SNAPSHOTS_OF_WHOLE_LOG_UNMARKED.applies_to(context.release)
                 self.delete_segments(self.segments.all(), with_snapshots=marks)
-                self.epochs.clear()
-                self.producers.truncate_fully(context.log_start_checkpoint)
+                if EPOCHS_GO_WITH_LOG.applies_to(context.release):
+                    self.epochs.clear()
+                    self.producers.truncate_fully(context.log_start_checkpoint)
                 end_offset = None
         if not self.segments:
-            self.segments.add(LogSegment(context, context.log_start_checkpoint))
+            start = context.log_start_checkpoint if SHORT_LOG_GOES.applies_to(context.release) else 0
+            self.segments.add(LogSegment(context, start))
         return self.segments.last.read_next_offset() if end_offset is None else end_offset
 
     def _recover_unflushed(self) -> None:
-        unflushed = self.segments.values(self.context.recovery_point)
+        # A segment at the largest offset of all is never among them.
+        unflushed = self.segments.values(self.context.recovery_point, _LARGEST_OFFSET)
         for number, segment in enumerate(unflushed):
             try:
                 cut = self.recover_segment(segment)
-            except InvalidOffset as error:
+            except (InvalidOffset, LogDirOffline) as error:
+                if isinstance(error, LogDirOffline) and not FAILURE_EMPTIES_SEGMENT.applies_to(self.context.release):
+                    raise
                 self.context.note_invalid(segment.name(".log"), 0, error.text)
                 cut = segment.truncate(segment.base_offset)
             if cut > 0:
@@ -170,7 +182,7 @@ class LogLoader:
     def _regrow_active_indexes(self) -> None:
         active = self.segments.last
         for extension in (".index", ".timeindex"):
-            if active.name(extension) not in self.context.disk:
+            if active.name(extension) not in self.context.disk.files:
                 self.context.disk.create(active.name(extension))
 
     def _check_unstable_offset(self, start_offset: int, end_offset: int) -> None:
@@ -179,6 +191,12 @@ class LogLoader:
         if first is None:
             return
         offset = max(first, start_offset)
+        if not UNSTABLE_OFFSET_SOUGHT.applies_to(self.context.release):
+            segment = self.segments.floor(offset)
+            if segment is None or segment.translate(offset) is None:
+                text = f"a transaction is said to be open from offset {offset}, which is not found"
+                raise BrokerAborts("NullPointerException", text)
+            return
         if offset > end_offset:
             if not UNSTABLE_OFFSET_LENIENT.applies_to(self.context.release):
                 text = f"a transaction is said to be open from offset {offset}, the log ends at {end_offset}"

@@ -64,6 +64,7 @@ class LogDirState:
         clean: Whether the marker of a clean shutdown is there.
         recovery_points: (topic, partition) → offset; no line means 0.
         log_starts: The same of the log start offsets.
+        high_watermarks: The same of the high watermarks.
         compacted: (topic, partition) that the log cleaner has worked on.
         partitions: Directory name → what it says, by name.
         troubles: What a start does not get over.
@@ -80,6 +81,7 @@ class LogDirState:
     clean: bool
     recovery_points: dict[tuple[str, int], int] = field(default_factory=dict)
     log_starts: dict[tuple[str, int], int] = field(default_factory=dict)
+    high_watermarks: dict[tuple[str, int], int] = field(default_factory=dict)
     compacted: set[tuple[str, int]] = field(default_factory=set)
     partitions: dict[str, PartitionName] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
@@ -192,7 +194,8 @@ def _check_late_files(state: LogDirState, log_dir: LogDir) -> None:
     """The two checkpoints that are read when the partitions are loaded already."""
     path = join(log_dir.path, HIGH_WATERMARKS)
     try:
-        _read_offsets(state, log_dir, HIGH_WATERMARKS)
+        entries = _read_offsets(state, log_dir, HIGH_WATERMARKS)
+        state.high_watermarks = {(entry.topic, entry.partition): entry.offset for entry in entries}
     except LogDirOffline as failure:
         text = f"{failure}, found when the first partition gets its leader"
         state.troubles.append(Trouble(path, "late", text, f"Move {HIGH_WATERMARKS} away: {_ANEW}."))

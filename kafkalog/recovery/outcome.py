@@ -48,7 +48,7 @@ class Consumer(NamedTuple):
     committed: ConsumerRead | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What the next start does to a partition directory. None stands for what cannot be known; `why` says why.
 
@@ -123,6 +123,13 @@ class Outcome:
             return "error"
         gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
         return "warning" if self.truncate or any(path.endswith(".log") for path in gone) else None
+
+    def __repr__(self) -> str:
+        state = "" if self.broker == "starts" else f", broker {self.broker}"
+        state += "" if self.log_dir == "online" else f", log dir {self.log_dir}"
+        log = "" if self.log_end_offset is None else f", log {self.log_start_offset} to {self.log_end_offset}"
+        lost = f", {self.records_lost} records lost" if self.records_lost else ""
+        return f"Outcome({self.path!r}, {self.assumed.stop} stop: {self.partition}{state}{log}{lost})"
 
     def to_json(self) -> dict[str, Any]:
         """The `next_start` line, without the fields every line has."""

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.release import release_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
 from kafkalog.files.partition import join
-from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, METADATA_VERSIONS, STRAY_PARTITIONS
+from kafkalog.recovery.behaviours import (
+    CHECKPOINT_NUMBERS_ABORT,
+    EPOCHS_SORTED,
+    METADATA_READ,
+    METADATA_VERSIONS,
+    STRAY_PARTITIONS,
+)
 from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
-from kafkalog.recovery.consumer import Reading, read_all
+from kafkalog.recovery.consumer import Reading, read_all, why_not_led
 from kafkalog.recovery.context import LoadContext
 from kafkalog.recovery.epochs import LeaderEpochs
 from kafkalog.recovery.failure import LoadFailure, LogDirOffline
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.disk import Disk
     from kafkalog.recovery.known import KnownLog
 
-__all__ = ["Prediction", "Situation", "predict_partition", "unknown_outcome"]
+__all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
 EPOCH_FILE = "leader-epoch-checkpoint"
 METADATA_FILE = "partition.metadata"
@@ -43,6 +49,7 @@ class Situation:
         release: The release that starts.
         recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line; None: not known, 0 is taken.
         log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
+        high_watermark: From `replication-offset-checkpoint`, 0 when there is no line; None: not known, the log's end is taken.
         mark: `delete`, `future` or `stray` when the directory's name says so, else "".
         kraft: Whether the broker runs with KRaft.
         is_compacted: Whether the log cleaner is known to have worked here.
@@ -58,6 +65,7 @@ class Situation:
     release: Release
     recovery_point: int | None = 0
     log_start: int = 0
+    high_watermark: int | None = None
     mark: str = ""
     kraft: bool = True
     is_compacted: bool = False
@@ -75,7 +83,7 @@ class Situation:
 
 
 @dataclass
-class _Load:
+class Load:
     """How far loading came."""
 
     context: LoadContext
@@ -85,13 +93,17 @@ class _Load:
 
 
 class Prediction(NamedTuple):
-    """An outcome, and whether loading reads the log through the log dir's failure channel, which an offline one forbids.
+    """An outcome, and what it means for others.
+
+    `reads_log`: loading reads the log through the log dir's failure channel, which an offline one forbids. `spoils`: why
+    the broker cannot lead the partition, nor some of the others.
 
     `is_left_out`: the outcome is unknown because working it out would have taken too long.
     """
 
     outcome: Outcome
     reads_log: bool
+    spoils: str | None = None
     is_left_out: bool = False
 
 
@@ -108,12 +120,12 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         why = f"{to_replay} bytes of logs would be recovered, which is left out here: `kafkalog next-start` works it out"
         return Prediction(unknown_outcome(path, situation.assumed, why), reads_log=False, is_left_out=True)
     try:
-        load = _load(disk, situation)
+        load = load_partition(disk, situation)
         outcome = _describe(path, load, situation)
     except (UnreadableFile, LimitExceeded) as error:
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
     unstable = None if load.log is None else load.log.producers.first_unstable_offset
-    return Prediction(outcome, reads_log=unstable is not None)
+    return Prediction(outcome, unstable is not None, _not_led(load, situation))
 
 
 def _to_replay(disk: Disk, situation: Situation) -> int:
@@ -134,8 +146,8 @@ def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
     return Outcome(path, assumed, None, None, "unknown", why, None, None, None, None, None, why={"partition": why})
 
 
-def _load(disk: Disk, situation: Situation) -> _Load:
-    """UnifiedLog.apply: the epochs, then the segments, then the topic id."""
+def load_partition(disk: Disk, situation: Situation) -> Load:
+    """Load it in the model, and keep how far that came: UnifiedLog.apply, the epochs, then the segments, then the topic id."""
     context = LoadContext(
         disk,
         situation.release,
@@ -148,9 +160,10 @@ def _load(disk: Disk, situation: Situation) -> _Load:
         is_tiered=situation.is_tiered,
         known=situation.known,
     )
-    load = _Load(context)
+    load = Load(context)
     try:
-        load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release))
+        as_they_are = not EPOCHS_SORTED.applies_to(situation.release)
+        load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release), as_they_are=as_they_are)
         load.log = LogLoader(context, load.epochs).load()
         if load.epochs.written:
             # The file is written under another name and renamed, over whatever stands there.
@@ -172,6 +185,8 @@ def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
 
 
 def _check_topic_id(disk: Disk, release: Release) -> None:
+    if not METADATA_READ.applies_to(release):
+        return
     file = disk.get(METADATA_FILE)
     if file is not None:
         read_topic_id(file.read(), any_version=METADATA_VERSIONS.applies_to(release))
@@ -179,7 +194,7 @@ def _check_topic_id(disk: Disk, release: Release) -> None:
         raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file")
 
 
-def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
+def _describe(path: str, load: Load, situation: Situation) -> Outcome:
     disk, log, failure = load.context.disk, load.log, load.failure
     stray = failure is None and _is_stray(disk, situation)
     loaded = failure is None and log is not None and situation.mark != "delete"
@@ -210,7 +225,7 @@ def _describe(path: str, load: _Load, situation: Situation) -> Outcome:
     )
 
 
-def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consumer | None, dict[str, str]]:
+def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consumer | None, dict[str, str]]:
     log = load.log
     if load.failure is not None or log is None or situation.mark in ("delete", "stray"):
         return None, {}
@@ -219,12 +234,22 @@ def _consumer(load: _Load, situation: Situation, *, stray: bool) -> tuple[Consum
         return Consumer(empty, empty), {}
     if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
         return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
+    not_led = _not_led(load, situation)
+    if not_led is not None:
+        return None, {"consumer": f"nobody leads the partition, so nothing can be read: {not_led}"}
     size = sum(segment.size for segment in log.segments.all())
     if not (size <= situation.read_up_to if situation.read is None else situation.read):
         asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
         why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
     return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
+
+
+def _not_led(load: Load, situation: Situation) -> str | None:
+    """Why the broker cannot lead it."""
+    if load.log is None or load.failure is not None or situation.high_watermark is None or situation.mark:
+        return None
+    return why_not_led(load.log, situation.high_watermark)
 
 
 def _is_stray(disk: Disk, situation: Situation) -> bool:
@@ -248,7 +273,7 @@ def _shown(reading: Reading) -> ConsumerRead:
     return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
 
 
-def _epochs_after(load: _Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:
+def _epochs_after(load: Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:
     if stray:
         return ()
     if load.epochs is None:
@@ -285,7 +310,7 @@ def _next_offset(name: str, log: LoadedLog | None) -> int | None:
     return segment.read_next_offset()
 
 
-def _reasons(load: _Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:
+def _reasons(load: Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:
     said = list(load.context.remarks)
     for found in load.context.invalid:
         said.append(f"recovery stops in {found.name} at position {found.position}: {found.reason}")

@@ -172,6 +172,7 @@ def _situation(state: LogDirState, name: str, path: str, options: Options) -> Si
         release=state.release,
         recovery_point=0 if is_metadata else recovery_point,
         log_start=0 if is_metadata else state.log_starts.get(key, 0),
+        high_watermark=None if is_metadata else state.high_watermarks.get(key, 0),
         mark=parsed.mark,
         kraft=state.kraft and not is_metadata,
         is_compacted=key in state.compacted,

@@ -16,8 +16,14 @@ from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import ABORT, COMMIT, read_control_type
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
 from kafkalog.core.transaction_index import AbortedTxn
-from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.recovery.behaviours import SNAPSHOT_MARKED
+from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
+from kafkalog.recovery.behaviours import (
+    EMPTY_TRANSACTION_IGNORED,
+    OWN_TRANSACTIONS_PASSED,
+    SNAPSHOT_MARKED,
+    SNAPSHOT_PER_SEGMENT,
+    ZOMBIES_PASS,
+)
 from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
 from kafkalog.recovery.fetched_records import first_record
 from kafkalog.recovery.names import offset_of_name
@@ -26,6 +32,7 @@ from kafkalog.recovery.segment import segment_file_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kafkalog.core.release import Release
     from kafkalog.recovery.context import LoadContext
     from kafkalog.recovery.known import KnownEvent
     from kafkalog.recovery.records import FileRecords, LoggedBatch
@@ -51,12 +58,19 @@ class CompletedTransaction(NamedTuple):
         return AbortedTxn(0, self.producer_id, self.first_offset, self.last_offset, last_stable_offset)
 
 
-def read_marker(batch: LoggedBatch) -> int | None:
-    """Type of the first record of a control batch, ABORT or COMMIT; None when the batch is empty.
+class Marker(NamedTuple):
+    """A transaction marker: ABORT or COMMIT, and the epoch of the coordinator that wrote it."""
+
+    kind: int
+    coordinator_epoch: int
+
+
+def read_marker(batch: LoggedBatch) -> Marker | None:
+    """The first record of a control batch; None when the batch is empty.
 
     Raises:
         InvalidRecord: the record, its key or its value is cut or malformed.
-        BrokerAborts: it is no transaction marker, or its codec does not exist.
+        BrokerAborts: it is no transaction marker, its codec does not exist, or does not understand it.
 
     Source: EndTransactionMarker.deserialize, ControlRecordType.parse, Kafka 3.9.1.
     """
@@ -77,43 +91,72 @@ def read_marker(batch: LoggedBatch) -> int | None:
             raise BrokerAborts("NullPointerException", f"the transaction marker at offset {record.offset} has no value")
         if len(record.value) < _END_MARKER_SIZE or record.value[0] & 0x80:
             raise InvalidRecord(f"the value of the transaction marker at offset {record.offset} cannot be read")
+    except DecompressionFailed as error:
+        raise BrokerAborts("KafkaException", f"the control record at offset {batch.offset} cannot be read: {error}") from None
     except (FormatError, LimitExceeded) as error:
         raise InvalidRecord(f"the control record at offset {batch.offset} cannot be read: {error}") from None
-    return kind
+    return Marker(kind, int.from_bytes(record.value[2:6], "big", signed=True))
+
+
+class _Producer(NamedTuple):
+    """What is known of a producer: ProducerStateEntry. `open_from` is the first offset of its open transaction."""
+
+    open_from: int | None = None
+    epoch: int = -1
+    coordinator_epoch: int = -1
 
 
 class _Append:
     """What the batches of one producer add up to until they are taken over: ProducerAppendInfo."""
 
-    __slots__ = ("open_from", "producer_id", "started")
+    __slots__ = ("_coordinator_epoch", "_epoch", "open_from", "producer_id", "release", "started")
 
-    def __init__(self, producer_id: int, open_from: int | None) -> None:
+    def __init__(self, producer_id: int, producer: _Producer, release: Release) -> None:
         self.producer_id = producer_id
-        self.open_from = open_from
+        self.open_from, self._epoch, self._coordinator_epoch = producer
+        self.release = release
         self.started: list[int] = []
+
+    @property
+    def producer(self) -> _Producer:
+        """What is known afterwards."""
+        return _Producer(self.open_from, self._epoch, self._coordinator_epoch)
 
     def append(self, batch: LoggedBatch) -> CompletedTransaction | None:
         attributes = batch.header.attributes
         if attributes & CONTROL:
-            return self.end(batch.offset, read_marker(batch))
-        self.write(batch.offset, is_transactional=bool(attributes & TRANSACTIONAL))
+            return self._end(batch.offset, batch.header.producer_epoch, read_marker(batch))
+        self._epoch = batch.header.producer_epoch
+        self._write(batch.offset, is_transactional=bool(attributes & TRANSACTIONAL))
         return None
 
     def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
+        """The same of what a scan has told; never before 2.8, where epochs count."""
         if event.marker is not None:
-            return self.end(event.offset, event.marker)
-        self.write(event.offset, is_transactional=event.is_transactional)
+            return self._end(event.offset, self._epoch, Marker(event.marker, self._coordinator_epoch))
+        self._write(event.offset, is_transactional=event.is_transactional)
         return None
 
-    def end(self, offset: int, marker: int | None) -> CompletedTransaction | None:
-        """A control batch; `marker` is None for one that the log cleaner has emptied."""
+    def _end(self, offset: int, epoch: int, marker: Marker | None) -> CompletedTransaction | None:
+        """A control batch; `marker` is None for one that the log cleaner has emptied: appendEndTxnMarker."""
         if marker is None:
             return None
-        first, self.open_from = self.open_from, None
-        return None if first is None else CompletedTransaction(self.producer_id, first, offset, marker == ABORT)
+        if not ZOMBIES_PASS.applies_to(self.release):
+            where = f"of producer {self.producer_id} at offset {offset}"
+            if epoch < self._epoch:
+                raise BrokerAborts("ProducerFencedException", f"the epoch {epoch} {where} follows {self._epoch}")
+            if marker.coordinator_epoch < self._coordinator_epoch:
+                text = f"the coordinator epoch {marker.coordinator_epoch} {where} follows {self._coordinator_epoch}"
+                raise BrokerAborts("TransactionCoordinatorFencedException", text)
+        first = self.open_from
+        if first is None and not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
+            first = offset
+            self.started.append(first)
+        self.open_from, self._epoch, self._coordinator_epoch = None, epoch, marker.coordinator_epoch
+        return None if first is None else CompletedTransaction(self.producer_id, first, offset, marker.kind == ABORT)
 
-    def write(self, offset: int, *, is_transactional: bool) -> None:
-        """A batch of data."""
+    def _write(self, offset: int, *, is_transactional: bool) -> None:
+        """A batch of data: appendDataBatch."""
         if self.open_from is not None and not is_transactional:
             text = f"producer {self.producer_id} has a transaction open and wrote outside of it at offset {offset}"
             raise BrokerAborts("InvalidTxnStateException", text)
@@ -127,32 +170,42 @@ class ProducerStates:
 
     Args:
         context: The directory.
+        known: Where `append_all` begins with each producer; None: with what is known here.
 
     Raises:
         BrokerAborts: the name of a `.snapshot` is no number.
     """
 
-    def __init__(self, context: LoadContext) -> None:
+    def __init__(self, context: LoadContext, known: ProducerStates | None = None) -> None:
         self._context = context
+        self._known = known or self
         self._disk = context.disk
+        self.release = context.release
         self._marks_snapshots = SNAPSHOT_MARKED.applies_to(context.release)
+        self._keeps_list = SNAPSHOT_PER_SEGMENT.applies_to(context.release)
         self.map_end_offset = 0
         self._last_snapshot_offset = 0
-        #: Producer id → first offset of its open transaction.
-        self._open: dict[int, int | None] = {}
+        self._producers: dict[int, _Producer] = {}
         #: First offset → producer id of the open transactions, and → last offset of those completed in this load.
         self.ongoing: dict[int, int] = {}
         self.unreplicated: dict[int, int] = {}
-        self.snapshots: dict[int, str] = self._list_snapshots()
+        self._snapshots: dict[int, str] = self._list_snapshots() if self._keeps_list else {}
 
     def _list_snapshots(self) -> dict[int, str]:
         names = [name for name in self._disk.names() if name.endswith(SNAPSHOT)]
         return dict(sorted((offset_of_name(name), name) for name in names))
 
     @property
+    def snapshots(self) -> dict[int, str]:
+        """Offset → name of the snapshots; before 2.8 the directory is looked at each time."""
+        if not self._keeps_list:
+            self._snapshots = self._list_snapshots()
+        return self._snapshots
+
+    @property
     def is_empty(self) -> bool:
         """Whether no producer is known."""
-        return not self._open and not self.unreplicated
+        return not self._producers and not self.unreplicated
 
     @property
     def first_unstable_offset(self) -> int | None:
@@ -184,7 +237,7 @@ class ProducerStates:
 
         def append_of(producer_id: int) -> _Append:
             if producer_id not in appends:
-                appends[producer_id] = self._prepare(producer_id)
+                appends[producer_id] = self._known._prepare(producer_id)  # noqa: SLF001 - another one of its class
             return appends[producer_id]
 
         known = self._context.known_of(records.file)
@@ -200,16 +253,21 @@ class ProducerStates:
             self.complete(transaction)
 
     def _prepare(self, producer_id: int) -> _Append:
-        return _Append(producer_id, self._open.get(producer_id))
+        return _Append(producer_id, self._producers.get(producer_id, _Producer()), self.release)
 
     def _update(self, append: _Append) -> None:
-        self._open[append.producer_id] = append.open_from
+        self._producers[append.producer_id] = append.producer
         for first_offset in append.started:
             self.ongoing[first_offset] = append.producer_id
 
     def last_stable_offset(self, completed: CompletedTransaction) -> int:
         """The last stable offset once a transaction is closed."""
-        others = (first for first, producer_id in self.ongoing.items() if producer_id != completed.producer_id)
+        passed = OWN_TRANSACTIONS_PASSED.applies_to(self.release)
+        others = (
+            first
+            for first, producer_id in self.ongoing.items()
+            if (producer_id != completed.producer_id if passed else first != completed.first_offset)
+        )
         return min(others, default=completed.last_offset + 1)
 
     def complete(self, completed: CompletedTransaction) -> None:
@@ -233,16 +291,18 @@ class ProducerStates:
             data = self._to_bytes()
             # Kafka opens the file without cutting it: what is longer from before stays behind the new bytes.
             file.write(data + file.read(len(data)))
-            self.snapshots[self.map_end_offset] = name
+            self._snapshots[self.map_end_offset] = name
             self._last_snapshot_offset = self.map_end_offset
 
     def _to_bytes(self) -> bytes:
         # The bytes are kafkalog's own, never shown; they carry what a later step of the same start reads back.
         entries = b"".join(
-            _ENTRY.pack(producer_id, 0, -1, -1, 0, -1, -1, -1 if first is None else first)
-            for producer_id, first in self._open.items()
+            _ENTRY.pack(
+                producer_id, one.epoch, -1, -1, 0, -1, one.coordinator_epoch, -1 if one.open_from is None else one.open_from
+            )
+            for producer_id, one in self._producers.items()
         )
-        body = len(self._open).to_bytes(4, "big") + entries
+        body = len(self._producers).to_bytes(4, "big") + entries
         return (1).to_bytes(2, "big") + crc32c(body).to_bytes(4, "big") + body
 
     def truncate_and_reload(self, log_start_offset: int, log_end_offset: int) -> None:
@@ -251,7 +311,7 @@ class ProducerStates:
             if offset > log_end_offset or offset <= log_start_offset:
                 self._delete_snapshot(offset)
         if log_end_offset != self.map_end_offset:
-            self._open.clear()
+            self._producers.clear()
             self.ongoing.clear()
             self.unreplicated.clear()
             self._load_snapshot(log_start_offset)
@@ -275,7 +335,7 @@ class ProducerStates:
                 continue
             for entry in snapshot.entries:
                 first = entry.current_txn_first_offset if entry.current_txn_first_offset >= 0 else None
-                self._open[entry.producer_id] = first
+                self._producers[entry.producer_id] = _Producer(first, entry.producer_epoch, entry.coordinator_epoch)
                 if first is not None:
                     self.ongoing[first] = entry.producer_id
             self._last_snapshot_offset = self.map_end_offset = offset
@@ -291,7 +351,7 @@ class ProducerStates:
 
     def truncate_fully(self, offset: int) -> None:
         """Forget everything and delete all snapshots: ProducerStateManager.truncateFullyAndStartAt."""
-        self._open.clear()
+        self._producers.clear()
         self.ongoing.clear()
         self.unreplicated.clear()
         for snapshot in list(self.snapshots):
@@ -313,7 +373,7 @@ class ProducerStates:
     def remove_stray_snapshots(self, base_offsets: Iterable[int]) -> None:
         """Delete the snapshots of no segment, but for the largest one above all of them: removeStraySnapshots."""
         bases = set(base_offsets)
-        self.snapshots = self._list_snapshots()
+        self._snapshots = self._list_snapshots()
         stray = [offset for offset in self.snapshots if offset not in bases]
         for offset in stray[:-1]:
             self._delete_snapshot(offset)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.recovery.behaviours import READS_UP_TO_POSITION
+
 if TYPE_CHECKING:
     from kafkalog.recovery.producers import ProducerStates
     from kafkalog.recovery.segments import LogSegments
@@ -36,14 +38,19 @@ def rebuild_producers(
     producers.truncate_and_reload(log_start_offset, end_offset)
     if end_offset > producers.map_end_offset and not empty_before:
         last_segment = segments.floor(end_offset)
+        by_position = READS_UP_TO_POSITION.applies_to(producers.release)
         for segment in segments.values(producers.map_end_offset, end_offset):
             start = max(segment.base_offset, producers.map_end_offset, log_start_offset)
             producers.map_end_offset = start
             if segment.base_offset in snapshot_at or segment.base_offset == end_offset:
                 producers.take_snapshot()
             end_position = segment.size
-            if segment is last_segment:
+            if segment is last_segment and by_position:
                 place = segment.translate(end_offset)
+                end_position = segment.size if place is None else place.position
+            elif not by_position and end_offset >= start:
+                first = segment.translate(start)
+                place = None if first is None else segment.translate(end_offset, first.position)
                 end_position = segment.size if place is None else place.position
             fetched = segment.read(start, 0x7FFFFFFF, end_position)
             if fetched is not None:

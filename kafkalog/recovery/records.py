@@ -33,7 +33,7 @@ MAX_SEGMENT_SIZE = 0x7FFFFFFF
 
 
 class Place(NamedTuple):
-    """Where a search for an offset ended: FileRecords.LogOffsetPosition."""
+    """Where a search for an offset ended: FileRecords.LogOffsetPosition; the offset is the batch's last one, or its base."""
 
     offset: int
     position: int
@@ -218,12 +218,13 @@ class FileRecords:
             last = batch
         return last
 
-    def search(self, offset: int, start: int, *, by_base_offset: bool) -> Place | None:
+    def search(self, offset: int, start: int, *, names_base: bool, by_base_offset: bool) -> Place | None:
         """The first batch from position `start` on that reaches `offset`.
 
         Args:
             offset: The offset looked for.
             start: Where to begin, in bytes.
+            names_base: Whether the release names the base offset of the batch found (4.0 and later), not its last one.
             by_base_offset: Whether the release compares base offsets first (4.1 and later).
 
         Source: FileRecords.searchForOffsetWithSize, Kafka 3.9.1; searchForOffsetFromPosition, Kafka 4.1.
@@ -232,7 +233,7 @@ class FileRecords:
             for batch in self.batches(start):
                 last = batch.last_offset
                 if last >= offset:
-                    return Place(last, batch.position, batch.size)
+                    return Place(batch.base_offset if names_base else last, batch.position, batch.size)
             return None
         previous: LoggedBatch | None = None
         for batch in self.batches(start):

@@ -6,16 +6,28 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.record import NO_TIMESTAMP
-from kafkalog.recovery.behaviours import INDEXES_UNCHECKED, INVALID_RECORD_ENDS_SEGMENT, SEARCHES_BY_BASE_OFFSET
+from kafkalog.recovery.behaviours import (
+    EPOCH_ZERO_KEPT,
+    EPOCH_ZERO_SKIPPED,
+    INDEXES_UNCHECKED,
+    READ_TELLS_BATCH,
+    SEARCHES_BY_BASE_OFFSET,
+    SPLIT_INDEXES_BATCHES,
+)
 from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, CorruptRecord, InvalidRecord, SegmentOverflow
 from kafkalog.recovery.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
 from kafkalog.recovery.records import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kafkalog.recovery.context import LoadContext
     from kafkalog.recovery.disk import DiskFile
     from kafkalog.recovery.known import KnownEvent
     from kafkalog.recovery.producers import CompletedTransaction, ProducerStates
+
+#: Bytes that LogSegment.appendChunkFromFile copies at once.
+_APPENDED_AT_ONCE = 1 << 20
 
 __all__ = ["Fetched", "LogSegment", "segment_file_name"]
 
@@ -26,11 +38,12 @@ def segment_file_name(offset: int, suffix: str) -> str:
 
 
 class Fetched(NamedTuple):
-    """What a read of a segment gives: LogSegment.read."""
+    """What a read of a segment gives: LogSegment.read. `offset` is the one that the broker takes it to start at."""
 
     records: FileRecords
     position: int
     first_batch_size: int
+    offset: int
 
 
 class LogSegment:
@@ -54,6 +67,10 @@ class LogSegment:
         if self.log.size > MAX_SEGMENT_SIZE:
             raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
         self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset)
+        if not INDEXES_UNCHECKED.applies_to(context.release):
+            # They are opened with the segment, and made when they are missing, so that nobody misses them.
+            for extension in (".index", ".timeindex"):
+                self._index_file(extension)
         self._offset_index: OffsetIndex | None = None
         self._time_index: TimeIndex | None = None
 
@@ -96,7 +113,7 @@ class LogSegment:
             self._index_file(".timeindex")
         try:
             if not INDEXES_UNCHECKED.applies_to(self.context.release):
-                check_offset_index(self.context.disk[self.name(".index")].read(), self.base_offset)
+                check_offset_index(self._index_file(".index").read(), self.base_offset)
                 check_time_index(self._index_file(".timeindex").read(), self.base_offset)
             self.transaction_index.sanity_check()
         except CorruptIndex as error:
@@ -105,10 +122,16 @@ class LogSegment:
 
     # --- reading ---
 
-    def translate(self, offset: int) -> Place | None:
-        """Where the first batch that reaches `offset` stands: LogSegment.translateOffset."""
-        start = max(0, self.offset_index.lookup(offset).position)
-        return self.log.search(offset, start, by_base_offset=SEARCHES_BY_BASE_OFFSET.applies_to(self.context.release))
+    def translate(self, offset: int, least_position: int = 0) -> Place | None:
+        """Where the first batch that reaches `offset` stands, not before a position: LogSegment.translateOffset."""
+        start = max(least_position, self.offset_index.lookup(offset).position)
+        release = self.context.release
+        return self.log.search(
+            offset,
+            start,
+            names_base=READ_TELLS_BATCH.applies_to(release),
+            by_base_offset=SEARCHES_BY_BASE_OFFSET.applies_to(release),
+        )
 
     def read(
         self, offset: int, max_size: int, max_position: int | None = None, *, one_batch_at_least: bool = False
@@ -127,7 +150,9 @@ class LogSegment:
         if one_batch_at_least:
             max_size = max(max_size, place.size)
         end = self.size if max_position is None else max_position
-        return Fetched(self.log.slice(place.position, min(end - place.position, max_size)), place.position, place.size)
+        found = place.offset if READ_TELLS_BATCH.applies_to(self.context.release) else offset
+        records = self.log.slice(place.position, min(end - place.position, max_size))
+        return Fetched(records, place.position, place.size, found)
 
     def read_next_offset(self) -> int:
         """The offset the next record would get, looked for from the last index entry on: LogSegment.readNextOffset."""
@@ -150,7 +175,6 @@ class LogSegment:
             SegmentOverflow: a batch does not fit into the segment's indexes.
             InvalidOffset: the offsets of two index entries do not ascend.
             BrokerAborts: the transactions make no sense, or a header cannot be read.
-            InvalidRecord: before 2.4, a control record cannot be read.
 
         Source: LogSegment.recover, Kafka 3.9.1.
         """
@@ -176,8 +200,6 @@ class LogSegment:
                 valid += batch.size
                 self._follow(batch, last_offset, producers)
         except (CorruptRecord, InvalidRecord) as error:
-            if isinstance(error, InvalidRecord) and not INVALID_RECORD_ENDS_SEGMENT.applies_to(self.context.release):
-                raise
             self.context.note_invalid(self.name(".log"), valid, error.text)
         finally:
             self._write_indexes()
@@ -216,7 +238,9 @@ class LogSegment:
 
     def _follow_epoch(self, epoch: int, base_offset: int) -> None:
         epochs = self.context.epochs_in_recovery
-        if epochs is not None and epoch >= 0 and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
+        release = self.context.release
+        least = 1 if EPOCH_ZERO_SKIPPED.applies_to(release) and not EPOCH_ZERO_KEPT.applies_to(release) else 0
+        if epochs is not None and epoch >= least and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
             epochs.assign(epoch, base_offset)
 
     def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction | None) -> None:
@@ -227,6 +251,8 @@ class LogSegment:
             producers.complete(completed)
 
     def _reset_indexes(self) -> None:
+        for extension in (".index", ".timeindex"):
+            self._index_file(extension)
         self.context.rebuilt.add(self.base_offset)
         self._offset_index = OffsetIndex(b"", self.base_offset)
         self._time_index = TimeIndex(self.base_offset)
@@ -267,13 +293,37 @@ class LogSegment:
         self.context.disk.create(self.name(".log"), source.log.file.part(start, size))
         self.log = FileRecords(self.context.disk[self.name(".log")])
         self._reset_indexes()
-        assert self._time_index is not None
+        index, times = self.offset_index, self._time_index
+        assert times is not None
         newest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
-        for batch in self.log.batches():
-            if batch.max_timestamp > newest.timestamp:
-                newest = TimestampOffset(batch.max_timestamp, batch.last_offset)
-        self._time_index.maybe_append(*newest)
+        since_entry = position = 0
+        for chunk in self._appended_chunks():
+            for batch in chunk:
+                if batch.max_timestamp > newest.timestamp:
+                    newest = TimestampOffset(batch.max_timestamp, batch.last_offset)
+            if since_entry > self.context.index_interval:
+                index.append(chunk[-1].last_offset, position)
+                times.maybe_append(*newest)
+                since_entry = 0
+            taken = sum(batch.size for batch in chunk)
+            since_entry += taken
+            position += taken
+        times.maybe_append(*newest)
         self._write_indexes()
+
+    def _appended_chunks(self) -> Iterator[list[LoggedBatch]]:
+        """Its batches as LogSegment.append takes them for the indexes: one by one, or as many as one write holds."""
+        one_by_one = SPLIT_INDEXES_BATCHES.applies_to(self.context.release)
+        chunk: list[LoggedBatch] = []
+        size = 0
+        for batch in self.log.batches():
+            if chunk and (one_by_one or size + batch.size >= _APPENDED_AT_ONCE):
+                yield chunk
+                chunk, size = [], 0
+            chunk.append(batch)
+            size += batch.size
+        if chunk:
+            yield chunk
 
 
 def check_offset_index(data: bytes, base_offset: int) -> None:

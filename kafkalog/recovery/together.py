@@ -56,6 +56,7 @@ def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) 
     """
     effects = {trouble.effect: trouble for trouble in state.troubles}
     offline = [name for name, one in zip(names, predictions, strict=True) if one.outcome.log_dir == "offline"]
+    spoilers = [name for name, one in zip(names, predictions, strict=True) if one.spoils is not None]
     settled = []
     for name, prediction in zip(names, predictions, strict=True):
         outcome = prediction.outcome
@@ -73,6 +74,10 @@ def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) 
             outcome = _takes_offline(state, prediction, predictions)
         elif "late" in effects:
             outcome = _failed(outcome, f"the log dir goes offline after loading: {effects['late'].reason}", log_dir="offline")
+        elif prediction.spoils is not None:
+            outcome = _failed(outcome, f"nobody leads it: {prediction.spoils}")
+        elif spoilers:
+            outcome = _beside_spoiler(outcome, spoilers[0])
         elif "unserved" in effects:
             outcome = _failed(outcome, effects["unserved"].reason)
         settled.append(outcome)
@@ -114,6 +119,14 @@ def _beside_offline(state: LogDirState, prediction: Prediction, cause: str) -> O
         consumer=None,
         why={**prediction.outcome.why, "partition": why, "consumer": why, **({"broker": why} if risky else {})},
     )
+
+
+def _beside_spoiler(outcome: Outcome, cause: str) -> Outcome:
+    """The broker fails to lead another partition, and leads none of those that come after it."""
+    if outcome.partition != "loaded":
+        return outcome
+    why = f"the broker fails to lead {cause}; it then leads none of the partitions that come after it, in an order not known"
+    return replace(outcome, reason=f"{outcome.reason}; {why}", consumer=None, why={**outcome.why, "consumer": why})
 
 
 def _takes_offline(state: LogDirState, prediction: Prediction, predictions: list[Prediction]) -> Outcome:

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
     from kafkalog.recovery.outcome import ConsumerRead, Outcome
 
-__all__ = ["next_start_cause", "next_start_harm", "next_start_section", "next_start_text"]
+__all__ = [
+    "next_start_cause",
+    "next_start_harm",
+    "next_start_line",
+    "next_start_section",
+    "next_start_text",
+    "next_start_total",
+]
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
@@ -22,6 +29,28 @@ def next_start_text(outcome: Outcome) -> list[str]:
     """The lines that people read."""
     head = f"{printable(outcome.path)} ({_assumed(outcome)})"
     return [head, *(f"  {line}" for line in _details(outcome))]
+
+
+def next_start_line(outcome: Outcome) -> str:
+    """A partition to which nothing happens, in one line."""
+    log = "" if outcome.log_end_offset is None else f", log from offset {outcome.log_start_offset} to {outcome.log_end_offset}"
+    return f"{printable(outcome.path)} ({_assumed(outcome)}): {_in_short(outcome, 0)}{log}"
+
+
+def next_start_total(count: int, harmed: int, unknown: int) -> str:
+    """The last line about several predictions.
+
+    Args:
+        count: How many there are.
+        harmed: Those that lose data or service.
+        unknown: Those of which it cannot be told.
+    """
+    told = f"{count_text(count, 'prediction')}: "
+    if not harmed and not unknown:
+        return f"{told}nothing is lost"
+    return told + ", ".join(
+        [f"{harmed} with loss of data or service", *([f"{unknown} that cannot be told"] if unknown else [])]
+    )
 
 
 def next_start_section(outcomes: Sequence[Outcome], segments: int) -> list[str]:
@@ -115,7 +144,7 @@ def _details(outcome: Outcome) -> list[str]:
     if outcome.consumer is not None:
         for name, read in zip(outcome.consumer._fields, outcome.consumer, strict=True):
             if read is not None:
-                lines.append(f"a consumer (read_{name}) gets {_consumer(read)}")
+                lines.append(f"a consumer (read_{name}) gets {_consumer(read, outcome.log_end_offset)}")
     lines += [f"unknown: {name}: {printable(text)}" for name, text in outcome.why.items() if _worth_saying(outcome, name)]
     if outcome.actions:
         lines.append("before the restart:")
@@ -134,12 +163,14 @@ def _files(verb: str, paths: tuple[str, ...] | None) -> list[str]:
     return [*lines, f"{verb} {len(paths) - _NAMED} more"] if len(paths) > _NAMED else lines
 
 
-def _consumer(read: ConsumerRead) -> str:
+def _consumer(read: ConsumerRead, end: int | None) -> str:
     records = count_text(read.records, "record")
     if read.stuck and read.error is None:
         return f"{records} and gets no further than offset {read.stops_at_offset}, without an error"
     if read.error is not None:
         return f"{records} and fails at offset {read.stops_at_offset}: {read.error}"
+    if end is not None and read.stops_at_offset < end:
+        return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
     return f"all {records}, up to offset {read.stops_at_offset}"
 
 

@@ -9,6 +9,7 @@ import sys
 import kafkalog
 from kafkalog.core.release import release_text
 from kafkalog.recovery.behaviours import BEHAVIOURS
+from tests.recovery import test_log_dirs
 from tests.recovery.broker_starts import differences, packed_starts
 
 PAGE = pathlib.Path(kafkalog.__file__).resolve().parent.parent / "docs" / "next-start.md"
@@ -35,6 +36,16 @@ def test_every_row_of_the_model_names_a_recorded_start_that_is_predicted():
     assert len(rows) > 35
     for case in rows:
         assert differences(starts[case]) == [], case
+
+
+def test_every_row_beside_the_partitions_names_a_recorded_log_dir_or_a_test():
+    page = PAGE.read_text(encoding="utf-8")
+    part = page[page.index("Beside the partitions.") : page.index("## Releases")]
+    rows = re.findall(r"^\|.*\| `([^`|]+)` \|$", part, re.MULTILINE)
+    assert len(rows) == sum(line.startswith("| ") for line in part.splitlines()) - 1
+    recorded = {case["id"] for case in test_log_dirs.packed_log_dirs()[1]} - set(test_log_dirs.EXCEPTIONS)
+    for row in rows:
+        assert row in recorded if row.startswith("level:") else callable(getattr(test_log_dirs, row)), row
 
 
 def write() -> None:

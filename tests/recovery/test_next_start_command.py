@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -170,3 +171,43 @@ def test_library_takes_the_log_dir_around_a_partition_into_account(tmp_path):
         kafkalog.next_start(log_dir)
     with pytest.raises(kafkalog.UnreadableFile):
         kafkalog.next_start(log_dir / "gone-0")
+
+
+def test_links_that_lead_nowhere_and_pipes_are_no_files(tmp_path):
+    log_dir = lay_out("none@plain", "clean", tmp_path / "d")
+    partition = log_dir / "plain-0"
+    (partition / "loop").symlink_to("loop")
+    (partition / "00000000000000000999.log").symlink_to("/nonexistent/file")
+    os.mkfifo(partition / "00000000000000000777.log")
+    result = run("--format", "jsonl", "--kafka-version", "3.9.1", str(log_dir))
+    assert (result.returncode, result.stderr) == (0, "")
+    (line,) = lines(result)
+    assert (line["partition"], line["log_end_offset"]) == ("loaded", 153)
+
+
+def test_text_tells_a_log_dir_in_a_line_for_each_harmless_partition_and_the_others_in_full(tmp_path):
+    log_dir = lay_out("none@plain", "clean", tmp_path / "d")
+    shutil.copytree(log_dir / "plain-0", log_dir / "plain-1")
+    lay_out("torn-half@plain.last", "clean", tmp_path / "torn")
+    (tmp_path / "torn" / "plain-0").rename(log_dir / "plain-2")
+    result = run("--kafka-version", "3.9.1", str(log_dir))
+    assert result.returncode == 1
+    head, detail, total = result.stdout.split("\n\n")
+    assert [line.rpartition("/")[2] for line in head.splitlines()] == [
+        f"plain-{number} (clean stop, Kafka 3.9.1): loads, nothing lost, log from offset 0 to 153" for number in (0, 1)
+    ]
+    assert detail.startswith(f"{log_dir}/plain-2 (clean stop")
+    assert "Move 00000000000000000125.index out of the directory" in detail
+    assert total == "3 predictions: 1 with loss of data or service\n"
+    # A partition directory that was asked for is told in full.
+    alone = run("--kafka-version", "3.9.1", "--assume-stop", "clean", str(log_dir / "plain-0")).stdout
+    assert "a consumer (read_committed) gets all 153 records" in alone
+
+
+def test_an_outcome_says_in_short_what_it_is(tmp_path):
+    log_dir = lay_out("torn-half@plain.last", "clean", tmp_path / "d")
+    outcome = kafkalog.next_start(log_dir / "plain-0", kafka_version="3.9.1")
+    assert repr(outcome) == f"Outcome('{log_dir}/plain-0', clean stop: loaded, log 0 to 125, 23 records lost)"
+    log_dir = lay_out("metadata-emptied@plain", "clean", tmp_path / "e")
+    outcome = kafkalog.next_start(log_dir / "plain-0", kafka_version="3.9.1")
+    assert repr(outcome) == f"Outcome('{log_dir}/plain-0', clean stop: failed, broker aborts)"

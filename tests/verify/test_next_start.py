@@ -93,12 +93,30 @@ def test_a_finding_says_in_numbers_what_the_start_would_delete(flipped):
     assert "and delete 2 segments: 181 records, 24.9 KiB, 1 min 51 s of data." in "\n".join(text_of(report))
 
 
+def test_a_finding_that_a_clean_start_serves_says_where_consumers_fail(flipped):
+    found = verify(flipped.dir, now=NOW, assume_stop="clean", kafka_version="3.9.1").partitions[0].findings
+    (crc,) = [finding for finding in found if finding.id == "batch-crc-mismatch"]
+    assert [effect.does for effect in crc.next_start] == ["serves"]
+    assert crc.to_json()["consequence"].endswith(
+        "After a clean start of Kafka 3.9.1 consumers would get 75 records and fail at offset 75: crc."
+    )
+
+
+def test_a_swap_that_takes_the_place_of_records_says_so(tmp_path):
+    lab = Lab(tmp_path / "d1", KRAFT)
+    (lab.dir / f"{lab.path(1).name}.swap").write_bytes(b"")
+    found = verify(lab.dir, now=NOW, assume_stop="clean", kafka_version="3.9.1").partitions[0].findings
+    swaps = [finding for finding in found if finding.path.endswith(".swap") and finding.next_start]
+    assert [[effect.does for effect in finding.next_start] for finding in swaps] == [["replaces"]]
+    assert " would put this file in the place of a segment: 76 records, " in swaps[0].to_json()["consequence"]
+
+
 def test_a_finding_that_the_start_leaves_alone_says_nothing_of_it(flipped):
     flipped.patch(flipped.path(0), 200, b"\xff")
     flipped.checkpoint("recovery-point-offset-checkpoint", 75)
     report = verify(flipped.root, now=NOW)
     effects = {finding.path: finding.next_start for finding in report.all_findings() if finding.id == "batch-crc-mismatch"}
-    assert effects[str(flipped.path(0))] == ()
+    assert [effect.does for effect in effects[str(flipped.path(0))]] == ["serves"]
     assert [effect.does for effect in effects[str(flipped.path(1))]] == ["cuts"]
 
 
