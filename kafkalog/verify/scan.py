@@ -121,6 +121,7 @@ class Scanner:
             if isinstance(error, FileChanged) and error.path == self.path:
                 self.emit(FileChange(self.path, error.size_before, error.size_now, task.active))
         scan.events = self.producers.finish()
+        scan.last_hole = self.producers.last_hole
         self._close_epoch_run()
         scan.max_timestamp = self.max_timestamp
         if task.settings.hash:
@@ -342,6 +343,8 @@ class Scanner:
         if not self.quick and (control is None or control.problem is None):
             self._records(batch)
         self.producers.reach(spot.base_offset)
+        if spot.base_offset != self.expected and self.scan.last is not None:
+            self.producers.hole(spot.base_offset)
         if batch.has_producer and control is None and not batch.is_control:
             self.producers.data(batch)
         if self.task.kraft and control is not None:
@@ -428,6 +431,7 @@ class Scanner:
         self.any_magic_0 |= batch.magic == 0
         scan.magics.add(batch.magic)
         scan.last_legacy = max(scan.last_legacy, base)
+        self.producers.hole(base + 1)  # offsets inside a wrapper are not followed
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self.quick):
             messages, problem = [], None

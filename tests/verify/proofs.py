@@ -355,6 +355,7 @@ simple("log-start-line-removed", PLAIN, _epochs(b"0\n1\n0 20\n"))
 
 # --- producers ---
 simple("sequence-changed", TXN, lambda lab: lab.field(1, 1, base_sequence=900))
+simple("producer-batch-removed", TXN, lambda lab: lab.write(1, [b for n, b in enumerate(lab.batches(1)) if n != 8]))
 simple("epoch-sequence-changed", TXN, lambda lab: lab.field(1, 1, producer_epoch=1, base_sequence=900))
 simple("producer-epoch-lower", TXN, lambda lab: lab.field(1, 1, producer_epoch=5))
 simple("transactional-bit-cleared", TXN, lambda lab: lab.field(1, 8, attributes=0))

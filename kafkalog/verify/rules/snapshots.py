@@ -85,6 +85,8 @@ def snapshot_entry_invalid(file: SnapshotFile) -> Iterator[Hit]:
         odd += [f"lastOffset {entry.last_offset}"] if not -1 <= entry.last_offset < file.offset else []
         first = entry.current_txn_first_offset
         odd += [f"currentTxnFirstOffset {first}"] if not -1 <= first < file.offset else []
+        odd += ["lastSequence without lastOffset"] if entry.last_offset == -1 < entry.last_sequence else []
+        odd += [f"offsetDelta {entry.offset_delta}"] if entry.offset_delta > max(0, entry.last_offset) else []
         odd += [f"coordinatorEpoch {entry.coordinator_epoch}"] if entry.coordinator_epoch < -1 else []
         odd += [f"lastSequence {entry.last_sequence}"] if entry.last_sequence < -1 else []
         seen.add(entry.producer_id)
