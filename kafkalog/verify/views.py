@@ -175,7 +175,10 @@ class EpochFile:
 
 @dataclass(frozen=True, slots=True)
 class TransactionIndexFile:
-    """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds."""
+    """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds.
+
+    `ahead`: the log may have gone on where it was read or copied to.
+    """
 
     path: str
     index: TransactionIndex | None
@@ -189,11 +192,12 @@ class TransactionIndexFile:
     log_only: bool
     covered: bool
     log_path: str
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFile:
-    """A `.snapshot` by itself."""
+    """A `.snapshot` by itself; `being_written`: it is the newest of a broker that may have been running."""
 
     path: str
     offset: int
@@ -201,6 +205,7 @@ class SnapshotFile:
     size: int
     log_end: int | None
     clean: bool | None
+    being_written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
