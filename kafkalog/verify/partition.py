@@ -70,6 +70,7 @@ class Surroundings:
     lines: dict[str, CheckpointLine] = field(default_factory=dict)
     cleaner_known: bool = False
     log_start_path: str = ""
+    log_starts_known: bool = False
     recovery_path: str = ""
     watermark_path: str = ""
 
@@ -452,8 +453,16 @@ class PartitionCheck:
                 data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
                 self.around.log_start_path if certain and not self.kraft_log else "",
                 self.around.lines.get("log-start-offset-checkpoint"),
+                self.scans[0].path if self._begins_with_first_segment() else "",
+                self.segments[0].base_offset if self.segments else 0,
             )
         )
+
+    def _begins_with_first_segment(self) -> bool:
+        """Whether nothing but the first segment's name says where the log begins: no line, nothing half done."""
+        lined = "log-start-offset-checkpoint" in self.around.lines
+        settled = bool(self.scans) and not self._swapped() and not self.mark and not self.kraft_log
+        return settled and self.around.log_starts_known and not lined
 
     def _metadata(self) -> None:
         if self.kraft_log or "partition.metadata" in self.partition.others:

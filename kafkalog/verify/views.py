@@ -152,7 +152,8 @@ class PartitionMetadataFile:
 class EpochFile:
     """`leader-epoch-checkpoint` against the leader epochs of the batches.
 
-    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for. `legacy`: there
+    `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
+    is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
     are messages of magic 0 or 1, the last of them at `last_legacy`.
     """
 
@@ -171,6 +172,8 @@ class EpochFile:
     canonical: bool
     log_start_path: str
     log_start_line: CheckpointLine | None
+    first_log: str = ""
+    first_base: int = 0
 
 
 @dataclass(frozen=True, slots=True)
