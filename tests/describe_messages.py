@@ -14,6 +14,7 @@ from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
 from kafkalog.internal.given import Note
 from kafkalog.internal.objects import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
+from tests.json_line_meanings import MEANINGS
 from tests.log_dirs import fixture
 
 if TYPE_CHECKING:
@@ -123,10 +124,21 @@ def _keys(lines: Iterable[dict]) -> dict[str, list[str]]:
 
 
 def _json_lines() -> str:
-    rows = ["| command | type | names |", "|---|---|---|"]
+    parts = []
     for command, kinds in json_line_keys().items():
-        rows += [f"| {command} | `{kind}` | {', '.join(f'`{name}`' for name in names)} |" for kind, names in kinds.items()]
-    return "\n".join(rows) + "\n"
+        for kind, names in kinds.items():
+            if kind in ("note", "not_read") and command != "groups":
+                continue  # the same in all of them
+            heading = "`note` and `not_read` are the same in all three commands." if kind == "note" else ""
+            rows = [f"| `{name}` | {meaning_of(command, kind, name)} |" for name in names]
+            parts.append("\n".join([*([heading, ""] if heading else []), f"| {command} `{kind}` | |", "|---|---|", *rows, ""]))
+    return "\n".join(parts)
+
+
+def meaning_of(command: str, kind: str, name: str) -> str:
+    """What a field of a line means: by command and type where it needs that, else by its name."""
+    keys = ((command, kind, name), ("", kind, name), (command, "", name), ("", "", name))
+    return next(MEANINGS[key] for key in keys if key in MEANINGS)
 
 
 MESSAGE_PARTS["json-lines"] = _json_lines

@@ -82,6 +82,30 @@ def test_dump_opens_nothing_for_writing_and_leaves_the_tree_as_it_was(tmp_path, 
     assert inventory(tree) == before
 
 
+@pytest.mark.parametrize(("release", "workload"), LOG_DIRS)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify"],
+        ["verify", "--assume-stop", "unclean", "--recovery-point", "0"],
+        ["next-start"],
+        ["next-start", "--assume-stop", "unclean", "--recovery-point", "0"],
+    ],
+    ids=" ".join,
+)
+def test_the_start_is_played_without_touching_the_tree(tmp_path, release, workload, arguments):
+    tree = tmp_path / "tree"
+    shutil.copytree(fixture(release, workload).path(), tree)
+    damaged = max(tree.glob("*-0/*.log"), key=lambda path: path.stat().st_size)
+    damaged.write_bytes(damaged.read_bytes()[:200] + b"\xff" + damaged.read_bytes()[201:])
+    before = inventory(tree)
+    result = run_watched(tree, *arguments, str(tree))
+    assert "VIOLATION" not in result.stderr
+    assert int(result.stderr.rsplit("OPENED ", 1)[1]) > 10
+    assert result.stdout
+    assert inventory(tree) == before
+
+
 def test_the_watch_sees_a_write(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     code = WATCHED.replace("from kafkalog.cli.main import run\nrun(sys.argv[1:])", "open(sys.argv[1], 'ab'); os._exit(0)")

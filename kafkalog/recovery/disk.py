@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.log import BytesSource, Window
-from kafkalog.errors import LimitExceeded
+from kafkalog.errors import FileChanged, LimitExceeded
 from kafkalog.files.partition import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.recovery.failure import LogDirOffline
@@ -87,8 +87,15 @@ class DiskFile:
         self.changed = origin is None
 
     def window(self, position: int, need: int) -> Window:
-        """Bytes from `position` on, at least `need` of them or all up to the end."""
-        begin, data = self._source.window(position, min(need, max(0, self.size - position)))
+        """Bytes from `position` on, at least `need` of them or all up to the end.
+
+        Raises:
+            FileChanged: the file is shorter than it was when the directory was listed.
+        """
+        need = min(need, max(0, self.size - position))
+        begin, data = self._source.window(position, need)
+        if begin + len(data) < position + need:
+            raise FileChanged(self.origin or "", self.size, self._source.size)
         return Window(begin, data[: max(0, self.size - begin)] if begin + len(data) > self.size else data)
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
@@ -96,6 +103,7 @@ class DiskFile:
 
         Raises:
             LimitExceeded: they are more than kafkalog holds at once.
+            FileChanged: the file is shorter than it was when the directory was listed.
         """
         end = self.size if size is None else min(self.size, position + size)
         if position >= end:
@@ -103,6 +111,8 @@ class DiskFile:
         if end - position > WHOLE_FILE_BYTES:
             raise LimitExceeded(WHOLE_FILE_BYTES, end - position, f"bytes of {self.origin} at once")
         begin, data = self._source.window(position, end - position)
+        if begin + len(data) < end:
+            raise FileChanged(self.origin or "", self.size, self._source.size)
         return bytes(data[position - begin : end - begin])
 
     def part(self, start: int, size: int) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import compact_json, json_object
@@ -41,6 +42,10 @@ def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
 
 def groups_text(found: Groups) -> Iterator[str]:
     """The groups, their members, their offsets with the lag where it is known."""
+    offsets = Counter(commit.group for commit in found.offsets)
+    if not (found.groups or found.offsets or found.pending or found.problems):
+        yield "No groups."
+        yield ""
     yield from _section(
         "Groups",
         ("group", "kind", "state", "generation", "protocol", "members", "offsets"),
@@ -52,7 +57,7 @@ def groups_text(found: Groups) -> Iterator[str]:
                 group.generation,
                 group.protocol,
                 len(group.members),
-                sum(commit.group == group.group for commit in found.offsets),
+                offsets[group.group],
             ]
             for group in found.groups.values()
         ],
@@ -174,15 +179,25 @@ def transactions_text(found: Transactions, aborted: Collection[AbortedTransactio
     if len(aborted) < found.aborted_count:
         yield f"({found.aborted_count - len(aborted)} that were found before these are left out: --format jsonl lists all)"
         yield ""
+    if found.committed or found.aborted_count:
+        yield f"{found.committed} COMMIT and {found.aborted_count} ABORT markers in the partitions"
+        yield ""
+    elif not (found.ids or found.open or found.problems):
+        yield "No transactional ids, and no transactions in the partitions."
+        yield ""
     yield from _notes(found.notes, found.problems)
 
 
 def metadata_text(found: Metadata) -> Iterator[str]:
     """The image: features, brokers, topics, partitions, settings and the rest."""
     image = found.image
-    base = f", from snapshot {found.snapshot}" if found.snapshot else ""
-    yield f"Metadata up to offset {image.last_offset}, epoch {image.last_epoch}{base}"
-    yield ""
+    if found.records:
+        base = f", from snapshot {found.snapshot}" if found.snapshot else ""
+        yield f"Metadata up to offset {image.last_offset}, epoch {image.last_epoch}{base}"
+        yield ""
+    elif not found.problems:
+        yield "No records of metadata."
+        yield ""
     yield from _image_text(image)
     yield from _notes(found.notes, found.problems)
 

@@ -20,8 +20,9 @@ class Effect(NamedTuple):
     """What a start after one kind of stop does to the place of a finding, and to the partition with it.
 
     `does` is `stops` (the broker exits), `offline` (the log dir), `failed` (the partition is not served), `stray`, `cuts`
-    (`path` at byte `position`), `deletes` (the segment) or `hides` (records behind the log's end). `segments` counts the
-    segments that are deleted, `size` the bytes that are lost; `times` are the first and last timestamp lost, milliseconds.
+    (`path` at byte `position`), `deletes` (the segment), `replaces` (it by an interrupted swap), `hides` (records behind the
+    log's end) or `serves` (what consumers then fail at: `reason` says how). `segments` counts the segments that are deleted,
+    `size` the bytes that are lost; `times` are the first and last timestamp lost, milliseconds.
     """
 
     stop: str
@@ -77,15 +78,21 @@ def _effect(outcome: Outcome, finding: Finding, bases: set[int], active: int | N
             whole = "cuts"
         elif deleted & bases:
             whole = "deletes"
+        elif outcome.records_lost and finding.path in {before for before, _ in outcome.rename or ()}:
+            whole = "replaces"
         elif outcome.records_lost and not deleted and not outcome.truncate and active in bases:
             whole = "hides"
+    reason = outcome.reason
+    if whole is None:
+        reason = _consumers_fail(outcome, finding)
+        whole = "serves" if reason else None
     if whole is None:
         return None
     return Effect(
         outcome.assumed.stop,
         outcome.assumed.release,
         whole,
-        outcome.reason,
+        reason,
         None if cut is None else cut.path,
         None if cut is None else cut.position,
         len(deleted),
@@ -105,6 +112,25 @@ def _whole(outcome: Outcome) -> str | None:
     if outcome.partition == "failed":
         return "failed"
     return "stray" if outcome.partition == "stray" and outcome.rename else None
+
+
+def _consumers_fail(outcome: Outcome, finding: Finding) -> str:
+    """How consumers fail at the place of a finding; nothing when they do not."""
+    if not finding.path.endswith(".log") or outcome.partition != "loaded":
+        return ""
+    told = {}
+    for level, read in zip(("uncommitted", "committed"), outcome.consumer or (), strict=False):
+        if read is None or not (read.error is not None or read.stuck):
+            continue
+        at = read.stops_at_offset
+        if finding.offsets is not None and not finding.offsets[0] <= at <= finding.offsets[1]:
+            continue
+        told[level] = f"{_records(read.records)} and " + (
+            f"fail at offset {at}: {read.error}" if read.error is not None else f"get no further than offset {at}"
+        )
+    if len(set(told.values())) == 1 and len(told) > 1:
+        return f"get {told['committed']}"
+    return "; ".join(f"with read_{level} get {text}" for level, text in told.items())
 
 
 def _deleted_bases(outcome: Outcome) -> Iterator[int]:
@@ -150,6 +176,10 @@ def _sentence(effect: Effect, stops: list[str], size: Callable[[int], str], dura
             return f"{head} fail: {effect.reason}."
         case "stray":
             return f"{head} set the directory aside: {effect.reason}."
+        case "serves":
+            return f"After {head[0].lower()}{head[1:].removesuffix(' would')} consumers would {effect.reason}."
+        case "replaces":
+            return f"{head} put this file in the place of a segment: {_lost(effect, size, duration)}."
         case "hides":
             return f"{head} end the log at offset {effect.log_end_offset} and lose {_lost(effect, size, duration)}."
         case "cuts":
@@ -164,8 +194,12 @@ def _segments(count: int) -> str:
     return f"{count} segment{'' if count == 1 else 's'}"
 
 
+def _records(count: int) -> str:
+    return f"{count} record{'' if count == 1 else 's'}"
+
+
 def _lost(effect: Effect, size: Callable[[int], str], duration: Callable[[int], str]) -> str:
     if not effect.records:
-        return f"{size(effect.size or 0)} that hold no record"
-    text = f"{effect.records} record{'' if effect.records == 1 else 's'}, {size(effect.size or 0)}"
+        return f"{size(effect.size)} that hold no record" if effect.size else "nothing is lost"
+    text = f"{_records(effect.records)}, {size(effect.size or 0)}"
     return text if effect.times is None else f"{text}, {duration(effect.times[1] - effect.times[0])} of data"

@@ -37,6 +37,7 @@ class EventRecorder:
         self._events: list[list[int] | Marker | Cut] = []
         self._cuts = list(cuts)
         self._cut = self._cuts[0] if self._cuts else _FAR
+        self.last_hole = -1
 
     def regular(self, producer: bytes, base: int, count: int, timestamp: int, attributes: int, position: int) -> bool:
         """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not.
@@ -105,9 +106,14 @@ class EventRecorder:
             batch.position,
             batch.last_sequence,
             batch.size,
+            self.last_hole,
         ]
         self._open[header.producer_id] = run
         self._events.append(run)
+
+    def hole(self, offset: int) -> None:
+        """Offsets are missing before `offset`."""
+        self.last_hole = offset
 
     def marker(self, marker: Marker) -> None:
         """Add a transaction marker."""
@@ -141,6 +147,7 @@ class EventRecorder:
                         last_position=event[11],
                         first_last_sequence=event[13],
                         size=event[14],
+                        hole=event[15],
                     )
                 )
             else:
@@ -152,7 +159,8 @@ class EventRecorder:
 class ProducerState:
     """What a broker knows of a producer, as its snapshots store it; `known` is False for what the log does not tell.
 
-    `sequence_known`: a data batch of this epoch has been seen. `marker_offset` is that of its last marker, -1 none.
+    `seen_data`: a data batch of this epoch has been seen. `restarted`: a marker began its epoch after data of an older one.
+    `marker_offset` is that of its last marker, -1 none.
     """
 
     producer_id: int
@@ -169,6 +177,7 @@ class ProducerState:
     marker_known: bool = True
     partial: bool = False
     seen_data: bool = False
+    restarted: bool = False
     run: ProducerRun | None = None
     run_path: str = ""
     last_position: int = -1
@@ -182,7 +191,7 @@ class ProducerStep:
     """A run of batches or a marker, and the state of its producer before (None: the producer was not known).
 
     `coordinator`: an internal topic whose writers do not number their batches. `leader_changed`: the partition's leader
-    epoch is another one than at the producer's last batch.
+    epoch is another one than at the producer's last batch. `over_hole`: offsets are missing behind that one.
     """
 
     path: str
@@ -192,6 +201,7 @@ class ProducerStep:
     coordinator: bool
     ended: int
     leader_changed: bool = False
+    over_hole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,14 +259,19 @@ class Replay:
         self._epochs: list[tuple[int, int]] = []  # first offset and leader epoch, as far as the log was replayed
         self.complete = from_start
         self.reliable = True
+        self._end = self._hole = -1
 
     def feed(self, scan: SegmentScan) -> Iterator[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
         self._epochs.extend((run.first_base, run.epoch) for run in scan.epochs)
+        if scan.first is not None and scan.first.base_offset != self._end:
+            self._hole = scan.first.base_offset
+        if scan.damaged:
+            self._hole = _FAR
         for event in scan.events:
             if isinstance(event, Cut):
                 if event.blind:
-                    self._forget()
+                    self.forget()
                 else:
                     self._at_cut(event.offset, self.states, self.reliable)
             elif isinstance(event, Marker):
@@ -265,13 +280,17 @@ class Replay:
                     yield aborted
             else:
                 self._run(event, scan.path)
+        self._hole = max(self._hole, scan.last_hole)
+        if scan.last is not None:
+            self._end = scan.last.last_offset + 1
 
     def _epoch_at(self, offset: int) -> int:
         """The leader epoch of the batch at an offset; -1 before the first."""
         at = bisect_right(self._epochs, offset, key=lambda run: run[0])
         return self._epochs[at - 1][1] if at else -1
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """What was replayed so far is not reliable: bytes could not be read."""
         self.states.clear()
         self.open.clear()
         self.complete = self.reliable = False
@@ -285,7 +304,8 @@ class Replay:
             or (not run.transactional and state.first_offset >= 0)
         ):
             changed = state is not None and self._epoch_at(state.last_offset) != self._epoch_at(run.first_offset)
-            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed))
+            over_hole = state is not None and max(run.hole, self._hole) > state.last_offset
+            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed, over_hole))
         first = state.first_offset if state is not None else -1
         open_position, open_path = (state.open_position, state.open_path) if state is not None else (-1, "")
         if run.transactional and first < 0:
@@ -322,7 +342,15 @@ class Replay:
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first))
         base = state if state is not None else ProducerState(marker.producer_id, marker.epoch)
         if marker.epoch > base.epoch:
-            base = replace(base, epoch=marker.epoch, last_sequence=-1, last_offset=-1, offset_delta=0, seen_data=False)
+            base = replace(
+                base,
+                epoch=marker.epoch,
+                last_sequence=-1,
+                last_offset=-1,
+                offset_delta=0,
+                seen_data=False,
+                restarted=base.seen_data or base.restarted,
+            )
         self.states[marker.producer_id] = replace(
             base,
             timestamp=marker.timestamp,

@@ -121,6 +121,7 @@ class Scanner:
             if isinstance(error, FileChanged) and error.path == self.path:
                 self.emit(FileChange(self.path, error.size_before, error.size_now, task.active))
         scan.events = self.producers.finish()
+        scan.last_hole = self.producers.last_hole
         self._close_epoch_run()
         scan.max_timestamp = self.max_timestamp
         if task.settings.hash:
@@ -132,9 +133,11 @@ class Scanner:
         if not self.path:
             return
         scan.files += 1
+        # Before the log's size is taken: a running broker appends to the log first.
+        siblings = self._sibling(".index"), self._sibling(".timeindex")
         with FileSource(self.path) as source:
             scan.size = source.size
-            self._open_indexes(source.size)
+            self._open_indexes(source.size, *siblings)
             self._walk(source)
             self._finish_indexes(source)
             grown = source.grown
@@ -174,13 +177,11 @@ class Scanner:
         self.scan.bytes_read += len(data)
         return data
 
-    def _open_indexes(self, log_size: int) -> None:
-        data = self._sibling(".index")
-        if data is not None:
-            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.offset_doubts.append)
-        data = self._sibling(".timeindex")
-        if data is not None:
-            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.time_doubts.append)
+    def _open_indexes(self, log_size: int, offsets: bytes | None, times: bytes | None) -> None:
+        if offsets is not None:
+            self.index = OffsetIndexWalk(self.task.paths[".index"], offsets, self.task, log_size, self.offset_doubts.append)
+        if times is not None:
+            self.times = TimeIndexWalk(self.task.paths[".timeindex"], times, self.task, self.time_doubts.append)
 
     def _settle_doubts(self, source: FileSource) -> None:
         """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""
@@ -342,6 +343,8 @@ class Scanner:
         if not self.quick and (control is None or control.problem is None):
             self._records(batch)
         self.producers.reach(spot.base_offset)
+        if spot.base_offset != self.expected and self.scan.last is not None:
+            self.producers.hole(spot.base_offset)
         if batch.has_producer and control is None and not batch.is_control:
             self.producers.data(batch)
         if self.task.kraft and control is not None:
@@ -428,6 +431,7 @@ class Scanner:
         self.any_magic_0 |= batch.magic == 0
         scan.magics.add(batch.magic)
         scan.last_legacy = max(scan.last_legacy, base)
+        self.producers.hole(base + 1)  # offsets inside a wrapper are not followed
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self.quick):
             messages, problem = [], None

@@ -80,7 +80,8 @@ class ProducerRun(NamedTuple):
     """Data batches of one producer in a row, without a gap in their sequence numbers.
 
     `last_*` are about the last batch; `partial` says that it lost records to compaction. `cut` alone is set in an event
-    that only says: here the producers' state is wanted. `position` is that of the first batch.
+    that only says: here the producers' state is wanted. `position` is that of the first batch. `hole` is the offset
+    at which the last hole of the segment before the run ends, -1 when there is none.
     """
 
     producer_id: int
@@ -97,6 +98,7 @@ class ProducerRun(NamedTuple):
     last_position: int
     first_last_sequence: int
     size: int
+    hole: int
 
 
 class Marker(NamedTuple):
@@ -167,6 +169,8 @@ class SegmentScan:
     max_timestamp: int = -1
     epochs: list[EpochRun] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    #: Offset at which the last hole between its batches ends, -1 when there is none.
+    last_hole: int = -1
     #: Offset of the first batch that looks as if the log cleaner had been there.
     compaction_evidence: int | None = None
     #: Records without a value, and the delete horizons that the cleaner has set.
@@ -192,3 +196,8 @@ class SegmentScan:
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.
     leader_changes: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the `.log` could not be read to its end: it is gone, was cut meanwhile, or the system refused."""
+        return any(path == self.path for path, _ in self.failures)

@@ -145,3 +145,16 @@ def test_examples_in_the_page_run(monkeypatch):
     result = doctest.testfile(str(DOCS / "internal-topics.md"), module_relative=False)
     assert result.attempted > 10
     assert result.failed == 0
+
+
+def test_nothing_found_is_said(tmp_path):
+    for topic, command, said in (
+        ("__consumer_offsets-0", "groups", "No groups."),
+        ("__transaction_state-0", "transactions", "No transactional ids, and no transactions in the partitions."),
+        ("__cluster_metadata-0", "metadata", "No records of metadata."),
+    ):
+        path = tmp_path / topic
+        path.mkdir()
+        (path / "00000000000000000000.log").write_bytes(b"")
+        assert run(command, path).strip() == said
+        assert "offset -1" not in run(command, tmp_path / "none", status=3)

@@ -355,6 +355,7 @@ simple("log-start-line-removed", PLAIN, _epochs(b"0\n1\n0 20\n"))
 
 # --- producers ---
 simple("sequence-changed", TXN, lambda lab: lab.field(1, 1, base_sequence=900))
+simple("producer-batch-removed", TXN, lambda lab: lab.write(1, [b for n, b in enumerate(lab.batches(1)) if n != 8]))
 simple("epoch-sequence-changed", TXN, lambda lab: lab.field(1, 1, producer_epoch=1, base_sequence=900))
 simple("producer-epoch-lower", TXN, lambda lab: lab.field(1, 1, producer_epoch=5))
 simple("transactional-bit-cleared", TXN, lambda lab: lab.field(1, 8, attributes=0))
@@ -381,6 +382,7 @@ simple(
     lambda lab: [p.rename(p.with_name(p.name.replace("074", "070"))) for p in lab.dir.glob("*74.*")],
 )
 simple("middle-segment-deleted", PLAIN, lambda lab: [p.unlink() for p in lab.dir.glob("*147.*")])
+simple("first-segment-deleted", PLAIN, lambda lab: [p.unlink() for p in lab.dir.glob(f"{0:020d}.*")])
 simple("segment-emptied", PLAIN, lambda lab: lab.path(1).write_bytes(b""))
 simple("index-deleted", PLAIN, lambda lab: lab.path(1, ".index").unlink())
 simple("timeindex-deleted", PLAIN, lambda lab: lab.path(1, ".timeindex").unlink())

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import kafkalog
-from kafkalog.recovery import limits
 from kafkalog.render.next_start import next_start_section
 from kafkalog.render.verify_text import report_lines
 from kafkalog.verify import Severity, verify
@@ -93,12 +92,30 @@ def test_a_finding_says_in_numbers_what_the_start_would_delete(flipped):
     assert "and delete 2 segments: 181 records, 24.9 KiB, 1 min 51 s of data." in "\n".join(text_of(report))
 
 
+def test_a_finding_that_a_clean_start_serves_says_where_consumers_fail(flipped):
+    found = verify(flipped.dir, now=NOW, assume_stop="clean", kafka_version="3.9.1").partitions[0].findings
+    (crc,) = [finding for finding in found if finding.id == "batch-crc-mismatch"]
+    assert [effect.does for effect in crc.next_start] == ["serves"]
+    assert crc.to_json()["consequence"].endswith(
+        "After a clean start of Kafka 3.9.1 consumers would get 75 records and fail at offset 75: crc."
+    )
+
+
+def test_a_swap_that_takes_the_place_of_records_says_so(tmp_path):
+    lab = Lab(tmp_path / "d1", KRAFT)
+    (lab.dir / f"{lab.path(1).name}.swap").write_bytes(b"")
+    found = verify(lab.dir, now=NOW, assume_stop="clean", kafka_version="3.9.1").partitions[0].findings
+    swaps = [finding for finding in found if finding.path.endswith(".swap") and finding.next_start]
+    assert [[effect.does for effect in finding.next_start] for finding in swaps] == [["replaces"]]
+    assert " would put this file in the place of a segment: 76 records, " in swaps[0].to_json()["consequence"]
+
+
 def test_a_finding_that_the_start_leaves_alone_says_nothing_of_it(flipped):
     flipped.patch(flipped.path(0), 200, b"\xff")
     flipped.checkpoint("recovery-point-offset-checkpoint", 75)
     report = verify(flipped.root, now=NOW)
     effects = {finding.path: finding.next_start for finding in report.all_findings() if finding.id == "batch-crc-mismatch"}
-    assert effects[str(flipped.path(0))] == ()
+    assert [effect.does for effect in effects[str(flipped.path(0))]] == ["serves"]
     assert [effect.does for effect in effects[str(flipped.path(1))]] == ["cuts"]
 
 
@@ -221,12 +238,18 @@ def test_consumers_are_left_out_of_a_quick_check_with_why(flipped):
     assert outcome.records_lost == 181
 
 
-def test_consumers_of_larger_log_dirs_are_left_out_with_why(flipped, monkeypatch):
+def test_consumers_of_larger_logs_are_left_out_with_why(flipped, monkeypatch):
+    shutil.copytree(flipped.dir, flipped.root / "ledger-9")
+    shutil.copy(BROKER / KRAFT / flipped.path(1).name, flipped.root / "ledger-9")
     monkeypatch.setattr("kafkalog.recovery.options.BESIDE_SCAN_BYTES", 1000)
-    outcome = verify(flipped.root, now=NOW).partitions[0].next_start[0]
-    assert "kafkalog next-start --consumer" in outcome.why["consumer"]
-    assert outcome.records_lost == 181
-    assert limits.BESIDE_SCAN_BYTES > 1000
+    damaged, sound = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
+    assert "kafkalog next-start --consumer" in sound.why["consumer"]
+    # Where something is damaged more is done for it.
+    assert damaged.consumer.uncommitted.records == 75
+    monkeypatch.setattr("kafkalog.recovery.options.DAMAGED_BYTES", 1000)
+    damaged, _ = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
+    assert "kafkalog next-start --consumer" in damaged.why["consumer"]
+    assert damaged.records_lost == 181
 
 
 def test_values_that_make_no_sense_are_refused(flipped):

@@ -119,6 +119,29 @@ def sequence_numbers_that_skip_over_the_wrap(root):
     built(root, [[first], [p.send(3)]])
 
 
+@lie("sequence-gap")
+def a_lost_batch_of_a_producer_in_a_compacted_log_without_a_hole(root):
+    p = Producer(5)
+    first = p.send(0)
+    p.sequence += 2
+    built(root, [[first, p.send(3)], [p.send(6)]], compacted=6)
+
+
+@legal
+def batches_of_a_producer_that_the_cleaner_took_away(root):
+    p = Producer(5)
+    batches = [p.send(3 * n) for n in range(8)]
+    built(root, [[batches[0], batches[2]], [batches[5]], [batches[7]]], bases=[0, 9, 18], compacted=18)
+
+
+@lie("sequence-restart")
+def an_epoch_that_a_marker_began_and_whose_first_batch_is_missing(root):
+    p = Producer(5, transactional=True)
+    first = [p.send(0), p.end(3, bump=1)]
+    p.sequence = 4
+    built(root, [[*first, p.send(4)], [p.end(7, bump=1)]])
+
+
 @lie("sequence-duplicate")
 def sequence_numbers_that_go_back(root):
     p = Producer(5)

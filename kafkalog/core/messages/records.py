@@ -83,6 +83,8 @@ def _read_as_before(
     """What a release wrote that had another message under this version, if that fits the bytes; else the newest reading."""
     start = cursor.at
     for release in _BEFORE_CHANGES:
+        if version > schema.highest(release):
+            continue
         cursor.at = start
         message, other_problem = _read_all(cursor, schema, version, release, "value")
         if not other_problem:
@@ -144,6 +146,8 @@ class FramedRecord(NamedTuple):
 
 
 _PREVIEW: Release = (2, 8, 2)
+#: Versions are int16, whatever the varint holds.
+_MAX_VERSION = 0x7FFF
 
 
 def read_metadata_record(value: bytes | None) -> FramedRecord:
@@ -173,6 +177,8 @@ def _read_framed(value: bytes | None, *, metadata: bool) -> FramedRecord:
     schema = find_metadata_type(key, release) if metadata else REMOTE_LOG_RECORDS.get(key)
     if schema is None:
         return FramedRecord(frame, key, "", version, None, f"unknown record type {key}")
+    if version > _MAX_VERSION:
+        return FramedRecord(frame, key, schema.name, version, None, f"{schema.name}: {version} is no version")
     start = cursor.at
     message, problem = _read_all(cursor, schema, version, release, "value")
     if problem and release is NEWEST and version <= schema.highest(NEWEST):

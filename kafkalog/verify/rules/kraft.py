@@ -37,6 +37,7 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
         odd.append(f"magic {batch.magic}")
     else:
         odd += [f"leader epoch {spot.epoch}"] if spot.epoch < 0 else []
+        odd += ["the transactional bit"] if batch.is_transactional and not batch.is_control else []
         odd += [f"producer id {batch.header.producer_id}"] if batch.has_producer else []
         odd += ["LogAppendTime"] if batch.timestamp_type == "LogAppendTime" else []
         odd += [f"offset {spot.base_offset} instead of {step.expected}"] if 0 <= step.expected < spot.base_offset else []

@@ -66,15 +66,42 @@ def _marker_span(step: ProducerStep) -> Span:
     source="ProducerAppendInfo.checkSequence (Kafka 3.9.1)",
     proof="sequence-changed",
     near_miss="sequence-wrap",
-    history=True,
     invariants="J7 J11",
 )
 def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
-    """Within one epoch the sequence numbers of a producer do not continue.
+    """Within one epoch the sequence numbers of a producer do not continue, although no offset is missing in between.
 
-    INFO when the partition's leader epoch changed in between: while there is no leader clients give batches up, and a broker
-    that has lost the producer's state meanwhile takes any number.
+    Compaction does not explain it: a cleaner that takes batches away leaves a hole in the offsets. INFO when the partition's
+    leader epoch changed in between: while there is no leader clients give batches up, and a broker that has lost the
+    producer's state meanwhile takes any number.
     """
+    if not step.over_hole:
+        yield from _gap(step)
+
+
+@rule(
+    "sequence-gap-over-hole",
+    Severity.WARNING,
+    on=ProducerStep,
+    message="producer {producer_id} epoch {epoch}: sequence {sequence} after {before}, and offsets are missing in between",
+    consequence="In a log that was never compacted, batches of the producer are missing before offset {offset}.",
+    remedy=COMPARE,
+    source="ProducerAppendInfo.checkSequence (Kafka 3.9.1)",
+    proof="producer-batch-removed",
+    near_miss="compacted-gap",
+    history=True,
+    invariants="J7 J11",
+)
+def sequence_gap_over_hole(step: ProducerStep) -> Iterator[Hit]:
+    """Within one epoch the sequence numbers of a producer do not continue behind offsets that are missing.
+
+    INFO when the partition's leader epoch changed in between.
+    """
+    if step.over_hole:
+        yield from _gap(step)
+
+
+def _gap(step: ProducerStep) -> Iterator[Hit]:
     pair = _numbered(step)
     if pair is None:
         return
@@ -139,12 +166,16 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     invariants="J8",
 )
 def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
-    """A producer whose earlier epoch is in the log does not begin its new epoch with sequence 0."""
-    pair = _numbered(step)
-    if pair is None:
+    """A producer whose earlier epoch is in the log does not begin its new epoch with sequence 0.
+
+    The new epoch may have begun with a marker: transactions of version 2 end with one.
+    """
+    run, state = step.run, step.before
+    if run is None or state is None or step.coordinator or run.first_sequence <= 0:
         return
-    state, run = pair
-    if run.epoch > state.epoch and run.first_sequence != 0:
+    begins = state.seen_data and state.last_sequence >= 0 and run.epoch > state.epoch
+    begins |= state.restarted and not state.seen_data and run.epoch >= state.epoch
+    if begins:
         yield Hit(
             _span(step),
             (run.first_offset, run.last_offset),

@@ -28,13 +28,17 @@ if TYPE_CHECKING:
     invariants="H1",
 )
 def snapshot_unreadable(file: SnapshotFile) -> Iterator[Hit]:
-    """The version is not 1, or the size is not that of the entries announced."""
+    """The version is not 1, or the size is not that of the entries announced.
+
+    INFO for the newest snapshot of a broker that may have been running when it has 0 bytes: it is written in place.
+    """
     header = file.snapshot.header
     if header is not None and header.version != 1:
         yield Hit(SNAPSHOT_HEADER.span_of("version"), None, reason=f"version {header.version}, known is 1")
     if file.snapshot.damage is not None:
         span = file.snapshot.damage.span
-        yield Hit(Span(0, max(file.size, span.end)), None, reason=file.snapshot.damage.reason)
+        severity = Severity.INFO if file.being_written and not file.size else None
+        yield Hit(Span(0, max(file.size, span.end)), None, severity=severity, reason=file.snapshot.damage.reason)
 
 
 @rule(
@@ -81,6 +85,8 @@ def snapshot_entry_invalid(file: SnapshotFile) -> Iterator[Hit]:
         odd += [f"lastOffset {entry.last_offset}"] if not -1 <= entry.last_offset < file.offset else []
         first = entry.current_txn_first_offset
         odd += [f"currentTxnFirstOffset {first}"] if not -1 <= first < file.offset else []
+        odd += ["lastSequence without lastOffset"] if entry.last_offset == -1 < entry.last_sequence else []
+        odd += [f"offsetDelta {entry.offset_delta}"] if entry.offset_delta > max(0, entry.last_offset) else []
         odd += [f"coordinatorEpoch {entry.coordinator_epoch}"] if entry.coordinator_epoch < -1 else []
         odd += [f"lastSequence {entry.last_sequence}"] if entry.last_sequence < -1 else []
         seen.add(entry.producer_id)
