@@ -15,7 +15,14 @@ from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.recovery.behaviours import MALFORMED_MESSAGE_UNCAUGHT
 from kafkalog.recovery.failure import CorruptRecord, LoadFailure, LogDirOffline
-from kafkalog.recovery.fetched_records import ClientError, batches_of, contiguous_offsets, first_record, offsets_of
+from kafkalog.recovery.fetched_records import (
+    ClientError,
+    batches_of,
+    client_error,
+    contiguous_offsets,
+    first_record,
+    offsets_of,
+)
 
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch
@@ -296,10 +303,14 @@ class _Client:
         if batch.is_control:
             try:
                 record = first_record(batch)
+                if record is not None and record.key is None:
+                    text = f"the control record at offset {record.offset} has no key"
+                    self._error = ClientError("invalid-record", text, uncaught=True)
+                    return False
                 if record is not None and read_control_type(record.key)[1] == ABORT:
                     self._aborting.discard(producer_id)
                     return False
             except (FormatError, LimitExceeded) as error:
-                self._error = ClientError("invalid-record", f"{error} (control batch at offset {batch.base_offset})")
+                self._error = client_error(error, batch.base_offset)
                 return False
         return batch.is_transactional and producer_id in self._aborting

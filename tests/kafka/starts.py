@@ -154,7 +154,7 @@ def _plant(broker: Broker, cases: list[Case], *, clean: bool) -> list[_Planted]:
             if harmed.log_start:
                 log_starts.append(f"{topic} {number} {harmed.log_start}\n")
             # Where it is below the log's end it must be found in the log, or the broker leads nothing that comes later.
-            high_watermarks.append(f"{topic} {number} {1 << 40}\n")
+            high_watermarks.append(f"{topic} {number} {(1 << 63) - 1}\n")
             planted.append(_Planted(case, folder, *predict(broker.release, case)))
     for name, lines in (("recovery-point", recovery_points), ("log-start", log_starts), ("replication", high_watermarks)):
         file = "replication-offset-checkpoint" if name == "replication" else f"{name}-offset-checkpoint"
