@@ -15,7 +15,7 @@ from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
-from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
 from kafkalog.recovery.failure import BrokerAborts, CorruptRecord, InvalidRecord
 
 if TYPE_CHECKING:
@@ -95,11 +95,16 @@ class LoggedBatch:
 
         Raises:
             InvalidRecord: that message cannot be read.
+            BrokerAborts: its codec does not understand it.
         """
         if self.is_v2 or not self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK:
             return self.offset
         try:
             return LegacyBatch.read(self.bytes(), self.position).base_offset
+        except DecompressionFailed as error:
+            raise BrokerAborts(
+                "KafkaException", f"the message at position {self.position} cannot be unpacked: {error}"
+            ) from None
         except (FormatError, LimitExceeded, StopIteration) as error:
             raise InvalidRecord(f"the message at position {self.position} cannot be unpacked: {error}") from None
 
