@@ -23,6 +23,7 @@ __all__ = ["Disk", "DiskFile", "open_disk"]
 
 #: Real files held open at a time.
 _OPEN_FILES = 4
+_SNAPSHOT = ".snapshot"
 
 
 class _Handles:
@@ -153,6 +154,8 @@ class Disk:
         self.directories = directories
         self.unreadable = unreadable
         self.original = dict(self.files)
+        #: Names of the producer snapshots: they are asked for with every segment.
+        self.snapshots = dict.fromkeys(name for name in sorted(self.files) if name.endswith(_SNAPSHOT))
         self._handles: _Handles | None = None
 
     def names(self) -> list[str]:
@@ -172,12 +175,16 @@ class Disk:
     def delete(self, name: str) -> None:
         """Remove a file, or a directory (taken to be empty), if it is there: Files.deleteIfExists."""
         self.files.pop(name, None)
+        self.snapshots.pop(name, None)
         self.directories -= {name}
 
     def rename(self, name: str, to: str) -> None:
         """Rename a file over the one that has the new name; nothing happens when it is not there, or a directory has it."""
         if name in self.files and to not in self.directories:
             self.files[to] = self.files.pop(name)
+            self.snapshots.pop(name, None)
+            if to.endswith(_SNAPSHOT):
+                self.snapshots[to] = None
 
     def create(self, name: str, source: Source | None = None) -> DiskFile:
         """Make a new file.
@@ -188,6 +195,8 @@ class Disk:
         if name in self.directories:
             raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
         file = self.files[name] = DiskFile(source or BytesSource(b""))
+        if name.endswith(_SNAPSHOT):
+            self.snapshots[name] = None
         return file
 
     def leave_out(self, names: Iterable[str]) -> None:
