@@ -203,6 +203,7 @@ class Disk:
         """Look at the directory as if these had never been there."""
         for name in names:
             self.files.pop(name, None)
+            self.snapshots.pop(name, None)
             self.original.pop(name, None)
         self.directories -= frozenset(names)
 
