@@ -56,6 +56,13 @@ UNSTABLE_OFFSET_SOUGHT = Behaviour(
     "The begin of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
     "Log.maybeIncrementFirstUnstableOffset",
 )
+LOADING_KNOWN = Behaviour(
+    (2, 0, 0),
+    "loading-known",
+    "The first release whose loading is modelled in every field. Before, index entries named first offsets, offsets that do not"
+    " fit went unnoticed, and leader epochs and snapshots were kept by other rules: what becomes of those files is `null`.",
+    "LogSegment.recover, Log.loadProducerState",
+)
 EPOCH_ZERO_SKIPPED = Behaviour(
     (2, 1, 0),
     "epoch-zero-skipped",
@@ -205,6 +212,7 @@ SEARCHES_BY_BASE_OFFSET = Behaviour(
 
 BEHAVIOURS = (
     INDEXES_UNCHECKED,
+    LOADING_KNOWN,
     SHORT_LOG_GOES,
     READS_UP_TO_POSITION,
     UNSTABLE_OFFSET_SOUGHT,

@@ -14,8 +14,15 @@ from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.recovery.behaviours import MALFORMED_MESSAGE_UNCAUGHT
-from kafkalog.recovery.failure import CorruptRecord, LoadFailure
-from kafkalog.recovery.fetched_records import ClientError, batches_of, contiguous_offsets, first_record, offsets_of
+from kafkalog.recovery.failure import CorruptRecord, InvalidRecord, LoadFailure, LogDirOffline
+from kafkalog.recovery.fetched_records import (
+    ClientError,
+    batches_of,
+    client_error,
+    contiguous_offsets,
+    first_record,
+    offsets_of,
+)
 
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch
@@ -44,7 +51,8 @@ class Reading:
     """What the consumer got.
 
     `records` were handed out, with the offsets of `ranges` (first, last); at `stops_at` it stands at the end. `error` is
-    None when it got to the end, or waits for ever (`stuck`), or reads the same records again and again (`loops`).
+    None when it got to the end, or waits for ever (`stuck`), or reads the same records again and again (`loops`). `offline`
+    is what the log dir goes offline for when the broker comes to it.
     """
 
     records: int = 0
@@ -54,6 +62,7 @@ class Reading:
     error: ClientError | None = None
     stuck: bool = False
     loops: bool = False
+    offline: str | None = None
 
     def add(self, offset: int, count: int = 1) -> None:
         """Records with `count` offsets in a row more."""
@@ -73,11 +82,12 @@ class Reading:
 
 
 class _BrokerError(Exception):
-    """The broker answers a fetch with an error; `corrupt` is the one that the client does not try again."""
+    """The broker answers a fetch with an error; `kind` is what the client makes of it, None: it tries again for ever."""
 
-    def __init__(self, text: str, *, corrupt: bool) -> None:
+    def __init__(self, text: str, kind: str | None, *, offline: bool = False) -> None:
         self.text = text
-        self.corrupt = corrupt
+        self.offline = offline
+        self.kind = kind
         super().__init__(text)
 
 
@@ -144,9 +154,12 @@ class _Leader:
                     return _Fetch(records.file.read(records.start, records.size), fetched.position, aborted)
                 segment = self.log.segments.higher(segment.base_offset)
         except CorruptRecord as error:
-            raise _BrokerError(error.text, corrupt=True) from None
+            raise _BrokerError(error.text, "corrupt-batch") from None
+        except InvalidRecord as error:
+            # INVALID_RECORD is no answer that the client knows: an IllegalStateException.
+            raise _BrokerError(error.text, "invalid-record") from None
         except LoadFailure as error:
-            raise _BrokerError(str(error), corrupt=False) from None
+            raise _BrokerError(str(error), None, offline=isinstance(error, LogDirOffline)) from None
         return empty
 
     def _aborted(self, offset: int, segment: LogSegment, position: int, size: int) -> list[AbortedTxn]:
@@ -213,8 +226,9 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
         try:
             fetched = leader.fetch(at, limit, with_aborted=committed)
         except _BrokerError as error:
-            reading.stuck = not error.corrupt
-            reading.error = ClientError("corrupt-batch", error.text) if error.corrupt else None
+            reading.stuck = error.kind is None
+            reading.offline = error.text if error.offline else None
+            reading.error = None if error.kind is None else ClientError(error.kind, error.text)
             break
         asked.add(at)
         if not fetched.data:
@@ -222,6 +236,9 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
             break
         before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
         failed = _Client(reading, fetched.aborted, leader.release).take(fetched, committed=committed)
+        if reading.stops_at < 0:
+            # No consumer can stand there: an IllegalArgumentException out of SubscriptionState.
+            failed = ClientError("invalid-record", f"the offset after the last one is {reading.stops_at}", uncaught=True)
         if failed is not None and (failed.uncaught or reading.records == before[0]):
             # The position is taken over with the records: without any, the batches passed over do not count either.
             reading.take_back(*before, at)
@@ -292,10 +309,14 @@ class _Client:
         if batch.is_control:
             try:
                 record = first_record(batch)
+                if record is not None and record.key is None:
+                    text = f"the control record at offset {record.offset} has no key"
+                    self._error = ClientError("invalid-record", text, uncaught=True)
+                    return False
                 if record is not None and read_control_type(record.key)[1] == ABORT:
                     self._aborting.discard(producer_id)
                     return False
             except (FormatError, LimitExceeded) as error:
-                self._error = ClientError("invalid-record", f"{error} (control batch at offset {batch.base_offset})")
+                self._error = client_error(error, batch.base_offset)
                 return False
         return batch.is_transactional and producer_id in self._aborting

@@ -51,7 +51,7 @@ def predict_directory(path: str, stop: str, options: Options) -> Outcome:
             mark=parsed.mark if parsed else "",
             kraft=not is_zookeeper_era(release),
             read=options.read,
-            read_up_to=options.read_up_to,
+            read_up_to=options.read_up_to(path),
             replay=options.replay_of(path),
             known=options.known_of(path),
         )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.log import BytesSource, Window
-from kafkalog.errors import LimitExceeded
+from kafkalog.errors import FileChanged, LimitExceeded
 from kafkalog.files.partition import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.recovery.failure import LogDirOffline
@@ -23,6 +23,7 @@ __all__ = ["Disk", "DiskFile", "open_disk"]
 
 #: Real files held open at a time.
 _OPEN_FILES = 4
+_SNAPSHOT = ".snapshot"
 
 
 class _Handles:
@@ -87,8 +88,15 @@ class DiskFile:
         self.changed = origin is None
 
     def window(self, position: int, need: int) -> Window:
-        """Bytes from `position` on, at least `need` of them or all up to the end."""
-        begin, data = self._source.window(position, min(need, max(0, self.size - position)))
+        """Bytes from `position` on, at least `need` of them or all up to the end.
+
+        Raises:
+            FileChanged: the file is shorter than it was when the directory was listed.
+        """
+        need = min(need, max(0, self.size - position))
+        begin, data = self._source.window(position, need)
+        if begin + len(data) < position + need:
+            raise FileChanged(self.origin or "", self.size, self._source.size)
         return Window(begin, data[: max(0, self.size - begin)] if begin + len(data) > self.size else data)
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
@@ -96,6 +104,7 @@ class DiskFile:
 
         Raises:
             LimitExceeded: they are more than kafkalog holds at once.
+            FileChanged: the file is shorter than it was when the directory was listed.
         """
         end = self.size if size is None else min(self.size, position + size)
         if position >= end:
@@ -103,6 +112,8 @@ class DiskFile:
         if end - position > WHOLE_FILE_BYTES:
             raise LimitExceeded(WHOLE_FILE_BYTES, end - position, f"bytes of {self.origin} at once")
         begin, data = self._source.window(position, end - position)
+        if begin + len(data) < end:
+            raise FileChanged(self.origin or "", self.size, self._source.size)
         return bytes(data[position - begin : end - begin])
 
     def part(self, start: int, size: int) -> Source:
@@ -143,6 +154,8 @@ class Disk:
         self.directories = directories
         self.unreadable = unreadable
         self.original = dict(self.files)
+        #: Names of the producer snapshots: they are asked for with every segment.
+        self.snapshots = dict.fromkeys(name for name in sorted(self.files) if name.endswith(_SNAPSHOT))
         self._handles: _Handles | None = None
 
     def names(self) -> list[str]:
@@ -162,12 +175,16 @@ class Disk:
     def delete(self, name: str) -> None:
         """Remove a file, or a directory (taken to be empty), if it is there: Files.deleteIfExists."""
         self.files.pop(name, None)
+        self.snapshots.pop(name, None)
         self.directories -= {name}
 
     def rename(self, name: str, to: str) -> None:
         """Rename a file over the one that has the new name; nothing happens when it is not there, or a directory has it."""
         if name in self.files and to not in self.directories:
             self.files[to] = self.files.pop(name)
+            self.snapshots.pop(name, None)
+            if to.endswith(_SNAPSHOT):
+                self.snapshots[to] = None
 
     def create(self, name: str, source: Source | None = None) -> DiskFile:
         """Make a new file.
@@ -178,12 +195,15 @@ class Disk:
         if name in self.directories:
             raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
         file = self.files[name] = DiskFile(source or BytesSource(b""))
+        if name.endswith(_SNAPSHOT):
+            self.snapshots[name] = None
         return file
 
     def leave_out(self, names: Iterable[str]) -> None:
         """Look at the directory as if these had never been there."""
         for name in names:
             self.files.pop(name, None)
+            self.snapshots.pop(name, None)
             self.original.pop(name, None)
         self.directories -= frozenset(names)
 

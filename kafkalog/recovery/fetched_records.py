@@ -12,14 +12,14 @@ from kafkalog.core.cursor import Cursor
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record import read_record
-from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
+from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.record import Record
 
-__all__ = ["ClientError", "batches_of", "contiguous_offsets", "first_record", "offsets_of"]
+__all__ = ["ClientError", "batches_of", "client_error", "contiguous_offsets", "first_record", "offsets_of"]
 
 _SIZE = struct.Struct(">8xi")
 _GZIP = 1
@@ -132,7 +132,7 @@ def _offsets_up_to_damage(batch: RecordBatch) -> Iterator[int | ClientError]:
             if problem is not None and batch.compression_id == _GZIP and not data:
                 data = gzip_up_to_failure(batch.data[BATCH_HEADER.size :])
         except (FormatError, LimitExceeded) as error:
-            yield _client_error(error, batch.base_offset)
+            yield client_error(error, batch.base_offset)
             return
     header = batch.header
     cursor = Cursor(data, at)
@@ -148,15 +148,17 @@ def _offsets_up_to_damage(batch: RecordBatch) -> Iterator[int | ClientError]:
             yield record.offset
     except FormatError as error:
         # Where the bytes run out because the codec gave no more, the codec is what the client reports.
-        ran_out = problem is not None and (isinstance(error, Truncated) or not cursor.remaining)
-        yield _client_error(problem if ran_out and problem is not None else error, batch.base_offset)
+        asked_more = isinstance(error, BadLength) and error.field == "length" and error.value > 0
+        ran_out = problem is not None and (isinstance(error, Truncated) or asked_more or not cursor.remaining)
+        yield client_error(problem if ran_out and problem is not None else error, batch.base_offset)
 
 
 #: gzip and zstd: the client asks for one byte more after the last record, and the codec then looks at what follows.
 _READS_TO_THE_END = (_GZIP, _ZSTD)
 
 
-def _client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError:
+def client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError:
+    """What a client says of records that cannot be read."""
     text = f"{error} (batch at offset {offset})"
     if isinstance(error, UnknownCompression):
         return ClientError("unsupported", text)
@@ -197,7 +199,7 @@ def _legacy_offsets(batch: LegacyBatch, *, malformed_uncaught: bool) -> Iterator
                 return
             yield message.offset
     except (FormatError, LimitExceeded) as error:
-        yield _client_error(error, offset)
+        yield client_error(error, offset)
 
 
 def first_record(batch: RecordBatch) -> Record | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.core.record import NO_TIMESTAMP, wrap32
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
 from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, InvalidOffset, LogDirOffline
 
@@ -121,7 +121,7 @@ class OffsetIndex:
         """
         if self._data and offset <= self.last_offset:
             raise InvalidOffset(f"offset {offset} at position {position} follows {self.last_offset} in the offset index")
-        self._data += _OFFSET_ENTRY.pack(offset - self.base_offset, position)
+        self._data += _OFFSET_ENTRY.pack(wrap32(offset - self.base_offset), position)
 
     def truncate(self, offset: int) -> None:
         """Drop the entries from `offset` on: OffsetIndex.truncateTo."""
@@ -178,7 +178,7 @@ class TimeIndex:
                 "IllegalStateException", f"timestamp {timestamp} follows {self._last.timestamp} in the time index"
             )
         if timestamp > self._last.timestamp:
-            self._data += _TIME_ENTRY.pack(timestamp, offset - self.base_offset)
+            self._data += _TIME_ENTRY.pack(timestamp, wrap32(offset - self.base_offset))
             self._last = TimestampOffset(timestamp, offset)
 
     def truncate(self, offset: int) -> None:

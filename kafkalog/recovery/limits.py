@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BESIDE_SCAN_BYTES", "CONSUMER_BYTES", "WHOLE_FILE_BYTES"]
+__all__ = ["BESIDE_SCAN_BYTES", "CONSUMER_BYTES", "DAMAGED_BYTES", "WHOLE_FILE_BYTES"]
 
 #: Largest file that is read as a whole (an index, a snapshot, a checkpoint), in bytes.
 WHOLE_FILE_BYTES = 256 << 20
@@ -11,3 +11,5 @@ CONSUMER_BYTES = 64 << 20
 #: The same when the prediction goes along with a scan, which it must not hold up; and bytes of a directory's logs up to
 #: which their recovery is gone through then, though the scan has found nothing wrong.
 BESIDE_SCAN_BYTES = 4 << 20
+#: Logs of one directory up to which that is done beside a scan that has found damage in it, in bytes.
+DAMAGED_BYTES = 16 << 20

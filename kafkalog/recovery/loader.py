@@ -129,7 +129,7 @@ class LogLoader:
         follows = PRODUCERS_FOLLOWED_BEFORE.applies_to(self.context.release)
         producers = ProducerStates(self.context, None if follows else self.producers)
         start = self.context.log_start_checkpoint
-        rebuild_producers(producers, self.segments, start, segment.base_offset, after_clean_stop=False)
+        rebuild_producers(producers, self.segments, start, segment.base_offset, after_clean_stop=False, recovers=True)
         cut = segment.recover(producers)
         producers.take_snapshot()
         return cut

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.recovery.failure import BrokerAborts
 
@@ -13,6 +15,7 @@ SWAP = ".swap"
 INDEX_SUFFIXES = (".index", ".timeindex", ".txnindex")
 
 
+@lru_cache(maxsize=1 << 16)
 def parse_offset(name: str) -> int | None:
     """The number before the first dot of a file name, None when there is no dot or no number of 64 bits."""
     number, dot, _ = name.partition(".")

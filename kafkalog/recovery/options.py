@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import Release, parse_release
 from kafkalog.errors import RequestError
-from kafkalog.recovery.limits import BESIDE_SCAN_BYTES, CONSUMER_BYTES
+from kafkalog.recovery.limits import BESIDE_SCAN_BYTES, CONSUMER_BYTES, DAMAGED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,17 +45,19 @@ class Options:
     read: bool | None = None
     scanned: Mapping[str, Scanned] | None = None
 
-    @property
-    def read_up_to(self) -> int:
+    def read_up_to(self, path: str) -> int:
         """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
-        return CONSUMER_BYTES if self.scanned is None else BESIDE_SCAN_BYTES
+        if self.scanned is None:
+            return CONSUMER_BYTES
+        return DAMAGED_BYTES if self._is_damaged(path) else BESIDE_SCAN_BYTES
+
+    def _is_damaged(self, path: str) -> bool:
+        seen = None if self.scanned is None else self.scanned.get(path)
+        return seen is not None and seen.damaged
 
     def replay_of(self, path: str) -> int | None:
         """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
-        if self.scanned is None:
-            return None
-        seen = self.scanned.get(path)
-        return None if seen is not None and seen.damaged else BESIDE_SCAN_BYTES
+        return None if self.scanned is None or self._is_damaged(path) else BESIDE_SCAN_BYTES
 
     def known_of(self, path: str) -> Mapping[str, KnownLog]:
         """What is known of the logs of a directory."""

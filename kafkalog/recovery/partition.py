@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import release_text
@@ -11,6 +11,7 @@ from kafkalog.files.partition import join
 from kafkalog.recovery.behaviours import (
     CHECKPOINT_NUMBERS_ABORT,
     EPOCHS_SORTED,
+    LOADING_KNOWN,
     METADATA_READ,
     METADATA_VERSIONS,
     STRAY_PARTITIONS,
@@ -124,6 +125,8 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         outcome = _describe(path, load, situation)
     except (UnreadableFile, LimitExceeded) as error:
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
+    if not LOADING_KNOWN.applies_to(situation.release):
+        outcome = _without_files(outcome)
     unstable = None if load.log is None else load.log.producers.first_unstable_offset
     return Prediction(outcome, unstable is not None, _not_led(load, situation))
 
@@ -242,7 +245,28 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
         asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
         why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
-    return Consumer(*(_shown(read_all(log, committed=committed)) for committed in (False, True))), {}
+    readings = [read_all(log, committed=committed) for committed in (False, True)]
+    offline = next((reading.offline for reading in readings if reading.offline), None)
+    if offline:
+        load.context.remark(f"the log dir goes offline when a consumer comes so far: {offline}")
+    return Consumer(*map(_shown, readings)), {}
+
+
+def _without_files(outcome: Outcome) -> Outcome:
+    """An outcome of a release before 2.0: what becomes of snapshots, indexes and epochs is not modelled."""
+    why = f"what {outcome.assumed.release} makes of this is not modelled; releases from 2.0 on are"
+    missing = ("delete", "rename", "create", "rebuild", "epochs_after", "consumer")
+    return replace(
+        outcome,
+        delete=None,
+        rename=None,
+        create=None,
+        rebuild=None,
+        epochs_after=None,
+        consumer=None,
+        reason=f"{outcome.reason}; before 2.0 the model is an approximation",
+        why={**outcome.why, **dict.fromkeys(missing, why)},
+    )
 
 
 def _not_led(load: Load, situation: Situation) -> str | None:

@@ -127,11 +127,11 @@ def _predict_all(
     state: LogDirState, options: Options, paths: dict[str, str], run: Callable[..., Iterable[Prediction]]
 ) -> list[Prediction]:
     """What each partition would be by itself."""
-    too_large = sum(_log_size(path) for path in paths.values()) > options.read_up_to
     situations = [_situation(state, name, path, options) for name, path in paths.items()]
-    if too_large:
-        # Together they are: only what is empty is read then.
-        situations = [replace(situation, read_up_to=0) for situation in situations]
+    general = options.read_up_to("")
+    if sum(_log_size(path) for path in paths.values() if options.read_up_to(path) == general) > general:
+        # Together they are too large: of those only what is empty is read.
+        situations = [replace(one, read_up_to=0) if one.read_up_to == general else one for one in situations]
     predictions = list(run(predict_in_situation, paths.values(), situations))
     left_out = [number for number, one in enumerate(predictions) if one.is_left_out]
     if left_out and (state.troubles or any(one.outcome.log_dir == "offline" for one in predictions)):
@@ -179,7 +179,7 @@ def _situation(state: LogDirState, name: str, path: str, options: Options) -> Si
         # With remote storage the line stands for every log; without, only for one whose start lies inside a segment.
         is_tiered=state.is_tiered and key in state.log_starts,
         read=options.read,
-        read_up_to=options.read_up_to,
+        read_up_to=options.read_up_to(path),
         replay=options.replay_of(path),
         known=options.known_of(path),
     )

@@ -178,7 +178,7 @@ class ProducerStates:
 
     def __init__(self, context: LoadContext, known: ProducerStates | None = None) -> None:
         self._context = context
-        self._known = known or self
+        self._known = known
         self._disk = context.disk
         self.release = context.release
         self._marks_snapshots = SNAPSHOT_MARKED.applies_to(context.release)
@@ -192,8 +192,7 @@ class ProducerStates:
         self._snapshots: dict[int, str] = self._list_snapshots() if self._keeps_list else {}
 
     def _list_snapshots(self) -> dict[int, str]:
-        names = [name for name in self._disk.names() if name.endswith(SNAPSHOT)]
-        return dict(sorted((offset_of_name(name), name) for name in names))
+        return dict(sorted((offset_of_name(name), name) for name in self._disk.snapshots))
 
     @property
     def snapshots(self) -> dict[int, str]:
@@ -237,7 +236,7 @@ class ProducerStates:
 
         def append_of(producer_id: int) -> _Append:
             if producer_id not in appends:
-                appends[producer_id] = self._known._prepare(producer_id)  # noqa: SLF001 - another one of its class
+                appends[producer_id] = (self._known or self)._prepare(producer_id)  # noqa: SLF001 - another one of its class
             return appends[producer_id]
 
         known = self._context.known_of(records.file)

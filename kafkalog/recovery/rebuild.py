@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.recovery.behaviours import READS_UP_TO_POSITION
+from kafkalog.recovery.behaviours import LOADING_KNOWN, READS_UP_TO_POSITION
+from kafkalog.recovery.failure import BrokerAborts
 
 if TYPE_CHECKING:
     from kafkalog.recovery.producers import ProducerStates
@@ -14,7 +15,13 @@ __all__ = ["rebuild_producers"]
 
 
 def rebuild_producers(
-    producers: ProducerStates, segments: LogSegments, log_start_offset: int, end_offset: int, *, after_clean_stop: bool
+    producers: ProducerStates,
+    segments: LogSegments,
+    log_start_offset: int,
+    end_offset: int,
+    *,
+    after_clean_stop: bool,
+    recovers: bool = False,
 ) -> None:
     """Load the latest snapshot and follow the log from there to `end_offset`; writes snapshots on the way.
 
@@ -24,10 +31,12 @@ def rebuild_producers(
         log_start_offset: Snapshots up to it do not count.
         end_offset: Where to stop.
         after_clean_stop: Whether the absence of any snapshot means that there is nothing to follow.
+        recovers: Whether a segment is recovered next.
 
     Raises:
         LoadFailure: the log cannot be followed.
     """
+    modelled = LOADING_KNOWN.applies_to(producers.release) or not recovers
     snapshot_at = segments.base_offsets[-2:]
     if not producers.snapshots and after_clean_stop:
         for offset in (*snapshot_at, end_offset):
@@ -36,6 +45,9 @@ def rebuild_producers(
         return
     empty_before = producers.is_empty and producers.map_end_offset >= end_offset
     producers.truncate_and_reload(log_start_offset, end_offset)
+    floor = segments.floor(producers.map_end_offset)
+    if floor is not None and floor.base_offset > end_offset and not modelled:
+        raise BrokerAborts("IllegalArgumentException", f"segments from {floor.base_offset} to {end_offset}")
     if end_offset > producers.map_end_offset and not empty_before:
         last_segment = segments.floor(end_offset)
         by_position = READS_UP_TO_POSITION.applies_to(producers.release)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
-from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
 from kafkalog.recovery.failure import BrokerAborts, CorruptRecord, InvalidRecord
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ __all__ = ["FileRecords", "LoggedBatch", "Place"]
 _HEAD = struct.Struct(">qi4xb")
 _INT64 = struct.Struct(">q")
 _UINT32 = struct.Struct(">I")
+#: Where a message of magic 0 or 1 says how it is compressed; a batch has 26 bytes at least.
+_LEGACY_ATTRIBUTES = 17
 
 #: Largest file that can be opened as a segment, in bytes.
 MAX_SEGMENT_SIZE = 0x7FFFFFFF
@@ -92,11 +95,16 @@ class LoggedBatch:
 
         Raises:
             InvalidRecord: that message cannot be read.
+            BrokerAborts: its codec does not understand it.
         """
-        if self.is_v2:
+        if self.is_v2 or not self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK:
             return self.offset
         try:
             return LegacyBatch.read(self.bytes(), self.position).base_offset
+        except DecompressionFailed as error:
+            raise BrokerAborts(
+                "KafkaException", f"the message at position {self.position} cannot be unpacked: {error}"
+            ) from None
         except (FormatError, LimitExceeded, StopIteration) as error:
             raise InvalidRecord(f"the message at position {self.position} cannot be unpacked: {error}") from None
 

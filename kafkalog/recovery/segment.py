@@ -10,6 +10,7 @@ from kafkalog.recovery.behaviours import (
     EPOCH_ZERO_KEPT,
     EPOCH_ZERO_SKIPPED,
     INDEXES_UNCHECKED,
+    LOADING_KNOWN,
     READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,
     SPLIT_INDEXES_BATCHES,
@@ -113,7 +114,8 @@ class LogSegment:
             self._index_file(".timeindex")
         try:
             if not INDEXES_UNCHECKED.applies_to(self.context.release):
-                check_offset_index(self._index_file(".index").read(), self.base_offset)
+                least = self.base_offset + (not LOADING_KNOWN.applies_to(self.context.release))
+                check_offset_index(self._index_file(".index").read(), self.base_offset, least)
                 check_time_index(self._index_file(".timeindex").read(), self.base_offset)
             self.transaction_index.sanity_check()
         except CorruptIndex as error:
@@ -183,18 +185,19 @@ class LogSegment:
         assert times is not None
         valid = 0
         newest = times.last
+        modelled = LOADING_KNOWN.applies_to(self.context.release)
         try:
             valid = last_entry = self._take_known(producers)
             for batch in self.log.batches(valid):
                 batch.ensure_valid()
                 last_offset = batch.last_offset
-                if not fits_index(last_offset, self.base_offset):
+                if modelled and not fits_index(last_offset, self.base_offset):
                     raise SegmentOverflow(self, last_offset)
                 timestamp = batch.max_timestamp
                 if timestamp > newest.timestamp:
                     newest = TimestampOffset(timestamp, last_offset)
                 if valid - last_entry > self.context.index_interval:
-                    index.append(last_offset, valid)
+                    index.append(last_offset if modelled else batch.base_offset, valid)
                     times.maybe_append(*newest)
                     last_entry = valid
                 valid += batch.size
@@ -326,12 +329,12 @@ class LogSegment:
             yield chunk
 
 
-def check_offset_index(data: bytes, base_offset: int) -> None:
+def check_offset_index(data: bytes, base_offset: int, least: int) -> None:
     """The check before 2.3. Raises CorruptIndex. Source: OffsetIndex.sanityCheck, Kafka 2.2."""
     if len(data) % OffsetIndex.entry_size:
         raise CorruptIndex(f"the .index has {len(data)} bytes, no multiple of {OffsetIndex.entry_size}")
     index = OffsetIndex(data, base_offset)
-    if index.count and index.last_offset < base_offset:
+    if index.count and index.last_offset < least:
         raise CorruptIndex(f"the last entry of the .index is offset {index.last_offset}, below the segment")
 
 

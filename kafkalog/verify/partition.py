@@ -70,6 +70,7 @@ class Surroundings:
     lines: dict[str, CheckpointLine] = field(default_factory=dict)
     cleaner_known: bool = False
     log_start_path: str = ""
+    log_starts_known: bool = False
     recovery_path: str = ""
     watermark_path: str = ""
 
@@ -183,7 +184,8 @@ class PartitionCheck:
         log_end = self._log_end()
         for path, snapshot, size in self.snapshots.values():
             offset = next(o for o, row in self.snapshots.items() if row[0] == path)
-            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean))
+            newest = offset == max(self.snapshots) and self._in_use()
+            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean, newest))
         self._segments_in_a_row()
         self._replay(log_end)
         self._names(log_end)
@@ -206,10 +208,14 @@ class PartitionCheck:
         self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
 
     def _log_end(self) -> int | None:
-        if not self.scans:
+        if not self.scans or self.scans[-1].is_unread:
             return None
         last = self.scans[-1]
         return last.base_offset if last.last is None else last.last.last_offset + 1
+
+    def _in_use(self) -> bool:
+        """Whether the broker may have been running: it was not stopped cleanly, and the active indexes are preallocated."""
+        return self.clean is not True and bool(self.scans) and self.scans[-1].preallocated
 
     def _log_start(self) -> int | None:
         if not self.segments:
@@ -271,7 +277,9 @@ class PartitionCheck:
             aborted = tuple(replay.feed(scan))
             self.aborted += [span for span in aborted if span.first_offset >= 0]
             self._transaction_index(segment, scan, aborted, first, complete=replay.complete and replay.reliable)
-            if scan.damaged:
+            if scan.is_unread:
+                replay.forget()
+            elif scan.damaged:
                 replay.reliable = replay.complete = False
         self.has_producers = bool(replay.states)
         if log_end is not None and not self.kraft_log:
@@ -363,6 +371,7 @@ class PartitionCheck:
                 self.log_only,
                 segment.base_offset in self._swapped(),
                 scan.path,
+                scan.is_unread or (segment.base_offset == self.active and self._in_use()),
             )
         )
 
@@ -374,6 +383,7 @@ class PartitionCheck:
         covered = set(self._swapped())
         if self.active is not None and sizes.get(self.active) == 0:
             covered.add(self.active)
+        covered.update(segment.base_offset for segment in self.partition.segments if _is_being_deleted(segment))
         pending = []
         for parsed, path in self.partition.pending:
             pending.append((parsed, path, size_of(path) or 0))
@@ -381,7 +391,7 @@ class PartitionCheck:
         self.emit(
             PartitionFiles(
                 self.path,
-                {segment.base_offset: segment.paths for segment in self.partition.segments},
+                {segment.base_offset: self._paths_now(segment) for segment in self.partition.segments},
                 sizes,
                 self.active,
                 size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
@@ -401,6 +411,16 @@ class PartitionCheck:
                 bool(self.scans) and self.scans[-1].batches == 1,
             )
         )
+
+    @staticmethod
+    def _paths_now(segment: Segment) -> dict[str, str]:
+        """A segment's files; if one is missing, asked for again: a running broker makes and removes them one by one."""
+        paths = dict(segment.paths)
+        if {".log", ".index", ".timeindex"} <= paths.keys():
+            return paths
+        stem = next(iter(paths.values())).rpartition(".")[0]
+        names = {suffix: f"{stem}{suffix}" for suffix in (*paths, ".log", ".index", ".timeindex")}
+        return {suffix: path for suffix, path in names.items() if size_of(path) is not None}
 
     def _epochs(self, log_end: int | None) -> None:
         path = self.partition.file("leader-epoch-checkpoint")
@@ -433,8 +453,16 @@ class PartitionCheck:
                 data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
                 self.around.log_start_path if certain and not self.kraft_log else "",
                 self.around.lines.get("log-start-offset-checkpoint"),
+                self.scans[0].path if self._begins_with_first_segment() else "",
+                self.segments[0].base_offset if self.segments else 0,
             )
         )
+
+    def _begins_with_first_segment(self) -> bool:
+        """Whether nothing but the first segment's name says where the log begins: no line, nothing half done."""
+        lined = "log-start-offset-checkpoint" in self.around.lines
+        settled = bool(self.scans) and not self._swapped() and not self.mark and not self.kraft_log
+        return settled and self.around.log_starts_known and not lined
 
     def _metadata(self) -> None:
         if self.kraft_log or "partition.metadata" in self.partition.others:
@@ -486,7 +514,7 @@ class PartitionCheck:
                 self.kraft_log,
                 self.around.recovery_path,
                 self.around.watermark_path,
-                self.clean is not True and self.scans[-1].preallocated,
+                self._in_use(),
             )
         )
 
@@ -607,6 +635,13 @@ class PartitionCheck:
             last_segment=self.active,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
+
+
+def _is_being_deleted(segment: Segment) -> bool:
+    """Whether the log of a segment was put aside, and its other files were not yet: they are renamed one by one."""
+    paths = segment.paths
+    stem = next(iter(paths.values())).rpartition(".")[0]
+    return ".log" not in paths and size_of(f"{stem}.log.deleted") is not None
 
 
 def _is_as_kafka_writes(data: bytes, metadata: PartitionMetadata) -> bool:

@@ -271,7 +271,7 @@ class Replay:
         for event in scan.events:
             if isinstance(event, Cut):
                 if event.blind:
-                    self._forget()
+                    self.forget()
                 else:
                     self._at_cut(event.offset, self.states, self.reliable)
             elif isinstance(event, Marker):
@@ -289,7 +289,8 @@ class Replay:
         at = bisect_right(self._epochs, offset, key=lambda run: run[0])
         return self._epochs[at - 1][1] if at else -1
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """What was replayed so far is not reliable: bytes could not be read."""
         self.states.clear()
         self.open.clear()
         self.complete = self.reliable = False

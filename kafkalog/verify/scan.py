@@ -133,9 +133,11 @@ class Scanner:
         if not self.path:
             return
         scan.files += 1
+        # Before the log's size is taken: a running broker appends to the log first.
+        siblings = self._sibling(".index"), self._sibling(".timeindex")
         with FileSource(self.path) as source:
             scan.size = source.size
-            self._open_indexes(source.size)
+            self._open_indexes(source.size, *siblings)
             self._walk(source)
             self._finish_indexes(source)
             grown = source.grown
@@ -175,13 +177,11 @@ class Scanner:
         self.scan.bytes_read += len(data)
         return data
 
-    def _open_indexes(self, log_size: int) -> None:
-        data = self._sibling(".index")
-        if data is not None:
-            self.index = OffsetIndexWalk(self.task.paths[".index"], data, self.task, log_size, self.offset_doubts.append)
-        data = self._sibling(".timeindex")
-        if data is not None:
-            self.times = TimeIndexWalk(self.task.paths[".timeindex"], data, self.task, self.time_doubts.append)
+    def _open_indexes(self, log_size: int, offsets: bytes | None, times: bytes | None) -> None:
+        if offsets is not None:
+            self.index = OffsetIndexWalk(self.task.paths[".index"], offsets, self.task, log_size, self.offset_doubts.append)
+        if times is not None:
+            self.times = TimeIndexWalk(self.task.paths[".timeindex"], times, self.task, self.time_doubts.append)
 
     def _settle_doubts(self, source: FileSource) -> None:
         """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""

@@ -299,6 +299,7 @@ class LogDirCheck:
             recovery_path=self._expected(_RECOVERY),
             watermark_path=self._expected(_WATERMARKS),
             log_start_path=join(self.path, "log-start-offset-checkpoint"),
+            log_starts_known="log-start-offset-checkpoint" in self.lines,
         )
 
     def _expected(self, name: str) -> str:

@@ -196,3 +196,8 @@ class SegmentScan:
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.
     leader_changes: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the `.log` could not be read to its end: it is gone, was cut meanwhile, or the system refused."""
+        return any(path == self.path for path, _ in self.failures)

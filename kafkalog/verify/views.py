@@ -152,7 +152,8 @@ class PartitionMetadataFile:
 class EpochFile:
     """`leader-epoch-checkpoint` against the leader epochs of the batches.
 
-    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for. `legacy`: there
+    `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
+    is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
     are messages of magic 0 or 1, the last of them at `last_legacy`.
     """
 
@@ -171,11 +172,16 @@ class EpochFile:
     canonical: bool
     log_start_path: str
     log_start_line: CheckpointLine | None
+    first_log: str = ""
+    first_base: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionIndexFile:
-    """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds."""
+    """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds.
+
+    `ahead`: the log may have gone on where it was read or copied to.
+    """
 
     path: str
     index: TransactionIndex | None
@@ -189,11 +195,12 @@ class TransactionIndexFile:
     log_only: bool
     covered: bool
     log_path: str
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotFile:
-    """A `.snapshot` by itself."""
+    """A `.snapshot` by itself; `being_written`: it is the newest of a broker that may have been running."""
 
     path: str
     offset: int
@@ -201,6 +208,7 @@ class SnapshotFile:
     size: int
     log_end: int | None
     clean: bool | None
+    being_written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ log4j.appender.F.layout.ConversionPattern=%p %m%n
 """
 _LOG4J2 = """<Configuration><Appenders><File name="F" fileName="{log}"><PatternLayout pattern="%p %m%n"/></File></Appenders>
 <Loggers><Root level="info"><AppenderRef ref="F"/></Root></Loggers></Configuration>"""
+_SESSION_MS = 6000
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
@@ -77,6 +78,7 @@ class Broker:
         self.log = folder / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.zookeeper: subprocess.Popen[bytes] | None = None
+        self._was_killed = False
         self.kraft = parse_release(release) >= (3,)
         self.port, self._other_port = free_ports(2)
         folder.mkdir(parents=True)
@@ -113,7 +115,7 @@ class Broker:
             "clientPortAddress=127.0.0.1\nadmin.enableServer=false\nmaxClientCnxns=0\n"
         )
         return {
-            "broker.id": 1, "zookeeper.connect": f"127.0.0.1:{self._other_port}", "zookeeper.session.timeout.ms": 30000,
+            "broker.id": 1, "zookeeper.connect": f"127.0.0.1:{self._other_port}", "zookeeper.session.timeout.ms": _SESSION_MS,
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port}", "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
         }  # fmt: skip
 
@@ -133,6 +135,9 @@ class Broker:
         """Whether it came up."""
         if not self.kraft and self.zookeeper is None:
             self._start_zookeeper()
+        elif not self.kraft and self._was_killed:
+            # ZooKeeper must have forgotten the one that was killed.
+            time.sleep(1.5 * _SESSION_MS / 1000)
         self.log.unlink(missing_ok=True)
         command = self._command("kafka.Kafka", str(self.folder / "server.properties"))
         with (self.folder / "stdout.log").open("wb") as output:
@@ -204,6 +209,7 @@ class Broker:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(60)
+            self._was_killed = how == signal.SIGKILL
 
     def end(self) -> None:
         """Kill everything."""

@@ -19,11 +19,11 @@ from tests.recovery.broker_starts import error_kind
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.recovery.outcome import ConsumerRead, Outcome
     from tests.kafka.loads import Case
-    from tests.kafka.real_broker import Broker
+    from tests.kafka.real_broker import Broker, Read
 
-__all__ = ["differences_of_broker", "is_served"]
+__all__ = ["compare_read", "differences_of_broker", "is_served", "run_broker"]
 
 #: Larger than any file that damage may put in the place of an index: a broker cannot shrink an index below its entries.
 INDEX_BYTES = 1 << 20
@@ -55,13 +55,30 @@ def predict(release: str, case: Case) -> tuple[Outcome, Disk]:
 
 
 def is_served(release: str, case: Case) -> bool:
-    """Whether a broker is predicted to load it; one that is not would stop it, or take the other partitions with it."""
+    """Whether a broker is predicted to load it; one that is not would stop it, or take the other partitions with it.
+
+    So would a directory in the place of an index, when a consumer first comes to it.
+    """
+    if case.harmed.directories:
+        return False
     outcome, _ = predict(release, case)
     return (outcome.broker, outcome.log_dir, outcome.partition) == ("starts", "online", "loaded")
 
 
-def differences_of_broker(broker: Broker, cases: list[Case], *, clean: bool) -> dict[str, list[str]]:
-    """Origin of a case → what the broker, or a consumer, did otherwise than predicted. All cases are to be served."""
+class Started(NamedTuple):
+    """What a broker made of a case: files, log start and end, and what consumers read, by isolation level."""
+
+    case: Case
+    name: str
+    outcome: Outcome
+    disk: Disk
+    files: dict[str, bytes]
+    loaded: tuple[int, int] | None
+    reads: dict[str, Read]
+
+
+def run_broker(broker: Broker, cases: list[Case], *, clean: bool) -> list[Started]:
+    """Start a new broker on the cases, all of which are to be served, and have consumers read them."""
     assert broker.start(), broker.errors()
     planted = _plant(broker, cases, clean=clean)
     assert broker.start(), broker.errors()
@@ -74,17 +91,33 @@ def differences_of_broker(broker: Broker, cases: list[Case], *, clean: bool) -> 
         partitions.append((name.topic, name.partition, sum(len(data) for data in one.case.harmed.files.values()) // 7))
     reads = broker.read(partitions)
     broker.stop(signal.SIGKILL)
+    return [
+        Started(
+            one.case,
+            one.folder.name,
+            one.outcome,
+            one.disk,
+            after[one.folder],
+            loaded.get(one.folder.name),
+            {kind: read for (name, kind), read in reads.items() if name == one.folder.name},
+        )
+        for one in planted
+    ]
+
+
+def differences_of_broker(broker: Broker, cases: list[Case], *, clean: bool) -> dict[str, list[str]]:
+    """Origin of a case → what the broker, or a consumer, did otherwise than predicted. All cases are to be served."""
     found = {}
-    for one in planted:
+    for one in run_broker(broker, cases, clean=clean):
         wrong: list[str] = []
 
         def compare(field: str, real: object, predicted: object, wrong: list[str] = wrong) -> None:
             if real != predicted:
                 wrong.append(f"{field}: Kafka {real}, predicted {predicted}")
 
-        _compare(one, after[one.folder], loaded, reads, compare)
+        _compare(one, compare)
         if wrong:
-            found[f"{one.folder.name} {one.case.origin} {one.case.harmed.said}"] = wrong
+            found[f"{one.name} {one.case.origin} {one.case.harmed.said}"] = wrong
     return found
 
 
@@ -121,7 +154,7 @@ def _plant(broker: Broker, cases: list[Case], *, clean: bool) -> list[_Planted]:
             if harmed.log_start:
                 log_starts.append(f"{topic} {number} {harmed.log_start}\n")
             # Where it is below the log's end it must be found in the log, or the broker leads nothing that comes later.
-            high_watermarks.append(f"{topic} {number} {1 << 40}\n")
+            high_watermarks.append(f"{topic} {number} {(1 << 63) - 1}\n")
             planted.append(_Planted(case, folder, *predict(broker.release, case)))
     for name, lines in (("recovery-point", recovery_points), ("log-start", log_starts), ("replication", high_watermarks)):
         file = "replication-offset-checkpoint" if name == "replication" else f"{name}-offset-checkpoint"
@@ -135,21 +168,23 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} if folder.exists() else {}
 
 
-def _compare(one: _Planted, files: dict[str, bytes], loaded, reads, compare) -> None:
+def _compare(one: Started, compare) -> None:
     outcome = one.outcome
-    name = one.folder.name
-    compare("log start and end", loaded.get(name), (outcome.log_start_offset, outcome.log_end_offset))
+    compare("log start and end", one.loaded, (outcome.log_start_offset, outcome.log_end_offset))
     rebuilt = {parse_offset(path.rpartition("/")[2]) for path in outcome.rebuild or ()}
-    compare_files(files, one.disk, rebuilt, compare)
+    compare_files(one.files, one.disk, rebuilt, compare)
+    assert outcome.consumer is not None, outcome.why
     for isolation in ("uncommitted", "committed"):
-        real = reads.get((name, isolation))
-        assert outcome.consumer is not None
-        mine = getattr(outcome.consumer, isolation)
-        if real is None:
-            compare(f"read {isolation}", None, mine)
-        elif real.error == "LOOP":
-            compare(f"read {isolation} in a circle", True, mine.stuck)
-        else:
-            theirs = (real.records, real.position, error_kind(real.error), real.stuck)
-            if theirs != tuple(mine[:4]):
-                compare(f"read {isolation}", f"{theirs} end {real.end} {real.error or ''}", tuple(mine[:4]))
+        compare_read(f"read {isolation}", one.reads.get(isolation), getattr(outcome.consumer, isolation), compare)
+
+
+def compare_read(field: str, real: Read | None, mine: ConsumerRead, compare) -> None:
+    """What a consumer got, as it is and as it was predicted."""
+    if real is None:
+        compare(field, None, mine)
+    elif real.error == "LOOP":
+        compare(f"{field} in a circle", True, mine.stuck)
+    else:
+        theirs = (real.records, real.position, error_kind(real.error), real.stuck)
+        if theirs != tuple(mine[:4]):
+            compare(field, f"{theirs} end {real.end} {real.error or ''}", tuple(mine[:4]))

@@ -17,10 +17,10 @@ SEED = os.environ.get("KAFKALOG_SEED", "20190214")
 PARTITIONS = 120
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def broker(request, tmp_path_factory):
-    """A broker that has not been started yet."""
-    made = Broker(request.param, tmp_path_factory.mktemp("broker") / "b")
+@pytest.fixture(params=RELEASES)
+def broker(request, tmp_path):
+    """A broker that has not been started yet: one that has would meet its old damage under another kind of stop."""
+    made = Broker(request.param, tmp_path / "b")
     yield made
     made.end()
 

@@ -152,7 +152,9 @@ def error_kind(chain: Any) -> str | None:
         return "crc"
     if "smaller than the minimum" in text:
         return "corrupt-batch"
-    if "InvalidRecordException" in text:
+    if any(
+        word in text for word in ("InvalidRecordException", "NullPointerException", "error code 87", "Invalid negative offset")
+    ):
         return "invalid-record"
     if "Unknown compression" in text:
         return "unsupported"

@@ -382,6 +382,7 @@ simple(
     lambda lab: [p.rename(p.with_name(p.name.replace("074", "070"))) for p in lab.dir.glob("*74.*")],
 )
 simple("middle-segment-deleted", PLAIN, lambda lab: [p.unlink() for p in lab.dir.glob("*147.*")])
+simple("first-segment-deleted", PLAIN, lambda lab: [p.unlink() for p in lab.dir.glob(f"{0:020d}.*")])
 simple("segment-emptied", PLAIN, lambda lab: lab.path(1).write_bytes(b""))
 simple("index-deleted", PLAIN, lambda lab: lab.path(1, ".index").unlink())
 simple("timeindex-deleted", PLAIN, lambda lab: lab.path(1, ".timeindex").unlink())

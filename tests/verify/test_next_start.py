@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import kafkalog
-from kafkalog.recovery import limits
 from kafkalog.render.next_start import next_start_section
 from kafkalog.render.verify_text import report_lines
 from kafkalog.verify import Severity, verify
@@ -239,12 +238,18 @@ def test_consumers_are_left_out_of_a_quick_check_with_why(flipped):
     assert outcome.records_lost == 181
 
 
-def test_consumers_of_larger_log_dirs_are_left_out_with_why(flipped, monkeypatch):
+def test_consumers_of_larger_logs_are_left_out_with_why(flipped, monkeypatch):
+    shutil.copytree(flipped.dir, flipped.root / "ledger-9")
+    shutil.copy(BROKER / KRAFT / flipped.path(1).name, flipped.root / "ledger-9")
     monkeypatch.setattr("kafkalog.recovery.options.BESIDE_SCAN_BYTES", 1000)
-    outcome = verify(flipped.root, now=NOW).partitions[0].next_start[0]
-    assert "kafkalog next-start --consumer" in outcome.why["consumer"]
-    assert outcome.records_lost == 181
-    assert limits.BESIDE_SCAN_BYTES > 1000
+    damaged, sound = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
+    assert "kafkalog next-start --consumer" in sound.why["consumer"]
+    # Where something is damaged more is done for it.
+    assert damaged.consumer.uncommitted.records == 75
+    monkeypatch.setattr("kafkalog.recovery.options.DAMAGED_BYTES", 1000)
+    damaged, _ = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
+    assert "kafkalog next-start --consumer" in damaged.why["consumer"]
+    assert damaged.records_lost == 181
 
 
 def test_values_that_make_no_sense_are_refused(flipped):

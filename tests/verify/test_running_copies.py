@@ -66,3 +66,11 @@ def test_a_sequence_gap_across_a_change_of_the_leader_is_info(tmp_path):
     for at in range(1, len(lab.batches(1))):
         lab.field(1, at, partition_leader_epoch=header(lab.batches(1)[at]).partition_leader_epoch + 1)
     assert severities(lab)["sequence-gap"] is Severity.INFO
+
+
+def test_an_index_whose_log_was_just_put_aside_is_info(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    lab.path(0).rename(lab.path(0).with_suffix(".log.deleted"))
+    assert max(severities(lab).values()) is Severity.INFO
+    (lab.dir / f"{0:020d}.log.deleted").unlink()
+    assert severities(lab)["index-without-log"] is Severity.WARNING

@@ -317,3 +317,38 @@ def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
                 end=file.log_end,
                 rebuilt=file.rebuilt,
             )
+
+
+@rule(
+    "first-segment-missing",
+    Severity.WARNING,
+    on=EpochFile,
+    message="the first epoch begins at {start}, but the first segment is named {base}, and there is no {file}",
+    consequence="Offsets {start} to {last} are not in this log, though it was not told to give them up.",
+    remedy="Compare the start of the log with another replica before this one becomes leader.",
+    source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
+    proof="first-segment-deleted",
+    near_miss="delete-records",
+    loses=True,
+    invariants="I8",
+)
+def first_segment_missing(file: EpochFile) -> Iterator[Hit]:
+    """The epoch file reaches down further than the log, after a clean stop.
+
+    When retention or DeleteRecords move the start of a log, the epochs below it are cut. Logs with a log start of their own
+    (DeleteRecords, remote storage) are left alone, and so are those where a segment is being swapped in.
+    """
+    if not file.clean or not file.first_log or not _sound(file) or file.legacy:
+        return
+    entry = _entries(file)[0]
+    if entry.start_offset < file.first_base:
+        assert file.checkpoint is not None
+        folder, slash, _ = file.first_log.rpartition("/")
+        yield Hit(
+            file.checkpoint.spans[0],
+            (entry.start_offset, file.first_base - 1),
+            start=entry.start_offset,
+            base=file.first_base,
+            last=file.first_base - 1,
+            file=f"{folder}{slash}{entry.start_offset:020d}.log",
+        )

@@ -228,7 +228,7 @@ def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D8",
 )
 def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
-    """An index file stands alone. While a cleaned segment is being swapped in, that is normal."""
+    """An index file stands alone. While a cleaned segment is being swapped in, or a segment deleted, that is normal."""
     if files.mark == "delete":
         return
     for base, paths in files.segments.items():

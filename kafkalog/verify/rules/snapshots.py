@@ -28,13 +28,17 @@ if TYPE_CHECKING:
     invariants="H1",
 )
 def snapshot_unreadable(file: SnapshotFile) -> Iterator[Hit]:
-    """The version is not 1, or the size is not that of the entries announced."""
+    """The version is not 1, or the size is not that of the entries announced.
+
+    INFO for the newest snapshot of a broker that may have been running when it has 0 bytes: it is written in place.
+    """
     header = file.snapshot.header
     if header is not None and header.version != 1:
         yield Hit(SNAPSHOT_HEADER.span_of("version"), None, reason=f"version {header.version}, known is 1")
     if file.snapshot.damage is not None:
         span = file.snapshot.damage.span
-        yield Hit(Span(0, max(file.size, span.end)), None, reason=file.snapshot.damage.reason)
+        severity = Severity.INFO if file.being_written and not file.size else None
+        yield Hit(Span(0, max(file.size, span.end)), None, severity=severity, reason=file.snapshot.damage.reason)
 
 
 @rule(

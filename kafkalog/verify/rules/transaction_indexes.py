@@ -110,7 +110,10 @@ def txnindex_not_increasing(file: TransactionIndexFile) -> Iterator[Hit]:
     invariants="G5 G6",
 )
 def txnindex_extra_entry(file: TransactionIndexFile) -> Iterator[Hit]:
-    """An entry has no ABORT marker of its producer at its last offset, or lies outside the segment."""
+    """An entry has no ABORT marker of its producer at its last offset, or lies outside the segment.
+
+    INFO behind the end of the active segment of a broker that may have been running: the log was read or copied first.
+    """
     markers = {(span.producer_id, span.last_offset) for span in file.aborted}
     for number, entry, span in _entries(file):
         inside = file.base <= entry.last_offset <= file.last_offset
@@ -119,6 +122,7 @@ def txnindex_extra_entry(file: TransactionIndexFile) -> Iterator[Hit]:
         yield Hit(
             span,
             (entry.first_offset, entry.last_offset),
+            severity=Severity.INFO if file.ahead and entry.last_offset > file.last_offset else None,
             number=number,
             producer_id=entry.producer_id,
             last=entry.last_offset,
