@@ -253,20 +253,26 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
 
 
 def _without_files(outcome: Outcome) -> Outcome:
-    """An outcome of a release before 2.0: what becomes of snapshots, indexes and epochs is not modelled."""
-    why = f"what {outcome.assumed.release} makes of this is not modelled; releases from 2.0 on are"
-    missing = ("delete", "rename", "create", "rebuild", "epochs_after", "consumer")
+    """An outcome of a release before 2.0: of the files only what becomes of the `.log` files is modelled."""
+    unknown = f"what {outcome.assumed.release} makes of this is not modelled; releases from 2.0 on are"
+    partial = f"`.log` files only: what {outcome.assumed.release} makes of the others is not modelled; releases from 2.0 on are"
+    why = dict.fromkeys(("rebuild", "epochs_after", "consumer"), unknown)
     return replace(
         outcome,
-        delete=None,
-        rename=None,
-        create=None,
+        delete=tuple(path for path in outcome.delete or () if _is_log(path)),
+        rename=tuple((path, now) for path, now in outcome.rename or () if _is_log(path)),
+        create=tuple(path for path in outcome.create or () if _is_log(path)),
         rebuild=None,
         epochs_after=None,
         consumer=None,
         reason=f"{outcome.reason}; before 2.0 the model is an approximation",
-        why={**outcome.why, **dict.fromkeys(missing, why)},
+        why={**outcome.why, **why, **dict.fromkeys(("delete", "rename", "create"), partial)},
     )
+
+
+def _is_log(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.endswith((".log", ".log.swap", ".log.cleaned", ".log.deleted"))
 
 
 def _not_led(load: Load, situation: Situation) -> str | None:

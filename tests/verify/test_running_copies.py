@@ -70,6 +70,8 @@ def test_a_sequence_gap_across_a_change_of_the_leader_is_info(tmp_path):
 
 def test_an_index_whose_log_was_just_put_aside_is_info(tmp_path):
     lab = Lab(tmp_path / "d1", PLAIN)
+    lab.crashed()
+    lab.checkpoint("recovery-point-offset-checkpoint", 0)
     lab.path(0).rename(lab.path(0).with_suffix(".log.deleted"))
     assert max(severities(lab).values()) is Severity.INFO
     (lab.dir / f"{0:020d}.log.deleted").unlink()
