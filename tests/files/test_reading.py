@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
+import tempfile
 
 import pytest
 
@@ -198,13 +200,31 @@ def test_what_is_no_readable_file_is_one_error_with_its_path_and_no_wait(tmp_pat
     assert open_files() == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_one_error(tmp_path):
-    path = tmp_path / "secret"
-    path.write_bytes(b"x")
-    path.chmod(0)
-    with pytest.raises(UnreadableFile, match="permission denied"):
-        FileSource(str(path))
+@contextlib.contextmanager
+def without_privileges():
+    """Root may read everything, so be nobody for a while."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_file_without_permission_is_one_error():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = os.path.join(folder, "secret")
+        with open(path, "wb") as file:
+            file.write(b"x")
+        os.chmod(path, 0o444)
+        with without_privileges():
+            assert read_file(path) == b"x"
+        os.chmod(path, 0)
+        with without_privileges(), pytest.raises(UnreadableFile, match="permission denied"):
+            FileSource(path)
 
 
 @pytest.mark.parametrize("kind", ["nothing", "a dangling link", "a FIFO", "a name with a NUL"])
