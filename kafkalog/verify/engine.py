@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -16,6 +17,7 @@ from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
+from kafkalog.files.source import describe_os_error
 from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
@@ -140,12 +142,13 @@ class _Run:
         """Take an argument in."""
         path = trim(path)
         try:
-            if os.path.isdir(path):
+            if stat.S_ISDIR(os.stat(path).st_mode):
                 self._add_directory(path)
-            elif os.path.exists(path):
-                self._add_file(path)
             else:
-                self.not_checked.append(NotChecked(path, "no such file or directory", failed=True))
+                self._add_file(path)
+        except (OSError, ValueError) as error:
+            reason = describe_os_error(error) if isinstance(error, OSError) else str(error)
+            self.not_checked.append(NotChecked(path, reason, failed=True))
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
@@ -250,6 +253,8 @@ class _Run:
         elif parsed is not None and parsed.suffix in _INDEXES:
             has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
             reason = "" if has_log else "there is no log beside it to compare with"
+        elif any(finding.id == "unexpected-file" for finding in findings):
+            reason = "none of Kafka's files: there is nothing to check it by"
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()

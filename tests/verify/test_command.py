@@ -50,6 +50,20 @@ def test_what_cannot_be_read_exits_with_3_even_beside_damage(damaged, tmp_path):
     assert "holds nothing of Kafka" in done.stdout
 
 
+def test_a_file_that_is_none_of_kafkas_cannot_be_judged(damaged, tmp_path):
+    for folder in (tmp_path, damaged.dir):
+        (folder / "notes.txt").write_text("remember the milk")
+        done = run("verify", folder / "notes.txt")
+        assert (done.returncode, "none of Kafka's files" in done.stdout) == (3, True)
+
+
+def test_the_reason_why_a_path_cannot_be_read_is_the_systems(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for path, reason in ((tmp_path / "gone", "no such file or directory"), (tmp_path / "loop", "too many levels")):
+        done = run("verify", path)
+        assert (done.returncode, reason in done.stdout) == (3, True)
+
+
 @pytest.mark.parametrize(
     "option",
     ["--select=no-such-rule", "--level=batch-crc-mismatch=loud", "--kafka-version=4.4", "--now=soon", "--jobs=0"],
