@@ -1,17 +1,18 @@
 """The cluster's metadata: the image that the records of `__cluster_metadata` add up to, from a snapshot and the log.
 
-Source: the `replay` methods of org.apache.kafka.image.*Delta and org.apache.kafka.metadata.PartitionRegistration, 3.9 and 4.1.
+Source: the `replay` methods of org.apache.kafka.image.*Delta and org.apache.kafka.metadata.PartitionRegistration, 3.9, 4.1 and 4.3.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, METADATA_TOPICS
-from kafkalog.core.messages.json_form import json_object
+from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import FormatError, UnreadableFile
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Image", "Metadata", "PartitionState", "Topic", "diff_images", "read_metadata"]
 
 _NO_LEADER_CHANGE = -2
+_KRAFT_VERSION = "kraft.version"
 _RESOURCE_TOPIC = 2
 _RESOURCES = {0: "unknown", 2: "topic", 4: "broker", 8: "broker-logger", 16: "client-metrics", 32: "group"}
 
@@ -146,7 +148,7 @@ class _Replay:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
             return
         if decoded.name == "KRAFT_VERSION":
-            self.image.features["kraft.version"] = decoded.fields["kRaftVersion"]
+            self.image.features[_KRAFT_VERSION] = decoded.fields["kRaftVersion"]
         elif decoded.name == "KRAFT_VOTERS":
             self.image.others["quorum", "voters"] = json_object(decoded.fields["voters"])
 
@@ -248,10 +250,15 @@ def _partition_change(image: Image, value: Message) -> str:
 
 
 def _clear_elr(image: Image, value: Message) -> str:
-    for topic in image.topics.values():
-        if value["topicName"] in ("", topic.name):
-            for number, state in topic.partitions.items():
-                topic.partitions[number] = state._replace(eligible_leader_replicas=(), last_known_elr=())
+    name = value["topicName"]
+    topics = [topic for topic in image.topics.values() if name in ("", topic.name)]
+    if name and not topics:
+        return f"unknown topic {name}"
+    for topic in topics:
+        for number, state in topic.partitions.items():
+            if state.eligible_leader_replicas or state.last_known_elr:
+                cleared = state._replace(eligible_leader_replicas=(), last_known_elr=())
+                topic.partitions[number] = cleared._replace(partition_epoch=state.partition_epoch + 1)
     return ""
 
 
@@ -269,11 +276,12 @@ def _config(image: Image, value: Message) -> str:
 
 
 def _registration(value: Message) -> dict[str, Any]:
-    """A registration as plain values; listeners and features are sets, here by name."""
+    """A registration as plain values; listeners and features are sets by name, log dirs are a set: here they are sorted."""
     plain: dict[str, Any] = json_object(value)
     for name in ("endPoints", "features"):
-        plain[name].sort(key=lambda item: str(item["name"]))
-    return plain
+        by_name = {item["name"]: item for item in plain[name]}
+        plain[name] = [by_name[key] for key in sorted(by_name)]
+    return plain | {name: sorted(plain[name]) for name in ("logDirs", "cordonedLogDirs") if plain.get(name)}
 
 
 def _register_broker(image: Image, value: Message) -> str:
@@ -288,17 +296,20 @@ def _unregister_broker(image: Image, value: Message) -> str:
 
 
 def _fence(image: Image, value: Message) -> str:
-    return _set_broker(image, value["id"], fenced=True)
+    return _set_broker(image, value["id"], value["epoch"], fenced=True)
 
 
 def _unfence(image: Image, value: Message) -> str:
-    return _set_broker(image, value["id"], fenced=False)
+    return _set_broker(image, value["id"], value["epoch"], fenced=False)
 
 
-def _set_broker(image: Image, number: int, **values: Any) -> str:
-    if number not in image.brokers:
+def _set_broker(image: Image, number: int, epoch: int, **values: Any) -> str:
+    broker = image.brokers.get(number)
+    if broker is None:
         return f"unknown broker {number}"
-    image.brokers[number] = image.brokers[number] | values
+    if broker["brokerEpoch"] != epoch:
+        return f"it is for epoch {epoch} of broker {number}, which has epoch {broker['brokerEpoch']}"
+    image.brokers[number] = broker | values
     return ""
 
 
@@ -309,10 +320,10 @@ def _broker_change(image: Image, value: Message) -> str:
     if value.get("inControlledShutdown"):
         changed["inControlledShutdown"] = value["inControlledShutdown"] > 0
     if value.get("logDirs"):
-        changed["logDirs"] = json_object(value["logDirs"])
+        changed["logDirs"] = sorted(json_object(value["logDirs"]))
     if value.get("cordonedLogDirs") is not None:
-        changed["cordonedLogDirs"] = json_object(value["cordonedLogDirs"])
-    return _set_broker(image, value["brokerId"], **changed)
+        changed["cordonedLogDirs"] = sorted(json_object(value["cordonedLogDirs"]))
+    return _set_broker(image, value["brokerId"], value["brokerEpoch"], **changed)
 
 
 def _controller(image: Image, value: Message) -> str:
@@ -321,6 +332,8 @@ def _controller(image: Image, value: Message) -> str:
 
 
 def _feature(image: Image, value: Message) -> str:
+    if value["name"] == _KRAFT_VERSION:
+        return ""  # The quorum's control records alone decide; Kafka 3.9 and 4.0 wrote such records by mistake.
     level: int = value["featureLevel"] if "featureLevel" in value else value["maxFeatureLevel"]
     if level == 0:
         image.features.pop(value["name"], None)
@@ -361,14 +374,19 @@ def _remove(image: Image, kind: str, name: str) -> str:
 
 
 def _quota(image: Image, value: Message) -> str:
-    entity = sorted(
-        f"{part['entityType']}={'<default>' if part['entityName'] is None else part['entityName']}" for part in value["entity"]
-    )
-    name = f"{','.join(entity)}:{value['key']}"
+    entity = {part["entityType"]: part["entityName"] for part in value["entity"]}
+    name = ",".join(f"{kind}={_entity_name(entity[kind])}" for kind in sorted(entity)) + f":{value['key']}"
     if value["remove"]:
         return _remove(image, "quota", name)
-    image.others["quota", name] = value["value"]
+    image.others["quota", name] = {"entity": entity, "key": value["key"], "value": value["value"]}
     return ""
+
+
+def _entity_name(name: str | None) -> str:
+    """In quotes where it could be taken for something else."""
+    if name is None:
+        return "<default>"
+    return name if re.fullmatch(r"[\w.@/+-]+", name) else compact_json(name)
 
 
 def _scram(image: Image, value: Message) -> str:
