@@ -9,13 +9,15 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
+from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.span import Padding
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import Partition
-from kafkalog.files.source import FileSource
+from kafkalog.files.partition import Partition, join
+from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Iterable, Iterator
 
     from kafkalog.core.record import Record
@@ -71,6 +73,14 @@ class Log(NamedTuple):
     def topic(self) -> str | None:
         """The topic; None when the directory's name does not parse."""
         return self.name.topic if self.name else None
+
+    def topic_id(self) -> uuid.UUID | None:
+        """The topic's id from `partition.metadata`; None when it is not there or cannot be read."""
+        directory = self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
+        try:
+            return read_partition_metadata(read_file(join(directory, "partition.metadata"))).topic_id
+        except UnreadableFile:
+            return None
 
     def walk(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
         """Every batch and the damage between them, with the file it is in.

@@ -1,6 +1,6 @@
 """The cluster's metadata: the image that the records of `__cluster_metadata` add up to, from a snapshot and the log.
 
-Source: the `replay` methods of org.apache.kafka.image.*Delta and org.apache.kafka.metadata.PartitionRegistration, 3.9, 4.1 and 4.3.
+Source: the `replay` methods of org.apache.kafka.image.*Delta and org.apache.kafka.metadata.PartitionRegistration, 3.9 to 4.3.
 """
 
 from __future__ import annotations
@@ -62,8 +62,11 @@ class Topic(NamedTuple):
     topic_id: uuid.UUID
     partitions: dict[int, PartitionState]
 
+    def __repr__(self) -> str:
+        return f"Topic({self.name!r}, {format_uuid(self.topic_id)}, {len(self.partitions)} partitions)"
 
-@dataclass
+
+@dataclass(repr=False)
 class Image:
     """Everything that the metadata says at one moment.
 
@@ -94,6 +97,12 @@ class Image:
         """The topic of that name, or None."""
         return next((topic for topic in self.topics.values() if topic.name == name), None)
 
+    def __repr__(self) -> str:
+        return (
+            f"Image(up to offset {self.last_offset}, {len(self.topics)} topics, {len(self.brokers)} brokers, "
+            f"{len(self.features)} features, {sum(map(len, self.configs.values()))} settings, {len(self.others)} others)"
+        )
+
 
 class Metadata(NamedTuple):
     """An image with the snapshot it began with (None: the log's first record), and what went wrong on the way.
@@ -107,6 +116,9 @@ class Metadata(NamedTuple):
     problems: tuple[Note, ...]
     records: int
     past: Past
+
+    def __repr__(self) -> str:
+        return f"Metadata({self.image!r}, {len(self.notes)} notes, {len(self.problems)} problems)"
 
 
 class _Replay:
