@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import read_coordinator_record, read_metadata_record
-from tests.internal_topics import READERS, compact, group_key, group_value, internal_records, offset_key, offset_value, string
+from tests.internal_topics import (
+    READERS,
+    assignment,
+    compact,
+    group_key,
+    group_value,
+    internal_records,
+    offset_key,
+    offset_value,
+    string,
+)
 from tests.log_dirs import corpus_log_dirs, fixture_log_dirs
 
 
@@ -210,3 +220,17 @@ def test_what_early_access_to_the_new_groups_wrote_is_read_to_its_last_byte(numb
     )
     assert decoded.problem == ""
     assert {name: decoded.value[name] for name in fields} == fields
+
+
+def embedded(kind, data):
+    found = read_coordinator_record(GROUP_RECORDS, group_key("g"), group_value([("m", data)], kind=kind)).as_object()
+    return found["value"]["data"]["members"][0]["assignment"]
+
+
+def test_what_consumers_put_into_group_metadata_is_decoded_and_nothing_of_it_lost():
+    data = assignment([("t", [0, 1])], None, 1)
+    topics = [{"topic": "t", "partitions": [0, 1]}]
+    assert embedded("consumer", data) == {"version": 1, "data": {"assignedPartitions": topics, "userData": None}}
+    assert embedded("connect", data) == {"hex": data.hex()}
+    for other in (data + b"more", data[:-1], b"", b"\x00\x09" + data[2:]):
+        assert embedded("consumer", other) == {"hex": other.hex()}
