@@ -95,7 +95,7 @@ def _read_as_before(
     """What a release wrote that had another message under this version, if that fits the bytes; else the newest reading."""
     start = cursor.at
     for release in _BEFORE_CHANGES:
-        if version > schema.highest(release):
+        if not 0 <= version <= schema.highest(release):
             continue
         cursor.at = start
         message, other_problem = _read_all(cursor, schema, version, release, "value")
@@ -112,9 +112,9 @@ def _read_all(cursor: Cursor, schema: Schema, version: int, release: Release, pl
         return None, f"{place}: {schema.name} version {version}: {describe(error)}"
     highest = schema.highest(NEWEST)
     if cursor.remaining:
-        known = "" if version <= highest else f", known are versions up to {highest}"
+        known = "" if 0 <= version <= highest else f", known are versions up to {highest}"
         return message, f"{place}: {cursor.remaining} bytes behind {schema.name} version {version}{known}"
-    if version > highest:
+    if not 0 <= version <= highest:
         return message, f"{place}: {schema.name} version {version}, known are versions up to {highest}"
     return message, ""
 
