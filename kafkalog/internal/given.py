@@ -173,7 +173,7 @@ def collect(paths: Paths, *topics: str) -> Given:
     named = [paths] if isinstance(paths, str | os.PathLike) else paths
     for path in (os.fspath(item) for item in named):
         try:
-            found = list(_logs_at(path, files))
+            found = list(_logs_at(path, files, problems))
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
             continue
@@ -199,17 +199,26 @@ def _reach(log: Log, problems: list[Note]) -> int:
         return -1
 
 
-def _logs_at(path: str, files: dict[str, Log]) -> Iterator[Log | None]:
-    """The logs of a path. Single files of one directory are gathered in `files`, by directory; they give None."""
+def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator[Log | None]:
+    """The logs of a path. Single files of one directory are gathered in `files`, by directory; they give None.
+
+    Partitions of a log dir that cannot be read are `problems`, and give None too.
+    """
     if not os.path.isdir(path):
         _add_file(path, files)
         yield None
     elif looks_like_partition(path):
         yield _partition(Partition(path))
     elif looks_like_log_dir(path):
-        for partition in LogDir(path).partitions():
-            if partition.name is not None and not partition.name.mark:
-                yield _partition(partition)
+        log_dir = LogDir(path)
+        for name in log_dir.partition_names:
+            parsed = parse_partition_name(name)
+            if parsed is not None and not parsed.mark:
+                try:
+                    yield _partition(log_dir.partition(name))
+                except UnreadableFile as error:
+                    problems.append(Note(error.path, None, error.reason))
+                    yield None
 
 
 def _partition(partition: Partition) -> Log:

@@ -155,11 +155,14 @@ def read_transactions(
     notes = Notes()
     ids: dict[str, TransactionalId] = {}
     records = 0
+    in_full = True
     for log in given.wanted:
         try:
             records += _replay(log, moment, ids, notes)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
+            in_full = False
+    in_full = in_full and not notes
     if not given.wanted and not given.others:
         problems.append(Note("", None, f"neither a partition of {TOPIC} nor another one was given"))
     owners = _owners(ids)
@@ -173,7 +176,9 @@ def read_transactions(
     whole = _is_whole(given.wanted, ids)
     judged = [_judge(item, ids, owners, known=bool(given.wanted), whole=whole) for item in found.open]
     if moment != END:
-        judged = [_of_the_past(item) for item in judged]
+        judged = [_unproven(item, "at that moment: {}") for item in judged]
+    elif not in_full:
+        judged = [_unproven(item, f"{{}}; but not all of {TOPIC} could be read") for item in judged]
     in_order = dict(sorted(ids.items()))
     return Transactions(in_order, judged, collected, found.aborted, found.committed, notes, tuple(problems), records)
 
@@ -376,8 +381,6 @@ def _judge(
     return item._replace(verdict="hanging", why=why, transactional_id=name)
 
 
-def _of_the_past(item: OpenTransaction) -> OpenTransaction:
-    """What did not hang at the end is not known to have hung before: clocks differ, and the coordinator was still to write."""
-    if item.verdict != "hanging":
-        return item
-    return item._replace(verdict="unknown", why=f"at that moment: {item.why}")
+def _unproven(item: OpenTransaction, why: str) -> OpenTransaction:
+    """What hangs for all that is known; but clocks differ, a coordinator may still write, records may be lost."""
+    return item._replace(verdict="unknown", why=why.format(item.why)) if item.verdict == "hanging" else item

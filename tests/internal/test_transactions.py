@@ -142,6 +142,15 @@ def test_before_the_end_nothing_is_proven_to_hang(tmp_path):
     assert read_transactions([topic, partition]).open[0].verdict == "hanging"
 
 
+def test_nothing_is_proven_to_hang_while_some_of_the_topic_cannot_be_read(tmp_path):
+    broken = b"\x00\x00\x00"
+    states = ("id", transaction_value(7, COMPLETE_COMMIT, [])), ("other", broken)
+    partition = write_log(tmp_path, [data(0, 7)], "t-0")
+    (item,) = read_transactions([coordinator(tmp_path, *states), partition]).open
+    assert item.verdict == "unknown"
+    assert item.why.endswith("its transaction has ended; but not all of __transaction_state could be read")
+
+
 def test_at_a_time_later_batches_of_the_partitions_do_not_count(tmp_path):
     marker = encode.marker(commit=False, offset=2, producer_id=7, producer_epoch=0, base_timestamp=3000)
     path = write_log(tmp_path, [data(0, 7, time=1000), data(1, 7, time=2000), marker], "t-0")
