@@ -19,6 +19,7 @@ from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.internal.given import Log, LogRecord, Note, Notes, collect, read_file_records
 from kafkalog.internal.moment import END, Moment
 from kafkalog.internal.past import Past
+from kafkalog.internal.snapshots import choose_snapshot
 
 if TYPE_CHECKING:
     import uuid
@@ -472,36 +473,25 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
 
 
 def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note]) -> str | None:
-    start, base = 0, None
-    for end_offset, epoch, path in reversed(log.snapshots):
-        if moment.offset is not None and end_offset - 1 > moment.offset:
-            continue
-        if moment.time is not None and not _taken_by(path, moment.time):
-            continue
-        items: Iterator[LogRecord] = read_file_records(path, replay.notes)
-        # A snapshot numbers its records from 0; what they say is the state before its end offset.
-        replay.feed(items)
-        replay.image.last_offset = end_offset - 1
-        replay.image.last_epoch = epoch
-        start, base = end_offset, path
-        replay.past.since = end_offset
-        break
     first = _first_offset(log)
+    base = choose_snapshot(log, moment, replay.notes)
+    if base is not None and base.damage and first == 0:
+        base = None  # The log tells everything.
+    start = 0
+    if base is not None:
+        # A snapshot numbers its records from 0; what they say is the state before its end offset.
+        replay.feed(read_file_records(base.path, replay.notes))
+        start = base.end_offset
+        replay.image.last_offset = start - 1
+        replay.image.last_epoch = base.epoch
+        replay.past.since = start
+        if base.damage:
+            problems.append(Note(base.path, None, f"{base.damage}: the image is not whole"))
     if first is not None and first > start:
         where = "the snapshot's end" if base else "offset 0 and there is no snapshot"
         problems.append(Note(log.path, first, f"the log begins at {first}, behind {where}: the image is not whole"))
     replay.feed(log.records(replay.notes), moment, start)
-    return base
-
-
-def _taken_by(path: str, time: int) -> bool:
-    """Whether the snapshot holds nothing younger than `time`: its header says the last timestamp it contains."""
-    for item in read_file_records(path, []):
-        if isinstance(item.batch, RecordBatch) and item.batch.is_control:
-            value = item.record.value or b""
-            return len(value) >= 10 and int.from_bytes(value[2:10], "big", signed=True) <= time
-        break
-    return False
+    return base.path if base else None
 
 
 def _first_offset(log: Log) -> int | None:
