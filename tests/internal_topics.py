@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import uuid
 
 from kafkalog.core.log import walk
 from kafkalog.core.messages.group import GROUP_RECORDS
@@ -113,3 +114,81 @@ def transaction_value(
         for topic, numbers in partitions:
             data += string(topic) + struct.pack(f">i{len(numbers)}i", len(numbers), *numbers)
     return data + struct.pack(">qq", 2000, 1000)
+
+
+# --- groups of the newer kinds: keys in plain form, values of version 0 in flexible form; what is not named is empty -----
+
+
+def modern_key(kind: int, *names: str) -> bytes:
+    return struct.pack(">h", kind) + b"".join(map(string, names))
+
+
+def _array(items: list[bytes]) -> bytes:
+    return bytes([len(items) + 1]) + b"".join(items)
+
+
+def _given(partitions: dict[uuid.UUID, list[int]]) -> bytes:
+    return _array(
+        [topic.bytes + _array([struct.pack(">i", one) for one in numbers]) + b"\x00" for topic, numbers in partitions.items()]
+    )
+
+
+def consumer_epoch(epoch: int) -> bytes:
+    return struct.pack(">hi", 0, epoch) + b"\x00"
+
+
+def share_epoch(epoch: int) -> bytes:
+    return struct.pack(">hiq", 0, epoch, 0) + b"\x00"
+
+
+def streams_epoch(epoch: int, validated: int | None = None) -> bytes:
+    tags = b"\x00" if validated is None else b"\x01\x00\x04" + struct.pack(">i", validated)
+    return struct.pack(">hiq", 0, epoch, 0) + tags
+
+
+def topology(epoch: int) -> bytes:
+    return struct.pack(">hi", 0, epoch) + _array([]) + b"\x00"
+
+
+def consumer_member(client: str, assignor: str | None = None) -> bytes:
+    names = compact(None) * 2 + compact(client) + compact("/127.0.0.1") + _array([compact("t")]) + compact(None)
+    return struct.pack(">h", 0) + names + struct.pack(">i", 1000) + compact(assignor) + b"\x00"
+
+
+def share_member(client: str) -> bytes:
+    return struct.pack(">h", 0) + compact(None) + compact(client) + compact("/127.0.0.1") + _array([compact("t")]) + b"\x00"
+
+
+def streams_member(client: str) -> bytes:
+    names = compact(None) * 2 + compact(client) + compact("/127.0.0.1") + struct.pack(">ii", 1000, 0)
+    return struct.pack(">h", 0) + names + compact("process") + b"\xff" + _array([]) + b"\x00"
+
+
+def consumer_assignment(epoch: int, partitions: dict[uuid.UUID, list[int]], state: int = 0) -> bytes:
+    return struct.pack(">hiib", 0, epoch, epoch - 1, state) + _given(partitions) + _array([]) + b"\x00"
+
+
+def share_assignment(epoch: int, partitions: dict[uuid.UUID, list[int]]) -> bytes:
+    return struct.pack(">hiib", 0, epoch, epoch - 1, 0) + _given(partitions) + b"\x00"
+
+
+def streams_assignment(epoch: int, tasks: dict[str, list[int]], state: int = 1) -> bytes:
+    active = _array(
+        [compact(name) + _array([struct.pack(">i", one) for one in numbers]) + b"\x00" for name, numbers in tasks.items()]
+    )
+    return struct.pack(">hiib", 0, epoch, epoch - 1, state) + active + _array([]) * 5 + b"\x00"
+
+
+def share_key(group: str, topic: uuid.UUID, partition: int, *, update: bool = False) -> bytes:
+    return struct.pack(">h", int(update)) + string(group) + topic.bytes + struct.pack(">i", partition)
+
+
+def share_snapshot(start: int, done: int | None = None, *, state_epoch: int = 2, leader_epoch: int = 3) -> bytes:
+    """Of 4.1 and later; `done` is the count of delivered records, stored since 4.2."""
+    tags = b"\x00" if done is None else b"\x01\x00\x04" + struct.pack(">i", done)
+    return struct.pack(">hiiiqqq", 0, 1, state_epoch, leader_epoch, start, 0, 0) + _array([]) + tags
+
+
+def share_update(start: int, done: int | None = None, *, leader_epoch: int = -1) -> bytes:
+    tags = b"\x00" if done is None else b"\x01\x00\x04" + struct.pack(">i", done)
+    return struct.pack(">hiiq", 0, 1, leader_epoch, start) + _array([]) + tags

@@ -42,7 +42,15 @@ def parse_moment(_: click.Context, parameter: click.Parameter, value: str | None
         return Moment(time=int(value[1:]))
     from kafkalog.cli.times import parse_time
 
-    return Moment(time=parse_time(value, f"--{parameter.name}"))
+    try:
+        if not re.fullmatch(r"[-@]?\d*", value, re.ASCII):
+            return Moment(time=parse_time(value, f"--{parameter.name}"))
+    except click.BadParameter:
+        pass
+    raise click.BadParameter(
+        f"{value!r} is neither an offset, nor ISO 8601 (2024-05-01T12:00:00Z), nor @ and epoch milliseconds",
+        param_hint=f"--{parameter.name}",
+    )
 
 
 def write_json_lines(schema: str, lines: Iterable[dict[str, Any]]) -> None:

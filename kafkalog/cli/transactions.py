@@ -26,7 +26,7 @@ SHOWN = 1000
     "--at",
     metavar="OFFSET|TIME",
     callback=parse_moment,
-    help="Coordinator state after this offset, or at this time (ISO 8601, or @ and epoch milliseconds); else at the end.",
+    help="State after this offset of __transaction_state, or at this time (ISO 8601, or @ and epoch ms); else at the end.",
 )
 @click.option(
     "--fail-on",

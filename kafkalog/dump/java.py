@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from kafkalog.core.messages.text import decode_utf8, string_hash
 from kafkalog.core.record import wrap32
 
 if TYPE_CHECKING:
@@ -13,13 +14,11 @@ if TYPE_CHECKING:
 __all__ = [
     "BOOLEAN",
     "absolute_path",
-    "decode_text",
     "file_path",
     "java_hash_map_order",
     "replace_malformed",
     "scala_212_map_order",
     "scala_213_map_order",
-    "string_hash",
 ]
 
 T = TypeVar("T")
@@ -27,34 +26,14 @@ T = TypeVar("T")
 #: `true` and `false`, by truth.
 BOOLEAN = ("false", "true")
 
-# An encoded surrogate is one malformed unit for Java, with or without its third byte; Python sees two or three.
-_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]?")
-
 
 def replace_malformed(data: bytes) -> bytes:
     """`data` as UTF-8, each malformed sequence replaced by U+FFFD as `new String(bytes, UTF_8)` does."""
     try:
         data.decode()
     except UnicodeDecodeError:
-        return decode_text(data).encode()
+        return decode_utf8(data).encode()
     return data
-
-
-def decode_text(data: bytes) -> str:
-    """`new String(data, UTF_8)`."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        pass
-    parts = []
-    at = 0
-    # A match that is really the tail of something else (F0 ED A0 80 …) is still its own unit: ED never continues one.
-    for match in _SURROGATE.finditer(data):
-        parts.append(data[at : match.start()].decode("utf-8", "replace"))
-        parts.append("\ufffd")
-        at = match.end()
-    parts.append(data[at:].decode("utf-8", "replace"))
-    return "".join(parts)
 
 
 def file_path(text: str) -> str:
@@ -71,15 +50,6 @@ def absolute_path(text: str, directory: str) -> str:
     if not path:
         return directory
     return f"{directory}/{path}" if directory != "/" else f"/{path}"
-
-
-def string_hash(text: str) -> int:
-    """`text.hashCode()`, as an unsigned 32-bit number."""
-    value = 0
-    units = text.encode("utf-16-be", "surrogatepass")
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        value = (value * 31 + (high << 8 | low)) & 0xFFFFFFFF
-    return value
 
 
 def _spread(text: str) -> int:

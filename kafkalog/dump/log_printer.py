@@ -16,7 +16,7 @@ from kafkalog.core.compression import inflate
 from kafkalog.core.control import ABORT, COMMIT, read_control_record, read_control_type
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
 from kafkalog.core.log import HEADER_UP_TO_MAGIC, find_batch, only_zeros
-from kafkalog.dump.java import decode_text
+from kafkalog.core.messages.text import decode_utf8
 from kafkalog.dump.java_records import JavaMessage, records_of_batch, records_of_message, shallow_message
 from kafkalog.dump.lines import codec_name, lines_of
 from kafkalog.dump.output import Died, Output
@@ -247,7 +247,7 @@ class LogPrinter:
                 "key_size": -1 if record.key is None else len(record.key),
                 "value_size": -1 if record.value is None else len(record.value),
                 "sequence": batch.sequence_of(record),
-                "header_keys": ",".join(decode_text(item.key) for item in record.headers).encode(),
+                "header_keys": ",".join(decode_utf8(item.key) for item in record.headers).encode(),
             }
             template = self._lines.record_template(header, batch.position, batch.size, codec)
             output.put(template.encode() % tuple(values[name] for name in self._lines.record_values))

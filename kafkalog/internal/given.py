@@ -9,13 +9,15 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
+from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.span import Padding
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import Partition
-from kafkalog.files.source import FileSource
+from kafkalog.files.partition import Partition, join
+from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Iterable, Iterator
 
     from kafkalog.core.record import Record
@@ -71,6 +73,14 @@ class Log(NamedTuple):
     def topic(self) -> str | None:
         """The topic; None when the directory's name does not parse."""
         return self.name.topic if self.name else None
+
+    def topic_id(self) -> uuid.UUID | None:
+        """The topic's id from `partition.metadata`; None when it is not there or cannot be read."""
+        directory = self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
+        try:
+            return read_partition_metadata(read_file(join(directory, "partition.metadata"))).topic_id
+        except UnreadableFile:
+            return None
 
     def walk(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
         """Every batch and the damage between them, with the file it is in.
@@ -163,7 +173,7 @@ def collect(paths: Paths, *topics: str) -> Given:
     named = [paths] if isinstance(paths, str | os.PathLike) else paths
     for path in (os.fspath(item) for item in named):
         try:
-            found = list(_logs_at(path, files))
+            found = list(_logs_at(path, files, problems))
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
             continue
@@ -189,17 +199,26 @@ def _reach(log: Log, problems: list[Note]) -> int:
         return -1
 
 
-def _logs_at(path: str, files: dict[str, Log]) -> Iterator[Log | None]:
-    """The logs of a path. Single files of one directory are gathered in `files`, by directory; they give None."""
+def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator[Log | None]:
+    """The logs of a path. Single files of one directory are gathered in `files`, by directory; they give None.
+
+    Partitions of a log dir that cannot be read are `problems`, and give None too.
+    """
     if not os.path.isdir(path):
         _add_file(path, files)
         yield None
     elif looks_like_partition(path):
         yield _partition(Partition(path))
     elif looks_like_log_dir(path):
-        for partition in LogDir(path).partitions():
-            if partition.name is not None and not partition.name.mark:
-                yield _partition(partition)
+        log_dir = LogDir(path)
+        for name in log_dir.partition_names:
+            parsed = parse_partition_name(name)
+            if parsed is not None and not parsed.mark:
+                try:
+                    yield _partition(log_dir.partition(name))
+                except UnreadableFile as error:
+                    problems.append(Note(error.path, None, error.reason))
+                    yield None
 
 
 def _partition(partition: Partition) -> Log:

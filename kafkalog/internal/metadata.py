@@ -1,23 +1,25 @@
 """The cluster's metadata: the image that the records of `__cluster_metadata` add up to, from a snapshot and the log.
 
-Source: the `replay` methods of org.apache.kafka.image.*Delta and org.apache.kafka.metadata.PartitionRegistration, 3.9 and 4.1.
+Source: the `replay` methods of org.apache.kafka.image.*Delta and org.apache.kafka.metadata.PartitionRegistration, 3.9 to 4.3.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, METADATA_TOPICS
-from kafkalog.core.messages.json_form import json_object
+from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.internal.given import Log, LogRecord, Note, Notes, collect, read_file_records
 from kafkalog.internal.moment import END, Moment
 from kafkalog.internal.past import Past
+from kafkalog.internal.snapshots import choose_snapshot
 
 if TYPE_CHECKING:
     import uuid
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Image", "Metadata", "PartitionState", "Topic", "diff_images", "read_metadata"]
 
 _NO_LEADER_CHANGE = -2
+_KRAFT_VERSION = "kraft.version"
 _RESOURCE_TOPIC = 2
 _RESOURCES = {0: "unknown", 2: "topic", 4: "broker", 8: "broker-logger", 16: "client-metrics", 32: "group"}
 
@@ -60,8 +63,11 @@ class Topic(NamedTuple):
     topic_id: uuid.UUID
     partitions: dict[int, PartitionState]
 
+    def __repr__(self) -> str:
+        return f"Topic({self.name!r}, {format_uuid(self.topic_id)}, {len(self.partitions)} partitions)"
 
-@dataclass
+
+@dataclass(repr=False)
 class Image:
     """Everything that the metadata says at one moment.
 
@@ -92,6 +98,12 @@ class Image:
         """The topic of that name, or None."""
         return next((topic for topic in self.topics.values() if topic.name == name), None)
 
+    def __repr__(self) -> str:
+        return (
+            f"Image(up to offset {self.last_offset}, {len(self.topics)} topics, {len(self.brokers)} brokers, "
+            f"{len(self.features)} features, {sum(map(len, self.configs.values()))} settings, {len(self.others)} others)"
+        )
+
 
 class Metadata(NamedTuple):
     """An image with the snapshot it began with (None: the log's first record), and what went wrong on the way.
@@ -105,6 +117,9 @@ class Metadata(NamedTuple):
     problems: tuple[Note, ...]
     records: int
     past: Past
+
+    def __repr__(self) -> str:
+        return f"Metadata({self.image!r}, {len(self.notes)} notes, {len(self.problems)} problems)"
 
 
 class _Replay:
@@ -146,7 +161,7 @@ class _Replay:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
             return
         if decoded.name == "KRAFT_VERSION":
-            self.image.features["kraft.version"] = decoded.fields["kRaftVersion"]
+            self.image.features[_KRAFT_VERSION] = decoded.fields["kRaftVersion"]
         elif decoded.name == "KRAFT_VOTERS":
             self.image.others["quorum", "voters"] = json_object(decoded.fields["voters"])
 
@@ -248,10 +263,15 @@ def _partition_change(image: Image, value: Message) -> str:
 
 
 def _clear_elr(image: Image, value: Message) -> str:
-    for topic in image.topics.values():
-        if value["topicName"] in ("", topic.name):
-            for number, state in topic.partitions.items():
-                topic.partitions[number] = state._replace(eligible_leader_replicas=(), last_known_elr=())
+    name = value["topicName"]
+    topics = [topic for topic in image.topics.values() if name in ("", topic.name)]
+    if name and not topics:
+        return f"unknown topic {name}"
+    for topic in topics:
+        for number, state in topic.partitions.items():
+            if state.eligible_leader_replicas or state.last_known_elr:
+                cleared = state._replace(eligible_leader_replicas=(), last_known_elr=())
+                topic.partitions[number] = cleared._replace(partition_epoch=state.partition_epoch + 1)
     return ""
 
 
@@ -269,11 +289,12 @@ def _config(image: Image, value: Message) -> str:
 
 
 def _registration(value: Message) -> dict[str, Any]:
-    """A registration as plain values; listeners and features are sets, here by name."""
+    """A registration as plain values; listeners and features are sets by name, log dirs are a set: here they are sorted."""
     plain: dict[str, Any] = json_object(value)
     for name in ("endPoints", "features"):
-        plain[name].sort(key=lambda item: str(item["name"]))
-    return plain
+        by_name = {item["name"]: item for item in plain[name]}
+        plain[name] = [by_name[key] for key in sorted(by_name)]
+    return plain | {name: sorted(plain[name]) for name in ("logDirs", "cordonedLogDirs") if plain.get(name)}
 
 
 def _register_broker(image: Image, value: Message) -> str:
@@ -288,17 +309,20 @@ def _unregister_broker(image: Image, value: Message) -> str:
 
 
 def _fence(image: Image, value: Message) -> str:
-    return _set_broker(image, value["id"], fenced=True)
+    return _set_broker(image, value["id"], value["epoch"], fenced=True)
 
 
 def _unfence(image: Image, value: Message) -> str:
-    return _set_broker(image, value["id"], fenced=False)
+    return _set_broker(image, value["id"], value["epoch"], fenced=False)
 
 
-def _set_broker(image: Image, number: int, **values: Any) -> str:
-    if number not in image.brokers:
+def _set_broker(image: Image, number: int, epoch: int, **values: Any) -> str:
+    broker = image.brokers.get(number)
+    if broker is None:
         return f"unknown broker {number}"
-    image.brokers[number] = image.brokers[number] | values
+    if broker["brokerEpoch"] != epoch:
+        return f"it is for epoch {epoch} of broker {number}, which has epoch {broker['brokerEpoch']}"
+    image.brokers[number] = broker | values
     return ""
 
 
@@ -309,10 +333,10 @@ def _broker_change(image: Image, value: Message) -> str:
     if value.get("inControlledShutdown"):
         changed["inControlledShutdown"] = value["inControlledShutdown"] > 0
     if value.get("logDirs"):
-        changed["logDirs"] = json_object(value["logDirs"])
+        changed["logDirs"] = sorted(json_object(value["logDirs"]))
     if value.get("cordonedLogDirs") is not None:
-        changed["cordonedLogDirs"] = json_object(value["cordonedLogDirs"])
-    return _set_broker(image, value["brokerId"], **changed)
+        changed["cordonedLogDirs"] = sorted(json_object(value["cordonedLogDirs"]))
+    return _set_broker(image, value["brokerId"], value["brokerEpoch"], **changed)
 
 
 def _controller(image: Image, value: Message) -> str:
@@ -321,6 +345,8 @@ def _controller(image: Image, value: Message) -> str:
 
 
 def _feature(image: Image, value: Message) -> str:
+    if value["name"] == _KRAFT_VERSION:
+        return ""  # The quorum's control records alone decide; Kafka 3.9 and 4.0 wrote such records by mistake.
     level: int = value["featureLevel"] if "featureLevel" in value else value["maxFeatureLevel"]
     if level == 0:
         image.features.pop(value["name"], None)
@@ -361,14 +387,19 @@ def _remove(image: Image, kind: str, name: str) -> str:
 
 
 def _quota(image: Image, value: Message) -> str:
-    entity = sorted(
-        f"{part['entityType']}={'<default>' if part['entityName'] is None else part['entityName']}" for part in value["entity"]
-    )
-    name = f"{','.join(entity)}:{value['key']}"
+    entity = {part["entityType"]: part["entityName"] for part in value["entity"]}
+    name = ",".join(f"{kind}={_entity_name(entity[kind])}" for kind in sorted(entity)) + f":{value['key']}"
     if value["remove"]:
         return _remove(image, "quota", name)
-    image.others["quota", name] = value["value"]
+    image.others["quota", name] = {"entity": entity, "key": value["key"], "value": value["value"]}
     return ""
+
+
+def _entity_name(name: str | None) -> str:
+    """In quotes where it could be taken for something else."""
+    if name is None:
+        return "<default>"
+    return name if re.fullmatch(r"[\w.@/+-]+", name) else compact_json(name)
 
 
 def _scram(image: Image, value: Message) -> str:
@@ -442,36 +473,25 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
 
 
 def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note]) -> str | None:
-    start, base = 0, None
-    for end_offset, epoch, path in reversed(log.snapshots):
-        if moment.offset is not None and end_offset - 1 > moment.offset:
-            continue
-        if moment.time is not None and not _taken_by(path, moment.time):
-            continue
-        items: Iterator[LogRecord] = read_file_records(path, replay.notes)
-        # A snapshot numbers its records from 0; what they say is the state before its end offset.
-        replay.feed(items)
-        replay.image.last_offset = end_offset - 1
-        replay.image.last_epoch = epoch
-        start, base = end_offset, path
-        replay.past.since = end_offset
-        break
     first = _first_offset(log)
+    base = choose_snapshot(log, moment, replay.notes)
+    if base is not None and base.damage and first == 0:
+        base = None  # The log tells everything.
+    start = 0
+    if base is not None:
+        # A snapshot numbers its records from 0; what they say is the state before its end offset.
+        replay.feed(read_file_records(base.path, replay.notes))
+        start = base.end_offset
+        replay.image.last_offset = start - 1
+        replay.image.last_epoch = base.epoch
+        replay.past.since = start
+        if base.damage:
+            problems.append(Note(base.path, None, f"{base.damage}: the image is not whole"))
     if first is not None and first > start:
         where = "the snapshot's end" if base else "offset 0 and there is no snapshot"
         problems.append(Note(log.path, first, f"the log begins at {first}, behind {where}: the image is not whole"))
     replay.feed(log.records(replay.notes), moment, start)
-    return base
-
-
-def _taken_by(path: str, time: int) -> bool:
-    """Whether the snapshot holds nothing younger than `time`: its header says the last timestamp it contains."""
-    for item in read_file_records(path, []):
-        if isinstance(item.batch, RecordBatch) and item.batch.is_control:
-            value = item.record.value or b""
-            return len(value) >= 10 and int.from_bytes(value[2:10], "big", signed=True) <= time
-        break
-    return False
+    return base.path if base else None
 
 
 def _first_offset(log: Log) -> int | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kafkalog.internal.given import Note
-    from kafkalog.internal.groups import CommittedOffset, Group, Groups
+    from kafkalog.internal.groups import CommittedOffset, Group, Groups, ShareOffset
     from kafkalog.internal.metadata import Image, Metadata
     from kafkalog.internal.transactions import AbortedTransaction, Transactions
 
@@ -39,7 +39,7 @@ def note_lines(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[Line
 
 
 def group_lines(found: Groups) -> Iterator[Line]:
-    """Per group a `group` line, its `member` lines and its `offset` lines; then `pending`, notes and the `summary`."""
+    """Per group `group`, `member` and `offset` lines; then `pending` and `share_offset`, notes and the `summary`."""
     offsets: dict[str, list[CommittedOffset]] = {}
     for commit in found.offsets:
         offsets.setdefault(commit.group, []).append(commit)
@@ -54,6 +54,7 @@ def group_lines(found: Groups) -> Iterator[Line]:
                 "clientId": member.client_id,
                 "clientHost": member.client_host,
                 "memberEpoch": member.epoch,
+                "memberState": member.state,
                 "subscription": json_object(member.subscription),
                 "assignment": json_object(member.assignment),
             }
@@ -61,12 +62,15 @@ def group_lines(found: Groups) -> Iterator[Line]:
             yield {"type": "offset", **_commit(commit)}
     for producer_id, commit in found.pending:
         yield {"type": "pending", "producerId": producer_id, **_commit(commit)}
+    for shared in found.share_offsets:
+        yield _share_offset(shared)
     yield from note_lines(found.notes, found.problems)
     yield {
         "type": "summary",
         "groups": len(found.groups),
         "offsets": len(found.offsets),
         "pending": len(found.pending),
+        "share_offsets": len(found.share_offsets),
         "records": found.records,
         "notes": count_notes(found.notes),
         "not_read": len(found.problems),
@@ -106,6 +110,24 @@ def _commit(commit: CommittedOffset) -> Line:
         "lag": commit.lag,
         "path": commit.path,
         "recordOffset": commit.record_offset,
+    }
+
+
+def _share_offset(shared: ShareOffset) -> Line:
+    return {
+        "type": "share_offset",
+        "group": shared.group,
+        "topic": shared.topic,
+        "topicId": format_uuid(shared.topic_id),
+        "partition": shared.partition,
+        "startOffset": shared.start_offset,
+        "stateEpoch": shared.state_epoch,
+        "leaderEpoch": shared.leader_epoch,
+        "deliveryCompleteCount": shared.delivery_complete_count,
+        "logEndOffset": shared.log_end_offset,
+        "lag": shared.lag,
+        "path": shared.path,
+        "recordOffset": shared.record_offset,
     }
 
 

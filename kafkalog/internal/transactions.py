@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.control import ABORT, COMMIT, read_control_record
 from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.core.messages.text import string_hash
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.internal.given import Log, Note, Notes, collect
@@ -131,6 +132,12 @@ class Transactions(NamedTuple):
     problems: tuple[Note, ...]
     records: int
 
+    def __repr__(self) -> str:
+        return (
+            f"Transactions({len(self.ids)} ids, {len(self.open)} open, {self.aborted_count} aborted, "
+            f"{self.committed} committed, {len(self.notes)} notes, {len(self.problems)} problems)"
+        )
+
 
 def read_transactions(
     paths: Paths, moment: Moment = END, *, on_aborted: Callable[[AbortedTransaction], object] | None = None
@@ -139,7 +146,8 @@ def read_transactions(
 
     Args:
         paths: Log dirs, partition directories or `.log` files.
-        moment: Up to where the records of `__transaction_state` count.
+        moment: Up to where the records of `__transaction_state` count, and with a time the batches in the partitions, too.
+            Only the end proves that a transaction hangs: before it the verdict is "ongoing" or "unknown".
         on_aborted: Called with each aborted transaction when it is found. They are not collected then: there can be millions.
     """
     given = collect(paths, TOPIC)
@@ -147,11 +155,14 @@ def read_transactions(
     notes = Notes()
     ids: dict[str, TransactionalId] = {}
     records = 0
+    in_full = True
     for log in given.wanted:
         try:
             records += _replay(log, moment, ids, notes)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
+            in_full = False
+    in_full = in_full and not notes
     if not given.wanted and not given.others:
         problems.append(Note("", None, f"neither a partition of {TOPIC} nor another one was given"))
     owners = _owners(ids)
@@ -159,10 +170,15 @@ def read_transactions(
     found = _Found(owners, on_aborted or collected.append)
     for log in sorted(given.others, key=lambda log: (log.topic or "", log.name.partition if log.name else 0)):
         try:
-            _scan(log, found, notes)
+            _scan(log, Moment(time=moment.time), found, notes)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
-    judged = [_judge(item, ids, owners, known=bool(given.wanted)) for item in found.open]
+    whole = _is_whole(given.wanted, ids)
+    judged = [_judge(item, ids, owners, known=bool(given.wanted), whole=whole) for item in found.open]
+    if moment != END:
+        judged = [_unproven(item, "at that moment: {}") for item in judged]
+    elif not in_full:
+        judged = [_unproven(item, f"{{}}; but not all of {TOPIC} could be read") for item in judged]
     in_order = dict(sorted(ids.items()))
     return Transactions(in_order, judged, collected, found.aborted, found.committed, notes, tuple(problems), records)
 
@@ -215,6 +231,32 @@ def _transactional_id(name: str, value: Message, path: str, offset: int) -> Tran
     )
 
 
+#: Partitions of the topic unless `transaction.state.log.num.partitions` says otherwise.
+_DEFAULT_PARTITIONS = 50
+
+
+def _is_whole(logs: tuple[Log, ...], ids: dict[str, TransactionalId]) -> bool:
+    """Whether all partitions of the topic are given, as far as the ids in them show: their hash tells how many there are."""
+    numbers = sorted(log.name.partition if log.name else -1 for log in logs)
+    count = len(numbers)
+    if numbers != list(range(count)):
+        return False
+    homes = {path: log.name.partition for log in logs if log.name for path in log.files}
+    hashes = [(string_hash(item.transactional_id), homes[item.path]) for item in ids.values()]
+    if any(_home(value, count) != home for value, home in hashes):
+        return False
+    return count >= _DEFAULT_PARTITIONS or any(_home(value, _DEFAULT_PARTITIONS) != home for value, home in hashes)
+
+
+def _home(value: int, count: int) -> int:
+    """The partition of a transactional id with that hash.
+
+    Source: TransactionStateManager.partitionFor and Utils.abs, 2.8 to 4.3.
+    """
+    size = value if value < 1 << 31 else (1 << 32) - value
+    return (size if size < 1 << 31 else 0) % count
+
+
 def _owners(ids: dict[str, TransactionalId]) -> dict[int, str]:
     """Transactional id by producer id, the ids a producer has had before or is about to get included."""
     owners: dict[int, str] = {}
@@ -240,7 +282,7 @@ class _Found:
         self.committed = 0
 
 
-def _scan(log: Log, found: _Found, notes: list[Note]) -> None:
+def _scan(log: Log, moment: Moment, found: _Found, notes: list[Note]) -> None:
     if log.name is None:
         return
     topic, partition = log.name.topic, log.name.partition
@@ -252,6 +294,8 @@ def _scan(log: Log, found: _Found, notes: list[Note]) -> None:
                 notes.append(Note(path, None, message))
             continue
         header = item.header
+        if not moment.holds(item.base_offset, header.max_timestamp):
+            continue
         if item.is_control:
             _end((path, topic, partition), item, under_way.pop(header.producer_id, None), found, notes)
             continue
@@ -312,10 +356,14 @@ def _end(
         notes.append(Note(place[0], batch.base_offset, f"a marker that cannot be read: {error}"))
 
 
-def _judge(item: OpenTransaction, ids: dict[str, TransactionalId], owners: dict[int, str], *, known: bool) -> OpenTransaction:
+def _judge(
+    item: OpenTransaction, ids: dict[str, TransactionalId], owners: dict[int, str], *, known: bool, whole: bool
+) -> OpenTransaction:
     if not known:
         return item
     name = owners.get(item.producer_id)
+    if name is None and not whole:
+        return item._replace(why=f"no transactional id in the partitions of {TOPIC} given has this producer id; others may")
     if name is None:
         return item._replace(verdict="hanging", why="no transactional id has this producer id")
     owner = ids[name]
@@ -331,3 +379,8 @@ def _judge(item: OpenTransaction, ids: dict[str, TransactionalId], owners: dict[
     else:
         return item._replace(verdict="ongoing", why=f"{name} is in state {owner.state}", transactional_id=name)
     return item._replace(verdict="hanging", why=why, transactional_id=name)
+
+
+def _unproven(item: OpenTransaction, why: str) -> OpenTransaction:
+    """What hangs for all that is known; but clocks differ, a coordinator may still write, records may be lost."""
+    return item._replace(verdict="unknown", why=why.format(item.why)) if item.verdict == "hanging" else item

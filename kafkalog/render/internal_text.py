@@ -43,7 +43,7 @@ def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
 def groups_text(found: Groups) -> Iterator[str]:
     """The groups, their members, their offsets with the lag where it is known."""
     offsets = Counter(commit.group for commit in found.offsets)
-    if not (found.groups or found.offsets or found.pending or found.problems):
+    if not (found.groups or found.share_offsets or found.problems):
         yield "No groups."
         yield ""
     yield from _section(
@@ -64,7 +64,7 @@ def groups_text(found: Groups) -> Iterator[str]:
     )
     yield from _section(
         "Members",
-        ("group", "member", "instance", "client", "host", "epoch", "assignment"),
+        ("group", "member", "instance", "client", "host", "epoch", "state", "assignment"),
         [
             [
                 group.group,
@@ -73,6 +73,7 @@ def groups_text(found: Groups) -> Iterator[str]:
                 member.client_id,
                 member.client_host,
                 member.epoch,
+                member.state,
                 _assignment(member.assignment),
             ]
             for group in found.groups.values()
@@ -103,11 +104,34 @@ def groups_text(found: Groups) -> Iterator[str]:
         ("group", "topic", "partition", "offset", "producer id"),
         [[commit.group, commit.topic, commit.partition, commit.offset, producer] for producer, commit in found.pending],
     )
+    yield from _section(
+        "Offsets of share groups",
+        ("group", "topic", "partition", "start", "end", "lag", "leader epoch"),
+        [
+            [
+                shared.group,
+                shared.topic or format_uuid(shared.topic_id),
+                shared.partition,
+                shared.start_offset if shared.start_offset >= 0 else None,
+                shared.log_end_offset,
+                shared.lag,
+                shared.leader_epoch if shared.leader_epoch >= 0 else None,
+            ]
+            for shared in found.share_offsets
+        ],
+    )
     yield from _notes(found.notes, found.problems)
 
 
 def _assignment(value: Any) -> str | None:
-    """An assignment in short: `orders-0 orders-1`; what is not of the consumer protocol as JSON."""
+    """An assignment in short: `orders-0 orders-1`, `active 0_1`; what is not of these protocols as JSON."""
+    if isinstance(value, dict) and "activeTasks" in value:
+        parts = []
+        for kind in ("active", "standby", "warmup"):
+            tasks = value[f"{kind}Tasks"]
+            names = [f"{task['subtopologyId']}_{partition}" for task in tasks for partition in task["partitions"]]
+            parts += [kind, *names] if names else []
+        return " ".join(parts)
     if isinstance(value, dict) and "assignedPartitions" in value:
         names = [
             f"{item.get('topic') or format_uuid(item['topicId'])}-{partition}"

@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
+from kafkalog.core.messages.text import string_hash
 from kafkalog.dump.decoders import DECODERS, TOPIC_DECODERS, decoder_for
-from kafkalog.dump.decoders.scala_order import java_string_hash, map_order, partition_hash, set_order
+from kafkalog.dump.decoders.scala_order import map_order, partition_hash, set_order
 from kafkalog.errors import DecoderFailed, RequestError
 from tests.internal_topics import (
     assignment,
@@ -200,8 +201,8 @@ def test_objects_are_the_newest_form_whatever_the_release():
 
 
 def test_hashes_are_javas():
-    assert java_string_hash("hello") == 99162322
-    assert java_string_hash("\U0001d518") == (31 * 0xD835 + 0xDD18) & 0xFFFFFFFF
+    assert string_hash("hello") == 99162322
+    assert string_hash("\U0001d518") == (31 * 0xD835 + 0xDD18) & 0xFFFFFFFF
     assert partition_hash("a", 1) == 31 * 32 + 97
 
 

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from kafkalog.core.messages.text import decode_utf8
 from kafkalog.dump import java
 
 
@@ -24,7 +25,7 @@ from kafkalog.dump import java
     ],
 )
 def test_malformed_text_is_replaced_as_java_does(data, text):
-    assert java.decode_text(data) == text
+    assert decode_utf8(data) == text
     assert java.replace_malformed(data) == text.encode()
 
 

@@ -10,6 +10,10 @@ import sys
 
 import pytest
 
+from kafkalog.errors import UnreadableFile
+from kafkalog.internal.groups import read_groups
+from kafkalog.internal.metadata import read_metadata
+from kafkalog.internal.transactions import read_transactions
 from tests.generate_docs import DOCS
 from tests.internal.test_groups import batch, write_log
 from tests.internal_topics import offset_key, offset_value
@@ -108,6 +112,35 @@ def test_a_missing_path_is_status_3_and_said(command, tmp_path):
 def test_usage_errors_are_status_2(command):
     run(command, status=2)
     run(command, "--frobnicate", "x", status=2)
+    for wrong in ("-5", "yesterday", "@", "99999999999999999999"):
+        run(command, "--at", wrong, "x", status=2)
+
+
+def test_a_moment_that_is_none_says_what_would_be_one():
+    done = subprocess.run(
+        [sys.executable, "-m", "kafkalog", "groups", "--at", "-5", "x"], capture_output=True, text=True, check=False
+    )
+    assert "'-5' is neither an offset, nor ISO 8601 (2024-05-01T12:00:00Z), nor @ and epoch milliseconds" in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_partition_that_cannot_be_read_hides_no_other(tmp_path, command, monkeypatch):
+    from kafkalog.files import partition
+
+    def listed(path, listing=partition.list_directory):
+        if os.path.basename(path) == "denied-0":
+            raise UnreadableFile(path, "permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(partition, "list_directory", listed)
+    write_log(tmp_path, [batch(0, offset_key("g", "t", 0), offset_value(1))])
+    for name in ("__transaction_state-0", "__cluster_metadata-0", "denied-0"):
+        write_log(tmp_path, [], name)
+    read = {"groups": read_groups, "transactions": read_transactions, "metadata": read_metadata}[command]
+    assert [(note.path, note.message) for note in read(tmp_path).problems] == [
+        (str(tmp_path / "denied-0"), "permission denied")
+    ]
+    assert [item.offset for item in read_groups(tmp_path).offsets] == [1]
 
 
 def test_at_and_diff_exclude_each_other():

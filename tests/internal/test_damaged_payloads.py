@@ -52,7 +52,7 @@ def damaged(dice, data):
 def test_no_payload_ends_a_replay_and_every_record_is_counted(tmp_path, seed):
     dice = random.Random(seed)
     count = 200
-    for topic in ("__cluster_metadata", "__consumer_offsets", "__transaction_state"):
+    for topic in ("__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"):
         pairs = [dice.choice(real_records()[topic]) for _ in range(count)]
         batches = [
             encode.batch([encode.R(key=damaged(dice, key), value=damaged(dice, value))], base_offset=at)
@@ -61,8 +61,8 @@ def test_no_payload_ends_a_replay_and_every_record_is_counted(tmp_path, seed):
         write_log(tmp_path, batches, f"{topic}-0")
     metadata, before = read_metadata(tmp_path), read_metadata(tmp_path, Moment(offset=count // 2))
     groups, transactions = read_groups(tmp_path), read_transactions(tmp_path)
-    for found in (metadata, groups, transactions):
-        assert found.records == count
+    for found, topics in ((metadata, 1), (groups, 2), (transactions, 1)):
+        assert found.records == topics * count
         assert found.notes
         assert all(0 <= note.offset < count for note in found.notes if note.offset is not None)
     for line in (

@@ -117,6 +117,57 @@ def test_a_log_that_begins_late_without_its_snapshot_cannot_be_judged(tmp_path):
     assert "the image is not whole" in found.problems[0].message
 
 
+def writable_copy(folder):
+    """A copy of real metadata whose log begins behind its older snapshots, and the snapshots, the newest last."""
+    target = folder / "__cluster_metadata-0"
+    shutil.copytree(f"{fixture('3.9.1', 'meta-n1').path()}/__cluster_metadata-0", target, copy_function=shutil.copyfile)
+    return target, sorted(target.glob("*.checkpoint"))
+
+
+#: Nothing; in the header; behind it; in the records; the footer; in the footer.
+CUTS = (0, 50, 83, 200, -75, -1)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_snapshot_that_is_not_whole_is_noted_and_an_older_one_taken(tmp_path, cut):
+    target, (*_, older, newest) = writable_copy(tmp_path)
+    sound = read_metadata(target)
+    newest.write_bytes(newest.read_bytes()[:cut])
+    found = read_metadata(target)
+    assert (sound.snapshot, found.snapshot) == (str(newest), str(older))
+    assert [note.path for note in found.notes] == [str(newest)]
+    assert "the snapshot is not whole" in found.notes[0].message
+    assert found.problems == ()
+    assert diff_images(found.image, sound.image) == []
+
+
+def test_a_wrong_checksum_makes_a_snapshot_not_whole_too(tmp_path):
+    target, (*_, newest) = writable_copy(tmp_path)
+    data = bytearray(newest.read_bytes())
+    data[400] ^= 1
+    newest.write_bytes(data)
+    assert read_metadata(target).snapshot != str(newest)
+
+
+def test_without_another_way_a_damaged_snapshot_is_the_image_and_that_is_said(tmp_path):
+    target, (*others, newest) = writable_copy(tmp_path)
+    newest.write_bytes(newest.read_bytes()[:-75])
+    for path in (*others, *target.glob("*.log")):
+        path.unlink()
+    found = read_metadata(target)
+    assert found.image.topics
+    assert "it has no footer: the image is not whole" in found.problems[0].message
+
+
+def test_a_log_from_its_first_record_on_needs_no_damaged_snapshot(tmp_path):
+    topic = encode.batch([encode.R(value=b"\x01\x02\x00" + compact("t") + bytes(15) + b"\x07\x00")])
+    path = write_log(tmp_path, [topic], "__cluster_metadata-0")
+    (tmp_path / "__cluster_metadata-0" / "00000000000000000001-0000000001.checkpoint").write_bytes(b"")
+    found = read_metadata(path)
+    assert (found.snapshot, found.problems) == (None, ())
+    assert found.image.topic("t") is not None
+
+
 def test_a_single_snapshot_is_an_image():
     path = max(snapshots(f"{fixture('4.3.1', 'meta-n1').path()}/__cluster_metadata-0"))
     found = read_metadata([path])

@@ -76,10 +76,15 @@ def test_without_the_topic_nobody_can_say_whether_a_transaction_hangs():
     assert [(item.verdict, item.why) for item in found.open] == [("unknown", "no partition of __transaction_state was given")]
 
 
-def data(offset, producer_id, epoch=0):
-    record = encode.R(key=b"k", value=b"v")
+def data(offset, producer_id, epoch=0, time=1_000):
     return encode.batch(
-        [record], base_offset=offset, attributes=0x10, producer_id=producer_id, producer_epoch=epoch, base_sequence=0
+        [encode.R(key=b"k", value=b"v")],
+        base_offset=offset,
+        attributes=0x10,
+        producer_id=producer_id,
+        producer_epoch=epoch,
+        base_sequence=0,
+        base_timestamp=time,
     )
 
 
@@ -106,6 +111,53 @@ def test_what_the_coordinator_says_decides(tmp_path, value, verdict, why):
     partition = write_log(tmp_path, [data(0, 7), data(1, 7)], "t-0")
     (item,) = read_transactions([topic, partition]).open
     assert (item.verdict, item.why, item.first_offset, item.last_offset, item.records) == (verdict, why, 0, 1, 2)
+
+
+def test_who_owns_a_producer_id_is_not_known_while_partitions_of_the_topic_are_missing(tmp_path):
+    """The hash of "id" is 3355: partition 0 of one or five, 5 of fifty, 1 of three."""
+    value = transaction_value(8, ONGOING, [("t", [0])])
+    partition = write_log(tmp_path, [data(0, 7)], "t-0")
+
+    def verdict(*numbers, home):
+        folder = tmp_path / "-".join(map(str, numbers))
+        records = {home: [encode.batch([encode.R(key=transaction_key("id"), value=value)])]}
+        logs = [write_log(folder, records.get(number, []), f"__transaction_state-{number}") for number in numbers]
+        (item,) = read_transactions([partition, *logs]).open
+        assert ("others may" in item.why) == (item.verdict == "unknown")
+        return item.verdict
+
+    assert verdict(0, home=0) == "hanging"
+    assert verdict(0, 1, 2, home=1) == "hanging"
+    assert verdict(0, 2, home=0) == "unknown"  # one is missing between
+    assert verdict(0, 1, home=0) == "unknown"  # in one of two it would be in the other
+    assert verdict(*range(6), home=5) == "unknown"  # it may be one of fifty
+    assert verdict(3, home=3) == "unknown"
+
+
+def test_before_the_end_nothing_is_proven_to_hang(tmp_path):
+    topic = coordinator(tmp_path, ("id", transaction_value(7, COMPLETE_COMMIT, [])), ("id", transaction_value(7, ONGOING, [])))
+    partition = write_log(tmp_path, [data(0, 7)], "t-0")
+    (item,) = read_transactions([topic, partition], Moment(offset=0)).open
+    assert (item.verdict, item.why) == ("unknown", "at that moment: id is in state CompleteCommit: its transaction has ended")
+    assert read_transactions([topic, partition]).open[0].verdict == "hanging"
+
+
+def test_nothing_is_proven_to_hang_while_some_of_the_topic_cannot_be_read(tmp_path):
+    broken = b"\x00\x00\x00"
+    states = ("id", transaction_value(7, COMPLETE_COMMIT, [])), ("other", broken)
+    partition = write_log(tmp_path, [data(0, 7)], "t-0")
+    (item,) = read_transactions([coordinator(tmp_path, *states), partition]).open
+    assert item.verdict == "unknown"
+    assert item.why.endswith("its transaction has ended; but not all of __transaction_state could be read")
+
+
+def test_at_a_time_later_batches_of_the_partitions_do_not_count(tmp_path):
+    marker = encode.marker(commit=False, offset=2, producer_id=7, producer_epoch=0, base_timestamp=3000)
+    path = write_log(tmp_path, [data(0, 7, time=1000), data(1, 7, time=2000), marker], "t-0")
+    assert [item.records for item in read_transactions(path, Moment(time=999)).open] == []
+    assert [item.records for item in read_transactions(path, Moment(time=1500)).open] == [1]
+    assert [item.records for item in read_transactions(path, Moment(time=2000)).open] == [2]
+    assert read_transactions(path, Moment(time=3000)).aborted_count == 1
 
 
 def test_markers_end_transactions_and_are_counted(tmp_path):

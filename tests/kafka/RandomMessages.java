@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeSet;
+import java.util.function.BiFunction;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.apache.kafka.common.Uuid;
@@ -28,6 +29,8 @@ import org.apache.kafka.common.protocol.types.TaggedFields;
  */
 public class RandomMessages {
     static Random random;
+    /** A value for a field of that name and type; null: anything will do. */
+    static BiFunction<String, Class<?>, Object> special = (name, type) -> null;
 
     public static void main(String[] args) throws Exception {
         random = new Random(Long.parseLong(args[1]));
@@ -112,7 +115,8 @@ public class RandomMessages {
             name.append(Character.toUpperCase(part.charAt(0))).append(part.substring(1));
         for (Method method : message.getClass().getMethods())
             if (method.getName().equalsIgnoreCase(name.toString())) {
-                method.invoke(message, value(field.type, method.getParameterTypes()[0], method.getGenericParameterTypes()[0]));
+                Object given = special.apply(field.name, method.getParameterTypes()[0]);
+                method.invoke(message, given != null ? given : value(field.type, method.getParameterTypes()[0], method.getGenericParameterTypes()[0]));
                 return;
             }
         throw new IllegalStateException(message.getClass() + " has no " + name);

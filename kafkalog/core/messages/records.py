@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.cluster_metadata import find_metadata_type
+from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, consumer_protocol_object
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.messages.reader import Message, kafka_reason, read_message
 from kafkalog.core.messages.record_types import RecordType, find_record_type
@@ -14,6 +15,9 @@ from kafkalog.core.messages.schema import NEWEST, Release, Schema
 from kafkalog.errors import FormatError
 
 __all__ = ["CoordinatorRecord", "FramedRecord", "read_coordinator_record", "read_metadata_record", "read_remote_log_record"]
+
+#: The record type and the protocol type whose members' bytes are messages of the consumer protocol.
+_GROUP_METADATA, _CONSUMER = "GroupMetadata", "consumer"
 
 
 class CoordinatorRecord(NamedTuple):
@@ -36,11 +40,19 @@ class CoordinatorRecord(NamedTuple):
     problem: str = ""
 
     def as_object(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """As plain JSON values; what consumers have put into group metadata is decoded, too."""
         key = {"type": self.type, "name": self.name or None, "data": json_object(self.key)}
-        value = None if self.version is None else {"version": self.version, "data": json_object(self.value)}
+        value = None if self.version is None else {"version": self.version, "data": self._value_object()}
         result: dict[str, Any] = {"key": None if self.type is None else key, "value": value}
         return result | {"problem": self.problem} if self.problem else result
+
+    def _value_object(self) -> Any:
+        data = json_object(self.value)
+        if self.name == _GROUP_METADATA and self.value is not None and self.value["protocolType"] == _CONSUMER:
+            for shown, member in zip(data["members"], self.value["members"], strict=True):
+                shown["subscription"] = consumer_protocol_object(member["subscription"], SUBSCRIPTION)
+                shown["assignment"] = consumer_protocol_object(member["assignment"], ASSIGNMENT)
+        return data
 
 
 def read_coordinator_record(types: tuple[RecordType, ...], key: bytes | None, value: bytes | None) -> CoordinatorRecord:
@@ -83,7 +95,7 @@ def _read_as_before(
     """What a release wrote that had another message under this version, if that fits the bytes; else the newest reading."""
     start = cursor.at
     for release in _BEFORE_CHANGES:
-        if version > schema.highest(release):
+        if not 0 <= version <= schema.highest(release):
             continue
         cursor.at = start
         message, other_problem = _read_all(cursor, schema, version, release, "value")
@@ -100,9 +112,9 @@ def _read_all(cursor: Cursor, schema: Schema, version: int, release: Release, pl
         return None, f"{place}: {schema.name} version {version}: {describe(error)}"
     highest = schema.highest(NEWEST)
     if cursor.remaining:
-        known = "" if version <= highest else f", known are versions up to {highest}"
+        known = "" if 0 <= version <= highest else f", known are versions up to {highest}"
         return message, f"{place}: {cursor.remaining} bytes behind {schema.name} version {version}{known}"
-    if version > highest:
+    if not 0 <= version <= highest:
         return message, f"{place}: {schema.name} version {version}, known are versions up to {highest}"
     return message, ""
 

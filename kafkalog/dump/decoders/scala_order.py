@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from kafkalog.core.messages.text import string_hash
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.messages.schema import Release
 
-__all__ = ["java_string_hash", "map_order", "partition_hash", "set_order"]
+__all__ = ["map_order", "partition_hash", "set_order"]
 
 T = TypeVar("T")
 
@@ -21,18 +23,9 @@ _MASK = 0xFFFFFFFF
 _SCALA_2_13: Release = (3, 0, 0)
 
 
-def java_string_hash(text: str) -> int:
-    """String.hashCode, as an unsigned 32-bit number."""
-    result = 0
-    units = text.encode("utf-16-be", "surrogatepass")
-    for at in range(0, len(units), 2):
-        result = (31 * result + (units[at] << 8 | units[at + 1])) & _MASK
-    return result
-
-
 def partition_hash(topic: str, partition: int) -> int:
     """TopicPartition.hashCode, as an unsigned 32-bit number."""
-    return (31 * (31 + partition) + java_string_hash(topic)) & _MASK
+    return (31 * (31 + partition) + string_hash(topic)) & _MASK
 
 
 def _byteswap32(value: int) -> int:
@@ -54,7 +47,7 @@ def _signed(value: int) -> int:
 def map_order(keys: Iterable[str], release: Release) -> list[str]:
     """Keys in the order a mutable HashMap lists them, when they were put into it in this order."""
     distinct = list(dict.fromkeys(keys))
-    hashes = {key: java_string_hash(key) for key in distinct}
+    hashes = {key: string_hash(key) for key in distinct}
     if release >= _SCALA_2_13:
         size = 16
         for count in range(len(distinct)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import uuid
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,20 @@ from hypothesis import strategies as st
 
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import read_coordinator_record, read_metadata_record
-from tests.internal_topics import READERS, compact, group_key, group_value, internal_records, offset_key, offset_value, string
+from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
+from tests.internal_topics import (
+    READERS,
+    assignment,
+    compact,
+    group_key,
+    group_value,
+    internal_records,
+    offset_key,
+    offset_value,
+    share_key,
+    share_update,
+    string,
+)
 from tests.log_dirs import corpus_log_dirs, fixture_log_dirs
 
 
@@ -82,6 +96,13 @@ def test_a_value_of_an_unknown_version_is_read_as_far_as_known_and_said_to_be_so
     decoded = read_coordinator_record(GROUP_RECORDS, offset_key("g", "t", 0), value)
     assert decoded.value["offset"] == 42
     assert decoded.problem == "value: 4 bytes behind OffsetCommitValue version 9, known are versions up to 4"
+
+
+def test_a_negative_version_is_read_as_the_first_and_said_to_be_unknown():
+    for kind, body in ((SHARE_GROUP_RECORDS, share_update(5)), (GROUP_RECORDS, offset_value(5))):
+        key = share_key("g", uuid.UUID(int=7), 0, update=True) if kind is SHARE_GROUP_RECORDS else offset_key("g", "t", 0)
+        assert "version -30992, known are versions up to" in read_coordinator_record(kind, key, b"\x86\xf0" + body[2:]).problem
+        assert "the bytes end too early" in read_coordinator_record(kind, key, b"\x86\xf0").problem
 
 
 def test_bytes_behind_a_message_are_said():
@@ -210,3 +231,17 @@ def test_what_early_access_to_the_new_groups_wrote_is_read_to_its_last_byte(numb
     )
     assert decoded.problem == ""
     assert {name: decoded.value[name] for name in fields} == fields
+
+
+def embedded(kind, data):
+    found = read_coordinator_record(GROUP_RECORDS, group_key("g"), group_value([("m", data)], kind=kind)).as_object()
+    return found["value"]["data"]["members"][0]["assignment"]
+
+
+def test_what_consumers_put_into_group_metadata_is_decoded_and_nothing_of_it_lost():
+    data = assignment([("t", [0, 1])], None, 1)
+    topics = [{"topic": "t", "partitions": [0, 1]}]
+    assert embedded("consumer", data) == {"version": 1, "data": {"assignedPartitions": topics, "userData": None}}
+    assert embedded("connect", data) == {"hex": data.hex()}
+    for other in (data + b"more", data[:-1], b"", b"\x00\x09" + data[2:]):
+        assert embedded("consumer", other) == {"hex": other.hex()}
