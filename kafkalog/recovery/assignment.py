@@ -39,13 +39,15 @@ class Doubt(NamedTuple):
 
     Args:
         reason: In words.
-        partition: What becomes of it: `stray`, `failed`, or `unknown`, for only the controller knows.
+        partition: What becomes of it: `stray`, `deleted`, `failed`, or `unknown`, for only the controller knows.
         is_replaced: Whether an empty partition takes its place.
+        why: The reason without what follows from it.
     """
 
     reason: str
     partition: str
     is_replaced: bool = False
+    why: str = ""
 
 
 def share_metadata(states: Iterable[LogDirState]) -> None:
@@ -76,15 +78,60 @@ def _read_image(path: str) -> Image | None:
 def doubts_of(state: LogDirState) -> dict[str, Doubt]:
     """Directory name → why its partition is not served as it stands; by topic id and assignment.
 
-    Source: LogManager.isStrayKraftReplica, Kafka 3.9.1.
+    Source: LogManager.isStrayKraftReplica, Kafka 3.9.1; BrokerMetadataPublisher.findStrayPartitions, Kafka 3.5.2.
     """
     if not state.kraft:
         return {}
     ids = _topic_ids(state)
-    if state.image is not None and STRAY_PARTITIONS.applies_to(state.release):
+    if state.image is not None:
         found = {name: _by_image(state, state.image, state.partitions[name], topic_id) for name, topic_id in ids.items()}
-        return {name: doubt for name, doubt in found.items() if doubt is not None}
-    return _by_each_other(state, ids)
+        doubts = {name: doubt for name, doubt in found.items() if doubt is not None}
+    else:
+        doubts = _by_each_other(state, ids)
+    return doubts if STRAY_PARTITIONS.applies_to(state.release) else _before_strays(state, doubts)
+
+
+def _before_strays(state: LogDirState, doubts: dict[str, Doubt]) -> dict[str, Doubt]:
+    """What the releases before 3.7 do with directories that are not meant to be here: they delete them."""
+    nameless = _unassigned_without_id(state)
+    deleted = {}
+    for name, doubt in doubts.items():
+        if doubt.partition != "stray":
+            deleted[name] = doubt
+        elif nameless is not None:
+            text = f"{doubt.why}, so it would be deleted; the broker gives that up where it meets {nameless}, which has no id"
+            deleted[name] = Doubt(text, "failed")
+        elif state.image is None and _lacks_ids(state):
+            text = f"{doubt.why}, so it is deleted; unless the broker gives that up at one without `partition.metadata`"
+            deleted[name] = Doubt(text, "unknown")
+        else:
+            text = f"{doubt.why}, so the directory is renamed -delete, and deleted a minute later with all that is in it"
+            deleted[name] = Doubt(
+                f"{text}; an empty partition takes its place" if doubt.is_replaced else text, "deleted", doubt.is_replaced
+            )
+    return deleted
+
+
+def _lacks_ids(state: LogDirState) -> bool:
+    ids = _topic_ids(state)
+    named = (name for name, one in state.partitions.items() if not one.mark and one.topic != CLUSTER_METADATA_TOPIC)
+    return any(name not in ids for name in named)
+
+
+def _unassigned_without_id(state: LogDirState) -> str | None:
+    """A directory without a topic id that gets none, for the controller does not place its partition here."""
+    if state.image is None:
+        return None
+    broker = parse_java_integer(state.identity[1] or "", 32)
+    ids = _topic_ids(state)
+    for name, parsed in state.partitions.items():
+        if parsed.mark or parsed.topic == CLUSTER_METADATA_TOPIC or name in ids:
+            continue
+        topic = state.image.topic(parsed.topic)
+        partition = None if topic is None else topic.partitions.get(parsed.partition)
+        if partition is None or (broker is not None and broker not in partition.replicas):
+            return name
+    return None
 
 
 def _topic_ids(state: LogDirState) -> dict[str, UUID]:
@@ -120,7 +167,7 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
 
 def _stray(why: str, *, is_replaced: bool) -> Doubt:
     text = f"{why}, so the directory is renamed -stray"
-    return Doubt(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced)
+    return Doubt(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced, why)
 
 
 def _inconsistent(topic_id: UUID, topic: str) -> Doubt:
@@ -145,7 +192,7 @@ def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Doubt]
                 doubts[name] = _inconsistent(topic_id, owner)
             continue
         usual = _most(votes)
-        if owner is None or usual is None or not (len(votes) == 1 or STRAY_PARTITIONS.applies_to(state.release)):
+        if owner is None or usual is None:
             text = (
                 f"the partitions of {topic} hold ids that contradict each other; which is right, and which directory is stray,"
             )

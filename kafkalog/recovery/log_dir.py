@@ -13,7 +13,15 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
 from kafkalog.files.source import read_file
-from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, LAST_OF_ZOOKEEPER, STRAY_PARTITIONS, is_zookeeper_era
+from kafkalog.recovery.behaviours import (
+    CHECKPOINT_NUMBERS_ABORT,
+    FUTURE_NAMES,
+    LAST_OF_ZOOKEEPER,
+    LOG_DIRS_FAIL,
+    STRAY_NAMES,
+    STRAY_PARTITIONS,
+    is_zookeeper_era,
+)
 from kafkalog.recovery.checkpoints import read_offset_file
 from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
 
@@ -117,7 +125,7 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     _check_late_files(state, log_dir)
     for name in (*log_dir.partition_names, *log_dir.others):
         parsed = parse_partition_name(name)
-        if parsed is not None and name in log_dir.partition_names:
+        if parsed is not None and name in log_dir.partition_names and _is_known_mark(parsed.mark, state.release):
             state.partitions[name] = parsed
         elif name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN):
             text = f"the directory {name} is not named topic-partition"
@@ -125,6 +133,12 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
             state.troubles.append(Trouble(path, "aborts", f"KafkaException: {text}", "Move it out of the log dir."))
     _check_duplicates(state)
     return state
+
+
+def _is_known_mark(mark: str, release: Release) -> bool:
+    """Whether a release knows what the end of a directory's name stands for."""
+    since = {"future": FUTURE_NAMES, "stray": STRAY_NAMES}.get(mark)
+    return since is None or since.applies_to(release)
 
 
 def guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
@@ -183,11 +197,18 @@ def _start_offsets(state: LogDirState, log_dir: LogDir, name: str, otherwise: st
 
 def _read_offsets(state: LogDirState, log_dir: LogDir, name: str) -> list[OffsetEntry]:
     if name in log_dir.others:
-        raise LogDirOffline("IOException", f"{name} is a directory")
+        # It cannot be opened, which its reader takes for malformed; the first releases have no place to note that.
+        kind = LogDirOffline if LOG_DIRS_FAIL.applies_to(state.release) else BrokerAborts
+        raise kind("IOException", f"{name} is a directory")
     if name not in log_dir.files:
         return []
     data = read_file(join(log_dir.path, name))
-    return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(state.release))
+    try:
+        return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(state.release))
+    except LogDirOffline as failure:
+        if LOG_DIRS_FAIL.applies_to(state.release):
+            raise
+        raise BrokerAborts(failure.kafka_class, failure.text) from None
 
 
 def _check_late_files(state: LogDirState, log_dir: LogDir) -> None:

@@ -13,6 +13,7 @@ from kafkalog.files.partition import join, list_directory
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.assignment import Doubt, doubts_of, missing_directories
 from kafkalog.recovery.directory import predict_in_situation
+from kafkalog.recovery.loss import everything_in
 from kafkalog.recovery.options import STOPS, Options
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome
 from kafkalog.recovery.partition import Prediction, Situation
@@ -111,11 +112,15 @@ def _doubted(outcome: Outcome, doubt: Doubt) -> Outcome:
     if doubt.partition == "failed":
         return replace(outcome, partition="failed", reason=f"{outcome.reason}; {doubt.reason}", consumer=None)
     nothing = ConsumerRead(0, 0, None, stuck=False)
+    if doubt.partition == "deleted":
+        lost = everything_in(outcome.path)
+        outcome = replace(outcome, records_lost=lost.records, bytes_lost=lost.size, time_range_lost=lost.time_range)
+    mark = "delete" if doubt.partition == "deleted" else "stray"
     return replace(
         outcome,
-        partition="stray",
+        partition=doubt.partition,
         reason=f"{outcome.reason}; {doubt.reason}",
-        rename=(*(outcome.rename or ()), (outcome.path, f"{outcome.path}.*-stray")),
+        rename=(*(outcome.rename or ()), (outcome.path, f"{outcome.path}.*-{mark}")),
         log_start_offset=0 if doubt.is_replaced else None,
         log_end_offset=0 if doubt.is_replaced else None,
         epochs_after=(),

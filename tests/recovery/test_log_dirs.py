@@ -146,7 +146,65 @@ def test_the_directories_of_a_topic_are_witnesses_of_its_id(ids, expected, tmp_p
     outcomes = list(next_starts([tmp_path], kafka_version="3.9.1"))
     assert [outcome.partition for outcome in outcomes] == expected
     older = list(next_starts([tmp_path], kafka_version="3.6.2"))
-    assert all(outcome.partition != "stray" for outcome in older)
+    assert [outcome.partition for outcome in older] == ["deleted" if one == "stray" else one for one in expected]
+
+
+def test_before_3_7_a_directory_the_controller_does_not_know_is_deleted_with_all_that_is_in_it(tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    (log_dir / "ledger-0" / "partition.metadata").write_text(id_text(0))
+    outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir], kafka_version="3.5.2")}
+    outcome = outcomes["ledger-0"]
+    assert (outcome.partition, outcome.severity, outcome.records_lost, outcome.log_end_offset) == ("deleted", "error", 265, 0)
+    assert outcome.rename == ((outcome.path, f"{outcome.path}.*-delete"),)
+    assert any(action.startswith("Move the directory out of the log dir") for action in outcome.actions)
+    # The broker gives the deletion up where it meets a directory without an id whose partition is not placed here.
+    shutil.copytree(log_dir / "ledger-0", log_dir / "nobody-0")
+    (log_dir / "nobody-0" / "partition.metadata").unlink()
+    outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir], kafka_version="3.5.2")}
+    assert (outcomes["ledger-0"].partition, outcomes["ledger-0"].rename) == ("failed", ())
+    assert "nobody-0" in outcomes["ledger-0"].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "aborts"),
+    [
+        ("a-0.0123456789abcdef0123456789abcdef-future", "1.0.2", True),
+        ("a-0.0123456789abcdef0123456789abcdef-future", "1.1.1", False),
+        ("a-0.0123456789abcdef0123456789abcdef-stray", "3.6.0", True),
+        ("a-0.0123456789abcdef0123456789abcdef-stray", "3.6.1", False),
+        ("a-0.0123456789abcdef0123456789abcdef-delete", "0.11.0.3", False),
+    ],
+)
+def test_a_mark_that_the_release_does_not_know_stops_it_as_any_odd_name_does(name, release, aborts, tmp_path):
+    (tmp_path / name).mkdir()
+    (tmp_path / "recovery-point-offset-checkpoint").write_text("0\n0\n")
+    outcomes = list(next_starts([tmp_path], kafka_version=release))
+    assert [outcome.broker for outcome in outcomes] == ["aborts" if aborts else "starts"]
+
+
+@pytest.mark.parametrize(
+    ("release", "effect"),
+    [("0.11.0.3", "aborts"), ("2.8.2", "aborts"), ("3.2.0", "aborts"), ("3.2.1", "offline"), ("3.9.1", "offline")],
+)
+def test_a_malformed_epoch_file_stops_a_broker_before_3_2_1_and_takes_the_log_dir_offline_since(release, effect, tmp_path):
+    (tmp_path / "a-0").mkdir()
+    (tmp_path / "a-0" / "leader-epoch-checkpoint").write_bytes(b"0\n5\n0 0\n")
+    (tmp_path / "recovery-point-offset-checkpoint").write_text("0\n0\n")
+    (outcome,) = next_starts([tmp_path], kafka_version=release)
+    assert (outcome.broker, outcome.log_dir) == (("aborts", "online") if effect == "aborts" else ("starts", "offline"))
+
+
+@pytest.mark.parametrize("name", ["recovery-point-offset-checkpoint", "replication-offset-checkpoint"])
+def test_a_malformed_checkpoint_of_the_log_dir_takes_it_offline_since_1_0(name, tmp_path):
+    (tmp_path / "a-0").mkdir()
+    (tmp_path / "log-start-offset-checkpoint").write_text("0\n0\n")
+    (tmp_path / name).write_bytes(b"0\n5\n")
+    effects = {
+        release: {outcome.log_dir for outcome in next_starts([tmp_path], kafka_version=release)}
+        for release in ("0.11.0.3", "1.0.2")
+    }
+    assert effects == {"0.11.0.3": {"online"}, "1.0.2": {"offline"}}
 
 
 @pytest.mark.parametrize(
