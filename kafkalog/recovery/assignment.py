@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
-    from kafkalog.internal.metadata import Image
+    from kafkalog.internal.metadata import Image, PartitionState
     from kafkalog.recovery.log_dir import LogDirState
 
-__all__ = ["Doubt", "doubts_of", "missing_directories", "share_metadata"]
+__all__ = ["Doubt", "doubts_of", "missing_directories", "note_placement", "places_here", "share_metadata"]
 
+#: Ids up to that stand for something else: not assigned, lost, migrating.
+_RESERVED_IDS = 100
 METADATA_LOG = f"{CLUSTER_METADATA_TOPIC}-0"
 #: Largest metadata log that is replayed for a prediction, in bytes.
 METADATA_BYTES = 64 << 20
@@ -61,6 +63,34 @@ def share_metadata(states: Iterable[LogDirState]) -> None:
             same = other is state or (None not in state.identity[:2] and other.identity[:2] == state.identity[:2])
             if same and other.kraft:
                 other.image = image
+                other.siblings = {one.identity[2] for one in states if one.identity[:2] == other.identity[:2]}
+
+
+def places_here(state: LogDirState, topic: str, partition: int) -> bool | None:
+    """Whether the controller places a partition in this log dir; None: not known."""
+    broker = parse_java_integer(state.identity[1] or "", 32)
+    if state.image is None or broker is None:
+        return None
+    found = state.image.topic(topic)
+    placed = None if found is None else found.partitions.get(partition)
+    if placed is None or broker not in placed.replicas:
+        return False
+    directory = _directory_of(placed, broker)
+    return None if directory is None else format_uuid(directory) == state.identity[2]
+
+
+def _directory_of(partition: PartitionState, broker: int) -> UUID | None:
+    """The directory that the controller has a broker's replica in; None: it has not said."""
+    directory = dict(zip(partition.replicas, partition.directories, strict=False)).get(broker)
+    return None if directory is None or directory.int < _RESERVED_IDS else directory
+
+
+def note_placement(state: LogDirState, group: list[LogDirState]) -> None:
+    """Note a log dir without its id, beside others of the broker that have one: partitions placed by it are not served."""
+    is_late = state.kraft and STRAY_PARTITIONS.applies_to(state.release)
+    if is_late and state.identity[2] is None and any(other.identity[2] is not None for other in group):
+        text = "meta.properties holds no directory.id, though that of another log dir of the broker does: a new one is made,"
+        state.unplaced = f"{text} and partitions that the controller has placed by the old one are not served"
 
 
 def _read_image(path: str) -> Image | None:
@@ -159,6 +189,11 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     partition = topic.partitions.get(parsed.partition)
     if partition is None:
         return _stray(f"by the metadata log topic {topic.name} has no partition {parsed.partition}", is_replaced=is_own)
+    directory = None if broker is None else _directory_of(partition, broker)
+    known = {state.identity[2], *state.siblings}
+    if directory is not None and STRAY_PARTITIONS.applies_to(state.release) and format_uuid(directory) not in known:
+        text = f"the metadata log places it in directory {format_uuid(directory)}, which is none of the log dirs looked at"
+        return Doubt(f"{text}: if the broker has no such log dir, the partition is not served", "unknown")
     if broker is not None and broker not in partition.replicas:
         there = ", ".join(map(str, partition.replicas))
         return _stray(f"by the metadata log the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
@@ -220,8 +255,9 @@ def missing_directories(state: LogDirState) -> list[str]:
             key = (topic.name, number)
             places = dict(zip(partition.replicas, partition.directories, strict=False))
             is_placed = broker in places and format_uuid(places[broker]) == here
-            if is_placed and key not in present and state.recovery_points.get(key, 0) > 0:
-                gone.append(f"{topic.name}-{number}")
+            name = f"{topic.name}-{number}"
+            if is_placed and key not in present and name not in state.in_place and state.recovery_points.get(key, 0) > 0:
+                gone.append(name)
     return sorted(gone)
 
 

@@ -50,7 +50,7 @@ class Trouble:
         path: The file or directory.
         effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the begin. `offline`: it goes offline
             before its partitions load, and the broker exits if one of them has a transaction open. `late`: it goes
-            offline once they are loaded. `unserved`: no partition of it is served.
+            offline once they are loaded. `doubtful`: it may. `unserved`: no partition of it is served.
         reason: Why, in words.
         remedy: What to do about it, where that is certain.
     """
@@ -78,9 +78,13 @@ class LogDirState:
         troubles: What a start does not get over.
         conflicts: Directory name → why the broker exits when it has loaded it.
         remarks: What it does, and is worth knowing.
+        notes: Directory name → the same of one partition.
+        in_place: Name of a regular file → the partition whose directory is called so, and has been here.
+        unplaced: Why it is not known which partitions of it are served; empty: nothing speaks against it.
         is_tiered: Whether tiered storage has been used here.
         image: What the controller has told, from a metadata log in a log dir of the same broker; None: not at hand.
         identity: Cluster id, node id and directory id in `meta.properties`, None where it has none.
+        siblings: Directory ids of the log dirs of the same broker that are looked at.
     """
 
     path: str
@@ -95,9 +99,13 @@ class LogDirState:
     troubles: list[Trouble] = field(default_factory=list)
     conflicts: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    in_place: dict[str, tuple[str, int]] = field(default_factory=dict)
+    unplaced: str = ""
     is_tiered: bool = False
     image: Image | None = None
     identity: tuple[str | None, str | None, str | None] = (None, None, None)
+    siblings: set[str | None] = field(default_factory=set)
 
 
 def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
@@ -132,6 +140,11 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
             path = join(log_dir.path, name)
             state.troubles.append(Trouble(path, "aborts", f"KafkaException: {text}", "Move it out of the log dir."))
     _check_duplicates(state)
+    for name in log_dir.files:
+        parsed = parse_partition_name(name)
+        key = None if parsed is None or parsed.mark else (parsed.topic, parsed.partition)
+        if key is not None and (key in state.recovery_points or key in state.high_watermarks):
+            state.in_place[name] = key
     return state
 
 

@@ -75,11 +75,16 @@ def predict_partitions(
         parsed = state.partitions.get(name)
         settled = outcome
         if parsed is not None and parsed.mark == "future" and outcome.partition == "loaded":
-            settled = _unknown_state(outcome, "a future replica is promoted, kept or dropped as the controller decides")
+            text = "a future replica is promoted, kept, cut or dropped as the controller decides"
+            settled = _unknown_state(outcome, text)
         elif name in doubts and outcome.partition == "loaded":
             settled = _doubted(outcome, doubts[name])
         elif unserved and outcome.partition == "loaded":
-            settled = _unknown_state(replace(outcome, consumer=None), unserved)
+            settled = _unknown_state(outcome, unserved)
+        elif state.unplaced and outcome.partition == "loaded":
+            settled = _unknown_state(outcome, state.unplaced)
+        if name in state.notes:
+            settled = replace(settled, reason=f"{settled.reason}; {state.notes[name]}")
         if state.remarks:
             settled = replace(settled, reason="; ".join((settled.reason, *state.remarks)))
         yield with_advice(settled)
@@ -163,7 +168,8 @@ def _log_size(path: str) -> int:
 
 
 def _unknown_state(outcome: Outcome, why: str) -> Outcome:
-    return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", why={**outcome.why, "partition": why})
+    whys = {**outcome.why, "partition": why, "consumer": why}
+    return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", consumer=None, why=whys)
 
 
 def _situation(state: LogDirState, name: str, path: str, options: Options) -> Situation:

@@ -127,16 +127,15 @@ class LoggedBatch:
         whole = self.bytes()
         try:
             read_message(whole)
-        except (BadLength, Truncated) as error:
-            text = f"the message at position {self.position} cannot be taken apart: {error}"
-            raise BrokerAborts("IndexOutOfBoundsException", text) from None
-        try:
             return LegacyBatch.read(whole, self.position).base_offset
         except DecompressionFailed as error:
             raise BrokerAborts(
                 "KafkaException", f"the message at position {self.position} cannot be unpacked: {error}"
             ) from None
         except (FormatError, LimitExceeded, StopIteration) as error:
+            if isinstance(error, BadLength | Truncated) and not _holds_message(whole):
+                text = f"the message at position {self.position} cannot be taken apart: {error}"
+                raise BrokerAborts("IndexOutOfBoundsException", text) from None
             raise InvalidRecord(f"the message at position {self.position} cannot be unpacked: {error}") from None
 
     @property
@@ -191,6 +190,15 @@ class LoggedBatch:
     def as_record_batch(self) -> RecordBatch:
         """The magic 2 batch, for reading its records."""
         return RecordBatch(self.header, self.position, self.bytes())
+
+
+def _holds_message(data: bytes) -> bool:
+    """Whether key and value of a message of magic 0 or 1 lie inside it; what is in a wrapper may be malformed still."""
+    try:
+        read_message(data)
+    except FormatError:
+        return False
+    return True
 
 
 class FileRecords:

@@ -75,7 +75,7 @@ def _run(release: str, requests: Sequence[Request]) -> list[Loaded]:
                 input="\n".join(lines).encode() + b"\n", stdout=said, stderr=said, check=False,
             )  # fmt: skip
         assert done.returncode == 0, noise.read_text(errors="replace")[-3000:]
-        rows = answer.read_text(errors="replace").splitlines()
+        rows = answer.read_text(errors="replace").removesuffix("\n").split("\n")
     assert len(rows) == len(requests), (len(rows), len(requests))
     return [_loaded(release, row.split("\t")) for row in rows]
 

@@ -6,6 +6,7 @@ import base64
 import json
 import lzma
 import pathlib
+import re
 import shutil
 from functools import cache
 
@@ -15,20 +16,19 @@ from kafkalog.recovery.predict import next_starts
 from tests.log_dirs import fixture
 from tests.recovery.broker_starts import PACKED, RECORDED, error_kind, members
 
-#: What no look at the log dirs of one broker can tell, and why.
-EXCEPTIONS = {
+#: What no look at the log dirs of one broker can tell in full, and why: there the prediction says so, and nothing wrong.
+PARTIAL = {
     "level:meta-cluster-id": "two log dirs with different cluster ids are taken for those of two brokers",
     "level:meta-node-id": "two log dirs with different node ids are taken for those of two brokers",
     "level:partition-dir-is-file": "whether the partition shall be in this log dir is only known to the controller",
     "level:dir-future-without-current": "what becomes of a future replica is the controller's decision",
-    "level:dir-future-other-dir": "what becomes of a future replica is the controller's decision",
-    "level:dir-future-longer": "what becomes of a future replica is the controller's decision",
     "level:meta-no-directory-id": "which directory id the controller has placed the partitions by, only it knows",
-    "level:meta-directory-id-changed": "which directory id the controller has placed the partitions by, only it knows",
     "level:partition-replaced-by-other": "which partitions are served beside it depends on the order of taking over",
-    "level:partition-moved-to-other-dir": "the partition stands in the other log dir",
-    "level:partitions-swapped": "the directories of two partitions exchanged: both load, under the other's name",
 }
+#: Where nothing in the log dirs shows what is wrong. With the metadata log among them it is told: see the test of that.
+UNSEEN = {"level:meta-directory-id-changed": "to everybody but the controller the new id of the log dir is as good as the old"}
+#: What is said of a pair of log dirs that one broker cannot have.
+OTHER_BROKER = "of another broker than this log dir; one that has both stops"
 #: Directories whose partition the controller does not know: stray, which only it can tell while they name a topic id.
 UNASSIGNED = ("level:dir-partition-beyond",)
 
@@ -56,7 +56,12 @@ def lay_out(case, folder: pathlib.Path) -> list[str]:
 @pytest.mark.parametrize("case", packed_log_dirs()[1], ids=lambda case: case["id"].removeprefix("level:"))
 def test_damaged_log_dir_is_predicted(case, tmp_path):
     outcomes = list(next_starts(lay_out(case, tmp_path), kafka_version="3.9.1"))
-    if case["id"] in EXCEPTIONS:
+    if case["id"] in UNSEEN:
+        assert set(case["diff"]) == {"d1/meta.properties"}
+        return
+    if case["id"] in PARTIAL:
+        assert contradictions(case, outcomes) == []
+        assert any(outcome.partition == "unknown" or OTHER_BROKER in outcome.reason for outcome in outcomes)
         return
     aborts = [outcome for outcome in outcomes if outcome.broker == "aborts"]
     assert bool(aborts) == (not case["broker_started"]), [outcome.reason for outcome in aborts]
@@ -80,6 +85,72 @@ def test_damaged_log_dir_is_predicted(case, tmp_path):
     renamed = {path.split("/")[1].partition(".")[0] for path in case["added"] if "-stray/" in path}
     strays = {name for name, outcome in by_name.items() if outcome.partition == "stray" and outcome.rename}
     assert (strays == renamed) != (case["id"] in UNASSIGNED)
+
+
+def contradictions(case, outcomes) -> list[str]:
+    """Where the prediction is certain, and the broker did something else."""
+    said_so = any(outcome.broker != "starts" or OTHER_BROKER in outcome.reason for outcome in outcomes)
+    if not case["broker_started"]:
+        return [] if said_so else ["the broker does not start"]
+    found = [f"{outcome.path} aborts" for outcome in outcomes if outcome.broker == "aborts"]
+    for outcome in outcomes:
+        reads = case["reads"].get(outcome.path.rpartition("/")[2]) or {}
+        for kind, real in reads.items():
+            mine = None if outcome.consumer is None else getattr(outcome.consumer, kind)
+            served = real is not None and real["earliest"] is not None
+            if mine is None:
+                if outcome.partition == "loaded" or (outcome.partition == "failed" and served):
+                    found.append(f"{outcome.path} {outcome.partition}, read {kind}: {real}")
+            elif not served or (mine.records, mine.stops_at_offset) != (real["count"], real["position"]):
+                found.append(f"{outcome.path} read {kind}: {real}, predicted {mine}")
+    return found
+
+
+def test_a_certain_prediction_that_is_wrong_is_noticed(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] in UNSEEN)
+    assert contradictions(case, list(next_starts(lay_out(case, tmp_path), kafka_version="3.9.1")))
+
+
+def test_a_log_dir_whose_id_the_metadata_log_does_not_know_is_told(tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    meta = log_dir / "meta.properties"
+    text = re.sub(r"directory\.id=.*", "directory.id=AAAAAAAAAAAAAAAAAAABAA", meta.read_text())
+    assert text != meta.read_text()
+    meta.write_text(text)
+    outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir])}
+    assert (outcomes["ledger-0"].partition, outcomes["ledger-0"].consumer) == ("unknown", None)
+    assert "none of the log dirs looked at" in outcomes["ledger-0"].why["partition"]
+    assert outcomes["__cluster_metadata-0"].partition == "loaded"
+    # Before 3.7 there were no such ids.
+    assert {outcome.partition for outcome in next_starts([log_dir], kafka_version="3.6.2")} == {"loaded"}
+
+
+def test_a_file_in_the_place_of_a_partition_that_the_metadata_log_places_here_takes_the_log_dir_offline(tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    shutil.rmtree(log_dir / "ledger-0")
+    (log_dir / "ledger-0").write_text("what is left of it")
+    first, *others = next_starts([log_dir])
+    assert (first.path, first.log_dir, first.partition) == (f"{log_dir}/ledger-0", "offline", "unknown")
+    assert first.actions[-1] == "Move the file out of the log dir."
+    assert {outcome.log_dir for outcome in others} == {"offline"}
+    shutil.rmtree(log_dir / "__cluster_metadata-0")
+    outcomes = list(next_starts([log_dir]))
+    assert {(outcome.log_dir, outcome.partition, outcome.consumer) for outcome in outcomes} == {(None, "unknown", None)}
+    assert all("log_dir" in outcome.why for outcome in outcomes)
+
+
+def test_a_future_replica_in_another_log_dir_is_told_for_both(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:dir-future-longer")
+    outcomes = {
+        outcome.path.rpartition("/")[2]: outcome for outcome in next_starts(lay_out(case, tmp_path), kafka_version="3.9.1")
+    }
+    current = outcomes["plain-0"]
+    assert (current.partition, current.log_end_offset) == ("loaded", case["reads"]["plain-0"]["uncommitted"]["end"])
+    assert "is its future replica" in current.reason
+    (future,) = [outcome for name, outcome in outcomes.items() if name.endswith("-future")]
+    assert (future.partition, future.consumer) == ("unknown", None)
 
 
 def test_partition_in_two_log_dirs_of_one_broker_is_named_for_both(tmp_path):
