@@ -50,6 +50,12 @@ def _actions(outcome: Outcome) -> list[str]:
             "Put `partition.metadata` right (two lines, `version: 0` and `topic_id: ` with the topic's id, which"
             " `kafka-topics.sh --describe` prints); only if the topic still exists, and has that id."
         )
+    elif outcome.partition == "deleted":
+        steps.append("Move the directory out of the log dir, or the broker deletes it a minute after its start.")
+        steps.append(
+            "If the topic still exists and the partition belongs here, put its id into `partition.metadata` of the directory"
+            " (`kafka-topics.sh --describe` prints it) and move it back while the broker is stopped."
+        )
     elif outcome.partition == "failed" and outcome.broker == "aborts":
         steps.append("The start stops here until the cause is gone: " + outcome.reason.rpartition("; ")[2] + ".")
     if outcome.records_lost:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
-    from kafkalog.internal.metadata import Image
+    from kafkalog.internal.metadata import Image, PartitionState
     from kafkalog.recovery.log_dir import LogDirState
 
-__all__ = ["Doubt", "doubts_of", "missing_directories", "share_metadata"]
+__all__ = ["Doubt", "doubts_of", "missing_directories", "note_placement", "places_here", "share_metadata"]
 
+#: Ids up to that stand for something else: not assigned, lost, migrating.
+_RESERVED_IDS = 100
 METADATA_LOG = f"{CLUSTER_METADATA_TOPIC}-0"
 #: Largest metadata log that is replayed for a prediction, in bytes.
 METADATA_BYTES = 64 << 20
@@ -39,13 +41,15 @@ class Doubt(NamedTuple):
 
     Args:
         reason: In words.
-        partition: What becomes of it: `stray`, `failed`, or `unknown`, for only the controller knows.
+        partition: What becomes of it: `stray`, `deleted`, `failed`, or `unknown`, for only the controller knows.
         is_replaced: Whether an empty partition takes its place.
+        why: The reason without what follows from it.
     """
 
     reason: str
     partition: str
     is_replaced: bool = False
+    why: str = ""
 
 
 def share_metadata(states: Iterable[LogDirState]) -> None:
@@ -59,6 +63,34 @@ def share_metadata(states: Iterable[LogDirState]) -> None:
             same = other is state or (None not in state.identity[:2] and other.identity[:2] == state.identity[:2])
             if same and other.kraft:
                 other.image = image
+                other.siblings = {one.identity[2] for one in states if one.identity[:2] == other.identity[:2]}
+
+
+def places_here(state: LogDirState, topic: str, partition: int) -> bool | None:
+    """Whether the controller places a partition in this log dir; None: not known."""
+    broker = parse_java_integer(state.identity[1] or "", 32)
+    if state.image is None or broker is None:
+        return None
+    found = state.image.topic(topic)
+    placed = None if found is None else found.partitions.get(partition)
+    if placed is None or broker not in placed.replicas:
+        return False
+    directory = _directory_of(placed, broker)
+    return None if directory is None else format_uuid(directory) == state.identity[2]
+
+
+def _directory_of(partition: PartitionState, broker: int) -> UUID | None:
+    """The directory that the controller has a broker's replica in; None: it has not said."""
+    directory = dict(zip(partition.replicas, partition.directories, strict=False)).get(broker)
+    return None if directory is None or directory.int < _RESERVED_IDS else directory
+
+
+def note_placement(state: LogDirState, group: list[LogDirState]) -> None:
+    """Note a log dir without its id, beside others of the broker that have one: partitions placed by it are not served."""
+    is_late = state.kraft and STRAY_PARTITIONS.applies_to(state.release)
+    if is_late and state.identity[2] is None and any(other.identity[2] is not None for other in group):
+        text = "meta.properties holds no directory.id, though that of another log dir of the broker does: a new one is made,"
+        state.unplaced = f"{text} and partitions that the controller has placed by the old one are not served"
 
 
 def _read_image(path: str) -> Image | None:
@@ -76,15 +108,60 @@ def _read_image(path: str) -> Image | None:
 def doubts_of(state: LogDirState) -> dict[str, Doubt]:
     """Directory name → why its partition is not served as it stands; by topic id and assignment.
 
-    Source: LogManager.isStrayKraftReplica, Kafka 3.9.1.
+    Source: LogManager.isStrayKraftReplica, Kafka 3.9.1; BrokerMetadataPublisher.findStrayPartitions, Kafka 3.5.2.
     """
     if not state.kraft:
         return {}
     ids = _topic_ids(state)
-    if state.image is not None and STRAY_PARTITIONS.applies_to(state.release):
+    if state.image is not None:
         found = {name: _by_image(state, state.image, state.partitions[name], topic_id) for name, topic_id in ids.items()}
-        return {name: doubt for name, doubt in found.items() if doubt is not None}
-    return _by_each_other(state, ids)
+        doubts = {name: doubt for name, doubt in found.items() if doubt is not None}
+    else:
+        doubts = _by_each_other(state, ids)
+    return doubts if STRAY_PARTITIONS.applies_to(state.release) else _before_strays(state, doubts)
+
+
+def _before_strays(state: LogDirState, doubts: dict[str, Doubt]) -> dict[str, Doubt]:
+    """What the releases before 3.7 do with directories that are not meant to be here: they delete them."""
+    nameless = _unassigned_without_id(state)
+    deleted = {}
+    for name, doubt in doubts.items():
+        if doubt.partition != "stray":
+            deleted[name] = doubt
+        elif nameless is not None:
+            text = f"{doubt.why}, so it would be deleted; the broker gives that up where it meets {nameless}, which has no id"
+            deleted[name] = Doubt(text, "failed")
+        elif state.image is None and _lacks_ids(state):
+            text = f"{doubt.why}, so it is deleted; unless the broker gives that up at one without `partition.metadata`"
+            deleted[name] = Doubt(text, "unknown")
+        else:
+            text = f"{doubt.why}, so the directory is renamed -delete, and deleted a minute later with all that is in it"
+            deleted[name] = Doubt(
+                f"{text}; an empty partition takes its place" if doubt.is_replaced else text, "deleted", doubt.is_replaced
+            )
+    return deleted
+
+
+def _lacks_ids(state: LogDirState) -> bool:
+    ids = _topic_ids(state)
+    named = (name for name, one in state.partitions.items() if not one.mark and one.topic != CLUSTER_METADATA_TOPIC)
+    return any(name not in ids for name in named)
+
+
+def _unassigned_without_id(state: LogDirState) -> str | None:
+    """A directory without a topic id that gets none, for the controller does not place its partition here."""
+    if state.image is None:
+        return None
+    broker = parse_java_integer(state.identity[1] or "", 32)
+    ids = _topic_ids(state)
+    for name, parsed in state.partitions.items():
+        if parsed.mark or parsed.topic == CLUSTER_METADATA_TOPIC or name in ids:
+            continue
+        topic = state.image.topic(parsed.topic)
+        partition = None if topic is None else topic.partitions.get(parsed.partition)
+        if partition is None or (broker is not None and broker not in partition.replicas):
+            return name
+    return None
 
 
 def _topic_ids(state: LogDirState) -> dict[str, UUID]:
@@ -112,6 +189,11 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     partition = topic.partitions.get(parsed.partition)
     if partition is None:
         return _stray(f"by the metadata log topic {topic.name} has no partition {parsed.partition}", is_replaced=is_own)
+    directory = None if broker is None else _directory_of(partition, broker)
+    known = {state.identity[2], *state.siblings}
+    if directory is not None and STRAY_PARTITIONS.applies_to(state.release) and format_uuid(directory) not in known:
+        text = f"the metadata log places it in directory {format_uuid(directory)}, which is none of the log dirs looked at"
+        return Doubt(f"{text}: if the broker has no such log dir, the partition is not served", "unknown")
     if broker is not None and broker not in partition.replicas:
         there = ", ".join(map(str, partition.replicas))
         return _stray(f"by the metadata log the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
@@ -120,7 +202,7 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
 
 def _stray(why: str, *, is_replaced: bool) -> Doubt:
     text = f"{why}, so the directory is renamed -stray"
-    return Doubt(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced)
+    return Doubt(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced, why)
 
 
 def _inconsistent(topic_id: UUID, topic: str) -> Doubt:
@@ -145,7 +227,7 @@ def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Doubt]
                 doubts[name] = _inconsistent(topic_id, owner)
             continue
         usual = _most(votes)
-        if owner is None or usual is None or not (len(votes) == 1 or STRAY_PARTITIONS.applies_to(state.release)):
+        if owner is None or usual is None:
             text = (
                 f"the partitions of {topic} hold ids that contradict each other; which is right, and which directory is stray,"
             )
@@ -173,8 +255,9 @@ def missing_directories(state: LogDirState) -> list[str]:
             key = (topic.name, number)
             places = dict(zip(partition.replicas, partition.directories, strict=False))
             is_placed = broker in places and format_uuid(places[broker]) == here
-            if is_placed and key not in present and state.recovery_points.get(key, 0) > 0:
-                gone.append(f"{topic.name}-{number}")
+            name = f"{topic.name}-{number}"
+            if is_placed and key not in present and name not in state.in_place and state.recovery_points.get(key, 0) > 0:
+                gone.append(name)
     return sorted(gone)
 
 

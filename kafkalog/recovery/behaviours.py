@@ -56,12 +56,127 @@ UNSTABLE_OFFSET_SOUGHT = Behaviour(
     "The begin of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
     "Log.maybeIncrementFirstUnstableOffset",
 )
-LOADING_KNOWN = Behaviour(
+LOG_DIRS_FAIL = Behaviour(
+    (1, 0, 0),
+    "log-dirs-fail",
+    "An I/O error takes the log dir offline; before, it stopped the broker.",
+    "LogDirFailureChannel, KIP-112",
+)
+SNAPSHOT_BEFORE_RECOVERY = Behaviour(
+    (1, 0, 0),
+    "snapshot-before-recovery",
+    "A `.snapshot` is written where the recovery of a segment begins, not only where it ends.",
+    "Log.recoverSegment",
+)
+MISSING_INDEX_MADE = Behaviour(
+    (1, 1, 0),
+    "missing-index-made",
+    "A missing `.index` is made anew, empty (up to 2.2), and a segment whose index fails the check gets its `.txnindex`"
+    " emptied; before, the first made the segment be recovered, and the second was deleted.",
+    "LogSegment.sanityCheck, Log.loadSegmentFiles",
+)
+INDEX_SWAP_COUNTS = Behaviour(
+    (1, 1, 0),
+    "index-swap-counts",
+    "An `.index.swap` makes the indexes of its segment go; before, it went itself.",
+    "Log.removeTempFilesAndCollectSwapFiles",
+)
+LAST_TIME_REMEMBERED = Behaviour(
+    (1, 1, 0),
+    "last-time-remembered",
+    "The last entry of a `.timeindex` is remembered as it was given; before, it was read back, its offset cut to 32 bits.",
+    "TimeIndex.lastEntry",
+)
+SIZE_CANNOT_OVERFLOW = Behaviour(
+    (1, 1, 0),
+    "size-cannot-overflow",
+    "A batch that ends beyond the 2^31st byte ends the log; before, the sum overflowed, and the batch was taken to be there.",
+    "FileLogInputStream.nextBatch",
+)
+TRUNCATES_INDEXES = Behaviour(
+    (1, 1, 0),
+    "truncates-indexes",
+    "Emptying a segment with no batch at its base offset or above empties its indexes; before, it changed nothing.",
+    "LogSegment.truncateTo",
+)
+LAST_OFFSETS_INDEXED = Behaviour(
     (2, 0, 0),
-    "loading-known",
-    "The first release whose loading is modelled in every field. Before, index entries named first offsets, offsets that do not"
-    " fit went unnoticed, and leader epochs and snapshots were kept by other rules: what becomes of those files is `null`.",
-    "LogSegment.recover, Log.loadProducerState",
+    "last-offsets-indexed",
+    "Entries of a rebuilt `.index` name the last offsets of batches; before, the first ones, and a `.index` whose last entry"
+    " was the base offset failed the check.",
+    "LogSegment.recover, OffsetIndex.sanityCheck",
+)
+OVERFLOW_NOTICED = Behaviour(
+    (2, 0, 0),
+    "overflow-noticed",
+    "An offset that the indexes cannot hold is noticed; before, it was cut to 32 bits.",
+    "LogSegment.ensureOffsetInRange, KAFKA-6264",
+)
+LATER_SWAPS_GO = Behaviour(
+    (2, 0, 0),
+    "later-swaps-go",
+    "A `.swap` at or above the least `.cleaned` goes, and one that is completed leaves the segment alone that ends before it;"
+    " before, every `.log.swap` was completed, and took the segment before it along.",
+    "Log.removeTempFilesAndCollectSwapFiles, Log.completeSwapOperations",
+)
+SNAPSHOT_AT_END = Behaviour(
+    (2, 0, 0),
+    "snapshot-at-end",
+    "Following the producers ends with a `.snapshot`, and writes one for the last two segments; before, one for each segment"
+    " that was followed, none at the end.",
+    "Log.rebuildProducerState",
+)
+EMPTY_MARKER_PASSES = Behaviour(
+    (2, 0, 0),
+    "empty-marker-passes",
+    "A control batch without a record is passed over; before, it stopped the broker, and a consumer of committed records.",
+    "ProducerAppendInfo.append, Fetcher.containsAbortMarker",
+)
+MAGIC_READ_FIRST = Behaviour(
+    (2, 0, 0),
+    "magic-read-first",
+    "A consumer fails at an unknown magic even where the batch goes beyond what it got; before, that ended the fetch.",
+    "ByteBufferLogInputStream.nextBatchSize",
+)
+NEWEST_EPOCH_WINS = Behaviour(
+    (2, 0, 0),
+    "newest-epoch-wins",
+    "A leader epoch found in recovery drops the entries it contradicts; before, it was not taken if it began below the last.",
+    "LeaderEpochFileCache.assign",
+)
+TRANSACTION_BEGINS_WITH_BATCH = Behaviour(
+    (2, 1, 0),
+    "transaction-begins-with-batch",
+    "A transaction begins at the offset of its first batch; before, at the last offset of it less what its sequence numbers"
+    " tell.",
+    "ProducerAppendInfo.append",
+)
+ZSTD_KNOWN = Behaviour(
+    (2, 1, 0),
+    "zstd-known",
+    "Codec 4, zstd, is known; before, consumers failed at it, and a control batch, or (before 2.0) a message of magic 0 or 1,"
+    " that named it stopped the broker.",
+    "CompressionType.forId, KIP-110",
+)
+PRODUCERS_RETAINED = Behaviour(
+    (2, 4, 0),
+    "producers-retained",
+    "A producer in a `.snapshot` is known, wherever it wrote last; before, one that had written nothing at the log's start or"
+    " above was dropped, with its open transaction.",
+    "ProducerStateManager.loadFromSnapshot, KAFKA-7190",
+)
+FETCHES_UP_TO_POSITION = Behaviour(
+    (2, 4, 0),
+    "fetches-up-to-position",
+    "A fetch ends where the high watermark or the last stable offset stands; before, that offset was looked up in the segment"
+    " that is read, which fails at a broken size field further on.",
+    "Log.read",
+)
+RANGES_CHECKED = Behaviour(
+    (2, 5, 0),
+    "ranges-checked",
+    "From an offset to the same one there are no segments; before, there was the one before it.",
+    "Log.logSegments",
 )
 EPOCH_ZERO_SKIPPED = Behaviour(
     (2, 1, 0),
@@ -130,6 +245,13 @@ SNAPSHOTS_OF_WHOLE_LOG_UNMARKED = Behaviour(
     "When the log ends below its start and all segments go, their snapshots are deleted at once, not renamed.",
     "LogLoader.removeAndDeleteSegmentsAsync, which goes through a live view that is empty by then",
 )
+TEXT_FILE_FAILURE_CAUGHT = Behaviour(
+    (3, 2, 1),
+    "text-file-failure-caught",
+    "A `leader-epoch-checkpoint` or `partition.metadata` that cannot be read takes the log dir offline; before, it stopped the"
+    " broker.",
+    "LogManager.loadLogs, KAFKA-13773",
+)
 METADATA_VERSIONS = Behaviour(
     (3, 7, 0),
     "metadata-versions",
@@ -170,7 +292,8 @@ OFFLINE_STOPS_READS = Behaviour(
 CHECKPOINT_NUMBERS_ABORT = Behaviour(
     (3, 1, 0),
     "checkpoint-numbers-abort",
-    "An entry of `leader-epoch-checkpoint` that is no number, or a negative count, stops the broker; before: log dir offline.",
+    "An entry of `leader-epoch-checkpoint` that is no number, or a negative count, stops the broker; before, it was malformed"
+    " as other lines are.",
     "CheckpointFile, server-common",
 )
 UNSTABLE_OFFSET_LENIENT = Behaviour(
@@ -185,11 +308,24 @@ MALFORMED_MESSAGE_UNCAUGHT = Behaviour(
     "A key or value of magic 0 or 1 that goes beyond its message costs a consumer the records before it in the same fetch too.",
     "CompletedFetch.parseRecord, KIP-1036",
 )
+FUTURE_NAMES = Behaviour(
+    (1, 1, 0),
+    "future-names",
+    "Directories may be marked `-future`; before, one stopped the broker, as any name that is not topic-partition does.",
+    "Log.parseTopicPartitionName, KIP-113",
+)
+STRAY_NAMES = Behaviour(
+    (3, 6, 1),
+    "stray-names",
+    "Directories may be marked `-stray`; before, one stopped the broker.",
+    "UnifiedLog.parseTopicPartitionName",
+)
 STRAY_PARTITIONS = Behaviour(
     (3, 7, 0),
     "stray-partitions",
-    "With KRaft, a directory without the topic id that the controller knows is renamed `-stray`, an empty one made.",
-    "LogManager.loadLog, KAFKA-15650",
+    "With KRaft, a directory without the topic id that the controller knows is renamed `-stray`, an empty one made; before, one"
+    " of a topic or a place that the controller does not know was renamed `-delete`, and deleted a minute later.",
+    "LogManager.loadLog, KAFKA-15650; BrokerMetadataPublisher.findStrayPartitions",
 )
 FAILURE_EMPTIES_SEGMENT = Behaviour(
     (4, 0, 0),
@@ -212,7 +348,25 @@ SEARCHES_BY_BASE_OFFSET = Behaviour(
 
 BEHAVIOURS = (
     INDEXES_UNCHECKED,
-    LOADING_KNOWN,
+    LOG_DIRS_FAIL,
+    SNAPSHOT_BEFORE_RECOVERY,
+    MISSING_INDEX_MADE,
+    INDEX_SWAP_COUNTS,
+    LAST_TIME_REMEMBERED,
+    SIZE_CANNOT_OVERFLOW,
+    TRUNCATES_INDEXES,
+    LAST_OFFSETS_INDEXED,
+    OVERFLOW_NOTICED,
+    LATER_SWAPS_GO,
+    SNAPSHOT_AT_END,
+    EMPTY_MARKER_PASSES,
+    MAGIC_READ_FIRST,
+    NEWEST_EPOCH_WINS,
+    TRANSACTION_BEGINS_WITH_BATCH,
+    ZSTD_KNOWN,
+    PRODUCERS_RETAINED,
+    FETCHES_UP_TO_POSITION,
+    RANGES_CHECKED,
     SHORT_LOG_GOES,
     READS_UP_TO_POSITION,
     UNSTABLE_OFFSET_SOUGHT,
@@ -234,7 +388,10 @@ BEHAVIOURS = (
     OFFLINE_STOPS_READS,
     SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
     CHECKPOINT_NUMBERS_ABORT,
+    TEXT_FILE_FAILURE_CAUGHT,
     METADATA_VERSIONS,
+    FUTURE_NAMES,
+    STRAY_NAMES,
     STRAY_PARTITIONS,
     UNSTABLE_OFFSET_LENIENT,
     MALFORMED_MESSAGE_UNCAUGHT,

@@ -13,7 +13,7 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.recovery.behaviours import MALFORMED_MESSAGE_UNCAUGHT
+from kafkalog.recovery.behaviours import FETCHES_UP_TO_POSITION
 from kafkalog.recovery.failure import CorruptRecord, InvalidRecord, LoadFailure, LogDirOffline
 from kafkalog.recovery.fetched_records import (
     ClientError,
@@ -22,6 +22,7 @@ from kafkalog.recovery.fetched_records import (
     contiguous_offsets,
     first_record,
     offsets_of,
+    ways_of,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class _Leader:
         self.log = log
         active = log.segments.last
         self.release = active.context.release
+        self._by_position = FETCHES_UP_TO_POSITION.applies_to(self.release)
         # The high watermark is never below the log's start.
         end = max(log.log_end_offset, log.log_start_offset)
         self.log_end = OffsetMetadata(end, active.base_offset, active.size)
@@ -117,7 +119,9 @@ class _Leader:
         if first is None:
             return self.log_end
         offset = max(first, log.log_start_offset)
-        return self.locate(offset) if offset < log.log_end_offset else self.log_end
+        if offset >= log.log_end_offset:
+            return self.log_end
+        return self.locate(offset) if self._by_position else OffsetMetadata(offset, None, 0)
 
     def locate(self, offset: int) -> OffsetMetadata:
         """Where an offset stands, the log's end when nowhere: LocalLog.convertToOffsetMetadataOrThrow."""
@@ -141,10 +145,7 @@ class _Leader:
             return empty
         try:
             while segment is not None:
-                end = segment.size
-                if limit.segment is not None and segment.base_offset == limit.segment:
-                    end = limit.position
-                beyond = limit.segment is None or segment.base_offset > limit.segment
+                end, beyond = self._end_of(segment, offset, limit)
                 fetched = segment.read(offset, _MAX_PARTITION_FETCH, end, one_batch_at_least=True)
                 if fetched is not None:
                     if beyond:
@@ -161,6 +162,15 @@ class _Leader:
         except LoadFailure as error:
             raise _BrokerError(str(error), None, offline=isinstance(error, LogDirOffline)) from None
         return empty
+
+    def _end_of(self, segment: LogSegment, offset: int, limit: OffsetMetadata) -> tuple[int, bool]:
+        """Where a read of a segment has to end, and whether nothing of the segment may be read."""
+        if self._by_position:
+            beyond = limit.segment is None or segment.base_offset > limit.segment
+            return (limit.position if segment.base_offset == limit.segment else segment.size), beyond
+        first = segment.translate(offset)
+        place = None if first is None else segment.translate(limit.offset, first.position)
+        return (segment.size if place is None else place.position), False
 
     def _aborted(self, offset: int, segment: LogSegment, position: int, size: int) -> list[AbortedTxn]:
         """The aborted transactions that go with a fetch: LocalLog.addAbortedTransactions."""
@@ -255,7 +265,7 @@ class _Client:
 
     def __init__(self, reading: Reading, aborted: list[AbortedTxn], release: Release) -> None:
         self.reading = reading
-        self._malformed_uncaught = MALFORMED_MESSAGE_UNCAUGHT.applies_to(release)
+        self._ways = ways_of(release)
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
         self._aborting: set[int] = set()
         self._error: ClientError | None = None
@@ -264,7 +274,7 @@ class _Client:
         """Hand out the records; returns what stopped it: CompletedFetch.nextFetchedRecord."""
         reading = self.reading
         batch: RecordBatch | LegacyBatch | None = None
-        for item in batches_of(fetched.data, fetched.position):
+        for item in batches_of(fetched.data, fetched.position, self._ways):
             if isinstance(item, ClientError):
                 return item
             batch = item
@@ -286,13 +296,13 @@ class _Client:
     def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
         reading = self.reading
         is_control = isinstance(batch, RecordBatch) and batch.is_control
-        offsets = contiguous_offsets(batch)
+        offsets = contiguous_offsets(batch, self._ways)
         if offsets is not None and offsets.start >= reading.stops_at:
             if not is_control:
                 reading.add(offsets.start, len(offsets))
             reading.stops_at = wrap64(offsets.stop)
             return None
-        for offset in offsets_of(batch, malformed_uncaught=self._malformed_uncaught):
+        for offset in offsets_of(batch, self._ways):
             if isinstance(offset, ClientError):
                 return offset
             if offset >= reading.stops_at:
@@ -309,6 +319,9 @@ class _Client:
         if batch.is_control:
             try:
                 record = first_record(batch)
+                if record is None and not self._ways.empty_marker_passes:
+                    self._error = ClientError("invalid-record", f"the control batch at offset {batch.base_offset} is empty")
+                    return False
                 if record is not None and record.key is None:
                     text = f"the control record at offset {record.offset} has no key"
                     self._error = ClientError("invalid-record", text, uncaught=True)

@@ -19,15 +19,17 @@ class LeaderEpochs:
     Args:
         entries: The lines of `leader-epoch-checkpoint`, in the order of the file.
         as_they_are: Whether the lines are taken without a look at each other (before 2.7).
+        only_later: Whether an epoch that contradicts the last one is left out (before 2.0).
 
     Raises:
         BrokerAborts: a line holds a negative epoch or offset.
     """
 
-    def __init__(self, entries: Iterable[EpochEntry] = (), *, as_they_are: bool = False) -> None:
+    def __init__(self, entries: Iterable[EpochEntry] = (), *, as_they_are: bool = False, only_later: bool = False) -> None:
         self.entries: list[EpochEntry] = list(entries) if as_they_are else []
         self.written = False
         self._is_list = as_they_are
+        self._only_later = only_later
         for entry in () if as_they_are else entries:
             self._assign(entry)
 
@@ -42,6 +44,8 @@ class LeaderEpochs:
             self.written = True
 
     def _assign(self, new: EpochEntry) -> bool:
+        if self._only_later:
+            return self._append(new)
         if new.epoch < 0 or new.start_offset < 0:
             text = f"epoch {new.epoch} from offset {new.start_offset} in leader-epoch-checkpoint"
             raise BrokerAborts("IllegalArgumentException", text)
@@ -56,6 +60,16 @@ class LeaderEpochs:
         self.entries.append(new)
         return True
 
+    def _append(self, new: EpochEntry) -> bool:
+        """Take an epoch in behind the last one: LeaderEpochFileCache.assign, before 2.0."""
+        latest, start = (self.entries[-1].epoch, self.entries[-1].start_offset) if self.entries else (-1, -1)
+        if new.epoch >= 0 and new.epoch > latest and new.start_offset >= start:
+            self.entries.append(new)
+            return True
+        if new.epoch < 0:
+            raise BrokerAborts("AssertionError", f"leader epoch {new.epoch} from offset {new.start_offset}")
+        return False
+
     def truncate_from_end(self, end_offset: int) -> None:
         """Drop the epochs that start at or above the log's end."""
         while end_offset >= 0 and self.entries and self.entries[-1].start_offset >= end_offset:
@@ -66,6 +80,9 @@ class LeaderEpochs:
 
     def truncate_from_start(self, start_offset: int) -> None:
         """Drop the epochs below the log's start; the last of them is kept and made to start there."""
+        if self._only_later:
+            self._clear_earliest(start_offset)
+            return
         if self._is_list:
             before = [entry for entry in self.entries if entry.start_offset <= start_offset]
             # The last of them goes to the front, wherever it stood.
@@ -76,6 +93,16 @@ class LeaderEpochs:
         if covering is not None:
             self.entries.insert(0, EpochEntry(covering.epoch, start_offset))
             self.written = True
+
+    def _clear_earliest(self, start_offset: int) -> None:
+        """The same before 2.0: nothing happens while the first entry begins at the log's start or above."""
+        if not self.entries or self.entries[0].start_offset >= start_offset:
+            return
+        below = [entry for entry in self.entries if entry.start_offset < start_offset]
+        self.entries = [entry for entry in self.entries if entry.start_offset >= start_offset]
+        if not self.entries or start_offset < self.entries[0].start_offset:
+            self.entries.insert(0, EpochEntry(below[-1].epoch, start_offset))
+        self.written = True
 
     def clear(self) -> None:
         """Forget all of them."""

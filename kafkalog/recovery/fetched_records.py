@@ -13,13 +13,24 @@ from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record import read_record
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
+from kafkalog.recovery.behaviours import EMPTY_MARKER_PASSES, MAGIC_READ_FIRST, MALFORMED_MESSAGE_UNCAUGHT, ZSTD_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.record import Record
+    from kafkalog.core.release import Release
 
-__all__ = ["ClientError", "batches_of", "client_error", "contiguous_offsets", "first_record", "offsets_of"]
+__all__ = [
+    "ClientError",
+    "ClientWays",
+    "batches_of",
+    "client_error",
+    "contiguous_offsets",
+    "first_record",
+    "offsets_of",
+    "ways_of",
+]
 
 _SIZE = struct.Struct(">8xi")
 _GZIP = 1
@@ -37,7 +48,33 @@ class ClientError(NamedTuple):
     uncaught: bool = False
 
 
-def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
+class ClientWays(NamedTuple):
+    """What depends on the release in reading a fetch response.
+
+    Args:
+        codecs: How many compression types are known.
+        magic_first: Whether the magic of a batch is looked at before it is asked if all of it is there.
+        malformed_uncaught: Whether nobody catches what a malformed message of magic 0 or 1 leads to.
+        empty_marker_passes: Whether a control batch without a record is passed over.
+    """
+
+    codecs: int
+    magic_first: bool
+    malformed_uncaught: bool
+    empty_marker_passes: bool
+
+
+def ways_of(release: Release) -> ClientWays:
+    """How the client of a release reads."""
+    return ClientWays(
+        len(COMPRESSION_TYPES) - (not ZSTD_KNOWN.applies_to(release)),
+        MAGIC_READ_FIRST.applies_to(release),
+        MALFORMED_MESSAGE_UNCAUGHT.applies_to(release),
+        EMPTY_MARKER_PASSES.applies_to(release),
+    )
+
+
+def batches_of(data: bytes, position: int, ways: ClientWays) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
     """The batches in a fetch response; an error is the last item, a partial batch at the end is left off.
 
     Source: ByteBufferLogInputStream.nextBatch, Kafka 3.9.1.
@@ -53,7 +90,7 @@ def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch
         if len(data) - at < HEADER_UP_TO_MAGIC:
             return
         magic = data[at + HEADER_UP_TO_MAGIC - 1]
-        if magic > 2:
+        if magic > 2 and (ways.magic_first or at + size + LOG_OVERHEAD <= len(data)):
             signed = magic - 256 if magic > 127 else magic
             yield ClientError("corrupt-batch", f"magic {signed} at position {position + at}")
             return
@@ -75,9 +112,9 @@ def batches_of(data: bytes, position: int) -> Iterator[RecordBatch | LegacyBatch
         at = end
 
 
-def contiguous_offsets(batch: RecordBatch | LegacyBatch) -> range | None:
+def contiguous_offsets(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> range | None:
     """The offsets of a sound magic 2 batch whose records have all of them in order; None: look at them one by one."""
-    if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= len(COMPRESSION_TYPES):
+    if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= ways.codecs:
         return None
     offsets = [None if isinstance(item, Damage) else item.offset for item in batch.walk_records()]
     first = offsets[0]
@@ -85,22 +122,22 @@ def contiguous_offsets(batch: RecordBatch | LegacyBatch) -> range | None:
     return wanted if wanted is not None and offsets == list(wanted) else None
 
 
-def offsets_of(batch: RecordBatch | LegacyBatch, *, malformed_uncaught: bool) -> Iterator[int | ClientError]:
+def offsets_of(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> Iterator[int | ClientError]:
     """The offsets of a batch's records in the order they are handed out; an error is the last item.
 
     The client checks the record count as it hands out the last record: one that bytes follow is not handed out.
 
     Args:
         batch: The batch.
-        malformed_uncaught: Whether nobody catches what a malformed message of magic 0 or 1 leads to (3.8 and later).
+        ways: How the client's release reads.
 
     Source: DefaultRecordBatch.RecordIterator, AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
     """
     if isinstance(batch, LegacyBatch):
-        return _legacy_offsets(batch, malformed_uncaught=malformed_uncaught)
+        return _legacy_offsets(batch, ways)
     if batch.header.records_count <= 0:
         return _without_records(batch)
-    return _offsets(batch)
+    return _offsets(batch, ways)
 
 
 def _without_records(batch: RecordBatch) -> Iterator[ClientError]:
@@ -108,8 +145,8 @@ def _without_records(batch: RecordBatch) -> Iterator[ClientError]:
         yield ClientError("invalid-record", f"record count {batch.header.records_count} at offset {batch.base_offset}")
 
 
-def _offsets(batch: RecordBatch) -> Iterator[int | ClientError]:
-    if batch.compression_id >= len(COMPRESSION_TYPES):
+def _offsets(batch: RecordBatch, ways: ClientWays) -> Iterator[int | ClientError]:
+    if batch.compression_id >= ways.codecs:
         text = f"compression type {batch.compression_id} at offset {batch.base_offset}"
         yield ClientError("unsupported", text, uncaught=True)
         return
@@ -167,9 +204,9 @@ def client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError
     return ClientError("invalid-record", text)
 
 
-def _legacy_offsets(batch: LegacyBatch, *, malformed_uncaught: bool) -> Iterator[int | ClientError]:
+def _legacy_offsets(batch: LegacyBatch, ways: ClientWays) -> Iterator[int | ClientError]:
     offset = batch.last_offset
-    if batch.compression_id >= len(COMPRESSION_TYPES):
+    if batch.compression_id >= ways.codecs:
         yield ClientError("unsupported", f"compression type {batch.compression_id} at offset {offset}", uncaught=True)
         return
     if not batch.compression_id and not batch.crc_ok:
@@ -181,7 +218,9 @@ def _legacy_offsets(batch: LegacyBatch, *, malformed_uncaught: bool) -> Iterator
     try:
         outer = read_message(batch.data)
     except FormatError as error:
-        yield ClientError("corrupt-batch", f"{error} (message at offset {offset})", malformed_uncaught)
+        # A wrapper is unpacked outside of what catches the errors of single messages.
+        uncaught = ways.malformed_uncaught or batch.compression_id > 0
+        yield ClientError("corrupt-batch", f"{error} (message at offset {offset})", uncaught)
         return
     if not batch.compression_id:
         yield offset

@@ -82,6 +82,8 @@ class OffsetIndex:
     def __init__(self, data: bytes, base_offset: int) -> None:
         self.base_offset = base_offset
         self._data = bytearray(data[: len(data) - len(data) % self.entry_size])
+        #: Offset of the last entry as it was given, which may be more than an entry can hold (before 2.0).
+        self._last: int | None = None
 
     @property
     def count(self) -> int:
@@ -95,6 +97,8 @@ class OffsetIndex:
     @property
     def last_offset(self) -> int:
         """Offset of the last entry, the base offset when there is none."""
+        if self._last is not None:
+            return self._last
         return self._entry(self.count - 1).offset if self._data else self.base_offset
 
     def _slot(self, offset: int) -> int:
@@ -122,12 +126,14 @@ class OffsetIndex:
         if self._data and offset <= self.last_offset:
             raise InvalidOffset(f"offset {offset} at position {position} follows {self.last_offset} in the offset index")
         self._data += _OFFSET_ENTRY.pack(wrap32(offset - self.base_offset), position)
+        self._last = offset
 
     def truncate(self, offset: int) -> None:
         """Drop the entries from `offset` on: OffsetIndex.truncateTo."""
         slot = self._slot(offset)
         keep = slot if slot >= 0 and self._entry(slot).offset == offset else slot + 1
         del self._data[keep * self.entry_size :]
+        self._last = None
 
     def to_bytes(self) -> bytes:
         """The entries as they are written."""
@@ -139,12 +145,14 @@ class TimeIndex:
 
     Args:
         base_offset: The segment's.
+        remembers: Whether the last entry is kept as it was given, not read back (since 1.1).
     """
 
     entry_size = _TIME_ENTRY.size
 
-    def __init__(self, base_offset: int) -> None:
+    def __init__(self, base_offset: int, *, remembers: bool = True) -> None:
         self.base_offset = base_offset
+        self._remembers = remembers
         self._data = bytearray()
         self._last = TimestampOffset(NO_TIMESTAMP, base_offset)
 
@@ -178,22 +186,22 @@ class TimeIndex:
                 "IllegalStateException", f"timestamp {timestamp} follows {self._last.timestamp} in the time index"
             )
         if timestamp > self._last.timestamp:
-            self._data += _TIME_ENTRY.pack(timestamp, wrap32(offset - self.base_offset))
-            self._last = TimestampOffset(timestamp, offset)
+            relative = wrap32(offset - self.base_offset)
+            self._data += _TIME_ENTRY.pack(timestamp, relative)
+            self._last = TimestampOffset(timestamp, offset if self._remembers else self.base_offset + relative)
 
     def truncate(self, offset: int) -> None:
-        """Drop the entries from `offset` on."""
-        kept = b"".join(
-            _TIME_ENTRY.pack(timestamp, relative)
-            for timestamp, relative in _TIME_ENTRY.iter_unpack(self._data)
-            if self.base_offset + relative < offset
+        """Drop the entries from `offset` on: TimeIndex.truncateTo."""
+        slot = _search(
+            len(self._data) // self.entry_size, offset, lambda slot: self._entry(slot).offset, _WARM_BYTES // self.entry_size
         )
-        self._data = bytearray(kept)
-        if kept:
-            timestamp, relative = _TIME_ENTRY.unpack_from(kept, len(kept) - self.entry_size)
-            self._last = TimestampOffset(timestamp, self.base_offset + relative)
-        else:
-            self._last = TimestampOffset(NO_TIMESTAMP, self.base_offset)
+        keep = slot if slot >= 0 and self._entry(slot).offset == offset else slot + 1
+        del self._data[keep * self.entry_size :]
+        self._last = self._entry(keep - 1) if keep else TimestampOffset(NO_TIMESTAMP, self.base_offset)
+
+    def _entry(self, slot: int) -> TimestampOffset:
+        timestamp, relative = _TIME_ENTRY.unpack_from(self._data, slot * self.entry_size)
+        return TimestampOffset(timestamp, self.base_offset + relative)
 
     def to_bytes(self) -> bytes:
         """The entries as they are written."""
@@ -219,6 +227,8 @@ class TransactionIndex:
         self.name = name
         self.base_offset = base_offset
         self._last_offset: int | None = None
+        # A file that comes to its name later, unopened, is neither read nor emptied.
+        self._is_open = name in disk
 
     def entries(self) -> Iterator[AbortedTxn]:
         """Its entries.
@@ -226,7 +236,7 @@ class TransactionIndex:
         Raises:
             BrokerAborts: the first byte of an entry is a version above 0.
         """
-        file = self._disk.get(self.name)
+        file = self._disk.get(self.name) if self._is_open else None
         if file is None:
             return
         for entry in ABORTED_TXN.read_all(file.read()):
@@ -243,8 +253,8 @@ class TransactionIndex:
                 raise CorruptIndex(f"an aborted transaction in {self.name} ends at {entry.last_offset}, below the segment")
 
     def reset(self) -> None:
-        """Empty the file, if it is there."""
-        file = self._disk.get(self.name)
+        """Empty the file, if it was there."""
+        file = self._disk.get(self.name) if self._is_open else None
         if file is not None and file.size:
             file.write(b"")
         self._last_offset = None
@@ -259,6 +269,7 @@ class TransactionIndex:
             text = f"aborted transactions end at {self._last_offset}, then at {entry.last_offset}, in {self.name}"
             raise BrokerAborts("IllegalArgumentException", text)
         self._last_offset = entry.last_offset
+        self._is_open = True
         file = self._disk.get(self.name) or self._disk.create(self.name)
         file.write(file.read() + ABORTED_TXN_STRUCT.pack(*entry))
 

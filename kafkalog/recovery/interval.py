@@ -6,9 +6,10 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.release import NEWEST
 from kafkalog.recovery.failure import LoadFailure
 from kafkalog.recovery.names import parse_offset
-from kafkalog.recovery.records import FileRecords
+from kafkalog.recovery.records import FileRecords, reader_of
 
 if TYPE_CHECKING:
     from kafkalog.recovery.disk import Disk
@@ -37,7 +38,7 @@ def infer_index_interval(disk: Disk) -> int:
         log = disk.get(name.removesuffix(".index") + ".log")
         if log is None or parse_offset(name) is None:
             continue
-        begun, given = _distances(FileRecords(log), disk[name].read(0, 8 * _BATCHES))
+        begun, given = _distances(FileRecords(log, reader_of(NEWEST)), disk[name].read(0, 8 * _BATCHES))
         if given:
             high = min(high, *given)
             lows.append(max(begun, default=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.recovery.behaviours import KRAFT_SNAPSHOTS_KEPT, SWAP_RENAMED
+from kafkalog.recovery.behaviours import INDEX_SWAP_COUNTS, KRAFT_SNAPSHOTS_KEPT, LATER_SWAPS_GO, SWAP_RENAMED
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset
 from kafkalog.recovery.segment import LogSegment, segment_file_name
@@ -33,13 +33,17 @@ def collect_swap_files(context: LoadContext) -> list[str]:
     cleaned: list[str] = []
     swaps: list[str] = []
     keeps_snapshots = KRAFT_SNAPSHOTS_KEPT.applies_to(context.release)
+    later_go = LATER_SWAPS_GO.applies_to(context.release)
     for name in disk.names():
         if name in disk.unreadable:
             raise LogDirOffline("IOException", f"{name} may not be read")
         if name.endswith(DELETED) and not (keeps_snapshots and name.endswith(_KRAFT_SNAPSHOT_DELETED)):
             disk.delete(name)
         elif name.endswith(CLEANED):
-            cleaned.append(name)
+            if later_go:
+                cleaned.append(name)
+            else:
+                disk.delete(name)
         elif name.endswith(SWAP) and (SWAP_RENAMED.applies_to(context.release) or _drop_indexes_of_swap(context, name)):
             swaps.append(name)
     least_cleaned = min((offset_of_name(name) for name in cleaned), default=None)
@@ -60,7 +64,9 @@ def collect_swap_files(context: LoadContext) -> list[str]:
 def _drop_indexes_of_swap(context: LoadContext, name: str) -> bool:
     """Before 3.0: the indexes that a `.swap` file stands for go at once; tells whether it is a `.log.swap`."""
     plain = name.removesuffix(SWAP)
-    if plain.endswith((*INDEX_SUFFIXES, ".log")):
+    if plain.endswith(INDEX_SUFFIXES) and not INDEX_SWAP_COUNTS.applies_to(context.release):
+        context.disk.delete(name)
+    elif plain.endswith((*INDEX_SUFFIXES, ".log")):
         _delete_indexes(context, offset_of_name(plain), "")
     return plain.endswith(".log")
 
@@ -101,9 +107,9 @@ def complete_swaps_by_recovery(loader: LogLoader, swaps: list[str]) -> None:
         loader.context.remark(f"an interrupted swap is completed: {name} is recovered and takes its place")
         loader.recover_segment(segment)
         end = segment.read_next_offset()
-        covered = [
-            old for old in loader.segments.values(segment.base_offset, end) if old.read_next_offset() > segment.base_offset
-        ]
+        covered = loader.segments.values(segment.base_offset, end)
+        if LATER_SWAPS_GO.applies_to(loader.context.release):
+            covered = [old for old in covered if old.read_next_offset() > segment.base_offset]
         if segment.size or loader.context.is_compacted:
             # An empty segment covers nothing, and takes the place of the one with its name all the same.
             loader.context.replaced.update((name.removesuffix(SWAP), *(old.name(".log") for old in covered)))

@@ -57,7 +57,7 @@ class LogLoader:
     def __init__(self, context: LoadContext, epochs: LeaderEpochs) -> None:
         self.context = context
         self.epochs = epochs
-        self.segments = LogSegments()
+        self.segments = LogSegments(context.release)
         self.producers = ProducerStates(context)
 
     def load(self) -> LoadedLog:

@@ -13,7 +13,15 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
 from kafkalog.files.source import read_file
-from kafkalog.recovery.behaviours import CHECKPOINT_NUMBERS_ABORT, LAST_OF_ZOOKEEPER, STRAY_PARTITIONS, is_zookeeper_era
+from kafkalog.recovery.behaviours import (
+    CHECKPOINT_NUMBERS_ABORT,
+    FUTURE_NAMES,
+    LAST_OF_ZOOKEEPER,
+    LOG_DIRS_FAIL,
+    STRAY_NAMES,
+    STRAY_PARTITIONS,
+    is_zookeeper_era,
+)
 from kafkalog.recovery.checkpoints import read_offset_file
 from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
 
@@ -42,7 +50,7 @@ class Trouble:
         path: The file or directory.
         effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the begin. `offline`: it goes offline
             before its partitions load, and the broker exits if one of them has a transaction open. `late`: it goes
-            offline once they are loaded. `unserved`: no partition of it is served.
+            offline once they are loaded. `doubtful`: it may. `unserved`: no partition of it is served.
         reason: Why, in words.
         remedy: What to do about it, where that is certain.
     """
@@ -70,9 +78,13 @@ class LogDirState:
         troubles: What a start does not get over.
         conflicts: Directory name → why the broker exits when it has loaded it.
         remarks: What it does, and is worth knowing.
+        notes: Directory name → the same of one partition.
+        in_place: Name of a regular file → the partition whose directory is called so, and has been here.
+        unplaced: Why it is not known which partitions of it are served; empty: nothing speaks against it.
         is_tiered: Whether tiered storage has been used here.
         image: What the controller has told, from a metadata log in a log dir of the same broker; None: not at hand.
         identity: Cluster id, node id and directory id in `meta.properties`, None where it has none.
+        siblings: Directory ids of the log dirs of the same broker that are looked at.
     """
 
     path: str
@@ -87,9 +99,13 @@ class LogDirState:
     troubles: list[Trouble] = field(default_factory=list)
     conflicts: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    in_place: dict[str, tuple[str, int]] = field(default_factory=dict)
+    unplaced: str = ""
     is_tiered: bool = False
     image: Image | None = None
     identity: tuple[str | None, str | None, str | None] = (None, None, None)
+    siblings: set[str | None] = field(default_factory=set)
 
 
 def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
@@ -117,14 +133,25 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     _check_late_files(state, log_dir)
     for name in (*log_dir.partition_names, *log_dir.others):
         parsed = parse_partition_name(name)
-        if parsed is not None and name in log_dir.partition_names:
+        if parsed is not None and name in log_dir.partition_names and _is_known_mark(parsed.mark, state.release):
             state.partitions[name] = parsed
         elif name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN):
             text = f"the directory {name} is not named topic-partition"
             path = join(log_dir.path, name)
             state.troubles.append(Trouble(path, "aborts", f"KafkaException: {text}", "Move it out of the log dir."))
     _check_duplicates(state)
+    for name in log_dir.files:
+        parsed = parse_partition_name(name)
+        key = None if parsed is None or parsed.mark else (parsed.topic, parsed.partition)
+        if key is not None and (key in state.recovery_points or key in state.high_watermarks):
+            state.in_place[name] = key
     return state
+
+
+def _is_known_mark(mark: str, release: Release) -> bool:
+    """Whether a release knows what the end of a directory's name stands for."""
+    since = {"future": FUTURE_NAMES, "stray": STRAY_NAMES}.get(mark)
+    return since is None or since.applies_to(release)
 
 
 def guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
@@ -183,11 +210,18 @@ def _start_offsets(state: LogDirState, log_dir: LogDir, name: str, otherwise: st
 
 def _read_offsets(state: LogDirState, log_dir: LogDir, name: str) -> list[OffsetEntry]:
     if name in log_dir.others:
-        raise LogDirOffline("IOException", f"{name} is a directory")
+        # It cannot be opened, which its reader takes for malformed; the first releases have no place to note that.
+        kind = LogDirOffline if LOG_DIRS_FAIL.applies_to(state.release) else BrokerAborts
+        raise kind("IOException", f"{name} is a directory")
     if name not in log_dir.files:
         return []
     data = read_file(join(log_dir.path, name))
-    return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(state.release))
+    try:
+        return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(state.release))
+    except LogDirOffline as failure:
+        if LOG_DIRS_FAIL.applies_to(state.release):
+            raise
+        raise BrokerAborts(failure.kafka_class, failure.text) from None
 
 
 def _check_late_files(state: LogDirState, log_dir: LogDir) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
+from kafkalog.errors import UnreadableFile
+from kafkalog.recovery.disk import open_disk
 from kafkalog.recovery.failure import LoadFailure
 from kafkalog.recovery.names import SWAP
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.disk import Disk, DiskFile
     from kafkalog.recovery.loader import LoadedLog
 
-__all__ = ["Loss", "left_behind", "lost_from", "records_from"]
+__all__ = ["Loss", "everything_in", "left_behind", "lost_from", "records_from"]
 
 
 class Loss(NamedTuple):
@@ -67,6 +69,16 @@ def lost_from(disk: Disk, replaced: AbstractSet[str]) -> Loss:
             part = _count(file, 0, file.size)
             lost = Loss(max(0, lost.records - part.records), max(0, lost.size - part.size), *lost[2:])
     return lost if lost.records else Loss(0, lost.size)
+
+
+def everything_in(path: str) -> Loss:
+    """All that the `.log` files of a directory hold."""
+    lost = Loss()
+    with suppress(UnreadableFile), open_disk(path) as disk:
+        for name, file in disk.files.items():
+            if name.endswith(".log"):
+                lost += _count(file, 0, file.size)
+    return lost
 
 
 def left_behind(log: LoadedLog) -> Loss:

@@ -114,7 +114,7 @@ class Outcome:
         """
         if self.broker == "aborts" or self.log_dir == "offline" or self.partition == "failed" or self.records_lost:
             return "error"
-        if self.partition == "stray" and self.rename:
+        if any(before == self.path for before, _ in self.rename or ()):
             return "error"
         if self.partition == "loaded" and self.records_lost is None:
             return "error"

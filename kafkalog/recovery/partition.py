@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.release import release_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
@@ -11,16 +11,18 @@ from kafkalog.files.partition import join
 from kafkalog.recovery.behaviours import (
     CHECKPOINT_NUMBERS_ABORT,
     EPOCHS_SORTED,
-    LOADING_KNOWN,
+    LOG_DIRS_FAIL,
     METADATA_READ,
     METADATA_VERSIONS,
+    NEWEST_EPOCH_WINS,
     STRAY_PARTITIONS,
+    TEXT_FILE_FAILURE_CAUGHT,
 )
 from kafkalog.recovery.checkpoints import read_epoch_file, read_topic_id
 from kafkalog.recovery.consumer import Reading, read_all, why_not_led
 from kafkalog.recovery.context import LoadContext
 from kafkalog.recovery.epochs import LeaderEpochs
-from kafkalog.recovery.failure import LoadFailure, LogDirOffline
+from kafkalog.recovery.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.recovery.limits import CONSUMER_BYTES
 from kafkalog.recovery.loader import LoadedLog, LogLoader
 from kafkalog.recovery.loss import Loss, left_behind, lost_from
@@ -28,7 +30,7 @@ from kafkalog.recovery.names import parse_offset
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
+T = TypeVar("T")
 EPOCH_FILE = "leader-epoch-checkpoint"
 METADATA_FILE = "partition.metadata"
 
@@ -125,8 +128,6 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         outcome = _describe(path, load, situation)
     except (UnreadableFile, LimitExceeded) as error:
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
-    if not LOADING_KNOWN.applies_to(situation.release):
-        outcome = _without_files(outcome)
     unstable = None if load.log is None else load.log.producers.first_unstable_offset
     return Prediction(outcome, unstable is not None, _not_led(load, situation))
 
@@ -165,16 +166,30 @@ def load_partition(disk: Disk, situation: Situation) -> Load:
     )
     load = Load(context)
     try:
-        as_they_are = not EPOCHS_SORTED.applies_to(situation.release)
-        load.epochs = LeaderEpochs(_epoch_entries(disk, situation.release), as_they_are=as_they_are)
+        load.epochs = LeaderEpochs(
+            _read_text_file(_epoch_entries, disk, situation.release),
+            as_they_are=not EPOCHS_SORTED.applies_to(situation.release),
+            only_later=not NEWEST_EPOCH_WINS.applies_to(situation.release),
+        )
         load.log = LogLoader(context, load.epochs).load()
         if load.epochs.written:
             # The file is written under another name and renamed, over whatever stands there.
             disk.delete(f"{EPOCH_FILE}.tmp")
-        _check_topic_id(disk, situation.release)
+        _read_text_file(_check_topic_id, disk, situation.release)
     except LoadFailure as failure:
-        load.failure = failure
+        is_alone = isinstance(failure, LogDirOffline) and not LOG_DIRS_FAIL.applies_to(situation.release)
+        load.failure = BrokerAborts(failure.kafka_class, failure.text) if is_alone else failure
     return load
+
+
+def _read_text_file(read: Callable[[Disk, Release], T], disk: Disk, release: Release) -> T:
+    """Read a text file of the directory; before 3.2.1 nobody catches what its IOException has become by then."""
+    try:
+        return read(disk, release)
+    except LogDirOffline as failure:
+        if TEXT_FILE_FAILURE_CAUGHT.applies_to(release):
+            raise
+        raise BrokerAborts("KafkaStorageException", f"{failure.text} ({failure.kafka_class})") from None
 
 
 def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
@@ -250,29 +265,6 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
     if offline:
         load.context.remark(f"the log dir goes offline when a consumer comes so far: {offline}")
     return Consumer(*map(_shown, readings)), {}
-
-
-def _without_files(outcome: Outcome) -> Outcome:
-    """An outcome of a release before 2.0: of the files only what becomes of the `.log` files is modelled."""
-    unknown = f"what {outcome.assumed.release} makes of this is not modelled; releases from 2.0 on are"
-    partial = f"`.log` files only: what {outcome.assumed.release} makes of the others is not modelled; releases from 2.0 on are"
-    why = dict.fromkeys(("rebuild", "epochs_after", "consumer"), unknown)
-    return replace(
-        outcome,
-        delete=tuple(path for path in outcome.delete or () if _is_log(path)),
-        rename=tuple((path, now) for path, now in outcome.rename or () if _is_log(path)),
-        create=tuple(path for path in outcome.create or () if _is_log(path)),
-        rebuild=None,
-        epochs_after=None,
-        consumer=None,
-        reason=f"{outcome.reason}; before 2.0 the model is an approximation",
-        why={**outcome.why, **why, **dict.fromkeys(("delete", "rename", "create"), partial)},
-    )
-
-
-def _is_log(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name.endswith((".log", ".log.swap", ".log.cleaned", ".log.deleted"))
 
 
 def _not_led(load: Load, situation: Situation) -> str | None:

@@ -13,6 +13,7 @@ from kafkalog.files.partition import join, list_directory
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.assignment import Doubt, doubts_of, missing_directories
 from kafkalog.recovery.directory import predict_in_situation
+from kafkalog.recovery.loss import everything_in
 from kafkalog.recovery.options import STOPS, Options
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome
 from kafkalog.recovery.partition import Prediction, Situation
@@ -74,11 +75,16 @@ def predict_partitions(
         parsed = state.partitions.get(name)
         settled = outcome
         if parsed is not None and parsed.mark == "future" and outcome.partition == "loaded":
-            settled = _unknown_state(outcome, "a future replica is promoted, kept or dropped as the controller decides")
+            text = "a future replica is promoted, kept, cut or dropped as the controller decides"
+            settled = _unknown_state(outcome, text)
         elif name in doubts and outcome.partition == "loaded":
             settled = _doubted(outcome, doubts[name])
         elif unserved and outcome.partition == "loaded":
-            settled = _unknown_state(replace(outcome, consumer=None), unserved)
+            settled = _unknown_state(outcome, unserved)
+        elif state.unplaced and outcome.partition == "loaded":
+            settled = _unknown_state(outcome, state.unplaced)
+        if name in state.notes:
+            settled = replace(settled, reason=f"{settled.reason}; {state.notes[name]}")
         if state.remarks:
             settled = replace(settled, reason="; ".join((settled.reason, *state.remarks)))
         yield with_advice(settled)
@@ -111,11 +117,15 @@ def _doubted(outcome: Outcome, doubt: Doubt) -> Outcome:
     if doubt.partition == "failed":
         return replace(outcome, partition="failed", reason=f"{outcome.reason}; {doubt.reason}", consumer=None)
     nothing = ConsumerRead(0, 0, None, stuck=False)
+    if doubt.partition == "deleted":
+        lost = everything_in(outcome.path)
+        outcome = replace(outcome, records_lost=lost.records, bytes_lost=lost.size, time_range_lost=lost.time_range)
+    mark = "delete" if doubt.partition == "deleted" else "stray"
     return replace(
         outcome,
-        partition="stray",
+        partition=doubt.partition,
         reason=f"{outcome.reason}; {doubt.reason}",
-        rename=(*(outcome.rename or ()), (outcome.path, f"{outcome.path}.*-stray")),
+        rename=(*(outcome.rename or ()), (outcome.path, f"{outcome.path}.*-{mark}")),
         log_start_offset=0 if doubt.is_replaced else None,
         log_end_offset=0 if doubt.is_replaced else None,
         epochs_after=(),
@@ -158,7 +168,8 @@ def _log_size(path: str) -> int:
 
 
 def _unknown_state(outcome: Outcome, why: str) -> Outcome:
-    return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", why={**outcome.why, "partition": why})
+    whys = {**outcome.why, "partition": why, "consumer": why}
+    return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", consumer=None, why=whys)
 
 
 def _situation(state: LogDirState, name: str, path: str, options: Options) -> Situation:

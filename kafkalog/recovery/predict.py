@@ -10,7 +10,7 @@ from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
-from kafkalog.recovery.assignment import share_metadata
+from kafkalog.recovery.assignment import note_placement, places_here, share_metadata
 from kafkalog.recovery.directory import predict_directory
 from kafkalog.recovery.log_dir import LogDirState, Trouble, read_log_dir
 from kafkalog.recovery.options import STOPS, options_of
@@ -132,11 +132,19 @@ def link_log_dirs(states: Iterable[LogDirState]) -> None:
         cluster, node, _ = state.identity
         if cluster is not None and node is not None:
             brokers[cluster, node].append(state)
+    _note_other_brokers(states)
+    for state in states:
+        cluster, node, _ = state.identity
+        group = [state] if cluster is None or node is None else brokers[cluster, node]
+        _note_files_in_place(state, group)
+        note_placement(state, group)
     for group in brokers.values():
         homes: dict[tuple[str, int], tuple[LogDirState, str]] = {}
         directories: dict[str, LogDirState] = {}
         for state in group:
             for name, parsed in state.partitions.items():
+                if parsed.mark == "future":
+                    _note_future(state, name, group)
                 home, first = (
                     homes.setdefault((parsed.topic, parsed.partition), (state, name)) if not parsed.mark else (state, name)
                 )
@@ -147,3 +155,41 @@ def link_log_dirs(states: Iterable[LogDirState]) -> None:
             if directory is not None and state.kraft and directories.setdefault(directory, state) is not state:
                 text = f"RuntimeException: {directories[directory].path} has the same directory.id"
                 state.troubles.append(Trouble(join(state.path, "meta.properties"), "aborts", text))
+
+
+def _note_other_brokers(states: list[LogDirState]) -> None:
+    """Log dirs that name different nodes or clusters are those of different brokers; if they are not, the broker stops."""
+    for state in states:
+        for other in states:
+            both = (*state.identity[:2], *other.identity[:2])
+            if other is state or None in both or state.identity[:2] == other.identity[:2]:
+                continue
+            keys = {(one.topic, one.partition) for one in state.partitions.values()}
+            if keys.isdisjoint((one.topic, one.partition) for one in other.partitions.values()):
+                cluster, node, _ = other.identity
+                text = f"{other.path} is of node {node} of cluster {cluster}"
+                state.remarks.append(f"{text}, so of another broker than this log dir; one that has both stops")
+
+
+def _note_files_in_place(state: LogDirState, group: list[LogDirState]) -> None:
+    """Files where the directory of a partition has been: when the broker makes that anew, the log dir goes offline."""
+    for name, key in state.in_place.items():
+        if any((one.topic, one.partition) == key and not one.mark for other in group for one in other.partitions.values()):
+            continue
+        certain = places_here(state, *key)
+        if certain is False:
+            continue
+        text = f"a file stands where the directory of {name} has been; "
+        text += "the log dir goes offline" if certain else "if the broker makes that anew, the log dir goes offline"
+        remedy = "Move the file out of the log dir."
+        state.troubles.append(Trouble(join(state.path, name), "late" if certain else "doubtful", text, remedy))
+
+
+def _note_future(state: LogDirState, name: str, group: list[LogDirState]) -> None:
+    """What a future replica does to the current one of its broker."""
+    parsed = state.partitions[name]
+    for other in group:
+        current = f"{parsed.topic}-{parsed.partition}"
+        if other is not state and current in other.partitions:
+            text = f"{join(state.path, name)} is its future replica: once that has caught up the broker puts it in the place of"
+            other.notes[current] = f"{text} this directory, which is then deleted"

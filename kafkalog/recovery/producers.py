@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CONTROL, TRANSACTIONAL
 from kafkalog.core.checksum import crc32c
-from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import ABORT, COMMIT, read_control_type
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
+from kafkalog.core.record import wrap32
 from kafkalog.core.transaction_index import AbortedTxn
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
 from kafkalog.recovery.behaviours import (
+    EMPTY_MARKER_PASSES,
     EMPTY_TRANSACTION_IGNORED,
     OWN_TRANSACTIONS_PASSED,
+    PRODUCERS_RETAINED,
+    SNAPSHOT_BEFORE_RECOVERY,
     SNAPSHOT_MARKED,
     SNAPSHOT_PER_SEGMENT,
+    TRANSACTION_BEGINS_WITH_BATCH,
     ZOMBIES_PASS,
 )
 from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
@@ -43,6 +47,7 @@ SNAPSHOT = ".snapshot"
 #: int16 version, int32 coordinator epoch.
 _END_MARKER_SIZE = 6
 _ENTRY = struct.Struct(">qhiqiqiq")
+_LARGEST_SEQUENCE = 0x7FFFFFFF
 
 
 class CompletedTransaction(NamedTuple):
@@ -75,7 +80,7 @@ def read_marker(batch: LoggedBatch) -> Marker | None:
     Source: EndTransactionMarker.deserialize, ControlRecordType.parse, Kafka 3.9.1.
     """
     whole = batch.as_record_batch()
-    if whole.header.records_count and whole.compression_id >= len(COMPRESSION_TYPES):
+    if whole.header.records_count and whole.compression_id >= batch.reader.codecs:
         raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {whole.compression_id}")
     try:
         record = first_record(whole)
@@ -99,35 +104,48 @@ def read_marker(batch: LoggedBatch) -> Marker | None:
 
 
 class _Producer(NamedTuple):
-    """What is known of a producer: ProducerStateEntry. `open_from` is the first offset of its open transaction."""
+    """What is known of a producer: ProducerStateEntry. `open_from` is the first offset of its open transaction.
+
+    `last_offset` is that of its last batch of data under its epoch, -1 for none; it counts before 2.4 only.
+    """
 
     open_from: int | None = None
     epoch: int = -1
     coordinator_epoch: int = -1
+    last_offset: int = -1
 
 
 class _Append:
     """What the batches of one producer add up to until they are taken over: ProducerAppendInfo."""
 
-    __slots__ = ("_coordinator_epoch", "_epoch", "open_from", "producer_id", "release", "started")
+    __slots__ = ("_before", "_coordinator_epoch", "_epoch", "_last_offset", "open_from", "producer_id", "release", "started")
 
     def __init__(self, producer_id: int, producer: _Producer, release: Release) -> None:
         self.producer_id = producer_id
-        self.open_from, self._epoch, self._coordinator_epoch = producer
+        self._before = producer
+        self.open_from, self._epoch, self._coordinator_epoch, _ = producer
+        self._last_offset: int | None = None
         self.release = release
         self.started: list[int] = []
 
     @property
     def producer(self) -> _Producer:
         """What is known afterwards."""
-        return _Producer(self.open_from, self._epoch, self._coordinator_epoch)
+        last = self._last_offset
+        if last is None:
+            last = self._before.last_offset if self._epoch == self._before.epoch else -1
+        return _Producer(self.open_from, self._epoch, self._coordinator_epoch, last)
 
     def append(self, batch: LoggedBatch) -> CompletedTransaction | None:
         attributes = batch.header.attributes
         if attributes & CONTROL:
             return self._end(batch.offset, batch.header.producer_epoch, read_marker(batch))
         self._epoch = batch.header.producer_epoch
-        self._write(batch.offset, is_transactional=bool(attributes & TRANSACTIONAL))
+        self._last_offset = batch.last_offset
+        first = batch.offset
+        if not TRANSACTION_BEGINS_WITH_BATCH.applies_to(self.release):
+            first = batch.last_offset - _sequences_passed(batch)
+        self._write(first, is_transactional=bool(attributes & TRANSACTIONAL))
         return None
 
     def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
@@ -139,6 +157,9 @@ class _Append:
 
     def _end(self, offset: int, epoch: int, marker: Marker | None) -> CompletedTransaction | None:
         """A control batch; `marker` is None for one that the log cleaner has emptied: appendEndTxnMarker."""
+        if marker is None and not EMPTY_MARKER_PASSES.applies_to(self.release):
+            text = f"the control batch of producer {self.producer_id} at offset {offset} holds no record"
+            raise BrokerAborts("NoSuchElementException", text)
         if marker is None:
             return None
         if not ZOMBIES_PASS.applies_to(self.release):
@@ -152,6 +173,11 @@ class _Append:
         if first is None and not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
             first = offset
             self.started.append(first)
+        if epoch != self._epoch:
+            self._last_offset = None
+        if not SNAPSHOT_BEFORE_RECOVERY.applies_to(self.release):
+            # The first releases with transactions took the marker for the producer's last batch.
+            self._last_offset = offset
         self.open_from, self._epoch, self._coordinator_epoch = None, epoch, marker.coordinator_epoch
         return None if first is None else CompletedTransaction(self.producer_id, first, offset, marker.kind == ABORT)
 
@@ -163,6 +189,16 @@ class _Append:
         if self.open_from is None and is_transactional:
             self.open_from = offset
             self.started.append(offset)
+
+
+def _sequences_passed(batch: LoggedBatch) -> int:
+    """Last sequence number less the first, as the batch's header tells them: DefaultRecordBatch.lastSequence."""
+    first, delta = batch.header.base_sequence, batch.header.last_offset_delta
+    if first == -1:
+        return 0
+    wraps = first > _LARGEST_SEQUENCE - delta
+    last = delta - (_LARGEST_SEQUENCE - first) - 1 if wraps else first + delta
+    return wrap32(last - first)
 
 
 class ProducerStates:
@@ -297,7 +333,14 @@ class ProducerStates:
         # The bytes are kafkalog's own, never shown; they carry what a later step of the same start reads back.
         entries = b"".join(
             _ENTRY.pack(
-                producer_id, one.epoch, -1, -1, 0, -1, one.coordinator_epoch, -1 if one.open_from is None else one.open_from
+                producer_id,
+                one.epoch,
+                -1,
+                one.last_offset,
+                0,
+                -1,
+                one.coordinator_epoch,
+                -1 if one.open_from is None else one.open_from,
             )
             for producer_id, one in self._producers.items()
         )
@@ -333,8 +376,12 @@ class ProducerStates:
                 self._delete_snapshot(offset)
                 continue
             for entry in snapshot.entries:
+                if entry.last_offset < log_start_offset and not PRODUCERS_RETAINED.applies_to(self.release):
+                    continue
                 first = entry.current_txn_first_offset if entry.current_txn_first_offset >= 0 else None
-                self._producers[entry.producer_id] = _Producer(first, entry.producer_epoch, entry.coordinator_epoch)
+                self._producers[entry.producer_id] = _Producer(
+                    first, entry.producer_epoch, entry.coordinator_epoch, entry.last_offset
+                )
                 if first is not None:
                     self.ongoing[first] = entry.producer_id
             self._last_snapshot_offset = self.map_end_offset = offset

@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
 from kafkalog.core.checksum import crc32, crc32c
-from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
+from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
-from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
+from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated
+from kafkalog.recovery.behaviours import SIZE_CANNOT_OVERFLOW, ZSTD_KNOWN
 from kafkalog.recovery.failure import BrokerAborts, CorruptRecord, InvalidRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.release import Release
     from kafkalog.recovery.disk import DiskFile
 
-__all__ = ["FileRecords", "LoggedBatch", "Place"]
+__all__ = ["FileRecords", "LoggedBatch", "Place", "Reader", "reader_of"]
 
 _HEAD = struct.Struct(">qi4xb")
 _INT64 = struct.Struct(">q")
@@ -43,16 +46,35 @@ class Place(NamedTuple):
     size: int
 
 
+class Reader(NamedTuple):
+    """What depends on the release in reading batches.
+
+    Args:
+        overflows: Whether a size field so large that its batch would end beyond the 2^31st byte is believed.
+        codecs: How many compression types are known.
+    """
+
+    overflows: bool
+    codecs: int
+
+
+def reader_of(release: Release) -> Reader:
+    """How a release reads batches."""
+    codecs = len(COMPRESSION_TYPES) - (not ZSTD_KNOWN.applies_to(release))
+    return Reader(not SIZE_CANNOT_OVERFLOW.applies_to(release), codecs)
+
+
 class LoggedBatch:
     """A batch whose size field has been read: FileLogInputStream.FileChannelRecordBatch.
 
     `size` counts the whole entry, offset and size fields included.
     """
 
-    __slots__ = ("_file", "_header", "magic", "offset", "position", "size")
+    __slots__ = ("_file", "_header", "magic", "offset", "position", "reader", "size")
 
-    def __init__(self, file: DiskFile, position: int, offset: int, size: int, magic: int) -> None:
+    def __init__(self, file: DiskFile, position: int, offset: int, size: int, magic: int, reader: Reader) -> None:
         self._file = file
+        self.reader = reader
         self.position = position
         self.offset = offset
         self.size = size
@@ -95,17 +117,25 @@ class LoggedBatch:
 
         Raises:
             InvalidRecord: that message cannot be read.
-            BrokerAborts: its codec does not understand it.
+            BrokerAborts: it is malformed, or its codec does not exist, or does not understand it.
         """
-        if self.is_v2 or not self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK:
+        codec = 0 if self.is_v2 else self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK
+        if not codec:
             return self.offset
+        if codec >= self.reader.codecs:
+            raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {codec}")
+        whole = self.bytes()
         try:
-            return LegacyBatch.read(self.bytes(), self.position).base_offset
+            read_message(whole)
+            return LegacyBatch.read(whole, self.position).base_offset
         except DecompressionFailed as error:
             raise BrokerAborts(
                 "KafkaException", f"the message at position {self.position} cannot be unpacked: {error}"
             ) from None
         except (FormatError, LimitExceeded, StopIteration) as error:
+            if isinstance(error, BadLength | Truncated) and not _holds_message(whole):
+                text = f"the message at position {self.position} cannot be taken apart: {error}"
+                raise BrokerAborts("IndexOutOfBoundsException", text) from None
             raise InvalidRecord(f"the message at position {self.position} cannot be unpacked: {error}") from None
 
     @property
@@ -140,6 +170,8 @@ class LoggedBatch:
 
         Source: DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, Kafka 3.9.1.
         """
+        if self.position + self.size > MAX_SEGMENT_SIZE:
+            raise BrokerAborts("OutOfMemoryError", f"the batch at position {self.position} has {self.size} bytes")
         begin, data = self._file.window(self.position, self.size)
         view = memoryview(data)[self.position - begin : self.position - begin + self.size]
         if self.is_v2:
@@ -160,17 +192,28 @@ class LoggedBatch:
         return RecordBatch(self.header, self.position, self.bytes())
 
 
+def _holds_message(data: bytes) -> bool:
+    """Whether key and value of a message of magic 0 or 1 lie inside it; what is in a wrapper may be malformed still."""
+    try:
+        read_message(data)
+    except FormatError:
+        return False
+    return True
+
+
 class FileRecords:
     """A `.log` file, or a slice of one.
 
     Args:
         file: The file.
+        reader: How the release reads batches.
         start: First byte that belongs to it.
         end: First byte that does not; None: the end of the file, as it is when asked.
     """
 
-    def __init__(self, file: DiskFile, start: int = 0, end: int | None = None) -> None:
+    def __init__(self, file: DiskFile, reader: Reader, start: int = 0, end: int | None = None) -> None:
         self.file = file
+        self.reader = reader
         self.start = start
         self._end = end
 
@@ -193,7 +236,7 @@ class FileRecords:
         if position < 0 or position > self.size or size < 0:
             raise BrokerAborts("IllegalArgumentException", f"a slice of {size} bytes from position {position}, of {self.size}")
         start = self.start + position
-        return FileRecords(self.file, start, min(start + size, self.end))
+        return FileRecords(self.file, self.reader, start, min(start + size, self.end))
 
     def batches(self, start: int | None = None) -> Iterator[LoggedBatch]:
         """The batches from position `start` on.
@@ -213,11 +256,14 @@ class FileRecords:
             offset, size, magic = _HEAD.unpack_from(data, position - begin)
             if size < MIN_MESSAGE_SIZE:
                 raise CorruptRecord(f"size field {size} at position {position}, {MIN_MESSAGE_SIZE} or more is allowed")
-            if position > end - LOG_OVERHEAD - size:
+            reached = position + LOG_OVERHEAD + size
+            believed = self.reader.overflows and reached > MAX_SEGMENT_SIZE
+            if reached > end and not believed:
                 return
-            batch = LoggedBatch(self.file, position, offset, size + LOG_OVERHEAD, magic)
-            yield batch
-            position += batch.size
+            yield LoggedBatch(self.file, position, offset, size + LOG_OVERHEAD, magic, self.reader)
+            if believed:
+                raise BrokerAborts("IllegalArgumentException", f"a batch is looked for behind size {size} at {position}")
+            position = reached
 
     def last_batch(self) -> LoggedBatch | None:
         """Its last batch."""

@@ -10,14 +10,18 @@ from kafkalog.recovery.behaviours import (
     EPOCH_ZERO_KEPT,
     EPOCH_ZERO_SKIPPED,
     INDEXES_UNCHECKED,
-    LOADING_KNOWN,
+    LAST_OFFSETS_INDEXED,
+    LAST_TIME_REMEMBERED,
+    MISSING_INDEX_MADE,
+    OVERFLOW_NOTICED,
     READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,
     SPLIT_INDEXES_BATCHES,
+    TRUNCATES_INDEXES,
 )
 from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, CorruptRecord, InvalidRecord, SegmentOverflow
 from kafkalog.recovery.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
-from kafkalog.recovery.records import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place
+from kafkalog.recovery.records import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place, reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,20 +68,25 @@ class LogSegment:
         self.base_offset = base_offset
         self.suffix = suffix
         name = self.name(".log")
-        self.log = FileRecords(context.disk.get(name) or context.disk.create(name))
+        self.log = self._records(context.disk.get(name) or context.disk.create(name))
         if self.log.size > MAX_SEGMENT_SIZE:
             raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
-        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset)
+        self._index_was_missing = False
         if not INDEXES_UNCHECKED.applies_to(context.release):
-            # They are opened with the segment, and made when they are missing, so that nobody misses them.
+            # They are opened with the segment, and made when they are missing: since 1.1 nobody misses them then.
+            self._index_was_missing = self.name(".index") not in context.disk
             for extension in (".index", ".timeindex"):
                 self._index_file(extension)
+        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset)
         self._offset_index: OffsetIndex | None = None
         self._time_index: TimeIndex | None = None
 
     def name(self, extension: str) -> str:
         """The name of one of its files."""
         return segment_file_name(self.base_offset, extension) + self.suffix
+
+    def _records(self, file: DiskFile) -> FileRecords:
+        return FileRecords(file, reader_of(self.context.release))
 
     @property
     def size(self) -> int:
@@ -108,17 +117,22 @@ class LogSegment:
 
         Source: LogSegment.sanityCheck, Kafka 3.9.1; before 2.3 with the checks of both other indexes.
         """
-        if self.name(".index") not in self.context.disk:
+        release = self.context.release
+        missed = self._index_was_missing and not MISSING_INDEX_MADE.applies_to(release)
+        if missed or self.name(".index") not in self.context.disk:
             return f"{self.name('.index')} is missing"
         if time_index_missing:
             self._index_file(".timeindex")
         try:
-            if not INDEXES_UNCHECKED.applies_to(self.context.release):
-                least = self.base_offset + (not LOADING_KNOWN.applies_to(self.context.release))
+            if not INDEXES_UNCHECKED.applies_to(release):
+                least = self.base_offset + (not LAST_OFFSETS_INDEXED.applies_to(release))
                 check_offset_index(self._index_file(".index").read(), self.base_offset, least)
                 check_time_index(self._index_file(".timeindex").read(), self.base_offset)
             self.transaction_index.sanity_check()
         except CorruptIndex as error:
+            if not MISSING_INDEX_MADE.applies_to(release):
+                for extension in (".index", ".timeindex", ".txnindex"):
+                    self.context.disk.delete(self.name(extension))
             return error.text
         return None
 
@@ -185,19 +199,20 @@ class LogSegment:
         assert times is not None
         valid = 0
         newest = times.last
-        modelled = LOADING_KNOWN.applies_to(self.context.release)
+        by_last = LAST_OFFSETS_INDEXED.applies_to(self.context.release)
+        must_fit = OVERFLOW_NOTICED.applies_to(self.context.release)
         try:
             valid = last_entry = self._take_known(producers)
             for batch in self.log.batches(valid):
                 batch.ensure_valid()
                 last_offset = batch.last_offset
-                if modelled and not fits_index(last_offset, self.base_offset):
+                if must_fit and not fits_index(last_offset, self.base_offset):
                     raise SegmentOverflow(self, last_offset)
                 timestamp = batch.max_timestamp
                 if timestamp > newest.timestamp:
                     newest = TimestampOffset(timestamp, last_offset)
                 if valid - last_entry > self.context.index_interval:
-                    index.append(last_offset if modelled else batch.base_offset, valid)
+                    index.append(last_offset if by_last else batch.base_offset, valid)
                     times.maybe_append(*newest)
                     last_entry = valid
                 valid += batch.size
@@ -258,8 +273,11 @@ class LogSegment:
             self._index_file(extension)
         self.context.rebuilt.add(self.base_offset)
         self._offset_index = OffsetIndex(b"", self.base_offset)
-        self._time_index = TimeIndex(self.base_offset)
+        self._time_index = self._new_time_index()
         self.transaction_index.reset()
+
+    def _new_time_index(self) -> TimeIndex:
+        return TimeIndex(self.base_offset, remembers=LAST_TIME_REMEMBERED.applies_to(self.context.release))
 
     def _write_indexes(self) -> None:
         assert self._offset_index is not None
@@ -270,9 +288,11 @@ class LogSegment:
     def truncate(self, offset: int) -> int:
         """Drop everything from `offset` on; returns the bytes cut: LogSegment.truncateTo."""
         place = self.translate(offset)
+        if place is None and not TRUNCATES_INDEXES.applies_to(self.context.release):
+            return 0
         self.offset_index.truncate(offset)
         if self._time_index is None:
-            self._time_index = TimeIndex(self.base_offset)
+            self._time_index = self._new_time_index()
         self._time_index.truncate(offset)
         self.transaction_index.truncate(offset)
         self._write_indexes()
@@ -294,7 +314,7 @@ class LogSegment:
     def append_range(self, source: LogSegment, start: int, size: int) -> None:
         """Make its `.log` from a range of another segment's, with indexes as the cleaner's append writes them."""
         self.context.disk.create(self.name(".log"), source.log.file.part(start, size))
-        self.log = FileRecords(self.context.disk[self.name(".log")])
+        self.log = self._records(self.context.disk[self.name(".log")])
         self._reset_indexes()
         index, times = self.offset_index, self._time_index
         assert times is not None

@@ -5,18 +5,25 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING
 
+from kafkalog.recovery.behaviours import RANGES_CHECKED
 from kafkalog.recovery.failure import BrokerAborts
 
 if TYPE_CHECKING:
+    from kafkalog.core.release import Release
     from kafkalog.recovery.segment import LogSegment
 
 __all__ = ["LogSegments"]
 
 
 class LogSegments:
-    """The segments, by base offset."""
+    """The segments, by base offset.
 
-    def __init__(self) -> None:
+    Args:
+        release: Whose way of looking for a range it is.
+    """
+
+    def __init__(self, release: Release) -> None:
+        self._checks_ranges = RANGES_CHECKED.applies_to(release)
         self._by_offset: dict[int, LogSegment] = {}
         self._offsets: list[int] = []
 
@@ -75,12 +82,13 @@ class LogSegments:
         """The segments from the one that holds `start` on, with base offsets below `end`: LogSegments.values.
 
         Raises:
-            BrokerAborts: `end` is below `start`.
+            BrokerAborts: `end` is below `start`; before 2.5: below the segment that holds `start`.
         """
-        if end is not None and end < start:
-            raise BrokerAborts("IllegalArgumentException", f"segments from offset {start} to {end} are asked for")
-        if end == start:
-            return []
         first = max(0, bisect_right(self._offsets, start) - 1)
+        begin = start if self._checks_ranges else min((start, *self._offsets[first : first + 1]))
+        if end is not None and end < begin and (self._checks_ranges or self.floor(start) is not None):
+            raise BrokerAborts("IllegalArgumentException", f"segments from offset {start} to {end} are asked for")
+        if end == begin:
+            return []
         last = len(self._offsets) if end is None else bisect_left(self._offsets, end)
         return [self._by_offset[offset] for offset in self._offsets[first:last]]

@@ -36,12 +36,21 @@ def _trouble_outcome(state: LogDirState, assumed: Assumed, trouble: Trouble, pre
         reason = f"the log dir goes offline: {reason}; the broker then stops at a partition with an open transaction"
     elif trouble.effect == "unserved":
         log_dir, partition = "online", "failed"
+    elif trouble.effect == "doubtful":
+        return _doubtful_outcome(assumed, trouble)
     else:
         reason = f"the log dir goes offline: {reason}; {_HALTS}"
     nothing: dict[str, None] = dict.fromkeys(("truncate", "delete", "rename", "create", "rebuild"))
     actions = (trouble.remedy,) if trouble.remedy else ()
     why = {"partition": _BESIDE}
     return Outcome(trouble.path, assumed, broker, log_dir, partition, reason, **nothing, why=why, actions=actions)
+
+
+def _doubtful_outcome(assumed: Assumed, trouble: Trouble) -> Outcome:
+    nothing: dict[str, None] = dict.fromkeys(("truncate", "delete", "rename", "create", "rebuild"))
+    why = {"partition": _BESIDE, "log_dir": trouble.reason}
+    actions = (trouble.remedy,) if trouble.remedy else ()
+    return Outcome(trouble.path, assumed, "starts", None, "unknown", trouble.reason, **nothing, why=why, actions=actions)
 
 
 def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) -> list[Outcome]:
@@ -74,6 +83,8 @@ def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) 
             outcome = _takes_offline(state, prediction, predictions)
         elif "late" in effects:
             outcome = _failed(outcome, f"the log dir goes offline after loading: {effects['late'].reason}", log_dir="offline")
+        elif "doubtful" in effects:
+            outcome = _may_go_offline(outcome, effects["doubtful"].reason)
         elif prediction.spoils is not None:
             outcome = _failed(outcome, f"nobody leads it: {prediction.spoils}")
         elif spoilers:
@@ -119,6 +130,12 @@ def _beside_offline(state: LogDirState, prediction: Prediction, cause: str) -> O
         consumer=None,
         why={**prediction.outcome.why, "partition": why, "consumer": why, **({"broker": why} if risky else {})},
     )
+
+
+def _may_go_offline(outcome: Outcome, why: str) -> Outcome:
+    """It loads; whether the log dir goes offline afterwards is not known."""
+    whys = {**outcome.why, "partition": why, "log_dir": why, "consumer": why}
+    return replace(outcome, log_dir=None, partition="unknown", reason=f"{outcome.reason}; {why}", consumer=None, why=whys)
 
 
 def _beside_spoiler(outcome: Outcome, cause: str) -> Outcome:

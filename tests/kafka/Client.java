@@ -1,6 +1,7 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -80,7 +81,7 @@ public class Client {
             said = "\t\t\t\t\tno answer: " + chain(e);
           }
           if (!said.endsWith("false\t")) {
-            consumers.get().close(Duration.ZERO);
+            close(consumers.get());
             consumers.remove();
           }
           synchronized (out) { out.println(line[0] + "\t" + line[1] + "\t" + isolation + "\t" + said); }
@@ -89,6 +90,32 @@ public class Client {
     pool.shutdown();
     pool.awaitTermination(20, TimeUnit.MINUTES);
     out.close();
+  }
+
+  /** By a Duration; before 2.0 there were milliseconds. */
+  @SuppressWarnings("unchecked")
+  static ConsumerRecords<byte[], byte[]> poll(KafkaConsumer<byte[], byte[]> consumer, long millis) throws Throwable {
+    try {
+      try {
+        return (ConsumerRecords<byte[], byte[]>) KafkaConsumer.class.getMethod("poll", Duration.class).invoke(consumer, Duration.ofMillis(millis));
+      } catch (NoSuchMethodException e) {
+        return (ConsumerRecords<byte[], byte[]>) KafkaConsumer.class.getMethod("poll", long.class).invoke(consumer, millis);
+      }
+    } catch (InvocationTargetException e) {
+      throw e.getCause();
+    }
+  }
+
+  static void close(KafkaConsumer<byte[], byte[]> consumer) {
+    try {
+      KafkaConsumer.class.getMethod("close", Duration.class).invoke(consumer, Duration.ZERO);
+    } catch (ReflectiveOperationException e) {
+      try {
+        KafkaConsumer.class.getMethod("close", long.class, TimeUnit.class).invoke(consumer, 0L, TimeUnit.SECONDS);
+      } catch (ReflectiveOperationException f) {
+        throw new IllegalStateException(f);
+      }
+    }
   }
 
   static String chain(Throwable error) {
@@ -108,7 +135,7 @@ public class Client {
     String error = "";
     try {
       while (position < end) {
-        ConsumerRecords<byte[], byte[]> some = consumer.poll(Duration.ofMillis(100));
+        ConsumerRecords<byte[], byte[]> some = poll(consumer, 100);
         records += some.count();
         if (records > most) { error = "LOOP"; break; }
         long now = consumer.position(partition);

@@ -1,4 +1,4 @@
-"""A broker of any release from 2.8 on in a folder of its own: its topics, what it says of the logs it loads, its readers."""
+"""A broker of any release in a folder of its own: its topics, what it says of the logs it loads, its readers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 _CLUSTER = "AAAAAAAAAAAAAAAAAAAAAQ"
 _LOADED = re.compile(r"Completed load of Log\(dir=(\S+?),.*?logStartOffset=(\d+), logEndOffset=(\d+)\)")
-_UP = re.compile(r"Kafka Server started|\[KafkaServer id=\d+\] started")
+_LOADED_BEFORE = re.compile(
+    r"(?:\[Log partition=(\S+), dir=\S+\] )?Completed load of log(?: (\S+))? with .*?"
+    r"log start offset (-?\d+) and log end offset (-?\d+)"
+)
+_UP = re.compile(r"Kafka Server started|\[KafkaServer id=\d+\] started|\[Kafka Server \d+\], started")
 _LOG4J = """log4j.rootLogger=INFO, F
 log4j.appender.F=org.apache.log4j.FileAppender
 log4j.appender.F.File={log}
@@ -175,7 +179,10 @@ class Broker:
 
     def loaded(self) -> dict[str, tuple[int, int]]:
         """Directory name → log start offset and log end offset, as the broker told when it had loaded them."""
-        return {Path(path).name: (int(start), int(end)) for path, start, end in _LOADED.findall(self.said())}
+        found = {Path(path).name: (int(start), int(end)) for path, start, end in _LOADED.findall(self.said())}
+        for name, other, start, end in _LOADED_BEFORE.findall(self.said()):
+            found[name or other] = (int(start), int(end))
+        return found
 
     def _client(self, lines: Iterable[tuple[object, ...]], *words: str) -> None:
         classes = f"{_client_classes(self.release)}:"

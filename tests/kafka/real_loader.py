@@ -75,15 +75,23 @@ def _run(release: str, requests: Sequence[Request]) -> list[Loaded]:
                 input="\n".join(lines).encode() + b"\n", stdout=said, stderr=said, check=False,
             )  # fmt: skip
         assert done.returncode == 0, noise.read_text(errors="replace")[-3000:]
-        rows = answer.read_text(errors="replace").splitlines()
+        rows = answer.read_text(errors="replace").removesuffix("\n").split("\n")
     assert len(rows) == len(requests), (len(rows), len(requests))
-    return [_loaded(row.split("\t")) for row in rows]
+    return [_loaded(release, row.split("\t")) for row in rows]
 
 
-def _loaded(row: list[str]) -> Loaded:
+def _loaded(release: str, row: list[str]) -> Loaded:
     _, effect, error, log_start, log_end, last_stable, epochs = row
+    if effect == "offline" and _is_uncaught(parse_release(release), error):
+        effect = "abort"
     entries = None
     if epochs:
         pairs = [] if epochs == "-" else [one.split(":") for one in epochs.split(",")]
         entries = tuple((int(epoch), int(start)) for epoch, start in pairs)
     return Loaded(effect, error, int(log_start) if log_start else None, int(log_end) if log_end else None, last_stable, entries)
+
+
+def _is_uncaught(release: tuple[int, ...], error: str) -> bool:
+    """Whether nobody above the loader catches the exception, which then ends the broker: LogManager.loadLogs."""
+    # Log dirs that fail by themselves came with KIP-112, in 1.0; what a checkpoint file throws is caught since KAFKA-13773.
+    return release < (1,) or (release < (3, 2, 1) and "KafkaStorageException" in error)

@@ -26,6 +26,14 @@ def class_path(release: str) -> str:
     scala = "2.13" if number >= (3, 0) else "2.12" if number >= (1, 1) else "2.11"
     folder = Path(os.environ.get("KAFKALOG_JARS") or Path(tempfile.gettempdir()) / "kafkalog-jars") / release
     wanted = [("org.apache.kafka", f"kafka_{scala}", release)]
+    if number < (2, 8):
+        # Before, a binding for the logs was not among the dependencies, and ZooKeeper does not come up without.
+        wanted.append(("org.slf4j", "slf4j-log4j12", "1.7.25"))
+    if number < (1,):
+        wanted.append(("javax.xml.bind", "jaxb-api", "2.3.1"))
+    if (2, 0) <= number < (2, 5):
+        # The one that these came with cannot find its server with a Java from 14 on.
+        wanted.append(("org.apache.zookeeper", "zookeeper", "3.4.10" if number < (2, 4) else "3.5.9"))
     if number >= (2, 6):
         wanted.append(("org.apache.kafka", "kafka-tools", release))
     if number >= (4, 0):

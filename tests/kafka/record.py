@@ -1,6 +1,6 @@
 """Write `fixtures/broker-starts/releases.jsonl.xz`: what real loaders and brokers of many releases do with damaged partitions.
 
-    KAFKALOG_JARS=… python -m tests.kafka.record
+    KAFKALOG_JARS=… python -m tests.kafka.record [RELEASE...]    # only these anew, the others stay as they are
 
 A line is the release, the base it is made from, what differs from it, the circumstances, and what became of it. Lines with
 `reads` come from a broker and its consumers, the others from the release's loader.
@@ -13,6 +13,7 @@ import hashlib
 import json
 import lzma
 import random
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,22 @@ from tests.recovery.damage import harm
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LOADERS = ("2.0.1", "2.1.1", "2.3.1", "2.7.2", "2.8.2", "3.0.2", "3.7.2", "4.0.0", "4.1.1", "4.3.1")
-BROKERS = ("2.8.2", "3.9.1", "4.3.1")
+LOADERS = (
+    "0.11.0.3",
+    "1.0.2",
+    "1.1.1",
+    "2.0.1",
+    "2.1.1",
+    "2.3.1",
+    "2.7.2",
+    "2.8.2",
+    "3.0.2",
+    "3.7.2",
+    "4.0.0",
+    "4.1.1",
+    "4.3.1",
+)
+BROKERS = ("1.1.1", "2.8.2", "3.9.1", "4.3.1")
 LOADED, STARTED = 60, 60
 SEED = "recorded"
 
@@ -102,13 +117,19 @@ def broker_rows(release: str) -> Iterator[dict[str, Any]]:
                 broker.end()
 
 
-def main() -> None:
-    rows = [row for release in LOADERS for row in loader_rows(release)]
-    rows += [row for release in BROKERS for row in broker_rows(release)]
-    with lzma.open(PACKED / "releases.jsonl.xz", "wt", preset=9) as file:
-        for row in rows:
+def main(*anew: str) -> None:
+    packed = PACKED / "releases.jsonl.xz"
+    wanted = anew or (*LOADERS, *BROKERS)
+    kept: list[dict[str, Any]] = []
+    if anew:
+        with lzma.open(packed, "rt") as lines:
+            kept = [row for row in map(json.loads, lines) if row["release"] not in anew]
+    rows = [row for release in LOADERS if release in wanted for row in loader_rows(release)]
+    rows += [row for release in BROKERS if release in wanted for row in broker_rows(release)]
+    with lzma.open(packed, "wt", preset=9) as file:
+        for row in (*kept, *rows):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

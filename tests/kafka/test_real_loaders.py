@@ -16,7 +16,9 @@ from tests.recovery.damage import harm
 
 pytestmark = pytest.mark.kafka
 
-RELEASES = ("2.0.1", "2.1.1", "2.3.1", "2.7.2", "2.8.2", "3.0.2", "3.7.2", "3.9.1", "4.1.1", "4.3.1")
+RELEASES = (
+    "0.11.0.3", "1.0.2", "1.1.1", "2.0.1", "2.1.1", "2.3.1", "2.7.2", "2.8.2", "3.0.2", "3.7.2", "3.9.1", "4.1.1", "4.3.1",
+)  # fmt: skip
 SEED = os.environ.get("KAFKALOG_SEED", "20190214")
 CASES = 400
 #: Partitions larger than that take their time and show nothing more.

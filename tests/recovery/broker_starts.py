@@ -158,7 +158,7 @@ def error_kind(chain: Any) -> str | None:
         return "invalid-record"
     if "Unknown compression" in text:
         return "unsupported"
-    if any(word in text for word in ("CorruptRecord", "corrupt message", "newLimit", "IndexOutOfBounds")):
+    if any(word in text for word in ("CorruptRecord", "corrupt message", "error code 2 ", "newLimit", "IndexOutOfBounds")):
         return "corrupt-batch"
     return "decompression"
 
