@@ -127,7 +127,9 @@ def add_findings(verified: list[Verified], log_dirs: list[LogDirCheck], controll
 def _hanging(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[tuple[int, Iterable[Finding]]]:
     """Findings about open transactions that `__transaction_state` in the same log dir knows better."""
     for log_dir in log_dirs:
-        own = [(number, one.report) for number, one in enumerate(verified) if one.owner is log_dir]
+        own = [
+            (number, one.report) for number, one in enumerate(verified) if one.owner is log_dir and not _is_marked(one.report)
+        ]
         states = [report.path for _, report in own if report.topic == TRANSACTION_STATE]
         still = {report.path: number for number, report in own if any(f.id == "txn-open" for f in report.findings)}
         if not states or not still:
@@ -139,6 +141,12 @@ def _hanging(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[
             for finding in verified[number].report.findings:
                 if finding.id == "txn-open" and finding.facts["first"] == item.first_offset:
                     yield number, findings_of(_hanging_view(finding, item, certain=log_dir.clean is True))
+
+
+def _is_marked(report: PartitionReport) -> bool:
+    """Whether a directory is on its way out or in: markers go to where the partition is."""
+    parsed = parse_partition_name(os.path.basename(report.path))
+    return parsed is not None and bool(parsed.mark)
 
 
 def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checkpoint import is_as_kafka_writes, read_leader_epochs
@@ -45,6 +46,7 @@ from kafkalog.verify.views import (
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
     from kafkalog.core.properties import PartitionMetadata
 
@@ -52,7 +54,7 @@ __all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surround
 
 COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 COMPACTED_TOPICS = COORDINATOR_TOPICS
-_ANY_START = 1 << 62
+_HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Surroundings:
     """What the log dir says of a partition.
 
     `clean` and `kraft` are None when nothing tells. `lines` are those of the checkpoint files, by the file's name;
+    `in_use`: an active segment of some partition is preallocated, so that the broker was running, or was killed.
     `cleaner_known` says that the log cleaner's checkpoint could be read. The paths are those of checkpoint files: that of
     the log start is always told, the others "" when no line can be expected of them.
     """
@@ -67,6 +70,7 @@ class Surroundings:
     in_log_dir: bool = False
     clean: bool | None = None
     kraft: bool | None = None
+    in_use: bool = False
     lines: dict[str, CheckpointLine] = field(default_factory=dict)
     cleaner_known: bool = False
     log_start_path: str = ""
@@ -138,6 +142,7 @@ class PartitionCheck:
             self.compacted,
             tuple(offset for offset in sorted(self.snapshots) if base <= offset < following),
             self.settings,
+            in_use=base == self.active and self.around.in_use,
         )
 
     # --- reading the small files ---
@@ -151,6 +156,12 @@ class PartitionCheck:
             return None
         self.bytes += len(data)
         return data
+
+    @cached_property
+    def _epoch_data(self) -> bytes | None:
+        """The `leader-epoch-checkpoint`, read and counted once; None when it is gone or cannot be read."""
+        path = self.partition.file("leader-epoch-checkpoint")
+        return None if path is None else self._read(path)
 
     def _failed(self, path: str, reason: str) -> None:
         self.readable = False
@@ -214,8 +225,12 @@ class PartitionCheck:
         return last.base_offset if last.last is None else last.last.last_offset + 1
 
     def _in_use(self) -> bool:
-        """Whether the broker may have been running: it was not stopped cleanly, and the active indexes are preallocated."""
-        return self.clean is not True and bool(self.scans) and self.scans[-1].preallocated
+        """Whether the broker may have been running: it was not stopped cleanly, and active indexes are preallocated.
+
+        If not here, then in another partition: this one may have rolled its segment between the listing of the directory and
+        the copying of its files.
+        """
+        return self.clean is not True and bool(self.scans) and (self.scans[-1].preallocated or self.around.in_use)
 
     def _log_start(self) -> int | None:
         if not self.segments:
@@ -228,9 +243,18 @@ class PartitionCheck:
         line = self.around.lines.get("log-start-offset-checkpoint")
         return base if line is None else max(base, line.offset)
 
+    def _known_start(self) -> int:
+        """The offset below which a broker that loaded the log need not have looked.
+
+        When it rebuilds what it knows of producers it begins at the log's start, wherever that lies in the segments. Of a
+        directory without its log dir the epoch file tells it: its first entry is raised to the start.
+        """
+        start = self._log_start() or 0
+        entries = [] if self.kraft_log else self._epoch_entries()
+        return max(start, entries[0][1]) if entries else start
+
     def _epoch_entries(self) -> list[tuple[int, int]]:
-        path = self.partition.file("leader-epoch-checkpoint")
-        data = None if path is None else self._read(path)
+        data = self._epoch_data
         return [] if data is None else list(read_leader_epochs(data).entries)
 
     def _segments_in_a_row(self) -> None:
@@ -259,15 +283,15 @@ class PartitionCheck:
 
     def _replay(self, log_end: int | None) -> None:
         """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
-        first = self.segments[0].base_offset if self.segments else 0
+        self.start = self._known_start()
         self.changed: set[int] = set()
-        self.seeded = first == 0
+        self.seeded = self.start == 0
         current = {"path": ""}
 
         def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:  # noqa: FBT001 - a callback
             self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
 
-        replay = Replay(self.emit, at_cut, coordinator=self.topic in COORDINATOR_TOPICS, from_start=first == 0)
+        replay = Replay(self.emit, at_cut, coordinator=self.topic in COORDINATOR_TOPICS, from_start=self.start == 0)
         written = False
         for segment, scan in zip(self.segments, self.scans, strict=True):
             current["path"] = scan.path
@@ -276,7 +300,7 @@ class PartitionCheck:
             written = any(not hasattr(event, "blind") for event in scan.events)
             aborted = tuple(replay.feed(scan))
             self.aborted += [span for span in aborted if span.first_offset >= 0]
-            self._transaction_index(segment, scan, aborted, first, complete=replay.complete and replay.reliable)
+            self._transaction_index(segment, scan, aborted, complete=replay.complete and replay.reliable)
             if scan.is_unread:
                 replay.forget()
             elif scan.damaged:
@@ -311,14 +335,14 @@ class PartitionCheck:
             return
         for number, entry in enumerate(snapshot.entries):
             state = states.get(entry.producer_id)
-            problems = describe_differences(entry, state, compacted=self.compacted, complete=self.seeded)
+            problems = describe_differences(entry, state, compacted=self.compacted, complete=self.seeded, start=self.start)
             if problems:
                 span = snapshot.span_of_entry(number)
                 self.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
         before = max((other for other in self.snapshots if other < offset), default=None)
         if before is not None and not self.compacted:
             size = self.snapshots[offset][2]
-            for state in missing_producers(snapshot.entries, states, before):
+            for state in missing_producers(snapshot.entries, states, max(before, self.start)):
                 self.emit(MissingProducer(path, offset, before, state, size, log_path))
         if not self.seeded and not self.compacted:
             self.seeded = True
@@ -346,7 +370,7 @@ class PartitionCheck:
             replay.open[entry.producer_id] = entry.current_txn_first_offset
 
     def _transaction_index(
-        self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], data_start: int, *, complete: bool
+        self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], *, complete: bool
     ) -> None:
         path = segment.paths.get(".txnindex")
         index = None
@@ -364,7 +388,7 @@ class PartitionCheck:
                 aborted,
                 segment.base_offset,
                 scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
-                data_start,
+                self.start,
                 complete,
                 self.compacted,
                 scan.damaged or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
@@ -426,14 +450,15 @@ class PartitionCheck:
         path = self.partition.file("leader-epoch-checkpoint")
         if "leader-epoch-checkpoint" in self.partition.others:
             return
-        data = None if path is None else self._read(path)
+        data = self._epoch_data
         if path is not None and data is None:
             return
         checkpoint = None if data is None else read_leader_epochs(data)
         start = self._log_start() or 0
-        certain = self.clean is True or self.kraft_log
+        every = [run for scan in self.scans for run in scan.epochs]
+        raised = not self.kraft_log and (self.clean is not True or _is_cut_inside(checkpoint, every))
         floor = start
-        if checkpoint is not None and checkpoint.entries and not certain:
+        if checkpoint is not None and checkpoint.entries and raised:
             floor = max(start, checkpoint.entries[0].start_offset)
         runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs if run.last_offset >= floor)
         self.emit(
@@ -447,11 +472,12 @@ class PartitionCheck:
                 max((scan.last_legacy for scan in self.scans), default=-1),
                 self.clean,
                 self.log_only or not self.scans,
-                _rebuilt([run for scan in self.scans for run in scan.epochs], start),
+                _rebuilt(every, start),
                 self.mark,
-                start if certain else _ANY_START,
+                start,
+                raised,
                 data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
-                self.around.log_start_path if certain and not self.kraft_log else "",
+                self.around.log_start_path if self.clean is True and not self.kraft_log else "",
                 self.around.lines.get("log-start-offset-checkpoint"),
                 self.scans[0].path if self._begins_with_first_segment() else "",
                 self.segments[0].base_offset if self.segments else 0,
@@ -465,14 +491,15 @@ class PartitionCheck:
         return settled and self.around.log_starts_known and not lined
 
     def _metadata(self) -> None:
-        if self.kraft_log or "partition.metadata" in self.partition.others:
+        if "partition.metadata" in self.partition.others:
             return
         path = self.partition.file("partition.metadata")
         data = None if path is None else self._read(path)
         if path is not None and data is None:
             return
         metadata = None if data is None else read_partition_metadata(data)
-        self.topic_id = None if metadata is None or metadata.damage is not None else metadata.topic_id
+        if metadata is not None and metadata.damage is None and not self.kraft_log:
+            self.topic_id = metadata.topic_id
         self.emit(
             PartitionMetadataFile(
                 path or join(self.path, "partition.metadata"),
@@ -482,6 +509,7 @@ class PartitionCheck:
                 self.around.kraft,
                 self.log_only,
                 self.mark,
+                self.kraft_log,
             )
         )
 
@@ -603,12 +631,17 @@ class PartitionCheck:
         """Whether no log cleaner explains a finding.
 
         A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
-        have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. But
-        leaders take no record without a key into a compacted topic.
+        have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. So
+        may any log with several holes: this broker may have got it when the topic was compacted no longer. But leaders take no
+        record without a key into a compacted topic.
         """
         if finding.offsets is not None and self.history.is_uncleaned_below(finding.offsets[0]):
             return True
-        return self.around.cleaner_known and (len(self.segments) > 1 or self.history.has_keyless)
+        # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
+        if self.mark or not self.around.cleaner_known:
+            return False
+        lone = len(self.segments) > 1 and sum(found.id in _HOLES_INSIDE for found in self.findings) <= 1
+        return lone or self.history.has_keyless
 
     def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
         damaged = next((scan for scan in self.scans if scan.damaged), None)
@@ -635,6 +668,18 @@ class PartitionCheck:
             last_segment=self.active,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
+
+
+def _is_cut_inside(checkpoint: Checkpoint[EpochEntry] | None, runs: list[EpochRun]) -> bool:
+    """Whether the first epoch begins in the middle of its batches.
+
+    Deleting records cuts the file at once. The log dir's line for the log start follows within a minute; a crash in between
+    undoes the deletion, but not the cut.
+    """
+    if checkpoint is None or not checkpoint.entries:
+        return False
+    epoch, start = checkpoint.entries[0]
+    return any(run.epoch == epoch and run.first_base < start for run in runs)
 
 
 def _is_being_deleted(segment: Segment) -> bool:

@@ -21,6 +21,7 @@ __all__ = ["AbortedSpan", "EventRecorder", "OpenTransaction", "ProducerState", "
 _FAR = 1 << 70
 _MAX_SEQUENCE = 0x7FFFFFFF
 _LAST_CODEC = 4
+_SOONEST_EXPIRATION_MS = 1000
 #: producerId, producerEpoch, baseSequence.
 _PRODUCER = struct.Struct(">qhi").unpack
 
@@ -192,6 +193,7 @@ class ProducerStep:
 
     `coordinator`: an internal topic whose writers do not number their batches. `leader_changed`: the partition's leader
     epoch is another one than at the producer's last batch. `over_hole`: offsets are missing behind that one.
+    `elapsed`: milliseconds since the producer was last heard of, by the timestamps.
     """
 
     path: str
@@ -202,12 +204,25 @@ class ProducerStep:
     ended: int
     leader_changed: bool = False
     over_hole: bool = False
+    elapsed: int = 0
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether the leader need not have known the producer any more: it then takes any epoch and sequence number.
+
+        A new leader may have lost what the old one knew. A leader forgets a producer without an open transaction by itself when
+        nothing was heard of it for producer.id.expiration.ms: a day, but it may be set to seconds.
+        """
+        idle = self.before is not None and self.before.first_offset < 0 and self.elapsed >= _SOONEST_EXPIRATION_MS
+        return self.leader_changed or idle
 
 
 @dataclass(frozen=True, slots=True)
 class AbortedSpan:
     """An aborted transaction as a replay finds it. `first_offset` -1: its data are not in the log.
 
+    `data_offset` is the last offset of its data; `next_begin` that of the next batch in the segment with which another producer
+    begins a transaction, -1 when there is none. `begin_known`: the producer cannot have begun it before the log's first batch.
     `last_stable_offset` is None when transactions that began before the log's first batch may still be open.
     """
 
@@ -217,6 +232,9 @@ class AbortedSpan:
     last_stable_offset: int | None
     position: int
     size: int
+    data_offset: int
+    next_begin: int = -1
+    begin_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +279,10 @@ class Replay:
         self.reliable = True
         self._end = self._hole = -1
 
-    def feed(self, scan: SegmentScan) -> Iterator[AbortedSpan]:
+    def feed(self, scan: SegmentScan) -> list[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
+        found: list[AbortedSpan] = []
+        last: list[int] = []  # of those without a `next_begin` yet
         self._epochs.extend((run.first_base, run.epoch) for run in scan.epochs)
         if scan.first is not None and scan.first.base_offset != self._end:
             self._hole = scan.first.base_offset
@@ -277,17 +297,26 @@ class Replay:
             elif isinstance(event, Marker):
                 aborted = self._marker(event, scan.path)
                 if aborted is not None:
-                    yield aborted
-            else:
-                self._run(event, scan.path)
+                    last.append(len(found))
+                    found.append(aborted)
+            elif self._run(event, scan.path) and last:
+                for at in last:
+                    if found[at].producer_id != event.producer_id:
+                        found[at] = replace(found[at], next_begin=event.first_offset)
+                last = [at for at in last if found[at].next_begin < 0]
         self._hole = max(self._hole, scan.last_hole)
         if scan.last is not None:
             self._end = scan.last.last_offset + 1
+        return found
 
     def _epoch_at(self, offset: int) -> int:
         """The leader epoch of the batch at an offset; -1 before the first."""
         at = bisect_right(self._epochs, offset, key=lambda run: run[0])
         return self._epochs[at - 1][1] if at else -1
+
+    def _is_led_by_another(self, state: ProducerState | None, offset: int) -> bool:
+        """Whether the leader epoch at an offset is another one than where the producer was last heard of."""
+        return state is not None and self._epoch_at(max(state.last_offset, state.marker_offset)) != self._epoch_at(offset)
 
     def forget(self) -> None:
         """What was replayed so far is not reliable: bytes could not be read."""
@@ -295,7 +324,8 @@ class Replay:
         self.open.clear()
         self.complete = self.reliable = False
 
-    def _run(self, run: ProducerRun, path: str) -> None:
+    def _run(self, run: ProducerRun, path: str) -> bool:
+        """Take a run in; whether a transaction begins with it."""
         state = self.states.get(run.producer_id)
         if (
             state is None
@@ -303,12 +333,14 @@ class Replay:
             or run.first_sequence != _following(state)
             or (not run.transactional and state.first_offset >= 0)
         ):
-            changed = state is not None and self._epoch_at(state.last_offset) != self._epoch_at(run.first_offset)
+            changed = self._is_led_by_another(state, run.first_offset)
             over_hole = state is not None and max(run.hole, self._hole) > state.last_offset
-            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed, over_hole))
+            elapsed = _elapsed(state, run.last_timestamp)
+            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed, over_hole, elapsed))
         first = state.first_offset if state is not None else -1
         open_position, open_path = (state.open_position, state.open_path) if state is not None else (-1, "")
-        if run.transactional and first < 0:
+        begins = run.transactional and first < 0
+        if begins:
             first, open_position, open_path = run.first_offset, run.position, path
             self.open[run.producer_id] = first
         last_sequence = _MAX_SEQUENCE if run.next_sequence == 0 else run.next_sequence - 1
@@ -334,12 +366,15 @@ class Replay:
             open_position=open_position,
             open_path=open_path,
         )
+        return begins
 
     def _marker(self, marker: Marker, path: str) -> AbortedSpan | None:
         state = self.states.get(marker.producer_id)
         first = self.open.pop(marker.producer_id, -1)
         if state is not None:
-            self._emit(ProducerStep(path, state, None, marker, self._coordinator, first))
+            changed = self._is_led_by_another(state, marker.offset)
+            elapsed = _elapsed(state, marker.timestamp)
+            self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
         base = state if state is not None else ProducerState(marker.producer_id, marker.epoch)
         if marker.epoch > base.epoch:
             base = replace(
@@ -368,7 +403,14 @@ class Replay:
             return None
         oldest = next(iter(self.open.values()), marker.offset + 1)
         return AbortedSpan(
-            marker.producer_id, first, marker.offset, oldest if self.complete else None, marker.position, marker.size
+            marker.producer_id,
+            first,
+            marker.offset,
+            oldest if self.complete else None,
+            marker.position,
+            marker.size,
+            state.last_offset if state is not None and first >= 0 else -1,
+            begin_known=self.complete or base.marker_offset >= 0,
         )
 
     def open_transactions(self) -> Iterator[OpenTransaction]:
@@ -385,6 +427,11 @@ class Replay:
                 state.open_path,
                 state.open_position,
             )
+
+
+def _elapsed(state: ProducerState | None, timestamp: int) -> int:
+    """Milliseconds since the last batch or marker of a producer; 0 when one of the two has no timestamp."""
+    return 0 if state is None or state.timestamp < 0 or timestamp < 0 else timestamp - state.timestamp
 
 
 def _following(state: ProducerState) -> int:

@@ -187,7 +187,7 @@ class Scanner:
         """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""
         index, times, task = self.index, self.times, self.task
         self.scan.preallocated = any(file is not None and file.padding is not None for file in (index, times))
-        lenient = self.scan.preallocated and task.active and not task.clean
+        lenient = (self.scan.preallocated or task.in_use) and task.active and not task.clean
         for file, doubts, first_stale in (
             (index, self.offset_doubts, first_stale_offset_entry),
             (times, self.time_doubts, first_stale_time_entry),

@@ -14,7 +14,7 @@ __all__ = ["describe_differences", "missing_producers"]
 
 
 def describe_differences(
-    entry: ProducerEntry, state: ProducerState | None, *, compacted: bool, complete: bool
+    entry: ProducerEntry, state: ProducerState | None, *, compacted: bool, complete: bool, start: int
 ) -> tuple[str, ...]:
     """What a snapshot says otherwise than the log, a few words each.
 
@@ -23,6 +23,7 @@ def describe_differences(
         state: The replayed one; None when the log does not know the producer.
         compacted: Batches may have been removed since the snapshot was written; only what is still there is compared.
         complete: The replay knows all producers that a snapshot at its offset can hold.
+        start: The log's start: a broker that loaded the log may not know of what stands below.
     """
     if state is None:
         return ("the log does not know the producer",) if complete and not compacted else ()
@@ -33,16 +34,26 @@ def describe_differences(
     problems = []
     if entry.producer_epoch != state.epoch:
         problems.append(f"producerEpoch {entry.producer_epoch}, by the log {state.epoch}")
-    problems += _last_batch(entry, state, complete=complete)
+    unseen = state.last_offset < start
+    if not (unseen and (entry.last_sequence, entry.last_offset, entry.offset_delta) == (-1, -1, 0)):
+        problems += _last_batch(entry, state, complete=complete)
     if not _time_fits(entry, state):
         expected = state.timestamp
         problems.append(f"timestamp {entry.timestamp}, by the log {expected}")
     whole = complete or state.marker_offset >= 0
     if whole and state.marker_known and entry.coordinator_epoch not in (-1, state.coordinator_epoch):
         problems.append(f"coordinatorEpoch {entry.coordinator_epoch}, by the log {state.coordinator_epoch}")
-    if entry.current_txn_first_offset != state.first_offset and whole:
+    if entry.current_txn_first_offset != state.first_offset and whole and not _begins_later(entry, state, start):
         problems.append(f"currentTxnFirstOffset {entry.current_txn_first_offset}, by the log {state.first_offset}")
     return tuple(problems)
+
+
+def _begins_later(entry: ProducerEntry, state: ProducerState, start: int) -> bool:
+    """Whether a broker that saw the log from its start only lets an open transaction begin later, or does not know it."""
+    if not 0 <= state.first_offset < start:
+        return False
+    first = entry.current_txn_first_offset
+    return first > state.first_offset or (first < 0 and state.last_offset < start)
 
 
 def _last_batch(entry: ProducerEntry, state: ProducerState, *, complete: bool) -> list[str]:
@@ -97,7 +108,7 @@ def missing_producers(
     Args:
         entries: The snapshot's.
         states: The replayed ones, by producer id.
-        before: Offset of the snapshot before; who wrote nothing since may have been lost earlier.
+        before: Offset of the snapshot before, or the log's start; who wrote nothing since may have been lost earlier.
     """
     listed = {entry.producer_id for entry in entries}
     older = [

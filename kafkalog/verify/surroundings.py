@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
@@ -13,11 +14,12 @@ from kafkalog.core.filename import (
     parse_partition_name,
     parse_segment_file_name,
 )
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
-from kafkalog.files.source import read_file, size_of
+from kafkalog.files.source import FileSource, read_file, size_of
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
@@ -294,6 +296,7 @@ class LogDirCheck:
             in_log_dir=True,
             clean=self.clean,
             kraft=self.kraft,
+            in_use=self.in_use,
             lines=lines,
             cleaner_known="cleaner-offset-checkpoint" in self.lines,
             recovery_path=self._expected(_RECOVERY),
@@ -301,6 +304,26 @@ class LogDirCheck:
             log_start_path=join(self.path, "log-start-offset-checkpoint"),
             log_starts_known="log-start-offset-checkpoint" in self.lines,
         )
+
+    @cached_property
+    def in_use(self) -> bool:
+        """Whether an active segment is preallocated although the broker was not stopped cleanly: it was running, or killed."""
+        return self.clean is not True and any(self._is_preallocated(name) for name in self.log_dir.partition_names)
+
+    def _is_preallocated(self, name: str) -> bool:
+        parsed = parse_partition_name(name)
+        if parsed is None or parsed.mark:
+            return False
+        try:
+            segments = [segment for segment in self.log_dir.partition(name).segments if ".log" in segment.paths]
+            path = segments[-1].paths.get(".index") if segments else None
+            if path is None:
+                return False
+            with FileSource(path) as source:
+                size = OFFSET_INDEX_ENTRY.size
+                return source.size > size and not any(source.read(source.size - size))
+        except UnreadableFile:
+            return False
 
     def _expected(self, name: str) -> str:
         """The path of a checkpoint file that must have a line for every partition; "" if it cannot be read or is empty."""

@@ -51,7 +51,7 @@ class SegmentTask(NamedTuple):
     (None: not known). `mark`: of the directory, "", "delete", "future" or "stray". `kraft`: the metadata log or a snapshot
     of it. `snapshot_epoch`: the epoch in the name of a KRaft snapshot, None for a segment. `compacted`: the log is known
     to have been compacted. `cuts`: offsets at which the producers' state is wanted, ascending. `log_start`: from the
-    checkpoint, None when not known.
+    checkpoint, None when not known. `in_use`: other partitions of the log dir look as if their broker had been running.
     """
 
     base_offset: int
@@ -64,6 +64,7 @@ class SegmentTask(NamedTuple):
     cuts: tuple[int, ...]
     settings: Settings
     snapshot_epoch: int | None = None
+    in_use: bool = False
 
 
 class EpochRun(NamedTuple):

@@ -146,6 +146,7 @@ class PartitionMetadataFile:
     kraft: bool | None
     log_only: bool
     mark: str
+    metadata_log: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ class EpochFile:
 
     `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
     is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
-    are messages of magic 0 or 1, the last of them at `last_legacy`.
+    are messages of magic 0 or 1, the last of them at `last_legacy`. `log_start` is what the log dir says; `raised`: the log may
+    have started higher when the file was written.
     """
 
     path: str
@@ -169,6 +171,7 @@ class EpochFile:
     rebuilt: str
     mark: str
     log_start: int
+    raised: bool
     canonical: bool
     log_start_path: str
     log_start_line: CheckpointLine | None
@@ -180,7 +183,7 @@ class EpochFile:
 class TransactionIndexFile:
     """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds.
 
-    `ahead`: the log may have gone on where it was read or copied to.
+    `data_start`: the log's start. `ahead`: log and index may have been read or copied while they grew.
     """
 
     path: str

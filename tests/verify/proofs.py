@@ -422,6 +422,7 @@ def _metadata(text):
 
 RISKY = "3.9.1/cluster-final-n1/ledger-0"
 simple("metadata-zero-id", RISKY, _metadata(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA"))
+simple("kraft-topic-id-changed", META, _metadata(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAg"))
 simple("metadata-final-newline", RISKY, lambda lab: lab.append(lab.dir / "partition.metadata", b"\n"))
 simple("metadata-missing", RISKY, lambda lab: (lab.dir / "partition.metadata").unlink())
 simple("log-cut-clean", PLAIN, lambda lab: lab.write(-1, lab.batches(-1)[:-1]))

@@ -154,6 +154,25 @@ def test_an_open_transaction_that_its_coordinator_has_ended_hangs(tmp_path):
     assert [f.severity for f in found] == [Severity.INFO]
 
 
+@pytest.mark.parametrize("mark", ["delete", "stray", "future"])
+def test_no_transaction_hangs_in_a_directory_that_is_not_the_partition_itself(mark, tmp_path):
+    root = tmp_path / "d1"
+    shutil.copytree(BROKER / "2.1.1/txn", root)
+    lab = Lab(tmp_path / "other", "2.1.1/txn/ledger-0")
+    lab.write(-1, lab.batches(-1)[:-1])  # the last marker
+    shutil.copy(lab.path(-1), root / "ledger-0")
+    (root / "ledger-0").rename(root / f"ledger-0.{'ab' * 16}-{mark}")
+    assert "txn-hanging" not in {f.id for f in verify(root, now=NOW).all_findings()}
+
+
+@pytest.mark.parametrize("name", ["2.1.1/txn", "3.9.1/edge"])
+def test_the_summary_counts_every_file_and_byte_of_a_partition_once(name, tmp_path):
+    for partition in sorted(path for path in (BROKER / name).iterdir() if path.is_dir()):
+        files = [path for path in partition.iterdir() if not path.name.endswith("index.deleted")]
+        report = verify(partition, now=NOW)
+        assert (report.files, report.bytes) == (len(files), sum(path.stat().st_size for path in files))
+
+
 def test_a_log_beyond_31_bits_is_an_error():
     step = SegmentStep("0.log", 0, 1 << 31, None, "", 0, None, -1, True, -1, "", True)
     assert [finding.id for finding in findings_of(step)] == ["segment-too-large"]

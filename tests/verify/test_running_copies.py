@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
+
 import pytest
 
 from kafkalog.verify import Severity, verify
@@ -27,6 +30,54 @@ def running(tmp_path):
         path = lab.path(-1, suffix)
         path.write_bytes(path.read_bytes().ljust(size, b"\0"))
     return lab
+
+
+@pytest.fixture
+def rolled(tmp_path):
+    """A copy of a running broker that listed the partition just before its active segment was rolled, and then copied it.
+
+    That another partition is in use shows that the broker was.
+    """
+    lab = Lab(tmp_path / "d1", TXN)
+    lab.crashed()
+    lab.checkpoint("recovery-point-offset-checkpoint", 0)
+    other = lab.root / "other-0"
+    other.mkdir()
+    for suffix, data in ((".log", b""), (".index", bytes(960)), (".timeindex", bytes(960))):
+        (other / f"{0:020d}{suffix}").write_bytes(data)
+    return lab
+
+
+def test_checkpoints_that_were_copied_after_a_log_that_was_rolled_meanwhile_are_no_loss(rolled):
+    rolled.checkpoint("recovery-point-offset-checkpoint", 600)
+    rolled.checkpoint("replication-offset-checkpoint", 600)
+    found = severities(rolled)
+    assert (found["recovery-point-beyond-end"], found["hw-beyond-end"]) == (Severity.INFO, Severity.INFO)
+    assert max(found.values()) is Severity.INFO
+
+
+@pytest.mark.parametrize(("form", "suffix"), [(">ii", ".index"), (">qi", ".timeindex")])
+def test_an_index_that_was_copied_after_its_log_had_grown_and_was_rolled_is_info(rolled, form, suffix):
+    rolled.append(rolled.path(-1, suffix), struct.pack(form, *((500, 1 << 20) if suffix == ".index" else (1 << 50, 500))))
+    found = severities(rolled)
+    assert found["index-stale-entries"] is Severity.INFO
+    assert max(found.values()) is Severity.INFO
+
+
+def test_a_transaction_index_that_was_copied_before_its_log_had_grown_is_info(rolled):
+    rolled.cut(rolled.path(-1, ".txnindex"), -34)
+    assert severities(rolled)["txnindex-missing-entry"] is Severity.INFO
+    shutil.rmtree(rolled.root / "other-0")
+    assert severities(rolled)["txnindex-missing-entry"] is Severity.WARNING
+
+
+@pytest.mark.parametrize("mark", ["delete", "stray"])
+def test_epochs_of_a_directory_that_waits_to_be_deleted_may_be_cleared(tmp_path, mark):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    (lab.dir / "leader-epoch-checkpoint").write_text("0\n0\n")
+    assert severities(lab)["epoch-file-empty"] is Severity.WARNING
+    lab.dir.rename(lab.root / f"twitter-status-0.{'ab' * 16}-{mark}")
+    assert "epoch-file-empty" not in severities(lab)
 
 
 def test_checkpoints_that_were_copied_after_the_log_are_no_loss(running):

@@ -95,6 +95,166 @@ def a_producer_id_that_comes_back_after_the_largest_epoch(root):
     built(root, [[p.send(0), p.end(3, bump=1), q.send(4), q.end(7)]])
 
 
+def _recovered_from_its_start(root, *, entries, epochs=((0, 13),), log_start=13):
+    """DeleteRecords up to 13, in the second segment; then a recovery, which knows nothing of what stands below."""
+    a, b, c = (Producer(number, transactional=True) for number in (5, 6, 7))
+    first = [a.send(0), b.send(3), c.send(6)]
+    second = [a.send(9), c.send(12), a.end(15, commit=False), b.end(16, commit=False), c.end(17, commit=False)]
+    states = [
+        P(5, coordinator_epoch=0, timestamp=T0 + 15000),
+        P(6, coordinator_epoch=0, timestamp=T0 + 16000),
+        P(7, 0, 5, 14, 2, T0 + 17000, 0),
+    ]
+    built(root, [first, second], epochs=epochs, log_start=log_start, aborted={9: entries}, snapshots={18: states})
+
+
+_BY_THE_RECOVERY = [(5, 9, 15, 12), (7, 12, 17, 18)]
+
+
+@legal
+def transactions_that_a_recovery_saw_from_the_log_start_only(root):
+    _recovered_from_its_start(root, entries=_BY_THE_RECOVERY)
+
+
+@legal
+def transactions_that_a_recovery_saw_from_the_log_start_only_in_a_directory_without_its_log_dir(root):
+    _recovered_from_its_start(root, entries=_BY_THE_RECOVERY)
+    for path in root.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
+@legal
+def transactions_of_before_the_log_start_that_no_recovery_went_over(root):
+    _recovered_from_its_start(root, entries=[(5, 0, 15, 3), (6, 3, 16, 6), (7, 6, 17, 18)])
+
+
+@lie("txnindex-missing-entry")
+def an_aborted_transaction_with_data_behind_the_log_start_that_is_not_listed(root):
+    _recovered_from_its_start(root, entries=_BY_THE_RECOVERY[:1])
+
+
+@lie("txnindex-missing-entry", "txnindex-first-offset-mismatch", "txnindex-lso-mismatch", "snapshot-differs-from-log")
+def what_a_recovery_of_a_log_from_0_would_have_known(root):
+    _recovered_from_its_start(root, entries=_BY_THE_RECOVERY, epochs=((0, 0),), log_start=None)
+
+
+def _aborted(root, entries):
+    """Producer 5 aborts before 6 begins, and 6 before 7 begins; batches of nobody stand in between."""
+    a, b, c = (Producer(number, transactional=True) for number in (5, 6, 7))
+    batches = [a.send(0, 2), a.end(2, commit=False), plain(3, 1), b.send(4, 2), b.end(6, commit=False), plain(7, 1)]
+    batches += [c.send(8, 2), c.end(10, commit=False)]
+    built(root, [batches], aborted={0: entries})
+
+
+@legal
+def transactions_of_which_a_follower_appended_each_batch_by_itself(root):
+    _aborted(root, [(5, 0, 2, 3), (6, 4, 6, 7), (7, 8, 10, 11)])
+
+
+@legal
+def transactions_that_a_follower_appended_at_once(root):
+    _aborted(root, [(5, 0, 2, 4), (6, 4, 6, 8), (7, 8, 10, 11)])
+
+
+@lie("txnindex-lso-mismatch")
+def a_last_stable_offset_where_not_the_next_transaction_begins(root):
+    _aborted(root, [(5, 0, 2, 8), (6, 4, 6, 7), (7, 8, 10, 11)])
+
+
+@lie("txnindex-lso-mismatch")
+def a_last_stable_offset_behind_the_end_of_the_log(root):
+    _aborted(root, [(5, 0, 2, 3), (6, 4, 6, 7), (7, 8, 10, 12)])
+
+
+@legal
+def a_transaction_that_began_before_the_first_segment(root):
+    p = Producer(5, sequence=7, transactional=True)
+    batches = [p.send(100), p.end(103, commit=False), p.send(104), p.end(107, commit=False)]
+    built(root, [batches], aborted={100: [(5, 90, 103, 80), (5, 104, 107, 80)]}, epochs=[(0, 100)])
+
+
+@lie("txnindex-first-offset-mismatch")
+def a_transaction_behind_a_marker_that_seems_to_begin_before_the_first_segment(root):
+    p = Producer(5, sequence=7, transactional=True)
+    batches = [p.send(100), p.end(103, commit=False), p.send(104), p.end(107, commit=False)]
+    built(root, [batches], aborted={100: [(5, 90, 103, 80), (5, 90, 107, 80)]}, epochs=[(0, 100)])
+
+
+def _after_a_fence(root, *, pause, leader=0):
+    """A marker fences the producer; what it still sends is appended after a pause, or by another leader."""
+    p = Producer(5, transactional=True)
+    batches = [p.send(0), p.end(3, commit=False)]
+    fence = p.end(4, bump=1, commit=False)
+    p.epoch, p.sequence = 0, 3
+    late = p.send(5, base_timestamp=T0 + 4000 + pause, leader_epoch=leader)
+    built(root, [[*batches, fence, late]], aborted={0: [(5, 0, 3, 4)]})
+
+
+@legal
+def a_fenced_producer_that_its_leader_has_forgotten_meanwhile(root):
+    _after_a_fence(root, pause=3000)
+
+
+@legal
+def a_fenced_producer_that_a_new_leader_does_not_know(root):
+    _after_a_fence(root, pause=10, leader=1)
+
+
+@lie("producer-epoch-decreases")
+def a_fenced_producer_that_goes_on_at_once(root):
+    _after_a_fence(root, pause=10)
+
+
+@legal
+def records_whose_deletion_a_crash_undid(root):
+    """DeleteRecords cut the epochs at 7; the broker crashed before the log start got its line, and was started and stopped."""
+    built(root, [[plain(0), plain(3)], [plain(6), plain(9)]], epochs=[(0, 7)])
+
+
+@lie("epoch-missing")
+def an_epoch_that_the_file_does_not_know_below_the_first_it_knows(root):
+    built(root, [[plain(0), plain(3)], [plain(6, leader_epoch=1), plain(9, leader_epoch=1)]], epochs=[(1, 6)])
+
+
+@legal
+def a_cleaner_checkpoint_that_knows_an_earlier_topic_of_this_name(root):
+    built(root, [[plain(0), plain(3)]], compacted=32)
+
+
+@lie("cleaner-checkpoint-out-of-range")
+def a_cleaner_checkpoint_that_is_negative(root):
+    built(root, [[plain(0), plain(3)]], compacted=-5)
+
+
+def _with_a_hole(root):
+    """Two segments with a hole that only the cleaner explains, in a log dir whose cleaner's checkpoint has no line for it."""
+    built(root, [[plain(0), plain(6)], [plain(9)]])
+
+
+@legal
+def a_compacted_log_that_waits_to_be_deleted(root):
+    _with_a_hole(root)
+    (root / "built-0").rename(root / f"built-0.{'ab' * 16}-delete")
+
+
+@legal
+def a_compacted_log_on_its_way_to_another_log_dir(root):
+    _with_a_hole(root)
+    (root / "built-0").rename(root / f"built-0.{'ab' * 16}-future")
+
+
+@legal
+def a_log_that_was_compacted_on_another_broker_and_got_here_after_the_topic_no_longer_was(root):
+    """Records 6 to 8, 12 and 13 were taken away; the second segment is named after the first batch that was appended to it."""
+    built(root, [[plain(0), plain(3), plain(9)], [plain(14), plain(17), plain(21)]])
+
+
+@lie("offset-gap")
+def a_hole_in_a_log_that_its_broker_has_never_cleaned(root):
+    _with_a_hole(root)
+
+
 @lie("sequence-gap")
 def a_lost_batch_of_a_producer(root):
     p = Producer(5)
@@ -167,7 +327,7 @@ def a_new_epoch_that_does_not_begin_with_sequence_0(root):
 @lie("producer-epoch-decreases")
 def an_epoch_that_goes_down(root):
     p, q = Producer(5, 3), Producer(5, 2)
-    built(root, [[p.send(0), q.send(3)]])
+    built(root, [[p.send(0, step=100), q.send(3, step=100)]])
 
 
 @lie("batch-producer-fields-missing")

@@ -22,6 +22,11 @@ def _entries(file: EpochFile) -> tuple[EpochEntry, ...]:
     return () if file.checkpoint is None else file.checkpoint.entries
 
 
+def _is_dropped(file: EpochFile) -> bool:
+    """Whether the directory waits to be deleted: brokers clear the epochs of such a log, at different moments."""
+    return file.mark in ("delete", "stray")
+
+
 def _sound(file: EpochFile) -> bool:
     """Whether the file can be taken at its word."""
     if file.checkpoint is None or file.checkpoint.damages or not file.checkpoint.entries:
@@ -68,7 +73,7 @@ def epoch_file_malformed(file: EpochFile) -> Iterator[Hit]:
 )
 def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
     """The file is gone. Logs that hold messages of magic 0 or 1 need none."""
-    if file.checkpoint is None and file.runs and not file.legacy and not file.log_only:
+    if file.checkpoint is None and file.runs and not file.legacy and not file.log_only and not _is_dropped(file):
         yield Hit(None, None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
 
 
@@ -86,9 +91,13 @@ def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
     invariants="I3 I6",
 )
 def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
-    """The file is empty. An append of magic 0 or 1 empties it too, so such logs are left alone."""
+    """The file is empty.
+
+    An append of magic 0 or 1 empties it too, so such logs are left alone; so are directories marked `-delete` or `-stray`.
+    """
     found = file.checkpoint
-    if found is not None and not found.entries and not found.damages and file.runs and not file.legacy:
+    empty = found is not None and not found.entries and not found.damages
+    if empty and file.runs and not file.legacy and not _is_dropped(file):
         yield Hit(Span(0, file.size), None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
 
 
@@ -219,7 +228,7 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
                 continue
             late = run.last_offset >= following
             # The first entry is raised to the log's start, which may lie inside a batch.
-            raised = number == 0 and entry.start_offset <= max(file.log_start, run.first_base)
+            raised = number == 0 and (file.raised or entry.start_offset <= max(file.log_start, run.first_base))
             wrong = late or (run.first_base < entry.start_offset and not raised)
             if wrong:
                 place = number + 1 if late else number
@@ -259,20 +268,23 @@ def log_start_without_trace(file: EpochFile) -> Iterator[Hit]:
 
 @rule(
     "log-start-lost",
-    Severity.WARNING,
+    Severity.INFO,
     on=EpochFile,
     message="the first epoch begins at {start}, but by {file} the log starts at {log_start}",
-    consequence="Records below {start} that were deleted come back at the next start.",
+    consequence="Records below {start} that were deleted are there again: after a crash soon after DeleteRecords, or "
+    "because the line is gone.",
     remedy="If DeleteRecords was used: with the broker stopped, put the line with offset {start} back, and make the number in "
-    "the "
-    "second line that of the lines.",
+    "the second line that of the lines.",
     source="LeaderEpochFileCache.truncateFromStart, LogManager.checkpointLogStartOffsets (Kafka 3.9.1)",
     proof="log-start-line-removed",
     near_miss="delete-records",
     invariants="K5 I8",
 )
 def log_start_lost(file: EpochFile) -> Iterator[Hit]:
-    """The epoch file was cut at a log start that the checkpoint does not know, after a clean stop."""
+    """The epoch file was cut at a log start that the checkpoint does not know, after a clean stop.
+
+    DeleteRecords cuts it at once. The checkpoint follows within a minute, and a crash in between leaves this.
+    """
     if not _sound(file) or not file.log_start_path:
         return
     first = _entries(file)[0]

@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from kafkalog.core.batch import RecordBatch
+from kafkalog.core.properties import format_uuid
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.subjects import BatchStep, MetadataRecord
-from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
+from kafkalog.verify.views import KraftLog, KraftSnapshot, PartitionMetadataFile, QuorumFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_TOPIC_ID = UUID(int=1)
+
+
+@rule(
+    "kraft-topic-id-differs",
+    Severity.ERROR,
+    on=PartitionMetadataFile,
+    message="topic id {topic_id}; the metadata log has {expected} in every cluster",
+    consequence="The node does not start (InconsistentTopicIdException).",
+    remedy="With the node stopped, move the file out of the directory: the node writes it anew.",
+    source="UnifiedLog.initializeTopicId, KafkaMetadataLog (Kafka 3.8.1)",
+    proof="kraft-topic-id-changed",
+    near_miss="kraft-log",
+    invariants="K11",
+)
+def kraft_topic_id_differs(file: PartitionMetadataFile) -> Iterator[Hit]:
+    """`partition.metadata` of the metadata log has the id of another topic."""
+    metadata = file.metadata
+    if file.metadata_log and metadata is not None and metadata.topic_id not in (None, _TOPIC_ID):
+        assert metadata.topic_id is not None
+        yield Hit(Span(0, file.size), None, topic_id=format_uuid(metadata.topic_id), expected=format_uuid(_TOPIC_ID))
 
 
 @rule(

@@ -589,9 +589,10 @@ def partition_metadata_edited(file: PartitionMetadataFile) -> Iterator[Hit]:
 def partition_metadata_missing(file: PartitionMetadataFile) -> Iterator[Hit]:
     """`partition.metadata` is missing, and nothing says that the broker is of the ZooKeeper era.
 
-    A WARNING when the log dir is one of a KRaft broker.
+    A WARNING when the log dir is one of a KRaft broker. The metadata log's is made anew.
     """
-    if file.metadata is None and file.kraft is not False and not file.log_only and not file.mark:
+    wanted = not file.log_only and not file.mark and not file.metadata_log
+    if file.metadata is None and file.kraft is not False and wanted:
         yield Hit(None, None, severity=Severity.WARNING if file.kraft else None)
 
 
@@ -814,18 +815,30 @@ def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]
 
 @rule(
     "cleaner-checkpoint-out-of-range",
-    Severity.WARNING,
+    Severity.INFO,
     on=PartitionCheckpoints,
     message="the cleaner stands at {offset}, but {file} ends at offset {end}",
-    consequence="The broker resets it and cleans from the log's start. It means that the log lost its end.",
-    remedy="Compare the end of the log with another replica.",
-    source="LogCleanerManager.cleanableOffsets (Kafka 3.9.1)",
+    consequence="The broker resets it and cleans from the log's start. The line is that of an earlier topic of this name, the "
+    "checkpoint was copied after the log, or the log lost its end.",
+    remedy="Nothing to do if the topic was deleted and made anew. Else compare the end of the log with another replica.",
+    source="LogCleanerManager.cleanableOffsets, LogManager.addStrayLog (Kafka 3.9.1)",
     proof="cleaner-raised",
     near_miss="compacted-gap",
     invariants="K7",
 )
 def cleaner_checkpoint_out_of_range(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The first dirty offset of the log cleaner lies behind the end of the log."""
+    """The first dirty offset of the log cleaner lies behind the end of the log.
+
+    Of all checkpoints only the cleaner's keeps the lines of logs that are gone. A WARNING when the offset is negative.
+    """
     cleaner = view.cleaner
     if cleaner is not None and _bounds(view) and (cleaner.offset > view.log_end or cleaner.offset < 0):
-        yield Hit(cleaner.span, None, path=cleaner.path, offset=cleaner.offset, file=view.log_path, end=view.log_end)
+        yield Hit(
+            cleaner.span,
+            None,
+            path=cleaner.path,
+            severity=Severity.WARNING if cleaner.offset < 0 else None,
+            offset=cleaner.offset,
+            file=view.log_path,
+            end=view.log_end,
+        )

@@ -134,7 +134,8 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
 def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     """Within one epoch a producer's sequence numbers repeat or go back. 0 after 2147483647 is no repetition.
 
-    Compaction makes gaps in them, but never repeats one.
+    Compaction makes gaps in them, but never repeats one. INFO when the partition's leader epoch changed in between: a leader
+    that has lost the producer's state takes what a client sends again.
     """
     pair = _numbered(step)
     if pair is None:
@@ -144,6 +145,7 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
+            severity=Severity.INFO if step.leader_changed else None,
             producer_id=run.producer_id,
             epoch=run.epoch,
             sequence=run.first_sequence,
@@ -168,7 +170,8 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
 def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     """A producer whose earlier epoch is in the log does not begin its new epoch with sequence 0.
 
-    The new epoch may have begun with a marker: transactions of version 2 end with one.
+    The new epoch may have begun with a marker: transactions of version 2 end with one. INFO when the partition's leader epoch
+    changed in between.
     """
     run, state = step.run, step.before
     if run is None or state is None or step.coordinator or run.first_sequence <= 0:
@@ -179,6 +182,7 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
         yield Hit(
             _span(step),
             (run.first_offset, run.last_offset),
+            severity=Severity.INFO if step.leader_changed else None,
             producer_id=run.producer_id,
             epoch=run.epoch,
             sequence=run.first_sequence,
@@ -191,7 +195,8 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=ProducerStep,
     message="producer {producer_id}: epoch {epoch} after {before}",
-    consequence="A leader refuses batches of a fenced producer; the batch at offset {offset} should not be there.",
+    consequence="A leader that knows the producer refuses batches of an older epoch. One that has forgotten it takes them: "
+    "what a fenced producer still sends from offset {offset} on, and a transaction that it begins may never end.",
     remedy=COMPARE,
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="producer-epoch-lower",
@@ -199,12 +204,17 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     invariants="J4",
 )
 def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
-    """The epoch of a producer goes down from one batch to the next."""
+    """The epoch of a producer goes down from one batch, or from a marker, to the next.
+
+    INFO when the leader may have forgotten the producer in between: the partition's leader epoch changed, or the producer was
+    silent for a while.
+    """
     if step.run is not None and step.before is not None and step.run.epoch < step.before.epoch:
         run = step.run
         yield Hit(
             _span(step),
             (run.first_offset, run.last_offset),
+            severity=Severity.INFO if step.forgotten else None,
             producer_id=run.producer_id,
             epoch=run.epoch,
             before=step.before.epoch,
@@ -250,12 +260,16 @@ def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
     invariants="J5",
 )
 def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
-    """A marker has a lower epoch than the data of the transaction that it ends."""
+    """A marker has a lower epoch than the data of the transaction that it ends.
+
+    INFO when the partition's leader epoch changed in between.
+    """
     marker, state = step.marker, step.before
     if marker is not None and state is not None and marker.epoch < state.epoch:
         yield Hit(
             _marker_span(step),
             (marker.offset, marker.offset),
+            severity=Severity.INFO if step.leader_changed else None,
             epoch=marker.epoch,
             producer_id=marker.producer_id,
             before=state.epoch,
@@ -276,7 +290,10 @@ def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     invariants="J6",
 )
 def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
-    """The coordinator epoch of a producer's markers goes down."""
+    """The coordinator epoch of a producer's markers goes down.
+
+    INFO when the partition's leader epoch changed in between.
+    """
     marker, state = step.marker, step.before
     if marker is None or state is None or marker.coordinator_epoch is None or state.coordinator_epoch is None:
         return
@@ -284,6 +301,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
         yield Hit(
             _marker_span(step),
             (marker.offset, marker.offset),
+            severity=Severity.INFO if step.leader_changed else None,
             epoch=marker.coordinator_epoch,
             producer_id=marker.producer_id,
             before=state.coordinator_epoch,

@@ -146,12 +146,17 @@ def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
     """The first offset of an entry is not where the transaction's first batch stands.
 
     Not judged in compacted logs, nor for transactions that began before the log's first batch; an abort of nothing has
-    the marker's own offset.
+    the marker's own offset. A broker that recovers a segment begins at the log's start: a transaction that began below may
+    begin later in the index.
     """
     markers = {(span.producer_id, span.last_offset): span for span in file.aborted}
     for number, entry, span in _entries(file):
         found = markers.get((entry.producer_id, entry.last_offset))
         if found is None or not _valid(entry) or file.compacted or entry.first_offset == found.first_offset:
+            continue
+        if 0 <= found.first_offset < min(entry.first_offset, file.data_start):
+            continue
+        if entry.first_offset < file.data_start and not found.begin_known:
             continue
         if found.first_offset < 0 and (
             entry.first_offset == entry.last_offset or entry.first_offset < file.data_start or not file.complete
@@ -181,7 +186,11 @@ def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
     invariants="G9 G10 G12",
 )
 def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
-    """The last stable offset of an entry is neither behind its marker nor where another transaction was open."""
+    """The last stable offset of an entry is neither behind its marker nor where another transaction was open.
+
+    A follower appends many batches at once: to it, a transaction that another producer begins behind the marker can be open
+    already.
+    """
     markers = {(span.producer_id, span.last_offset): span for span in file.aborted}
     for number, entry, span in _entries(file):
         found = markers.get((entry.producer_id, entry.last_offset))
@@ -190,7 +199,12 @@ def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
         actual = entry.last_offset + 1 if found.last_stable_offset is None or file.compacted else found.last_stable_offset
         exact = found.last_stable_offset is not None and not file.compacted
         stored = entry.last_stable_offset
-        if stored > entry.last_offset + 1 or stored < 0 or (exact and stored != actual):
+        if actual == entry.last_offset + 1 and stored > actual:
+            late = file.compacted or stored == found.next_begin
+            odd = not (late and stored <= file.last_offset)
+        else:
+            odd = stored < 0 or stored > entry.last_offset + 1 or (exact and stored != actual)
+        if odd:
             yield Hit(
                 span, (entry.last_offset, entry.last_offset), number=number, stored=stored, actual=actual, file=file.log_path
             )
@@ -209,16 +223,22 @@ def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
     invariants="G8 G11 G12",
 )
 def txnindex_missing_entry(file: TransactionIndexFile) -> Iterator[Hit]:
-    """An ABORT marker ended a transaction with data, and the index of its segment does not have it, or is gone."""
+    """An ABORT marker ended a transaction with data, and the index of its segment does not have it, or is gone.
+
+    Data below the log's start do not count: a broker that recovers the segment does not look there. INFO at the end of the
+    active segment of a broker that may have been running: the index may have been copied before the log.
+    """
     if file.log_only or file.covered or file.compacted:
         return
     listed = {entry.last_offset for _, entry, _ in _entries(file)}
+    end = max(listed, default=-1)
     for aborted in file.aborted:
-        if aborted.first_offset >= 0 and aborted.last_offset not in listed:
+        if aborted.first_offset >= 0 and aborted.data_offset >= file.data_start and aborted.last_offset not in listed:
             yield Hit(
                 Span(aborted.position, aborted.position + aborted.size),
                 (aborted.first_offset, aborted.last_offset),
                 path=file.log_path,
+                severity=Severity.INFO if file.ahead and aborted.last_offset > end else None,
                 producer_id=aborted.producer_id,
                 first=aborted.first_offset,
                 last=aborted.last_offset,
