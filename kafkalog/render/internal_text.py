@@ -124,7 +124,7 @@ def groups_text(found: Groups) -> Iterator[str]:
 
 
 def _assignment(value: Any) -> str | None:
-    """An assignment in short: `orders-0 orders-1`, `active 0_1`; what is not of these protocols as JSON."""
+    """An assignment in short: `orders-0 revoking orders-1`, `active 0_1`; what is not of these protocols as JSON."""
     if isinstance(value, dict) and "activeTasks" in value:
         parts = []
         for kind in ("active", "standby", "warmup"):
@@ -133,13 +133,17 @@ def _assignment(value: Any) -> str | None:
             parts += [kind, *names] if names else []
         return " ".join(parts)
     if isinstance(value, dict) and "assignedPartitions" in value:
-        names = [
-            f"{item.get('topic') or format_uuid(item['topicId'])}-{partition}"
-            for item in value["assignedPartitions"]
-            for partition in item["partitions"]
-        ]
-        return " ".join(names)
+        revoked = _partitions(value.get("partitionsPendingRevocation", ()))
+        return " ".join([*_partitions(value["assignedPartitions"]), *(("revoking", *revoked) if revoked else ())])
     return None if value is None else compact_json(json_object(value))
+
+
+def _partitions(entries: Iterable[dict[str, Any]]) -> list[str]:
+    return [
+        f"{entry.get('topic') or format_uuid(entry['topicId'])}-{partition}"
+        for entry in entries
+        for partition in entry["partitions"]
+    ]
 
 
 def transactions_text(found: Transactions, aborted: Collection[AbortedTransaction]) -> Iterator[str]:
