@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
-    from kafkalog.internal.metadata import Image
+    from kafkalog.internal.image import Image
     from kafkalog.recovery.log_dir import LogDirState
 
 __all__ = ["Doubt", "doubts_of", "missing_directories", "share_metadata"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.given import Notes
-from kafkalog.internal.metadata import diff_images
+from kafkalog.internal.image import diff_images
 from kafkalog.render.quantities import utc
 from kafkalog.render.tables import table
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from kafkalog.internal.given import Note
     from kafkalog.internal.groups import Groups
-    from kafkalog.internal.metadata import Image, Metadata
+    from kafkalog.internal.image import Image
+    from kafkalog.internal.metadata import Metadata
     from kafkalog.internal.transactions import AbortedTransaction, Transactions
 
 __all__ = ["change_text", "groups_text", "metadata_text", "transactions_text"]

@@ -9,7 +9,8 @@ import pytest
 
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.core.properties import format_uuid
-from kafkalog.internal.metadata import diff_images, read_metadata
+from kafkalog.internal.image import diff_images
+from kafkalog.internal.metadata import read_metadata
 from kafkalog.internal.moment import END, Moment
 from tests import encode
 from tests.internal.test_groups import write_log
