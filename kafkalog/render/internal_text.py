@@ -283,8 +283,31 @@ def _image_text(image: Image) -> Iterator[str]:
     )
     others = sorted(image.others.items(), key=lambda item: item[0])
     yield from _section(
-        "Others", ("kind", "name", "value"), [[*key, compact_json(json_object(value))] for key, value in others]
+        "Others", ("kind", "name", "value"), [[kind, name, _other(kind, value)] for (kind, name), value in others]
     )
+
+
+#: Names of the numbers in access control entries. Source: AclOperation, AclPermissionType, ResourceType, PatternType, 4.3.1.
+_OPERATIONS = (
+    "UNKNOWN", "ANY", "ALL", "READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE", "CLUSTER_ACTION", "DESCRIBE_CONFIGS",
+    "ALTER_CONFIGS", "IDEMPOTENT_WRITE", "CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT",
+)  # fmt: skip
+_PERMISSIONS = ("UNKNOWN", "ANY", "DENY", "ALLOW")
+_RESOURCES = ("UNKNOWN", "ANY", "TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN", "USER")
+_PATTERNS = ("UNKNOWN", "ANY", "MATCH", "LITERAL", "PREFIXED")
+
+
+def _other(kind: str, value: Any) -> str:
+    """Access control entries in words, what else there is as JSON."""
+    if kind != "acl":
+        return _shown(value)
+    may, does = _named(_PERMISSIONS, value["permissionType"]), _named(_OPERATIONS, value["operation"])
+    what, how = _named(_RESOURCES, value["resourceType"]), _named(_PATTERNS, value["patternType"])
+    return f"{may} {value['principal']} from {value['host']}: {does} on {what} {how} {value['resourceName']}"
+
+
+def _named(names: tuple[str, ...], number: int) -> str:
+    return names[number] if 0 <= number < len(names) else str(number)
 
 
 def _numbers(values: tuple[int, ...]) -> str | None:
@@ -296,9 +319,9 @@ def change_text(before: Metadata, after: Metadata) -> Iterator[str]:
     yield f"From offset {before.image.last_offset} to offset {after.image.last_offset}"
     for change in diff_images(before.image, after.image):
         if change.before is None:
-            yield f"+ {change.what} {change.name}: {_shown(change.after)}"
+            yield f"+ {change.what} {change.name}: {_other(change.what, change.after)}"
         elif change.after is None:
-            yield f"- {change.what} {change.name}: {_shown(change.before)}"
+            yield f"- {change.what} {change.name}: {_other(change.what, change.before)}"
         else:
             yield f"~ {change.what} {change.name}: {_differences(change.before, change.after)}"
     yield from _notes(dict.fromkeys((*before.notes, *after.notes)), dict.fromkeys((*before.problems, *after.problems)))

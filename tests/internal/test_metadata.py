@@ -12,6 +12,7 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.internal.image import diff_images
 from kafkalog.internal.metadata import read_metadata
 from kafkalog.internal.moment import END, Moment
+from kafkalog.render.internal_text import change_text, metadata_text
 from tests import encode
 from tests.internal.test_groups import write_log
 from tests.internal_topics import accounted, compact, internal_records
@@ -268,3 +269,15 @@ def test_the_preview_of_2_8_is_read_under_the_name_it_gave_its_log(tmp_path):
     assert found.image.brokers[1]["fenced"] is False
     state = found.image.topic("orders").partitions[0]
     assert (state.leader, state.leader_epoch, state.isr) == (-1, 1, (1,))
+
+
+def test_access_control_entries_are_words_in_the_table(tmp_path):
+    entry = b"\x01\x12\x00" + bytes(15) + b"\x09" + b"\x02" + compact("orders") + b"\x04" + compact("User:al") + compact("*")
+    for numbers, words in (
+        (b"\x04\x03", "ALLOW User:al from *: WRITE on TOPIC PREFIXED orders"),
+        (b"\x63\x7f", "127 User:al from *: 99 on TOPIC PREFIXED orders"),
+    ):
+        batches = [encode.batch([encode.R(value=entry + numbers + b"\x00")])]
+        found = read_metadata(write_log(tmp_path / numbers.hex(), batches, "__cluster_metadata-0"))
+        assert any(line.endswith(words) for line in metadata_text(found))
+        assert any(line.endswith(words) for line in change_text(read_metadata([], END), found))
