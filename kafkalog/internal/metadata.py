@@ -42,6 +42,10 @@ class Metadata(NamedTuple):
         return f"Metadata({self.image!r}, {len(self.notes)} notes, {len(self.problems)} problems)"
 
 
+#: The record by which a controller shows that it is alive.
+_NOTHING = "NoOpRecord"
+
+
 class _Replay:
     """Applies metadata records to an image."""
 
@@ -50,8 +54,9 @@ class _Replay:
         self.past = Past()
         self.notes = Notes()
         self.records = 0
-        #: Records of an open metadata transaction, which counts as a whole or not at all.
-        self.transaction: list[tuple[LogRecord, FramedRecord]] | None = None
+        #: An open metadata transaction, which counts as a whole or not at all: its begin, and its records.
+        self.begun: LogRecord | None = None
+        self.transaction: list[tuple[LogRecord, FramedRecord]] = []
 
     def feed(self, items: Iterable[LogRecord], moment: Moment = END, start: int = 0) -> None:
         for item in items:
@@ -87,21 +92,22 @@ class _Replay:
 
     def one(self, item: LogRecord, decoded: FramedRecord) -> None:
         if decoded.name == "BeginTransactionRecord":
-            self.transaction = []
-        elif decoded.name == "AbortTransactionRecord":
-            self.transaction = None
-        elif decoded.name == "EndTransactionRecord":
-            held, self.transaction = self.transaction or [], None
-            for pair in held:
+            self.begun, self.transaction = item, []
+        elif decoded.name in ("EndTransactionRecord", "AbortTransactionRecord"):
+            held, self.begun, self.transaction = self.transaction, None, []
+            for pair in held if decoded.name == "EndTransactionRecord" else ():
                 self.apply(*pair)
-        elif self.transaction is not None:
+        elif self.begun is not None:
             self.transaction.append((item, decoded))
         else:
             self.apply(item, decoded)
 
     def apply(self, item: LogRecord, decoded: FramedRecord) -> None:
         value = decoded.value
-        if value is None or not changes_image(decoded.name):
+        if value is None or decoded.name == _NOTHING:
+            return
+        if not changes_image(decoded.name):
+            self.notes.append(Note(item.path, item.record.offset, f"{decoded.name}: an image has no such thing"))
             return
         self.past.see(self.image, decoded.name, value, item.record.offset)
         problem = apply_record(self.image, decoded.name, value)
@@ -127,8 +133,10 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
             base = _replay_log(replay, log, moment, problems) or base
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
-    if replay.transaction is not None:
-        replay.notes.append(Note("", None, f"{len(replay.transaction)} records of a metadata transaction without an end"))
+    if replay.begun is not None and moment == END:
+        # Before the end every transaction is open for a while.
+        message = f"a metadata transaction without an end begins here; its {len(replay.transaction)} records do not count"
+        replay.notes.append(Note(replay.begun.path, replay.begun.record.offset, message))
     return Metadata(replay.image, base, replay.notes, tuple(problems), replay.records, replay.past)
 
 

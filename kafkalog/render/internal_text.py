@@ -33,8 +33,8 @@ def _section(title: str, headings: Iterable[str], rows: list[list[object]]) -> I
 
 def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
     for note in notes:
-        offset = f", offset {note.offset}" if note.offset is not None else ""
-        yield f"note: {note.path}{offset}: {note.message}"
+        place = [*([note.path] if note.path else []), *([f"offset {note.offset}"] if note.offset is not None else [])]
+        yield f"note: {', '.join(place)}{': ' if place else ''}{note.message}"
     if isinstance(notes, Notes) and notes.dropped:
         yield f"note: and {notes.dropped} more like these"
     for note in problems:

@@ -228,7 +228,20 @@ def test_a_metadata_transaction_counts_as_a_whole_or_not_at_all(tmp_path):
     assert image_of(tmp_path / "b", begin, TOPIC, abort).image.topics == {}
     opened = image_of(tmp_path / "c", begin, TOPIC)
     assert opened.image.topics == {}
-    assert opened.notes[0].message == "1 records of a metadata transaction without an end"
+    assert [(note.offset, note.message) for note in opened.notes] == [
+        (0, "a metadata transaction without an end begins here; its 1 records do not count")
+    ]
+    before_its_end = image_of(tmp_path / "d", begin, TOPIC, end, moment=Moment(offset=1))
+    assert (before_its_end.image.topics, before_its_end.notes) == ({}, [])
+
+
+def test_records_that_no_image_holds_are_noted_but_for_those_that_say_nothing(tmp_path):
+    nothing, old_acl = (
+        b"\x01\x14\x00\x00",
+        b"\x01\x06\x00\x02" + compact("t") + b"\x03" + compact("u") + compact("*") + b"\x03\x03\x00",
+    )
+    found = image_of(tmp_path, nothing, old_acl)
+    assert [(note.offset, note.message) for note in found.notes] == [(1, "AccessControlRecord: an image has no such thing")]
 
 
 def test_what_does_not_fit_is_noted_and_the_rest_counts(tmp_path):
