@@ -164,8 +164,10 @@ def streams_member(client: str) -> bytes:
     return struct.pack(">h", 0) + names + compact("process") + b"\xff" + _array([]) + b"\x00"
 
 
-def consumer_assignment(epoch: int, partitions: dict[uuid.UUID, list[int]], state: int = 0) -> bytes:
-    return struct.pack(">hiib", 0, epoch, epoch - 1, state) + _given(partitions) + _array([]) + b"\x00"
+def consumer_assignment(
+    epoch: int, partitions: dict[uuid.UUID, list[int]], state: int = 0, revoked: dict[uuid.UUID, list[int]] | None = None
+) -> bytes:
+    return struct.pack(">hiib", 0, epoch, epoch - 1, state) + _given(partitions) + _given(revoked or {}) + b"\x00"
 
 
 def share_assignment(epoch: int, partitions: dict[uuid.UUID, list[int]]) -> bytes:

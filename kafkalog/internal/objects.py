@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.given import Notes
-from kafkalog.internal.metadata import diff_images, partition_object
+from kafkalog.internal.image import diff_images, partition_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kafkalog.internal.given import Note
     from kafkalog.internal.groups import CommittedOffset, Group, Groups, ShareOffset
-    from kafkalog.internal.metadata import Image, Metadata
+    from kafkalog.internal.image import Image
+    from kafkalog.internal.metadata import Metadata
     from kafkalog.internal.transactions import AbortedTransaction, Transactions
 
 __all__ = ["aborted_line", "change_lines", "group_lines", "metadata_lines", "note_lines", "transaction_lines"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import uuid
 
     from kafkalog.core.messages.reader import Message
-    from kafkalog.internal.metadata import Image
+    from kafkalog.internal.image import Image
 
 __all__ = ["Past"]
 

@@ -296,6 +296,8 @@ def _scan(log: Log, moment: Moment, found: _Found, notes: list[Note]) -> None:
         header = item.header
         if not moment.holds(item.base_offset, header.max_timestamp):
             continue
+        if not item.crc_ok:
+            notes.append(Note(path, item.base_offset, "the batch's CRC is wrong; it counts all the same"))
         if item.is_control:
             _end((path, topic, partition), item, under_way.pop(header.producer_id, None), found, notes)
             continue

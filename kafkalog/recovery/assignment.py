@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
-    from kafkalog.internal.metadata import Image, PartitionState
+    from kafkalog.internal.image import Image, PartitionState
     from kafkalog.recovery.log_dir import LogDirState
 
 __all__ = ["Doubt", "doubts_of", "missing_directories", "note_placement", "places_here", "share_metadata"]

@@ -27,7 +27,7 @@ from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
 
 if TYPE_CHECKING:
     from kafkalog.core.filename import PartitionName
-    from kafkalog.internal.metadata import Image
+    from kafkalog.internal.image import Image
 
 __all__ = ["LogDirState", "Trouble", "guess_release", "read_log_dir"]
 

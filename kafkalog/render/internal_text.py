@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.given import Notes
-from kafkalog.internal.metadata import diff_images
+from kafkalog.internal.image import diff_images
 from kafkalog.render.quantities import utc
 from kafkalog.render.tables import table
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from kafkalog.internal.given import Note
     from kafkalog.internal.groups import Groups
-    from kafkalog.internal.metadata import Image, Metadata
+    from kafkalog.internal.image import Image
+    from kafkalog.internal.metadata import Metadata
     from kafkalog.internal.transactions import AbortedTransaction, Transactions
 
 __all__ = ["change_text", "groups_text", "metadata_text", "transactions_text"]
@@ -32,8 +33,8 @@ def _section(title: str, headings: Iterable[str], rows: list[list[object]]) -> I
 
 def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
     for note in notes:
-        offset = f", offset {note.offset}" if note.offset is not None else ""
-        yield f"note: {note.path}{offset}: {note.message}"
+        place = [*([note.path] if note.path else []), *([f"offset {note.offset}"] if note.offset is not None else [])]
+        yield f"note: {', '.join(place)}{': ' if place else ''}{note.message}"
     if isinstance(notes, Notes) and notes.dropped:
         yield f"note: and {notes.dropped} more like these"
     for note in problems:
@@ -124,7 +125,7 @@ def groups_text(found: Groups) -> Iterator[str]:
 
 
 def _assignment(value: Any) -> str | None:
-    """An assignment in short: `orders-0 orders-1`, `active 0_1`; what is not of these protocols as JSON."""
+    """An assignment in short: `orders-0 revoking orders-1`, `active 0_1`; what is not of these protocols as JSON."""
     if isinstance(value, dict) and "activeTasks" in value:
         parts = []
         for kind in ("active", "standby", "warmup"):
@@ -133,13 +134,17 @@ def _assignment(value: Any) -> str | None:
             parts += [kind, *names] if names else []
         return " ".join(parts)
     if isinstance(value, dict) and "assignedPartitions" in value:
-        names = [
-            f"{item.get('topic') or format_uuid(item['topicId'])}-{partition}"
-            for item in value["assignedPartitions"]
-            for partition in item["partitions"]
-        ]
-        return " ".join(names)
+        revoked = _partitions(value.get("partitionsPendingRevocation", ()))
+        return " ".join([*_partitions(value["assignedPartitions"]), *(("revoking", *revoked) if revoked else ())])
     return None if value is None else compact_json(json_object(value))
+
+
+def _partitions(entries: Iterable[dict[str, Any]]) -> list[str]:
+    return [
+        f"{entry.get('topic') or format_uuid(entry['topicId'])}-{partition}"
+        for entry in entries
+        for partition in entry["partitions"]
+    ]
 
 
 def transactions_text(found: Transactions, aborted: Collection[AbortedTransaction]) -> Iterator[str]:
@@ -278,8 +283,31 @@ def _image_text(image: Image) -> Iterator[str]:
     )
     others = sorted(image.others.items(), key=lambda item: item[0])
     yield from _section(
-        "Others", ("kind", "name", "value"), [[*key, compact_json(json_object(value))] for key, value in others]
+        "Others", ("kind", "name", "value"), [[kind, name, _other(kind, value)] for (kind, name), value in others]
     )
+
+
+#: Names of the numbers in access control entries. Source: AclOperation, AclPermissionType, ResourceType, PatternType, 4.3.1.
+_OPERATIONS = (
+    "UNKNOWN", "ANY", "ALL", "READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE", "CLUSTER_ACTION", "DESCRIBE_CONFIGS",
+    "ALTER_CONFIGS", "IDEMPOTENT_WRITE", "CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT",
+)  # fmt: skip
+_PERMISSIONS = ("UNKNOWN", "ANY", "DENY", "ALLOW")
+_RESOURCES = ("UNKNOWN", "ANY", "TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN", "USER")
+_PATTERNS = ("UNKNOWN", "ANY", "MATCH", "LITERAL", "PREFIXED")
+
+
+def _other(kind: str, value: Any) -> str:
+    """Access control entries in words, what else there is as JSON."""
+    if kind != "acl":
+        return _shown(value)
+    may, does = _named(_PERMISSIONS, value["permissionType"]), _named(_OPERATIONS, value["operation"])
+    what, how = _named(_RESOURCES, value["resourceType"]), _named(_PATTERNS, value["patternType"])
+    return f"{may} {value['principal']} from {value['host']}: {does} on {what} {how} {value['resourceName']}"
+
+
+def _named(names: tuple[str, ...], number: int) -> str:
+    return names[number] if 0 <= number < len(names) else str(number)
 
 
 def _numbers(values: tuple[int, ...]) -> str | None:
@@ -291,9 +319,9 @@ def change_text(before: Metadata, after: Metadata) -> Iterator[str]:
     yield f"From offset {before.image.last_offset} to offset {after.image.last_offset}"
     for change in diff_images(before.image, after.image):
         if change.before is None:
-            yield f"+ {change.what} {change.name}: {_shown(change.after)}"
+            yield f"+ {change.what} {change.name}: {_other(change.what, change.after)}"
         elif change.after is None:
-            yield f"- {change.what} {change.name}: {_shown(change.before)}"
+            yield f"- {change.what} {change.name}: {_other(change.what, change.before)}"
         else:
             yield f"~ {change.what} {change.name}: {_differences(change.before, change.after)}"
     yield from _notes(dict.fromkeys((*before.notes, *after.notes)), dict.fromkeys((*before.problems, *after.problems)))

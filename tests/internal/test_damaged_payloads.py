@@ -10,7 +10,8 @@ import pytest
 
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.internal.groups import read_groups
-from kafkalog.internal.metadata import diff_images, read_metadata
+from kafkalog.internal.image import diff_images
+from kafkalog.internal.metadata import read_metadata
 from kafkalog.internal.moment import Moment
 from kafkalog.internal.objects import change_lines, group_lines, metadata_lines, transaction_lines
 from kafkalog.internal.transactions import read_transactions

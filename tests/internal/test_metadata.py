@@ -9,8 +9,10 @@ import pytest
 
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.core.properties import format_uuid
-from kafkalog.internal.metadata import diff_images, read_metadata
+from kafkalog.internal.image import diff_images
+from kafkalog.internal.metadata import read_metadata
 from kafkalog.internal.moment import END, Moment
+from kafkalog.render.internal_text import change_text, metadata_text
 from tests import encode
 from tests.internal.test_groups import write_log
 from tests.internal_topics import accounted, compact, internal_records
@@ -226,7 +228,20 @@ def test_a_metadata_transaction_counts_as_a_whole_or_not_at_all(tmp_path):
     assert image_of(tmp_path / "b", begin, TOPIC, abort).image.topics == {}
     opened = image_of(tmp_path / "c", begin, TOPIC)
     assert opened.image.topics == {}
-    assert opened.notes[0].message == "1 records of a metadata transaction without an end"
+    assert [(note.offset, note.message) for note in opened.notes] == [
+        (0, "a metadata transaction without an end begins here; its 1 records do not count")
+    ]
+    before_its_end = image_of(tmp_path / "d", begin, TOPIC, end, moment=Moment(offset=1))
+    assert (before_its_end.image.topics, before_its_end.notes) == ({}, [])
+
+
+def test_records_that_no_image_holds_are_noted_but_for_those_that_say_nothing(tmp_path):
+    nothing, old_acl = (
+        b"\x01\x14\x00\x00",
+        b"\x01\x06\x00\x02" + compact("t") + b"\x03" + compact("u") + compact("*") + b"\x03\x03\x00",
+    )
+    found = image_of(tmp_path, nothing, old_acl)
+    assert [(note.offset, note.message) for note in found.notes] == [(1, "AccessControlRecord: an image has no such thing")]
 
 
 def test_what_does_not_fit_is_noted_and_the_rest_counts(tmp_path):
@@ -267,3 +282,15 @@ def test_the_preview_of_2_8_is_read_under_the_name_it_gave_its_log(tmp_path):
     assert found.image.brokers[1]["fenced"] is False
     state = found.image.topic("orders").partitions[0]
     assert (state.leader, state.leader_epoch, state.isr) == (-1, 1, (1,))
+
+
+def test_access_control_entries_are_words_in_the_table(tmp_path):
+    entry = b"\x01\x12\x00" + bytes(15) + b"\x09" + b"\x02" + compact("orders") + b"\x04" + compact("User:al") + compact("*")
+    for numbers, words in (
+        (b"\x04\x03", "ALLOW User:al from *: WRITE on TOPIC PREFIXED orders"),
+        (b"\x63\x7f", "127 User:al from *: 99 on TOPIC PREFIXED orders"),
+    ):
+        batches = [encode.batch([encode.R(value=entry + numbers + b"\x00")])]
+        found = read_metadata(write_log(tmp_path / numbers.hex(), batches, "__cluster_metadata-0"))
+        assert any(line.endswith(words) for line in metadata_text(found))
+        assert any(line.endswith(words) for line in change_text(read_metadata([], END), found))

@@ -9,6 +9,7 @@ import pytest
 
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.groups import read_groups
+from kafkalog.render.internal_text import groups_text
 from tests import encode
 from tests.internal.test_groups import batch, write_log
 from tests.internal_topics import (
@@ -64,6 +65,16 @@ def consumer_group(epoch=3, assignment_epoch=3, member_epoch=3, state=0):
 def test_a_consumer_group_is_stable_when_every_member_has_what_it_shall_have(tmp_path, made, state):
     group = groups(tmp_path, *consumer_group(**made)).groups["g"]
     assert (group.kind, group.state, len(group.members)) == ("consumer", state, 1)
+
+
+def test_the_table_shows_what_a_member_has_and_what_it_shall_give_back(tmp_path):
+    assigned = consumer_assignment(3, {ORDERS: [0]}, 1, {ORDERS: [1, 2]})
+    beside = [partition(tmp_path / "logs", "orders-1", ORDERS)]
+    found = groups(tmp_path, *consumer_group()[:3], (modern_key(8, "g", "m"), assigned), beside=beside)
+    (row,) = (line for line in groups_text(found) if "client" in line and "/127" in line)
+    assert row.endswith("UNREVOKED_PARTITIONS  orders-0 revoking orders-1 orders-2")
+    tasks = groups(tmp_path / "streams", (modern_key(22, "g", "m"), streams_assignment(4, {"0": [1], "2": [0]})))
+    assert any(line.endswith("active 0_1 2_0") for line in groups_text(tasks))
 
 
 def test_a_share_group_with_members_is_stable_whatever_it_assigns(tmp_path):

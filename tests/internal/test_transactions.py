@@ -176,6 +176,14 @@ def test_markers_end_transactions_and_are_counted(tmp_path):
     ]
 
 
+def test_a_batch_with_a_wrong_checksum_is_noted(tmp_path):
+    broken = bytearray(data(0, 7))
+    broken[-1] ^= 1
+    found = read_transactions([write_log(tmp_path, [bytes(broken), data(1, 8)], "t-0")])
+    assert [(note.offset, note.message) for note in found.notes] == [(0, "the batch's CRC is wrong; it counts all the same")]
+    assert len(found.open) == 2
+
+
 def test_an_unknown_state_is_noted_and_shown(tmp_path):
     found = read_transactions([coordinator(tmp_path, ("id", transaction_value(7, 77, [])))])
     assert found.ids["id"].state == "unknown (77)"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kafkalog.internal.metadata import diff_images, read_metadata
+from kafkalog.internal.image import diff_images
+from kafkalog.internal.metadata import read_metadata
 from tests import encode
 from tests.internal.test_groups import write_log
 from tests.kafka.real_tool import class_path

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.schema import NEWEST, Field, Release, Schema
@@ -42,30 +43,52 @@ def read_message(cursor: Cursor, schema: Schema, version: int, release: Release 
     return _Reader(cursor, schema, version, release).struct(schema.fields)
 
 
+class _Form(NamedTuple):
+    """What a message looks like in one version, for one release.
+
+    `fields` has for each struct, by the identity of its tuple of fields, those that are there, and those that may be tagged,
+    by tag: None for one that this version must not have.
+    """
+
+    highest: int
+    flexible: bool
+    fields: dict[int, tuple[tuple[Field, ...], dict[int, Field | None]]]
+
+
+@lru_cache(maxsize=1024)
+def _form(schema: Schema, version: int, release: Release) -> _Form:
+    form = _Form(schema.highest(release), schema.is_flexible(version, release), {})
+    _add_fields(form, schema.fields, version, release)
+    return form
+
+
+def _add_fields(form: _Form, fields: tuple[Field, ...], version: int, release: Release) -> None:
+    present = tuple(field for field in fields if field.present(version, release, form.highest))
+    tagged = {
+        field.tag: field if field in present else None
+        for field in fields
+        if field.tag is not None and (field in present or field.known(release, form.highest))
+    }
+    form.fields[id(fields)] = present, tagged
+    for field in fields:
+        if field.fields:
+            _add_fields(form, field.fields, version, release)
+
+
 class _Reader:
     """Reads the structs of one message."""
 
     def __init__(self, cursor: Cursor, schema: Schema, version: int, release: Release) -> None:
         self.cursor = cursor
         self.version = version
-        self.release = release
-        self.flexible = schema.is_flexible(version, release)
-        self.highest = schema.highest(release)
+        self.highest, self.flexible, self.fields = _form(schema, version, release)
 
     def struct(self, fields: tuple[Field, ...]) -> Message:
-        version, release = self.version, self.release
-        message: Message = {}
-        tagged: dict[int, Field | None] = {}
-        for field in fields:
-            if not field.present(version, release, self.highest):
-                if field.tag is not None and field.known(release, self.highest):
-                    tagged[field.tag] = None
-                continue
-            if field.tag is None:
-                message[field.name] = self.value(field)
-            else:
-                tagged[field.tag] = field
-                message[field.name] = field.default
+        present, tagged = self.fields[id(fields)]
+        message: Message = {
+            field.name: (self.array(field) if field.array else self.one(field)) if field.tag is None else field.default
+            for field in present
+        }
         if self.flexible:
             self.tags(message, tagged)
         return message
@@ -80,12 +103,7 @@ class _Reader:
             field = tagged[tag]
             if field is None:
                 raise MessageError(f"Tag {tag} is not valid for version {self.version}", f"tag {tag}")
-            message[field.name] = self.value(field)
-
-    def value(self, field: Field) -> Any:
-        if field.array:
-            return self.array(field)
-        return self.one(field)
+            message[field.name] = self.array(field) if field.array else self.one(field)
 
     def varint(self, field: str) -> int:
         start = self.cursor.at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
@@ -63,7 +64,8 @@ def read_coordinator_record(types: tuple[RecordType, ...], key: bytes | None, va
     kind = find_record_type(types, number)
     if kind is None:
         return CoordinatorRecord(number, "", None, None, None, f"unknown record type {number}")
-    fields, problem = _read_all(Cursor(key, 2), kind.key, number, NEWEST, "key")
+    read_key = _read_key_again if len(key) <= _SHORT else _read_key
+    fields, problem = read_key(key, kind.key, number)
     if value is None or problem:
         return CoordinatorRecord(number, kind.name, fields, None, None, problem)
     if len(value) < 2:
@@ -74,6 +76,15 @@ def read_coordinator_record(types: tuple[RecordType, ...], key: bytes | None, va
     if problem and version <= schema.highest(NEWEST):
         content, problem = _read_as_before(Cursor(value, 2), schema, version, content, problem)
     return CoordinatorRecord(number, kind.name, fields, version, content, problem)
+
+
+def _read_key(key: bytes, schema: Schema, number: int) -> tuple[Message | None, str]:
+    return _read_all(Cursor(key, 2), schema, number, NEWEST, "key")
+
+
+#: Keys up to this length are kept: the same ones come again and again.
+_SHORT = 512
+_read_key_again = lru_cache(maxsize=4096)(_read_key)
 
 
 def _value_schema(types: tuple[RecordType, ...], kind: RecordType, version: int) -> Schema:

@@ -72,9 +72,9 @@ class Field:
         return self.versions[0] <= highest and since <= release and (release < until or until is NEWEST)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """A message.
+    """A message. There is one of each: they are the same only if they are one.
 
     Args:
         name: Kafka's name of the message.
@@ -94,6 +94,8 @@ class Schema:
 
     def highest(self, release: Release) -> int:
         """The highest version that `release` knows, -1 when it knows none."""
+        if release is NEWEST:
+            return self.versions[-1][0]
         return max((version for version, since in self.versions if since <= release), default=-1)
 
     def is_flexible(self, version: int, release: Release) -> bool:
