@@ -26,7 +26,7 @@ __all__ = [
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
 #: What a partition directory by itself is told for: where these two differ nothing is told.
-_BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)} alike"
+_BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)}"
 
 
 def next_start_text(outcome: Outcome) -> list[str]:
