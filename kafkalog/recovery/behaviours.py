@@ -267,7 +267,8 @@ KRAFT_SNAPSHOTS_KEPT = Behaviour(
 SPLIT_INDEXES_BATCHES = Behaviour(
     (3, 9, 1),
     "split-indexes-batches",
-    "The parts of a split segment get index entries for their batches; before and in 4.0.0, for chunks of up to 1 MiB.",
+    "The parts of a split segment get index entries for their batches; before and in 4.0.0, for chunks of up to 1 MiB."
+    " A batch of unknown magic stops the broker there.",
     "LogSegment.append",
     not_in=((4, 0, 0),),
 )
@@ -307,6 +308,25 @@ MALFORMED_MESSAGE_UNCAUGHT = Behaviour(
     "malformed-message-uncaught",
     "A key or value of magic 0 or 1 that goes beyond its message costs a consumer the records before it in the same fetch too.",
     "CompletedFetch.parseRecord, KIP-1036",
+)
+DELETES_UNREAD = Behaviour(
+    (3, 7, 0),
+    "deletes-unread",
+    "A segment is deleted without a look into its `.timeindex`; before (since 2.3), a directory in the place of one took the"
+    " log dir offline then.",
+    "LogSegment.toString",
+)
+INDEXES_RENAMED_UNREAD = Behaviour(
+    (2, 6, 0),
+    "indexes-renamed-unread",
+    "The files of a deleted segment are renamed as they are; before, both indexes were opened first.",
+    "LogSegment.changeFileSuffixes",
+)
+DELETED_ONCE_NAMED = Behaviour(
+    (2, 8, 0),
+    "deleted-once-named",
+    "Segments that go are looked at together before the first is renamed; before, afterwards.",
+    "Log.deleteSegmentFiles, SegmentDeletionReason.logReason",
 )
 FUTURE_NAMES = Behaviour(
     (1, 1, 0),
@@ -390,6 +410,9 @@ BEHAVIOURS = (
     CHECKPOINT_NUMBERS_ABORT,
     TEXT_FILE_FAILURE_CAUGHT,
     METADATA_VERSIONS,
+    DELETES_UNREAD,
+    INDEXES_RENAMED_UNREAD,
+    DELETED_ONCE_NAMED,
     FUTURE_NAMES,
     STRAY_NAMES,
     STRAY_PARTITIONS,

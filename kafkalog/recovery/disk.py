@@ -178,9 +178,17 @@ class Disk:
         self.snapshots.pop(name, None)
         self.directories -= {name}
 
-    def rename(self, name: str, to: str) -> None:
-        """Rename a file over the one that has the new name; nothing happens when it is not there, or a directory has it."""
-        if name in self.files and to not in self.directories:
+    def rename(self, name: str, to: str, *, over_directory: bool = True) -> None:
+        """Rename a file over what has the new name; nothing happens when it is not there.
+
+        Args:
+            name: Its name.
+            to: Its new name.
+            over_directory: Whether a directory (taken to be empty) goes for it, as Utils.atomicMoveWithFallback has it;
+                otherwise nothing happens.
+        """
+        if name in self.files and (over_directory or to not in self.directories):
+            self.directories -= {to}
             self.files[to] = self.files.pop(name)
             self.snapshots.pop(name, None)
             if to.endswith(_SNAPSHOT):

@@ -29,6 +29,7 @@ __all__ = [
     "contiguous_offsets",
     "first_record",
     "offsets_of",
+    "unpacking_problem",
     "ways_of",
 ]
 
@@ -204,6 +205,18 @@ def client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError
     return ClientError("invalid-record", text)
 
 
+def unpacking_problem(batch: LegacyBatch) -> FormatError | None:
+    """Why a wrapper of magic 0 or 1 cannot be unpacked to its end, which is done before its first message is given.
+
+    Raises:
+        FormatError, LimitExceeded: the wrapper itself cannot be read.
+
+    Source: AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
+    """
+    inflated = batch.inflate()
+    return None if inflated.trailing else inflated.problem
+
+
 def _legacy_offsets(batch: LegacyBatch, ways: ClientWays) -> Iterator[int | ClientError]:
     offset = batch.last_offset
     if batch.compression_id >= ways.codecs:
@@ -229,6 +242,10 @@ def _legacy_offsets(batch: LegacyBatch, ways: ClientWays) -> Iterator[int | Clie
         yield ClientError("invalid-record", f"the compressed message at offset {offset} has no value")
         return
     try:
+        problem = unpacking_problem(batch)
+        if problem is not None:
+            yield client_error(problem, offset)
+            return
         for message in batch.records():
             if message.attributes & CODEC_MASK:
                 yield ClientError("invalid-record", f"a compressed message inside the one at offset {offset}")

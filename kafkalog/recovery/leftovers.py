@@ -97,7 +97,7 @@ def complete_swaps_by_renaming(context: LoadContext, swaps: list[str]) -> None:
                     context.replaced.add(name)
     for name in disk.names():
         if name.endswith(SWAP):
-            disk.rename(name, name.removesuffix(SWAP))
+            disk.rename(name, name.removesuffix(SWAP), over_directory=False)
 
 
 def complete_swaps_by_recovery(loader: LogLoader, swaps: list[str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.recovery.behaviours import (
+    DELETED_ONCE_NAMED,
+    DELETES_UNREAD,
     EPOCHS_GO_WITH_LOG,
     EPOCHS_IN_EVERY_RECOVERY,
     FAILURE_EMPTIES_SEGMENT,
@@ -173,11 +175,25 @@ class LogLoader:
 
     def delete_segments(self, segments: list[LogSegment], *, with_snapshots: bool = True) -> None:
         """Rename the files of segments for their deletion: removeAndDeleteSegmentsAsync."""
+        release = self.context.release
+        looks = not DELETES_UNREAD.applies_to(release)
+        looks_first = DELETED_ONCE_NAMED.applies_to(release)
+        if looks and looks_first:
+            self._look_at(segments)
         for segment in segments:
             self.segments.remove(segment.base_offset)
             segment.change_suffix(DELETED)
             if with_snapshots:
                 self.producers.mark_snapshot_deleted(segment.base_offset)
+        if looks and not looks_first:
+            self._look_at(segments)
+
+    def _look_at(self, segments: list[LogSegment]) -> None:
+        """Name segments in the broker's log, which opens the `.timeindex` of each."""
+        for segment in segments:
+            name = segment_file_name(segment.base_offset, ".timeindex")
+            if name in self.context.disk.directories:
+                raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
 
     def _regrow_active_indexes(self) -> None:
         active = self.segments.last

@@ -19,6 +19,7 @@ from kafkalog.core.record import NO_TIMESTAMP, wrap64
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated
 from kafkalog.recovery.behaviours import SIZE_CANNOT_OVERFLOW, ZSTD_KNOWN
 from kafkalog.recovery.failure import BrokerAborts, CorruptRecord, InvalidRecord
+from kafkalog.recovery.fetched_records import unpacking_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +128,11 @@ class LoggedBatch:
         whole = self.bytes()
         try:
             read_message(whole)
-            return LegacyBatch.read(whole, self.position).base_offset
+            batch = LegacyBatch.read(whole, self.position)
+            problem = unpacking_problem(batch)
+            if problem is not None:
+                raise problem
+            return batch.base_offset
         except DecompressionFailed as error:
             raise BrokerAborts(
                 "KafkaException", f"the message at position {self.position} cannot be unpacked: {error}"

@@ -9,6 +9,7 @@ from kafkalog.core.record import NO_TIMESTAMP
 from kafkalog.recovery.behaviours import (
     EPOCH_ZERO_KEPT,
     EPOCH_ZERO_SKIPPED,
+    INDEXES_RENAMED_UNREAD,
     INDEXES_UNCHECKED,
     LAST_OFFSETS_INDEXED,
     LAST_TIME_REMEMBERED,
@@ -19,7 +20,14 @@ from kafkalog.recovery.behaviours import (
     SPLIT_INDEXES_BATCHES,
     TRUNCATES_INDEXES,
 )
-from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, CorruptRecord, InvalidRecord, SegmentOverflow
+from kafkalog.recovery.failure import (
+    BrokerAborts,
+    CorruptIndex,
+    CorruptRecord,
+    InvalidRecord,
+    LogDirOffline,
+    SegmentOverflow,
+)
 from kafkalog.recovery.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
 from kafkalog.recovery.records import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place, reader_of
 
@@ -291,6 +299,7 @@ class LogSegment:
         if place is None and not TRUNCATES_INDEXES.applies_to(self.context.release):
             return 0
         self.offset_index.truncate(offset)
+        self.ensure_openable(".timeindex")
         if self._time_index is None:
             self._time_index = self._new_time_index()
         self._time_index.truncate(offset)
@@ -306,10 +315,23 @@ class LogSegment:
 
     def change_suffix(self, suffix: str) -> None:
         """Rename its files: LogSegment.changeFileSuffixes."""
+        opens = not INDEXES_RENAMED_UNREAD.applies_to(self.context.release)
         for extension in (".log", ".index", ".timeindex", ".txnindex"):
+            if opens and extension in (".index", ".timeindex"):
+                self.ensure_openable(extension)
             self.context.disk.rename(self.name(extension), segment_file_name(self.base_offset, extension) + suffix)
         self.suffix = suffix
         self.transaction_index.name = self.name(".txnindex")
+
+    def ensure_openable(self, extension: str) -> None:
+        """Open one of its indexes, as what is asked of it does.
+
+        Raises:
+            LogDirOffline: a directory has its name.
+        """
+        name = self.name(extension)
+        if name in self.context.disk.directories:
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
 
     def append_range(self, source: LogSegment, start: int, size: int) -> None:
         """Make its `.log` from a range of another segment's, with indexes as the cleaner's append writes them."""

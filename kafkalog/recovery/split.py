@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.recovery.failure import BrokerAborts
+from kafkalog.recovery.behaviours import SPLIT_INDEXES_BATCHES
+from kafkalog.recovery.failure import BrokerAborts, CorruptRecord
 from kafkalog.recovery.indexes import fits_index
 from kafkalog.recovery.names import DELETED, SWAP
 from kafkalog.recovery.segment import LogSegment
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from kafkalog.recovery.producers import ProducerStates
     from kafkalog.recovery.segments import LogSegments
 
+NEWEST_MAGIC = 2
+
 __all__ = ["replace_segments", "split_segment"]
 
 
@@ -20,7 +23,7 @@ def split_segment(segment: LogSegment, segments: LogSegments, producers: Produce
     """Put the batches of a segment into new ones, each as long as its offsets fit.
 
     Raises:
-        BrokerAborts: it is not the last batch that does not fit, or a batch fits nowhere.
+        BrokerAborts: it is not the last batch that does not fit, or a batch fits nowhere, or cannot be taken apart.
     """
     if not segment.has_overflow:
         text = f"{segment.name('.log')} holds an offset that its indexes cannot, and its last batch is not the one"
@@ -39,7 +42,11 @@ def _ranges(segment: LogSegment) -> list[tuple[int, int, int]]:
     """(base offset, position, size) of the segments that come out of a split."""
     ranges: list[tuple[int, int, int]] = []
     base_offset = start = end = 0
+    in_memory = SPLIT_INDEXES_BATCHES.applies_to(segment.context.release)
     for batch in segment.log.batches():
+        if in_memory and not 0 <= batch.magic <= NEWEST_MAGIC:
+            # Where they are taken one by one they are read from memory, and more strictly.
+            raise CorruptRecord(f"magic {batch.magic} at position {batch.position} of {segment.name('.log')}")
         if end == start or not fits_index(batch.last_offset, base_offset):
             if end > start:
                 ranges.append((base_offset, start, end - start))

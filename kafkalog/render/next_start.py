@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.release import NEWEST, release_text
 from kafkalog.files.source import printable
+from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER
 from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ __all__ = [
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
+#: What a partition directory by itself is told for: where these two differ nothing is told.
+_BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)}"
 
 
 def next_start_text(outcome: Outcome) -> list[str]:
@@ -89,7 +93,7 @@ def next_start_cause(outcome: Outcome) -> str:
 
 def _assumed(outcome: Outcome, stops: str = "") -> str:
     assumed = outcome.assumed
-    release = f"Kafka {assumed.release}" if assumed.release else "any Kafka from 2.8 on"
+    release = f"Kafka {assumed.release}" if assumed.release else _BOTH
     point = "" if assumed.stop == "clean" or assumed.recovery_point is None else f", recovery point {assumed.recovery_point}"
     return f"{stops or assumed.stop} stop{point}, {release}"
 

@@ -89,7 +89,10 @@ public class Loader {
         case "Scheduler": arguments[i] = scheduler; break;
         case "BrokerTopicStats": arguments[i] = stats(type); break;
         case "Time": arguments[i] = systemTime(type); break;
-        case "ProducerStateManagerConfig": arguments[i] = construct(type, 2000000000, false); break;
+        case "ProducerStateManagerConfig":
+          boolean verifies = type.getConstructors()[0].getParameterCount() == 2;
+          arguments[i] = verifies ? construct(type, 2000000000, false) : construct(type, 2000000000);
+          break;
         case "LogDirFailureChannel": arguments[i] = construct(type, 1000); break;
         case "Option": arguments[i] = scalaNone(); break;
         case "Optional": arguments[i] = Optional.empty(); break;

@@ -111,6 +111,17 @@ def test_a_certain_prediction_that_is_wrong_is_noticed(tmp_path):
     assert contradictions(case, list(next_starts(lay_out(case, tmp_path), kafka_version="3.9.1")))
 
 
+def test_a_log_dir_without_its_id_beside_one_that_has_it_is_not_promised_to_be_served(tmp_path):
+    case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:meta-no-directory-id")
+    paths = lay_out(case, tmp_path)
+    outcomes = list(next_starts(paths, kafka_version="3.9.1"))
+    assert {(outcome.partition, outcome.consumer) for outcome in outcomes} == {("unknown", None)}
+    # By itself it may be one that was made before there were such ids: then all is served.
+    alone = list(next_starts(paths[:1], kafka_version="3.9.1"))
+    assert {outcome.partition for outcome in alone} == {"loaded"}
+    assert all("directory.id" in outcome.reason for outcome in alone)
+
+
 def test_a_log_dir_whose_id_the_metadata_log_does_not_know_is_told(tmp_path):
     log_dir = tmp_path / "d"
     shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
