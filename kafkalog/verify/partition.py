@@ -433,8 +433,14 @@ class PartitionCheck:
                 self.has_producers or (bool(sizes.get(self.active or 0)) and bool(self._epoch_entries())),
                 frozenset(covered),
                 bool(self.scans) and self.scans[-1].batches == 1,
+                self._is_just_made(),
             )
         )
+
+    def _is_just_made(self) -> bool:
+        """Whether the directory is empty as a broker has made it, which had no time for a file yet."""
+        empty = not self.partition.files and not self.partition.others
+        return empty and self.clean is not True and not any(line.offset > 0 for line in self.around.lines.values())
 
     @staticmethod
     def _paths_now(segment: Segment) -> dict[str, str]:
@@ -583,11 +589,13 @@ class PartitionCheck:
     def _quorum(self) -> None:
         path = self.partition.file("quorum-state")
         data = None if path is None else self._read(path)
-        if path is None or data is None:
+        if (path is not None and data is None) or "quorum-state" in self.partition.others or self.log_only:
             return
         epochs = [run.epoch for scan in self.scans for run in scan.epochs]
         log_path = self.scans[-1].path if self.scans else self.path
-        self.emit(QuorumFile(path, len(data), read_quorum_state(data), log_path, max(epochs, default=-1)))
+        state = None if data is None else read_quorum_state(data)
+        path = path or join(self.path, "quorum-state")
+        self.emit(QuorumFile(path, len(data or b""), state, log_path, max(epochs, default=-1), self._in_use()))
 
     def _kraft_snapshot(self, scan: SegmentScan) -> None:
         first = last = "nothing"

@@ -111,7 +111,7 @@ class PartitionFiles:
 
     `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
     nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
-    from that at the snapshot before.
+    from that at the snapshot before. `just_made`: nothing is in the directory, and nothing says that there was anything.
     """
 
     path: str
@@ -133,6 +133,7 @@ class PartitionFiles:
     has_producers: bool
     covered: frozenset[int]
     just_rolled: bool
+    just_made: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,13 +396,17 @@ class KraftLog:
 
 @dataclass(frozen=True, slots=True)
 class QuorumFile:
-    """`quorum-state` beside the metadata log; `log_epoch` is the last epoch of the log's batches, -1 when there is none."""
+    """`quorum-state` beside the metadata log, None when it is gone.
+
+    `log_epoch` is the last epoch of the log's batches, -1 when there is none; `in_use`: the node may have been running.
+    """
 
     path: str
     size: int
-    state: QuorumState
+    state: QuorumState | None
     log_path: str
     log_epoch: int
+    in_use: bool
 
 
 @dataclass(frozen=True, slots=True)

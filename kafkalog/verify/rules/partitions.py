@@ -254,12 +254,16 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D1",
 )
 def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
-    """No `.log` at all stands in the directory."""
+    """No `.log` at all stands in the directory.
+
+    INFO for an empty directory without an offset in the log dir's checkpoints, unless the broker was stopped cleanly: it had
+    just made it.
+    """
     has_log = any(".log" in paths for paths in files.segments.values())
     swapped = any(name.suffix == ".log" and name.pending == ".swap" for name, _, _ in files.pending)
     if not has_log and not swapped and files.mark != "delete":
         first = min((*files.segments, *files.snapshots), default=0)
-        yield Hit(None, None, file=f"{files.path}/{first:020d}.log")
+        yield Hit(None, None, severity=Severity.INFO if files.just_made else None, file=f"{files.path}/{first:020d}.log")
 
 
 def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
