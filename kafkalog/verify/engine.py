@@ -11,7 +11,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import (
+    BOOTSTRAP_CHECKPOINT,
+    LOG_DIR_FILES,
+    PARTITION_FILES,
+    SEGMENT_SUFFIXES,
+    parse_partition_name,
+    parse_segment_file_name,
+)
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
@@ -99,6 +106,7 @@ def verify(
     run = _Run(settings, tuple(topics), tuple(exclude), options.release)
     for item in paths:
         run.add(os.fspath(item))
+    run.miss()
     if partition_state is not None:
         run.take_states(partition_state)
     with _pool(executor, jobs) as pool:
@@ -130,6 +138,8 @@ class _Run:
         self.done: list[Verified] = []
         self.states: States = {}
         self.events_left = MOST_EVENTS
+        #: Patterns of topics that no directory has matched yet.
+        self.unmatched = set(topics)
         self.next_start: tuple[Outcome, ...] = ()
         #: Looked at only for the sake of a file in them.
         self.file_witnesses: list[LogDirCheck] = []
@@ -149,6 +159,11 @@ class _Run:
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
+    def miss(self) -> None:
+        """All arguments are in: note the patterns that chose nothing."""
+        for pattern in sorted(self.unmatched) if self.log_dirs else ():
+            self.not_checked.append(NotChecked(self.log_dirs[0].path, f"no partition is called {pattern!r}", failed=True))
+
     def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
         """Take in the states of partitions out of ZooKeeper."""
         self.states = states_for(given, [path for path, _, _, _ in self.jobs])
@@ -163,17 +178,9 @@ class _Run:
         log_dir = LogDirCheck(path, self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
-            if self._wanted(name):
+            self.unmatched -= {pattern for pattern in self.topics if _matches(name, (pattern,))}
+            if (not self.topics or _matches(name, self.topics)) and not _matches(name, self.exclude):
                 self.jobs.append((join(path, name), log_dir.of(name), None, log_dir))
-
-    def _wanted(self, name: str) -> bool:
-        parsed = parse_partition_name(name)
-        names = (name,) if parsed is None else (name, parsed.topic)
-
-        def matches(patterns: tuple[str, ...]) -> bool:
-            return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
-
-        return (not self.topics or matches(self.topics)) and not matches(self.exclude)
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -183,6 +190,9 @@ class _Run:
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
             self.file_witnesses.append(log_dir)
+            return
+        if not _is_of_kafka(name):
+            self.not_checked.append(NotChecked(path, "no file of Kafka's, by its name", failed=True))
             return
         self.jobs.append((folder or ".", Surroundings(), path, None))
 
@@ -305,10 +315,6 @@ class _Run:
         return release_text(max(shown) if self.release is None else self.release)
 
 
-def _leave_out(_: object) -> None:
-    """Aborted transactions are no finding."""
-
-
 def _cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -319,6 +325,19 @@ def _collected(
 ) -> tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]:
     check, only, log_dir, futures = entry
     return check, only, log_dir, [future.result() for future in futures]
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern fits a partition directory's name or its topic."""
+    parsed = parse_partition_name(name)
+    names = (name,) if parsed is None else (name, parsed.topic)
+    return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
+
+
+def _is_of_kafka(name: str) -> bool:
+    """Whether a file's name is one of Kafka's in a partition directory, or tries to be."""
+    tries = any(name.endswith(suffix) for suffix in (*SEGMENT_SUFFIXES, ".checkpoint"))
+    return tries or name in PARTITION_FILES or parse_segment_file_name(name) is not None
 
 
 def _has_log_dir_files(path: str) -> bool:

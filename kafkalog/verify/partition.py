@@ -54,6 +54,7 @@ __all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surround
 
 COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 COMPACTED_TOPICS = COORDINATOR_TOPICS
+_FAR = 1 << 62
 _HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
 
 
@@ -270,7 +271,7 @@ class PartitionCheck:
                     before.path if before else "",
                     before.base_offset if before else scan.base_offset,
                     before.last if before else None,
-                    before.size if before else -1,
+                    before.size if before and not before.is_unread else -1,
                     before is None or before.damaged,
                     top,
                     top_path,
@@ -295,6 +296,8 @@ class PartitionCheck:
         written = False
         for segment, scan in zip(self.segments, self.scans, strict=True):
             current["path"] = scan.path
+            if scan.is_unread:
+                replay.forget()
             if written:
                 self.changed.add(segment.base_offset)
             written = any(not hasattr(event, "blind") for event in scan.events)
@@ -387,15 +390,17 @@ class PartitionCheck:
                 index,
                 aborted,
                 segment.base_offset,
-                scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
+                _FAR if scan.is_unread else scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
                 self.start,
                 complete,
                 self.compacted,
-                scan.damaged or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
+                scan.damaged
+                or scan.is_unread
+                or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
                 self.log_only,
                 segment.base_offset in self._swapped(),
                 scan.path,
-                scan.is_unread or (segment.base_offset == self.active and self._in_use()),
+                segment.base_offset == self.active and self._in_use(),
             )
         )
 
@@ -440,7 +445,7 @@ class PartitionCheck:
     def _is_just_made(self) -> bool:
         """Whether the directory is empty as a broker has made it, which had no time for a file yet."""
         empty = not self.partition.files and not self.partition.others
-        return empty and self.clean is not True and not any(line.offset > 0 for line in self.around.lines.values())
+        return empty and self.clean is False and not any(line.offset > 0 for line in self.around.lines.values())
 
     @staticmethod
     def _paths_now(segment: Segment) -> dict[str, str]:

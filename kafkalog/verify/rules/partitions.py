@@ -256,7 +256,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
 def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
     """No `.log` at all stands in the directory.
 
-    INFO for an empty directory without an offset in the log dir's checkpoints, unless the broker was stopped cleanly: it had
+    INFO for an empty directory without an offset in the checkpoints of a log dir that was not stopped cleanly: the broker had
     just made it.
     """
     has_log = any(".log" in paths for paths in files.segments.values())
