@@ -487,6 +487,7 @@ class PartitionCheck:
                 self.mark,
                 start,
                 raised,
+                self.around.log_starts_known,
                 data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
                 self.around.log_start_path if self.clean is True and not self.kraft_log else "",
                 self.around.lines.get("log-start-offset-checkpoint"),

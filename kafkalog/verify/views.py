@@ -157,7 +157,7 @@ class EpochFile:
     `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
     is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
     are messages of magic 0 or 1, the last of them at `last_legacy`. `log_start` is what the log dir says; `raised`: the log may
-    have started higher when the file was written.
+    have started higher when the file was written; `start_known`: the log dir's checkpoint of log starts is at hand.
     """
 
     path: str
@@ -173,6 +173,7 @@ class EpochFile:
     mark: str
     log_start: int
     raised: bool
+    start_known: bool
     canonical: bool
     log_start_path: str
     log_start_line: CheckpointLine | None

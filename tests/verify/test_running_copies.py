@@ -81,6 +81,21 @@ def test_epochs_of_a_directory_that_waits_to_be_deleted_may_be_cleared(tmp_path,
     assert "epoch-file-empty" not in severities(lab)
 
 
+@pytest.mark.parametrize(
+    ("content", "alone", "severity"),
+    [
+        ("0\n0\n", True, Severity.INFO),  # as a broker writes it when all records are deleted
+        ("0\n0\n", False, Severity.WARNING),  # the log dir says that they are not
+        ("", True, Severity.WARNING),
+    ],
+)
+def test_an_epoch_file_without_an_entry_is_info_where_nothing_tells_the_log_start(tmp_path, content, alone, severity):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    (lab.dir / "leader-epoch-checkpoint").write_text(content)
+    report = verify(lab.dir if alone else lab.root, now=NOW)
+    assert [f.severity for f in report.all_findings() if f.id == "epoch-file-empty"] == [severity]
+
+
 def test_checkpoints_that_were_copied_after_the_log_are_no_loss(running):
     running.checkpoint("recovery-point-offset-checkpoint", 600)
     running.checkpoint("replication-offset-checkpoint", 600)
