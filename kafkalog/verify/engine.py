@@ -62,8 +62,8 @@ def verify(
     next_start: bool = True,
     assume_stop: str = "auto",
     recovery_point: int | None = None,
-    topics: Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    topics: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
@@ -103,7 +103,7 @@ def verify(
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(assume_stop, recovery_point, kafka_version or "auto", read=False if quick else None)
-    run = _Run(settings, tuple(topics), tuple(exclude), options.release)
+    run = _Run(settings, _patterns(topics), _patterns(exclude), options.release)
     for item in paths:
         run.add(os.fspath(item))
     run.miss()
@@ -325,6 +325,10 @@ def _collected(
 ) -> tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]:
     check, only, log_dir, futures = entry
     return check, only, log_dir, [future.result() for future in futures]
+
+
+def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -175,6 +175,7 @@ def _checkpoints(check: PartitionCheck, log_end: int | None) -> None:
             check.kraft_log,
             check.around.recovery_path,
             check.around.watermark_path,
+            check.around.kraft is False,
             check.in_use(),
         )
     )

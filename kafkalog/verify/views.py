@@ -284,6 +284,7 @@ class PartitionCheckpoints:
     metadata_log: bool
     recovery_file: str
     watermark_file: str
+    zookeeper: bool
     in_use: bool
 
 

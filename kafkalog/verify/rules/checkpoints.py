@@ -109,16 +109,21 @@ def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     message="the broker was stopped cleanly, but {file} has no line for the partition",
     consequence="The broker takes the log's start for the high watermark until the leader tells it: until then consumers see "
     "nothing, and a follower without leader epochs truncates there.",
-    remedy="Nothing to do if the directory was put here after the stop.",
-    source="ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
+    remedy="Nothing to do if the directory was put here after the stop, or the replica was moved to another broker while this "
+    "one was down.",
+    source="ReplicaManager.checkpointHighWatermarks (Kafka 2.6.3, 3.9.1)",
     proof="hw-line-removed",
     near_miss="crash",
     invariants="K3 K8",
 )
 def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """A clean stop writes a high watermark for every partition that the broker serves."""
+    """A clean stop writes a high watermark for every partition that the broker serves.
+
+    INFO in the ZooKeeper era: a broker keeps the directories of replicas that were moved away while it was down, and serves
+    them no more.
+    """
     if view.clean and view.high_watermark is None and view.watermark_file and not view.mark and not view.metadata_log:
-        yield Hit(None, None, file=view.watermark_file)
+        yield Hit(None, None, severity=Severity.INFO if view.zookeeper else None, file=view.watermark_file)
 
 
 @rule(
