@@ -12,6 +12,7 @@ from typing import NamedTuple
 __all__ = [
     "BOOTSTRAP_CHECKPOINT",
     "CLUSTER_METADATA_TOPIC",
+    "COORDINATOR_TOPICS",
     "LOG_DIR_CHECKPOINTS",
     "LOG_DIR_FILES",
     "METADATA_TOPICS",
@@ -42,6 +43,8 @@ LOG_DIR_FILES = (*LOG_DIR_CHECKPOINTS, "meta.properties", ".kafka_cleanshutdown"
 #: Every text file that can be read.
 TEXT_FILES = frozenset((*PARTITION_FILES, *LOG_DIR_FILES))
 CLUSTER_METADATA_TOPIC = "__cluster_metadata"
+#: The internal topics that coordinators write; they are always compacted.
+COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
 #: What the metadata log is called, and was in the preview of 2.8.
 METADATA_TOPICS = (CLUSTER_METADATA_TOPIC, "@metadata")
 #: The first records of the metadata log, written by `kafka-storage.sh format`; it stands in the log dir itself.

@@ -177,6 +177,10 @@ _QUORUM_FIELDS: dict[int, dict[str, type | tuple[type, ...]]] = {
 }
 
 
+def _is_voter(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("voterId"), int)
+
+
 def read_quorum_state(data: bytes) -> QuorumState:
     """Read `quorum-state`: the first line is a JSON object of version 0 or 1. Never fails.
 
@@ -197,6 +201,8 @@ def read_quorum_state(data: bytes) -> QuorumState:
         needed = _QUORUM_FIELDS[version]
         wrong = [name for name, kind in needed.items() if name not in fields or not isinstance(fields[name], kind)]
         problem = f"{' and '.join(wrong)} missing or of another type" if wrong else ""
+        if not wrong and not all(map(_is_voter, fields.get("currentVoters") or ())):
+            problem = "a voter in currentVoters has no voterId"
     if problem:
         span = Span(0, len(data))
         damage = Damage(span, FormatError(problem, "", span))

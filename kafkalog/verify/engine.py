@@ -12,7 +12,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import (
+    BOOTSTRAP_CHECKPOINT,
+    LOG_DIR_FILES,
+    PARTITION_FILES,
+    SEGMENT_SUFFIXES,
+    parse_partition_name,
+    parse_segment_file_name,
+)
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
@@ -57,8 +64,8 @@ def verify(
     next_start: bool = True,
     assume_stop: str = "auto",
     recovery_point: int | None = None,
-    topics: Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    topics: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
@@ -98,9 +105,10 @@ def verify(
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(assume_stop, recovery_point, kafka_version or "auto", read=False if quick else None)
-    run = _Run(settings, tuple(topics), tuple(exclude), options.release)
+    run = _Run(settings, _patterns(topics), _patterns(exclude), options.release)
     for item in paths:
         run.add(os.fspath(item))
+    run.miss()
     if partition_state is not None:
         run.take_states(partition_state)
     with _pool(executor, jobs) as pool:
@@ -132,6 +140,8 @@ class _Run:
         self.done: list[Verified] = []
         self.states: States = {}
         self.events_left = MOST_EVENTS
+        #: Patterns of topics that no directory has matched yet.
+        self.unmatched = set(topics)
         self.next_start: tuple[Outcome, ...] = ()
         #: Looked at only for the sake of a file in them.
         self.file_witnesses: list[LogDirCheck] = []
@@ -152,6 +162,11 @@ class _Run:
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
+    def miss(self) -> None:
+        """All arguments are in: note the patterns that chose nothing."""
+        for pattern in sorted(self.unmatched) if self.log_dirs else ():
+            self.not_checked.append(NotChecked(self.log_dirs[0].path, f"no partition is called {pattern!r}", failed=True))
+
     def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
         """Take in the states of partitions out of ZooKeeper."""
         self.states = states_for(given, [path for path, _, _, _ in self.jobs])
@@ -166,17 +181,9 @@ class _Run:
         log_dir = LogDirCheck(path, self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
-            if self._wanted(name):
+            self.unmatched -= {pattern for pattern in self.topics if _matches(name, (pattern,))}
+            if (not self.topics or _matches(name, self.topics)) and not _matches(name, self.exclude):
                 self.jobs.append((join(path, name), log_dir.of(name), None, log_dir))
-
-    def _wanted(self, name: str) -> bool:
-        parsed = parse_partition_name(name)
-        names = (name,) if parsed is None else (name, parsed.topic)
-
-        def matches(patterns: tuple[str, ...]) -> bool:
-            return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
-
-        return (not self.topics or matches(self.topics)) and not matches(self.exclude)
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -186,6 +193,9 @@ class _Run:
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
             self.file_witnesses.append(log_dir)
+            return
+        if not _is_of_kafka(name):
+            self.not_checked.append(NotChecked(path, "no file of Kafka's, by its name", failed=True))
             return
         self.jobs.append((folder or ".", Surroundings(), path, None))
 
@@ -253,8 +263,6 @@ class _Run:
         elif parsed is not None and parsed.suffix in _INDEXES:
             has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
             reason = "" if has_log else "there is no log beside it to compare with"
-        elif any(finding.id == "unexpected-file" for finding in findings):
-            reason = "none of Kafka's files: there is nothing to check it by"
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
@@ -310,10 +318,6 @@ class _Run:
         return release_text(max(shown) if self.release is None else self.release)
 
 
-def _leave_out(_: object) -> None:
-    """Aborted transactions are no finding."""
-
-
 def _cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -324,6 +328,23 @@ def _collected(
 ) -> tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]:
     check, only, log_dir, futures = entry
     return check, only, log_dir, [future.result() for future in futures]
+
+
+def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern fits a partition directory's name or its topic."""
+    parsed = parse_partition_name(name)
+    names = (name,) if parsed is None else (name, parsed.topic)
+    return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
+
+
+def _is_of_kafka(name: str) -> bool:
+    """Whether a file's name is one of Kafka's in a partition directory, or tries to be."""
+    tries = any(name.endswith(suffix) for suffix in (*SEGMENT_SUFFIXES, ".checkpoint"))
+    return tries or name in PARTITION_FILES or parse_segment_file_name(name) is not None
 
 
 def _has_log_dir_files(path: str) -> bool:

@@ -6,54 +6,37 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.checkpoint import is_as_kafka_writes, read_leader_epochs
-from kafkalog.core.control import ControlRecord, read_control_record
-from kafkalog.core.filename import METADATA_TOPICS
+from kafkalog.core.checkpoint import read_leader_epochs
+from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
 from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.core.properties import format_uuid, read_partition_metadata, read_quorum_state
-from kafkalog.core.span import Span
-from kafkalog.core.transaction_index import read_transaction_index
-from kafkalog.errors import FormatError, KafkalogError, UnreadableFile
-from kafkalog.files.partition import Partition, join
-from kafkalog.files.segment import Segment
-from kafkalog.files.source import read_file, size_of
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.partition import Partition
+from kafkalog.files.source import read_file
 from kafkalog.verify.compaction import CompactionHistory
+from kafkalog.verify.file_checks import judge_files
 from kafkalog.verify.finding import Finding, Severity
-from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
+from kafkalog.verify.metadata_log_checks import judge_metadata_log
+from kafkalog.verify.producer_checks import ProducerChecks
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.snapshot_checks import describe_differences, missing_producers
-from kafkalog.verify.task import EpochRun, Marker, SegmentScan, SegmentTask, Settings
+from kafkalog.verify.task import SegmentScan, SegmentTask, Settings
 from kafkalog.verify.views import (
     CheckpointLine,
-    EpochFile,
-    KraftLog,
-    KraftSnapshot,
     LargeBatches,
-    MissingProducer,
-    OpenTransactionView,
-    PartitionCheckpoints,
-    PartitionFiles,
-    PartitionMetadataFile,
-    QuorumFile,
     SegmentStep,
-    SnapshotEntryView,
     SnapshotFile,
     Tombstones,
-    TransactionIndexFile,
 )
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
-    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.files.segment import Segment
+    from kafkalog.verify.producers import AbortedSpan
 
-__all__ = ["COMPACTED_TOPICS", "COORDINATOR_TOPICS", "PartitionCheck", "Surroundings"]
+__all__ = ["PartitionCheck", "Surroundings"]
 
-COORDINATOR_TOPICS = ("__consumer_offsets", "__transaction_state", "__share_group_state")
-COMPACTED_TOPICS = COORDINATOR_TOPICS
 _HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
 
 
@@ -115,7 +98,7 @@ class PartitionCheck:
             siblings == {".log"} and not surroundings.in_log_dir and partition.file("leader-epoch-checkpoint") is None
         )
         swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in partition.pending)
-        self.compacted = "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COMPACTED_TOPICS or swapping
+        self.compacted = "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COORDINATOR_TOPICS or swapping
         self.snapshots = self._read_snapshots()
         self.tasks = [self._task(segment) for segment in self.segments]
         self.tasks += [
@@ -147,7 +130,8 @@ class PartitionCheck:
 
     # --- reading the small files ---
 
-    def _read(self, path: str) -> bytes | None:
+    def read(self, path: str) -> bytes | None:
+        """A small file's bytes; None, and noted, when it cannot be read."""
         self.files += 1
         try:
             data = read_file(path)
@@ -158,10 +142,10 @@ class PartitionCheck:
         return data
 
     @cached_property
-    def _epoch_data(self) -> bytes | None:
+    def epoch_data(self) -> bytes | None:
         """The `leader-epoch-checkpoint`, read and counted once; None when it is gone or cannot be read."""
         path = self.partition.file("leader-epoch-checkpoint")
-        return None if path is None else self._read(path)
+        return None if path is None else self.read(path)
 
     def _failed(self, path: str, reason: str) -> None:
         self.readable = False
@@ -170,7 +154,7 @@ class PartitionCheck:
     def _read_snapshots(self) -> dict[int, tuple[str, ProducerSnapshot, int]]:
         found = {}
         for offset, path in self.partition.snapshots.items():
-            data = self._read(path)
+            data = self.read(path)
             if data is not None:
                 found[offset] = (path, read_producer_snapshot(data), len(data))
         return found
@@ -192,20 +176,18 @@ class PartitionCheck:
             self._take(scan)
         traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
         self.compacted |= bool(traces) and not self.history.never_reached(min(traces))
-        log_end = self._log_end()
+        log_end = self.log_end()
         for path, snapshot, size in self.snapshots.values():
             offset = next(o for o, row in self.snapshots.items() if row[0] == path)
-            newest = offset == max(self.snapshots) and self._in_use()
+            newest = offset == max(self.snapshots) and self.in_use()
             self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean, newest))
         self._segments_in_a_row()
-        self._replay(log_end)
-        self._names(log_end)
-        self._epochs(log_end)
-        self._metadata()
-        self._checkpoints(log_end)
+        self.producers = ProducerChecks(self)
+        self.producers.run(log_end)
+        judge_files(self, log_end)
         self._compaction()
         if self.kraft_log:
-            self._kraft([scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
+            judge_metadata_log(self, [scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
         return self._report(scans, log_end)
 
     def _take(self, scan: SegmentScan) -> None:
@@ -218,13 +200,14 @@ class PartitionCheck:
             self._failed(path, reason)
         self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
 
-    def _log_end(self) -> int | None:
+    def log_end(self) -> int | None:
+        """The offset after the last; None when it is not known."""
         if not self.scans or self.scans[-1].is_unread:
             return None
         last = self.scans[-1]
         return last.base_offset if last.last is None else last.last.last_offset + 1
 
-    def _in_use(self) -> bool:
+    def in_use(self) -> bool:
         """Whether the broker may have been running: it was not stopped cleanly, and active indexes are preallocated.
 
         If not here, then in another partition: this one may have rolled its segment between the listing of the directory and
@@ -232,29 +215,31 @@ class PartitionCheck:
         """
         return self.clean is not True and bool(self.scans) and (self.scans[-1].preallocated or self.around.in_use)
 
-    def _log_start(self) -> int | None:
+    def log_start(self) -> int | None:
+        """The first offset that counts, by the log dir and the names; None without a log."""
         if not self.segments:
             return None
         base = self.segments[0].base_offset
         if self.kraft_log:
             oldest = min((p.base_offset for p, _ in self.partition.checkpoints if not p.pending), default=0)
-            data = self._epoch_entries()
+            data = self.epoch_entries()
             return oldest if data and data[0][1] == oldest else base
         line = self.around.lines.get("log-start-offset-checkpoint")
         return base if line is None else max(base, line.offset)
 
-    def _known_start(self) -> int:
+    def known_start(self) -> int:
         """The offset below which a broker that loaded the log need not have looked.
 
         When it rebuilds what it knows of producers it begins at the log's start, wherever that lies in the segments. Of a
         directory without its log dir the epoch file tells it: its first entry is raised to the start.
         """
-        start = self._log_start() or 0
-        entries = [] if self.kraft_log else self._epoch_entries()
+        start = self.log_start() or 0
+        entries = [] if self.kraft_log else self.epoch_entries()
         return max(start, entries[0][1]) if entries else start
 
-    def _epoch_entries(self) -> list[tuple[int, int]]:
-        data = self._epoch_data
+    def epoch_entries(self) -> list[tuple[int, int]]:
+        """Epoch and start offset of each line of `leader-epoch-checkpoint`."""
+        data = self.epoch_data
         return [] if data is None else list(read_leader_epochs(data).entries)
 
     def _segments_in_a_row(self) -> None:
@@ -270,7 +255,7 @@ class PartitionCheck:
                     before.path if before else "",
                     before.base_offset if before else scan.base_offset,
                     before.last if before else None,
-                    before.size if before else -1,
+                    before.size if before and not before.is_unread else -1,
                     before is None or before.damaged,
                     top,
                     top_path,
@@ -281,270 +266,14 @@ class PartitionCheck:
                 if run.epoch > top:
                     top, top_path = run.epoch, scan.path
 
-    def _replay(self, log_end: int | None) -> None:
-        """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
-        self.start = self._known_start()
-        self.changed: set[int] = set()
-        self.seeded = self.start == 0
-        current = {"path": ""}
-
-        def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:  # noqa: FBT001 - a callback
-            self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
-
-        replay = Replay(self.emit, at_cut, coordinator=self.topic in COORDINATOR_TOPICS, from_start=self.start == 0)
-        written = False
-        for segment, scan in zip(self.segments, self.scans, strict=True):
-            current["path"] = scan.path
-            if written:
-                self.changed.add(segment.base_offset)
-            written = any(not hasattr(event, "blind") for event in scan.events)
-            aborted = tuple(replay.feed(scan))
-            self.aborted += [span for span in aborted if span.first_offset >= 0]
-            self._transaction_index(segment, scan, aborted, complete=replay.complete and replay.reliable)
-            if scan.is_unread:
-                replay.forget()
-            elif scan.damaged:
-                replay.reliable = replay.complete = False
-        self.has_producers = bool(replay.states)
-        if log_end is not None and not self.kraft_log:
-            pinned = min(replay.open.values(), default=0)
-            for transaction in replay.open_transactions():
-                self.emit(
-                    OpenTransactionView(
-                        transaction.path,
-                        transaction,
-                        self.settings.now,
-                        log_end,
-                        self.topic,
-                        self.partition.number,
-                        pinned,
-                        self.around.kraft,
-                    )
-                )
-
-    def _compare_snapshot(
-        self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: Replay
-    ) -> None:
-        path, snapshot, _ = self.snapshots[offset]
-        end = self._log_end()
-        if end is None or offset > end:
-            return
-        if not snapshot.crc_ok or snapshot.damage is not None or self.kraft_log:
-            return
-        if not reliable:
-            return
-        for number, entry in enumerate(snapshot.entries):
-            state = states.get(entry.producer_id)
-            problems = describe_differences(entry, state, compacted=self.compacted, complete=self.seeded, start=self.start)
-            if problems:
-                span = snapshot.span_of_entry(number)
-                self.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
-        before = max((other for other in self.snapshots if other < offset), default=None)
-        if before is not None and not self.compacted:
-            size = self.snapshots[offset][2]
-            for state in missing_producers(snapshot.entries, states, max(before, self.start)):
-                self.emit(MissingProducer(path, offset, before, state, size, log_path))
-        if not self.seeded and not self.compacted:
-            self.seeded = True
-            for entry in snapshot.entries:
-                if entry.producer_id not in states:
-                    self._adopt(entry, states, replay)
-
-    @staticmethod
-    def _adopt(entry: Any, states: dict[int, ProducerState], replay: Replay) -> None:
-        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
-        states[entry.producer_id] = ProducerState(
-            entry.producer_id,
-            entry.producer_epoch,
-            entry.last_sequence,
-            entry.last_offset,
-            entry.offset_delta,
-            entry.timestamp,
-            entry.coordinator_epoch,
-            entry.current_txn_first_offset,
-            data_timestamp=entry.timestamp,
-            marker_timestamp=entry.timestamp,
-            seen_data=False,
-        )
-        if entry.current_txn_first_offset >= 0:
-            replay.open[entry.producer_id] = entry.current_txn_first_offset
-
-    def _transaction_index(
-        self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], *, complete: bool
-    ) -> None:
-        path = segment.paths.get(".txnindex")
-        index = None
-        if path is not None:
-            data = self._read(path)
-            if data is None:
-                return
-            index = read_transaction_index(data)
-        if path is None and not aborted:
-            return
-        self.emit(
-            TransactionIndexFile(
-                path or segment.paths[".log"].removesuffix(".log") + ".txnindex",
-                index,
-                aborted,
-                segment.base_offset,
-                scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
-                self.start,
-                complete,
-                self.compacted,
-                scan.damaged or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
-                self.log_only,
-                segment.base_offset in self._swapped(),
-                scan.path,
-                scan.is_unread or (segment.base_offset == self.active and self._in_use()),
-            )
-        )
-
-    def _swapped(self) -> frozenset[int]:
+    def swapped(self) -> frozenset[int]:
+        """Base offsets of the segments that are being swapped in."""
         return frozenset(parsed.base_offset for parsed, _ in self.partition.pending if parsed.pending == ".swap")
-
-    def _names(self, log_end: int | None) -> None:
-        sizes = {scan.base_offset: scan.size for scan in self.scans}
-        covered = set(self._swapped())
-        if self.active is not None and sizes.get(self.active) == 0:
-            covered.add(self.active)
-        covered.update(segment.base_offset for segment in self.partition.segments if _is_being_deleted(segment))
-        pending = []
-        for parsed, path in self.partition.pending:
-            pending.append((parsed, path, size_of(path) or 0))
-        directories = {name for name in self.partition.others if name not in self.partition.files}
-        self.emit(
-            PartitionFiles(
-                self.path,
-                {segment.base_offset: self._paths_now(segment) for segment in self.partition.segments},
-                sizes,
-                self.active,
-                size_of(self.segments[-1].paths.get(".index")) if self.segments else None,
-                tuple(pending),
-                tuple((name, name in directories) for name in self.partition.others),
-                self.partition.snapshots,
-                frozenset(self.changed),
-                self.mark,
-                self.log_only,
-                self.clean,
-                self.kraft_log,
-                self.around.in_log_dir,
-                self._log_start(),
-                log_end,
-                self.has_producers or (bool(sizes.get(self.active or 0)) and bool(self._epoch_entries())),
-                frozenset(covered),
-                bool(self.scans) and self.scans[-1].batches == 1,
-            )
-        )
-
-    @staticmethod
-    def _paths_now(segment: Segment) -> dict[str, str]:
-        """A segment's files; if one is missing, asked for again: a running broker makes and removes them one by one."""
-        paths = dict(segment.paths)
-        if {".log", ".index", ".timeindex"} <= paths.keys():
-            return paths
-        stem = next(iter(paths.values())).rpartition(".")[0]
-        names = {suffix: f"{stem}{suffix}" for suffix in (*paths, ".log", ".index", ".timeindex")}
-        return {suffix: path for suffix, path in names.items() if size_of(path) is not None}
-
-    def _epochs(self, log_end: int | None) -> None:
-        path = self.partition.file("leader-epoch-checkpoint")
-        if "leader-epoch-checkpoint" in self.partition.others:
-            return
-        data = self._epoch_data
-        if path is not None and data is None:
-            return
-        checkpoint = None if data is None else read_leader_epochs(data)
-        start = self._log_start() or 0
-        every = [run for scan in self.scans for run in scan.epochs]
-        raised = not self.kraft_log and (self.clean is not True or _is_cut_inside(checkpoint, every))
-        floor = start
-        if checkpoint is not None and checkpoint.entries and raised:
-            floor = max(start, checkpoint.entries[0].start_offset)
-        runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs if run.last_offset >= floor)
-        self.emit(
-            EpochFile(
-                path or join(self.path, "leader-epoch-checkpoint"),
-                checkpoint,
-                len(data or b""),
-                runs,
-                log_end,
-                any(scan.magics for scan in self.scans),
-                max((scan.last_legacy for scan in self.scans), default=-1),
-                self.clean,
-                self.log_only or not self.scans,
-                _rebuilt(every, start),
-                self.mark,
-                start,
-                raised,
-                data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
-                self.around.log_start_path if self.clean is True and not self.kraft_log else "",
-                self.around.lines.get("log-start-offset-checkpoint"),
-                self.scans[0].path if self._begins_with_first_segment() else "",
-                self.segments[0].base_offset if self.segments else 0,
-            )
-        )
-
-    def _begins_with_first_segment(self) -> bool:
-        """Whether nothing but the first segment's name says where the log begins: no line, nothing half done."""
-        lined = "log-start-offset-checkpoint" in self.around.lines
-        settled = bool(self.scans) and not self._swapped() and not self.mark and not self.kraft_log
-        return settled and self.around.log_starts_known and not lined
-
-    def _metadata(self) -> None:
-        if "partition.metadata" in self.partition.others:
-            return
-        path = self.partition.file("partition.metadata")
-        data = None if path is None else self._read(path)
-        if path is not None and data is None:
-            return
-        metadata = None if data is None else read_partition_metadata(data)
-        if metadata is not None and metadata.damage is None and not self.kraft_log:
-            self.topic_id = metadata.topic_id
-        self.emit(
-            PartitionMetadataFile(
-                path or join(self.path, "partition.metadata"),
-                metadata,
-                len(data or b""),
-                data is None or metadata is None or _is_as_kafka_writes(data, metadata),
-                self.around.kraft,
-                self.log_only,
-                self.mark,
-                self.kraft_log,
-            )
-        )
 
     @property
     def cleaned(self) -> bool:
         """Whether batches show that the log cleaner went over them."""
         return any(scan.compaction_evidence for scan in self.scans)
-
-    def _checkpoints(self, log_end: int | None) -> None:
-        lines = self.around.lines
-        if log_end is None or not self.segments or not self.around.in_log_dir:
-            return
-        bases = [segment.base_offset for segment in self.segments]
-        self.emit(
-            PartitionCheckpoints(
-                self.path,
-                self.scans[-1].path,
-                lines.get("recovery-point-offset-checkpoint"),
-                lines.get("replication-offset-checkpoint"),
-                lines.get("log-start-offset-checkpoint"),
-                lines.get("cleaner-offset-checkpoint"),
-                bases[0],
-                bases[1] if len(bases) > 1 else None,
-                bases[-1],
-                log_end,
-                self.clean,
-                self.mark,
-                any(scan.damaged for scan in self.scans),
-                bool(self._swapped()),
-                self.kraft_log,
-                self.around.recovery_path,
-                self.around.watermark_path,
-                self._in_use(),
-            )
-        )
 
     def _compaction(self) -> None:
         """What a compacted log should not hold, and what the cleaner will take away next."""
@@ -561,55 +290,6 @@ class PartitionCheck:
             part = self.history.clean_part(cleaner)
             if part is not None:
                 self.emit(part)
-
-    def _kraft(self, snapshots: list[SegmentScan]) -> None:
-        checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in self.partition.checkpoints if not p.pending)
-        changes = {epoch for scan in self.scans for epoch, _ in scan.leader_changes}
-        late = []
-        seen: set[int] = set()
-        for number, scan in enumerate(self.scans):
-            for at, run in enumerate(scan.epochs):
-                begins = bool(number or at or run.first_base == 0)
-                if run.epoch not in seen and run.epoch not in changes and begins:
-                    late.append((run.epoch, run.first_base, scan.path, run.position))
-                seen.add(run.epoch)
-        start = 0 if self.log_only else self._log_start() or 0
-        runs = tuple((run, scan.path) for scan in self.scans for run in scan.epochs)
-        self.emit(KraftLog(self.path, start, checkpoints, runs, tuple(late), self._log_end() or 0))
-        self._quorum()
-        for scan in snapshots:
-            self._kraft_snapshot(scan)
-
-    def _quorum(self) -> None:
-        path = self.partition.file("quorum-state")
-        data = None if path is None else self._read(path)
-        if path is None or data is None:
-            return
-        epochs = [run.epoch for scan in self.scans for run in scan.epochs]
-        log_path = self.scans[-1].path if self.scans else self.path
-        self.emit(QuorumFile(path, len(data), read_quorum_state(data), log_path, max(epochs, default=-1)))
-
-    def _kraft_snapshot(self, scan: SegmentScan) -> None:
-        first = last = "nothing"
-        first_span = last_span = Span(0, scan.size)
-        try:
-            for number, batch in enumerate(Segment(0, {".log": scan.path}).batches()):
-                control = "data"
-                for record in batch.walk_records() if batch.magic == 2 and getattr(batch, "is_control", False) else ():
-                    try:
-                        content: Any = read_control_record(record.key, record.value)  # type: ignore[union-attr]
-                    except (FormatError, AttributeError):
-                        continue
-                    if isinstance(content, ControlRecord):
-                        control = content.name
-                        if not number:
-                            break
-                if not number:
-                    first, first_span = control, batch.span
-                last, last_span = control, batch.span
-        except KafkalogError:
-            return
-        self.emit(KraftSnapshot(scan.path, 0, scan.size, first, last, first_span, last_span, ()))
 
     # --- the result ---
 
@@ -657,7 +337,7 @@ class PartitionCheck:
             valid_through_offset=valid,
             valid_file=whole.path if whole is not None else "",
             valid_position=whole.valid_position if whole is not None else 0,
-            log_start_offset=self._log_start(),
+            log_start_offset=self.log_start(),
             log_end_offset=log_end,
             segments=len(self.segments),
             batches=sum(scan.batches for scan in scans),
@@ -668,41 +348,3 @@ class PartitionCheck:
             last_segment=self.active,
             hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
         )
-
-
-def _is_cut_inside(checkpoint: Checkpoint[EpochEntry] | None, runs: list[EpochRun]) -> bool:
-    """Whether the first epoch begins in the middle of its batches.
-
-    Deleting records cuts the file at once. The log dir's line for the log start follows within a minute; a crash in between
-    undoes the deletion, but not the cut.
-    """
-    if checkpoint is None or not checkpoint.entries:
-        return False
-    epoch, start = checkpoint.entries[0]
-    return any(run.epoch == epoch and run.first_base < start for run in runs)
-
-
-def _is_being_deleted(segment: Segment) -> bool:
-    """Whether the log of a segment was put aside, and its other files were not yet: they are renamed one by one."""
-    paths = segment.paths
-    stem = next(iter(paths.values())).rpartition(".")[0]
-    return ".log" not in paths and size_of(f"{stem}.log.deleted") is not None
-
-
-def _is_as_kafka_writes(data: bytes, metadata: PartitionMetadata) -> bool:
-    """Whether a `partition.metadata` has the bytes that Kafka writes; it reads more than that."""
-    topic_id = metadata.topic_id
-    return topic_id is not None and data == f"version: 0\ntopic_id: {format_uuid(topic_id)}".encode()
-
-
-def _rebuilt(runs: list[EpochRun], start: int) -> str:
-    """The text of the `leader-epoch-checkpoint` that the batches ask for."""
-    entries: list[tuple[int, int]] = []
-    for run in runs:
-        if not entries or run.epoch > entries[-1][0]:
-            entries.append((run.epoch, run.first_base))
-    while len(entries) > 1 and entries[1][1] <= start:
-        entries.pop(0)
-    if entries:
-        entries[0] = (entries[0][0], max(entries[0][1], start))
-    return f"0\n{len(entries)}\n" + "".join(f"{epoch} {offset}\n" for epoch, offset in entries)

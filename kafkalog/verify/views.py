@@ -111,7 +111,7 @@ class PartitionFiles:
 
     `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
     nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
-    from that at the snapshot before.
+    from that at the snapshot before. `just_made`: nothing is in the directory, and nothing says that there was anything.
     """
 
     path: str
@@ -133,6 +133,7 @@ class PartitionFiles:
     has_producers: bool
     covered: frozenset[int]
     just_rolled: bool
+    just_made: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class EpochFile:
     `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
     is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
     are messages of magic 0 or 1, the last of them at `last_legacy`. `log_start` is what the log dir says; `raised`: the log may
-    have started higher when the file was written.
+    have started higher when the file was written; `start_known`: the log dir's checkpoint of log starts is at hand.
     """
 
     path: str
@@ -172,6 +173,7 @@ class EpochFile:
     mark: str
     log_start: int
     raised: bool
+    start_known: bool
     canonical: bool
     log_start_path: str
     log_start_line: CheckpointLine | None
@@ -282,6 +284,7 @@ class PartitionCheckpoints:
     metadata_log: bool
     recovery_file: str
     watermark_file: str
+    zookeeper: bool
     in_use: bool
 
 
@@ -395,13 +398,17 @@ class KraftLog:
 
 @dataclass(frozen=True, slots=True)
 class QuorumFile:
-    """`quorum-state` beside the metadata log; `log_epoch` is the last epoch of the log's batches, -1 when there is none."""
+    """`quorum-state` beside the metadata log, None when it is gone.
+
+    `log_epoch` is the last epoch of the log's batches, -1 when there is none; `in_use`: the node may have been running.
+    """
 
     path: str
     size: int
-    state: QuorumState
+    state: QuorumState | None
     log_path: str
     log_epoch: int
+    in_use: bool
 
 
 @dataclass(frozen=True, slots=True)

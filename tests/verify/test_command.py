@@ -11,7 +11,7 @@ import pytest
 
 from kafkalog.verify import RULES
 from tests.verify.lab import BROKER, Lab
-from tests.verify.proofs import PLAIN
+from tests.verify.proofs import PLAIN, TXN
 
 NOW = "1795500000000"
 
@@ -50,18 +50,38 @@ def test_what_cannot_be_read_exits_with_3_even_beside_damage(damaged, tmp_path):
     assert "holds nothing of Kafka" in done.stdout
 
 
-def test_a_file_that_is_none_of_kafkas_cannot_be_judged(damaged, tmp_path):
-    for folder in (tmp_path, damaged.dir):
-        (folder / "notes.txt").write_text("remember the milk")
-        done = run("verify", folder / "notes.txt")
-        assert (done.returncode, "none of Kafka's files" in done.stdout) == (3, True)
-
-
 def test_the_reason_why_a_path_cannot_be_read_is_the_systems(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     for path, reason in ((tmp_path / "gone", "no such file or directory"), (tmp_path / "loop", "too many levels")):
         done = run("verify", path)
         assert (done.returncode, reason in done.stdout) == (3, True)
+
+
+def test_a_file_that_is_none_of_kafkas_is_not_judged(damaged):
+    for name in ("notes.txt", "server.log.gz"):
+        (damaged.dir / name).write_text("hello")
+        done = run("verify", damaged.dir / name)
+        assert done.returncode == 3
+        assert "no file of Kafka's" in done.stdout
+
+
+def test_a_topic_that_no_partition_has_is_told(damaged):
+    found, status = lines("--no-next-start", "--topic", "twiter-*", "--topic", "twitter-*", damaged.root)
+    assert status == 3
+    assert found[-1]["not_checked"] == [{"path": str(damaged.root), "reason": "no partition is called 'twiter-*'"}]
+    assert found[-1]["partitions"] == 1
+
+
+def test_of_what_an_unreadable_log_holds_nothing_is_said(tmp_path):
+    lab = Lab(tmp_path / "d1", TXN)
+    log = lab.path(2)
+    log.unlink()
+    log.symlink_to("/nowhere/at/all")
+    found, status = lines("--no-next-start", lab.root)
+    named = [item["path"] for item in found if item["type"] == "finding" and item["severity"] != "info"]
+    assert (named, status) == ([], 3)
+    assert not {"segment-empty", "txnindex-extra-entry"} & {item.get("id") for item in found}
+    assert found[-1]["verdict"] == "unknown"
 
 
 @pytest.mark.parametrize(

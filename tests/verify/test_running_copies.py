@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 
@@ -9,7 +10,7 @@ import pytest
 
 from kafkalog.verify import Severity, verify
 from tests.verify.lab import Lab, header
-from tests.verify.proofs import PLAIN, TXN
+from tests.verify.proofs import META, PLAIN, TXN
 
 NOW = 1795500000000
 
@@ -80,6 +81,21 @@ def test_epochs_of_a_directory_that_waits_to_be_deleted_may_be_cleared(tmp_path,
     assert "epoch-file-empty" not in severities(lab)
 
 
+@pytest.mark.parametrize(
+    ("content", "alone", "severity"),
+    [
+        ("0\n0\n", True, Severity.INFO),  # as a broker writes it when all records are deleted
+        ("0\n0\n", False, Severity.WARNING),  # the log dir says that they are not
+        ("", True, Severity.WARNING),
+    ],
+)
+def test_an_epoch_file_without_an_entry_is_info_where_nothing_tells_the_log_start(tmp_path, content, alone, severity):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    (lab.dir / "leader-epoch-checkpoint").write_text(content)
+    report = verify(lab.dir if alone else lab.root, now=NOW)
+    assert [f.severity for f in report.all_findings() if f.id == "epoch-file-empty"] == [severity]
+
+
 def test_checkpoints_that_were_copied_after_the_log_are_no_loss(running):
     running.checkpoint("recovery-point-offset-checkpoint", 600)
     running.checkpoint("replication-offset-checkpoint", 600)
@@ -108,6 +124,35 @@ def test_a_segment_that_was_just_rolled_may_lack_both_indexes(tmp_path, batches,
         lab.path(-1, suffix).unlink()
     found = severities(lab)
     assert (found["index-missing"], found["timeindex-missing"]) == (severity, severity)
+
+
+def test_a_broker_that_was_ended_while_it_started_leaves_the_marker_beside_preallocated_indexes(running):
+    (running.root / ".kafka_cleanshutdown").write_text("")
+    assert severities(running)["index-padded"] is Severity.INFO
+    rows = running.path(-1, ".index").read_bytes()
+    running.path(-1, ".index").write_bytes(rows[:8])
+    assert severities(running)["index-padded"] is Severity.WARNING
+
+
+def test_a_quorum_state_that_was_copied_before_a_new_leader_wrote_is_info(tmp_path):
+    lab = Lab(tmp_path / "d1", META)
+    state = lab.dir / "quorum-state"
+    state.write_text(re.sub(r'"leaderEpoch":\d+', '"leaderEpoch":0', state.read_text()))
+    assert severities(lab)["quorum-epoch-behind-log"] is Severity.WARNING
+    (lab.root / ".kafka_cleanshutdown").unlink(missing_ok=True)
+    for suffix in (".index", ".timeindex"):
+        lab.append(lab.path(-1, suffix), bytes(960))
+    assert severities(lab)["quorum-epoch-behind-log"] is Severity.INFO
+
+
+@pytest.mark.parametrize(("line", "severity"), [(0, Severity.INFO), (7, Severity.WARNING)])
+def test_a_directory_that_was_just_made_is_empty(running, line, severity):
+    (running.root / "new-0").mkdir()
+    lines = (running.root / "recovery-point-offset-checkpoint").read_text().splitlines()[2:]
+    running.lines("recovery-point-offset-checkpoint", [*lines, f"new 0 {line}"])
+    assert severities(running)["partition-without-log"] is severity
+    (running.root / ".kafka_cleanshutdown").write_text("")
+    assert severities(running)["partition-without-log"] is Severity.WARNING
 
 
 def test_a_sequence_gap_across_a_change_of_the_leader_is_info(tmp_path):

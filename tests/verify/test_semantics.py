@@ -217,6 +217,22 @@ def an_epoch_that_the_file_does_not_know_below_the_first_it_knows(root):
     built(root, [[plain(0), plain(3)], [plain(6, leader_epoch=1), plain(9, leader_epoch=1)]], epochs=[(1, 6)])
 
 
+def _moved_away(root, *, kraft):
+    """A replica that was moved to another broker while this one was down: nobody serves it when the broker stops again."""
+    built(root, [[plain(0), plain(3)]], kraft=kraft)
+    (root / "replication-offset-checkpoint").write_text("0\n1\nother 0 7\n")
+
+
+@legal
+def a_replica_of_the_zookeeper_era_that_was_moved_away_while_its_broker_was_down(root):
+    _moved_away(root, kraft=False)
+
+
+@lie("hw-missing")
+def a_replica_of_a_kraft_broker_without_a_high_watermark(root):
+    _moved_away(root, kraft=True)
+
+
 @legal
 def a_cleaner_checkpoint_that_knows_an_earlier_topic_of_this_name(root):
     built(root, [[plain(0), plain(3)]], compacted=32)

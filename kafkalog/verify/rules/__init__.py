@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kafkalog.verify.rules import (
     batches,
+    checkpoints,
     compaction,
     controllers,
     epochs,
@@ -12,6 +13,7 @@ from kafkalog.verify.rules import (
     legacy,
     log_dir_files,
     log_dirs,
+    names,
     order,
     partitions,
     producers,
@@ -25,6 +27,7 @@ from kafkalog.verify.rules import (
 
 __all__ = [
     "batches",
+    "checkpoints",
     "compaction",
     "controllers",
     "epochs",
@@ -33,6 +36,7 @@ __all__ = [
     "legacy",
     "log_dir_files",
     "log_dirs",
+    "names",
     "order",
     "partitions",
     "producers",

@@ -93,12 +93,16 @@ def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
 def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
     """The file is empty.
 
-    An append of magic 0 or 1 empties it too, so such logs are left alone; so are directories marked `-delete` or `-stray`.
+    An append of magic 0 or 1 empties it too, so such logs are left alone; so are directories marked `-delete` or `-stray`. When
+    all records are deleted, a broker writes it without an entry: INFO where nothing tells the log's start.
     """
     found = file.checkpoint
     empty = found is not None and not found.entries and not found.damages
     if empty and file.runs and not file.legacy and not _is_dropped(file):
-        yield Hit(Span(0, file.size), None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
+        severity = Severity.INFO if file.size and not file.start_known else None
+        yield Hit(
+            Span(0, file.size), None, severity=severity, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt
+        )
 
 
 @rule(

@@ -189,7 +189,8 @@ def index_odd_size(end: IndexEnd) -> Iterator[Hit]:
     Severity.WARNING,
     on=IndexEnd,
     message="{padding} zero bytes behind {entries} entries, in a segment that is {state}",
-    consequence="Only the active segment of a broker that runs or crashed has such space. Kafka before 2.3 rebuilds the index.",
+    consequence="Only the active segment of a broker that runs, crashed or was ended while it started has such space. Kafka "
+    "before 2.3 rebuilds the index.",
     remedy=REBUILD,
     source="AbstractIndex.trimToValidSize (Kafka 3.9.1)",
     proof="padding-closed",
@@ -199,7 +200,9 @@ def index_odd_size(end: IndexEnd) -> Iterator[Hit]:
 def index_padded(end: IndexEnd) -> Iterator[Hit]:
     """An index has preallocated space where it should have been trimmed.
 
-    Directories marked `-delete` or `-stray` keep it, whatever the stop.
+    Directories marked `-delete` or `-stray` keep it, whatever the stop. INFO in the last segment after a clean stop when both
+    of its indexes have it: a broker that was ended while it started (seen of 1.0.2) has opened them, and leaves the marker of
+    the stop before.
     """
     if end.padding is None or end.mark in ("delete", "stray"):
         return
@@ -207,7 +210,8 @@ def index_padded(end: IndexEnd) -> Iterator[Hit]:
     if lone_zero_entry or (end.active and not end.clean):
         return
     state = "active, after a clean stop" if end.active else "not the last one"
-    yield Hit(end.padding.span, None, padding=end.padding.span.size, entries=end.entries, state=state)
+    severity = Severity.INFO if end.active and end.sibling_padded else None
+    yield Hit(end.padding.span, None, severity=severity, padding=end.padding.span.size, entries=end.entries, state=state)
 
 
 @rule(

@@ -200,9 +200,26 @@ def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
 )
 def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
     """`quorum-state` is no JSON object of a known version with all of its fields."""
-    damage = file.state.damage
-    if damage is not None:
-        yield Hit(Span(0, file.size), None, problem=str(damage.error))
+    if file.state is not None and file.state.damage is not None:
+        yield Hit(Span(0, file.size), None, problem=str(file.state.damage.error))
+
+
+@rule(
+    "quorum-state-missing",
+    Severity.WARNING,
+    on=QuorumFile,
+    message="there is no quorum-state beside a metadata log with batches of epoch {log_epoch}",
+    consequence="The node starts, and does not know whom it voted for in that epoch: it could vote twice.",
+    remedy="Put it back from the place that the directory was copied from. Else let only one controller at a time start "
+    "without it.",
+    source="QuorumState.initialize, FileQuorumStateStore (Kafka 3.9.1)",
+    proof="quorum-state-removed",
+    near_miss="kraft-log",
+)
+def quorum_state_missing(file: QuorumFile) -> Iterator[Hit]:
+    """`quorum-state` is gone. Every node writes it when it first hears of a leader."""
+    if file.state is None and file.log_epoch >= 0:
+        yield Hit(None, None, log_epoch=file.log_epoch)
 
 
 @rule(
@@ -218,7 +235,11 @@ def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
     near_miss="kraft-log",
 )
 def quorum_epoch_behind_log(file: QuorumFile) -> Iterator[Hit]:
-    """The epoch of `quorum-state` is never smaller than that of the log's last batch."""
-    epoch = file.state.leader_epoch
-    if file.state.damage is None and epoch is not None and epoch < file.log_epoch:
-        yield Hit(Span(0, file.size), None, epoch=epoch, log_epoch=file.log_epoch, file=file.log_path)
+    """The epoch of `quorum-state` is never smaller than that of the log's last batch.
+
+    INFO for a node that may have been running: the log may have been copied later.
+    """
+    epoch = None if file.state is None or file.state.damage is not None else file.state.leader_epoch
+    if epoch is not None and epoch < file.log_epoch:
+        severity = Severity.INFO if file.in_use else None
+        yield Hit(Span(0, file.size), None, severity=severity, epoch=epoch, log_epoch=file.log_epoch, file=file.log_path)

@@ -1,0 +1,268 @@
+"""Rules about a partition's lines in the checkpoint files of its log dir."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import PartitionCheckpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _segment_path(sibling: str, base: int) -> str:
+    """Path of the log of a base offset, beside another one."""
+    folder, slash, _ = sibling.rpartition("/")
+    return f"{folder}{slash}{base:020d}.log"
+
+
+def _bounds(view: PartitionCheckpoints) -> bool:
+    return not view.mark
+
+
+@rule(
+    "recovery-point-beyond-end",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the recovery point is {point}, but {file} ends at offset {end}",
+    consequence="{count} offsets that were flushed to disk are gone. The broker clips the recovery point.",
+    remedy="Compare the end of the log with another replica before this broker becomes leader.",
+    source="LogManager.loadLog, LogLoader (Kafka 3.9.1)",
+    proof="log-cut-clean",
+    near_miss="crash",
+    loses=True,
+    invariants="K1 K2",
+)
+def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """The log was flushed up to the recovery point, and is shorter now.
+
+    INFO when the broker may have been running: the checkpoint can have been copied after the log was.
+    """
+    point = view.recovery_point
+    if point is not None and _bounds(view) and point.offset > view.log_end:
+        yield Hit(
+            point.span,
+            (view.log_end, point.offset - 1),
+            path=point.path,
+            severity=Severity.INFO if view.in_use else None,
+            point=point.offset,
+            file=view.log_path,
+            end=view.log_end,
+            count=point.offset - view.log_end,
+        )
+
+
+@rule(
+    "recovery-point-behind-end",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the recovery point is {point}, but {file} ends at offset {end} ({stop})",
+    consequence="{count} offsets were added after the stop, or belong to another log.",
+    remedy="Find out who wrote them; compare with another replica.",
+    source="LogManager.shutdown (Kafka 3.9.1)",
+    proof="log-longer-clean",
+    near_miss="crash",
+    invariants="K2",
+)
+def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """A clean stop sets the recovery point to the end of the log; and it is never negative."""
+    point = view.recovery_point
+    if point is None or not _bounds(view) or view.metadata_log:
+        return
+    if point.offset < 0 or (view.clean and point.offset < view.log_end):
+        yield Hit(
+            point.span,
+            (max(0, point.offset), view.log_end),
+            path=point.path,
+            stop="the broker was stopped cleanly" if view.clean else "no offset is negative",
+            point=point.offset,
+            file=view.log_path,
+            end=view.log_end,
+            count=view.log_end - point.offset,
+        )
+
+
+@rule(
+    "recovery-point-missing",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the broker was stopped cleanly, but {file} has no line for the partition",
+    consequence="The broker takes 0: after an unclean stop it would recover the whole log.",
+    remedy="Nothing to do if the directory was put here after the stop.",
+    source="LogManager.shutdown (Kafka 3.9.1)",
+    proof="recovery-line-removed",
+    near_miss="crash",
+    invariants="K2 K8",
+)
+def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """A clean stop writes a recovery point for every log of the log dir."""
+    if view.clean and view.recovery_point is None and view.recovery_file and not view.mark and not view.metadata_log:
+        yield Hit(None, None, file=view.recovery_file)
+
+
+@rule(
+    "hw-missing",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the broker was stopped cleanly, but {file} has no line for the partition",
+    consequence="The broker takes the log's start for the high watermark until the leader tells it: until then consumers see "
+    "nothing, and a follower without leader epochs truncates there.",
+    remedy="Nothing to do if the directory was put here after the stop, or the replica was moved to another broker while this "
+    "one was down.",
+    source="ReplicaManager.checkpointHighWatermarks (Kafka 2.6.3, 3.9.1)",
+    proof="hw-line-removed",
+    near_miss="crash",
+    invariants="K3 K8",
+)
+def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """A clean stop writes a high watermark for every partition that the broker serves.
+
+    INFO in the ZooKeeper era: a broker keeps the directories of replicas that were moved away while it was down, and serves
+    them no more.
+    """
+    if view.clean and view.high_watermark is None and view.watermark_file and not view.mark and not view.metadata_log:
+        yield Hit(None, None, severity=Severity.INFO if view.zookeeper else None, file=view.watermark_file)
+
+
+@rule(
+    "hw-beyond-end",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the high watermark is {offset}, but the log ends at offset {end}, and there is no {file}",
+    consequence="{count} offsets that consumers may have read are not in this log.",
+    remedy="Compare the end of the log with another replica before this broker becomes leader.",
+    source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
+    proof="log-cut-clean",
+    near_miss="crash",
+    invariants="K3",
+)
+def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """The checkpointed high watermark lies behind the end of the log.
+
+    INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
+    """
+    mark = view.high_watermark
+    flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end and not view.in_use
+    if mark is not None and _bounds(view) and mark.offset > view.log_end:
+        yield Hit(
+            mark.span,
+            (view.log_end, mark.offset - 1),
+            path=mark.path,
+            severity=None if view.clean or flushed else Severity.INFO,
+            offset=mark.offset,
+            file=_segment_path(view.log_path, view.log_end),
+            end=view.log_end,
+            count=mark.offset - view.log_end,
+        )
+
+
+@rule(
+    "hw-below-log-start",
+    Severity.WARNING,
+    on=PartitionCheckpoints,
+    message="the high watermark is {offset}, but the log starts at {start}",
+    consequence="The broker raises it. After a clean stop it never lies there.",
+    remedy="Compare with another replica.",
+    source="UnifiedLog.updateHighWatermark (Kafka 3.9.1)",
+    proof="hw-lowered",
+    near_miss="crash",
+    invariants="K3",
+)
+def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """The checkpointed high watermark lies before the log's start. INFO unless the broker was stopped cleanly."""
+    mark = view.high_watermark
+    start = max(view.first_base, view.log_start.offset if view.log_start is not None else 0)
+    if mark is not None and _bounds(view) and (mark.offset < 0 or (mark.offset < start and not view.swapping)):
+        yield Hit(
+            mark.span,
+            None,
+            path=mark.path,
+            severity=None if view.clean or mark.offset < 0 else Severity.INFO,
+            offset=mark.offset,
+            start=start,
+        )
+
+
+@rule(
+    "log-start-beyond-end",
+    Severity.ERROR,
+    on=PartitionCheckpoints,
+    message="the log start offset is {offset}, but {file} ends at offset {end}",
+    consequence="At the next start the broker deletes every segment of the partition and begins anew at {offset}.",
+    remedy="Do not start the broker: correct the line, or restore the end of the log from another replica.",
+    source="LogLoader.load (Kafka 3.9.1), KAFKA-10101",
+    proof="log-start-raised",
+    near_miss="delete-records",
+    invariants="K4",
+)
+def log_start_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """The checkpointed log start offset lies behind the end of the log."""
+    start = view.log_start
+    if start is not None and _bounds(view) and start.offset > view.log_end:
+        yield Hit(
+            start.span, (view.log_end, start.offset), path=start.path, offset=start.offset, file=view.log_path, end=view.log_end
+        )
+
+
+@rule(
+    "log-start-outside-first-segment",
+    Severity.INFO,
+    on=PartitionCheckpoints,
+    message="the log start offset is {offset}; the first segment covers {first} to {last}",
+    consequence="Whole segments wait to be deleted; or, when it lies lower, older segments are in remote storage or are gone.",
+    remedy="Nothing to do if DeleteRecords, retention or tiered storage is at work.",
+    source="UnifiedLog.maybeIncrementLogStartOffset (Kafka 3.9.1)",
+    proof="log-start-lowered",
+    near_miss="delete-records",
+    invariants="K5 K6",
+)
+def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """The checkpointed log start offset does not lie in the first segment."""
+    start = view.log_start
+    if start is None or not _bounds(view) or start.offset > view.log_end:
+        return
+    last = view.second_base - 1 if view.second_base is not None else view.log_end
+    if not view.first_base <= start.offset <= last:
+        negative = start.offset < 0
+        yield Hit(
+            start.span,
+            None,
+            path=start.path,
+            severity=Severity.WARNING if negative else None,
+            offset=start.offset,
+            first=view.first_base,
+            last=last,
+        )
+
+
+@rule(
+    "cleaner-checkpoint-out-of-range",
+    Severity.INFO,
+    on=PartitionCheckpoints,
+    message="the cleaner stands at {offset}, but {file} ends at offset {end}",
+    consequence="The broker resets it and cleans from the log's start. The line is that of an earlier topic of this name, the "
+    "checkpoint was copied after the log, or the log lost its end.",
+    remedy="Nothing to do if the topic was deleted and made anew. Else compare the end of the log with another replica.",
+    source="LogCleanerManager.cleanableOffsets, LogManager.addStrayLog (Kafka 3.9.1)",
+    proof="cleaner-raised",
+    near_miss="compacted-gap",
+    invariants="K7",
+)
+def cleaner_checkpoint_out_of_range(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """The first dirty offset of the log cleaner lies behind the end of the log.
+
+    Of all checkpoints only the cleaner's keeps the lines of logs that are gone. A WARNING when the offset is negative.
+    """
+    cleaner = view.cleaner
+    if cleaner is not None and _bounds(view) and (cleaner.offset > view.log_end or cleaner.offset < 0):
+        yield Hit(
+            cleaner.span,
+            None,
+            path=cleaner.path,
+            severity=Severity.WARNING if cleaner.offset < 0 else None,
+            offset=cleaner.offset,
+            file=view.log_path,
+            end=view.log_end,
+        )

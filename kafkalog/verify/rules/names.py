@@ -1,0 +1,410 @@
+"""Rules about the names in a partition directory: what is missing, left over or none of Kafka's."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from kafkalog.core.span import Span
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import RESTORE
+from kafkalog.verify.views import PartitionFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_INDEXES = (".index", ".timeindex", ".txnindex")
+_PARSED_BY_BROKER = re.compile(r"([^.]*)\.(?:.*\.)?(log|index|timeindex|txnindex|snapshot|swap|cleaned)")
+
+
+@rule(
+    "index-missing",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="{file} is missing beside its log of {size} bytes",
+    consequence="The broker rebuilds the segment's indexes at the next start, and cuts the segment at the first bad batch.",
+    remedy="Nothing to do if the log is sound; let the broker rebuild it, or copy it again.",
+    source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
+    proof="index-deleted",
+    near_miss="active-empty",
+    invariants="D5",
+)
+def index_missing(files: PartitionFiles) -> Iterator[Hit]:
+    """A segment with data has no `.index`.
+
+    An empty active segment may lack one, and so may one that is being swapped. INFO when the last segment of a broker that
+    was not stopped cleanly holds a single batch and has neither index: both are made with the first append, which a copy
+    of a running broker may have met halfway.
+    """
+    yield from _missing(files, ".index")
+
+
+@rule(
+    "timeindex-missing",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="{file} is missing beside its log of {size} bytes",
+    consequence="The broker makes an empty one and never fills it: look-ups by time skip the segment, retention uses the "
+    "file's age.",
+    remedy="With the broker stopped, move the segment's `.index` away too: then both are rebuilt.",
+    source="LogSegment.open (Kafka 3.9.1)",
+    proof="timeindex-deleted",
+    near_miss="active-empty",
+    invariants="D6",
+)
+def timeindex_missing(files: PartitionFiles) -> Iterator[Hit]:
+    """A segment with data has no `.timeindex`."""
+    yield from _missing(files, ".timeindex")
+
+
+def _missing(files: PartitionFiles, suffix: str) -> Iterator[Hit]:
+    if files.log_only or files.mark == "delete":
+        return
+    for base, paths in files.segments.items():
+        if ".log" in paths and suffix not in paths and files.sizes.get(base) and base not in files.covered:
+            path = paths[".log"].removesuffix(".log") + suffix
+            new = base == files.active and files.just_rolled and not files.clean and not {".index", ".timeindex"} & paths.keys()
+            severity = Severity.INFO if new else None
+            yield Hit(None, None, path=path, severity=severity, file=path, size=files.sizes[base])
+
+
+@rule(
+    "siblings-not-copied",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="the directory holds logs and nothing else: {segments} segments without any index",
+    consequence="Indexes, epochs and producers' state could not be checked. A broker would rebuild the indexes.",
+    remedy="Copy the whole directory for a complete check.",
+    source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
+    proof="logs-only",
+    near_miss="healthy",
+    invariants="D5 D6",
+)
+def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
+    """Only `.log` files are there: a partial copy."""
+    if files.log_only and any(files.sizes.values()):
+        yield Hit(None, None, segments=len(files.segments))
+
+
+@rule(
+    "index-without-log",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="{file} has no log of base offset {base}",
+    consequence="The broker deletes it at the next start. If the log was there before, its records are gone.",
+    remedy="Look for the log in other copies; a gap between the segments tells whether it is missed.",
+    source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
+    proof="log-deleted",
+    near_miss="swap-under-way",
+    invariants="D8",
+)
+def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
+    """An index file stands alone. While a cleaned segment is being swapped in, or a segment deleted, that is normal."""
+    if files.mark == "delete":
+        return
+    for base, paths in files.segments.items():
+        if ".log" not in paths and base not in files.covered:
+            for suffix in _INDEXES:
+                if suffix in paths:
+                    log = paths[suffix].removesuffix(suffix) + ".log"
+                    yield Hit(None, None, path=paths[suffix], file=log, base=base)
+
+
+@rule(
+    "partition-without-log",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="there is no log in the directory, not even {file}",
+    consequence="The broker makes a new empty segment: the partition begins anew.",
+    remedy="If it had data and another replica is in sync, start the broker: it fetches the partition. Else look for a copy "
+    "first.",
+    source="LogLoader.load (Kafka 3.9.1)",
+    proof="logs-deleted",
+    near_miss="delete-directory",
+    loses=True,
+    invariants="D1",
+)
+def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
+    """No `.log` at all stands in the directory.
+
+    INFO for an empty directory without an offset in the checkpoints of a log dir that was not stopped cleanly: the broker had
+    just made it.
+    """
+    has_log = any(".log" in paths for paths in files.segments.values())
+    swapped = any(name.suffix == ".log" and name.pending == ".swap" for name, _, _ in files.pending)
+    if not has_log and not swapped and files.mark != "delete":
+        first = min((*files.segments, *files.snapshots), default=0)
+        yield Hit(None, None, severity=Severity.INFO if files.just_made else None, file=f"{files.path}/{first:020d}.log")
+
+
+def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
+    for name, path, size in files.pending:
+        if name.pending == pending:
+            yield Hit(Span(0, size), None, path=path, size=size)
+
+
+@rule(
+    "leftover-deleted",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="waits to be deleted; {size} bytes",
+    consequence="A running broker removes it after file.delete.delay.ms, any broker at its next start.",
+    remedy="`kafkalog dump` still reads it, if deleted records are wanted.",
+    source="LogLoader.removeTempFilesAndCollectSwapFiles (Kafka 3.9.1)",
+    proof="pending-delete",
+    near_miss="healthy",
+    invariants="D9",
+)
+def leftover_deleted(files: PartitionFiles) -> Iterator[Hit]:
+    """A `.deleted` file: retention, DeleteRecords, compaction or a truncation put the segment aside."""
+    yield from _pending(files, ".deleted")
+
+
+@rule(
+    "leftover-temporary",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="a file that was being written",
+    consequence="None: it is replaced the next time that the file of its name is written.",
+    remedy="Nothing to do.",
+    source="CheckpointFile.write, PartitionMetadataFile.maybeFlush (Kafka 3.9.1)",
+    proof="epoch-file-tmp",
+    near_miss="healthy",
+    invariants="D9",
+)
+def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
+    """A `.tmp` file: the broker was stopped between writing a small file and renaming it."""
+    for name, is_directory in files.others:
+        if not is_directory and name.endswith(".tmp"):
+            yield Hit(None, None, path=f"{files.path}/{name}")
+    for parsed, path, size in files.pending:
+        if parsed.pending == ".part":
+            yield Hit(Span(0, size), None, path=path)
+
+
+@rule(
+    "leftover-cleaned",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="an unfinished result of the log cleaner; {size} bytes",
+    consequence="The broker removes it at its next start and cleans again; the segments that it was made from are still there.",
+    remedy="Nothing to do.",
+    source="LogLoader.removeTempFilesAndCollectSwapFiles (Kafka 3.9.1), KAFKA-12520",
+    proof="cleaner-killed",
+    near_miss="healthy",
+    invariants="D9",
+)
+def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
+    """A `.cleaned` file: the broker was stopped while the cleaner wrote it."""
+    yield from _pending(files, ".cleaned")
+
+
+@rule(
+    "leftover-swap",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="a complete result of the log cleaner about to replace its segments; {size} bytes",
+    consequence="At its next start the broker renames it into place and deletes the regular files of the offsets it covers; "
+    "that is right if the file is whole.",
+    remedy="Nothing to do if the file has no findings of its own. If it is damaged, move it away while the broker is stopped.",
+    source="LogLoader.completeSwapOperations (Kafka 3.9.1), KAFKA-12520",
+    proof="swap-under-way",
+    near_miss="healthy",
+    invariants="D9",
+)
+def leftover_swap(files: PartitionFiles) -> Iterator[Hit]:
+    """A `.swap` file: the broker was stopped while a cleaned or split segment replaced its predecessors."""
+    yield from _pending(files, ".swap")
+
+
+@rule(
+    "leftover-swap-incomplete",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="{file} has {size} bytes; the regular segment of its base offset has {full}",
+    consequence="At its next start the broker deletes the full segment and takes this one.",
+    remedy="With the broker stopped, move the `.swap` files of this base offset away, after making a copy.",
+    source="LogLoader.completeSwapOperations (Kafka 3.9.1), KAFKA-12520",
+    proof="swap-empty",
+    near_miss="swap-under-way",
+    invariants="D9",
+)
+def leftover_swap_incomplete(files: PartitionFiles) -> Iterator[Hit]:
+    """A `.log.swap` without a byte stands beside a full segment with all of its indexes: no cleaner leaves that."""
+    for name, path, size in files.pending:
+        full = files.sizes.get(name.base_offset, 0)
+        if name.pending == ".swap" and name.suffix == ".log" and size == 0 and full:
+            siblings = [other for other, _, _ in files.pending if other.base_offset == name.base_offset]
+            if len(siblings) == 1:
+                yield Hit(Span(0, 0), None, path=path, file=path, size=size, full=full)
+
+
+@rule(
+    "unexpected-file",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="{what} that is none of Kafka's",
+    consequence="The broker ignores it.",
+    remedy="Nothing to do.",
+    source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
+    proof="foreign-file",
+    near_miss="healthy",
+    invariants="D14",
+)
+def unexpected_file(files: PartitionFiles) -> Iterator[Hit]:
+    """A file or directory whose name means nothing to Kafka."""
+    for name, is_directory in files.others:
+        if not is_directory and name.endswith(".tmp"):
+            continue
+        if is_directory or not _PARSED_BY_BROKER.fullmatch(name):
+            what = "a directory" if is_directory else "a file"
+            if is_directory and _PARSED_BY_BROKER.fullmatch(name):
+                continue
+            yield Hit(None, None, path=f"{files.path}/{name}", what=what)
+
+
+@rule(
+    "segment-is-directory",
+    Severity.ERROR,
+    on=PartitionFiles,
+    message="{file} is a directory",
+    consequence="The broker ignores it: the file that should be there is missing.",
+    remedy=RESTORE,
+    source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
+    proof="log-is-directory",
+    near_miss="foreign-file",
+    loses=True,
+    invariants="D14",
+)
+def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
+    """A directory has the name of a file of Kafka's."""
+    names = ("leader-epoch-checkpoint", "partition.metadata")
+    for name, is_directory in files.others:
+        if is_directory and (_PARSED_BY_BROKER.fullmatch(name) or name in names):
+            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}")
+
+
+@rule(
+    "file-name-unparsable",
+    Severity.ERROR,
+    on=PartitionFiles,
+    message="{file}: {text!r} is not a base offset",
+    consequence="The broker does not start: it parses what stands before the first dot as a number.",
+    remedy="With the broker stopped, move the file out of the directory.",
+    source="LocalLog.offsetFromFile, LogLoader (Kafka 3.9.1)",
+    proof="notes-log",
+    near_miss="foreign-file",
+    invariants="D14 D1",
+)
+def file_name_unparsable(files: PartitionFiles) -> Iterator[Hit]:
+    """A file has the suffix of a segment's, but no number in front of it."""
+    for name, is_directory in files.others:
+        match = _PARSED_BY_BROKER.fullmatch(name)
+        if match and not is_directory and _java_long(match[1]) is None and not name.endswith(".deleted"):
+            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}", text=match[1])
+
+
+@rule(
+    "file-name-not-canonical",
+    Severity.ERROR,
+    on=PartitionFiles,
+    message="{file}: the name of base offset {base} has 20 digits: {right}",
+    consequence="The broker opens, or makes, {right}; the records of this file stay unseen.",
+    remedy="With the broker stopped, rename the file if its content begins at offset {base}.",
+    source="LogFileUtils.filenamePrefixFromOffset, LogLoader (Kafka 3.9.1)",
+    proof="name-short",
+    near_miss="foreign-file",
+    loses=True,
+    invariants="D1",
+)
+def file_name_not_canonical(files: PartitionFiles) -> Iterator[Hit]:
+    """The number in a segment file's name is not written the way Kafka writes it."""
+    for name, is_directory in files.others:
+        match = _PARSED_BY_BROKER.fullmatch(name)
+        base = _java_long(match[1]) if match else None
+        if match and base is not None and not is_directory:
+            right = f"{'-' if base < 0 else ''}{abs(base):020d}{name[len(match[1]) :]}"
+            path = f"{files.path}/{name}"
+            if right != name or base < 0:
+                yield Hit(None, None, path=path, file=path, base=base, right=right)
+
+
+def _java_long(text: str) -> int | None:
+    if not re.fullmatch(r"[+-]?\d+", text):
+        return None
+    value = int(text)
+    return value if -(1 << 63) <= value < 1 << 63 else None
+
+
+@rule(
+    "snapshot-missing-for-segment",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="{file} is missing, though there are snapshots before and after it and producers wrote in between",
+    consequence="The broker replays more of the log when it needs the producers' state there.",
+    remedy="Nothing to do if the log is sound.",
+    source="UnifiedLog.roll, ProducerStateManager.takeSnapshot (Kafka 2.8 and later)",
+    proof="snapshot-deleted",
+    near_miss="healthy",
+    invariants="D12",
+)
+def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
+    """A segment in the middle has no snapshot although its neighbours have one.
+
+    Brokers before 2.8 keep only the newest ones; nothing is written when no producer has written since the last one.
+    """
+    bases = [base for base, paths in files.segments.items() if ".log" in paths]
+    if not files.snapshots or files.log_only:
+        return
+    for base in bases:
+        between = min(files.snapshots) < base < max(files.snapshots)
+        if between and base not in files.snapshots and base in files.changed:
+            path = f"{files.path}/{base:020d}.snapshot"
+            yield Hit(None, (base, base), path=path, file=path)
+
+
+@rule(
+    "snapshot-at-end-missing",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="the broker was stopped cleanly, but {file} is missing",
+    consequence="The broker replays the last segment; if no snapshot is left, it forgets the producers and open transactions.",
+    remedy="Nothing to do if an older snapshot is there.",
+    source="UnifiedLog.close, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
+    proof="snapshot-last-deleted",
+    near_miss="healthy",
+    invariants="K2",
+)
+def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
+    """A clean stop writes a snapshot at the end of the log."""
+    end = files.log_end
+    empty = files.active is None or not files.sizes.get(files.active) or files.log_start == end
+    if not files.clean or not end or files.mark or empty:
+        return
+    if end not in files.snapshots and (files.has_producers or files.snapshots):
+        path = f"{files.path}/{end:020d}.snapshot"
+        yield Hit(None, (end, end), path=path, file=path)
+
+
+@rule(
+    "index-zero-capacity",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="{file} has 0 bytes beside an empty active segment",
+    consequence="Some releases can not roll such a segment ('segment already exists') until they are restarted.",
+    remedy="Restart the broker if it complains; nothing is lost.",
+    source="KAFKA-6388, KAFKA-13603",
+    proof="index-zero-capacity",
+    near_miss="active-empty",
+    invariants="D4 E3",
+)
+def index_zero_capacity(files: PartitionFiles) -> Iterator[Hit]:
+    """The index of the empty active segment has no room for an entry, and the broker was not stopped cleanly."""
+    if files.active is None or files.clean is not False or files.sizes.get(files.active) != 0 or files.mark:
+        return
+    if files.active_index_size != 0:
+        return
+    path = files.segments[files.active].get(".index")
+    if path is not None and files.active in files.covered:
+        yield Hit(Span(0, 0), None, path=path, file=path)
