@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import uuid
 
     from kafkalog.core.messages.reader import Message
+    from kafkalog.core.messages.record_types import RecordType
     from kafkalog.internal.given import Log, LogRecord
     from kafkalog.internal.moment import Moment
 
@@ -59,6 +60,8 @@ class GroupReplay:
         self.topic_names: dict[uuid.UUID, str] = {}
         self.notes = Notes()
         self.records = 0
+        #: What is pending in the partition at hand.
+        self._open: dict[int, dict[_Key, CommittedOffset]] = {}
 
     def log(self, log: Log, moment: Moment) -> None:
         """Apply the records of a partition.
@@ -67,6 +70,15 @@ class GroupReplay:
             UnreadableFile: one of its files cannot be read; what came before it is applied.
         """
         types = SHARE_GROUP_RECORDS if log.topic == SHARE_TOPIC else GROUP_RECORDS
+        try:
+            self._replay(log, moment, types)
+        finally:
+            # Each partition has a marker of its own.
+            for producer_id, commits in self._open.items():
+                self.pending.setdefault(producer_id, {}).update(commits)
+            self._open = {}
+
+    def _replay(self, log: Log, moment: Moment, types: tuple[RecordType, ...]) -> None:
         for item in log.records(self.notes):
             record = item.record
             if not moment.holds(record.offset, record.timestamp):
@@ -90,7 +102,7 @@ class GroupReplay:
         except FormatError as error:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
             return
-        pending = self.pending.pop(producer_id, {})
+        pending = self._open.pop(producer_id, {})
         if kind != COMMIT:
             return
         for key, commit in pending.items():
@@ -106,7 +118,7 @@ class GroupReplay:
         value = decoded.value
         if value is None:
             self.offsets.pop(place, None)
-            for commits in self.pending.values():
+            for commits in self._open.values():
                 commits.pop(place, None)
             return
         topic_id = value.get("topicId")
@@ -127,7 +139,7 @@ class GroupReplay:
         )
         batch = item.batch
         if isinstance(batch, RecordBatch) and batch.is_transactional:
-            self.pending.setdefault(batch.header.producer_id, {})[place] = commit
+            self._open.setdefault(batch.header.producer_id, {})[place] = commit
         else:
             self.offsets[place] = commit
 

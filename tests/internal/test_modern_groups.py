@@ -227,6 +227,18 @@ def test_a_tombstone_removes_what_is_pending_for_the_same_partition(tmp_path):
     assert [(item.partition, item.offset) for item in read_groups(path).offsets] == [(1, 3)]
 
 
+def test_a_marker_ends_the_transaction_in_its_own_partition_only(tmp_path):
+    opened = write_log(tmp_path, [batch(0, offset_key("a", "t", 0), offset_value(1), producer_id=7)], "__consumer_offsets-0")
+    ended = [
+        batch(0, offset_key("b", "t", 0), offset_value(2), producer_id=7),
+        encode.marker(commit=True, offset=1, producer_id=7, producer_epoch=0),
+    ]
+    for paths in ([opened, write_log(tmp_path, ended, "__consumer_offsets-1")], [f"{tmp_path}/__consumer_offsets-1", opened]):
+        found = read_groups(paths)
+        assert [item.group for item in found.offsets] == ["b"]
+        assert [(producer, item.group) for producer, item in found.pending] == [(7, "a")]
+
+
 def test_a_group_that_has_only_pending_offsets_is_a_group(tmp_path):
     found = read_groups(write_log(tmp_path, [batch(0, offset_key("g", "t", 0), offset_value(2), producer_id=7)]))
     assert (found.groups["g"].kind, found.groups["g"].state, found.offsets) == ("offsets", "Empty", [])
