@@ -25,7 +25,7 @@ from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan import scan_segment
 from kafkalog.verify.task import SegmentTask
-from kafkalog.verify.views import CheckpointFile, CheckpointLine, CleanedLogs, LogDirFiles, LogDirView
+from kafkalog.verify.views import BootstrapFile, CheckpointFile, CheckpointLine, CleanedLogs, LogDirFiles, LogDirView
 
 if TYPE_CHECKING:
     from kafkalog.core.properties import Properties
@@ -210,6 +210,9 @@ class LogDirCheck:
         self.files += scan.files
         self.findings.extend(scan.findings)
         self.not_checked.extend(NotChecked(path, reason, failed=True) for path, reason in scan.failures)
+        if not scan.failures:
+            has_version = _names_a_version(paths[".log"])
+            self.emit(BootstrapFile(paths[".log"], scan.size, scan.batches, scan.damaged, has_version))
 
     def _marker_problem(self) -> tuple[str, bool]:
         """What is wrong with the clean-shutdown marker, "" if nothing is; and whether it is one of 3.7 or later."""
@@ -329,3 +332,11 @@ class LogDirCheck:
         """The path of a checkpoint file that must have a line for every partition; "" if it cannot be read or is empty."""
         path = join(self.path, name)
         return path if self.lines.get(name) is not None and size_of(path) else ""
+
+
+def _names_a_version(path: str) -> bool:
+    """Whether a `bootstrap.checkpoint` holds a record about the feature metadata.version."""
+    try:
+        return b"metadata.version" in read_file(path)
+    except UnreadableFile:
+        return False

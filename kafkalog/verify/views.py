@@ -338,6 +338,17 @@ class LogDirFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class BootstrapFile:
+    """`bootstrap.checkpoint`: its batches that are sound; `has_version`: a record in them is about metadata.version."""
+
+    path: str
+    size: int
+    batches: int
+    damaged: bool
+    has_version: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CleanedLogs:
     """A log dir without the log cleaner's checkpoint at `path`; `log` is a partition directory that shows its work."""
 

@@ -497,6 +497,7 @@ simple("kraft-snapshot-cut", META, _cut_checkpoint)
 simple(
     "quorum-state-cut", META, lambda lab: (lab.dir / "quorum-state").write_bytes((lab.dir / "quorum-state").read_bytes()[:40])
 )
+simple("bootstrap-emptied", META, lambda lab: (lab.root / "bootstrap.checkpoint").write_bytes(b""))
 simple("quorum-state-removed", META, lambda lab: (lab.dir / "quorum-state").unlink())
 simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
 

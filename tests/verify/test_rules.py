@@ -20,7 +20,12 @@ from tests.verify.proofs import AS_THEY_ARE, NEAR, NEAR_MISSES, PROOFS
 
 NOW = 1795500000000
 #: Rules about files that no invariant of the list speaks of.
-BEYOND_THE_INVARIANTS = {"quorum-state-unreadable", "quorum-state-missing", "quorum-epoch-behind-log"}
+BEYOND_THE_INVARIANTS = {
+    "bootstrap-without-version",
+    "quorum-state-unreadable",
+    "quorum-state-missing",
+    "quorum-epoch-behind-log",
+}
 #: Rules that need more than one partition, or very large ones, have tests of their own.
 SEVERAL_LOG_DIRS = {
     "broker-ids-differ",

@@ -8,7 +8,7 @@ from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_se
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import CleanedLogs, LogDirFiles
+from kafkalog.verify.views import BootstrapFile, CleanedLogs, LogDirFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,23 @@ _LOG_STARTS = "log-start-offset-checkpoint"
 _CLEANER = "cleaner-offset-checkpoint"
 #: Other files that brokers keep in a log dir.
 _KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
+
+
+@rule(
+    "bootstrap-without-version",
+    Severity.ERROR,
+    on=BootstrapFile,
+    message="{size} bytes, {batches} batches, and no record about metadata.version",
+    consequence="A node that has its metadata log in this log dir does not start.",
+    remedy="With the node stopped, move the file out of the log dir: a node that has a metadata log starts without it.",
+    source="BootstrapDirectory, BootstrapMetadata (Kafka 3.8.1)",
+    proof="bootstrap-emptied",
+    near_miss="kraft-log",
+)
+def bootstrap_without_version(file: BootstrapFile) -> Iterator[Hit]:
+    """`bootstrap.checkpoint` is empty, or lacks the record that every node looks for in it. Without the file it starts."""
+    if not file.damaged and not file.has_version:
+        yield Hit(Span(0, file.size), None, size=file.size, batches=file.batches)
 
 
 @rule(
