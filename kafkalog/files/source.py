@@ -18,6 +18,8 @@ __all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file
 
 #: Bytes read at a time; a batch larger than this gets a window of its own size.
 WINDOW = 1 << 20
+#: How often a small file is read that shrinks under the eyes.
+_TRIES = 3
 
 _KINDS = (
     (stat.S_ISDIR, "is a directory"),
@@ -160,10 +162,21 @@ def nowhere() -> TextIO:
 def read_file(path: str, limit: int = 64 << 20) -> bytes:
     """All bytes of a small file.
 
+    One that shrinks meanwhile is read again: a broker trims the indexes of a segment when it rolls the next.
+
     Raises:
         UnreadableFile: it cannot be read, or is larger than `limit` bytes.
-        FileChanged: it shrank while it was read.
+        FileChanged: it shrank each time it was read.
     """
+    for _ in range(_TRIES - 1):
+        try:
+            return _read_once(path, limit)
+        except FileChanged:
+            continue
+    return _read_once(path, limit)
+
+
+def _read_once(path: str, limit: int) -> bytes:
     with FileSource(path) as source:
         if source.size > limit:
             raise UnreadableFile(path, f"{source.size} bytes, more than the {limit} that such a file may have")

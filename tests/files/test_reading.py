@@ -243,6 +243,26 @@ def test_a_file_of_text_that_is_far_too_large_is_refused(tmp_path):
         read_file(str(path))
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_an_index_that_a_roll_trims_while_it_is_read_is_read_again(tmp_path, monkeypatch, times):
+    path = tmp_path / f"{0:020}.index"
+    path.write_bytes(b"12345678" * 10)
+    real, left = FileSource.read, [times]
+
+    def read(source, *arguments):
+        if left[0]:
+            left[0] -= 1
+            os.truncate(path, os.stat(path).st_size - 8)
+        return real(source, *arguments)
+
+    monkeypatch.setattr(FileSource, "read", read)
+    if times < 3:
+        assert read_file(str(path)) == b"12345678" * (10 - times)
+    else:
+        with pytest.raises(FileChanged):
+            read_file(str(path))
+
+
 def test_a_hole_of_zeros_is_padding(tmp_path):
     folder = tmp_path / "t-0"
     folder.mkdir()
