@@ -1,11 +1,12 @@
 """Ratios of `kafkalog.verify`, each pair measured in one process, rounds interleaved.
 
-    python benchmarks/verify.py [MEGABYTES]
+    python -m benchmarks.verify [MEGABYTES [GIGABYTES]]
 
 * quick: against the bare loop of one `crc32c` call per batch over the same slices, read through the same window; and,
   for scale, over bytes that are in memory already (copying 16 KiB out of the page cache takes longer than their checksum);
 * full: against aiokafka's pure-Python iteration of the same records, without its checksum;
-* two workers against one, on eight segments; peak memory of a process that verifies them.
+* two workers against one, on eight segments; peak memory of a process that verifies them;
+* with a second number: a directory of so many GiB and one of a tenth of that, in time per GiB and peak memory, quick and full.
 
 The data are made here: 100-byte values in 16 KiB batches, with and without producer ids, and one-record batches; each
 segment has the `.index` and `.timeindex` that a broker writes.
@@ -162,7 +163,7 @@ def iterate_with_aiokafka(folder):
 
 
 def main():
-    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 64
+    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 256
     size = megabytes << 20
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
@@ -188,19 +189,40 @@ def main():
             "full / aiokafka's pure-Python iteration", lambda: quietly(verify(small)), lambda: iterate_with_aiokafka(small), 2.5
         )
         ratio("full, two workers / one, eight segments", lambda: verify(eight, jobs=2), lambda: verify(eight), 1.8)
-        code = (
-            "from kafkalog.verify import verify; import re\n"
-            f"verify({str(eight)!r}); verify({str(plain)!r}, quick=True)\n"
-            "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        print(f"peak memory of a process of its own: {int(done.stdout) / 1024:.0f} MiB (goal 80)")
+        print(f"peak memory of a process of its own: {peak(eight)[1]:.0f} MiB (goal 80)")
+        if len(sys.argv) > 2:
+            linear(root, int(sys.argv[2]) << 30)
+
+
+def peak(folder, *, quick=False):
+    """Seconds and peak memory in MiB of a process that verifies a directory."""
+    code = (
+        "from kafkalog.verify import verify; import re, time\n"
+        f"began = time.perf_counter(); verify({str(folder)!r}, quick={quick})\n"
+        "print(time.perf_counter() - began, re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    seconds, kibibytes = done.stdout.split()
+    return float(seconds), int(kibibytes) / 1024
+
+
+def linear(root, size):
+    """Time per GiB and peak memory of a directory, and of one of a tenth of its size."""
+    for name, part in (("tenth-0", size // 10), ("whole-0", size)):
+        write_partition(root / name, part // 10, 10, 138, 100, 5)
+        for quick in (True, False):
+            seconds, mebibytes = peak(root / name, quick=quick)
+            kind = "quick" if quick else "full"
+            print(
+                f"{part / (1 << 30):.1f} GiB, {kind}: {seconds * (1 << 30) / part:.2f} s/GiB, peak {mebibytes:.0f} MiB",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

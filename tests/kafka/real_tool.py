@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -43,18 +44,24 @@ def class_path(release: str) -> str:
         f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
         for group, name, version in wanted
     )
-    text = _POM.format(dependencies=dependencies)
-    project = folder / "pom.xml"
-    stale = project.exists() and project.read_text() != text
-    if stale or not list(folder.glob("kafka_*.jar")):
-        folder.mkdir(parents=True, exist_ok=True)
-        project.write_text(text)
-        subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={folder}",
-             "-DincludeScope=runtime"],
-            check=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+    _fetch(folder, _POM.format(dependencies=dependencies))
     return f"{folder}/*"
+
+
+def _fetch(folder: Path, text: str) -> None:
+    """Bring the jars of a project into a folder, unless they are there; one process of the test run at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    project = folder / "pom.xml"
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stale = project.exists() and project.read_text() != text
+        if stale or not list(folder.glob("kafka_*.jar")):
+            project.write_text(text)
+            subprocess.run(
+                ["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={folder}",
+                 "-DincludeScope=runtime"],
+                check=True, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
 
 
 def real_dump(release: str, arguments: list[str], directory: str) -> tuple[int, bytes, str]:
