@@ -158,6 +158,13 @@ ZSTD_KNOWN = Behaviour(
     " that named it stopped the broker.",
     "CompressionType.forId, KIP-110",
 )
+HEADER_KEYS_SLICED = Behaviour(
+    (2, 7, 0),
+    "header-keys-sliced",
+    "A header key that goes beyond its record is an error of the record; before, in a compressed batch, it cost a consumer the"
+    " records before it in the same fetch too.",
+    "DefaultRecord.readHeaders",
+)
 PRODUCERS_RETAINED = Behaviour(
     (2, 4, 0),
     "producers-retained",
@@ -384,6 +391,7 @@ BEHAVIOURS = (
     NEWEST_EPOCH_WINS,
     TRANSACTION_BEGINS_WITH_BATCH,
     ZSTD_KNOWN,
+    HEADER_KEYS_SLICED,
     PRODUCERS_RETAINED,
     FETCHES_UP_TO_POSITION,
     RANGES_CHECKED,

@@ -13,7 +13,13 @@ from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record import read_record
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
-from kafkalog.recovery.behaviours import EMPTY_MARKER_PASSES, MAGIC_READ_FIRST, MALFORMED_MESSAGE_UNCAUGHT, ZSTD_KNOWN
+from kafkalog.recovery.behaviours import (
+    EMPTY_MARKER_PASSES,
+    HEADER_KEYS_SLICED,
+    MAGIC_READ_FIRST,
+    MALFORMED_MESSAGE_UNCAUGHT,
+    ZSTD_KNOWN,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +63,14 @@ class ClientWays(NamedTuple):
         magic_first: Whether the magic of a batch is looked at before it is asked if all of it is there.
         malformed_uncaught: Whether nobody catches what a malformed message of magic 0 or 1 leads to.
         empty_marker_passes: Whether a control batch without a record is passed over.
+        header_keys_sliced: Whether somebody catches what a header key too long for its record leads to.
     """
 
     codecs: int
     magic_first: bool
     malformed_uncaught: bool
     empty_marker_passes: bool
+    header_keys_sliced: bool
 
 
 def ways_of(release: Release) -> ClientWays:
@@ -72,6 +80,7 @@ def ways_of(release: Release) -> ClientWays:
         MAGIC_READ_FIRST.applies_to(release),
         MALFORMED_MESSAGE_UNCAUGHT.applies_to(release),
         EMPTY_MARKER_PASSES.applies_to(release),
+        HEADER_KEYS_SLICED.applies_to(release),
     )
 
 
@@ -155,10 +164,10 @@ def _offsets(batch: RecordBatch, ways: ClientWays) -> Iterator[int | ClientError
     if not isinstance(items[-1], Damage):
         yield from (record.offset for record in items if not isinstance(record, Damage))
         return
-    yield from _offsets_up_to_damage(batch)
+    yield from _offsets_up_to_damage(batch, ways)
 
 
-def _offsets_up_to_damage(batch: RecordBatch) -> Iterator[int | ClientError]:
+def _offsets_up_to_damage(batch: RecordBatch, ways: ClientWays) -> Iterator[int | ClientError]:
     problem: FormatError | None = None
     data, at = batch.data, BATCH_HEADER.size
     if batch.compression_id:
@@ -188,6 +197,11 @@ def _offsets_up_to_damage(batch: RecordBatch) -> Iterator[int | ClientError]:
         # Where the bytes run out because the codec gave no more, the codec is what the client reports.
         asked_more = isinstance(error, BadLength) and error.field == "length" and error.value > 0
         ran_out = problem is not None and (isinstance(error, Truncated) or asked_more or not cursor.remaining)
+        # The record has an array of its own only where it comes out of a codec; else the key is cut out of the whole fetch.
+        too_long = isinstance(error, Truncated) and error.field == "headerKey" and batch.compression_id
+        if too_long and not ran_out and not ways.header_keys_sliced:
+            yield ClientError("corrupt-batch", f"{error} (batch at offset {batch.base_offset})", uncaught=True)
+            return
         yield client_error(problem if ran_out and problem is not None else error, batch.base_offset)
 
 

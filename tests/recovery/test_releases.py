@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import lzma
@@ -17,6 +18,7 @@ from kafkalog.recovery.consumer import last_stable_offset
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.partition import Situation, load_partition, predict_partition
+from tests import encode
 from tests.recovery.broker_starts import PACKED, error_kind, packed_starts
 
 #: The election, and what runs in the background, write these.
@@ -114,3 +116,25 @@ def test_a_recorded_difference_is_noticed():
     assert differences({**row, "end": row["end"] + 1})
     reads = {kind: [*told[:3], told[3] + 1, *told[4:]] for kind, told in row["reads"].items()}
     assert differences({**row, "reads": reads})
+
+
+@pytest.mark.parametrize(
+    ("release", "compressed", "expected"),
+    [
+        ((1, 1, 1), True, (0, 0, "corrupt-batch")),
+        ((2, 6, 3), True, (0, 0, "corrupt-batch")),
+        ((2, 7, 2), True, (1, 1, "invalid-record")),
+        ((3, 9, 1), True, (1, 1, "invalid-record")),
+        ((2, 6, 3), False, (1, 1, "invalid-record")),
+    ],
+)
+def test_a_header_key_too_long_for_its_record_costs_an_old_consumer_of_compressed_batches_the_whole_fetch(
+    release, compressed, expected
+):
+    body = bytes([0, 0, 0, 1, 1, 2]) + encode.varint(1000) + b"key"
+    codec = {"attributes": 1, "compress": gzip.compress} if compressed else {}
+    sound = encode.batch([encode.R(value=b"sound")], base_offset=0)
+    bad = encode.batch(encode.varint(len(body)) + body, base_offset=1, count=1, last_offset_delta=0, **codec)
+    files = {f"{0:020d}.log": BytesSource(sound + bad), f"{0:020d}.index": BytesSource(b"")}
+    outcome = predict_partition("P", Disk(files), Situation(clean=True, release=release, kraft=False)).outcome
+    assert tuple(outcome.consumer.uncommitted)[:3] == expected
