@@ -64,7 +64,7 @@ def _progress() -> Callable[[int, int], None] | None:
 @click.option("--baseline", metavar="FILE", help="Leave out what an earlier run with --format jsonl found.")
 @click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Rules shown per partition in text.")
 @click.option("--quick", is_flag=True, help="No decompression, no records: headers, checksums, indexes, names.")
-@click.option("--hash", "hash_", is_flag=True, help="Note the SHA-256 of the segment files.")
+@click.option("--hash", "hash_", is_flag=True, help="Note the SHA-256 of every file of the directories.")
 @click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Processes; default 1.")
 @click.option(
     "--partition-state",

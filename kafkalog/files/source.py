@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TextIO
 
-__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file", "size_of"]
+__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file", "sha256_of", "size_of"]
 
 #: Bytes read at a time; a batch larger than this gets a window of its own size.
 WINDOW = 1 << 20
@@ -181,6 +182,19 @@ def _read_once(path: str, limit: int) -> bytes:
         if source.size > limit:
             raise UnreadableFile(path, f"{source.size} bytes, more than the {limit} that such a file may have")
         return source.read()
+
+
+def sha256_of(path: str) -> str:
+    """The SHA-256 of a file's bytes, in hex.
+
+    Raises:
+        UnreadableFile, FileChanged: as for `FileSource.window`.
+    """
+    digest = hashlib.sha256()
+    with FileSource(path) as source:
+        for position in range(0, source.size, WINDOW):
+            digest.update(source.read(position, WINDOW))
+    return digest.hexdigest()
 
 
 def size_of(path: str | None) -> int | None:

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import (
@@ -80,7 +81,7 @@ def verify(
         path: A file, a partition directory, a log dir, or several of them.
         now: The clock in milliseconds since 1970; the system's by default.
         quick: Leave out decompression and records.
-        hash_inputs: Note the SHA-256 of every segment file.
+        hash_inputs: Note the SHA-256 of every file of the directories.
         jobs: Processes to scan with; segments are the unit.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
         kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
@@ -306,7 +307,7 @@ class _Run:
             self._release_taken(),
             sum(report.files for report in partitions) + sum(log_dir.files for log_dir in self.log_dirs),
             sum(report.bytes for report in partitions),
-            tuple(pair for report in partitions for pair in report.hashes),
+            tuple(chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])),
             quick=self.settings.quick,
             next_start=self.next_start,
         )

@@ -10,8 +10,8 @@ from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import Partition
-from kafkalog.files.source import read_file
+from kafkalog.files.partition import Partition, join
+from kafkalog.files.source import read_file, sha256_of
 from kafkalog.verify.compaction import CompactionHistory
 from kafkalog.verify.file_checks import judge_files
 from kafkalog.verify.finding import Finding, Severity
@@ -323,7 +323,20 @@ class PartitionCheck:
         lone = len(self.segments) > 1 and sum(found.id in _HOLES_INSIDE for found in self.findings) <= 1
         return lone or self.history.has_keyless
 
+    def _hashes(self, scans: list[SegmentScan]) -> tuple[tuple[str, str], ...]:
+        """Path and SHA-256 of every file of the directory: those of the scans, and the others."""
+        found = {path: digest for scan in scans for path, digest in scan.hashes.items()}
+        unread = {item.path for item in self.not_checked}
+        for path in (join(self.path, name) for name in self.partition.files):
+            if path not in found and path not in unread:
+                try:
+                    found[path] = sha256_of(path)
+                except UnreadableFile as error:
+                    self._failed(error.path, error.reason)
+        return tuple(sorted(found.items()))
+
     def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
+        hashes = self._hashes(scans) if self.settings.hash else ()
         damaged = next((scan for scan in self.scans if scan.damaged), None)
         whole = damaged or (self.scans[-1] if self.scans else None)
         valid = None
@@ -346,5 +359,5 @@ class PartitionCheck:
             readable=self.readable,
             files=self.files,
             last_segment=self.active,
-            hashes=tuple(sorted((path, digest) for scan in scans for path, digest in scan.hashes.items())),
+            hashes=hashes,
         )

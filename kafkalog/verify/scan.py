@@ -6,7 +6,6 @@ is out of the ordinary in any way leaves the loop and is judged with care.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
 from kafkalog.errors import FileChanged, FormatError, UnreadableFile
 from kafkalog.files.relay import Relay
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.source import FileSource, read_file, sha256_of
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.index_checks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.kraft_checks import unreadable_records
@@ -231,18 +230,10 @@ class Scanner:
 
     def _hash(self) -> None:
         for path in self.task.paths.values():
-            digest = hashlib.sha256()
             try:
-                with FileSource(path) as source:
-                    at = 0
-                    while at < source.size:
-                        data = source.read(at, 1 << 20)
-                        digest.update(data)
-                        at += len(data)
+                self.scan.hashes[path] = sha256_of(path)
             except UnreadableFile as error:
                 self.fail(error)
-                continue
-            self.scan.hashes[path] = digest.hexdigest()
 
     # --- the log ---
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -183,9 +184,12 @@ def test_the_text_says_how_far_the_log_is_valid_what_it_costs_and_what_to_do(dam
     assert "\x1b" not in text
 
 
-def test_hashes_of_the_inputs_are_noted_on_request(damaged):
+def test_hashes_of_all_inputs_are_noted_on_request(damaged):
     rows, _ = lines("--hash", damaged.root)
-    assert len(rows[-1]["hashes"][str(damaged.path(0))]) == 64
+    files = [path for path in damaged.root.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".log", ".index", ".timeindex", ".snapshot", ""}
+    assert rows[-1]["hashes"] == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert lines(damaged.root)[0][-1]["files"] == rows[-1]["files"]
 
 
 def test_a_copy_without_write_permission_is_checked(damaged):
