@@ -15,9 +15,8 @@ from kafkalog.core.filename import (
     parse_segment_file_name,
 )
 from kafkalog.core.properties import PartitionMetadata, read_partition_metadata
-from kafkalog.errors import UnreadableFile
 from kafkalog.files.segment import Segment
-from kafkalog.files.source import describe_os_error, read_file
+from kafkalog.files.source import read_file, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +50,7 @@ def list_directory(path: str) -> list[os.DirEntry[str]]:
         with os.scandir(path) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except (OSError, ValueError) as error:
-        raise UnreadableFile(path, describe_os_error(error) if isinstance(error, OSError) else str(error)) from None
+        raise unreadable(path, error) from None
 
 
 def is_directory(entry: os.DirEntry[str]) -> bool:

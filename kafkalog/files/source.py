@@ -12,10 +12,11 @@ from kafkalog.core.log import Window
 from kafkalog.errors import FileChanged, UnreadableFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import TextIO
 
-__all__ = ["FileSource", "describe_os_error", "nowhere", "printable", "read_file", "sha256_of", "size_of"]
+__all__ = ["FileSource", "describe_os_error", "hashes_of", "nowhere", "printable", "read_file", "size_of", "unreadable"]
 
 #: Bytes read at a time; a batch larger than this gets a window of its own size.
 WINDOW = 1 << 20
@@ -45,6 +46,11 @@ def describe_os_error(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def unreadable(path: str, error: OSError | ValueError) -> UnreadableFile:
+    """What to raise when the system refuses a path, or takes its name for none at all."""
+    return UnreadableFile(path, describe_os_error(error) if isinstance(error, OSError) else str(error))
+
+
 class FileSource:
     """A regular file, open for reading; a `Source` for the walkers of `kafkalog.core`.
 
@@ -68,8 +74,7 @@ class FileSource:
             status = os.fstat(self._fd)
         except (OSError, ValueError) as error:
             self.close()
-            reason = describe_os_error(error) if isinstance(error, OSError) else str(error)
-            raise UnreadableFile(path, reason) from None
+            raise unreadable(path, error) from None
         if not stat.S_ISREG(status.st_mode):
             self.close()
             raise UnreadableFile(path, next((text for test, text in _KINDS if test(status.st_mode)), "is no regular file"))
@@ -184,12 +189,18 @@ def _read_once(path: str, limit: int) -> bytes:
         return source.read()
 
 
-def sha256_of(path: str) -> str:
-    """The SHA-256 of a file's bytes, in hex.
+def hashes_of(paths: Iterable[str], on_unreadable: Callable[[UnreadableFile], None]) -> dict[str, str]:
+    """The SHA-256 of the bytes of each file, in hex; `on_unreadable` is told of those that cannot be read."""
+    found = {}
+    for path in paths:
+        try:
+            found[path] = _sha256(path)
+        except UnreadableFile as error:
+            on_unreadable(error)
+    return found
 
-    Raises:
-        UnreadableFile, FileChanged: as for `FileSource.window`.
-    """
+
+def _sha256(path: str) -> str:
     digest = hashlib.sha256()
     with FileSource(path) as source:
         for position in range(0, source.size, WINDOW):

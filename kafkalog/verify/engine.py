@@ -25,7 +25,7 @@ from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
-from kafkalog.files.source import describe_os_error
+from kafkalog.files.source import unreadable
 from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
@@ -153,13 +153,10 @@ class _Run:
         """Take an argument in."""
         path = trim(path)
         try:
-            if stat.S_ISDIR(os.stat(path).st_mode):
+            if _is_directory(path):
                 self._add_directory(path)
             else:
                 self._add_file(path)
-        except (OSError, ValueError) as error:
-            reason = describe_os_error(error) if isinstance(error, OSError) else str(error)
-            self.not_checked.append(NotChecked(path, reason, failed=True))
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
@@ -182,8 +179,9 @@ class _Run:
         log_dir = LogDirCheck(path, self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
-            self.unmatched -= {pattern for pattern in self.topics if _matches(name, (pattern,))}
-            if (not self.topics or _matches(name, self.topics)) and not _matches(name, self.exclude):
+            chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
+            self.unmatched -= chosen
+            if (chosen or not self.topics) and not _matches(name, self.exclude):
                 self.jobs.append((join(path, name), log_dir.of(name), None, log_dir))
 
     def _add_file(self, path: str) -> None:
@@ -340,6 +338,13 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     parsed = parse_partition_name(name)
     names = (name,) if parsed is None else (name, parsed.topic)
     return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
+
+
+def _is_directory(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
 
 
 def _is_of_kafka(name: str) -> bool:

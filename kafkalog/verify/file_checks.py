@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.core.checkpoint import is_as_kafka_writes, read_leader_epochs
+from kafkalog.core.checkpoint import is_as_kafka_writes
 from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.files.partition import join
 from kafkalog.files.source import size_of
@@ -87,7 +87,7 @@ def _epochs(check: PartitionCheck, log_end: int | None) -> None:
     data = check.epoch_data
     if path is not None and data is None:
         return
-    checkpoint = None if data is None else read_leader_epochs(data)
+    checkpoint = check.epochs
     start = check.log_start() or 0
     every = [run for scan in check.scans for run in scan.epochs]
     raised = not check.kraft_log and (check.clean is not True or _is_cut_inside(checkpoint, every))

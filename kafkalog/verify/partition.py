@@ -11,7 +11,7 @@ from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.partition import Partition, join
-from kafkalog.files.source import read_file, sha256_of
+from kafkalog.files.source import hashes_of, read_file
 from kafkalog.verify.compaction import CompactionHistory
 from kafkalog.verify.file_checks import judge_files
 from kafkalog.verify.finding import Finding, Severity
@@ -31,6 +31,7 @@ from kafkalog.verify.views import (
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
     from kafkalog.files.segment import Segment
     from kafkalog.verify.producers import AbortedSpan
@@ -136,7 +137,7 @@ class PartitionCheck:
         try:
             data = read_file(path)
         except UnreadableFile as error:
-            self._failed(error.path, error.reason)
+            self._failed(error)
             return None
         self.bytes += len(data)
         return data
@@ -147,9 +148,14 @@ class PartitionCheck:
         path = self.partition.file("leader-epoch-checkpoint")
         return None if path is None else self.read(path)
 
-    def _failed(self, path: str, reason: str) -> None:
+    @cached_property
+    def epochs(self) -> Checkpoint[EpochEntry] | None:
+        """What it says; None as for `epoch_data`."""
+        return None if self.epoch_data is None else read_leader_epochs(self.epoch_data)
+
+    def _failed(self, error: UnreadableFile) -> None:
         self.readable = False
-        self.not_checked.append(NotChecked(path, reason, failed=True))
+        self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
     def _read_snapshots(self) -> dict[int, tuple[str, ProducerSnapshot, int]]:
         found = {}
@@ -196,8 +202,8 @@ class PartitionCheck:
         self.findings.extend(finding for finding in scan.findings if own or not RULES[finding.id].history)
         self.files += scan.files
         self.bytes += scan.bytes_read
-        for path, reason in scan.failures:
-            self._failed(path, reason)
+        for failure in scan.failures:
+            self._failed(UnreadableFile(*failure))
         self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
 
     def log_end(self) -> int | None:
@@ -239,8 +245,7 @@ class PartitionCheck:
 
     def epoch_entries(self) -> list[tuple[int, int]]:
         """Epoch and start offset of each line of `leader-epoch-checkpoint`."""
-        data = self.epoch_data
-        return [] if data is None else list(read_leader_epochs(data).entries)
+        return [] if self.epochs is None else list(self.epochs.entries)
 
     def _segments_in_a_row(self) -> None:
         top, top_path = -1, ""
@@ -326,13 +331,9 @@ class PartitionCheck:
     def _hashes(self, scans: list[SegmentScan]) -> tuple[tuple[str, str], ...]:
         """Path and SHA-256 of every file of the directory: those of the scans, and the others."""
         found = {path: digest for scan in scans for path, digest in scan.hashes.items()}
-        unread = {item.path for item in self.not_checked}
-        for path in (join(self.path, name) for name in self.partition.files):
-            if path not in found and path not in unread:
-                try:
-                    found[path] = sha256_of(path)
-                except UnreadableFile as error:
-                    self._failed(error.path, error.reason)
+        known = {*found, *(item.path for item in self.not_checked)}
+        others = [path for path in (join(self.path, name) for name in self.partition.files) if path not in known]
+        found |= hashes_of(others, self._failed)
         return tuple(sorted(found.items()))
 
     def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:

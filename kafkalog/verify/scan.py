@@ -15,7 +15,7 @@ from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
 from kafkalog.errors import FileChanged, FormatError, UnreadableFile
 from kafkalog.files.relay import Relay
-from kafkalog.files.source import FileSource, read_file, sha256_of
+from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.index_checks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.kraft_checks import unreadable_records
@@ -229,11 +229,7 @@ class Scanner:
                 scan.not_checked.append((file.path, reason))
 
     def _hash(self) -> None:
-        for path in self.task.paths.values():
-            try:
-                self.scan.hashes[path] = sha256_of(path)
-            except UnreadableFile as error:
-                self.fail(error)
+        self.scan.hashes = hashes_of(self.task.paths.values(), self.fail)
 
     # --- the log ---
 

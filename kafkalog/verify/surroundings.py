@@ -19,7 +19,7 @@ from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
-from kafkalog.files.source import FileSource, read_file, sha256_of, size_of
+from kafkalog.files.source import FileSource, hashes_of, read_file, size_of
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
@@ -28,8 +28,6 @@ from kafkalog.verify.task import SegmentTask
 from kafkalog.verify.views import BootstrapFile, CheckpointFile, CheckpointLine, CleanedLogs, LogDirFiles, LogDirView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kafkalog.core.properties import Properties
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.task import Settings
@@ -77,7 +75,7 @@ class LogDirCheck:
         self._names()
         self._files()
         self._bootstrap()
-        self.hashes = tuple(self._hashes()) if settings.hash else ()
+        self.hashes = self._hashes() if settings.hash else ()
 
     def _reading(self, name: str, read: Any) -> Any:
         if name not in self.log_dir.files:
@@ -86,18 +84,17 @@ class LogDirCheck:
         try:
             return read()
         except UnreadableFile as error:
-            self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+            self._failed(error)
             return None
 
-    def _hashes(self) -> Iterator[tuple[str, str]]:
+    def _hashes(self) -> tuple[tuple[str, str], ...]:
         """Path and SHA-256 of every file of the log dir itself."""
         unread = {item.path for item in self.not_checked}
-        for path in (join(self.path, name) for name in sorted(self.log_dir.files)):
-            if path not in unread:
-                try:
-                    yield path, sha256_of(path)
-                except UnreadableFile as error:
-                    self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+        paths = [path for path in (join(self.path, name) for name in sorted(self.log_dir.files)) if path not in unread]
+        return tuple(hashes_of(paths, self._failed).items())
+
+    def _failed(self, error: UnreadableFile) -> None:
+        self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
     def _registration(self) -> int | None:
         marker = self._reading(_CLEAN, lambda: self.log_dir.clean_shutdown)
