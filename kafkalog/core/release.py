@@ -36,6 +36,7 @@ _PATCHES = {
     (4, 1): 2,
     (4, 2): 1,
     (4, 3): 1,
+    (4, 4): 0,
 }
 
 #: Every supported release, ascending.
