@@ -112,6 +112,8 @@ class PartitionFiles:
     `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
     nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
     from that at the snapshot before. `just_made`: nothing is in the directory, and nothing says that there was anything.
+    `others`: a name that is none of Kafka's, and what it is: "file", "directory", or "link that leads nowhere or special file".
+    `is_foreign`: the directory holds ZooKeeper's data.
     """
 
     path: str
@@ -120,7 +122,7 @@ class PartitionFiles:
     active: int | None
     active_index_size: int | None
     pending: tuple[tuple[SegmentFileName, str, int], ...]
-    others: tuple[tuple[str, bool], ...]
+    others: tuple[tuple[str, str], ...]
     snapshots: Mapping[int, str]
     changed: frozenset[int]
     mark: str
@@ -134,6 +136,7 @@ class PartitionFiles:
     covered: frozenset[int]
     just_rolled: bool
     just_made: bool
+    is_foreign: bool
 
 
 @dataclass(frozen=True, slots=True)
