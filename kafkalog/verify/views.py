@@ -26,14 +26,17 @@ __all__ = [
     "ControllerWord",
     "EpochFile",
     "FuturePair",
+    "KindsNotCopied",
     "LargeBatches",
     "LogDirFiles",
     "LogDirView",
+    "LogsNotCopied",
     "MissingProducer",
     "OpenTransactionView",
     "PartitionCheckpoints",
     "PartitionFiles",
     "PartitionMetadataFile",
+    "PartitionsNotCopied",
     "ReplicaPair",
     "SegmentStep",
     "SnapshotEntryView",
@@ -303,6 +306,32 @@ class CheckpointFile:
     clean: bool
     canonical: bool
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogsNotCopied:
+    """A log dir, or a partition directory given by itself, without any `.log`."""
+
+    path: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class KindsNotCopied:
+    """A log dir, or a partition directory given by itself, without any file of these suffixes; `files` are missing."""
+
+    path: str
+    suffixes: tuple[str, ...]
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsNotCopied:
+    """Partitions that a log dir's checkpoint files name: how many are here, and the names of those that are not."""
+
+    path: str
+    present: int
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

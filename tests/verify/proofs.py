@@ -460,6 +460,26 @@ def _(lab):
 
 simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
 simple("checkpoint-blank", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0  533"]))
+
+
+def _copied_without(*suffixes, partitions=2):
+    def change(lab):
+        for number in range(1, partitions):
+            shutil.copytree(lab.dir, lab.root / f"copied-{number}")
+        for path in lab.root.glob("*/*"):
+            if path.suffix in suffixes:
+                path.unlink()
+
+    return change
+
+
+simple("copied-without-logs", PLAIN, _copied_without(".log"))
+simple("copied-without-indexes", PLAIN, _copied_without(".index", ".timeindex"))
+simple(
+    "copied-in-part",
+    PLAIN,
+    lambda lab: lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5", "gone 1 5"]),
+)
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
 
 
@@ -628,6 +648,11 @@ def _(lab):
 @near("remote-log-index-cache", KRAFT + "/ledger-0")
 def _(lab):
     (lab.root / "remote-log-index-cache").mkdir()
+
+
+@near("half-of-the-partitions", PLAIN)
+def _(lab):
+    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5"])
 
 
 @near("epoch-at-end", PLAIN)

@@ -103,8 +103,11 @@ def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D8",
 )
 def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
-    """An index file stands alone. While a cleaned segment is being swapped in, or a segment deleted, that is normal."""
-    if files.mark == "delete":
+    """An index file stands alone. While a cleaned segment is being swapped in, or a segment deleted, that is normal.
+
+    If there is no log at all, partition-without-log says it for all of them.
+    """
+    if files.mark == "delete" or not any(".log" in paths for paths in files.segments.values()):
         return
     for base, paths in files.segments.items():
         if ".log" not in paths and base not in files.covered:
@@ -118,7 +121,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     "partition-without-log",
     Severity.WARNING,
     on=PartitionFiles,
-    message="there is no log in the directory, not even {file}",
+    message="there is no log in the directory, not even {file}; {segments} segments have other files",
     consequence="The broker makes a new empty segment: the partition begins anew.",
     remedy="If it had data and another replica is in sync, start the broker: it fetches the partition. Else look for a copy "
     "first.",
@@ -138,7 +141,8 @@ def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
     swapped = any(name.suffix == ".log" and name.pending == ".swap" for name, _, _ in files.pending)
     if not has_log and not swapped and files.mark != "delete" and not files.is_foreign:
         first = min((*files.segments, *files.snapshots), default=0)
-        yield Hit(None, None, severity=Severity.INFO if files.just_made else None, file=f"{files.path}/{first:020d}.log")
+        severity = Severity.INFO if files.just_made else None
+        yield Hit(None, None, severity=severity, file=f"{files.path}/{first:020d}.log", segments=len(files.segments))
 
 
 def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
