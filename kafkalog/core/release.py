@@ -36,6 +36,7 @@ _PATCHES = {
     (4, 1): 2,
     (4, 2): 1,
     (4, 3): 1,
+    (4, 4): 0,
 }
 
 #: Every supported release, ascending.
@@ -67,4 +68,6 @@ def parse_release(text: object) -> Release:
         if last:
             return last[-1]
     known = f"{release_text(OLDEST)} to {release_text(NEWEST)}"
-    raise RequestError(f"{text!r} is no Kafka release from {known} (a release line like 2.1 means its last patch)")
+    line = [release for release in RELEASES if numbers[:-1] and release[:-1] == numbers[:-1]]
+    of_line = f"; of its line {release_text(line[0])} to {release_text(line[-1])} are known" if line else ""
+    raise RequestError(f"{text!r} is no Kafka release from {known}{of_line} (a release line like 2.1 means its last patch)")
