@@ -212,7 +212,7 @@ class _Run:
             claim = claim_of(check, log_dir)
             known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, is_file=only is not None))
+            self.done.append(Verified(check.path, report, check.topic_id, log_dir, claim, known, is_file=only is not None))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if progress is not None:
@@ -280,7 +280,7 @@ class _Run:
         if not self.settings.quick:  # metadata is records
             controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
         self.not_checked.extend(controllers.not_checked)
-        add_findings(self.done, self.log_dirs, controllers)
+        self.findings.extend(add_findings(self.done, self.log_dirs, controllers))
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""

@@ -63,6 +63,16 @@ simple(
     lambda lab: (_beside_metadata(lab) / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
 )
 
+simple("topic-id-of-another", META, lambda lab: (_beside_metadata(lab), _beside_metadata(lab, "other-0")))
+
+
+@proof("producer-id-of-no-block", META)
+def _(lab):
+    records = [R(0, b"k", b"v")]
+    batch = encode.batch(records, base_offset=21, leader_epoch=0, producer_id=99_999, producer_epoch=0, base_sequence=0)
+    lab.append(_beside_metadata(lab) / f"{0:020d}.log", batch)
+
+
 # --- headers ---
 simple("crc-one-bit", PLAIN, lambda lab: lab.patch(lab.path(1), 200, bytes([lab.path(1).read_bytes()[200] ^ 4])))
 simple("codec-7", PLAIN, lambda lab: lab.field(1, 2, attributes=7))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kafkalog.verify.rules import (
     batches,
     checkpoints,
+    clusters,
     compaction,
     controllers,
     epochs,
@@ -28,6 +29,7 @@ from kafkalog.verify.rules import (
 __all__ = [
     "batches",
     "checkpoints",
+    "clusters",
     "compaction",
     "controllers",
     "epochs",
