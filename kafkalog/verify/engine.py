@@ -29,8 +29,10 @@ from kafkalog.files.source import unreadable
 from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.causes import name_causes
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
 from kafkalog.verify.known import MOST_EVENTS, known_logs
+from kafkalog.verify.marker_checks import doubt_markers
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -271,6 +273,7 @@ class _Run:
 
     def judge(self) -> None:
         """What partitions and log dirs say about each other."""
+        self.findings.extend(doubt_markers(self.done, self.log_dirs))
         for log_dir in self.log_dirs:
             log_dir.finish()
             self.not_checked.extend(log_dir.not_checked)
@@ -281,6 +284,7 @@ class _Run:
             controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
         self.not_checked.extend(controllers.not_checked)
         self.findings.extend(add_findings(self.done, self.log_dirs, controllers))
+        self.findings = name_causes(self.done, self.findings)
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""

@@ -30,6 +30,7 @@ __all__ = [
     "LargeBatches",
     "LogDirFiles",
     "LogDirView",
+    "MarkerView",
     "MissingProducer",
     "OpenTransactionView",
     "PartitionCheckpoints",
@@ -340,6 +341,22 @@ class LogDirFiles:
     marker_size: int
     newer_marker: bool
     has_directory_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerView:
+    """A clean-shutdown marker against the logs beside it; `path` is its own.
+
+    `points` logs end after their recovery point, `snapshots` of these have none at their end, and `padded` of them have
+    preallocated indexes in their active segment; `judged` logs were looked at.
+    """
+
+    path: str
+    size: int
+    judged: int
+    points: int
+    snapshots: int
+    padded: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -477,6 +477,21 @@ def _(lab):
     lab.checkpoint("recovery-point-offset-checkpoint", 500)
 
 
+KILLED = "2.3.1/diverge-before-b0/stock-0"
+
+
+@proof("marker-touched", KILLED)
+def _(lab):
+    lab.checkpoint("recovery-point-offset-checkpoint", 0)
+    (lab.root / ".kafka_cleanshutdown").write_bytes(b"")
+
+
+@proof("cleaner-beyond-watermark", "2.8.2/repl-b1/orders-0")
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 60)
+    lab.checkpoint("replication-offset-checkpoint", 40)
+
+
 simple("recovery-line-removed", PLAIN, lambda lab: lab.checkpoint("recovery-point-offset-checkpoint", None))
 simple("hw-lowered", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", -3))
 simple("log-start-raised", PLAIN, lambda lab: lab.checkpoint("log-start-offset-checkpoint", 9000))
@@ -659,6 +674,12 @@ def _(lab):
 @near("remote-log-index-cache", KRAFT + "/ledger-0")
 def _(lab):
     (lab.root / "remote-log-index-cache").mkdir()
+
+
+@near("marker-and-a-foreign-directory", PLAIN)
+def _(lab):
+    shutil.copytree(BROKER / KILLED, lab.root / "stock-0")
+    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "stock 0 0"])
 
 
 @near("epoch-at-end", PLAIN)
