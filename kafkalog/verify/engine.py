@@ -29,9 +29,11 @@ from kafkalog.files.source import unreadable
 from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.causes import name_causes
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
 from kafkalog.verify.copies import fold_what_was_not_copied
 from kafkalog.verify.known import MOST_EVENTS, known_logs
+from kafkalog.verify.marker_checks import doubt_markers
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -218,7 +220,7 @@ class _Run:
             suffixes = frozenset(suffix for segment in check.partition.segments for suffix in segment.paths)
             if check.partition.snapshots:
                 suffixes |= {".snapshot"}
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, suffixes))
+            self.done.append(Verified(check.path, report, check.topic_id, log_dir, claim, known, only is not None, suffixes))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if progress is not None:
@@ -277,6 +279,7 @@ class _Run:
 
     def judge(self) -> None:
         """What partitions and log dirs say about each other."""
+        self.findings.extend(doubt_markers(self.done, self.log_dirs))
         for log_dir in self.log_dirs:
             log_dir.finish()
             self.not_checked.extend(log_dir.not_checked)
@@ -290,7 +293,8 @@ class _Run:
         if not self.settings.quick:  # metadata is records
             controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
         self.not_checked.extend(controllers.not_checked)
-        add_findings(self.done, self.log_dirs, controllers)
+        self.findings.extend(add_findings(self.done, self.log_dirs, controllers))
+        self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
         findings, not_checked = fold_what_was_not_copied(path, partitions, is_log_dir=is_log_dir)
