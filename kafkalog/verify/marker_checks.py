@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["doubt_markers"]
 
+_RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 _BEHIND, _NO_SNAPSHOT, _PADDED = "recovery-point-behind-end", "snapshot-at-end-missing", "index-padded"
 
 
@@ -44,20 +45,18 @@ def doubt_markers(verified: Sequence[Verified], log_dirs: Iterable[LogDirCheck])
 
 def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> MarkerView | None:
     """The marker of a log dir as its logs contradict it; None when they do not, or when they are the fewer."""
-    reports = [one.report for one in own if _is_closed_by_a_stop(one.directory)]
+    reports = [one.report for one in own if _is_closed_by_a_stop(one.directory) and one.report.log_end_offset]
     found = [{finding.id for finding in report.findings} for report in reports]
-    behind = [ids for ids in found if _BEHIND in ids]
+    # A broker that is killed in its first minute has not written any recovery point yet.
+    none_written = any(f.id == "checkpoint-emptied" and f.path.endswith(f"/{_RECOVERY_POINTS}") for f in log_dir.findings)
+    behind = [ids for ids in found if none_written or _BEHIND in ids]
     against = [ids for ids in behind if _NO_SNAPSHOT in ids or _PADDED in ids]
-    closed = [
-        report
-        for ids, report in zip(found, reports, strict=True)
-        if report.log_end_offset and not ids & {_BEHIND, _PADDED, "recovery-point-missing"}
-    ]
+    closed = [ids for ids in found if not ids & {_BEHIND, _NO_SNAPSHOT, _PADDED, "recovery-point-missing"}]
     if len(against) <= len(closed):
         return None
     path = log_dir.marker_path
-    snapshots, padded = (sum(name in ids for ids in behind) for name in (_NO_SNAPSHOT, _PADDED))
-    return MarkerView(path, size_of(path) or 0, len(reports), len(behind), snapshots, padded)
+    snapshots, padded = (sum(name in ids for ids in against) for name in (_NO_SNAPSHOT, _PADDED))
+    return MarkerView(path, size_of(path) or 0, len(reports), len(against), snapshots, padded)
 
 
 def _is_closed_by_a_stop(directory: str) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.task import EpochRun, Horizons, Large
 
 __all__ = [
+    "BinaryLineEnds",
     "CheckpointFile",
     "CleanPart",
     "CleanedLogs",
@@ -47,6 +48,7 @@ __all__ = [
     "SharedTopicId",
     "SnapshotEntryView",
     "SnapshotFile",
+    "TextLineEnds",
     "Tombstones",
     "TopicIdPair",
     "TransactionIndexFile",
@@ -316,6 +318,22 @@ class CheckpointFile:
 
 
 @dataclass(frozen=True, slots=True)
+class TextLineEnds:
+    """Text files of a log dir, or of a partition directory given by itself, whose lines end in CR LF."""
+
+    path: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryLineEnds:
+    """Binary files whose line ends were changed: path and how, as in `core.line_ends`."""
+
+    path: str
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LogsNotCopied:
     """A log dir, or a partition directory given by itself, without any `.log`."""
 
@@ -380,8 +398,8 @@ class LogDirFiles:
 class MarkerView:
     """A clean-shutdown marker against the logs beside it; `path` is its own.
 
-    `points` logs end after their recovery point, `snapshots` of these have none at their end, and `padded` of them have
-    preallocated indexes in their active segment; `judged` logs were looked at.
+    `points` logs contradict it: they end after their recovery point, and `snapshots` of them have none at their end, or
+    `padded` of them have preallocated indexes in their active segment. `judged` logs have records.
     """
 
     path: str

@@ -36,8 +36,25 @@ def test_a_false_marker_is_one_finding_and_what_follows_from_it_names_it(killed)
     findings = list(verify(killed, now=NOW).all_findings())
     (marker,) = (f for f in findings if f.id == FALSE)
     assert (marker.severity, marker.path, marker.cause) == (Severity.WARNING, f"{killed}/.kafka_cleanshutdown", None)
-    assert (marker.facts["points"], marker.facts["judged"], marker.facts["padded"]) == (9, 11, 9)
+    assert (marker.facts["points"], marker.facts["judged"], marker.facts["padded"]) == (9, 9, 9)
+    assert marker.facts["snapshots"] == 9
     assert {f.cause for f in findings if f.severity > Severity.INFO and f is not marker} == {Cause(FALSE, marker.path)}
+
+
+def test_a_broker_that_was_killed_before_it_wrote_a_recovery_point_shows_a_false_marker_too(tmp_path):
+    root = tmp_path / "d1"
+    shutil.copytree(fixture("3.3.2", "crash").path(), root)
+    assert not (root / "recovery-point-offset-checkpoint").read_bytes()
+    (root / ".kafka_cleanshutdown").write_bytes(b"")
+    findings = list(verify(root, now=NOW).all_findings())
+    assert FALSE in {f.id for f in findings}
+    assert [f for f in findings if f.severity > Severity.INFO and f.cause is None and f.id != FALSE] == []
+
+
+def test_an_emptied_file_of_recovery_points_is_no_false_marker(tmp_path):
+    lab = Lab(tmp_path / "d1", "2.1.1/plain/twitter-status-0")
+    (lab.root / "recovery-point-offset-checkpoint").write_bytes(b"")
+    assert FALSE not in {f.id for f in verify(lab.root, now=NOW).all_findings()}
 
 
 def test_exactly_what_the_marker_adds_follows_from_it(killed, tmp_path):
