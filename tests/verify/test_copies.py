@@ -94,6 +94,24 @@ def test_transaction_indexes_that_alone_are_missing_are_told_one_by_one(log_dir)
     assert set(ids(verify(log_dir, now=NOW, next_start=False))) == {"txnindex-missing-entry"}
 
 
+def test_a_copy_of_nothing_but_logs_is_one_statement(log_dir):
+    for path in log_dir.glob("*/*"):
+        if path.suffix != ".log":
+            path.unlink()
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert ids(report) == ["files-not-copied"]
+    (found,) = report.all_findings()
+    assert "-stray" in found.consequence
+    assert "quorum-state" in found.message
+
+
+def test_epoch_files_and_topic_ids_that_alone_are_missing_are_told_one_by_one(log_dir):
+    for path in [*log_dir.glob("*/leader-epoch-checkpoint"), *log_dir.glob("*/partition.metadata")]:
+        path.unlink()
+    found = ids(verify(log_dir, now=NOW, next_start=False), Severity.WARNING)
+    assert {"epoch-file-missing", "partition-metadata-missing"} <= set(found)
+
+
 def test_a_directory_given_by_itself_is_a_copy_if_no_segment_has_the_file(tmp_path):
     lab = Lab(tmp_path / "d1", PLAIN)
     bare = shutil.copytree(lab.dir, tmp_path / "bare" / lab.name)
@@ -147,6 +165,7 @@ def test_one_missing_partition_of_a_whole_log_dir_is_a_possible_loss(log_dir):
     report = verify(log_dir, now=NOW, next_start=False)
     found = [f for f in report.all_findings() if f.severity >= Severity.WARNING]
     assert {f.facts["partition"] for f in found} == {"ledger-0"}
+    assert "is lost" in found[0].consequence
     assert "partitions-not-copied" not in ids(report)
 
 
