@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.batch import Damage
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.core.command_line import Command
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
     from kafkalog.core.properties import PartitionMetadata, QuorumState
@@ -79,7 +80,7 @@ class HangingTransaction:
     first_offset: int
     last_offset: int
     why: str
-    command: str
+    commands: tuple[Command, ...]
     certain: bool
 
 
