@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from kafkalog.render.verify_text import report_lines
 from kafkalog.verify import Severity, verify
 from tests.verify.lab import BROKER, Lab
 
@@ -39,6 +40,16 @@ def test_a_copy_without_logs_is_one_statement_and_its_verdict_is_unknown(log_dir
     (found,) = report.all_findings()
     assert found.path == str(log_dir)
     assert found.severity is Severity.INFO
+
+
+@pytest.mark.parametrize("partitions", ["*", "ledger-0"])
+def test_no_summary_says_that_nothing_is_lost_where_logs_are_missing(log_dir, partitions):
+    for path in log_dir.glob(f"{partitions}/*.log"):
+        path.unlink()
+    lines = [line.text for line in report_lines(verify(log_dir, now=NOW))]
+    (summary,) = [line for line in lines if line.startswith("next start: ")]
+    assert "so an empty one is made" in summary
+    assert "nothing is lost" not in summary
 
 
 def test_a_single_log_that_is_there_makes_every_missing_one_a_possible_loss(log_dir):
