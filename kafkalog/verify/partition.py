@@ -305,6 +305,13 @@ class PartitionCheck:
         return frozenset(parsed.base_offset for parsed, _ in self.partition.pending if parsed.pending == ".swap")
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """Of the files that are there: suffixes of the segments' files, names of the others."""
+        suffixes = {suffix for segment in self.partition.segments for suffix in segment.paths}
+        names = {name for name in PARTITION_FILES if self.partition.file(name) is not None}
+        return frozenset(suffixes | names | ({".snapshot"} if self.partition.snapshots else set()))
+
+    @property
     def cleaned(self) -> bool:
         """Whether batches show that the log cleaner went over them."""
         return any(scan.compaction_evidence for scan in self.scans)
