@@ -166,7 +166,7 @@ def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> 
         item.first_offset,
         item.last_offset,
         item.why,
-        finding.facts["command"],
+        finding.commands,
         certain and item.transactional_id is not None,
     )
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.batch import Damage
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.core.command_line import Command
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
     from kafkalog.core.properties import PartitionMetadata, QuorumState
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.task import EpochRun, Horizons, Large
 
 __all__ = [
+    "BinaryLineEnds",
     "CheckpointFile",
     "CleanPart",
     "CleanedLogs",
@@ -41,6 +43,7 @@ __all__ = [
     "SegmentStep",
     "SnapshotEntryView",
     "SnapshotFile",
+    "TextLineEnds",
     "Tombstones",
     "TransactionIndexFile",
     "UnloadedPartition",
@@ -96,7 +99,7 @@ class HangingTransaction:
     first_offset: int
     last_offset: int
     why: str
-    command: str
+    commands: tuple[Command, ...]
     certain: bool
 
 
@@ -325,6 +328,22 @@ class CheckpointFile:
     clean: bool
     canonical: bool
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextLineEnds:
+    """Text files of a log dir, or of a partition directory given by itself, whose lines end in CR LF."""
+
+    path: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryLineEnds:
+    """Binary files whose line ends were changed: path and how, as in `core.line_ends`."""
+
+    path: str
+    files: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
