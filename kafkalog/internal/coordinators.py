@@ -35,6 +35,8 @@ _SIMPLE, _CLASSIC = "simple", "classic"
 _LEFT = -1
 #: Epoch of a target assignment that has been removed.
 _NO_ASSIGNMENT = -1
+#: Fields of keys that hold the id of a group, or a transactional id.
+_NAMES = ("group", "groupId", "transactionalId")
 _MODERN = ("Consumer", "Share", "Streams")
 
 
@@ -137,6 +139,8 @@ class LoadWatch:
         self.types = types
         self.failures: list[Failure] = []
         self.groups: dict[str, _Held] = {}
+        #: Those of whom a record could not be used, and its offset.
+        self.unread: dict[str, int] = {}
 
     def fail(self, cause: str, offset: int, reason: str, *, since: Release = (), until: Release = NEWEST) -> None:
         """Note a failure, in the releases that `CAUSES` and the bounds allow; of each cause the first counts."""
@@ -166,6 +170,8 @@ class LoadWatch:
             self._version(offset, number, decoded.version)
         if decoded.key is None or (value is not None and decoded.value is None):
             self.fail("unreadable", offset, decoded.problem, since=since)
+            named = decoded.key or {}
+            self.unread.update({named[field]: offset for field in _NAMES if field in named})
         elif name == "ShareUpdate" and value is None:
             self.fail("update-without-value", offset, "a ShareUpdate record without a value")
         elif number < 2 and name == "OffsetCommit":
@@ -264,7 +270,12 @@ class LoadWatch:
         """What it all amounts to."""
         failures = sorted(self.failures, key=lambda item: item.offset)
         return Load(
-            log.path, log.topic or "", log.name.partition if log.name else None, tuple(failures), dict(names), log.files
+            log.path,
+            log.topic or "",
+            log.name.partition if log.name else None,
+            tuple(failures),
+            dict(names) | self.unread,
+            log.files,
         )
 
 

@@ -61,10 +61,8 @@ def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given
         elif failure is not None:
             lines.append(f"{where} never finishes loading it: {failure.reason}.")
         elif not given and (older := next((item for item in load.failures if not item.ends), None)) is not None:
-            until = release_text(older.until)
-            lines.append(
-                f"{load.path}: if the broker is older than Kafka {until}, it never finishes loading it: {older.reason}."
-            )
+            where = f"{load.path}: the coordinator of a broker before Kafka {release_text(older.until)}"
+            lines.append(f"{where} never finishes loading it: {older.reason}.")
             failure, release = older, OLDEST
         if failure is not None:
             lines.append(f"  {load.outcome(failure, release)}")

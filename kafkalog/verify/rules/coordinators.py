@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -10,6 +10,10 @@ from kafkalog.verify.views import UnloadedPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def _facts(load: UnloadedPartition) -> dict[str, Any]:
+    return {"release": load.release, "reason": load.reason, "outcome": load.outcome, "lost": load.lost}
 
 
 @rule(
@@ -35,8 +39,7 @@ def coordinator_load_fails(load: UnloadedPartition) -> Iterator[Hit]:
     group after the record of a classic one of that id, or a tombstone for a group that still has members.
     """
     if load.ends:
-        facts = {"release": load.release, "reason": load.reason, "outcome": load.outcome, "lost": load.lost}
-        yield Hit(None, (load.offset, load.offset), offset=load.offset, **facts)
+        yield Hit(None, (load.offset, load.offset), offset=load.offset, **_facts(load))
 
 
 @rule(
@@ -60,6 +63,4 @@ def coordinator_load_never_ends(load: UnloadedPartition) -> Iterator[Hit]:
     tell whether the broker is of such an old release; `--kafka-version` decides it.
     """
     if not load.ends:
-        severity = None if load.certain else Severity.INFO
-        facts = {"release": load.release, "reason": load.reason, "outcome": load.outcome, "lost": load.lost}
-        yield Hit(None, None, severity=severity, **facts)
+        yield Hit(None, None, severity=None if load.certain else Severity.INFO, **_facts(load))
