@@ -472,9 +472,9 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
     bases = [base for base, paths in files.segments.items() if ".log" in paths]
     if not files.snapshots or files.log_only:
         return
+    first, last = min(files.snapshots), max(files.snapshots)
     for base in bases:
-        between = min(files.snapshots) < base < max(files.snapshots)
-        if between and base not in files.snapshots and base in files.changed:
+        if first < base < last and base not in files.snapshots and base in files.changed:
             path = f"{files.path}/{base:020d}.snapshot"
             yield Hit(None, (base, base), path=path, file=path)
 
