@@ -107,15 +107,20 @@ def _duplicates(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[
                 yield here.path, there.path, ranges
 
 
-def add_findings(verified: list[Verified], log_dirs: list[LogDirCheck], controllers: Controllers) -> list[Finding]:
-    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it.
+def add_findings(
+    verified: list[Verified],
+    log_dirs: list[LogDirCheck],
+    controllers: Controllers,
+    loads: Iterable[tuple[int, Iterable[Finding]]],
+) -> list[Finding]:
+    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it; and `loads`.
 
     Returns:
         What all of them together say about the controller's metadata.
     """
     found: dict[int, list[Finding]] = defaultdict(list)
     others = (*_replicas(verified, controllers), *judge_topic_ids(verified, controllers))
-    for number, more in (*others, *_hanging(verified, log_dirs), *_controlled(verified, controllers)):
+    for number, more in (*others, *_hanging(verified, log_dirs), *_controlled(verified, controllers), *loads):
         found[number] += _only_of(verified[number], more)
     for number, more in found.items():
         report = verified[number].report

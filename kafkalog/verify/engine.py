@@ -31,6 +31,7 @@ from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
+from kafkalog.verify.coordinator_checks import unloaded
 from kafkalog.verify.copies import fold_what_was_not_copied
 from kafkalog.verify.known import MOST_EVENTS, known_logs
 from kafkalog.verify.marker_checks import doubt_markers
@@ -292,7 +293,8 @@ class _Run:
         if not self.settings.quick:  # metadata is records
             controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
         self.not_checked.extend(controllers.not_checked)
-        self.findings.extend(add_findings(self.done, self.log_dirs, controllers))
+        loads = () if self.settings.quick else unloaded(self.done, self.release)
+        self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
         self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
