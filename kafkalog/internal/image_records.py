@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.features import KRAFT_VERSION
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.image import PartitionState, Topic
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
     from kafkalog.internal.image import Image
 
-__all__ = ["KRAFT_VERSION", "apply_record", "changes_image"]
-
-#: The feature whose level the quorum's control records tell.
-KRAFT_VERSION = "kraft.version"
+__all__ = ["apply_record", "changes_image"]
 
 _NO_LEADER_CHANGE = -2
 _RESOURCE_TOPIC = 2
