@@ -215,10 +215,7 @@ class _Run:
             claim = claim_of(check, log_dir)
             known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
-            suffixes = frozenset(suffix for segment in check.partition.segments for suffix in segment.paths)
-            if check.partition.snapshots:
-                suffixes |= {".snapshot"}
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, suffixes))
+            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, check.kinds))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if log_dir is not None:

@@ -337,10 +337,10 @@ class LogsNotCopied:
 
 @dataclass(frozen=True, slots=True)
 class KindsNotCopied:
-    """A log dir, or a partition directory given by itself, without any file of these suffixes; `files` are missing."""
+    """A log dir, or a partition directory given by itself, without any file of these kinds; `files` are missing."""
 
     path: str
-    suffixes: tuple[str, ...]
+    kinds: tuple[str, ...]
     files: int
 
 
