@@ -116,10 +116,15 @@ def _topic_ids(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[t
             yield path, format_uuid(one.topic_id), known[0], format_uuid(known[1])
 
 
-def add_findings(verified: list[Verified], log_dirs: list[LogDirCheck], controllers: Controllers) -> None:
-    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it."""
+def add_findings(
+    verified: list[Verified],
+    log_dirs: list[LogDirCheck],
+    controllers: Controllers,
+    loads: Iterable[tuple[int, Iterable[Finding]]],
+) -> None:
+    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it; and `loads`."""
     found: dict[int, list[Finding]] = defaultdict(list)
-    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs), *_controlled(verified, controllers)):
+    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs), *_controlled(verified, controllers), *loads):
         found[number] += more
     for number, more in found.items():
         report = verified[number].report
