@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
     from kafkalog.internal.image import Image
 
-__all__ = ["apply_record", "changes_image"]
+__all__ = ["NEXT_PRODUCER_ID", "apply_record", "changes_image"]
+
+#: Among the image's `others`: the first id of the next block of producer ids.
+NEXT_PRODUCER_ID = ("producer-ids", "next")
 
 _NO_LEADER_CHANGE = -2
 _RESOURCE_TOPIC = 2
@@ -205,7 +208,7 @@ def _remove_feature(image: Image, value: Message) -> str:
 
 
 def _producer_ids(image: Image, value: Message) -> str:
-    image.others["producer-ids", "next"] = value.get("nextProducerId", value.get("producerIdsEnd"))
+    image.others[NEXT_PRODUCER_ID] = value.get("nextProducerId", value.get("producerIdsEnd"))
     return ""
 
 
