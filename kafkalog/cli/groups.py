@@ -33,15 +33,16 @@ SCHEMA = "kafkalog.groups/1"
     "--at",
     metavar="OFFSET|TIME",
     callback=parse_moment,
-    help="State after this offset, or at this time (ISO 8601, or @ and epoch milliseconds); else at the end.",
+    show_default="the end of the log",
+    help="Show the state after this offset of __consumer_offsets, or at this time (ISO 8601, or @ and epoch milliseconds).",
 )
 @KAFKA_VERSION
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
     default="warning",
-    show_default=True,
-    help="Exit 1 for what cannot be read or loaded (error), or for committed offsets outside their log, too (warning).",
+    help="What makes the exit status 1. error: records that cannot be read or loaded; warning: committed offsets outside their "
+    "log too.",
 )
 @FORMAT
 @EXIT_ZERO
@@ -59,8 +60,10 @@ def command(
 ) -> None:
     """Show the groups that __consumer_offsets knows: state, generation, members, last committed offsets.
 
-    PATH is a log dir, a partition directory or a .log file. The other partitions found there tell how far each group lags
-    behind the end of the log. What the release's coordinator cannot load is said first, with the groups that go with it.
+    PATH is a log dir, a partition directory or a .log file. The other partitions found there give the lag of each group.
+    Records that the release's coordinator cannot load are reported first, with the groups that it then does not know.
+
+    Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
     """
     from kafkalog.internal.groups import read_groups
 

@@ -18,7 +18,7 @@ class CommittedOffset(NamedTuple):
     """An offset that a group has committed.
 
     `leader_epoch` is -1 and `topic_id` None when not stored; times are milliseconds, -1 none. `path` and `record_offset`
-    say where the commit stands. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
+    say where the commit is. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
     directory was given.
     """
 
@@ -57,8 +57,8 @@ class CommittedOffset(NamedTuple):
 class ShareOffset(NamedTuple):
     """How far a share group has come in a partition, from `__share_group_state`.
 
-    `topic` is None when nothing tells the name. `start_offset` is -1 before the first delivery. `delivery_complete_count`
-    is the number of records at or behind it that are done, -1 when not stored (before 4.2).
+    `topic` is None when nothing gives the name. `start_offset` is -1 before the first delivery. `delivery_complete_count`
+    is the number of records at or after it that are done, -1 when not stored (before 4.2).
     """
 
     group: str

@@ -1,4 +1,4 @@
-"""Consumer, share and streams groups: what they are, what they have committed, and how far behind they are."""
+"""Consumer, share and streams groups: what they are, what they have committed, and their lag."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_groups(paths: Paths, moment: Moment = END) -> Groups:
     """The state of all groups, from the partitions of `__consumer_offsets` and `__share_group_state` found at `paths`.
 
     Args:
-        paths: Log dirs, partition directories or `.log` files; other partitions found there tell the lag, and the names of
+        paths: Log dirs, partition directories or `.log` files; other partitions found there give the lag, and the names of
             topics that are known by their ids.
         moment: Up to where the records count.
     """

@@ -50,7 +50,7 @@ _NAMES = 10
 
 
 def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given: bool) -> Iterator[str]:
-    """What the coordinators do not load. A load that never ends is told for older releases, too, unless one is given."""
+    """What the coordinators do not load. A load that never ends is reported for older releases, too, unless one is given."""
     lines = []
     for load in loads:
         release = release_of(load.path)
@@ -79,7 +79,7 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
         what = f"{commit.group}: committed offset {commit.offset} of {commit.topic}-{commit.partition}"
         if commit.problem == "after-log-end":
             how = f"lies {-(commit.lag or 0)} after the end of the log, {commit.log_end_offset}"
-            why = "The log was lost or made anew, or this copy of it is older or was not in sync"
+            why = "The log was lost or created again, or this copy of it is older or was not in sync"
         else:
             start = commit.log_start_offset or 0
             gone = f"{commit.offset}" if start == commit.offset + 1 else f"{commit.offset} to {start - 1}"
