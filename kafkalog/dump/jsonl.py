@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.plan import Listing
 
 __all__ = ["SCHEMA", "JsonDump", "JsonOptions"]
 
@@ -101,6 +102,7 @@ class JsonDump:
         self._output = output
         self._path = ""
         self._consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self._listing: Listing | None = None
 
     def _line(self, kind: str, position: int | None, /, **fields: Any) -> None:
         line = {"schema": SCHEMA, "type": kind, "path": self._path, "position": position, **fields}
@@ -115,9 +117,10 @@ class JsonDump:
             place = "" if position is None else f"position {position}: "
             self._output.say(f"kafkalog: {self._path}: {place}{reason}")
 
-    def file(self, text: str, decoder: Decoder | None = None) -> None:
-        """Print one file."""
+    def file(self, text: str, decoder: Decoder | None = None, listing: Listing | None = None) -> None:
+        """Print one file. Of what has gone since its directory's `listing`, only that is said."""
         self._path = file_path(text)
+        self._listing = listing
         name = self._path.rpartition("/")[2]
         for pending in (*PENDING_SUFFIXES, ".part"):
             name = name.removesuffix(pending)
@@ -131,8 +134,12 @@ class JsonDump:
             self._damage(death.position, None, death.reason)
         except UnreadableFile as error:
             self._path, kept = error.path, self._path
-            self._damage(None, None, error.reason)
+            self._unreadable(error.path, error.reason)
             self._path = kept
+
+    def _unreadable(self, missing: str, reason: str) -> None:
+        if self._listing is None or not self._listing.has_lost(missing):
+            self._damage(None, None, reason)
 
     def _action(self, name: str, decoder: Decoder | None) -> Callable[[], None] | None:
         suffix = name[name.rfind(".") :] if "." in name else ""
@@ -281,7 +288,7 @@ class JsonDump:
         try:
             return FileSource(self._stem(name) + ".log")
         except UnreadableFile as error:
-            self._damage(None, None, f"its log cannot be read: {error.reason}")
+            self._unreadable(error.path, f"its log cannot be read: {error.reason}")
             return nullcontext()
 
     def _base(self, name: str) -> int:
@@ -338,7 +345,7 @@ class JsonDump:
             try:
                 offsets = read_file(self._stem(name) + ".index")
             except UnreadableFile as error:
-                self._damage(None, None, f"its index cannot be read: {error.reason}")
+                self._unreadable(error.path, f"its index cannot be read: {error.reason}")
                 offsets = b""
             lookup = OffsetLookup(offsets, base, warm_section=dialect.warm_section)
             previous = -1

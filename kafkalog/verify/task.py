@@ -189,6 +189,8 @@ class SegmentScan:
     files: int = 0
     bytes_read: int = 0
     has_log: bool = False
+    #: Of the `.log`.
+    inode: int = 0
     #: (last offset, position) of a batch in every mebibyte, for searches that come later.
     places: list[tuple[int, int]] = field(default_factory=list)
     #: Whether an index ends in preallocated space.
