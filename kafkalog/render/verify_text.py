@@ -199,9 +199,12 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
     """
     rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
     several = len(rows) > 1
-    sound = [row for row in rows if several and row.verdict in _SOUND and not next_start_harm(row.next_start)]
+    quiet = [row for row in rows if several and not next_start_harm(row.next_start)]
+    sound = [row for row in quiet if row.verdict in _SOUND]
+    # Of a copy without logs the log dir speaks, once.
+    told_together = {row.path for row in (*sound, *(row for row in quiet if not row.segments and not row.findings))}
     for row in rows:
-        if row not in sound:
+        if row.path not in told_together:
             yield from _partition_lines(row, max_findings)
             yield Line(0, "", "")
     infos = _folded(finding for row in sound for finding in row.findings)
