@@ -12,6 +12,7 @@ import signal
 import struct
 import threading
 import time
+import warnings
 from collections import deque
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -59,7 +60,10 @@ class Lifeline:
         # An exception that a signal's handler raises while the interpreter forks would be swallowed.
         held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
         try:
-            worker = os.fork()
+            with warnings.catch_warnings():
+                # Other threads may hold a lock for ever in the child; it takes none but those that the interpreter makes anew.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                worker = os.fork()
             if not worker:
                 self._live(work, held)
         finally:
