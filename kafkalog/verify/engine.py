@@ -238,6 +238,8 @@ class _Run:
             self.done.append(Verified(report, check.topic_id, job.log_dir, claim, known, is_file, suffixes))
             if job.log_dir is not None and check.cleaned:
                 job.log_dir.cleaned.append(check.path)
+            if job.log_dir is not None:
+                job.log_dir.texts_of_windows += check.texts_of_windows
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
