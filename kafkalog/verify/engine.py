@@ -27,14 +27,15 @@ from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.files.source import unreadable
 from kafkalog.files.workers import Workers
-from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.causes import name_causes
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
 from kafkalog.verify.coordinator_checks import unloaded
 from kafkalog.verify.copies import fold_what_was_not_copied
 from kafkalog.verify.known import MOST_EVENTS, known_logs
 from kafkalog.verify.look import Gone, Look, Looker
+from kafkalog.verify.marker_checks import doubt_markers
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
+    from kafkalog.recovery.era import Era
     from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.verify.finding import Finding
@@ -233,7 +235,7 @@ class _Run:
             known = known_logs(check.scans, report.findings, self.events_left) if job.only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
             is_file = job.only is not None
-            self.done.append(Verified(report, check.topic_id, job.log_dir, claim, known, is_file, check.kinds))
+            self.done.append(Verified(check.path, report, check.topic_id, job.log_dir, claim, known, is_file, check.kinds))
             if job.log_dir is not None and check.cleaned:
                 job.log_dir.cleaned.append(check.path)
             if job.log_dir is not None:
@@ -296,6 +298,7 @@ class _Run:
 
     def judge(self) -> None:
         """What partitions and log dirs say about each other."""
+        self.findings.extend(doubt_markers(self.done, self.log_dirs))
         for log_dir in self.log_dirs:
             log_dir.finish()
             self.not_checked.extend(log_dir.not_checked)
@@ -310,7 +313,8 @@ class _Run:
             controllers.hear(self.log_dirs, [job.path for job in self.jobs if job.only is None and job.log_dir is None])
         self.not_checked.extend(controllers.not_checked)
         loads = () if self.settings.quick else unloaded(self.done, self.release)
-        add_findings(self.done, self.log_dirs, controllers, loads)
+        self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
+        self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
         findings, not_checked = fold_what_was_not_copied(path, partitions, is_log_dir=is_log_dir)
@@ -345,13 +349,18 @@ class _Run:
             tuple(chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])),
             quick=self.settings.quick,
             next_start=self.next_start,
+            evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
         )
 
+    def _era(self) -> Era | None:
+        """That of the log dir whose release is taken."""
+        return max((log_dir.era for log_dir in self.log_dirs), key=lambda era: era.releases[0], default=None)
+
     def _release_taken(self) -> str | None:
-        if self.release is None and not self.log_dirs:
-            return None
-        shown = (guess_release(log_dir.log_dir, log_dir.meta) for log_dir in self.log_dirs)
-        return release_text(max(shown) if self.release is None else self.release)
+        if self.release is not None:
+            return release_text(self.release)
+        era = self._era()
+        return None if era is None else release_text(era.releases[0])
 
 
 def _cores() -> int:

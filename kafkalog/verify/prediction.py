@@ -14,7 +14,7 @@ from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.options import STOPS, Options, Scanned
 from kafkalog.recovery.outcome import Assumed
 from kafkalog.recovery.partition import unknown_outcome
-from kafkalog.recovery.partitions import predict_log_dir
+from kafkalog.recovery.partitions import predict_log_dirs
 from kafkalog.recovery.predict import link_log_dirs
 from kafkalog.verify.effects import effects_on
 from kafkalog.verify.finding import Finding, Severity
@@ -94,9 +94,9 @@ def predict_starts(
         found.lost[path] = why
         return given_up(path, situation, why)
 
-    def directory_without_worker(stop: str, path: str, options: Options, why: str) -> Outcome:
+    def directory_without_worker(stop: str, path: str, options: Options, why: str) -> list[Outcome]:
         found.lost[path] = why
-        return _without_worker(stop, path, options, why)
+        return [_without_worker(stop, path, options, why)]
 
     def in_situations(
         predict: Callable[..., Prediction], paths: Iterable[str], situations: Iterable[Situation]
@@ -109,21 +109,21 @@ def predict_starts(
         # What is known of the others need not travel to another process.
         each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in paths]
         arguments = [(stop, path, own) for path, own in zip(paths, each, strict=True)]
-        for path, outcome in zip(paths, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
-            found.directories[path] = (*found.directories.get(path, ()), outcome)
+        for path, outcomes in zip(paths, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
+            found.directories[path] = (*found.directories.get(path, ()), *outcomes)
     states = list(_states(log_dirs, options))
-    link_log_dirs(states)
-    for state in states:
-        own = {join(state.path, name) for name in state.partitions}
-        for outcome in predict_log_dir(state, options, in_situations):
+    link_log_dirs(state for alternatives in states for state in alternatives)
+    for alternatives in states:
+        own = {join(state.path, name) for state in alternatives for name in state.partitions}
+        for outcome in predict_log_dirs(alternatives, options, in_situations):
             if outcome.path in own:
-                found.partitions[outcome.path] = (outcome,)
+                found.partitions[outcome.path] = (*found.partitions.get(outcome.path, ()), outcome)
             else:
                 found.beside += (outcome,)
     return found
 
 
-def _predict_directory(stop: str, path: str, options: Options) -> Outcome:
+def _predict_directory(stop: str, path: str, options: Options) -> list[Outcome]:
     return predict_directory(path, stop, options)
 
 
@@ -151,7 +151,7 @@ def _is_damaged(report: PartitionReport) -> bool:
     return not report.readable or any(finding.severity >= Severity.WARNING for finding in report.findings)
 
 
-def _states(log_dirs: Iterable[str], options: Options) -> Iterator[LogDirState]:
+def _states(log_dirs: Iterable[str], options: Options) -> Iterator[list[LogDirState]]:
     for path in dict.fromkeys(log_dirs):
         try:
             yield read_log_dir(path, options.release)
