@@ -50,12 +50,14 @@ def release_text(release: Release) -> str:
     return ".".join(map(str, release))
 
 
-def parse_release(text: str) -> Release:
+def parse_release(text: object) -> Release:
     """The release of a text: `2.1.1`, or `2.1` for the last patch of the line.
 
     Raises:
         RequestError: there is no such release.
     """
+    if not isinstance(text, str):
+        raise RequestError(f"a Kafka release is a text like '3.9.1', not {text!r}")
     words = text.split(".")
     # Leading zeros and signs are no release numbers, so the text must come out as it went in.
     numbers = tuple(int(word) for word in words if word.isdecimal() and word.isascii() and len(word) <= 3)

@@ -14,7 +14,7 @@ from kafkalog.core.control import ABORT, COMMIT, read_control_record
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.text import string_hash
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
-from kafkalog.errors import FormatError, UnreadableFile
+from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
 from kafkalog.internal.given import Log, Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
@@ -354,7 +354,7 @@ def _end(
                         found.owners.get(batch.header.producer_id),
                     )
                 )
-    except FormatError as error:
+    except (FormatError, LimitExceeded) as error:
         notes.append(Note(place[0], batch.base_offset, f"a marker that cannot be read: {error}"))
 
 
