@@ -24,22 +24,24 @@ class RecordCounts(NamedTuple):
     """Of a batch whose records are all regular.
 
     `next_delta` is the last offset delta plus 1, `gaps` how often a delta did not follow its predecessor directly,
-    `largest` the largest timestamp delta, `null_keys` and `null_values` how many records have no key, no value.
+    `largest` the largest timestamp delta, `smallest` the smallest one or 0 if that is smaller, `null_keys` and `null_values`
+    how many records have no key, no value.
     """
 
     next_delta: int
     gaps: int
     largest: int
+    smallest: int
     null_keys: int
     null_values: int
 
 
 @cache
-def _walk() -> Callable[..., tuple[int, int, int, int, int] | None]:
+def _walk() -> Callable[..., tuple[int, int, int, int, int, int] | None]:
     return compile_walk(
-        "if o != e: gaps += 1\n            e = o + 1\n            if t > top: top = t",
-        setup="e = gaps = nulls = empty = 0; top = -1 << 63",
-        finish="return e, gaps, top, nulls, empty",
+        "if o != e: gaps += 1\n            e = o + 1\n            if t > top: top = t\n            if t < low: low = t",
+        setup="e = gaps = nulls = empty = low = 0; top = -1 << 63",
+        finish="return e, gaps, top, low, nulls, empty",
         payload=False,
         key_null="nulls += 1",
         value_null="empty += 1",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.control import ControlRecord
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
@@ -23,12 +25,14 @@ __all__ = [
     "IndexStep",
     "LegacyRecords",
     "MetadataRecord",
+    "OddTimes",
     "Records",
     "SegmentTimes",
     "StaleEntries",
     "Tail",
     "TimeIndexEnd",
     "TimeIndexStep",
+    "ZeroProducers",
 ]
 
 
@@ -243,20 +247,39 @@ class TimeIndexEnd:
     all_emptied: bool
 
 
+class OddTimes(NamedTuple):
+    """Batches or records whose timestamps are odd for the same cause: how many, and the one that stands for them."""
+
+    number: int
+    spot: BatchSpot
+    offset: int
+    timestamp: int
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentTimes:
-    """The timestamps of a segment that are out of the ordinary, against the given clock."""
+    """The timestamps of a segment that are out of the ordinary, against the given clock.
+
+    Batches by their maxTimestamp: `future` with the largest, `ancient` and `missing` with the first of each cause. `records`
+    are those from before Kafka in other batches. The keys are the causes.
+    """
 
     path: str
     now: int
-    max_timestamp: int
-    max_position: int
-    max_offset: int
-    future_count: int
-    ancient_spot: BatchSpot | None
-    ancient_count: int
-    missing_spot: BatchSpot | None
-    missing_count: int
+    future: Mapping[str, OddTimes]
+    ancient: Mapping[str, OddTimes]
+    missing: Mapping[str, OddTimes]
+    records: Mapping[str, OddTimes]
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroProducers:
+    """The batches of a segment that have no producer id, and epoch 0 and sequence 0; the first one's place and offsets."""
+
+    path: str
+    count: int
+    span: Span
+    offsets: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

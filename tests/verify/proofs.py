@@ -81,6 +81,22 @@ simple("horizon-without-records", COMPACT, lambda lab: lab.field(1, 0, attribute
 simple("odd-times", "2.1.1/plain/odd-times-0", lambda lab: lab.field(1, 3, base_timestamp=-2, max_timestamp=-1))
 
 
+@proof("kafkajs", PLAIN)
+def _(lab):
+    for at in (2, 5):
+        lab.field(1, at, producer_epoch=0, base_sequence=0)
+
+
+@proof("one-record-of-go", PLAIN)
+def _(lab):
+    last = header(lab.batches(-1)[-1])
+    base = last.base_offset + last.last_offset_delta + 1
+    zero = -62135596800000 - last.max_timestamp
+    lab.crashed()
+    records = [R(0, b"k", b"v"), R(1, b"k", b"v", timestamp_delta=zero), R(2, b"k", b"v", timestamp_delta=zero)]
+    lab.append(lab.path(-1), encode.batch(records, base_offset=base, base_timestamp=last.max_timestamp))
+
+
 @proof("empty-batch-appended", PLAIN)
 def _(lab):
     lab.crashed()
@@ -353,7 +369,20 @@ def _(lab):
 
 simple("log-start-line-removed", PLAIN, _epochs(b"0\n1\n0 20\n"))
 
+
 # --- producers ---
+def _idempotent(lab, *parts):
+    """Append batches of producers, of which each part is (producer, epoch, sequence, count)."""
+    last = header(lab.batches(-1)[-1])
+    offset = last.base_offset + last.last_offset_delta + 1
+    lab.crashed()
+    for producer, epoch, sequence, count in parts:
+        records = [R(n, b"k%d" % n, b"v", timestamp_delta=n) for n in range(count)]
+        fields = {"producer_id": producer, "producer_epoch": epoch, "base_sequence": sequence}
+        lab.append(lab.path(-1), encode.batch(records, base_offset=offset, base_timestamp=1_790_000_000_000, **fields))
+        offset += count
+
+
 simple("sequence-changed", TXN, lambda lab: lab.field(1, 1, base_sequence=900))
 simple("producer-batch-removed", TXN, lambda lab: lab.write(1, [b for n, b in enumerate(lab.batches(1)) if n != 8]))
 simple("epoch-sequence-changed", TXN, lambda lab: lab.field(1, 1, producer_epoch=1, base_sequence=900))
@@ -368,6 +397,11 @@ def _(lab):
     batches = lab.batches(1)
     batches.insert(2, batches[1])
     lab.write(1, batches)
+
+
+@proof("first-sequences-refused", PLAIN)
+def _(lab):
+    _idempotent(lab, (7, 0, 17, 5), (7, 0, 22, 5))
 
 
 @proof("open-transaction", TXN)
@@ -393,6 +427,9 @@ simple("swap-under-way", PLAIN, lambda lab: lab.path(0).with_suffix(".log.swap")
 simple("swap-empty", PLAIN, lambda lab: lab.path(0).with_suffix(".log.swap").write_bytes(b""))
 simple("pending-delete", PLAIN, lambda lab: lab.path(0).rename(lab.path(0).with_suffix(".log.deleted")))
 simple("foreign-file", PLAIN, lambda lab: (lab.dir / "notes.txt").write_text("hello"))
+simple("nfs-file", PLAIN, lambda lab: (lab.dir / ".nfs000000000016e8d200000002").write_bytes(b"x"))
+simple("notes-deleted", PLAIN, lambda lab: (lab.dir / "notes.deleted").write_bytes(b"x"))
+simple("name-upper-case", PLAIN, lambda lab: lab.path(1).rename(lab.dir / f"{74:020d}.LOG"))
 simple("log-is-directory", PLAIN, lambda lab: (lab.dir / f"{900:020d}.log").mkdir())
 simple("notes-log", PLAIN, lambda lab: (lab.dir / "notes.log").write_text("hello"))
 simple("name-short", PLAIN, lambda lab: lab.path(1).rename(lab.dir / "74.log"))
@@ -457,7 +494,37 @@ def _(lab):
 
 simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
 simple("checkpoint-blank", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0  533"]))
+
+
+def _copied_without(*suffixes, partitions=2):
+    def change(lab):
+        for number in range(1, partitions):
+            shutil.copytree(lab.dir, lab.root / f"copied-{number}")
+        for path in lab.root.glob("*/*"):
+            if path.suffix in suffixes:
+                path.unlink()
+
+    return change
+
+
+simple("copied-without-logs", PLAIN, _copied_without(".log"))
+simple("copied-without-indexes", PLAIN, _copied_without(".index", ".timeindex"))
+simple(
+    "copied-in-part",
+    PLAIN,
+    lambda lab: lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5", "gone 1 5"]),
+)
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
+
+
+@proof("zookeeper-version-2", PLAIN)
+def _(lab):
+    folder = lab.root / "version-2"
+    folder.mkdir()
+    for name, content in (("log.1", b"ZKLG"), ("snapshot.0", b"ZKSN"), ("currentEpoch", b"1")):
+        (folder / name).write_bytes(content)
+
+
 simple("directory-backup", PLAIN, lambda lab: (lab.root / "backup").mkdir())
 simple("log-in-log-dir", PLAIN, lambda lab: (lab.root / f"{7:020d}.log").write_bytes(b""))
 simple("meta-nuls", PLAIN, lambda lab: (lab.root / "meta.properties").write_bytes(bytes(20)))
@@ -617,23 +684,16 @@ def _(lab):
     (lab.root / "remote-log-index-cache").mkdir()
 
 
+@near("half-of-the-partitions", PLAIN)
+def _(lab):
+    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5"])
+
+
 @near("epoch-at-end", PLAIN)
 def _(lab):
     last = header(lab.batches(-1)[-1])
     end = last.base_offset + last.last_offset_delta + 1
     _epochs(f"0\n2\n0 0\n1 {end}\n".encode())(lab)
-
-
-def _idempotent(lab, *parts):
-    """Append batches of producers, of which each part is (producer, epoch, sequence, count)."""
-    last = header(lab.batches(-1)[-1])
-    offset = last.base_offset + last.last_offset_delta + 1
-    lab.crashed()
-    for producer, epoch, sequence, count in parts:
-        records = [R(n, b"k%d" % n, b"v", timestamp_delta=n) for n in range(count)]
-        fields = {"producer_id": producer, "producer_epoch": epoch, "base_sequence": sequence}
-        lab.append(lab.path(-1), encode.batch(records, base_offset=offset, base_timestamp=1_790_000_000_000, **fields))
-        offset += count
 
 
 _TOP = (1 << 31) - 1
@@ -642,6 +702,12 @@ _TOP = (1 << 31) - 1
 @near("sequence-wrap", PLAIN)
 def _(lab):
     _idempotent(lab, (7, 0, _TOP - 2, 3), (7, 0, 0, 3), (8, 0, _TOP - 1, 5), (8, 0, 3, 2))
+
+
+@near("first-segment-deleted-by-retention", TXN)
+def _(lab):
+    for path in lab.dir.glob(f"{0:020d}.*"):
+        path.unlink()
 
 
 @near("producer-unknown", PLAIN)

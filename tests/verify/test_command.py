@@ -104,6 +104,7 @@ def test_the_json_lines_have_their_order_schema_and_fields(damaged):
     finding = next(row for row in rows if row.get("id") == "batch-crc-mismatch")
     assert set(finding) == {
         "schema", "type", "id", "severity", "path", "span", "offsets", "message", "facts", "consequence", "remedy",
+        "commands",
     }  # fmt: skip
     assert finding["severity"] == "error"
     assert finding["path"] == f"{damaged.root}/twitter-status-0/{74:020d}.log"

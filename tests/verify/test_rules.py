@@ -153,7 +153,7 @@ def test_an_open_transaction_that_its_coordinator_has_ended_hangs(tmp_path):
     shutil.copy(lab.path(-1), root / "ledger-0")
     found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
     assert [(f.severity, f.facts["producer_id"], f.facts["first"]) for f in found] == [(Severity.WARNING, 2, 118)]
-    assert "--start-offset 118" in found[0].remedy
+    assert found[0].commands[0].line.split()[-2:] == ["--start-offset", "118"]
     (root / ".kafka_cleanshutdown").unlink()
     found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
     assert [f.severity for f in found] == [Severity.INFO]
@@ -233,7 +233,10 @@ ELSEWHERE = {
     "controller-assigns-elsewhere": "the whole directory should not be here",
     "controller-knows-no-partition": "the whole directory should not be here",
     "hw-beyond-end": "the log is what became shorter: the message names where it would go on",
+    "files-not-copied": "the files of all partitions are missing",
     "kraft-snapshot-missing": "how the missing snapshot was named is not known",
+    "logs-not-copied": "the files of all partitions are missing",
+    "partitions-not-copied": "it is told for the log dir, not for the lines",
     "siblings-not-copied": "nearly every file is missing",
     "timestamp-ancient": "the fixture has such timestamps without any change",
     "timestamp-future": "the fixture has such timestamps without any change",

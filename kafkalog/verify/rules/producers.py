@@ -14,6 +14,7 @@ from kafkalog.verify.views import HangingTransaction, OpenTransactionView
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.command_line import Command
     from kafkalog.verify.producers import ProducerState
     from kafkalog.verify.task import ProducerRun
 
@@ -191,6 +192,40 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
 
 
 @rule(
+    "sequence-begins-late",
+    Severity.INFO,
+    on=ProducerStep,
+    message="producer {producer_id} epoch {epoch} begins with sequence {sequence} in a log that was never cut or cleaned",
+    consequence="The {sequence} records with the sequence numbers from 0 on were never written here, or not for good, though "
+    "the producer is idempotent: they reached the broker after those at offset {offset} and were refused, an unclean election "
+    "dropped them, or they went to an earlier topic of this name.",
+    remedy="Look for OutOfOrderSequenceException in the producer's own log, and whether the topic was deleted and made anew "
+    "while the producer ran. If neither is so, write those records again from their source.",
+    source="ProducerAppendInfo.checkSequence (Kafka 3.9.1), KAFKA-15591, KAFKA-18202: any first sequence number is taken",
+    proof="first-sequences-refused",
+    near_miss="first-segment-deleted-by-retention",
+    history=True,
+    invariants="J8",
+)
+def sequence_begins_late(step: ProducerStep) -> Iterator[Hit]:
+    """The first batch of a producer does not have sequence 0, although the log reaches back to offset 0 without a hole.
+
+    A leader that does not know a producer takes whatever comes first. Every client counts from 0 in each partition. A log that
+    was cut by retention, DeleteRecords or the cleaner proves nothing, for the first batches may have been in it.
+    """
+    run = step.run
+    if run is not None and step.before is None and step.whole and not step.coordinator and run.first_sequence > 0:
+        yield Hit(
+            Span(run.position, run.position + run.size),
+            (run.first_offset, run.last_offset),
+            producer_id=run.producer_id,
+            epoch=run.epoch,
+            sequence=run.first_sequence,
+            offset=run.first_offset,
+        )
+
+
+@rule(
     "producer-epoch-decreases",
     Severity.WARNING,
     on=ProducerStep,
@@ -316,7 +351,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record {age}",
     consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets behind it are blocked, and the cleaner "
     "can not pass. Normal while it is young; hanging if its coordinator has forgotten it.",
-    remedy="If it hangs: {command}",
+    remedy="If it hangs, abort it with the command for the release of the partition's leader.",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
     proof="open-transaction",
     near_miss="healthy",
@@ -338,7 +373,7 @@ def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
         age=_age(view),
         pinned=view.pinned,
         blocked=view.log_end - view.pinned,
-        command=_command(view),
+        commands=_commands(view),
     )
 
 
@@ -351,15 +386,14 @@ def _age(view: OpenTransactionView) -> str:
     return f"is {seconds // 86400} d {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02} old"
 
 
-def _command(view: OpenTransactionView) -> str:
+def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
     """What to run, in the form that the broker's release asks for; in both where nothing tells the release."""
     txn = view.transaction
     topic, partition = view.topic or "TOPIC", view.partition or 0
     command = abort_command(topic, partition, txn.first_offset)
     if view.kraft:
-        return command
-    old = old_abort_command(topic, partition, txn.producer_id, txn.epoch, txn.coordinator_epoch or 0)
-    return f"{command} (brokers before 3.0: {old})"
+        return (command,)
+    return (command, old_abort_command(topic, partition, txn.producer_id, txn.epoch, txn.coordinator_epoch or 0))
 
 
 @rule(
@@ -368,7 +402,7 @@ def _command(view: OpenTransactionView) -> str:
     on=HangingTransaction,
     message="the transaction of producer {producer_id} epoch {epoch} since offset {first} hangs: {why}",
     consequence="No marker will ever come: read_committed consumers stop there for good, and the cleaner can not pass.",
-    remedy="Make sure that the producer is gone, then: {command}",
+    remedy="Make sure that the producer is gone, then abort it with the command for the release of the partition's leader.",
     source="KIP-664, TransactionStateManager (Kafka 3.9.1)",
     proof="hanging-transaction",
     near_miss="open-transaction",
@@ -388,5 +422,5 @@ def txn_hanging(view: HangingTransaction) -> Iterator[Hit]:
         epoch=view.producer_epoch,
         first=view.first_offset,
         why=view.why,
-        command=view.command,
+        commands=view.commands,
     )
