@@ -7,12 +7,16 @@ is out of the ordinary in any way leaves the loop and is judged with care.
 from __future__ import annotations
 
 import struct
+from functools import partial
+from itertools import islice
+from operator import lt
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, NO_PRODUCER_ID, Damage, RecordBatch
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
+from kafkalog.core.line_ends import change_of_entries, change_of_log, fits
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.span import Span
@@ -21,6 +25,7 @@ from kafkalog.errors import FileChanged, FormatError, UnreadableFile
 from kafkalog.files.relay import Relay
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
+from kafkalog.verify.finding import Severity
 from kafkalog.verify.index_checks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.kraft_checks import unreadable_records
 from kafkalog.verify.moments import timestamp_cause
@@ -56,6 +61,8 @@ _HEADER = BATCH_HEADER.size
 _PLACE_INTERVAL = 1 << 20
 _NO_EPOCH = -1
 _LEADER_CHANGE = 2
+#: Bytes of a log that are looked through for changed line ends.
+_LINE_ENDS_BYTES = 4 << 20
 #: Clocks differ; a day ahead is a fault.
 FUTURE_MS = 24 * 3600 * 1000
 
@@ -73,6 +80,12 @@ def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
     With 2 `threads`, one reads while the other checks; that pays where a core is free and records are not looked at.
     """
     return Scanner(task, threads if task.settings.quick else 1).run()
+
+
+def _ascends(data: bytes, size: int, key: int) -> bool:
+    """Whether the first `key` bytes of entries grow from one to the next, zeros at the end left out."""
+    keys = [data[at : at + key] for at in range(0, padded_end(data, size), size)]
+    return len(data) % size == 0 and all(map(lt, keys, islice(keys, 1, None)))
 
 
 class Scanner:
@@ -157,6 +170,7 @@ class Scanner:
             self._open_indexes(source.size, *siblings)
             self._walk(source)
             self._finish_indexes(source)
+            self._take_back_what_line_ends_explain(source)
             grown = source.grown
             if grown is not None or source.is_rewritten:
                 self.emit(FileChange(self.path, source.size, source.size if grown is None else grown.size_now, task.active))
@@ -219,12 +233,12 @@ class Scanner:
         blind = scan.damaged
         if index is not None:
             index.finish(last.end if last is not None else 0, last)
-            self.emit(index.summary(times))
+            self.emit(index.summary(times, log_is_sound=self._log_is_sound()))
         if times is not None:
             times.finish(last, blind=blind)
         self._settle_doubts(source)
         if times is not None:
-            self.emit(times.summary(index))
+            self.emit(times.summary(index, log_is_sound=self._log_is_sound()))
             if not blind and not self.any_magic_0 and last is not None:
                 self.emit(
                     times.end_subject(
@@ -239,6 +253,30 @@ class Scanner:
             if file is not None and file.reported > MOST_REPORTED:
                 reason = f"{file.reported - MOST_REPORTED} more entries are wrong: not listed one by one"
                 scan.not_checked.append((file.path, reason))
+
+    def _take_back_what_line_ends_explain(self, source: FileSource) -> None:
+        """Note the files whose line ends were changed; what was found in them is a consequence."""
+        wrong = {found.path for found in self.scan.findings if found.severity >= Severity.WARNING}
+        of_log = None
+        if self.scan.damaged or self.path in wrong:
+            of_log = change_of_log(source.read(0, _LINE_ENDS_BYTES))
+        changed = {} if of_log is None else {self.path: of_log}
+        for file, key in ((self.index, 4), (self.times, 8)):
+            if file is None or file.path not in wrong:
+                continue
+            if of_log is not None and fits(file.data, of_log, file.entry_size):
+                changed[file.path] = of_log
+            elif change := change_of_entries(file.data, partial(_ascends, size=file.entry_size, key=key)):
+                changed[file.path] = change
+        self.scan.line_ends = changed
+        if changed:
+            kept = [] if of_log is not None else [found for found in self.scan.findings if found.path not in changed]
+            self.scan.findings[:] = kept
+
+    def _log_is_sound(self) -> bool:
+        """Whether the walk over the `.log` has found nothing wrong."""
+        wrong = any(found.path == self.path and found.severity >= Severity.WARNING for found in self.scan.findings)
+        return not wrong and not self.scan.damaged
 
     def _hash(self) -> None:
         self.scan.hashes = hashes_of(self.task.paths.values(), self.fail)

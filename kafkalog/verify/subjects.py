@@ -167,11 +167,24 @@ class IndexStep:
     clean: bool | None
 
 
+class Hole(NamedTuple):
+    """Entries of zeros before others: the first such run, entries `number` to `end` - 1, and how many there are in all.
+
+    `page`: a whole page of the file, 4 KiB, is zeros there.
+    """
+
+    number: int
+    end: int
+    zeros: int
+    page: bool
+
+
 @dataclass(frozen=True, slots=True)
 class IndexEnd:
     """A `.index` or `.timeindex` as a whole, after all of its entries have been seen.
 
     `others` counts entries that are the last offset of an append of several batches or the first offset of one.
+    `log_is_sound`: nothing is wrong with the segment's `.log`.
     """
 
     path: str
@@ -182,7 +195,7 @@ class IndexEnd:
     entries: int
     padding: Padding | None
     leftover: Span | None
-    hole: int | None
+    hole: Hole | None
     active: bool
     clean: bool | None
     mark: str
@@ -190,6 +203,7 @@ class IndexEnd:
     sibling_padded: bool
     others: int
     first_other: int | None
+    log_is_sound: bool
 
 
 @dataclass(frozen=True, slots=True)
