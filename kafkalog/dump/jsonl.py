@@ -6,10 +6,10 @@ account for all of its bytes. Docs: docs/dump-jsonl.md.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from contextlib import nullcontext
+from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
@@ -28,14 +28,16 @@ from kafkalog.core.transaction_index import ABORTED_TXN, read_transaction_index
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
 from kafkalog.dump.java import file_path
+from kafkalog.dump.json_forms import object_of, text_object
 from kafkalog.dump.output import Died, Output
+from kafkalog.dump.record_json import Passed, record_lines
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
 from kafkalog.errors import FormatError, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from kafkalog.core.layout import Layout
@@ -68,24 +70,13 @@ class JsonOptions(NamedTuple):
     decoder: Decoder | None = None
 
 
-def _text(data: bytes) -> dict[str, Any]:
-    try:
-        return {"text": data.decode()}
-    except UnicodeDecodeError:
-        return {"hex": data.hex()}
-
-
-_FORMS: dict[str, Callable[[bytes], dict[str, Any]]] = {
-    "hex": lambda data: {"hex": data.hex()},
-    "text": _text,
-    "base64": lambda data: {"base64": base64.b64encode(data).decode()},
-    "length": lambda data: {"length": len(data)},
-    "sha256": lambda data: {"sha256": hashlib.sha256(data).hexdigest()},
-}
+@cache
+def _names(layout: Layout[Any]) -> tuple[str, ...]:
+    return tuple(field.kafka_name for field in layout.fields)
 
 
 def _named(layout: Layout[Any], values: tuple[int, ...]) -> dict[str, int]:
-    return {field.kafka_name: value for field, value in zip(layout.fields, values, strict=True)}
+    return dict(zip(_names(layout), values, strict=True))
 
 
 class JsonDump:
@@ -101,6 +92,9 @@ class JsonDump:
         self._output = output
         self._path = ""
         self._consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self._filtering = options.filters.active
+        self._form = None if options.payload in (None, "none") else options.payload
+        self._object_of = None if self._form is None else object_of(self._form)
 
     def _line(self, kind: str, position: int | None, /, **fields: Any) -> None:
         line = {"schema": SCHEMA, "type": kind, "path": self._path, "position": position, **fields}
@@ -179,17 +173,22 @@ class JsonDump:
         producer_id = batch.header.producer_id if isinstance(batch, RecordBatch) else -1
         if not filters.producer_passes(producer_id):
             return
-        if not options.records and not filters.active:
+        if not options.records and not self._filtering:
             self._batch_line(batch)
             return
-        items = list(batch.walk_records()) if filters.active else batch.walk_records()
-        if filters.active:
+        items: Iterable[Record | LegacyRecord | Damage] = batch.walk_records()
+        if self._filtering:
             items = [item for item in items if not isinstance(item, Damage) and filters.passes(item)]
             if not items:
                 return
         self._batch_line(batch)
         if not options.records:
             return
+        if not self._filtering and decoder is None and isinstance(batch, RecordBatch):
+            passed = self._regular_records(batch)
+            if passed.whole:
+                return
+            items = islice(items, passed.records, None)
         for item in items:
             if isinstance(item, Damage):
                 inside = item.span.space is not None
@@ -197,8 +196,19 @@ class JsonDump:
                 self._damage(place, None if inside else item.span.end, item.reason)
                 continue
             self._record_line(batch, item, decoder)
-            if not filters.active:
+            if not self._filtering:
                 self._watch(batch, item)
+
+    def _regular_records(self, batch: RecordBatch) -> Passed:
+        """The lines of a batch's records, as far as they are regular."""
+        passed = Passed(0, 0, whole=False)
+        for made in record_lines(batch, SCHEMA, self._path, self._form, self._consecutive.last + 1):
+            if isinstance(made, Passed):
+                passed = made
+            else:
+                self._output.put(made.encode("utf-8"))
+        self._consecutive.last = passed.expected - 1
+        return passed
 
     def _watch(self, batch: Batch, record: Record | LegacyRecord) -> None:
         self._consecutive.one(record.offset)
@@ -247,14 +257,14 @@ class JsonDump:
                 fields["control"] = self._control(record)
         elif not isinstance(record, Record):
             fields |= {"magic": record.magic, "attributes": record.attributes, "crc": record.crc, "isValid": record.crc_ok}
-        form = _FORMS.get(self._options.payload or "none")
+        form = self._object_of
         if form is not None:
             fields |= {
                 side: None if data is None else form(data) for side, data in (("key", record.key), ("value", record.value))
             }
         fields["headers"] = [
             {
-                "key": _text(header.key),
+                "key": text_object(header.key),
                 **({} if form is None else {"value": None if header.value is None else form(header.value)}),
             }
             for header in record.headers
