@@ -60,12 +60,13 @@ class LogDirCheck:
     Args:
         path: The directory, spelled as it shall be printed.
         settings: What the caller wants.
+        believe_marker: False: as if there were no clean-shutdown marker.
 
     Raises:
         UnreadableFile: it cannot be listed.
     """
 
-    def __init__(self, path: str, settings: Settings) -> None:
+    def __init__(self, path: str, settings: Settings, *, believe_marker: bool = True) -> None:
         self.settings = settings
         self.log_dir = LogDir(path)
         self.path = self.log_dir.path
@@ -74,7 +75,7 @@ class LogDirCheck:
         self.files = 0
         self.lines: dict[str, dict[tuple[str, int], CheckpointLine]] = {}
         everything = {*self.log_dir.files, *self.log_dir.others}
-        self._marker = _CLEAN in everything
+        self._marker = believe_marker and _CLEAN in everything
         self._checkpoints()
         self.meta: Properties | None = self._reading(_META, lambda: self.log_dir.meta_properties)
         complete = bool(self.lines) or _META in self.log_dir.files or self._marker
@@ -307,6 +308,11 @@ class LogDirCheck:
         if directory_id is not None and parse_uuid(directory_id) is None:
             return f"directory.id {directory_id!r} is no id of 22 characters"
         return ""
+
+    @property
+    def marker_path(self) -> str:
+        """Where its clean-shutdown marker stands, if there is one."""
+        return join(self.path, _CLEAN)
 
     @property
     def broker(self) -> tuple[str, str] | None:

@@ -241,22 +241,3 @@ def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
     """
     for path, other, what in view.id_problems:
         yield Hit(None, None, path=path, what=what, file=other)
-
-
-@rule(
-    "topic-id-mismatch",
-    Severity.ERROR,
-    on=BrokerView,
-    message="topic id {topic_id}, but {file} has {other_id}",
-    consequence="One of the two belongs to an earlier topic of the same name: that partition is never served.",
-    remedy="Ask the controller for the topic's id (`kafka-topics.sh --describe`) and, with the broker stopped, move "
-    "the other one out of the log dir.",
-    source="UnifiedLog.initializeTopicId (Kafka 3.9.1), KAFKA-14616",
-    proof="topic-id-differs",
-    near_miss="healthy",
-    invariants="K11",
-)
-def topic_id_mismatch(view: BrokerView) -> Iterator[Hit]:
-    """Partitions of one topic have different topic ids."""
-    for path, topic_id, other, other_id in view.topic_ids:
-        yield Hit(Span(0, 0), None, path=path, topic_id=topic_id, file=other, other_id=other_id)
