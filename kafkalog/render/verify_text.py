@@ -310,7 +310,8 @@ def _summary(report: Report) -> Iterator[Line]:
     if any(p.next_start for p in report.partitions) or report.next_start:
         yield Line(0, "", _next_start_summary(report))
     if report.version is not None:
-        yield Line(0, "", f"release taken: {report.version}")
+        evidence = f": {printable(report.evidence)}" if report.evidence else ""
+        yield Line(0, "", f"release taken: {report.version}{evidence}")
     if report.suppressed:
         yield Line(0, "", f"{report.suppressed} findings left out by the options")
     for item in report.not_checked:
@@ -322,7 +323,9 @@ def _summary(report: Report) -> Iterator[Line]:
 def _next_start_summary(report: Report) -> str:
     predicted = [p for p in report.partitions if p.next_start]
     harmed = [p for p in predicted if next_start_harm(p.next_start)]
-    unknown = [p for p in predicted if p not in harmed and any(outcome.is_unknown for outcome in p.next_start)]
+    unknown = [
+        p for p in predicted if p not in harmed and any(one.is_unknown or one.severity == "error" for one in p.next_start)
+    ]
     logless = [p for p in predicted if not p.segments and p.verdict not in _SOUND]
     if not harmed and not unknown and not logless and not report.next_start:
         return "next start: nothing is lost"

@@ -26,7 +26,6 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.files.source import unreadable
-from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.causes import name_causes
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
+    from kafkalog.recovery.era import Era
     from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.verify.finding import Finding
@@ -328,13 +328,18 @@ class _Run:
             tuple(chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])),
             quick=self.settings.quick,
             next_start=self.next_start,
+            evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
         )
 
+    def _era(self) -> Era | None:
+        """That of the log dir whose release is taken."""
+        return max((log_dir.era for log_dir in self.log_dirs), key=lambda era: era.releases[0], default=None)
+
     def _release_taken(self) -> str | None:
-        if self.release is None and not self.log_dirs:
-            return None
-        shown = (guess_release(log_dir.log_dir, log_dir.meta) for log_dir in self.log_dirs)
-        return release_text(max(shown) if self.release is None else self.release)
+        if self.release is not None:
+            return release_text(self.release)
+        era = self._era()
+        return None if era is None else release_text(era.releases[0])
 
 
 def _cores() -> int:

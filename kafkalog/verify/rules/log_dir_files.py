@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
 from kafkalog.core.foreign import describe_file, is_held_open
 from kafkalog.core.span import Span
+from kafkalog.recovery.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.views import BootstrapFile, CleanedLogs, LogDirFiles, MarkerView
@@ -124,8 +125,9 @@ def checkpoint_emptied(files: LogDirFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=LogDirFiles,
     message="there is no {file}, though all other files of a log dir are there",
-    consequence="The broker does not start, or takes the log dir for one that is not formatted.",
-    remedy="Restore the file: `version`, `cluster.id`, `node.id` or `broker.id`, `directory.id` of this log dir.",
+    consequence="A KRaft node exits; since 3.7 it makes the file anew if another of its log dirs has one and the metadata log "
+    "is not in this one, with a new directory.id that the controller does not know. A broker with ZooKeeper makes it anew.",
+    remedy=WRITE_META,
     source="KafkaServer.startup, MetaPropertiesEnsemble (Kafka 3.9.1)",
     proof="meta-removed",
     near_miss="copied-without-meta",
