@@ -16,12 +16,14 @@ from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
+from kafkalog.core.cursor import Cursor
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, read_offset_index
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
-from kafkalog.core.record import Record, wrap64
+from kafkalog.core.record import Record, iter_headers, wrap64
+from kafkalog.core.source import HELD, PIECE
 from kafkalog.core.span import Padding
 from kafkalog.core.time_index import TIME_INDEX_ENTRY, read_time_index
 from kafkalog.core.transaction_index import ABORTED_TXN, read_transaction_index
@@ -29,13 +31,14 @@ from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
 from kafkalog.dump.java import file_path
 from kafkalog.dump.output import Died, Output
+from kafkalog.dump.payload import MANY_HEADERS, utf8_pieces
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
 from kafkalog.errors import FormatError, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from kafkalog.core.layout import Layout
@@ -68,17 +71,43 @@ class JsonOptions(NamedTuple):
     decoder: Decoder | None = None
 
 
+class _Long(NamedTuple):
+    """Text of a JSON string, or items of an array, that come in pieces: as a whole they would take twice the memory."""
+
+    quote: str
+    pieces: Iterator[Any]
+
+
 def _text(data: bytes) -> dict[str, Any]:
+    if len(data) <= HELD:
+        try:
+            return {"text": data.decode()}
+        except UnicodeDecodeError:
+            return {"hex": data.hex()}
     try:
-        return {"text": data.decode()}
+        for piece in utf8_pieces(data):
+            piece.decode()
     except UnicodeDecodeError:
+        return _hex(data)
+    return {"text": _Long('"', (piece.decode() for piece in utf8_pieces(data)))}
+
+
+def _hex(data: bytes) -> dict[str, Any]:
+    if len(data) <= HELD:
         return {"hex": data.hex()}
+    return {"hex": _Long('"', (data[at : at + PIECE].hex() for at in range(0, len(data), PIECE)))}
+
+
+def _base64(data: bytes) -> dict[str, Any]:
+    step = len(data) if len(data) <= HELD else 3 * PIECE
+    pieces = (base64.b64encode(data[at : at + step]).decode() for at in range(0, len(data), step or 1))
+    return {"base64": "".join(pieces) if len(data) <= HELD else _Long('"', pieces)}
 
 
 _FORMS: dict[str, Callable[[bytes], dict[str, Any]]] = {
-    "hex": lambda data: {"hex": data.hex()},
+    "hex": _hex,
     "text": _text,
-    "base64": lambda data: {"base64": base64.b64encode(data).decode()},
+    "base64": _base64,
     "length": lambda data: {"length": len(data)},
     "sha256": lambda data: {"sha256": hashlib.sha256(data).hexdigest()},
 }
@@ -86,6 +115,24 @@ _FORMS: dict[str, Callable[[bytes], dict[str, Any]]] = {
 
 def _named(layout: Layout[Any], values: tuple[int, ...]) -> dict[str, int]:
     return {field.kafka_name: value for field, value in zip(layout.fields, values, strict=True)}
+
+
+def _headers(record: Record | LegacyRecord, form: Callable[[bytes], dict[str, Any]] | None) -> Iterator[dict[str, Any]]:
+    if isinstance(record, Record) and record.raw_headers:
+        for header in iter_headers(Cursor(record.raw_headers)):
+            value = {} if form is None else {"value": None if header.value is None else form(header.value)}
+            yield {"key": _text(header.key), **value}
+
+
+class _IsLong(Exception):
+    """A value that is not printed as a whole."""
+
+
+def _other(value: Any) -> str:
+    """What JSON has no type for."""
+    if isinstance(value, _Long):
+        raise _IsLong
+    return format_uuid(value)
 
 
 class JsonDump:
@@ -104,9 +151,40 @@ class JsonDump:
 
     def _line(self, kind: str, position: int | None, /, **fields: Any) -> None:
         line = {"schema": SCHEMA, "type": kind, "path": self._path, "position": position, **fields}
+        try:
+            self._put_json(line)
+        except _IsLong:
+            self._put_pieces(line)
+        self._output.put(b"\n")
+
+    def _put_json(self, value: Any) -> None:
         # Undecodable names are lone surrogates, which only an escape can carry.
-        text = json.dumps(line, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=format_uuid)
-        self._output.put(text.encode("utf-8", "backslashreplace") + b"\n")
+        text = json.dumps(value, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=_other)
+        self._output.put(text.encode("utf-8", "backslashreplace"))
+
+    def _put_pieces(self, value: Any) -> None:
+        """A JSON value part of which is long."""
+        put = self._output.piece
+        if isinstance(value, _Long):
+            put(value.quote or "[")
+            for number, piece in enumerate(value.pieces):
+                if value.quote:
+                    ensured = json.dumps(piece, ensure_ascii=not self._path.isascii())
+                    put(ensured[1:-1])
+                else:
+                    put("," if number else "")
+                    self._put_pieces(piece)
+            put(value.quote or "]")
+        elif isinstance(value, dict):
+            put("{")
+            for number, (name, item) in enumerate(value.items()):
+                put(("," if number else "") + json.dumps(name) + ":")
+                self._put_pieces(item)
+            put("}")
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            self._put_pieces(_Long("", iter(value)))
+        else:
+            self._put_json(value)
 
     def _damage(self, position: int | None, end: int | None, reason: str, *, deadly: bool = True) -> None:
         self._line("damage", position, end=end, reason=reason)
@@ -182,11 +260,13 @@ class JsonDump:
         if not options.records and not filters.active:
             self._batch_line(batch)
             return
-        items = list(batch.walk_records()) if filters.active else batch.walk_records()
+        items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
         if filters.active:
-            items = [item for item in items if not isinstance(item, Damage) and filters.passes(item)]
-            if not items:
+            # Gone over twice, for there may be too many to be held.
+            wanted = (item for item in items if not isinstance(item, Damage) and filters.passes(item))
+            if next(wanted, None) is None:
                 return
+            items = (item for item in batch.walk_records() if not isinstance(item, Damage) and filters.passes(item))
         self._batch_line(batch)
         if not options.records:
             return
@@ -199,6 +279,7 @@ class JsonDump:
             self._record_line(batch, item, decoder)
             if not filters.active:
                 self._watch(batch, item)
+            del item  # it may be large, and so may be the next one
 
     def _watch(self, batch: Batch, record: Record | LegacyRecord) -> None:
         self._consecutive.one(record.offset)
@@ -252,13 +333,9 @@ class JsonDump:
             fields |= {
                 side: None if data is None else form(data) for side, data in (("key", record.key), ("value", record.value))
             }
-        fields["headers"] = [
-            {
-                "key": _text(header.key),
-                **({} if form is None else {"value": None if header.value is None else form(header.value)}),
-            }
-            for header in record.headers
-        ]
+        headers = _headers(record, form)
+        many = isinstance(record, Record) and len(record.raw_headers) > MANY_HEADERS
+        fields["headers"] = _Long("", headers) if many else list(headers)
         if decoder is not None and form is not None and "control" not in fields:
             fields["decoded"] = decoder.decode_object(record.offset, record.key, record.value)
         self._line("record", position, **fields)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
-from kafkalog.core.compression import DEFAULT_LIMIT, inflate
-from kafkalog.core.record import wrap32
-from kafkalog.core.record_walk import compile_walk
+from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.compression import MAX_DECOMPRESSED, inflate
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.record import read_record, wrap32
+from kafkalog.core.record_walk import compile_walk, runs
+from kafkalog.core.source import Bytes, WindowedBytes, part_of
 from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.verify.subjects import Records
+from kafkalog.verify.subjects import Disorder, Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["RecordCounts", "count_records", "look_at_records"]
-
-_HEADER = BATCH_HEADER.size
 
 
 class RecordCounts(NamedTuple):
@@ -33,12 +33,23 @@ class RecordCounts(NamedTuple):
     null_keys: int
     null_values: int
 
+    def then(self, more: RecordCounts) -> RecordCounts:
+        """These counters and those of the records that follow."""
+        return RecordCounts(
+            more.next_delta,
+            self.gaps + more.gaps,
+            max(self.largest, more.largest),
+            self.null_keys + more.null_keys,
+            self.null_values + more.null_values,
+        )
+
 
 @cache
 def _walk() -> Callable[..., tuple[int, int, int, int, int] | None]:
     return compile_walk(
         "if o != e: gaps += 1\n            e = o + 1\n            if t > top: top = t",
-        setup="e = gaps = nulls = empty = 0; top = -1 << 63",
+        setup="gaps = nulls = empty = 0; top = -1 << 63",
+        extra=", e",
         finish="return e, gaps, top, nulls, empty",
         payload=False,
         key_null="nulls += 1",
@@ -46,37 +57,66 @@ def _walk() -> Callable[..., tuple[int, int, int, int, int] | None]:
     )
 
 
-def count_records(data: bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts | None:
+def count_records(data: Bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts | None:
     """Counters of the record section `data[start:end]`; None when anything at all is irregular."""
     if codec:
         try:
-            section = inflate(codec, bytes(data[start:end]))
+            section = inflate(codec, part_of(data, start, end))
         except (FormatError, LimitExceeded):
             return None
         if section.problem is not None:
             return None
         data, start, end = section.data, 0, len(section.data)
-    found = _walk()(data, start, end, count, 0, 0)
+    if isinstance(data, WindowedBytes):
+        return _count_in_runs(data, start, count)
+    found = _walk()(data, start, end, count, 0, 0, 0)
     return None if found is None else RecordCounts(*found)
+
+
+def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | None:
+    whole = RecordCounts(0, 0, -1 << 63, 0, 0)
+    left, limit = count, MAX_DECOMPRESSED.get()
+    for run in runs(data, at, count):
+        if run.records:
+            counts = _walk()(*run[:4], 0, 0, whole.next_delta)
+            assert counts is not None  # the run is regular
+            found = RecordCounts(*counts)
+        else:
+            try:
+                record = read_record(Cursor(data, at), 0, 0) if run.end - run.start <= limit else None
+            except FormatError:
+                record = None
+            if record is None:
+                return None
+            gap = record.offset != whole.next_delta
+            found = RecordCounts(record.offset + 1, gap, record.timestamp, record.key is None, record.value is None)
+        at, left = run.begin + run.end, left - max(1, run.records)
+        whole = whole.then(found)
+    return whole if not left and at == len(data) else None
 
 
 def look_at_records(path: str, batch: RecordBatch, *, compacted: bool) -> Records:
     """The records of a batch, the careful way, with everything that the rules ask for."""
-    deltas: list[int] = []
     largest: int | None = None
     nulls = 0
     first_null: int | None = None
     problem: Damage | None = None
-    for item in batch.walk_records(limit=DEFAULT_LIMIT):
+    disorder: Disorder | None = None
+    read, delta = 0, -1
+    for item in batch.walk_records():
         if isinstance(item, Damage):
             problem = item
             break
-        deltas.append(wrap32(item.offset - batch.base_offset))
+        before, delta = delta, wrap32(item.offset - batch.base_offset)
+        if disorder is None and not before < delta <= batch.header.last_offset_delta:
+            disorder = Disorder(read, before, delta)
+        read += 1
         largest = item.timestamp if largest is None else max(largest, item.timestamp)
         if item.key is None:
             nulls += 1
             first_null = item.offset if first_null is None else first_null
+        del item
     trailing = False
     if problem is not None and batch.compression_id in (1, 2, 3, 4) and not isinstance(problem.error, LimitExceeded):
-        trailing = batch.inflate().trailing and len(deltas) == batch.header.records_count
-    return Records(path, batch, tuple(deltas), largest, nulls, first_null, problem, trailing, compacted)
+        trailing = batch.inflate().trailing and read == batch.header.records_count
+    return Records(path, batch, read, delta, disorder, largest, nulls, first_null, problem, trailing, compacted)
