@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli.internal_options import EXIT_ZERO, FORMAT, PATHS, exit_status, parse_moment, write_json_lines, write_text
+from kafkalog.cli.sizes import max_decompressed
 
 if TYPE_CHECKING:
     from kafkalog.internal.moment import Moment
@@ -27,6 +28,7 @@ SCHEMA = "kafkalog.groups/1"
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
+@max_decompressed
 def command(ctx: click.Context, /, *, paths: tuple[str, ...], at: Moment, output_format: str, exit_zero: bool) -> None:
     """Show the groups that __consumer_offsets knows: state, generation, members, last committed offsets.
 

@@ -11,7 +11,7 @@ from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, recor
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.layout import INT8, INT16, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import Record, RecordDetail, increment_sequence, read_detail, read_record, wrap32, wrap64
-from kafkalog.core.record_walk import SAFE_BASE, compile_walk, runs
+from kafkalog.core.record_walk import SAFE_BASE, Run, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
 from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError, LimitExceeded
@@ -270,9 +270,7 @@ class RecordBatch:
         def slowly(at: int, index: int) -> Iterator[Any]:
             return self._walk_slowly(data, at, index, limit, problem, on_damage)
 
-        if problem is not None or not (
-            -SAFE_BASE < header.base_offset < SAFE_BASE and -SAFE_BASE < header.base_timestamp < SAFE_BASE
-        ):
+        if problem is not None or not self.is_regular:
             return slowly(at, 0)
         if isinstance(data, WindowedBytes):
             return self._walk_in_pieces(data, at, limit, slowly)
@@ -287,11 +285,10 @@ class RecordBatch:
     ) -> Iterator[Any]:
         """The fast way through what is not held: the same loop over one run of records after the other."""
         header = self.header
-        walk = _walk_run("append_time" if header.attributes & bits.LOG_APPEND_TIME else "base_timestamp + t")
         index = 0
         for run in runs(data, at, header.records_count):
             if run.records:
-                yield from walk(*run[:4], header.base_offset, header.base_timestamp, run.begin, header.max_timestamp)
+                yield from self.records_of(run)
                 index, at = index + run.records, run.begin + run.end
                 continue
             del run
@@ -304,6 +301,18 @@ class RecordBatch:
             del record
         if index < header.records_count or at < len(data):
             yield from slowly(at, index)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the fast loops know its offsets and timestamps: they do not get near the ends of 64 bits."""
+        return -SAFE_BASE < self.header.base_offset < SAFE_BASE and -SAFE_BASE < self.header.base_timestamp < SAFE_BASE
+
+    def records_of(self, run: Run) -> Iterator[Record]:
+        """The records of one of its runs."""
+        header = self.header
+        walk = _walk_run("append_time" if header.attributes & bits.LOG_APPEND_TIME else "base_timestamp + t")
+        records: Iterator[Record] = walk(*run[:4], header.base_offset, header.base_timestamp, run.begin, header.max_timestamp)
+        return records
 
     def record_at(self, data: Bytes, at: int, limit: int | None = None) -> Record:
         """The record at a place of the (decompressed) record bytes, the readable way.

@@ -16,7 +16,7 @@ from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
 from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
-from kafkalog.core.record_walk import MOST_AT_ONCE
+from kafkalog.core.record_walk import MOST_AT_ONCE, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
 from kafkalog.dump.output import Died
 from kafkalog.errors import FormatError, LimitExceeded
@@ -92,8 +92,15 @@ def records_from(batch: RecordBatch, data: Bytes, at: int, index: int = 0, most:
         Died: one of them cannot be read, or bytes follow the last one.
     """
     count = batch.header.records_count
+    end = count if most is None else min(count, index + most)
     try:
-        for number in range(index + 1, (count if most is None else min(count, index + most)) + 1):
+        for run in runs(data, at, end - index) if batch.is_regular else ():
+            at = run.begin + run.start
+            if not run.records or (index + run.records == count and run.begin + run.end != len(data)):
+                break
+            yield from batch.records_of(run)
+            index, at = index + run.records, run.begin + run.end
+        for number in range(index + 1, end + 1):
             record = batch.record_at(data, at)
             at = record.end
             if number == count and at < len(data):

@@ -34,7 +34,7 @@ from kafkalog.dump.output import Died, Output
 from kafkalog.dump.payload import MANY_HEADERS, utf8_pieces
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
-from kafkalog.errors import FormatError, Truncated, UnreadableFile
+from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
@@ -257,16 +257,21 @@ class JsonDump:
         producer_id = batch.header.producer_id if isinstance(batch, RecordBatch) else -1
         if not filters.producer_passes(producer_id):
             return
+        if (
+            isinstance(batch, RecordBatch)
+            and batch.crc_ok
+            and not filters.batch_may_pass(batch.base_offset, batch.last_offset, batch.header.max_timestamp)
+        ):
+            return
         if not options.records and not filters.active:
             self._batch_line(batch)
             return
         items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
         if filters.active:
             # Gone over twice, for there may be too many to be held.
-            wanted = (item for item in items if not isinstance(item, Damage) and filters.passes(item))
-            if next(wanted, None) is None:
+            if next(filter(self._is_wanted, items), None) is None:
                 return
-            items = (item for item in batch.walk_records() if not isinstance(item, Damage) and filters.passes(item))
+            items = filter(self._is_wanted, batch.walk_records())
         self._batch_line(batch)
         if not options.records:
             return
@@ -280,6 +285,12 @@ class JsonDump:
             if not filters.active:
                 self._watch(batch, item)
             del item  # it may be large, and so may be the next one
+
+    def _is_wanted(self, item: Record | LegacyRecord | Damage) -> bool:
+        """Whether a record passes the filters; of what cannot be read for its size nobody knows."""
+        if isinstance(item, Damage):
+            return isinstance(item.error, LimitExceeded)
+        return self._options.filters.passes(item)
 
     def _watch(self, batch: Batch, record: Record | LegacyRecord) -> None:
         self._consecutive.one(record.offset)

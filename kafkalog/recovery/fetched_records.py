@@ -10,6 +10,7 @@ from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.compression import COMPRESSION_TYPES, gzip_up_to_failure
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
+from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import Bytes, part_of
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
 from kafkalog.recovery.behaviours import (
@@ -125,14 +126,11 @@ def contiguous_offsets(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> ra
     """The offsets of a sound magic 2 batch whose records have all of them in order; None: look at them one by one."""
     if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= ways.codecs:
         return None
-    first = following = None
-    for item in batch.walk_records():
-        if isinstance(item, Damage) or (following is not None and item.offset != following):
-            return None
-        first = item.offset if first is None else first
-        following = item.offset + 1
-        del item
-    return None if first is None or following is None else range(first, following)
+    count = batch.header.records_count
+    found = count_records(batch.data, BATCH_HEADER.size, batch.size, count, batch.compression_id)
+    if found is None or found.gaps or not batch.is_regular:
+        return None
+    return range(batch.base_offset, batch.base_offset + count)
 
 
 def offsets_of(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> Iterator[int | ClientError]:

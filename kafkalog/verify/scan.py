@@ -15,6 +15,7 @@ from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
+from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import HELD
 from kafkalog.errors import FileChanged, FormatError, LimitExceeded, UnreadableFile
 from kafkalog.files.relay import Relay
@@ -23,7 +24,7 @@ from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, 
 from kafkalog.verify.index_checks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.kraft_checks import unreadable_records
 from kafkalog.verify.producers import EventRecorder
-from kafkalog.verify.record_checks import count_records, look_at_records
+from kafkalog.verify.record_checks import look_at_records
 from kafkalog.verify.regular import ANCIENT_MS, walk_regular
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
