@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
-from kafkalog.core.source import HELD, Source, WindowedBytes, checksum
+from kafkalog.core.source import HELD, BytesSource, Source, Window, WindowedBytes, checksum
 from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["HEADER_UP_TO_MAGIC", "Batch", "find_batch", "only_zeros", "walk"]
+__all__ = ["HEADER_UP_TO_MAGIC", "Batch", "BytesSource", "Source", "Window", "find_batch", "only_zeros", "walk"]
 
 #: Bytes up to and including `magic`, which stands at the same place in every message format version.
 HEADER_UP_TO_MAGIC = 17

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 import kafkalog
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import CONTROL_RECORD_TYPES, read_control_record
-from kafkalog.core.log import walk
-from kafkalog.core.source import BytesSource
+from kafkalog.core.log import BytesSource, walk
 from kafkalog.errors import FormatError
 from tests.log_dirs import fixture_log_dirs
 

@@ -9,11 +9,10 @@ import pytest
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.control import read_control_record
-from kafkalog.core.log import walk
+from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.offset_index import read_offset_index
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_json_file, read_partition_metadata, read_properties
-from kafkalog.core.source import BytesSource
 from kafkalog.core.span import Padding
 from kafkalog.core.time_index import read_time_index
 from kafkalog.core.transaction_index import read_transaction_index

@@ -10,9 +10,8 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.control import read_control_record
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.log import walk
+from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.producer_snapshot import ProducerEntry, read_producer_snapshot
-from kafkalog.core.source import BytesSource
 from tests import encode
 from tests.encode import R
 

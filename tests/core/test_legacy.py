@@ -6,8 +6,7 @@ import pytest
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.log import walk
-from kafkalog.core.source import BytesSource
+from kafkalog.core.log import BytesSource, walk
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded
 from tests import encode
 

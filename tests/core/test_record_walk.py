@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.cursor import Cursor
-from kafkalog.core.log import walk
+from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.record import read_record
-from kafkalog.core.source import BytesSource
 from kafkalog.errors import FormatError, LimitExceeded
 from tests import encode
 from tests.encode import R

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.log import find_batch, walk
-from kafkalog.core.source import BytesSource, Window
+from kafkalog.core.log import BytesSource, Window, find_batch, walk
 from kafkalog.core.span import Padding
 from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
 from tests import encode

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.log import BytesSource
 from kafkalog.core.release import parse_release
-from kafkalog.core.source import BytesSource
 from kafkalog.recovery.consumer import last_stable_offset
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.failure import LogDirOffline

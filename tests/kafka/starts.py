@@ -8,8 +8,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import parse_partition_name
+from kafkalog.core.log import BytesSource
 from kafkalog.core.release import parse_release
-from kafkalog.core.source import BytesSource
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.names import parse_offset
 from kafkalog.recovery.partition import Situation, predict_partition

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kafkalog.core.source import BytesSource
+from kafkalog.core.log import BytesSource
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.partition import Situation, predict_partition
 from tests.log_dirs import FIXTURES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kafkalog.core.log import BytesSource
 from kafkalog.core.release import parse_release
-from kafkalog.core.source import BytesSource
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.partition import Situation, predict_partition
 from tests.encode import R, batch, lz4_frame, message, zstd_frame

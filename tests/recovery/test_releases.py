@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from kafkalog.core.log import BytesSource
 from kafkalog.core.release import parse_release
-from kafkalog.core.source import BytesSource
 from kafkalog.recovery.consumer import last_stable_offset
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.failure import LogDirOffline

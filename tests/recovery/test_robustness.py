@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kafkalog.core.log import BytesSource
 from kafkalog.core.release import RELEASES
-from kafkalog.core.source import BytesSource
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.indexes import OffsetIndex
 from kafkalog.recovery.partition import Situation, predict_partition

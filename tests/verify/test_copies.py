@@ -1,0 +1,159 @@
+"""Copies that lack files say so once; what may be a loss is told file by file, partition by partition."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from kafkalog.verify import Severity, verify
+from tests.verify.lab import BROKER, Lab
+
+NOW = 1795500000000
+PLAIN = "2.1.1/plain/twitter-status-0"
+
+
+@pytest.fixture
+def log_dir(tmp_path):
+    """A whole log dir of a broker that was stopped cleanly."""
+    return shutil.copytree(BROKER / "3.9.1/cluster-final-n1", tmp_path / "d1")
+
+
+def without(log_dir, *suffixes, keep=""):
+    for path in log_dir.glob("*/*"):
+        if path.suffix in suffixes and str(path) != str(keep):
+            path.unlink()
+
+
+def ids(report, least=Severity.INFO):
+    return [f.id for f in report.all_findings() if f.severity >= least]
+
+
+def test_a_copy_without_logs_is_one_statement_and_its_verdict_is_unknown(log_dir):
+    without(log_dir, ".log")
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert ids(report) == ["logs-not-copied"]
+    assert report.verdict == "unknown"
+    assert {partition.verdict for partition in report.partitions} == {"unknown"}
+    assert report.failed
+    (found,) = report.all_findings()
+    assert found.path == str(log_dir)
+    assert found.severity is Severity.INFO
+
+
+def test_a_single_log_that_is_there_makes_every_missing_one_a_possible_loss(log_dir):
+    kept = next(path for path in log_dir.glob("ledger-0/*.log"))
+    without(log_dir, ".log", keep=kept)
+    found = ids(verify(log_dir, now=NOW, next_start=False), Severity.WARNING)
+    others = [path for path in log_dir.iterdir() if path.is_dir() and path.name != "ledger-0"]
+    assert found.count("partition-without-log") == len(others)
+    assert "index-without-log" in found
+    assert "logs-not-copied" not in found
+
+
+def test_one_partition_without_its_logs_among_others_is_told_once_as_a_loss(log_dir):
+    for path in log_dir.glob("ledger-0/*.log"):
+        path.unlink()
+    found = [f for f in verify(log_dir, now=NOW, next_start=False).all_findings() if f.severity >= Severity.WARNING]
+    assert [f.id for f in found] == ["partition-without-log"]
+    assert found[0].facts["segments"] > 1
+
+
+@pytest.mark.parametrize(
+    "suffixes",
+    [
+        (".index",),
+        (".timeindex",),
+        (".index", ".timeindex"),
+        (".index", ".timeindex", ".txnindex", ".snapshot"),
+        (".snapshot",),
+    ],
+)
+def test_a_copy_without_indexes_is_benign_and_one_statement(log_dir, suffixes):
+    without(log_dir, *suffixes)
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert ids(report) == ["files-not-copied"]
+    assert report.verdict == "benign"
+    assert not report.failed
+    (found,) = report.all_findings()
+    for suffix in suffixes:
+        assert f"`{suffix}`" in found.message
+    assert found.consequence
+
+
+def test_a_single_index_that_is_there_makes_each_missing_one_a_finding(log_dir):
+    kept = next(path for path in log_dir.glob("ledger-0/*.index"))
+    without(log_dir, ".index", keep=kept)
+    found = ids(verify(log_dir, now=NOW, next_start=False), Severity.WARNING)
+    assert set(found) == {"index-missing"}
+    assert len(found) > 1
+
+
+def test_transaction_indexes_that_alone_are_missing_are_told_one_by_one(log_dir):
+    without(log_dir, ".txnindex")
+    assert set(ids(verify(log_dir, now=NOW, next_start=False))) == {"txnindex-missing-entry"}
+
+
+def test_a_directory_given_by_itself_is_a_copy_if_no_segment_has_the_file(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    bare = shutil.copytree(lab.dir, tmp_path / "bare" / lab.name)
+    without(bare.parent, ".log")
+    report = verify(bare, now=NOW, next_start=False)
+    assert ids(report) == ["logs-not-copied", "partition-metadata-missing"]
+    assert report.verdict == "unknown"
+    shutil.rmtree(bare.parent)
+    bare = shutil.copytree(lab.dir, tmp_path / "bare" / lab.name)
+    without(bare.parent, ".index", ".timeindex")
+    report = verify(bare, now=NOW, next_start=False)
+    assert "files-not-copied" in ids(report)
+    assert report.verdict == "benign"
+
+
+def test_a_lone_segment_without_its_index_is_told_as_ever(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    for path in lab.dir.iterdir():
+        if path.suffix and path.stem != f"{74:020d}":
+            path.unlink()
+    lab.dir.joinpath(f"{74:020d}.index").unlink()
+    assert "index-missing" in ids(verify(lab.dir, now=NOW, next_start=False), Severity.WARNING)
+
+
+# --- partitions that are not here ---
+
+
+def with_missing(tmp_path, count):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    for name in ("recovery-point-offset-checkpoint", "replication-offset-checkpoint"):
+        lab.lines(name, ["twitter-status 0 533", *(f"gone {number} 5" for number in range(count))])
+    return verify(lab.root, now=NOW, next_start=False), lab
+
+
+def test_more_missing_than_present_partitions_are_a_copy_of_a_part(tmp_path):
+    report, lab = with_missing(tmp_path, 40)
+    (found,) = report.findings
+    assert (found.id, found.severity, found.path) == ("partitions-not-copied", Severity.INFO, str(lab.root))
+    assert (found.facts["missing"], found.facts["listed"]) == (40, 41)
+    assert report.verdict == "benign"
+
+
+def test_as_many_missing_as_present_partitions_are_told_one_by_one(tmp_path):
+    report, _ = with_missing(tmp_path, 1)
+    assert ids(report, Severity.WARNING) == ["checkpoint-line-unknown"]
+    assert "partitions-not-copied" not in ids(report)
+
+
+def test_one_missing_partition_of_a_whole_log_dir_is_a_possible_loss(log_dir):
+    shutil.rmtree(log_dir / "ledger-0")
+    report = verify(log_dir, now=NOW, next_start=False)
+    found = [f for f in report.all_findings() if f.severity >= Severity.WARNING]
+    assert {f.facts["partition"] for f in found} == {"ledger-0"}
+    assert "partitions-not-copied" not in ids(report)
+
+
+def test_a_log_dir_of_which_no_partition_is_left_is_a_warning(log_dir):
+    for path in log_dir.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+    report = verify(log_dir, now=NOW, next_start=False)
+    found = [f for f in report.all_findings() if f.severity >= Severity.WARNING]
+    assert [f.id for f in found] == ["partitions-not-copied"]
