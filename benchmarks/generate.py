@@ -2,7 +2,8 @@
 
     python -m benchmarks.generate SHAPE MIB FILE
 
-Shapes: `values100` (8-byte keys, 100-byte JSON values), `values1k` (1 KiB values), `zstd` (values100, compressed).
+Shapes: `values100` (8-byte keys, 100-byte JSON values), `values1k` (1 KiB values), `zstd` (values100, compressed), `headers`
+(values100, two headers a record), `nulls` (headers, every third key, value and header value null).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kafkalog.core.checksum import crc32c
 _BODY = struct.Struct(">hiqqqhii")
 _HEAD = struct.Struct(">qiibI")
 BATCH_BYTES = 16384
+START_MS = 1_700_000_000_000
 EVENTS = ("click", "view", "purchase", "login", "logout", "search")
 
 
@@ -32,12 +34,40 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def record(timestamp_delta: int, offset_delta: int, key: bytes, value: bytes) -> bytes:
-    """A record without headers."""
-    body = b"".join(
-        (b"\0", varint(timestamp_delta), varint(offset_delta), varint(len(key)), key, varint(len(value)), value, b"\0")
-    )
+def sized(data: bytes | None) -> bytes:
+    """Bytes behind their length; -1 for null."""
+    return b"\1" if data is None else varint(len(data)) + data
+
+
+def record(
+    timestamp_delta: int,
+    offset_delta: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: tuple[tuple[bytes, bytes | None], ...] = (),
+) -> bytes:
+    """A record."""
+    parts = [b"\0", varint(timestamp_delta), varint(offset_delta), sized(key), sized(value), varint(len(headers))]
+    for header in headers:
+        parts += map(sized, header)
+    body = b"".join(parts)
     return varint(len(body)) + body
+
+
+def batch(
+    offset: int,
+    section: bytes,
+    count: int = 1,
+    *,
+    timestamp: int = START_MS,
+    newest: int | None = None,
+    attributes: int = 0,
+    leader_epoch: int = 0,
+    producer: tuple[int, int, int] = (-1, -1, -1),
+) -> bytes:
+    """A batch of `count` records; `producer` is the id, the epoch and the base sequence."""
+    body = _BODY.pack(attributes, count - 1, timestamp, timestamp if newest is None else newest, *producer, count) + section
+    return _HEAD.pack(offset, len(body) + 9, leader_epoch, 2, crc32c(body)) + body
 
 
 def values(size: int):
@@ -53,18 +83,34 @@ def values(size: int):
         number += 1
 
 
+def fields(shape: str, key: bytes, value: bytes, number: int):
+    """Key, value and headers of record `number` of a batch."""
+    if shape not in ("headers", "nulls"):
+        return key, value, ()
+    headers = ((b"trace-id", b"0af7651916cd43dd8448eb211c80319c"), (b"content-type", b"application/json"))
+    if shape == "headers":
+        return key, value, headers
+    at = number % 3
+    return (
+        None if at == 0 else key,
+        None if at == 1 else value,
+        tuple((name, None if at == 2 else content) for name, content in headers),
+    )
+
+
 def batches(shape: str, raw_bytes: int):
     """Batches until `raw_bytes` of uncompressed batches are reached."""
     codec = 4 if shape == "zstd" else 0
     compressor = zstandard.ZstdCompressor(level=3, write_content_size=False)
     source = values(1024 if shape == "values1k" else 100)
     offset = done = 0
-    timestamp = 1_700_000_000_000
+    timestamp = START_MS
     while done < raw_bytes:
         parts: list[bytes] = []
         size = delta = 0
         while size < BATCH_BYTES - 61:
-            parts.append(record(delta, len(parts), b"key%05d" % (offset % 99991), next(source)))
+            key, value = b"key%05d" % (offset % 99991), next(source)
+            parts.append(record(delta, len(parts), *fields(shape, key, value, len(parts))))
             size += len(parts[-1])
             delta += len(parts) % 3 == 0
         payload = b"".join(parts)
@@ -72,8 +118,7 @@ def batches(shape: str, raw_bytes: int):
             stream = compressor.compressobj()
             payload = stream.compress(payload) + stream.flush()
         count = len(parts)
-        body = _BODY.pack(codec, count - 1, timestamp, timestamp + delta, -1, -1, -1, count) + payload
-        yield _HEAD.pack(offset, len(body) + 9, 0, 2, crc32c(body)) + body
+        yield batch(offset, payload, count, timestamp=timestamp, newest=timestamp + delta, attributes=codec)
         offset += count
         timestamp += delta + 5
         done += size + 61

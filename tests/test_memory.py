@@ -6,7 +6,6 @@ import functools
 import gzip
 import os
 import random
-import resource
 import struct
 import subprocess
 import sys
@@ -14,14 +13,21 @@ import sys
 import lz4.frame  # noqa: TID251 - the codecs' own encoders make what Kafka's clients send
 import pytest
 import snappy  # noqa: TID251
-import zstandard
+import zstandard  # noqa: TID251
 
-from kafkalog import LimitExceeded, open_partition
+from kafkalog.core import compression, log, record_walk
+from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checksum import crc32c
-from kafkalog.core.compression import MAX_DECOMPRESSED
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.source import HELD, BytesSource, Part, WindowedBytes
+from kafkalog.core.log import BytesSource, walk
+from kafkalog.core.source import Window, WindowedBytes
+from kafkalog.dump import java_records, log_printer, payload
+from kafkalog.dump.filters import Filters
+from kafkalog.dump.job import DumpJob, DumpOptions
+from kafkalog.dump.output import Output
 from tests import encode
+from tests.encode import R
+from tests.verify.lab import BROKER
 
 MIB = 1 << 20
 MOST = 300 * MIB
@@ -61,6 +67,10 @@ def noise(size):
     return random.Random(7).randbytes(MIB) * (size // MIB)
 
 
+def messages(count):
+    return b"".join(encode.message(number, b"k", b"v") for number in range(count))
+
+
 def lz4_bomb():
     return lz4.frame.compress(bytes(512 * MIB), block_linked=False, block_size=lz4.frame.BLOCKSIZE_MAX4MB)
 
@@ -88,9 +98,7 @@ SHAPES = {
     ),
     "a million headers": lambda: batch(large_record(b"v", encode.varint(1_000_000) + b"\0\1" * 1_000_000), 1),
     "a message of 100 MiB": lambda: [encode.message(0, b"k", noise(100 * MIB))],
-    "a wrapper of many messages": lambda: [
-        encode.message(399_999, None, gzip.compress(b"".join(encode.message(n, b"k", b"v") for n in range(100)) * 4000), attributes=1)
-    ],
+    "a wrapper of many messages": lambda: [encode.message(399_999, None, gzip.compress(messages(100) * 4000), attributes=1)],
 }  # fmt: skip
 #: A length field that is believed, over bytes that take no place on the disk.
 SPARSE = {"a length of 512 MiB": 512 * MIB, "a length of 2 GiB": 0x7FFFFFFF}
@@ -149,14 +157,207 @@ def at_most(path, command, folder):
     return child.returncode, usage.ru_maxrss * 1024
 
 
+#: The commands that read the shape in a way of their own; all of them where the whole corpus is read, too.
+QUICK = {
+    "zstd, 1 MiB told": ("dump", "dump, JSON lines, hex", "verify", "next-start", "groups", "metadata"),
+    "zstd, 127 MiB told": ("dump", "verify", "transactions"),
+    "zstd that ends below the limit": ("dump", "dump, JSON lines, hex", "verify"),
+    "gzip": ("dump", "verify"),
+    "lz4": ("dump", "verify"),
+    "snappy in blocks": ("dump", "verify"),
+    "snappy in one block": ("dump",),
+    "many records": ("dump", "verify", "next-start"),
+    "many records in zstd": ("dump", "verify"),
+    "more records told than there are": ("dump", "verify", "next-start"),
+    "a record of 100 MiB": ("dump", "dump, JSON lines, hex", "dump, JSON lines, text", "verify", "next-start"),
+    "two records of 60 MiB in zstd": ("dump", "dump, JSON lines, base64", "verify"),
+    "a million headers": ("dump", "dump, JSON lines, hex", "verify"),
+    "a message of 100 MiB": ("dump", "verify"),
+    "a wrapper of many messages": ("dump", "verify"),
+    "a length of 512 MiB": ("dump", "verify", "next-start"),
+    "a length of 2 GiB": ("dump, shallow", "verify --quick", "groups"),
+}
+
+
 @pytest.mark.parametrize("shape", [*SHAPES, *SPARSE])
 def test_no_input_takes_more_than_300_mib(shape, logs, tmp_path):
     path = logs(shape)
-    for command in COMMANDS:
-        if shape.startswith("many") and command.startswith("dump, JSON lines") and not command.endswith("filtered"):
-            continue  # a minute each, and the records are walked as by the others
+    for command in COMMANDS if "KAFKALOG_CORPUS" in os.environ else QUICK[shape]:
         folder = tmp_path / command.replace(" ", "-")
         folder.mkdir()
         status, peak = at_most(path, command, folder)
         assert status in (0, 1, 3), command
         assert peak < MOST, f"{command}: {peak / MIB:.0f} MiB"
+
+
+# --- in windows and in pieces, as from memory ---
+
+
+class Narrow:
+    """A source whose windows hold what is asked for and no byte more."""
+
+    def __init__(self, data):
+        self.data = data
+        self.size = len(data)
+
+    def window(self, position, need):
+        return Window(position, self.data[position : position + need])
+
+
+def in_windows(data):
+    return WindowedBytes(Narrow(data))
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Everything counts as large, and little is looked at in one go."""
+    for module in (compression, log, log_printer, payload):
+        monkeypatch.setattr(module, "HELD", 64)
+    for module in (compression, record_walk, payload):
+        monkeypatch.setattr(module, "PIECE", 200)
+    for module in (record_walk, log_printer, java_records):
+        monkeypatch.setattr(module, "MOST_AT_ONCE", 7)
+
+
+RECORDS = [R(n, key=b"%d" % n, value=b"v" * (n * 37 % 400), headers=[(b"h", b"x")] * (n % 3)) for n in range(50)]
+BATCHES = {
+    "plain": encode.batch(RECORDS),
+    "cut": encode.batch(RECORDS)[:-5],
+    "too few": encode.batch(RECORDS, count=40),
+    "too many": encode.batch(RECORDS, count=60),
+    "at the end of the offsets": encode.batch(RECORDS, base_offset=(1 << 63) - 20),
+    **{f"codec {codec}": encode.batch(RECORDS, attributes=codec, compress=pack) for codec, pack in encode.CODECS.items()},
+}
+
+
+def as_text(items):
+    return [repr(item) if not isinstance(item, tuple) else tuple(map(repr, item)) for item in items]
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_a_batch_in_windows_gives_what_the_same_batch_in_memory_gives(name, small_pieces, monkeypatch):
+    data = BATCHES[name]
+    large = RecordBatch.read(in_windows(data), 1000)
+    found = large.computed_crc, as_text(large.walk_records()), large.size, large.span
+    monkeypatch.undo()
+    whole = RecordBatch.read(data, 1000)
+    assert found == (whole.computed_crc, as_text(whole.walk_records()), whole.size, whole.span)
+
+
+def test_damage_in_a_batch_in_windows_is_the_same_damage(small_pieces):
+    data = encode.batch(RECORDS[:12])
+    for place in range(61, len(data)):
+        changed = data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :]
+        assert as_text(RecordBatch.read(in_windows(changed)).walk_records()) == as_text(
+            RecordBatch.read(changed).walk_records()
+        )
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+def test_a_message_in_windows_gives_what_the_same_in_memory_gives(magic, small_pieces):
+    inner = b"".join(encode.message(n, b"k", b"v" * n, magic=magic) for n in range(30))
+    for data in (
+        encode.message(7, b"key", b"value" * 50, magic=magic),
+        encode.message(29, None, gzip.compress(inner), attributes=1, magic=magic),
+        encode.message(29, None, gzip.compress(inner[:-9]), attributes=1, magic=magic),
+    ):
+        large, whole = LegacyBatch.read(in_windows(data)), LegacyBatch.read(data)
+        assert large.crc_ok
+        assert as_text(large.walk_records()) == as_text(whole.walk_records())
+
+
+def test_the_detail_of_a_record_is_found_in_windows(small_pieces):
+    data = BATCHES["codec 4"]
+    large, whole = RecordBatch.read(in_windows(data)), RecordBatch.read(data)
+    record = list(large.records())[33]
+    assert large.detail(record) == whole.detail(record)
+
+
+def text_of(path, **options):
+    out, err = [], []
+    job = DumpJob(DumpOptions("/", deep=True, **options), Output(out.append, err.append))
+    job.path_file(str(path))
+    job.finish()
+    return b"".join(out), err
+
+
+def payloads():
+    return payload.payload_of("text", payload.string_decoder, payload.string_decoder, tombstone_keys=True)
+
+
+@pytest.mark.parametrize("name", [*BATCHES, "a real log"])
+@pytest.mark.parametrize("filters", [Filters(), Filters(first_offset=5, end_offset=30)])
+def test_the_text_of_a_batch_in_pieces_is_the_text_of_the_batch(name, filters, tmp_path, small_pieces, monkeypatch):
+    path = tmp_path / LOG
+    if name == "a real log":
+        path = next(BROKER.glob("2.1.1/plain/twitter-status-0/*.log"))
+    else:
+        path.write_bytes(BATCHES[name])
+    found = text_of(path, payload=payloads(), filters=filters)
+    monkeypatch.undo()
+    assert found == text_of(path, payload=payloads(), filters=filters)
+
+
+def test_malformed_text_in_pieces_is_replaced_as_in_one_piece(small_pieces, monkeypatch):
+    source = random.Random(3)
+    alphabet = [
+        b"a",
+        b"\xc3\xa4",
+        b"\xe2\x82\xac",
+        b"\xf0\x9f\x98\x80",
+        b"\x80",
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\xf0\x9f",
+        b"\xbf" * 5,
+    ]
+    data = b"".join(source.choice(alphabet) for _ in range(5000))
+    found = b"".join(payload.string_decoder(data))
+    monkeypatch.undo()
+    assert found == payload.string_decoder(data)
+
+
+# --- what is too large is told as that ---
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "kafkalog", *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_what_exceeds_the_limit_is_told_with_the_option_that_raises_it(tmp_path):
+    directory = tmp_path / "topic-0"
+    directory.mkdir()
+    path = directory / LOG
+    path.write_bytes(encode.batch([R(value=bytes(100_000))], attributes=4, compress=zstandard.compress))
+    wanted = "more wanted, the limit is 1000 (--max-decompressed raises it)"
+    for command in (("dump", "--deep-iteration"), ("dump", "--print-data-log", "--format", "jsonl", "--offsets", "0:1")):
+        assert wanted in run(*command, "--max-decompressed", 1000, path).stderr
+        done = run(*command, path)
+        assert (done.returncode, done.stderr) == (0, "")
+    arguments = ("verify", "--no-next-start", "--select", "records-*", directory)
+    assert (
+        f"the records of 1 batches, the first at position 0: bytes of decompressed records in one batch: {wanted}"
+        in " ".join(run(*arguments, "--max-decompressed", 1000).stdout.split())
+    )
+    assert "max-decompressed" not in run(*arguments).stdout
+
+
+def test_false_heads_are_given_up_before_they_cost_much_more_than_the_file(monkeypatch):
+    head = encode.batch([R(value=bytes(40))])[:61]
+    count, size = 100, 1 << 20
+    piece = bytearray(size)
+    for number in range(count):
+        place = number * 100 + 1
+        piece[place : place + 61] = head
+        piece[place + 8 : place + 12] = (size - place - 12 - 1).to_bytes(4, "big")
+    looked_at = 0
+    real = log.checksum
+
+    def counting(function, data, start):
+        nonlocal looked_at
+        looked_at += len(data)
+        return real(function, data, start)
+
+    monkeypatch.setattr(log, "checksum", counting)
+    list(walk(BytesSource(bytes(piece))))
+    assert looked_at < 20 * size

@@ -148,10 +148,10 @@ class _Budget:
 
     __slots__ = ("left",)
 
-    PER_BYTE = 64
+    PER_BYTE = 8
 
     def __init__(self) -> None:
-        self.left = 64 << 20
+        self.left = 4 << 20
 
 
 def find_batch(source: Source, start: int, end: int, before: int | None = None, budget: _Budget | None = None) -> int | None:

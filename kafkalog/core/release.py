@@ -36,6 +36,7 @@ _PATCHES = {
     (4, 1): 2,
     (4, 2): 1,
     (4, 3): 1,
+    (4, 4): 0,
 }
 
 #: Every supported release, ascending.
@@ -49,12 +50,14 @@ def release_text(release: Release) -> str:
     return ".".join(map(str, release))
 
 
-def parse_release(text: str) -> Release:
+def parse_release(text: object) -> Release:
     """The release of a text: `2.1.1`, or `2.1` for the last patch of the line.
 
     Raises:
         RequestError: there is no such release.
     """
+    if not isinstance(text, str):
+        raise RequestError(f"a Kafka release is a text like '3.9.1', not {text!r}")
     words = text.split(".")
     # Leading zeros and signs are no release numbers, so the text must come out as it went in.
     numbers = tuple(int(word) for word in words if word.isdecimal() and word.isascii() and len(word) <= 3)
@@ -65,4 +68,6 @@ def parse_release(text: str) -> Release:
         if last:
             return last[-1]
     known = f"{release_text(OLDEST)} to {release_text(NEWEST)}"
-    raise RequestError(f"{text!r} is no Kafka release from {known} (a release line like 2.1 means its last patch)")
+    line = [release for release in RELEASES if numbers[:-1] and release[:-1] == numbers[:-1]]
+    of_line = f"; of its line {release_text(line[0])} to {release_text(line[-1])} are known" if line else ""
+    raise RequestError(f"{text!r} is no Kafka release from {known}{of_line} (a release line like 2.1 means its last patch)")

@@ -61,6 +61,14 @@ def is_directory(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def is_regular(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a regular file, or a link to one: Java's `File.isFile`."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 class Partition:
     """A partition directory: lazy, re-iterable, read-only.
 
@@ -82,12 +90,15 @@ class Partition:
         self.checkpoints: list[tuple[SegmentFileName, str]] = []
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
+        self._irregular: set[str] = set()
         entries = list_directory(self.path)
         self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
         for entry in entries:
             if is_directory(entry):
                 self.others.append(entry.name)
                 continue
+            if not is_regular(entry):
+                self._irregular.add(entry.name)
             self.files.append(entry.name)
             self._sort_in(entry.name, by_offset)
         self.segments: tuple[Segment, ...] = tuple(
@@ -120,6 +131,12 @@ class Partition:
     def number(self) -> int | None:
         """The partition's number, from the directory's name; None when the name does not parse."""
         return self.name.partition if self.name else None
+
+    def kind_of(self, name: str) -> str:
+        """What an entry of the directory is, in words: only a "file" is one to a broker."""
+        if name not in self.files:
+            return "directory"
+        return "link that leads nowhere, or no regular file" if name in self._irregular else "file"
 
     def file(self, name: str) -> str | None:
         """Path of a file of this directory, or None if it is not there."""

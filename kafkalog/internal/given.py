@@ -137,12 +137,14 @@ def _records(path: str, item: Batch | Damage | Padding, notes: list[Note]) -> It
     if isinstance(item, Damage):
         notes.append(Note(path, None, f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"))
         return
+    # The first offset of a wrapper of magic 0 or 1 stands in what it holds, which may be damaged, too.
+    offset = item.base_offset if isinstance(item, RecordBatch) else item.last_offset
     if not item.crc_ok:
-        notes.append(Note(path, item.base_offset, "the batch's CRC is wrong; its records are used all the same"))
+        notes.append(Note(path, offset, "the batch's CRC is wrong; its records are used all the same"))
     records: Iterator[Record | LegacyRecord | Damage] = item.walk_records()
     for record in records:
         if isinstance(record, Damage):
-            notes.append(Note(path, item.base_offset, f"records that cannot be read: {record.reason}"))
+            notes.append(Note(path, offset, f"records that cannot be read: {record.reason}"))
         else:
             yield LogRecord(path, item, record)
 

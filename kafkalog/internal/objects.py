@@ -170,7 +170,8 @@ def transaction_lines(found: Transactions) -> Iterator[Line]:
             "firstTimestamp": begun.first_timestamp,
             "lastTimestamp": begun.last_timestamp,
             "records": begun.records,
-            "abort": begun.abort_command,
+            "abort": begun.abort_command.line,
+            "abortNotes": list(begun.abort_command.notes),
             "path": begun.path,
         }
     yield from note_lines(found.notes, found.problems)

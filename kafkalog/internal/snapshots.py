@@ -9,7 +9,7 @@ from kafkalog.core.control import read_control_type
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.log import walk
 from kafkalog.core.span import Padding
-from kafkalog.errors import FormatError
+from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.files.source import FileSource
 from kafkalog.internal.given import Log, Note, read_file_records
 
@@ -72,7 +72,7 @@ def _damage(path: str, *, headed: bool) -> str:
 def _control_type(batch: RecordBatch) -> int | None:
     try:
         return next((read_control_type(record.key)[1] for record in batch.records()), None)
-    except FormatError:
+    except (FormatError, LimitExceeded):
         return None
 
 

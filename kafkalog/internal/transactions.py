@@ -10,17 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.command_line import command
 from kafkalog.core.control import ABORT, COMMIT, read_control_record
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.text import string_hash
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
-from kafkalog.errors import FormatError, UnreadableFile
+from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
 from kafkalog.internal.given import Log, Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalog.core.command_line import Command
     from kafkalog.core.messages.reader import Message
     from kafkalog.internal.given import Paths
 
@@ -28,6 +30,7 @@ __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transact
 
 TOPIC = "__transaction_state"
 
+_ABORT = ("kafka-transactions.sh", "--bootstrap-server", "BROKER:PORT", "abort")
 _OPEN_STATES = ("Ongoing", "PrepareCommit", "PrepareAbort")
 
 
@@ -55,12 +58,12 @@ class TransactionalId(NamedTuple):
         return self.state in _OPEN_STATES
 
 
-def abort_command(topic: str, partition: int, start_offset: int) -> str:
+def abort_command(topic: str, partition: int, start_offset: int) -> Command:
     """The command that aborts a transaction on brokers of 3.0 and later (KIP-664)."""
-    return f"{_abort(topic, partition)} --start-offset {start_offset}"
+    return command(_ABORT, {"--topic": topic, "--partition": partition, "--start-offset": start_offset}, "Kafka 3.0 or later")
 
 
-def old_abort_command(topic: str, partition: int, producer_id: int, producer_epoch: int, coordinator_epoch: int) -> str:
+def old_abort_command(topic: str, partition: int, producer_id: int, producer_epoch: int, coordinator_epoch: int) -> Command:
     """The command that aborts a transaction on brokers before 3.0, which have to be told what to write into the marker.
 
     Args:
@@ -70,12 +73,14 @@ def old_abort_command(topic: str, partition: int, producer_id: int, producer_epo
         producer_epoch: The newest one.
         coordinator_epoch: That of the producer's last marker; -1 when it has none, which the tool takes for 0.
     """
-    numbers = f"--producer-id {producer_id} --producer-epoch {producer_epoch} --coordinator-epoch {max(0, coordinator_epoch)}"
-    return f"{_abort(topic, partition)} {numbers}"
-
-
-def _abort(topic: str, partition: int) -> str:
-    return f"kafka-transactions.sh --bootstrap-server BROKER:PORT abort --topic {topic} --partition {partition}"
+    options: dict[str, str | int] = {
+        "--topic": topic,
+        "--partition": partition,
+        "--producer-id": producer_id,
+        "--producer-epoch": producer_epoch,
+        "--coordinator-epoch": max(0, coordinator_epoch),
+    }
+    return command(_ABORT, options, "Kafka before 3.0")
 
 
 class OpenTransaction(NamedTuple):
@@ -100,7 +105,7 @@ class OpenTransaction(NamedTuple):
     transactional_id: str | None
 
     @property
-    def abort_command(self) -> str:
+    def abort_command(self) -> Command:
         """The command that makes the partition's leader write an ABORT marker."""
         return abort_command(self.topic, self.partition, self.first_offset)
 
@@ -354,7 +359,7 @@ def _end(
                         found.owners.get(batch.header.producer_id),
                     )
                 )
-    except FormatError as error:
+    except (FormatError, LimitExceeded) as error:
         notes.append(Note(place[0], batch.base_offset, f"a marker that cannot be read: {error}"))
 
 

@@ -373,6 +373,14 @@ SEARCHES_BY_BASE_OFFSET = Behaviour(
     "FileRecords.searchForOffsetFromPosition",
 )
 
+WIDE_TXN_INDEX_VERSION = Behaviour(
+    (4, 4, 0),
+    "wide-txn-index-version",
+    "The version of a `.txnindex` entry is its first two bytes, and any but 0 stops the broker; before, it was the first byte,"
+    " and only one above 0 did.",
+    "TransactionIndex.iterable",
+)
+
 BEHAVIOURS = (
     INDEXES_UNCHECKED,
     LOG_DIRS_FAIL,
@@ -429,6 +437,7 @@ BEHAVIOURS = (
     FAILURE_EMPTIES_SEGMENT,
     READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,
+    WIDE_TXN_INDEX_VERSION,
 )
 
 

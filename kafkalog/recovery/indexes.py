@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.record import NO_TIMESTAMP, wrap32
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
+from kafkalog.recovery.behaviours import WIDE_TXN_INDEX_VERSION
 from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, InvalidOffset, LogDirOffline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kafkalog.core.release import Release
     from kafkalog.recovery.disk import Disk
 
 __all__ = ["OffsetIndex", "OffsetPosition", "TimeIndex", "TimestampOffset", "TransactionIndex", "fits_index"]
@@ -215,15 +217,17 @@ class TransactionIndex:
         disk: Where the file is, or will be.
         name: Its name.
         base_offset: The segment's.
+        release: Whose reader is modelled.
 
     Raises:
         LogDirOffline: a directory has its name.
     """
 
-    def __init__(self, disk: Disk, name: str, base_offset: int) -> None:
+    def __init__(self, disk: Disk, name: str, base_offset: int, release: Release) -> None:
         if name in disk.directories:
             raise LogDirOffline("FileSystemException", f"{name} is a directory")
         self._disk = disk
+        self._has_wide_version = WIDE_TXN_INDEX_VERSION.applies_to(release)
         self.name = name
         self.base_offset = base_offset
         self._last_offset: int | None = None
@@ -234,15 +238,15 @@ class TransactionIndex:
         """Its entries.
 
         Raises:
-            BrokerAborts: the first byte of an entry is a version above 0.
+            BrokerAborts: an entry has a version that the release does not read.
         """
         file = self._disk.get(self.name) if self._is_open else None
         if file is None:
             return
         for entry in ABORTED_TXN.read_all(file.read()):
-            # Kafka up to 4.3 reads a signed byte where the field has two.
-            version = entry.version >> 8
-            if version > 0:
+            # Up to 4.3 it is a signed byte, and only what is above 0 is refused.
+            version = entry.version if self._has_wide_version else max(0, entry.version >> 8)
+            if version:
                 raise BrokerAborts("KafkaException", f"aborted transaction of version {version} in {self.name}")
             yield entry
 

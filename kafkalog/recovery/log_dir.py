@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import OffsetEntry, parse_java_integer
 from kafkalog.core.filename import REMOTE_INDEX_CACHE, parse_partition_name
+from kafkalog.core.foreign import move_of
 from kafkalog.core.properties import Properties, read_properties
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.errors import UnreadableFile
@@ -136,9 +137,9 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
         if parsed is not None and name in log_dir.partition_names and _is_known_mark(parsed.mark, state.release):
             state.partitions[name] = parsed
         elif name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN):
-            text = f"the directory {name} is not named topic-partition"
-            path = join(log_dir.path, name)
-            state.troubles.append(Trouble(path, "aborts", f"KafkaException: {text}", "Move it out of the log dir."))
+            text = f"KafkaException: the directory {name} is not named topic-partition"
+            move = move_of(name)
+            state.troubles.append(Trouble(join(log_dir.path, name), "aborts", text, f"{move[0].upper()}{move[1:]}."))
     _check_duplicates(state)
     for name in log_dir.files:
         parsed = parse_partition_name(name)

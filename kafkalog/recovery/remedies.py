@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.command_line import quoted
 from kafkalog.errors import UnreadableFile
 from kafkalog.recovery.disk import open_disk
 from kafkalog.recovery.loss import records_from
@@ -50,7 +51,8 @@ def remedy_for(path: str, outcome: Outcome, situation: Situation) -> str | None:
             continue
         them = "it" if len(candidate.names) == 1 else "them"
         end = f"the log ends at offset {after.log_end_offset} and nothing of what is there is lost"
-        return f"Move {' and '.join(candidate.names)} out of the directory, and keep {them}: {candidate.then}, {end}."
+        names = " and ".join(quoted(name) for name in candidate.names)
+        return f"Move {names} out of the directory, and keep {them}: {candidate.then}, {end}."
     return None
 
 

@@ -85,7 +85,7 @@ class LogSegment:
             self._index_was_missing = self.name(".index") not in context.disk
             for extension in (".index", ".timeindex"):
                 self._index_file(extension)
-        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset)
+        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset, context.release)
         self._offset_index: OffsetIndex | None = None
         self._time_index: TimeIndex | None = None
 

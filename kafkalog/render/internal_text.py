@@ -186,8 +186,10 @@ def transactions_text(found: Transactions, aborted: Collection[AbortedTransactio
     )
     hanging = [begun for begun in found.open if begun.verdict == "hanging"]
     if hanging:
-        yield "Hanging transactions are ended by:"
-        yield from (f"  {begun.abort_command}" for begun in hanging)
+        yield "Hanging transactions are ended by (Kafka 3.0 or later):"
+        for begun in hanging:
+            yield f"  {begun.abort_command.line}"
+            yield from (f"    note: {note}" for note in begun.abort_command.notes)
         yield ""
     yield from _section(
         "Aborted",

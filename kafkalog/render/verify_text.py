@@ -134,9 +134,23 @@ def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
             told = describe_effects(effects, size_text, duration_text)
             yield Line(4, "", f"Next start: {printable(told)}", prose=True)
         yield Line(4, "", f"Remedy: {printable(first.remedy)}", prose=True)
+        for finding in shown:
+            yield from _command_lines(finding, several=count > 1)
     if most is not None and len(groups) > most:
         hidden = sum(len(group.findings) for group in groups[most:])
         yield Line(2, "", f"{hidden} more findings of {len(groups) - most} rules are not shown (--max-findings)")
+
+
+def _command_lines(finding: Finding, *, several: bool) -> Iterator[Line]:
+    """What the remedy tells to run, each on a line of its own that nothing wraps."""
+    if several and finding.commands:
+        yield Line(6, "", f"for {_place(finding)}:")
+    for command in finding.commands:
+        if len(finding.commands) > 1:
+            yield Line(6, "", f"{command.use}:")
+        yield Line(8, "", command.line)
+    for note in dict.fromkeys(note for command in finding.commands for note in command.notes):
+        yield Line(6, "", f"note: {note}", prose=True)
 
 
 def _validity(partition: PartitionReport) -> str:
@@ -185,9 +199,12 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
     """
     rows = sorted(report.partitions, key=lambda p: (_ORDER.index(p.verdict), p.path))
     several = len(rows) > 1
-    sound = [row for row in rows if several and row.verdict in _SOUND and not next_start_harm(row.next_start)]
+    quiet = [row for row in rows if several and not next_start_harm(row.next_start)]
+    sound = [row for row in quiet if row.verdict in _SOUND]
+    # Of a copy without logs the log dir speaks, once.
+    told_together = {row.path for row in (*sound, *(row for row in quiet if not row.segments and not row.findings))}
     for row in rows:
-        if row not in sound:
+        if row.path not in told_together:
             yield from _partition_lines(row, max_findings)
             yield Line(0, "", "")
     infos = _folded(finding for row in sound for finding in row.findings)

@@ -40,6 +40,7 @@ class Verified:
         claim: What it says of itself that a controller may know otherwise.
         known: Name of a `.log` → the part of it that was found sound.
         is_file: Whether a single file of it was asked for.
+        suffixes: Of the segments' files that are there.
     """
 
     report: PartitionReport
@@ -48,6 +49,7 @@ class Verified:
     claim: PartitionClaim | None
     known: dict[str, KnownLog] = field(default_factory=dict)
     is_file: bool = False
+    suffixes: frozenset[str] = frozenset()
 
 
 def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
@@ -159,7 +161,7 @@ def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> 
         item.first_offset,
         item.last_offset,
         item.why,
-        finding.facts["command"],
+        finding.commands,
         certain and item.transactional_id is not None,
     )
 

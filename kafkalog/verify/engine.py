@@ -30,6 +30,7 @@ from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
+from kafkalog.verify.copies import fold_what_was_not_copied
 from kafkalog.verify.known import MOST_EVENTS, known_logs
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.prediction import predict_starts
@@ -105,7 +106,9 @@ def verify(
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
-    options = options_of(assume_stop, recovery_point, kafka_version or "auto", read=False if quick else None)
+    options = options_of(
+        assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, read=False if quick else None
+    )
     run = _Run(settings, _patterns(topics), _patterns(exclude), options.release)
     for item in paths:
         run.add(os.fspath(item))
@@ -212,7 +215,10 @@ class _Run:
             claim = claim_of(check, log_dir)
             known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, is_file=only is not None))
+            suffixes = frozenset(suffix for segment in check.partition.segments for suffix in segment.paths)
+            if check.partition.snapshots:
+                suffixes |= {".snapshot"}
+            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, suffixes))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if progress is not None:
@@ -275,12 +281,21 @@ class _Run:
             log_dir.finish()
             self.not_checked.extend(log_dir.not_checked)
             self.findings.extend(log_dir.findings)
+            self._fold(log_dir.path, [one for one in self.done if one.owner is log_dir], is_log_dir=True)
+        for one in self.done:
+            if one.owner is None and not one.is_file:
+                self._fold(one.report.path, [one], is_log_dir=False)
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
         self.not_checked.extend(controllers.not_checked)
         add_findings(self.done, self.log_dirs, controllers)
+
+    def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
+        findings, not_checked = fold_what_was_not_copied(path, partitions, is_log_dir=is_log_dir)
+        self.findings.extend(findings)
+        self.not_checked.extend(not_checked)
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""

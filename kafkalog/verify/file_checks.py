@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import is_as_kafka_writes
+from kafkalog.core.foreign import is_of_zookeeper
 from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.files.partition import join
 from kafkalog.files.source import size_of
@@ -37,7 +38,6 @@ def _names(check: PartitionCheck, log_end: int | None) -> None:
     pending = []
     for parsed, path in check.partition.pending:
         pending.append((parsed, path, size_of(path) or 0))
-    directories = {name for name in check.partition.others if name not in check.partition.files}
     check.emit(
         PartitionFiles(
             check.path,
@@ -46,7 +46,7 @@ def _names(check: PartitionCheck, log_end: int | None) -> None:
             check.active,
             size_of(check.segments[-1].paths.get(".index")) if check.segments else None,
             tuple(pending),
-            tuple((name, name in directories) for name in check.partition.others),
+            tuple((name, check.partition.kind_of(name)) for name in check.partition.others),
             check.partition.snapshots,
             frozenset(check.producers.changed),
             check.mark,
@@ -60,6 +60,7 @@ def _names(check: PartitionCheck, log_end: int | None) -> None:
             frozenset(covered),
             bool(check.scans) and check.scans[-1].batches == 1,
             _is_just_made(check),
+            not check.segments and is_of_zookeeper(check.partition.others),
         )
     )
 

@@ -9,6 +9,7 @@ from kafkalog.errors import RequestError
 from kafkalog.verify.effects import describe_effects
 
 if TYPE_CHECKING:
+    from kafkalog.core.command_line import Command
     from kafkalog.core.span import Span
     from kafkalog.verify.effects import Effect
 
@@ -49,10 +50,11 @@ class Hit:
         offsets: First and last log offset concerned, None when it is about none.
         path: The file, when it is not the subject's own.
         severity: When this case deserves another one than the rule's.
+        commands: What the remedy tells to run.
         facts: What the templates name; integers, text, None, and lists of them.
     """
 
-    __slots__ = ("facts", "offsets", "path", "severity", "span")
+    __slots__ = ("commands", "facts", "offsets", "path", "severity", "span")
 
     def __init__(
         self,
@@ -61,12 +63,14 @@ class Hit:
         *,
         path: str | None = None,
         severity: Severity | None = None,
+        commands: tuple[Command, ...] = (),
         **facts: Any,
     ) -> None:
         self.span = span
         self.offsets = offsets
         self.path = path
         self.severity = severity
+        self.commands = commands
         self.facts = facts
 
 
@@ -75,7 +79,7 @@ class Finding(NamedTuple):
 
     `span` is a half-open byte range of the file `path`, None when that file is gone. `offsets` are the first and last log
     offset concerned. `facts["file"]` names the damaged file when `path` is only the witness. `next_start` are the effects of
-    the predicted starts on that place.
+    the predicted starts on that place, `commands` what the remedy tells to run.
     """
 
     id: str
@@ -88,6 +92,7 @@ class Finding(NamedTuple):
     consequence: str
     remedy: str
     next_start: tuple[Effect, ...] = ()
+    commands: tuple[Command, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The finding as a `finding` line of schema `kafkalog.verify/1`, without the fields every line has."""
@@ -102,4 +107,5 @@ class Finding(NamedTuple):
             "facts": self.facts | ({"next_start": [effect.to_json() for effect in effects]} if effects else {}),
             "consequence": f"{self.consequence} {describe_effects(effects)}" if effects else self.consequence,
             "remedy": self.remedy,
+            "commands": [command.to_json() for command in self.commands],
         }

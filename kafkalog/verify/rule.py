@@ -57,6 +57,7 @@ class Rule:
             facts,
             self.consequence.format(**facts),
             self.remedy.format(**facts),
+            commands=hit.commands,
         )
 
     @property

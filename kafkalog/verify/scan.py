@@ -15,8 +15,10 @@ from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import HELD
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.errors import FileChanged, FormatError, LimitExceeded, UnreadableFile
 from kafkalog.files.relay import Relay
 from kafkalog.files.source import FileSource, hashes_of, read_file
@@ -64,6 +66,13 @@ _MOST_HELD = 1 << 14
 _MOST_OF_A_KIND = 10_000
 
 
+def _are_untrimmed(offsets: bytes | None, times: bytes | None) -> bool:
+    """Whether the indexes of a segment, those that are there, end in preallocated space."""
+    found = [(offsets, OFFSET_INDEX_ENTRY.size), (times, TIME_INDEX_ENTRY.size)]
+    ends = [padded_end(data, size) + size <= len(data) for data, size in found if data is not None]
+    return bool(ends) and all(ends)
+
+
 def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
     """Scan one segment. Never raises on data or on files; what cannot be read is in the result.
 
@@ -85,6 +94,8 @@ class Scanner:
         self.producers = EventRecorder(task.cuts)
         self.index: OffsetIndexWalk | None = None
         self.times: TimeIndexWalk | None = None
+        #: The task as the indexes are judged by it.
+        self.index_task = task
         self.offset_doubts: list[object] = []
         self.time_doubts: list[object] = []
         self.quick = task.settings.quick
@@ -198,14 +209,18 @@ class Scanner:
         return data
 
     def _open_indexes(self, log_size: int, offsets: bytes | None, times: bytes | None) -> None:
+        task = self.task
+        if task.kraft and task.active and task.clean and _are_untrimmed(offsets, times):
+            # Since 4.4 a clean stop does not trim the indexes of the metadata log, nor append the last entry.
+            task = self.index_task = task._replace(clean=False)
         if offsets is not None:
-            self.index = OffsetIndexWalk(self.task.paths[".index"], offsets, self.task, log_size, self.offset_doubts.append)
+            self.index = OffsetIndexWalk(task.paths[".index"], offsets, task, log_size, self.offset_doubts.append)
         if times is not None:
-            self.times = TimeIndexWalk(self.task.paths[".timeindex"], times, self.task, self.time_doubts.append)
+            self.times = TimeIndexWalk(task.paths[".timeindex"], times, task, self.time_doubts.append)
 
     def _settle_doubts(self, source: FileSource) -> None:
         """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""
-        index, times, task = self.index, self.times, self.task
+        index, times, task = self.index, self.times, self.index_task
         self.scan.preallocated = any(file is not None and file.padding is not None for file in (index, times))
         lenient = (self.scan.preallocated or task.in_use) and task.active and not task.clean
         for file, doubts, first_stale in (

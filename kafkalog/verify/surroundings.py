@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
@@ -25,9 +25,18 @@ from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan import scan_segment
 from kafkalog.verify.task import SegmentTask
-from kafkalog.verify.views import BootstrapFile, CheckpointFile, CheckpointLine, CleanedLogs, LogDirFiles, LogDirView
+from kafkalog.verify.views import (
+    BootstrapFile,
+    CheckpointFile,
+    CheckpointLine,
+    CleanedLogs,
+    LogDirFiles,
+    LogDirView,
+    PartitionsNotCopied,
+)
 
 if TYPE_CHECKING:
+    from kafkalog.core.checkpoint import Checkpoint, OffsetEntry
     from kafkalog.core.properties import Properties
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.task import Settings
@@ -62,8 +71,7 @@ class LogDirCheck:
         self.lines: dict[str, dict[tuple[str, int], CheckpointLine]] = {}
         everything = {*self.log_dir.files, *self.log_dir.others}
         self._marker = _CLEAN in everything
-        for name in LOG_DIR_CHECKPOINTS:
-            self._checkpoint(name)
+        self._checkpoints()
         self.meta: Properties | None = self._reading(_META, lambda: self.log_dir.meta_properties)
         complete = bool(self.lines) or _META in self.log_dir.files or self._marker
         self.clean: bool | None = self._marker if complete else None
@@ -105,17 +113,37 @@ class LogDirCheck:
         """What the rules say about a subject."""
         self.findings.extend(findings_of(subject))
 
-    def _checkpoint(self, name: str) -> None:
-        path = join(self.path, name)
-        data = self._reading(name, lambda: read_file(path))
-        if data is None:
-            return
-        checkpoint = read_offset_checkpoint(data)
-        present = {
+    def _checkpoints(self) -> None:
+        """Read the checkpoint files, and judge their lines by the directories that are there."""
+        read: dict[str, tuple[bytes, Checkpoint[OffsetEntry]]] = {}
+        for name in LOG_DIR_CHECKPOINTS:
+            data = self._reading(name, partial(read_file, join(self.path, name)))
+            if data is not None:
+                read[name] = data, read_offset_checkpoint(data)
+        here = {
             (parsed.topic, parsed.partition)
             for parsed in map(parse_partition_name, self.log_dir.partition_names)
             if parsed is not None
         }
+        # The cleaner's keeps lines of partitions that are gone.
+        listed = {
+            (entry.topic, entry.partition) for name, (_, file) in read.items() if name != _CLEANER for entry in file.entries
+        }
+        missing = sorted(listed - here - self._in_place())
+        is_part = len(missing) > len(listed & here)
+        if is_part:
+            names = tuple(f"{topic}-{number}" for topic, number in missing)
+            self.emit(PartitionsNotCopied(self.path, len(listed & here), names))
+        for name, (data, file) in read.items():
+            self._checkpoint(name, data, file, here | set(missing) if is_part else here)
+
+    def _in_place(self) -> set[tuple[str, int]]:
+        """Partitions whose directory's name a file has; they are told by themselves."""
+        parsed = map(parse_partition_name, self.log_dir.files)
+        return {(name.topic, name.partition) for name in parsed if name is not None}
+
+    def _checkpoint(self, name: str, data: bytes, checkpoint: Checkpoint[OffsetEntry], present: set[tuple[str, int]]) -> None:
+        path = join(self.path, name)
         found: dict[tuple[str, int], CheckpointLine] = {}
         duplicates, unknown = [], []
         for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.batch import Damage
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.core.command_line import Command
     from kafkalog.core.filename import SegmentFileName
     from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
     from kafkalog.core.properties import PartitionMetadata, QuorumState
@@ -26,14 +27,17 @@ __all__ = [
     "ControllerWord",
     "EpochFile",
     "FuturePair",
+    "KindsNotCopied",
     "LargeBatches",
     "LogDirFiles",
     "LogDirView",
+    "LogsNotCopied",
     "MissingProducer",
     "OpenTransactionView",
     "PartitionCheckpoints",
     "PartitionFiles",
     "PartitionMetadataFile",
+    "PartitionsNotCopied",
     "ReplicaPair",
     "SegmentStep",
     "SnapshotEntryView",
@@ -74,7 +78,7 @@ class HangingTransaction:
     first_offset: int
     last_offset: int
     why: str
-    command: str
+    commands: tuple[Command, ...]
     certain: bool
 
 
@@ -112,6 +116,8 @@ class PartitionFiles:
     `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
     nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
     from that at the snapshot before. `just_made`: nothing is in the directory, and nothing says that there was anything.
+    `others`: a name that is none of Kafka's, and what it is: "file", "directory", or "link that leads nowhere or special file".
+    `is_foreign`: the directory holds ZooKeeper's data.
     """
 
     path: str
@@ -120,7 +126,7 @@ class PartitionFiles:
     active: int | None
     active_index_size: int | None
     pending: tuple[tuple[SegmentFileName, str, int], ...]
-    others: tuple[tuple[str, bool], ...]
+    others: tuple[tuple[str, str], ...]
     snapshots: Mapping[int, str]
     changed: frozenset[int]
     mark: str
@@ -134,6 +140,7 @@ class PartitionFiles:
     covered: frozenset[int]
     just_rolled: bool
     just_made: bool
+    is_foreign: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +307,32 @@ class CheckpointFile:
     clean: bool
     canonical: bool
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogsNotCopied:
+    """A log dir, or a partition directory given by itself, without any `.log`."""
+
+    path: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class KindsNotCopied:
+    """A log dir, or a partition directory given by itself, without any file of these suffixes; `files` are missing."""
+
+    path: str
+    suffixes: tuple[str, ...]
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsNotCopied:
+    """Partitions that a log dir's checkpoint files name: how many are here, and the names of those that are not."""
+
+    path: str
+    present: int
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -296,8 +296,9 @@ def test_python_decoders_are_called_and_their_failure_ends_the_record_only(tmp_p
     [
         (["dump"], "Give a PATH"),
         (["dump", "--frobnicate", "x"], "--frobnicate"),
-        (["dump", "x", "--kafka-version", "4.4"], "0.11.0.0 to 4.3.1"),
-        (["dump", "x", "--kafka-version", "0.10"], "0.11.0.0 to 4.3.1"),
+        (["dump", "x", "--kafka-version", "5.99"], "0.11.0.0 to 4.4.0"),
+        (["dump", "x", "--kafka-version", "0.10"], "0.11.0.0 to 4.4.0"),
+        (["dump", "x", "--kafka-version", "4.3.2"], "of its line 4.3.0 to 4.3.1 are known"),
         (["dump", "x", "--kafka-version", "2.1.1", "--max-bytes", "1"], "came with Kafka 3.3.0"),
         (["dump", "x", "--offsets", "5"], "A:B"),
         (["dump", "x", "--since", "yesterday"], "ISO 8601"),

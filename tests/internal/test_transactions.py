@@ -65,7 +65,7 @@ def test_the_hanging_transaction_is_the_one_that_the_broker_found(release):
     assert [(item.topic, item.partition, item.producer_id, item.first_offset, item.records) for item in hanging] == [
         (truth["topic"], truth["partition"], truth["producerId"], truth["firstOffset"], truth["records"])
     ]
-    assert hanging[0].abort_command.endswith(f"abort --topic txn-hang --partition 0 --start-offset {truth['firstOffset']}")
+    assert hanging[0].abort_command.line.endswith(f"abort --topic txn-hang --partition 0 --start-offset {truth['firstOffset']}")
     assert {item.verdict for item in found.open} == {"hanging", "ongoing"}
     assert found.notes == []
 

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.kafka
 
 RELEASES = (
     "0.11.0.3", "1.0.2", "1.1.1", "2.0.1", "2.1.1", "2.3.1", "2.7.2", "2.8.2", "3.0.2", "3.7.2", "3.9.1", "4.1.1", "4.3.1",
+    "4.4.0",
 )  # fmt: skip
 SEED = os.environ.get("KAFKALOG_SEED", "20190214")
 CASES = 400

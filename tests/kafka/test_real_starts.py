@@ -15,7 +15,7 @@ from tests.kafka.test_real_loaders import damaged_cases
 
 pytestmark = pytest.mark.kafka
 
-RELEASES = ("1.1.1", "2.8.2", "3.9.1", "4.1.1", "4.3.1")
+RELEASES = ("1.1.1", "2.8.2", "3.9.1", "4.1.1", "4.3.1", "4.4.0")
 SEED = os.environ.get("KAFKALOG_SEED", "20190214")
 PARTITIONS = 120
 

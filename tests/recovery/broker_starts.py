@@ -1,6 +1,7 @@
-"""What a real 3.9.1 broker did with damaged directories: the recorded starts, and how a prediction is held against them.
+"""What real brokers did with damaged directories: the recorded starts, and how a prediction is held against them.
 
-`fixtures/broker-starts` holds them packed. `KAFKALOG_BROKER_STARTS` names a folder with the recordings as they were made.
+`fixtures/broker-starts` holds them packed. `KAFKALOG_BROKER_STARTS` names a folder with the recordings of 3.9.1 as they were
+made; those of 4.4.0 are looked for beside it, under the same name with `-4.4.0` behind.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from kafkalog.core.log import BytesSource
+from kafkalog.core.release import parse_release
 from kafkalog.recovery.disk import Disk
 from kafkalog.recovery.partition import Situation, predict_partition
 from tests.log_dirs import FIXTURES
@@ -25,7 +27,8 @@ from tests.log_dirs import FIXTURES
 PACKED = FIXTURES / "broker-starts"
 RECORDED = os.environ.get("KAFKALOG_BROKER_STARTS", "")
 STOPS = ("clean", "unclean", "unclean-active", "unclean-zero")
-RELEASE = (3, 9, 1)
+#: What comes at the end of the names of the recordings of a release.
+RECORDINGS = {"3.9.1": "", "4.4.0": "-4.4.0"}
 #: `index.interval.bytes` of the topics; no file of a log dir holds it.
 INDEX_INTERVAL = {"plain": 500, "compact": 300}
 OTHER_INDEX_INTERVAL = 400
@@ -92,12 +95,12 @@ def _decoded(files: dict[str, str]) -> dict[str, bytes]:
 
 
 @cache
-def packed_starts() -> tuple[Start, ...]:
+def packed_starts(release: str = "3.9.1") -> tuple[Start, ...]:
     """The recorded starts of single partitions, from `fixtures/`."""
-    with lzma.open(PACKED / "bases.json.xz", "rt") as file:
+    with lzma.open(PACKED / f"bases{RECORDINGS[release]}.json.xz", "rt") as file:
         bases = {name: _decoded(files) for name, files in json.load(file).items()}
     starts = []
-    with lzma.open(PACKED / "cases.jsonl.xz", "rt") as lines:
+    with lzma.open(PACKED / f"cases{RECORDINGS[release]}.jsonl.xz", "rt") as lines:
         for line in lines:
             seen = json.loads(line)
             found = edited(bases[seen["base"]], seen["damage"])
@@ -107,16 +110,18 @@ def packed_starts() -> tuple[Start, ...]:
     return tuple(starts)
 
 
-def recorded_starts() -> tuple[Start, ...]:
+def recorded_starts(release: str = "3.9.1") -> tuple[Start, ...]:
     """The same from the recordings themselves; without them the calling test is skipped."""
-    if not RECORDED:
-        pytest.skip("KAFKALOG_BROKER_STARTS is not set: the recordings are not here")
-    folder = pathlib.Path(RECORDED)
+    folder = pathlib.Path(f"{RECORDED}{RECORDINGS[release]}")
+    if not RECORDED or not folder.is_dir():
+        pytest.skip(f"KAFKALOG_BROKER_STARTS does not lead to the recordings of {release}")
     with lzma.open(folder / "cases.jsonl.xz", "rt") as lines:
         rows = [row for row in map(json.loads, lines) if not row["id"].startswith("level:")]
     starts = []
     for stop in STOPS:
         chosen = [row for row in rows if row["shutdown"] == stop]
+        if not chosen:
+            continue
         twins = {row["partition"]: row["base"] for row in chosen if row["kind"] == "none"}
         bases: dict[str, dict[str, bytes]] = {}
         for parts, data in members(folder / f"{stop}.group.before.tar.xz"):
@@ -178,7 +183,7 @@ def predict(start: Start, **changes: Any):
     disk = Disk({name: BytesSource(data) for name, data in start.files.items()}, frozenset(start.directories))
     assumed = {
         "clean": seen.get("clean_shutdown_file", False),
-        "release": RELEASE,
+        "release": parse_release(seen["kafka"]),
         "recovery_point": seen.get("recovery_point") or 0,
         "log_start": seen.get("log_start_checkpoint") or 0,
         "index_interval_bytes": INDEX_INTERVAL.get(seen["base"], OTHER_INDEX_INTERVAL),

@@ -1,6 +1,8 @@
-"""The model against what a real broker did with 3,156 damaged partitions."""
+"""The model against what real brokers did with damaged partitions: 3,156 times 3.9.1, 292 times 4.4.0."""
 
 from __future__ import annotations
+
+import struct
 
 import pytest
 
@@ -18,10 +20,34 @@ def test_every_recorded_start_is_predicted_in_every_field(stop):
     assert wrong(starts) == {}
 
 
-def test_every_start_of_the_whole_recordings_is_predicted_in_every_field():
-    starts = recorded_starts()
-    assert len(starts) > 3100
-    assert wrong(starts) == {}
+#: A reader that hung on a busy machine: six copies of that directory were read by another broker of 4.4.0, each to the end.
+HUNG = {"torn-1@plain.mid/clean": ["read uncommitted: the broker (0, 0, None, True), predicted (147, 153, None, False)"]}
+
+
+@pytest.mark.parametrize("stop", ["clean", "unclean-zero"])
+def test_every_recorded_start_of_4_4_0_is_predicted_in_every_field(stop):
+    starts = [start for start in packed_starts("4.4.0") if start.seen["shutdown"] == stop]
+    assert len(starts) == 146
+    assert wrong(starts) == (HUNG if stop == "clean" else {})
+
+
+@pytest.mark.parametrize(("release", "count"), [("3.9.1", 3100), ("4.4.0", 290)])
+def test_every_start_of_the_whole_recordings_is_predicted_in_every_field(release, count):
+    starts = recorded_starts(release)
+    assert len(starts) > count
+    assert wrong(starts) == (HUNG if release == "4.4.0" else {})
+
+
+@pytest.mark.parametrize(
+    ("version", "before", "since"),
+    [(0x0001, "starts", "aborts"), (0x00FF, "starts", "aborts"), (-1, "starts", "aborts"), (0x0100, "aborts", "aborts")],
+)
+def test_a_txn_index_entry_of_any_other_version_stops_4_4_and_only_one_above_255_stopped_older_brokers(version, before, since):
+    start = next(start for start in packed_starts("4.4.0") if start.id == "none@txn/clean")
+    name = max(name for name in start.files if name.endswith(".txnindex"))
+    changed = start._replace(files={**start.files, name: struct.pack(">h", version) + start.files[name][2:]})
+    assert predict(changed, release=(4, 3, 1))[0].broker == before
+    assert predict(changed, release=(4, 4, 0))[0].broker == since
 
 
 def test_exceptions_are_real():

@@ -186,12 +186,12 @@ def test_partition_that_takes_its_log_dir_offline_makes_the_others_unknown(tmp_p
 def test_release_is_taken_from_what_the_log_dir_shows(tmp_path):
     case = next(case for case in packed_log_dirs()[1] if case["id"] == "level:root-unknown-file")
     log_dir = pathlib.Path(lay_out(case, tmp_path)[0])
-    assert next(next_starts([str(log_dir)])).assumed.release == "4.3.1"
+    assert next(next_starts([str(log_dir)])).assumed.release == "4.4.0"
     (log_dir / "meta.properties").write_text("version=0\nbroker.id=1\n")
     assert next(next_starts([str(log_dir)])).assumed.release == "2.8.2"
     (log_dir / "meta.properties").unlink()
     (log_dir / "bootstrap.checkpoint").unlink()
-    assert next(next_starts([str(log_dir)])).assumed.release == "4.3.1"
+    assert next(next_starts([str(log_dir)])).assumed.release == "4.4.0"
     for path in log_dir.glob("*/partition.metadata"):
         path.unlink()
     outcome = next(next_starts([str(log_dir)]))

@@ -131,7 +131,7 @@ def test_assumptions_are_taken_from_the_options(tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--kafka-version", "4.4"],
+        ["--kafka-version", "5.99"],
         ["--kafka-version", "text"],
         ["--recovery-point", "-1"],
         ["--recovery-point", "x"],

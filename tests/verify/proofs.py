@@ -393,6 +393,9 @@ simple("swap-under-way", PLAIN, lambda lab: lab.path(0).with_suffix(".log.swap")
 simple("swap-empty", PLAIN, lambda lab: lab.path(0).with_suffix(".log.swap").write_bytes(b""))
 simple("pending-delete", PLAIN, lambda lab: lab.path(0).rename(lab.path(0).with_suffix(".log.deleted")))
 simple("foreign-file", PLAIN, lambda lab: (lab.dir / "notes.txt").write_text("hello"))
+simple("nfs-file", PLAIN, lambda lab: (lab.dir / ".nfs000000000016e8d200000002").write_bytes(b"x"))
+simple("notes-deleted", PLAIN, lambda lab: (lab.dir / "notes.deleted").write_bytes(b"x"))
+simple("name-upper-case", PLAIN, lambda lab: lab.path(1).rename(lab.dir / f"{74:020d}.LOG"))
 simple("log-is-directory", PLAIN, lambda lab: (lab.dir / f"{900:020d}.log").mkdir())
 simple("notes-log", PLAIN, lambda lab: (lab.dir / "notes.log").write_text("hello"))
 simple("name-short", PLAIN, lambda lab: lab.path(1).rename(lab.dir / "74.log"))
@@ -457,7 +460,37 @@ def _(lab):
 
 simple("checkpoint-duplicate-line", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0 5"] * 2))
 simple("checkpoint-blank", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["twitter-status 0  533"]))
+
+
+def _copied_without(*suffixes, partitions=2):
+    def change(lab):
+        for number in range(1, partitions):
+            shutil.copytree(lab.dir, lab.root / f"copied-{number}")
+        for path in lab.root.glob("*/*"):
+            if path.suffix in suffixes:
+                path.unlink()
+
+    return change
+
+
+simple("copied-without-logs", PLAIN, _copied_without(".log"))
+simple("copied-without-indexes", PLAIN, _copied_without(".index", ".timeindex"))
+simple(
+    "copied-in-part",
+    PLAIN,
+    lambda lab: lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5", "gone 1 5"]),
+)
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
+
+
+@proof("zookeeper-version-2", PLAIN)
+def _(lab):
+    folder = lab.root / "version-2"
+    folder.mkdir()
+    for name, content in (("log.1", b"ZKLG"), ("snapshot.0", b"ZKSN"), ("currentEpoch", b"1")):
+        (folder / name).write_bytes(content)
+
+
 simple("directory-backup", PLAIN, lambda lab: (lab.root / "backup").mkdir())
 simple("log-in-log-dir", PLAIN, lambda lab: (lab.root / f"{7:020d}.log").write_bytes(b""))
 simple("meta-nuls", PLAIN, lambda lab: (lab.root / "meta.properties").write_bytes(bytes(20)))
@@ -615,6 +648,11 @@ def _(lab):
 @near("remote-log-index-cache", KRAFT + "/ledger-0")
 def _(lab):
     (lab.root / "remote-log-index-cache").mkdir()
+
+
+@near("half-of-the-partitions", PLAIN)
+def _(lab):
+    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5"])
 
 
 @near("epoch-at-end", PLAIN)

@@ -87,7 +87,7 @@ def test_of_what_an_unreadable_log_holds_nothing_is_said(tmp_path):
 
 @pytest.mark.parametrize(
     "option",
-    ["--select=no-such-rule", "--level=batch-crc-mismatch=loud", "--kafka-version=4.4", "--now=soon", "--jobs=0"],
+    ["--select=no-such-rule", "--level=batch-crc-mismatch=loud", "--kafka-version=5.99", "--now=soon", "--jobs=0"],
 )
 def test_options_that_make_no_sense_exit_with_2(option, tmp_path):
     done = run("verify", option, tmp_path)
@@ -104,6 +104,7 @@ def test_the_json_lines_have_their_order_schema_and_fields(damaged):
     finding = next(row for row in rows if row.get("id") == "batch-crc-mismatch")
     assert set(finding) == {
         "schema", "type", "id", "severity", "path", "span", "offsets", "message", "facts", "consequence", "remedy",
+        "commands",
     }  # fmt: skip
     assert finding["severity"] == "error"
     assert finding["path"] == f"{damaged.root}/twitter-status-0/{74:020d}.log"

@@ -153,7 +153,7 @@ def test_an_open_transaction_that_its_coordinator_has_ended_hangs(tmp_path):
     shutil.copy(lab.path(-1), root / "ledger-0")
     found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
     assert [(f.severity, f.facts["producer_id"], f.facts["first"]) for f in found] == [(Severity.WARNING, 2, 118)]
-    assert "--start-offset 118" in found[0].remedy
+    assert found[0].commands[0].line.split()[-2:] == ["--start-offset", "118"]
     (root / ".kafka_cleanshutdown").unlink()
     found = [f for f in verify(root, now=NOW).all_findings() if f.id == "txn-hanging"]
     assert [f.severity for f in found] == [Severity.INFO]
@@ -233,7 +233,10 @@ ELSEWHERE = {
     "controller-assigns-elsewhere": "the whole directory should not be here",
     "controller-knows-no-partition": "the whole directory should not be here",
     "hw-beyond-end": "the log is what became shorter: the message names where it would go on",
+    "files-not-copied": "the files of all partitions are missing",
     "kraft-snapshot-missing": "how the missing snapshot was named is not known",
+    "logs-not-copied": "the files of all partitions are missing",
+    "partitions-not-copied": "it is told for the log dir, not for the lines",
     "siblings-not-copied": "nearly every file is missing",
     "timestamp-ancient": "the fixture has such timestamps without any change",
     "timestamp-future": "the fixture has such timestamps without any change",
@@ -276,3 +279,37 @@ def test_a_finding_names_the_bytes_that_its_proof_changed(rule, tmp_path):
             named |= finding.path in changed and touches
             named |= os.path.basename(str(finding.facts.get("file"))) in map(os.path.basename, changed)
     assert named
+
+
+def _untrimmed(lab, keeps):
+    """Make the indexes of the last segment what a clean stop leaves of the metadata log since 4.4: nothing appended or cut."""
+    lab.append(lab.path(-1, ".index"), bytes(10485760 - lab.path(-1, ".index").stat().st_size))
+    lab.cut(lab.path(-1, ".timeindex"), keeps)
+    lab.append(lab.path(-1, ".timeindex"), bytes(10485756 - keeps))
+
+
+@pytest.mark.parametrize("keeps", [0, 12])
+def test_the_metadata_log_keeps_untrimmed_indexes_at_a_clean_stop_and_a_users_partition_does_not(keeps, tmp_path):
+    lab = Lab(tmp_path / "d1", "3.9.1/cluster-final-n1/__cluster_metadata-0")
+    assert (lab.root / ".kafka_cleanshutdown").exists()
+    assert lab.path(-1, ".timeindex").stat().st_size > keeps
+    _untrimmed(lab, keeps)
+    found = verify(lab.root, now=NOW).all_findings()
+    assert [f.id for f in found] == ["index-preallocated"]
+    other = Lab(tmp_path / "d2", "3.9.1/cluster-final-n1/ledger-0")
+    _untrimmed(other, keeps)
+    loud = [f.id for f in verify(other.root, now=NOW).all_findings() if f.severity > Severity.INFO]
+    assert loud == (["timeindex-last-entry"] if keeps else ["timeindex-empty"])
+
+
+def test_a_metadata_log_with_one_trimmed_index_or_a_rolled_segment_is_judged_as_ever(tmp_path):
+    lab = Lab(tmp_path / "d1", "3.9.1/cluster-final-n1/__cluster_metadata-0")
+    _untrimmed(lab, 12)
+    lab.cut(lab.path(-1, ".timeindex"), 12)
+    loud = {f.id for f in verify(lab.root, now=NOW).all_findings() if f.severity > Severity.INFO}
+    assert loud == {"timeindex-last-entry", "index-padded"}
+    rolled = Lab(tmp_path / "d2", "4.3.1/meta-n1/__cluster_metadata-0")
+    rolled.path(0, ".timeindex").write_bytes(b"")
+    (finding,) = [f for f in verify(rolled.root, now=NOW).all_findings() if f.severity > Severity.INFO]
+    assert finding.id == "timeindex-empty"
+    assert "Nothing needs to be moved in `__cluster_metadata`" in finding.remedy

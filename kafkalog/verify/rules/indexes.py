@@ -202,7 +202,7 @@ def index_padded(end: IndexEnd) -> Iterator[Hit]:
 
     Directories marked `-delete` or `-stray` keep it, whatever the stop. INFO in the last segment after a clean stop when both
     of its indexes have it: a broker that was ended while it started (seen of 1.0.2) has opened them, and leaves the marker of
-    the stop before.
+    the stop before. Since 4.4 the metadata log keeps it at a clean stop: silent there.
     """
     if end.padding is None or end.mark in ("delete", "stray"):
         return
@@ -239,8 +239,8 @@ def index_padding_differs(end: IndexEnd) -> Iterator[Hit]:
     Severity.INFO,
     on=IndexEnd,
     message="{padding} zero bytes of preallocated space behind {entries} entries",
-    consequence="None: the active segment of a broker that runs, crashed or was copied looks so. The warning 'Corrupt index "
-    "found' of old brokers means nothing else.",
+    consequence="None: the active segment of a broker that runs, crashed or was copied looks so; since 4.4 that of the "
+    "metadata log after a clean stop, too. The warning 'Corrupt index found' of old brokers means nothing else.",
     remedy="Nothing to do. Do not delete the index.",
     source="AbstractIndex (Kafka 3.9.1)",
     proof="preallocated-index",
@@ -248,7 +248,10 @@ def index_padding_differs(end: IndexEnd) -> Iterator[Hit]:
     invariants="E3",
 )
 def index_preallocated(end: IndexEnd) -> Iterator[Hit]:
-    """The index of the active segment is zero-filled to its full size."""
+    """The index of the active segment is zero-filled to its full size.
+
+    Up to 4.3 every clean stop trims it. Since 4.4 only the LogManager's shutdown does, which has no part in the metadata log.
+    """
     if end.padding is not None and end.kind == "index" and ((end.active and not end.clean) or end.mark in ("delete", "stray")):
         yield Hit(end.padding.span, None, padding=end.padding.span.size, entries=end.entries)
 

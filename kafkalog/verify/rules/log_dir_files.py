@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
+from kafkalog.core.foreign import describe_file, is_held_open
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -209,10 +210,10 @@ def _is_temporary(name: str) -> bool:
 
 @rule(
     "log-dir-unexpected-file",
-    Severity.WARNING,
+    Severity.INFO,
     on=LogDirFiles,
-    message="{file} is none of Kafka's",
-    consequence="The broker ignores it.",
+    message="{file}: {what}, none of Kafka's",
+    consequence="None: in the log dir itself the broker only opens files by their full names.",
     remedy="Nothing to do.",
     source="LogManager.loadLogs (Kafka 3.9.1)",
     proof="file-in-log-dir",
@@ -223,5 +224,6 @@ def log_dir_unexpected_file(files: LogDirFiles) -> Iterator[Hit]:
     """A file in the log dir whose name means nothing to Kafka. Hidden files, which file managers and tools leave, are not."""
     for name, size in files.sizes.items():
         known = name in _KNOWN or name in files.listed or _is_temporary(name) or parse_segment_file_name(name) is not None
-        if not known and not name.startswith("."):
-            yield Hit(Span(0, size), None, path=f"{files.path}/{name}", file=f"{files.path}/{name}")
+        if not known and (not name.startswith(".") or is_held_open(name)):
+            path = f"{files.path}/{name}"
+            yield Hit(Span(0, size), None, path=path, file=path, what=describe_file(name) or "a file")

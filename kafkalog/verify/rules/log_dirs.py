@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.foreign import describe_directory, move_of
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -121,18 +122,20 @@ def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
     "directory-name-unparsable",
     Severity.ERROR,
     on=LogDirView,
-    message="{name!r} is no partition's name",
+    message="{name!r} is no partition's name{what}",
     consequence="The broker does not start.",
-    remedy="With the broker stopped, move the directory out of the log dir.",
+    remedy="With the broker stopped, {move}.",
     source="LogManager.loadLogs, LocalLog.parseTopicPartitionName (Kafka 3.9.1)",
     proof="directory-backup",
     near_miss="remote-log-index-cache",
     invariants="D14",
 )
 def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
-    """A log dir holds a directory that is no partition's."""
+    """A log dir holds a directory that is no partition's: lost+found, ZooKeeper's data, hidden directories too."""
     for name in view.bad_directories:
-        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+        foreign = describe_directory(name)
+        what = "" if foreign is None else f": it is {foreign.what}"
+        yield Hit(None, None, path=f"{view.path}/{name}", name=name, what=what, move=move_of(name))
 
 
 @rule(

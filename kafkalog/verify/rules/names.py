@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kafkalog.core.filename import PARTITION_FILES, parse_segment_file_name
+from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
 _PARSED_BY_BROKER = re.compile(r"([^.]*)\.(?:.*\.)?(log|index|timeindex|txnindex|snapshot|swap|cleaned)")
+_LOG_INSIDE = re.compile(r"(\d{20})\.log", re.IGNORECASE | re.ASCII)
 
 
 @rule(
@@ -100,8 +103,11 @@ def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D8",
 )
 def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
-    """An index file stands alone. While a cleaned segment is being swapped in, or a segment deleted, that is normal."""
-    if files.mark == "delete":
+    """An index file stands alone. While a cleaned segment is being swapped in, or a segment deleted, that is normal.
+
+    If there is no log at all, partition-without-log says it for all of them.
+    """
+    if files.mark == "delete" or not any(".log" in paths for paths in files.segments.values()):
         return
     for base, paths in files.segments.items():
         if ".log" not in paths and base not in files.covered:
@@ -115,7 +121,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     "partition-without-log",
     Severity.WARNING,
     on=PartitionFiles,
-    message="there is no log in the directory, not even {file}",
+    message="there is no log in the directory, not even {file}; {segments} segments have other files",
     consequence="The broker makes a new empty segment: the partition begins anew.",
     remedy="If it had data and another replica is in sync, start the broker: it fetches the partition. Else look for a copy "
     "first.",
@@ -133,9 +139,10 @@ def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
     """
     has_log = any(".log" in paths for paths in files.segments.values())
     swapped = any(name.suffix == ".log" and name.pending == ".swap" for name, _, _ in files.pending)
-    if not has_log and not swapped and files.mark != "delete":
+    if not has_log and not swapped and files.mark != "delete" and not files.is_foreign:
         first = min((*files.segments, *files.snapshots), default=0)
-        yield Hit(None, None, severity=Severity.INFO if files.just_made else None, file=f"{files.path}/{first:020d}.log")
+        severity = Severity.INFO if files.just_made else None
+        yield Hit(None, None, severity=severity, file=f"{files.path}/{first:020d}.log", segments=len(files.segments))
 
 
 def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
@@ -175,8 +182,8 @@ def leftover_deleted(files: PartitionFiles) -> Iterator[Hit]:
 )
 def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
     """A `.tmp` file: the broker was stopped between writing a small file and renaming it."""
-    for name, is_directory in files.others:
-        if not is_directory and name.endswith(".tmp"):
+    for name, kind in files.others:
+        if kind == "file" and name.endswith(".tmp"):
             yield Hit(None, None, path=f"{files.path}/{name}")
     for parsed, path, size in files.pending:
         if parsed.pending == ".part":
@@ -242,26 +249,137 @@ def leftover_swap_incomplete(files: PartitionFiles) -> Iterator[Hit]:
 
 @rule(
     "unexpected-file",
-    Severity.WARNING,
+    Severity.INFO,
     on=PartitionFiles,
-    message="{what} that is none of Kafka's",
-    consequence="The broker ignores it.",
+    message="{what}: none of Kafka's",
+    consequence="None while the broker loads the partition: it looks for the endings of its own files. When the partition is "
+    "deleted, or moved to another log dir, this is deleted with its directory.",
     remedy="Nothing to do.",
-    source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
+    source="LogLoader.loadSegmentFiles, LocalLog.deleteEmptyDir (Kafka 2.3.1, 2.8.2, 3.9.1, 4.4.0)",
     proof="foreign-file",
     near_miss="healthy",
     invariants="D14",
 )
 def unexpected_file(files: PartitionFiles) -> Iterator[Hit]:
-    """A file or directory whose name means nothing to Kafka."""
-    for name, is_directory in files.others:
-        if not is_directory and name.endswith(".tmp"):
-            continue
-        if is_directory or not _PARSED_BY_BROKER.fullmatch(name):
-            what = "a directory" if is_directory else "a file"
-            if is_directory and _PARSED_BY_BROKER.fullmatch(name):
-                continue
-            yield Hit(None, None, path=f"{files.path}/{name}", what=what)
+    """A file, directory or link whose name means nothing to Kafka: file managers, editors, archives and people leave them.
+
+    Files in the log dir itself have the rule log-dir-unexpected-file.
+    """
+    if files.is_foreign:
+        return
+    for name, kind in files.others:
+        what = describe_file(name) if kind == "file" else None
+        if kind == "directory":
+            told_elsewhere = _is_of_kafka(name)
+        else:
+            told_elsewhere = kind == "file" and (_is_touched(name) or is_held_open(name) or _stands_for(files, name) != "")
+        if not told_elsewhere:
+            yield Hit(None, None, path=f"{files.path}/{name}", what=what or f"a {kind}")
+
+
+def _is_touched(name: str) -> bool:
+    """Whether the broker takes a file for one of its own, by the ending of its name."""
+    return name.endswith((".deleted", ".tmp")) or _PARSED_BY_BROKER.fullmatch(name) is not None
+
+
+def _is_of_kafka(name: str) -> bool:
+    return parse_segment_file_name(name) is not None or name in PARTITION_FILES
+
+
+def _stands_for(files: PartitionFiles, name: str) -> str:
+    """The name of a `.log` that is missing, if a file of another name may hold its records; else ""."""
+    match = _LOG_INSIDE.search(name)
+    if match is None or _is_touched(name) or describe_file(name) == COMPANION:
+        return ""
+    return "" if ".log" in files.segments.get(int(match[1]), {}) else f"{match[1]}.log"
+
+
+@rule(
+    "segment-renamed",
+    Severity.ERROR,
+    on=PartitionFiles,
+    message="{file} looks like {right}, which is missing",
+    consequence="The broker looks for names in small letters that end in `.log`: the records of this file stay unseen.",
+    remedy="With the broker stopped, compare the file with another replica, and rename it if it is the segment.",
+    source="UnifiedLog.isLogFile (Kafka 3.9.1)",
+    proof="name-upper-case",
+    near_miss="foreign-file",
+    loses=True,
+    invariants="D1",
+)
+def segment_renamed(files: PartitionFiles) -> Iterator[Hit]:
+    """A segment's `.log` stands under another name: in capitals, as a backup copy, packed.
+
+    Nothing is said of it while the segment itself is there.
+    """
+    for name, kind in files.others:
+        right = _stands_for(files, name) if kind == "file" else ""
+        if right:
+            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}", right=right)
+
+
+@rule(
+    "file-held-open",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="a file that was deleted while a process had it open: {system} keeps it under this name",
+    consequence="None while the broker loads the partition. But when that is deleted, or moved to another log dir, its "
+    "directory cannot be removed while the file is there: the log dir goes offline, and a broker whose only one it is exits.",
+    remedy="Stop the process that holds the file (`lsof` or `fuser` on the machine that has the directory mounted; often the "
+    "broker itself): then the file goes. Keep log dirs on local disks.",
+    source="LogManager.deleteLogs, Utils.delete (Kafka 3.9.1); seen as Yolean/kubernetes-kafka#157 and KAFKA-13403",
+    proof="nfs-file",
+    near_miss="foreign-file",
+    invariants="D14",
+)
+def file_held_open(files: PartitionFiles) -> Iterator[Hit]:
+    """A `.nfs…` file, or with FUSE `.fuse_hidden…`.
+
+    A WARNING in a directory marked `-delete`: the next start tries to delete it.
+    """
+    for name, kind in files.others:
+        if kind == "file" and is_held_open(name):
+            severity = Severity.WARNING if files.mark == "delete" else None
+            system = "NFS" if name.startswith(".nfs") else "FUSE"
+            yield Hit(None, None, path=f"{files.path}/{name}", severity=severity, system=system)
+
+
+@rule(
+    "foreign-deleted",
+    Severity.INFO,
+    on=PartitionFiles,
+    message="a file whose name ends in .deleted, and is no segment's",
+    consequence="Every broker deletes it at its next start.",
+    remedy="If it is wanted, move it out of the log dir before the next start.",
+    source="LogLoader.removeTempFilesAndCollectSwapFiles (Kafka 3.9.1); the same in 2.3.1, 2.8.2 and 4.4.0",
+    proof="notes-deleted",
+    near_miss="pending-delete",
+    invariants="D9 D14",
+)
+def foreign_deleted(files: PartitionFiles) -> Iterator[Hit]:
+    """A file whose name ends in `.deleted` without being a segment's: the ending alone counts. Directories stay."""
+    for name, kind in files.others:
+        if kind == "file" and name.endswith(".deleted"):
+            yield Hit(None, None, path=f"{files.path}/{name}")
+
+
+@rule(
+    "zookeeper-in-log-dir",
+    Severity.WARNING,
+    on=PartitionFiles,
+    message="{name} holds ZooKeeper's data, and its name reads as a partition's",
+    consequence="A KRaft broker of 3.7.1 or later renames the directory -stray, and ZooKeeper finds its data no more; older "
+    "brokers, and those with ZooKeeper, put an empty segment into it.",
+    remedy="With broker and ZooKeeper stopped, give ZooKeeper a `dataDir` outside the log dir, and move the directory there.",
+    source="LogManager.loadLogs (Kafka 2.3.1, 2.8.2, 3.9.1, 4.4.0); ZooKeeper's FileTxnSnapLog",
+    proof="zookeeper-version-2",
+    near_miss="healthy",
+    invariants="D14",
+)
+def zookeeper_in_log_dir(files: PartitionFiles) -> Iterator[Hit]:
+    """ZooKeeper's `version-2`, with files like `log.1` and `snapshot.0`, stands in the log dir."""
+    if files.is_foreign:
+        yield Hit(None, None, name=files.path.rpartition("/")[2])
 
 
 @rule(
@@ -279,9 +397,8 @@ def unexpected_file(files: PartitionFiles) -> Iterator[Hit]:
 )
 def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
     """A directory has the name of a file of Kafka's."""
-    names = ("leader-epoch-checkpoint", "partition.metadata")
-    for name, is_directory in files.others:
-        if is_directory and (_PARSED_BY_BROKER.fullmatch(name) or name in names):
+    for name, kind in files.others:
+        if kind == "directory" and _is_of_kafka(name):
             yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}")
 
 
@@ -289,7 +406,7 @@ def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
     "file-name-unparsable",
     Severity.ERROR,
     on=PartitionFiles,
-    message="{file}: {text!r} is not a base offset",
+    message="{file}: {text}",
     consequence="The broker does not start: it parses what stands before the first dot as a number.",
     remedy="With the broker stopped, move the file out of the directory.",
     source="LocalLog.offsetFromFile, LogLoader (Kafka 3.9.1)",
@@ -299,10 +416,12 @@ def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
 )
 def file_name_unparsable(files: PartitionFiles) -> Iterator[Hit]:
     """A file has the suffix of a segment's, but no number in front of it."""
-    for name, is_directory in files.others:
+    for name, kind in files.others:
         match = _PARSED_BY_BROKER.fullmatch(name)
-        if match and not is_directory and _java_long(match[1]) is None and not name.endswith(".deleted"):
-            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}", text=match[1])
+        if match and kind == "file" and _java_long(match[1]) is None:
+            what = describe_file(name)
+            text = f"{match[1]!r} is not a base offset" + (f" ({what})" if what else "")
+            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}", text=text)
 
 
 @rule(
@@ -320,10 +439,10 @@ def file_name_unparsable(files: PartitionFiles) -> Iterator[Hit]:
 )
 def file_name_not_canonical(files: PartitionFiles) -> Iterator[Hit]:
     """The number in a segment file's name is not written the way Kafka writes it."""
-    for name, is_directory in files.others:
+    for name, kind in files.others:
         match = _PARSED_BY_BROKER.fullmatch(name)
         base = _java_long(match[1]) if match else None
-        if match and base is not None and not is_directory:
+        if match and base is not None and kind == "file":
             right = f"{'-' if base < 0 else ''}{abs(base):020d}{name[len(match[1]) :]}"
             path = f"{files.path}/{name}"
             if right != name or base < 0:

@@ -14,6 +14,7 @@ from kafkalog.verify.views import HangingTransaction, OpenTransactionView
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.command_line import Command
     from kafkalog.verify.producers import ProducerState
     from kafkalog.verify.task import ProducerRun
 
@@ -316,7 +317,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record {age}",
     consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets behind it are blocked, and the cleaner "
     "can not pass. Normal while it is young; hanging if its coordinator has forgotten it.",
-    remedy="If it hangs: {command}",
+    remedy="If it hangs, abort it with the command for the release of the partition's leader.",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
     proof="open-transaction",
     near_miss="healthy",
@@ -338,7 +339,7 @@ def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
         age=_age(view),
         pinned=view.pinned,
         blocked=view.log_end - view.pinned,
-        command=_command(view),
+        commands=_commands(view),
     )
 
 
@@ -351,15 +352,14 @@ def _age(view: OpenTransactionView) -> str:
     return f"is {seconds // 86400} d {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02} old"
 
 
-def _command(view: OpenTransactionView) -> str:
+def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
     """What to run, in the form that the broker's release asks for; in both where nothing tells the release."""
     txn = view.transaction
     topic, partition = view.topic or "TOPIC", view.partition or 0
     command = abort_command(topic, partition, txn.first_offset)
     if view.kraft:
-        return command
-    old = old_abort_command(topic, partition, txn.producer_id, txn.epoch, txn.coordinator_epoch or 0)
-    return f"{command} (brokers before 3.0: {old})"
+        return (command,)
+    return (command, old_abort_command(topic, partition, txn.producer_id, txn.epoch, txn.coordinator_epoch or 0))
 
 
 @rule(
@@ -368,7 +368,7 @@ def _command(view: OpenTransactionView) -> str:
     on=HangingTransaction,
     message="the transaction of producer {producer_id} epoch {epoch} since offset {first} hangs: {why}",
     consequence="No marker will ever come: read_committed consumers stop there for good, and the cleaner can not pass.",
-    remedy="Make sure that the producer is gone, then: {command}",
+    remedy="Make sure that the producer is gone, then abort it with the command for the release of the partition's leader.",
     source="KIP-664, TransactionStateManager (Kafka 3.9.1)",
     proof="hanging-transaction",
     near_miss="open-transaction",
@@ -388,5 +388,5 @@ def txn_hanging(view: HangingTransaction) -> Iterator[Hit]:
         epoch=view.producer_epoch,
         first=view.first_offset,
         why=view.why,
-        command=view.command,
+        commands=view.commands,
     )

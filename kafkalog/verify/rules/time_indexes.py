@@ -158,7 +158,8 @@ def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
 def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
     """A closed segment's last entry holds its largest timestamp: one is forced at the roll and at a clean stop.
 
-    In the active segment of a running or crashed broker the entry may lag behind.
+    In the active segment of a running or crashed broker the entry may lag behind. Since 4.4 that is so in the metadata log
+    after a clean stop too: only the LogManager's shutdown forces the entry and trims the indexes, and that log is not its own.
     """
     if end.last_timestamp is None or end.max_timestamp < 0 or (end.active and not end.clean):
         return
@@ -189,7 +190,8 @@ def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
 def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
     """A closed segment with timestamps has a `.timeindex` without an entry.
 
-    Silent when compaction left nothing but empty batches, and for logs of magic 0.
+    Silent when compaction left nothing but empty batches, for logs of magic 0, and for the last segment of the metadata log
+    while its indexes are preallocated: since 4.4 a clean stop does not close it as it does the others.
     """
     if end.last_timestamp is None and end.max_timestamp >= 0 and not end.all_emptied and not (end.active and not end.clean):
         yield Hit(Span(0, end.size), (end.max_offset, end.max_offset), largest=end.max_timestamp, offset=end.max_offset)

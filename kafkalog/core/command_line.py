@@ -1,0 +1,97 @@
+"""Command lines to paste into a shell: the one place where they are made.
+
+Names in them come from directories and records, so they may hold anything: every word is quoted, the line holds no control
+character, and what Kafka would not take, or a shell would not, is said beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["Command", "command", "quoted"]
+
+# Topic.validate, Kafka 0.11 to 4.4.
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}", re.ASCII)
+
+
+class Command(NamedTuple):
+    """A command to paste: `line` is one line, `use` says which brokers it is for ("": all), `notes` what is odd about it."""
+
+    line: str
+    use: str = ""
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """The command as an object of the JSON lines."""
+        return {"line": self.line, "use": self.use, "notes": list(self.notes)}
+
+
+def quoted(word: str) -> str:
+    r"""A word as a shell reads it: bare where it may be, else between quotes.
+
+    Control characters, and bytes that are no UTF-8, are written as bash, ksh and zsh know them, between `$'` and `'`. No
+    quote stands inside, so that a shell which does not know them runs nothing of it either.
+
+    >>> quoted("orders"), quoted("a;b"), quoted("a\nb")
+    ('orders', "'a;b'", "$'a\\012b'")
+    """
+    if all(char.isprintable() for char in word):
+        return shlex.quote(word)
+    return f"$'{''.join(_escaped(char) for char in word)}'"
+
+
+def _escaped(char: str) -> str:
+    if char.isprintable() and char not in "'\\":
+        return char
+    errors = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
+    return "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", errors))
+
+
+def command(words: Iterable[str], options: Mapping[str, str | int], use: str = "") -> Command:
+    """A command with its options.
+
+    Args:
+        words: The program and what stands before the options, which is ours.
+        options: Values by the name of their option. What may be in those of `--topic`, `--group` and `--transactional-id`
+            is looked at.
+        use: Which brokers it is for.
+    """
+    parts = [*words]
+    notes: list[str] = []
+    for name, given in options.items():
+        value = str(given)
+        if "\0" in value:
+            placeholder = name.strip("-").upper()
+            notes.append(f"{placeholder} stands for {quoted(value)}: no command line can carry a NUL character")
+            value = placeholder
+        elif name in _DOUBTS:
+            notes += _DOUBTS[name](value)
+        # A value that looks like an option is not taken for the value of the one before it.
+        parts += [quoted(f"{name}={value}")] if value.startswith("-") else [name, quoted(value)]
+    line = " ".join(parts)
+    if "$'" in line and not all(char.isprintable() for value in options.values() for char in str(value)):
+        notes.append("$'…' is read by bash, ksh and zsh, not by every sh")
+    return Command(line, use, tuple(notes))
+
+
+def _topic_doubts(name: str) -> list[str]:
+    if _TOPIC.fullmatch(name) and name not in (".", ".."):
+        return []
+    allowed = "1 to 249 ASCII letters, digits, '.', '_' and '-'; not '.' or '..'"
+    return [f"Kafka allows no topic of the name {quoted(name)} ({allowed}): put in what the topic is really called"]
+
+
+def _empty_doubts(what: str) -> Callable[[str], list[str]]:
+    return lambda name: [] if name else [f"Kafka allows no empty {what} here"]
+
+
+_DOUBTS: dict[str, Callable[[str], list[str]]] = {
+    "--topic": _topic_doubts,
+    "--group": _empty_doubts("group id"),
+    "--transactional-id": _empty_doubts("transactional id"),
+}

@@ -1,0 +1,99 @@
+"""Rules about copies in which not everything is: one statement about the copy, not one for each file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.rule import rule
+from kafkalog.verify.views import KindsNotCopied, LogsNotCopied, PartitionsNotCopied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What a broker does without the files of a kind.
+_WITHOUT = {
+    ".index": "A broker builds the indexes of each segment anew at its start, and cuts a segment at its first bad batch.",
+    ".timeindex": "A broker that finds the `.index` of a segment makes an empty `.timeindex` and never fills it: look-ups by "
+    "time skip the segment, retention uses the file's age.",
+    ".snapshot": "A broker replays the logs for its producers' state; after a clean stop it may forget open transactions.",
+    ".txnindex": "read_committed consumers see the records of aborted transactions, unless the indexes are built anew.",
+}
+
+
+@rule(
+    "logs-not-copied",
+    Severity.INFO,
+    on=LogsNotCopied,
+    message="not one `.log` is there, in {partitions}: a copy without them, or all records are gone",
+    consequence="No record could be checked, and the verdict is unknown. A broker that starts on these files begins every "
+    "partition anew, empty.",
+    remedy="Copy the `.log` files as well (a .gitignore or a backup's rule for log files leaves them out), and check again. If "
+    "these are the broker's own files, do not start it: look for the logs in other copies and on the other replicas.",
+    source="LogLoader.load (Kafka 3.9.1)",
+    proof="copied-without-logs",
+    near_miss="logs-deleted",
+    invariants="D1 D8",
+)
+def logs_not_copied(view: LogsNotCopied) -> Iterator[Hit]:
+    """Not one of the partitions has a `.log`, and at least two of them should have one.
+
+    Of a directory given by itself: not one of at least two segments. If others have their logs, or if there is only one, each
+    log that is missing is told by itself, as a possible loss: index-without-log, partition-without-log.
+    """
+    yield Hit(None, None, partitions=_partitions(view.partitions))
+
+
+@rule(
+    "files-not-copied",
+    Severity.INFO,
+    on=KindsNotCopied,
+    message="not one {kinds} is there, in no segment: {files} are missing",
+    consequence="{effect}",
+    remedy="Copy these files as well if they are wanted (a .gitignore or a backup's rule may leave them out). With all "
+    "partitions' logs sound, nothing else is to do.",
+    source="LogLoader.loadSegmentFiles, LogSegment.open (Kafka 3.9.1)",
+    proof="copied-without-indexes",
+    near_miss="index-deleted",
+    invariants="D5 D6",
+)
+def files_not_copied(view: KindsNotCopied) -> Iterator[Hit]:
+    """Not one segment has its `.index` (`.timeindex`, `.snapshot`), and in at least two partitions it is missed.
+
+    Of a directory given by itself: in at least two segments. A `.txnindex` is only counted along with the `.index`. If one of
+    the segments has the file, each that is missing is told by itself: index-missing, timeindex-missing,
+    snapshot-at-end-missing, txnindex-missing-entry.
+    """
+    wanted = [suffix for suffix in view.suffixes if suffix != ".timeindex" or ".index" not in view.suffixes]
+    effect = " ".join(_WITHOUT[suffix] for suffix in wanted if suffix != ".txnindex" or ".index" not in view.suffixes)
+    kinds = " and not one ".join(f"`{suffix}`" for suffix in view.suffixes)
+    yield Hit(None, None, kinds=kinds, files=view.files, effect=effect)
+
+
+def _partitions(count: int) -> str:
+    return f"{count} partitions" if count != 1 else "1 partition"
+
+
+@rule(
+    "partitions-not-copied",
+    Severity.INFO,
+    on=PartitionsNotCopied,
+    message="{missing} of the {listed} partitions that the checkpoint files name are not here: {names}",
+    consequence="Nothing can be said of these partitions. A broker makes those that are placed here anew, empty.",
+    remedy="Nothing to do if only some partitions were copied. If these are the broker's own files, look for the directories.",
+    source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
+    proof="copied-in-part",
+    near_miss="half-of-the-partitions",
+    invariants="K8",
+)
+def partitions_not_copied(view: PartitionsNotCopied) -> Iterator[Hit]:
+    """More of the partitions in the checkpoint files are missing than are here: only a part was copied.
+
+    The cleaner's checkpoint does not count: it keeps lines of partitions that are gone. A WARNING when none of the
+    partitions is here. If as many are here as are missing, or more, each missing one is told by itself:
+    checkpoint-line-unknown.
+    """
+    names = ", ".join(view.missing[:3]) + (", …" if len(view.missing) > 3 else "")
+    severity = Severity.WARNING if not view.present else None
+    missing = len(view.missing)
+    yield Hit(None, None, severity=severity, missing=missing, listed=missing + view.present, names=names)
