@@ -234,8 +234,9 @@ def as_text(items):
     return [repr(item) if not isinstance(item, tuple) else tuple(map(repr, item)) for item in items]
 
 
+@pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("name", BATCHES)
-def test_a_batch_in_windows_gives_what_the_same_batch_in_memory_gives(name, small_pieces, monkeypatch):
+def test_a_batch_in_windows_gives_what_the_same_batch_in_memory_gives(name, monkeypatch):
     data = BATCHES[name]
     large = RecordBatch.read(in_windows(data), 1000)
     found = large.computed_crc, as_text(large.walk_records()), large.size, large.span
@@ -244,7 +245,8 @@ def test_a_batch_in_windows_gives_what_the_same_batch_in_memory_gives(name, smal
     assert found == (whole.computed_crc, as_text(whole.walk_records()), whole.size, whole.span)
 
 
-def test_damage_in_a_batch_in_windows_is_the_same_damage(small_pieces):
+@pytest.mark.usefixtures("small_pieces")
+def test_damage_in_a_batch_in_windows_is_the_same_damage():
     data = encode.batch(RECORDS[:12])
     for place in range(61, len(data)):
         changed = data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :]
@@ -253,8 +255,9 @@ def test_damage_in_a_batch_in_windows_is_the_same_damage(small_pieces):
         )
 
 
+@pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("magic", [0, 1])
-def test_a_message_in_windows_gives_what_the_same_in_memory_gives(magic, small_pieces):
+def test_a_message_in_windows_gives_what_the_same_in_memory_gives(magic):
     inner = b"".join(encode.message(n, b"k", b"v" * n, magic=magic) for n in range(30))
     for data in (
         encode.message(7, b"key", b"value" * 50, magic=magic),
@@ -266,7 +269,8 @@ def test_a_message_in_windows_gives_what_the_same_in_memory_gives(magic, small_p
         assert as_text(large.walk_records()) == as_text(whole.walk_records())
 
 
-def test_the_detail_of_a_record_is_found_in_windows(small_pieces):
+@pytest.mark.usefixtures("small_pieces")
+def test_the_detail_of_a_record_is_found_in_windows():
     data = BATCHES["codec 4"]
     large, whole = RecordBatch.read(in_windows(data)), RecordBatch.read(data)
     record = list(large.records())[33]
@@ -285,9 +289,10 @@ def payloads():
     return payload.payload_of("text", payload.string_decoder, payload.string_decoder, tombstone_keys=True)
 
 
+@pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("name", [*BATCHES, "a real log"])
 @pytest.mark.parametrize("filters", [Filters(), Filters(first_offset=5, end_offset=30)])
-def test_the_text_of_a_batch_in_pieces_is_the_text_of_the_batch(name, filters, tmp_path, small_pieces, monkeypatch):
+def test_the_text_of_a_batch_in_pieces_is_the_text_of_the_batch(name, filters, tmp_path, monkeypatch):
     path = tmp_path / LOG
     if name == "a real log":
         path = next(BROKER.glob("2.1.1/plain/twitter-status-0/*.log"))
@@ -298,7 +303,8 @@ def test_the_text_of_a_batch_in_pieces_is_the_text_of_the_batch(name, filters, t
     assert found == text_of(path, payload=payloads(), filters=filters)
 
 
-def test_malformed_text_in_pieces_is_replaced_as_in_one_piece(small_pieces, monkeypatch):
+@pytest.mark.usefixtures("small_pieces")
+def test_malformed_text_in_pieces_is_replaced_as_in_one_piece(monkeypatch):
     source = random.Random(3)
     alphabet = [
         b"a",

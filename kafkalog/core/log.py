@@ -144,7 +144,11 @@ _OVERLAP = BATCH_HEADER.size
 
 
 class _Budget:
-    """How many bytes may still be checksummed in vain; bounds the time on input made to be slow."""
+    """How many bytes may still be checksummed in vain; bounds the time on input made to be slow.
+
+    It grows with the bytes gone over, so that false heads cost no more than a few times what reading the file costs. What
+    is found pays nothing: a sound batch may be of any size.
+    """
 
     __slots__ = ("left",)
 
@@ -214,7 +218,7 @@ def _is_sound(source: Source, position: int, end: int, budget: _Budget) -> bool:
             or header.producer_id < -1
         ):
             return False
-    if length > budget.left:
+    if budget.left <= 0:
         return False
     whole = WindowedBytes(source, position, length)
     if magic == 2:
