@@ -46,7 +46,7 @@ def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Bat
     """
     size = source.size if end is None else end
     position = start
-    budget = _Budget()
+    budget = _Budget(size - start)
     while position < size:
         item = _read_at(source, position, size, budget)
         yield item
@@ -146,16 +146,16 @@ _OVERLAP = BATCH_HEADER.size
 class _Budget:
     """How many bytes may still be checksummed in vain; bounds the time on input made to be slow.
 
-    It grows with the bytes gone over, so that false heads cost no more than a few times what reading the file costs. What
-    is found pays nothing: a sound batch may be of any size.
+    As many as there are, and more with the bytes gone over, so that false heads cost no more than a few times what reading
+    the file costs. What is found pays nothing: a sound batch may be of any size.
     """
 
     __slots__ = ("left",)
 
     PER_BYTE = 8
 
-    def __init__(self) -> None:
-        self.left = 4 << 20
+    def __init__(self, size: int) -> None:
+        self.left = size + (1 << 20)
 
 
 def find_batch(source: Source, start: int, end: int, before: int | None = None, budget: _Budget | None = None) -> int | None:
@@ -170,7 +170,7 @@ def find_batch(source: Source, start: int, end: int, before: int | None = None, 
     """
     position = start
     stop = end if before is None else min(before, end)
-    budget = budget or _Budget()
+    budget = budget or _Budget(end - start)
     chunk = _FIRST_CHUNK
     while position < stop:
         # Behind `stop` there is only the head of a batch that begins before it.
@@ -218,7 +218,7 @@ def _is_sound(source: Source, position: int, end: int, budget: _Budget) -> bool:
             or header.producer_id < -1
         ):
             return False
-    if budget.left <= 0:
+    if length > budget.left:
         return False
     whole = WindowedBytes(source, position, length)
     if magic == 2:
