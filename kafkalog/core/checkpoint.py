@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from kafkalog.core.batch import Damage
+from kafkalog.core.line_ends import unix_line_ends
 from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError
 
@@ -96,8 +97,9 @@ def read_offset_checkpoint(data: bytes) -> Checkpoint[OffsetEntry]:
 def is_as_kafka_writes(data: bytes, entries: Iterable[EpochEntry | OffsetEntry]) -> bool:
     """Whether a checkpoint file of these entries has the bytes that Kafka writes; it reads more than that.
 
-    An empty file is one that was made and never written.
+    An empty file is one that was made and never written. On Windows its lines end in CR LF.
     """
+    data = unix_line_ends(data) or data
     rows = [" ".join(map(str, entry)) for entry in entries]
     names_fit = all(_TOPIC.fullmatch(row.split(" ")[0]) for row in rows)
     return not data or (names_fit and data == "".join(f"{row}\n" for row in ("0", len(rows), *rows)).encode())

@@ -22,12 +22,14 @@ class RecordCounts(NamedTuple):
     """Of a batch whose records are all regular.
 
     `next_delta` is the last offset delta plus 1, `gaps` how often a delta did not follow its predecessor directly,
-    `largest` the largest timestamp delta, `null_keys` and `null_values` how many records have no key, no value.
+    `largest` the largest timestamp delta, `smallest` the smallest one or 0 if that is smaller, `null_keys` and `null_values`
+    how many records have no key, no value.
     """
 
     next_delta: int
     gaps: int
     largest: int
+    smallest: int
     null_keys: int
     null_values: int
 
@@ -37,18 +39,19 @@ class RecordCounts(NamedTuple):
             more.next_delta,
             self.gaps + more.gaps,
             max(self.largest, more.largest),
+            min(self.smallest, more.smallest),
             self.null_keys + more.null_keys,
             self.null_values + more.null_values,
         )
 
 
 @cache
-def _walk() -> Callable[..., tuple[int, int, int, int, int] | None]:
+def _walk() -> Callable[..., tuple[int, int, int, int, int, int] | None]:
     return compile_walk(
-        "if o != e: gaps += 1\n            e = o + 1\n            if t > top: top = t",
-        setup="gaps = nulls = empty = 0; top = -1 << 63",
+        "if o != e: gaps += 1\n            e = o + 1\n            if t > top: top = t\n            if t < low: low = t",
+        setup="gaps = nulls = empty = low = 0; top = -1 << 63",
         extra=", e",
-        finish="return e, gaps, top, nulls, empty",
+        finish="return e, gaps, top, low, nulls, empty",
         payload=False,
         key_null="nulls += 1",
         value_null="empty += 1",
@@ -72,7 +75,7 @@ def count_records(data: Bytes | bytearray, start: int, end: int, count: int, cod
 
 
 def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | None:
-    whole = RecordCounts(0, 0, -1 << 63, 0, 0)
+    whole = RecordCounts(0, 0, -1 << 63, 0, 0, 0)
     left, limit = count, MAX_DECOMPRESSED.get()
     for run in runs(data, at, count):
         if run.records:
@@ -87,7 +90,8 @@ def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | N
             if record is None:
                 return None
             gap = record.offset != whole.next_delta
-            found = RecordCounts(record.offset + 1, gap, record.timestamp, record.key is None, record.value is None)
+            time, null_key, null_value = record.timestamp, record.key is None, record.value is None
+            found = RecordCounts(record.offset + 1, gap, time, min(0, time), null_key, null_value)
         at, left = run.begin + run.end, left - max(1, run.records)
         whole = whole.then(found)
     return whole if not left and at == len(data) else None

@@ -221,6 +221,8 @@ class _Run:
             self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, suffixes))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
+            if log_dir is not None:
+                log_dir.texts_of_windows += check.texts_of_windows
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import is_as_kafka_writes
 from kafkalog.core.foreign import is_of_zookeeper
+from kafkalog.core.line_ends import unix_line_ends
 from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.files.partition import join
 from kafkalog.files.source import size_of
@@ -204,6 +205,7 @@ def _is_being_deleted(segment: Segment) -> bool:
 def _is_as_kafka_writes(data: bytes, metadata: PartitionMetadata) -> bool:
     """Whether a `partition.metadata` has the bytes that Kafka writes; it reads more than that."""
     topic_id = metadata.topic_id
+    data = unix_line_ends(data) or data
     return topic_id is not None and data == f"version: 0\ntopic_id: {format_uuid(topic_id)}".encode()
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, leftover, padded_end, padding_between
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
-from kafkalog.verify.subjects import BatchSpot, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
+from kafkalog.verify.subjects import BatchSpot, Hole, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,10 @@ __all__ = ["MOST_REPORTED", "NEVER", "OffsetIndexWalk", "TimeIndexWalk"]
 NEVER = 1 << 70
 #: Entries of one file that are reported one by one; a file with more is garbage, and its rest is not judged.
 MOST_REPORTED = 1000
+
+
+#: What a file system writes at a time.
+_PAGE = 4096
 
 
 class _EntryFile:
@@ -56,16 +60,42 @@ class _EntryFile:
         numbers.append(-1)
         return numbers
 
-    def hole(self) -> int | None:
-        """Number of the first entry of zeros that has a real entry behind it."""
+    def _first_zero(self, number: int) -> int | None:
+        """Number of the first entry of zeros from `number` on that has a real entry behind it."""
         zeros = bytes(self.entry_size)
-        at = self.data.find(zeros, 0, self.end)
+        at = self.data.find(zeros, number * self.entry_size, self.end)
         while at >= 0:
             number = -(-at // self.entry_size)
             if self.data[number * self.entry_size : (number + 1) * self.entry_size] == zeros and number < self.count:
                 return number
             at = self.data.find(zeros, at + 1, self.end)
         return None
+
+    def hole(self) -> Hole | None:
+        """The entries of zeros that have real ones behind them."""
+        first = number = self._first_zero(0)
+        end, zeros = 0, 0
+        while number is not None:
+            until = number + 1
+            while not any(self.data[until * self.entry_size : (until + 1) * self.entry_size]):
+                until += 1
+            end = end or until
+            zeros += until - number
+            number = self._first_zero(until)
+        return None if first is None else Hole(first, end, zeros, self._has_zero_page(first, end))
+
+    def _has_zero_page(self, number: int, end: int) -> bool:
+        first = -(-number * self.entry_size // _PAGE)
+        return any(self._is_zero_page(page) for page in range(max(0, first - 1), end * self.entry_size // _PAGE + 1))
+
+    def _is_zero_page(self, page: int) -> bool:
+        data = self.data[page * _PAGE : min((page + 1) * _PAGE, self.end)]
+        return len(data) == _PAGE and not any(data)
+
+    def is_cut_by_hole(self, number: int) -> bool:
+        """Whether an entry lies half in a page of zeros; those of a `.timeindex` do not fill whole pages."""
+        first, last = number * self.entry_size // _PAGE, ((number + 1) * self.entry_size - 1) // _PAGE
+        return first != last and (self._is_zero_page(first) or self._is_zero_page(last))
 
 
 class OffsetIndexWalk(_EntryFile):
@@ -223,9 +253,9 @@ class OffsetIndexWalk(_EntryFile):
             self.number = self.count
             self._report(self._before_batch, None, back=True)
 
-    def summary(self, sibling: _EntryFile | None) -> IndexEnd:
+    def summary(self, sibling: _EntryFile | None, *, log_is_sound: bool) -> IndexEnd:
         """The file as a whole."""
-        return _summary(self, sibling, self._task, "index")
+        return _summary(self, sibling, self._task, "index", log_is_sound=log_is_sound)
 
 
 class TimeIndexWalk(_EntryFile):
@@ -286,7 +316,7 @@ class TimeIndexWalk(_EntryFile):
         for number in range(self.number + 1, self.count):
             self.number = number
             timestamp, relative = self.timestamps[number], self.offsets[number]
-            if timestamp or relative or self._hole is None:  # a hole is reported once
+            if self._hole is None or ((timestamp or relative) and not self.is_cut_by_hole(number)):  # a hole is reported once
                 self.timestamp, self.want = timestamp, self._task.base_offset + relative
                 timestamp_before, offset_before = self._before
                 self._overtaken = self._overtakes(self.want)
@@ -359,9 +389,9 @@ class TimeIndexWalk(_EntryFile):
             self._before = (self._before[0], self.want)
             self._advance()
 
-    def summary(self, sibling: _EntryFile | None) -> IndexEnd:
+    def summary(self, sibling: _EntryFile | None, *, log_is_sound: bool) -> IndexEnd:
         """The file as a whole."""
-        return _summary(self, sibling, self._task, "timeindex")
+        return _summary(self, sibling, self._task, "timeindex", log_is_sound=log_is_sound)
 
     def end_subject(self, top: int, top_full: int, position: int, offset: int, *, all_emptied: bool) -> TimeIndexEnd:
         """Its last entry against the largest timestamps of the segment: of all batches, and of those with records."""
@@ -384,7 +414,9 @@ class TimeIndexWalk(_EntryFile):
         )
 
 
-def _summary(file: OffsetIndexWalk | TimeIndexWalk, sibling: _EntryFile | None, task: SegmentTask, kind: str) -> IndexEnd:
+def _summary(
+    file: OffsetIndexWalk | TimeIndexWalk, sibling: _EntryFile | None, task: SegmentTask, kind: str, *, log_is_sound: bool
+) -> IndexEnd:
     return IndexEnd(
         file.path,
         task.paths.get(".log", ""),
@@ -402,4 +434,5 @@ def _summary(file: OffsetIndexWalk | TimeIndexWalk, sibling: _EntryFile | None, 
         sibling is not None and sibling.padding is not None,
         file.others,
         file.first_other,
+        log_is_sound,
     )

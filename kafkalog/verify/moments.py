@@ -1,12 +1,39 @@
-"""Timestamps as dates, for messages. Arithmetic alone: no clock, no zone, no range."""
+"""Timestamps as dates, and what may have made an odd one, for messages. Arithmetic alone: no clock, no zone, no range."""
 
 from __future__ import annotations
 
-__all__ = ["date_text"]
+__all__ = ["date_text", "timestamp_cause"]
 
 _DAY = 86400
 #: Days from 0000-03-01 to 1970-01-01, and in 400 years of the Gregorian calendar.
 _EPOCH, _ERA = 719468, 146097
+
+
+#: From and below which timestamp, and what its writer may have meant.
+_CAUSES = (
+    (-62135596800000, -62135596799999, "Go's zero time, or the smallest DateTime of .NET"),
+    (-62135596800, -62135596799, "Go's zero time in seconds"),
+    (-6795364578872, -6795364578870, "Go's zero time in nanoseconds, which overflow, made milliseconds"),
+    (-6795364578871345152, -6795364578871345151, "Go's zero time in nanoseconds, which overflow"),
+    (-1, 0, "no timestamp"),
+    (0, 1, "0 where a time should be"),
+    (10**9, 10**10, "it looks like seconds"),
+    (10**14, 10**16, "it looks like microseconds"),
+    (6 * 10**17, 7 * 10**17, "it looks like ticks of 100 ns since the year 1"),
+    (10**17, 4 * 10**18, "it looks like nanoseconds"),
+)
+
+
+def timestamp_cause(timestamp: int) -> str:
+    """What made a timestamp that cannot be right, as far as its value tells.
+
+    >>> timestamp_cause(1700000000), timestamp_cause(-62135596800000)
+    ('it looks like seconds', "Go's zero time, or the smallest DateTime of .NET")
+
+    Args:
+        timestamp: As it is stored, which should be milliseconds since 1970.
+    """
+    return next((text for low, high, text in _CAUSES if low <= timestamp < high), "a wrong clock or a wrong field")
 
 
 def date_text(milliseconds: int) -> str:

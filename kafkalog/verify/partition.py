@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checkpoint import read_leader_epochs
-from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
+from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS, PARTITION_FILES
+from kafkalog.core.line_ends import change_of_entries, unix_line_ends
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.partition import Partition, join
@@ -21,10 +23,12 @@ from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.task import SegmentScan, SegmentTask, Settings
 from kafkalog.verify.views import (
+    BinaryLineEnds,
     CheckpointLine,
     LargeBatches,
     SegmentStep,
     SnapshotFile,
+    TextLineEnds,
     Tombstones,
 )
 
@@ -92,6 +96,9 @@ class PartitionCheck:
         self.files = 0
         self.bytes = 0
         self.readable = True
+        #: Path of a binary file → how its line ends were changed; text files whose lines end in CR LF.
+        self.line_ends: dict[str, str] = {}
+        self.texts_of_windows: list[str] = []
         self.segments = [segment for segment in partition.segments if ".log" in segment.paths]
         self.active = self.segments[-1].base_offset if self.segments else None
         siblings = {suffix for segment in partition.segments for suffix in segment.paths}
@@ -140,6 +147,8 @@ class PartitionCheck:
             self._failed(error)
             return None
         self.bytes += len(data)
+        if os.path.basename(path) in PARTITION_FILES and unix_line_ends(data) is not None:
+            self.texts_of_windows.append(path)
         return data
 
     @cached_property
@@ -161,8 +170,11 @@ class PartitionCheck:
         found = {}
         for offset, path in self.partition.snapshots.items():
             data = self.read(path)
-            if data is not None:
-                found[offset] = (path, read_producer_snapshot(data), len(data))
+            if data is None:
+                continue
+            if change := change_of_entries(data, lambda data: read_producer_snapshot(data).damage is None):
+                self.line_ends[path] = change
+            found[offset] = (path, read_producer_snapshot(data), len(data))
         return found
 
     def emit(self, subject: Any) -> None:
@@ -175,6 +187,8 @@ class PartitionCheck:
         """Judge the partition by the scans of its tasks, in their order."""
         self.scans = scans[: len(self.segments)]
         self._own_logs = {segment.paths[".log"] for segment in self.segments}
+        for scan in scans:
+            self.line_ends |= scan.line_ends
         #: Aborted transactions whose data are still there.
         self.aborted: list[AbortedSpan] = []
         self.history = CompactionHistory(self.segments, self.scans, self.aborted, quick=self.settings.quick)
@@ -194,7 +208,20 @@ class PartitionCheck:
         self._compaction()
         if self.kraft_log:
             judge_metadata_log(self, [scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
+        self._line_ends(scans)
         return self._report(scans, log_end)
+
+    def _line_ends(self, scans: list[SegmentScan]) -> None:
+        """Tell of changed line ends, in the place of what follows from them."""
+        if self.texts_of_windows and not self.around.in_log_dir:
+            self.emit(TextLineEnds(self.path, tuple(sorted(self.texts_of_windows))))
+        if not self.line_ends:
+            return
+        if not self._own_logs.isdisjoint(self.line_ends):
+            # What the segments say of each other, and the other files of them, cannot be judged then.
+            self.findings = [finding for scan in scans for finding in scan.findings]
+        self.findings = [finding for finding in self.findings if finding.path not in self.line_ends]
+        self.emit(BinaryLineEnds(self.path, tuple(sorted(self.line_ends.items()))))
 
     def _take(self, scan: SegmentScan) -> None:
         own = scan.path in self._own_logs

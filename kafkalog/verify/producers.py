@@ -39,6 +39,9 @@ class EventRecorder:
         self._cuts = list(cuts)
         self._cut = self._cuts[0] if self._cuts else _FAR
         self.last_hole = -1
+        #: Batches that claim epoch 0 and sequence 0 of no producer: how many; position, first and last offset of the first.
+        self.zeros = 0
+        self.first_zeros = (-1, -1, -1)
 
     def regular(self, producer: bytes, base: int, count: int, timestamp: int, attributes: int, position: int) -> bool:
         """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not.
@@ -49,7 +52,12 @@ class EventRecorder:
         producer_id, epoch, sequence = _PRODUCER(producer)
         run = self._open.get(producer_id)
         if run is None:
-            return producer_id == epoch == -1 and sequence < 1 and attributes <= _LAST_CODEC
+            if producer_id != -1 or attributes > _LAST_CODEC or sequence > 0:
+                return False
+            if epoch == sequence == 0:
+                self.zero(position, base, base + count - 1)
+                return True
+            return bool(epoch == -1)
         following = sequence + count
         if (
             run[5] != sequence
@@ -66,6 +74,12 @@ class EventRecorder:
         run[9] = timestamp
         run[11] = position
         return True
+
+    def zero(self, position: int, base: int, last: int) -> None:
+        """Add a batch that has no producer id, and epoch 0 and sequence 0."""
+        if not self.zeros:
+            self.first_zeros = (position, base, last)
+        self.zeros += 1
 
     def reach(self, offset: int) -> None:
         """A batch begins at `offset`: note the cuts before it."""
@@ -192,7 +206,8 @@ class ProducerStep:
     """A run of batches or a marker, and the state of its producer before (None: the producer was not known).
 
     `coordinator`: an internal topic whose writers do not number their batches. `leader_changed`: the partition's leader
-    epoch is another one than at the producer's last batch. `over_hole`: offsets are missing behind that one.
+    epoch is another one than at the producer's last batch. `over_hole`: offsets are missing behind that one. `whole`: every
+    offset from 0 on, up to this step, holds a record that has been read.
     `elapsed`: milliseconds since the producer was last heard of, by the timestamps.
     """
 
@@ -205,6 +220,7 @@ class ProducerStep:
     leader_changed: bool = False
     over_hole: bool = False
     elapsed: int = 0
+    whole: bool = False
 
     @property
     def forgotten(self) -> bool:
@@ -336,7 +352,8 @@ class Replay:
             changed = self._is_led_by_another(state, run.first_offset)
             over_hole = state is not None and max(run.hole, self._hole) > state.last_offset
             elapsed = _elapsed(state, run.last_timestamp)
-            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed, over_hole, elapsed))
+            whole = self.complete and max(run.hole, self._hole) <= 0
+            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed, over_hole, elapsed, whole))
         first = state.first_offset if state is not None else -1
         open_position, open_path = (state.open_position, state.open_path) if state is not None else (-1, "")
         begins = run.transactional and first < 0

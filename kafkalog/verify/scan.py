@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from functools import partial
 from itertools import islice
+from operator import lt
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
+from kafkalog.core import attributes as bits
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, NO_PRODUCER_ID, Damage, RecordBatch
 from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
 from kafkalog.core.legacy import LegacyBatch
+from kafkalog.core.line_ends import change_of_entries, change_of_log, fits
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import HELD
+from kafkalog.core.span import Span
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.errors import FileChanged, FormatError, LimitExceeded, UnreadableFile
 from kafkalog.files.relay import Relay
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
+from kafkalog.verify.finding import Severity
 from kafkalog.verify.index_checks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.kraft_checks import unreadable_records
+from kafkalog.verify.moments import timestamp_cause
 from kafkalog.verify.producers import EventRecorder
 from kafkalog.verify.record_checks import look_at_records
 from kafkalog.verify.regular import ANCIENT_MS, walk_regular
@@ -36,9 +43,11 @@ from kafkalog.verify.subjects import (
     ControlRecords,
     FileChange,
     LegacyRecords,
+    OddTimes,
     SegmentTimes,
     StaleEntries,
     Tail,
+    ZeroProducers,
 )
 from kafkalog.verify.task import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
 
@@ -56,6 +65,8 @@ _HEADER = BATCH_HEADER.size
 _PLACE_INTERVAL = 1 << 20
 _NO_EPOCH = -1
 _LEADER_CHANGE = 2
+#: Bytes of a log that are looked through for changed line ends.
+_LINE_ENDS_BYTES = 4 << 20
 #: Clocks differ; a day ahead is a fault.
 FUTURE_MS = 24 * 3600 * 1000
 #: Control records of one batch that are looked at; a batch that has been written by a broker has a few.
@@ -79,6 +90,12 @@ def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
     With 2 `threads`, one reads while the other checks; that pays where a core is free and records are not looked at.
     """
     return Scanner(task, threads if task.settings.quick else 1).run()
+
+
+def _ascends(data: bytes, size: int, key: int) -> bool:
+    """Whether the first `key` bytes of entries grow from one to the next, zeros at the end left out."""
+    keys = [data[at : at + key] for at in range(0, padded_end(data, size), size)]
+    return len(data) % size == 0 and all(map(lt, keys, islice(keys, 1, None)))
 
 
 class Scanner:
@@ -112,9 +129,11 @@ class Scanner:
         self.max_full = -1  # over batches that hold records
         self.any_full = False
         self.any_magic_0 = False
-        self.future = self.ancient = self.missing = 0
-        self.ancient_spot: BatchSpot | None = None
-        self.missing_spot: BatchSpot | None = None
+        #: Timestamps that are out of the ordinary, by their cause.
+        self.future: dict[str, OddTimes] = {}
+        self.ancient: dict[str, OddTimes] = {}
+        self.missing: dict[str, OddTimes] = {}
+        self.odd_records: dict[str, OddTimes] = {}
         self.kraft_wait = 0
         self.over_limit = 0
         self.first_over_limit = ""
@@ -171,6 +190,7 @@ class Scanner:
             self._open_indexes(source.size, *siblings)
             self._walk(source)
             self._finish_indexes(source)
+            self._take_back_what_line_ends_explain(source)
             grown = source.grown
             if grown is not None or source.is_rewritten:
                 self.emit(FileChange(self.path, source.size, source.size if grown is None else grown.size_now, task.active))
@@ -179,21 +199,11 @@ class Scanner:
         elif grown is not None:
             scan.not_checked.append((self.path, f"bytes from {grown.size_before} on: appended during the scan"))
         scan.bytes_read += scan.size
-        if self.future or self.ancient or self.missing:
-            self.emit(
-                SegmentTimes(
-                    self.path,
-                    task.settings.now,
-                    self.max_timestamp,
-                    self.max_position,
-                    self.max_offset,
-                    self.future,
-                    self.ancient_spot,
-                    self.ancient,
-                    self.missing_spot,
-                    self.missing,
-                )
-            )
+        if self.producers.zeros:
+            position, first, last = self.producers.first_zeros
+            self.emit(ZeroProducers(self.path, self.producers.zeros, Span(position, position + _HEADER), (first, last)))
+        if self.future or self.ancient or self.missing or self.odd_records:
+            self.emit(SegmentTimes(self.path, task.settings.now, self.future, self.ancient, self.missing, self.odd_records))
 
     def _sibling(self, suffix: str) -> bytes | None:
         path = self.task.paths.get(suffix)
@@ -243,12 +253,12 @@ class Scanner:
         blind = scan.damaged
         if index is not None:
             index.finish(last.end if last is not None else 0, last)
-            self.emit(index.summary(times))
+            self.emit(index.summary(times, log_is_sound=self._log_is_sound()))
         if times is not None:
             times.finish(last, blind=blind)
         self._settle_doubts(source)
         if times is not None:
-            self.emit(times.summary(index))
+            self.emit(times.summary(index, log_is_sound=self._log_is_sound()))
             if not blind and not self.any_magic_0 and last is not None:
                 self.emit(
                     times.end_subject(
@@ -263,6 +273,30 @@ class Scanner:
             if file is not None and file.reported > MOST_REPORTED:
                 reason = f"{file.reported - MOST_REPORTED} more entries are wrong: not listed one by one"
                 scan.not_checked.append((file.path, reason))
+
+    def _take_back_what_line_ends_explain(self, source: FileSource) -> None:
+        """Note the files whose line ends were changed; what was found in them is a consequence."""
+        wrong = {found.path for found in self.scan.findings if found.severity >= Severity.WARNING}
+        of_log = None
+        if self.scan.damaged or self.path in wrong:
+            of_log = change_of_log(source.read(0, _LINE_ENDS_BYTES))
+        changed = {} if of_log is None else {self.path: of_log}
+        for file, key in ((self.index, 4), (self.times, 8)):
+            if file is None or file.path not in wrong:
+                continue
+            if of_log is not None and fits(file.data, of_log, file.entry_size):
+                changed[file.path] = of_log
+            elif change := change_of_entries(file.data, partial(_ascends, size=file.entry_size, key=key)):
+                changed[file.path] = change
+        self.scan.line_ends = changed
+        if changed:
+            kept = [] if of_log is not None else [found for found in self.scan.findings if found.path not in changed]
+            self.scan.findings[:] = kept
+
+    def _log_is_sound(self) -> bool:
+        """Whether the walk over the `.log` has found nothing wrong."""
+        wrong = any(found.path == self.path and found.severity >= Severity.WARNING for found in self.scan.findings)
+        return not wrong and not self.scan.damaged
 
     def _hash(self) -> None:
         self.scan.hashes = hashes_of(self.task.paths.values(), self.fail)
@@ -321,11 +355,14 @@ class Scanner:
     def irregular_records(self, data: bytearray, at: int, end: int, attributes: int, count: int, time: int, begin: int) -> None:
         """Look at the records of a batch whose header is ordinary; report them if they are not."""
         found = count_records(data, at + _HEADER, end, count, attributes & 7)
+        base_time = _INT64.unpack_from(data, at + _BASE_TIMESTAMP)[0]
+        if found is not None and base_time + found.smallest < ANCIENT_MS and not attributes & bits.LOG_APPEND_TIME:
+            self._odd_record_times(RecordBatch.read(bytes(data[at:end]), begin + at))
         if (
             found is None
             or found.next_delta != count
             or found.gaps
-            or _INT64.unpack_from(data, at + _BASE_TIMESTAMP)[0] + found.largest != time
+            or base_time + found.largest != time
             or (found.null_keys and self.task.compacted)
         ):
             batch = RecordBatch.read(bytes(data[at:end]), begin + at)
@@ -338,14 +375,7 @@ class Scanner:
     def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
         scan, header = self.scan, batch.header
-        spot = BatchSpot(
-            batch.position,
-            batch.position + batch.size,
-            header.base_offset,
-            batch.last_offset,
-            header.partition_leader_epoch,
-            header.max_timestamp,
-        )
+        spot = _spot_of(batch)
         self._step(batch, spot, crc_ok=crc_ok)
         scan.batches += 1
         if not crc_ok:
@@ -366,6 +396,8 @@ class Scanner:
         if not self.quick and (control is None or control.problem is None):
             self._records(batch)
         self.producers.reach(spot.base_offset)
+        if header.producer_id == NO_PRODUCER_ID and header.producer_epoch == header.base_sequence == 0:
+            self.producers.zero(batch.position, spot.base_offset, spot.last_offset)
         if spot.base_offset != self.expected and self.scan.last is not None:
             self.producers.hole(spot.base_offset)
         if batch.has_producer and control is None and not batch.is_control:
@@ -379,7 +411,7 @@ class Scanner:
         if header.records_count > 0:
             self.any_full = True
             self.max_full = max(self.max_full, header.max_timestamp)
-        self._odd_times(spot)
+        self._odd_times(spot, header.base_timestamp)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
 
     def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
@@ -392,6 +424,9 @@ class Scanner:
             return
         found = count_records(batch.data, _HEADER, batch.size, header.records_count, batch.compression_id)
         append_time = batch.timestamp_type == "LogAppendTime"
+        smallest = header.max_timestamp if found is None or append_time else header.base_timestamp + found.smallest
+        if smallest < ANCIENT_MS <= header.max_timestamp:
+            self._odd_record_times(batch)
         if (
             found is None
             or found.next_delta > header.last_offset_delta + 1
@@ -492,7 +527,7 @@ class Scanner:
         self.any_full = True
         self.max_full = max(self.max_full, batch.max_timestamp)
         if batch.magic and crc_ok:
-            self._odd_times(spot)
+            self._odd_times(spot, spot.max_timestamp)
         self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
 
     def _legacy_records(self, batch: LegacyBatch) -> LegacyRecords:
@@ -567,16 +602,22 @@ class Scanner:
             self.scan.epochs.append(EpochRun(*self.epoch_run, last.base_offset, last.last_offset))
         self.epoch_run = None
 
-    def _odd_times(self, spot: BatchSpot) -> None:
+    def _odd_times(self, spot: BatchSpot, first: int) -> None:
+        """Note a batch's maxTimestamp if it is odd; of negative ones, all stored as -1, the `first` record's tells more."""
         time = spot.max_timestamp
         if time > self.high:
-            self.future += 1
+            _note_time(self.future, spot, spot.last_offset, time)
         elif time < 0:
-            self.missing += 1
-            self.missing_spot = self.missing_spot or spot
+            _note_time(self.missing, spot, spot.base_offset, min(time, first))
         elif time < ANCIENT_MS:
-            self.ancient += 1
-            self.ancient_spot = self.ancient_spot or spot
+            _note_time(self.ancient, spot, spot.base_offset, time)
+
+    def _odd_record_times(self, batch: RecordBatch) -> None:
+        """Note the records of a batch that are from before Kafka, although its largest timestamp is not."""
+        spot = _spot_of(batch)
+        for record in batch.walk_records():
+            if not isinstance(record, Damage) and record.timestamp < ANCIENT_MS:
+                _note_time(self.odd_records, spot, record.offset, record.timestamp)
 
     def _damaged(self) -> None:
         scan = self.scan
@@ -624,3 +665,21 @@ class Scanner:
                 self.index.skip(item.span.end)
             if self.times is not None and following is not None:
                 self.times.skip_to(following.base_offset)
+
+
+def _spot_of(batch: RecordBatch) -> BatchSpot:
+    header = batch.header
+    last, epoch = batch.last_offset, header.partition_leader_epoch
+    return BatchSpot(batch.position, batch.position + batch.size, header.base_offset, last, epoch, header.max_timestamp)
+
+
+def _note_time(times: dict[str, OddTimes], spot: BatchSpot, offset: int, timestamp: int) -> None:
+    """Count an odd timestamp by its cause; the largest stands for those after now, the first for the others."""
+    cause = timestamp_cause(timestamp)
+    known = times.get(cause)
+    if known is None:
+        times[cause] = OddTimes(1, spot, offset, timestamp)
+    elif timestamp > known.timestamp >= ANCIENT_MS:
+        times[cause] = OddTimes(known.number + 1, spot, offset, timestamp)
+    else:
+        times[cause] = known._replace(number=known.number + 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import Damage as _Damage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.control import ControlRecord
@@ -27,12 +27,14 @@ __all__ = [
     "IndexStep",
     "LegacyRecords",
     "MetadataRecord",
+    "OddTimes",
     "Records",
     "SegmentTimes",
     "StaleEntries",
     "Tail",
     "TimeIndexEnd",
     "TimeIndexStep",
+    "ZeroProducers",
 ]
 
 
@@ -192,11 +194,24 @@ class IndexStep:
     clean: bool | None
 
 
+class Hole(NamedTuple):
+    """Entries of zeros before others: the first such run, entries `number` to `end` - 1, and how many there are in all.
+
+    `page`: a whole page of the file, 4 KiB, is zeros there.
+    """
+
+    number: int
+    end: int
+    zeros: int
+    page: bool
+
+
 @dataclass(frozen=True, slots=True)
 class IndexEnd:
     """A `.index` or `.timeindex` as a whole, after all of its entries have been seen.
 
     `others` counts entries that are the last offset of an append of several batches or the first offset of one.
+    `log_is_sound`: nothing is wrong with the segment's `.log`.
     """
 
     path: str
@@ -207,7 +222,7 @@ class IndexEnd:
     entries: int
     padding: Padding | None
     leftover: Span | None
-    hole: int | None
+    hole: Hole | None
     active: bool
     clean: bool | None
     mark: str
@@ -215,6 +230,7 @@ class IndexEnd:
     sibling_padded: bool
     others: int
     first_other: int | None
+    log_is_sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,20 +288,39 @@ class TimeIndexEnd:
     all_emptied: bool
 
 
+class OddTimes(NamedTuple):
+    """Batches or records whose timestamps are odd for the same cause: how many, and the one that stands for them."""
+
+    number: int
+    spot: BatchSpot
+    offset: int
+    timestamp: int
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentTimes:
-    """The timestamps of a segment that are out of the ordinary, against the given clock."""
+    """The timestamps of a segment that are out of the ordinary, against the given clock.
+
+    Batches by their maxTimestamp: `future` with the largest, `ancient` and `missing` with the first of each cause. `records`
+    are those from before Kafka in other batches. The keys are the causes.
+    """
 
     path: str
     now: int
-    max_timestamp: int
-    max_position: int
-    max_offset: int
-    future_count: int
-    ancient_spot: BatchSpot | None
-    ancient_count: int
-    missing_spot: BatchSpot | None
-    missing_count: int
+    future: Mapping[str, OddTimes]
+    ancient: Mapping[str, OddTimes]
+    missing: Mapping[str, OddTimes]
+    records: Mapping[str, OddTimes]
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroProducers:
+    """The batches of a segment that have no producer id, and epoch 0 and sequence 0; the first one's place and offsets."""
+
+    path: str
+    count: int
+    span: Span
+    offsets: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

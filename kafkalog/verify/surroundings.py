@@ -9,11 +9,13 @@ from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, rea
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
     LOG_DIR_CHECKPOINTS,
+    LOG_DIR_FILES,
     METADATA_TOPICS,
     REMOTE_INDEX_CACHE,
     parse_partition_name,
     parse_segment_file_name,
 )
+from kafkalog.core.line_ends import unix_line_ends
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
@@ -26,6 +28,7 @@ from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan import scan_segment
 from kafkalog.verify.task import SegmentTask
 from kafkalog.verify.views import (
+    BinaryLineEnds,
     BootstrapFile,
     CheckpointFile,
     CheckpointLine,
@@ -33,6 +36,7 @@ from kafkalog.verify.views import (
     LogDirFiles,
     LogDirView,
     PartitionsNotCopied,
+    TextLineEnds,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +80,8 @@ class LogDirCheck:
         complete = bool(self.lines) or _META in self.log_dir.files or self._marker
         self.clean: bool | None = self._marker if complete else None
         self.kraft = self._is_kraft()
+        #: Text files, of partitions too, whose lines end in CR LF.
+        self.texts_of_windows = [path for path in self._own_texts() if _ends_lines_as_windows(path)]
         #: Partition directories that show the work of the log cleaner.
         self.cleaned: list[str] = []
         #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing tells.
@@ -163,6 +169,9 @@ class LogDirCheck:
             )
         )
 
+    def _own_texts(self) -> list[str]:
+        return [join(self.path, name) for name in LOG_DIR_FILES if name in self.log_dir.files]
+
     def _is_kraft(self) -> bool | None:
         version = None if self.meta is None else self.meta.values.get("version")
         if version is not None:
@@ -212,6 +221,8 @@ class LogDirCheck:
         """Judge what only the partitions' logs tell."""
         if self.cleaned and _META in self.log_dir.files and _CLEANER not in self.log_dir.files:
             self.emit(CleanedLogs(join(self.path, _CLEANER), self.cleaned[0]))
+        if self.texts_of_windows:
+            self.emit(TextLineEnds(self.path, tuple(self.texts_of_windows)))
 
     def _files(self) -> None:
         sizes = {name: size_of(join(self.path, name)) or 0 for name in self.log_dir.files}
@@ -248,7 +259,9 @@ class LogDirCheck:
         self.files += scan.files
         self.findings.extend(scan.findings)
         self.not_checked.extend(NotChecked(path, reason, failed=True) for path, reason in scan.failures)
-        if not scan.failures:
+        if scan.line_ends:
+            self.emit(BinaryLineEnds(paths[".log"], tuple(scan.line_ends.items())))
+        elif not scan.failures:
             has_version = _names_a_version(paths[".log"])
             self.emit(BootstrapFile(paths[".log"], scan.size, scan.batches, scan.damaged, has_version))
 
@@ -370,6 +383,13 @@ class LogDirCheck:
         """The path of a checkpoint file that must have a line for every partition; "" if it cannot be read or is empty."""
         path = join(self.path, name)
         return path if self.lines.get(name) is not None and size_of(path) else ""
+
+
+def _ends_lines_as_windows(path: str) -> bool:
+    try:
+        return unix_line_ends(read_file(path)) is not None
+    except UnreadableFile:
+        return False
 
 
 def _names_a_version(path: str) -> bool:

@@ -191,6 +191,8 @@ class SegmentScan:
     has_log: bool = False
     #: (last offset, position) of a batch in every mebibyte, for searches that come later.
     places: list[tuple[int, int]] = field(default_factory=list)
+    #: Path of a file → how its line ends were changed; of a `.log`, nothing else is said about the segment then.
+    line_ends: dict[str, str] = field(default_factory=dict)
     #: Whether an index ends in preallocated space.
     preallocated: bool = False
     #: Offset of the first batch with a record that has no key; the cleaner keeps none of these.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.task import EpochRun, Horizons, Large
 
 __all__ = [
+    "BinaryLineEnds",
     "CheckpointFile",
     "CleanPart",
     "CleanedLogs",
@@ -42,6 +43,7 @@ __all__ = [
     "SegmentStep",
     "SnapshotEntryView",
     "SnapshotFile",
+    "TextLineEnds",
     "Tombstones",
     "TransactionIndexFile",
 ]
@@ -307,6 +309,22 @@ class CheckpointFile:
     clean: bool
     canonical: bool
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextLineEnds:
+    """Text files of a log dir, or of a partition directory given by itself, whose lines end in CR LF."""
+
+    path: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryLineEnds:
+    """Binary files whose line ends were changed: path and how, as in `core.line_ends`."""
+
+    path: str
+    files: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,22 @@ simple("horizon-without-records", COMPACT, lambda lab: lab.field(1, 0, attribute
 simple("odd-times", "2.1.1/plain/odd-times-0", lambda lab: lab.field(1, 3, base_timestamp=-2, max_timestamp=-1))
 
 
+@proof("kafkajs", PLAIN)
+def _(lab):
+    for at in (2, 5):
+        lab.field(1, at, producer_epoch=0, base_sequence=0)
+
+
+@proof("one-record-of-go", PLAIN)
+def _(lab):
+    last = header(lab.batches(-1)[-1])
+    base = last.base_offset + last.last_offset_delta + 1
+    zero = -62135596800000 - last.max_timestamp
+    lab.crashed()
+    records = [R(0, b"k", b"v"), R(1, b"k", b"v", timestamp_delta=zero), R(2, b"k", b"v", timestamp_delta=zero)]
+    lab.append(lab.path(-1), encode.batch(records, base_offset=base, base_timestamp=last.max_timestamp))
+
+
 @proof("empty-batch-appended", PLAIN)
 def _(lab):
     lab.crashed()
@@ -333,7 +349,9 @@ def _epochs(text):
 simple("epoch-file-nuls", PLAIN, _epochs(bytes(12)))
 simple("epoch-file-deleted", PLAIN, lambda lab: (lab.dir / "leader-epoch-checkpoint").unlink())
 simple("epoch-file-emptied", PLAIN, _epochs(b""))
-simple("epoch-file-crlf", PLAIN, _epochs(b"0\r\n1\r\n0 0\r\n"))
+simple("epoch-file-edited", PLAIN, _epochs(b"0\n1\r\n0 0\n"))
+simple("text-of-windows", PLAIN, _epochs(b"0\r\n1\r\n0 0\r\n"))
+simple("binary-of-windows", PLAIN, lambda lab: lab.path(1).write_bytes(lab.path(1).read_bytes().replace(b"\n", b"\r\n")))
 simple("epoch-entry-negative", PLAIN, _epochs(b"0\n1\n-4 0\n"))
 simple("epoch-lines-swapped", PLAIN, _epochs(b"0\n2\n3 400\n0 0\n"))
 simple("epoch-entry-removed", PLAIN, _epochs(b"0\n1\n4 0\n"))
@@ -353,7 +371,20 @@ def _(lab):
 
 simple("log-start-line-removed", PLAIN, _epochs(b"0\n1\n0 20\n"))
 
+
 # --- producers ---
+def _idempotent(lab, *parts):
+    """Append batches of producers, of which each part is (producer, epoch, sequence, count)."""
+    last = header(lab.batches(-1)[-1])
+    offset = last.base_offset + last.last_offset_delta + 1
+    lab.crashed()
+    for producer, epoch, sequence, count in parts:
+        records = [R(n, b"k%d" % n, b"v", timestamp_delta=n) for n in range(count)]
+        fields = {"producer_id": producer, "producer_epoch": epoch, "base_sequence": sequence}
+        lab.append(lab.path(-1), encode.batch(records, base_offset=offset, base_timestamp=1_790_000_000_000, **fields))
+        offset += count
+
+
 simple("sequence-changed", TXN, lambda lab: lab.field(1, 1, base_sequence=900))
 simple("producer-batch-removed", TXN, lambda lab: lab.write(1, [b for n, b in enumerate(lab.batches(1)) if n != 8]))
 simple("epoch-sequence-changed", TXN, lambda lab: lab.field(1, 1, producer_epoch=1, base_sequence=900))
@@ -368,6 +399,11 @@ def _(lab):
     batches = lab.batches(1)
     batches.insert(2, batches[1])
     lab.write(1, batches)
+
+
+@proof("first-sequences-refused", PLAIN)
+def _(lab):
+    _idempotent(lab, (7, 0, 17, 5), (7, 0, 22, 5))
 
 
 @proof("open-transaction", TXN)
@@ -662,24 +698,18 @@ def _(lab):
     _epochs(f"0\n2\n0 0\n1 {end}\n".encode())(lab)
 
 
-def _idempotent(lab, *parts):
-    """Append batches of producers, of which each part is (producer, epoch, sequence, count)."""
-    last = header(lab.batches(-1)[-1])
-    offset = last.base_offset + last.last_offset_delta + 1
-    lab.crashed()
-    for producer, epoch, sequence, count in parts:
-        records = [R(n, b"k%d" % n, b"v", timestamp_delta=n) for n in range(count)]
-        fields = {"producer_id": producer, "producer_epoch": epoch, "base_sequence": sequence}
-        lab.append(lab.path(-1), encode.batch(records, base_offset=offset, base_timestamp=1_790_000_000_000, **fields))
-        offset += count
-
-
 _TOP = (1 << 31) - 1
 
 
 @near("sequence-wrap", PLAIN)
 def _(lab):
     _idempotent(lab, (7, 0, _TOP - 2, 3), (7, 0, 0, 3), (8, 0, _TOP - 1, 5), (8, 0, 3, 2))
+
+
+@near("first-segment-deleted-by-retention", TXN)
+def _(lab):
+    for path in lab.dir.glob(f"{0:020d}.*"):
+        path.unlink()
 
 
 @near("producer-unknown", PLAIN)

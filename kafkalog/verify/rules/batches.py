@@ -10,10 +10,10 @@ from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.span import Span
 from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.moments import date_text
+from kafkalog.verify.moments import date_text, timestamp_cause
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import BatchStep
+from kafkalog.verify.subjects import BatchStep, ZeroProducers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -287,7 +287,7 @@ def batch_emptied_without_producer(step: BatchStep) -> Iterator[Hit]:
     "batch-base-timestamp-odd",
     Severity.INFO,
     on=BatchStep,
-    message="baseTimestamp {base_timestamp}",
+    message="baseTimestamp {base_timestamp}, {date}: {cause}",
     consequence="None for Kafka: some clients write negative timestamps. Time-based retention takes the records for very old.",
     remedy="Look at the client that wrote offset {offset}.",
     source="LogValidator.validateTimestamp (Kafka 3.9.1)",
@@ -303,6 +303,8 @@ def batch_base_timestamp_odd(step: BatchStep) -> Iterator[Hit]:
             batch.span_of("base_timestamp"),
             (batch.base_offset, batch.last_offset),
             base_timestamp=batch.header.base_timestamp,
+            date=date_text(batch.header.base_timestamp),
+            cause=timestamp_cause(batch.header.base_timestamp),
             offset=batch.base_offset,
         )
 
@@ -413,13 +415,14 @@ def batch_delete_horizon_unexplained(step: BatchStep) -> Iterator[Hit]:
 def batch_producer_fields_odd(step: BatchStep) -> Iterator[Hit]:
     """A batch without a producer id has a producer epoch, or a sequence other than -1 and 0.
 
-    0 is what group coordinators and aiokafka write.
+    Sequence 0 is what group coordinators and aiokafka write. Epoch 0 with sequence 0 has a rule of its own.
     """
     batch = _magic_2(step)
     if batch is None or batch.header.producer_id != -1:
         return
     header = batch.header
-    if header.producer_epoch != -1 or header.base_sequence not in (-1, 0):
+    zeros = header.producer_epoch == header.base_sequence == 0
+    if not zeros and (header.producer_epoch != -1 or header.base_sequence not in (-1, 0)):
         yield Hit(
             Span(batch.span_of("producer_epoch").start, batch.span_of("base_sequence").end),
             (batch.base_offset, batch.last_offset),
@@ -427,6 +430,23 @@ def batch_producer_fields_odd(step: BatchStep) -> Iterator[Hit]:
             sequence=header.base_sequence,
             offset=batch.base_offset,
         )
+
+
+@rule(
+    "batch-producer-fields-zero",
+    Severity.INFO,
+    on=ZeroProducers,
+    message="{count} batches without a producer id have producerEpoch 0 and baseSequence 0, the first at offset {offset}",
+    consequence="None: without a producer id Kafka looks at neither. KafkaJS writes them so.",
+    remedy="Nothing to do.",
+    source="DefaultRecordBatch (Kafka 3.9.1); KafkaJS 2.2.4, protocol/recordBatch/v0",
+    proof="kafkajs",
+    near_miss="coordinator-sequence-0",
+    invariants="A19",
+)
+def batch_producer_fields_zero(zeros: ZeroProducers) -> Iterator[Hit]:
+    """Batches without a producer id have epoch 0 and sequence 0, where Java's producer has -1 and -1. Told once a segment."""
+    yield Hit(zeros.span, zeros.offsets, count=zeros.count, offset=zeros.offsets[0])
 
 
 @rule(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.line_ends import ADDED
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import KindsNotCopied, LogsNotCopied, PartitionsNotCopied
+from kafkalog.verify.views import BinaryLineEnds, KindsNotCopied, LogsNotCopied, PartitionsNotCopied, TextLineEnds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,51 @@ def files_not_copied(view: KindsNotCopied) -> Iterator[Hit]:
 
 def _partitions(count: int) -> str:
     return f"{count} partitions" if count != 1 else "1 partition"
+
+
+@rule(
+    "text-line-ends",
+    Severity.INFO,
+    on=TextLineEnds,
+    message="{count} of the text files have the line ends of Windows (CR LF), the first is {file}",
+    consequence="None: every broker reads both kinds. A broker on Windows writes its checkpoint files so; else a checkout by "
+    "git, or a copy in text mode, has changed them, and may have changed binary files as well.",
+    remedy="Nothing to do. If the log dir is kept in git, mark it `-text` in .gitattributes.",
+    source="CheckpointFile, PartitionMetadataFile, PropertiesUtils (Kafka 2.3.1, 2.8.2, 3.9.1, 4.4.0, started on such files)",
+    proof="text-of-windows",
+    near_miss="epoch-file-edited",
+    invariants="I1 K9 K11",
+)
+def text_line_ends(view: TextLineEnds) -> Iterator[Hit]:
+    """Each line of a text file ends in CR LF. That is told once for a log dir; nobody need have edited the file."""
+    yield Hit(None, None, count=len(view.files), file=view.files[0])
+
+
+@rule(
+    "binary-line-ends",
+    Severity.ERROR,
+    on=BinaryLineEnds,
+    message="line ends were changed in {count} binary files, the first is {file}: {change}",
+    consequence="A broker cannot read on beyond the first such byte: a start after a crash cuts the log there, fetches fail.",
+    remedy="Take the copy again as binary files (git: `-text` in .gitattributes; FTP: `binary`). {undo}",
+    source="DefaultRecordBatch.ensureValid, LogSegment.recover (Kafka 3.9.1)",
+    proof="binary-of-windows",
+    near_miss="crc-one-bit",
+    loses=True,
+    invariants="A1 A3",
+)
+def binary_line_ends(view: BinaryLineEnds) -> Iterator[Hit]:
+    """A checkout by git, or a copy in text mode, took binary files for text. What follows from that is not told.
+
+    It is only said where it is proven: with the bytes put back, checksums of batches are right that were wrong, or entries
+    are in order that were not.
+    """
+    file, change = view.files[0]
+    if change == ADDED:
+        undo = "If there is no other, replace each CR LF by LF in a copy of the files, and check that."
+    else:
+        undo = "If there is no other: where a CR is missing can be worked out batch by batch, by the checksums."
+    yield Hit(None, None, count=len(view.files), file=file, change=change, undo=undo)
 
 
 @rule(

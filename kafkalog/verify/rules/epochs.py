@@ -46,7 +46,7 @@ def _sound(file: EpochFile) -> bool:
     remedy=REVIEW,
     source="CheckpointFile.read, LeaderEpochCheckpointFile (Kafka 3.9.1), KAFKA-16541",
     proof="epoch-file-nuls",
-    near_miss="epoch-file-crlf",
+    near_miss="text-of-windows",
     invariants="I1",
 )
 def epoch_file_malformed(file: EpochFile) -> Iterator[Hit]:
@@ -113,7 +113,7 @@ def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
     consequence="None for the broker. Somebody or something else than a broker wrote it.",
     remedy="Compare its entries with the batches. " + REVIEW,
     source="CheckpointFile.write (Kafka 3.9.1)",
-    proof="epoch-file-crlf",
+    proof="epoch-file-edited",
     near_miss="healthy",
     invariants="I1",
 )

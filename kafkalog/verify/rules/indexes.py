@@ -152,18 +152,37 @@ def index_append_set_entry(end: IndexEnd) -> Iterator[Hit]:
     "index-hole-zeroed",
     Severity.ERROR,
     on=IndexEnd,
-    message="entry {number} is all zeros, but entries follow it",
-    consequence="Look-ups go astray, and Kafka's dump tool stops there without a word: a page that never reached the disk.",
-    remedy=REBUILD,
+    message="{zeros} of {entries} entries, the first number {number}, are zeros, and others follow: {cause}",
+    consequence="Look-ups go astray, no start notices it, and Kafka's dump tool stops there without a word.",
+    remedy="{log}. With the broker stopped, move the `.index` and `.timeindex` of the segment away: the broker makes both, and "
+    "`.txnindex`, anew.",
     source="AbstractIndex (Kafka 3.9.1)",
     proof="index-hole",
     near_miss="preallocated-index",
     invariants="E2 F2",
 )
 def index_hole_zeroed(end: IndexEnd) -> Iterator[Hit]:
-    """Zeros stand between the entries of an index."""
-    if end.hole is not None:
-        yield Hit(Span(end.hole * end.entry_size, (end.hole + 1) * end.entry_size), None, number=end.hole)
+    """Zeros stand where entries should, and entries follow.
+
+    Indexes are written through memory, page by page of 4 KiB: of those that were not on the disk when the machine stopped, or
+    when a running broker was copied, zeros are left.
+    """
+    hole = end.hole
+    if hole is None:
+        return
+    cause = "a page of the file never reached the disk" if hole.page else "they never reached the disk, or were overwritten"
+    log = "The log of the segment was checked and is sound"
+    if not end.log_is_sound:
+        log = "The log of the segment has findings of its own: mend it first, or the broker cuts it at the first bad batch"
+    yield Hit(
+        Span(hole.number * end.entry_size, hole.end * end.entry_size),
+        None,
+        zeros=hole.zeros,
+        entries=end.entries,
+        number=hole.number,
+        cause=cause,
+        log=log,
+    )
 
 
 @rule(

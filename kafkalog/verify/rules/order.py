@@ -12,7 +12,9 @@ from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep, SegmentTimes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from kafkalog.verify.subjects import OddTimes
 
 _MOST_RELATIVE = 0x7FFFFFFF
 
@@ -185,20 +187,25 @@ def epoch_decreases(step: BatchStep) -> Iterator[Hit]:
         )
 
 
-def _unit(timestamp: int) -> str:
-    """What unit a timestamp far in the future may have been meant in."""
-    if 10**17 < timestamp < 4 * 10**18:
-        return "it looks like nanoseconds"
-    if 10**14 < timestamp < 10**16:
-        return "it looks like microseconds"
-    return "a wrong clock or a wrong field"
+def _odd(found: Mapping[str, OddTimes]) -> Iterator[Hit]:
+    """A hit for each cause, at the first batch or record of it."""
+    for cause, times in found.items():
+        yield Hit(
+            Span(times.spot.position, times.spot.end),
+            (times.spot.base_offset, times.spot.last_offset),
+            count=times.number,
+            offset=times.offset,
+            timestamp=times.timestamp,
+            date=date_text(times.timestamp),
+            cause=cause,
+        )
 
 
 @rule(
     "timestamp-future",
     Severity.INFO,
     on=SegmentTimes,
-    message="{count} batches are dated after now; the largest timestamp is {largest}, {date}, at offset {offset}: {unit}",
+    message="{count} batches are dated after now; the largest timestamp is {largest}, {date}, at offset {offset}: {cause}",
     consequence="Time-based retention keeps the segment until retention.ms after {date}, and every segment behind it.",
     remedy="Delete by offset (kafka-delete-records.sh) or by size, and correct the producer; see "
     "message.timestamp.after.max.ms.",
@@ -207,17 +214,17 @@ def _unit(timestamp: int) -> str:
     near_miss="healthy",
     invariants="C10",
 )
-def timestamp_future(times: SegmentTimes) -> Iterator[Hit]:
+def timestamp_future(segment: SegmentTimes) -> Iterator[Hit]:
     """Batches carry timestamps more than a day after the given clock (`--now`)."""
-    if times.future_count:
+    for cause, times in segment.future.items():
         yield Hit(
-            Span(times.max_position, times.max_position + 61),
-            (times.max_offset, times.max_offset),
-            count=times.future_count,
-            largest=times.max_timestamp,
-            date=date_text(times.max_timestamp),
-            offset=times.max_offset,
-            unit=_unit(times.max_timestamp),
+            Span(times.spot.position, times.spot.position + 61),
+            (times.offset, times.offset),
+            count=times.number,
+            largest=times.timestamp,
+            date=date_text(times.timestamp),
+            offset=times.offset,
+            cause=cause,
         )
 
 
@@ -225,34 +232,43 @@ def timestamp_future(times: SegmentTimes) -> Iterator[Hit]:
     "timestamp-ancient",
     Severity.INFO,
     on=SegmentTimes,
-    message="{count} batches are dated before 2011, the first at offset {offset} with {timestamp}, {date}",
+    message="{count} batches are dated before 2011, the first at offset {offset} with {timestamp}, {date}: {cause}",
     consequence="Time-based retention takes them for older than Kafka: the segment can be deleted at once, with younger "
     "records in it.",
-    remedy="Correct the producer: seconds instead of milliseconds look like this.",
+    remedy="Correct the producer.",
     source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
     proof="odd-times",
     near_miss="healthy",
     invariants="C10",
 )
-def timestamp_ancient(times: SegmentTimes) -> Iterator[Hit]:
+def timestamp_ancient(segment: SegmentTimes) -> Iterator[Hit]:
     """Batches carry timestamps from before Kafka's first release."""
-    spot = times.ancient_spot
-    if spot is not None:
-        yield Hit(
-            Span(spot.position, spot.end),
-            (spot.base_offset, spot.last_offset),
-            count=times.ancient_count,
-            offset=spot.base_offset,
-            timestamp=spot.max_timestamp,
-            date=date_text(spot.max_timestamp),
-        )
+    yield from _odd(segment.ancient)
+
+
+@rule(
+    "timestamp-ancient-among-others",
+    Severity.INFO,
+    on=SegmentTimes,
+    message="{count} records are dated before 2011 in batches whose maxTimestamp is later, the first at offset {offset} with "
+    "{timestamp}, {date}: {cause}",
+    consequence="Look-ups by time and retention go by maxTimestamp: only who reads the records' own times meets these.",
+    remedy="Correct the producer.",
+    source="LogValidator.validateTimestamp (Kafka 3.9.1), KIP-937",
+    proof="one-record-of-go",
+    near_miss="healthy",
+    invariants="C10",
+)
+def timestamp_ancient_among_others(segment: SegmentTimes) -> Iterator[Hit]:
+    """Records have no timestamp, or one from before Kafka's first release, beside records of the same batch that have one."""
+    yield from _odd(segment.records)
 
 
 @rule(
     "timestamp-missing",
     Severity.INFO,
     on=SegmentTimes,
-    message="{count} batches have no timestamp, the first at offset {offset}",
+    message="{count} batches have no timestamp, or one before 1970: the first at offset {offset} with {timestamp} ({cause})",
     consequence="They are found by no look-up by time; a segment of such batches alone is deleted by its file's age.",
     remedy="Nothing to do if the producer means it.",
     source="LogSegment.largestTimestamp (Kafka 3.9.1)",
@@ -260,13 +276,8 @@ def timestamp_ancient(times: SegmentTimes) -> Iterator[Hit]:
     near_miss="healthy",
     invariants="C10",
 )
-def timestamp_missing(times: SegmentTimes) -> Iterator[Hit]:
-    """Batches carry the timestamp -1, or another negative one."""
-    spot = times.missing_spot
-    if spot is not None:
-        yield Hit(
-            Span(spot.position, spot.end),
-            (spot.base_offset, spot.last_offset),
-            count=times.missing_count,
-            offset=spot.base_offset,
-        )
+def timestamp_missing(segment: SegmentTimes) -> Iterator[Hit]:
+    """Batches carry the timestamp -1, or another negative one: brokers then store maxTimestamp -1, whatever the records say."""
+    for hit in _odd(segment.missing):
+        del hit.facts["date"]
+        yield hit

@@ -192,6 +192,40 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
 
 
 @rule(
+    "sequence-begins-late",
+    Severity.INFO,
+    on=ProducerStep,
+    message="producer {producer_id} epoch {epoch} begins with sequence {sequence} in a log that was never cut or cleaned",
+    consequence="The {sequence} records with the sequence numbers from 0 on were never written here, or not for good, though "
+    "the producer is idempotent: they reached the broker after those at offset {offset} and were refused, an unclean election "
+    "dropped them, or they went to an earlier topic of this name.",
+    remedy="Look for OutOfOrderSequenceException in the producer's own log, and whether the topic was deleted and made anew "
+    "while the producer ran. If neither is so, write those records again from their source.",
+    source="ProducerAppendInfo.checkSequence (Kafka 3.9.1), KAFKA-15591, KAFKA-18202: any first sequence number is taken",
+    proof="first-sequences-refused",
+    near_miss="first-segment-deleted-by-retention",
+    history=True,
+    invariants="J8",
+)
+def sequence_begins_late(step: ProducerStep) -> Iterator[Hit]:
+    """The first batch of a producer does not have sequence 0, although the log reaches back to offset 0 without a hole.
+
+    A leader that does not know a producer takes whatever comes first. Every client counts from 0 in each partition. A log that
+    was cut by retention, DeleteRecords or the cleaner proves nothing, for the first batches may have been in it.
+    """
+    run = step.run
+    if run is not None and step.before is None and step.whole and not step.coordinator and run.first_sequence > 0:
+        yield Hit(
+            Span(run.position, run.position + run.size),
+            (run.first_offset, run.last_offset),
+            producer_id=run.producer_id,
+            epoch=run.epoch,
+            sequence=run.first_sequence,
+            offset=run.first_offset,
+        )
+
+
+@rule(
     "producer-epoch-decreases",
     Severity.WARNING,
     on=ProducerStep,
