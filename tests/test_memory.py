@@ -20,8 +20,10 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import BytesSource, walk
+from kafkalog.core.release import NEWEST
 from kafkalog.core.source import Window, WindowedBytes
-from kafkalog.dump import java_records, log_printer, payload
+from kafkalog.dump import java_records, jsonl, log_printer, payload
+from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.job import DumpJob, DumpOptions
 from kafkalog.dump.output import Output
@@ -211,15 +213,21 @@ def in_windows(data):
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Everything counts as large, and little is looked at in one go."""
-    for module in (compression, log, log_printer, payload):
+    for module in (compression, log, log_printer, payload, jsonl):
         monkeypatch.setattr(module, "HELD", 64)
-    for module in (compression, record_walk, payload):
+    for module in (compression, record_walk, payload, jsonl):
         monkeypatch.setattr(module, "PIECE", 200)
     for module in (record_walk, log_printer, java_records):
         monkeypatch.setattr(module, "MOST_AT_ONCE", 7)
+    for module in (log_printer, jsonl):
+        monkeypatch.setattr(module, "MANY_HEADERS", 3)
 
 
-RECORDS = [R(n, key=b"%d" % n, value=b"v" * (n * 37 % 400), headers=[(b"h", b"x")] * (n % 3)) for n in range(50)]
+def value_of(number):
+    return "v€".encode() * (number * 37 % 200) + b"\xff" * (number % 5 == 4)
+
+
+RECORDS = [R(n, key=b"%d" % n, value=value_of(n), headers=[(b"h", b"x")] * (n % 3)) for n in range(50)]
 BATCHES = {
     "plain": encode.batch(RECORDS),
     "cut": encode.batch(RECORDS)[:-5],
@@ -301,6 +309,24 @@ def test_the_text_of_a_batch_in_pieces_is_the_text_of_the_batch(name, filters, t
     found = text_of(path, payload=payloads(), filters=filters)
     monkeypatch.undo()
     assert found == text_of(path, payload=payloads(), filters=filters)
+
+
+def json_of(path, form):
+    out, err = [], []
+    output = Output(out.append, err.append)
+    jsonl.JsonDump(jsonl.JsonOptions(dialect_of(NEWEST), records=True, payload=form), output).file(str(path))
+    output.flush()
+    return b"".join(out), err
+
+
+@pytest.mark.parametrize("form", ["hex", "text", "base64", "length", "sha256", "none"])
+@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.usefixtures("small_pieces")
+def test_the_json_lines_of_a_batch_in_pieces_are_those_of_the_batch(form, name, tmp_path, monkeypatch):
+    (tmp_path / LOG).write_bytes(BATCHES[name])
+    found = json_of(tmp_path / LOG, form)
+    monkeypatch.undo()
+    assert found == json_of(tmp_path / LOG, form)
 
 
 @pytest.mark.usefixtures("small_pieces")

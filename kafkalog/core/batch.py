@@ -428,4 +428,6 @@ def _raise_damage(damage: Damage) -> Iterator[Record]:
 
 
 def _yield_damage(damage: Damage) -> Iterator[Damage]:
+    # An error that is kept would keep the frames it went through, and with them what they had decompressed.
+    damage.error.__traceback__ = damage.error.__context__ = None
     yield damage

@@ -320,7 +320,7 @@ def _snappy(data: Bytes, limit: int, magic: int) -> Pieces:  # noqa: ARG001 - as
         piece, reason = _snappy_block(data, 0, len(data), 0, limit)
         if reason:
             return _End(0, _failed("snappy", reason))
-        yield piece
+        yield from _sliced(piece)
         return _End(len(data))
     at = _XERIAL_HEADER
     consumed = at
@@ -340,9 +340,14 @@ def _snappy(data: Bytes, limit: int, magic: int) -> Pieces:  # noqa: ARG001 - as
         if reason:
             return _End(at, _failed("snappy", reason))
         size += len(piece)
-        yield piece
+        yield from _sliced(piece)
         consumed = at = at + block
     return _End(len(data))
+
+
+def _sliced(block: bytes) -> Iterator[bytes]:
+    """A block in pieces: there may be one only, and its reader would join what is left of it with nothing."""
+    return iter((block,)) if len(block) <= PIECE else (block[at : at + PIECE] for at in range(0, len(block), PIECE))
 
 
 def _snappy_block(data: Bytes, at: int, end: int, before: int, limit: int) -> tuple[bytes, str]:

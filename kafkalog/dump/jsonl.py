@@ -71,11 +71,12 @@ class JsonOptions(NamedTuple):
     decoder: Decoder | None = None
 
 
-class _Long(NamedTuple):
+class _Long:
     """Text of a JSON string, or items of an array, that come in pieces: as a whole they would take twice the memory."""
 
-    quote: str
-    pieces: Iterator[Any]
+    def __init__(self, quote: str, pieces: Iterator[Any]) -> None:
+        self.quote = quote
+        self.pieces = pieces
 
 
 def _text(data: bytes) -> dict[str, Any]:
