@@ -22,7 +22,7 @@ from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.release import NEWEST
 from kafkalog.core.source import Window, WindowedBytes
-from kafkalog.dump import java_records, jsonl, log_printer, payload
+from kafkalog.dump import java_records, json_forms, jsonl, log_printer, payload
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.job import DumpJob, DumpOptions
@@ -213,9 +213,9 @@ def in_windows(data):
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Everything counts as large, and little is looked at in one go."""
-    for module in (compression, log, log_printer, payload, jsonl):
+    for module in (compression, log, log_printer, payload, json_forms):
         monkeypatch.setattr(module, "HELD", 64)
-    for module in (compression, record_walk, payload, jsonl):
+    for module in (compression, record_walk, payload, json_forms):
         monkeypatch.setattr(module, "PIECE", 200)
     for module in (record_walk, log_printer, java_records):
         monkeypatch.setattr(module, "MOST_AT_ONCE", 7)

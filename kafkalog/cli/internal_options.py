@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +15,22 @@ from kafkalog.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE
 from kafkalog.internal.moment import END, Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from kafkalog.core.release import Release
     from kafkalog.internal.given import Note
 
-__all__ = ["EXIT_ZERO", "FORMAT", "PATHS", "exit_status", "parse_moment", "write_json_lines", "write_text"]
+__all__ = [
+    "EXIT_ZERO",
+    "FORMAT",
+    "KAFKA_VERSION",
+    "PATHS",
+    "exit_status",
+    "parse_moment",
+    "release_by",
+    "write_json_lines",
+    "write_text",
+]
 
 PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 FORMAT = click.option(
@@ -28,6 +41,45 @@ FORMAT = click.option(
     show_default=True,
     help="Tables for people, or one JSON object per line for programs.",
 )
+
+
+def parse_kafka_version(_: click.Context, __: click.Parameter, value: str) -> Release | None:
+    """A release; None for `auto`."""
+    from kafkalog.core.release import parse_release
+    from kafkalog.errors import RequestError
+
+    try:
+        return None if value == "auto" else parse_release(value)
+    except RequestError as error:
+        raise click.BadParameter(str(error), param_hint="--kafka-version") from None
+
+
+KAFKA_VERSION = click.option(
+    "--kafka-version",
+    metavar="VERSION",
+    default="auto",
+    show_default=True,
+    callback=parse_kafka_version,
+    help="The release whose coordinator loads the topic: X.Y.Z, X.Y for its last patch, or auto: by what the log dir shows.",
+)
+
+
+def release_by(given: Release | None) -> Callable[[str], Release]:
+    """The release for the directory of a partition: the one given, or the one that the log dir around it speaks for."""
+    from kafkalog.files.log_dir import LogDir
+    from kafkalog.recovery.log_dir import guess_release
+
+    @cache
+    def shown(directory: str) -> Release:
+        log_dir = LogDir(directory)
+        return guess_release(log_dir, log_dir.meta_properties)
+
+    def release_of(path: str) -> Release:
+        partition = path if os.path.isdir(path) else os.path.dirname(path)
+        return given or shown(os.path.dirname(os.path.realpath(partition or ".")))
+
+    return release_of
+
 
 EXIT_ZERO = click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
 

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli.internal_options import EXIT_ZERO, FORMAT, PATHS, exit_status, parse_moment, write_json_lines, write_text
+from kafkalog.cli.internal_options import (
+    EXIT_ZERO,
+    FORMAT,
+    KAFKA_VERSION,
+    PATHS,
+    exit_status,
+    parse_moment,
+    release_by,
+    write_json_lines,
+    write_text,
+)
 from kafkalog.cli.sizes import max_decompressed
 
 if TYPE_CHECKING:
+    from kafkalog.core.release import Release
     from kafkalog.internal.moment import Moment
     from kafkalog.internal.transactions import AbortedTransaction
 
@@ -36,12 +47,21 @@ SHOWN = 1000
     show_default=True,
     help="Exit 1 for records that cannot be read (error), or for hanging transactions, too (warning).",
 )
+@KAFKA_VERSION
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
 @max_decompressed
 def command(
-    ctx: click.Context, /, *, paths: tuple[str, ...], at: Moment, fail_on: str, output_format: str, exit_zero: bool
+    ctx: click.Context,
+    /,
+    *,
+    paths: tuple[str, ...],
+    at: Moment,
+    fail_on: str,
+    kafka_version: Release | None,
+    output_format: str,
+    exit_zero: bool,
 ) -> None:
     """Show the state of every transactional id, and the transactions in the partitions found beside it.
 
@@ -50,17 +70,19 @@ def command(
     """
     from kafkalog.internal.transactions import read_transactions
 
+    release_of = release_by(kafka_version)
     if output_format == "jsonl":
         from kafkalog.internal.objects import aborted_line, transaction_lines
 
         found = read_transactions(paths, at, on_aborted=lambda ended: write_json_lines(SCHEMA, [aborted_line(ended)]))
-        write_json_lines(SCHEMA, transaction_lines(found))
+        write_json_lines(SCHEMA, transaction_lines(found, release_of))
     else:
         from kafkalog.render.internal_text import transactions_text
 
         aborted: deque[AbortedTransaction] = deque(maxlen=SHOWN)
         found = read_transactions(paths, at, on_aborted=aborted.append)
-        write_text(transactions_text(found, aborted))
+        write_text(transactions_text(found, aborted, release_of, given=kafka_version is not None))
     hanging = sum(begun.verdict == "hanging" for begun in found.open)
-    findings = len(found.notes) + (hanging if fail_on == "warning" else 0)
+    unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
+    findings = len(found.notes) + unloaded + (hanging if fail_on == "warning" else 0)
     ctx.exit(exit_status(findings, found.problems, exit_zero=exit_zero))

@@ -36,6 +36,7 @@ _FILES: tuple[tuple[str, str], ...] = (
     (r"\.DS_Store|\.localized", "the view settings of macOS's Finder"),
     (r"(?i:thumbs\.db|ehthumbs\.db)", "a cache of Windows' pictures"),
     (r"(?i:desktop\.ini)", "a folder's settings of Windows"),
+    (r".+\\.+", "a path of Windows, unpacked as if it were one name"),
     (r".+:Zone\.Identifier", "Windows' mark of a download"),
     (r"\.directory", "a folder's settings of KDE"),
     (r"\..+\.sw[a-p]", "a swap file of the editor Vim"),

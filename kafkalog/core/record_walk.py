@@ -6,7 +6,7 @@ written out, and a *sink* is put into it: the statement that runs for each recor
     o, t        offset delta and timestamp delta
     k, v        raw (zig-zag) key and value length: odd means null, else the size is half of it
     key, val    the bytes, or None
-    raw         the header section, b"" when the record has no headers
+    raw         what `headers` gives of the header section: its bytes by default; b"" when the record has no headers
     i, p, q     number of the record, its first byte, the byte behind it
     base_offset, base_timestamp
 
@@ -28,10 +28,12 @@ from kafkalog.core.source import PIECE, Bytes, WindowedBytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MOST_AT_ONCE", "SAFE_BASE", "Irregular", "Run", "compile_walk", "runs"]
+__all__ = ["MOST_AT_ONCE", "SAFE_BASE", "Irregular", "Run", "compile_walk", "header_fields", "runs"]
 
 #: Records of a batch that are listed at once.
 MOST_AT_ONCE = 1 << 15
+#: Headers of a record that are listed at once.
+_MOST_HEADERS = 1 << 12
 
 #: Base offsets and timestamps beyond this could overflow 64 bits, which only the readable way models.
 SAFE_BASE = 1 << 61
@@ -107,6 +109,40 @@ def _headers(data: bytes, p: int, end: int) -> tuple[int, bytes]:
     return p, data[start:p] if count else b""
 
 
+def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None]]:
+    """The same, and instead of the bytes the keys and values in turn."""
+    count = data[p]
+    p += 1
+    if count > 127:
+        count, p = _size(data, p - 1)
+    if count & 1 or count >> 1 > min(end - p, _MOST_HEADERS):
+        raise Irregular
+    fields: list[bytes | None] = []
+    add = fields.append
+    for _ in range(count >> 1):
+        size = data[p]
+        p += 1
+        if size > 127:
+            size, p = _size(data, p - 1)
+        if size & 1:
+            raise Irregular
+        q = p + (size >> 1)
+        add(data[p:q])
+        size = data[q]
+        p = q + 1
+        if size > 127:
+            size, p = _size(data, q)
+        if size & 1:
+            add(None)
+        else:
+            q = p + (size >> 1)
+            add(data[p:q])
+            p = q
+    if p > end:
+        raise Irregular
+    return p, fields
+
+
 _TEMPLATE = """
 def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=two):
     i = 0
@@ -173,6 +209,7 @@ def compile_walk(
     payload: bool = True,
     key_null: str = _KEY_NULL,
     value_null: str = _VALUE_NULL,
+    headers: Callable[[bytes, int, int], tuple[int, Any]] = _headers,
 ) -> Callable[..., Any]:
     """Make a record loop with a sink.
 
@@ -186,6 +223,7 @@ def compile_walk(
         payload: False when keys and values are not needed; `key` and `val` are then undefined.
         key_null: The statement for a null key; it may raise Irregular to leave such records to another loop.
         value_null: The same for a null value.
+        headers: Steps over a header section: gives the place behind it, and what the sink knows as `raw`.
 
     Returns:
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
@@ -209,7 +247,7 @@ def compile_walk(
         "size": _size,
         "signed32": _signed32,
         "signed64": _signed64,
-        "headers": _headers,
+        "headers": headers,
         **dict(names),
     }
     exec(compile(source, "<kafkalog record loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module

@@ -6,10 +6,10 @@ account for all of its bytes. Docs: docs/dump-jsonl.md.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from contextlib import nullcontext
+from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
@@ -23,15 +23,16 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, read_offset_index
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
 from kafkalog.core.record import Record, iter_headers, wrap64
-from kafkalog.core.source import HELD, PIECE
 from kafkalog.core.span import Padding
 from kafkalog.core.time_index import TIME_INDEX_ENTRY, read_time_index
 from kafkalog.core.transaction_index import ABORTED_TXN, read_transaction_index
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
 from kafkalog.dump.java import file_path
+from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.output import Died, Output
-from kafkalog.dump.payload import MANY_HEADERS, utf8_pieces
+from kafkalog.dump.payload import MANY_HEADERS
+from kafkalog.dump.record_json import Passed, record_lines
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
 from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
@@ -71,58 +72,20 @@ class JsonOptions(NamedTuple):
     decoder: Decoder | None = None
 
 
-class _Long:
-    """Text of a JSON string, or items of an array, that come in pieces: as a whole they would take twice the memory."""
-
-    def __init__(self, quote: str, pieces: Iterator[Any]) -> None:
-        self.quote = quote
-        self.pieces = pieces
-
-
-def _text(data: bytes) -> dict[str, Any]:
-    if len(data) <= HELD:
-        try:
-            return {"text": data.decode()}
-        except UnicodeDecodeError:
-            return {"hex": data.hex()}
-    try:
-        for piece in utf8_pieces(data):
-            piece.decode()
-    except UnicodeDecodeError:
-        return _hex(data)
-    return {"text": _Long('"', (piece.decode() for piece in utf8_pieces(data)))}
-
-
-def _hex(data: bytes) -> dict[str, Any]:
-    if len(data) <= HELD:
-        return {"hex": data.hex()}
-    return {"hex": _Long('"', (data[at : at + PIECE].hex() for at in range(0, len(data), PIECE)))}
-
-
-def _base64(data: bytes) -> dict[str, Any]:
-    step = len(data) if len(data) <= HELD else 3 * PIECE
-    pieces = (base64.b64encode(data[at : at + step]).decode() for at in range(0, len(data), step or 1))
-    return {"base64": "".join(pieces) if len(data) <= HELD else _Long('"', pieces)}
-
-
-_FORMS: dict[str, Callable[[bytes], dict[str, Any]]] = {
-    "hex": _hex,
-    "text": _text,
-    "base64": _base64,
-    "length": lambda data: {"length": len(data)},
-    "sha256": lambda data: {"sha256": hashlib.sha256(data).hexdigest()},
-}
+@cache
+def _names(layout: Layout[Any]) -> tuple[str, ...]:
+    return tuple(field.kafka_name for field in layout.fields)
 
 
 def _named(layout: Layout[Any], values: tuple[int, ...]) -> dict[str, int]:
-    return {field.kafka_name: value for field, value in zip(layout.fields, values, strict=True)}
+    return dict(zip(_names(layout), values, strict=True))
 
 
 def _headers(record: Record | LegacyRecord, form: Callable[[bytes], dict[str, Any]] | None) -> Iterator[dict[str, Any]]:
     if isinstance(record, Record) and record.raw_headers:
         for header in iter_headers(Cursor(record.raw_headers)):
             value = {} if form is None else {"value": None if header.value is None else form(header.value)}
-            yield {"key": _text(header.key), **value}
+            yield {"key": text_object(header.key), **value}
 
 
 class _IsLong(Exception):
@@ -131,7 +94,7 @@ class _IsLong(Exception):
 
 def _other(value: Any) -> str:
     """What JSON has no type for."""
-    if isinstance(value, _Long):
+    if isinstance(value, Long):
         raise _IsLong
     return format_uuid(value)
 
@@ -149,6 +112,9 @@ class JsonDump:
         self._output = output
         self._path = ""
         self._consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self._filtering = options.filters.active
+        self._form = None if options.payload in (None, "none") else options.payload
+        self._object_of = None if self._form is None else object_of(self._form)
 
     def _line(self, kind: str, position: int | None, /, **fields: Any) -> None:
         line = {"schema": SCHEMA, "type": kind, "path": self._path, "position": position, **fields}
@@ -166,7 +132,7 @@ class JsonDump:
     def _put_pieces(self, value: Any) -> None:
         """A JSON value part of which is long."""
         put = self._output.piece
-        if isinstance(value, _Long):
+        if isinstance(value, Long):
             put(value.quote or "[")
             for number, piece in enumerate(value.pieces):
                 if value.quote:
@@ -183,7 +149,7 @@ class JsonDump:
                 self._put_pieces(item)
             put("}")
         elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            self._put_pieces(_Long("", iter(value)))
+            self._put_pieces(Long("", iter(value)))
         else:
             self._put_json(value)
 
@@ -264,11 +230,11 @@ class JsonDump:
             and not filters.batch_may_pass(batch.base_offset, batch.last_offset, batch.header.max_timestamp)
         ):
             return
-        if not options.records and not filters.active:
+        if not options.records and not self._filtering:
             self._batch_line(batch)
             return
         items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
-        if filters.active:
+        if self._filtering:
             # Gone over twice, for there may be too many to be held.
             if next(filter(self._is_wanted, items), None) is None:
                 return
@@ -276,6 +242,11 @@ class JsonDump:
         self._batch_line(batch)
         if not options.records:
             return
+        if not self._filtering and decoder is None and isinstance(batch, RecordBatch):
+            passed = self._regular_records(batch)
+            if passed.whole:
+                return
+            items = islice(items, passed.records, None)
         for item in items:
             if isinstance(item, Damage):
                 inside = item.span.space is not None
@@ -283,7 +254,7 @@ class JsonDump:
                 self._damage(place, None if inside else item.span.end, item.reason)
                 continue
             self._record_line(batch, item, decoder)
-            if not filters.active:
+            if not self._filtering:
                 self._watch(batch, item)
             del item  # it may be large, and so may be the next one
 
@@ -292,6 +263,17 @@ class JsonDump:
         if isinstance(item, Damage):
             return isinstance(item.error, LimitExceeded)
         return self._options.filters.passes(item)
+
+    def _regular_records(self, batch: RecordBatch) -> Passed:
+        """The lines of a batch's records, as far as they are regular."""
+        passed = Passed(0, 0, whole=False)
+        for made in record_lines(batch, SCHEMA, self._path, self._form, self._consecutive.last + 1):
+            if isinstance(made, Passed):
+                passed = made
+            else:
+                self._output.put(made.encode("utf-8"))
+        self._consecutive.last = passed.expected - 1
+        return passed
 
     def _watch(self, batch: Batch, record: Record | LegacyRecord) -> None:
         self._consecutive.one(record.offset)
@@ -340,14 +322,14 @@ class JsonDump:
                 fields["control"] = self._control(record)
         elif not isinstance(record, Record):
             fields |= {"magic": record.magic, "attributes": record.attributes, "crc": record.crc, "isValid": record.crc_ok}
-        form = _FORMS.get(self._options.payload or "none")
+        form = self._object_of
         if form is not None:
             fields |= {
                 side: None if data is None else form(data) for side, data in (("key", record.key), ("value", record.value))
             }
         headers = _headers(record, form)
         many = isinstance(record, Record) and len(record.raw_headers) > MANY_HEADERS
-        fields["headers"] = _Long("", headers) if many else list(headers)
+        fields["headers"] = Long("", headers) if many else list(headers)
         if decoder is not None and form is not None and "control" not in fields:
             fields["decoded"] = decoder.decode_object(record.offset, record.key, record.value)
         self._line("record", position, **fields)

@@ -1,19 +1,19 @@
 """The fast way to a batch's record lines: one template per batch, formatted once for all its records.
 
-For regular batches without headers, filters or odd payloads; everything else goes the readable way in `log_printer`.
+For regular batches without filters or odd payloads; everything else goes the readable way in `log_printer`.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.record_walk import SAFE_BASE, compile_walk
+from kafkalog.core.record_walk import SAFE_BASE, compile_walk, header_fields
 from kafkalog.dump.lines import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kafkalog.core.batch import BatchHeader
     from kafkalog.dump.dialects import Dialect
@@ -27,6 +27,7 @@ _EXPRESSIONS = {
     "key_size": "-1 if k & 1 else k >> 1",
     "value_size": "-1 if v & 1 else v >> 1",
     "sequence": "base_sequence + o",
+    "header_keys": "b','.join(raw[::2])",
 }
 _BOTH = {"key_size": "k >> 1", "value_size": "v >> 1"}
 _TAILS = {"none": "\n", "both": " key: %b payload: %b\n", "any": "%b%b\n"}
@@ -34,12 +35,44 @@ _RAISE = "raise Irregular"
 _NO_HEADERS = "if raw: raise Irregular\n            "
 
 
-@cache
-def _walk(values: tuple[str, ...], shown: str, tombstone_keys: bool) -> Callable[..., Any]:  # noqa: FBT001 - a cache key
-    """The record loop that lists the given values of every record, and its key and value.
+class _Way(NamedTuple):
+    """One of the record loops.
 
-    `shown`: "none"; "both" for records that have key and value; "any" for all.
+    `shown` is of keys and values "none"; "both" for records that have key and value; "any" for all. `headers`: for records
+    with headers too. The narrower, the faster.
     """
+
+    shown: str
+    headers: bool = False
+
+    def wider(self) -> Iterator[_Way]:
+        """This one, and those that take more records, the fastest first."""
+        for headers in (False, True) if not self.headers else (True,):
+            for shown in ("both", "any") if self.shown == "both" else (self.shown,):
+                yield _Way(shown, headers)
+
+
+class _Loop(NamedTuple):
+    """A record loop that gives a flat list of `width` values for each record, its offset at `offset_at`."""
+
+    walk: Callable[..., list[Any] | None]
+    width: int
+    offset_at: int
+
+
+@cache
+def _loop(values: tuple[str, ...], way: _Way, append_time: bool, sequenced: bool, tombstone_keys: bool) -> _Loop:  # noqa: FBT001 - a cache key
+    """The loop that lists the given values of every record, and its key and value.
+
+    What is the same for all records of a batch stands in the template, and is left out.
+    """
+    constant = {
+        "timestamp" if append_time else "",
+        "" if sequenced else "sequence",
+        "" if way.headers else "header_keys",
+    }
+    values = tuple(value for value in values if value not in constant)
+    shown = way.shown
     expressions = {**_EXPRESSIONS, **(_BOTH if shown == "both" else {})}
     parts = [expressions[value] for value in values]
     if shown == "both":
@@ -48,14 +81,16 @@ def _walk(values: tuple[str, ...], shown: str, tombstone_keys: bool) -> Callable
         no_key = "k & 1" if tombstone_keys else "k & 1 or v & 1"
         parts += [f"b'' if {no_key} else b' key: ' + key", "b'' if v & 1 else b' payload: ' + val"]
     raises = {"key_null": _RAISE, "value_null": _RAISE} if shown == "both" else {}
-    return compile_walk(
-        f"{_NO_HEADERS}extend(({', '.join(parts)},))",
+    walk = compile_walk(
+        f"{'' if way.headers else _NO_HEADERS}extend(({', '.join(parts)},))",
         setup="flat = []; extend = flat.extend",
         finish="return flat",
         extra=", base_sequence",
         payload=shown != "none",
+        headers=header_fields,
         **raises,
     )
+    return _Loop(walk, len(parts), values.index("offset"))
 
 
 class RecordText:
@@ -69,8 +104,8 @@ class RecordText:
     def __init__(self, dialect: Dialect, *, printing: bool) -> None:
         self._lines = lines_of(dialect)
         self._tombstone_keys = dialect.key_of_tombstone
-        self._printing = printing
-        self._shown = "both" if printing else "none"
+        #: The way that fitted the batch before.
+        self._way = _Way("both" if printing else "none")
 
     def make(
         self, data: bytes, at: int, end: int, header: BatchHeader, position: int, size: int, codec: str, count: int
@@ -90,24 +125,21 @@ class RecordText:
         base_offset, base_timestamp = header.base_offset, header.base_timestamp
         if not -SAFE_BASE < base_offset < SAFE_BASE or not -SAFE_BASE < base_timestamp < SAFE_BASE:
             return None
-        # What is the same for all records stands in the template; the sink leaves it out.
-        timestamp = str(header.max_timestamp) if header.attributes & bits.LOG_APPEND_TIME else "%d"
-        sequence = "-1" if header.base_sequence < 0 else "%d"
-        if sequence == "%d" and header.base_sequence + header.last_offset_delta > 0x7FFFFFFF:
+        append_time, sequenced = bool(header.attributes & bits.LOG_APPEND_TIME), header.base_sequence >= 0
+        if sequenced and header.base_sequence + header.last_offset_delta > 0x7FFFFFFF:
             return None
-        constant = {"header_keys", "timestamp" if timestamp != "%d" else "", "sequence" if sequence != "%d" else ""}
-        values = tuple(value for value in self._lines.record_values if value not in constant)
-        flat = self._flat(values, data, at, end, count, base_offset, base_timestamp, header.base_sequence)
-        if flat is None:
+        # Nulls and headers of a batch will be in those that follow, too.
+        for way in self._way.wider():
+            loop = _loop(self._lines.record_values, way, append_time, sequenced, self._tombstone_keys)
+            flat = loop.walk(data, at, end, count, base_offset, base_timestamp, header.base_sequence)
+            if flat is not None:
+                break
+        else:
             return None
-        line = self._lines.record_template(header, position, size, codec, timestamp, sequence, "") + _TAILS[self._shown]
-        text: bytes = line.encode() * count % tuple(flat)
-        return text, flat[values.index("offset") :: len(flat) // count]
-
-    def _flat(self, values: tuple[str, ...], *where: Any) -> list[Any] | None:
-        flat: list[Any] | None = _walk(values, self._shown, self._tombstone_keys)(*where)
-        if flat is None and self._shown == "both":
-            # Some key or value is null; it will be so in the batches that follow, too.
-            self._shown = "any"
-            flat = _walk(values, "any", self._tombstone_keys)(*where)
-        return flat
+        self._way = way
+        timestamp = str(header.max_timestamp) if append_time else "%d"
+        template = self._lines.record_template(
+            header, position, size, codec, timestamp, "%d" if sequenced else "-1", "%b" if way.headers else ""
+        )
+        text: bytes = (template + _TAILS[way.shown]).encode() * count % tuple(flat)
+        return text, flat[loop.offset_at :: loop.width]

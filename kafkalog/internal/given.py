@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.checkpoint import read_offset_checkpoint
 from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
@@ -18,11 +19,11 @@ from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.record import Record
 
-__all__ = ["Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "read_file_records"]
+__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "read_file_records"]
 
 #: One path or several.
 Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
@@ -61,6 +62,14 @@ class LogRecord(NamedTuple):
     record: Record | LegacyRecord
 
 
+class Ends(NamedTuple):
+    """Where a log ends: after its last batch (None: it has none), and as a broker takes it; whether that batch is empty."""
+
+    batches_end: int | None
+    log_end: int
+    last_is_empty: bool = False
+
+
 class Log(NamedTuple):
     """The log of one partition: its `.log` files by base offset, whether they came as a directory or one by one."""
 
@@ -76,9 +85,8 @@ class Log(NamedTuple):
 
     def topic_id(self) -> uuid.UUID | None:
         """The topic's id from `partition.metadata`; None when it is not there or cannot be read."""
-        directory = self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
         try:
-            return read_partition_metadata(read_file(join(directory, "partition.metadata"))).topic_id
+            return read_partition_metadata(read_file(join(self._directory(), "partition.metadata"))).topic_id
         except UnreadableFile:
             return None
 
@@ -93,22 +101,54 @@ class Log(NamedTuple):
                 for item in walk(source):
                     yield path, item
 
-    def records(self, notes: list[Note]) -> Iterator[LogRecord]:
-        """All records that can be read, control records too; what cannot is put into `notes`."""
-        for path, item in self.walk():
-            yield from _records(path, item, notes)
+    def records(self, notes: list[Note], unreadable: Callable[[int, str], object] | None = None) -> Iterator[LogRecord]:
+        """All records that can be read, control records too; what cannot is put into `notes`.
 
-    def end_offset(self) -> int | None:
-        """The offset after the last batch; for an empty log the last file's base offset, None without files."""
-        end = None
-        for path in self.files:
-            name = parse_segment_file_name(os.path.basename(path))
-            if name is not None:
-                end = name.base_offset
+        `unreadable` is called, too, for records that cannot be read: with the offset of their batch and the reason.
+        """
+        for path, item in self.walk():
+            yield from _records(path, item, notes, unreadable)
+
+    def start_offset(self) -> int | None:
+        """Where the log starts: with its first file, or behind that if the broker's checkpoint says so; None without files."""
+        bases = self._base_offsets()
+        if not bases:
+            return None
+        directory = os.path.dirname(os.path.realpath(self._directory()))
+        try:
+            lines = read_offset_checkpoint(read_file(join(directory, "log-start-offset-checkpoint"))).entries
+        except UnreadableFile:
+            lines = ()
+        own = (self.name.topic, self.name.partition) if self.name else None
+        return max([bases[0], *(line.offset for line in lines if (line.topic, line.partition) == own)])
+
+    def ends(self) -> Ends | None:
+        """Where the log ends; None without files.
+
+        Raises:
+            UnreadableFile: a file cannot be read.
+        """
+        bases = self._base_offsets()
+        last: Batch | None = None
         for _, item in self.walk_last_file():
             if isinstance(item, (RecordBatch, LegacyBatch)):
-                end = item.next_offset
-        return end
+                last = item
+        if last is None:
+            return Ends(None, bases[-1]) if bases else None
+        empty = isinstance(last, RecordBatch) and not last.header.records_count
+        return Ends(last.next_offset, max([last.next_offset, *bases[-1:]]), last_is_empty=empty)
+
+    def end_offset(self) -> int | None:
+        """The end of the log as a broker takes it: after the last batch, or the base offset of an empty last file."""
+        ends = self.ends()
+        return None if ends is None else ends.log_end
+
+    def _base_offsets(self) -> list[int]:
+        names = (parse_segment_file_name(os.path.basename(path)) for path in self.files)
+        return [name.base_offset for name in names if name is not None]
+
+    def _directory(self) -> str:
+        return self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
 
     def walk_last_file(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
         """The same as `walk`, of the last file that holds anything."""
@@ -131,7 +171,9 @@ def read_file_records(path: str, notes: list[Note]) -> Iterator[LogRecord]:
             yield from _records(path, item, notes)
 
 
-def _records(path: str, item: Batch | Damage | Padding, notes: list[Note]) -> Iterator[LogRecord]:
+def _records(
+    path: str, item: Batch | Damage | Padding, notes: list[Note], unreadable: Callable[[int, str], object] | None = None
+) -> Iterator[LogRecord]:
     if isinstance(item, Padding):
         return
     if isinstance(item, Damage):
@@ -145,6 +187,8 @@ def _records(path: str, item: Batch | Damage | Padding, notes: list[Note]) -> It
     for record in records:
         if isinstance(record, Damage):
             notes.append(Note(path, offset, f"records that cannot be read: {record.reason}"))
+            if unreadable is not None:
+                unreadable(offset, f"records cannot be read: {record.reason}")
         else:
             yield LogRecord(path, item, record)
 

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import COMMIT, read_control_type
-from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_consumer_protocol
+from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_as_clients_write
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.errors import FormatError
+from kafkalog.internal.coordinators import LoadWatch
 from kafkalog.internal.given import Note, Notes
 from kafkalog.internal.group_state import STABLE, CommittedOffset, Group, Member, ShareOffset
+from kafkalog.internal.moment import END
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Iterator
 
     from kafkalog.core.messages.reader import Message
-    from kafkalog.core.messages.record_types import RecordType
+    from kafkalog.internal.coordinators import Load
     from kafkalog.internal.given import Log, LogRecord
     from kafkalog.internal.moment import Moment
 
@@ -60,6 +63,8 @@ class GroupReplay:
         self.topic_names: dict[uuid.UUID, str] = {}
         self.notes = Notes()
         self.records = 0
+        #: What a coordinator makes of each partition; only for the end, at which it loads.
+        self.loads: list[Load] = []
         #: What is pending in the partition at hand.
         self._open: dict[int, dict[_Key, CommittedOffset]] = {}
 
@@ -69,25 +74,40 @@ class GroupReplay:
         Raises:
             UnreadableFile: one of its files cannot be read; what came before it is applied.
         """
-        types = SHARE_GROUP_RECORDS if log.topic == SHARE_TOPIC else GROUP_RECORDS
+        watch = LoadWatch(SHARE_GROUP_RECORDS if log.topic == SHARE_TOPIC else GROUP_RECORDS)
         try:
-            self._replay(log, moment, types)
+            self._replay(log, moment, watch)
+            if moment == END and log.topic is not None:
+                watch.end(log)
+                self.loads.append(watch.load(log, self._names(log)))
         finally:
             # Each partition has a marker of its own.
             for producer_id, commits in self._open.items():
                 self.pending.setdefault(producer_id, {}).update(commits)
             self._open = {}
 
-    def _replay(self, log: Log, moment: Moment, types: tuple[RecordType, ...]) -> None:
-        for item in log.records(self.notes):
+    def _names(self, log: Log) -> Iterator[tuple[str, int]]:
+        """The groups of a partition."""
+        files = frozenset(log.files)
+        for group in self.groups.values():
+            if group.path in files:
+                yield group.group, group.record_offset or 0
+        commits: list[CommittedOffset | ShareOffset] = [*self.offsets.values(), *self.share_offsets.values()]
+        for commit in (*commits, *(commit for held in self._open.values() for commit in held.values())):
+            if commit.path in files:
+                yield commit.group, commit.record_offset
+
+    def _replay(self, log: Log, moment: Moment, watch: LoadWatch) -> None:
+        for item in log.records(self.notes, watch.unreadable):
             record = item.record
             if not moment.holds(record.offset, record.timestamp):
                 continue
             self.records += 1
             if isinstance(item.batch, RecordBatch) and item.batch.is_control:
-                self._marker(item, item.batch.header.producer_id)
+                self._marker(item, item.batch.header.producer_id, watch)
                 continue
-            decoded = read_coordinator_record(types, record.key, record.value)
+            decoded = read_coordinator_record(watch.types, record.key, record.value)
+            watch.record(record.offset, record.value, decoded)
             if decoded.problem:
                 self.notes.append(Note(item.path, record.offset, decoded.problem))
             if decoded.key is None or (record.value is not None and decoded.value is None):
@@ -96,11 +116,12 @@ class GroupReplay:
             if apply is not None:
                 apply(self, item, decoded.key, decoded)
 
-    def _marker(self, item: LogRecord, producer_id: int) -> None:
+    def _marker(self, item: LogRecord, producer_id: int, watch: LoadWatch) -> None:
         try:
             _, kind = read_control_type(item.record.key)
         except FormatError as error:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
+            watch.unreadable(item.record.offset, f"a control record cannot be read: {error}")
             return
         pending = self._open.pop(producer_id, {})
         if kind != COMMIT:
@@ -182,7 +203,7 @@ class GroupReplay:
         if not data:
             return None
         try:
-            return read_consumer_protocol(data, schema)[1]
+            return read_as_clients_write(data, schema)[1]
         except FormatError as error:
             self.notes.append(Note(item.path, item.record.offset, f"{schema.name}: {error}"))
             return data

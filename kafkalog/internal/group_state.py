@@ -18,7 +18,8 @@ class CommittedOffset(NamedTuple):
     """An offset that a group has committed.
 
     `leader_epoch` is -1 and `topic_id` None when not stored; times are milliseconds, -1 none. `path` and `record_offset`
-    say where the commit stands. `log_end_offset` and `lag` are known when the partition's directory was given.
+    say where the commit stands. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
+    directory was given.
     """
 
     group: str
@@ -33,11 +34,24 @@ class CommittedOffset(NamedTuple):
     path: str
     record_offset: int
     log_end_offset: int | None = None
+    log_start_offset: int | None = None
 
     @property
     def lag(self) -> int | None:
-        """Records from the committed offset to the end of the log; None when the end is not known."""
+        """Offsets from the committed one to the end of the log, negative beyond it; None when the end is not known."""
         return None if self.log_end_offset is None else self.log_end_offset - self.offset
+
+    @property
+    def problem(self) -> str | None:
+        """`after-log-end` or `before-log-start` when a fetch from there is out of range; None when it is not, or not known.
+
+        Source: UnifiedLog.read, 3.9.1: the end itself is in range.
+        """
+        if self.log_end_offset is not None and self.offset > self.log_end_offset:
+            return "after-log-end"
+        if self.log_start_offset is not None and self.offset < self.log_start_offset:
+            return "before-log-start"
+        return None
 
 
 class ShareOffset(NamedTuple):

@@ -16,6 +16,7 @@ from kafkalog.internal.moment import END, Moment
 if TYPE_CHECKING:
     import uuid
 
+    from kafkalog.internal.coordinators import Load
     from kafkalog.internal.given import Paths
 
 __all__ = ["CommittedOffset", "Group", "Groups", "Member", "ShareOffset", "read_groups"]
@@ -31,6 +32,12 @@ class Groups(NamedTuple):
     notes: list[Note]
     problems: tuple[Note, ...]
     records: int
+    loads: tuple[Load, ...] = ()
+
+    @property
+    def out_of_range(self) -> list[CommittedOffset]:
+        """Commits from which nobody can go on: their offset is not in the log any more, or not yet."""
+        return [commit for commit in self.offsets if commit.problem is not None]
 
     def __repr__(self) -> str:
         return (
@@ -66,18 +73,24 @@ def read_groups(paths: Paths, moment: Moment = END) -> Groups:
         replay.groups.setdefault(commit.group, Group(commit.group))
     wanted = {(commit.topic, commit.partition) for commit in commits}
     wanted |= {(item.topic, item.partition) for item in shared if item.topic is not None}
-    ends = _log_ends(given, wanted, problems)
+    bounds = _log_bounds(given, wanted, problems)
+
+    def placed(commit: CommittedOffset) -> CommittedOffset:
+        start, end = bounds.get((commit.topic, commit.partition), (None, None))
+        return commit._replace(log_start_offset=start, log_end_offset=end)
+
     for group in replay.groups.values():
         if group.kind == "consumer":
             group.protocol = _chosen_assignor(group)
     return Groups(
         dict(sorted(replay.groups.items())),
-        [commit._replace(log_end_offset=ends.get((commit.topic, commit.partition))) for commit in offsets],
-        [(number, commit._replace(log_end_offset=ends.get((commit.topic, commit.partition)))) for number, commit in pending],
-        [item._replace(log_end_offset=ends.get((item.topic, item.partition))) for item in shared],
+        [placed(commit) for commit in offsets],
+        [(number, placed(commit)) for number, commit in pending],
+        [item._replace(log_end_offset=bounds.get((item.topic, item.partition), (None, None))[1]) for item in shared],
         replay.notes,
         tuple(problems),
         replay.records,
+        tuple(replay.loads),
     )
 
 
@@ -85,20 +98,19 @@ def _place(item: ShareOffset) -> tuple[str, str, uuid.UUID, int]:
     return item.group, item.topic or "", item.topic_id, item.partition
 
 
-def _log_ends(given: Given, wanted: set[tuple[str, int]], problems: list[Note]) -> dict[tuple[str | None, int], int]:
-    """Where the logs end that somebody has committed an offset of."""
-    ends: dict[tuple[str | None, int], int] = {}
+def _log_bounds(
+    given: Given, wanted: set[tuple[str, int]], problems: list[Note]
+) -> dict[tuple[str | None, int], tuple[int | None, int | None]]:
+    """Where the logs start and end that somebody has committed an offset of."""
+    bounds: dict[tuple[str | None, int], tuple[int | None, int | None]] = {}
     for log in (*given.wanted, *given.others):
         if log.name is None or (log.name.topic, log.name.partition) not in wanted:
             continue
         try:
-            end = log.end_offset()
+            bounds[log.name.topic, log.name.partition] = log.start_offset(), log.end_offset()
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
-            continue
-        if end is not None:
-            ends[log.name.topic, log.name.partition] = end
-    return ends
+    return bounds
 
 
 def _chosen_assignor(group: Group) -> str | None:

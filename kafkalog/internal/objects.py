@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.properties import format_uuid
+from kafkalog.core.release import release_text
+from kafkalog.internal.coordinators import newest
 from kafkalog.internal.given import Notes
 from kafkalog.internal.image import diff_images, partition_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from kafkalog.core.release import Release
+    from kafkalog.internal.coordinators import Load
     from kafkalog.internal.given import Note
     from kafkalog.internal.groups import CommittedOffset, Group, Groups, ShareOffset
     from kafkalog.internal.image import Image
@@ -39,11 +43,32 @@ def note_lines(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[Line
         yield {"type": "not_read", "path": note.path or None, "reason": note.message}
 
 
-def group_lines(found: Groups) -> Iterator[Line]:
-    """Per group `group`, `member` and `offset` lines; then `pending` and `share_offset`, notes and the `summary`."""
+def load_lines(loads: Iterable[Load], release_of: Callable[[str], Release]) -> Iterator[Line]:
+    """`load`: a partition that the coordinator of the release does not load, or not to its end."""
+    for load in loads:
+        release = release_of(load.path)
+        failure = load.failure(release)
+        if failure is not None:
+            yield {
+                "type": "load",
+                "topic": load.topic,
+                "partition": load.partition,
+                "kafkaVersion": release_text(release),
+                "cause": failure.cause,
+                "offset": failure.offset,
+                "reason": failure.reason,
+                "outcome": load.outcome(failure, release),
+                "lost": load.lost(failure),
+                "path": load.file_of(failure),
+            }
+
+
+def group_lines(found: Groups, release_of: Callable[[str], Release] = newest) -> Iterator[Line]:
+    """`load` lines; per group `group`, `member`, `offset`; then `pending` and `share_offset`, notes and the `summary`."""
     offsets: dict[str, list[CommittedOffset]] = {}
     for commit in found.offsets:
         offsets.setdefault(commit.group, []).append(commit)
+    yield from load_lines(found.loads, release_of)
     for group in found.groups.values():
         yield _group(group)
         for member in group.members.values():
@@ -72,6 +97,7 @@ def group_lines(found: Groups) -> Iterator[Line]:
         "offsets": len(found.offsets),
         "pending": len(found.pending),
         "share_offsets": len(found.share_offsets),
+        "out_of_range": len(found.out_of_range),
         "records": found.records,
         "notes": count_notes(found.notes),
         "not_read": len(found.problems),
@@ -107,8 +133,10 @@ def _commit(commit: CommittedOffset) -> Line:
         "commitTimestamp": commit.commit_timestamp,
         "expireTimestamp": commit.expire_timestamp,
         "topicId": format_uuid(commit.topic_id) if commit.topic_id else None,
+        "logStartOffset": commit.log_start_offset,
         "logEndOffset": commit.log_end_offset,
         "lag": commit.lag,
+        "problem": commit.problem,
         "path": commit.path,
         "recordOffset": commit.record_offset,
     }
@@ -132,11 +160,12 @@ def _share_offset(shared: ShareOffset) -> Line:
     }
 
 
-def transaction_lines(found: Transactions) -> Iterator[Line]:
-    """`transaction` per transactional id, `open` per partition and producer, notes and the `summary`.
+def transaction_lines(found: Transactions, release_of: Callable[[str], Release] = newest) -> Iterator[Line]:
+    """First `load` lines; `transaction` per transactional id, `open` per partition and producer, notes and the `summary`.
 
     The `aborted` lines (`aborted_line`) go before them, as they are found.
     """
+    yield from load_lines(found.loads, release_of)
     for item in found.ids.values():
         yield {
             "type": "transaction",

@@ -16,6 +16,7 @@ from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.text import string_hash
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
+from kafkalog.internal.coordinators import LoadWatch
 from kafkalog.internal.given import Log, Note, Notes, collect
 from kafkalog.internal.moment import END, Moment
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.command_line import Command
     from kafkalog.core.messages.reader import Message
+    from kafkalog.internal.coordinators import Load
     from kafkalog.internal.given import Paths
 
 __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]
@@ -136,6 +138,7 @@ class Transactions(NamedTuple):
     notes: list[Note]
     problems: tuple[Note, ...]
     records: int
+    loads: tuple[Load, ...] = ()
 
     def __repr__(self) -> str:
         return (
@@ -161,9 +164,15 @@ def read_transactions(
     ids: dict[str, TransactionalId] = {}
     records = 0
     in_full = True
+    loads: list[Load] = []
     for log in given.wanted:
+        watch = LoadWatch(TRANSACTION_RECORDS)
         try:
-            records += _replay(log, moment, ids, notes)
+            records += _replay(log, moment, ids, notes, watch)
+            if moment == END and log.topic is not None:
+                watch.end(log)
+                own = [(item.transactional_id, item.record_offset) for item in ids.values() if item.path in log.files]
+                loads.append(watch.load(log, own))
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
             in_full = False
@@ -185,12 +194,14 @@ def read_transactions(
     elif not in_full:
         judged = [_unproven(item, f"{{}}; but not all of {TOPIC} could be read") for item in judged]
     in_order = dict(sorted(ids.items()))
-    return Transactions(in_order, judged, collected, found.aborted, found.committed, notes, tuple(problems), records)
+    return Transactions(
+        in_order, judged, collected, found.aborted, found.committed, notes, tuple(problems), records, tuple(loads)
+    )
 
 
-def _replay(log: Log, moment: Moment, ids: dict[str, TransactionalId], notes: list[Note]) -> int:
+def _replay(log: Log, moment: Moment, ids: dict[str, TransactionalId], notes: list[Note], watch: LoadWatch) -> int:
     count = 0
-    for item in log.records(notes):
+    for item in log.records(notes, watch.unreadable):
         record = item.record
         if not moment.holds(record.offset, record.timestamp):
             continue
@@ -198,6 +209,7 @@ def _replay(log: Log, moment: Moment, ids: dict[str, TransactionalId], notes: li
         if isinstance(item.batch, RecordBatch) and item.batch.is_control:
             continue
         decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
+        watch.record(record.offset, record.value, decoded)
         if decoded.problem:
             notes.append(Note(item.path, record.offset, decoded.problem))
         if decoded.key is None:
@@ -208,7 +220,9 @@ def _replay(log: Log, moment: Moment, ids: dict[str, TransactionalId], notes: li
         elif decoded.value is not None:
             ids[name] = _transactional_id(name, decoded.value, item.path, record.offset)
             if not 0 <= decoded.value["transactionStatus"] < len(TRANSACTION_STATES):
-                notes.append(Note(item.path, record.offset, f"unknown state {decoded.value['transactionStatus']} of {name}"))
+                problem = f"unknown state {decoded.value['transactionStatus']} of {name}"
+                notes.append(Note(item.path, record.offset, problem))
+                watch.unreadable(record.offset, problem)
     return count
 
 

@@ -6,7 +6,9 @@ The partition is taken to have one replica, so that the high watermark is the lo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
@@ -110,11 +112,13 @@ class _Leader:
         # The high watermark is never below the log's start.
         end = max(log.log_end_offset, log.log_start_offset)
         self.log_end = OffsetMetadata(end, active.base_offset, active.size)
+        #: Base offsets of the segments with entries in their `.txnindex`: only these can hold what a fetch must be told of.
+        self._with_aborted = [one.base_offset for one in log.segments.all() if not one.transaction_index.is_empty]
 
     def last_stable(self) -> OffsetMetadata:
         """The last stable offset: UnifiedLog.fetchLastStableOffsetMetadata."""
         log = self.log
-        first = min(log.producers.ongoing, default=None)
+        first = log.producers.ongoing.first
         late = [first for first, last in log.producers.unreplicated.items() if last >= log.log_end_offset]
         first = min((*late, *([] if first is None else [first])), default=None)
         if first is None:
@@ -180,13 +184,11 @@ class _Leader:
         if bound is None:
             bound = self.log.log_end_offset if following is None else following.base_offset
         found: list[AbortedTxn] = []
-        at: LogSegment | None = segment
-        while at is not None:
-            entries, complete = at.transaction_index.collect(offset, bound)
+        for base_offset in islice(self._with_aborted, bisect_left(self._with_aborted, segment.base_offset), None):
+            entries, complete = self.log.segments[base_offset].transaction_index.collect(offset, bound)
             found += entries
             if complete:
                 break
-            at = self.log.segments.higher(at.base_offset)
         return found
 
 

@@ -13,6 +13,7 @@ from kafkalog.files.partition import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.limits import WHOLE_FILE_BYTES
+from kafkalog.recovery.names import SNAPSHOT, SnapshotNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +24,6 @@ __all__ = ["Disk", "DiskFile", "open_disk"]
 
 #: Real files held open at a time.
 _OPEN_FILES = 4
-_SNAPSHOT = ".snapshot"
 
 
 class _Handles:
@@ -57,6 +57,20 @@ class _RealFile:
 
     def window(self, position: int, need: int) -> Window:
         return self._handles.get(self._path).window(position, need)
+
+
+class _Growing:
+    """A `Source` over bytes in memory to which more are added."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def window(self, position: int, need: int) -> Window:
+        return Window(position, bytes(self.data[position : position + need]))
 
 
 class DiskFile:
@@ -112,8 +126,8 @@ class DiskFile:
         return Part(self._source, start, size)
 
     @property
-    def before(self) -> Source:
-        """All its bytes, those that were cut too; of a file that was not given new ones."""
+    def source(self) -> Source:
+        """Where its bytes come from: those that were cut are there too."""
         return self._source
 
     def truncate(self, size: int) -> None:
@@ -124,8 +138,20 @@ class DiskFile:
 
     def write(self, data: bytes) -> None:
         """Give it new bytes."""
-        self._source = BytesSource(data)
-        self.size = len(data)
+        self.replace(BytesSource(data))
+
+    def append(self, data: bytes) -> None:
+        """Add bytes at its end."""
+        if not isinstance(self._source, _Growing) or self._source.size != self.size:
+            self._source = _Growing(self.read())
+        self._source.data += data
+        self.size += len(data)
+        self.changed = True
+
+    def replace(self, source: Source) -> None:
+        """Let its bytes come from somewhere else."""
+        self._source = source
+        self.size = source.size
         self.changed = True
 
 
@@ -142,11 +168,10 @@ class Disk:
         self, files: Mapping[str, Source], directories: frozenset[str] = frozenset(), unreadable: frozenset[str] = frozenset()
     ) -> None:
         self.files = {name: DiskFile(source, name) for name, source in files.items()}
-        self.directories = directories
+        self.directories = set(directories)
         self.unreadable = unreadable
         self.original = dict(self.files)
-        #: Names of the producer snapshots: they are asked for with every segment.
-        self.snapshots = dict.fromkeys(name for name in sorted(self.files) if name.endswith(_SNAPSHOT))
+        self.snapshots = SnapshotNames(name for name in sorted(self.files) if name.endswith(SNAPSHOT))
         self._handles: _Handles | None = None
 
     def names(self) -> list[str]:
@@ -166,8 +191,8 @@ class Disk:
     def delete(self, name: str) -> None:
         """Remove a file, or a directory (taken to be empty), if it is there: Files.deleteIfExists."""
         self.files.pop(name, None)
-        self.snapshots.pop(name, None)
-        self.directories -= {name}
+        self._forget(name)
+        self.directories.discard(name)
 
     def rename(self, name: str, to: str, *, over_directory: bool = True) -> None:
         """Rename a file over what has the new name; nothing happens when it is not there.
@@ -179,11 +204,11 @@ class Disk:
                 otherwise nothing happens.
         """
         if name in self.files and (over_directory or to not in self.directories):
-            self.directories -= {to}
+            self.directories.discard(to)
             self.files[to] = self.files.pop(name)
-            self.snapshots.pop(name, None)
-            if to.endswith(_SNAPSHOT):
-                self.snapshots[to] = None
+            self._forget(name)
+            if to.endswith(SNAPSHOT):
+                self.snapshots.add(to)
 
     def create(self, name: str, source: Source | None = None) -> DiskFile:
         """Make a new file.
@@ -194,17 +219,21 @@ class Disk:
         if name in self.directories:
             raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
         file = self.files[name] = DiskFile(source or BytesSource(b""))
-        if name.endswith(_SNAPSHOT):
-            self.snapshots[name] = None
+        if name.endswith(SNAPSHOT):
+            self.snapshots.add(name)
         return file
 
     def leave_out(self, names: Iterable[str]) -> None:
         """Look at the directory as if these had never been there."""
         for name in names:
             self.files.pop(name, None)
-            self.snapshots.pop(name, None)
+            self._forget(name)
             self.original.pop(name, None)
-        self.directories -= frozenset(names)
+            self.directories.discard(name)
+
+    def _forget(self, name: str) -> None:
+        if name.endswith(SNAPSHOT):
+            self.snapshots.remove(name)
 
     # --- what became of the directory ---
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import EpochEntry
@@ -28,7 +29,8 @@ class LeaderEpochs:
     def __init__(self, entries: Iterable[EpochEntry] = (), *, as_they_are: bool = False, only_later: bool = False) -> None:
         self.entries: list[EpochEntry] = list(entries) if as_they_are else []
         self.written = False
-        self._is_list = as_they_are
+        #: Lines that do not ascend: nothing may be concluded from the last of them.
+        self._is_list = as_they_are and any(not _ascend(a, b) for a, b in pairwise(self.entries))
         self._only_later = only_later
         for entry in () if as_they_are else entries:
             self._assign(entry)
@@ -87,11 +89,9 @@ class LeaderEpochs:
             before = [entry for entry in self.entries if entry.start_offset <= start_offset]
             # The last of them goes to the front, wherever it stood.
             self.entries = [*before, *(entry for entry in self.entries if entry.start_offset > start_offset)]
-        covering: EpochEntry | None = None
-        while self.entries and self.entries[0].start_offset <= start_offset:
-            covering = self.entries.pop(0)
-        if covering is not None:
-            self.entries.insert(0, EpochEntry(covering.epoch, start_offset))
+        above = next((at for at, entry in enumerate(self.entries) if entry.start_offset > start_offset), len(self.entries))
+        if above:
+            self.entries[:above] = [EpochEntry(self.entries[above - 1].epoch, start_offset)]
             self.written = True
 
     def _clear_earliest(self, start_offset: int) -> None:
@@ -108,3 +108,7 @@ class LeaderEpochs:
         """Forget all of them."""
         self.entries.clear()
         self.written = True
+
+
+def _ascend(first: EpochEntry, second: EpochEntry) -> bool:
+    return first.epoch <= second.epoch and first.start_offset <= second.start_offset

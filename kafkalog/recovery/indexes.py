@@ -7,6 +7,8 @@ by the same binary search with the same outcome.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.record import NO_TIMESTAMP, wrap32
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.recovery.disk import Disk
+    from kafkalog.recovery.disk import Disk, DiskFile
 
 __all__ = ["OffsetIndex", "OffsetPosition", "TimeIndex", "TimestampOffset", "TransactionIndex", "fits_index"]
 
@@ -231,8 +233,18 @@ class TransactionIndex:
         self.name = name
         self.base_offset = base_offset
         self._last_offset: int | None = None
+        self._parsed: _Aborted | None = None
         # A file that comes to its name later, unopened, is neither read nor emptied.
         self._is_open = name in disk
+
+    @property
+    def _file(self) -> DiskFile | None:
+        return self._disk.get(self.name) if self._is_open else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no entry, sound or not."""
+        return self._file is None or self._file.size < ABORTED_TXN.size
 
     def entries(self) -> Iterator[AbortedTxn]:
         """Its entries.
@@ -240,7 +252,7 @@ class TransactionIndex:
         Raises:
             BrokerAborts: an entry has a version that the release does not read.
         """
-        file = self._disk.get(self.name) if self._is_open else None
+        file = self._file
         if file is None:
             return
         for entry in ABORTED_TXN.read_all(file.read()):
@@ -258,7 +270,7 @@ class TransactionIndex:
 
     def reset(self) -> None:
         """Empty the file, if it was there."""
-        file = self._disk.get(self.name) if self._is_open else None
+        file = self._file
         if file is not None and file.size:
             file.write(b"")
         self._last_offset = None
@@ -275,7 +287,7 @@ class TransactionIndex:
         self._last_offset = entry.last_offset
         self._is_open = True
         file = self._disk.get(self.name) or self._disk.create(self.name)
-        file.write(file.read() + ABORTED_TXN_STRUCT.pack(*entry))
+        file.append(ABORTED_TXN_STRUCT.pack(*entry))
 
     def truncate(self, offset: int) -> None:
         """Drop the entries from the first one that ends at or above `offset`."""
@@ -286,13 +298,46 @@ class TransactionIndex:
 
     def collect(self, fetch_offset: int, upper_bound: int) -> tuple[list[AbortedTxn], bool]:
         """The aborted transactions a fetch must be told of, and whether no later segment holds more: collectAbortedTxns."""
-        found = []
-        for entry in self.entries():
-            if entry.last_offset >= fetch_offset and entry.first_offset < upper_bound:
-                found.append(entry)
-            if entry.last_stable_offset >= upper_bound:
-                return found, True
-        return found, False
+        file = self._file
+        if file is None:
+            return [], False
+        if self._parsed is None or not self._parsed.is_of(file):
+            self._parsed = _Aborted(self, file)
+        return self._parsed.collect(fetch_offset, upper_bound)
+
+
+class _Aborted:
+    """The entries of a `.txnindex` as fetches ask for them, one after the other: no fetch goes over all of them."""
+
+    def __init__(self, index: TransactionIndex, file: DiskFile) -> None:
+        self._source, self._size = file.source, file.size
+        self._entries: list[AbortedTxn] = []
+        self._failure: BrokerAborts | None = None
+        try:
+            self._entries.extend(index.entries())
+        except BrokerAborts as failure:
+            self._failure = failure
+        #: The largest last offset, and last stable offset, up to each entry.
+        self._last = list(accumulate((entry.last_offset for entry in self._entries), max))
+        self._stable = list(accumulate((entry.last_stable_offset for entry in self._entries), max))
+
+    def is_of(self, file: DiskFile) -> bool:
+        """Whether the file still holds these entries."""
+        return self._source is file.source and self._size == file.size
+
+    def collect(self, fetch_offset: int, upper_bound: int) -> tuple[list[AbortedTxn], bool]:
+        """As in the index.
+
+        Raises:
+            BrokerAborts: an entry of an unknown version comes first.
+        """
+        stop = bisect_left(self._stable, upper_bound)
+        complete = stop < len(self._entries)
+        if not complete and self._failure is not None:
+            raise self._failure
+        entries = islice(self._entries, bisect_left(self._last, fetch_offset), stop + 1)
+        found = [entry for entry in entries if entry.last_offset >= fetch_offset and entry.first_offset < upper_bound]
+        return found, complete
 
 
 #: The entry as it is written: int16 version, then four int64.

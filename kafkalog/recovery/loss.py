@@ -104,7 +104,7 @@ def _count(file: DiskFile, start: int, end: int, from_offset: int | None = None)
     records = 0
     times: list[int] = []
     begin = start if from_offset is None else None
-    for item in walk(file.before, start, end):
+    for item in walk(file.source, start, end):
         if not isinstance(item, RecordBatch | LegacyBatch) or not item.crc_ok:
             continue
         if from_offset is not None and item.last_offset < from_offset:

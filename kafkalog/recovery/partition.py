@@ -331,8 +331,7 @@ def _next_offset(name: str, log: LoadedLog | None) -> int | None:
     base_offset = parse_offset(name)
     if log is None or base_offset is None or base_offset not in log.segments:
         return None
-    segment = next(segment for segment in log.segments.all() if segment.base_offset == base_offset)
-    return segment.read_next_offset()
+    return log.segments[base_offset].read_next_offset()
 
 
 def _reasons(load: Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:

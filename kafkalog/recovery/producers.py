@@ -7,11 +7,10 @@ no open transaction, so expiry changes nothing either.
 
 from __future__ import annotations
 
-import struct
+from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CONTROL, TRANSACTIONAL
-from kafkalog.core.checksum import crc32c
 from kafkalog.core.control import ABORT, COMMIT, read_control_type
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
 from kafkalog.core.record import wrap32
@@ -30,23 +29,23 @@ from kafkalog.recovery.behaviours import (
 )
 from kafkalog.recovery.failure import BrokerAborts, InvalidRecord
 from kafkalog.recovery.fetched_records import first_record
-from kafkalog.recovery.names import offset_of_name
+from kafkalog.recovery.names import SNAPSHOT, SnapshotNames
 from kafkalog.recovery.segment import segment_file_name
+from kafkalog.recovery.written_snapshots import Producer, ProducerTable, WrittenSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from kafkalog.core.producer_snapshot import ProducerEntry
     from kafkalog.core.release import Release
     from kafkalog.recovery.context import LoadContext
     from kafkalog.recovery.known import KnownEvent
     from kafkalog.recovery.records import FileRecords, LoggedBatch
 
-__all__ = ["SNAPSHOT", "CompletedTransaction", "ProducerStates"]
+__all__ = ["CompletedTransaction", "ProducerStates"]
 
-SNAPSHOT = ".snapshot"
 #: int16 version, int32 coordinator epoch.
 _END_MARKER_SIZE = 6
-_ENTRY = struct.Struct(">qhiqiqiq")
 _LARGEST_SEQUENCE = 0x7FFFFFFF
 
 
@@ -103,24 +102,12 @@ def read_marker(batch: LoggedBatch) -> Marker | None:
     return Marker(kind, int.from_bytes(record.value[2:6], "big", signed=True))
 
 
-class _Producer(NamedTuple):
-    """What is known of a producer: ProducerStateEntry. `open_from` is the first offset of its open transaction.
-
-    `last_offset` is that of its last batch of data under its epoch, -1 for none; it counts before 2.4 only.
-    """
-
-    open_from: int | None = None
-    epoch: int = -1
-    coordinator_epoch: int = -1
-    last_offset: int = -1
-
-
 class _Append:
     """What the batches of one producer add up to until they are taken over: ProducerAppendInfo."""
 
     __slots__ = ("_before", "_coordinator_epoch", "_epoch", "_last_offset", "open_from", "producer_id", "release", "started")
 
-    def __init__(self, producer_id: int, producer: _Producer, release: Release) -> None:
+    def __init__(self, producer_id: int, producer: Producer, release: Release) -> None:
         self.producer_id = producer_id
         self._before = producer
         self.open_from, self._epoch, self._coordinator_epoch, _ = producer
@@ -129,12 +116,12 @@ class _Append:
         self.started: list[int] = []
 
     @property
-    def producer(self) -> _Producer:
+    def producer(self) -> Producer:
         """What is known afterwards."""
         last = self._last_offset
         if last is None:
             last = self._before.last_offset if self._epoch == self._before.epoch else -1
-        return _Producer(self.open_from, self._epoch, self._coordinator_epoch, last)
+        return Producer(self.open_from, self._epoch, self._coordinator_epoch, last)
 
     def append(self, batch: LoggedBatch) -> CompletedTransaction | None:
         attributes = batch.header.attributes
@@ -201,6 +188,49 @@ def _sequences_passed(batch: LoggedBatch) -> int:
     return wrap32(last - first)
 
 
+class _Ongoing:
+    """The open transactions: first offset and producer id, by ascending offset."""
+
+    def __init__(self) -> None:
+        self._producer_of: dict[int, int] = {}
+        self._offsets: list[int] = []
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((offset, self._producer_of[offset]) for offset in self._offsets)
+
+    @property
+    def first(self) -> int | None:
+        """The first offset of the oldest; None when none is open."""
+        return self._offsets[0] if self._offsets else None
+
+    def add(self, first_offset: int, producer_id: int) -> None:
+        """A transaction begins; it takes the place of one from the same offset."""
+        if first_offset not in self._producer_of:
+            insort(self._offsets, first_offset)
+        self._producer_of[first_offset] = producer_id
+
+    def remove(self, first_offset: int) -> bool:
+        """A transaction ends; False when none is open from that offset."""
+        if self._producer_of.pop(first_offset, None) is None:
+            return False
+        del self._offsets[bisect_left(self._offsets, first_offset)]
+        return True
+
+
+def _entries_of(data: bytes) -> tuple[ProducerEntry, ...] | None:
+    """The entries of a `.snapshot`; None when the broker does not take it: ProducerStateManager.readSnapshot."""
+    snapshot = read_producer_snapshot(data)
+    header = snapshot.header
+    if (
+        header is None
+        or header.version != 1
+        or header.crc != snapshot.computed_crc
+        or not 0 <= header.entry_count <= (len(data) - SNAPSHOT_HEADER.size) // PRODUCER_ENTRY.size
+    ):
+        return None
+    return snapshot.entries
+
+
 class ProducerStates:
     """The producers known, their open transactions, and the `.snapshot` files.
 
@@ -221,31 +251,45 @@ class ProducerStates:
         self._keeps_list = SNAPSHOT_PER_SEGMENT.applies_to(context.release)
         self.map_end_offset = 0
         self._last_snapshot_offset = 0
-        self._producers: dict[int, _Producer] = {}
-        #: First offset → producer id of the open transactions, and → last offset of those completed in this load.
-        self.ongoing: dict[int, int] = {}
+        #: The snapshot that the producers were loaded from or written to last, who of them has changed since, and all of
+        #: them; None: they are in that snapshot.
+        self._base: WrittenSnapshot | None = None
+        self._changed: dict[int, Producer] = {}
+        self._own_table: ProducerTable | None = ProducerTable()
+        self.ongoing = _Ongoing()
+        #: First offset → last offset of the transactions completed in this load.
         self.unreplicated: dict[int, int] = {}
-        self._snapshots: dict[int, str] = self._list_snapshots() if self._keeps_list else {}
+        self._snapshots = self._list_snapshots() if self._keeps_list else SnapshotNames()
 
-    def _list_snapshots(self) -> dict[int, str]:
-        return dict(sorted((offset_of_name(name), name) for name in self._disk.snapshots))
+    def _list_snapshots(self) -> SnapshotNames:
+        self._disk.snapshots.check()
+        return self._disk.snapshots.copy()
 
     @property
-    def snapshots(self) -> dict[int, str]:
-        """Offset → name of the snapshots; before 2.8 the directory is looked at each time."""
-        if not self._keeps_list:
-            self._snapshots = self._list_snapshots()
-        return self._snapshots
+    def snapshots(self) -> SnapshotNames:
+        """The snapshots; before 2.8 the directory is looked at each time."""
+        if self._keeps_list:
+            return self._snapshots
+        self._disk.snapshots.check()
+        return self._disk.snapshots
+
+    @property
+    def _table(self) -> ProducerTable:
+        if self._own_table is None:
+            assert self._base is not None
+            self._own_table = self._base.take()
+        return self._own_table
 
     @property
     def is_empty(self) -> bool:
         """Whether no producer is known."""
-        return not self._producers and not self.unreplicated
+        return not self._table.producers and not self.unreplicated
 
     @property
     def first_unstable_offset(self) -> int | None:
         """First offset of the oldest transaction that is open, or was completed by this load."""
-        return min((*self.ongoing, *self.unreplicated), default=None)
+        first = self.ongoing.first
+        return min((*([] if first is None else [first]), *self.unreplicated), default=None)
 
     # --- following the log ---
 
@@ -288,22 +332,22 @@ class ProducerStates:
             self.complete(transaction)
 
     def _prepare(self, producer_id: int) -> _Append:
-        return _Append(producer_id, self._producers.get(producer_id, _Producer()), self.release)
+        return _Append(producer_id, self._table.producers.get(producer_id, Producer()), self.release)
 
     def _update(self, append: _Append) -> None:
-        self._producers[append.producer_id] = append.producer
+        producer = append.producer
+        self._table.put(append.producer_id, producer)
+        self._changed[append.producer_id] = producer
         for first_offset in append.started:
-            self.ongoing[first_offset] = append.producer_id
+            self.ongoing.add(first_offset, append.producer_id)
 
     def last_stable_offset(self, completed: CompletedTransaction) -> int:
         """The last stable offset once a transaction is closed."""
         passed = OWN_TRANSACTIONS_PASSED.applies_to(self.release)
-        others = (
-            first
-            for first, producer_id in self.ongoing.items()
-            if (producer_id != completed.producer_id if passed else first != completed.first_offset)
-        )
-        return min(others, default=completed.last_offset + 1)
+        for first, producer_id in self.ongoing:
+            if producer_id != completed.producer_id if passed else first != completed.first_offset:
+                return first
+        return completed.last_offset + 1
 
     def complete(self, completed: CompletedTransaction) -> None:
         """Close a transaction.
@@ -311,7 +355,7 @@ class ProducerStates:
         Raises:
             BrokerAborts: it is not open.
         """
-        if self.ongoing.pop(completed.first_offset, None) is None:
+        if not self.ongoing.remove(completed.first_offset):
             text = f"the transaction of producer {completed.producer_id} from offset {completed.first_offset} is not open"
             raise BrokerAborts("IllegalArgumentException", text)
         self.unreplicated[completed.first_offset] = completed.last_offset
@@ -323,104 +367,110 @@ class ProducerStates:
         if self.map_end_offset > self._last_snapshot_offset:
             name = segment_file_name(self.map_end_offset, SNAPSHOT)
             file = self._disk.get(name) or self._disk.create(name)
-            data = self._to_bytes()
-            # Kafka opens the file without cutting it: what is longer from before stays behind the new bytes.
-            file.write(data + file.read(len(data)))
-            self._snapshots[self.map_end_offset] = name
+            written = WrittenSnapshot(self._base, self._changed, self._table)
+            self._base, self._changed, self._own_table = written, {}, None
+            if file.size > written.size:
+                # Kafka opens the file without cutting it: what is longer from before stays behind the new bytes.
+                file.write(written.window(0, written.size).data + file.read(written.size))
+            else:
+                file.replace(written)
+            self._snapshots.forget(self.map_end_offset)
+            self._snapshots.add(name)
             self._last_snapshot_offset = self.map_end_offset
-
-    def _to_bytes(self) -> bytes:
-        # The bytes are kafkalog's own, never shown; they carry what a later step of the same start reads back.
-        entries = b"".join(
-            _ENTRY.pack(
-                producer_id,
-                one.epoch,
-                -1,
-                one.last_offset,
-                0,
-                -1,
-                one.coordinator_epoch,
-                -1 if one.open_from is None else one.open_from,
-            )
-            for producer_id, one in self._producers.items()
-        )
-        body = len(self._producers).to_bytes(4, "big") + entries
-        return (1).to_bytes(2, "big") + crc32c(body).to_bytes(4, "big") + body
 
     def truncate_and_reload(self, log_start_offset: int, log_end_offset: int) -> None:
         """Drop the snapshots outside the log, and begin anew from the latest good one: truncateAndReload."""
-        for offset in list(self.snapshots):
-            if offset > log_end_offset or offset <= log_start_offset:
-                self._delete_snapshot(offset)
+        snapshots = self.snapshots
+        below = snapshots.offsets(end=log_start_offset)
+        for offset in (*below, *snapshots.offsets(start=max(log_start_offset, log_end_offset))):
+            self._delete_snapshot(offset)
         if log_end_offset != self.map_end_offset:
-            self._producers.clear()
-            self.ongoing.clear()
-            self.unreplicated.clear()
+            self._forget()
             self._load_snapshot(log_start_offset)
         else:
             self._on_log_start_offset(log_start_offset)
 
+    def _forget(self) -> None:
+        self._base, self._changed, self._own_table = None, {}, ProducerTable()
+        self.ongoing = _Ongoing()
+        self.unreplicated.clear()
+
     def _load_snapshot(self, log_start_offset: int) -> None:
-        while self.snapshots:
-            offset = max(self.snapshots)
-            file = self._disk.get(self.snapshots[offset])
-            data = b"" if file is None else file.read()
-            snapshot = read_producer_snapshot(data)
-            header = snapshot.header
-            if (
-                header is None
-                or header.version != 1
-                or header.crc != snapshot.computed_crc
-                or not 0 <= header.entry_count <= (len(data) - SNAPSHOT_HEADER.size) // PRODUCER_ENTRY.size
-            ):
-                self._delete_snapshot(offset)
-                continue
-            for entry in snapshot.entries:
-                if entry.last_offset < log_start_offset and not PRODUCERS_RETAINED.applies_to(self.release):
-                    continue
-                first = entry.current_txn_first_offset if entry.current_txn_first_offset >= 0 else None
-                self._producers[entry.producer_id] = _Producer(
-                    first, entry.producer_epoch, entry.coordinator_epoch, entry.last_offset
-                )
-                if first is not None:
-                    self.ongoing[first] = entry.producer_id
-            self._last_snapshot_offset = self.map_end_offset = offset
+        offset = self.snapshots.newest
+        while offset is not None:
+            name = self.snapshots.name_at(offset)
+            file = None if name is None else self._disk.get(name)
+            written = None if file is None else file.source
+            if isinstance(written, WrittenSnapshot):
+                self._continue_from(written, log_start_offset)
+                break
+            entries = _entries_of(b"" if file is None else file.read())
+            if entries is not None:
+                for entry in entries:
+                    first = entry.current_txn_first_offset if entry.current_txn_first_offset >= 0 else None
+                    producer = Producer(first, entry.producer_epoch, entry.coordinator_epoch, entry.last_offset)
+                    self._load(entry.producer_id, producer, log_start_offset)
+                break
+            self._delete_snapshot(offset)
+            offset = self.snapshots.newest
+        self._last_snapshot_offset = self.map_end_offset = log_start_offset if offset is None else offset
+
+    def _continue_from(self, written: WrittenSnapshot, log_start_offset: int) -> None:
+        """Load a snapshot that this start wrote: all its producers are taken over as they are, where that is the same."""
+        table = written.take()
+        retained = PRODUCERS_RETAINED.applies_to(self.release)
+        if retained or all(one.last_offset >= log_start_offset for one in table.producers.values()):
+            self._base, self._own_table = written, table
+            for first, producer_id in table.ongoing().items():
+                self.ongoing.add(first, producer_id)
+        else:
+            for producer_id, producer in table.producers.items():
+                self._load(producer_id, producer, log_start_offset)
+
+    def _load(self, producer_id: int, producer: Producer, log_start_offset: int) -> None:
+        if producer.last_offset < log_start_offset and not PRODUCERS_RETAINED.applies_to(self.release):
             return
-        self._last_snapshot_offset = self.map_end_offset = log_start_offset
+        self._table.put(producer_id, producer)
+        self._changed[producer_id] = producer
+        if producer.open_from is not None:
+            self.ongoing.add(producer.open_from, producer_id)
 
     def _on_log_start_offset(self, log_start_offset: int) -> None:
         for first, last in list(self.unreplicated.items()):
             if last < log_start_offset:
                 del self.unreplicated[first]
         self.map_end_offset = max(self.map_end_offset, log_start_offset)
-        self._last_snapshot_offset = max(self.snapshots, default=log_start_offset)
+        newest = self.snapshots.newest
+        self._last_snapshot_offset = log_start_offset if newest is None else newest
 
     def truncate_fully(self, offset: int) -> None:
         """Forget everything and delete all snapshots: ProducerStateManager.truncateFullyAndStartAt."""
-        self._producers.clear()
-        self.ongoing.clear()
-        self.unreplicated.clear()
-        for snapshot in list(self.snapshots):
+        self._forget()
+        for snapshot in self.snapshots.offsets():
             self._delete_snapshot(snapshot)
         self._last_snapshot_offset = 0
         self.map_end_offset = offset
 
     def _delete_snapshot(self, offset: int) -> None:
-        self._disk.delete(self.snapshots.pop(offset))
+        name = self.snapshots.name_at(offset)
+        assert name is not None
+        self._snapshots.forget(offset)
+        self._disk.delete(name)
 
     def mark_snapshot_deleted(self, offset: int) -> None:
         """Rename a segment's snapshot: removeAndMarkSnapshotForDeletion; before 3.0 nothing happens yet."""
         if not self._marks_snapshots:
             return
-        name = self.snapshots.pop(offset, None)
+        name = self.snapshots.name_at(offset)
         if name is not None:
+            self._snapshots.forget(offset)
             self._disk.rename(name, f"{name}.deleted")
 
     def remove_stray_snapshots(self, base_offsets: Iterable[int]) -> None:
         """Delete the snapshots of no segment, but for the largest one above all of them: removeStraySnapshots."""
         bases = set(base_offsets)
         self._snapshots = self._list_snapshots()
-        stray = [offset for offset in self.snapshots if offset not in bases]
+        stray = [offset for offset in self.snapshots.offsets() if offset not in bases]
         for offset in stray[:-1]:
             self._delete_snapshot(offset)
         if stray and bases and stray[-1] < max(bases):

@@ -61,6 +61,9 @@ class LogSegments:
         """The active segment."""
         return self._by_offset[self._offsets[-1]]
 
+    def __getitem__(self, base_offset: int) -> LogSegment:
+        return self._by_offset[base_offset]
+
     def __contains__(self, base_offset: int) -> bool:
         return base_offset in self._by_offset
 

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
+from kafkalog.core.release import OLDEST, release_text
+from kafkalog.internal.coordinators import newest
 from kafkalog.internal.given import Notes
 from kafkalog.internal.image import diff_images
 from kafkalog.render.quantities import utc
 from kafkalog.render.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from kafkalog.core.release import Release
+    from kafkalog.internal.coordinators import Load
     from kafkalog.internal.given import Note
-    from kafkalog.internal.groups import Groups
+    from kafkalog.internal.groups import CommittedOffset, Groups
     from kafkalog.internal.image import Image
     from kafkalog.internal.metadata import Metadata
     from kafkalog.internal.transactions import AbortedTransaction, Transactions
@@ -41,8 +45,54 @@ def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
         yield f"not read: {note.path + ': ' if note.path else ''}{note.message}"
 
 
-def groups_text(found: Groups) -> Iterator[str]:
-    """The groups, their members, their offsets with the lag where it is known."""
+#: Names in one line; all are in the JSON lines.
+_NAMES = 10
+
+
+def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given: bool) -> Iterator[str]:
+    """What the coordinators do not load. A load that never ends is told for older releases, too, unless one is given."""
+    lines = []
+    for load in loads:
+        release = release_of(load.path)
+        failure = load.failure(release)
+        where = f"{load.path}: the coordinator of Kafka {release_text(release)}"
+        if failure is not None and failure.ends:
+            lines.append(f"{where} fails to load it at offset {failure.offset}: {failure.reason}.")
+        elif failure is not None:
+            lines.append(f"{where} never finishes loading it: {failure.reason}.")
+        elif not given and (older := next((item for item in load.failures if not item.ends), None)) is not None:
+            where = f"{load.path}: the coordinator of a broker before Kafka {release_text(older.until)}"
+            lines.append(f"{where} never finishes loading it: {older.reason}.")
+            failure, release = older, OLDEST
+        if failure is not None:
+            lines.append(f"  {load.outcome(failure, release)}")
+            lost = load.lost(failure)
+            more = f" and {len(lost) - _NAMES} more" if len(lost) > _NAMES else ""
+            lines += [f"  This concerns {', '.join(lost[:_NAMES])}{more}."] if lost else []
+    yield from (*lines, *([""] if lines else []))
+
+
+def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
+    """Commits that nobody can go on from."""
+    lines = []
+    for commit in commits:
+        what = f"{commit.group}: committed offset {commit.offset} of {commit.topic}-{commit.partition}"
+        if commit.problem == "after-log-end":
+            how = f"lies {-(commit.lag or 0)} after the end of the log, {commit.log_end_offset}"
+            why = "The log was lost or made anew, or this copy of it is older or was not in sync"
+        else:
+            start = commit.log_start_offset or 0
+            gone = f"{commit.offset}" if start == commit.offset + 1 else f"{commit.offset} to {start - 1}"
+            how = f"lies before the start of the log, {start}"
+            why = f"Offsets {gone} were deleted before the group had read them"
+        lines.append(f"{what} {how}. {why}: the next fetch gets OFFSET_OUT_OF_RANGE, and auto.offset.reset decides.")
+    yield from (*lines, *([""] if lines else []))
+
+
+def groups_text(found: Groups, release_of: Callable[[str], Release] = newest, *, given: bool = False) -> Iterator[str]:
+    """What cannot be loaded or gone on from; the groups, their members, their offsets with the lag where it is known."""
+    yield from _loads(found.loads, release_of, given=given)
+    yield from _out_of_range(found.out_of_range)
     offsets = Counter(commit.group for commit in found.offsets)
     if not (found.groups or found.share_offsets or found.problems):
         yield "No groups."
@@ -81,7 +131,20 @@ def groups_text(found: Groups) -> Iterator[str]:
             for member in group.members.values()
         ],
     )
-    headings = ("group", "topic", "partition", "offset", "end", "lag", "committed", "epoch", "metadata")
+    # Where nobody has committed something before it, the start tells nothing.
+    starts = any(commit.problem == "before-log-start" for commit in found.offsets)
+    headings = (
+        "group",
+        "topic",
+        "partition",
+        "offset",
+        *(("start",) if starts else ()),
+        "end",
+        "lag",
+        "committed",
+        "epoch",
+        "metadata",
+    )
     yield from _section(
         "Offsets",
         headings,
@@ -91,6 +154,7 @@ def groups_text(found: Groups) -> Iterator[str]:
                 commit.topic,
                 commit.partition,
                 commit.offset,
+                *((commit.log_start_offset,) if starts else ()),
                 commit.log_end_offset,
                 commit.lag,
                 utc(commit.commit_timestamp),
@@ -147,8 +211,15 @@ def _partitions(entries: Iterable[dict[str, Any]]) -> list[str]:
     ]
 
 
-def transactions_text(found: Transactions, aborted: Collection[AbortedTransaction]) -> Iterator[str]:
+def transactions_text(
+    found: Transactions,
+    aborted: Collection[AbortedTransaction],
+    release_of: Callable[[str], Release] = newest,
+    *,
+    given: bool = False,
+) -> Iterator[str]:
     """The transactional ids, what is open in the partitions with the command that ends it, the last that were aborted."""
+    yield from _loads(found.loads, release_of, given=given)
     yield from _section(
         "Transactional ids",
         ("transactional id", "producer id", "epoch", "state", "started", "last update", "timeout ms", "partitions"),

@@ -250,9 +250,11 @@ def _next_start_summary(report: Report) -> str:
     predicted = [p for p in report.partitions if p.next_start]
     harmed = [p for p in predicted if next_start_harm(p.next_start)]
     unknown = [p for p in predicted if p not in harmed and any(outcome.is_unknown for outcome in p.next_start)]
-    if not harmed and not unknown and not report.next_start:
+    logless = [p for p in predicted if not p.segments and p.verdict not in _SOUND]
+    if not harmed and not unknown and not logless and not report.next_start:
         return "next start: nothing is lost"
-    parts = [f"harm to {len(harmed)} of {count_text(len(predicted), 'partition')}"]
+    parts = [f"no log in {count_text(len(logless), 'partition')}, so an empty one is made"] if logless else []
+    parts += [f"harm to {len(harmed)} of {count_text(len(predicted), 'partition')}"] if harmed or not logless else []
     parts += [f"{len(unknown)} unknown"] if unknown else []
     parts += ["the broker stops"] if any(outcome.broker == "aborts" for outcome in report.next_start) else []
     return f"next start: {', '.join(parts)}"

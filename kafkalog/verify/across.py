@@ -40,7 +40,7 @@ class Verified:
         claim: What it says of itself that a controller may know otherwise.
         known: Name of a `.log` → the part of it that was found sound.
         is_file: Whether a single file of it was asked for.
-        suffixes: Of the segments' files that are there.
+        kinds: Of the files that are there: suffixes of the segments' files, names of the others.
     """
 
     report: PartitionReport
@@ -49,7 +49,7 @@ class Verified:
     claim: PartitionClaim | None
     known: dict[str, KnownLog] = field(default_factory=dict)
     is_file: bool = False
-    suffixes: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
 
 
 def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
@@ -116,10 +116,15 @@ def _topic_ids(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[t
             yield path, format_uuid(one.topic_id), known[0], format_uuid(known[1])
 
 
-def add_findings(verified: list[Verified], log_dirs: list[LogDirCheck], controllers: Controllers) -> None:
-    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it."""
+def add_findings(
+    verified: list[Verified],
+    log_dirs: list[LogDirCheck],
+    controllers: Controllers,
+    loads: Iterable[tuple[int, Iterable[Finding]]],
+) -> None:
+    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it; and `loads`."""
     found: dict[int, list[Finding]] = defaultdict(list)
-    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs), *_controlled(verified, controllers)):
+    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs), *_controlled(verified, controllers), *loads):
         found[number] += more
     for number, more in found.items():
         report = verified[number].report

@@ -7,6 +7,7 @@ goes over a log from its start. So records of these kinds say that no pass reach
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,7 @@ class CompactionHistory:
     ) -> None:
         self._segments = segments
         self._aborted = aborted
+        self._first_aborted, self._aborted_seen = FAR, 0
         self._keyless = min((scan.first_keyless for scan in scans if scan.first_keyless is not None), default=FAR)
         self._keyless_known = not quick
         self._repeated: int | None = None
@@ -58,8 +60,10 @@ class CompactionHistory:
         Keys that repeat do not count here: a follower may fetch one part of a log before its leader cleans it and the
         rest after.
         """
-        aborted = min((span.last_offset for span in self._aborted), default=FAR)
-        return aborted < offset or self._first_keyless() < offset
+        for span in islice(self._aborted, self._aborted_seen, None):
+            self._first_aborted = min(self._first_aborted, span.last_offset)
+        self._aborted_seen = len(self._aborted)
+        return self._first_aborted < offset or self._first_keyless() < offset
 
     def is_uncleaned_below(self, offset: int) -> bool:
         """Whether records stand below an offset that a pass reaching it would have removed."""
@@ -114,6 +118,7 @@ class CompactionHistory:
 
     def clean_part(self, cleaner: CheckpointLine) -> CleanPart | None:
         """What stands below the cleaner's checkpoint although a pass went over it; None when nothing is odd."""
+        aborted = self._aborted_below(cleaner.offset)
         last: dict[bytes, int] = {}
         twice: list[tuple[int, int]] = []
         left: list[tuple[str, Span, int, int]] = []
@@ -125,7 +130,7 @@ class CompactionHistory:
                 continue
             records = [item for item in batch.walk_records() if not isinstance(item, Damage)]
             looked_at += len(records)
-            if isinstance(batch, RecordBatch) and records and self._is_aborted(batch, cleaner.offset):
+            if isinstance(batch, RecordBatch) and records and _is_aborted(batch, aborted):
                 left.append((path, batch.span, records[0].offset, records[-1].offset))
                 continue
             for record in records:
@@ -141,12 +146,22 @@ class CompactionHistory:
         place = self._place_of(twice[0][0]) if twice else None
         return CleanPart(cleaner, count, twice[0] if twice else (-1, -1), place, tuple(left))
 
-    def _is_aborted(self, batch: RecordBatch, end: int) -> bool:
-        producer = batch.header.producer_id
-        return batch.is_transactional and any(
-            span.producer_id == producer and span.first_offset <= batch.base_offset <= span.last_offset < end
-            for span in self._aborted
-        )
+    def _aborted_below(self, end: int) -> dict[int, list[tuple[int, int]]]:
+        """First and last offset of the aborted transactions that end below an offset, ascending, by producer id."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for span in self._aborted:
+            if span.last_offset < end:
+                found.setdefault(span.producer_id, []).append((span.first_offset, span.last_offset))
+        for spans in found.values():
+            spans.sort()
+        return found
 
     def _place_of(self, offset: int) -> tuple[str, Span] | None:
         return next(((path, batch.span) for path, batch in self._batches() if batch.last_offset >= offset), None)
+
+
+def _is_aborted(batch: RecordBatch, aborted: dict[int, list[tuple[int, int]]]) -> bool:
+    """Whether a batch belongs to one of these transactions; a producer has one after the other."""
+    spans = aborted.get(batch.header.producer_id, ()) if batch.is_transactional else ()
+    at = bisect_right(spans, batch.base_offset, key=lambda span: span[0])
+    return at > 0 and batch.base_offset <= spans[at - 1][1]

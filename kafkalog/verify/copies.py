@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fold_what_was_not_copied"]
 
-#: Rules that tell of a missing file, and its suffix.
-_SUFFIXES = {
+#: Rules that tell of a missing file, and its kind: a suffix, or its whole name.
+_KINDS = {
     "index-without-log": ".log",
     "partition-without-log": ".log",
     "index-missing": ".index",
@@ -27,9 +27,12 @@ _SUFFIXES = {
     "snapshot-at-end-missing": ".snapshot",
     "snapshot-missing-for-segment": ".snapshot",
     "txnindex-missing-entry": ".txnindex",
+    "epoch-file-missing": "leader-epoch-checkpoint",
+    "partition-metadata-missing": "partition.metadata",
+    "quorum-state-missing": "quorum-state",
 }
-#: Missed in so few segments that they say nothing by themselves.
-_RARE = ".txnindex"
+#: Missed too seldom, or too dangerous to miss, to speak of a copy by themselves: they count where no `.index` is there either.
+_ALONG = frozenset((".txnindex", "leader-epoch-checkpoint", "partition.metadata", "quorum-state"))
 #: Of one partition of a log dir, or one segment of a directory given by itself, a loss is as likely as a copy.
 _LEAST = 2
 
@@ -47,21 +50,21 @@ def fold_what_was_not_copied(
     Returns:
         The findings about the place as a whole, and what could not be judged there.
     """
-    present = {suffix for one in partitions for suffix in one.suffixes}
+    present = {kind for one in partitions for kind in one.kinds}
     files: Counter[str] = Counter()
     lacking: Counter[str] = Counter()
     for one in partitions:
-        missing = Counter(suffix for suffix, count in _missing(one) if suffix not in present for _ in range(count))
+        missing = Counter(kind for kind, count in _missing(one) if kind not in present for _ in range(count))
         files += missing
         lacking += Counter(missing.keys()) if is_log_dir else missing
-    gone = {suffix for suffix, count in lacking.items() if count >= _LEAST and suffix != _RARE}
-    if _RARE in lacking and ".index" in gone:
-        gone.add(_RARE)
+    gone = {kind for kind, count in lacking.items() if count >= _LEAST and kind not in _ALONG}
+    if ".index" in gone:
+        gone |= lacking.keys() & _ALONG
     if not gone:
         return (), ()
     for one in partitions:
-        unjudged = ".log" in gone and ".log" not in one.suffixes
-        kept = tuple(finding for finding in one.report.findings if _SUFFIXES.get(finding.id) not in gone)
+        unjudged = ".log" in gone and ".log" not in one.kinds
+        kept = tuple(finding for finding in one.report.findings if _KINDS.get(finding.id) not in gone)
         one.report = replace(one.report, findings=kept, readable=one.report.readable and not unjudged)
     findings: list[Finding] = []
     not_checked: tuple[NotChecked, ...] = ()
@@ -70,7 +73,7 @@ def fold_what_was_not_copied(
         not_checked = (NotChecked(path, "no .log is there, so no record could be checked", failed=True),)
     others = tuple(sorted(gone - {".log"}))
     if others:
-        findings += findings_of(KindsNotCopied(path, others, sum(files[suffix] for suffix in others)))
+        findings += findings_of(KindsNotCopied(path, others, sum(files[kind] for kind in others)))
     if not is_log_dir:
         (one,) = partitions
         one.report = replace(one.report, findings=in_order((*one.report.findings, *findings)))
@@ -79,8 +82,8 @@ def fold_what_was_not_copied(
 
 
 def _missing(one: Verified) -> Iterator[tuple[str, int]]:
-    """The suffixes of files that a report says are missing, and how many."""
+    """The kinds of files that a report says are missing, and how many."""
     for finding in one.report.findings:
-        suffix = _SUFFIXES.get(finding.id)
-        if suffix is not None:
-            yield suffix, finding.facts.get("segments", 1)
+        kind = _KINDS.get(finding.id)
+        if kind is not None:
+            yield kind, finding.facts.get("segments", 1)

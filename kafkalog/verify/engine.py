@@ -30,6 +30,7 @@ from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
+from kafkalog.verify.coordinator_checks import unloaded
 from kafkalog.verify.copies import fold_what_was_not_copied
 from kafkalog.verify.known import MOST_EVENTS, known_logs
 from kafkalog.verify.partition import PartitionCheck, Surroundings
@@ -215,10 +216,7 @@ class _Run:
             claim = claim_of(check, log_dir)
             known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
-            suffixes = frozenset(suffix for segment in check.partition.segments for suffix in segment.paths)
-            if check.partition.snapshots:
-                suffixes |= {".snapshot"}
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, suffixes))
+            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, check.kinds))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if log_dir is not None:
@@ -292,7 +290,8 @@ class _Run:
         if not self.settings.quick:  # metadata is records
             controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
         self.not_checked.extend(controllers.not_checked)
-        add_findings(self.done, self.log_dirs, controllers)
+        loads = () if self.settings.quick else unloaded(self.done, self.release)
+        add_findings(self.done, self.log_dirs, controllers, loads)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
         findings, not_checked = fold_what_was_not_copied(path, partitions, is_log_dir=is_log_dir)

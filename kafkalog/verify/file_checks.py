@@ -32,7 +32,7 @@ def judge_files(check: PartitionCheck, log_end: int | None) -> None:
 
 def _names(check: PartitionCheck, log_end: int | None) -> None:
     sizes = {scan.base_offset: scan.size for scan in check.scans}
-    covered = set(check.swapped())
+    covered = set(check.swapped)
     if check.active is not None and sizes.get(check.active) == 0:
         covered.add(check.active)
     covered.update(segment.base_offset for segment in check.partition.segments if _is_being_deleted(segment))
@@ -125,7 +125,7 @@ def _epochs(check: PartitionCheck, log_end: int | None) -> None:
 def _begins_with_first_segment(check: PartitionCheck) -> bool:
     """Whether nothing but the first segment's name says where the log begins: no line, nothing half done."""
     lined = "log-start-offset-checkpoint" in check.around.lines
-    settled = bool(check.scans) and not check.swapped() and not check.mark and not check.kraft_log
+    settled = bool(check.scans) and not check.swapped and not check.mark and not check.kraft_log
     return settled and check.around.log_starts_known and not lined
 
 
@@ -173,7 +173,7 @@ def _checkpoints(check: PartitionCheck, log_end: int | None) -> None:
             check.clean,
             check.mark,
             any(scan.damaged for scan in check.scans),
-            bool(check.swapped()),
+            bool(check.swapped),
             check.kraft_log,
             check.around.recovery_path,
             check.around.watermark_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,9 @@ class PartitionCheck:
         swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in partition.pending)
         self.compacted = "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COORDINATOR_TOPICS or swapping
         self.snapshots = self._read_snapshots()
-        self.tasks = [self._task(segment) for segment in self.segments]
+        self.snapshot_offsets = sorted(self.snapshots)
+        bounds = [*(segment.base_offset for segment in self.segments), 1 << 63]
+        self.tasks = [self._task(*item) for item in zip(self.segments, bounds[1:], strict=True)]
         self.tasks += [
             SegmentTask(0, {".log": file}, False, None, "", True, False, (), settings, parsed.epoch)
             for parsed, file in partition.checkpoints
@@ -120,9 +123,8 @@ class PartitionCheck:
             if parsed.suffix == ".log" and self.mark != "delete"
         ]
 
-    def _task(self, segment: Segment) -> SegmentTask:
-        base = segment.base_offset
-        following = min((other.base_offset for other in self.segments if other.base_offset > base), default=1 << 63)
+    def _task(self, segment: Segment, following: int) -> SegmentTask:
+        base, offsets = segment.base_offset, self.snapshot_offsets
         return SegmentTask(
             base,
             {suffix: path for suffix, path in segment.paths.items() if suffix in (".log", ".index", ".timeindex")},
@@ -131,7 +133,7 @@ class PartitionCheck:
             self.mark,
             self.kraft_log,
             self.compacted,
-            tuple(offset for offset in sorted(self.snapshots) if base <= offset < following),
+            tuple(offsets[bisect_left(offsets, base) : bisect_left(offsets, following)]),
             self.settings,
             in_use=base == self.active and self.around.in_use,
         )
@@ -197,9 +199,8 @@ class PartitionCheck:
         traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
         self.compacted |= bool(traces) and not self.history.never_reached(min(traces))
         log_end = self.log_end()
-        for path, snapshot, size in self.snapshots.values():
-            offset = next(o for o, row in self.snapshots.items() if row[0] == path)
-            newest = offset == max(self.snapshots) and self.in_use()
+        for offset, (path, snapshot, size) in self.snapshots.items():
+            newest = offset == self.snapshot_offsets[-1] and self.in_use()
             self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean, newest))
         self._segments_in_a_row()
         self.producers = ProducerChecks(self)
@@ -298,9 +299,17 @@ class PartitionCheck:
                 if run.epoch > top:
                     top, top_path = run.epoch, scan.path
 
+    @cached_property
     def swapped(self) -> frozenset[int]:
         """Base offsets of the segments that are being swapped in."""
         return frozenset(parsed.base_offset for parsed, _ in self.partition.pending if parsed.pending == ".swap")
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Of the files that are there: suffixes of the segments' files, names of the others."""
+        suffixes = {suffix for segment in self.partition.segments for suffix in segment.paths}
+        names = {name for name in PARTITION_FILES if self.partition.file(name) is not None}
+        return frozenset(suffixes | names | ({".snapshot"} if self.partition.snapshots else set()))
 
     @property
     def cleaned(self) -> bool:
@@ -328,18 +337,19 @@ class PartitionCheck:
     def _graded(self) -> list[Finding]:
         """The findings, those that only hold for logs that were never compacted graded by what is known of that."""
         kept = []
+        lone_hole = sum(finding.id in _HOLES_INSIDE for finding in self.findings) <= 1
         for finding in self.findings:
             if not RULES[finding.id].history:
                 kept.append(finding)
             elif self.compacted:
                 continue
-            elif self._is_certain(finding):
+            elif self._is_certain(finding, lone_hole=lone_hole):
                 kept.append(finding)
             else:
                 kept.append(finding._replace(severity=min(finding.severity, Severity.INFO)))
         return kept
 
-    def _is_certain(self, finding: Finding) -> bool:
+    def _is_certain(self, finding: Finding, *, lone_hole: bool) -> bool:
         """Whether no log cleaner explains a finding.
 
         A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
@@ -352,8 +362,7 @@ class PartitionCheck:
         # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
         if self.mark or not self.around.cleaner_known:
             return False
-        lone = len(self.segments) > 1 and sum(found.id in _HOLES_INSIDE for found in self.findings) <= 1
-        return lone or self.history.has_keyless
+        return (len(self.segments) > 1 and lone_hole) or self.history.has_keyless
 
     def _hashes(self, scans: list[SegmentScan]) -> tuple[tuple[str, str], ...]:
         """Path and SHA-256 of every file of the directory: those of the scans, and the others."""

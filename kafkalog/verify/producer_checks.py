@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.filename import COORDINATOR_TOPICS
@@ -94,10 +95,10 @@ class ProducerChecks:
             if problems:
                 span = snapshot.span_of_entry(number)
                 self.check.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
-        before = max((other for other in self.check.snapshots if other < offset), default=None)
-        if before is not None and not self.check.compacted:
-            size = self.check.snapshots[offset][2]
-            for state in missing_producers(snapshot.entries, states, max(before, self.start)):
+        older = bisect_left(self.check.snapshot_offsets, offset)
+        if older and not self.check.compacted:
+            before, size = self.check.snapshot_offsets[older - 1], self.check.snapshots[offset][2]
+            for state in missing_producers(snapshot.entries, states, replay.heard_of, max(before, self.start)):
                 self.check.emit(MissingProducer(path, offset, before, state, size, log_path))
         if not self.seeded and not self.check.compacted:
             self.seeded = True
@@ -150,7 +151,7 @@ class ProducerChecks:
                 or scan.is_unread
                 or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
                 self.check.log_only,
-                segment.base_offset in self.check.swapped(),
+                segment.base_offset in self.check.swapped,
                 scan.path,
                 segment.base_offset == self.check.active and self.check.in_use(),
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
+from collections import deque
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kafkalog.core.record import increment_sequence
@@ -36,7 +38,7 @@ class EventRecorder:
     def __init__(self, cuts: tuple[int, ...]) -> None:
         self._open: dict[int, list[int]] = {}
         self._events: list[list[int] | Marker | Cut] = []
-        self._cuts = list(cuts)
+        self._cuts = deque(cuts)
         self._cut = self._cuts[0] if self._cuts else _FAR
         self.last_hole = -1
         #: Batches that claim epoch 0 and sequence 0 of no producer: how many; position, first and last offset of the first.
@@ -84,7 +86,7 @@ class EventRecorder:
     def reach(self, offset: int) -> None:
         """A batch begins at `offset`: note the cuts before it."""
         while offset >= self._cut:
-            self._events.append(Cut(self._cuts.pop(0)))
+            self._events.append(Cut(self._cuts.popleft()))
             self._open.clear()
             self._cut = self._cuts[0] if self._cuts else _FAR
 
@@ -287,6 +289,8 @@ class Replay:
     ) -> None:
         self.states: dict[int, ProducerState] = {}
         self.open: dict[int, int] = {}  # producer id → first offset, in log order
+        #: Ids of those that wrote since the last snapshot, or at its offset or above.
+        self.heard_of: set[int] = set()
         self._emit = emit
         self._at_cut = at_cut
         self._coordinator = coordinator
@@ -298,7 +302,7 @@ class Replay:
     def feed(self, scan: SegmentScan) -> list[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
         found: list[AbortedSpan] = []
-        last: list[int] = []  # of those without a `next_begin` yet
+        waiting: dict[int, list[int]] = {}  # those without a `next_begin` yet, by producer id
         self._epochs.extend((run.first_base, run.epoch) for run in scan.epochs)
         if scan.first is not None and scan.first.base_offset != self._end:
             self._hole = scan.first.base_offset
@@ -310,16 +314,18 @@ class Replay:
                     self.forget()
                 else:
                     self._at_cut(event.offset, self.states, self.reliable)
+                    known = self.states
+                    self.heard_of = {one for one in self.heard_of if one in known and known[one].last_offset >= event.offset}
             elif isinstance(event, Marker):
                 aborted = self._marker(event, scan.path)
                 if aborted is not None:
-                    last.append(len(found))
+                    waiting.setdefault(aborted.producer_id, []).append(len(found))
                     found.append(aborted)
-            elif self._run(event, scan.path) and last:
-                for at in last:
-                    if found[at].producer_id != event.producer_id:
-                        found[at] = replace(found[at], next_begin=event.first_offset)
-                last = [at for at in last if found[at].next_begin < 0]
+            elif self._run(event, scan.path) and waiting:
+                own = waiting.pop(event.producer_id, None)
+                for at in chain.from_iterable(waiting.values()):
+                    found[at] = replace(found[at], next_begin=event.first_offset)
+                waiting = {} if own is None else {event.producer_id: own}
         self._hole = max(self._hole, scan.last_hole)
         if scan.last is not None:
             self._end = scan.last.last_offset + 1
@@ -338,6 +344,7 @@ class Replay:
         """What was replayed so far is not reliable: bytes could not be read."""
         self.states.clear()
         self.open.clear()
+        self.heard_of.clear()
         self.complete = self.reliable = False
 
     def _run(self, run: ProducerRun, path: str) -> bool:
@@ -360,6 +367,7 @@ class Replay:
         if begins:
             first, open_position, open_path = run.first_offset, run.position, path
             self.open[run.producer_id] = first
+        self.heard_of.add(run.producer_id)
         last_sequence = _MAX_SEQUENCE if run.next_sequence == 0 else run.next_sequence - 1
         self.states[run.producer_id] = ProducerState(
             run.producer_id,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.core.producer_snapshot import ProducerEntry
     from kafkalog.verify.producers import ProducerState
@@ -98,7 +100,7 @@ def _still_there(entry: ProducerEntry, state: ProducerState) -> tuple[str, ...]:
 
 
 def missing_producers(
-    entries: Sequence[ProducerEntry], states: Mapping[int, ProducerState], before: int
+    entries: Sequence[ProducerEntry], states: Mapping[int, ProducerState], heard_of: Iterable[int], before: int
 ) -> Iterator[ProducerState]:
     """The producers that a snapshot must list and does not.
 
@@ -108,17 +110,21 @@ def missing_producers(
     Args:
         entries: The snapshot's.
         states: The replayed ones, by producer id.
+        heard_of: Ids of all producers that wrote since `before`, and perhaps of more.
         before: Offset of the snapshot before, or the log's start; who wrote nothing since may have been lost earlier.
     """
     listed = {entry.producer_id for entry in entries}
-    older = [
+    older = sorted(
         (states[entry.producer_id].last_offset, entry.timestamp)
         for entry in entries
         if entry.current_txn_first_offset < 0 and entry.producer_id in states and states[entry.producer_id].last_offset >= 0
-    ]
-    for producer_id, state in states.items():
-        if producer_id in listed or state.last_offset < before or not state.seen_data:
+    )
+    oldest = list(accumulate((timestamp for _, timestamp in older), min))
+    for producer_id in heard_of:
+        state = states.get(producer_id)
+        if state is None or producer_id in listed or state.last_offset < before or not state.seen_data:
             continue
-        still_known = any(last < state.last_offset and timestamp <= state.timestamp for last, timestamp in older)
+        earlier = bisect_left(older, (state.last_offset,))
+        still_known = earlier > 0 and oldest[earlier - 1] <= state.timestamp
         if state.first_offset >= 0 or still_known:
             yield state

@@ -46,7 +46,26 @@ __all__ = [
     "TextLineEnds",
     "Tombstones",
     "TransactionIndexFile",
+    "UnloadedPartition",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadedPartition:
+    """A partition that the coordinator of `release` does not load.
+
+    It stops at `offset`; `ends` is false when it goes on for ever. `lost` names those concerned. `certain` is false when
+    only releases do that which the log dir may or may not be of.
+    """
+
+    path: str
+    release: str
+    offset: int
+    reason: str
+    outcome: str
+    lost: str
+    ends: bool
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,10 +356,10 @@ class LogsNotCopied:
 
 @dataclass(frozen=True, slots=True)
 class KindsNotCopied:
-    """A log dir, or a partition directory given by itself, without any file of these suffixes; `files` are missing."""
+    """A log dir, or a partition directory given by itself, without any file of these kinds; `files` are missing."""
 
     path: str
-    suffixes: tuple[str, ...]
+    kinds: tuple[str, ...]
     files: int
 
 

@@ -43,6 +43,7 @@ def test_no_directory_of_kafkas_is_taken_for_another_programs(name):
         ("leader-epoch-checkpoint~", "backup"),
         ("00000000000000000000.log.bak", "backup"),
         (".00000000000000000000.log.k3Xb9Q", "not finished"),
+        (r"orders-0\00000000000000000000.log", "path of Windows"),
         (".nfs000000000016e8d200000002", "still has open"),
         (".fuse_hidden0000000200000001", "still has open"),
     ],

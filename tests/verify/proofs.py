@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.checksum import crc32c
 from tests import encode
 from tests.encode import R
+from tests.internal_topics import transaction_key, transaction_value
 from tests.verify.lab import BROKER, Lab, fields, header, message, seal
 
 if TYPE_CHECKING:
@@ -61,6 +62,23 @@ simple(
     "epoch-not-begun",
     META,
     lambda lab: (_beside_metadata(lab) / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
+)
+
+
+# --- coordinators ---
+@proof("state-of-a-later-release", "4.3.1/edge/__transaction_state-0")
+def _(lab):
+    lab.crashed()
+    batches = [batch for number in range(len(list(lab.dir.glob("*.log")))) for batch in lab.batches(number)]
+    end = header(batches[-1]).base_offset + header(batches[-1]).last_offset_delta + 1
+    r = R(key=transaction_key("later"), value=transaction_value(1, 0, None, version=9))
+    lab.append(lab.path(-1), encode.batch([r], base_offset=end, base_timestamp=1_790_000_000_000))
+
+
+simple(
+    "nothing-before-the-end",
+    "2.1.1/groups/__consumer_offsets-0",
+    lambda lab: (lab.dir / f"{10_000:020}.log").write_bytes(b""),
 )
 
 # --- headers ---
@@ -719,6 +737,7 @@ def _(lab):
 
 #: Near misses: log dirs that look as if, and must be silent.
 NEAR_MISSES = {
+    "coordinator-loads": ["4.3.1/edge", "2.1.1/groups", "2.8.2/groups"],
     "controller-agrees": ["4.3.1/meta-n1", "3.9.1/cluster-final-n1"],
     "state-agrees": ["2.8.2/repl-b1"],
     "healthy": ["2.1.1/codec", "3.9.1/cluster-final-n1"],

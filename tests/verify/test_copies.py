@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from kafkalog.render.verify_text import report_lines
 from kafkalog.verify import Severity, verify
 from tests.verify.lab import BROKER, Lab
 
@@ -39,6 +40,16 @@ def test_a_copy_without_logs_is_one_statement_and_its_verdict_is_unknown(log_dir
     (found,) = report.all_findings()
     assert found.path == str(log_dir)
     assert found.severity is Severity.INFO
+
+
+@pytest.mark.parametrize("partitions", ["*", "ledger-0"])
+def test_no_summary_says_that_nothing_is_lost_where_logs_are_missing(log_dir, partitions):
+    for path in log_dir.glob(f"{partitions}/*.log"):
+        path.unlink()
+    lines = [line.text for line in report_lines(verify(log_dir, now=NOW))]
+    (summary,) = [line for line in lines if line.startswith("next start: ")]
+    assert "so an empty one is made" in summary
+    assert "nothing is lost" not in summary
 
 
 def test_a_single_log_that_is_there_makes_every_missing_one_a_possible_loss(log_dir):
@@ -94,6 +105,24 @@ def test_transaction_indexes_that_alone_are_missing_are_told_one_by_one(log_dir)
     assert set(ids(verify(log_dir, now=NOW, next_start=False))) == {"txnindex-missing-entry"}
 
 
+def test_a_copy_of_nothing_but_logs_is_one_statement(log_dir):
+    for path in log_dir.glob("*/*"):
+        if path.suffix != ".log":
+            path.unlink()
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert ids(report) == ["files-not-copied"]
+    (found,) = report.all_findings()
+    assert "-stray" in found.consequence
+    assert "quorum-state" in found.message
+
+
+def test_epoch_files_and_topic_ids_that_alone_are_missing_are_told_one_by_one(log_dir):
+    for path in [*log_dir.glob("*/leader-epoch-checkpoint"), *log_dir.glob("*/partition.metadata")]:
+        path.unlink()
+    found = ids(verify(log_dir, now=NOW, next_start=False), Severity.WARNING)
+    assert {"epoch-file-missing", "partition-metadata-missing"} <= set(found)
+
+
 def test_a_directory_given_by_itself_is_a_copy_if_no_segment_has_the_file(tmp_path):
     lab = Lab(tmp_path / "d1", PLAIN)
     bare = shutil.copytree(lab.dir, tmp_path / "bare" / lab.name)
@@ -147,6 +176,7 @@ def test_one_missing_partition_of_a_whole_log_dir_is_a_possible_loss(log_dir):
     report = verify(log_dir, now=NOW, next_start=False)
     found = [f for f in report.all_findings() if f.severity >= Severity.WARNING]
     assert {f.facts["partition"] for f in found} == {"ledger-0"}
+    assert "is lost" in found[0].consequence
     assert "partitions-not-copied" not in ids(report)
 
 

@@ -6,6 +6,7 @@ Source: `clients/src/main/resources/common/message/ConsumerProtocol*.json`, Kafk
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from kafkalog.core.cursor import Cursor
@@ -14,7 +15,7 @@ from kafkalog.core.messages.reader import Message, read_message
 from kafkalog.core.messages.schema import NEWEST, Release, Schema, schema
 from kafkalog.errors import FormatError
 
-__all__ = ["ASSIGNMENT", "SUBSCRIPTION", "consumer_protocol_object", "read_consumer_protocol"]
+__all__ = ["ASSIGNMENT", "SUBSCRIPTION", "consumer_protocol_object", "read_as_clients_write", "read_consumer_protocol"]
 
 _SOURCE = "clients/src/main/resources/common/message/{}.json"
 _VERSIONS = "0=0.11.0 1=2.4.0 2=3.4.0 3=3.4.0"
@@ -58,14 +59,36 @@ def read_consumer_protocol(data: bytes, schema: Schema, release: Release = NEWES
     return version, read_message(cursor, schema, version, release)
 
 
+def read_as_clients_write(data: bytes, schema: Schema) -> tuple[int, Message, int]:
+    """The same, and how many bytes are left over; a message may end where one of a lower version does.
+
+    Versions only add fields at the end, and clients leave them out: KafkaJS writes subscriptions of version 1 without
+    `ownedPartitions`. Coordinators pass the bytes on as they are, and other members read what is there.
+
+    Raises:
+        FormatError: the bytes are something else.
+    """
+    cursor = Cursor(data)
+    version = cursor.int16("version")
+    start = cursor.at
+    try:
+        return version, read_message(cursor, schema, version), cursor.remaining
+    except FormatError:
+        for lower in range(min(version, schema.highest(NEWEST)) - 1, -1, -1):
+            cursor.at = start
+            with suppress(FormatError):
+                message = read_message(cursor, schema, lower)
+                if not cursor.remaining:
+                    return version, message, 0
+        raise
+
+
 def consumer_protocol_object(data: bytes, schema: Schema) -> Any:
     """The same as plain JSON values; the bytes when they are something else, or hold more than is known."""
-    cursor = Cursor(data)
     try:
-        version = cursor.int16("version")
-        message = read_message(cursor, schema, version)
+        version, message, left = read_as_clients_write(data, schema)
     except FormatError:
         return json_object(data)
-    if cursor.remaining or not 0 <= version <= schema.highest(NEWEST):
+    if left or not 0 <= version <= schema.highest(NEWEST):
         return json_object(data)
     return {"version": version, "data": json_object(message)}

@@ -18,7 +18,8 @@ _WITHOUT = {
     ".timeindex": "A broker that finds the `.index` of a segment makes an empty `.timeindex` and never fills it: look-ups by "
     "time skip the segment, retention uses the file's age.",
     ".snapshot": "A broker replays the logs for its producers' state; after a clean stop it may forget open transactions.",
-    ".txnindex": "read_committed consumers see the records of aborted transactions, unless the indexes are built anew.",
+    "leader-epoch-checkpoint": "Followers truncate at the high watermark.",
+    "partition.metadata": "A KRaft broker of 3.7.1 or later renames each directory -stray and begins the partition anew.",
 }
 
 
@@ -49,7 +50,7 @@ def logs_not_copied(view: LogsNotCopied) -> Iterator[Hit]:
     "files-not-copied",
     Severity.INFO,
     on=KindsNotCopied,
-    message="not one {kinds} is there, in no segment: {files} are missing",
+    message="no partition has any {kinds}: {files} are missing",
     consequence="{effect}",
     remedy="Copy these files as well if they are wanted (a .gitignore or a backup's rule may leave them out). With all "
     "partitions' logs sound, nothing else is to do.",
@@ -61,13 +62,14 @@ def logs_not_copied(view: LogsNotCopied) -> Iterator[Hit]:
 def files_not_copied(view: KindsNotCopied) -> Iterator[Hit]:
     """Not one segment has its `.index` (`.timeindex`, `.snapshot`), and in at least two partitions it is missed.
 
-    Of a directory given by itself: in at least two segments. A `.txnindex` is only counted along with the `.index`. If one of
-    the segments has the file, each that is missing is told by itself: index-missing, timeindex-missing,
-    snapshot-at-end-missing, txnindex-missing-entry.
+    Of a directory given by itself: in at least two segments. `.txnindex`, `leader-epoch-checkpoint`, `partition.metadata` and
+    `quorum-state` are only counted where no `.index` is there either. If one of the partitions has the file, each that is
+    missing is told by itself: index-missing, timeindex-missing, snapshot-at-end-missing and so on.
     """
-    wanted = [suffix for suffix in view.suffixes if suffix != ".timeindex" or ".index" not in view.suffixes]
-    effect = " ".join(_WITHOUT[suffix] for suffix in wanted if suffix != ".txnindex" or ".index" not in view.suffixes)
-    kinds = " and not one ".join(f"`{suffix}`" for suffix in view.suffixes)
+    rebuilt = ".timeindex" if ".index" in view.kinds else ""
+    effect = " ".join(_WITHOUT[kind] for kind in view.kinds if kind in _WITHOUT and kind != rebuilt)
+    *others, last = (f"`{kind}`" for kind in view.kinds)
+    kinds = f"{', '.join(others)} or {last}" if others else last
     yield Hit(None, None, kinds=kinds, files=view.files, effect=effect)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.checkpoint import EpochEntry
+    from kafkalog.verify.task import EpochRun
 
 REVIEW = "From the batches alone the file would read {rebuilt!r}; with the broker stopped, review it and put it in place."
 
@@ -224,11 +225,14 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
         return
     entries = _entries(file)
     assert file.checkpoint is not None
+    runs: dict[int, list[tuple[EpochRun, str]]] = {}
+    for run, log_path in file.runs:
+        runs.setdefault(run.epoch, []).append((run, log_path))
     for number, entry in enumerate(entries):
         following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
-        for run, log_path in file.runs:
+        for run, log_path in runs.get(entry.epoch, ()):
             # An append of magic 0 or 1 drops the entries of all batches before it.
-            if run.epoch != entry.epoch or run.first_base <= file.last_legacy:
+            if run.first_base <= file.last_legacy:
                 continue
             late = run.last_offset >= following
             # The first entry is raised to the log's start, which may lie inside a batch.

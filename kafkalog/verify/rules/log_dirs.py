@@ -21,6 +21,13 @@ _EFFECT = {
 }
 
 
+_MOVED = "None: the partition was deleted or moved, and the next writing drops the line."
+_TAKEN_AWAY = (
+    "The directory was there when the broker stopped, and was taken away since. If the partition still belongs here, what this "
+    "replica held is lost: the broker begins it anew, empty."
+)
+
+
 @rule(
     "checkpoint-malformed",
     Severity.ERROR,
@@ -81,8 +88,8 @@ def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
     Severity.INFO,
     on=CheckpointFile,
     message="a line for {partition}, but there is no {file}",
-    consequence="None: the partition was deleted or moved, and the next writing drops the line.",
-    remedy="Look for the directory if the partition should be here.",
+    consequence="{effect}",
+    remedy="Look for the directory if the partition should be here: in the broker's other log dirs, in lost+found, in copies.",
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
     proof="checkpoint-line-unknown",
     near_miss="healthy",
@@ -91,13 +98,15 @@ def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
 def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
     """A checkpoint file names a partition that the log dir does not hold.
 
-    A WARNING in the recovery points of a broker that was stopped cleanly: it wrote the line from a log that it had open.
+    A WARNING in the recovery points of a broker that was stopped cleanly: it wrote the line from a log that it had open. If
+    more partitions are missing than are here, they are told together: partitions-not-copied.
     """
     open_then = file.clean and file.name == "recovery-point-offset-checkpoint"
     for partition, span in file.unknown:
         folder = file.path.removesuffix(file.name)
         severity = Severity.WARNING if open_then else None
-        yield Hit(span, None, severity=severity, partition=partition, file=f"{folder}{partition}")
+        effect = _TAKEN_AWAY if open_then else _MOVED
+        yield Hit(span, None, severity=severity, partition=partition, file=f"{folder}{partition}", effect=effect)
 
 
 @rule(

@@ -333,15 +333,11 @@ def segment_renamed(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D14",
 )
 def file_held_open(files: PartitionFiles) -> Iterator[Hit]:
-    """A `.nfs…` file, or with FUSE `.fuse_hidden…`.
-
-    A WARNING in a directory marked `-delete`: the next start tries to delete it.
-    """
+    """A `.nfs…` file, or with FUSE `.fuse_hidden…`: it goes when the process that has it open ends or closes it."""
     for name, kind in files.others:
         if kind == "file" and is_held_open(name):
-            severity = Severity.WARNING if files.mark == "delete" else None
             system = "NFS" if name.startswith(".nfs") else "FUSE"
-            yield Hit(None, None, path=f"{files.path}/{name}", severity=severity, system=system)
+            yield Hit(None, None, path=f"{files.path}/{name}", system=system)
 
 
 @rule(
@@ -476,9 +472,9 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
     bases = [base for base, paths in files.segments.items() if ".log" in paths]
     if not files.snapshots or files.log_only:
         return
+    first, last = min(files.snapshots), max(files.snapshots)
     for base in bases:
-        between = min(files.snapshots) < base < max(files.snapshots)
-        if between and base not in files.snapshots and base in files.changed:
+        if first < base < last and base not in files.snapshots and base in files.changed:
             path = f"{files.path}/{base:020d}.snapshot"
             yield Hit(None, (base, base), path=path, file=path)
 

@@ -1,0 +1,158 @@
+"""The fast way to a batch's record lines as JSON: the text is made in the record loop, without an object for each record.
+
+For regular batches without filters or decoders; everything else goes the readable way in `jsonl`.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafkalog.core import attributes as bits
+from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.record_walk import SAFE_BASE, compile_walk, header_fields
+from kafkalog.core.source import Bytes, WindowedBytes
+from kafkalog.dump.json_forms import json_expression, json_names, text_json
+from kafkalog.errors import FormatError, LimitExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kafkalog.core.batch import RecordBatch
+
+__all__ = ["Passed", "record_lines"]
+
+#: Lines that are handed out at once.
+_PIECE = 512
+_MOST_SEQUENCE = 0x7FFFFFFF
+
+
+class Passed(NamedTuple):
+    """How far the fast way came: records whose lines are out, the offset expected next, whether that was all of the batch."""
+
+    records: int
+    expected: int
+    whole: bool
+
+
+def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, expected: int) -> Iterator[str | Passed]:
+    """Pieces of text with the record lines of a batch, up to the first record that is irregular; the last item is a `Passed`.
+
+    Args:
+        batch: Any batch.
+        schema: Of the lines.
+        path: Of the file.
+        form: How keys and values are shown; None: they are not.
+        expected: The offset that would follow the records before; 0: there are none, any may come.
+    """
+    header = batch.header
+    nothing = Passed(0, expected, whole=False)
+    count, base_sequence = header.records_count, header.base_sequence
+    if (
+        count <= 0
+        or batch.is_control
+        or not -SAFE_BASE < header.base_offset < SAFE_BASE
+        or not -SAFE_BASE < header.base_timestamp < SAFE_BASE
+        or (base_sequence >= 0 and base_sequence + max(count, header.last_offset_delta + 1) > _MOST_SEQUENCE)
+    ):
+        yield nothing
+        return
+    data: Bytes
+    data, at = batch.data, BATCH_HEADER.size
+    if batch.compression_id:
+        try:
+            result = batch.inflate()
+        except (FormatError, LimitExceeded):
+            result = None
+        if result is None or result.problem is not None:
+            yield nothing
+            return
+        data, at = result.data, 0
+    if isinstance(data, WindowedBytes):
+        yield nothing
+        return
+    ensure_ascii = not path.isascii()
+    walk = _walk(
+        form, ensure_ascii, bool(header.attributes & bits.LOG_APPEND_TIME), base_sequence >= 0, bool(batch.compression_id)
+    )
+    front = _front(schema, "record", path)
+    middle = f',"batchPosition":{batch.position},"offset":'
+
+    def gap(expected: int, offset: int) -> str:
+        """The line behind a record whose offset does not follow the one before."""
+        if not expected:
+            return ""
+        place = f'{batch.position},"kind":"non-consecutive","offset":{offset},"previousOffset":{expected - 1}'
+        return f"{_front(schema, 'mismatch', path)}{place}}}\n"
+
+    yield from walk(
+        data, at, len(data), count, header.base_offset, header.base_timestamp,
+        front, middle, batch.position, base_sequence, header.max_timestamp, expected, gap,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _front(schema: str, kind: str, path: str) -> str:
+    fields = {"schema": schema, "type": kind, "path": path, "position": None}
+    return json.dumps(fields, ensure_ascii=not path.isascii(), separators=(",", ":")).removesuffix("null}")
+
+
+@cache
+def _walk(form: str | None, ensure_ascii: bool, append_time: bool, sequenced: bool, compressed: bool) -> Callable[..., Any]:  # noqa: FBT001 - a cache key
+    """The record loop that makes the lines."""
+    place = "null" if compressed else "{position + p}"
+    stamp = "append_time" if append_time else "base_timestamp + t"
+    sequence = "{base_sequence + o}" if sequenced else "-1"
+    payload = "" if form is None else ',"key":{key_text},"value":{value_text}'
+    line = (
+        f'{{front}}{place}{{middle}}{{offset}},"timestamp":{{{stamp}}},'
+        '"keySize":{"null" if k & 1 else k >> 1},"valueSize":{"null" if v & 1 else v >> 1},'
+        f'"sequence":{sequence}{payload},"headers":[{{heads(raw) if raw else ""}}]}}}}\\n'
+    )
+    statements = (
+        *(() if form is None else _payload(form)),
+        "offset = base_offset + o",
+        f"append(f'{line}')",
+        "if offset != expected: append(gap(expected, offset))",
+        "expected = offset + 1",
+        f"if len(rows) >= {_PIECE}: yield ''.join(rows); rows.clear()",
+    )
+    return compile_walk(
+        "\n            ".join(statements),
+        setup="rows = []; append = rows.append; whole = True",
+        otherwise="whole = False",
+        finish="yield ''.join(rows)\n    yield Passed(i, expected, whole)",
+        extra=", front, middle, position, base_sequence, append_time, expected, gap",
+        names=(
+            ("Passed", Passed),
+            *(() if form is None else json_names(form, ensure_ascii=ensure_ascii).items()),
+            ("heads", _headers(form, ensure_ascii=ensure_ascii)),
+        ),
+        payload=form is not None,
+        headers=header_fields,
+    )
+
+
+def _payload(form: str) -> Iterator[str]:
+    for variable, length, data in (("key_text", "k", "key"), ("value_text", "v", "val")):
+        yield f"{variable} = 'null' if {length} & 1 else {json_expression(form, data)}"
+
+
+def _headers(form: str | None, *, ensure_ascii: bool) -> Callable[[list[Any]], str]:
+    """What makes the text between the brackets of `headers`. The same keys come again and again: their text is kept."""
+    text = text_json(ensure_ascii=ensure_ascii)
+    value = "" if form is None else ',"value":%s'
+
+    @lru_cache(maxsize=1024)
+    def template(*keys: bytes) -> str:
+        return ",".join([f'{{"key":{text(key).replace("%", "%%")}{value}}}' for key in keys])
+
+    if form is None:
+        return lambda fields: template(*fields[::2]) % ()
+    names = {"template": template, **json_names(form, ensure_ascii=ensure_ascii)}
+    source = f"'null' if value is None else {json_expression(form, 'value')}"
+    make: Callable[[list[Any]], str] = eval(  # noqa: S307 - the text is all ours
+        f"lambda fields: template(*fields[::2]) % tuple([{source} for value in fields[1::2]])", names
+    )
+    return make

@@ -1,0 +1,121 @@
+"""The fast ways to record lines, text and JSON, print exactly what the readable ways print."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kafkalog.dump import jsonl
+from kafkalog.dump.record_json import Passed
+from kafkalog.dump.record_text import RecordText
+from tests import encode
+from tests.dump.golden import run
+from tests.encode import R
+
+some_bytes = (
+    st.binary(max_size=12)
+    | st.text(max_size=8).map(str.encode)
+    | st.sampled_from([b"\xff\xfe", b'"\\\n', b"x" * 70, b"x" * 9000])
+)
+nullable = st.none() | some_bytes
+headers = st.lists(st.tuples(some_bytes, nullable), max_size=3).map(tuple) | st.just(((b"h", b"v"),) * 70)
+rows = st.lists(
+    st.builds(
+        R,
+        key=nullable,
+        value=nullable,
+        headers=st.just(()) | headers,
+        timestamp_delta=st.integers(-5, 70),
+        attributes=st.just(0),
+    ),
+    max_size=5,
+)
+gaps = st.lists(st.integers(0, 2), min_size=5, max_size=5)
+batches = st.lists(
+    st.tuples(rows, gaps, st.sampled_from([0, 0, 8, 1, 4, 0x20]), st.sampled_from([-1, 0, 2**31 - 3]), st.integers(0, 2)),
+    min_size=1,
+    max_size=4,
+)
+flips = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 7)), max_size=2)
+WAYS = (
+    ("--print-data-log",),
+    ("--deep-iteration",),
+    *(("--print-data-log", "--kafka-version", version) for version in ("0.11", "2.3.1", "2.8.2", "3.9.1")),
+    ("--format", "jsonl", "--deep-iteration"),
+    *(
+        ("--format", "jsonl", "--print-data-log", "--payload", form)
+        for form in ("hex", "text", "base64", "length", "sha256", "none")
+    ),
+)
+
+
+def log_of(described) -> bytearray:
+    data, offset = bytearray(), 0
+    for records, skipped, attributes, sequence, gap in described:
+        offset += gap
+        placed, delta = [], 0
+        for record, skip in zip(records, skipped, strict=False):
+            placed.append(record._replace(offset_delta=delta))
+            delta += 1 + skip // 2
+        data += encode.batch(
+            placed,
+            base_offset=offset,
+            attributes=attributes,
+            base_sequence=sequence,
+            producer_id=-1 if sequence < 0 else 7,
+            max_timestamp=1_600_000_000_099,
+            compress=encode.CODECS.get(attributes & 7),
+        )
+        offset += max(1, delta)
+    return data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ways")
+
+
+def both_ways(path, options):
+    fast = run([*options, str(path)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RecordText, "make", lambda *_: None)
+        patch.setattr(jsonl, "record_lines", lambda *given: iter([Passed(0, given[-1], whole=False)]))
+        plain = run([*options, str(path)])
+    return fast, plain
+
+
+@pytest.mark.parametrize("options", WAYS, ids=" ".join)
+@given(name=st.sampled_from(["plain", "ümläut-\udc80"]), described=batches, flipped=flips)
+@settings(max_examples=15)
+def test_the_fast_way_prints_what_the_readable_way_prints(folder, options, name, described, flipped):
+    data = log_of(described)
+    for place, bit in flipped:
+        # Behind the fields that say where a batch ends.
+        data[61 + place % max(1, len(data) - 61) if len(data) > 61 else 0] ^= 1 << bit
+    path = folder / name / "00000000000000000000.log"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    fast, plain = both_ways(path, options)
+    assert fast == plain
+
+
+@pytest.mark.parametrize("options", [WAYS[0], WAYS[8]], ids=["text", "jsonl"])
+def test_a_topic_with_headers_stays_on_the_fast_way(tmp_path, options, monkeypatch):
+    records = [R(n, b"k", b"v", ((b"trace", b"%d" % n), (b"type", None))) for n in range(50)]
+    path = tmp_path / "00000000000000000000.log"
+    path.write_bytes(encode.batch(records))
+    monkeypatch.setattr("kafkalog.dump.log_printer.LogPrinter._record", None)
+    monkeypatch.setattr(jsonl.JsonDump, "_record_line", None)
+    status, out, err = run([*options, str(path)])
+    assert (status, err) == (0, "")
+    assert out.count(b"trace") == 50
+
+
+def test_what_stands_behind_the_last_record_of_a_regular_batch_is_damage(tmp_path):
+    section = encode.record(R(0, b"k", b"v", ((b"h", b"x"),)))
+    path = tmp_path / "00000000000000000000.log"
+    path.write_bytes(encode.batch(section + b"left", count=1))
+    fast, plain = both_ways(path, ("--format", "jsonl", "--print-data-log"))
+    assert fast == plain
+    assert b'"type":"damage"' in fast[1]
