@@ -191,6 +191,16 @@ class _Again:
             begin, data = begin + len(data), piece
         need = min(need, self.size - position)
         have = begin + len(data) - position
+        if have < need and need > HELD:
+            # Filled as it comes: pieces that wait to be joined would be there twice.
+            out = bytearray(need)
+            out[:have] = data[position - begin :]
+            while have < need and (piece := next(self._pieces, None)) is not None:
+                begin, data = position + have, piece
+                out[have : have + len(piece)] = piece[: need - have]
+                have += len(piece)
+            self._window = Window(begin, data)
+            return Window(position, bytes(out))
         if have < need:
             parts = [data[position - begin :]]
             while have < need and (piece := next(self._pieces, None)) is not None:

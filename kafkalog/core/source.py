@@ -6,7 +6,6 @@ that the readers of this package go over either, and hold no more than a window 
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 if TYPE_CHECKING:
@@ -124,14 +123,9 @@ class WindowedBytes:
         return Window(self._first, self._data)
 
     def _read(self, start: int, stop: int) -> bytes:
-        if stop - start <= HELD:
-            begin, data = self.window(start, stop - start)
-            return data[start - begin : stop - begin]
-        # A window as large as that and a copy of it would take twice the memory.
-        out = BytesIO()
-        for piece in self.pieces(start, stop):
-            out.write(piece)
-        return out.getvalue()
+        # A window of its own, which a large slice gets, is no copy.
+        begin, data = self.window(start, stop - start)
+        return data[start - begin : stop - begin]
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` to `stop`, a piece at a time."""
