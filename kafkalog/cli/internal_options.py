@@ -67,12 +67,12 @@ KAFKA_VERSION = click.option(
 def release_by(given: Release | None) -> Callable[[str], Release]:
     """The release for the directory of a partition: the one given, or the one that the log dir around it speaks for."""
     from kafkalog.files.log_dir import LogDir
-    from kafkalog.recovery.log_dir import guess_release
+    from kafkalog.recovery.era import era_of
 
     @cache
     def shown(directory: str) -> Release:
         log_dir = LogDir(directory)
-        return guess_release(log_dir, log_dir.meta_properties)
+        return era_of(log_dir, log_dir.meta_properties).releases[0]
 
     def release_of(path: str) -> Release:
         partition = path if os.path.isdir(path) else os.path.dirname(path)

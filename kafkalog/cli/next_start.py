@@ -102,7 +102,12 @@ def _as_text(outcomes: Iterator[Outcome], paths: tuple[str, ...]) -> Iterator[Ou
     given = {trim(path) for path in paths}
     count = harmed = unknown = 0
     was_short = True
+    evidence = ""
     for outcome in outcomes:
+        if outcome.assumed.evidence != evidence:
+            evidence = outcome.assumed.evidence
+            if evidence:
+                click.echo(("\n" if count else "") + f"{printable(evidence)}.")
         is_short = outcome.path not in given and outcome.severity is None and not outcome.is_unknown
         if count and not (is_short and was_short):
             click.echo("")

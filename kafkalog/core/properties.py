@@ -161,6 +161,8 @@ class QuorumState(NamedTuple):
     leader_id: int | None
     voted_id: int | None
     damage: Damage | None
+    #: Node ids of the voters; only version 0 holds them, and only of static quorums.
+    voters: tuple[int, ...] = ()
 
 
 #: The fields that each version must have, with their JSON types.
@@ -211,4 +213,6 @@ def read_quorum_state(data: bytes) -> QuorumState:
         found = fields.get(name)
         return found if isinstance(found, int) else None
 
-    return QuorumState(number("data_version"), number("leaderEpoch"), number("leaderId"), number("votedId"), damage)
+    voters = fields.get("currentVoters")
+    listed = tuple(v["voterId"] for v in voters if _is_voter(v)) if isinstance(voters, list) else ()
+    return QuorumState(number("data_version"), number("leaderEpoch"), number("leaderId"), number("votedId"), damage, listed)

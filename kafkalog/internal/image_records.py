@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.features import KRAFT_VERSION
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.image import PartitionState, Topic
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
     from kafkalog.internal.image import Image
 
-__all__ = ["KRAFT_VERSION", "apply_record", "changes_image"]
+__all__ = ["NEXT_PRODUCER_ID", "apply_record", "changes_image"]
 
-#: The feature whose level the quorum's control records tell.
-KRAFT_VERSION = "kraft.version"
+#: Among the image's `others`: the first id of the next block of producer ids.
+NEXT_PRODUCER_ID = ("producer-ids", "next")
 
 _NO_LEADER_CHANGE = -2
 _RESOURCE_TOPIC = 2
@@ -207,7 +208,7 @@ def _remove_feature(image: Image, value: Message) -> str:
 
 
 def _producer_ids(image: Image, value: Message) -> str:
-    image.others["producer-ids", "next"] = value.get("nextProducerId", value.get("producerIdsEnd"))
+    image.others[NEXT_PRODUCER_ID] = value.get("nextProducerId", value.get("producerIdsEnd"))
     return ""
 
 

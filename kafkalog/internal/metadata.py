@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import read_control_record
+from kafkalog.core.features import KRAFT_VERSION
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, METADATA_TOPICS
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.internal.given import Log, LogRecord, Note, Notes, collect, read_file_records
 from kafkalog.internal.image import Image
-from kafkalog.internal.image_records import KRAFT_VERSION, apply_record, changes_image
+from kafkalog.internal.image_records import apply_record, changes_image
 from kafkalog.internal.moment import END, Moment
 from kafkalog.internal.past import Past
 from kafkalog.internal.snapshots import choose_snapshot
@@ -22,13 +23,31 @@ if TYPE_CHECKING:
 
     from kafkalog.internal.given import Paths
 
-__all__ = ["Metadata", "read_metadata"]
+__all__ = ["Metadata", "Place", "Written", "read_metadata", "read_metadata_file"]
+
+
+class Place(NamedTuple):
+    """A record: the file, and its offset."""
+
+    path: str
+    offset: int
+
+
+class Written(NamedTuple):
+    """What a release must know that replays these records, each with the first record that asks for it.
+
+    `levels` are those that features were given, by name and level, lowered ones included; `kinds` the record types and
+    versions, with the type's name ("" when it is not known here).
+    """
+
+    levels: dict[tuple[str, int], Place]
+    kinds: dict[tuple[int, int], tuple[str, Place]]
 
 
 class Metadata(NamedTuple):
     """An image with the snapshot it began with (None: the log's first record), and what went wrong on the way.
 
-    `past` is what the replayed records show to have been so before.
+    `past` is what the replayed records show to have been so before, `written` what a reader of them must know.
     """
 
     image: Image
@@ -37,11 +56,13 @@ class Metadata(NamedTuple):
     problems: tuple[Note, ...]
     records: int
     past: Past
+    written: Written
 
     def __repr__(self) -> str:
         return f"Metadata({self.image!r}, {len(self.notes)} notes, {len(self.problems)} problems)"
 
 
+_LEVEL = "FeatureLevelRecord"
 #: The record by which a controller shows that it is alive.
 _NOTHING = "NoOpRecord"
 
@@ -52,11 +73,16 @@ class _Replay:
     def __init__(self) -> None:
         self.image = Image()
         self.past = Past()
+        self.written = Written({}, {})
         self.notes = Notes()
         self.records = 0
         #: An open metadata transaction, which counts as a whole or not at all: its begin, and its records.
         self.begun: LogRecord | None = None
         self.transaction: list[tuple[LogRecord, FramedRecord]] = []
+
+    def result(self, base: str | None, problems: list[Note]) -> Metadata:
+        """What it has come to."""
+        return Metadata(self.image, base, self.notes, tuple(problems), self.records, self.past, self.written)
 
     def feed(self, items: Iterable[LogRecord], moment: Moment = END, start: int = 0) -> None:
         for item in items:
@@ -75,8 +101,16 @@ class _Replay:
             decoded = read_metadata_record(record.value)
             if decoded.problem:
                 self.notes.append(Note(item.path, record.offset, decoded.problem))
+            self.see(decoded, Place(item.path, record.offset))
             if decoded.value is not None:
                 self.one(item, decoded)
+
+    def see(self, decoded: FramedRecord, place: Place) -> None:
+        """Note what a release must know to replay a record."""
+        if decoded.type is not None and decoded.version is not None:
+            self.written.kinds.setdefault((decoded.type, decoded.version), (decoded.name, place))
+        if decoded.name == _LEVEL and decoded.value is not None and "featureLevel" in decoded.value:
+            self.written.levels.setdefault((decoded.value["name"], decoded.value["featureLevel"]), place)
 
     def control(self, item: LogRecord) -> None:
         """The quorum's own records: its protocol version and its voters."""
@@ -86,7 +120,8 @@ class _Replay:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
             return
         if decoded.name == "KRAFT_VERSION":
-            self.image.features[KRAFT_VERSION] = decoded.fields["kRaftVersion"]
+            self.image.features[KRAFT_VERSION] = level = decoded.fields["kRaftVersion"]
+            self.written.levels.setdefault((KRAFT_VERSION, level), Place(item.path, item.record.offset))
         elif decoded.name == "KRAFT_VOTERS":
             self.image.others["quorum", "voters"] = json_object(decoded.fields["voters"])
 
@@ -137,7 +172,18 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
         # Before the end every transaction is open for a while.
         message = f"a metadata transaction without an end begins here; its {len(replay.transaction)} records do not count"
         replay.notes.append(Note(replay.begun.path, replay.begun.record.offset, message))
-    return Metadata(replay.image, base, replay.notes, tuple(problems), replay.records, replay.past)
+    return replay.result(base, problems)
+
+
+def read_metadata_file(path: str) -> Metadata:
+    """The image of the records in one file alone: `bootstrap.checkpoint`, or a snapshot.
+
+    Raises:
+        UnreadableFile: it cannot be read.
+    """
+    replay = _Replay()
+    replay.feed(read_file_records(path, replay.notes))
+    return replay.result(path, [])
 
 
 def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note]) -> str | None:

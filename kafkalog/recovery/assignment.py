@@ -6,7 +6,6 @@ those looked at, it is asked. Else the directories of a topic are witnesses for 
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -16,8 +15,14 @@ from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.partition import join
 from kafkalog.files.source import read_file
-from kafkalog.internal.metadata import read_metadata
 from kafkalog.recovery.behaviours import STRAY_PARTITIONS
+from kafkalog.recovery.cluster_metadata import (
+    SEGMENT_BYTES_REMEDY,
+    metadata_troubles,
+    read_small_metadata_log,
+    small_segments,
+)
+from kafkalog.recovery.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,11 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Doubt", "doubts_of", "missing_directories", "note_placement", "places_here", "share_metadata"]
 
+_NOT_MIGRATED = (
+    "the log dir is of a broker with ZooKeeper, which this release does not have; unless the cluster's metadata was migrated to"
+    " KRaft before (with 3.4 to 3.9) the controller knows none of its topics"
+)
 #: Ids up to that stand for something else: not assigned, lost, migrating.
 _RESERVED_IDS = 100
 METADATA_LOG = f"{CLUSTER_METADATA_TOPIC}-0"
-#: Largest metadata log that is replayed for a prediction, in bytes.
-METADATA_BYTES = 64 << 20
 
 
 class Doubt(NamedTuple):
@@ -53,12 +60,23 @@ class Doubt(NamedTuple):
 
 
 def share_metadata(states: Iterable[LogDirState]) -> None:
-    """Let each log dir know the metadata that stand in one of the log dirs of its broker."""
+    """Let each log dir know the metadata that stand in one of the log dirs of its broker, and what is wrong with them."""
     states = list(states)
     for state in states:
-        if METADATA_LOG not in state.partitions or not state.kraft:
+        if not state.kraft:
             continue
-        image = _read_image(join(state.path, METADATA_LOG))
+        has_log = METADATA_LOG in state.partitions
+        metadata = read_small_metadata_log(join(state.path, METADATA_LOG)) if has_log else None
+        state.troubles.extend(metadata_troubles(state.path, state.release, metadata))
+        if not has_log:
+            continue
+        image = None if metadata is None else metadata.image
+        too_small = "" if image is None else small_segments(image, state.release)
+        if too_small and state.is_given:
+            state.troubles.append(Trouble(state.path, "aborts", f"ConfigException: {too_small}", SEGMENT_BYTES_REMEDY))
+        elif too_small:
+            # Settings do not tell which release starts.
+            state.notes[METADATA_LOG] = f"{too_small}: such a release does not start with that"
         for other in states:
             same = other is state or (None not in state.identity[:2] and other.identity[:2] == state.identity[:2])
             if same and other.kraft:
@@ -93,18 +111,6 @@ def note_placement(state: LogDirState, group: list[LogDirState]) -> None:
         state.unplaced = f"{text} and partitions that the controller has placed by the old one are not served"
 
 
-def _read_image(path: str) -> Image | None:
-    try:
-        with os.scandir(path) as entries:
-            size = sum(entry.stat().st_size for entry in entries if entry.is_file())
-    except OSError:
-        return None
-    metadata = read_metadata(path) if size <= METADATA_BYTES else None
-    if metadata is None or metadata.problems or not metadata.records:
-        return None
-    return metadata.image
-
-
 def doubts_of(state: LogDirState) -> dict[str, Doubt]:
     """Directory name → why its partition is not served as it stands; by topic id and assignment.
 
@@ -112,6 +118,9 @@ def doubts_of(state: LogDirState) -> dict[str, Doubt]:
     """
     if not state.kraft:
         return {}
+    if state.era.kraft is False:
+        names = (name for name, one in state.partitions.items() if not one.mark and one.topic != CLUSTER_METADATA_TOPIC)
+        return dict.fromkeys(names, _stray(_NOT_MIGRATED, is_replaced=False))
     ids = _topic_ids(state)
     if state.image is not None:
         found = {name: _by_image(state, state.image, state.partitions[name], topic_id) for name, topic_id in ids.items()}

@@ -373,6 +373,45 @@ SEARCHES_BY_BASE_OFFSET = Behaviour(
     "FileRecords.searchForOffsetFromPosition",
 )
 
+BOOTSTRAP_READ = Behaviour(
+    (3, 3, 0),
+    "bootstrap-read",
+    "A KRaft node reads `bootstrap.checkpoint`, and exits at a metadata.version in it that it does not know.",
+    "BootstrapDirectory.read, KIP-778",
+)
+BOOTSTRAP_FOR_EMPTY_LOG = Behaviour(
+    (4, 0, 1),
+    "bootstrap-for-empty-log",
+    "The level in `bootstrap.checkpoint` only counts while the metadata log is empty.",
+    "BootstrapDirectory.read, KAFKA-19192",
+)
+META_COMPLETED = Behaviour(
+    (2, 8, 0),
+    "meta-completed",
+    "A broker with ZooKeeper writes what `meta.properties` lacks, and exits at any version but 0; before, it exited where"
+    " version or broker.id was missing, and another version took the log dir offline (up to 0.11: it exited).",
+    "BrokerMetadataCheckpoint.read, RawMetaProperties",
+)
+META_MADE_ANEW = Behaviour(
+    (3, 7, 0),
+    "meta-made-anew",
+    "A KRaft node makes a missing `meta.properties` anew, if another of its log dirs has one and the metadata log is not in"
+    " this one; before, it exited, as at any version but 1.",
+    "MetaPropertiesEnsemble, KAFKA-15858; KafkaRaftServer.initializeLogDirs",
+)
+KRAFT_ONLY = Behaviour(
+    (4, 0, 0),
+    "kraft-only",
+    "There is no ZooKeeper: in a log dir of its time, unless the metadata was migrated before, the controller knows no topic,"
+    " and all directories are renamed `-stray`.",
+    "LogManager.isStrayKraftReplica, KIP-866",
+)
+LEAST_SEGMENT_BYTES = Behaviour(
+    (4, 1, 0),
+    "least-segment-bytes",
+    "A topic whose segment.bytes is below 1 MiB stops the broker.",
+    "LogConfig, KIP-1030",
+)
 WIDE_TXN_INDEX_VERSION = Behaviour(
     (4, 4, 0),
     "wide-txn-index-version",
@@ -437,6 +476,12 @@ BEHAVIOURS = (
     FAILURE_EMPTIES_SEGMENT,
     READ_TELLS_BATCH,
     SEARCHES_BY_BASE_OFFSET,
+    BOOTSTRAP_READ,
+    BOOTSTRAP_FOR_EMPTY_LOG,
+    META_COMPLETED,
+    META_MADE_ANEW,
+    KRAFT_ONLY,
+    LEAST_SEGMENT_BYTES,
     WIDE_TXN_INDEX_VERSION,
 )
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
-from kafkalog.core.release import NEWEST, Release, release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.recovery.advice import with_advice
-from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER, is_zookeeper_era
+from kafkalog.recovery.alternatives import told
+from kafkalog.recovery.behaviours import is_zookeeper_era
 from kafkalog.recovery.disk import open_disk
+from kafkalog.recovery.era import OPEN
 from kafkalog.recovery.partition import Prediction, Situation, predict_partition, unknown_outcome
 from kafkalog.recovery.remedies import remedy_for
 
 if TYPE_CHECKING:
+    from kafkalog.core.release import Release
     from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
 
@@ -33,13 +35,16 @@ def predict_in_situation(path: str, situation: Situation) -> Prediction:
     return prediction._replace(outcome=replace(prediction.outcome, actions=(remedy,))) if remedy else prediction
 
 
-def predict_directory(path: str, stop: str, options: Options) -> Outcome:
-    """A directory without a log dir around it: what depends on the release is only known for a given one.
+def predict_directory(path: str, stop: str, options: Options) -> list[Outcome]:
+    """A directory without a log dir around it.
 
     Args:
         path: The partition directory.
         stop: `clean` or `unclean`.
         options: What is assumed beside.
+
+    Returns:
+        One outcome; where no release is given and it depends on the release, all of them, the worst first.
     """
     parsed = parse_partition_name(os.path.basename(os.path.realpath(path)))
 
@@ -55,52 +60,8 @@ def predict_directory(path: str, stop: str, options: Options) -> Outcome:
             replay=options.replay_of(path),
             known=options.known_of(path),
         )
-        return predict_in_situation(path, situation).outcome
+        outcome = predict_in_situation(path, situation).outcome
+        evidence = "" if options.release is not None else OPEN.evidence
+        return with_advice(replace(outcome, assumed=outcome.assumed._replace(evidence=evidence)))
 
-    if options.release is not None:
-        return with_advice(predict(options.release))
-    return with_advice(_common(predict(LAST_OF_ZOOKEEPER), predict(NEWEST)))
-
-
-def _common(old: Outcome, new: Outcome) -> Outcome:
-    """What two releases agree on; the rest is not known."""
-    first, second = release_text(LAST_OF_ZOOKEEPER), release_text(NEWEST)
-    changes: dict[str, Any] = {"assumed": old.assumed._replace(release=None)}
-    if old.actions != new.actions:
-        changes["actions"] = ()
-    why = {**old.why, **new.why}
-    for name in _COMPARED:
-        before, after = getattr(old, name), getattr(new, name)
-        if before != after:
-            changes[name] = "unknown" if name == "partition" else None
-            why[name] = f"depends on the release: {_told(before)} with {first}, {_told(after)} with {second}"
-    if old.reason != new.reason:
-        changes["reason"] = f"with {first}: {old.reason}; with {second}: {new.reason}"
-    return replace(old, **changes, why=why)
-
-
-_COMPARED = (
-    "broker",
-    "log_dir",
-    "partition",
-    "truncate",
-    "delete",
-    "rename",
-    "create",
-    "rebuild",
-    "log_start_offset",
-    "log_end_offset",
-    "records_lost",
-    "bytes_lost",
-    "time_range_lost",
-    "epochs_after",
-    "consumer",
-)
-
-
-def _told(value: object) -> str:
-    if isinstance(value, str | int):
-        return str(value)
-    if value is None:
-        return "nothing"
-    return f"{len(value)} of them" if isinstance(value, tuple) and not hasattr(value, "_fields") else "something else"
+    return told([[predict(release)] for release in ([options.release] if options.release else OPEN.releases)])

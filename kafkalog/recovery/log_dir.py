@@ -5,61 +5,41 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kafkalog.core.checkpoint import OffsetEntry, parse_java_integer
 from kafkalog.core.filename import REMOTE_INDEX_CACHE, parse_partition_name
 from kafkalog.core.foreign import move_of
-from kafkalog.core.properties import Properties, read_properties
-from kafkalog.core.release import NEWEST, Release
-from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
 from kafkalog.files.source import read_file
 from kafkalog.recovery.behaviours import (
     CHECKPOINT_NUMBERS_ABORT,
     FUTURE_NAMES,
-    LAST_OF_ZOOKEEPER,
+    KRAFT_ONLY,
     LOG_DIRS_FAIL,
     STRAY_NAMES,
-    STRAY_PARTITIONS,
     is_zookeeper_era,
 )
 from kafkalog.recovery.checkpoints import read_offset_file
+from kafkalog.recovery.era import era_of
 from kafkalog.recovery.failure import BrokerAborts, LogDirOffline
+from kafkalog.recovery.meta_properties import check_meta
+from kafkalog.recovery.trouble import Trouble
 
 if TYPE_CHECKING:
+    from kafkalog.core.checkpoint import OffsetEntry
     from kafkalog.core.filename import PartitionName
+    from kafkalog.core.properties import Properties
+    from kafkalog.core.release import Release
     from kafkalog.internal.image import Image
+    from kafkalog.recovery.era import Era
 
-__all__ = ["LogDirState", "Trouble", "guess_release", "read_log_dir"]
+__all__ = ["LogDirState", "read_log_dir"]
 
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
-META_PROPERTIES = "meta.properties"
-#: Written by `kafka-storage.sh format`: a KRaft log dir had a `meta.properties` too.
-BOOTSTRAP = "bootstrap.checkpoint"
 RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 HIGH_WATERMARKS = "replication-offset-checkpoint"
 CLEANER_OFFSETS = "cleaner-offset-checkpoint"
 _ANEW = "the broker goes without it and writes it anew"
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Something in a log dir, outside its partitions, that a start does not get over.
-
-    Args:
-        path: The file or directory.
-        effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the begin. `offline`: it goes offline
-            before its partitions load, and the broker exits if one of them has a transaction open. `late`: it goes
-            offline once they are loaded. `doubtful`: it may. `unserved`: no partition of it is served.
-        reason: Why, in words.
-        remedy: What to do about it, where that is certain.
-    """
-
-    path: str
-    effect: str
-    reason: str
-    remedy: str = ""
 
 
 @dataclass
@@ -69,6 +49,8 @@ class LogDirState:
     Args:
         path: As given.
         release: The release that starts, taken from what the log dir shows unless it was given.
+        era: What the log dir shows of its broker.
+        is_given: Whether the release was given.
         kraft: Whether the broker runs with KRaft.
         clean: Whether the marker of a clean shutdown is there.
         recovery_points: (topic, partition) → offset; no line means 0.
@@ -90,6 +72,8 @@ class LogDirState:
 
     path: str
     release: Release
+    era: Era
+    is_given: bool
     kraft: bool
     clean: bool
     recovery_points: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -109,13 +93,15 @@ class LogDirState:
     siblings: set[str | None] = field(default_factory=set)
 
 
-def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
+def read_log_dir(path: str, release: Release | None = None) -> list[LogDirState]:
     """Look at a log dir the way LogManager does before it loads a partition.
 
     Args:
         path: The log dir.
-        release: The release that starts; None: 2.8.2 if `meta.properties` says `version=0` or no partition has a
-            `partition.metadata`, else the newest.
+        release: The release that starts; None: by what the log dir shows.
+
+    Returns:
+        What the broker finds; where no release is given and the era is open, what one of each era finds.
 
     Raises:
         UnreadableFile: it, or a file of it, cannot be read.
@@ -123,12 +109,18 @@ def read_log_dir(path: str, release: Release | None = None) -> LogDirState:
     Source: LogManager.loadLogs, Kafka 3.9.1; MetaPropertiesEnsemble, Kafka 3.9.1.
     """
     log_dir = LogDir(path)
-    meta = read_properties(read_file(join(log_dir.path, META_PROPERTIES))) if META_PROPERTIES in log_dir.files else None
-    taken = release or guess_release(log_dir, meta)
-    is_zookeeper = is_zookeeper_era(taken) or (meta is not None and meta.values.get("version") == "0" and taken < (4,))
-    state = LogDirState(log_dir.path, taken, not is_zookeeper, CLEAN_SHUTDOWN in (*log_dir.files, *log_dir.others))
+    meta = log_dir.meta_properties
+    era = era_of(log_dir, meta)
+    releases = era.releases if release is None else (release,)
+    return [_state_of(log_dir, meta, one, era, is_given=release is not None) for one in releases]
+
+
+def _state_of(log_dir: LogDir, meta: Properties | None, release: Release, era: Era, *, is_given: bool) -> LogDirState:
+    kraft = not is_zookeeper_era(release) and (era.kraft is not False or KRAFT_ONLY.applies_to(release))
+    is_clean = CLEAN_SHUTDOWN in (*log_dir.files, *log_dir.others)
+    state = LogDirState(log_dir.path, release, era, is_given, kraft, is_clean)
     state.is_tiered = REMOTE_INDEX_CACHE in log_dir.others
-    _check_meta(state, log_dir, meta)
+    check_meta(state, log_dir, meta)
     state.recovery_points = _start_offsets(state, log_dir, RECOVERY_POINTS, "every recovery point is 0")
     state.log_starts = _start_offsets(state, log_dir, LOG_STARTS, "every log starts at its first segment")
     _check_late_files(state, log_dir)
@@ -153,44 +145,6 @@ def _is_known_mark(mark: str, release: Release) -> bool:
     """Whether a release knows what the end of a directory's name stands for."""
     since = {"future": FUTURE_NAMES, "stray": STRAY_NAMES}.get(mark)
     return since is None or since.applies_to(release)
-
-
-def guess_release(log_dir: LogDir, meta: Properties | None) -> Release:
-    """The release a log dir speaks for: 2.8.2 if `meta.properties` or its partitions show ZooKeeper, else the newest."""
-    if meta is not None and meta.values.get("version") == "0":
-        return LAST_OF_ZOOKEEPER
-    for name in log_dir.partition_names:
-        try:
-            read_file(join(join(log_dir.path, name), "partition.metadata"))
-        except UnreadableFile:
-            continue
-        return NEWEST
-    return LAST_OF_ZOOKEEPER
-
-
-def _check_meta(state: LogDirState, log_dir: LogDir, meta: Properties | None) -> None:
-    path = join(log_dir.path, META_PROPERTIES)
-    if meta is None:
-        if state.kraft and BOOTSTRAP in log_dir.files:
-            state.troubles.append(Trouble(path, "aborts", "RuntimeException: meta.properties is missing"))
-        return
-    values = meta.values
-    state.identity = (values.get("cluster.id"), values.get("node.id", values.get("broker.id")), values.get("directory.id"))
-    if not state.kraft:
-        return
-    version = values.get("version", "0")
-    if version not in ("0", "1"):
-        if STRAY_PARTITIONS.applies_to(state.release):
-            state.troubles.append(Trouble(path, "unloaded", f"meta.properties has the unknown version {version}"))
-        else:
-            state.troubles.append(
-                Trouble(path, "aborts", f"RuntimeException: meta.properties has the unknown version {version}")
-            )
-    elif parse_java_integer(values.get("node.id" if version == "1" else "broker.id", ""), 32) is None:
-        state.troubles.append(Trouble(path, "aborts", "RuntimeException: meta.properties holds no node id"))
-    elif version == "1" and "directory.id" not in values and STRAY_PARTITIONS.applies_to(state.release):
-        text = "meta.properties holds no directory.id, so a new one is made"
-        state.remarks.append(f"{text}; partitions that the controller has placed by the old one are not served")
 
 
 def _start_offsets(state: LogDirState, log_dir: LogDir, name: str, otherwise: str) -> dict[tuple[str, int], int]:

@@ -13,11 +13,20 @@ SCHEMA = "kafkalog.next-start/1"
 
 
 class Assumed(NamedTuple):
-    """What a prediction stands on: the kind of stop (`clean` or `unclean`), the recovery point, the release."""
+    """What a prediction stands on: the kind of stop (`clean` or `unclean`), the recovery point, the release.
+
+    `release` is None for what holds in either era; `evidence` says what the release was taken from, "" when it was given.
+    """
 
     stop: str
     recovery_point: int | None
     release: str | None
+    evidence: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is printed: the evidence only where there is some."""
+        fields = self._asdict()
+        return fields if self.evidence else {name: fields[name] for name in fields if name != "evidence"}
 
 
 class Truncation(NamedTuple):
@@ -107,6 +116,13 @@ class Outcome:
         return self.broker != "aborts" and self.partition == "unknown" and self.log_dir != "offline"
 
     @property
+    def harm(self) -> tuple[int, int]:
+        """How bad it is, to be compared: what keeps the broker or the log dir from serving first, then what is lost."""
+        ranks = {"error": 3, "warning": 1, None: 0}
+        rank = 5 if self.broker == "aborts" else 4 if self.log_dir == "offline" else ranks[self.severity]
+        return max(rank, 2 if self.is_unknown else 0), self.records_lost or 0
+
+    @property
     def severity(self) -> str | None:
         """`error`: data or service is lost, or may be. `warning`: a `.log` is cut, deleted or replaced without loss; else None.
 
@@ -136,7 +152,7 @@ class Outcome:
         consumer = self.consumer
         return {
             "path": self.path,
-            "assumed": self.assumed._asdict(),
+            "assumed": self.assumed.to_json(),
             "broker": self.broker,
             "log_dir": self.log_dir,
             "partition": self.partition,

@@ -11,6 +11,7 @@ from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.partition import join, list_directory
 from kafkalog.recovery.advice import with_advice
+from kafkalog.recovery.alternatives import told
 from kafkalog.recovery.assignment import Doubt, doubts_of, missing_directories
 from kafkalog.recovery.directory import predict_in_situation
 from kafkalog.recovery.loss import everything_in
@@ -20,21 +21,28 @@ from kafkalog.recovery.partition import Prediction, Situation
 from kafkalog.recovery.together import settle, trouble_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kafkalog.recovery.log_dir import LogDirState
 
-__all__ = ["predict_log_dir", "predict_partitions"]
+__all__ = ["predict_log_dirs", "predict_partitions"]
 
 
-def predict_log_dir(state: LogDirState, options: Options, run: Callable[..., Iterable[Prediction]] = map) -> Iterator[Outcome]:
-    """Everything in a log dir: first what stands beside the partitions, then each partition by name.
+def predict_log_dirs(
+    alternatives: Sequence[LogDirState], options: Options, run: Callable[..., Iterable[Prediction]] = map
+) -> list[Outcome]:
+    """Everything in a log dir, of each era that it may be of.
 
     Args:
-        state: The log dir.
+        alternatives: The log dir as a broker of each finds it.
         options: What is assumed.
         run: `map`, or one that works in other processes.
     """
+    return told([list(_predict_log_dir(state, options, run)) for state in alternatives])
+
+
+def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., Iterable[Prediction]]) -> Iterator[Outcome]:
+    """First what stands beside the partitions, then each partition by name."""
     return predict_partitions(state, options, sorted(state.partitions), {}, run, with_troubles=True)
 
 
@@ -59,7 +67,8 @@ def predict_partitions(
     """
     predictions = _predict_all(state, options, {name: paths.get(name, join(state.path, name)) for name in names}, run)
     if with_troubles:
-        assumed = Assumed(STOPS[not _is_clean(state, options)], options.recovery_point, release_text(state.release))
+        stop = STOPS[not _is_clean(state, options)]
+        assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state))
         for outcome in trouble_outcomes(state, assumed, predictions):
             yield with_advice(outcome)
         for name in missing_directories(state):
@@ -87,7 +96,12 @@ def predict_partitions(
             settled = replace(settled, reason=f"{settled.reason}; {state.notes[name]}")
         if state.remarks:
             settled = replace(settled, reason="; ".join((settled.reason, *state.remarks)))
-        yield with_advice(settled)
+        yield with_advice(replace(settled, assumed=settled.assumed._replace(evidence=_evidence(state))))
+
+
+def _evidence(state: LogDirState) -> str:
+    """What the release is taken from, "" when it was given."""
+    return "" if state.is_given else state.era.evidence
 
 
 def _made_anew(path: str, assumed: Assumed) -> Outcome:

@@ -10,15 +10,18 @@ from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
+from kafkalog.recovery.alternatives import told
 from kafkalog.recovery.assignment import note_placement, places_here, share_metadata
 from kafkalog.recovery.directory import predict_directory
-from kafkalog.recovery.log_dir import LogDirState, Trouble, read_log_dir
+from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.options import STOPS, options_of
-from kafkalog.recovery.partitions import predict_log_dir, predict_partitions
+from kafkalog.recovery.partitions import predict_log_dirs, predict_partitions
+from kafkalog.recovery.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from kafkalog.recovery.log_dir import LogDirState
     from kafkalog.recovery.outcome import Outcome
 
 __all__ = ["link_log_dirs", "next_start", "next_starts"]
@@ -56,11 +59,10 @@ def next_start(
     real = os.path.realpath(text)
     parent, name = os.path.split(real)
     if parse_partition_name(name) is not None and _has_log_dir_files(parent):
-        state = read_log_dir(parent, options.release)
-        link_log_dirs([state])
-        return next(predict_partitions(state, options, [name], {name: text}))
-    stop = options.stop or "unclean"
-    return predict_directory(text, stop, options)
+        states = read_log_dir(parent, options.release)
+        link_log_dirs(states)
+        return told([[next(predict_partitions(state, options, [name], {name: text}))] for state in states])[0]
+    return predict_directory(text, options.stop or "unclean", options)[0]
 
 
 def next_starts(
@@ -90,22 +92,22 @@ def next_starts(
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
     options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
-    states: dict[str, LogDirState | None] = {}
+    states: dict[str, list[LogDirState]] = {}
     for path in paths:
         text = trim(os.fspath(path))
         try:
-            states[text] = read_log_dir(text, options.release) if _is_log_dir(text) else None
+            states[text] = read_log_dir(text, options.release) if _is_log_dir(text) else []
         except UnreadableFile as error:
             if on_unreadable is None:
                 raise
             on_unreadable(error)
-    link_log_dirs([state for state in states.values() if state is not None])
-    for text, state in states.items():
-        if state is not None:
-            yield from predict_log_dir(state, options)
+    link_log_dirs([one for alternatives in states.values() for one in alternatives])
+    for text, alternatives in states.items():
+        if alternatives:
+            yield from predict_log_dirs(alternatives, options)
         else:
             for stop in STOPS if options.stop is None else (options.stop,):
-                yield predict_directory(text, stop, options)
+                yield from predict_directory(text, stop, options)
 
 
 def _is_log_dir(path: str) -> bool:

@@ -9,8 +9,9 @@ from kafkalog.recovery.behaviours import OFFLINE_STOPS_READS
 from kafkalog.recovery.outcome import Assumed, Outcome
 
 if TYPE_CHECKING:
-    from kafkalog.recovery.log_dir import LogDirState, Trouble
+    from kafkalog.recovery.log_dir import LogDirState
     from kafkalog.recovery.partition import Prediction
+    from kafkalog.recovery.trouble import Trouble
 
 __all__ = ["settle", "trouble_outcomes"]
 
@@ -69,7 +70,11 @@ def settle(state: LogDirState, names: list[str], predictions: list[Prediction]) 
     settled = []
     for name, prediction in zip(names, predictions, strict=True):
         outcome = prediction.outcome
-        if name in state.conflicts and outcome.broker == "starts":
+        if "aborts" in effects and outcome.broker == "starts":
+            # What it would be once the cause is gone.
+            why = f"the broker stops before, at {effects['aborts'].path}"
+            outcome = replace(outcome, broker=None, reason=f"{outcome.reason}; {why}", why={**outcome.why, "broker": why})
+        elif name in state.conflicts and outcome.broker == "starts":
             outcome = _failed(outcome, f"the broker stops: {state.conflicts[name]}", broker="aborts")
         elif outcome.broker != "starts" and "unloaded" not in effects:
             pass

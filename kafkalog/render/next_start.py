@@ -12,7 +12,7 @@ from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kafkalog.recovery.outcome import ConsumerRead, Outcome
+    from kafkalog.recovery.outcome import Assumed, ConsumerRead, Outcome
 
 __all__ = [
     "next_start_cause",
@@ -25,7 +25,7 @@ __all__ = [
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
-#: What a partition directory by itself is told for: where these two differ nothing is told.
+#: What is told where nothing shows the era: these two do the same.
 _BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)}"
 
 
@@ -65,9 +65,10 @@ def next_start_section(outcomes: Sequence[Outcome], segments: int) -> list[str]:
         segments: How many segments it has.
     """
     told: dict[tuple[str, ...], list[Outcome]] = {}
+    certain = _certain_harms(outcomes)
     for outcome in outcomes:
         own = [_in_short(outcome, segments)]
-        if outcome.severity == "error":
+        if outcome in certain:
             own += [f"  {line}" for line in _details(outcome)]
         told.setdefault(tuple(own), []).append(outcome)
     text: list[str] = []
@@ -79,10 +80,18 @@ def next_start_section(outcomes: Sequence[Outcome], segments: int) -> list[str]:
 
 def next_start_harm(outcomes: Sequence[Outcome]) -> str:
     """What the predictions for a partition hold against it, in a few words; nothing when they do no harm."""
-    harms = {outcome.assumed.stop: _in_short(outcome, 0) for outcome in outcomes if outcome.severity == "error"}
+    harms: dict[str, list[str]] = {}
+    for outcome in _certain_harms(outcomes):
+        harms.setdefault(_in_short(outcome, 0), []).append(outcome.assumed.stop)
     if len(outcomes) == 1:
-        return "".join(harms.values())
-    return ", ".join(f"{text} ({stop} stop)" for stop, text in harms.items())
+        return "".join(harms)
+    return ", ".join(f"{text} ({' or '.join(dict.fromkeys(stops))} stop)" for text, stops in harms.items())
+
+
+def _certain_harms(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The harmful ones, but for those that another release, after the same kind of stop, would do without harm."""
+    spared = {outcome.assumed.stop for outcome in outcomes if outcome.severity != "error"}
+    return [outcome for outcome in outcomes if outcome.severity == "error" and outcome.assumed.stop not in spared]
 
 
 def next_start_cause(outcome: Outcome) -> str:
@@ -91,9 +100,13 @@ def next_start_cause(outcome: Outcome) -> str:
     return f"{printable(outcome.path)}: {printable(outcome.reason)} ({_assumed(outcome)}).{remedy}"
 
 
+def _release(assumed: Assumed) -> str:
+    return f"Kafka {assumed.release}" if assumed.release else _BOTH
+
+
 def _assumed(outcome: Outcome, stops: str = "") -> str:
     assumed = outcome.assumed
-    release = f"Kafka {assumed.release}" if assumed.release else _BOTH
+    release = _release(assumed)
     point = "" if assumed.stop == "clean" or assumed.recovery_point is None else f", recovery point {assumed.recovery_point}"
     return f"{stops or assumed.stop} stop{point}, {release}"
 
@@ -101,8 +114,7 @@ def _assumed(outcome: Outcome, stops: str = "") -> str:
 def _in_short(outcome: Outcome, segments: int) -> str:
     """The outcome in a few words."""
     if outcome.partition == "unknown" and outcome.severity is None:
-        tell = " (--kafka-version tells)" if outcome.assumed.release is None else ""
-        return f"unknown: {printable(outcome.why.get('partition', outcome.reason))}{tell}"
+        return f"unknown: {printable(outcome.why.get('partition', outcome.reason))}"
     if outcome.broker == "aborts":
         return "the broker does not start"
     if outcome.log_dir == "offline":
@@ -113,6 +125,8 @@ def _in_short(outcome: Outcome, segments: int) -> str:
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""
         what = f"loads{number}, {'but consumers fail' if unread else 'nothing lost'}"
+        if outcome.broker is None:
+            what = f"if the broker started: {what}"
         return "; ".join((what, *_without_loss(outcome)))
     return f"{outcome.partition}: {printable(outcome.reason)}"
 

@@ -16,9 +16,10 @@ from kafkalog.render.next_start import next_start_cause, next_start_harm, next_s
 from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
 from kafkalog.verify.effects import describe_effects
+from kafkalog.verify.finding import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TextIO
 
     from kafkalog.core.layout import Layout
@@ -114,7 +115,69 @@ def _spread(group: _Group) -> str:
     return f" in {len(places)} directories" if len(places) > 1 else ""
 
 
-def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
+class _Causes:
+    """Which findings of a report follow from others, and where that is told.
+
+    A cause with consequences in other places is told first of all, one with consequences in its own partition there. What
+    follows is named in a line, unless it is graver than its cause.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.following: dict[Cause, list[Finding]] = {}
+        places: dict[Cause, set[str]] = {}
+        for place, findings in ((p.path, p.findings) for p in report.partitions):
+            for finding in findings:
+                self._take(place, finding, places)
+        for finding in report.findings:
+            self._take("", finding, places)
+        homes = {Cause(f.id, f.path): p.path for p in report.partitions for f in p.findings}
+        self.wide = [cause for cause in self.following if places[cause] != {homes.get(cause, "")}]
+        self.severities = {Cause(f.id, f.path): f.severity for f in report.all_findings()}
+
+    def _take(self, place: str, finding: Finding, places: dict[Cause, set[str]]) -> None:
+        if finding.cause is not None:
+            self.following.setdefault(finding.cause, []).append(finding)
+            places.setdefault(finding.cause, set()).add(place)
+
+    def first(self, report: Report) -> list[Finding]:
+        """The causes that are told first."""
+        return [finding for finding in report.all_findings() if Cause(finding.id, finding.path) in self.wide]
+
+    def shown(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Those of a partition's or the log dirs' findings that are told in full there."""
+        return [
+            finding
+            for finding in findings
+            if Cause(finding.id, finding.path) not in self.wide
+            and (finding.cause is None or finding.severity > self.severities.get(finding.cause, Severity.IGNORE))
+        ]
+
+    def named(self, findings: Sequence[Finding]) -> Iterator[Line]:
+        """The lines for what was told first, and for what follows from it."""
+        for name in dict.fromkeys(f.id for f in findings if Cause(f.id, f.path) in self.wide):
+            yield Line(2, "", f"told above: {name}")
+        by_cause: dict[str, list[Finding]] = {}
+        for finding in findings:
+            if finding.cause in self.wide and finding.cause is not None:
+                by_cause.setdefault(finding.cause.id, []).append(finding)
+        for cause_id, following in by_cause.items():
+            yield Line(2, "", f"follows from {cause_id}, above: {_ids_text(following)}")
+
+    def below(self, finding: Finding) -> Iterator[Line]:
+        """The line for what follows from a cause."""
+        following = self.following.get(Cause(finding.id, finding.path), ())
+        if following:
+            yield Line(4, "", f"Follows from it: {_ids_text(following)}", prose=True)
+
+
+def _ids_text(findings: Iterable[Finding]) -> str:
+    """The rules of findings, with how often each was broken, the worst first."""
+    groups = _folded(findings)
+    times = ((group.findings[0].id, len(group.findings), _spread(group)) for group in groups)
+    return ", ".join(f"{name} ({count} times{spread})" if count > 1 else name for name, count, spread in times)
+
+
+def _finding_lines(groups: list[_Group], most: int | None, causes: _Causes) -> Iterator[Line]:
     for group in groups if most is None else groups[:most]:
         first = group.findings[0]
         count = len(group.findings)
@@ -136,6 +199,8 @@ def _finding_lines(groups: list[_Group], most: int | None) -> Iterator[Line]:
         yield Line(4, "", f"Remedy: {printable(first.remedy)}", prose=True)
         for finding in shown:
             yield from _command_lines(finding, several=count > 1)
+        for finding in group.findings:
+            yield from causes.below(finding)
     if most is not None and len(groups) > most:
         hidden = sum(len(group.findings) for group in groups[most:])
         yield Line(2, "", f"{hidden} more findings of {len(groups) - most} rules are not shown (--max-findings)")
@@ -162,9 +227,10 @@ def _validity(partition: PartitionReport) -> str:
     return f"valid through offset {partition.valid_through_offset}, {where}"
 
 
-def _partition_lines(partition: PartitionReport, most: int | None) -> Iterator[Line]:
+def _partition_lines(partition: PartitionReport, most: int | None, causes: _Causes) -> Iterator[Line]:
     yield Line(0, partition.verdict, f"{printable(partition.path)}: {_validity(partition)}")
-    yield from _finding_lines(_folded(partition.findings), most)
+    yield from _finding_lines(_folded(causes.shown(partition.findings)), most, causes)
+    yield from causes.named(partition.findings)
     for line in next_start_section(partition.next_start, partition.segments):
         yield Line(4, "", line[2:]) if line.startswith(" ") else Line(2, "", f"Next start, {line}")
 
@@ -203,18 +269,25 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
     sound = [row for row in quiet if row.verdict in _SOUND]
     # Of a copy without logs the log dir speaks, once.
     told_together = {row.path for row in (*sound, *(row for row in quiet if not row.segments and not row.findings))}
+    causes = _Causes(report)
+    first = causes.first(report)
+    if first:
+        yield Line(0, "", "What explains other findings:")
+        yield from _finding_lines(_folded(first), None, causes)
+        yield Line(0, "", "")
     for row in rows:
         if row.path not in told_together:
-            yield from _partition_lines(row, max_findings)
+            yield from _partition_lines(row, max_findings, causes)
             yield Line(0, "", "")
-    infos = _folded(finding for row in sound for finding in row.findings)
+    infos = _folded(finding for row in sound for finding in causes.shown(row.findings))
     if infos:
         yield Line(0, "benign", f"what the {count_text(len(sound), 'sound partition')} hold besides:")
-        yield from _finding_lines(infos, max_findings)
+        yield from _finding_lines(infos, max_findings, causes)
         yield Line(0, "", "")
-    if report.findings or report.next_start:
+    about_log_dirs = causes.shown(report.findings)
+    if about_log_dirs or report.next_start:
         yield Line(0, "", "The log dirs themselves:")
-        yield from _finding_lines(_folded(report.findings), max_findings)
+        yield from _finding_lines(_folded(about_log_dirs), max_findings, causes)
         for outcome in report.next_start:
             yield Line(2, "", f"Next start: {next_start_cause(outcome)}", prose=True)
         yield Line(0, "", "")
@@ -237,7 +310,8 @@ def _summary(report: Report) -> Iterator[Line]:
     if any(p.next_start for p in report.partitions) or report.next_start:
         yield Line(0, "", _next_start_summary(report))
     if report.version is not None:
-        yield Line(0, "", f"release taken: {report.version}")
+        evidence = f": {printable(report.evidence)}" if report.evidence else ""
+        yield Line(0, "", f"release taken: {report.version}{evidence}")
     if report.suppressed:
         yield Line(0, "", f"{report.suppressed} findings left out by the options")
     for item in report.not_checked:
@@ -249,7 +323,9 @@ def _summary(report: Report) -> Iterator[Line]:
 def _next_start_summary(report: Report) -> str:
     predicted = [p for p in report.partitions if p.next_start]
     harmed = [p for p in predicted if next_start_harm(p.next_start)]
-    unknown = [p for p in predicted if p not in harmed and any(outcome.is_unknown for outcome in p.next_start)]
+    unknown = [
+        p for p in predicted if p not in harmed and any(one.is_unknown or one.severity == "error" for one in p.next_start)
+    ]
     logless = [p for p in predicted if not p.segments and p.verdict not in _SOUND]
     if not harmed and not unknown and not logless and not report.next_start:
         return "next start: nothing is lost"

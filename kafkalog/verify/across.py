@@ -7,15 +7,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import parse_partition_name
-from kafkalog.core.properties import format_uuid
+from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.files.partition import join
 from kafkalog.internal.transactions import TOPIC as TRANSACTION_STATE
 from kafkalog.internal.transactions import OpenTransaction, read_transactions
+from kafkalog.verify.quorum_checks import compare_quorums
 from kafkalog.verify.replica_checks import compare_replicas
 from kafkalog.verify.report import PartitionReport, in_order
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction
+from kafkalog.verify.topic_id_checks import clusters_of_one_topic, judge_topic_ids
+from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction, QuorumPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +35,7 @@ class Verified:
     """A partition that was judged by itself.
 
     Args:
+        directory: Its directory.
         report: What was found; findings that others lead to are added.
         topic_id: From its `partition.metadata`.
         owner: The log dir it was looked at in, None for a directory or a file given by itself.
@@ -43,6 +45,7 @@ class Verified:
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
     """
 
+    directory: str
     report: PartitionReport
     topic_id: UUID | None
     owner: LogDirCheck | None
@@ -60,9 +63,9 @@ def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -
             brokers.setdefault(log_dir.broker, []).append(log_dir)
     for group in brokers.values():
         duplicates = tuple(_duplicates(verified, group))
-        ids = tuple(_directory_ids(group))
-        yield from findings_of(BrokerView(group[0].path, duplicates, ids, tuple(_topic_ids(verified, group))))
+        yield from findings_of(BrokerView(group[0].path, duplicates, tuple(_directory_ids(group))))
     yield from _clusters(log_dirs)
+    yield from clusters_of_one_topic(verified)
 
 
 def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
@@ -75,7 +78,7 @@ def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
             if other.meta_written is not None and other.meta_written == log_dir.meta_written:
                 what = f"cluster.id {two[0]} and node id {two[1]}, written together with one of cluster.id {one[0]}"
                 paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
-                yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),), ()))
+                yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),)))
 
 
 def _directory_ids(group: list[LogDirCheck]) -> Iterator[tuple[str, str, str]]:
@@ -104,31 +107,25 @@ def _duplicates(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[
                 yield here.path, there.path, ranges
 
 
-def _topic_ids(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[tuple[str, str, str, str]]:
-    first: dict[str, tuple[str, UUID]] = {}
-    for one in verified:
-        parsed = parse_partition_name(os.path.basename(one.report.path))
-        if one.topic_id is None or parsed is None or parsed.mark in ("delete", "stray") or one.owner not in group:
-            continue
-        path = join(one.report.path, "partition.metadata")
-        known = first.setdefault(parsed.topic, (path, one.topic_id))
-        if known[1] != one.topic_id:
-            yield path, format_uuid(one.topic_id), known[0], format_uuid(known[1])
-
-
 def add_findings(
     verified: list[Verified],
     log_dirs: list[LogDirCheck],
     controllers: Controllers,
     loads: Iterable[tuple[int, Iterable[Finding]]],
-) -> None:
-    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it; and `loads`."""
+) -> list[Finding]:
+    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it; and `loads`.
+
+    Returns:
+        What all of them together say about the controller's metadata.
+    """
     found: dict[int, list[Finding]] = defaultdict(list)
-    for number, more in (*_replicas(verified), *_hanging(verified, log_dirs), *_controlled(verified, controllers), *loads):
-        found[number] += more
+    others = (*_replicas(verified, controllers), *judge_topic_ids(verified, controllers))
+    for number, more in (*others, *_hanging(verified, log_dirs), *_controlled(verified, controllers), *loads):
+        found[number] += _only_of(verified[number], more)
     for number, more in found.items():
         report = verified[number].report
         verified[number].report = replace(report, findings=in_order((*report.findings, *more)))
+    return list(controllers.producer_ids(one.claim for one in verified if one.claim is not None and not one.is_file))
 
 
 def _hanging(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[tuple[int, Iterable[Finding]]]:
@@ -176,16 +173,20 @@ def _controlled(verified: list[Verified], controllers: Controllers) -> Iterator[
     for number, one in enumerate(verified):
         if one.claim is None:
             continue
-        found = list(controllers.findings(one.claim))
-        if one.is_file:  # the others are witnesses
-            own = join(one.claim.path, os.path.basename(one.report.path))
-            found = [finding._replace(path=one.report.path) for finding in found if finding.path == own]
-        yield number, found
+        yield number, controllers.findings(one.claim)
 
 
-def _replicas(verified: list[Verified]) -> Iterator[tuple[int, Iterable[Finding]]]:
+def _only_of(one: Verified, found: Iterable[Finding]) -> Iterable[Finding]:
+    """The findings about a partition; those about the named file where only that was asked for: the others are witnesses."""
+    if not one.is_file:
+        return found
+    own = join(one.directory, os.path.basename(one.report.path))
+    return [finding._replace(path=one.report.path) for finding in found if finding.path == own]
+
+
+def _replicas(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
     """Findings about replicas: the same partition on another broker, or in another copy."""
-    first: dict[tuple[str, int], int] = {}
+    earlier: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, one in enumerate(verified):
         parsed = parse_partition_name(os.path.basename(os.path.realpath(one.report.path)))
         if parsed is None or one.is_file:
@@ -194,11 +195,28 @@ def _replicas(verified: list[Verified]) -> Iterator[tuple[int, Iterable[Finding]
             yield from _future(verified, number)
         if parsed.mark:
             continue
-        at = first.setdefault((parsed.topic, parsed.partition), number)
-        if at != number and not _same_broker(one.owner, verified[at].owner):
+        others = earlier[parsed.topic, parsed.partition]
+        at = next((other for other in others if _may_be_replicas(one, verified[other])), None)
+        others.append(number)
+        if at is None:
+            continue
+        if parsed.topic in METADATA_TOPICS:
+            quorums = compare_quorums(one, verified[at])
+            if isinstance(quorums, QuorumPair):
+                controllers.part(one.report.path, verified[at].report.path)
+                yield number, findings_of(quorums)
+            elif quorums is not None and not _same_broker(one.owner, verified[at].owner):
+                yield number, findings_of(quorums)
+        elif not _same_broker(one.owner, verified[at].owner):
             pair = compare_replicas(one.report.path, verified[at].report.path)
             if pair is not None:
                 yield number, findings_of(pair)
+
+
+def _may_be_replicas(one: Verified, other: Verified) -> bool:
+    """Whether two directories of one name may be of one partition: not those of different clusters or topic ids."""
+    clusters = {v.owner.cluster for v in (one, other) if v.owner is not None} - {None}
+    return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2
 
 
 def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterable[Finding]]]:

@@ -10,14 +10,17 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.errors import FormatError, RequestError, UnreadableFile
 from kafkalog.files.partition import join
+from kafkalog.internal.image_records import NEXT_PRODUCER_ID
 from kafkalog.internal.metadata import read_metadata
 from kafkalog.internal.witness import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import ControllerWord
+from kafkalog.verify.task import Marker, ProducerRun
+from kafkalog.verify.views import ControllerWord, ProducerIdBlocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
     from kafkalog.core.span import Span
@@ -34,6 +37,14 @@ _SAME_MOMENT = "unless it was exported before the directory was copied"
 States = dict[tuple[str, int], "PartitionStateNode"]
 
 
+class HighestProducer(NamedTuple):
+    """The largest producer id of the data batches of a log, or of its markers, and the `.log` it is in."""
+
+    producer_id: int
+    marker: bool
+    path: str
+
+
 class PartitionClaim(NamedTuple):
     """What a partition directory says of itself, and where its highest leader epoch stands."""
 
@@ -42,6 +53,7 @@ class PartitionClaim(NamedTuple):
     epoch_path: str
     epoch_span: Span | None
     log_dir: LogDirCheck | None
+    producers: tuple[HighestProducer, ...] = ()
 
 
 def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionClaim | None:
@@ -66,7 +78,16 @@ def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionCla
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
     broker = None if log_dir is None else log_dir.broker_id
     claim = Claim(name.topic, name.partition, check.topic_id, epoch, broker)
-    return PartitionClaim(check.path, claim, path, span, log_dir)
+    return PartitionClaim(check.path, claim, path, span, log_dir, tuple(_highest_producers(check)))
+
+
+def _highest_producers(check: PartitionCheck) -> Iterator[HighestProducer]:
+    """The largest producer id of the data of a log, and that of its markers."""
+    for kind in (ProducerRun, Marker):
+        events = [(event.producer_id, scan.path) for scan in check.scans for event in scan.events if isinstance(event, kind)]
+        if events:
+            producer_id, path = max(events)
+            yield HighestProducer(producer_id, kind is Marker, path)
 
 
 def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
@@ -120,6 +141,11 @@ class _Witness:
         registered = self.metadata.image.brokers.get(broker, {}) if broker is not None else {}
         return True if log_dir.directory_id in registered.get("logDirs", ()) else None
 
+    @property
+    def next_producer_id(self) -> int:
+        """The first producer id that no broker has been given; 0 when there was no block yet."""
+        return int(self.metadata.image.others.get(NEXT_PRODUCER_ID, 0))
+
     def covers(self, log_dir: LogDirCheck | None) -> bool:
         """Whether it tells everything that the broker of a log dir knew when it was stopped."""
         if log_dir is None or not log_dir.clean or log_dir.broker_id is None or not self.of_cluster(log_dir):
@@ -140,6 +166,8 @@ class Controllers:
         self.states = states
         self.not_checked: list[NotChecked] = []
         self._witnesses: list[_Witness] = []
+        #: Pairs of metadata logs that are of two quorums.
+        self._parted: set[frozenset[str]] = set()
 
     def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[str]) -> None:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
@@ -157,6 +185,56 @@ class Controllers:
         elif metadata.records:
             self._witnesses.append(_Witness(path, metadata, log_dir))
 
+    def part(self, path: str, other: str) -> None:
+        """Two metadata logs are of two quorums: none of the two speaks for a log dir that has the other."""
+        self._parted.add(frozenset((path, other)))
+
+    def topic_id(self, topic: str, log_dir: LogDirCheck | None) -> tuple[UUID | None, dict[UUID, int], str]:
+        """A topic's id by the metadata that is heard for a log dir, the deleted ids with the offsets, and where it stands.
+
+        Nothing by metadata of one of two quorums: each has its own id.
+        """
+        witness = self._witness_for(log_dir)
+        if witness is None or any(witness.path in pair for pair in self._parted):
+            return None, {}, ""
+        found = witness.metadata.image.topic(topic)
+        return None if found is None else found.topic_id, witness.metadata.past.removed, witness.path
+
+    def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[Finding]:
+        """What producers the logs have whom no block of ids can have given their id: one finding for each metadata log."""
+        found: dict[str, tuple[_Witness, list[tuple[PartitionClaim, HighestProducer]]]] = {}
+        for partition in partitions:
+            witness = self._witness_for(partition.log_dir)
+            if witness is None:
+                continue
+            beyond = [(partition, one) for one in partition.producers if one.producer_id >= witness.next_producer_id]
+            if beyond:
+                found.setdefault(witness.path, (witness, []))[1].extend(beyond)
+        for witness, beyond in found.values():
+            # What proves most is told: a marker, in a log dir whose stop the metadata covers.
+            best, one = max(beyond, key=lambda pair: (pair[1].marker and witness.covers(pair[0].log_dir), pair[1].producer_id))
+            certain, why = _weight(witness, best.log_dir)
+            count = len({partition.path for partition, _ in beyond})
+            yield from findings_of(
+                ProducerIdBlocks(
+                    witness.path, witness.next_producer_id, one.producer_id, one.path, count, one.marker, why, certain
+                )
+            )
+
+    def _witness_for(self, log_dir: LogDirCheck | None) -> _Witness | None:
+        """The metadata that proves most about a log dir: of its cluster and, where there are two, of its quorum."""
+        own = {item.path for item in self._witnesses if log_dir is not None and item.log_dir is log_dir}
+        return max(
+            (
+                item
+                for item in self._witnesses
+                if item.of_cluster(log_dir) is not False
+                and not any(frozenset((item.path, path)) in self._parted for path in own)
+            ),
+            key=lambda item: (item.covers(log_dir), item.metadata.image.last_offset),
+            default=None,
+        )
+
     def findings(self, partition: PartitionClaim) -> Iterator[Finding]:
         """What a partition and the controllers differ in."""
         claim = partition.claim
@@ -164,16 +242,17 @@ class Controllers:
         if state is not None:
             for item in against_state(claim, state):
                 yield from findings_of(_word(partition, item, "the given state", _SAME_MOMENT, certain=True))
-        witness = max(
-            (item for item in self._witnesses if item.of_cluster(partition.log_dir) is not False),
-            key=lambda item: (item.covers(partition.log_dir), item.metadata.image.last_offset),
-            default=None,
-        )
+        witness = self._witness_for(partition.log_dir)
         if witness is not None:
+            certain, why = _weight(witness, partition.log_dir)
             for item in against_metadata(claim, witness.metadata):
-                certain = witness.covers(partition.log_dir)
-                why = "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
                 yield from findings_of(_word(partition, item, witness.path, why, certain=certain))
+
+
+def _weight(witness: _Witness, log_dir: LogDirCheck | None) -> tuple[bool, str]:
+    """Whether nothing healthy explains what metadata and a log dir differ in, and why it is so."""
+    certain = witness.covers(log_dir)
+    return certain, "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
 
 
 def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *, certain: bool) -> ControllerWord:

@@ -12,7 +12,6 @@ from kafkalog.internal.group_replay import TOPIC as GROUP_TOPIC
 from kafkalog.internal.groups import read_groups
 from kafkalog.internal.transactions import TOPIC as TRANSACTION_TOPIC
 from kafkalog.internal.transactions import read_transactions
-from kafkalog.recovery.log_dir import guess_release
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.views import UnloadedPartition
 
@@ -47,7 +46,7 @@ def unloaded(verified: Sequence[Verified], release: Release | None) -> Iterator[
             loads = read_transactions(one.report.path).loads
         else:
             continue
-        shown = NEWEST if one.owner is None else guess_release(one.owner.log_dir, one.owner.meta)
+        shown = NEWEST if one.owner is None else one.owner.era.releases[0]
         for load in loads:
             view = _view(load, release or shown, given=release is not None)
             if view is not None:

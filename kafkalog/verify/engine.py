@@ -26,13 +26,14 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import join, trim
 from kafkalog.files.source import unreadable
-from kafkalog.recovery.log_dir import guess_release
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.causes import name_causes
 from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
 from kafkalog.verify.coordinator_checks import unloaded
 from kafkalog.verify.copies import fold_what_was_not_copied
 from kafkalog.verify.known import MOST_EVENTS, known_logs
+from kafkalog.verify.marker_checks import doubt_markers
 from kafkalog.verify.partition import PartitionCheck, Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
+    from kafkalog.recovery.era import Era
     from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.verify.finding import Finding
@@ -216,7 +218,7 @@ class _Run:
             claim = claim_of(check, log_dir)
             known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
-            self.done.append(Verified(report, check.topic_id, log_dir, claim, known, only is not None, check.kinds))
+            self.done.append(Verified(check.path, report, check.topic_id, log_dir, claim, known, only is not None, check.kinds))
             if log_dir is not None and check.cleaned:
                 log_dir.cleaned.append(check.path)
             if log_dir is not None:
@@ -277,6 +279,7 @@ class _Run:
 
     def judge(self) -> None:
         """What partitions and log dirs say about each other."""
+        self.findings.extend(doubt_markers(self.done, self.log_dirs))
         for log_dir in self.log_dirs:
             log_dir.finish()
             self.not_checked.extend(log_dir.not_checked)
@@ -291,7 +294,8 @@ class _Run:
             controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
         self.not_checked.extend(controllers.not_checked)
         loads = () if self.settings.quick else unloaded(self.done, self.release)
-        add_findings(self.done, self.log_dirs, controllers, loads)
+        self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
+        self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
         findings, not_checked = fold_what_was_not_copied(path, partitions, is_log_dir=is_log_dir)
@@ -324,13 +328,18 @@ class _Run:
             tuple(chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])),
             quick=self.settings.quick,
             next_start=self.next_start,
+            evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
         )
 
+    def _era(self) -> Era | None:
+        """That of the log dir whose release is taken."""
+        return max((log_dir.era for log_dir in self.log_dirs), key=lambda era: era.releases[0], default=None)
+
     def _release_taken(self) -> str | None:
-        if self.release is None and not self.log_dirs:
-            return None
-        shown = (guess_release(log_dir.log_dir, log_dir.meta) for log_dir in self.log_dirs)
-        return release_text(max(shown) if self.release is None else self.release)
+        if self.release is not None:
+            return release_text(self.release)
+        era = self._era()
+        return None if era is None else release_text(era.releases[0])
 
 
 def _cores() -> int:

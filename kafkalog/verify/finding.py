@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kafkalog.core.span import Span
     from kafkalog.verify.effects import Effect
 
-__all__ = ["Finding", "Hit", "Severity"]
+__all__ = ["Cause", "Finding", "Hit", "Severity"]
 
 
 class Severity(IntEnum):
@@ -74,12 +74,20 @@ class Hit:
         self.facts = facts
 
 
+class Cause(NamedTuple):
+    """The finding that another one follows from: its rule, and the path that it is about."""
+
+    id: str
+    path: str
+
+
 class Finding(NamedTuple):
     """One thing that is wrong, odd or worth knowing, at one place.
 
     `span` is a half-open byte range of the file `path`, None when that file is gone. `offsets` are the first and last log
     offset concerned. `facts["file"]` names the damaged file when `path` is only the witness. `next_start` are the effects of
-    the predicted starts on that place, `commands` what the remedy tells to run.
+    the predicted starts on that place, `commands` what the remedy tells to run. `cause` is the finding that this one follows
+    from, None when it stands by itself.
     """
 
     id: str
@@ -93,10 +101,13 @@ class Finding(NamedTuple):
     remedy: str
     next_start: tuple[Effect, ...] = ()
     commands: tuple[Command, ...] = ()
+    cause: Cause | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The finding as a `finding` line of schema `kafkalog.verify/1`, without the fields every line has."""
         effects = self.next_start
+        more: dict[str, Any] = {"next_start": [effect.to_json() for effect in effects]} if effects else {}
+        more |= {} if self.cause is None else {"cause": self.cause._asdict()}
         return {
             "id": self.id,
             "severity": self.severity.label,
@@ -104,7 +115,7 @@ class Finding(NamedTuple):
             "span": None if self.span is None else [self.span.start, self.span.end],
             "offsets": None if self.offsets is None else list(self.offsets),
             "message": self.message,
-            "facts": self.facts | ({"next_start": [effect.to_json() for effect in effects]} if effects else {}),
+            "facts": self.facts | more,
             "consequence": f"{self.consequence} {describe_effects(effects)}" if effects else self.consequence,
             "remedy": self.remedy,
             "commands": [command.to_json() for command in self.commands],

@@ -11,7 +11,7 @@ from kafkalog.files.partition import join
 from kafkalog.recovery.directory import predict_directory
 from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.options import STOPS, Options, Scanned
-from kafkalog.recovery.partitions import predict_log_dir
+from kafkalog.recovery.partitions import predict_log_dirs
 from kafkalog.recovery.predict import link_log_dirs
 from kafkalog.verify.effects import effects_on
 from kafkalog.verify.finding import Finding, Severity
@@ -80,28 +80,28 @@ def predict_starts(
     """
     scanned = {report.path: Scanned(_is_damaged(report), known) for report, known in reports}
     options = replace(options, scanned=scanned)
-    run: Callable[..., Iterable[Outcome]] = map if executor is None else executor.map
+    run: Callable[..., Iterable[list[Outcome]]] = map if executor is None else executor.map
     found = NextStarts()
     paths = list(dict.fromkeys(directories))
     stops = STOPS if options.stop is None else (options.stop,)
     for stop in stops:
         # What is known of the others need not travel to another process.
         each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in paths]
-        for path, outcome in zip(paths, run(partial(_predict_directory, stop), paths, each), strict=True):
-            found.directories[path] = (*found.directories.get(path, ()), outcome)
+        for path, outcomes in zip(paths, run(partial(_predict_directory, stop), paths, each), strict=True):
+            found.directories[path] = (*found.directories.get(path, ()), *outcomes)
     states = list(_states(log_dirs, options))
-    link_log_dirs(states)
-    for state in states:
-        own = {join(state.path, name) for name in state.partitions}
-        for outcome in predict_log_dir(state, options, map if executor is None else executor.map):
+    link_log_dirs(state for alternatives in states for state in alternatives)
+    for alternatives in states:
+        own = {join(state.path, name) for state in alternatives for name in state.partitions}
+        for outcome in predict_log_dirs(alternatives, options, map if executor is None else executor.map):
             if outcome.path in own:
-                found.partitions[outcome.path] = (outcome,)
+                found.partitions[outcome.path] = (*found.partitions.get(outcome.path, ()), outcome)
             else:
                 found.beside += (outcome,)
     return found
 
 
-def _predict_directory(stop: str, path: str, options: Options) -> Outcome:
+def _predict_directory(stop: str, path: str, options: Options) -> list[Outcome]:
     return predict_directory(path, stop, options)
 
 
@@ -109,7 +109,7 @@ def _is_damaged(report: PartitionReport) -> bool:
     return not report.readable or any(finding.severity >= Severity.WARNING for finding in report.findings)
 
 
-def _states(log_dirs: Iterable[str], options: Options) -> Iterator[LogDirState]:
+def _states(log_dirs: Iterable[str], options: Options) -> Iterator[list[LogDirState]]:
     for path in dict.fromkeys(log_dirs):
         try:
             yield read_log_dir(path, options.release)

@@ -96,7 +96,8 @@ class Report:
     """What verify says of everything it was given.
 
     `findings` are those about log dirs; those about a partition are with it. `now` is the clock in milliseconds, `version`
-    the Kafka release taken for what depends on one (None: nothing says which). `next_start` are the predictions about what
+    the Kafka release taken for what depends on one (None: nothing says which), `evidence` what that is taken from, "" when it
+    was given. `next_start` are the predictions about what
     stands beside the partitions of a log dir and does harm.
     """
 
@@ -111,6 +112,7 @@ class Report:
     suppressed: int = 0
     quick: bool = field(default=False)
     next_start: tuple[Outcome, ...] = ()
+    evidence: str = ""
 
     def all_findings(self) -> Iterator[Finding]:
         """Every finding: partition by partition, then those about log dirs."""

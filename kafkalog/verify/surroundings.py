@@ -22,6 +22,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import join
 from kafkalog.files.source import FileSource, hashes_of, read_file, size_of
+from kafkalog.recovery.era import era_of
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
@@ -60,12 +61,13 @@ class LogDirCheck:
     Args:
         path: The directory, spelled as it shall be printed.
         settings: What the caller wants.
+        believe_marker: False: as if there were no clean-shutdown marker.
 
     Raises:
         UnreadableFile: it cannot be listed.
     """
 
-    def __init__(self, path: str, settings: Settings) -> None:
+    def __init__(self, path: str, settings: Settings, *, believe_marker: bool = True) -> None:
         self.settings = settings
         self.log_dir = LogDir(path)
         self.path = self.log_dir.path
@@ -74,12 +76,13 @@ class LogDirCheck:
         self.files = 0
         self.lines: dict[str, dict[tuple[str, int], CheckpointLine]] = {}
         everything = {*self.log_dir.files, *self.log_dir.others}
-        self._marker = _CLEAN in everything
+        self._marker = believe_marker and _CLEAN in everything
         self._checkpoints()
         self.meta: Properties | None = self._reading(_META, lambda: self.log_dir.meta_properties)
         complete = bool(self.lines) or _META in self.log_dir.files or self._marker
         self.clean: bool | None = self._marker if complete else None
-        self.kraft = self._is_kraft()
+        #: What it shows of its broker.
+        self.era = era_of(self.log_dir, self.meta)
         #: Text files, of partitions too, whose lines end in CR LF.
         self.texts_of_windows = [path for path in self._own_texts() if _ends_lines_as_windows(path)]
         #: Partition directories that show the work of the log cleaner.
@@ -171,18 +174,6 @@ class LogDirCheck:
 
     def _own_texts(self) -> list[str]:
         return [join(self.path, name) for name in LOG_DIR_FILES if name in self.log_dir.files]
-
-    def _is_kraft(self) -> bool | None:
-        version = None if self.meta is None else self.meta.values.get("version")
-        if version is not None:
-            return version != "0"
-        for name in self.log_dir.partition_names:
-            try:
-                if "partition.metadata" in self.log_dir.partition(name).files:
-                    return True
-            except UnreadableFile:
-                continue
-        return False
 
     def _names(self) -> None:
         names = self.log_dir.partition_names
@@ -309,6 +300,11 @@ class LogDirCheck:
         return ""
 
     @property
+    def marker_path(self) -> str:
+        """Where its clean-shutdown marker stands, if there is one."""
+        return join(self.path, _CLEAN)
+
+    @property
     def broker(self) -> tuple[str, str] | None:
         """Cluster and node id; None when the log dir does not tell both."""
         values = {} if self.meta is None else self.meta.values
@@ -349,7 +345,7 @@ class LogDirCheck:
         return Surroundings(
             in_log_dir=True,
             clean=self.clean,
-            kraft=self.kraft,
+            kraft=self.era.kraft,
             in_use=self.in_use,
             lines=lines,
             cleaner_known="cleaner-offset-checkpoint" in self.lines,

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import kafkalog
+from kafkalog.core.release import NEWEST, release_text
 from tests.recovery.broker_starts import packed_starts
 
 CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
@@ -97,14 +98,33 @@ def test_a_partition_directory_gives_a_line_for_each_kind_of_stop(tmp_path):
     assert only == unclean
 
 
-def test_what_depends_on_the_release_is_null_with_why_for_a_partition_by_itself(tmp_path):
+def test_what_depends_on_the_era_is_told_for_both_the_worst_first_for_a_partition_by_itself(tmp_path):
     log_dir = lay_out("metadata-missing@plain", "clean", tmp_path / "d")
-    result = run("--format", "jsonl", str(log_dir / "plain-0"))
-    assert result.returncode == 3
-    for line in lines(result):
-        assert (line["partition"], line["log_end_offset"]) == ("unknown", None)
-        assert "2.8.2" in line["why"]["partition"]
-        assert "log_end_offset" in line["why"]
+    (tmp_path / "alone").mkdir()
+    alone = (log_dir / "plain-0").rename(tmp_path / "alone" / "plain-0")
+    result = run("--format", "jsonl", str(alone))
+    assert result.returncode == 1
+    told = [(line["assumed"]["stop"], line["assumed"]["release"], line["partition"]) for line in lines(result)]
+    newest, oldest = release_text(NEWEST), "2.8.2"
+    assert told == [
+        ("clean", newest, "stray"),
+        ("clean", oldest, "loaded"),
+        ("unclean", newest, "stray"),
+        ("unclean", oldest, "loaded"),
+    ]
+    assert lines(result)[0]["reason"].startswith(f"if the broker runs with KRaft, as Kafka {newest}: ")
+    assert lines(result)[1]["reason"].startswith("if the broker runs with ZooKeeper, as Kafka 2.8.2: ")
+    assert "nothing shows whether" in lines(result)[0]["assumed"]["evidence"]
+    assert "nothing is lost" not in run(str(alone)).stdout
+
+
+def test_what_both_eras_do_alike_is_told_once_for_a_partition_by_itself(tmp_path):
+    log_dir = lay_out("none@plain", "clean", tmp_path / "d")
+    (tmp_path / "alone").mkdir()
+    alone = (log_dir / "plain-0").rename(tmp_path / "alone" / "plain-0")
+    result = run("--format", "jsonl", "--assume-stop", "clean", str(alone))
+    (line,) = lines(result)
+    assert (result.returncode, line["assumed"]["release"], line["partition"]) == (0, None, "loaded")
 
 
 def test_assumptions_are_taken_from_the_options(tmp_path):

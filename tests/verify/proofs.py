@@ -64,6 +64,15 @@ simple(
     lambda lab: (_beside_metadata(lab) / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
 )
 
+simple("topic-id-of-another", META, lambda lab: (_beside_metadata(lab), _beside_metadata(lab, "other-0")))
+
+
+@proof("producer-id-of-no-block", META)
+def _(lab):
+    records = [R(0, b"k", b"v")]
+    batch = encode.batch(records, base_offset=21, leader_epoch=0, producer_id=99_999, producer_epoch=0, base_sequence=0)
+    lab.append(_beside_metadata(lab) / f"{0:020d}.log", batch)
+
 
 # --- coordinators ---
 @proof("state-of-a-later-release", "4.3.1/edge/__transaction_state-0")
@@ -490,6 +499,21 @@ def _(lab):
     lab.checkpoint("recovery-point-offset-checkpoint", 500)
 
 
+KILLED = "2.3.1/diverge-before-b0/stock-0"
+
+
+@proof("marker-touched", KILLED)
+def _(lab):
+    lab.checkpoint("recovery-point-offset-checkpoint", 0)
+    (lab.root / ".kafka_cleanshutdown").write_bytes(b"")
+
+
+@proof("cleaner-beyond-watermark", "2.8.2/repl-b1/orders-0")
+def _(lab):
+    lab.checkpoint("cleaner-offset-checkpoint", 60)
+    lab.checkpoint("replication-offset-checkpoint", 40)
+
+
 simple("recovery-line-removed", PLAIN, lambda lab: lab.checkpoint("recovery-point-offset-checkpoint", None))
 simple("hw-lowered", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", -3))
 simple("log-start-raised", PLAIN, lambda lab: lab.checkpoint("log-start-offset-checkpoint", 9000))
@@ -707,6 +731,12 @@ def _(lab):
 @near("half-of-the-partitions", PLAIN)
 def _(lab):
     lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5"])
+
+
+@near("marker-and-a-foreign-directory", PLAIN)
+def _(lab):
+    shutil.copytree(BROKER / KILLED, lab.root / "stock-0")
+    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "stock 0 0"])
 
 
 @near("epoch-at-end", PLAIN)

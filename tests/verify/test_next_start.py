@@ -223,10 +223,13 @@ def test_the_prediction_does_not_change_findings_verdicts_or_the_exit_status(fli
     assert run("verify", BROKER / PLAIN).returncode == 0
 
 
-def test_what_depends_on_the_release_is_told_in_one_line_for_a_partition_by_itself():
+def test_what_depends_on_the_era_is_told_in_a_line_each_for_a_partition_by_itself():
     report = verify(BROKER / PLAIN, now=NOW)
-    (line,) = [line for line in text_of(report) if line.startswith("Next start")]
-    assert "depends on the release: loaded with 2.8.2, stray with 4.4.0 (--kafka-version tells)" in line
+    told = [line for line in text_of(report) if line.startswith("Next start")]
+    assert ["stray: if the broker runs with KRaft" in line for line in told] == [True, False]
+    assert "ZooKeeper" in report.partitions[0].next_start[1].reason
+    assert "Kafka 2.8.2: loads 8 segments, nothing lost" in told[1]
+    assert "next start: harm to 0 of 1 partition, 1 unknown" in text_of(report)
     report = verify(BROKER / PLAIN, now=NOW, kafka_version="2.1")
     assert {outcome.assumed.release for outcome in report.partitions[0].next_start} == {"2.1.1"}
 

@@ -30,6 +30,8 @@ BEYOND_THE_INVARIANTS = {
 }
 #: Rules that need more than one partition, or very large ones, have tests of their own.
 SEVERAL_LOG_DIRS = {
+    "cluster-ids-differ",
+    "quorums-differ",
     "broker-ids-differ",
     "file-changed-during-scan",
     "future-differs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kafkalog.verify.rules import (
     batches,
     checkpoints,
+    clusters,
     compaction,
     controllers,
     coordinators,
@@ -30,6 +31,7 @@ from kafkalog.verify.rules import (
 __all__ = [
     "batches",
     "checkpoints",
+    "clusters",
     "compaction",
     "controllers",
     "coordinators",

@@ -59,8 +59,8 @@ def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionCheckpoints,
     message="the recovery point is {point}, but {file} ends at offset {end} ({stop})",
-    consequence="{count} offsets were added after the stop, or belong to another log.",
-    remedy="Find out who wrote them; compare with another replica.",
+    consequence="{count} offsets were added after the stop, or belong to another log, or the stop was no clean one.",
+    remedy="Find out who wrote them, and whether the clean-shutdown marker is the broker's own; compare with another replica.",
     source="LogManager.shutdown (Kafka 3.9.1)",
     proof="log-longer-clean",
     near_miss="crash",
@@ -234,6 +234,40 @@ def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]
             offset=start.offset,
             first=view.first_base,
             last=last,
+        )
+
+
+@rule(
+    "cleaner-beyond-high-watermark",
+    Severity.INFO,
+    on=PartitionCheckpoints,
+    message="the cleaner stands at {offset}, but the high watermark is {watermark}, after a clean stop",
+    consequence="The cleaner does not go beyond the high watermark. It was set back since, by an unclean election or with its "
+    "checkpoint, or the cleaner's position was moved forward by hand or with a moved partition: it then skips what it has not "
+    "cleaned.",
+    remedy="Compare with another replica. To have the log cleaned again, set the partition's offset in {file} to 0 while the "
+    "broker is stopped.",
+    source="LogCleanerManager.cleanableOffsets (Kafka 3.9.1)",
+    proof="cleaner-beyond-watermark",
+    near_miss="compacted-gap",
+    invariants="K3 K7",
+)
+def cleaner_beyond_high_watermark(view: PartitionCheckpoints) -> Iterator[Hit]:
+    """The first dirty offset of the log cleaner lies behind the high watermark, although a clean stop writes both.
+
+    What an unclean stop leaves proves nothing: the cleaner writes its checkpoint at once, the high watermark every few seconds.
+    """
+    cleaner, mark = view.cleaner, view.high_watermark
+    if cleaner is None or mark is None or not view.clean or not _bounds(view):
+        return
+    if 0 <= mark.offset < cleaner.offset <= view.log_end:
+        yield Hit(
+            cleaner.span,
+            (mark.offset, cleaner.offset - 1),
+            path=cleaner.path,
+            offset=cleaner.offset,
+            watermark=mark.offset,
+            file=cleaner.path,
         )
 
 

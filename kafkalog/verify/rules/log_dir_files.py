@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
 from kafkalog.core.foreign import describe_file, is_held_open
 from kafkalog.core.span import Span
+from kafkalog.recovery.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import BootstrapFile, CleanedLogs, LogDirFiles
+from kafkalog.verify.views import BootstrapFile, CleanedLogs, LogDirFiles, MarkerView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,8 +125,9 @@ def checkpoint_emptied(files: LogDirFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=LogDirFiles,
     message="there is no {file}, though all other files of a log dir are there",
-    consequence="The broker does not start, or takes the log dir for one that is not formatted.",
-    remedy="Restore the file: `version`, `cluster.id`, `node.id` or `broker.id`, `directory.id` of this log dir.",
+    consequence="A KRaft node exits; since 3.7 it makes the file anew if another of its log dirs has one and the metadata log "
+    "is not in this one, with a new directory.id that the controller does not know. A broker with ZooKeeper makes it anew.",
+    remedy=WRITE_META,
     source="KafkaServer.startup, MetaPropertiesEnsemble (Kafka 3.9.1)",
     proof="meta-removed",
     near_miss="copied-without-meta",
@@ -176,6 +178,32 @@ def clean_marker_malformed(files: LogDirFiles) -> Iterator[Hit]:
     """The clean-shutdown marker is not what a broker writes: nothing up to 3.6, JSON with a version since 3.7."""
     if files.marker:
         yield Hit(Span(0, files.marker_size), None, path=f"{files.path}/{_MARKER}", problem=files.marker)
+
+
+@rule(
+    "clean-marker-false",
+    Severity.WARNING,
+    on=MarkerView,
+    message="the marker says that the broker was stopped cleanly, but {points} of {judged} logs say that it was not: their "
+    "recovery point lies before their end, {snapshots} have no snapshot at the end, {padded} have preallocated indexes in "
+    "the active segment",
+    consequence="With the marker the broker recovers nothing at its next start: no log is checked, torn tails stay and are "
+    "appended to, and what producers did since their last snapshot is taken from the last segment alone.",
+    remedy="Before the broker starts, move the marker out of the log dir: the broker then recovers the logs from their "
+    "recovery points. That can take long; it is what makes them sound.",
+    source="LogManager.shutdown, LogManager.loadLogs (Kafka 3.9.1), KAFKA-15375",
+    proof="marker-touched",
+    near_miss="marker-and-a-foreign-directory",
+    invariants="K2 K12",
+)
+def clean_marker_false(view: MarkerView) -> Iterator[Hit]:
+    """The clean-shutdown marker lies: most logs of the log dir are as a killed broker leaves them.
+
+    A clean stop sets every recovery point to the log's end, writes a snapshot there and trims the indexes. A single log that is
+    otherwise, among logs that were closed, was put here later. The findings that there would not be without the marker name
+    this one as their cause.
+    """
+    yield Hit(Span(0, view.size), None, points=view.points, judged=view.judged, snapshots=view.snapshots, padded=view.padded)
 
 
 @rule(

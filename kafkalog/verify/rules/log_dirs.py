@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.foreign import describe_directory, move_of
 from kafkalog.core.span import Span
+from kafkalog.recovery.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.views import BrokerView, CheckpointFile, LogDirView
@@ -171,9 +172,10 @@ def partition_is_file(view: LogDirView) -> Iterator[Hit]:
     Severity.ERROR,
     on=LogDirView,
     message="{problem}",
-    consequence="The broker does not start, or leaves the log dir out.",
-    remedy="Restore the file: `version`, `cluster.id`, `node.id` or `broker.id`, `directory.id` of this log dir.",
-    source="MetaPropertiesEnsemble, MetaProperties (Kafka 3.9.1)",
+    consequence="A KRaft node exits, or leaves the log dir out; so does a broker with ZooKeeper, which since 2.8 completes a "
+    "file that only lacks version or broker.id.",
+    remedy=WRITE_META,
+    source="MetaPropertiesEnsemble, MetaProperties (Kafka 3.9.1, 4.4.0), BrokerMetadataCheckpoint (1.1.1 to 2.8.2)",
     proof="meta-nuls",
     near_miss="copied-without-meta",
     invariants="K10",
@@ -241,22 +243,3 @@ def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
     """
     for path, other, what in view.id_problems:
         yield Hit(None, None, path=path, what=what, file=other)
-
-
-@rule(
-    "topic-id-mismatch",
-    Severity.ERROR,
-    on=BrokerView,
-    message="topic id {topic_id}, but {file} has {other_id}",
-    consequence="One of the two belongs to an earlier topic of the same name: that partition is never served.",
-    remedy="Ask the controller for the topic's id (`kafka-topics.sh --describe`) and, with the broker stopped, move "
-    "the other one out of the log dir.",
-    source="UnifiedLog.initializeTopicId (Kafka 3.9.1), KAFKA-14616",
-    proof="topic-id-differs",
-    near_miss="healthy",
-    invariants="K11",
-)
-def topic_id_mismatch(view: BrokerView) -> Iterator[Hit]:
-    """Partitions of one topic have different topic ids."""
-    for path, topic_id, other, other_id in view.topic_ids:
-        yield Hit(Span(0, 0), None, path=path, topic_id=topic_id, file=other, other_id=other_id)

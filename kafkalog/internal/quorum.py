@@ -1,0 +1,108 @@
+"""The quorum that wrote a metadata log: who led its epochs, who votes, and whether two logs can be of one quorum.
+
+In one quorum an epoch has one leader, and an offset of an epoch has one content. What a leader wrote and the others did not
+get may differ, but then the epochs differ too, and the voters are the same but for one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import RecordBatch
+from kafkalog.core.control import ControlRecord, read_control_record
+from kafkalog.core.log import walk
+from kafkalog.core.properties import format_uuid, read_quorum_state
+from kafkalog.errors import FormatError
+from kafkalog.files.partition import Partition
+from kafkalog.files.source import FileSource, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Quorum", "Voter", "read_quorum", "why_not_one_quorum"]
+
+
+class Voter(NamedTuple):
+    """A voter by its node id, and by its directory id where that is known: since 3.9, in dynamic quorums."""
+
+    node_id: int
+    directory_id: str | None
+
+    def is_same(self, other: Voter) -> bool:
+        """Whether the two can be one node's."""
+        known = self.directory_id is not None and other.directory_id is not None
+        return self.node_id == other.node_id and (not known or self.directory_id == other.directory_id)
+
+
+class Quorum(NamedTuple):
+    """What a metadata log says of its quorum: epoch → node id of its leader, and the last set of voters, () if not known."""
+
+    leaders: dict[int, int]
+    voters: tuple[Voter, ...]
+
+    @property
+    def voters_text(self) -> str:
+        """The voters for people: node ids, with directory ids where known."""
+        told = [f"{v.node_id} ({v.directory_id})" if v.directory_id else str(v.node_id) for v in self.voters]
+        return ", ".join(told) or "not known"
+
+
+def read_quorum(path: str) -> Quorum:
+    """The quorum of the metadata log in a partition directory, from its control records and, failing these, `quorum-state`.
+
+    Raises:
+        UnreadableFile: a file cannot be read.
+    """
+    partition = Partition(path)
+    snapshots = sorted(((name.base_offset, name.epoch or 0), file) for name, file in partition.checkpoints if not name.pending)
+    files = [file for _, file in snapshots[-1:]] + [s.paths[".log"] for s in partition.segments if ".log" in s.paths]
+    leaders: dict[int, int] = {}
+    named: tuple[Voter, ...] = ()
+    elected: tuple[Voter, ...] = ()
+    for epoch, record in (pair for file in files for pair in _control_records(file)):
+        if record.name == "LEADER_CHANGE":
+            leaders[epoch] = record.fields["leaderId"]
+            elected = tuple(Voter(voter["voterId"], None) for voter in record.fields["voters"])
+        elif record.name == "KRAFT_VOTERS":
+            named = tuple(Voter(v["voterId"], format_uuid(v["voterDirectoryId"])) for v in record.fields["voters"])
+    return Quorum(leaders, named or elected or _voters_of_file(partition))
+
+
+def _control_records(path: str) -> Iterator[tuple[int, ControlRecord]]:
+    """Each control record with its leader epoch."""
+    with FileSource(path) as source:
+        for batch in walk(source):
+            if not isinstance(batch, RecordBatch) or not batch.is_control or not batch.crc_ok:
+                continue
+            for record in batch.walk_records():
+                try:
+                    yield batch.header.partition_leader_epoch, read_control_record(record.key, record.value)  # type: ignore[union-attr]
+                except (FormatError, AttributeError):
+                    continue  # its own check tells
+
+
+def _voters_of_file(partition: Partition) -> tuple[Voter, ...]:
+    path = partition.file("quorum-state")
+    state = None if path is None else read_quorum_state(read_file(path))
+    return () if state is None else tuple(Voter(number, None) for number in state.voters)
+
+
+def why_not_one_quorum(one: Quorum, other: Quorum, epochs: tuple[int, int] | None) -> str:
+    """Why two metadata logs cannot be of one quorum; "" when they can.
+
+    Args:
+        one: The quorum of the one.
+        other: The quorum of the other.
+        epochs: The leader epochs of the first batches in which the logs differ; None when they do not differ.
+    """
+    for epoch in sorted(one.leaders.keys() & other.leaders.keys()):
+        here, there = one.leaders[epoch], other.leaders[epoch]
+        if here != there:
+            return f"epoch {epoch} is led by node {here} in this one and by node {there} in the other"
+    if epochs is None:
+        return ""
+    if one.voters and other.voters and not any(a.is_same(b) for a in one.voters for b in other.voters):
+        return "none of its voters is a voter of the other"
+    if epochs[0] == epochs[1] >= 0:
+        return f"both have other batches of the same epoch, {epochs[0]}, there"
+    return ""

@@ -1,0 +1,81 @@
+"""One cause, one finding: which findings follow from another one.
+
+What follows from a cause keeps its id, its place and its severity, and names the cause; people are shown it under the cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import parse_partition_name
+from kafkalog.verify.finding import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from kafkalog.verify.across import Verified
+    from kafkalog.verify.finding import Finding
+
+__all__ = ["name_causes"]
+
+#: What two clusters that take each other for replicas look like.
+_OF_TWO_QUORUMS = frozenset(("topic-id-mismatch", "topic-id-shared", "partition-duplicated", "replica-diverges"))
+#: What stands in the part of a log that the cleaner says it has been over.
+_OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
+
+
+def name_causes(verified: Sequence[Verified], findings: Sequence[Finding]) -> list[Finding]:
+    """Name in each finding the one that it follows from.
+
+    Args:
+        verified: The partitions; their reports are replaced.
+        findings: Those about log dirs.
+
+    Returns:
+        These, with their causes.
+    """
+    everywhere = [relation for one in verified for cause in one.report.findings for relation in _between(cause)]
+    for one in verified:
+        relations = [*everywhere, *(relation for cause in one.report.findings for relation in _inside(cause))]
+        if relations:
+            one.report = replace(one.report, findings=tuple(_named(one.report.findings, relations)))
+    return list(_named(findings, everywhere))
+
+
+_Relation = tuple["Finding", "Callable[[Finding], bool]"]
+
+
+def _named(findings: Iterable[Finding], relations: Sequence[_Relation]) -> Iterator[Finding]:
+    for finding in findings:
+        cause = next((cause for cause, follows in relations if finding.cause is None and follows(finding)), None)
+        yield finding if cause is None else finding._replace(cause=Cause(cause.id, cause.path))
+
+
+def _between(cause: Finding) -> Iterator[_Relation]:
+    """What follows from a finding in other partitions and log dirs."""
+    if cause.id == "quorums-differ":
+        roots = [_log_dir_of(cause.path), _log_dir_of(cause.facts["other"])]
+        yield cause, lambda finding: finding.id in _OF_TWO_QUORUMS and _is_between(finding, roots)
+
+
+def _inside(cause: Finding) -> Iterator[_Relation]:
+    """What follows from a finding in the same partition."""
+    if cause.id == "topic-id-mismatch":
+        yield cause, lambda finding: finding.id == "controller-topic-id-differs" and finding.path == cause.path
+    elif cause.id in ("cleaner-beyond-high-watermark", "cleaner-checkpoint-out-of-range"):
+        yield cause, lambda finding: finding.id in _OF_THE_CLEANER
+
+
+def _is_between(finding: Finding, roots: Sequence[str]) -> bool:
+    """Whether a finding and its witness are in these two log dirs."""
+    paths = finding.path, str(finding.facts.get("file", ""))
+    return all(any(path.startswith(f"{root}/") for path in paths) for root in roots)
+
+
+def _log_dir_of(path: str) -> str:
+    """The log dir of a partition directory or of a file in one."""
+    folder, _, name = path.rpartition("/")
+    if parse_partition_name(name) is None:
+        folder = folder.rpartition("/")[0]
+    return folder or "."
