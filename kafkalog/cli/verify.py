@@ -76,7 +76,10 @@ def _progress() -> Callable[[int, int], None] | None:
 @click.option("--topic", multiple=True, metavar="PATTERN", help="Only these topics or partition directories of a log dir.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
 @click.option(
-    "--fail-on", type=click.Choice((*_SEVERITIES, "never")), default="error", help="Exit 1 from here on; default error."
+    "--fail-on",
+    type=click.Choice((*_SEVERITIES, "never")),
+    default="warning",
+    help="Least severity that makes the exit status 1; default warning.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
 @click.option(

@@ -320,7 +320,7 @@ class DumpJob:
             if error.reason == "no such file or directory":
                 return  # the real tool takes a missing one for empty
             raise
-        print_transaction_index(data, path, self._output)
+        print_transaction_index(data, path, self._dialect, self._output)
 
     def finish(self) -> bool:
         """Print the reports; returns whether the real tool would have died on the way."""

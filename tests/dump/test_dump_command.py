@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -50,6 +51,41 @@ def test_a_directory_is_printed_segment_by_segment():
     ]
     assert names[-1] == "leader-epoch-checkpoint"
     assert b"epoch: 0 startOffset: 0\n" in out
+
+
+@pytest.mark.parametrize(
+    ("version", "before", "since"),
+    [
+        (0, 0, 0),
+        (1, 0, None),
+        (0x00FF, 0, None),
+        (0x0100, None, None),
+        (-1, -1, None),
+        (-0x100, -1, None),
+        (-0x8000, -128, None),
+    ],
+)
+def test_versions_of_aborted_transactions_are_a_byte_up_to_4_3_and_must_be_0_since(version, before, since, tmp_path):
+    """What is printed for an entry of that version; None: the real tool dies there, kafkalog tells and goes on."""
+    path = tmp_path / "00000000000000000000.txnindex"
+    path.write_bytes(b"".join(struct.pack(">hqqqq", each, 7, 1, 2, 3) for each in (0, version)))
+    line = "version: {} producerId: 7 firstOffset: 1 lastOffset: 2 lastStableOffset: 3"
+    for release, shown in (("4.3.1", before), ("4.4.0", since)):
+        status, out, err = run(["--kafka-version", release, "--files", str(path)])
+        first, second = out.decode().splitlines()[1:]
+        assert first == line.format(0)
+        assert (status, "position 34: entry 1 has version" in err) == ((0, False) if shown is not None else (1, True))
+        if shown is not None:
+            assert second == line.format(shown)
+
+
+def test_snapshots_of_more_than_a_million_producers_are_refused_since_4_4(tmp_path):
+    path = tmp_path / "00000000000000000000.snapshot"
+    path.write_bytes(struct.pack(">hIi", 1, 0, 1_000_001) + bytes(1_000_001))
+    complaint = "Snapshot failed schema validation: "
+    too_many = "Tried to read a collection of size 1000001, which exceeds the maximum allowed size of 1000000."
+    for release, said in (("4.3.1", "null"), ("4.4.0", too_many)):
+        assert f"{complaint}{said}\n" in run(["--kafka-version", release, "--files", str(path)])[2]
 
 
 def test_printed_paths_are_the_argument_and_the_name_below_it(copy, monkeypatch):
