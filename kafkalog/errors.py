@@ -118,17 +118,20 @@ class LimitExceeded(KafkalogError):
         limit: The ceiling, in the unit that `what` names.
         wanted: What the input asks for, at least; None when it is only known to be more than `limit`.
         what: What is counted, e.g. "bytes of decompressed records".
+        option: The option of the commands that raises it, "" when there is none.
     """
 
-    def __init__(self, limit: int, wanted: int | None, what: str) -> None:
+    def __init__(self, limit: int, wanted: int | None, what: str, option: str = "") -> None:
         self.limit = limit
         self.wanted = wanted
         self.what = what
-        super().__init__(limit, wanted, what)
+        self.option = option
+        super().__init__(limit, wanted, what, option)
 
     def __str__(self) -> str:
         wanted = f"{self.wanted}" if self.wanted is not None else "more"
-        return f"{self.what}: {wanted} wanted, the limit is {self.limit}"
+        raised = f" ({self.option} raises it)" if self.option else ""
+        return f"{self.what}: {wanted} wanted, the limit is {self.limit}{raised}"
 
 
 class DecoderFailed(KafkalogError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kafkalog.cli.main import EXIT_UNREADABLE
+from kafkalog.cli.sizes import max_decompressed
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import NEWEST, Release, parse_release, release_text
 from kafkalog.errors import RequestError
@@ -90,6 +91,7 @@ def _release(_: click.Context, __: click.Parameter, value: str | None) -> Releas
     help="How keys and values are shown; with --print-data-log.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Worker processes for record lines.")
+@max_decompressed
 def command(**given: Any) -> int:
     """Print log files as Kafka's DumpLogSegments would.
 

@@ -8,7 +8,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from kafkalog.core.log import Window
+from kafkalog.core.source import Window
 from kafkalog.errors import FileChanged, UnreadableFile
 
 if TYPE_CHECKING:
