@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE, say
+from kafkalog.cli.sizes import max_decompressed
 from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ __all__ = ["command", "parse_recovery_point"]
     "info: as warning.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1.")
+@max_decompressed
 def command(
     paths: tuple[str, ...],
     *,
