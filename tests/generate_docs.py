@@ -13,6 +13,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+import click
 from click.testing import CliRunner
 
 from kafkalog.cli.main import COMMANDS
@@ -72,6 +73,9 @@ def dialects() -> str:
 
 def help_of(*arguments: str) -> str:
     """What `kafkalog ARGUMENTS... --help` prints in a terminal of 100 columns."""
+    for name in arguments:
+        # click keeps the help option of whoever asked first in this process: with `--help` alone if there was no group.
+        main_command.get_command(click.Context(main_command), name)._help_option = None
     shown = CliRunner().invoke(main_command, [*arguments, "--help"], prog_name="kafkalog", terminal_width=100)
     assert shown.exit_code == 0, shown.output
     return f"```text\n{shown.output}```\n"
