@@ -18,6 +18,7 @@ from kafkalog.cli.internal_options import (
     write_json_lines,
     write_text,
 )
+from kafkalog.cli.sizes import max_decompressed
 from kafkalog.internal.moment import END
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ SCHEMA = "kafkalog.groups/1"
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
+@max_decompressed
 def command(
     ctx: click.Context,
     /,
