@@ -64,8 +64,7 @@ MEANINGS: dict[tuple[str, str, str], str] = {
     ("groups", "", "logStartOffset"): "start of the partition's log; null when its directory was not given",
     ("groups", "summary", "out_of_range"): "committed offsets with a problem",
     ("groups", "summary", "without_topic"): "committed offsets with a topicProblem",
-    ("groups", "summary", "expired"): "committed offsets whose expiresAt is not after `now`; null with `--at`",
-    ("groups", "summary", "now"): "the clock, milliseconds; null with `--at`",
+    ("groups", "summary", "expired"): "committed offsets whose expiresAt is not after the clock (`--now`); null with `--at`",
     (
         "groups",
         "",

@@ -103,7 +103,6 @@ def group_lines(found: Groups, release_of: Callable[[str], Release] = newest, no
         "out_of_range": len(found.out_of_range),
         "without_topic": len(found.without_topic),
         "expired": None if now is None else len(found.expired(now)),
-        "now": now,
         "records": found.records,
         "notes": count_notes(found.notes),
         "not_read": len(found.problems),

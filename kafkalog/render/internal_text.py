@@ -9,6 +9,7 @@ from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import OLDEST, release_text
+from kafkalog.files.source import printable
 from kafkalog.internal.coordinators import newest
 from kafkalog.internal.given import Notes
 from kafkalog.internal.image import diff_images
@@ -34,6 +35,12 @@ def _section(title: str, headings: Iterable[str], rows: list[list[object]]) -> I
         yield f"{title} ({len(rows)})"
         yield from table(headings, rows)
         yield ""
+
+
+def _paragraph(lines: list[str]) -> Iterator[str]:
+    """Sentences above the tables, and an empty line; names in them that a terminal would act on are escaped."""
+    yield from map(printable, lines)
+    yield from [""] if lines else []
 
 
 def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
@@ -70,7 +77,7 @@ def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given
             lost = load.lost(failure)
             more = f" and {len(lost) - _NAMES} more" if len(lost) > _NAMES else ""
             lines += [f"  This concerns {', '.join(lost[:_NAMES])}{more}."] if lost else []
-    yield from (*lines, *([""] if lines else []))
+    yield from _paragraph(lines)
 
 
 def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
@@ -88,7 +95,7 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
             how = f"lies before the start of the log, {start}"
             why = f"Offsets {gone} were deleted before the group had read them"
         lines.append(f"{what} {how}. {why}: the next fetch gets OFFSET_OUT_OF_RANGE, and auto.offset.reset decides.")
-    yield from (*lines, *([""] if lines else []))
+    yield from _paragraph(lines)
 
 
 def _shared_after_the_end(offsets: Iterable[ShareOffset]) -> Iterator[str]:
@@ -100,7 +107,7 @@ def _shared_after_the_end(offsets: Iterable[ShareOffset]) -> Iterator[str]:
         for item in offsets
         if item.problem is not None
     ]
-    yield from (*lines, *([""] if lines else []))
+    yield from _paragraph(lines)
 
 
 _TOPIC_PROBLEMS = {
@@ -120,7 +127,7 @@ def _without_topic(commits: Iterable[CommittedOffset]) -> Iterator[str]:
         for commit in commits
         if commit.topic_problem is not None
     ]
-    yield from (*lines, *([""] if lines else []))
+    yield from _paragraph(lines)
 
 
 def _expired(found: Groups, now: int) -> Iterator[str]:
@@ -135,12 +142,12 @@ def _expired(found: Groups, now: int) -> Iterator[str]:
         why = "by the time stored with them" if is_stored else "if offsets.retention.minutes has its default, 7 days"
         at_once = sum(commit.has_expired_at_once for commit in commits)
         lines.append(
-            f"{count_text(len(commits), 'committed offset')} of groups without members expired before {utc(now)}, {why}: "
+            f"{count_text(len(commits), 'committed offset')} of groups without members expired, {why}: "
             f"{', '.join(groups[:_NAMES])}{more}. "
             + (f"{at_once} had expired when committed (retention time 0, or a wrong clock). " if at_once else "")
             + "A coordinator that loads them deletes them within offsets.retention.check.interval.ms."
         )
-    yield from (*lines, *([""] if lines else []))
+    yield from _paragraph(lines)
 
 
 def groups_text(

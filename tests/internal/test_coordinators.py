@@ -348,10 +348,10 @@ def test_offsets_that_a_coordinator_will_delete_are_told(tmp_path):
     assert [expired(now) for now in (999, 1000, 2000, 7 * DAY + 999, 7 * DAY + 1000, 12 * DAY)] == [0, 1, 2, 2, 3, 4]
     text = run("groups", str(tmp_path), "--now", str(7 * DAY + 1000))
     assert (
-        "2 committed offsets of groups without members expired before 1970-01-08T00:00:01.000Z, by the time stored with them: "
+        "2 committed offsets of groups without members expired, by the time stored with them: "
         "at-once, told. 1 had expired when committed"
     ) in text
-    assert "1 committed offset of groups without members expired before 1970-01-08T00:00:01.000Z, if offsets.retention" in text
+    assert "1 committed offset of groups without members expired, if offsets.retention" in text
     assert lines("groups", str(tmp_path), "--at", "1", "--now", str(12 * DAY))[-1]["expired"] is None
 
 
