@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["SAFE_BASE", "Irregular", "compile_walk", "header_fields"]
+__all__ = ["SAFE_BASE", "Irregular", "compile_walk", "header_fields", "size_at"]
 
 #: Base offsets and timestamps beyond this could overflow 64 bits, which only the readable way models.
 SAFE_BASE = 1 << 61
@@ -53,7 +53,7 @@ def _raw(data: bytes, p: int) -> tuple[int, int]:
     raise Irregular
 
 
-def _size(data: bytes, p: int) -> tuple[int, int]:
+def size_at(data: bytes, p: int) -> tuple[int, int]:
     """The same for a raw 32-bit number, which may not take more than five bytes."""
     value, q = _raw(data, p)
     if value > 0xFFFFFFFF or q - p > 5:
@@ -62,7 +62,7 @@ def _size(data: bytes, p: int) -> tuple[int, int]:
 
 
 def _signed32(data: bytes, p: int) -> tuple[int, int]:
-    value, p = _size(data, p)
+    value, p = size_at(data, p)
     return (value >> 1) ^ -(value & 1), p
 
 
@@ -77,20 +77,20 @@ def _headers(data: bytes, p: int, end: int) -> tuple[int, bytes]:
     count = data[p]
     p += 1
     if count > 127:
-        count, p = _size(data, start)
+        count, p = size_at(data, start)
     if count & 1 or count >> 1 > end - p:
         raise Irregular
     for _ in range(count >> 1):
         size = data[p]
         if size > 127:
-            size, p = _size(data, p)
+            size, p = size_at(data, p)
             p -= 1
         if size & 1:
             raise Irregular
         p += (size >> 1) + 1
         size = data[p]
         if size > 127:
-            size, p = _size(data, p)
+            size, p = size_at(data, p)
             p -= 1
         p += 1 if size & 1 else (size >> 1) + 1
     # A value may claim to go on behind the last byte; no later look at a byte would notice.
@@ -104,7 +104,7 @@ def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None
     count = data[p]
     p += 1
     if count > 127:
-        count, p = _size(data, p - 1)
+        count, p = size_at(data, p - 1)
     if count & 1 or count >> 1 > end - p:
         raise Irregular
     fields: list[bytes | None] = []
@@ -113,7 +113,7 @@ def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None
         size = data[p]
         p += 1
         if size > 127:
-            size, p = _size(data, p - 1)
+            size, p = size_at(data, p - 1)
         if size & 1:
             raise Irregular
         q = p + (size >> 1)
@@ -121,7 +121,7 @@ def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None
         size = data[q]
         p = q + 1
         if size > 127:
-            size, p = _size(data, q)
+            size, p = size_at(data, q)
         if size & 1:
             add(None)
         else:
@@ -234,7 +234,7 @@ def compile_walk(
         "Irregular": Irregular,
         "one": _SIGNED_1,
         "two": _SIGNED_2,
-        "size": _size,
+        "size": size_at,
         "signed32": _signed32,
         "signed64": _signed64,
         "headers": headers,
