@@ -17,6 +17,7 @@ from kafkalog.cli.internal_options import (
     write_json_lines,
     write_text,
 )
+from kafkalog.cli.sizes import max_decompressed
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -46,6 +47,7 @@ SCHEMA = "kafkalog.groups/1"
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
+@max_decompressed
 def command(
     ctx: click.Context,
     /,

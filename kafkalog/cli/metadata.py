@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli.internal_options import EXIT_ZERO, FORMAT, PATHS, exit_status, parse_moment, write_json_lines, write_text
+from kafkalog.cli.sizes import max_decompressed
 
 if TYPE_CHECKING:
     from kafkalog.internal.moment import Moment
@@ -38,6 +39,7 @@ def _parse_pair(ctx: click.Context, parameter: click.Parameter, value: tuple[str
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
+@max_decompressed
 def command(
     ctx: click.Context,
     /,

@@ -18,6 +18,7 @@ from kafkalog.cli.internal_options import (
     write_json_lines,
     write_text,
 )
+from kafkalog.cli.sizes import max_decompressed
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -50,6 +51,7 @@ SHOWN = 1000
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
+@max_decompressed
 def command(
     ctx: click.Context,
     /,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kafkalog.cli.next_start import parse_recovery_point
+from kafkalog.cli.sizes import max_decompressed
 from kafkalog.cli.times import parse_time
 from kafkalog.errors import RequestError
 
@@ -75,7 +76,10 @@ def _progress() -> Callable[[int, int], None] | None:
 @click.option("--topic", multiple=True, metavar="PATTERN", help="Only these topics or partition directories of a log dir.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
 @click.option(
-    "--fail-on", type=click.Choice((*_SEVERITIES, "never")), default="error", help="Exit 1 from here on; default error."
+    "--fail-on",
+    type=click.Choice((*_SEVERITIES, "never")),
+    default="warning",
+    help="Least severity that makes the exit status 1; default warning.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
 @click.option(
@@ -101,6 +105,7 @@ def _progress() -> Callable[[int, int], None] | None:
     default="auto",
     help="For the prediction: offset up to which the logs are flushed; auto: by the log dir.",
 )
+@max_decompressed
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Check files, partition directories and log dirs, and tell what is wrong, what it costs and what to do.
 

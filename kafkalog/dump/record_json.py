@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
-from kafkalog.core.record_walk import SAFE_BASE, Irregular, compile_walk, size_at
+from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, Irregular, compile_walk, size_at
+from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_expression, json_names, text_json
 from kafkalog.errors import FormatError, LimitExceeded
 
@@ -57,6 +58,7 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
     ):
         yield nothing
         return
+    data: Bytes
     data, at = batch.data, BATCH_HEADER.size
     if batch.compression_id:
         try:
@@ -67,6 +69,9 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
             yield nothing
             return
         data, at = result.data, 0
+    if isinstance(data, WindowedBytes):
+        yield nothing
+        return
     ensure_ascii = not path.isascii()
     walk = _walk(
         form, ensure_ascii, bool(header.attributes & bits.LOG_APPEND_TIME), base_sequence >= 0, bool(batch.compression_id)
@@ -147,7 +152,7 @@ def _headers(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes, int, i
 
     shown = "''" if form is None else json_expression(form, "data[p:q]")
     null = "" if form is None else "null"
-    names: dict[str, Any] = {"Irregular": Irregular, "size_at": size_at, "front": front}
+    names: dict[str, Any] = {"Irregular": Irregular, "size_at": size_at, "front": front, "most": MOST_HEADERS}
     names |= {} if form is None else json_names(form, ensure_ascii=ensure_ascii)
     exec(_HEADERS.format(shown=shown, null=null), names)  # noqa: S102 - the text is all ours
     made: Callable[[bytes, int, int], tuple[int, str]] = names["headers"]
@@ -159,7 +164,7 @@ def headers(data, p, end):
     count = data[p]
     p += 1
     if count > 127: count, p = size_at(data, p - 1)
-    if count & 1 or count >> 1 > end - p: raise Irregular
+    if count & 1 or count >> 1 > min(end - p, most): raise Irregular
     parts = []
     append = parts.append
     for _ in range(count >> 1):

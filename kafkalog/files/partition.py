@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import Checkpoint, EpochEntry, read_leader_epochs
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
 
-__all__ = ["Partition", "is_directory", "join", "list_directory", "open_partition"]
+__all__ = ["FileState", "Partition", "file_states", "has_gone", "is_directory", "join", "list_directory", "open_partition"]
+
+#: What changes when a file does: device, inode, size, and when it was last written to.
+FileState = tuple[int, int, int, int]
 
 
 def join(path: str, name: str) -> str:
@@ -51,6 +55,25 @@ def list_directory(path: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
+
+
+def file_states(path: str) -> dict[str, FileState]:
+    """The state of everything in a directory, by name; what goes while it is asked for is left out.
+
+    Raises:
+        UnreadableFile: the directory is missing, or may not be read.
+    """
+    states = {}
+    for entry in list_directory(path):
+        with suppress(OSError):
+            status = os.stat(entry.path)
+            states[entry.name] = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return states
+
+
+def has_gone(path: str) -> bool:
+    """Whether nothing is called so: of a path that was listed, that it was deleted or renamed since."""
+    return not os.path.lexists(path)
 
 
 def is_directory(entry: os.DirEntry[str]) -> bool:

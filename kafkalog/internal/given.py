@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_offset_checkpoint
-from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import COORDINATOR_TOPICS, PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.span import Padding
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import Partition, join
+from kafkalog.files.partition import Partition, has_gone, join
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ __all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "colle
 
 #: One path or several.
 Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
+
+
+#: How often the directory of a running broker is listed.
+_TRIES = 5
 
 
 class Note(NamedTuple):
@@ -93,11 +97,26 @@ class Log(NamedTuple):
     def walk(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
         """Every batch and the damage between them, with the file it is in.
 
+        Where a file has gone since the directory was listed, because a broker deletes and compacts, the directory is listed
+        again. The log of a coordinator is then walked from its begin: what the cleaner moved may stand before.
+
         Raises:
             UnreadableFile: a file cannot be read.
         """
-        for path in self.files:
-            with FileSource(path) as source:
+        left = list(self.files)
+        tries = _TRIES
+        while left:
+            path = left.pop(0)
+            try:
+                source = FileSource(path)
+            except UnreadableFile:
+                tries -= 1
+                if not tries or not has_gone(path) or not os.path.isdir(self.path):
+                    raise
+                files = _partition(Partition(self.path)).files
+                left = list(files) if self.topic in COORDINATOR_TOPICS else [other for other in files if other > path]
+                continue
+            with source:
                 for item in walk(source):
                     yield path, item
 
@@ -263,7 +282,8 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
                 try:
                     yield _partition(log_dir.partition(name))
                 except UnreadableFile as error:
-                    problems.append(Note(error.path, None, error.reason))
+                    if not has_gone(error.path):  # a running broker deletes topics
+                        problems.append(Note(error.path, None, error.reason))
                     yield None
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import compact_json, json_object
+from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import OLDEST, release_text
 from kafkalog.internal.coordinators import newest
@@ -304,8 +305,16 @@ def metadata_text(found: Metadata) -> Iterator[str]:
     yield from _notes(found.notes, found.problems)
 
 
+def _level(feature: str, level: int) -> str:
+    """A feature's level; that of the metadata itself with the name that Kafka's tools want."""
+    name = metadata_version_name(level) if feature == "metadata.version" else ""
+    return f"{level} ({name})" if name else str(level)
+
+
 def _image_text(image: Image) -> Iterator[str]:
-    yield from _section("Features", ("feature", "level"), [[name, level] for name, level in sorted(image.features.items())])
+    yield from _section(
+        "Features", ("feature", "level"), [[name, _level(name, at)] for name, at in sorted(image.features.items())]
+    )
     yield from _section(
         "Brokers",
         ("broker", "fenced", "in shutdown", "rack", "epoch", "incarnation", "listeners"),

@@ -13,8 +13,8 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.record import read_record
+from kafkalog.core.record_counts import count_records
 from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.verify.record_checks import count_records
 from tests import encode
 from tests.encode import R
 from tests.log_dirs import fixture

@@ -43,6 +43,14 @@ def test_a_healthy_log_dir_exits_with_0_and_a_damaged_one_with_1(damaged):
     assert run("verify", "--fail-on", "info", BROKER / "2.1.1/plain").returncode == 1
 
 
+def test_a_warning_makes_the_exit_status_1_unless_only_errors_are_to(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    (lab.dir / "00000000000000000000.timeindex").unlink()
+    found, status = lines(lab.root)
+    assert ({line["severity"] for line in found if line["type"] == "finding"} - {"info"}, status) == ({"warning"}, 1)
+    assert run("verify", "--fail-on", "error", lab.root).returncode == 0
+
+
 def test_what_cannot_be_read_exits_with_3_even_beside_damage(damaged, tmp_path):
     assert run("verify", damaged.root, tmp_path / "nothing").returncode == 3
     (tmp_path / "empty").mkdir()
@@ -134,7 +142,7 @@ def test_rules_can_be_selected_ignored_and_graded(damaged):
     }
     rows, status = lines("--ignore", "batch-crc-mismatch", damaged.root)
     assert "batch-crc-mismatch" not in {row.get("id") for row in rows}
-    rows, status = lines("--level", "batch-crc-mismatch=info", damaged.root)
+    rows, status = lines("--level", "batch-crc-mismatch=info", "--fail-on", "error", damaged.root)
     assert next(row for row in rows if row.get("id") == "batch-crc-mismatch")["severity"] == "info"
     assert status == 0
     rows, _ = lines("--strict", BROKER / "2.1.1/plain")
