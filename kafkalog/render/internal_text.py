@@ -122,7 +122,7 @@ def _without_topic(commits: Iterable[CommittedOffset]) -> Iterator[str]:
     lines = [
         f"{commit.group}: offset {commit.offset} is committed for {commit.topic}-{commit.partition}, but "
         f"{_TOPIC_PROBLEMS[commit.topic_problem]}. The topic was deleted after the commit, or the copy of the metadata is of "
-        "another moment. In a topic that is made anew under that name the group may go on from that offset: delete it "
+        "another moment. In a topic that is created again under that name the group may go on from that offset: delete it "
         "(`kafka-consumer-groups.sh --delete-offsets`), or reset it."
         for commit in commits
         if commit.topic_problem is not None
