@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.recovery.directory import predict_directory
 from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.options import STOPS, Options, Scanned

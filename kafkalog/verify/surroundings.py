@@ -20,7 +20,7 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.source import FileSource, hashes_of, read_file, size_of
 from kafkalog.recovery.era import era_of
 from kafkalog.verify.partition import Surroundings
@@ -41,6 +41,9 @@ from kafkalog.verify.views import (
 )
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
     from kafkalog.core.checkpoint import Checkpoint, OffsetEntry
     from kafkalog.core.properties import Properties
     from kafkalog.verify.finding import Finding
@@ -61,15 +64,23 @@ class LogDirCheck:
     Args:
         path: The directory, spelled as it shall be printed.
         settings: What the caller wants.
+        entries: Its entries by name, when it has just been listed.
         believe_marker: False: as if there were no clean-shutdown marker.
 
     Raises:
         UnreadableFile: it cannot be listed.
     """
 
-    def __init__(self, path: str, settings: Settings, *, believe_marker: bool = True) -> None:
+    def __init__(
+        self,
+        path: str,
+        settings: Settings,
+        *,
+        entries: Iterable[os.DirEntry[str]] | None = None,
+        believe_marker: bool = True,
+    ) -> None:
         self.settings = settings
-        self.log_dir = LogDir(path)
+        self.log_dir = LogDir(path, entries)
         self.path = self.log_dir.path
         self.findings: list[Finding] = []
         self.not_checked: list[NotChecked] = []
