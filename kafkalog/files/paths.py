@@ -126,10 +126,10 @@ def kind_of_directory(name: str, entries: Iterable[os.DirEntry[str]]) -> Kind | 
     program. Of those,
 
     1. one with partition directories and a log dir's own files is a log dir, whatever else is in it;
-    2. one that has no segment, but for its name or a partition's other files, is a log dir too, unless it has both;
-    3. any other is what it has more of: partition directories (files of a log dir are as good as one of these), or
-       segments and a partition's other files; when it has as many of both, its name decides. So one stray segment does
-       not make a partition directory of a log dir, nor one folder a log dir of a partition directory.
+    2. one with neither a segment nor the name is a log dir;
+    3. any other is what it has more of: partition directories (files of a log dir count as one of these), or segments and
+       a partition's other files; when it has as many of both, its name decides. So one stray segment does not make a
+       partition directory of a log dir, nor one folder a log dir of a partition directory.
     """
     segments: set[int] = set()
     partitions = partition_files = 0
@@ -147,7 +147,7 @@ def kind_of_directory(name: str, entries: Iterable[os.DirEntry[str]]) -> Kind | 
     is_named = parse_partition_name(name) is not None
     if not partitions and not has_log_dir_files:
         return Kind.PARTITION if segments or is_named else None
-    if (partitions and has_log_dir_files) or not (segments or (is_named and partition_files)):
+    if (partitions and has_log_dir_files) or not (segments or is_named):
         return Kind.LOG_DIR
     surplus = len(segments) + partition_files - max(partitions, 1)
     return Kind.PARTITION if surplus > 0 or (surplus == 0 and is_named) else Kind.LOG_DIR
