@@ -22,6 +22,7 @@ __all__ = [
     "UnknownCompression",
     "UnknownMagic",
     "UnreadableFile",
+    "WorkerLost",
 ]
 
 
@@ -117,17 +118,20 @@ class LimitExceeded(KafkalogError):
         limit: The ceiling, in the unit that `what` names.
         wanted: What the input asks for, at least; None when it is only known to be more than `limit`.
         what: What is counted, e.g. "bytes of decompressed records".
+        option: The option of the commands that raises it, "" when there is none.
     """
 
-    def __init__(self, limit: int, wanted: int | None, what: str) -> None:
+    def __init__(self, limit: int, wanted: int | None, what: str, option: str = "") -> None:
         self.limit = limit
         self.wanted = wanted
         self.what = what
-        super().__init__(limit, wanted, what)
+        self.option = option
+        super().__init__(limit, wanted, what, option)
 
     def __str__(self) -> str:
         wanted = f"{self.wanted}" if self.wanted is not None else "more"
-        return f"{self.what}: {wanted} wanted, the limit is {self.limit}"
+        raised = f" ({self.option} raises it)" if self.option else ""
+        return f"{self.what}: {wanted} wanted, the limit is {self.limit}{raised}"
 
 
 class DecoderFailed(KafkalogError):
@@ -144,6 +148,21 @@ class DecoderFailed(KafkalogError):
 
 class RequestError(KafkalogError):
     """The caller asked for something that does not exist: a Kafka version, a rule, a pair of options."""
+
+
+class WorkerLost(KafkalogError):
+    """A worker process ended in the middle of its work, and so did the one that did it again.
+
+    Args:
+        how: How it ended, in a few words.
+    """
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        super().__init__(how)
+
+    def __str__(self) -> str:
+        return f"a worker process {self.how}, and so did the one that tried it again"
 
 
 class UnreadableFile(KafkalogError):

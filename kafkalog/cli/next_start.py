@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE, say
+from kafkalog.cli.sizes import max_decompressed
 from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = ["command", "parse_recovery_point"]
     help="Exit with 1 from this on. error: data or service is lost; warning: files go without loss.  [default: error]",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@max_decompressed
 def command(
     paths: tuple[str, ...],
     *,

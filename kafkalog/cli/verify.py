@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kafkalog.cli.next_start import parse_recovery_point
+from kafkalog.cli.sizes import max_decompressed
 from kafkalog.cli.times import parse_time
 from kafkalog.errors import RequestError
 
@@ -104,6 +105,7 @@ def _progress() -> Callable[[int, int], None] | None:
     default="auto",
     help="For the prediction: offset up to which the logs are flushed; auto: by the log dir.",
 )
+@max_decompressed
 def command(paths: tuple[str, ...], **options: Any) -> int:
     """Check files, partition directories and log dirs, and tell what is wrong, what it costs and what to do.
 

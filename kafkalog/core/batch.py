@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.checksum import crc32c
-from kafkalog.core.compression import DEFAULT_LIMIT, Inflated, inflate
+from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.layout import INT8, INT16, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import Record, RecordDetail, increment_sequence, read_detail, read_record, wrap32, wrap64
-from kafkalog.core.record_walk import SAFE_BASE, compile_walk
+from kafkalog.core.record_walk import SAFE_BASE, Run, compile_walk, runs
+from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
 from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError, LimitExceeded
 
@@ -31,6 +32,9 @@ __all__ = [
 
 #: Bytes before the part that `batchLength` (magic 0 and 1: `size`) counts.
 LOG_OVERHEAD = 12
+
+#: Bytes of a record up to which it is first looked for in the window at hand.
+_SMALL = 1 << 16
 
 NO_PRODUCER_ID = -1
 NO_PRODUCER_EPOCH = -1
@@ -79,25 +83,25 @@ class RecordBatch:
     Args:
         header: The header as stored.
         position: Where the batch starts in its file, in bytes.
-        data: All bytes of the batch, header included.
+        data: All bytes of the batch, header included; of a large one they are read from its file when they are asked for.
     """
 
     __slots__ = ("_computed_crc", "data", "header", "position")
 
-    def __init__(self, header: BatchHeader, position: int, data: bytes) -> None:
+    def __init__(self, header: BatchHeader, position: int, data: Bytes) -> None:
         self.header = header
         self.position = position
         self.data = data
         self._computed_crc: int | None = None
 
     @classmethod
-    def read(cls, data: bytes, position: int = 0) -> RecordBatch:
+    def read(cls, data: Bytes, position: int = 0) -> RecordBatch:
         """A batch from exactly its own bytes.
 
         Raises:
             Truncated: fewer than 61 bytes.
         """
-        return cls(BATCH_HEADER.read(data), position, data)
+        return cls(BATCH_HEADER.read(data[: BATCH_HEADER.size]), position, data)
 
     # --- what is stored ---
 
@@ -184,7 +188,7 @@ class RecordBatch:
     def computed_crc(self) -> int:
         """The CRC-32C of the bytes as they are."""
         if self._computed_crc is None:
-            self._computed_crc = crc32c(memoryview(self.data)[BATCH_HEADER["attributes"].at :])
+            self._computed_crc = checksum(crc32c, self.data, BATCH_HEADER["attributes"].at)
         return self._computed_crc
 
     @property
@@ -194,7 +198,7 @@ class RecordBatch:
 
     # --- records ---
 
-    def records_data(self, limit: int = DEFAULT_LIMIT) -> bytes:
+    def records_data(self, limit: int | None = None) -> bytes:
         """The record section, decompressed.
 
         Raises:
@@ -205,17 +209,17 @@ class RecordBatch:
         result = self.inflate(limit)
         if result.problem is not None:
             raise result.problem
-        return result.data
+        return bytes(result.data)
 
-    def inflate(self, limit: int = DEFAULT_LIMIT) -> Inflated:
-        """The record section, decompressed as far as it goes; a problem is a value.
+    def inflate(self, limit: int | None = None) -> Inflated:
+        """The record section, decompressed as far as it goes; a problem is a value. Not more than 8 MiB of it are held.
 
         Raises:
             UnknownCompression: the codec id belongs to no codec.
             LimitExceeded: it would be larger than `limit` bytes.
         """
         try:
-            result = inflate(self.compression_id, self.data[BATCH_HEADER.size :], limit=limit)
+            result = inflate(self.compression_id, part_of(self.data, BATCH_HEADER.size), limit=limit)
         except FormatError as error:
             error.span = self.span_of("attributes")
             raise
@@ -231,7 +235,7 @@ class RecordBatch:
     def _append_time(self) -> int | None:
         return self.header.max_timestamp if self.header.attributes & bits.LOG_APPEND_TIME else None
 
-    def records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[Record]:
+    def records(self, *, limit: int | None = None) -> Iterator[Record]:
         """Its records in stored order. May be called again.
 
         Raises:
@@ -240,11 +244,11 @@ class RecordBatch:
         """
         return self._walk(limit, _raise_damage)
 
-    def walk_records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[Record | Damage]:
+    def walk_records(self, *, limit: int | None = None) -> Iterator[Record | Damage]:
         """Its records in stored order; damage is a value, the last one, that covers all bytes left."""
         return self._walk(limit, _yield_damage)
 
-    def _walk(self, limit: int, on_damage: Callable[[Damage], Iterator[Any]]) -> Iterator[Any]:
+    def _walk(self, limit: int | None, on_damage: Callable[[Damage], Iterator[Any]]) -> Iterator[Any]:
         header = self.header
         count = header.records_count
         if count < 0:
@@ -253,6 +257,7 @@ class RecordBatch:
         if count == 0 and len(self.data) == BATCH_HEADER.size:
             return iter(())
         problem: FormatError | None = None
+        data: Bytes
         if self.compression_id == 0:
             data, at = self.data, BATCH_HEADER.size
         else:
@@ -263,40 +268,100 @@ class RecordBatch:
             data, at, problem = result.data, 0, result.problem
 
         def slowly(at: int, index: int) -> Iterator[Any]:
-            return self._walk_slowly(data, at, index, problem, on_damage)
+            return self._walk_slowly(data, at, index, limit, problem, on_damage)
 
-        if problem is not None or not (
-            -SAFE_BASE < header.base_offset < SAFE_BASE and -SAFE_BASE < header.base_timestamp < SAFE_BASE
-        ):
+        if problem is not None or not self.is_regular:
             return slowly(at, 0)
+        if isinstance(data, WindowedBytes):
+            return self._walk_in_pieces(data, at, limit, slowly)
         walk = _walk_append_time() if header.attributes & bits.LOG_APPEND_TIME else _walk_create_time()
         records: Iterator[Record] = walk(
             data, at, len(data), count, header.base_offset, header.base_timestamp, slowly, header.max_timestamp
         )
         return records
 
+    def _walk_in_pieces(
+        self, data: WindowedBytes, at: int, limit: int | None, slowly: Callable[[int, int], Iterator[Any]]
+    ) -> Iterator[Any]:
+        """The fast way through what is not held: the same loop over one run of records after the other."""
+        header = self.header
+        index = 0
+        for run in runs(data, at, header.records_count):
+            if run.records:
+                yield from self.records_of(run)
+                index, at = index + run.records, run.begin + run.end
+                continue
+            del run
+            try:
+                record = self.record_at(data, at, limit)
+            except (FormatError, LimitExceeded):
+                break
+            index, at = index + 1, record.end
+            yield record
+            del record
+        if index < header.records_count or at < len(data):
+            yield from slowly(at, index)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the fast loops know its offsets and timestamps: they do not get near the ends of 64 bits."""
+        return -SAFE_BASE < self.header.base_offset < SAFE_BASE and -SAFE_BASE < self.header.base_timestamp < SAFE_BASE
+
+    def records_of(self, run: Run) -> Iterator[Record]:
+        """The records of one of its runs."""
+        header = self.header
+        walk = _walk_run("append_time" if header.attributes & bits.LOG_APPEND_TIME else "base_timestamp + t")
+        records: Iterator[Record] = walk(*run[:4], header.base_offset, header.base_timestamp, run.begin, header.max_timestamp)
+        return records
+
+    def record_at(self, data: Bytes, at: int, limit: int | None = None) -> Record:
+        """The record at a place of the (decompressed) record bytes, the readable way.
+
+        Raises:
+            FormatError: there is none.
+            LimitExceeded: it is larger than `limit`, `MAX_DECOMPRESSED` by default.
+        """
+        base, time = self.header.base_offset, self.header.base_timestamp
+        if isinstance(data, WindowedBytes):
+            begin, held = data.window(at, min(_SMALL, len(data) - at))
+            try:
+                # What can be read with fewer bytes can be read with more.
+                record = read_record(Cursor(held, at - begin, min(len(held), len(data) - begin)), base, time, self._append_time)
+                return record._replace(start=record.start + begin, end=record.end + begin)
+            except FormatError:
+                size = Cursor(data, at).varint("length")
+                limit = MAX_DECOMPRESSED.get() if limit is None else limit
+                if limit < size <= len(data) - at:
+                    raise record_over(limit, size) from None
+        return read_record(Cursor(data, at), base, time, self._append_time)
+
     def _walk_slowly(
         self,
-        data: bytes,
+        data: Bytes,
         at: int,
         index: int,
+        limit: int | None,
         problem: FormatError | None,
         on_damage: Callable[[Damage], Iterator[Any]],
     ) -> Iterator[Any]:
         """The readable way, for what is odd: gives the records from number `index` on, then the damage."""
         header = self.header
-        cursor = Cursor(data, at)
         try:
             for _ in range(index, header.records_count):
-                yield read_record(cursor, header.base_offset, header.base_timestamp, self._append_time)
-                at = cursor.at
-            if cursor.remaining:
-                left = f"{cursor.remaining} bytes follow the {header.records_count} records"
-                raise FormatError(left, "recordsCount", Span(cursor.at, cursor.end))
+                record = self.record_at(data, at, limit)
+                at = record.end
+                yield record
+                del record
+            if at < len(data):
+                left = f"{len(data) - at} bytes follow the {header.records_count} records"
+                raise FormatError(left, "recordsCount", Span(at, len(data)))
         except FormatError as error:
             if problem is None:
                 error.span = None if error.span is None else self._placed(error.span.start, error.span.end)
                 yield from on_damage(Damage(self._placed(at, len(data)), error))
+        except LimitExceeded as error:
+            yield from on_damage(Damage(self._placed(at, len(data)), error))
+            return
         if problem is not None:
             yield from on_damage(Damage(self._records_span, problem))
 
@@ -310,9 +375,9 @@ class RecordBatch:
         """The bytes of one of its records: in the file, or in its decompressed section."""
         return self._placed(record.start, record.end)
 
-    def detail(self, record: Record, *, limit: int = DEFAULT_LIMIT) -> RecordDetail:
+    def detail(self, record: Record, *, limit: int | None = None) -> RecordDetail:
         """The fields of one of its records as stored, and their places."""
-        data = self.records_data(limit) if self.compression_id else self.data
+        data = self.inflate(limit).data if self.compression_id else self.data
         header = self.header
         cursor = Cursor(data, record.start)
         detail = read_detail(cursor, header.base_offset, header.base_timestamp, self._append_time)
@@ -340,6 +405,19 @@ def _walk_create_time(timestamp: str = "base_timestamp + t") -> Callable[..., An
 
 
 @cache
+def _walk_run(timestamp: str) -> Callable[..., Any]:
+    """The loop over a run of records."""
+    return compile_walk(
+        f"yield new(Record, (base_offset + o, {timestamp}, key, val, raw, begin + p, begin + q))",
+        setup="new = tuple.__new__",
+        finish="pass",
+        otherwise="raise",
+        extra=", begin, append_time, Record=Record",
+        names=(("Record", Record),),
+    )
+
+
+@cache
 def _walk_append_time() -> Callable[..., Any]:
     return _walk_create_time("append_time")
 
@@ -350,4 +428,6 @@ def _raise_damage(damage: Damage) -> Iterator[Record]:
 
 
 def _yield_damage(damage: Damage) -> Iterator[Damage]:
+    # An error that is kept would keep the frames it went through, and with them what they had decompressed.
+    damage.error.__traceback__ = damage.error.__context__ = None
     yield damage

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, BadVarint, Truncated
+
+if TYPE_CHECKING:
+    from kafkalog.core.source import Bytes
 
 __all__ = ["Cursor", "zigzag"]
 
@@ -30,7 +34,7 @@ class Cursor:
 
     __slots__ = ("at", "data", "end", "space")
 
-    def __init__(self, data: bytes, at: int = 0, end: int | None = None, space: int | None = None) -> None:
+    def __init__(self, data: Bytes, at: int = 0, end: int | None = None, space: int | None = None) -> None:
         self.data = data
         self.at = at
         self.end = len(data) if end is None else end
@@ -53,7 +57,8 @@ class Cursor:
         return start
 
     def _fixed(self, code: str, size: int, field: str) -> int:
-        value: int = struct.unpack_from(code, self.data, self._advance(size, field))[0]
+        start = self._advance(size, field)
+        value: int = struct.unpack(code, self.data[start : start + size])[0]
         return value
 
     def int8(self, field: str = "") -> int:
@@ -82,7 +87,8 @@ class Cursor:
 
     def float64(self, field: str = "") -> float:
         """Eight bytes, IEEE 754."""
-        value: float = struct.unpack_from(">d", self.data, self._advance(8, field))[0]
+        start = self._advance(8, field)
+        value: float = struct.unpack(">d", self.data[start : start + 8])[0]
         return value
 
     def take(self, size: int, field: str = "") -> bytes:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import LOG_OVERHEAD, Damage
 from kafkalog.core.checksum import crc32
-from kafkalog.core.compression import DEFAULT_LIMIT, Inflated, compression_type, inflate
+from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, compression_type, inflate, record_over
 from kafkalog.core.layout import INT8, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
+from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
 from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
 
@@ -92,7 +93,7 @@ class LegacyRecord(NamedTuple):
         return ()
 
 
-def read_message(data: bytes, at: int = 0, end: int | None = None) -> LegacyRecord:
+def read_message(data: Bytes, at: int = 0, end: int | None = None) -> LegacyRecord:
     """Read one message from its offset field on; it must end at `end`.
 
     **On disk**: int64 offset, int32 size, uint32 crc, int8 magic, int8 attributes, [int64 timestamp in magic 1], int32
@@ -108,47 +109,62 @@ def read_message(data: bytes, at: int = 0, end: int | None = None) -> LegacyReco
     end = len(data) if end is None else end
     if end - at < LOG_OVERHEAD + MIN_MESSAGE_SIZE:
         raise Truncated(LOG_OVERHEAD + MIN_MESSAGE_SIZE, end - at, "message", Span(at, end))
-    magic = struct.unpack_from(">b", data, at + 16)[0]
+    magic = (data[at + 16] ^ 0x80) - 0x80
     timestamp = NO_TIMESTAMP
     if magic == 0:
-        offset, _, crc, _, attributes = LEGACY_HEADER_V0.read(data, at)
+        offset, _, crc, _, attributes = LEGACY_HEADER_V0.read(data[at : at + LEGACY_HEADER_V0.size])
         place = at + LEGACY_HEADER_V0.size
     elif magic == 1:
-        offset, _, crc, _, attributes, timestamp = LEGACY_HEADER_V1.read(data, at)
+        offset, _, crc, _, attributes, timestamp = LEGACY_HEADER_V1.read(data[at : at + LEGACY_HEADER_V1.size])
         place = at + LEGACY_HEADER_V1.size
     else:
         raise UnknownMagic(magic, Span(at + 16, at + 17))
     key, place = _sized(data, place, end, "keyLength")
     value, place = _sized(data, place, end, "valueLength")
-    computed = crc32(memoryview(data)[at + 16 : end])
+    computed = checksum(crc32, data, at + 16, end)
     return LegacyRecord(offset, timestamp, key, value, magic, attributes, crc, computed, offset, end - place, at, end)
 
 
-def _sized(data: bytes, place: int, end: int, field: str) -> tuple[bytes | None, int]:
+def _sized(data: Bytes, place: int, end: int, field: str) -> tuple[bytes | None, int]:
+    start, stop = _extent(data, place, end, field)
+    return None if start is None else data[start:stop], stop
+
+
+def _extent(data: Bytes, place: int, end: int, field: str) -> tuple[int | None, int]:
+    """First byte of what stands behind the length at `place`, None for null, and the byte behind it."""
     if end - place < 4:
         raise Truncated(4, max(0, end - place), field, Span(place, end))
-    (size,) = _INT32.unpack_from(data, place)
+    (size,) = _INT32.unpack(data[place : place + 4])
     place += 4
     if size < 0:
         return None, place
     if size > end - place:
         raise BadLength(size, f"-1 to {end - place}", field, Span(place - 4, place))
-    return data[place : place + size], place + size
+    return place, place + size
 
 
-def inner_messages(data: bytes) -> Iterator[LegacyRecord | Damage]:
-    """The messages packed into a wrapper's decompressed value, with their stored offsets; damage ends the walk."""
+def inner_messages(data: Bytes, limit: int | None = None) -> Iterator[LegacyRecord | Damage]:
+    """The messages packed into a wrapper's decompressed value, with their stored offsets; damage ends the walk.
+
+    A message of more than `limit` bytes counts as damage, `MAX_DECOMPRESSED` by default.
+    """
+    limit = MAX_DECOMPRESSED.get() if limit is None else limit
     at = 0
     while at < len(data):
         if len(data) - at < LOG_OVERHEAD:
             yield Damage(Span(at, len(data)), Truncated(LOG_OVERHEAD, len(data) - at, "offset and size"))
             return
-        (size,) = _INT32.unpack_from(data, at + 8)
+        (size,) = _INT32.unpack(data[at + 8 : at + 12])
         end = at + LOG_OVERHEAD + size
         try:
             if size < MIN_MESSAGE_SIZE or end > len(data):
                 allowed = f"{MIN_MESSAGE_SIZE} to {len(data) - at - LOG_OVERHEAD}"
                 raise BadLength(size, allowed, "size", Span(at + 8, at + 12))
+            if size > limit:
+                yield Damage(Span(at, len(data)), record_over(limit, size))
+                return
+            if isinstance(data, WindowedBytes) and size < HELD:
+                data.window(at, end - at)  # so that reading it anew for the checksum finds it held
             message = read_message(data, at, end)
         except FormatError as error:
             yield Damage(Span(at, len(data)), error)
@@ -168,14 +184,14 @@ class LegacyBatch:
 
     __slots__ = ("_computed_crc", "data", "header", "position")
 
-    def __init__(self, header: LegacyHeaderV0 | LegacyHeaderV1, position: int, data: bytes) -> None:
+    def __init__(self, header: LegacyHeaderV0 | LegacyHeaderV1, position: int, data: Bytes) -> None:
         self.header = header
         self.position = position
         self.data = data
         self._computed_crc: int | None = None
 
     @classmethod
-    def read(cls, data: bytes, position: int = 0) -> LegacyBatch:
+    def read(cls, data: Bytes, position: int = 0) -> LegacyBatch:
         """A batch from exactly its own bytes.
 
         Raises:
@@ -185,9 +201,9 @@ class LegacyBatch:
         if len(data) < LEGACY_HEADER_V0.size:
             raise Truncated(LEGACY_HEADER_V0.size, len(data), "message", Span(position, position + len(data)))
         if data[16] > 1:
-            raise UnknownMagic(struct.unpack_from(">b", data, 16)[0], Span(position + 16, position + 17))
+            raise UnknownMagic((data[16] ^ 0x80) - 0x80, Span(position + 16, position + 17))
         layout: Layout[LegacyHeaderV0] | Layout[LegacyHeaderV1] = LEGACY_HEADER_V1 if data[16] else LEGACY_HEADER_V0
-        return cls(layout.read(data), position, data)
+        return cls(layout.read(data[: layout.size]), position, data)
 
     @property
     def layout(self) -> Layout[LegacyHeaderV0] | Layout[LegacyHeaderV1]:
@@ -253,7 +269,7 @@ class LegacyBatch:
     def computed_crc(self) -> int:
         """The CRC-32 of the bytes as they are."""
         if self._computed_crc is None:
-            self._computed_crc = crc32(memoryview(self.data)[LEGACY_HEADER_V0["magic"].at :])
+            self._computed_crc = checksum(crc32, self.data, LEGACY_HEADER_V0["magic"].at)
         return self._computed_crc
 
     @property
@@ -261,23 +277,30 @@ class LegacyBatch:
         """Whether the stored CRC matches the bytes."""
         return self.header.crc == self.computed_crc
 
-    def inflate(self, limit: int = DEFAULT_LIMIT) -> Inflated:
+    def inflate(self, limit: int | None = None) -> Inflated:
         """A wrapper's value, decompressed as far as it goes; a problem is a value.
 
         Raises:
             FormatError: the wrapper itself cannot be read, has no value, or an unknown codec.
             LimitExceeded: it would be larger than `limit` bytes.
         """
-        outer = read_message(self.data)
+        value = self._value()
         compression_type(self.compression_id, self.magic)
-        if outer.value is None:
+        if value is None:
             raise FormatError("a compressed wrapper message without a value", "value", self.span)
-        result = inflate(self.compression_id, outer.value, magic=self.magic, limit=limit)
+        result = inflate(self.compression_id, value, magic=self.magic, limit=limit)
         if result.problem is not None:
             result.problem.span = self.span
         return result
 
-    def records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[LegacyRecord]:
+    def _value(self) -> Bytes | None:
+        """A wrapper's value, of a large one in windows."""
+        size = len(self.data)
+        _, place = _extent(self.data, self.layout.size, size, "keyLength")
+        start, end = _extent(self.data, place, size, "valueLength")
+        return None if start is None else part_of(self.data, start, end)
+
+    def records(self, *, limit: int | None = None) -> Iterator[LegacyRecord]:
         """Its messages with absolute offsets. May be called again.
 
         Raises:
@@ -289,51 +312,61 @@ class LegacyBatch:
                 raise item.error
             yield item
 
-    def walk_records(self, *, limit: int = DEFAULT_LIMIT) -> Iterator[LegacyRecord | Damage]:
+    def walk_records(self, *, limit: int | None = None) -> Iterator[LegacyRecord | Damage]:
         """Its messages with absolute offsets; damage is a value, the last one."""
+        limit = MAX_DECOMPRESSED.get() if limit is None else limit
         try:
             if not self.compression_id:
+                if len(self.data) > limit:
+                    raise record_over(limit, len(self.data))
                 yield read_message(self.data)
                 return
             result = self.inflate(limit)
         except (FormatError, LimitExceeded) as error:
             yield Damage(self.span, error)
             return
-        messages: list[LegacyRecord] = []
+        last: LegacyRecord | None = None
         damage: Damage | None = None
-        for item in inner_messages(result.data):
+        # Magic 1 stores offsets relative to the last one, so that the messages are gone over twice.
+        for item in inner_messages(result.data, limit):
             if isinstance(item, Damage):
                 damage = item._replace(span=item.span._replace(space=self.position))
             else:
-                messages.append(item)
+                last = item
         if result.problem is not None:
             damage = Damage(self.span, result.problem)
-        elif not messages and damage is None:
+        elif last is None and damage is None:
             damage = Damage(self.span, FormatError("a compressed wrapper message with no messages inside", "value"))
-        for item in self._with_offsets(messages):
-            yield item
+        try:
+            base = 0 if last is None else self._inner_base(last.stored_offset)
+        except FormatError as error:
+            yield Damage(self.span, error)
+            return
+        header = self.header
+        time = header.timestamp if isinstance(header, LegacyHeaderV1) and header.attributes & bits.LOG_APPEND_TIME else None
+        del last
+        for item in inner_messages(result.data, limit):
             if isinstance(item, Damage):
-                return
+                break
+            timestamp = item.timestamp if time is None or item.magic != 1 else time
+            yield item._replace(offset=wrap64(base + item.stored_offset), timestamp=timestamp)
         if damage is not None:
             yield damage
 
-    def _with_offsets(self, messages: list[LegacyRecord]) -> Iterator[LegacyRecord | Damage]:
-        """Offsets and timestamps as they count: magic 1 stores offsets relative to the wrapper's."""
-        header = self.header
-        if not messages or not isinstance(header, LegacyHeaderV1):
-            yield from messages
-            return
-        last = messages[-1].stored_offset
-        if header.offset != 0 and header.offset < last:
-            problem = f"the wrapper's offset {header.offset} is below that of its last message, {last}"
-            yield Damage(self.span, FormatError(problem, "offset", self.span_of("offset")))
-            return
+    def _inner_base(self, last: int) -> int:
+        """What is added to the stored offsets of its messages, of which `last` is the last: 0 in magic 0.
+
+        Raises:
+            FormatError: they do not fit its own offset.
+        """
+        offset = self.header.offset
+        if not self.magic:
+            return 0
+        if offset != 0 and offset < last:
+            problem = f"the wrapper's offset {offset} is below that of its last message, {last}"
+            raise FormatError(problem, "offset", self.span_of("offset"))
         # Some releases of librdkafka sent wrappers with offset 0 and absolute offsets inside.
-        base = header.offset - last if header.offset != 0 else 0
-        append_time = bool(header.attributes & bits.LOG_APPEND_TIME)
-        for message in messages:
-            timestamp = header.timestamp if append_time and message.magic == 1 else message.timestamp
-            yield message._replace(offset=wrap64(base + message.stored_offset), timestamp=timestamp)
+        return offset - last if offset != 0 else 0
 
     def __repr__(self) -> str:
         what = "wrapper" if self.compression_id else "message"

@@ -1,7 +1,7 @@
 """Walking a `.log` (or a KRaft `.checkpoint`): batch after batch, and through damage to the next sound one.
 
 The walk is fed by a `Source`, anything that can hand out a window of bytes, so that a file larger than memory can be
-walked through a bounded window; `BytesSource` is one over bytes. Every byte of the source belongs to a batch or to a
+walked through a bounded window, and a batch too. Every byte of the source belongs to a batch or to a
 `Damage`; zeros up to the end (a preallocated file) are `Padding`.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import struct
 from heapq import merge
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
+from kafkalog.core.source import HELD, BytesSource, Source, Window, WindowedBytes, checksum
 from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
 
@@ -32,46 +33,6 @@ _SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
 _MIN_BATCH_LENGTH = BATCH_HEADER.size - LOG_OVERHEAD
 
 
-class Window(NamedTuple):
-    """Bytes of a source: `data` starts at `start`."""
-
-    start: int
-    data: bytes
-
-
-class Source(Protocol):
-    """Something with bytes. `size` is how many; `window` hands out those from `position` on.
-
-    A window holds at least `need` bytes, or all up to the end if there are fewer, and usually many more. It stays valid
-    when the next one is taken.
-    """
-
-    @property
-    def size(self) -> int:
-        """Bytes in all."""
-
-    def window(self, position: int, need: int) -> Window:
-        """Bytes from `position` on."""
-
-
-class BytesSource:
-    """A source over bytes in memory."""
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    @property
-    def size(self) -> int:
-        """Bytes in all."""
-        return len(self.data)
-
-    def window(self, position: int, need: int) -> Window:  # noqa: ARG002 - everything is there anyway
-        """All bytes."""
-        return Window(0, self.data)
-
-
 def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Batch | Damage | Padding]:
     """Every batch from `start` on, in file order, and the damage between them.
 
@@ -85,7 +46,7 @@ def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Bat
     """
     size = source.size if end is None else end
     position = start
-    budget = _Budget()
+    budget = _Budget(size - start)
     while position < size:
         item = _read_at(source, position, size, budget)
         yield item
@@ -99,12 +60,12 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
     error = _frame_problem(data, at, position, size)
     if error is None:
         length = _SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
-        if len(data) - at < length:
+        if len(data) - at < length <= HELD:
             begin, data = source.window(position, length)
             at = position - begin
         # The window may be shorter than the size promised when a file shrinks; its owner reports that.
-        if len(data) - at >= length:
-            whole = data[at : at + length]
+        if len(data) - at >= length or length > HELD:
+            whole = data[at : at + length] if length <= HELD else WindowedBytes(source, position, length)
             batch: Batch = RecordBatch.read(whole, position) if whole[16] == 2 else LegacyBatch.read(whole, position)
             if batch.crc_ok or _plausible_end(source, position + length, size):
                 return batch
@@ -183,14 +144,18 @@ _OVERLAP = BATCH_HEADER.size
 
 
 class _Budget:
-    """How many bytes may still be checksummed in vain; bounds the time on input made to be slow."""
+    """How many bytes may still be checksummed in vain; bounds the time on input made to be slow.
+
+    As many as there are, and more with the bytes gone over, so that false heads cost no more than a few times what reading
+    the file costs. What is found pays nothing: a sound batch may be of any size.
+    """
 
     __slots__ = ("left",)
 
-    PER_BYTE = 64
+    PER_BYTE = 8
 
-    def __init__(self) -> None:
-        self.left = 64 << 20
+    def __init__(self, size: int) -> None:
+        self.left = size + (1 << 20)
 
 
 def find_batch(source: Source, start: int, end: int, before: int | None = None, budget: _Budget | None = None) -> int | None:
@@ -205,7 +170,7 @@ def find_batch(source: Source, start: int, end: int, before: int | None = None, 
     """
     position = start
     stop = end if before is None else min(before, end)
-    budget = budget or _Budget()
+    budget = budget or _Budget(end - start)
     chunk = _FIRST_CHUNK
     while position < stop:
         # Behind `stop` there is only the head of a batch that begins before it.
@@ -255,12 +220,11 @@ def _is_sound(source: Source, position: int, end: int, budget: _Budget) -> bool:
             return False
     if length > budget.left:
         return False
-    begin, data = source.window(position, length)
-    view = memoryview(data)[position - begin : position - begin + length]
+    whole = WindowedBytes(source, position, length)
     if magic == 2:
-        sound = crc32c(view[21:]) == int.from_bytes(view[17:21], "big")
+        sound = checksum(crc32c, whole, 21) == int.from_bytes(whole[17:21], "big")
     else:
-        sound = crc32(view[16:]) == int.from_bytes(view[12:16], "big")
+        sound = checksum(crc32, whole, 16) == int.from_bytes(whole[12:16], "big")
     if not sound:
         budget.left -= length
     return sound

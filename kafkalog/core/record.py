@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.span import Span  # noqa: TC001 - a field's type
 from kafkalog.errors import BadLength, FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "NO_TIMESTAMP",
@@ -14,6 +17,7 @@ __all__ = [
     "RecordDetail",
     "RecordHeader",
     "increment_sequence",
+    "iter_headers",
     "read_detail",
     "read_headers",
     "read_record",
@@ -89,6 +93,15 @@ def read_headers(cursor: Cursor) -> tuple[RecordHeader, ...]:
     """The header section of a record: a varint count, then the headers.
 
     Raises:
+        BadLength, Truncated, BadVarint: as for `iter_headers`.
+    """
+    return tuple(iter_headers(cursor))
+
+
+def iter_headers(cursor: Cursor) -> Iterator[RecordHeader]:
+    """The headers of a header section, one after the other: a record may have millions.
+
+    Raises:
         BadLength: a negative count or key length, or a count that the bytes left cannot hold.
         Truncated, BadVarint: the section is cut or malformed.
     """
@@ -96,15 +109,13 @@ def read_headers(cursor: Cursor) -> tuple[RecordHeader, ...]:
     count = cursor.varint("headers count")
     if count < 0 or count > cursor.remaining:
         raise BadLength(count, f"0 to {cursor.remaining}", "headers count", cursor.span(start))
-    headers = []
     for _ in range(count):
         key_start = cursor.at
         key_size = cursor.varint("headerKeyLength")
         if key_size < 0:
             raise BadLength(key_size, "0 or more", "headerKeyLength", cursor.span(key_start))
         key = cursor.take(key_size, "headerKey")
-        headers.append(RecordHeader(key, cursor.nullable(cursor.varint("headerValueLength"), "headerValue")))
-    return tuple(headers)
+        yield RecordHeader(key, cursor.nullable(cursor.varint("headerValueLength"), "headerValue"))
 
 
 class RecordDetail(NamedTuple):
@@ -159,7 +170,7 @@ def read_detail(cursor: Cursor, base_offset: int, base_timestamp: int, log_appen
     value = cursor.nullable(value_size, "value")
     value_span = cursor.span(value_start)
     headers_start = cursor.at
-    headers = read_headers(cursor)
+    count = sum(1 for _ in iter_headers(cursor))
     if cursor.at - body != size:
         raise FormatError(f"says {size} bytes and has {cursor.at - body}", "length", cursor.span(start))
     record = Record(
@@ -167,7 +178,7 @@ def read_detail(cursor: Cursor, base_offset: int, base_timestamp: int, log_appen
         wrap64(base_timestamp + timestamp_delta) if log_append_time is None else log_append_time,
         key,
         value,
-        bytes(cursor.data[headers_start : cursor.at]) if headers else b"",
+        bytes(cursor.data[headers_start : cursor.at]) if count else b"",
         start,
         cursor.at,
     )

@@ -13,17 +13,27 @@ written out, and a *sink* is put into it: the statement that runs for each recor
 What is not perfectly regular (a varint of more than nine bytes, a length that does not add up, values near the ends of
 64 bits) raises `Irregular`; then `otherwise` runs, and whoever made the loop reads on from record `i` at `p` the readable
 way, which knows what exactly is wrong. Everything before `p` has been read and checked.
+
+The loop needs all its bytes at hand, and a sink that keeps something of each record wants few of them: `runs` cuts a large
+batch into runs of regular records that the loop can be given one by one.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafkalog.core.source import PIECE, Bytes, WindowedBytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["SAFE_BASE", "Irregular", "compile_walk", "header_fields"]
+__all__ = ["MOST_AT_ONCE", "SAFE_BASE", "Irregular", "Run", "compile_walk", "header_fields", "runs"]
+
+#: Records of a batch that are listed at once.
+MOST_AT_ONCE = 1 << 15
+#: Headers of a record that are listed at once.
+_MOST_HEADERS = 1 << 12
 
 #: Base offsets and timestamps beyond this could overflow 64 bits, which only the readable way models.
 SAFE_BASE = 1 << 61
@@ -105,7 +115,7 @@ def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None
     p += 1
     if count > 127:
         count, p = _size(data, p - 1)
-    if count & 1 or count >> 1 > end - p:
+    if count & 1 or count >> 1 > min(end - p, _MOST_HEADERS):
         raise Irregular
     fields: list[bytes | None] = []
     add = fields.append
@@ -243,3 +253,57 @@ def compile_walk(
     exec(compile(source, "<kafkalog record loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module
     walk: Callable[..., Any] = space["walk"]
     return walk
+
+
+class Run(NamedTuple):
+    """`records` regular records, one after the other, in `data[start:end]`; `data` begins at number `begin` of all bytes.
+
+    With `records` 0: from `start` to `end`, which may lie beyond `data`, stands one record that is irregular or larger than
+    a piece, to be read the readable way.
+    """
+
+    data: bytes
+    start: int
+    end: int
+    records: int
+    begin: int
+
+
+@cache
+def _measure() -> Callable[..., tuple[int, int]]:
+    return compile_walk("pass", setup="pass", finish="return i, p", otherwise="pass", payload=False)
+
+
+def runs(data: Bytes, at: int, count: int) -> Iterator[Run]:
+    """Cut `count` records, which should fill the bytes from `at` on, into runs; ends early where a length leads nowhere.
+
+    Args:
+        data: The (decompressed) record bytes.
+        at: Where the first record begins.
+        count: How many records there should be.
+    """
+    size = len(data)
+    while count > 0 and at < size:
+        begin, held = data.window(at, min(PIECE, size - at)) if isinstance(data, WindowedBytes) else (0, data)
+        start, end = at - begin, min(len(held), size - begin)
+        done, place = _measure()(held, start, end, min(count, MOST_AT_ONCE), 0, 0)
+        if done:
+            yield Run(held, start, place, done, begin)
+            count -= done
+            at = begin + place
+            continue
+        length, place = _length(data, at)
+        if length < 0 or place + length > size:
+            return
+        yield Run(held, start, place + length - begin, 0, begin)
+        count -= 1
+        at = place + length
+
+
+def _length(data: Bytes, at: int) -> tuple[int, int]:
+    """The length in front of the record at `at`, -1 when it cannot be read, and the place behind it."""
+    try:
+        raw, used = _size(data[at : at + 5], 0)
+    except (Irregular, IndexError):
+        return -1, at
+    return (raw >> 1) ^ -(raw & 1), at + used

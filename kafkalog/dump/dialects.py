@@ -75,10 +75,14 @@ class Dialect(NamedTuple):
     """Padding is recognised only after it was compared with the log."""
     time_index_reads_all: bool
     # --- the rest ---
+    txnindex_version_is_a_byte: bool
+    """The version of a `.txnindex` entry is its first byte, and only a positive one is refused."""
     snapshot_line: str
     """Name of the layout of producer lines, see `state_printer.py`."""
     snapshot_schema: str
-    """Which reader complains about malformed snapshots: `struct` or `message`."""
+    """Which reader complains about malformed snapshots: `struct`, `message`, or one for at most a million producers."""
+    transaction_state_names: bool
+    """The JSON of `__transaction_state` tells a state by its name."""
     dotless_names_kill: bool
     map_order: str
     sorted_reports: bool
@@ -165,8 +169,10 @@ V0_11_0_0 = Dialect(
     warm_section=False,
     zero_stops_after_check=True,
     time_index_reads_all=False,
+    txnindex_version_is_a_byte=True,
     snapshot_line="plain",
     snapshot_schema="struct",
+    transaction_state_names=False,
     dotless_names_kill=True,
     map_order="scala-2.12",
     sorted_reports=False,
@@ -292,16 +298,20 @@ V4_3_0 = V4_1_0.evolve(
     sorted_reports=True,
     not_found_text="The following indexed offsets are not found in :{path}",
 )  # fmt: skip
+V4_4_0 = V4_3_0.evolve(
+    "4.4.0", "tag 4.4.0: aborted transactions through a generated message, transaction states by name",
+    txnindex_version_is_a_byte=False, snapshot_schema="bounded-message", transaction_state_names=True,
+)  # fmt: skip
 
 #: Every dialect, ascending.
 DIALECTS = (
     V0_11_0_0, V0_11_0_2, V1_0_0, V1_0_2, V1_1_0, V2_0_0, V2_0_1, V2_1_0, V2_2_0, V2_3_0, V2_4_0, V2_4_1, V2_7_0,
-    V2_8_0, V3_0_0, V3_1_0, V3_2_0, V3_3_0, V3_5_0, V3_8_0, V4_0_0, V4_1_0, V4_3_0,
+    V2_8_0, V3_0_0, V3_1_0, V3_2_0, V3_3_0, V3_5_0, V3_8_0, V4_0_0, V4_1_0, V4_3_0, V4_4_0,
 )  # fmt: skip
 
 #: The releases whose real output the tests compare with.
 GOLDEN_RELEASES = tuple(
-    map(parse_release, "0.11.0.3 1.1.1 2.1.1 2.3.1 2.8.2 3.1.2 3.2.3 3.7.2 3.9.1 4.1.1 4.3.1".split())  # noqa: SIM905
+    map(parse_release, "0.11.0.3 1.1.1 2.1.1 2.3.1 2.8.2 3.1.2 3.2.3 3.7.2 3.9.1 4.1.1 4.3.1 4.4.0".split())  # noqa: SIM905
 )
 
 

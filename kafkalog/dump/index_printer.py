@@ -18,8 +18,8 @@ from kafkalog.dump.output import Died, Output
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.log import Source
     from kafkalog.core.offset_index import OffsetIndexEntry
+    from kafkalog.core.source import Source
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.reports import Reports
 

@@ -7,29 +7,27 @@ or none. Bytes behind the end of a gzip or lz4 stream are not looked at, behind 
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32
-from kafkalog.core.compression import Inflated, inflate
-from kafkalog.core.cursor import Cursor
+from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
-from kafkalog.core.record import NO_TIMESTAMP, Record, read_record, wrap64
+from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
+from kafkalog.core.record_walk import MOST_AT_ONCE, runs
+from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
 from kafkalog.dump.output import Died
 from kafkalog.errors import FormatError, LimitExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["JavaMessage", "records_of_batch", "records_of_message", "shallow_message"]
-
-
-def _inflated(codec_id: int, data: bytes, magic: int) -> bytes:
-    return _inflate(codec_id, data, magic).data
+__all__ = ["JavaMessage", "records_from", "records_of_batch", "records_of_message", "shallow_message"]
 
 
-def _inflate(codec_id: int, data: bytes, magic: int, *, zstd_ends_with_frame: bool = False) -> Inflated:
+def _inflate(codec_id: int, data: Bytes, magic: int, *, zstd_ends_with_frame: bool = False) -> Inflated:
     try:
         result: Inflated = inflate(codec_id, data, magic=min(magic, 2))
     except (FormatError, LimitExceeded) as error:
@@ -57,34 +55,59 @@ def records_of_batch(batch: RecordBatch, *, zstd_ends_with_frame: bool = False) 
     if count < 0:
         raise Died(f"record count {count}")
     if batch.compression_id == 0:
-        yield from _records(batch, batch.data, BATCH_HEADER.size)
+        yield from records_from(batch, batch.data, BATCH_HEADER.size)
+        return
+    body = part_of(batch.data, BATCH_HEADER.size)
+    found = _inflate(batch.compression_id, body, batch.magic, zstd_ends_with_frame=zstd_ends_with_frame)
+    ends = found.frame_ends if zstd_ends_with_frame else ()
+    # All or none: too many to be held are read twice.
+    if count > MOST_AT_ONCE or isinstance(found.data, WindowedBytes):
+        for _ in _checked(batch, found.data, ends):
+            pass
+        yield from records_from(batch, found.data, 0)
     else:
-        body = batch.data[BATCH_HEADER.size :]
-        found = _inflate(batch.compression_id, body, batch.magic, zstd_ends_with_frame=zstd_ends_with_frame)
-        records = list(_records(batch, found.data, 0))
-        if zstd_ends_with_frame:
-            # The length in front of a record is read byte by byte, and there the end of a frame is noticed.
-            heads = {place for record in records for place in (record.start, *_second_byte_of_length(found.data, record))}
-            if heads.intersection(found.frame_ends):
-                raise Died("a zstd frame ends where a record begins, which this release takes for the end of the records")
-        yield from records
+        yield from list(_checked(batch, found.data, ends))
 
 
-def _second_byte_of_length(data: bytes, record: Record) -> tuple[int, ...]:
-    return (record.start + 1,) if data[record.start] >= 0x80 else ()
+def _checked(batch: RecordBatch, data: Bytes, frame_ends: Sequence[int]) -> Iterator[Record]:
+    """The records of a compressed section, none of which may begin where a frame ends."""
+    for record in records_from(batch, data, 0):
+        # The length in front of a record is read byte by byte, and there the end of a frame is noticed.
+        if frame_ends and (
+            _holds(frame_ends, record.start) or (data[record.start] >= 0x80 and _holds(frame_ends, record.start + 1))
+        ):
+            raise Died("a zstd frame ends where a record begins, which this release takes for the end of the records")
+        yield record
 
 
-def _records(batch: RecordBatch, data: bytes, at: int) -> Iterator[Record]:
-    header = batch.header
-    append_time = header.max_timestamp if header.attributes & bits.LOG_APPEND_TIME else None
-    cursor = Cursor(data, at)
+def _holds(ascending: Sequence[int], value: int) -> bool:
+    at = bisect_left(ascending, value)
+    return at < len(ascending) and ascending[at] == value
+
+
+def records_from(batch: RecordBatch, data: Bytes, at: int, index: int = 0, most: int | None = None) -> Iterator[Record]:
+    """The records of a batch from number `index` on, which begins at `at` of its (decompressed) bytes; at most `most`.
+
+    Raises:
+        Died: one of them cannot be read, or bytes follow the last one.
+    """
+    count = batch.header.records_count
+    end = count if most is None else min(count, index + most)
     try:
-        for number in range(1, header.records_count + 1):
-            record = read_record(cursor, header.base_offset, header.base_timestamp, append_time)
-            if number == header.records_count and cursor.remaining:
-                raise Died(f"{cursor.remaining} bytes follow the {header.records_count} records of the batch")
+        for run in runs(data, at, end - index) if batch.is_regular else ():
+            at = run.begin + run.start
+            if not run.records or (index + run.records == count and run.begin + run.end != len(data)):
+                break
+            yield from batch.records_of(run)
+            index, at = index + run.records, run.begin + run.end
+        for number in range(index + 1, end + 1):
+            record = batch.record_at(data, at)
+            at = record.end
+            if number == count and at < len(data):
+                raise Died(f"{len(data) - at} bytes follow the {count} records of the batch")
             yield record
-    except FormatError as error:
+            del record
+    except (FormatError, LimitExceeded) as error:
         raise Died(str(error)) from None
 
 
@@ -99,14 +122,14 @@ class JavaMessage:
 
     __slots__ = ("_wrapper", "data", "offset")
 
-    def __init__(self, offset: int, data: bytes, wrapper: tuple[int, str] | None = None) -> None:
+    def __init__(self, offset: int, data: Bytes, wrapper: tuple[int, str] | None = None) -> None:
         self.offset = offset
         self.data = data
         self._wrapper = wrapper
 
     def _int(self, code: str, at: int) -> int:
         try:
-            value: int = struct.unpack_from(code, self.data, at)[0]
+            value: int = struct.unpack(code, self.data[at : at + struct.calcsize(code)])[0]
         except struct.error:
             raise Died(f"the message of offset {self.offset} ends inside a field") from None
         return value
@@ -119,7 +142,7 @@ class JavaMessage:
     @property
     def valid(self) -> bool:
         """Whether the CRC matches the bytes."""
-        return self.crc == crc32(memoryview(self.data)[4:])
+        return self.crc == checksum(crc32, self.data, 4)
 
     @property
     def magic(self) -> int:
@@ -165,28 +188,40 @@ class JavaMessage:
         """The stored length of the value."""
         return self._int(">i", self._value_at)
 
-    def _sized(self, at: int) -> bytes | None:
+    def _sized(self, at: int) -> Bytes | None:
         size = self._int(">i", at)
         if size < 0:
             return None
         if size > len(self.data) - at - 4:
             raise Died(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at - 4}")
-        return self.data[at + 4 : at + 4 + size]
+        return part_of(self.data, at + 4, at + 4 + size)
 
     @property
     def key(self) -> bytes | None:
         """The key."""
-        return self._sized(self._key_at)
+        return self._held(self._sized(self._key_at))
 
     @property
     def value(self) -> bytes | None:
         """The value."""
+        return self._held(self.body)
+
+    @property
+    def body(self) -> Bytes | None:
+        """The value, of a large message in windows: that of a wrapper."""
         return self._sized(self._value_at)
 
+    @staticmethod
+    def _held(data: Bytes | None) -> bytes | None:
+        limit = MAX_DECOMPRESSED.get()
+        if data is not None and len(data) > limit:
+            raise Died(str(record_over(limit, len(data))))
+        return None if data is None else bytes(data)
 
-def shallow_message(data: bytes) -> JavaMessage:
+
+def shallow_message(data: Bytes) -> JavaMessage:
     """The message or wrapper whose bytes, offset and size included, are `data`."""
-    return JavaMessage(struct.unpack_from(">q", data)[0], data[LOG_OVERHEAD:])
+    return JavaMessage(struct.unpack(">q", data[:8])[0], part_of(data, LOG_OVERHEAD))
 
 
 def records_of_message(outer: JavaMessage, *, zstd: bool) -> Iterator[JavaMessage]:
@@ -208,37 +243,40 @@ def records_of_message(outer: JavaMessage, *, zstd: bool) -> Iterator[JavaMessag
     magic = outer.magic
     if magic not in (0, 1) or codec == 4:
         raise Died(f"a wrapper message of magic {magic} with compression type id {codec}")
-    value = outer.value
+    value = outer.body
     if value is None:
         raise Died("a compressed wrapper message without a value")
-    inner = _inner_messages(_inflated(codec, value, magic), (outer.timestamp, outer.timestamp_type))
-    if not inner:
+    data = _inflate(codec, value, magic).data
+    last: int | None = None
+    for last, _, _ in _inner_places(data):  # noqa: B007 - the last one is what is wanted
+        pass
+    if last is None:
         raise Died("a compressed wrapper message with no messages inside")
     base = 0
     if magic == 1 and outer.offset != 0:
-        last = inner[-1].offset
         if outer.offset < last:
             raise Died(f"the wrapper's offset {outer.offset} is below that of its last message, {last}")
         base = outer.offset - last
-    for message in inner:
+    wrapper = outer.timestamp, outer.timestamp_type
+    for offset, start, end in _inner_places(data):
+        body = part_of(data, start, end)
+        message = JavaMessage(wrap64(offset + base), body, wrapper if body[4] == 1 else None)
         if message.codec_id > (4 if zstd else 3):
             raise Died(f"compression type id {message.codec_id} inside a wrapper message")
         if message.codec_id:
             raise Died("a compressed message inside a compressed message")
-        message.offset = wrap64(message.offset + base)
         yield message
 
 
-def _inner_messages(data: bytes, wrapper: tuple[int, str]) -> list[JavaMessage]:
-    messages = []
+def _inner_places(data: Bytes) -> Iterator[tuple[int, int, int]]:
+    """Stored offset, first byte and end of each message in a wrapper, offset and size not counted."""
     at = 0
     while len(data) - at >= LOG_OVERHEAD:
-        offset, size = struct.unpack_from(">qi", data, at)
+        offset, size = struct.unpack(">qi", data[at : at + LOG_OVERHEAD])
         if size < MIN_MESSAGE_SIZE:
             raise Died(f"a message of {size} bytes inside a wrapper message")
-        if size > len(data) - at - LOG_OVERHEAD:
+        at += LOG_OVERHEAD
+        if size > len(data) - at:
             break  # a cut last message is passed over in silence
-        body = data[at + LOG_OVERHEAD : at + LOG_OVERHEAD + size]
-        messages.append(JavaMessage(offset, body, wrapper if body[4] == 1 else None))
-        at += LOG_OVERHEAD + size
-    return messages
+        yield offset, at, at + size
+        at += size

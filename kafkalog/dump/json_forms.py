@@ -7,10 +7,13 @@ import hashlib
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kafkalog.core.source import HELD, PIECE
+from kafkalog.dump.payload import utf8_pieces
 
-__all__ = ["json_expression", "json_names", "object_of", "text_json", "text_object"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Long", "json_expression", "json_names", "object_of", "text_json", "text_object"]
 
 #: Form → what stands under its name; none of it needs an escape.
 _PLAIN: dict[str, Callable[[bytes], str | int]] = {
@@ -21,20 +24,39 @@ _PLAIN: dict[str, Callable[[bytes], str | int]] = {
 }
 
 
+class Long:
+    """Text of a JSON string, or items of an array, that come in pieces: as a whole they would take twice the memory."""
+
+    def __init__(self, quote: str, pieces: Iterator[Any]) -> None:
+        self.quote = quote
+        self.pieces = pieces
+
+
 def object_of(form: str) -> Callable[[bytes], dict[str, Any]] | None:
     """What makes the object of bytes; None for the form `none`. `text` that is no UTF-8 becomes `hex`."""
     if form == "text":
         return text_object
-    plain = _PLAIN.get(form)
-    return None if plain is None else lambda data: {form: plain(data)}
+    return None if form not in _PLAIN else lambda data: _bytes_object(form, data)
+
+
+def _bytes_object(form: str, data: bytes) -> dict[str, Any]:
+    plain = _PLAIN[form]
+    if len(data) <= HELD or form not in ("hex", "base64"):
+        return {form: plain(data)}
+    # Both can be made three bytes at a time.
+    return {form: Long('"', (plain(data[at : at + 3 * PIECE]) for at in range(0, len(data), 3 * PIECE)))}
 
 
 def text_object(data: bytes) -> dict[str, Any]:
     """The object of text, or of what should be text and is not."""
     try:
-        return {"text": data.decode()}
+        if len(data) <= HELD:
+            return {"text": data.decode()}
+        for piece in utf8_pieces(data):
+            piece.decode()
     except UnicodeDecodeError:
-        return {"hex": data.hex()}
+        return _bytes_object("hex", data)
+    return {"text": Long('"', (piece.decode() for piece in utf8_pieces(data)))}
 
 
 def text_json(*, ensure_ascii: bool) -> Callable[[bytes], str]:

@@ -16,28 +16,30 @@ from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
+from kafkalog.core.cursor import Cursor
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, read_offset_index
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
-from kafkalog.core.record import Record, wrap64
+from kafkalog.core.record import Record, iter_headers, wrap64
 from kafkalog.core.span import Padding
 from kafkalog.core.time_index import TIME_INDEX_ENTRY, read_time_index
 from kafkalog.core.transaction_index import ABORTED_TXN, read_transaction_index
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
 from kafkalog.dump.java import file_path
-from kafkalog.dump.json_forms import object_of, text_object
+from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.output import Died, Output
+from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_json import Passed, record_lines
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
-from kafkalog.errors import FormatError, Truncated, UnreadableFile
+from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from kafkalog.core.layout import Layout
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.plan import Listing
 
 __all__ = ["SCHEMA", "JsonDump", "JsonOptions"]
 
@@ -79,6 +82,24 @@ def _named(layout: Layout[Any], values: tuple[int, ...]) -> dict[str, int]:
     return dict(zip(_names(layout), values, strict=True))
 
 
+def _headers(record: Record | LegacyRecord, form: Callable[[bytes], dict[str, Any]] | None) -> Iterator[dict[str, Any]]:
+    if isinstance(record, Record) and record.raw_headers:
+        for header in iter_headers(Cursor(record.raw_headers)):
+            value = {} if form is None else {"value": None if header.value is None else form(header.value)}
+            yield {"key": text_object(header.key), **value}
+
+
+class _IsLong(Exception):
+    """A value that is not printed as a whole."""
+
+
+def _other(value: Any) -> str:
+    """What JSON has no type for."""
+    if isinstance(value, Long):
+        raise _IsLong
+    return format_uuid(value)
+
+
 class JsonDump:
     """Prints files as JSON lines.
 
@@ -92,15 +113,47 @@ class JsonDump:
         self._output = output
         self._path = ""
         self._consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self._listing: Listing | None = None
         self._filtering = options.filters.active
         self._form = None if options.payload in (None, "none") else options.payload
         self._object_of = None if self._form is None else object_of(self._form)
 
     def _line(self, kind: str, position: int | None, /, **fields: Any) -> None:
         line = {"schema": SCHEMA, "type": kind, "path": self._path, "position": position, **fields}
+        try:
+            self._put_json(line)
+        except _IsLong:
+            self._put_pieces(line)
+        self._output.put(b"\n")
+
+    def _put_json(self, value: Any) -> None:
         # Undecodable names are lone surrogates, which only an escape can carry.
-        text = json.dumps(line, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=format_uuid)
-        self._output.put(text.encode("utf-8", "backslashreplace") + b"\n")
+        text = json.dumps(value, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=_other)
+        self._output.put(text.encode("utf-8", "backslashreplace"))
+
+    def _put_pieces(self, value: Any) -> None:
+        """A JSON value part of which is long."""
+        put = self._output.piece
+        if isinstance(value, Long):
+            put(value.quote or "[")
+            for number, piece in enumerate(value.pieces):
+                if value.quote:
+                    ensured = json.dumps(piece, ensure_ascii=not self._path.isascii())
+                    put(ensured[1:-1])
+                else:
+                    put("," if number else "")
+                    self._put_pieces(piece)
+            put(value.quote or "]")
+        elif isinstance(value, dict):
+            put("{")
+            for number, (name, item) in enumerate(value.items()):
+                put(("," if number else "") + json.dumps(name) + ":")
+                self._put_pieces(item)
+            put("}")
+        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            self._put_pieces(Long("", iter(value)))
+        else:
+            self._put_json(value)
 
     def _damage(self, position: int | None, end: int | None, reason: str, *, deadly: bool = True) -> None:
         self._line("damage", position, end=end, reason=reason)
@@ -109,9 +162,10 @@ class JsonDump:
             place = "" if position is None else f"position {position}: "
             self._output.say(f"kafkalog: {self._path}: {place}{reason}")
 
-    def file(self, text: str, decoder: Decoder | None = None) -> None:
-        """Print one file."""
+    def file(self, text: str, decoder: Decoder | None = None, listing: Listing | None = None) -> None:
+        """Print one file. Of what has gone since its directory's `listing`, only that is said."""
         self._path = file_path(text)
+        self._listing = listing
         name = self._path.rpartition("/")[2]
         for pending in (*PENDING_SUFFIXES, ".part"):
             name = name.removesuffix(pending)
@@ -125,8 +179,12 @@ class JsonDump:
             self._damage(death.position, None, death.reason)
         except UnreadableFile as error:
             self._path, kept = error.path, self._path
-            self._damage(None, None, error.reason)
+            self._unreadable(error.path, error.reason)
             self._path = kept
+
+    def _unreadable(self, missing: str, reason: str) -> None:
+        if self._listing is None or not self._listing.has_lost(missing):
+            self._damage(None, None, reason)
 
     def _action(self, name: str, decoder: Decoder | None) -> Callable[[], None] | None:
         suffix = name[name.rfind(".") :] if "." in name else ""
@@ -173,14 +231,21 @@ class JsonDump:
         producer_id = batch.header.producer_id if isinstance(batch, RecordBatch) else -1
         if not filters.producer_passes(producer_id):
             return
+        if (
+            isinstance(batch, RecordBatch)
+            and batch.crc_ok
+            and not filters.batch_may_pass(batch.base_offset, batch.last_offset, batch.header.max_timestamp)
+        ):
+            return
         if not options.records and not self._filtering:
             self._batch_line(batch)
             return
-        items: Iterable[Record | LegacyRecord | Damage] = batch.walk_records()
+        items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
         if self._filtering:
-            items = [item for item in items if not isinstance(item, Damage) and filters.passes(item)]
-            if not items:
+            # Gone over twice, for there may be too many to be held.
+            if next(filter(self._is_wanted, items), None) is None:
                 return
+            items = filter(self._is_wanted, batch.walk_records())
         self._batch_line(batch)
         if not options.records:
             return
@@ -198,6 +263,13 @@ class JsonDump:
             self._record_line(batch, item, decoder)
             if not self._filtering:
                 self._watch(batch, item)
+            del item  # it may be large, and so may be the next one
+
+    def _is_wanted(self, item: Record | LegacyRecord | Damage) -> bool:
+        """Whether a record passes the filters; of what cannot be read for its size nobody knows."""
+        if isinstance(item, Damage):
+            return isinstance(item.error, LimitExceeded)
+        return self._options.filters.passes(item)
 
     def _regular_records(self, batch: RecordBatch) -> Passed:
         """The lines of a batch's records, as far as they are regular."""
@@ -262,13 +334,9 @@ class JsonDump:
             fields |= {
                 side: None if data is None else form(data) for side, data in (("key", record.key), ("value", record.value))
             }
-        fields["headers"] = [
-            {
-                "key": text_object(header.key),
-                **({} if form is None else {"value": None if header.value is None else form(header.value)}),
-            }
-            for header in record.headers
-        ]
+        headers = _headers(record, form)
+        many = isinstance(record, Record) and len(record.raw_headers) > MANY_HEADERS
+        fields["headers"] = Long("", headers) if many else list(headers)
         if decoder is not None and form is not None and "control" not in fields:
             fields["decoded"] = decoder.decode_object(record.offset, record.key, record.value)
         self._line("record", position, **fields)
@@ -291,7 +359,7 @@ class JsonDump:
         try:
             return FileSource(self._stem(name) + ".log")
         except UnreadableFile as error:
-            self._damage(None, None, f"its log cannot be read: {error.reason}")
+            self._unreadable(error.path, f"its log cannot be read: {error.reason}")
             return nullcontext()
 
     def _base(self, name: str) -> int:
@@ -348,7 +416,7 @@ class JsonDump:
             try:
                 offsets = read_file(self._stem(name) + ".index")
             except UnreadableFile as error:
-                self._damage(None, None, f"its index cannot be read: {error.reason}")
+                self._unreadable(error.path, f"its index cannot be read: {error.reason}")
                 offsets = b""
             lookup = OffsetLookup(offsets, base, warm_section=dialect.warm_section)
             previous = -1

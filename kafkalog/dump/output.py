@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kafkalog.errors import KafkalogError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Died", "Output"]
 
@@ -74,6 +74,14 @@ class Output:
         if self._size >= self._keep:
             self.flush()
             self._keep = min(self._keep * 4, _MOST_KEPT)
+
+    def put_all(self, data: bytes | Iterator[bytes]) -> None:
+        """Bytes for stdout, or pieces of them."""
+        if isinstance(data, bytes):
+            self.put(data)
+            return
+        for piece in data:
+            self.put(piece)
 
     def flush(self) -> None:
         """Hand on what was collected."""

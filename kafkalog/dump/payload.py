@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import Release, parse_release, release_text
+from kafkalog.core.source import HELD, PIECE
 from kafkalog.dump.java import replace_malformed
 from kafkalog.dump.output import Died
 from kafkalog.errors import DecoderFailed, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kafkalog.dump.decoders.base import Decoder as InternalDecoder
 
-__all__ = ["PAYLOAD_FORMS", "Payload", "decoded_payload", "decoder_class", "payload_of", "string_decoder"]
+__all__ = [
+    "MANY_HEADERS",
+    "PAYLOAD_FORMS",
+    "Payload",
+    "decoded_payload",
+    "decoder_class",
+    "payload_of",
+    "string_decoder",
+    "utf8_pieces",
+]
+
+
+#: Bytes of a record's headers up to which they are held as a list: there may be one in every two bytes.
+MANY_HEADERS = 1 << 16
+#: What is printed of a key or value: of a large one, a piece at a time.
+Text = bytes | Iterator[bytes]
+Decode = Callable[[bytes], Text]
 
 
 class Payload(NamedTuple):
@@ -27,7 +43,7 @@ class Payload(NamedTuple):
     raises Died where the real tool's decoder throws. `is_plain`: it is what the tool does by default.
     """
 
-    texts: Callable[[int, bytes | None, bytes | None], tuple[bytes | None, bytes | None]]
+    texts: Callable[[int, bytes | None, bytes | None], tuple[Text | None, Text | None]]
     is_plain: bool = False
 
 
@@ -43,9 +59,32 @@ def decoded_payload(decoder: InternalDecoder) -> Payload:
     return Payload(texts)
 
 
-def string_decoder(data: bytes) -> bytes:
+def string_decoder(data: bytes) -> Text:
     """The default decoder: text, malformed bytes replaced as Java does."""
-    return replace_malformed(data)
+    return replace_malformed(data) if len(data) <= HELD else map(replace_malformed, utf8_pieces(data))
+
+
+def utf8_pieces(data: bytes) -> Iterator[bytes]:
+    """Bytes in pieces that end at no place inside a character, be they sound UTF-8 or not."""
+    at = 0
+    while at < len(data):
+        end = min(at + PIECE, len(data))
+        if end < len(data):
+            # No character has more than three bytes after its first, so that a fourth one stands alone.
+            end -= next((back for back in range(4) if data[end - back] & 0xC0 != 0x80), 0)
+        yield data[at:end]
+        at = end
+
+
+def _in_pieces(function: Callable[[bytes], bytes]) -> Decode:
+    """For what can be done three bytes at a time."""
+
+    def texts(data: bytes) -> Text:
+        if len(data) <= HELD:
+            return function(data)
+        return (function(data[at : at + 3 * PIECE]) for at in range(0, len(data), 3 * PIECE))
+
+    return texts
 
 
 def _number(code: str, size: int) -> Callable[[bytes], bytes]:
@@ -62,7 +101,7 @@ def _identity(data: bytes) -> bytes:
     return b"[B@0"  # the JVM prints an identity hash here, another one in each run
 
 
-_STOCK: dict[str, Callable[[bytes], bytes]] = {
+_STOCK: dict[str, Decode] = {
     "StringDecoder": string_decoder,
     "LongDecoder": _number(">q", 8),
     "IntegerDecoder": _number(">i", 4),
@@ -74,7 +113,7 @@ _NEW_SINCE = parse_release("3.8.0")
 _OLD_UNTIL = parse_release("4.0.0")
 
 
-def decoder_class(name: str, release: Release) -> tuple[Callable[[bytes], bytes], str | None]:
+def decoder_class(name: str, release: Release) -> tuple[Decode, str | None]:
     """A decoder by its Java class, or by `module:function` for one in Python.
 
     A Python function takes bytes and returns text or bytes.
@@ -127,16 +166,16 @@ def _sha256(data: bytes) -> bytes:
 
 
 #: The forms of `--payload` besides `text`.
-PAYLOAD_FORMS: dict[str, Callable[[bytes], bytes] | None] = {
-    "hex": lambda data: data.hex().encode(),
-    "base64": base64.b64encode,
+PAYLOAD_FORMS: dict[str, Decode | None] = {
+    "hex": _in_pieces(lambda data: data.hex().encode()),
+    "base64": _in_pieces(base64.b64encode),
     "length": lambda data: b"%d" % len(data),
     "sha256": _sha256,
     "none": None,
 }
 
 
-def payload_of(form: str, key: Callable[[bytes], bytes], value: Callable[[bytes], bytes], *, tombstone_keys: bool) -> Payload:
+def payload_of(form: str, key: Decode, value: Decode, *, tombstone_keys: bool) -> Payload:
     """Keys and values in a form of `--payload`, decoded by their decoders when the form is `text`.
 
     Args:
@@ -151,7 +190,7 @@ def payload_of(form: str, key: Callable[[bytes], bytes], value: Callable[[bytes]
             return Payload(lambda _offset, _key, _value: (None, None))
         key = value = found
 
-    def texts(offset: int, key_bytes: bytes | None, value_bytes: bytes | None) -> tuple[bytes | None, bytes | None]:
+    def texts(offset: int, key_bytes: bytes | None, value_bytes: bytes | None) -> tuple[Text | None, Text | None]:
         del offset
         if value_bytes is None:
             return (key(key_bytes) if key_bytes is not None and tombstone_keys else None), None

@@ -12,27 +12,60 @@ from kafkalog.core.filename import (
     SEGMENT_SUFFIXES,
     parse_segment_file_name,
 )
+from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import Kind, check_file_name, classify, join
+from kafkalog.files.paths import Kind, check_file_name, classify, has_gone, join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.dump.filters import Filters
 
-__all__ = ["PlannedFile", "files_of"]
+__all__ = ["Listing", "PlannedFile", "files_of"]
+
+#: Said of what is no longer there when its turn comes.
+_GONE = "gone since its directory was listed, as a running broker deletes and renames"
 
 #: Files of a log dir that say nothing.
 _SILENT = (".lock",)
 
 
+class Listing:
+    """What a directory held when it was listed.
+
+    Args:
+        names: Its files.
+        tell: Takes a line for stderr.
+    """
+
+    def __init__(self, names: Iterable[str], tell: Callable[[str], object]) -> None:
+        self._names = frozenset(names)
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def has_lost(self, path: str) -> bool:
+        """Whether a file of the directory has gone since, which is told once for the files of a segment."""
+        name = path.rpartition("/")[2]
+        if name not in self._names or not has_gone(path):
+            return False
+        stem = name.split(".", 1)[0]
+        if stem not in self._told:
+            self._told.add(stem)
+            self._tell(f"kafkalog: {path}: {_GONE}")
+        return True
+
+
 class PlannedFile(NamedTuple):
-    """A file to print, and the topic that its directory is named after; None when it was given by itself."""
+    """A file to print, and the topic that its directory is named after; None when it was given by itself.
+
+    `listing` is that of the directory which it was found in, None when it was given by itself.
+    """
 
     path: str
     topic: str | None = None
+    listing: Listing | None = None
 
 
 def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
@@ -58,8 +91,9 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
 
 
 def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
+    listing = Listing(partition.files, tell)
     for path in _ordered(partition, filters):
-        yield PlannedFile(path, partition.topic)
+        yield PlannedFile(path, partition.topic, listing)
     for _, path in partition.pending:
         tell(f"kafkalog: {path}: not printed, its name says that it is waiting; give it as a file to see it")
     for name in partition.others:
@@ -95,7 +129,14 @@ def _may_hold(filters: Filters, base: int, end: int | None) -> bool:
 
 
 def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
-    for partition in log_dir.partitions():
+    for name in log_dir.partition_names:
+        try:
+            partition = log_dir.partition(name)
+        except UnreadableFile as error:
+            if not has_gone(error.path):
+                raise
+            tell(f"kafkalog: {error.path}: {_GONE}")
+            continue
         yield from _partition_files(partition, filters, tell)
     for name in log_dir.others:
         if name == REMOTE_INDEX_CACHE:

@@ -12,7 +12,7 @@ from kafkalog.core.log import HEADER_UP_TO_MAGIC
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.log import Source
+    from kafkalog.core.source import Source
 
 __all__ = ["RANGE", "split"]
 

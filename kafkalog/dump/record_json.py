@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.record_walk import SAFE_BASE, compile_walk, header_fields
+from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_expression, json_names, text_json
 from kafkalog.errors import FormatError, LimitExceeded
 
@@ -57,6 +58,7 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
     ):
         yield nothing
         return
+    data: Bytes
     data, at = batch.data, BATCH_HEADER.size
     if batch.compression_id:
         try:
@@ -67,6 +69,9 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
             yield nothing
             return
         data, at = result.data, 0
+    if isinstance(data, WindowedBytes):
+        yield nothing
+        return
     ensure_ascii = not path.isascii()
     walk = _walk(
         form, ensure_ascii, bool(header.attributes & bits.LOG_APPEND_TIME), base_sequence >= 0, bool(batch.compression_id)

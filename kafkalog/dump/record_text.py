@@ -108,7 +108,7 @@ class RecordText:
         self._way = _Way("both" if printing else "none")
 
     def make(
-        self, data: bytes, at: int, end: int, header: BatchHeader, position: int, size: int, codec: str
+        self, data: bytes, at: int, end: int, header: BatchHeader, position: int, size: int, codec: str, count: int
     ) -> tuple[bytes, list[int]] | None:
         """The lines of all records and their offsets, or None if the batch must go the readable way.
 
@@ -120,8 +120,8 @@ class RecordText:
             position: Of the batch in its file.
             size: Of the batch in bytes.
             codec: The codec's name in the dialect's spelling.
+            count: How many records these are, of those in the batch.
         """
-        count = header.records_count
         base_offset, base_timestamp = header.base_offset, header.base_timestamp
         if not -SAFE_BASE < base_offset < SAFE_BASE or not -SAFE_BASE < base_timestamp < SAFE_BASE:
             return None

@@ -14,8 +14,8 @@ from kafkalog.errors import KafkalogError
 from kafkalog.files.source import read_file
 
 if TYPE_CHECKING:
-    from kafkalog.core.log import Source
     from kafkalog.core.offset_index import OffsetIndexEntry
+    from kafkalog.core.source import Source
     from kafkalog.dump.filters import Filters
 
 __all__ = ["start_position"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import Checkpoint, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS
+from kafkalog.core.messages.reader import MAX_COLLECTION, too_large
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, ProducerEntry, read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
 from kafkalog.core.record import wrap32
@@ -24,11 +25,11 @@ __all__ = ["print_snapshot", "print_text_file", "print_transaction_index"]
 _SNAPSHOT_VERSION = 1
 
 
-def print_transaction_index(data: bytes, path: str, output: Output) -> None:
+def print_transaction_index(data: bytes, path: str, dialect: Dialect, output: Output) -> None:
     """Print a `.txnindex`. An entry of an unknown version is told and shown all the same."""
     for number, (version, producer_id, first, last, stable) in enumerate(read_transaction_index(data).entries):
-        shown = version >> 8  # the tool looks at the first byte only
-        if shown > 0:
+        shown = version >> 8 if dialect.txnindex_version_is_a_byte else version
+        if shown > 0 or (shown < 0 and not dialect.txnindex_version_is_a_byte):
             output.die(path, Died(f"entry {number} has version {shown}, known is 0", number * 34))
         output.line(
             f"version: {shown} producerId: {producer_id} firstOffset: {first} lastOffset: {last} lastStableOffset: {stable}"
@@ -45,7 +46,7 @@ _STRUCT_FIELDS = (
 
 def print_snapshot(data: bytes, dialect: Dialect, output: Output) -> None:
     """Print a `.snapshot`; of a malformed one only the complaint, on stderr."""
-    complaint = _struct_complaint(data) if dialect.snapshot_schema == "struct" else _message_complaint(data)
+    complaint = _struct_complaint(data) if dialect.snapshot_schema == "struct" else _message_complaint(data, dialect)
     if complaint is None:
         snapshot = read_producer_snapshot(data)
         assert snapshot.header is not None
@@ -87,7 +88,7 @@ def _struct_complaint(data: bytes) -> str | None:
     return None
 
 
-def _message_complaint(data: bytes) -> str | None:
+def _message_complaint(data: bytes, dialect: Dialect) -> str | None:
     """What releases from 4.0 on say of a malformed snapshot, None if it is well-formed."""
     schema = "Snapshot failed schema validation: "
     if len(data) < 2:
@@ -103,6 +104,8 @@ def _message_complaint(data: bytes) -> str | None:
         return f"{schema}non-nullable field producerEntries was serialized as null"
     if count > left:
         return f"{schema}Tried to allocate a collection of size {count}, but there are only {left} bytes remaining."
+    if count > MAX_COLLECTION and dialect.snapshot_schema == "bounded-message":
+        return f"{schema}{too_large(count)}"
     if count * PRODUCER_ENTRY.size > left:
         return f"{schema}null"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTHING_OF_KAFKA",
     "Classified",
+    "FileState",
     "Kind",
     "check_file_name",
     "classify",
+    "file_states",
+    "has_gone",
     "is_directory",
     "is_regular",
     "join",
@@ -46,6 +50,10 @@ class Kind(enum.Enum):
     FILE = "file"
     PARTITION = "partition directory"
     LOG_DIR = "log dir"
+
+
+#: What changes when a file does: device, inode, size, and when it was last written to.
+FileState = tuple[int, int, int, int]
 
 
 class Classified(NamedTuple):
@@ -77,6 +85,25 @@ def list_directory(path: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
+
+
+def file_states(path: str) -> dict[str, FileState]:
+    """The state of everything in a directory, by name; what goes while it is asked for is left out.
+
+    Raises:
+        UnreadableFile: the directory is missing, or may not be read.
+    """
+    states = {}
+    for entry in list_directory(path):
+        with suppress(OSError):
+            status = os.stat(entry.path)
+            states[entry.name] = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return states
+
+
+def has_gone(path: str) -> bool:
+    """Whether nothing is called so: of a path that was listed, that it was deleted or renamed since."""
+    return not os.path.lexists(path)
 
 
 def is_directory(entry: os.DirEntry[str]) -> bool:

@@ -191,6 +191,10 @@ def _controller(image: Image, value: Message) -> str:
     return ""
 
 
+def _unregister_controller(image: Image, value: Message) -> str:
+    return "" if image.controllers.pop(value["controllerId"], None) else f"unknown controller {value['controllerId']}"
+
+
 def _feature(image: Image, value: Message) -> str:
     if value["name"] == KRAFT_VERSION:
         return ""  # The quorum's control records alone decide; Kafka 3.9 and 4.0 wrote such records by mistake.
@@ -281,6 +285,7 @@ _APPLY = {
     "UnfenceBrokerRecord": _unfence,
     "BrokerRegistrationChangeRecord": _broker_change,
     "RegisterControllerRecord": _controller,
+    "UnregisterControllerRecord": _unregister_controller,
     "FeatureLevelRecord": _feature,
     "RemoveFeatureLevelRecord": _remove_feature,
     "ProducerIdsRecord": _producer_ids,

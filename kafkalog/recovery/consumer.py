@@ -30,6 +30,7 @@ from kafkalog.recovery.fetched_records import (
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch
     from kafkalog.core.release import Release
+    from kafkalog.core.source import Bytes
     from kafkalog.core.transaction_index import AbortedTxn
     from kafkalog.recovery.loader import LoadedLog
     from kafkalog.recovery.segment import LogSegment
@@ -95,7 +96,7 @@ class _BrokerError(Exception):
 
 
 class _Fetch(NamedTuple):
-    data: bytes
+    data: Bytes
     position: int
     aborted: list[AbortedTxn]
 
@@ -156,7 +157,7 @@ class _Leader:
                         return empty
                     records = fetched.records
                     aborted = self._aborted(offset, segment, fetched.position, records.size) if with_aborted else []
-                    return _Fetch(records.file.read(records.start, records.size), fetched.position, aborted)
+                    return _Fetch(records.file.bytes_at(records.start, records.size), fetched.position, aborted)
                 segment = self.log.segments.higher(segment.base_offset)
         except CorruptRecord as error:
             raise _BrokerError(error.text, "corrupt-batch") from None

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kafkalog.core.log import BytesSource, Window
+from kafkalog.core.source import HELD, Bytes, BytesSource, Part, Window, WindowedBytes
 from kafkalog.errors import FileChanged, LimitExceeded
 from kafkalog.files.paths import join, list_directory
 from kafkalog.files.source import FileSource
@@ -18,7 +18,7 @@ from kafkalog.recovery.names import SNAPSHOT, SnapshotNames
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kafkalog.core.log import Source
+    from kafkalog.core.source import Source
 
 __all__ = ["Disk", "DiskFile", "open_disk"]
 
@@ -57,19 +57,6 @@ class _RealFile:
 
     def window(self, position: int, need: int) -> Window:
         return self._handles.get(self._path).window(position, need)
-
-
-class _Part:
-    """A `Source` over a byte range of another one."""
-
-    def __init__(self, whole: Source, start: int, size: int) -> None:
-        self._whole = whole
-        self._start = start
-        self.size = size
-
-    def window(self, position: int, need: int) -> Window:
-        begin, data = self._whole.window(self._start + position, need)
-        return Window(begin - self._start, data)
 
 
 class _Growing:
@@ -130,9 +117,13 @@ class DiskFile:
             raise FileChanged(self.origin or "", self.size, self._source.size)
         return bytes(data[position - begin : end - begin])
 
+    def bytes_at(self, position: int, size: int) -> Bytes:
+        """The bytes asked for, of many in windows; they must be there, and stay until they have been read."""
+        return self.read(position, size) if size <= HELD else WindowedBytes(self, position, size)
+
     def part(self, start: int, size: int) -> Source:
         """A range of its bytes, for a file made from it."""
-        return _Part(self._source, start, size)
+        return Part(self._source, start, size)
 
     @property
     def source(self) -> Source:

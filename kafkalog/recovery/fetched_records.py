@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
 from kafkalog.core.compression import COMPRESSION_TYPES, gzip_up_to_failure
-from kafkalog.core.cursor import Cursor
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
-from kafkalog.core.record import read_record
+from kafkalog.core.record_counts import count_records
+from kafkalog.core.source import Bytes, part_of
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
 from kafkalog.recovery.behaviours import (
     EMPTY_MARKER_PASSES,
@@ -84,14 +84,14 @@ def ways_of(release: Release) -> ClientWays:
     )
 
 
-def batches_of(data: bytes, position: int, ways: ClientWays) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
+def batches_of(data: Bytes, position: int, ways: ClientWays) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
     """The batches in a fetch response; an error is the last item, a partial batch at the end is left off.
 
     Source: ByteBufferLogInputStream.nextBatch, Kafka 3.9.1.
     """
     at = 0
     while len(data) - at >= LOG_OVERHEAD:
-        (size,) = _SIZE.unpack_from(data, at)
+        (size,) = _SIZE.unpack(data[at : at + LOG_OVERHEAD])
         if size < MIN_MESSAGE_SIZE:
             yield ClientError(
                 "corrupt-batch", f"size field {size} at position {position + at}, {MIN_MESSAGE_SIZE} is the least"
@@ -110,7 +110,7 @@ def batches_of(data: bytes, position: int, ways: ClientWays) -> Iterator[RecordB
             return
         if end > len(data):
             return
-        whole = data[at:end]
+        whole = part_of(data, at, end)
         if magic < 2:
             yield LegacyBatch.read(whole, position + at)
         elif len(whole) < BATCH_HEADER.size:
@@ -126,10 +126,11 @@ def contiguous_offsets(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> ra
     """The offsets of a sound magic 2 batch whose records have all of them in order; None: look at them one by one."""
     if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= ways.codecs:
         return None
-    offsets = [None if isinstance(item, Damage) else item.offset for item in batch.walk_records()]
-    first = offsets[0]
-    wanted = None if first is None else range(first, first + len(offsets))
-    return wanted if wanted is not None and offsets == list(wanted) else None
+    count = batch.header.records_count
+    found = count_records(batch.data, BATCH_HEADER.size, batch.size, count, batch.compression_id)
+    if found is None or found.gaps or not batch.is_regular:
+        return None
+    return range(batch.base_offset, batch.base_offset + count)
 
 
 def offsets_of(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> Iterator[int | ClientError]:
@@ -160,15 +161,16 @@ def _offsets(batch: RecordBatch, ways: ClientWays) -> Iterator[int | ClientError
         text = f"compression type {batch.compression_id} at offset {batch.base_offset}"
         yield ClientError("unsupported", text, uncaught=True)
         return
-    items = list(batch.walk_records())
-    if not isinstance(items[-1], Damage):
-        yield from (record.offset for record in items if not isinstance(record, Damage))
+    # Gone over twice, for there may be too many to be held.
+    if any(isinstance(item, Damage) for item in batch.walk_records()):
+        yield from _offsets_up_to_damage(batch, ways)
         return
-    yield from _offsets_up_to_damage(batch, ways)
+    yield from (record.offset for record in batch.walk_records() if not isinstance(record, Damage))
 
 
 def _offsets_up_to_damage(batch: RecordBatch, ways: ClientWays) -> Iterator[int | ClientError]:
     problem: FormatError | None = None
+    data: Bytes
     data, at = batch.data, BATCH_HEADER.size
     if batch.compression_id:
         try:
@@ -176,27 +178,26 @@ def _offsets_up_to_damage(batch: RecordBatch, ways: ClientWays) -> Iterator[int 
             data, at = inflated.data, 0
             if not inflated.trailing or batch.compression_id in _READS_TO_THE_END:
                 problem = inflated.problem
-            if problem is not None and batch.compression_id == _GZIP and not data:
-                data = gzip_up_to_failure(batch.data[BATCH_HEADER.size :])
-        except (FormatError, LimitExceeded) as error:
+            if problem is not None and batch.compression_id == _GZIP and not len(data):
+                data = gzip_up_to_failure(part_of(batch.data, BATCH_HEADER.size))
+        except FormatError as error:
             yield client_error(error, batch.base_offset)
             return
     header = batch.header
-    cursor = Cursor(data, at)
-    append_time = header.max_timestamp
     try:
         for number in range(header.records_count):
-            record = read_record(cursor, header.base_offset, header.base_timestamp, append_time)
+            record = batch.record_at(data, at)
+            at = record.end
             if number + 1 == header.records_count:
-                if cursor.remaining:
-                    raise FormatError(f"{cursor.remaining} bytes follow the {header.records_count} records", "recordsCount")
+                if at < len(data):
+                    raise FormatError(f"{len(data) - at} bytes follow the {header.records_count} records", "recordsCount")
                 if problem is not None:
                     raise problem
             yield record.offset
     except FormatError as error:
         # Where the bytes run out because the codec gave no more, the codec is what the client reports.
         asked_more = isinstance(error, BadLength) and error.field == "length" and error.value > 0
-        ran_out = problem is not None and (isinstance(error, Truncated) or asked_more or not cursor.remaining)
+        ran_out = problem is not None and (isinstance(error, Truncated) or asked_more or at == len(data))
         # The record has an array of its own only where it comes out of a codec; else the key is cut out of the whole fetch.
         too_long = isinstance(error, Truncated) and error.field == "headerKey" and batch.compression_id
         if too_long and not ran_out and not ways.header_keys_sliced:
@@ -210,7 +211,13 @@ _READS_TO_THE_END = (_GZIP, _ZSTD)
 
 
 def client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError:
-    """What a client says of records that cannot be read."""
+    """What a client says of records that cannot be read.
+
+    Raises:
+        LimitExceeded: nothing is known of it.
+    """
+    if isinstance(error, LimitExceeded):
+        raise error
     text = f"{error} (batch at offset {offset})"
     if isinstance(error, UnknownCompression):
         return ClientError("unsupported", text)

@@ -260,7 +260,10 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
         asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
         why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
-    readings = [read_all(log, committed=committed) for committed in (False, True)]
+    try:
+        readings = [read_all(log, committed=committed) for committed in (False, True)]
+    except LimitExceeded as error:
+        return None, {"consumer": str(error)}
     offline = next((reading.offline for reading in readings if reading.offline), None)
     if offline:
         load.context.remark(f"the log dir goes offline when a consumer comes so far: {offline}")

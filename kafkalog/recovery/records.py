@@ -16,6 +16,7 @@ from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
+from kafkalog.core.source import Bytes, checksum
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated
 from kafkalog.recovery.behaviours import SIZE_CANNOT_OVERFLOW, ZSTD_KNOWN
 from kafkalog.recovery.failure import BrokerAborts, CorruptRecord, InvalidRecord
@@ -31,7 +32,6 @@ __all__ = ["FileRecords", "LoggedBatch", "Place", "Reader", "reader_of"]
 
 _HEAD = struct.Struct(">qi4xb")
 _INT64 = struct.Struct(">q")
-_UINT32 = struct.Struct(">I")
 #: Where a message of magic 0 or 1 says how it is compressed; a batch has 26 bytes at least.
 _LEGACY_ATTRIBUTES = 17
 
@@ -163,9 +163,9 @@ class LoggedBatch:
         """Whether an idempotent or transactional producer wrote it."""
         return self.is_v2 and self.header.producer_id > -1
 
-    def bytes(self) -> bytes:
+    def bytes(self) -> Bytes:
         """All its bytes."""
-        return self._file.read(self.position, self.size)
+        return self._file.bytes_at(self.position, self.size)
 
     def ensure_valid(self) -> None:
         """Check size and checksum.
@@ -177,16 +177,15 @@ class LoggedBatch:
         """
         if self.position + self.size > MAX_SEGMENT_SIZE:
             raise BrokerAborts("OutOfMemoryError", f"the batch at position {self.position} has {self.size} bytes")
-        begin, data = self._file.window(self.position, self.size)
-        view = memoryview(data)[self.position - begin : self.position - begin + self.size]
+        whole = self.bytes()
         if self.is_v2:
             if self.size < BATCH_HEADER.size:
                 raise CorruptRecord(
                     f"the batch at position {self.position} has {self.size} bytes, {BATCH_HEADER.size} are needed"
                 )
-            stored, computed = _UINT32.unpack_from(view, 17)[0], crc32c(view[21:])
+            stored, computed = int.from_bytes(whole[17:21], "big"), checksum(crc32c, whole, 21)
         else:
-            stored, computed = _UINT32.unpack_from(view, 12)[0], crc32(view[16:])
+            stored, computed = int.from_bytes(whole[12:16], "big"), checksum(crc32, whole, 16)
         if stored != computed:
             raise CorruptRecord(
                 f"the CRC of the batch at position {self.position} is {stored:#010x}, computed {computed:#010x}"
@@ -197,7 +196,7 @@ class LoggedBatch:
         return RecordBatch(self.header, self.position, self.bytes())
 
 
-def _holds_message(data: bytes) -> bool:
+def _holds_message(data: Bytes) -> bool:
     """Whether key and value of a message of magic 0 or 1 lie inside it; what is in a wrapper may be malformed still."""
     try:
         read_message(data)

@@ -7,6 +7,7 @@ is out of the ordinary in any way leaves the loop and is judged with care.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from functools import partial
 from itertools import islice
 from operator import lt
@@ -19,9 +20,11 @@ from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_entries, change_of_log, fits
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
+from kafkalog.core.record_counts import count_records
+from kafkalog.core.source import HELD
 from kafkalog.core.span import Span
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
-from kafkalog.errors import FileChanged, FormatError, UnreadableFile
+from kafkalog.errors import FileChanged, FormatError, LimitExceeded, UnreadableFile
 from kafkalog.files.relay import Relay
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
@@ -30,7 +33,7 @@ from kafkalog.verify.index_checks import MOST_REPORTED, OffsetIndexWalk, TimeInd
 from kafkalog.verify.kraft_checks import unreadable_records
 from kafkalog.verify.moments import timestamp_cause
 from kafkalog.verify.producers import EventRecorder
-from kafkalog.verify.record_checks import count_records, look_at_records
+from kafkalog.verify.record_checks import look_at_records
 from kafkalog.verify.regular import ANCIENT_MS, walk_regular
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.stale_entries import first_stale_offset_entry, first_stale_time_entry
@@ -49,6 +52,7 @@ from kafkalog.verify.subjects import (
 from kafkalog.verify.task import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
 
 if TYPE_CHECKING:
+    from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.span import Padding
     from kafkalog.files.relay import Slot
 
@@ -65,6 +69,12 @@ _LEADER_CHANGE = 2
 _LINE_ENDS_BYTES = 4 << 20
 #: Clocks differ; a day ahead is a fault.
 FUTURE_MS = 24 * 3600 * 1000
+#: Control records of one batch that are looked at; a batch that has been written by a broker has a few.
+_MOST_CONTROL_RECORDS = 1 << 12
+#: Messages of a wrapper that are held for the rules; of a larger one they are read again.
+_MOST_HELD = 1 << 14
+#: Findings of one rule about one log that are listed; the others are counted.
+_MOST_OF_A_KIND = 10_000
 
 
 def _are_untrimmed(offsets: bytes | None, times: bytes | None) -> bool:
@@ -125,6 +135,9 @@ class Scanner:
         self.missing: dict[str, OddTimes] = {}
         self.odd_records: dict[str, OddTimes] = {}
         self.kraft_wait = 0
+        self.over_limit = 0
+        self.first_over_limit = ""
+        self.found: Counter[str] = Counter()
 
     # --- results ---
 
@@ -132,7 +145,9 @@ class Scanner:
         """What the rules say about a subject."""
         for finding in findings_of(subject):
             if not (self.task.compacted and RULES[finding.id].history):
-                self.scan.findings.append(finding)
+                self.found[finding.id] += 1
+                if self.found[finding.id] <= _MOST_OF_A_KIND:
+                    self.scan.findings.append(finding)
 
     def fail(self, error: UnreadableFile) -> None:
         """A file cannot be read."""
@@ -150,6 +165,11 @@ class Scanner:
             scan.damaged = True
             if isinstance(error, FileChanged) and error.path == self.path:
                 self.emit(FileChange(self.path, error.size_before, error.size_now, task.active))
+        if self.over_limit:
+            scan.not_checked.append((self.path, f"the records of {self.over_limit} batches, {self.first_over_limit}"))
+        for kind, count in self.found.items():
+            if count > _MOST_OF_A_KIND:
+                scan.not_checked.append((self.path, f"{count - _MOST_OF_A_KIND} more of {kind}: not listed one by one"))
         scan.events = self.producers.finish()
         scan.last_hole = self.producers.last_hole
         self._close_epoch_run()
@@ -166,7 +186,7 @@ class Scanner:
         # Before the log's size is taken: a running broker appends to the log first.
         siblings = self._sibling(".index"), self._sibling(".timeindex")
         with FileSource(self.path) as source:
-            scan.size = source.size
+            scan.size, scan.inode = source.size, source.inode
             self._open_indexes(source.size, *siblings)
             self._walk(source)
             self._finish_indexes(source)
@@ -346,7 +366,7 @@ class Scanner:
             or (found.null_keys and self.task.compacted)
         ):
             batch = RecordBatch.read(bytes(data[at:end]), begin + at)
-            self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
+            self._look_closer(batch)
         elif found.null_keys and self.scan.first_keyless is None:
             self.scan.first_keyless = int.from_bytes(data[at : at + 8], "big")
         if found is not None:
@@ -415,24 +435,39 @@ class Scanner:
             or not (append_time or header.base_timestamp + found.largest == header.max_timestamp)
             or (found.null_keys and self.task.compacted)
         ):
-            self.emit(look_at_records(self.path, batch, compacted=self.task.compacted))
+            self._look_closer(batch)
         if found is not None:
             self.scan.tombstones += found.null_values
             if found.null_keys and self.scan.first_keyless is None:
                 self.scan.first_keyless = batch.base_offset
 
+    def _look_closer(self, batch: RecordBatch) -> None:
+        records = look_at_records(self.path, batch, compacted=self.task.compacted)
+        self.emit(records)
+        self._note_limit(batch, records.problem)
+
+    def _note_limit(self, batch: RecordBatch | LegacyBatch, problem: Damage | None) -> None:
+        """Records that are too large to be looked at are neither sound nor damaged."""
+        if problem is not None and isinstance(problem.error, LimitExceeded):
+            self.over_limit += 1
+            self.first_over_limit = self.first_over_limit or f"the first at position {batch.position}: {problem.error}"
+
     def _control(self, batch: RecordBatch) -> ControlRecords:
         """Decode a control batch; its markers are noted for the replay."""
         decoded: list[tuple[Any, ControlRecord | FormatError]] = []
         problem: Damage | None = None
-        for item in batch.walk_records():
+        for item in islice(batch.walk_records(), _MOST_CONTROL_RECORDS):
             if isinstance(item, Damage):
                 problem = item
+                self._note_limit(batch, item)
                 break
             try:
                 decoded.append((item, read_control_record(item.key, item.value)))
             except FormatError as error:
                 decoded.append((item, error))
+        if len(decoded) == _MOST_CONTROL_RECORDS < batch.header.records_count:
+            reason = f"control records after the first {len(decoded)} of the batch at position {batch.position}"
+            self.scan.not_checked.append((self.path, reason))
         subject = ControlRecords(self.path, batch, tuple(decoded), problem, self.task.kraft)
         self.emit(subject)
         header = batch.header
@@ -472,18 +507,11 @@ class Scanner:
         self.producers.hole(base + 1)  # offsets inside a wrapper are not followed
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self.quick):
-            messages, problem = [], None
-            for item in batch.walk_records():
-                if isinstance(item, Damage):
-                    problem = item
-                else:
-                    messages.append(item)
-            records = LegacyRecords(self.path, batch, tuple(messages), problem)
-            scan.records += len(messages)
-            if messages:
-                base = min(base, messages[0].offset)
-            scan.tombstones += sum(message.value is None for message in messages)
-            if scan.first_keyless is None and any(message.key is None for message in messages):
+            records = self._legacy_records(batch)
+            scan.records += records.count
+            if records.count:
+                base = min(base, records.first_offset)
+            if scan.first_keyless is None and any(message.key is None for message in records.messages):
                 scan.first_keyless = base
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
@@ -501,6 +529,22 @@ class Scanner:
         if batch.magic and crc_ok:
             self._odd_times(spot, spot.max_timestamp)
         self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
+
+    def _legacy_records(self, batch: LegacyBatch) -> LegacyRecords:
+        held: list[LegacyRecord] = []
+        count, first, problem = 0, -1, None
+        for item in batch.walk_records():
+            if isinstance(item, Damage):
+                problem = item
+                self._note_limit(batch, item)
+                continue
+            first = item.offset if not count else first
+            count += 1
+            self.scan.tombstones += item.value is None
+            if count <= _MOST_HELD and item.end <= HELD:
+                held.append(item)
+            del item
+        return LegacyRecords(self.path, batch, tuple(held) if len(held) == count else None, count, first, problem)
 
     def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
         self.emit(

@@ -19,7 +19,7 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.log import Source
+    from kafkalog.core.source import Source
 
 __all__ = ["first_stale_offset_entry", "first_stale_time_entry"]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.batch import Damage as _Damage
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.control import ControlRecord
@@ -69,17 +71,27 @@ class BatchStep:
     first: bool
 
 
+class Disorder(NamedTuple):
+    """The first record, by number, whose offset delta does not fit after that of the record before it."""
+
+    number: int
+    before: int
+    delta: int
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """The records of a magic 2 batch, decoded as far as they go.
 
-    `deltas` are the offset deltas in stored order, `problem` what ended the decoding early, `trailing` that everything
-    Kafka reads was whole and only bytes after the codec's end are odd.
+    `read` is how many can be read, `last_delta` the offset delta of the last of them (-1: none), `problem` what ended the
+    decoding early, `trailing` that everything Kafka reads was whole and only bytes after the codec's end are odd.
     """
 
     path: str
     batch: RecordBatch
-    deltas: tuple[int, ...]
+    read: int
+    last_delta: int
+    disorder: Disorder | None
     max_timestamp: int | None
     null_keys: int
     first_null_key: int | None
@@ -113,12 +125,27 @@ class MetadataRecord:
 
 @dataclass(frozen=True, slots=True)
 class LegacyRecords:
-    """The messages of magic 0 or 1 that one shallow message holds, and what ended the decoding early."""
+    """The messages of magic 0 or 1 that one shallow message holds, and what ended the decoding early.
+
+    `held` are the messages, None when there are too many to be held; `first_offset` is -1 without any.
+    """
 
     path: str
     batch: LegacyBatch
-    messages: tuple[LegacyRecord, ...]
+    held: tuple[LegacyRecord, ...] | None
+    count: int
+    first_offset: int
     problem: Damage | None
+
+    @property
+    def messages(self) -> Iterator[LegacyRecord]:
+        """The messages that can be read; those that are not held are read again."""
+        if self.held is not None:
+            yield from self.held
+            return
+        for item in self.batch.walk_records():
+            if not isinstance(item, _Damage):
+                yield item
 
 
 @dataclass(frozen=True, slots=True)

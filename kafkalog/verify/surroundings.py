@@ -346,10 +346,30 @@ class LogDirCheck:
 
     def of(self, name: str) -> Surroundings:
         """The surroundings of a partition directory."""
+        return self._around(name, self.lines)
+
+    def around_now(self, name: str) -> Surroundings:
+        """The same with the lines that the checkpoint files have now: a running broker writes them anew every minute."""
+        return self._around(name, {file: self._lines_now(file) for file in self.lines})
+
+    def _lines_now(self, name: str) -> dict[tuple[str, int], CheckpointLine]:
+        path = join(self.path, name)
+        try:
+            checkpoint = read_offset_checkpoint(read_file(path))
+        except UnreadableFile:
+            return self.lines[name]
+        if checkpoint.damages:
+            return self.lines[name]
+        return {
+            (entry.topic, entry.partition): CheckpointLine(path, entry.offset, span)
+            for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)
+        }
+
+    def _around(self, name: str, all_lines: dict[str, dict[tuple[str, int], CheckpointLine]]) -> Surroundings:
         parsed = parse_partition_name(name)
         lines: dict[str, CheckpointLine] = {}
         if parsed is not None and parsed.mark in ("", "stray"):
-            for file, entries in self.lines.items():
+            for file, entries in all_lines.items():
                 line = entries.get((parsed.topic, parsed.partition))
                 if line is not None:
                     lines[file] = line

@@ -10,11 +10,13 @@ from kafkalog.core.messages.text import string_hash
 from kafkalog.dump.decoders import DECODERS, TOPIC_DECODERS, decoder_for
 from kafkalog.dump.decoders.scala_order import map_order, partition_hash, set_order
 from kafkalog.errors import DecoderFailed, RequestError
+from tests.encode import unsigned_varint
 from tests.internal_topics import (
     assignment,
     compact,
     group_key,
     group_value,
+    modern_key,
     offset_key,
     offset_value,
     string,
@@ -179,6 +181,71 @@ def test_a_tag_of_a_later_version_is_an_error_as_in_kafka():
     assert (
         texts("cluster-metadata", "4.3.1", None, value)[1] == "Error at 7, skipping. Failed to deserialize record with type 17"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(0, "Empty"), (1, "Ongoing"), (5, "CompleteAbort"), (7, "PrepareEpochFence"), (8, "8"), (-1, "-1")],
+)
+def test_the_state_of_a_transaction_is_a_number_up_to_4_3_and_a_name_since(status, name):
+    key, value = transaction_key("id"), transaction_value(5, status, None)
+    assert f'"transactionStatus":{status},' in texts("transaction-log", "4.3.1", key, value)[1]
+    assert f'"transactionStatus":"{name}",' in texts("transaction-log", "4.4.0", key, value)[1]
+
+
+def test_controllers_are_unregistered_since_4_4():
+    value = b"\x01\x1d\x00" + struct.pack(">i", 7) + b"\x00"
+    assert texts("cluster-metadata", "4.3.1", None, value)[1].endswith("Unknown metadata id 29")
+    want = '{"type":"UNREGISTER_CONTROLLER_RECORD","version":0,"data":{"controllerId":7}}'
+    assert texts("cluster-metadata", "4.4.0", None, value)[1] == want
+
+
+@pytest.mark.parametrize(
+    ("stored", "failed", "shown"),
+    [
+        (3, 2, ',"storedDescriptionTopologyEpoch":3,"failedDescriptionTopologyEpoch":2'),
+        (-2, None, ',"storedDescriptionTopologyEpoch":-2'),
+        (None, 0, ',"failedDescriptionTopologyEpoch":0'),
+        (-1, -1, ""),
+    ],
+)
+def test_descriptions_of_topologies_are_shown_since_4_4_when_there_is_one(stored, failed, shown):
+    tags = [(tag, epoch) for tag, epoch in ((2, stored), (3, failed)) if epoch is not None]
+    value = struct.pack(">hiqb", 0, 5, 0, len(tags)) + b"".join(struct.pack(">bbi", tag, 4, epoch) for tag, epoch in tags)
+    key = modern_key(17, "wc")
+    assert texts("offsets", "4.3.1", key, value)[1] == '{"version":"0","data":{"epoch":5,"metadataHash":0}}'
+    assert texts("offsets", "4.4.0", key, value)[1] == f'{{"version":"0","data":{{"epoch":5,"metadataHash":0{shown}}}}}'
+
+
+@pytest.mark.parametrize(
+    ("behind", "before", "since"),
+    [
+        (
+            unsigned_varint(200) + bytes(10),
+            "null",
+            "Tried to read 200 tagged fields, but there are only 10 bytes remaining.",
+        ),
+        (
+            unsigned_varint(10_001) + bytes([9, 0]) * 10_001,
+            None,
+            "Tried to read 10001 tagged fields, which exceeds the maximum allowed count of 10000.",
+        ),
+        (unsigned_varint(10_000) + bytes([9, 0]) * 10_000, None, None),
+        (b"\xff\xff\xff\xff\x0f", None, "Invalid negative number of tagged fields -1"),
+        (
+            b"\x01\x01\x05" + unsigned_varint(1_000_002) + bytes([1, 1, 0]) * 1_000_001,
+            None,
+            "Tried to read a collection of size 1000001, which exceeds the maximum allowed size of 1000000.",
+        ),
+    ],
+)
+def test_messages_of_too_many_parts_are_refused_since_4_4(behind, before, since):
+    key, value = modern_key(17, "wc"), struct.pack(">hiq", 0, 5, 0) + behind
+    error = "Error at offset 7, skipping. Could not read record with version 0 from value's buffer due to: {}."
+    for release, reason in (("4.3.1", before), ("4.4.0", since)):
+        shown, payload = texts("offsets", release, key, value)
+        assert shown == (error.format(reason) if reason else '{"type":"17","data":{"groupId":"wc"}}')
+        assert (payload is None) == (reason is not None)
 
 
 def test_the_label_of_share_group_values_changed_with_4_1():

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
 
 import pytest
 
+from kafkalog.dump import plan
 from tests.dump.golden import run
 from tests.log_dirs import FIXTURES
 
@@ -50,6 +52,41 @@ def test_a_directory_is_printed_segment_by_segment():
     ]
     assert names[-1] == "leader-epoch-checkpoint"
     assert b"epoch: 0 startOffset: 0\n" in out
+
+
+@pytest.mark.parametrize(
+    ("version", "before", "since"),
+    [
+        (0, 0, 0),
+        (1, 0, None),
+        (0x00FF, 0, None),
+        (0x0100, None, None),
+        (-1, -1, None),
+        (-0x100, -1, None),
+        (-0x8000, -128, None),
+    ],
+)
+def test_versions_of_aborted_transactions_are_a_byte_up_to_4_3_and_must_be_0_since(version, before, since, tmp_path):
+    """What is printed for an entry of that version; None: the real tool dies there, kafkalog tells and goes on."""
+    path = tmp_path / "00000000000000000000.txnindex"
+    path.write_bytes(b"".join(struct.pack(">hqqqq", each, 7, 1, 2, 3) for each in (0, version)))
+    line = "version: {} producerId: 7 firstOffset: 1 lastOffset: 2 lastStableOffset: 3"
+    for release, shown in (("4.3.1", before), ("4.4.0", since)):
+        status, out, err = run(["--kafka-version", release, "--files", str(path)])
+        first, second = out.decode().splitlines()[1:]
+        assert first == line.format(0)
+        assert (status, "position 34: entry 1 has version" in err) == ((0, False) if shown is not None else (1, True))
+        if shown is not None:
+            assert second == line.format(shown)
+
+
+def test_snapshots_of_more_than_a_million_producers_are_refused_since_4_4(tmp_path):
+    path = tmp_path / "00000000000000000000.snapshot"
+    path.write_bytes(struct.pack(">hIi", 1, 0, 1_000_001) + bytes(1_000_001))
+    complaint = "Snapshot failed schema validation: "
+    too_many = "Tried to read a collection of size 1000001, which exceeds the maximum allowed size of 1000000."
+    for release, said in (("4.3.1", "null"), ("4.4.0", too_many)):
+        assert f"{complaint}{said}\n" in run(["--kafka-version", release, "--files", str(path)])[2]
 
 
 def test_printed_paths_are_the_argument_and_the_name_below_it(copy, monkeypatch):
@@ -490,3 +527,36 @@ def test_a_seek_does_not_pass_over_damage(copy):
     for options in (["--offsets", "60:62"], ["--offsets", "60:62", "--since", "0"]):
         _, out, _ = run([str(log), *options, "--deep-iteration", "--format", "jsonl"])
         assert [line["offset"] for line in lines(out) if line["type"] == "record"] == [60, 61, 60, 61]
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_a_segment_that_goes_while_its_directory_is_printed_is_said_in_one_line(form, tmp_path, monkeypatch):
+    log_dir = tmp_path / "d1"
+    for name in ("a-0", "b-0", "c-0"):
+        shutil.copytree(TWITTER, log_dir / name)
+    listed = plan.Partition
+
+    def listed_then_deleted(path):
+        partition = listed(path)
+        for file in (log_dir / "a-0").glob(f"{74:020d}.*"):
+            file.unlink()
+        shutil.rmtree(log_dir / "b-0", ignore_errors=True)
+        return partition
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, "Partition", listed_then_deleted)
+        patch.setattr("kafkalog.files.log_dir.Partition", listed_then_deleted)
+        status, out, err = run([str(log_dir), "--format", form])
+    assert status == 0
+    lines = [line for line in err.splitlines() if "gone since its directory was listed" in line]
+    assert [line.split(": ")[1] for line in lines] == [f"{log_dir}/a-0/{74:020d}.log", f"{log_dir}/b-0"]
+    assert f"{log_dir}/a-0/{147:020d}.log".encode() in out
+    assert f"{log_dir}/c-0/{74:020d}.log".encode() in out
+
+
+def test_an_index_whose_log_was_never_there_is_still_a_failure(tmp_path):
+    shutil.copytree(TWITTER, tmp_path / "a-0")
+    (tmp_path / "a-0" / f"{74:020d}.log").unlink()
+    status, _, err = run([str(tmp_path / "a-0")])
+    assert status == 1
+    assert "its log cannot be read" in err

@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from kafkalog.core.messages.records import read_metadata_record
+from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.internal.image import diff_images
 from kafkalog.internal.metadata import read_metadata
@@ -35,15 +36,20 @@ def wrong_topics(case, moment):
     return wrong
 
 
-def looked_before(case):
-    """The moments at which the account may have been taken: the end, and before each start of a controlled shutdown."""
-    yield END
-    offsets = []
+def metadata_records(case, name):
+    """Offset and fields of the records of that name in the log."""
     for topic, path, record in internal_records(case.path()):
         if topic == "__cluster_metadata" and path.endswith(".log"):
             decoded = read_metadata_record(record.value)
-            if decoded.name == "BrokerRegistrationChangeRecord" and decoded.value.get("inControlledShutdown"):
-                offsets.append(record.offset)
+            if decoded.name == name:
+                yield record.offset, decoded.value
+
+
+def looked_before(case):
+    """The moments at which the account may have been taken: the end, and before each start of a controlled shutdown."""
+    yield END
+    changes = metadata_records(case, "BrokerRegistrationChangeRecord")
+    offsets = [offset for offset, value in changes if value.get("inControlledShutdown")]
     yield from (Moment(offset=offset - 1) for offset in reversed(offsets))
 
 
@@ -75,11 +81,14 @@ def test_features_are_as_the_admin_client_told(case):
     truth = case.account()["ground_truth"]
     told = truth.get("features") or truth.get("features_after")
     found = read_metadata([case.path()]).image.features
-    assert {name: found.get(name) for name in told} == told
+    # The broker that was asked may not have heard of the last change yet.
+    last = [{value["name"]: value["featureLevel"]} for _, value in metadata_records(case, "FeatureLevelRecord")][-1:]
+    assert {name: found.get(name) for name in told} in [told, *(told | change for change in last)]
 
 
 @pytest.mark.parametrize(
-    ("release", "node"), [("3.3.2", "meta-n1"), ("3.7.2", "meta-n1"), ("4.1.1", "meta-n2"), ("4.3.1", "meta-n1")]
+    ("release", "node"),
+    [("3.3.2", "meta-n1"), ("3.7.2", "meta-n1"), ("4.1.1", "meta-n2"), ("4.3.1", "meta-n1"), ("4.4.0", "meta-n1")],
 )
 def test_every_snapshot_is_what_the_log_adds_up_to(tmp_path, release, node):
     source = f"{fixture(release, node).path()}/__cluster_metadata-0"
@@ -282,6 +291,29 @@ def test_the_preview_of_2_8_is_read_under_the_name_it_gave_its_log(tmp_path):
     assert found.image.brokers[1]["fenced"] is False
     state = found.image.topic("orders").partitions[0]
     assert (state.leader, state.leader_epoch, state.isr) == (-1, 1, (1,))
+
+
+def test_an_unregistered_controller_is_gone_and_one_that_was_never_there_is_noted(tmp_path):
+    """A real controller of 4.4 was unregistered with kafka-cluster.sh, and the log goes on."""
+    source = [f"{fixture('4.4.0', 'meta-n1').path()}/__cluster_metadata-0"]
+    before, after = (read_metadata(source, Moment(offset=offset)).image for offset in (307, 308))
+    (gone,) = diff_images(before, after)
+    assert (gone.what, gone.name, gone.before["controllerId"], gone.after) == ("controller", "2", 2, None)
+    assert 2 not in read_metadata(source).image.controllers
+    found = image_of(tmp_path, record(29, struct.pack(">i", 7)))
+    assert [note.message for note in found.notes] == ["UnregisterControllerRecord: unknown controller 7"]
+
+
+def test_the_level_of_the_metadata_has_the_name_that_kafkas_tools_take():
+    def levels(release, log_dir):
+        return [line.split(maxsplit=1) for line in metadata_text(read_metadata([fixture(release, log_dir).path()]))]
+
+    assert ["metadata.version", "33 (4.4-IV2)"] in levels("4.4.0", "dlq")
+    assert ["share.version", "2"] in levels("4.4.0", "dlq")
+    assert ["metadata.version", "21 (3.9-IV0)"] in levels("3.9.1", "edge")
+    assert [metadata_version_name(level) for level in (0, 1, 7, 20, 30, 34, 35)] == [
+        "", "3.0-IV1", "3.3-IV3", "3.8-IV0", "4.3-IV0", "4.5-IV0", "",
+    ]  # fmt: skip
 
 
 def test_access_control_entries_are_words_in_the_table(tmp_path):

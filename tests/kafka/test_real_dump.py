@@ -15,7 +15,7 @@ from tests.log_dirs import fixture_log_dirs
 
 pytestmark = pytest.mark.kafka
 
-RELEASES = ("1.1.1", "2.2.2", "2.8.2", "3.9.1", "4.3.1")
+RELEASES = ("1.1.1", "2.2.2", "2.8.2", "3.9.1", "4.3.1", "4.4.0")
 SEED = int(os.environ.get("KAFKALOG_SEED", "20190214"))
 
 

@@ -19,15 +19,14 @@ from kafkalog.core.messages.records import read_coordinator_record, read_metadat
 from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
-from kafkalog.core.release import parse_release
-from tests.kafka.real_tool import class_path
+from tests.kafka.real_tool import class_path, numbers
 
 pytestmark = pytest.mark.kafka
 
 #: Releases on both sides of every change that the table dates.
 RELEASES = (
     "2.8.2", "3.0.2", "3.1.2", "3.2.3", "3.3.2", "3.4.1", "3.5.2", "3.6.2", "3.7.2", "3.8.1", "3.9.1",
-    "4.0.0", "4.1.1", "4.2.0", "4.3.1",
+    "4.0.0", "4.1.1", "4.2.0", "4.3.1", "4.4.0",
 )  # fmt: skip
 CONTROLS = {"LeaderChangeMessage": 2, "SnapshotHeaderRecord": 3, "SnapshotFooterRecord": 4, "KRaftVersionRecord": 5,
             "VotersRecord": 6}  # fmt: skip
@@ -52,11 +51,11 @@ PACKAGES = (
 )
 #: Classes that no record of that release holds: the coordinator that would write them was not to be had yet.
 NOT_STORED = {"3.5.2": "ConsumerGroup", "3.6.2": "ConsumerGroup", "3.9.1": "ShareGroup"}
-NOT_STORED |= dict.fromkeys(("4.1.1", "4.2.0", "4.3.1"), "LegacyOffsetCommitKey")
+NOT_STORED |= dict.fromkeys(("4.1.1", "4.2.0", "4.3.1", "4.4.0"), "LegacyOffsetCommitKey")
 
 
 def known_to(release):
-    number = parse_release(release)
+    number = numbers(release)
     found = {built.name: built for built, since, until in METADATA_RECORDS if since <= number < until}
     for item in (record for types in COORDINATORS for record in types):
         if item.since <= number < item.until:
@@ -91,7 +90,7 @@ def holds(value, part):
 def newest_reading(name, built, version, data, keys, release):
     """The record that holds a message, as the reader that knows no release reads it; None for what is no record's value."""
     if built in METADATA_SCHEMAS:
-        frame = 0 if parse_release(release) < (3, 0, 0) else 1
+        frame = 0 if numbers(release) < (3, 0, 0) else 1
         return read_metadata_record(bytes([frame, built.key, version]) + data)
     if name in REMOTE_NAMES:
         return read_remote_log_record(bytes([1, built.key, version]) + data)
@@ -104,7 +103,7 @@ def newest_reading(name, built, version, data, keys, release):
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_messages_that_kafka_wrote_are_read_to_the_last_byte_and_shown_as_kafka_shows_them(release):
-    number = parse_release(release)
+    number = numbers(release)
     schemas = known_to(release)
     versions, keys = {}, {}
     for name, key, version, data, text in written_by(release, 20261124, 40):

@@ -2,7 +2,7 @@
 
 A value is a frame version, an API key and a version, each an unsigned varint, and a message. Frame version 0 is the
 preview of Kafka 2.8, whose messages were others; 3.0 began anew with frame version 1.
-Source: `metadata/src/main/resources/common/metadata/*.json` of Kafka 2.8 to 3.9, the generated classes of 4.0.0 to 4.3.1.
+Source: `metadata/src/main/resources/common/metadata/*.json` of Kafka 2.8 to 3.9, the generated classes of 4.0.0 to 4.4.0.
 """
 
 from __future__ import annotations
@@ -411,6 +411,14 @@ METADATA_RECORDS: tuple[MetadataRecordType, ...] = (
     topicName   string
     """,
         "0=4.0.0",
+    ),
+    _record(
+        29,
+        "UnregisterControllerRecord",
+        """
+    controllerId   int32
+    """,
+        "0=4.4.0",
     ),
 )
 

@@ -2,7 +2,7 @@
 
 A key is an int16 record type and a key message, a value an int16 version and a value message; no value is a tombstone.
 Source: `group-coordinator/src/main/resources/common/message` (up to 3.4 `core/…`) of Kafka 2.8 to 3.9, the generated
-classes of 4.0.0, 4.1.1, 4.2.0 and 4.3.1; GroupMetadataManager.scala of 0.11 to 2.7 for when each version came.
+classes of 4.0.0, 4.1.1, 4.2.0, 4.3.1 and 4.4.0; GroupMetadataManager.scala of 0.11 to 2.7 for when each version came.
 """
 
 from __future__ import annotations
@@ -271,12 +271,14 @@ GROUP_RECORDS: tuple[RecordType, ...] = (
         "StreamsGroupMetadata",
         _GROUP,
         """
-        epoch                    int32
-        metadataHash             int64
-        validatedTopologyEpoch   int32       tag=0 default=-1 since=4.2.0
-        lastAssignmentConfigs    []struct?   tag=1 since=4.2.0
-          key                    string
-          value                  string
+        epoch                            int32
+        metadataHash                     int64
+        validatedTopologyEpoch           int32       tag=0 default=-1 since=4.2.0
+        lastAssignmentConfigs            []struct?   tag=1 since=4.2.0
+          key                            string
+          value                          string
+        storedDescriptionTopologyEpoch   int32       tag=2 default=-1 since=4.4.0
+        failedDescriptionTopologyEpoch   int32       tag=3 default=-1 since=4.4.0
         """,
         "4.1.0",
     ),

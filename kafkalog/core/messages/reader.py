@@ -14,7 +14,7 @@ from kafkalog.errors import BadVarint, FormatError, MessageError, Truncated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["UNKNOWN_TAGS", "Message", "kafka_reason", "read_message"]
+__all__ = ["MAX_COLLECTION", "UNKNOWN_TAGS", "Message", "kafka_reason", "read_message", "too_large"]
 
 Message = dict[str, Any]
 
@@ -22,6 +22,10 @@ Message = dict[str, Any]
 UNKNOWN_TAGS = "unknownTaggedFields"
 
 _MAX_STRING = 0x7FFF
+#: The first release whose readers refuse more tagged fields, or a larger collection, than anyone needs.
+_BOUNDED_SINCE: Release = (4, 4, 0)
+_MAX_TAGS = 10_000
+MAX_COLLECTION = 1_000_000
 
 
 def read_message(cursor: Cursor, schema: Schema, version: int, release: Release = NEWEST) -> Message:
@@ -82,6 +86,7 @@ class _Reader:
         self.cursor = cursor
         self.version = version
         self.highest, self.flexible, self.fields = _form(schema, version, release)
+        self.bounded = release >= _BOUNDED_SINCE and release is not NEWEST
 
     def struct(self, fields: tuple[Field, ...]) -> Message:
         present, tagged = self.fields[id(fields)]
@@ -94,7 +99,7 @@ class _Reader:
         return message
 
     def tags(self, message: Message, tagged: dict[int, Field | None]) -> None:
-        for _ in range(self.varint("tagged fields")):
+        for _ in range(self.tag_count()):
             tag = self.varint("tag")
             size = self.varint("tag size")
             if tag not in tagged:
@@ -104,6 +109,21 @@ class _Reader:
             if field is None:
                 raise MessageError(f"Tag {tag} is not valid for version {self.version}", f"tag {tag}")
             message[field.name] = self.array(field) if field.array else self.one(field)
+
+    def tag_count(self) -> int:
+        count, place = self.varint("tagged fields"), "tagged fields"
+        if not self.bounded:
+            return count
+        if count < 0:
+            raise MessageError(f"Invalid negative number of tagged fields {count}", place)
+        left = self.cursor.remaining
+        if count > left:
+            raise MessageError(f"Tried to read {count} tagged fields, but there are only {left} bytes remaining.", place)
+        if count > _MAX_TAGS:
+            raise MessageError(
+                f"Tried to read {count} tagged fields, which exceeds the maximum allowed count of {_MAX_TAGS}.", place
+            )
+        return count
 
     def varint(self, field: str) -> int:
         start = self.cursor.at
@@ -133,6 +153,8 @@ class _Reader:
                 f"Tried to allocate a collection of size {count}, but there are only {self.cursor.remaining} bytes remaining.",
                 field.name,
             )
+        if self.bounded and count > MAX_COLLECTION:
+            raise MessageError(too_large(count), field.name)
         read = self.element(field)
         return [read() for _ in range(count)]
 
@@ -188,6 +210,11 @@ class _Reader:
         if size > remaining:
             raise MessageError(f"Error reading byte array of {size} byte(s): only {remaining} byte(s) available", field)
         return self.cursor.take(size, field)
+
+
+def too_large(count: int) -> str:
+    """What Kafka's readers say of a collection beyond `MAX_COLLECTION`."""
+    return f"Tried to read a collection of size {count}, which exceeds the maximum allowed size of {MAX_COLLECTION}."
 
 
 def _wrap(number: int) -> int:

@@ -1,6 +1,6 @@
 """The records of `__remote_log_metadata`: segments in remote storage, in the frame of metadata records.
 
-Source: `storage/src/main/resources/message/*.json` of Kafka 3.0 to 3.9, the generated classes of 4.0.0 to 4.3.1.
+Source: `storage/src/main/resources/message/*.json` of Kafka 3.0 to 3.9, the generated classes of 4.0.0 to 4.4.0.
 """
 
 from __future__ import annotations

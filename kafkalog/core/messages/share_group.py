@@ -1,6 +1,6 @@
 """The records of `__share_group_state`: what share groups have delivered.
 
-Source: the generated classes `org.apache.kafka.coordinator.share.generated` of Kafka 4.0.0, 4.1.1, 4.2.0 and 4.3.1.
+Source: the generated classes `org.apache.kafka.coordinator.share.generated` of Kafka 4.0.0, 4.1.1, 4.2.0, 4.3.1 and 4.4.0.
 """
 
 from __future__ import annotations

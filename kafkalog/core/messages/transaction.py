@@ -1,7 +1,7 @@
 """The records of `__transaction_state`: what the coordinator knows about each transactional id.
 
 Source: `transaction-coordinator/src/main/resources/common/message` (up to 3.8 `core/…`) of Kafka 2.8 to 3.9, the generated
-classes of 4.0.0 to 4.3.1; TransactionLog.scala of 0.11 to 2.7; TransactionState.java, 4.1.
+classes of 4.0.0 to 4.4.0; TransactionLog.scala of 0.11 to 2.7; TransactionState.java, 4.1.
 """
 
 from __future__ import annotations

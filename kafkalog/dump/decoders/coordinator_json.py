@@ -1,6 +1,6 @@
 """The JSON texts of coordinators' records: offsets since 3.8, share group state since 4.0, transactions since 4.1.
 
-Source: DumpLogSegments.scala 3.8.0 to 4.2.0, DumpLogSegments.java 4.3.1, CoordinatorRecordSerde.java 3.8 to 4.3.
+Source: DumpLogSegments.scala 3.8.0 to 4.2.0, DumpLogSegments.java 4.3.1 and 4.4.0, CoordinatorRecordSerde.java 3.8 to 4.4.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from kafkalog.core.messages.json_form import compact_json, kafka_json
 from kafkalog.core.messages.reader import kafka_reason, read_message
 from kafkalog.core.messages.record_types import RecordType, find_record_type
 from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.core.messages.transaction import TRANSACTION_LOG_VALUE, TRANSACTION_STATES
 from kafkalog.dump.decoders.base import DELETED, Texts
+from kafkalog.dump.dialects import dialect_of
 from kafkalog.errors import DecoderFailed, FormatError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class CoordinatorJson:
         self.label = label
         #: Before 4.0 values of unknown versions were read as far as the known fields go.
         self.strict_versions = release >= (4, 0, 0)
+        self.state_names = dialect_of(release).transaction_state_names
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -84,6 +87,8 @@ class CoordinatorJson:
             for member, shown in zip(message["members"], data["members"], strict=True):
                 self._replace(shown, "subscription", member["subscription"], SUBSCRIPTION)
                 self._replace(shown, "assignment", member["assignment"], ASSIGNMENT)
+        if schema is TRANSACTION_LOG_VALUE and self.state_names:
+            data["transactionStatus"] = _state_name(message["transactionStatus"])
         return compact_json({self.label: str(version), "data": data}).encode()
 
     def _replace(self, shown: dict[str, Any], field: str, data: bytes, schema: Schema) -> None:
@@ -108,3 +113,8 @@ class CoordinatorJson:
         except FormatError as error:
             reason = f"Could not read record with version {version} from {place}'s buffer due to: {kafka_reason(error)}."
             raise _Skipped(f"Error at offset {offset}, skipping. {reason}") from None
+
+
+def _state_name(number: int) -> str:
+    """The name of a transaction's state; a number that is none, as text."""
+    return TRANSACTION_STATES[number] if 0 <= number < len(TRANSACTION_STATES) else str(number)

@@ -76,9 +76,13 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
 
 def _readable(batch: Batch) -> str:
     """What can still be read of a batch with a wrong checksum."""
-    items = list(islice(batch.walk_records(), _MOST_COUNTED))
-    read = sum(not isinstance(item, Damage) for item in items)
-    if read == len(items):
+    read = 0
+    whole = True
+    for item in islice(batch.walk_records(), _MOST_COUNTED):
+        whole = not isinstance(item, Damage)
+        read += whole
+        del item
+    if whole:
         return f"its {read} records can be read" if read < _MOST_COUNTED else "its records can be read"
     return f"{read} of its records can be read"
 

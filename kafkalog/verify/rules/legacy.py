@@ -184,8 +184,8 @@ def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
 def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
     """The offsets inside a wrapper have gaps."""
     batch = view.batch
-    if batch.compression_id and view.messages and view.problem is None:
-        first, count = view.messages[0].offset, len(view.messages)
+    if batch.compression_id and view.count and view.problem is None:
+        first, count = view.first_offset, view.count
         missing = batch.last_offset - first + 1 - count
         if missing > 0:
             yield Hit(
@@ -208,11 +208,14 @@ def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
 def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     """The offset of a wrapper is not that of its last message, or its messages are not in order."""
     batch = view.batch
-    if batch.compression_id and view.messages and view.problem is None:
-        offsets = [message.offset for message in view.messages]
-        ordered = all(a < b for a, b in itertools.pairwise(offsets))
-        if (offsets[-1] != batch.last_offset and batch.last_offset != 0) or not ordered:
-            yield Hit(batch.span, (offsets[0], batch.last_offset), stored=batch.last_offset, first=offsets[0], last=offsets[-1])
+    if batch.compression_id and view.count and view.problem is None:
+        first = last = view.first_offset
+        ordered = True
+        for message in itertools.islice(view.messages, 1, None):
+            ordered &= last < message.offset
+            last = message.offset
+        if batch.last_offset not in (last, 0) or not ordered:
+            yield Hit(batch.span, (first, batch.last_offset), stored=batch.last_offset, first=first, last=last)
 
 
 @rule(
@@ -230,14 +233,14 @@ def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
 def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     """Magic 1 with CreateTime: the timestamp of a wrapper is not the largest of its messages."""
     batch = view.batch
-    if batch.compression_id and batch.magic == 1 and batch.timestamp_type == "CreateTime" and view.messages:
-        inner = [message.timestamp for message in view.messages if message.magic == 1]
-        if inner and view.problem is None and max(inner) != batch.max_timestamp:
+    if batch.compression_id and batch.magic == 1 and batch.timestamp_type == "CreateTime" and view.count:
+        largest = max((message.timestamp for message in view.messages if message.magic == 1), default=None)
+        if largest is not None and view.problem is None and largest != batch.max_timestamp:
             yield Hit(
                 batch.span,
-                (view.messages[0].offset, batch.last_offset),
+                (view.first_offset, batch.last_offset),
                 stored=batch.max_timestamp,
-                largest=max(inner),
+                largest=largest,
                 offset=batch.last_offset,
             )
 

@@ -42,10 +42,10 @@ def records_unreadable(view: Records) -> Iterator[Hit]:
     yield Hit(
         batch.span,
         (batch.base_offset, batch.last_offset),
-        read=len(view.deltas),
+        read=view.read,
         count=batch.header.records_count,
         reason=problem.reason,
-        offset=batch.base_offset + (view.deltas[-1] + 1 if view.deltas else 0),
+        offset=batch.base_offset + view.last_delta + 1,
         last=batch.last_offset,
     )
 
@@ -75,7 +75,7 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
         codec=problem.error.codec,
         size=batch.size - 61,
         reason=problem.error.reason,
-        read=len(view.deltas),
+        read=view.read,
         count=batch.header.records_count,
         offset=batch.base_offset,
         last=batch.last_offset,
@@ -100,7 +100,7 @@ def records_trailing_bytes(view: Records) -> Iterator[Hit]:
         yield Hit(
             view.batch.span,
             (view.batch.base_offset, view.batch.last_offset),
-            count=len(view.deltas),
+            count=view.read,
             reason=view.problem.reason,
             offset=view.batch.base_offset,
         )
@@ -120,22 +120,18 @@ def records_trailing_bytes(view: Records) -> Iterator[Hit]:
 )
 def records_offsets_disordered(view: Records) -> Iterator[Hit]:
     """The offset deltas of the records do not increase strictly, or leave the range of the batch."""
-    most = view.batch.header.last_offset_delta
-    before = -1
-    for number, delta in enumerate(view.deltas):
-        if not before < delta <= most:
-            yield Hit(
-                view.batch.span,
-                (view.batch.base_offset, view.batch.last_offset),
-                delta=delta,
-                number=number,
-                before=before,
-                least=before + 1,
-                most=most,
-                offset=view.batch.base_offset + delta,
-            )
-            return
-        before = delta
+    if view.disorder is not None:
+        number, before, delta = view.disorder
+        yield Hit(
+            view.batch.span,
+            (view.batch.base_offset, view.batch.last_offset),
+            delta=delta,
+            number=number,
+            before=before,
+            least=before + 1,
+            most=view.batch.header.last_offset_delta,
+            offset=view.batch.base_offset + delta,
+        )
 
 
 @rule(

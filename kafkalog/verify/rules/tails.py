@@ -55,8 +55,8 @@ def _is_torn(tail: Tail) -> bool:
 def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     """A `.log` was written to while it was read.
 
-    Bytes that a running broker appends to the active segment are left out. A closed segment that grows or shrinks cannot be
-    judged: the exit status is 3.
+    Bytes that a running broker appends to the active segment are left out. A closed segment that grows or shrinks is read
+    again; one that does so each time cannot be judged: the exit status is 3.
     """
     yield Hit(
         Span(min(change.size_before, change.size_now), max(change.size_before, change.size_now)),

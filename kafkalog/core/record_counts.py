@@ -1,0 +1,97 @@
+"""The fast look at the records of a magic 2 batch: a few counters, and no object per record."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.compression import MAX_DECOMPRESSED, inflate
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.record import read_record
+from kafkalog.core.record_walk import compile_walk, runs
+from kafkalog.core.source import Bytes, WindowedBytes, part_of
+from kafkalog.errors import FormatError, LimitExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["RecordCounts", "count_records"]
+
+
+class RecordCounts(NamedTuple):
+    """Of a batch whose records are all regular.
+
+    `next_delta` is the last offset delta plus 1, `gaps` how often a delta did not follow its predecessor directly,
+    `largest` the largest timestamp delta, `smallest` the smallest one or 0 if that is smaller, `null_keys` and `null_values`
+    how many records have no key, no value.
+    """
+
+    next_delta: int
+    gaps: int
+    largest: int
+    smallest: int
+    null_keys: int
+    null_values: int
+
+    def then(self, more: RecordCounts) -> RecordCounts:
+        """These counters and those of the records that follow."""
+        return RecordCounts(
+            more.next_delta,
+            self.gaps + more.gaps,
+            max(self.largest, more.largest),
+            min(self.smallest, more.smallest),
+            self.null_keys + more.null_keys,
+            self.null_values + more.null_values,
+        )
+
+
+@cache
+def _walk() -> Callable[..., tuple[int, int, int, int, int, int] | None]:
+    return compile_walk(
+        "if o != e: gaps += 1\n            e = o + 1\n            if t > top: top = t\n            if t < low: low = t",
+        setup="gaps = nulls = empty = low = 0; top = -1 << 63",
+        extra=", e",
+        finish="return e, gaps, top, low, nulls, empty",
+        payload=False,
+        key_null="nulls += 1",
+        value_null="empty += 1",
+    )
+
+
+def count_records(data: Bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts | None:
+    """Counters of the record section `data[start:end]`; None when anything at all is irregular."""
+    if codec:
+        try:
+            section = inflate(codec, part_of(data, start, end))
+        except (FormatError, LimitExceeded):
+            return None
+        if section.problem is not None:
+            return None
+        data, start, end = section.data, 0, len(section.data)
+    if isinstance(data, WindowedBytes):
+        return _count_in_runs(data, start, count)
+    found = _walk()(data, start, end, count, 0, 0, 0)
+    return None if found is None else RecordCounts(*found)
+
+
+def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | None:
+    whole = RecordCounts(0, 0, -1 << 63, 0, 0, 0)
+    left, limit = count, MAX_DECOMPRESSED.get()
+    for run in runs(data, at, count):
+        if run.records:
+            counts = _walk()(*run[:4], 0, 0, whole.next_delta)
+            assert counts is not None  # the run is regular
+            found = RecordCounts(*counts)
+        else:
+            try:
+                record = read_record(Cursor(data, at), 0, 0) if run.end - run.start <= limit else None
+            except FormatError:
+                record = None
+            if record is None:
+                return None
+            gap = record.offset != whole.next_delta
+            time, null_key, null_value = record.timestamp, record.key is None, record.value is None
+            found = RecordCounts(record.offset + 1, gap, time, min(0, time), null_key, null_value)
+        at, left = run.begin + run.end, left - max(1, run.records)
+        whole = whole.then(found)
+    return whole if not left and at == len(data) else None
