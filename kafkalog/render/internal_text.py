@@ -9,6 +9,7 @@ from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import OLDEST, release_text
+from kafkalog.files.source import printable
 from kafkalog.internal.coordinators import newest
 from kafkalog.internal.given import Notes
 from kafkalog.internal.image import diff_images
@@ -39,11 +40,11 @@ def _section(title: str, headings: Iterable[str], rows: list[list[object]]) -> I
 def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
     for note in notes:
         place = [*([note.path] if note.path else []), *([f"offset {note.offset}"] if note.offset is not None else [])]
-        yield f"note: {', '.join(place)}{': ' if place else ''}{note.message}"
+        yield printable(f"note: {', '.join(place)}{': ' if place else ''}{note.message}")
     if isinstance(notes, Notes) and notes.dropped:
         yield f"note: and {notes.dropped} more like these"
     for note in problems:
-        yield f"not read: {note.path + ': ' if note.path else ''}{note.message}"
+        yield printable(f"not read: {note.path + ': ' if note.path else ''}{note.message}")
 
 
 #: Names in one line; all are in the JSON lines.
@@ -70,7 +71,7 @@ def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given
             lost = load.lost(failure)
             more = f" and {len(lost) - _NAMES} more" if len(lost) > _NAMES else ""
             lines += [f"  This concerns {', '.join(lost[:_NAMES])}{more}."] if lost else []
-    yield from (*lines, *([""] if lines else []))
+    yield from (*map(printable, lines), *([""] if lines else []))
 
 
 def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
@@ -87,7 +88,7 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
             how = f"lies before the start of the log, {start}"
             why = f"Offsets {gone} were deleted before the group had read them"
         lines.append(f"{what} {how}. {why}: the next fetch gets OFFSET_OUT_OF_RANGE, and auto.offset.reset decides.")
-    yield from (*lines, *([""] if lines else []))
+    yield from (*map(printable, lines), *([""] if lines else []))
 
 
 def groups_text(found: Groups, release_of: Callable[[str], Release] = newest, *, given: bool = False) -> Iterator[str]:
