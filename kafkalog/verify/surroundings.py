@@ -139,7 +139,7 @@ class LogDirCheck:
             (entry.topic, entry.partition) for name, (_, file) in read.items() if name != _CLEANER for entry in file.entries
         }
         missing = sorted(listed - here - self._in_place())
-        is_part = len(missing) > len(listed & here)
+        is_part = len(missing) > max(1, len(listed & here))
         if is_part:
             names = tuple(f"{topic}-{number}" for topic, number in missing)
             self.emit(PartitionsNotCopied(self.path, len(listed & here), names))
