@@ -12,10 +12,10 @@ from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.span import Padding
-from kafkalog.errors import UnreadableFile
+from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
 from kafkalog.files.partition import Partition, has_gone, join
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.source import FileSource, read_file, size_of
 
 if TYPE_CHECKING:
     import uuid
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "read_file_records"]
+__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "count_findings", "read_file_records"]
 
 #: One path or several.
 Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
@@ -34,11 +34,15 @@ _TRIES = 5
 
 
 class Note(NamedTuple):
-    """Something that could not be read or does not fit: where, at which offset (None: no single one), and what."""
+    """Something that could not be read or does not fit: where, at which offset (None: no single one), and what.
+
+    `is_finding` is false for what a broker that was killed leaves without harm: a log that ends in the middle of a batch.
+    """
 
     path: str
     offset: int | None
     message: str
+    is_finding: bool = True
 
 
 class Notes(list[Note]):
@@ -56,6 +60,11 @@ class Notes(list[Note]):
             super().append(note)
         else:
             self.dropped += 1
+
+
+def count_findings(notes: Iterable[Note]) -> int:
+    """How many notes, those that were dropped too, are no leftovers of a crash."""
+    return sum(note.is_finding for note in notes) + (notes.dropped if isinstance(notes, Notes) else 0)
 
 
 class LogRecord(NamedTuple):
@@ -126,7 +135,24 @@ class Log(NamedTuple):
         `unreadable` is called, too, for records that cannot be read: with the offset of their batch and the reason.
         """
         for path, item in self.walk():
-            yield from _records(path, item, notes, unreadable)
+            if isinstance(item, Damage):
+                notes.append(self.damage_note(path, item))
+            else:
+                yield from _records(path, item, notes, unreadable)
+
+    def damage_note(self, path: str, damage: Damage) -> Note:
+        """A note about bytes of a file that are no batch."""
+        return _damage_note(path, damage)._replace(is_finding=not self._is_torn_tail(path, damage))
+
+    def _is_torn_tail(self, path: str, damage: Damage) -> bool:
+        """Whether a file ends there in the middle of a batch, and nothing says that the broker was stopped cleanly."""
+        log_dir = os.path.dirname(os.path.realpath(self._directory()))
+        return (
+            path == self.files[-1]
+            and damage.span.end == size_of(path)
+            and isinstance(damage.error, Truncated)
+            and not os.path.exists(join(log_dir, ".kafka_cleanshutdown"))
+        )
 
     def start_offset(self) -> int | None:
         """Where the log starts: with its first file, or behind that if the broker's checkpoint says so; None without files."""
@@ -190,13 +216,17 @@ def read_file_records(path: str, notes: list[Note]) -> Iterator[LogRecord]:
             yield from _records(path, item, notes)
 
 
+def _damage_note(path: str, damage: Damage) -> Note:
+    return Note(path, None, f"bytes {damage.span.start} to {damage.span.end} are no batch: {damage.reason}")
+
+
 def _records(
     path: str, item: Batch | Damage | Padding, notes: list[Note], unreadable: Callable[[int, str], object] | None = None
 ) -> Iterator[LogRecord]:
     if isinstance(item, Padding):
         return
     if isinstance(item, Damage):
-        notes.append(Note(path, None, f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"))
+        notes.append(_damage_note(path, item))
         return
     # The first offset of a wrapper of magic 0 or 1 stands in what it holds, which may be damaged, too.
     offset = item.base_offset if isinstance(item, RecordBatch) else item.last_offset
