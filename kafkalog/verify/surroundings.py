@@ -156,7 +156,7 @@ class LogDirCheck:
         gone = listed - here - self._in_place()
         placed = self._placed(gone)
         missing = sorted(key for key in gone if placed.get(key) is not False)
-        is_part = len(missing) > len(listed & here)
+        is_part = len(missing) > max(1, len(listed & here))
         if is_part:
             names = tuple(f"{topic}-{number}" for topic, number in missing)
             sure = sum(map(bool, placed.values())) if any(word is not None for word in placed.values()) else None
