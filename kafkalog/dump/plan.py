@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
     CLUSTER_METADATA_TOPIC,
     LOG_DIR_FILES,
     PARTITION_FILES,
-    PENDING_SUFFIXES,
     REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
-    TEXT_FILES,
+    parse_segment_file_name,
 )
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import Partition, has_gone, join, trim
+from kafkalog.files.log_dir import LogDir
+from kafkalog.files.partition import Partition
+from kafkalog.files.paths import Kind, check_file_name, classify, has_gone, join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
@@ -80,24 +79,15 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
     Raises:
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
-    if not os.path.isdir(path):
-        FileSource(path).close()  # says so when it is missing or cannot be read
-        if not _is_known(os.path.basename(path)):
-            raise UnreadableFile(path, "is no file of a log dir, by its name")
-        yield PlannedFile(trim(path))
-        return
-    if looks_like_partition(path):
-        yield from _partition_files(Partition(path), filters, tell)
-    elif looks_like_log_dir(path):
-        yield from _log_dir_files(LogDir(path), filters, tell)
+    path, kind, entries = classify(path)
+    if kind is Kind.LOG_DIR:
+        yield from _log_dir_files(LogDir(path, entries), filters, tell)
+    elif kind is Kind.PARTITION:
+        yield from _partition_files(Partition(path, entries), filters, tell)
     else:
-        raise UnreadableFile(path, "holds nothing of Kafka: no segment files, no partition directories")
-
-
-def _is_known(name: str) -> bool:
-    for pending in (*PENDING_SUFFIXES, ".part"):
-        name = name.removesuffix(pending)
-    return name in TEXT_FILES or name.endswith((*SEGMENT_SUFFIXES, ".checkpoint"))
+        FileSource(path).close()  # says so when it cannot be read
+        check_file_name(path)
+        yield PlannedFile(path)
 
 
 def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
@@ -160,5 +150,7 @@ def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], obje
         elif name in LOG_DIR_FILES:
             if not filters.active:
                 yield PlannedFile(path)
+        elif parse_segment_file_name(name) is not None:
+            tell(f"kafkalog: {path}: not printed, a segment file outside a partition directory; give it as a file to see it")
         elif name not in _SILENT:
             tell(f"Ignoring unknown file {path}")

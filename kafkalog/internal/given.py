@@ -13,8 +13,9 @@ from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.span import Padding
 from kafkalog.errors import Truncated, UnreadableFile
-from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import Partition, has_gone, join
+from kafkalog.files.log_dir import LogDir
+from kafkalog.files.partition import Partition
+from kafkalog.files.paths import Kind, classify, has_gone, join
 from kafkalog.files.source import FileSource, read_file, size_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "count_findings", "read_file_records"]
 
+_NO_PARTITION = "is a log dir that holds no partition to read (directories marked -delete, -future or -stray are left out)"
 #: One path or several.
 Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 
@@ -273,7 +275,7 @@ def collect(paths: Paths, *topics: str) -> Given:
             problems.append(Note(error.path, None, error.reason))
             continue
         if not found:
-            problems.append(Note(path, None, "holds nothing of Kafka"))
+            problems.append(Note(path, None, _NO_PARTITION))
         logs.extend(log for log in found if log is not None)
     logs.extend(files.values())
     chosen: dict[tuple[str, int] | str, Log] = {}
@@ -299,13 +301,14 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
 
     Partitions of a log dir that cannot be read are `problems`, and give None too.
     """
-    if not os.path.isdir(path):
+    path, kind, entries = classify(path)
+    if kind is Kind.FILE:
         _add_file(path, files)
         yield None
-    elif looks_like_partition(path):
-        yield _partition(Partition(path))
-    elif looks_like_log_dir(path):
-        log_dir = LogDir(path)
+    elif kind is Kind.PARTITION:
+        yield _partition(Partition(path, entries))
+    else:
+        log_dir = LogDir(path, entries)
         for name in log_dir.partition_names:
             parsed = parse_partition_name(name)
             if parsed is not None and not parsed.mark:
@@ -325,8 +328,6 @@ def _partition(partition: Partition) -> Log:
 
 def _add_file(path: str, files: dict[str, Log]) -> None:
     """Add a single file to what is known of its directory."""
-    if not os.path.exists(path):
-        raise UnreadableFile(path, "no such file or directory")
     directory = os.path.dirname(os.path.realpath(path))
     held = files.get(directory) or Log(path, parse_partition_name(os.path.basename(directory)), ())
     base = os.path.basename(path)

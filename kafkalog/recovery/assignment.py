@@ -14,7 +14,7 @@ from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.source import read_file
 from kafkalog.recovery.behaviours import STRAY_PARTITIONS
 from kafkalog.recovery.cluster_metadata import (

@@ -11,7 +11,7 @@ from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT
 from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.internal.metadata import Place, read_metadata, read_metadata_file
 from kafkalog.recovery.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
 from kafkalog.recovery.trouble import Trouble

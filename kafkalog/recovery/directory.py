@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import file_states
+from kafkalog.files.paths import file_states
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.alternatives import told
 from kafkalog.recovery.behaviours import is_zookeeper_era

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.source import HELD, Bytes, BytesSource, Part, Window, WindowedBytes
 from kafkalog.errors import FileChanged, LimitExceeded
-from kafkalog.files.partition import join, list_directory
+from kafkalog.files.paths import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.limits import WHOLE_FILE_BYTES

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.release import release_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.recovery.behaviours import (
     CHECKPOINT_NUMBERS_ABORT,
     EPOCHS_SORTED,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import has_gone, join, list_directory
+from kafkalog.files.paths import has_gone, join, list_directory
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.alternatives import told
 from kafkalog.recovery.assignment import Doubt, doubts_of, missing_directories

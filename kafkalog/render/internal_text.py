@@ -46,11 +46,11 @@ def _paragraph(lines: list[str]) -> Iterator[str]:
 def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
     for note in notes:
         place = [*([note.path] if note.path else []), *([f"offset {note.offset}"] if note.offset is not None else [])]
-        yield f"note: {', '.join(place)}{': ' if place else ''}{note.message}"
+        yield printable(f"note: {', '.join(place)}{': ' if place else ''}{note.message}")
     if isinstance(notes, Notes) and notes.dropped:
         yield f"note: and {notes.dropped} more like these"
     for note in problems:
-        yield f"not read: {note.path + ': ' if note.path else ''}{note.message}"
+        yield printable(f"not read: {note.path + ': ' if note.path else ''}{note.message}")
 
 
 #: Names in one line; all are in the JSON lines.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections import deque
 from contextlib import nullcontext
@@ -16,16 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
     LOG_DIR_FILES,
-    PARTITION_FILES,
-    SEGMENT_SUFFIXES,
     parse_partition_name,
     parse_segment_file_name,
 )
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import join, trim
-from kafkalog.files.source import unreadable
+from kafkalog.files.paths import Classified, Kind, check_file_name, classify, join
 from kafkalog.files.workers import Workers
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
@@ -169,12 +164,14 @@ class _Run:
 
     def add(self, path: str) -> None:
         """Take an argument in."""
-        path = trim(path)
         try:
-            if _is_directory(path):
-                self._add_directory(path)
+            found = classify(path)
+            if found.kind is Kind.LOG_DIR:
+                self._add_log_dir(found)
+            elif found.kind is Kind.PARTITION:
+                self.jobs.append(_Job(found.path))
             else:
-                self._add_file(path)
+                self._add_file(found.path)
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
@@ -187,20 +184,14 @@ class _Run:
         """Take in the states of partitions out of ZooKeeper."""
         self.states = states_for(given, [job.path for job in self.jobs])
 
-    def _add_directory(self, path: str) -> None:
-        if not _has_log_dir_files(path) and looks_like_partition(path):
-            self.jobs.append(_Job(path))
-            return
-        if not looks_like_log_dir(path):
-            self.not_checked.append(NotChecked(path, "holds nothing of Kafka", failed=True))
-            return
-        log_dir = LogDirCheck(path, self.settings)
+    def _add_log_dir(self, found: Classified) -> None:
+        log_dir = LogDirCheck(found.path, self.settings, entries=found.entries)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
             chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
             self.unmatched -= chosen
             if (chosen or not self.topics) and not _matches(name, self.exclude):
-                self.jobs.append(_Job(join(path, name), log_dir.of(name), log_dir=log_dir))
+                self.jobs.append(_Job(join(found.path, name), log_dir.of(name), log_dir=log_dir))
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -211,9 +202,7 @@ class _Run:
             self.log_dirs.append(log_dir)
             self.file_witnesses.append(log_dir)
             return
-        if not _is_of_kafka(name):
-            self.not_checked.append(NotChecked(path, "no file of Kafka's, by its name", failed=True))
-            return
+        check_file_name(path)
         self.jobs.append(_Job(folder or ".", only=path))
 
     # --- doing it ---
@@ -382,24 +371,6 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     parsed = parse_partition_name(name)
     names = (name,) if parsed is None else (name, parsed.topic)
     return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
-
-
-def _is_directory(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.stat(path).st_mode)
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
-
-
-def _is_of_kafka(name: str) -> bool:
-    """Whether a file's name is one of Kafka's in a partition directory, or tries to be."""
-    tries = any(name.endswith(suffix) for suffix in (*SEGMENT_SUFFIXES, ".checkpoint"))
-    return tries or name in PARTITION_FILES or parse_segment_file_name(name) is not None
-
-
-def _has_log_dir_files(path: str) -> bool:
-    """Whether files of a log dir stand in a directory; a stray segment file does not make a partition of it then."""
-    return any(os.path.exists(join(path, name)) for name in LOG_DIR_FILES)
 
 
 def _about(items: list[NotChecked], path: str) -> list[NotChecked]:

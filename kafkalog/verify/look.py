@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.errors import UnreadableFile, WorkerLost
-from kafkalog.files.partition import file_states
+from kafkalog.files.paths import file_states
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.partition import PartitionCheck
 from kafkalog.verify.report import NotChecked
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor, Future
 
-    from kafkalog.files.partition import FileState
+    from kafkalog.files.paths import FileState
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.partition import Surroundings
     from kafkalog.verify.report import PartitionReport

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile, WorkerLost
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.recovery.directory import given_up, predict_directory
 from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.options import STOPS, Options, Scanned

@@ -22,7 +22,7 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.source import FileSource, hashes_of, read_file, size_of
 from kafkalog.recovery.assignment import placement_in
 from kafkalog.recovery.era import era_of
@@ -45,6 +45,7 @@ from kafkalog.verify.views import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping
 
     from kafkalog.core.checkpoint import Checkpoint, OffsetEntry
@@ -67,15 +68,23 @@ class LogDirCheck:
     Args:
         path: The directory, spelled as it shall be printed.
         settings: What the caller wants.
+        entries: Its entries by name, when it has just been listed.
         believe_marker: False: as if there were no clean-shutdown marker.
 
     Raises:
         UnreadableFile: it cannot be listed.
     """
 
-    def __init__(self, path: str, settings: Settings, *, believe_marker: bool = True) -> None:
+    def __init__(
+        self,
+        path: str,
+        settings: Settings,
+        *,
+        entries: Iterable[os.DirEntry[str]] | None = None,
+        believe_marker: bool = True,
+    ) -> None:
         self.settings = settings
-        self.log_dir = LogDir(path)
+        self.log_dir = LogDir(path, entries)
         self.path = self.log_dir.path
         self.findings: list[Finding] = []
         self.not_checked: list[NotChecked] = []
@@ -147,7 +156,7 @@ class LogDirCheck:
         gone = listed - here - self._in_place()
         placed = self._placed(gone)
         missing = sorted(key for key in gone if placed.get(key) is not False)
-        is_part = len(missing) > len(listed & here)
+        is_part = len(missing) > max(1, len(listed & here))
         if is_part:
             names = tuple(f"{topic}-{number}" for topic, number in missing)
             sure = sum(map(bool, placed.values())) if any(word is not None for word in placed.values()) else None

@@ -360,7 +360,7 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
     for path, reason in (
         (tmp_path / "nowhere", "no such file or directory"),
         (tmp_path / "empty", "holds nothing of Kafka"),
-        (tmp_path / "notes.txt", "is no file of a log dir"),
+        (tmp_path / "notes.txt", "is no file of Kafka's"),
         (tmp_path / "00000000000000000000.log", "FIFO"),
     ):
         done = kafkalog("dump", path)

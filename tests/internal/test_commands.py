@@ -125,9 +125,9 @@ def test_a_moment_that_is_none_says_what_would_be_one():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_partition_that_cannot_be_read_hides_no_other(tmp_path, command, monkeypatch):
-    from kafkalog.files import partition
+    from kafkalog.files import partition, paths
 
-    def listed(path, listing=partition.list_directory):
+    def listed(path, listing=paths.list_directory):
         if os.path.basename(path) == "denied-0":
             raise UnreadableFile(path, "permission denied")
         return listing(path)

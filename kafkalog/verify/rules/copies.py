@@ -138,8 +138,8 @@ def partitions_not_copied(view: PartitionsNotCopied) -> Iterator[Hit]:
     """More of the partitions in the checkpoint files are missing than are here: only a part was copied.
 
     The cleaner's checkpoint does not count: it keeps lines of partitions that are gone. Nor do partitions that the metadata
-    log in the log dir no longer places there. A WARNING when none of the partitions is here. If as many are here as are
-    missing, or more, each missing one is reported by itself: checkpoint-line-unknown.
+    log in the log dir no longer places there. A WARNING when none of the partitions is here. A single one that is missing,
+    and each one if as many are here as are missing, is told by itself: checkpoint-line-unknown.
     """
     names = ", ".join(view.missing[:3]) + (", …" if len(view.missing) > 3 else "")
     severity = Severity.WARNING if not view.present else None
