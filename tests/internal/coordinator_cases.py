@@ -18,12 +18,6 @@ from tests.internal_topics import (
     streams_epoch,
 )
 
-_COMMIT = offset_key("g", "orders", 0), offset_value(5)
-_EPOCH = modern_key(3, "g"), consumer_epoch(4)
-_MEMBER = modern_key(5, "g", "m"), consumer_member("c")
-_CURRENT = modern_key(8, "g", "m"), consumer_assignment(4, {})
-_TARGET_EPOCH = modern_key(6, "g"), consumer_epoch(4)
-
 
 def _gone(record):
     return record[0], None
@@ -34,30 +28,39 @@ def log(*records, base_offset=0):
     return b"".join(encode.batch([encode.R(0, *record)], base_offset=base_offset + at) for at, record in enumerate(records))
 
 
-#: Records of `__consumer_offsets`, all of group g but for the last one, of group other.
-GROUP_CASES: dict[str, tuple[tuple[bytes | None, bytes | None], ...]] = {
-    "sound": (_COMMIT, (group_key("g"), group_value([("m", b"")]))),
-    "consumer group": (_COMMIT, _EPOCH, _MEMBER, _TARGET_EPOCH, _CURRENT),
-    "consumer group that went": (
-        _EPOCH,
-        _MEMBER,
-        _TARGET_EPOCH,
-        _CURRENT,
-        *map(_gone, (_CURRENT, _MEMBER, _TARGET_EPOCH, _EPOCH)),
-    ),
-    "tombstones without a group": tuple(map(_gone, (_CURRENT, _MEMBER, _TARGET_EPOCH, _EPOCH))),
-    "classic, then consumer": ((group_key("g"), group_value([("m", b"")])), _EPOCH),
-    "classic with nobody, then consumer": ((group_key("g"), group_value([], kind="", protocol=None)), _EPOCH),
-    "classic that went, then consumer": ((group_key("g"), group_value([("m", b"")])), (group_key("g"), None), _EPOCH),
-    "consumer, then share": (_EPOCH, (modern_key(11, "g"), share_epoch(1))),
-    "offsets, then share": (_COMMIT, (modern_key(11, "g"), share_epoch(1))),
-    "offsets, then streams": (_COMMIT, (modern_key(17, "g"), streams_epoch(1))),
-    "member goes before its assignment": (_EPOCH, _MEMBER, _CURRENT, _gone(_MEMBER)),
-    "group goes before its members": (_EPOCH, _MEMBER, _CURRENT, _gone(_EPOCH)),
-    "group goes before its target": (_EPOCH, _gone(_EPOCH)),
-    "unknown type": (_COMMIT, (struct.pack(">h", 99) + b"x", b"y")),
-    "unknown version": (_COMMIT, (offset_key("g", "orders", 1), struct.pack(">h", 9) + offset_value(1)[2:])),
-    "value cut short": (_COMMIT, (offset_key("g", "orders", 1), offset_value(1)[:9])),
-    "no key": (_COMMIT, (None, b"x")),
-    "key of one byte": (_COMMIT, (b"\x00", b"x")),
-}
+def group_cases(group: str) -> dict[str, tuple[tuple[bytes | None, bytes | None], ...]]:
+    """Records of `__consumer_offsets` about one group, by name of the case."""
+    commit = offset_key(group, "orders", 0), offset_value(5)
+    epoch = modern_key(3, group), consumer_epoch(4)
+    member = modern_key(5, group, "m"), consumer_member("c")
+    current = modern_key(8, group, "m"), consumer_assignment(4, {})
+    target_epoch = modern_key(6, group), consumer_epoch(4)
+    return {
+        "sound": (commit, (group_key(group), group_value([("m", b"")]))),
+        "consumer group": (commit, epoch, member, target_epoch, current),
+        "consumer group that went": (
+            epoch,
+            member,
+            target_epoch,
+            current,
+            *map(_gone, (current, member, target_epoch, epoch)),
+        ),
+        "tombstones without a group": tuple(map(_gone, (current, member, target_epoch, epoch))),
+        "classic, then consumer": ((group_key(group), group_value([("m", b"")])), epoch),
+        "classic with nobody, then consumer": ((group_key(group), group_value([], kind="", protocol=None)), epoch),
+        "classic that went, then consumer": ((group_key(group), group_value([("m", b"")])), (group_key(group), None), epoch),
+        "consumer, then share": (epoch, (modern_key(11, group), share_epoch(1))),
+        "offsets, then share": (commit, (modern_key(11, group), share_epoch(1))),
+        "offsets, then streams": (commit, (modern_key(17, group), streams_epoch(1))),
+        "member goes before its assignment": (epoch, member, current, _gone(member)),
+        "group goes before its members": (epoch, member, current, _gone(epoch)),
+        "group goes before its target": (epoch, _gone(epoch)),
+        "unknown type": (commit, (struct.pack(">h", 99) + b"x", b"y")),
+        "unknown version": (commit, (offset_key(group, "orders", 1), struct.pack(">h", 9) + offset_value(1)[2:])),
+        "value cut short": (commit, (offset_key(group, "orders", 1), offset_value(1)[:9])),
+        "no key": (commit, (None, b"x")),
+        "key of one byte": (commit, (b"\x00", b"x")),
+    }
+
+
+GROUP_CASES = group_cases("g")
