@@ -22,6 +22,7 @@ __all__ = [
     "UnknownCompression",
     "UnknownMagic",
     "UnreadableFile",
+    "WorkerLost",
 ]
 
 
@@ -147,6 +148,21 @@ class DecoderFailed(KafkalogError):
 
 class RequestError(KafkalogError):
     """The caller asked for something that does not exist: a Kafka version, a rule, a pair of options."""
+
+
+class WorkerLost(KafkalogError):
+    """A worker process ended in the middle of its work, and so did the one that did it again.
+
+    Args:
+        how: How it ended, in a few words.
+    """
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        super().__init__(how)
+
+    def __str__(self) -> str:
+        return f"a worker process {self.how}, and so did the one that tried it again"
 
 
 class UnreadableFile(KafkalogError):

@@ -63,6 +63,24 @@ MEANINGS: dict[tuple[str, str, str], str] = {
     ): "`after-log-end` or `before-log-start`: a fetch from there is out of range; null when it is not, or not known",
     ("groups", "", "logStartOffset"): "start of the partition's log; null when its directory was not given",
     ("groups", "summary", "out_of_range"): "committed offsets with a problem",
+    ("groups", "summary", "without_topic"): "committed offsets with a topicProblem",
+    ("groups", "summary", "expired"): "committed offsets whose expiresAt is not after the clock (`--now`); null with `--at`",
+    (
+        "groups",
+        "",
+        "severity",
+    ): "of problem and topicProblem: `WARNING`, or `INFO` where another moment of the copy may explain them; null without one",
+    (
+        "groups",
+        "",
+        "topicProblem",
+    ): "`no-topic`, `no-partition` or `earlier-topic` by the cluster's metadata; null when there is none, or not known",
+    (
+        "groups",
+        "",
+        "expiresAt",
+    ): "when a coordinator deletes it: expireTimestamp, else by the default retention of 7 days; null with members",
+    ("groups", "share_offset", "problem"): "`after-log-end` when the group begins after the end of the log, else null",
     # --- what coordinators do not load ---
     ("", "load", "kafkaVersion"): "the release whose coordinator is meant",
     ("", "load", "cause"): "what kind of thing it does not get past",
@@ -77,7 +95,7 @@ MEANINGS: dict[tuple[str, str, str], str] = {
     ("groups", "share_offset", "startOffset"): "first offset that is not done; -1 before the first delivery",
     ("groups", "share_offset", "stateEpoch"): "grows when the offset is set by hand",
     ("groups", "share_offset", "leaderEpoch"): "leader epoch of the partition that wrote it",
-    ("groups", "share_offset", "deliveryCompleteCount"): "records done at or behind startOffset; -1 not stored (before 4.2)",
+    ("groups", "share_offset", "deliveryCompleteCount"): "records done from startOffset on; -1 not stored (before 4.2)",
     ("groups", "share_offset", "lag"): "logEndOffset minus startOffset and deliveryCompleteCount; null when one is not known",
     ("groups", "summary", "share_offsets"): "how many",
     ("groups", "summary", "groups"): "how many",

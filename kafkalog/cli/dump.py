@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kafkalog.cli.main import EXIT_UNREADABLE
 from kafkalog.cli.sizes import max_decompressed
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import NEWEST, Release, parse_release, release_text
@@ -17,9 +20,9 @@ from kafkalog.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalog.cli.workers import PrintedInTurn
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.filters import Filters
-    from kafkalog.dump.job import PrintInTurn
     from kafkalog.dump.output import Died
     from kafkalog.dump.payload import Payload
     from kafkalog.dump.plan import PlannedFile
@@ -40,6 +43,8 @@ _SINCE = {
     **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODER_OPTIONS.items()},
 }
 _NO_CLASS = ""
+#: Bytes written at once, more than `Output` hands on.
+_AT_ONCE = 1 << 20
 _INT = click.IntRange(-(1 << 31), (1 << 31) - 1)
 
 
@@ -188,6 +193,7 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
 
     payload, notices, no_decoder = _payload(given, release)
     deep = given["deep_iteration"] or (payload is not None and dialect_of(release).print_is_deep)
+    in_turn = _print_in_turn() if given["jobs"] > 1 else None
     options = DumpOptions(
         directory=os.getcwd(),
         release=release,
@@ -200,7 +206,7 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         jobs=given["jobs"],
-        print_in_turn=_print_in_turn() if given["jobs"] > 1 else None,
+        print_in_turn=in_turn,
     )
     progress = Progress() if sys.stderr.isatty() and not sys.stdout.isatty() else None
     output = Output(_write_all, say if progress is None else progress.around(say), progress)
@@ -209,12 +215,14 @@ def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
     def path_file(file: PlannedFile) -> None:
         plain = options.payload is not None and (given["payload"] or "text") == "text"
         decoder = _topic_decoder(given, release, file.topic) if plain else None
-        job.path_file(file.path, None if decoder is None else decoded_payload(decoder))
+        job.path_file(file.path, None if decoder is None else decoded_payload(decoder), file.listing)
 
     missing = _each_file(given, filters, job.tool_file, path_file, output.say)
     died = job.finish()
     if progress is not None:
         progress.clear()
+    if in_turn is not None and in_turn.lost:
+        return EXIT_UNREADABLE
     return int(died or missing)
 
 
@@ -241,7 +249,7 @@ def _jsonl(given: dict[str, Any], release: Release, filters: Filters) -> int:
     dump = JsonDump(options, output)
 
     def path_file(file: PlannedFile) -> None:
-        dump.file(file.path, _topic_decoder(given, release, file.topic))
+        dump.file(file.path, _topic_decoder(given, release, file.topic), file.listing)
 
     missing = _each_file(given, filters, dump.file, path_file, output.say)
     output.flush()
@@ -283,23 +291,44 @@ def say(line: str) -> None:
     say_on_stderr(line)
 
 
-def _print_in_turn() -> PrintInTurn:
-    from kafkalog.cli.workers import print_in_turn
+def _print_in_turn() -> PrintedInTurn:
+    from kafkalog.cli.workers import PrintedInTurn
 
-    return print_in_turn
+    return PrintedInTurn()
+
+
+@cache
+def _stdout(descriptor: int) -> io.BufferedWriter:
+    """A stream that knows to the byte what is written also when a signal interrupts it; `os.write` cannot tell then."""
+    return io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False), _AT_ONCE)
 
 
 def _write_all(data: bytes) -> None:
+    """Write to stdout; interrupted, it still ends the line."""
     from kafkalog.cli.main import CannotWrite
 
-    view = memoryview(data)
-    descriptor = sys.stdout.fileno()
-    while view:
+    stream = _stdout(sys.stdout.fileno())
+    piece = b""
+    try:
+        for at in range(0, len(data), _AT_ONCE):
+            piece = data[at : at + _AT_ONCE]
+            stream.write(piece)
+            _flush(stream)
+    except KeyboardInterrupt:
+        _flush(stream)
+        if not piece.endswith(b"\n"):
+            stream.write(b"\n")
+            _flush(stream)
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotWrite(error) from None
+
+
+def _flush(stream: io.BufferedWriter) -> None:
+    while True:
         try:
-            view = view[os.write(descriptor, view) :]
+            return stream.flush()
         except BlockingIOError:
-            select.select([], [descriptor], [])
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise CannotWrite(error) from None
+            select.select([], [stream], [])

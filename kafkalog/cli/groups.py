@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ from kafkalog.cli.internal_options import (
     write_text,
 )
 from kafkalog.cli.sizes import max_decompressed
+from kafkalog.internal.moment import END
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -39,11 +41,13 @@ SCHEMA = "kafkalog.groups/1"
 @KAFKA_VERSION
 @click.option(
     "--fail-on",
-    type=click.Choice(["error", "warning"]),
+    type=click.Choice(["error", "warning", "info"]),
     default="warning",
     show_default=True,
-    help="Exit 1 for what cannot be read or loaded (error), or for committed offsets outside their log, too (warning).",
+    help="Exit 1 for what cannot be read or loaded (error); for committed offsets outside their log, too (warning); "
+    "also where another moment of the copy may explain them, or their topic is not there (info).",
 )
+@click.option("--now", metavar="TIME", help="The clock, for what has expired: ISO 8601 or epoch ms; default the system's.")
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
@@ -56,6 +60,7 @@ def command(
     at: Moment,
     kafka_version: Release | None,
     fail_on: str,
+    now: str | None,
     output_format: str,
     exit_zero: bool,
 ) -> None:
@@ -64,18 +69,25 @@ def command(
     PATH is a log dir, a partition directory or a .log file. The other partitions found there tell how far each group lags
     behind the end of the log. What the release's coordinator cannot load is said first, with the groups that go with it.
     """
+    from kafkalog.cli.times import parse_time
+    from kafkalog.internal.given import count_findings
     from kafkalog.internal.groups import read_groups
 
+    clock = time.time_ns() // 1_000_000 if now is None else parse_time(now, "--now")
     found = read_groups(paths, at)
+    # What has expired since is no question about an earlier moment.
+    asked = clock if at == END else None
     release_of = release_by(kafka_version)
     if output_format == "jsonl":
         from kafkalog.internal.objects import group_lines
 
-        write_json_lines(SCHEMA, group_lines(found, release_of))
+        write_json_lines(SCHEMA, group_lines(found, release_of, asked))
     else:
         from kafkalog.render.internal_text import groups_text
 
-        write_text(groups_text(found, release_of, given=kafka_version is not None))
+        write_text(groups_text(found, release_of, now=asked, given=kafka_version is not None))
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
-    findings = len(found.notes) + unloaded + (len(found.out_of_range) if fail_on == "warning" else 0)
+    outside = {"error": [], "warning": [commit for commit in found.out_of_range if commit.is_of_one_moment]}
+    told = outside.get(fail_on, [*found.out_of_range, *found.without_topic])
+    findings = count_findings(found.notes) + unloaded + len(told)
     ctx.exit(exit_status(findings, found.problems, exit_zero=exit_zero))

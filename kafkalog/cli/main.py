@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_UNREADABLE = 3
 EXIT_INTERNAL = 4
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, its line in the help).
 COMMANDS = {
@@ -66,7 +67,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+            raise click.exceptions.Exit(_status_of_the_end()) from None
         except BrokenPipeError:
             raise click.exceptions.Exit(0) from None
 
@@ -98,7 +99,42 @@ def say(line: str) -> None:
         sys.stderr.flush()
 
 
+#: Signals that end a run, as an interrupt does; and the one that did.
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Seconds in which a run may then end its last line.
+_GRACE = 3.0
+_ended_by: list[int] = []
+
+
+def _listen_for_the_end() -> None:
+    """Let signals that end a run end it in order; those that the caller wants ignored (`nohup`) stay ignored."""
+    for number in _ENDS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _end)
+
+
+def _end(number: int, _: object) -> None:
+    _ended_by.append(number)
+    _stop_listening()
+    # What is printed is ended at a line; but nobody may be reading any more.
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + number))
+    signal.setitimer(signal.ITIMER_REAL, _GRACE)
+    raise KeyboardInterrupt
+
+
+def _stop_listening() -> None:
+    """From here on a signal ends the process at once."""
+    for number in _ENDS:
+        if signal.getsignal(number) is _end:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _status_of_the_end() -> int:
+    return 128 + _ended_by[0] if _ended_by else EXIT_INTERRUPTED
+
+
 def _leave(status: int) -> NoReturn:
+    _stop_listening()
     # The interpreter would flush stdout once more on the way out and complain about a reader that has gone.
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
@@ -117,6 +153,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors=errors)
     status = EXIT_INTERNAL
+    _listen_for_the_end()
     try:
         result = main.main(args=arguments, prog_name="kafkalog", standalone_mode=False)
         status = result if isinstance(result, int) else 0
@@ -126,7 +163,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         status = EXIT_USAGE
     except (click.exceptions.Abort, KeyboardInterrupt):
-        status = EXIT_INTERRUPTED
+        status = _status_of_the_end()
     except BrokenPipeError:
         status = 0
     except CannotWrite as error:

@@ -54,6 +54,7 @@ def command(
 
     PATH is a log dir, the directory of __cluster_metadata-0, or one of its .log and .checkpoint files.
     """
+    from kafkalog.internal.given import count_findings
     from kafkalog.internal.metadata import read_metadata
     from kafkalog.internal.moment import END
 
@@ -70,7 +71,7 @@ def command(
 
             write_text(change_text(before, after))
         notes, problems = (*before.notes, *after.notes), (*before.problems, *after.problems)
-        ctx.exit(exit_status(len(notes), problems, exit_zero=exit_zero))
+        ctx.exit(exit_status(count_findings(notes), problems, exit_zero=exit_zero))
     found = read_metadata(paths, at)
     if output_format == "jsonl":
         from kafkalog.internal.objects import metadata_lines
@@ -80,4 +81,4 @@ def command(
         from kafkalog.render.internal_text import metadata_text
 
         write_text(metadata_text(found))
-    ctx.exit(exit_status(len(found.notes), found.problems, exit_zero=exit_zero))
+    ctx.exit(exit_status(count_findings(found.notes), found.problems, exit_zero=exit_zero))

@@ -96,7 +96,7 @@ def _as_json(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
 
 def _as_text(outcomes: Iterator[Outcome], paths: tuple[str, ...]) -> Iterator[Outcome]:
     """Print the outcomes: a partition of a log dir to which nothing happens in one line, all others in full."""
-    from kafkalog.files.partition import trim
+    from kafkalog.files.paths import trim
     from kafkalog.render.next_start import next_start_line, next_start_text, next_start_total
 
     given = {trim(path) for path in paths}

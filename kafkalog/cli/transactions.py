@@ -68,6 +68,7 @@ def command(
     PATH is a log dir, a partition directory or a .log file. A transaction that is open in a partition is hanging if no
     transactional id can end it any more; the command that does is shown.
     """
+    from kafkalog.internal.given import count_findings
     from kafkalog.internal.transactions import read_transactions
 
     release_of = release_by(kafka_version)
@@ -84,5 +85,5 @@ def command(
         write_text(transactions_text(found, aborted, release_of, given=kafka_version is not None))
     hanging = sum(begun.verdict == "hanging" for begun in found.open)
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
-    findings = len(found.notes) + unloaded + (hanging if fail_on == "warning" else 0)
+    findings = count_findings(found.notes) + unloaded + (hanging if fail_on == "warning" else 0)
     ctx.exit(exit_status(findings, found.problems, exit_zero=exit_zero))

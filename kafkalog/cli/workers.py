@@ -8,107 +8,160 @@ from __future__ import annotations
 
 import os
 import pickle
-from typing import TYPE_CHECKING, Any, TypeVar
+import selectors
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from kafkalog.cli.main import CannotWrite
+from kafkalog.cli.main import CannotWrite, say
+from kafkalog.files.workers import Lifeline, describe_end, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["print_in_turn"]
+__all__ = ["PrintedInTurn"]
 
-R = TypeVar("R")
+#: First and last position of a range.
+Piece = tuple[int, int]
 S = TypeVar("S")
 
-_INTERRUPTED = 130
+_NO_READER = 1
 _CANNOT_WRITE = 74
 
 
-def print_in_turn(
-    jobs: int, ranges: Callable[[], Iterable[R]], prepare: Callable[[R], tuple[Callable[[], None], S]]
-) -> list[S]:
-    """Work on ranges in `jobs` forked processes; what they print comes out in the order of the ranges.
+class PrintedInTurn:
+    """Prints by worker processes; `lost`: one of them ended while it printed, and what is missing is not known."""
 
-    Args:
-        jobs: How many processes.
-        ranges: Gives all ranges, the same ones in every process.
-        prepare: Works on one range: returns what prints it, and a summary that can be pickled.
+    def __init__(self) -> None:
+        self.lost = False
 
-    Returns:
-        The summaries in the order of the ranges.
+    def __call__(
+        self, jobs: int, ranges: Callable[[], Iterable[Piece]], prepare: Callable[[Piece], tuple[Callable[[], None], S]]
+    ) -> list[S]:
+        """Work on ranges in `jobs` forked processes; what they print comes out in the order of the ranges.
 
-    Raises:
-        BrokenPipeError: nobody reads the output any more.
-        OSError: a worker could not be started, or died.
-    """
-    ring = [os.pipe() for _ in range(jobs)]
-    results = [os.pipe() for _ in range(jobs)]
-    children = []
-    for number in range(jobs):
-        child = os.fork()
-        if child == 0:
-            _work(number, ring, results, ranges, prepare)
-        children.append(child)
-    for _, write_end in (*ring[1:], *results):
-        os.close(write_end)
-    os.write(ring[0][1], b".")
-    for read_end, _ in ring:
-        os.close(read_end)
-    os.close(ring[0][1])
-    gathered = [_read_all(read_end) for read_end, _ in results]
-    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    if _CANNOT_WRITE in statuses:
-        raise CannotWrite(OSError("see the state of where stdout goes"))
-    if _INTERRUPTED in statuses:
-        raise KeyboardInterrupt
-    if any(statuses):
-        if all(status in (0, 1) for status in statuses):
+        Args:
+            jobs: How many processes.
+            ranges: Gives all ranges, the same ones in every process.
+            prepare: Works on one range: returns what prints it, and a summary that can be pickled.
+
+        Returns:
+            The summaries in the order of the ranges.
+
+        Raises:
+            BrokenPipeError: nobody reads the output any more.
+            CannotWrite: the output does not take what is written.
+            OSError: a worker could not be started.
+        """
+        ring = _Ring(jobs, ranges, prepare)
+        statuses = ring.run()
+        if _CANNOT_WRITE in statuses:
+            raise CannotWrite(OSError("see the state of where stdout goes"))
+        lost = [status for status in statuses if status not in (0, _NO_READER)]
+        if lost:
+            say(f"kafkalog: a worker process {describe_end(lost[0])}: one process prints what is left")
+            self._print_the_rest(ring)
+        elif any(statuses):
             raise BrokenPipeError
-        raise OSError(f"worker processes ended with {statuses}")
-    by_index: dict[int, S] = {}
-    for data in gathered:
-        by_index.update(pickle.loads(data))  # noqa: S301 - from our own child
-    return [by_index[index] for index in sorted(by_index)]
+        return [ring.summaries[index] for index in sorted(ring.summaries)]
 
-
-def _work(number: int, ring: list[tuple[int, int]], results: list[tuple[int, int]], ranges: Any, prepare: Any) -> None:
-    """The life of a worker; never returns."""
-    try:
-        jobs = len(ring)
-        mine, following = ring[number][0], ring[(number + 1) % jobs][1]
-        for worker, (read_end, write_end) in enumerate(ring):
-            if read_end != mine:
-                os.close(read_end)
-            if write_end != following:
-                os.close(write_end)
-            os.close(results[worker][0])
-            if worker != number:
-                os.close(results[worker][1])
-        summaries = {}
-        for index, piece in enumerate(ranges()):
-            if index % jobs != number:
+    def _print_the_rest(self, ring: _Ring[S]) -> None:
+        for index, piece in enumerate(ring.ranges()):
+            if index in ring.summaries:
                 continue
-            show, summary = prepare(piece)
-            if not os.read(mine, 1):
-                os._exit(1)  # the one before has gone
-            show()
-            os.write(following, b".")
-            summaries[index] = summary
-        with os.fdopen(results[number][1], "wb") as pipe:
-            pickle.dump(summaries, pipe)
-        # The token of the last range must find a reader, or its writer would take this worker for gone.
-        os.read(mine, 1)
-    except KeyboardInterrupt:
-        os._exit(_INTERRUPTED)
-    except BrokenPipeError:
-        os._exit(1)
-    except CannotWrite:
-        os._exit(_CANNOT_WRITE)
-    except BaseException:  # noqa: BLE001 - a traceback of a child would stand in the user's output
-        os._exit(3)
-    os._exit(0)
+            show, ring.summaries[index] = ring.prepare(piece)
+            if index != ring.begun:
+                show()
+                continue
+            self.lost = True
+            os.write(sys.stdout.fileno(), b"\n")
+            say(
+                f"kafkalog: positions {piece[0]} to {piece[1]}: the worker ended while it printed them, so lines may be missing"
+            )
 
 
-def _read_all(descriptor: int) -> bytes:
-    with os.fdopen(descriptor, "rb") as pipe:
-        return pipe.read()
+class _Ring(Generic[S]):
+    """One file's workers. `begun` is the range whose printing was begun last, `summaries` are of those that were printed."""
+
+    def __init__(
+        self, jobs: int, ranges: Callable[[], Iterable[Piece]], prepare: Callable[[Piece], tuple[Callable[[], None], S]]
+    ) -> None:
+        self.jobs = jobs
+        self.ranges = ranges
+        self.prepare = prepare
+        self.begun = -1
+        self.summaries: dict[int, S] = {}
+
+    def run(self) -> list[int]:
+        """Let the workers print; gives the exit code of each."""
+        tokens = [os.pipe() for _ in range(self.jobs)]
+        reports = [os.pipe() for _ in range(self.jobs)]
+        lifeline = Lifeline()
+        children: list[int] = []
+        try:
+            for number in range(self.jobs):
+                children.append(lifeline.fork(lambda number=number: self._work(number, tokens, reports)))  # type: ignore[misc]
+            os.write(tokens[0][1], b".")
+            for ends in tokens:
+                _close(*ends)
+            for _, write_end in reports:
+                os.close(write_end)
+            self._listen([read_end for read_end, _ in reports])
+        except BaseException:
+            lifeline.close()
+            _wait(children)
+            raise
+        statuses = _wait(children)
+        lifeline.close()
+        return statuses
+
+    def _listen(self, reports: list[int]) -> None:
+        with selectors.DefaultSelector() as selector:
+            for read_end in reports:
+                selector.register(read_end, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select():
+                    message = receive(key.fd)
+                    if message is None:
+                        selector.unregister(key.fd)
+                        os.close(key.fd)
+                        continue
+                    index, summary = pickle.loads(message)  # noqa: S301 - from our own child
+                    if summary is None:
+                        self.begun = index
+                    else:
+                        self.summaries[index] = summary
+
+    def _work(self, number: int, tokens: list[Piece], reports: list[Piece]) -> int:
+        """The life of a worker; gives its exit status."""
+        mine, following, report = tokens[number][0], tokens[(number + 1) % self.jobs][1], reports[number][1]
+        _close(*({end for ends in (*tokens, *reports) for end in ends} - {mine, following, report}))
+        try:
+            for index, piece in enumerate(self.ranges()):
+                if index % self.jobs != number:
+                    continue
+                show, summary = self.prepare(piece)
+                if not os.read(mine, 1):
+                    return _NO_READER  # the one before has gone
+                send(report, pickle.dumps((index, None)))
+                show()
+                send(report, pickle.dumps((index, summary)))
+                os.write(following, b".")
+            os.close(report)
+            # The token of the last range must find a reader, or its writer would take this worker for gone.
+            os.read(mine, 1)
+        except BrokenPipeError:
+            return _NO_READER
+        except CannotWrite:
+            return _CANNOT_WRITE
+        return 0
+
+
+def _wait(children: list[int]) -> list[int]:
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        with suppress(OSError):
+            os.close(descriptor)

@@ -57,7 +57,7 @@ _DIRECTORIES: tuple[tuple[str, Foreign], ...] = (
     (r"__MACOSX|\.fseventsd|\.Spotlight-V100|\.TemporaryItems", Foreign("a directory of macOS")),
     (r"\.git|\.svn|\.hg", Foreign("a repository of sources")),
 )
-_ZOOKEEPER = re.compile(r"(log|snapshot)\.[0-9a-f]+")
+_ZOOKEEPER = re.compile(r"(log|snapshot)\.[0-9a-f]+|(accepted|current)Epoch|zookeeper_server\.pid")
 
 
 def is_held_open(name: str) -> bool:

@@ -46,10 +46,13 @@ class RecordCounts(NamedTuple):
 
 
 @cache
-def _walk() -> Callable[..., tuple[int, int, int, int, int, int] | None]:
+def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, int, int, int, int, int] | None]:
+    """The loop over a batch; without `any_below` `largest` is only right if it is 0 or more, and told as -1 if not."""
+    also, floor = ("if", "-1 << 63") if any_below else ("elif", "-1")
+    statements = ("if o != e: gaps += 1", "e = o + 1", "if t > top: top = t", f"{also} t < low: low = t")
     return compile_walk(
-        "if o != e: gaps += 1\n            e = o + 1\n            if t > top: top = t\n            if t < low: low = t",
-        setup="gaps = nulls = empty = low = 0; top = -1 << 63",
+        "\n            ".join(statements),
+        setup=f"gaps = nulls = empty = low = 0; top = {floor}",
         extra=", e",
         finish="return e, gaps, top, low, nulls, empty",
         payload=False,
@@ -70,7 +73,10 @@ def count_records(data: Bytes | bytearray, start: int, end: int, count: int, cod
         data, start, end = section.data, 0, len(section.data)
     if isinstance(data, WindowedBytes):
         return _count_in_runs(data, start, count)
-    found = _walk()(data, start, end, count, 0, 0, 0)
+    found = _walk(any_below=False)(data, start, end, count, 0, 0, 0)
+    if found is not None and found[2] < 0:
+        # Deltas count from the first record that the producer wrote: in a batch that lacks it all may be below 0.
+        found = _walk()(data, start, end, count, 0, 0, 0)
     return None if found is None else RecordCounts(*found)
 
 

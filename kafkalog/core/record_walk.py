@@ -28,12 +28,12 @@ from kafkalog.core.source import PIECE, Bytes, WindowedBytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MOST_AT_ONCE", "SAFE_BASE", "Irregular", "Run", "compile_walk", "header_fields", "runs"]
+__all__ = ["MOST_AT_ONCE", "MOST_HEADERS", "SAFE_BASE", "Irregular", "Run", "compile_walk", "header_fields", "runs", "size_at"]
 
 #: Records of a batch that are listed at once.
 MOST_AT_ONCE = 1 << 15
 #: Headers of a record that are listed at once.
-_MOST_HEADERS = 1 << 12
+MOST_HEADERS = 1 << 12
 
 #: Base offsets and timestamps beyond this could overflow 64 bits, which only the readable way models.
 SAFE_BASE = 1 << 61
@@ -63,7 +63,7 @@ def _raw(data: bytes, p: int) -> tuple[int, int]:
     raise Irregular
 
 
-def _size(data: bytes, p: int) -> tuple[int, int]:
+def size_at(data: bytes, p: int) -> tuple[int, int]:
     """The same for a raw 32-bit number, which may not take more than five bytes."""
     value, q = _raw(data, p)
     if value > 0xFFFFFFFF or q - p > 5:
@@ -72,7 +72,7 @@ def _size(data: bytes, p: int) -> tuple[int, int]:
 
 
 def _signed32(data: bytes, p: int) -> tuple[int, int]:
-    value, p = _size(data, p)
+    value, p = size_at(data, p)
     return (value >> 1) ^ -(value & 1), p
 
 
@@ -87,20 +87,20 @@ def _headers(data: bytes, p: int, end: int) -> tuple[int, bytes]:
     count = data[p]
     p += 1
     if count > 127:
-        count, p = _size(data, start)
+        count, p = size_at(data, start)
     if count & 1 or count >> 1 > end - p:
         raise Irregular
     for _ in range(count >> 1):
         size = data[p]
         if size > 127:
-            size, p = _size(data, p)
+            size, p = size_at(data, p)
             p -= 1
         if size & 1:
             raise Irregular
         p += (size >> 1) + 1
         size = data[p]
         if size > 127:
-            size, p = _size(data, p)
+            size, p = size_at(data, p)
             p -= 1
         p += 1 if size & 1 else (size >> 1) + 1
     # A value may claim to go on behind the last byte; no later look at a byte would notice.
@@ -114,8 +114,8 @@ def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None
     count = data[p]
     p += 1
     if count > 127:
-        count, p = _size(data, p - 1)
-    if count & 1 or count >> 1 > min(end - p, _MOST_HEADERS):
+        count, p = size_at(data, p - 1)
+    if count & 1 or count >> 1 > min(end - p, MOST_HEADERS):
         raise Irregular
     fields: list[bytes | None] = []
     add = fields.append
@@ -123,7 +123,7 @@ def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None
         size = data[p]
         p += 1
         if size > 127:
-            size, p = _size(data, p - 1)
+            size, p = size_at(data, p - 1)
         if size & 1:
             raise Irregular
         q = p + (size >> 1)
@@ -131,7 +131,7 @@ def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None
         size = data[q]
         p = q + 1
         if size > 127:
-            size, p = _size(data, q)
+            size, p = size_at(data, q)
         if size & 1:
             add(None)
         else:
@@ -244,7 +244,7 @@ def compile_walk(
         "Irregular": Irregular,
         "one": _SIGNED_1,
         "two": _SIGNED_2,
-        "size": _size,
+        "size": size_at,
         "signed32": _signed32,
         "signed64": _signed64,
         "headers": headers,
@@ -303,7 +303,7 @@ def runs(data: Bytes, at: int, count: int) -> Iterator[Run]:
 def _length(data: Bytes, at: int) -> tuple[int, int]:
     """The length in front of the record at `at`, -1 when it cannot be read, and the place behind it."""
     try:
-        raw, used = _size(data[at : at + 5], 0)
+        raw, used = size_at(data[at : at + 5], 0)
     except (Irregular, IndexError):
         return -1, at
     return (raw >> 1) ^ -(raw & 1), at + used

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.source import Bytes
     from kafkalog.dump.payload import Payload
+    from kafkalog.dump.plan import Listing
 
     PrintInTurn = Callable[
         [int, Callable[[], Iterable[tuple[int, int]]], Callable[[tuple[int, int]], tuple[Callable[[], None], "PartSummary"]]],
@@ -99,10 +100,12 @@ class DumpJob:
         self._reports = Reports()
         self._stack = ExitStack()
         self._own_payload: Payload | None = None
+        self._listing: Listing | None = None
 
     def tool_file(self, text: str) -> None:
         """An element of `--files`: what the real tool does with it."""
         self._own_payload = None
+        self._listing = None
         path = file_path(text)
         self._output.line(f"Dumping {path}")
         name = path.rpartition("/")[2]
@@ -112,15 +115,19 @@ class DumpJob:
             return
         self._dispatch(path, name, name[dot:] if dot >= 0 else "")
 
-    def path_file(self, text: str, payload: Payload | None = None) -> None:
+    def path_file(self, text: str, payload: Payload | None = None, listing: Listing | None = None) -> None:
         """A file given as a PATH or found in a directory: also those that the real tool cannot print.
 
         Args:
             text: Its path.
             payload: How keys and values of this file are printed, if not as those of the others.
+            listing: That of its directory: what has gone since is no failure.
         """
         self._own_payload = payload
+        self._listing = listing
         path = file_path(text)
+        if self._has_gone(path):
+            return
         name = path.rpartition("/")[2]
         self._output.line(f"Dumping {path}")
         if name in TEXT_FILES:
@@ -153,7 +160,15 @@ class DumpJob:
             except Died as death:
                 self._output.die(path, death)
             except UnreadableFile as error:
-                self._output.die(error.path, Died(error.reason))
+                self._unreadable(error.path, error.path, Died(error.reason))
+
+    def _has_gone(self, path: str) -> bool:
+        return self._listing is not None and self._listing.has_lost(path)
+
+    def _unreadable(self, path: str, missing: str, death: Died) -> None:
+        """The real tool would die, unless what it misses was there when its directory was listed."""
+        if not self._has_gone(missing):
+            self._output.die(path, death)
 
     def _open(self, path: str) -> FileSource:
         return self._stack.enter_context(FileSource(path))
@@ -263,7 +278,7 @@ class DumpJob:
         try:
             source = self._open(self._sibling(path, name, ".log"))
         except UnreadableFile as error:
-            self._output.die(path, Died(f"its log cannot be read: {error}"))
+            self._unreadable(path, error.path, Died(f"its log cannot be read: {error}"))
             return None
         return LogChain(source, self._dialect)
 
@@ -290,7 +305,7 @@ class DumpJob:
             index = self._entries(self._sibling(path, name, ".index"))
         except UnreadableFile as error:
             if chain is not None:
-                self._output.die(path, Died(f"its index cannot be read: {error}"))
+                self._unreadable(path, error.path, Died(f"its index cannot be read: {error}"))
         print_time_index(
             self._entries(path),
             base,

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from kafkalog.core.source import Bytes
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.plan import Listing
 
 __all__ = ["SCHEMA", "JsonDump", "JsonOptions"]
 
@@ -120,6 +121,7 @@ class JsonDump:
         self._output = output
         self._path = ""
         self._consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self._listing: Listing | None = None
         self._filtering = options.filters.active
         self._form = None if options.payload in (None, "none") else options.payload
         self._object_of = None if self._form is None else object_of(self._form)
@@ -168,9 +170,10 @@ class JsonDump:
             place = "" if position is None else f"position {position}: "
             self._output.say(f"kafkalog: {self._path}: {place}{reason}")
 
-    def file(self, text: str, decoder: Decoder | None = None) -> None:
-        """Print one file."""
+    def file(self, text: str, decoder: Decoder | None = None, listing: Listing | None = None) -> None:
+        """Print one file. Of what has gone since its directory's `listing`, only that is said."""
         self._path = file_path(text)
+        self._listing = listing
         name = self._path.rpartition("/")[2]
         for pending in (*PENDING_SUFFIXES, ".part"):
             name = name.removesuffix(pending)
@@ -184,8 +187,12 @@ class JsonDump:
             self._damage(death.position, None, death.reason)
         except UnreadableFile as error:
             self._path, kept = error.path, self._path
-            self._damage(None, None, error.reason)
+            self._unreadable(error.path, error.reason)
             self._path = kept
+
+    def _unreadable(self, missing: str, reason: str) -> None:
+        if self._listing is None or not self._listing.has_lost(missing):
+            self._damage(None, None, reason)
 
     def _action(self, name: str, decoder: Decoder | None) -> Callable[[], None] | None:
         suffix = name[name.rfind(".") :] if "." in name else ""
@@ -360,7 +367,7 @@ class JsonDump:
         try:
             return FileSource(self._stem(name) + ".log")
         except UnreadableFile as error:
-            self._damage(None, None, f"its log cannot be read: {error.reason}")
+            self._unreadable(error.path, f"its log cannot be read: {error.reason}")
             return nullcontext()
 
     def _base(self, name: str) -> int:
@@ -425,7 +432,7 @@ class JsonDump:
             try:
                 offsets = stack.enter_context(small_or_in_windows(self._stem(name) + ".index"))
             except UnreadableFile as error:
-                self._damage(None, None, f"its index cannot be read: {error.reason}")
+                self._unreadable(error.path, f"its index cannot be read: {error.reason}")
                 offsets = b""
             lookup = OffsetLookup(offsets, base, warm_section=dialect.warm_section)
             previous = -1

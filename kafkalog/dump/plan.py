@@ -2,39 +2,70 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
     CLUSTER_METADATA_TOPIC,
     LOG_DIR_FILES,
     PARTITION_FILES,
-    PENDING_SUFFIXES,
     REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
-    TEXT_FILES,
+    parse_segment_file_name,
 )
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import Partition, join, trim
+from kafkalog.files.log_dir import LogDir
+from kafkalog.files.partition import Partition
+from kafkalog.files.paths import Kind, check_file_name, classify, has_gone, join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.dump.filters import Filters
 
-__all__ = ["PlannedFile", "files_of"]
+__all__ = ["Listing", "PlannedFile", "files_of"]
+
+#: Said of what is no longer there when its turn comes.
+_GONE = "gone since its directory was listed, as a running broker deletes and renames"
 
 #: Files of a log dir that say nothing.
 _SILENT = (".lock",)
 
 
+class Listing:
+    """What a directory held when it was listed.
+
+    Args:
+        names: Its files.
+        tell: Takes a line for stderr.
+    """
+
+    def __init__(self, names: Iterable[str], tell: Callable[[str], object]) -> None:
+        self._names = frozenset(names)
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def has_lost(self, path: str) -> bool:
+        """Whether a file of the directory has gone since, which is told once for the files of a segment."""
+        name = path.rpartition("/")[2]
+        if name not in self._names or not has_gone(path):
+            return False
+        stem = name.split(".", 1)[0]
+        if stem not in self._told:
+            self._told.add(stem)
+            self._tell(f"kafkalog: {path}: {_GONE}")
+        return True
+
+
 class PlannedFile(NamedTuple):
-    """A file to print, and the topic that its directory is named after; None when it was given by itself."""
+    """A file to print, and the topic that its directory is named after; None when it was given by itself.
+
+    `listing` is that of the directory which it was found in, None when it was given by itself.
+    """
 
     path: str
     topic: str | None = None
+    listing: Listing | None = None
 
 
 def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
@@ -48,29 +79,21 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
     Raises:
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
-    if not os.path.isdir(path):
-        FileSource(path).close()  # says so when it is missing or cannot be read
-        if not _is_known(os.path.basename(path)):
-            raise UnreadableFile(path, "is no file of a log dir, by its name")
-        yield PlannedFile(trim(path))
-        return
-    if looks_like_partition(path):
-        yield from _partition_files(Partition(path), filters, tell)
-    elif looks_like_log_dir(path):
-        yield from _log_dir_files(LogDir(path), filters, tell)
+    path, kind, entries = classify(path)
+    if kind is Kind.LOG_DIR:
+        yield from _log_dir_files(LogDir(path, entries), filters, tell)
+    elif kind is Kind.PARTITION:
+        yield from _partition_files(Partition(path, entries), filters, tell)
     else:
-        raise UnreadableFile(path, "holds nothing of Kafka: no segment files, no partition directories")
-
-
-def _is_known(name: str) -> bool:
-    for pending in (*PENDING_SUFFIXES, ".part"):
-        name = name.removesuffix(pending)
-    return name in TEXT_FILES or name.endswith((*SEGMENT_SUFFIXES, ".checkpoint"))
+        FileSource(path).close()  # says so when it cannot be read
+        check_file_name(path)
+        yield PlannedFile(path)
 
 
 def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
+    listing = Listing(partition.files, tell)
     for path in _ordered(partition, filters):
-        yield PlannedFile(path, partition.topic)
+        yield PlannedFile(path, partition.topic, listing)
     for _, path in partition.pending:
         tell(f"kafkalog: {path}: not printed, its name says that it is waiting; give it as a file to see it")
     for name in partition.others:
@@ -106,7 +129,14 @@ def _may_hold(filters: Filters, base: int, end: int | None) -> bool:
 
 
 def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
-    for partition in log_dir.partitions():
+    for name in log_dir.partition_names:
+        try:
+            partition = log_dir.partition(name)
+        except UnreadableFile as error:
+            if not has_gone(error.path):
+                raise
+            tell(f"kafkalog: {error.path}: {_GONE}")
+            continue
         yield from _partition_files(partition, filters, tell)
     for name in log_dir.others:
         if name == REMOTE_INDEX_CACHE:
@@ -120,5 +150,7 @@ def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], obje
         elif name in LOG_DIR_FILES:
             if not filters.active:
                 yield PlannedFile(path)
+        elif parse_segment_file_name(name) is not None:
+            tell(f"kafkalog: {path}: not printed, a segment file outside a partition directory; give it as a file to see it")
         elif name not in _SILENT:
             tell(f"Ignoring unknown file {path}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
-from kafkalog.core.record_walk import SAFE_BASE, compile_walk, header_fields
+from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, Irregular, compile_walk, size_at
 from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_expression, json_names, text_json
 from kafkalog.errors import FormatError, LimitExceeded
@@ -108,7 +108,7 @@ def _walk(form: str | None, ensure_ascii: bool, append_time: bool, sequenced: bo
     line = (
         f'{{front}}{place}{{middle}}{{offset}},"timestamp":{{{stamp}}},'
         '"keySize":{"null" if k & 1 else k >> 1},"valueSize":{"null" if v & 1 else v >> 1},'
-        f'"sequence":{sequence}{payload},"headers":[{{heads(raw) if raw else ""}}]}}}}\\n'
+        f'"sequence":{sequence}{payload},"headers":[{{raw or ""}}]}}}}\\n'
     )
     statements = (
         *(() if form is None else _payload(form)),
@@ -127,10 +127,9 @@ def _walk(form: str | None, ensure_ascii: bool, append_time: bool, sequenced: bo
         names=(
             ("Passed", Passed),
             *(() if form is None else json_names(form, ensure_ascii=ensure_ascii).items()),
-            ("heads", _headers(form, ensure_ascii=ensure_ascii)),
         ),
         payload=form is not None,
-        headers=header_fields,
+        headers=_headers(form, ensure_ascii=ensure_ascii),
     )
 
 
@@ -139,20 +138,51 @@ def _payload(form: str) -> Iterator[str]:
         yield f"{variable} = 'null' if {length} & 1 else {json_expression(form, data)}"
 
 
-def _headers(form: str | None, *, ensure_ascii: bool) -> Callable[[list[Any]], str]:
-    """What makes the text between the brackets of `headers`. The same keys come again and again: their text is kept."""
+def _headers(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes, int, int], tuple[int, str]]:
+    """What steps over a header section, as `record_walk.header_fields`, and gives the text between the brackets of `headers`.
+
+    The same keys come again and again: their text is kept.
+    """
     text = text_json(ensure_ascii=ensure_ascii)
-    value = "" if form is None else ',"value":%s'
+    after = "" if form is None else ',"value":'
 
     @lru_cache(maxsize=1024)
-    def template(*keys: bytes) -> str:
-        return ",".join([f'{{"key":{text(key).replace("%", "%%")}{value}}}' for key in keys])
+    def front(key: bytes) -> str:
+        return f'{{"key":{text(key)}{after}'
 
-    if form is None:
-        return lambda fields: template(*fields[::2]) % ()
-    names = {"template": template, **json_names(form, ensure_ascii=ensure_ascii)}
-    source = f"'null' if value is None else {json_expression(form, 'value')}"
-    make: Callable[[list[Any]], str] = eval(  # noqa: S307 - the text is all ours
-        f"lambda fields: template(*fields[::2]) % tuple([{source} for value in fields[1::2]])", names
-    )
-    return make
+    shown = "''" if form is None else json_expression(form, "data[p:q]")
+    null = "" if form is None else "null"
+    names: dict[str, Any] = {"Irregular": Irregular, "size_at": size_at, "front": front, "most": MOST_HEADERS}
+    names |= {} if form is None else json_names(form, ensure_ascii=ensure_ascii)
+    exec(_HEADERS.format(shown=shown, null=null), names)  # noqa: S102 - the text is all ours
+    made: Callable[[bytes, int, int], tuple[int, str]] = names["headers"]
+    return made
+
+
+_HEADERS = """
+def headers(data, p, end):
+    count = data[p]
+    p += 1
+    if count > 127: count, p = size_at(data, p - 1)
+    if count & 1 or count >> 1 > min(end - p, most): raise Irregular
+    parts = []
+    append = parts.append
+    for _ in range(count >> 1):
+        size = data[p]
+        p += 1
+        if size > 127: size, p = size_at(data, p - 1)
+        if size & 1: raise Irregular
+        q = p + (size >> 1)
+        key = front(data[p:q])
+        size = data[q]
+        p = q + 1
+        if size > 127: size, p = size_at(data, q)
+        if size & 1: append(f'{{key}}{null}}}}}')
+        else:
+            q = p + (size >> 1)
+            value = {shown}
+            append(f'{{key}}{{value}}}}}}')
+            p = q
+    if p > end: raise Irregular
+    return p, ','.join(parts)
+"""

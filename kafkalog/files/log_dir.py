@@ -6,46 +6,17 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import Checkpoint, OffsetEntry, read_offset_checkpoint
-from kafkalog.core.filename import (
-    LOG_DIR_CHECKPOINTS,
-    LOG_DIR_FILES,
-    REMOTE_INDEX_CACHE,
-    parse_partition_name,
-    parse_segment_file_name,
-)
+from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, parse_partition_name
 from kafkalog.core.properties import JsonFile, Properties, read_json_file, read_properties
-from kafkalog.files.partition import Partition, is_directory, join, list_directory, trim
+from kafkalog.files.partition import Partition
+from kafkalog.files.paths import is_directory, join, list_directory, trim
 from kafkalog.files.source import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-__all__ = ["LogDir", "looks_like_log_dir", "looks_like_partition", "open_log_dir"]
-
-
-def looks_like_partition(path: str) -> bool:
-    """Whether a directory is one of a partition: by a segment file in it, or by its name and its own files.
-
-    Raises:
-        UnreadableFile: it cannot be listed.
-    """
-    names = {entry.name for entry in list_directory(path)}
-    if any(parse_segment_file_name(name) for name in names):
-        return True
-    return parse_partition_name(os.path.basename(os.path.realpath(path))) is not None and not looks_like_log_dir(path)
-
-
-def looks_like_log_dir(path: str) -> bool:
-    """Whether a directory is a log dir: it holds partition directories or a log dir's own files.
-
-    Raises:
-        UnreadableFile: it cannot be listed.
-    """
-    for entry in list_directory(path):
-        if entry.name in LOG_DIR_FILES or (is_directory(entry) and parse_partition_name(entry.name)):
-            return True
-    return False
+__all__ = ["LogDir", "open_log_dir"]
 
 
 class LogDir:
@@ -53,18 +24,19 @@ class LogDir:
 
     Args:
         path: The directory, in the spelling that paths below it shall have.
+        entries: Its entries by name, when it has just been listed.
 
     Raises:
         UnreadableFile: the directory is missing or may not be read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, entries: Iterable[os.DirEntry[str]] | None = None) -> None:
         self.path = trim(path)
         #: Names of the regular files, of the partition directories and of other directories, ascending.
         self.files: list[str] = []
         self.partition_names: list[str] = []
         self.others: list[str] = []
-        for entry in list_directory(self.path):
+        for entry in list_directory(self.path) if entries is None else entries:
             if not is_directory(entry):
                 self.files.append(entry.name)
             elif entry.name != REMOTE_INDEX_CACHE and parse_partition_name(entry.name):

@@ -15,11 +15,12 @@ from kafkalog.core.filename import (
     parse_segment_file_name,
 )
 from kafkalog.core.properties import PartitionMetadata, read_partition_metadata
+from kafkalog.files.paths import is_directory, is_regular, join, list_directory, trim
 from kafkalog.files.segment import Segment
-from kafkalog.files.source import read_file, unreadable
+from kafkalog.files.source import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
     from kafkalog.core.batch import Damage
@@ -27,46 +28,7 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
 
-__all__ = ["Partition", "is_directory", "join", "list_directory", "open_partition"]
-
-
-def join(path: str, name: str) -> str:
-    """A path below the path that the caller gave, in the caller's spelling."""
-    return f"{path}/{name}" if path != "/" else f"/{name}"
-
-
-def trim(path: str) -> str:
-    """A path as the caller gave it, without trailing slashes."""
-    return path.rstrip("/") or path[:1]
-
-
-def list_directory(path: str) -> list[os.DirEntry[str]]:
-    """The entries of a directory by name.
-
-    Raises:
-        UnreadableFile: it is missing, no directory, or may not be read.
-    """
-    try:
-        with os.scandir(path) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
-
-
-def is_directory(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a directory; a link that leads nowhere, or round in circles, is none."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def is_regular(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a regular file, or a link to one: Java's `File.isFile`."""
-    try:
-        return entry.is_file()
-    except OSError:
-        return False
+__all__ = ["Partition", "open_partition"]
 
 
 class Partition:
@@ -76,12 +38,13 @@ class Partition:
 
     Args:
         path: The directory, in the spelling that paths below it shall have.
+        entries: Its entries by name, when it has just been listed.
 
     Raises:
         UnreadableFile: the directory is missing or may not be read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, entries: Iterable[os.DirEntry[str]] | None = None) -> None:
         self.path = trim(path)
         by_offset: dict[int, dict[str, str]] = {}
         #: Names of all regular files, ascending; and of those that are no segment's (by what they are, or None: unknown).
@@ -91,9 +54,8 @@ class Partition:
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
         self._irregular: set[str] = set()
-        entries = list_directory(self.path)
         self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
-        for entry in entries:
+        for entry in list_directory(self.path) if entries is None else entries:
             if is_directory(entry):
                 self.others.append(entry.name)
                 continue

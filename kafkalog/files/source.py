@@ -94,6 +94,7 @@ class FileSource:
             raise UnreadableFile(path, next((text for test, text in _KINDS if test(status.st_mode)), "is no regular file"))
         self.size = status.st_size
         self.modified_ns = status.st_mtime_ns
+        self.inode = status.st_ino
         self._window = Window(0, b"")
 
     def window(self, position: int, need: int) -> Window:

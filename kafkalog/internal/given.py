@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_offset_checkpoint
-from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import COORDINATOR_TOPICS, PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.span import Padding
-from kafkalog.errors import UnreadableFile
-from kafkalog.files.log_dir import LogDir, looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import Partition, join
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.errors import Truncated, UnreadableFile
+from kafkalog.files.log_dir import LogDir
+from kafkalog.files.partition import Partition
+from kafkalog.files.paths import Kind, classify, has_gone, join
+from kafkalog.files.source import FileSource, read_file, size_of
 
 if TYPE_CHECKING:
     import uuid
@@ -23,18 +24,27 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "read_file_records"]
+__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "count_findings", "read_file_records"]
 
+_NO_PARTITION = "is a log dir that holds no partition to read (directories marked -delete, -future or -stray are left out)"
 #: One path or several.
 Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 
 
+#: How often the directory of a running broker is listed.
+_TRIES = 5
+
+
 class Note(NamedTuple):
-    """Something that could not be read or does not fit: where, at which offset (None: no single one), and what."""
+    """Something that could not be read or does not fit: where, at which offset (None: no single one), and what.
+
+    `is_finding` is false for what a broker that was killed leaves without harm: a log that ends in the middle of a batch.
+    """
 
     path: str
     offset: int | None
     message: str
+    is_finding: bool = True
 
 
 class Notes(list[Note]):
@@ -52,6 +62,11 @@ class Notes(list[Note]):
             super().append(note)
         else:
             self.dropped += 1
+
+
+def count_findings(notes: Iterable[Note]) -> int:
+    """How many notes, those that were dropped too, are no leftovers of a crash."""
+    return sum(note.is_finding for note in notes) + (notes.dropped if isinstance(notes, Notes) else 0)
 
 
 class LogRecord(NamedTuple):
@@ -93,11 +108,26 @@ class Log(NamedTuple):
     def walk(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
         """Every batch and the damage between them, with the file it is in.
 
+        Where a file has gone since the directory was listed, because a broker deletes and compacts, the directory is listed
+        again. The log of a coordinator is then walked from its begin: what the cleaner moved may stand before.
+
         Raises:
             UnreadableFile: a file cannot be read.
         """
-        for path in self.files:
-            with FileSource(path) as source:
+        left = list(self.files)
+        tries = _TRIES
+        while left:
+            path = left.pop(0)
+            try:
+                source = FileSource(path)
+            except UnreadableFile:
+                tries -= 1
+                if not tries or not has_gone(path) or not os.path.isdir(self.path):
+                    raise
+                files = _partition(Partition(self.path)).files
+                left = list(files) if self.topic in COORDINATOR_TOPICS else [other for other in files if other > path]
+                continue
+            with source:
                 for item in walk(source):
                     yield path, item
 
@@ -107,7 +137,24 @@ class Log(NamedTuple):
         `unreadable` is called, too, for records that cannot be read: with the offset of their batch and the reason.
         """
         for path, item in self.walk():
-            yield from _records(path, item, notes, unreadable)
+            if isinstance(item, Damage):
+                notes.append(self.damage_note(path, item))
+            else:
+                yield from _records(path, item, notes, unreadable)
+
+    def damage_note(self, path: str, damage: Damage) -> Note:
+        """A note about bytes of a file that are no batch."""
+        return _damage_note(path, damage)._replace(is_finding=not self._is_torn_tail(path, damage))
+
+    def _is_torn_tail(self, path: str, damage: Damage) -> bool:
+        """Whether a file ends there in the middle of a batch, and nothing says that the broker was stopped cleanly."""
+        log_dir = os.path.dirname(os.path.realpath(self._directory()))
+        return (
+            path == self.files[-1]
+            and damage.span.end == size_of(path)
+            and isinstance(damage.error, Truncated)
+            and not os.path.exists(join(log_dir, ".kafka_cleanshutdown"))
+        )
 
     def start_offset(self) -> int | None:
         """Where the log starts: with its first file, or behind that if the broker's checkpoint says so; None without files."""
@@ -171,13 +218,17 @@ def read_file_records(path: str, notes: list[Note]) -> Iterator[LogRecord]:
             yield from _records(path, item, notes)
 
 
+def _damage_note(path: str, damage: Damage) -> Note:
+    return Note(path, None, f"bytes {damage.span.start} to {damage.span.end} are no batch: {damage.reason}")
+
+
 def _records(
     path: str, item: Batch | Damage | Padding, notes: list[Note], unreadable: Callable[[int, str], object] | None = None
 ) -> Iterator[LogRecord]:
     if isinstance(item, Padding):
         return
     if isinstance(item, Damage):
-        notes.append(Note(path, None, f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"))
+        notes.append(_damage_note(path, item))
         return
     # The first offset of a wrapper of magic 0 or 1 stands in what it holds, which may be damaged, too.
     offset = item.base_offset if isinstance(item, RecordBatch) else item.last_offset
@@ -224,7 +275,7 @@ def collect(paths: Paths, *topics: str) -> Given:
             problems.append(Note(error.path, None, error.reason))
             continue
         if not found:
-            problems.append(Note(path, None, "holds nothing of Kafka"))
+            problems.append(Note(path, None, _NO_PARTITION))
         logs.extend(log for log in found if log is not None)
     logs.extend(files.values())
     chosen: dict[tuple[str, int] | str, Log] = {}
@@ -250,20 +301,22 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
 
     Partitions of a log dir that cannot be read are `problems`, and give None too.
     """
-    if not os.path.isdir(path):
+    path, kind, entries = classify(path)
+    if kind is Kind.FILE:
         _add_file(path, files)
         yield None
-    elif looks_like_partition(path):
-        yield _partition(Partition(path))
-    elif looks_like_log_dir(path):
-        log_dir = LogDir(path)
+    elif kind is Kind.PARTITION:
+        yield _partition(Partition(path, entries))
+    else:
+        log_dir = LogDir(path, entries)
         for name in log_dir.partition_names:
             parsed = parse_partition_name(name)
             if parsed is not None and not parsed.mark:
                 try:
                     yield _partition(log_dir.partition(name))
                 except UnreadableFile as error:
-                    problems.append(Note(error.path, None, error.reason))
+                    if not has_gone(error.path):  # a running broker deletes topics
+                        problems.append(Note(error.path, None, error.reason))
                     yield None
 
 
@@ -275,8 +328,6 @@ def _partition(partition: Partition) -> Log:
 
 def _add_file(path: str, files: dict[str, Log]) -> None:
     """Add a single file to what is known of its directory."""
-    if not os.path.exists(path):
-        raise UnreadableFile(path, "no such file or directory")
     directory = os.path.dirname(os.path.realpath(path))
     held = files.get(directory) or Log(path, parse_partition_name(os.path.basename(directory)), ())
     base = os.path.basename(path)

@@ -19,7 +19,9 @@ class CommittedOffset(NamedTuple):
 
     `leader_epoch` is -1 and `topic_id` None when not stored; times are milliseconds, -1 none. `path` and `record_offset`
     say where the commit stands. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
-    directory was given.
+    directory was given; `topic_problem` when `__cluster_metadata` was. `expires_at` is the time from which on the coordinator
+    deletes it, by the time stored with it or the default of `offsets.retention.minutes`; None while nothing expires it.
+    `is_of_one_moment` says that no other moment of a copy explains the problem.
     """
 
     group: str
@@ -35,6 +37,9 @@ class CommittedOffset(NamedTuple):
     record_offset: int
     log_end_offset: int | None = None
     log_start_offset: int | None = None
+    topic_problem: str | None = None
+    expires_at: int | None = None
+    is_of_one_moment: bool = False
 
     @property
     def lag(self) -> int | None:
@@ -53,12 +58,17 @@ class CommittedOffset(NamedTuple):
             return "before-log-start"
         return None
 
+    @property
+    def has_expired_at_once(self) -> bool:
+        """Whether it was stored with a time of expiry that had come already: a retention of 0, or a wrong clock."""
+        return -1 != self.expire_timestamp <= self.commit_timestamp
+
 
 class ShareOffset(NamedTuple):
     """How far a share group has come in a partition, from `__share_group_state`.
 
     `topic` is None when nothing tells the name. `start_offset` is -1 before the first delivery. `delivery_complete_count`
-    is the number of records at or behind it that are done, -1 when not stored (before 4.2).
+    is the number of records from there on that are done, -1 when not stored (before 4.2).
     """
 
     group: str
@@ -79,6 +89,14 @@ class ShareOffset(NamedTuple):
         if self.log_end_offset is None or self.start_offset < 0 or self.delivery_complete_count < 0:
             return None
         return self.log_end_offset - self.start_offset - self.delivery_complete_count
+
+    @property
+    def problem(self) -> str | None:
+        """`after-log-end` when the group begins after the end of the log; None when it does not, or not known.
+
+        What the log has deleted is no problem: the group then begins where the log does.
+        """
+        return "after-log-end" if self.log_end_offset is not None and self.start_offset > self.log_end_offset else None
 
 
 class Member(NamedTuple):

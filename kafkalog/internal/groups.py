@@ -1,4 +1,4 @@
-"""Consumer, share and streams groups: what they are, what they have committed, and how far behind they are."""
+"""Consumer, share and streams groups: what they are, what they have committed, and how much they have still to read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.filename import METADATA_TOPICS
 from kafkalog.errors import UnreadableFile
+from kafkalog.internal.committed import Places, expiry
 from kafkalog.internal.given import Given, Note, collect
 from kafkalog.internal.group_replay import SHARE_TOPIC, TOPIC, GroupReplay
 from kafkalog.internal.group_state import CommittedOffset, Group, Member, ShareOffset
@@ -38,6 +39,15 @@ class Groups(NamedTuple):
     def out_of_range(self) -> list[CommittedOffset]:
         """Commits from which nobody can go on: their offset is not in the log any more, or not yet."""
         return [commit for commit in self.offsets if commit.problem is not None]
+
+    @property
+    def without_topic(self) -> list[CommittedOffset]:
+        """Commits for topics or partitions that the cluster's metadata does not have, or has made anew."""
+        return [commit for commit in self.offsets if commit.topic_problem is not None]
+
+    def expired(self, now: int) -> list[CommittedOffset]:
+        """Commits that a coordinator deletes soon after it has loaded them at `now`, milliseconds."""
+        return [commit for commit in self.offsets if commit.expires_at is not None and commit.expires_at <= now]
 
     def __repr__(self) -> str:
         return (
@@ -73,20 +83,15 @@ def read_groups(paths: Paths, moment: Moment = END) -> Groups:
         replay.groups.setdefault(commit.group, Group(commit.group))
     wanted = {(commit.topic, commit.partition) for commit in commits}
     wanted |= {(item.topic, item.partition) for item in shared if item.topic is not None}
-    bounds = _log_bounds(given, wanted, problems)
-
-    def placed(commit: CommittedOffset) -> CommittedOffset:
-        start, end = bounds.get((commit.topic, commit.partition), (None, None))
-        return commit._replace(log_start_offset=start, log_end_offset=end)
-
+    places = Places(given, wanted, problems)
     for group in replay.groups.values():
         if group.kind == "consumer":
             group.protocol = _chosen_assignor(group)
     return Groups(
         dict(sorted(replay.groups.items())),
-        [placed(commit) for commit in offsets],
-        [(number, placed(commit)) for number, commit in pending],
-        [item._replace(log_end_offset=bounds.get((item.topic, item.partition), (None, None))[1]) for item in shared],
+        [places.of(commit)._replace(expires_at=expiry(commit, replay.groups[commit.group])) for commit in offsets],
+        [(number, places.of(commit)) for number, commit in pending],
+        [item._replace(log_end_offset=places.bounds(item.topic, item.partition)[1]) for item in shared],
         replay.notes,
         tuple(problems),
         replay.records,
@@ -96,21 +101,6 @@ def read_groups(paths: Paths, moment: Moment = END) -> Groups:
 
 def _place(item: ShareOffset) -> tuple[str, str, uuid.UUID, int]:
     return item.group, item.topic or "", item.topic_id, item.partition
-
-
-def _log_bounds(
-    given: Given, wanted: set[tuple[str, int]], problems: list[Note]
-) -> dict[tuple[str | None, int], tuple[int | None, int | None]]:
-    """Where the logs start and end that somebody has committed an offset of."""
-    bounds: dict[tuple[str | None, int], tuple[int | None, int | None]] = {}
-    for log in (*given.wanted, *given.others):
-        if log.name is None or (log.name.topic, log.name.partition) not in wanted:
-            continue
-        try:
-            bounds[log.name.topic, log.name.partition] = log.start_offset(), log.end_offset()
-        except UnreadableFile as error:
-            problems.append(Note(error.path, None, error.reason))
-    return bounds
 
 
 def _chosen_assignor(group: Group) -> str | None:

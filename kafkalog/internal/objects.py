@@ -63,8 +63,11 @@ def load_lines(loads: Iterable[Load], release_of: Callable[[str], Release]) -> I
             }
 
 
-def group_lines(found: Groups, release_of: Callable[[str], Release] = newest) -> Iterator[Line]:
-    """`load` lines; per group `group`, `member`, `offset`; then `pending` and `share_offset`, notes and the `summary`."""
+def group_lines(found: Groups, release_of: Callable[[str], Release] = newest, now: int | None = None) -> Iterator[Line]:
+    """`load` lines; per group `group`, `member`, `offset`; then `pending` and `share_offset`, notes and the `summary`.
+
+    `now`, milliseconds, decides what has expired; None: that is not asked.
+    """
     offsets: dict[str, list[CommittedOffset]] = {}
     for commit in found.offsets:
         offsets.setdefault(commit.group, []).append(commit)
@@ -98,6 +101,8 @@ def group_lines(found: Groups, release_of: Callable[[str], Release] = newest) ->
         "pending": len(found.pending),
         "share_offsets": len(found.share_offsets),
         "out_of_range": len(found.out_of_range),
+        "without_topic": len(found.without_topic),
+        "expired": None if now is None else len(found.expired(now)),
         "records": found.records,
         "notes": count_notes(found.notes),
         "not_read": len(found.problems),
@@ -137,9 +142,18 @@ def _commit(commit: CommittedOffset) -> Line:
         "logEndOffset": commit.log_end_offset,
         "lag": commit.lag,
         "problem": commit.problem,
+        "severity": _severity(commit),
+        "topicProblem": commit.topic_problem,
+        "expiresAt": commit.expires_at,
         "path": commit.path,
         "recordOffset": commit.record_offset,
     }
+
+
+def _severity(commit: CommittedOffset) -> str | None:
+    if commit.problem is None and commit.topic_problem is None:
+        return None
+    return "WARNING" if commit.is_of_one_moment else "INFO"
 
 
 def _share_offset(shared: ShareOffset) -> Line:
@@ -155,6 +169,7 @@ def _share_offset(shared: ShareOffset) -> Line:
         "deliveryCompleteCount": shared.delivery_complete_count,
         "logEndOffset": shared.log_end_offset,
         "lag": shared.lag,
+        "problem": shared.problem,
         "path": shared.path,
         "recordOffset": shared.record_offset,
     }

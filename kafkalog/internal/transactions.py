@@ -309,8 +309,7 @@ def _scan(log: Log, moment: Moment, found: _Found, notes: list[Note]) -> None:
     for path, item in log.walk():
         if not isinstance(item, RecordBatch) or not item.is_transactional:
             if isinstance(item, Damage):
-                message = f"bytes {item.span.start} to {item.span.end} are no batch: {item.reason}"
-                notes.append(Note(path, None, message))
+                notes.append(log.damage_note(path, item))
             continue
         header = item.header
         if not moment.holds(item.base_offset, header.max_timestamp):

@@ -7,13 +7,14 @@ those looked at, it is asked. Else the directories of a topic are witnesses for 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.source import read_file
 from kafkalog.recovery.behaviours import STRAY_PARTITIONS
 from kafkalog.recovery.cluster_metadata import (
@@ -22,17 +23,18 @@ from kafkalog.recovery.cluster_metadata import (
     read_small_metadata_log,
     small_segments,
 )
+from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
     from kafkalog.internal.image import Image, PartitionState
     from kafkalog.recovery.log_dir import LogDirState
 
-__all__ = ["Doubt", "doubts_of", "missing_directories", "note_placement", "places_here", "share_metadata"]
+__all__ = ["Doubt", "doubts_of", "missing_directories", "note_placement", "placement_in", "places_here", "share_metadata"]
 
 _NOT_MIGRATED = (
     "the log dir is of a broker with ZooKeeper, which this release does not have; unless the cluster's metadata was migrated to"
@@ -82,6 +84,17 @@ def share_metadata(states: Iterable[LogDirState]) -> None:
             if same and other.kraft:
                 other.image = image
                 other.siblings = {one.identity[2] for one in states if one.identity[:2] == other.identity[:2]}
+
+
+def placement_in(path: str) -> Callable[[str, int], bool | None]:
+    """What the metadata log of a log dir says of partitions by topic and number, as `places_here`.
+
+    Raises:
+        UnreadableFile: the log dir, or a file of it, cannot be read.
+    """
+    states = read_log_dir(path)
+    share_metadata(states)
+    return partial(places_here, next((state for state in states if state.kraft), states[0]))
 
 
 def places_here(state: LogDirState, topic: str, partition: int) -> bool | None:
@@ -265,7 +278,8 @@ def missing_directories(state: LogDirState) -> list[str]:
             places = dict(zip(partition.replicas, partition.directories, strict=False))
             is_placed = broker in places and format_uuid(places[broker]) == here
             name = f"{topic.name}-{number}"
-            if is_placed and key not in present and name not in state.in_place and state.recovery_points.get(key, 0) > 0:
+            has_held = state.recovery_points.get(key, 0) > 0 or state.high_watermarks.get(key, 0) > 0
+            if is_placed and has_held and key not in present and name not in state.in_place:
                 gone.append(name)
     return sorted(gone)
 

@@ -11,7 +11,7 @@ from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT
 from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.internal.metadata import Place, read_metadata, read_metadata_file
 from kafkalog.recovery.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
 from kafkalog.recovery.trouble import Trouble
@@ -89,7 +89,8 @@ def metadata_troubles(log_dir: str, release: Release, metadata: Metadata | None)
     unknown = [(name, level, place) for (name, level), place in levels.items() if level not in levels_of(name, release)]
     unknown.sort(key=lambda one: one[0] != METADATA_VERSION)
     if unknown:
-        yield _unsupported_level(release, *unknown[0], [name for name, _, _ in unknown[1:]])
+        others = [name for name, _, _ in unknown[1:]]
+        yield _unsupported_level(release, *unknown[0], others, has_bootstrap=level is not None)
     elif metadata is not None:
         yield from _unknown_record(release, metadata)
 
@@ -101,7 +102,9 @@ def _bootstrap_level(path: str) -> int | None:
         return None
 
 
-def _unsupported_level(release: Release, feature: str, level: int, place: Place, others: list[str]) -> Trouble:
+def _unsupported_level(
+    release: Release, feature: str, level: int, place: Place, others: list[str], *, has_bootstrap: bool
+) -> Trouble:
     known, own, text = levels_of(feature, release), release_text(release), level_text(feature, level)
     if level < known.lowest:
         reason = f"{feature} {text} is too low for Kafka {own}: the lowest it takes is {level_text(feature, known.lowest)}"
@@ -114,10 +117,15 @@ def _unsupported_level(release: Release, feature: str, level: int, place: Place,
         reason += f", nor does it take the level of {' and '.join(also)}"
     if not place.path.endswith(BOOTSTRAP_CHECKPOINT):
         reason += f" (record {place.offset} of {os.path.basename(place.path)})"
-    return Trouble(place.path, "aborts", f"IllegalArgumentException: {reason}", _way_out(release, feature, level))
+    return Trouble(
+        place.path,
+        "aborts",
+        f"IllegalArgumentException: {reason}",
+        _way_out(release, feature, level, has_bootstrap=has_bootstrap),
+    )
 
 
-def _way_out(release: Release, feature: str, level: int) -> str:
+def _way_out(release: Release, feature: str, level: int, *, has_bootstrap: bool) -> str:
     known, own, fitting = levels_of(feature, release), release_text(release), releases_for(feature, level)
     if not fitting:
         return f"Start the release that wrote this, or a later one: no release up to now knows {feature} {level}."
@@ -132,7 +140,7 @@ def _way_out(release: Release, feature: str, level: int) -> str:
         f"{text} To go back to {own}, first lower the level with that release running"
         f" (`{tool} downgrade --feature {feature}={known.highest}`) and wait until the metadata log has a newer snapshot"
     )
-    if BOOTSTRAP_FOR_EMPTY_LOG.applies_to(release):
+    if BOOTSTRAP_FOR_EMPTY_LOG.applies_to(release) or not has_bootstrap:
         return f"{text}."
     return f"{text}; then move {BOOTSTRAP_CHECKPOINT}, which keeps the old level, out of the log dir."
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.paths import file_states
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.alternatives import told
 from kafkalog.recovery.behaviours import is_zookeeper_era
@@ -21,18 +22,42 @@ if TYPE_CHECKING:
     from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
 
-__all__ = ["predict_directory", "predict_in_situation"]
+__all__ = ["given_up", "predict_directory", "predict_in_situation"]
+
+#: How often the directory of a running broker is read.
+_TRIES = 5
 
 
 def predict_in_situation(path: str, situation: Situation) -> Prediction:
-    """What becomes of a directory with given surroundings; `unknown` when it cannot be listed."""
-    try:
-        with open_disk(path) as disk:
-            prediction = predict_partition(path, disk, situation)
-        remedy = remedy_for(path, prediction.outcome, situation)
-    except UnreadableFile as error:
-        return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error.reason}"), reads_log=False)
+    """What becomes of a directory with given surroundings; `unknown` when it cannot be listed.
+
+    Harm is believed when the directory did not change while it was read, or when it is found twice: a running broker's
+    files, read at different moments, can contradict each other.
+    """
+    before: Outcome | None = None
+    for _ in range(_TRIES):
+        try:
+            states = file_states(path)
+            known = {name: log for name, log in situation.known.items() if name in states and log.inode == states[name][1]}
+            prediction = _predict(path, replace(situation, known=known))
+            if prediction.outcome.is_harmless or prediction.outcome == before or file_states(path) == states:
+                return prediction
+        except UnreadableFile as error:
+            return given_up(path, situation, f"it cannot be read: {error.reason}")
+        before = prediction.outcome
+    return given_up(path, situation, f"it changed each of the {_TRIES} times that it was read")
+
+
+def _predict(path: str, situation: Situation) -> Prediction:
+    with open_disk(path) as disk:
+        prediction = predict_partition(path, disk, situation)
+    remedy = remedy_for(path, prediction.outcome, situation)
     return prediction._replace(outcome=replace(prediction.outcome, actions=(remedy,))) if remedy else prediction
+
+
+def given_up(path: str, situation: Situation, why: str) -> Prediction:
+    """What is said of a directory whose prediction could not be worked out."""
+    return Prediction(unknown_outcome(path, situation.assumed, why), reads_log=False)
 
 
 def predict_directory(path: str, stop: str, options: Options) -> list[Outcome]:

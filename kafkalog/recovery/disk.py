@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.source import HELD, Bytes, BytesSource, Part, Window, WindowedBytes
 from kafkalog.errors import FileChanged
 from kafkalog.files.ceilings import ensure_lines, ensure_size
-from kafkalog.files.partition import join, list_directory
+from kafkalog.files.paths import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.recovery.failure import LogDirOffline
 from kafkalog.recovery.names import SNAPSHOT, SnapshotNames

@@ -12,7 +12,7 @@ from kafkalog.core.features import METADATA_VERSION, level_text, levels_of, rele
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, METADATA_TOPICS, parse_partition_name
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.internal.metadata import read_metadata_file
 from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER
 from kafkalog.recovery.cluster_metadata import read_small_metadata_log

@@ -38,12 +38,14 @@ class KnownLog(NamedTuple):
         places: (last offset, position) of batches here and there, ascending; the last batch is the last of them.
         epochs: The leader epochs, each with the base offset of the first batch that has it.
         events: What producers did, in the order of the log.
+        inode: Of the file: another one may have taken its place since.
     """
 
     end: int
     places: tuple[tuple[int, int], ...]
     epochs: tuple[EpochEntry, ...]
     events: tuple[KnownEvent, ...]
+    inode: int = 0
 
     def events_between(self, start: int, end: int) -> list[KnownEvent] | None:
         """The events of a byte range; None when that is not all of them that matter there."""

@@ -106,10 +106,19 @@ class LogLoader:
 
     def _load_segments(self) -> None:
         """Open every segment; those without a `.index` or with a bad `.txnindex` are recovered: loadSegmentFiles."""
-        disk = self.context.disk
         in_every = EPOCHS_IN_EVERY_RECOVERY.applies_to(self.context.release)
         self.context.epochs_in_recovery = self.epochs if in_every else None
         self.segments.clear()
+        recovered: dict[str, list[int]] = {}
+        try:
+            self._open_segments(recovered)
+        finally:
+            for reason, bases in recovered.items():
+                self.context.remark(_recovered_text(bases, reason))
+
+    def _open_segments(self, recovered: dict[str, list[int]]) -> None:
+        """Open them; `recovered` takes in why which are recovered."""
+        disk = self.context.disk
         for name in disk.names():
             if name not in disk.files:
                 continue
@@ -122,7 +131,7 @@ class LogLoader:
                 segment = LogSegment(self.context, base_offset)
                 reason = segment.sanity_check(time_index_missing=time_index_missing)
                 if reason is not None:
-                    self.context.remark(f"segment {base_offset} is recovered: {reason}")
+                    recovered.setdefault(reason, []).append(base_offset)
                     self.recover_segment(segment)
                 self.segments.add(segment)
 
@@ -222,3 +231,9 @@ class LogLoader:
             segment = self.segments.floor(offset)
             while segment is not None and segment.read(offset, 1) is None:
                 segment = self.segments.higher(segment.base_offset)
+
+
+def _recovered_text(bases: list[int], reason: str) -> str:
+    if len(bases) == 1:
+        return f"segment {bases[0]} is recovered: {reason}"
+    return f"{len(bases)} segments are recovered, from {bases[0]} to {bases[-1]}: {reason}"

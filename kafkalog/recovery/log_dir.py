@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import REMOTE_INDEX_CACHE, parse_partition_name
 from kafkalog.core.foreign import move_of
 from kafkalog.files.log_dir import LogDir
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.source import read_file
 from kafkalog.recovery.behaviours import (
     CHECKPOINT_NUMBERS_ABORT,
@@ -25,6 +25,9 @@ from kafkalog.recovery.meta_properties import check_meta
 from kafkalog.recovery.trouble import Trouble
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
     from kafkalog.core.checkpoint import OffsetEntry
     from kafkalog.core.filename import PartitionName
     from kafkalog.core.properties import Properties
@@ -93,12 +96,15 @@ class LogDirState:
     siblings: set[str | None] = field(default_factory=set)
 
 
-def read_log_dir(path: str, release: Release | None = None) -> list[LogDirState]:
+def read_log_dir(
+    path: str, release: Release | None = None, entries: Iterable[os.DirEntry[str]] | None = None
+) -> list[LogDirState]:
     """Look at a log dir the way LogManager does before it loads a partition.
 
     Args:
         path: The log dir.
         release: The release that starts; None: by what the log dir shows.
+        entries: Its entries by name, when it has just been listed.
 
     Returns:
         What the broker finds; where no release is given and the era is open, what one of each era finds.
@@ -108,7 +114,7 @@ def read_log_dir(path: str, release: Release | None = None) -> list[LogDirState]
 
     Source: LogManager.loadLogs, Kafka 3.9.1; MetaPropertiesEnsemble, Kafka 3.9.1.
     """
-    log_dir = LogDir(path)
+    log_dir = LogDir(path, entries)
     meta = log_dir.meta_properties
     era = era_of(log_dir, meta)
     releases = era.releases if release is None else (release,)

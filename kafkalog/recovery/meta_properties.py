@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, CLUSTER_METADATA_TOPIC
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.recovery.behaviours import LOG_DIRS_FAIL, META_COMPLETED, META_MADE_ANEW
 from kafkalog.recovery.trouble import Trouble
 

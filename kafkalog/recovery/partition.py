@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.release import release_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.recovery.behaviours import (
     CHECKPOINT_NUMBERS_ABORT,
     EPOCHS_SORTED,
@@ -26,7 +26,7 @@ from kafkalog.recovery.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.recovery.limits import CONSUMER_BYTES
 from kafkalog.recovery.loader import LoadedLog, LogLoader
 from kafkalog.recovery.loss import Loss, left_behind, lost_from
-from kafkalog.recovery.names import parse_offset
+from kafkalog.recovery.names import SWAP, parse_offset
 from kafkalog.recovery.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
 T = TypeVar("T")
+#: Why it is not known what is lost with logs that are gone.
+_NOT_HERE = "what the `.log` files held is not in this log dir"
+_BESIDE_LOGS = (".index", ".timeindex", ".txnindex", ".snapshot")
 EPOCH_FILE = "leader-epoch-checkpoint"
 METADATA_FILE = "partition.metadata"
 
@@ -219,6 +222,10 @@ def _describe(path: str, load: Load, situation: Situation) -> Outcome:
     behind = left_behind(log) if loaded and log is not None else Loss()
     loss = lost_from(disk, load.context.replaced) + behind
     consumer, why = _consumer(load, situation, stray=stray)
+    logless = loaded and not stray and _lacks_its_logs(load, situation)
+    if logless:
+        load.context.remark("no `.log` is in the directory: an empty one is made")
+        why = {**why, "records_lost": _NOT_HERE, "bytes_lost": _NOT_HERE}
     changes = _Changes(path, disk, load.context, log)
     return Outcome(
         path,
@@ -234,13 +241,22 @@ def _describe(path: str, load: Load, situation: Situation) -> Outcome:
         rebuild=changes.rebuilt,
         log_start_offset=0 if stray else None if log is None or not loaded else log.log_start_offset,
         log_end_offset=0 if stray else None if log is None or not loaded else log.log_end_offset,
-        records_lost=loss.records,
-        bytes_lost=loss.size,
+        records_lost=None if logless else loss.records,
+        bytes_lost=None if logless else loss.size,
         time_range_lost=loss.time_range,
         epochs_after=_epochs_after(load, stray=stray),
         consumer=consumer,
         why=why,
     )
+
+
+def _lacks_its_logs(load: Load, situation: Situation) -> bool:
+    """Whether a log that was here is gone: its other files, or the checkpoints, tell of it."""
+    names = load.context.disk.original
+    if load.log is None or situation.mark or any(name.endswith((".log", f".log{SWAP}")) for name in names):
+        return False
+    others = any(name.endswith(_BESIDE_LOGS) and parse_offset(name) is not None for name in names)
+    return others or (situation.recovery_point or 0) > 0 or (situation.high_watermark or 0) > 0
 
 
 def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consumer | None, dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join, list_directory
+from kafkalog.files.paths import has_gone, join, list_directory
 from kafkalog.recovery.advice import with_advice
 from kafkalog.recovery.alternatives import told
 from kafkalog.recovery.assignment import Doubt, doubts_of, missing_directories
@@ -65,8 +65,12 @@ def predict_partitions(
         run: As for `predict_log_dir`.
         with_troubles: Whether what stands beside the partitions is told too.
     """
-    predictions = _predict_all(state, options, {name: paths.get(name, join(state.path, name)) for name in names}, run)
+    every = {name: paths.get(name, join(state.path, name)) for name in names}
+    predictions = _predict_all(state, options, every, run)
     if with_troubles:
+        # A running broker deletes topics.
+        there = [number for number, name in enumerate(names) if not has_gone(every[name])]
+        names, predictions = [names[number] for number in there], [predictions[number] for number in there]
         stop = STOPS[not _is_clean(state, options)]
         assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state))
         for outcome in trouble_outcomes(state, assumed, predictions):

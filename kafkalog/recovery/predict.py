@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
-from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import join, trim
+from kafkalog.files.paths import Kind, classify, join
 from kafkalog.recovery.alternatives import told
 from kafkalog.recovery.assignment import note_placement, places_here, share_metadata
 from kafkalog.recovery.directory import predict_directory
@@ -21,6 +20,7 @@ from kafkalog.recovery.trouble import Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from kafkalog.files.paths import Classified
     from kafkalog.recovery.log_dir import LogDirState
     from kafkalog.recovery.outcome import Outcome
 
@@ -50,15 +50,15 @@ def next_start(
 
     Raises:
         RequestError: the path is no partition directory, or an argument makes no sense.
-        UnreadableFile: the path is missing or may not be read.
+        UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
     options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
-    text = trim(os.fspath(path))
-    if looks_like_log_dir(text) and not looks_like_partition(text):
+    text, kind, _ = _classify_directory(os.fspath(path))
+    if kind is Kind.LOG_DIR:
         raise RequestError(f"{text} is a log dir; `next_starts` takes it")
     real = os.path.realpath(text)
     parent, name = os.path.split(real)
-    if parse_partition_name(name) is not None and _has_log_dir_files(parent):
+    if parse_partition_name(name) is not None and _is_log_dir(parent):
         states = read_log_dir(parent, options.release)
         link_log_dirs(states)
         return told([[next(predict_partitions(state, options, [name], {name: text}))] for state in states])[0]
@@ -94,9 +94,9 @@ def next_starts(
     options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
     states: dict[str, list[LogDirState]] = {}
     for path in paths:
-        text = trim(os.fspath(path))
         try:
-            states[text] = read_log_dir(text, options.release) if _is_log_dir(text) else []
+            text, kind, entries = _classify_directory(os.fspath(path))
+            states[text] = read_log_dir(text, options.release, entries) if kind is Kind.LOG_DIR else []
         except UnreadableFile as error:
             if on_unreadable is None:
                 raise
@@ -110,17 +110,16 @@ def next_starts(
                 yield from predict_directory(text, stop, options)
 
 
+def _classify_directory(path: str) -> Classified:
+    found = classify(path)
+    if found.kind is Kind.FILE:
+        raise UnreadableFile(found.path, "not a directory")
+    return found
+
+
 def _is_log_dir(path: str) -> bool:
-    if looks_like_log_dir(path):
-        return True
-    if looks_like_partition(path):
-        return False
-    raise UnreadableFile(path, "neither a partition directory nor a log dir")
-
-
-def _has_log_dir_files(path: str) -> bool:
     try:
-        return looks_like_log_dir(path)
+        return classify(path).kind is Kind.LOG_DIR
     except UnreadableFile:
         return False
 

@@ -128,7 +128,7 @@ class LogSegment:
         release = self.context.release
         missed = self._index_was_missing and not MISSING_INDEX_MADE.applies_to(release)
         if missed or self.name(".index") not in self.context.disk:
-            return f"{self.name('.index')} is missing"
+            return "the `.index` is missing"
         if time_index_missing:
             self._index_file(".timeindex")
         try:

@@ -9,10 +9,11 @@ from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import OLDEST, release_text
+from kafkalog.files.source import printable
 from kafkalog.internal.coordinators import newest
 from kafkalog.internal.given import Notes
 from kafkalog.internal.image import diff_images
-from kafkalog.render.quantities import utc
+from kafkalog.render.quantities import count_text, utc
 from kafkalog.render.tables import table
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.internal.coordinators import Load
     from kafkalog.internal.given import Note
-    from kafkalog.internal.groups import CommittedOffset, Groups
+    from kafkalog.internal.groups import CommittedOffset, Groups, ShareOffset
     from kafkalog.internal.image import Image
     from kafkalog.internal.metadata import Metadata
     from kafkalog.internal.transactions import AbortedTransaction, Transactions
@@ -36,14 +37,20 @@ def _section(title: str, headings: Iterable[str], rows: list[list[object]]) -> I
         yield ""
 
 
+def _paragraph(lines: list[str]) -> Iterator[str]:
+    """Sentences above the tables, and an empty line; names in them that a terminal would act on are escaped."""
+    yield from map(printable, lines)
+    yield from [""] if lines else []
+
+
 def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
     for note in notes:
         place = [*([note.path] if note.path else []), *([f"offset {note.offset}"] if note.offset is not None else [])]
-        yield f"note: {', '.join(place)}{': ' if place else ''}{note.message}"
+        yield printable(f"note: {', '.join(place)}{': ' if place else ''}{note.message}")
     if isinstance(notes, Notes) and notes.dropped:
         yield f"note: and {notes.dropped} more like these"
     for note in problems:
-        yield f"not read: {note.path + ': ' if note.path else ''}{note.message}"
+        yield printable(f"not read: {note.path + ': ' if note.path else ''}{note.message}")
 
 
 #: Names in one line; all are in the JSON lines.
@@ -70,7 +77,7 @@ def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given
             lost = load.lost(failure)
             more = f" and {len(lost) - _NAMES} more" if len(lost) > _NAMES else ""
             lines += [f"  This concerns {', '.join(lost[:_NAMES])}{more}."] if lost else []
-    yield from (*lines, *([""] if lines else []))
+    yield from _paragraph(lines)
 
 
 def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
@@ -80,20 +87,82 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
         what = f"{commit.group}: committed offset {commit.offset} of {commit.topic}-{commit.partition}"
         if commit.problem == "after-log-end":
             how = f"lies {-(commit.lag or 0)} after the end of the log, {commit.log_end_offset}"
-            why = "The log was lost or made anew, or this copy of it is older or was not in sync"
+            why = "The log was lost or made anew"
+            why += "" if commit.is_of_one_moment else ", or this copy of it is older or was not in sync"
         else:
             start = commit.log_start_offset or 0
             gone = f"{commit.offset}" if start == commit.offset + 1 else f"{commit.offset} to {start - 1}"
             how = f"lies before the start of the log, {start}"
             why = f"Offsets {gone} were deleted before the group had read them"
         lines.append(f"{what} {how}. {why}: the next fetch gets OFFSET_OUT_OF_RANGE, and auto.offset.reset decides.")
-    yield from (*lines, *([""] if lines else []))
+    yield from _paragraph(lines)
 
 
-def groups_text(found: Groups, release_of: Callable[[str], Release] = newest, *, given: bool = False) -> Iterator[str]:
-    """What cannot be loaded or gone on from; the groups, their members, their offsets with the lag where it is known."""
+def _shared_after_the_end(offsets: Iterable[ShareOffset]) -> Iterator[str]:
+    """Share groups that begin after the end of a log."""
+    lines = [
+        f"{item.group}: the share group begins at offset {item.start_offset} of {item.topic}-{item.partition}, "
+        f"{item.start_offset - (item.log_end_offset or 0)} after the end of the log, {item.log_end_offset}. "
+        "The log was lost or made anew, or this copy of it is older or was not in sync."
+        for item in offsets
+        if item.problem is not None
+    ]
+    yield from _paragraph(lines)
+
+
+_TOPIC_PROBLEMS = {
+    "no-topic": "the cluster's metadata has no such topic",
+    "no-partition": "the cluster's metadata has no such partition",
+    "earlier-topic": "it is of an earlier topic of that name, with another topic id",
+}
+
+
+def _without_topic(commits: Iterable[CommittedOffset]) -> Iterator[str]:
+    """Commits for what is not there any more."""
+    lines = [
+        f"{commit.group}: offset {commit.offset} is committed for {commit.topic}-{commit.partition}, but "
+        f"{_TOPIC_PROBLEMS[commit.topic_problem]}. The topic was deleted after the commit, or the copy of the metadata is of "
+        "another moment. In a topic that is made anew under that name the group may go on from that offset: delete it "
+        "(`kafka-consumer-groups.sh --delete-offsets`), or reset it."
+        for commit in commits
+        if commit.topic_problem is not None
+    ]
+    yield from _paragraph(lines)
+
+
+def _expired(found: Groups, now: int) -> Iterator[str]:
+    """What a coordinator deletes soon: a line for what has a time of its own, one for what the default expires."""
+    lines = []
+    for is_stored in (True, False):
+        commits = [commit for commit in found.expired(now) if (commit.expire_timestamp != -1) is is_stored]
+        if not commits:
+            continue
+        groups = list(dict.fromkeys(commit.group for commit in commits))
+        more = f" and {len(groups) - _NAMES} more" if len(groups) > _NAMES else ""
+        why = "by the time stored with them" if is_stored else "if offsets.retention.minutes has its default, 7 days"
+        at_once = sum(commit.has_expired_at_once for commit in commits)
+        lines.append(
+            f"{count_text(len(commits), 'committed offset')} of groups without members expired, {why}: "
+            f"{', '.join(groups[:_NAMES])}{more}. "
+            + (f"{at_once} had expired when committed (retention time 0, or a wrong clock). " if at_once else "")
+            + "A coordinator that loads them deletes them within offsets.retention.check.interval.ms."
+        )
+    yield from _paragraph(lines)
+
+
+def groups_text(
+    found: Groups, release_of: Callable[[str], Release] = newest, *, now: int | None = None, given: bool = False
+) -> Iterator[str]:
+    """What cannot be loaded or gone on from; the groups, their members, their offsets with the lag where it is known.
+
+    What has expired is told where there is a clock: `now`, milliseconds.
+    """
     yield from _loads(found.loads, release_of, given=given)
     yield from _out_of_range(found.out_of_range)
+    yield from _shared_after_the_end(found.share_offsets)
+    yield from _without_topic(found.without_topic)
+    if now is not None:
+        yield from _expired(found, now)
     offsets = Counter(commit.group for commit in found.offsets)
     if not (found.groups or found.share_offsets or found.problems):
         yield "No groups."

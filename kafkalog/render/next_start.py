@@ -121,6 +121,8 @@ def _in_short(outcome: Outcome, segments: int) -> str:
         return "the log dir goes offline"
     if outcome.records_lost:
         return f"{count_text(outcome.records_lost, 'record')} lost"
+    if outcome.partition == "loaded" and outcome.records_lost is None:
+        return "begins anew, empty; what is lost cannot be told"
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""

@@ -41,6 +41,8 @@ _STYLES = {
 }
 #: Verdicts of partitions whose findings, all of them infos, are told together when there are several.
 _SOUND = ("benign", "clean")
+#: Rules that say, from a severity on, that partitions are not here.
+_LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
 _ORDER = ("data-loss", "damaged", "unknown", "benign", "clean")
 
 
@@ -328,10 +330,14 @@ def _next_start_summary(report: Report) -> str:
     ]
     logless = [p for p in predicted if not p.segments and p.verdict not in _SOUND]
     if not harmed and not unknown and not logless and not report.next_start:
-        return "next start: nothing is lost"
+        lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
+        return f"next start: nothing is lost{' of what is here' if lacking else ''}"
     parts = [f"no log in {count_text(len(logless), 'partition')}, so an empty one is made"] if logless else []
-    parts += [f"harm to {len(harmed)} of {count_text(len(predicted), 'partition')}"] if harmed or not logless else []
+    only_beside = bool(logless or report.next_start) and not harmed
+    parts += [] if only_beside else [f"harm to {len(harmed)} of {count_text(len(predicted), 'partition')}"]
     parts += [f"{len(unknown)} unknown"] if unknown else []
+    made = sum(outcome.partition == "loaded" for outcome in report.next_start)
+    parts += [f"{count_text(made, 'partition')} placed here and missing: begun anew, empty"] if made else []
     parts += ["the broker stops"] if any(outcome.broker == "aborts" for outcome in report.next_start) else []
     return f"next start: {', '.join(parts)}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.internal.transactions import TOPIC as TRANSACTION_STATE
 from kafkalog.internal.transactions import OpenTransaction, read_transactions
 from kafkalog.verify.quorum_checks import compare_quorums

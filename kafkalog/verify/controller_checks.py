@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.errors import FormatError, RequestError, UnreadableFile
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.internal.image_records import NEXT_PRODUCER_ID
 from kafkalog.internal.metadata import read_metadata
 from kafkalog.internal.witness import Claim, against_metadata, against_state, covers_stop, read_partition_state

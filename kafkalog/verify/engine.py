@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections import deque
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
     LOG_DIR_FILES,
-    PARTITION_FILES,
-    SEGMENT_SUFFIXES,
     parse_partition_name,
     parse_segment_file_name,
 )
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.log_dir import looks_like_log_dir, looks_like_partition
-from kafkalog.files.partition import join, trim
-from kafkalog.files.source import unreadable
+from kafkalog.files.paths import Classified, Kind, check_file_name, classify, join
+from kafkalog.files.workers import Workers
 from kafkalog.recovery.options import options_of
 from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.causes import name_causes
@@ -33,16 +29,17 @@ from kafkalog.verify.controller_checks import Controllers, States, claim_of, sta
 from kafkalog.verify.coordinator_checks import unloaded
 from kafkalog.verify.copies import fold_what_was_not_copied
 from kafkalog.verify.known import MOST_EVENTS, known_logs
+from kafkalog.verify.look import Gone, Look, Looker
 from kafkalog.verify.marker_checks import doubt_markers
-from kafkalog.verify.partition import PartitionCheck, Surroundings
+from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.prediction import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
-from kafkalog.verify.scan import scan_segment
 from kafkalog.verify.surroundings import LogDirCheck
-from kafkalog.verify.task import SegmentScan, Settings
+from kafkalog.verify.task import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
@@ -50,6 +47,7 @@ if TYPE_CHECKING:
     from kafkalog.recovery.options import Options
     from kafkalog.recovery.outcome import Outcome
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.partition import PartitionCheck
     from kafkalog.verify.policy import Policy
 
 __all__ = ["verify"]
@@ -129,7 +127,16 @@ def verify(
 
 def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
     """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return ProcessPoolExecutor(jobs) if executor is None and jobs > 1 else nullcontext(executor)
+    return Workers(jobs) if executor is None and jobs > 1 else nullcontext(executor)
+
+
+class _Job(NamedTuple):
+    """A directory to look at. `only`: the one file of it that was asked for. `log_dir` it lies in, if that was given."""
+
+    path: str
+    around: Surroundings = Surroundings()
+    only: str | None = None
+    log_dir: LogDirCheck | None = None
 
 
 class _Run:
@@ -140,7 +147,7 @@ class _Run:
         self.topics = topics
         self.exclude = exclude
         self.release = release
-        self.jobs: list[tuple[str, Surroundings, str | None, LogDirCheck | None]] = []
+        self.jobs: list[_Job] = []
         self.log_dirs: list[LogDirCheck] = []
         self.not_checked: list[NotChecked] = []
         self.findings: list[Finding] = []
@@ -157,12 +164,14 @@ class _Run:
 
     def add(self, path: str) -> None:
         """Take an argument in."""
-        path = trim(path)
         try:
-            if _is_directory(path):
-                self._add_directory(path)
+            found = classify(path)
+            if found.kind is Kind.LOG_DIR:
+                self._add_log_dir(found)
+            elif found.kind is Kind.PARTITION:
+                self.jobs.append(_Job(found.path))
             else:
-                self._add_file(path)
+                self._add_file(found.path)
         except UnreadableFile as error:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
@@ -173,22 +182,16 @@ class _Run:
 
     def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
         """Take in the states of partitions out of ZooKeeper."""
-        self.states = states_for(given, [path for path, _, _, _ in self.jobs])
+        self.states = states_for(given, [job.path for job in self.jobs])
 
-    def _add_directory(self, path: str) -> None:
-        if not _has_log_dir_files(path) and looks_like_partition(path):
-            self.jobs.append((path, Surroundings(), None, None))
-            return
-        if not looks_like_log_dir(path):
-            self.not_checked.append(NotChecked(path, "holds nothing of Kafka", failed=True))
-            return
-        log_dir = LogDirCheck(path, self.settings)
+    def _add_log_dir(self, found: Classified) -> None:
+        log_dir = LogDirCheck(found.path, self.settings, entries=found.entries)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
             chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
             self.unmatched -= chosen
             if (chosen or not self.topics) and not _matches(name, self.exclude):
-                self.jobs.append((join(path, name), log_dir.of(name), None, log_dir))
+                self.jobs.append(_Job(join(found.path, name), log_dir.of(name), log_dir=log_dir))
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -199,10 +202,8 @@ class _Run:
             self.log_dirs.append(log_dir)
             self.file_witnesses.append(log_dir)
             return
-        if not _is_of_kafka(name):
-            self.not_checked.append(NotChecked(path, "no file of Kafka's, by its name", failed=True))
-            return
-        self.jobs.append((folder or ".", Surroundings(), path, None))
+        check_file_name(path)
+        self.jobs.append(_Job(folder or ".", only=path))
 
     # --- doing it ---
 
@@ -210,52 +211,59 @@ class _Run:
         """Scan all segments and judge all partitions, in order."""
         total = self._total() if progress is not None else 0
         seen = 0
-        for check, only, log_dir, scans in self._scanned(executor):
-            report = check.finish(scans)
-            self.not_checked.extend(check.not_checked if only is None else _about(check.not_checked, only))
-            if only is not None:
-                report = self._narrow(report, check, only)
-            claim = claim_of(check, log_dir)
-            known = known_logs(check.scans, report.findings, self.events_left) if only is None else {}
+        for job, look, looker in self._looks(executor):
+            try:
+                check, report = looker.finish(look, partial(_around_now, job))
+            except UnreadableFile as error:
+                self._miss_partition(job, error)
+                continue
+            self.not_checked.extend(check.not_checked if job.only is None else _about(check.not_checked, job.only))
+            if job.only is not None:
+                report = self._narrow(report, check, job.only)
+            claim = claim_of(check, job.log_dir)
+            known = known_logs(check.scans, report.findings, self.events_left) if job.only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
-            self.done.append(Verified(check.path, report, check.topic_id, log_dir, claim, known, only is not None, check.kinds))
-            if log_dir is not None and check.cleaned:
-                log_dir.cleaned.append(check.path)
-            if log_dir is not None:
-                log_dir.texts_of_windows += check.texts_of_windows
+            is_file = job.only is not None
+            self.done.append(Verified(check.path, report, check.topic_id, job.log_dir, claim, known, is_file, check.kinds))
+            if job.log_dir is not None and check.cleaned:
+                job.log_dir.cleaned.append(check.path)
+            if job.log_dir is not None:
+                job.log_dir.texts_of_windows += check.texts_of_windows
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
 
+    def _miss_partition(self, job: _Job, error: UnreadableFile) -> None:
+        if isinstance(error, Gone) and job.log_dir is not None:
+            self.not_checked.append(
+                NotChecked(job.path, "gone since the log dir was listed: a running broker deletes and moves")
+            )
+        else:
+            self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+
     def _total(self) -> int:
         total = 0
-        for path, _, _, _ in self.jobs:
+        for job in self.jobs:
             try:
-                with os.scandir(path) as entries:
+                with os.scandir(job.path) as entries:
                     total += sum(entry.stat().st_size for entry in entries if entry.is_file())
             except OSError:
                 continue
         return total
 
-    def _scanned(
-        self, executor: Executor | None
-    ) -> Iterator[tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]]:
-        waiting: deque[tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]]] = deque()
-        threads = min(2, _cores())
-        for path, surroundings, only, log_dir in self.jobs:
+    def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
+        """A look at each directory; with an executor, some are begun ahead."""
+        looker = Looker(self.settings, executor, min(2, _cores()))
+        begun: deque[tuple[_Job, Look]] = deque()
+        for job in self.jobs:
             try:
-                check = PartitionCheck(path, surroundings, self.settings)
+                begun.append((job, looker.begin(job.path, job.around)))
             except UnreadableFile as error:
-                self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
-                continue
-            if executor is None:
-                yield check, only, log_dir, [scan_segment(task, threads) for task in check.tasks]
-                continue
-            waiting.append((check, only, log_dir, [executor.submit(scan_segment, task) for task in check.tasks]))
-            while sum(len(entry[3]) for entry in waiting) > _AHEAD:
-                yield _collected(waiting.popleft())
-        while waiting:
-            yield _collected(waiting.popleft())
+                self._miss_partition(job, error)
+            while begun and (executor is None or sum(len(look.scans) for _, look in begun) > _AHEAD):
+                yield *begun.popleft(), looker
+        for job, look in begun:
+            yield job, look, looker
 
     def _narrow(self, report: PartitionReport, check: PartitionCheck, path: str) -> PartitionReport:
         """The report of a single file: its siblings were only witnesses."""
@@ -291,7 +299,7 @@ class _Run:
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
-            controllers.hear(self.log_dirs, [path for path, _, only, owner in self.jobs if only is None and owner is None])
+            controllers.hear(self.log_dirs, [job.path for job in self.jobs if job.only is None and job.log_dir is None])
         self.not_checked.extend(controllers.not_checked)
         loads = () if self.settings.quick else unloaded(self.done, self.release)
         self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
@@ -313,6 +321,8 @@ class _Run:
                 one.report = starts.attached_to(one.report, in_log_dir=one.owner is not None)
         self.findings = [starts.referred_to_by(finding) for finding in self.findings]
         self.next_start = starts.beside
+        for path, why in starts.lost.items():
+            self.not_checked.append(NotChecked(path, f"its next start: {why}", failed=True))
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
@@ -347,11 +357,9 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _collected(
-    entry: tuple[PartitionCheck, str | None, LogDirCheck | None, list[Future[SegmentScan]]],
-) -> tuple[PartitionCheck, str | None, LogDirCheck | None, list[SegmentScan]]:
-    check, only, log_dir, futures = entry
-    return check, only, log_dir, [future.result() for future in futures]
+def _around_now(job: _Job) -> Surroundings:
+    """The surroundings of a directory, its log dir's checkpoints read again."""
+    return job.around if job.log_dir is None else job.log_dir.around_now(os.path.basename(job.path))
 
 
 def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -363,24 +371,6 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     parsed = parse_partition_name(name)
     names = (name,) if parsed is None else (name, parsed.topic)
     return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
-
-
-def _is_directory(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.stat(path).st_mode)
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
-
-
-def _is_of_kafka(name: str) -> bool:
-    """Whether a file's name is one of Kafka's in a partition directory, or tries to be."""
-    tries = any(name.endswith(suffix) for suffix in (*SEGMENT_SUFFIXES, ".checkpoint"))
-    return tries or name in PARTITION_FILES or parse_segment_file_name(name) is not None
-
-
-def _has_log_dir_files(path: str) -> bool:
-    """Whether files of a log dir stand in a directory; a stray segment file does not make a partition of it then."""
-    return any(os.path.exists(join(path, name)) for name in LOG_DIR_FILES)
 
 
 def _about(items: list[NotChecked], path: str) -> list[NotChecked]:

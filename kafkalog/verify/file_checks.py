@@ -8,7 +8,7 @@ from kafkalog.core.checkpoint import is_as_kafka_writes
 from kafkalog.core.foreign import is_of_zookeeper
 from kafkalog.core.line_ends import unix_line_ends
 from kafkalog.core.properties import format_uuid, read_partition_metadata
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
 from kafkalog.verify.views import EpochFile, PartitionCheckpoints, PartitionFiles, PartitionMetadataFile
 

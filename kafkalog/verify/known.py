@@ -54,7 +54,7 @@ def _known(scan: SegmentScan) -> KnownLog | None:
         return None
     places = [place for place in scan.places if place[1] < last.position]
     epochs = tuple(EpochEntry(run.epoch, run.first_base) for run in scan.epochs)
-    return KnownLog(last.end, (*places, (last.last_offset, last.position)), epochs, tuple(_events(scan)))
+    return KnownLog(last.end, (*places, (last.last_offset, last.position)), epochs, tuple(_events(scan)), scan.inode)
 
 
 def _events(scan: SegmentScan) -> Iterator[KnownEvent]:

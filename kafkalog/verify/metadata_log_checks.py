@@ -8,7 +8,7 @@ from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.properties import read_quorum_state
 from kafkalog.core.span import Span
 from kafkalog.errors import FormatError, KafkalogError
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.segment import Segment
 from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
 

@@ -13,7 +13,8 @@ from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS, PARTITIO
 from kafkalog.core.line_ends import change_of_entries, unix_line_ends
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import Partition, join
+from kafkalog.files.partition import Partition
+from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of, read_file
 from kafkalog.verify.compaction import CompactionHistory
 from kafkalog.verify.file_checks import judge_files

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING
+from itertools import starmap
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import join
-from kafkalog.recovery.directory import predict_directory
+from kafkalog.core.release import release_text
+from kafkalog.errors import UnreadableFile, WorkerLost
+from kafkalog.files.paths import join
+from kafkalog.recovery.directory import given_up, predict_directory
 from kafkalog.recovery.log_dir import read_log_dir
 from kafkalog.recovery.options import STOPS, Options, Scanned
+from kafkalog.recovery.outcome import Assumed
+from kafkalog.recovery.partition import unknown_outcome
 from kafkalog.recovery.partitions import predict_log_dirs
 from kafkalog.recovery.predict import link_log_dirs
 from kafkalog.verify.effects import effects_on
@@ -23,9 +26,12 @@ if TYPE_CHECKING:
     from kafkalog.recovery.known import KnownLog
     from kafkalog.recovery.log_dir import LogDirState
     from kafkalog.recovery.outcome import Outcome
+    from kafkalog.recovery.partition import Prediction, Situation
     from kafkalog.verify.report import PartitionReport
 
 __all__ = ["NextStarts", "predict_starts"]
+
+R = TypeVar("R")
 
 
 @dataclass
@@ -36,11 +42,13 @@ class NextStarts:
         directories: Of partition directories given by themselves: one for each kind of stop.
         partitions: Of partition directories in log dirs.
         beside: Of what stands beside the partitions in a log dir and does harm, in the order of the log dirs.
+        lost: Directories of which nothing was worked out because worker processes were lost, and how these ended.
     """
 
     directories: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     partitions: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     beside: tuple[Outcome, ...] = ()
+    lost: dict[str, str] = field(default_factory=dict)
 
     def attached_to(self, report: PartitionReport, *, in_log_dir: bool) -> PartitionReport:
         """The report with its predictions, and its findings with what these do to them."""
@@ -80,20 +88,34 @@ def predict_starts(
     """
     scanned = {report.path: Scanned(_is_damaged(report), known) for report, known in reports}
     options = replace(options, scanned=scanned)
-    run: Callable[..., Iterable[list[Outcome]]] = map if executor is None else executor.map
     found = NextStarts()
+
+    def without_worker(path: str, situation: Situation, why: str) -> Prediction:
+        found.lost[path] = why
+        return given_up(path, situation, why)
+
+    def directory_without_worker(stop: str, path: str, options: Options, why: str) -> list[Outcome]:
+        found.lost[path] = why
+        return [_without_worker(stop, path, options, why)]
+
+    def in_situations(
+        predict: Callable[..., Prediction], paths: Iterable[str], situations: Iterable[Situation]
+    ) -> Iterator[Prediction]:
+        return _each(executor, predict, zip(paths, situations, strict=True), without_worker)
+
     paths = list(dict.fromkeys(directories))
     stops = STOPS if options.stop is None else (options.stop,)
     for stop in stops:
         # What is known of the others need not travel to another process.
         each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in paths]
-        for path, outcomes in zip(paths, run(partial(_predict_directory, stop), paths, each), strict=True):
+        arguments = [(stop, path, own) for path, own in zip(paths, each, strict=True)]
+        for path, outcomes in zip(paths, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
             found.directories[path] = (*found.directories.get(path, ()), *outcomes)
     states = list(_states(log_dirs, options))
     link_log_dirs(state for alternatives in states for state in alternatives)
     for alternatives in states:
         own = {join(state.path, name) for state in alternatives for name in state.partitions}
-        for outcome in predict_log_dirs(alternatives, options, map if executor is None else executor.map):
+        for outcome in predict_log_dirs(alternatives, options, in_situations):
             if outcome.path in own:
                 found.partitions[outcome.path] = (*found.partitions.get(outcome.path, ()), outcome)
             else:
@@ -103,6 +125,26 @@ def predict_starts(
 
 def _predict_directory(stop: str, path: str, options: Options) -> list[Outcome]:
     return predict_directory(path, stop, options)
+
+
+def _without_worker(stop: str, path: str, options: Options, why: str) -> Outcome:
+    release = None if options.release is None else release_text(options.release)
+    return unknown_outcome(path, Assumed(stop, options.recovery_point, release), why)
+
+
+def _each(
+    executor: Executor | None, function: Callable[..., R], arguments: Iterable[tuple[Any, ...]], otherwise: Callable[..., R]
+) -> Iterator[R]:
+    """What the function makes of each tuple of arguments; of those whose worker was lost, `otherwise` with the reason."""
+    if executor is None:
+        yield from starmap(function, arguments)
+        return
+    for given, future in [(given, executor.submit(function, *given)) for given in arguments]:
+        try:
+            result = future.result()
+        except WorkerLost as error:
+            result = otherwise(*given, str(error))
+        yield result
 
 
 def _is_damaged(report: PartitionReport) -> bool:

@@ -64,15 +64,8 @@ class PartitionReport:
     @property
     def verdict(self) -> str:
         """`clean`, `benign` (only INFO), `damaged`, `data-loss` or `unknown`."""
-        worst = max((finding.severity for finding in self.findings), default=Severity.IGNORE)
-        if worst is Severity.ERROR:
-            lost = any(f.severity is Severity.ERROR and f.id in RULES and RULES[f.id].loses for f in self.findings)
-            return "data-loss" if lost else "damaged"
-        if worst is Severity.WARNING:
-            return "damaged"
-        if not self.readable:
-            return "unknown"
-        return "benign" if worst is Severity.INFO else "clean"
+        verdict = _verdict_of(self.findings)
+        return verdict if self.readable or verdict in ("damaged", "data-loss") else "unknown"
 
     def to_json(self) -> dict[str, Any]:
         """The `partition` line, without the fields every line has."""
@@ -135,8 +128,7 @@ class Report:
     def verdict(self) -> str:
         """The worst verdict of all partitions and log dirs."""
         verdicts = [partition.verdict for partition in self.partitions]
-        worst = max((finding.severity for finding in self.findings), default=Severity.IGNORE)
-        verdicts.append("damaged" if worst >= Severity.WARNING else "benign" if worst is Severity.INFO else "clean")
+        verdicts.append(_verdict_of(self.findings))
         if self.failed:
             verdicts.append("unknown")
         return max(verdicts, key=VERDICTS.index)
@@ -211,6 +203,16 @@ class Report:
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         return f"Report({self.verdict}, {len(self.partitions)} partitions, {counts or 'no findings'})"
+
+
+def _verdict_of(findings: Iterable[Finding]) -> str:
+    """The verdict that findings alone ask for."""
+    worst = Severity.IGNORE
+    for finding in findings:
+        worst = max(worst, finding.severity)
+        if finding.severity is Severity.ERROR and finding.id in RULES and RULES[finding.id].loses:
+            return "data-loss"
+    return "damaged" if worst >= Severity.WARNING else "benign" if worst is Severity.INFO else "clean"
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -186,7 +186,7 @@ class Scanner:
         # Before the log's size is taken: a running broker appends to the log first.
         siblings = self._sibling(".index"), self._sibling(".timeindex")
         with FileSource(self.path) as source:
-            scan.size = source.size
+            scan.size, scan.inode = source.size, source.inode
             self._open_indexes(source.size, *siblings)
             self._walk(source)
             self._finish_indexes(source)

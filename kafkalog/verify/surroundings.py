@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
+    CLUSTER_METADATA_TOPIC,
     LOG_DIR_CHECKPOINTS,
     LOG_DIR_FILES,
     METADATA_TOPICS,
@@ -20,8 +22,9 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import parse_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.files.source import FileSource, hashes_of, read_file, size_of
+from kafkalog.recovery.assignment import placement_in
 from kafkalog.recovery.era import era_of
 from kafkalog.verify.partition import Surroundings
 from kafkalog.verify.report import NotChecked
@@ -36,11 +39,15 @@ from kafkalog.verify.views import (
     CleanedLogs,
     LogDirFiles,
     LogDirView,
+    MissingPartition,
     PartitionsNotCopied,
     TextLineEnds,
 )
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
     from kafkalog.core.checkpoint import Checkpoint, OffsetEntry
     from kafkalog.core.properties import Properties
     from kafkalog.verify.finding import Finding
@@ -61,15 +68,23 @@ class LogDirCheck:
     Args:
         path: The directory, spelled as it shall be printed.
         settings: What the caller wants.
+        entries: Its entries by name, when it has just been listed.
         believe_marker: False: as if there were no clean-shutdown marker.
 
     Raises:
         UnreadableFile: it cannot be listed.
     """
 
-    def __init__(self, path: str, settings: Settings, *, believe_marker: bool = True) -> None:
+    def __init__(
+        self,
+        path: str,
+        settings: Settings,
+        *,
+        entries: Iterable[os.DirEntry[str]] | None = None,
+        believe_marker: bool = True,
+    ) -> None:
         self.settings = settings
-        self.log_dir = LogDir(path)
+        self.log_dir = LogDir(path, entries)
         self.path = self.log_dir.path
         self.findings: list[Finding] = []
         self.not_checked: list[NotChecked] = []
@@ -138,20 +153,49 @@ class LogDirCheck:
         listed = {
             (entry.topic, entry.partition) for name, (_, file) in read.items() if name != _CLEANER for entry in file.entries
         }
-        missing = sorted(listed - here - self._in_place())
-        is_part = len(missing) > len(listed & here)
+        gone = listed - here - self._in_place()
+        placed = self._placed(gone)
+        missing = sorted(key for key in gone if placed.get(key) is not False)
+        is_part = len(missing) > max(1, len(listed & here))
         if is_part:
             names = tuple(f"{topic}-{number}" for topic, number in missing)
-            self.emit(PartitionsNotCopied(self.path, len(listed & here), names))
+            sure = sum(map(bool, placed.values())) if any(word is not None for word in placed.values()) else None
+            self.emit(PartitionsNotCopied(self.path, len(listed & here), names, sure))
+            here |= set(missing)
+        largest: Counter[tuple[str, int]] = Counter()
+        for _, file in read.values():
+            for entry in file.entries:
+                key = (entry.topic, entry.partition)
+                largest[key] = max(largest[key], entry.offset)
         for name, (data, file) in read.items():
-            self._checkpoint(name, data, file, here | set(missing) if is_part else here)
+            self._checkpoint(name, data, file, here, placed, largest)
+            # What is a loss is told once.
+            here |= {(entry.topic, entry.partition) for entry in file.entries if placed.get((entry.topic, entry.partition))}
+
+    def _placed(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool | None]:
+        """Whether the metadata log in the log dir places partitions there; None where it cannot be asked."""
+        if f"{CLUSTER_METADATA_TOPIC}-0" not in self.log_dir.partition_names:
+            return dict.fromkeys(partitions)
+        try:
+            placement = placement_in(self.path)
+        except UnreadableFile:
+            return dict.fromkeys(partitions)
+        return {(topic, number): placement(topic, number) for topic, number in partitions}
 
     def _in_place(self) -> set[tuple[str, int]]:
         """Partitions whose directory's name a file has; they are told by themselves."""
         parsed = map(parse_partition_name, self.log_dir.files)
         return {(name.topic, name.partition) for name in parsed if name is not None}
 
-    def _checkpoint(self, name: str, data: bytes, checkpoint: Checkpoint[OffsetEntry], present: set[tuple[str, int]]) -> None:
+    def _checkpoint(
+        self,
+        name: str,
+        data: bytes,
+        checkpoint: Checkpoint[OffsetEntry],
+        present: set[tuple[str, int]],
+        placed: Mapping[tuple[str, int], bool | None],
+        largest: Mapping[tuple[str, int], int],
+    ) -> None:
         path = join(self.path, name)
         found: dict[tuple[str, int], CheckpointLine] = {}
         duplicates, unknown = [], []
@@ -161,7 +205,7 @@ class LogDirCheck:
             if key in found:
                 duplicates.append((text, span))
             if key not in present:
-                unknown.append((text, span))
+                unknown.append(MissingPartition(text, span, placed.get(key), largest[key]))
             found[key] = CheckpointLine(path, entry.offset, span)
         if not checkpoint.damages:
             self.lines[name] = found
@@ -335,10 +379,30 @@ class LogDirCheck:
 
     def of(self, name: str) -> Surroundings:
         """The surroundings of a partition directory."""
+        return self._around(name, self.lines)
+
+    def around_now(self, name: str) -> Surroundings:
+        """The same with the lines that the checkpoint files have now: a running broker writes them anew every minute."""
+        return self._around(name, {file: self._lines_now(file) for file in self.lines})
+
+    def _lines_now(self, name: str) -> dict[tuple[str, int], CheckpointLine]:
+        path = join(self.path, name)
+        try:
+            checkpoint = read_offset_checkpoint(read_file(path))
+        except UnreadableFile:
+            return self.lines[name]
+        if checkpoint.damages:
+            return self.lines[name]
+        return {
+            (entry.topic, entry.partition): CheckpointLine(path, entry.offset, span)
+            for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)
+        }
+
+    def _around(self, name: str, all_lines: dict[str, dict[tuple[str, int], CheckpointLine]]) -> Surroundings:
         parsed = parse_partition_name(name)
         lines: dict[str, CheckpointLine] = {}
         if parsed is not None and parsed.mark in ("", "stray"):
-            for file, entries in self.lines.items():
+            for file, entries in all_lines.items():
                 line = entries.get((parsed.topic, parsed.partition))
                 if line is not None:
                     lines[file] = line

@@ -189,6 +189,8 @@ class SegmentScan:
     files: int = 0
     bytes_read: int = 0
     has_log: bool = False
+    #: Of the `.log`.
+    inode: int = 0
     #: (last offset, position) of a batch in every mebibyte, for searches that come later.
     places: list[tuple[int, int]] = field(default_factory=list)
     #: Path of a file → how its line ends were changed; of a `.log`, nothing else is said about the segment then.

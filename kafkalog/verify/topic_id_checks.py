@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.core.properties import format_uuid
-from kafkalog.files.partition import join
+from kafkalog.files.paths import join
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.views import ClusterPair, SharedTopicId, TopicIdPair
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,7 @@ __all__ = [
     "LogDirView",
     "LogsNotCopied",
     "MarkerView",
+    "MissingPartition",
     "MissingProducer",
     "OpenTransactionView",
     "PartitionCheckpoints",
@@ -322,15 +323,28 @@ class PartitionCheckpoints:
     in_use: bool
 
 
+class MissingPartition(NamedTuple):
+    """A line for a partition that is not in the log dir.
+
+    `placed`: whether the metadata log in the log dir places it there, None when nothing tells; `offset`: the largest in the
+    lines of all checkpoint files for it.
+    """
+
+    name: str
+    span: Span
+    placed: bool | None
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointFile:
-    """A checkpoint file of a log dir."""
+    """A checkpoint file of a log dir. `unknown` are its lines for partitions that are not there."""
 
     path: str
     name: str
     damages: tuple[Damage, ...]
     duplicates: tuple[tuple[str, Span], ...]
-    unknown: tuple[tuple[str, Span], ...]
+    unknown: tuple[MissingPartition, ...]
     clean: bool
     canonical: bool
     size: int
@@ -371,11 +385,15 @@ class KindsNotCopied:
 
 @dataclass(frozen=True, slots=True)
 class PartitionsNotCopied:
-    """Partitions that a log dir's checkpoint files name: how many are here, and the names of those that are not."""
+    """Partitions that a log dir's checkpoint files name: how many are here, and the names of those that are not.
+
+    `placed` of them the metadata log in the log dir places there; None: there is none that could be read.
+    """
 
     path: str
     present: int
     missing: tuple[str, ...]
+    placed: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,4 +60,5 @@ def test_lost_and_found_is_not_moved_away_but_the_log_dir_is():
 def test_zookeeper_is_known_by_its_logs_and_snapshots():
     assert is_of_zookeeper(["acceptedEpoch", "log.1a"])
     assert is_of_zookeeper(["snapshot.0"])
+    assert is_of_zookeeper(["currentEpoch"])
     assert not is_of_zookeeper(["catalog.1", "00000000000000000000.log", "snapshot.json"])

@@ -13,6 +13,7 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.record import read_record
+from kafkalog.core.record_counts import count_records
 from kafkalog.errors import FormatError, LimitExceeded
 from tests import encode
 from tests.encode import R
@@ -191,3 +192,13 @@ def test_bytes_behind_the_last_record_are_damage_with_their_place():
     record, damage = batch.walk_records()
     assert damage.span == (500 + record.end, 500 + batch.size, None)
     assert struct.unpack_from(">i", batch.data, 57) == (1,)
+
+
+some_deltas = st.lists(st.integers(-(2**40), 2**40) | st.integers(-3, 3), min_size=1, max_size=6)
+
+
+@given(some_deltas | some_deltas.map(lambda deltas: [-abs(delta) - 1 for delta in deltas]))
+def test_the_counters_hold_the_extremes_of_all_timestamps_those_below_the_base_too(deltas):
+    data = encode.batch([R(offset_delta=at, timestamp_delta=delta) for at, delta in enumerate(deltas)])
+    counts = count_records(data, 61, len(data), len(deltas), 0)
+    assert (counts.largest, counts.smallest) == (max(deltas), min(0, *deltas))

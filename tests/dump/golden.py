@@ -118,7 +118,7 @@ def blocks(text: str) -> set[tuple[str, ...]]:
 
 def difference(case: dict, release: str, directory: str) -> str | None:
     """How kafkalog's output differs from the tool's in the working directory of the case, None if it does not."""
-    arguments = [word.replace("@CWD@", directory) for word in case["args"]]
+    arguments = [_from_working_directory(word, case).replace("@CWD@", directory) for word in case["args"]]
     # A name that begins with a dash would be an option.
     status, out, err = run(["--kafka-version", release, *arguments])
     want_out = (case.get("stdout") or "").replace("@CWD@", directory).replace("[B@@HASH@", "[B@0").encode()
@@ -142,6 +142,12 @@ def difference(case: dict, release: str, directory: str) -> str | None:
     if want_out and not want_out.endswith(b"\n") and out[len(want_out) : len(want_out) + 1] != b"\n":
         return f"the broken line goes on: {out[len(want_out) - 80 : len(want_out) + 80]!r}"
     return None if "kafkalog: " in err else "nothing on stderr"
+
+
+def _from_working_directory(word: str, case: dict) -> str:
+    """An argument. Where a recording kept its working directory as it was called, stdout tells how much of the path that is."""
+    below = re.search(r"^Dumping @CWD@(/\S+)$", case.get("stdout") or "", re.MULTILINE)
+    return f"@CWD@{below[1]}" if below and word.startswith("/") and word.endswith(below[1]) else word
 
 
 def _first_difference(out: bytes, want: bytes) -> str:

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from kafkalog.dump import plan
 from tests.dump.golden import run
 from tests.log_dirs import FIXTURES
 
@@ -359,7 +360,7 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
     for path, reason in (
         (tmp_path / "nowhere", "no such file or directory"),
         (tmp_path / "empty", "holds nothing of Kafka"),
-        (tmp_path / "notes.txt", "is no file of a log dir"),
+        (tmp_path / "notes.txt", "is no file of Kafka's"),
         (tmp_path / "00000000000000000000.log", "FIFO"),
     ):
         done = kafkalog("dump", path)
@@ -526,3 +527,36 @@ def test_a_seek_does_not_pass_over_damage(copy):
     for options in (["--offsets", "60:62"], ["--offsets", "60:62", "--since", "0"]):
         _, out, _ = run([str(log), *options, "--deep-iteration", "--format", "jsonl"])
         assert [line["offset"] for line in lines(out) if line["type"] == "record"] == [60, 61, 60, 61]
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_a_segment_that_goes_while_its_directory_is_printed_is_said_in_one_line(form, tmp_path, monkeypatch):
+    log_dir = tmp_path / "d1"
+    for name in ("a-0", "b-0", "c-0"):
+        shutil.copytree(TWITTER, log_dir / name)
+    listed = plan.Partition
+
+    def listed_then_deleted(path):
+        partition = listed(path)
+        for file in (log_dir / "a-0").glob(f"{74:020d}.*"):
+            file.unlink()
+        shutil.rmtree(log_dir / "b-0", ignore_errors=True)
+        return partition
+
+    with monkeypatch.context() as patch:
+        patch.setattr(plan, "Partition", listed_then_deleted)
+        patch.setattr("kafkalog.files.log_dir.Partition", listed_then_deleted)
+        status, out, err = run([str(log_dir), "--format", form])
+    assert status == 0
+    lines = [line for line in err.splitlines() if "gone since its directory was listed" in line]
+    assert [line.split(": ")[1] for line in lines] == [f"{log_dir}/a-0/{74:020d}.log", f"{log_dir}/b-0"]
+    assert f"{log_dir}/a-0/{147:020d}.log".encode() in out
+    assert f"{log_dir}/c-0/{74:020d}.log".encode() in out
+
+
+def test_an_index_whose_log_was_never_there_is_still_a_failure(tmp_path):
+    shutil.copytree(TWITTER, tmp_path / "a-0")
+    (tmp_path / "a-0" / f"{74:020d}.log").unlink()
+    status, _, err = run([str(tmp_path / "a-0")])
+    assert status == 1
+    assert "its log cannot be read" in err

@@ -125,9 +125,9 @@ def test_a_moment_that_is_none_says_what_would_be_one():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_partition_that_cannot_be_read_hides_no_other(tmp_path, command, monkeypatch):
-    from kafkalog.files import partition
+    from kafkalog.files import partition, paths
 
-    def listed(path, listing=partition.list_directory):
+    def listed(path, listing=paths.list_directory):
         if os.path.basename(path) == "denied-0":
             raise UnreadableFile(path, "permission denied")
         return listing(path)
@@ -171,6 +171,16 @@ def test_control_characters_in_metadata_do_not_reach_the_terminal(tmp_path):
     assert "\x1b" not in text
     assert "g\\x1b[31m" in text
     assert "a\\x00\\x0a" in text
+
+
+def test_control_characters_in_names_do_not_reach_the_terminal_in_sentences(tmp_path):
+    key = offset_key("g\x1b[31m", "t", 0)
+    write_log(tmp_path, [batch(0, key, offset_value(9)), batch(1, key, b"\x00\x03\x01")])
+    write_log(tmp_path, [batch(0, b"k", b"v")], "t-0")
+    text = run("groups", str(tmp_path), status=1)
+    assert "\x1b" not in text
+    assert "g\\x1b[31m: committed offset 9 of t-0 lies 8 after the end" in text
+    assert "This concerns g\\x1b[31m." in text
 
 
 def test_examples_in_the_page_run(monkeypatch):

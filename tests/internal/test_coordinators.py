@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import struct
 import uuid
 
 import pytest
 
+from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.core.release import NEWEST, OLDEST, parse_release
 from kafkalog.internal.groups import read_groups
 from kafkalog.internal.transactions import read_transactions
@@ -221,25 +223,136 @@ def committed(tmp_path):
 
 
 def test_committed_offsets_outside_the_log_are_told(committed):
-    problems = {
-        line["topic"]: (line["problem"], line["lag"]) for line in of_type("offset", lines("groups", committed, status=1))
-    }
+    problems = {line["topic"]: (line["problem"], line["lag"]) for line in of_type("offset", lines("groups", committed))}
     assert problems == {
         "a": ("after-log-end", -40),
         "b": ("before-log-start", 8),
         "c": (None, 0),
         "d": (None, None),
     }
-    text = run("groups", committed, status=1)
+    text = run("groups", committed)
     assert "committed offset 50 of a-0 lies 40 after the end of the log, 10" in text
     assert "committed offset 2 of b-0 lies before the start of the log, 5. Offsets 2 to 4 were deleted" in text
     assert " start " in text
-    assert lines("groups", committed, status=1)[-1]["out_of_range"] == 2
+    assert lines("groups", committed)[-1]["out_of_range"] == 2
 
 
-def test_offsets_outside_the_log_are_warnings(committed):
-    run("groups", committed, "--fail-on", "error")
-    run("groups", committed, "--fail-on", "warning", status=1)
+def stopped(tmp_path, *commits, source=CASES / "committed-offset-out-of-range/d1"):
+    """A copy of a log dir that its broker closed with a clean stop, with these commits as its `__consumer_offsets-0`."""
+    target = tmp_path / "copy"
+    shutil.copytree(source, target)
+    if commits:
+        shutil.rmtree(target / "__consumer_offsets-0", ignore_errors=True)
+        write_log(target, [log(*commits)])
+    return target
+
+
+def severities(log_dir, status, *more):
+    found = of_type("offset", lines("groups", str(log_dir), *more, status=status))
+    return {f"{line['topic']}-{line['partition']}": line["severity"] for line in found}
+
+
+def test_offsets_outside_the_log_of_a_stopped_broker_without_other_replicas_are_warnings(tmp_path):
+    d1 = stopped(tmp_path)
+    assert severities(d1, 1) == {"a-0": "WARNING", "b-0": "WARNING", "c-0": None}
+    assert "The log was lost or made anew: the next fetch" in run("groups", str(d1), status=1)
+    run("groups", str(d1), "--fail-on", "error")
+
+
+def test_offsets_outside_the_log_of_a_copy_that_no_stop_closed_may_be_of_another_moment(tmp_path):
+    d1 = stopped(tmp_path)
+    (d1 / ".kafka_cleanshutdown").unlink()
+    assert severities(d1, 0) == {"a-0": "INFO", "b-0": "INFO", "c-0": None}
+    assert "or this copy of it is older or was not in sync" in run("groups", str(d1))
+    run("groups", str(d1), "--fail-on", "info", status=1)
+
+
+def test_offsets_after_the_end_of_a_follower_are_no_warning(tmp_path):
+    """It may still have been on its way when it was stopped."""
+    commit = offset_key("g", "ledger", 0), offset_value(100_000)
+    follower = stopped(tmp_path, commit, source=FIXTURES / "broker/3.9.1/cluster-final-n1")
+    assert severities(follower, 0) == {"ledger-0": "INFO"}
+
+
+def offset_value_with_topic_id(offset, topic_id):
+    """Version 4: the id is a tagged field."""
+    return struct.pack(">hqi", 4, offset, 7) + b"\x01" + struct.pack(">q", 5) + b"\x01\x00\x10" + topic_id.bytes
+
+
+def test_offsets_of_topics_that_the_metadata_does_not_have_are_told(tmp_path):
+    own = read_partition_metadata((CASES / "committed-offset-out-of-range/d1/a-0/partition.metadata").read_bytes()).topic_id
+    commits = {
+        ("gone", 0): offset_value(3),
+        ("a", 7): offset_value(3),
+        ("b", 0): offset_value_with_topic_id(7, uuid.UUID(int=9)),
+        ("a", 0): offset_value_with_topic_id(7, own),
+        ("c", 0): offset_value(3),
+    }
+    d1 = stopped(tmp_path, *((offset_key("g", *place), value) for place, value in commits.items()))
+    found = {(line["topic"], line["partition"]): line["topicProblem"] for line in of_type("offset", lines("groups", str(d1)))}
+    assert found == {
+        ("gone", 0): "no-topic",
+        ("a", 7): "no-partition",
+        ("b", 0): "earlier-topic",
+        ("a", 0): None,
+        ("c", 0): None,
+    }
+    text = run("groups", str(d1))
+    assert "offset 3 is committed for gone-0, but the cluster's metadata has no such topic" in text
+    assert "offset 7 is committed for b-0, but it is of an earlier topic of that name" in text
+    assert lines("groups", str(d1))[-1]["without_topic"] == 3
+    run("groups", str(d1), "--fail-on", "info", status=1)
+    shutil.rmtree(d1 / "__cluster_metadata-0")
+    assert lines("groups", str(d1))[-1]["without_topic"] == 0
+
+
+def test_a_share_group_that_begins_after_the_end_of_the_log_is_told(tmp_path):
+    topic = uuid.UUID(int=5)
+    write_log(tmp_path, [log((share_key("g", topic, 0), share_snapshot(50, 0)))], "__share_group_state-0")
+    write_log(tmp_path, [encode.batch([encode.R(0, b"k", b"v")])], "t-0")
+    (tmp_path / "t-0/partition.metadata").write_text(f"version: 0\ntopic_id: {format_uuid(topic)}\n")
+    (line,) = of_type("share_offset", lines("groups", str(tmp_path)))
+    assert (line["problem"], line["lag"]) == ("after-log-end", -49)
+    assert "g: the share group begins at offset 50 of t-0, 49 after the end of the log, 1." in run("groups", str(tmp_path))
+
+
+DAY = 24 * 60 * 60 * 1000
+
+
+def stored_expiry(commit_time, expire_time):
+    """Version 1: with the time from which on it is to be deleted."""
+    return struct.pack(">hq", 1, 3) + string("") + struct.pack(">qq", commit_time, expire_time)
+
+
+def test_offsets_that_a_coordinator_will_delete_are_told(tmp_path):
+    write_log(
+        tmp_path,
+        [
+            log(
+                (offset_key("simple", "t", 0), offset_value(1, time=1000)),
+                (offset_key("told", "t", 0), stored_expiry(1000, 2000)),
+                (offset_key("at-once", "t", 0), stored_expiry(1000, 1000)),
+                (offset_key("busy", "t", 0), stored_expiry(1000, 2000)),
+                (group_key("busy"), group_value([("m", b"")])),
+                (offset_key("left", "t", 0), offset_value(1, time=1000)),
+                (group_key("left"), struct.pack(">h", 2) + group_value([])[2:-4] + struct.pack(">qi", 5 * DAY, 0)),
+            )
+        ],
+    )
+    found = {line["group"]: line["expiresAt"] for line in of_type("offset", lines("groups", str(tmp_path)))}
+    assert found == {"simple": 7 * DAY + 1000, "told": 2000, "at-once": 1000, "busy": None, "left": 12 * DAY}
+
+    def expired(now):
+        return lines("groups", str(tmp_path), "--now", str(now))[-1]["expired"]
+
+    assert [expired(now) for now in (999, 1000, 2000, 7 * DAY + 999, 7 * DAY + 1000, 12 * DAY)] == [0, 1, 2, 2, 3, 4]
+    text = run("groups", str(tmp_path), "--now", str(7 * DAY + 1000))
+    assert (
+        "2 committed offsets of groups without members expired, by the time stored with them: "
+        "at-once, told. 1 had expired when committed"
+    ) in text
+    assert "1 committed offset of groups without members expired, if offsets.retention" in text
+    assert lines("groups", str(tmp_path), "--at", "1", "--now", str(12 * DAY))[-1]["expired"] is None
 
 
 def test_a_log_whose_last_segment_is_empty_ends_there(tmp_path):

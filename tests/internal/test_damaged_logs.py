@@ -18,7 +18,7 @@ from kafkalog.internal.metadata import read_metadata
 from kafkalog.internal.moment import END, Moment
 from kafkalog.internal.transactions import read_transactions
 from tests import encode
-from tests.internal.test_commands import COMMANDS, lines, run
+from tests.internal.test_commands import COMMANDS, lines, of_type, run
 from tests.internal.test_groups import write_log
 from tests.internal_topics import offset_key, offset_value, transaction_key, transaction_value
 
@@ -144,3 +144,18 @@ def test_a_release_that_does_not_exist_is_a_request_error(tmp_path, release):
     for function in functions:
         with pytest.raises(RequestError, match="release"):
             list(function(tmp_path / "orders-0", kafka_version=release))
+
+
+@pytest.mark.parametrize("command", ["groups", "transactions"])
+def test_a_log_that_a_killed_broker_left_in_the_middle_of_a_batch_is_no_finding(command, tmp_path):
+    whole = encode.batch([encode.R(0, offset_key("g", "t", 0), offset_value(1))])
+    torn = encode.batch([encode.R(0, offset_key("g", "t", 0), offset_value(2))], base_offset=1)[:-3]
+    directory = tmp_path / "__consumer_offsets-0"
+    directory.mkdir()
+    (directory / f"{0:020}.log").write_bytes(whole + torn)
+    assert len(of_type("note", lines(command, str(tmp_path)))) == 1
+    (tmp_path / ".kafka_cleanshutdown").write_bytes(b"")
+    run(command, str(tmp_path), status=1)
+    (tmp_path / ".kafka_cleanshutdown").unlink()
+    (directory / f"{1:020}.log").write_bytes(whole)
+    run(command, str(tmp_path), status=1)

@@ -408,3 +408,14 @@ def test_a_metadata_log_is_read_once_as_long_as_its_files_stay_as_they_are(tmp_p
         node(tmp_path / "e", level("metadata.version", 21), level("share.version", 1)) / METADATA / f"{0:020d}.log", log
     )
     assert read_small_metadata_log(str(log)).image.features == {"metadata.version": 21, "share.version": 1}
+
+
+def test_the_way_back_to_an_older_release_names_bootstrap_checkpoint_only_where_it_is(kraft):
+    def advice():
+        aborts = [outcome for outcome in next_starts([kraft], kafka_version="3.7.2") if outcome.broker == "aborts"]
+        return " ".join(aborts[0].actions)
+
+    assert "then move bootstrap.checkpoint" in advice()
+    (kraft / "bootstrap.checkpoint").unlink()
+    assert "downgrade --feature metadata.version=19" in advice()
+    assert "bootstrap.checkpoint" not in advice()

@@ -14,6 +14,7 @@ import pytest
 import kafkalog
 from kafkalog.core.release import NEWEST, release_text
 from tests.recovery.broker_starts import packed_starts
+from tests.verify.lab import BROKER
 
 CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
 LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
@@ -231,3 +232,37 @@ def test_an_outcome_says_in_short_what_it_is(tmp_path):
     log_dir = lay_out("metadata-emptied@plain", "clean", tmp_path / "e")
     outcome = kafkalog.next_start(log_dir / "plain-0", kafka_version="3.9.1")
     assert repr(outcome) == f"Outcome('{log_dir}/plain-0', clean stop: failed, broker aborts)"
+
+
+def test_where_the_logs_are_missing_nobody_says_that_nothing_is_lost(tmp_path):
+    log_dir = shutil.copytree(BROKER / "3.9.1/cluster-final-n1", tmp_path / "d")
+    for path in log_dir.glob("ledger-0/*.log"):
+        path.unlink()
+    result = run("--format", "jsonl", str(log_dir))
+    assert result.returncode == 1
+    (line,) = [line for line in lines(result) if line["path"].endswith("/ledger-0")]
+    assert (line["partition"], line["records_lost"], line["bytes_lost"]) == ("loaded", None, None)
+    assert "not in this log dir" in line["why"]["records_lost"]
+    assert "no `.log` is in the directory" in line["reason"]
+    assert run(str(log_dir)).stdout.splitlines()[-1].endswith("1 with loss of data or service")
+
+
+def test_a_directory_that_was_just_made_has_lost_nothing(tmp_path):
+    log_dir = shutil.copytree(BROKER / "2.1.1/plain", tmp_path / "d")
+    (log_dir / "new-0").mkdir()
+    result = run("--format", "jsonl", str(log_dir))
+    assert result.returncode == 0
+    assert {line["records_lost"] for line in lines(result)} == {0}
+
+
+def test_segments_that_are_recovered_for_one_reason_are_told_together(tmp_path):
+    partition = shutil.copytree(BROKER / "2.1.1/plain/twitter-status-0", tmp_path / "twitter-status-0")
+    indexes = sorted(partition.glob("*.index"))
+    assert len(indexes) > 2
+    for path in indexes:
+        path.unlink()
+    line = lines(run("--format", "jsonl", "--kafka-version", "3.9.1", "--assume-stop", "clean", str(partition)))[0]
+    first, last = int(indexes[0].stem), int(indexes[-1].stem)
+    told = f"{len(indexes)} segments are recovered, from {first} to {last}: the `.index` is missing"
+    assert line["reason"].split("; ").count(told) == 1
+    assert "segment 0 is recovered" not in line["reason"]

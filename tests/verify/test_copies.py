@@ -187,3 +187,44 @@ def test_a_log_dir_of_which_no_partition_is_left_is_a_warning(log_dir):
     report = verify(log_dir, now=NOW, next_start=False)
     found = [f for f in report.all_findings() if f.severity >= Severity.WARNING]
     assert [f.id for f in found] == ["partitions-not-copied"]
+
+
+# --- the metadata log's word ---
+
+
+def test_a_partition_that_the_metadata_log_places_here_and_that_is_gone_is_a_loss_told_once(log_dir):
+    shutil.rmtree(log_dir / "ledger-0")
+    report = verify(log_dir, now=NOW)
+    (found,) = [f for f in report.findings if f.severity >= Severity.WARNING]
+    assert (found.id, found.severity) == ("checkpoint-line-unknown", Severity.ERROR)
+    assert "places the partition here" in found.consequence
+    assert sum("ledger-0" in f.message for f in report.findings) == 1
+    assert report.verdict == "data-loss"
+    assert any("1 partition placed here and missing" in line.text for line in report_lines(report))
+
+
+def test_lines_of_partitions_that_the_metadata_log_does_not_place_here_are_no_loss(log_dir):
+    for name in ("recovery-point-offset-checkpoint", "replication-offset-checkpoint"):
+        version, count, *lines = (log_dir / name).read_text().splitlines()
+        added = [f"gone {number} 5" for number in range(20)]
+        (log_dir / name).write_text("\n".join((version, str(int(count) + 20), *lines, *added, "")))
+    (log_dir / ".kafka_cleanshutdown").touch()
+    found = [f for f in verify(log_dir, now=NOW, next_start=False).findings if "gone-" in f.message]
+    assert {(f.id, f.severity) for f in found} == {("checkpoint-line-unknown", Severity.INFO)}
+    assert "does not place" in found[0].consequence
+
+
+def test_a_copy_of_a_part_says_how_many_of_the_others_are_placed_here(log_dir):
+    for path in log_dir.iterdir():
+        if path.is_dir() and path.name not in ("ledger-0", "__cluster_metadata-0"):
+            shutil.rmtree(path)
+    (found,) = verify(log_dir, now=NOW, next_start=False).findings
+    assert (found.id, found.severity) == ("partitions-not-copied", Severity.INFO)
+    assert "the metadata log places 4 of them here" in found.message
+
+
+def test_nothing_is_lost_is_only_said_of_what_is_here(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5", "gone 1 5"])
+    lab.lines("replication-offset-checkpoint", ["twitter-status 0 533"])
+    assert any(line.text == "next start: nothing is lost of what is here" for line in report_lines(verify(lab.root, now=NOW)))

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from kafkalog.files.paths import NOTHING_OF_KAFKA
 from kafkalog.verify import Severity, verify
 from tests.log_dirs import CORPUS, FIXTURES
 
@@ -57,11 +58,11 @@ def test_every_healthy_log_dir_of_the_corpus_has_nothing_above_info_also_in_part
             for partition in log_dir.iterdir():
                 if partition.is_dir() and partition.name != "remote-log-index-cache":
                     report = verify(partition, now=NOW)
-                    assert [entry for entry in loud(report) if entry[1] != "holds nothing of Kafka"] == [], partition
+                    assert [entry for entry in loud(report) if entry[1] != NOTHING_OF_KAFKA] == [], partition
                     only_logs = tmp_path / partition.name.split(".")[0]
                     only_logs.mkdir()
                     for log in partition.glob("*.log"):
                         shutil.copy(log, only_logs)
                     report = verify(only_logs, now=NOW, quick=True)
-                    assert [entry for entry in loud(report) if entry[1] != "holds nothing of Kafka"] == [], partition
+                    assert [entry for entry in loud(report) if entry[1] != NOTHING_OF_KAFKA] == [], partition
                     shutil.rmtree(only_logs)

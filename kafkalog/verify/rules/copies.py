@@ -99,7 +99,7 @@ def text_line_ends(view: TextLineEnds) -> Iterator[Hit]:
     "binary-line-ends",
     Severity.ERROR,
     on=BinaryLineEnds,
-    message="line ends were changed in {count} binary files, the first is {file}: {change}",
+    message="line ends of binary files were changed, {count} in all, the first is {file}: {change}",
     consequence="A broker cannot read on beyond the first such byte: a start after a crash cuts the log there, fetches fail.",
     remedy="Take the copy again as binary files (git: `-text` in .gitattributes; FTP: `binary`). {undo}",
     source="DefaultRecordBatch.ensureValid, LogSegment.recover (Kafka 3.9.1)",
@@ -126,7 +126,7 @@ def binary_line_ends(view: BinaryLineEnds) -> Iterator[Hit]:
     "partitions-not-copied",
     Severity.INFO,
     on=PartitionsNotCopied,
-    message="{missing} of the {listed} partitions that the checkpoint files name are not here: {names}",
+    message="{missing} of the {listed} partitions that the checkpoint files name are not here: {names}{word}",
     consequence="Nothing can be said of these partitions. A broker makes those that are placed here anew, empty.",
     remedy="Nothing to do if only some partitions were copied. If these are the broker's own files, look for the directories.",
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
@@ -137,11 +137,12 @@ def binary_line_ends(view: BinaryLineEnds) -> Iterator[Hit]:
 def partitions_not_copied(view: PartitionsNotCopied) -> Iterator[Hit]:
     """More of the partitions in the checkpoint files are missing than are here: only a part was copied.
 
-    The cleaner's checkpoint does not count: it keeps lines of partitions that are gone. A WARNING when none of the
-    partitions is here. If as many are here as are missing, or more, each missing one is told by itself:
-    checkpoint-line-unknown.
+    The cleaner's checkpoint does not count: it keeps lines of partitions that are gone. Nor do partitions that the metadata
+    log in the log dir no longer places there. A WARNING when none of the partitions is here. A single one that is missing,
+    and each one if as many are here as are missing, is told by itself: checkpoint-line-unknown.
     """
     names = ", ".join(view.missing[:3]) + (", …" if len(view.missing) > 3 else "")
     severity = Severity.WARNING if not view.present else None
     missing = len(view.missing)
-    yield Hit(None, None, severity=severity, missing=missing, listed=missing + view.present, names=names)
+    word = "" if view.placed is None else f"; the metadata log places {view.placed} of them here"
+    yield Hit(None, None, severity=severity, missing=missing, listed=missing + view.present, names=names, word=word)

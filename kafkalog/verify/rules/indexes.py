@@ -207,7 +207,7 @@ def index_odd_size(end: IndexEnd) -> Iterator[Hit]:
     "index-padded",
     Severity.WARNING,
     on=IndexEnd,
-    message="{padding} zero bytes behind {entries} entries, in a segment that is {state}",
+    message="entries: {entries}, then {padding} zero bytes, in a segment that is {state}",
     consequence="Only the active segment of a broker that runs, crashed or was ended while it started has such space. Kafka "
     "before 2.3 rebuilds the index.",
     remedy=REBUILD,
@@ -257,7 +257,7 @@ def index_padding_differs(end: IndexEnd) -> Iterator[Hit]:
     "index-preallocated",
     Severity.INFO,
     on=IndexEnd,
-    message="{padding} zero bytes of preallocated space behind {entries} entries",
+    message="entries: {entries}, then {padding} zero bytes of preallocated space",
     consequence="None: the active segment of a broker that runs, crashed or was copied looks so; since 4.4 that of the "
     "metadata log after a clean stop, too. The warning 'Corrupt index found' of old brokers means nothing else.",
     remedy="Nothing to do. Do not delete the index.",

@@ -23,6 +23,11 @@ _EFFECT = {
 
 
 _MOVED = "None: the partition was deleted or moved, and the next writing drops the line."
+_NOT_PLACED = "None: the metadata log does not place the partition here (any more), and the next writing drops the line."
+_PLACED = (
+    "The metadata log places the partition here: the broker begins it anew, empty. What this replica held is lost, unless "
+    "another has it."
+)
 _TAKEN_AWAY = (
     "The directory was there when the broker stopped, and was taken away since. If the partition still belongs here, what this "
     "replica held is lost: the broker begins it anew, empty."
@@ -94,20 +99,27 @@ def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
     proof="checkpoint-line-unknown",
     near_miss="healthy",
+    loses=True,
     invariants="K8",
 )
 def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
     """A checkpoint file names a partition that the log dir does not hold.
 
-    A WARNING in the recovery points of a broker that was stopped cleanly: it wrote the line from a log that it had open. If
-    more partitions are missing than are here, they are told together: partitions-not-copied.
+    Where a metadata log lies in the log dir, it decides: an ERROR if it places the partition here and a line shows that it held
+    records, a WARNING if no line does; INFO if it does not place it here. Else it is a WARNING in the recovery points of a
+    broker that was stopped cleanly, which wrote the line from a log that it had open. If more partitions are missing than are
+    here, they are told together: partitions-not-copied.
     """
     open_then = file.clean and file.name == "recovery-point-offset-checkpoint"
-    for partition, span in file.unknown:
+    for one in file.unknown:
         folder = file.path.removesuffix(file.name)
-        severity = Severity.WARNING if open_then else None
-        effect = _TAKEN_AWAY if open_then else _MOVED
-        yield Hit(span, None, severity=severity, partition=partition, file=f"{folder}{partition}", effect=effect)
+        if one.placed:
+            severity, effect = Severity.ERROR if one.offset > 0 else Severity.WARNING, _PLACED
+        elif one.placed is None and open_then:
+            severity, effect = Severity.WARNING, _TAKEN_AWAY
+        else:
+            severity, effect = Severity.INFO, _MOVED if one.placed is None else _NOT_PLACED
+        yield Hit(one.span, None, severity=severity, partition=one.name, file=f"{folder}{one.name}", effect=effect)
 
 
 @rule(

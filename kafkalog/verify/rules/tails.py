@@ -55,8 +55,8 @@ def _is_torn(tail: Tail) -> bool:
 def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     """A `.log` was written to while it was read.
 
-    Bytes that a running broker appends to the active segment are left out. A closed segment that grows or shrinks cannot be
-    judged: the exit status is 3.
+    Bytes that a running broker appends to the active segment are left out. A closed segment that grows or shrinks is read
+    again; one that does so each time cannot be judged: the exit status is 3.
     """
     yield Hit(
         Span(min(change.size_before, change.size_now), max(change.size_before, change.size_now)),
@@ -71,7 +71,7 @@ def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     "log-tail-zeroed",
     Severity.ERROR,
     on=Tail,
-    message="{size} zero bytes behind the last batch, from byte {position} on; the log is valid through offset {offset}",
+    message="{size} zero bytes after the last batch, from byte {position} on; the log is valid through offset {offset}",
     consequence="In the active segment this is preallocated space, or the trace of a crash: an unclean start cuts it off and "
     "loses nothing. After a clean stop, or in an older segment, the broker may not start.",
     remedy="Active segment after a crash: nothing to do, the broker cuts them off. Else: " + RESTORE,
@@ -98,7 +98,7 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     on=Tail,
     message="the last batch is cut: {have} of {need} bytes from byte {position} on; the log is valid through offset {offset}",
     consequence="The records of that batch are lost here. In the active segment after a crash they had not reached the disk, "
-    "and the broker cuts the rest off. After a clean stop the broker appends behind the fragment, or forgets the "
+    "and the broker cuts the rest off. After a clean stop the broker appends after the fragment, or forgets the "
     "whole segment.",
     remedy="Active segment after a crash: nothing to do. Else: " + RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
@@ -127,7 +127,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     "log-tail-garbage",
     Severity.ERROR,
     on=Tail,
-    message="{size} bytes behind the last batch are no batch: {reason}; the log is valid through offset {offset}",
+    message="{size} bytes after the last batch are no batch: {reason}; the log is valid through offset {offset}",
     consequence="An unclean start cuts the file at byte {position} and deletes all later segments; after a clean stop the "
     "broker may not start.",
     remedy=RESTORE,
@@ -172,7 +172,7 @@ def _where(tail: Tail) -> dict[str, Any]:
     on=Tail,
     message="the length of the batch at byte {position} can not be right ({reason}); {size} bytes are skipped, the next sound "
     "batch begins at byte {next_position} with offset {next_offset}",
-    consequence="Readers stop behind offset {offset} and never see what follows, although it is intact; an unclean start cuts "
+    consequence="Readers stop after offset {offset} and never see what follows, although it is intact; an unclean start cuts "
     "it off and deletes all later segments.",
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
@@ -197,7 +197,7 @@ def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
     on=Tail,
     message="magic {magic} at byte {position}; {size} bytes are skipped, the next sound batch begins at byte {next_position} "
     "with offset {next_offset}",
-    consequence="Consumers fail behind offset {offset}; a recovery does not notice magics above 2, or cuts the log here.",
+    consequence="Consumers fail after offset {offset}; a recovery does not notice magics above 2, or cuts the log here.",
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch, AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="magic-9",
