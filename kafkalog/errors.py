@@ -1,4 +1,4 @@
-"""The errors kafkalog raises: one family, told apart by type and attributes, never by prose."""
+"""The errors kafkalog raises: one family, distinguished by type and attributes, never by prose."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FormatError(KafkalogError):
     Args:
         problem: What was seen and what was allowed, one sentence without a full stop.
         field: The on-disk field it was seen in, by Kafka's name, or "" when it is no single field.
-        span: The bytes concerned, or None when the reader does not know where it stands.
+        span: The bytes concerned, or None when the reader does not know where it is.
     """
 
     def __init__(self, problem: str, field: str = "", span: Span | None = None) -> None:

@@ -1,13 +1,12 @@
-"""The generated parts of `docs/`: what stands in the code is not written twice.
+"""The generated parts of `docs/`: what the code says is not written twice.
 
     python -m tests.generate_docs [--check]
 
-A part stands between `<!-- generated: NAME -->` and `<!-- end generated -->`. To add one, add a row to `PARTS`.
+A part is between `<!-- generated: NAME -->` and `<!-- end generated -->`. To add one, add a row to `PARTS`.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
 import pathlib
 import re
@@ -15,10 +14,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from click.testing import CliRunner
 
-from kafkalog.cli import dump
-from kafkalog.cli import rules as rules_command
-from kafkalog.cli import verify as verify_command
+from kafkalog.cli.main import COMMANDS
+from kafkalog.cli.main import main as main_command
 from kafkalog.core.attributes import ATTRIBUTE_BITS
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import COMPRESSION_TYPES
@@ -72,22 +71,22 @@ def dialects() -> str:
     return table(("releases", "what changed", "proven by"), rows)
 
 
-def help_of(command: click.Command, name: str) -> str:
-    """The --help of a command."""
-    # click keeps the help option of whoever asked first in this process, under the names that were right for them.
-    command = copy.copy(command)
-    command._help_option = None
-    with click.Context(
-        command, info_name=f"kafkalog {name}", max_content_width=100, terminal_width=100, **command.context_settings
-    ) as context:
-        return f"```text\n{command.get_help(context)}\n```\n"
+def help_of(*arguments: str) -> str:
+    """What `kafkalog ARGUMENTS... --help` prints in a terminal of 100 columns."""
+    for name in arguments:
+        # click keeps the help option of whoever asked first in this process: with `--help` alone if there was no group.
+        main_command.get_command(click.Context(main_command), name)._help_option = None
+    shown = CliRunner().invoke(main_command, [*arguments, "--help"], prog_name="kafkalog", terminal_width=100)
+    assert shown.exit_code == 0, shown.output
+    return f"```text\n{shown.output}```\n"
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "dialects": dialects,
     "unproven-releases": lambda: ", ".join(unproven_releases()) + "\n",
     "golden-exclusions": lambda: "".join(f"- `{pattern}`: {reason}\n" for pattern, reason in EXCLUSIONS.items()),
-    "help-dump": lambda: help_of(dump.command, "dump"),
+    "help": help_of,
+    **{f"help-{name}": functools.partial(help_of, name) for name in COMMANDS},
     "batch-header": layout(BATCH_HEADER),
     "message-0": layout(LEGACY_HEADER_V0),
     "message-1": layout(LEGACY_HEADER_V1),
@@ -157,8 +156,6 @@ def judged_invariants() -> str:
 
 PARTS["invariants-unjudged"] = unjudged_invariants
 PARTS["invariants-judged"] = judged_invariants
-PARTS["help-verify"] = lambda: help_of(verify_command.command, "verify")
-PARTS["help-rules"] = lambda: help_of(rules_command.command, "rules")
 PARTS["rules"] = rule_table
 PARTS["tour-setup"] = lambda: f"```sh\n{SETUP}```\n"
 PARTS.update({name: functools.partial(transcript, name) for name in STEPS})
@@ -166,7 +163,7 @@ PARTS.update({f"rules-{page}": rules_of(page) for page in rule_pages()})
 
 
 def render(text: str) -> str:
-    """A page with its generated parts made anew."""
+    """A page with its generated parts made again."""
     return _PART.sub(lambda match: f"{match[1]}{PARTS[match[2]]()}{match[4]}", text)
 
 

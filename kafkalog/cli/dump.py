@@ -55,20 +55,30 @@ def _release(_: click.Context, __: click.Parameter, value: str | None) -> Releas
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(cls=ToolCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("dump", cls=ToolCommand)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--files", multiple=True, metavar="A,B,C", help="Files as the real tool takes them, separated by commas.")
+@click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as the real tool takes them.")
 @click.option("--print-data-log", is_flag=True, help="Print keys and values.")
 @click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
 @click.option("--verify-index-only", is_flag=True, help="Check indexes without printing their entries.")
-@click.option("--index-sanity-check", is_flag=True, help="Make only the sanity check of an index.")
-@click.option("--max-message-size", type=_INT, default=5242880, help="Bytes read per index entry.  [default: 5242880]")
-@click.option("--max-bytes", type=_INT, default=None, help="Read only so many bytes of a log.")
-@click.option("--skip-record-metadata", is_flag=True, help="Print keys and values of records only.")
+@click.option("--index-sanity-check", is_flag=True, help="Only make the sanity check of an index.")
+@click.option("--max-message-size", type=_INT, default=5242880, help="Bytes of the log to read per index entry.")
+@click.option("--max-bytes", type=_INT, default=None, help="Read at most this many bytes of a log.")
+@click.option("--skip-record-metadata", is_flag=True, help="Print only the keys and values of records.")
 @click.option(
-    "--key-decoder-class", is_flag=False, flag_value=_NO_CLASS, metavar="[CLASS]", help="Java decoder, or module:function."
+    "--key-decoder-class",
+    is_flag=False,
+    flag_value=_NO_CLASS,
+    metavar="[CLASS]",
+    help="Decode keys with this Java decoder class or Python module:function.",
 )
-@click.option("--value-decoder-class", is_flag=False, flag_value=_NO_CLASS, metavar="[CLASS]", help="The same for values.")
+@click.option(
+    "--value-decoder-class",
+    is_flag=False,
+    flag_value=_NO_CLASS,
+    metavar="[CLASS]",
+    help="Decode values with this Java decoder class or Python module:function.",
+)
 @click.option("--offsets-decoder", is_flag=True, help="Decode records of __consumer_offsets.")
 @click.option("--transaction-log-decoder", is_flag=True, help="Decode records of __transaction_state.")
 @click.option("--cluster-metadata-decoder", is_flag=True, help="Decode records of __cluster_metadata.")
@@ -76,26 +86,39 @@ def _release(_: click.Context, __: click.Parameter, value: str | None) -> Releas
 @click.option("--share-group-state-decoder", is_flag=True, help="Decode records of __share_group_state.")
 @click.option("--no-decode", is_flag=True, help="Do not choose a decoder by the name of an internal topic.")
 @click.option(
-    "--kafka-version", "release", callback=_release, metavar="V", help="Release whose text is printed.  [default: the newest]"
+    "--kafka-version",
+    "release",
+    callback=_release,
+    metavar="VERSION",
+    show_default="the newest",
+    help="Release whose text is printed: X.Y.Z, or X.Y for its last patch.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="Text, or JSON lines.")
-@click.option("--offsets", metavar="A:B", help="Only offsets from A up to, not including, B.")
-@click.option("--since", metavar="TIME", help="Only records of this time or later: ISO 8601 or epoch milliseconds.")
-@click.option("--until", metavar="TIME", help="Only records before this time.")
-@click.option("--producer-id", type=int, help="Only records of this producer.")
-@click.option("--key", metavar="TEXT", help="Only records with this key; hex:… for bytes.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    help="Text as the real tool prints it, or one JSON object per line for programs.",
+)
+@click.option("--offsets", metavar="A:B", help="Print only offsets from A up to, but not including, B.")
+@click.option("--since", metavar="TIME", help="Print only records of this time or later: ISO 8601 or epoch milliseconds.")
+@click.option("--until", metavar="TIME", help="Print only records before this time.")
+@click.option("--producer-id", type=int, help="Print only records of this producer id.")
+@click.option("--key", metavar="TEXT", help="Print only records with this key; hex:… for bytes.")
 @click.option(
     "--payload",
     type=click.Choice(["text", "hex", "base64", "length", "sha256", "none"]),
     default=None,
-    help="How keys and values are shown; with --print-data-log.",
+    help="How keys and values are shown, with --print-data-log.",
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, help="Worker processes for record lines.")
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Number of worker processes for record lines.")
 @max_decompressed
 def command(**given: Any) -> int:
     """Print log files as Kafka's DumpLogSegments would.
 
-    A PATH is a file, a partition directory or a log dir. `--files` keeps to what the real tool can print.
+    A PATH is a file, a partition directory or a log dir. `--files` prints only what the real tool can print.
+
+    Exit status: 0; 1 where the real tool would fail, or a PATH is missing or holds no file of Kafka; 2 usage.
     """
     release: Release = given["release"]
     _check_options(given, release)

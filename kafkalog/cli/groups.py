@@ -36,18 +36,23 @@ SCHEMA = "kafkalog.groups/1"
     "--at",
     metavar="OFFSET|TIME",
     callback=parse_moment,
-    help="State after this offset, or at this time (ISO 8601, or @ and epoch milliseconds); else at the end.",
+    show_default="the end of the log",
+    help="Show the state after this offset of __consumer_offsets, or at this time (ISO 8601, or @ and epoch milliseconds).",
 )
 @KAFKA_VERSION
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "info"]),
     default="warning",
-    show_default=True,
-    help="Exit 1 for what cannot be read or loaded (error); for committed offsets outside their log, too (warning); "
-    "also where another moment of the copy may explain them, or their topic is not there (info).",
+    help="What makes the exit status 1. error: records that cannot be read or loaded; warning: committed offsets outside their "
+    "log too; info: also those that another moment of the copy may explain, or whose topic is not there.",
 )
-@click.option("--now", metavar="TIME", help="The clock, for what has expired: ISO 8601 or epoch ms; default the system's.")
+@click.option(
+    "--now",
+    metavar="TIME",
+    show_default="the system's clock",
+    help="The present, by which offsets have expired: ISO 8601 or epoch milliseconds.",
+)
 @FORMAT
 @EXIT_ZERO
 @click.pass_context
@@ -66,8 +71,10 @@ def command(
 ) -> None:
     """Show the groups that __consumer_offsets knows: state, generation, members, last committed offsets.
 
-    PATH is a log dir, a partition directory or a .log file. The other partitions found there tell how far each group lags
-    behind the end of the log. What the release's coordinator cannot load is said first, with the groups that go with it.
+    PATH is a log dir, a partition directory or a .log file. The other partitions found there give the lag of each group.
+    Records that the release's coordinator cannot load are reported first, with the groups that it then does not know.
+
+    Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
     """
     from kafkalog.cli.times import parse_time
     from kafkalog.internal.given import count_findings

@@ -38,8 +38,7 @@ FORMAT = click.option(
     "output_format",
     type=click.Choice(["text", "jsonl"]),
     default="text",
-    show_default=True,
-    help="Tables for people, or one JSON object per line for programs.",
+    help="Text for people, or one JSON object per line for programs.",
 )
 
 
@@ -58,9 +57,8 @@ KAFKA_VERSION = click.option(
     "--kafka-version",
     metavar="VERSION",
     default="auto",
-    show_default=True,
     callback=parse_kafka_version,
-    help="The release whose coordinator loads the topic: X.Y.Z, X.Y for its last patch, or auto: by what the log dir shows.",
+    help="The release whose coordinator loads the topic: X.Y.Z, or X.Y for its last patch. auto: what the log dir shows.",
 )
 
 
@@ -81,7 +79,7 @@ def release_by(given: Release | None) -> Callable[[str], Release]:
     return release_of
 
 
-EXIT_ZERO = click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
+EXIT_ZERO = click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1.")
 
 
 def parse_moment(_: click.Context, parameter: click.Parameter, value: str | None) -> Moment:

@@ -31,7 +31,7 @@ COMMANDS = {
     "dump": ("dump", "Print log files as Kafka's DumpLogSegments would."),
     "verify": ("verify", "Check files, partition directories and log dirs."),
     "rules": ("rules", "List and explain what verify looks for."),
-    "next-start": ("next_start", "Tell what the next start of a broker will do."),
+    "next-start": ("next_start", "Show what the next start of a broker will do."),
     "groups": ("groups", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Show transactional ids; open, hanging and aborted transactions."),
     "metadata": ("metadata", "Show the cluster's metadata: topics, partitions, brokers, settings."),
@@ -86,7 +86,9 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version.")
 def main() -> None:
     """Forensics of Kafka's log segments: offline, read-only, without a JVM."""

@@ -27,14 +27,15 @@ def _parse_pair(ctx: click.Context, parameter: click.Parameter, value: tuple[str
     "--at",
     metavar="OFFSET|TIME",
     callback=parse_moment,
-    help="The image after this offset, or at this time (ISO 8601, or @ and epoch milliseconds); else at the end.",
+    show_default="the end of the log",
+    help="Show the metadata after this offset, or at this time (ISO 8601, or @ and epoch milliseconds).",
 )
 @click.option(
     "--diff",
     nargs=2,
     metavar="A B",
     callback=_parse_pair,
-    help="What changed from offset or time A to offset or time B.",
+    help="Show what changed from offset or time A to offset or time B.",
 )
 @FORMAT
 @EXIT_ZERO
@@ -53,6 +54,8 @@ def command(
     """Show the cluster's metadata, replayed from a snapshot and the log of __cluster_metadata.
 
     PATH is a log dir, the directory of __cluster_metadata-0, or one of its .log and .checkpoint files.
+
+    Exit status: 0; 1 records that cannot be read or replayed; 2 usage; 3 a PATH could not be read.
     """
     from kafkalog.internal.given import count_findings
     from kafkalog.internal.metadata import read_metadata

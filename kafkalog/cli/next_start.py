@@ -19,39 +19,47 @@ if TYPE_CHECKING:
 __all__ = ["command", "parse_recovery_point"]
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("next-start")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "--assume-stop",
     type=click.Choice(["auto", "clean", "unclean"]),
     default="auto",
-    help="How the broker stopped; auto: by the marker in the log dir, both for a partition directory.  [default: auto]",
+    help="How the broker stopped. auto: what the marker in the log dir says; both kinds for a partition directory.",
 )
 @click.option(
     "--recovery-point",
     metavar="auto|N",
     default="auto",
-    help="Offset up to which the logs are flushed; auto: by the log dir's checkpoint.  [default: auto]",
+    help="Offset up to which the logs are flushed. auto: what the log dir's checkpoint says.",
 )
 @click.option(
     "--kafka-version",
-    metavar="auto|V",
+    metavar="auto|VERSION",
     default="auto",
-    help="The release that starts; auto: by what the log dir shows.  [default: auto]",
+    help="The release that starts: X.Y.Z, or X.Y for its last patch. auto: what the log dir shows.",
 )
 @click.option(
     "--consumer/--no-consumer",
     default=None,
-    help="Work out what consumers read, however large the log; or do not.  [default: up to 64 MiB of logs]",
+    show_default="with up to 64 MiB of logs",
+    help="Also predict what consumers read after the start.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", help="Text, or JSON lines.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    help="Text for people, or one JSON object per line for programs.",
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "info"]),
     default="error",
-    help="Exit with 1 from this on. error: data or service is lost; warning: files go without loss.  [default: error]",
+    help="Least severity that makes the exit status 1. error: data or service is lost; warning: files go, but no data is lost; "
+    "info: as warning.",
 )
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1.")
 @max_decompressed
 def command(
     paths: tuple[str, ...],
@@ -64,9 +72,10 @@ def command(
     consumer: bool | None,
     exit_zero: bool,
 ) -> int:
-    """Tell what the next start of a broker will do to log dirs and partition directories.
+    """Show what the next start of a broker will do to log dirs and partition directories.
 
-    Nothing is written. Exit status: 0 no harm; 1 data or service is lost; 3 something could not be read or judged.
+    Nothing is written. Exit status: 0 nothing at or above --fail-on; 1 data or service is lost (or what --fail-on says); 2
+    usage; 3 something could not be read or predicted.
     """
     from kafkalog.recovery.predict import next_starts
 

@@ -10,7 +10,13 @@ import click
 
 @click.command("rules")
 @click.argument("rule_id", metavar="[ID]", required=False)
-@click.option("--format", "format_", type=click.Choice(("text", "jsonl")), default="text", help="Output; default text.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("text", "jsonl")),
+    default="text",
+    help="Text for people, or one JSON object per line for programs.",
+)
 def command(rule_id: str | None, format_: str) -> int:
     """List the rules of `kafkalog verify`, or explain one of them."""
     from kafkalog.verify import RULES, rule_of

@@ -28,5 +28,5 @@ def max_decompressed(command: Callable[..., Any]) -> Callable[..., Any]:
         default=DEFAULT_LIMIT,
         expose_value=False,
         callback=_use,
-        help=f"Read compressed batches of up to so many bytes of records, and such records; default {DEFAULT_LIMIT}.",
+        help="Read compressed batches, and single records, of up to this many bytes when decompressed.",
     )(command)

@@ -11,7 +11,7 @@ class ToolCommand(click.Command):
     """A command that takes `-files x` and `--deep-iteration=true`, as jopt-simple does."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Name the releases whose text no real output stands behind."""
+        """Name the releases whose text is not proven by output of the real tool."""
         from kafkalog.dump.dialects import unproven_releases
 
         del ctx

@@ -38,14 +38,14 @@ SHOWN = 1000
     "--at",
     metavar="OFFSET|TIME",
     callback=parse_moment,
-    help="State after this offset of __transaction_state, or at this time (ISO 8601, or @ and epoch ms); else at the end.",
+    show_default="the end of the log",
+    help="Show the state after this offset of __transaction_state, or at this time (ISO 8601, or @ and epoch milliseconds).",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
     default="error",
-    show_default=True,
-    help="Exit 1 for records that cannot be read (error), or for hanging transactions, too (warning).",
+    help="What makes the exit status 1. error: records that cannot be read or loaded; warning: hanging transactions too.",
 )
 @KAFKA_VERSION
 @FORMAT
@@ -66,7 +66,9 @@ def command(
     """Show the state of every transactional id, and the transactions in the partitions found beside it.
 
     PATH is a log dir, a partition directory or a .log file. A transaction that is open in a partition is hanging if no
-    transactional id can end it any more; the command that does is shown.
+    transactional id can end it any more; the command that ends it is shown.
+
+    Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
     """
     from kafkalog.internal.given import count_findings
     from kafkalog.internal.transactions import read_transactions

@@ -55,61 +55,76 @@ def _progress() -> Callable[[int, int], None] | None:
 
 @click.command("verify", no_args_is_help=True)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--format", "format_", type=click.Choice(("text", "jsonl")), default="text", help="Output; default text.")
-@click.option("--select", multiple=True, metavar="ID,...", help="Only these rules; patterns like index-* are allowed.")
-@click.option("--ignore", multiple=True, metavar="ID,...", help="Not these rules.")
 @click.option(
-    "--level", multiple=True, metavar="ID=SEVERITY", help="Another severity for a rule: error, warning, info, ignore."
+    "--format",
+    "format_",
+    type=click.Choice(("text", "jsonl")),
+    default="text",
+    help="Text for people, or one JSON object per line for programs.",
 )
-@click.option("--strict", is_flag=True, help="INFO counts as WARNING.")
-@click.option("--baseline", metavar="FILE", help="Leave out what an earlier run with --format jsonl found.")
-@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Rules shown per partition in text.")
-@click.option("--quick", is_flag=True, help="No decompression, no records: headers, checksums, indexes, names.")
-@click.option("--hash", "hash_", is_flag=True, help="Note the SHA-256 of every file of the directories.")
-@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Processes; default 1.")
+@click.option("--select", multiple=True, metavar="ID,...", help="Check only these rules; patterns like index-* are allowed.")
+@click.option("--ignore", multiple=True, metavar="ID,...", help="Do not check these rules; patterns are allowed.")
+@click.option(
+    "--level", multiple=True, metavar="ID=SEVERITY", help="Give a rule another severity: error, warning, info or ignore."
+)
+@click.option("--strict", is_flag=True, help="Report INFO as WARNING.")
+@click.option(
+    "--baseline", metavar="FILE", help="Leave out the findings in FILE, the output of an earlier run with --format jsonl."
+)
+@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Show at most N rules per partition in text.")
+@click.option(
+    "--quick", is_flag=True, help="Check headers, checksums, indexes and names only; decompress nothing and read no records."
+)
+@click.option("--hash", "hash_", is_flag=True, help="Write the SHA-256 of every file of the directories into the report.")
+@click.option("--jobs", type=click.IntRange(1), default=1, metavar="N", help="Number of processes.")
 @click.option(
     "--partition-state",
     multiple=True,
     metavar="[TOPIC-PARTITION=]FILE",
-    help="JSON of ZooKeeper's state of the partition, to compare with.",
+    help="JSON of the partition's state in ZooKeeper, to compare with.",
 )
-@click.option("--topic", multiple=True, metavar="PATTERN", help="Only these topics or partition directories of a log dir.")
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
+@click.option(
+    "--topic", multiple=True, metavar="PATTERN", help="Check only these topics or partition directories of a log dir."
+)
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Do not check these topics or partition directories.")
 @click.option(
     "--fail-on",
     type=click.Choice((*_SEVERITIES, "never")),
     default="warning",
-    help="Least severity that makes the exit status 1; default warning.",
+    help="Least severity that makes the exit status 1.",
 )
-@click.option("--exit-zero", is_flag=True, help="Exit 0 where it would be 1.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1.")
 @click.option(
     "--max-message-bytes",
     type=click.IntRange(0),
     metavar="N",
-    help="The topic's max.message.bytes: larger batches are reported.",
+    help="The topic's max.message.bytes; larger batches are reported.",
 )
-@click.option("--now", metavar="TIME", help="The clock: ISO 8601 or milliseconds since 1970; default the system's.")
-@click.option("--kafka-version", metavar="X.Y[.Z]", default="auto", help="Release for what depends on one; default auto.")
+@click.option("--now", metavar="TIME", show_default="the system's clock", help="The present: ISO 8601 or epoch milliseconds.")
 @click.option(
-    "--next-start/--no-next-start", default=True, help="Predict the next start of a broker too, or do not; default yes."
+    "--kafka-version",
+    metavar="auto|VERSION",
+    default="auto",
+    help="The release of the broker: X.Y.Z, or X.Y for its last patch. auto: what the log dir shows.",
 )
+@click.option("--next-start/--no-next-start", default=True, help="Also predict what the next start of a broker will do.")
 @click.option(
     "--assume-stop",
     type=click.Choice(("auto", "clean", "unclean")),
     default="auto",
-    help="For the prediction: how the broker stopped; auto: by the log dir, both for a partition directory.",
+    help="For the prediction: how the broker stopped. auto: what the log dir shows; both kinds for a partition directory.",
 )
 @click.option(
     "--recovery-point",
     metavar="auto|N",
     default="auto",
-    help="For the prediction: offset up to which the logs are flushed; auto: by the log dir.",
+    help="For the prediction: offset up to which the logs are flushed. auto: what the log dir's checkpoint says.",
 )
 @max_decompressed
 def command(paths: tuple[str, ...], **options: Any) -> int:
-    """Check files, partition directories and log dirs, and tell what is wrong, what it costs and what to do.
+    """Check files, partition directories and log dirs, and report what is wrong, what it costs and what to do.
 
-    Exit status: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 something could not be read or judged.
+    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 something could not be read or judged.
     """
     from kafkalog.files.source import read_file
     from kafkalog.verify import Policy, Severity, read_baseline, verify

@@ -1,4 +1,4 @@
-"""Record batches of magic 2: the 61-byte header and the records behind it."""
+"""Record batches of magic 2: the 61-byte header and the records after it."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def command(words: Iterable[str], options: Mapping[str, str | int], use: str = "
         value = str(given)
         if "\0" in value:
             placeholder = name.strip("-").upper()
-            notes.append(f"{placeholder} stands for {quoted(value)}: no command line can carry a NUL character")
+            notes.append(f"{placeholder} is in the place of {quoted(value)}: no command line can carry a NUL character")
             value = placeholder
         elif name in _DOUBTS:
             notes += _DOUBTS[name](value)

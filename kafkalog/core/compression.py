@@ -50,8 +50,8 @@ class Inflated(NamedTuple):
 
     `data` is everything the codec produced before it ended or failed, up to 8 MiB as `bytes`, more as `WindowedBytes`;
     `consumed` is how many bytes of the section belong to the stream; `problem` is None only when the section is exactly
-    one whole stream of its codec (gzip and zstd: one or more members or frames). `trailing` tells that all that Kafka's
-    own reader looks at was whole, and the problem is with bytes after it: data behind the end, or a content size or
+    one whole stream of its codec (gzip and zstd: one or more members or frames). `trailing` says that all that Kafka's
+    own reader looks at was whole, and the problem is with bytes after it: data after the end, or a content size or
     content checksum that disagrees. `frame_ends`, of zstd only, are the places in `data` where a frame ended, skippable
     frames included.
     """

@@ -1,4 +1,4 @@
-"""Control records: the transaction markers and KRaft records that stand in control batches."""
+"""Control records: the transaction markers and KRaft records in control batches."""
 
 from __future__ import annotations
 

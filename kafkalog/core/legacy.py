@@ -64,7 +64,7 @@ LEGACY_HEADER_V1 = Layout(LegacyHeaderV1)
 class LegacyRecord(NamedTuple):
     """A message of magic 0 or 1 with its absolute offset and effective timestamp.
 
-    `stored_offset` is what stands on disk (inside a magic 1 wrapper it is relative); `timestamp` is -1 in magic 0.
+    `stored_offset` is what is stored on disk (inside a magic 1 wrapper it is relative); `timestamp` is -1 in magic 0.
     `crc_ok` is about the message's own checksum. `unused` counts bytes after the value that belong to no field. `start`
     and `end` are its byte range, offset and size included, in the batch's own bytes or in its decompressed value.
     """
@@ -174,7 +174,7 @@ def inner_messages(data: Bytes, limit: int | None = None) -> Iterator[LegacyReco
 
 
 class LegacyBatch:
-    """What stands between two shallow offsets in a log of magic 0 or 1: one message, or a wrapper full of them.
+    """What is between two shallow offsets in a log of magic 0 or 1: one message, or a wrapper full of them.
 
     Args:
         header: The fixed fields as stored.

@@ -27,7 +27,7 @@ OFFSET_INDEX_ENTRY = Layout(OffsetIndexEntry)
 
 
 class OffsetIndex(NamedTuple):
-    """A whole `.index`. Entry number i stands at byte 8·i; zeros at the end are padding, up to 7 bytes may be left over."""
+    """A whole `.index`. Entry number i is at byte 8·i; zeros at the end are padding, up to 7 bytes may be left over."""
 
     entries: tuple[OffsetIndexEntry, ...]
     padding: Padding | None

@@ -24,7 +24,7 @@ class SnapshotHeader(NamedTuple):
     """The fields in front of the entries."""
 
     version: Annotated[int, INT16, "Version of the file, 1."]
-    crc: Annotated[int, UINT32, "CRC-32C of everything behind this field, to the end of the file."]
+    crc: Annotated[int, UINT32, "CRC-32C of everything after this field, to the end of the file."]
     entry_count: Annotated[int, INT32, "Entries that follow."]
 
 

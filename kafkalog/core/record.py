@@ -132,12 +132,12 @@ class RecordDetail(NamedTuple):
 
 
 def read_record(cursor: Cursor, base_offset: int, base_timestamp: int, log_append_time: int | None = None) -> Record:
-    """Read the record at the cursor and move behind it: `read_detail` without the detail."""
+    """Read the record at the cursor and move past it: `read_detail` without the detail."""
     return read_detail(cursor, base_offset, base_timestamp, log_append_time).record
 
 
 def read_detail(cursor: Cursor, base_offset: int, base_timestamp: int, log_append_time: int | None = None) -> RecordDetail:
-    """Read the record at the cursor and move behind it.
+    """Read the record at the cursor and move past it.
 
     **On disk**: varint length of what follows, int8 attributes, varlong timestampDelta, varint offsetDelta, varint key
     length and key, varint value length and value, varint header count and headers. Any negative length means null.

@@ -25,7 +25,7 @@ TIME_INDEX_ENTRY = Layout(TimeIndexEntry)
 
 
 class TimeIndex(NamedTuple):
-    """A whole `.timeindex`. Entry number i stands at byte 12·i; zeros at the end are padding, up to 11 bytes left over."""
+    """A whole `.timeindex`. Entry number i is at byte 12·i; zeros at the end are padding, up to 11 bytes left over."""
 
     entries: tuple[TimeIndexEntry, ...]
     padding: Padding | None

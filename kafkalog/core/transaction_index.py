@@ -27,7 +27,7 @@ ABORTED_TXN = Layout(AbortedTxn)
 
 
 class TransactionIndex(NamedTuple):
-    """A whole `.txnindex`. Entry number i stands at byte 34·i; up to 33 bytes may be left over."""
+    """A whole `.txnindex`. Entry number i is at byte 34·i; up to 33 bytes may be left over."""
 
     entries: tuple[AbortedTxn, ...]
     damage: Damage | None

@@ -27,7 +27,7 @@ __all__ = ["Segment"]
 class Segment:
     """A segment of a partition: lazy, re-iterable, read-only.
 
-    Nothing is opened before it is asked for, and every walk starts anew from the file. Used as a context manager it
+    Nothing is opened before it is asked for, and every walk starts from the file again. Used as a context manager it
     keeps the `.log` open between walks; without that each walk opens and closes it.
 
     Args:
@@ -47,7 +47,7 @@ class Segment:
     def walk(self, start: int = 0) -> Iterator[Batch | Damage | Padding]:
         """Every byte of the `.log` from position `start` on, as batches, damage and padding.
 
-        Nothing when there is no `.log`. What is appended while it is read is left out, and told by `grown`.
+        Nothing when there is no `.log`. What is appended while it is read is left out, and reported by `grown`.
 
         Raises:
             UnreadableFile: the `.log` cannot be read.
@@ -64,7 +64,7 @@ class Segment:
             self.grown = source.grown
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
-        """The batches of the `.log`, those behind damage too."""
+        """The batches of the `.log`, those after damage too."""
         for item in self.walk(start):
             if isinstance(item, Batch):
                 yield item

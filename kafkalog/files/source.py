@@ -70,7 +70,7 @@ class FileSource:
 
     At most one window is held, of 1 MiB or as large as the largest batch. The size is taken once, when it is opened:
     if fewer bytes are there when they are wanted, `FileChanged` is raised; bytes that are appended later are not seen,
-    `grown` tells of them.
+    `grown` reports them.
 
     Args:
         path: Where it is; printed as given.

@@ -18,7 +18,7 @@ class CommittedOffset(NamedTuple):
     """An offset that a group has committed.
 
     `leader_epoch` is -1 and `topic_id` None when not stored; times are milliseconds, -1 none. `path` and `record_offset`
-    say where the commit stands. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
+    say where the commit is. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
     directory was given; `topic_problem` when `__cluster_metadata` was. `expires_at` is the time from which on the coordinator
     deletes it, by the time stored with it or the default of `offsets.retention.minutes`; None while nothing expires it.
     `is_of_one_moment` says that no other moment of a copy explains the problem.
@@ -67,7 +67,7 @@ class CommittedOffset(NamedTuple):
 class ShareOffset(NamedTuple):
     """How far a share group has come in a partition, from `__share_group_state`.
 
-    `topic` is None when nothing tells the name. `start_offset` is -1 before the first delivery. `delivery_complete_count`
+    `topic` is None when nothing gives the name. `start_offset` is -1 before the first delivery. `delivery_complete_count`
     is the number of records from there on that are done, -1 when not stored (before 4.2).
     """
 

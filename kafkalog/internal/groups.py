@@ -60,7 +60,7 @@ def read_groups(paths: Paths, moment: Moment = END) -> Groups:
     """The state of all groups, from the partitions of `__consumer_offsets` and `__share_group_state` found at `paths`.
 
     Args:
-        paths: Log dirs, partition directories or `.log` files; other partitions found there tell the lag, and the names of
+        paths: Log dirs, partition directories or `.log` files; other partitions found there give the lag, and the names of
             topics that are known by their ids.
         moment: Up to where the records count.
     """

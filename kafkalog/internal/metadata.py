@@ -203,7 +203,7 @@ def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note])
             problems.append(Note(base.path, None, f"{base.damage}: the image is not whole"))
     if first is not None and first > start:
         where = "the snapshot's end" if base else "offset 0 and there is no snapshot"
-        problems.append(Note(log.path, first, f"the log begins at {first}, behind {where}: the image is not whole"))
+        problems.append(Note(log.path, first, f"the log starts at {first}, after {where}: the image is not whole"))
     replay.feed(log.records(replay.notes), moment, start)
     return base.path if base else None
 

@@ -29,13 +29,14 @@ INDEXES_UNCHECKED = Behaviour(
     (2, 3, 0),
     "indexes-unchecked",
     "`.index` and `.timeindex` are not looked at, a missing `.index` makes the segment be recovered; before, each was checked,"
-    " the segment recovered if it failed, and a missing one made anew, empty.",
+    " the segment recovered if it failed, and a missing one is made again, empty.",
     "LogSegment.sanityCheck, KAFKA-7283",
 )
 SHORT_LOG_GOES = Behaviour(
     (2, 2, 0),
     "short-log-goes",
-    "A log that ends below its start is deleted and begun anew there; before, it stayed, and one without segments began at 0.",
+    "A log that ends below its start is deleted, and a new one starts there; before, it stayed, and a log without segments"
+    " started at 0.",
     "Log.recoverLog",
 )
 METADATA_READ = Behaviour(
@@ -53,7 +54,7 @@ READS_UP_TO_POSITION = Behaviour(
 UNSTABLE_OFFSET_SOUGHT = Behaviour(
     (2, 4, 0),
     "unstable-offset-sought",
-    "The begin of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
+    "The start of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
     "Log.maybeIncrementFirstUnstableOffset",
 )
 LOG_DIRS_FAIL = Behaviour(
@@ -71,7 +72,7 @@ SNAPSHOT_BEFORE_RECOVERY = Behaviour(
 MISSING_INDEX_MADE = Behaviour(
     (1, 1, 0),
     "missing-index-made",
-    "A missing `.index` is made anew, empty (up to 2.2), and a segment whose index fails the check gets its `.txnindex`"
+    "A missing `.index` is made again, empty (up to 2.2), and a segment whose index fails the check gets its `.txnindex`"
     " emptied; before, the first made the segment be recovered, and the second was deleted.",
     "LogSegment.sanityCheck, Log.loadSegmentFiles",
 )
@@ -90,7 +91,7 @@ LAST_TIME_REMEMBERED = Behaviour(
 SIZE_CANNOT_OVERFLOW = Behaviour(
     (1, 1, 0),
     "size-cannot-overflow",
-    "A batch that ends beyond the 2^31st byte ends the log; before, the sum overflowed, and the batch was taken to be there.",
+    "A batch that ends after the 2^31st byte ends the log; before, the sum overflowed, and the batch was taken to be there.",
     "FileLogInputStream.nextBatch",
 )
 TRUNCATES_INDEXES = Behaviour(
@@ -129,7 +130,7 @@ SNAPSHOT_AT_END = Behaviour(
 EMPTY_MARKER_PASSES = Behaviour(
     (2, 0, 0),
     "empty-marker-passes",
-    "A control batch without a record is passed over; before, it stopped the broker, and a consumer of committed records.",
+    "A control batch without a record is skipped; before, it stopped the broker, and a consumer of committed records.",
     "ProducerAppendInfo.append, Fetcher.containsAbortMarker",
 )
 MAGIC_READ_FIRST = Behaviour(
@@ -147,8 +148,8 @@ NEWEST_EPOCH_WINS = Behaviour(
 TRANSACTION_BEGINS_WITH_BATCH = Behaviour(
     (2, 1, 0),
     "transaction-begins-with-batch",
-    "A transaction begins at the offset of its first batch; before, at the last offset of it less what its sequence numbers"
-    " tell.",
+    "A transaction begins at the offset of its first batch; before, at the last offset of it less the difference of its"
+    " sequence numbers.",
     "ProducerAppendInfo.append",
 )
 ZSTD_KNOWN = Behaviour(
@@ -175,14 +176,14 @@ PRODUCERS_RETAINED = Behaviour(
 FETCHES_UP_TO_POSITION = Behaviour(
     (2, 4, 0),
     "fetches-up-to-position",
-    "A fetch ends where the high watermark or the last stable offset stands; before, that offset was looked up in the segment"
+    "A fetch ends where the high watermark or the last stable offset is; before, that offset was looked up in the segment"
     " that is read, which fails at a broken size field further on.",
     "Log.read",
 )
 RANGES_CHECKED = Behaviour(
     (2, 5, 0),
     "ranges-checked",
-    "From an offset to the same one there are no segments; before, there was the one before it.",
+    "An empty range of offsets (from N to N) has no segments; before, it had the segment that begins before N.",
     "Log.logSegments",
 )
 EPOCH_ZERO_SKIPPED = Behaviour(
@@ -225,13 +226,14 @@ PRODUCERS_FOLLOWED_BEFORE = Behaviour(
     (2, 8, 0),
     "producers-followed-before",
     "Before a segment is recovered, open transactions are followed from segment to segment; before, one that is open at a"
-    " segment's end stayed open, and stands as last stable offset in the rebuilt `.txnindex`.",
+    " segment's end stayed open, and is the last stable offset in the rebuilt `.txnindex`.",
     "Log.updateProducers",
 )
 EMPTY_TRANSACTION_IGNORED = Behaviour(
     (2, 8, 0),
     "empty-transaction-ignored",
-    "A marker without a transaction changes nothing; before, it ended one of its own, and an abort stood in the `.txnindex`.",
+    "A marker without a transaction changes nothing; before, it ended a transaction of its own, and an abort got a"
+    " `.txnindex` entry.",
     "ProducerAppendInfo.appendEndTxnMarker",
 )
 SNAPSHOT_PER_SEGMENT = Behaviour(
@@ -288,7 +290,7 @@ SWAP_RENAMED = Behaviour(
 EPOCHS_IN_EVERY_RECOVERY = Behaviour(
     (3, 0, 0),
     "epochs-in-every-recovery",
-    "A segment that is recovered for want of its `.index` adds its leader epochs too.",
+    "A segment that is recovered because its `.index` is missing adds its leader epochs too.",
     "LogLoader.recoverSegment",
 )
 OFFLINE_STOPS_READS = Behaviour(
@@ -307,7 +309,7 @@ CHECKPOINT_NUMBERS_ABORT = Behaviour(
 UNSTABLE_OFFSET_LENIENT = Behaviour(
     (3, 8, 0),
     "unstable-offset-lenient",
-    "An open transaction said to begin behind the log's end is put up with; before, it stopped the broker.",
+    "An open transaction said to begin after the log's end is accepted; before, it stopped the broker.",
     "UnifiedLog.maybeConvertToOffsetMetadata",
 )
 MALFORMED_MESSAGE_UNCAUGHT = Behaviour(
@@ -332,19 +334,19 @@ INDEXES_RENAMED_UNREAD = Behaviour(
 DELETED_ONCE_NAMED = Behaviour(
     (2, 8, 0),
     "deleted-once-named",
-    "Segments that go are looked at together before the first is renamed; before, afterwards.",
+    "Segments that go are all looked at before the first is renamed; before, after the renaming.",
     "Log.deleteSegmentFiles, SegmentDeletionReason.logReason",
 )
 FUTURE_NAMES = Behaviour(
     (1, 1, 0),
     "future-names",
-    "Directories may be marked `-future`; before, one stopped the broker, as any name that is not topic-partition does.",
+    "Directories may be marked `-future`; before, such a name stopped the broker, as any name does that is no topic-partition.",
     "Log.parseTopicPartitionName, KIP-113",
 )
 STRAY_NAMES = Behaviour(
     (3, 6, 1),
     "stray-names",
-    "Directories may be marked `-stray`; before, one stopped the broker.",
+    "Directories may be marked `-stray`; before, such a name stopped the broker.",
     "UnifiedLog.parseTopicPartitionName",
 )
 STRAY_PARTITIONS = Behaviour(
@@ -395,7 +397,7 @@ META_COMPLETED = Behaviour(
 META_MADE_ANEW = Behaviour(
     (3, 7, 0),
     "meta-made-anew",
-    "A KRaft node makes a missing `meta.properties` anew, if another of its log dirs has one and the metadata log is not in"
+    "A KRaft node writes a missing `meta.properties` again, if another of its log dirs has one and the metadata log is not in"
     " this one; before, it exited, as at any version but 1.",
     "MetaPropertiesEnsemble, KAFKA-15858; KafkaRaftServer.initializeLogDirs",
 )

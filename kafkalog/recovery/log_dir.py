@@ -42,7 +42,7 @@ RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 HIGH_WATERMARKS = "replication-offset-checkpoint"
 CLEANER_OFFSETS = "cleaner-offset-checkpoint"
-_ANEW = "the broker goes without it and writes it anew"
+_ANEW = "the broker starts without it and writes a new one"
 
 
 @dataclass

@@ -39,7 +39,7 @@ def check_meta(state: LogDirState, log_dir: LogDir, meta: Properties | None) -> 
     if meta is None and state.kraft:
         _check_missing_meta(state, log_dir, path)
     elif meta is None:
-        state.remarks.append("meta.properties is missing: the broker makes it anew, with the broker.id of its settings")
+        state.remarks.append("meta.properties is missing: the broker writes a new one, with the broker.id of its settings")
     elif state.kraft:
         _check_kraft_meta(state, values, path)
     else:

@@ -13,7 +13,7 @@ SCHEMA = "kafkalog.next-start/1"
 
 
 class Assumed(NamedTuple):
-    """What a prediction stands on: the kind of stop (`clean` or `unclean`), the recovery point, the release.
+    """What a prediction is based on: the kind of stop (`clean` or `unclean`), the recovery point, the release.
 
     `release` is None for what holds in either era; `evidence` says what the release was taken from, "" when it was given.
     """
@@ -40,7 +40,7 @@ class Truncation(NamedTuple):
 class ConsumerRead(NamedTuple):
     """What a consumer gets that begins at the earliest offset.
 
-    `records` it is handed; `stops_at_offset` is where it stands then. `error` is None when it reaches the end, or when it
+    `records` it is handed; `stops_at_offset` is where it is then. `error` is None when it reaches the end, or when it
     is `stuck`: it waits for ever, or is sent round in a circle (then `records` counts the first round).
     """
 
@@ -59,11 +59,11 @@ class Consumer(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Outcome:
-    """What the next start does to a partition directory. None stands for what cannot be known; `why` says why.
+    """What the next start does to a partition directory. None means that it cannot be known; `why` says why.
 
     Args:
         path: The directory as given.
-        assumed: What the prediction stands on.
+        assumed: What the prediction is based on.
         broker: `starts` or `aborts` (the process exits).
         log_dir: `online` or `offline`.
         partition: `loaded`, `stray`, `deleted`, `failed` or `unknown`.
@@ -72,7 +72,7 @@ class Outcome:
         delete: Files removed at once.
         rename: Files (or the directory) renamed: from, to.
         create: Files made.
-        rebuild: Index files that are wiped and written anew.
+        rebuild: Index files that are wiped and rebuilt.
         log_start_offset: The log start offset afterwards.
         log_end_offset: The log end offset afterwards.
         records_lost: Records that could be read before and are cut, deleted, or no longer reachable.
@@ -112,7 +112,7 @@ class Outcome:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it cannot be told if the start does harm."""
+        """Whether the prediction does not know if the start does harm."""
         return self.broker != "aborts" and self.partition == "unknown" and self.log_dir != "offline"
 
     @property

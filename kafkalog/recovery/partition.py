@@ -359,9 +359,7 @@ def _reasons(load: Load, situation: Situation, behind: Loss, changes: _Changes, 
         said.append(f"{segments} segment{'s' if segments > 1 else ''} deleted")
     if behind.size and load.log is not None:
         text = f"the log ends at offset {load.log.log_end_offset}, found from the last index entry on"
-        said.append(
-            f"{text}; {behind.records} records behind it stay in the file unread, and their offsets are given out again"
-        )
+        said.append(f"{text}; {behind.records} records after it stay in the file unread, and their offsets are given out again")
     if isinstance(load.failure, LogDirOffline):
         said.append(f"the log dir goes offline: {load.failure}")
     elif load.failure is not None:

@@ -42,7 +42,7 @@ def next_start(
     ('loaded', 533, 0)
 
     Args:
-        path: The partition directory. What stands in the log dir around it is taken into account.
+        path: The partition directory. What is in the log dir around it is taken into account.
         assume_stop: `clean`, `unclean`, or `auto`: by the marker in the log dir around it; unclean when there is no log dir.
         recovery_point: Offset up to which the log is flushed; None: by the checkpoint of the log dir, 0 without one.
         kafka_version: `X.Y.Z`, `X.Y` or `auto`: by what the log dir shows.
@@ -77,7 +77,7 @@ def next_starts(
     """What the next start does to partition directories and log dirs, path by path.
 
     A log dir gives an outcome for everything that stops its loading, then one for each of its partitions by name. A
-    partition directory given by itself gives one for a clean stop and one for an unclean stop, unless `assume_stop` tells.
+    partition directory given by itself gives one for a clean stop and one for an unclean stop, unless `assume_stop` says which.
 
     Args:
         paths: Partition directories and log dirs.
@@ -173,15 +173,15 @@ def _note_other_brokers(states: list[LogDirState]) -> None:
 
 
 def _note_files_in_place(state: LogDirState, group: list[LogDirState]) -> None:
-    """Files where the directory of a partition has been: when the broker makes that anew, the log dir goes offline."""
+    """Files where the directory of a partition has been: when the broker creates that again, the log dir goes offline."""
     for name, key in state.in_place.items():
         if any((one.topic, one.partition) == key and not one.mark for other in group for one in other.partitions.values()):
             continue
         certain = places_here(state, *key)
         if certain is False:
             continue
-        text = f"a file stands where the directory of {name} has been; "
-        text += "the log dir goes offline" if certain else "if the broker makes that anew, the log dir goes offline"
+        text = f"a file is where the directory of {name} has been; "
+        text += "the log dir goes offline" if certain else "if the broker creates that again, the log dir goes offline"
         remedy = "Move the file out of the log dir."
         state.troubles.append(Trouble(join(state.path, name), "late" if certain else "doubtful", text, remedy))
 

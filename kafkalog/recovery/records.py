@@ -266,7 +266,7 @@ class FileRecords:
                 return
             yield LoggedBatch(self.file, position, offset, size + LOG_OVERHEAD, magic, self.reader)
             if believed:
-                raise BrokerAborts("IllegalArgumentException", f"a batch is looked for behind size {size} at {position}")
+                raise BrokerAborts("IllegalArgumentException", f"a batch is looked for after size {size} at {position}")
             position = reached
 
     def last_batch(self) -> LoggedBatch | None:

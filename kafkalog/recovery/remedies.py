@@ -100,7 +100,7 @@ def _candidates(path: str, outcome: Outcome, situation: Situation) -> Iterator[_
             yield _Candidate((name,), "an empty one is made (or put what `kafkalog verify` shows in its place)")
         elif name.endswith(".txnindex"):
             index = f"{name.removesuffix('.txnindex')}.index"
-            yield _Candidate((name, *((index,) if index in names else ())), "the indexes of the segment are built anew")
+            yield _Candidate((name, *((index,) if index in names else ())), "the indexes of the segment are rebuilt")
         elif parse_offset(name) is None and (".log" not in name or name in empty):
             yield _Candidate((name,), "nothing needs it")
     if swaps:
@@ -110,4 +110,4 @@ def _candidates(path: str, outcome: Outcome, situation: Situation) -> Iterator[_
         active = max(logs, key=lambda name: parse_offset(name) or 0)
         index = f"{active.removesuffix('.log')}.index"
         if index in names:
-            yield _Candidate((index,), "the segment is recovered and the index built anew")
+            yield _Candidate((index,), "the segment is recovered and the index rebuilt")

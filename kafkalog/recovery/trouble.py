@@ -13,7 +13,7 @@ class Trouble:
 
     Args:
         path: The file or directory.
-        effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the begin. `offline`: it goes offline
+        effect: `aborts`: the broker exits. `unloaded`: the log dir is offline from the start. `offline`: it goes offline
             before its partitions load, and the broker exits if one of them has a transaction open. `late`: it goes
             offline once they are loaded. `doubtful`: it may. `unserved`: no partition of it is served.
         reason: Why, in words.

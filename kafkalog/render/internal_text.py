@@ -58,7 +58,7 @@ _NAMES = 10
 
 
 def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given: bool) -> Iterator[str]:
-    """What the coordinators do not load. A load that never ends is told for older releases, too, unless one is given."""
+    """What the coordinators do not load. A load that never ends is reported for older releases, too, unless one is given."""
     lines = []
     for load in loads:
         release = release_of(load.path)
@@ -87,7 +87,7 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
         what = f"{commit.group}: committed offset {commit.offset} of {commit.topic}-{commit.partition}"
         if commit.problem == "after-log-end":
             how = f"lies {-(commit.lag or 0)} after the end of the log, {commit.log_end_offset}"
-            why = "The log was lost or made anew"
+            why = "The log was lost or created again"
             why += "" if commit.is_of_one_moment else ", or this copy of it is older or was not in sync"
         else:
             start = commit.log_start_offset or 0
@@ -103,7 +103,7 @@ def _shared_after_the_end(offsets: Iterable[ShareOffset]) -> Iterator[str]:
     lines = [
         f"{item.group}: the share group begins at offset {item.start_offset} of {item.topic}-{item.partition}, "
         f"{item.start_offset - (item.log_end_offset or 0)} after the end of the log, {item.log_end_offset}. "
-        "The log was lost or made anew, or this copy of it is older or was not in sync."
+        "The log was lost or created again, or this copy of it is older or was not in sync."
         for item in offsets
         if item.problem is not None
     ]
@@ -122,7 +122,7 @@ def _without_topic(commits: Iterable[CommittedOffset]) -> Iterator[str]:
     lines = [
         f"{commit.group}: offset {commit.offset} is committed for {commit.topic}-{commit.partition}, but "
         f"{_TOPIC_PROBLEMS[commit.topic_problem]}. The topic was deleted after the commit, or the copy of the metadata is of "
-        "another moment. In a topic that is made anew under that name the group may go on from that offset: delete it "
+        "another moment. In a topic that is created again under that name the group may go on from that offset: delete it "
         "(`kafka-consumer-groups.sh --delete-offsets`), or reset it."
         for commit in commits
         if commit.topic_problem is not None

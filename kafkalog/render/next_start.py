@@ -47,13 +47,13 @@ def next_start_total(count: int, harmed: int, unknown: int) -> str:
     Args:
         count: How many there are.
         harmed: Those that lose data or service.
-        unknown: Those of which it cannot be told.
+        unknown: Those whose result cannot be predicted.
     """
     told = f"{count_text(count, 'prediction')}: "
     if not harmed and not unknown:
         return f"{told}nothing is lost"
     return told + ", ".join(
-        [f"{harmed} with loss of data or service", *([f"{unknown} that cannot be told"] if unknown else [])]
+        [f"{harmed} with loss of data or service", *([f"{unknown} that cannot be predicted"] if unknown else [])]
     )
 
 

@@ -25,7 +25,7 @@ def rule_text(rule: Rule) -> str:
     """What `kafkalog rules ID` prints."""
     lines = [f"{rule.id} ({rule.severity.label})", "", rule.explanation, ""]
     if rule.history:
-        lines += ["Holds only for logs that were never compacted; INFO where nothing tells whether one was.", ""]
+        lines += ["Holds only for logs that were never compacted; INFO where nothing shows whether one was.", ""]
     for name, text in _paragraphs(rule):
         lines.append(textwrap.fill(f"{name}: {text}", 100, subsequent_indent="  ", break_on_hyphens=False))
     return "\n".join(lines) + "\n"
@@ -35,7 +35,7 @@ def rule_markdown(rule: Rule) -> str:
     """A rule's page of the documentation."""
     lines = [f"## {rule.id}", "", f"Severity: **{rule.severity.label}**", "", rule.explanation, ""]
     if rule.history:
-        lines += ["Holds only for logs that were never compacted; INFO where nothing tells whether one was.", ""]
+        lines += ["Holds only for logs that were never compacted; INFO where nothing shows whether one was.", ""]
     for name, text in _paragraphs(rule):
         lines += [f"**{name}.** {text}", ""]
     return "\n".join(lines).rstrip() + "\n"

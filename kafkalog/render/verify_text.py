@@ -39,7 +39,7 @@ _STYLES = {
     "benign": "cyan",
     "clean": "green",
 }
-#: Verdicts of partitions whose findings, all of them infos, are told together when there are several.
+#: Verdicts of partitions whose findings, all of them info findings, are reported together when there are several.
 _SOUND = ("benign", "clean")
 #: Rules that say, from a severity on, that partitions are not here.
 _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
@@ -157,7 +157,7 @@ class _Causes:
     def named(self, findings: Sequence[Finding]) -> Iterator[Line]:
         """The lines for what was told first, and for what follows from it."""
         for name in dict.fromkeys(f.id for f in findings if Cause(f.id, f.path) in self.wide):
-            yield Line(2, "", f"told above: {name}")
+            yield Line(2, "", f"reported above: {name}")
         by_cause: dict[str, list[Finding]] = {}
         for finding in findings:
             if finding.cause in self.wide and finding.cause is not None:
@@ -305,7 +305,8 @@ def _summary(report: Report) -> Iterator[Line]:
     checked = "checked without decompression and records" if report.quick else "checked"
     batches = sum(p.batches for p in report.partitions)
     records = sum(p.records for p in report.partitions)
-    found = ", ".join(count_text(counts[name], name) for name in ("error", "warning", "info"))
+    nouns = {"error": "error", "warning": "warning", "info": "info finding"}
+    found = ", ".join(count_text(counts[name], noun) for name, noun in nouns.items())
     yield Line(0, report.verdict, f"{found} in {count_text(len(report.partitions), 'partition')}")
     what = ((report.files, "file"), (report.bytes, "byte"), (batches, "batch"), (records, "record"))
     yield Line(0, "", f"{', '.join(count_text(*item) for item in what)} {checked}; now {now}")

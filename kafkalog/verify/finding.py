@@ -50,7 +50,7 @@ class Hit:
         offsets: First and last log offset concerned, None when it is about none.
         path: The file, when it is not the subject's own.
         severity: When this case deserves another one than the rule's.
-        commands: What the remedy tells to run.
+        commands: The commands in the remedy.
         facts: What the templates name; integers, text, None, and lists of them.
     """
 
@@ -86,8 +86,8 @@ class Finding(NamedTuple):
 
     `span` is a half-open byte range of the file `path`, None when that file is gone. `offsets` are the first and last log
     offset concerned. `facts["file"]` names the damaged file when `path` is only the witness. `next_start` are the effects of
-    the predicted starts on that place, `commands` what the remedy tells to run. `cause` is the finding that this one follows
-    from, None when it stands by itself.
+    the predicted starts on that place, `commands` the commands in the remedy. `cause` is the finding that this one follows
+    from, None when it has no cause.
     """
 
     id: str

@@ -41,7 +41,7 @@ class NextStarts:
     Args:
         directories: Of partition directories given by themselves: one for each kind of stop.
         partitions: Of partition directories in log dirs.
-        beside: Of what stands beside the partitions in a log dir and does harm, in the order of the log dirs.
+        beside: Of what is beside the partitions in a log dir and does harm, in the order of the log dirs.
         lost: Directories of which nothing was worked out because worker processes were lost, and how these ended.
     """
 

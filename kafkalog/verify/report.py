@@ -91,7 +91,7 @@ class Report:
     `findings` are those about log dirs; those about a partition are with it. `now` is the clock in milliseconds, `version`
     the Kafka release taken for what depends on one (None: nothing says which), `evidence` what that is taken from, "" when it
     was given. `next_start` are the predictions about what
-    stands beside the partitions of a log dir and does harm.
+    is beside the partitions of a log dir and does harm.
     """
 
     now: int

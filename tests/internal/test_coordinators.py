@@ -255,7 +255,7 @@ def severities(log_dir, status, *more):
 def test_offsets_outside_the_log_of_a_stopped_broker_without_other_replicas_are_warnings(tmp_path):
     d1 = stopped(tmp_path)
     assert severities(d1, 1) == {"a-0": "WARNING", "b-0": "WARNING", "c-0": None}
-    assert "The log was lost or made anew: the next fetch" in run("groups", str(d1), status=1)
+    assert "The log was lost or created again: the next fetch" in run("groups", str(d1), status=1)
     run("groups", str(d1), "--fail-on", "error")
 
 

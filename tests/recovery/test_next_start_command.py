@@ -220,7 +220,7 @@ def test_text_tells_a_log_dir_in_a_line_for_each_harmless_partition_and_the_othe
     assert detail.startswith(f"{log_dir}/plain-2 (clean stop")
     assert "Move 00000000000000000125.index out of the directory" in detail
     assert total == "3 predictions: 1 with loss of data or service\n"
-    # A partition directory that was asked for is told in full.
+    # A partition directory that was asked for is reported in full.
     alone = run("--kafka-version", "3.9.1", "--assume-stop", "clean", str(log_dir / "plain-0")).stdout
     assert "a consumer (read_committed) gets all 153 records" in alone
 

@@ -30,7 +30,7 @@ class CoordinatorRecord(NamedTuple):
         key: The key's fields, None when they cannot be read.
         version: The value's version, None for a tombstone or when it cannot be read.
         value: The value's fields, None for a tombstone or when they cannot be read.
-        problem: What keeps key or value from being read, or what is left over behind them; "" when all is well.
+        problem: What keeps key or value from being read, or what is left over after them; "" when all is well.
     """
 
     type: int | None
@@ -124,7 +124,7 @@ def _read_all(cursor: Cursor, schema: Schema, version: int, release: Release, pl
     highest = schema.highest(NEWEST)
     if cursor.remaining:
         known = "" if 0 <= version <= highest else f", known are versions up to {highest}"
-        return message, f"{place}: {cursor.remaining} bytes behind {schema.name} version {version}{known}"
+        return message, f"{place}: {cursor.remaining} bytes after {schema.name} version {version}{known}"
     if not 0 <= version <= highest:
         return message, f"{place}: {schema.name} version {version}, known are versions up to {highest}"
     return message, ""
@@ -145,7 +145,7 @@ class FramedRecord(NamedTuple):
         name: Kafka's name of the record, "" when nobody knows it.
         version: The version.
         value: Its fields, None when they cannot be read.
-        problem: What keeps it from being read, or what is left over behind it; "" when all is well.
+        problem: What keeps it from being read, or what is left over after it; "" when all is well.
     """
 
     frame: int | None

@@ -237,7 +237,7 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="a batch without records has {size} bytes, codec {codec} and baseTimestamp {base_timestamp}; "
     "the cleaner leaves 61, 0 and -1",
-    consequence="Only the log cleaner writes batches without records, and not this one: its {unread} bytes behind the header "
+    consequence="Only the log cleaner writes batches without records, and not this one: its {unread} bytes after the header "
     "are read by nobody.",
     remedy="Compare with another replica.",
     source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
@@ -406,7 +406,7 @@ def batch_delete_horizon_unexplained(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="no producer id, but producerEpoch {epoch} and baseSequence {sequence}",
     consequence="None: without a producer id Kafka looks at neither.",
-    remedy="Nothing to do; it tells which client wrote offset {offset}.",
+    remedy="Nothing to do; it shows which client wrote offset {offset}.",
     source="DefaultRecordBatch (Kafka 3.9.1)",
     proof="producer-epoch-without-id",
     near_miss="coordinator-sequence-0",
@@ -445,7 +445,10 @@ def batch_producer_fields_odd(step: BatchStep) -> Iterator[Hit]:
     invariants="A19",
 )
 def batch_producer_fields_zero(zeros: ZeroProducers) -> Iterator[Hit]:
-    """Batches without a producer id have epoch 0 and sequence 0, where Java's producer has -1 and -1. Told once a segment."""
+    """Batches without a producer id have epoch 0 and sequence 0, where Java's producer has -1 and -1.
+
+    Reported once a segment.
+    """
     yield Hit(zeros.span, zeros.offsets, count=zeros.count, offset=zeros.offsets[0])
 
 
@@ -454,7 +457,7 @@ def batch_producer_fields_zero(zeros: ZeroProducers) -> Iterator[Hit]:
     Severity.WARNING,
     on=BatchStep,
     message="producer id {producer_id} with producerEpoch {epoch} and baseSequence {sequence}",
-    consequence="Leaders refuse such batches. Duplicates of it can not be recognised.",
+    consequence="Leaders refuse such batches. Duplicates of it cannot be recognised.",
     remedy="Compare the batch at offset {offset} with another replica.",
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="sequence-missing",
@@ -484,7 +487,7 @@ def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=BatchStep,
     message="the transactional bit is set, but there is no producer id",
-    consequence="Leaders refuse such batches; read_committed consumers can not tell whether it was aborted.",
+    consequence="Leaders refuse such batches; read_committed consumers cannot know whether it was aborted.",
     remedy="Compare the batch at offset {offset} with another replica.",
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="transactional-without-producer",
@@ -511,7 +514,7 @@ def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
     invariants="A24",
 )
 def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
-    """The partition leader epoch is -1. A WARNING behind batches that have an epoch: leaders always set one."""
+    """The partition leader epoch is -1. A WARNING after batches that have an epoch: leaders always set one."""
     batch = _magic_2(step)
     if batch is not None and batch.header.partition_leader_epoch == -1:
         yield Hit(

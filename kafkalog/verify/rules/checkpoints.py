@@ -107,7 +107,7 @@ def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionCheckpoints,
     message="the broker was stopped cleanly, but {file} has no line for the partition",
-    consequence="The broker takes the log's start for the high watermark until the leader tells it: until then consumers see "
+    consequence="The broker takes the log's start for the high watermark until the leader reports it: until then consumers see "
     "nothing, and a follower without leader epochs truncates there.",
     remedy="Nothing to do if the directory was put here after the stop, or the replica was moved to another broker while this "
     "one was down.",
@@ -139,7 +139,7 @@ def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     invariants="K3",
 )
 def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The checkpointed high watermark lies behind the end of the log.
+    """The checkpointed high watermark is after the end of the log.
 
     INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
     """
@@ -190,7 +190,7 @@ def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.ERROR,
     on=PartitionCheckpoints,
     message="the log start offset is {offset}, but {file} ends at offset {end}",
-    consequence="At the next start the broker deletes every segment of the partition and begins anew at {offset}.",
+    consequence="At the next start the broker deletes every segment of the partition and starts a new log at {offset}.",
     remedy="Do not start the broker: correct the line, or restore the end of the log from another replica.",
     source="LogLoader.load (Kafka 3.9.1), KAFKA-10101",
     proof="log-start-raised",
@@ -198,7 +198,7 @@ def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
     invariants="K4",
 )
 def log_start_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The checkpointed log start offset lies behind the end of the log."""
+    """The checkpointed log start offset is after the end of the log."""
     start = view.log_start
     if start is not None and _bounds(view) and start.offset > view.log_end:
         yield Hit(
@@ -241,7 +241,7 @@ def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]
     "cleaner-beyond-high-watermark",
     Severity.INFO,
     on=PartitionCheckpoints,
-    message="the cleaner stands at {offset}, but the high watermark is {watermark}, after a clean stop",
+    message="the cleaner is at {offset}, but the high watermark is {watermark}, after a clean stop",
     consequence="The cleaner does not go beyond the high watermark. It was set back since, by an unclean election or with its "
     "checkpoint, or the cleaner's position was moved forward by hand or with a moved partition: it then skips what it has not "
     "cleaned.",
@@ -253,7 +253,7 @@ def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]
     invariants="K3 K7",
 )
 def cleaner_beyond_high_watermark(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The first dirty offset of the log cleaner lies behind the high watermark, although a clean stop writes both.
+    """The first dirty offset of the log cleaner is after the high watermark, although a clean stop writes both.
 
     What an unclean stop leaves proves nothing: the cleaner writes its checkpoint at once, the high watermark every few seconds.
     """
@@ -275,17 +275,17 @@ def cleaner_beyond_high_watermark(view: PartitionCheckpoints) -> Iterator[Hit]:
     "cleaner-checkpoint-out-of-range",
     Severity.INFO,
     on=PartitionCheckpoints,
-    message="the cleaner stands at {offset}, but {file} ends at offset {end}",
+    message="the cleaner is at {offset}, but {file} ends at offset {end}",
     consequence="The broker resets it and cleans from the log's start. The line is that of an earlier topic of this name, the "
     "checkpoint was copied after the log, or the log lost its end.",
-    remedy="Nothing to do if the topic was deleted and made anew. Else compare the end of the log with another replica.",
+    remedy="Nothing to do if the topic was deleted and created again. Else compare the end of the log with another replica.",
     source="LogCleanerManager.cleanableOffsets, LogManager.addStrayLog (Kafka 3.9.1)",
     proof="cleaner-raised",
     near_miss="compacted-gap",
     invariants="K7",
 )
 def cleaner_checkpoint_out_of_range(view: PartitionCheckpoints) -> Iterator[Hit]:
-    """The first dirty offset of the log cleaner lies behind the end of the log.
+    """The first dirty offset of the log cleaner is after the end of the log.
 
     Of all checkpoints only the cleaner's keeps the lines of logs that are gone. A WARNING when the offset is negative.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "here {voters}, there {other_voters}",
     consequence="They are two clusters, not replicas of one. Each has topics, topic ids and producer ids of its own; nodes of "
     "the one refuse those of the other, or truncate their metadata.",
-    remedy="Decide which quorum is to stay. Copy away what only the nodes of the other hold, then format these anew "
+    remedy="Decide which quorum is to stay. Copy away what only the nodes of the other hold, then format these again "
     "(`kafka-storage.sh format --no-initial-controllers`, then add-controller). Do not merge directories.",
     source="KafkaRaftClient.validateVoterOnlyRequest, LeaderState (Kafka 4.1.1), KIP-853, KAFKA-19489",
     proof="two-quorums",
@@ -150,7 +150,7 @@ def topic_id_shared(pair: SharedTopicId) -> Iterator[Hit]:
 def producer_id_not_given(blocks: ProducerIdBlocks) -> Iterator[Hit]:
     """A producer id in a log belongs to no block that the metadata gave to a broker.
 
-    A WARNING when the metadata tells everything up to the broker's stop, and a marker has such an id: only coordinators write
+    A WARNING when the metadata holds everything up to the broker's stop, and a marker has such an id: only coordinators write
     these, with ids that they were given. Data batches can come from a client that makes its ids itself.
     """
     yield Hit(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def batch_larger_than_max(view: LargeBatches) -> Iterator[Hit]:
     """Batches are larger than the limit of `--max-message-bytes`; in a compacted log, than Kafka's default limit.
 
-    The topic's own setting does not stand in the directory.
+    The topic's own setting is not in the directory.
     """
     spot = view.large.spot
     yield Hit(
@@ -97,7 +97,7 @@ def tombstone_age(view: Tombstones) -> Iterator[Hit]:
     invariants="J14",
 )
 def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
-    """The same key stands twice in the part of the log that the cleaner says it has been over.
+    """A key is twice in the part of the log that the cleaner says it has cleaned.
 
     The first 100,000 records are looked at.
     """
@@ -119,7 +119,7 @@ def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
     "compacted-aborted-data",
     Severity.INFO,
     on=CleanPart,
-    message="records {first} to {last} belong to an aborted transaction and stand below the cleaner's position {position}; by "
+    message="records {first} to {last} belong to an aborted transaction and are below the cleaner's position {position}; by "
     "{file}",
     consequence="None for readers with read_committed. A pass removes such records: the cleaner's work was lost, or its "
     "position was moved forward.",
@@ -131,6 +131,6 @@ def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
     invariants="J14",
 )
 def compacted_aborted_data(part: CleanPart) -> Iterator[Hit]:
-    """Data of an aborted transaction stand in the part of the log that the cleaner says it has been over."""
+    """Data of an aborted transaction are in the part of the log that the cleaner says it has cleaned."""
     for path, span, first, last in part.aborted:
         yield Hit(span, (first, last), path=path, first=first, last=last, position=part.cleaner.offset, file=part.cleaner.path)

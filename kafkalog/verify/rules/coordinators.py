@@ -60,7 +60,7 @@ def coordinator_load_never_ends(load: UnloadedPartition) -> Iterator[Hit]:
     """The log ends further on than its last batch, which coordinators before 2.4.1 wait for.
 
     The cleaner may leave nothing of all segments but the active one, and that one may be empty. INFO when the log dir does not
-    tell whether the broker is of such an old release; `--kafka-version` decides it.
+    show whether the broker is of such an old release; `--kafka-version` decides it.
     """
     if not load.ends:
         yield Hit(None, None, severity=None if load.certain else Severity.INFO, **_facts(load))

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 #: What a broker does without the files of a kind.
 _WITHOUT = {
-    ".index": "A broker builds the indexes of each segment anew at its start, and cuts a segment at its first bad batch.",
+    ".index": "A broker rebuilds the indexes of each segment at its start, and cuts a segment at its first bad batch.",
     ".timeindex": "A broker that finds the `.index` of a segment makes an empty `.timeindex` and never fills it: look-ups by "
     "time skip the segment, retention uses the file's age.",
     ".snapshot": "A broker replays the logs for its producers' state; after a clean stop it may forget open transactions.",
     "leader-epoch-checkpoint": "Followers truncate at the high watermark.",
-    "partition.metadata": "A KRaft broker of 3.7.1 or later renames each directory -stray and begins the partition anew.",
+    "partition.metadata": "A KRaft broker of 3.7.1 or later renames each directory -stray and starts a new, empty partition.",
 }
 
 
@@ -29,7 +29,7 @@ _WITHOUT = {
     on=LogsNotCopied,
     message="not one `.log` is there, in {partitions}: a copy without them, or all records are gone",
     consequence="No record could be checked, and the verdict is unknown. A broker that starts on these files begins every "
-    "partition anew, empty.",
+    "partition again, empty.",
     remedy="Copy the `.log` files as well (a .gitignore or a backup's rule for log files leaves them out), and check again. If "
     "these are the broker's own files, do not start it: look for the logs in other copies and on the other replicas.",
     source="LogLoader.load (Kafka 3.9.1)",
@@ -41,7 +41,7 @@ def logs_not_copied(view: LogsNotCopied) -> Iterator[Hit]:
     """Not one of the partitions has a `.log`, and at least two of them should have one.
 
     Of a directory given by itself: not one of at least two segments. If others have their logs, or if there is only one, each
-    log that is missing is told by itself, as a possible loss: index-without-log, partition-without-log.
+    log that is missing is reported by itself, as a possible loss: index-without-log, partition-without-log.
     """
     yield Hit(None, None, partitions=_partitions(view.partitions))
 
@@ -64,7 +64,7 @@ def files_not_copied(view: KindsNotCopied) -> Iterator[Hit]:
 
     Of a directory given by itself: in at least two segments. `.txnindex`, `leader-epoch-checkpoint`, `partition.metadata` and
     `quorum-state` are only counted where no `.index` is there either. If one of the partitions has the file, each that is
-    missing is told by itself: index-missing, timeindex-missing, snapshot-at-end-missing and so on.
+    missing is reported by itself: index-missing, timeindex-missing, snapshot-at-end-missing and so on.
     """
     rebuilt = ".timeindex" if ".index" in view.kinds else ""
     effect = " ".join(_WITHOUT[kind] for kind in view.kinds if kind in _WITHOUT and kind != rebuilt)
@@ -91,7 +91,7 @@ def _partitions(count: int) -> str:
     invariants="I1 K9 K11",
 )
 def text_line_ends(view: TextLineEnds) -> Iterator[Hit]:
-    """Each line of a text file ends in CR LF. That is told once for a log dir; nobody need have edited the file."""
+    """Each line of a text file ends in CR LF. That is reported once for a log dir; nobody need have edited the file."""
     yield Hit(None, None, count=len(view.files), file=view.files[0])
 
 
@@ -109,7 +109,7 @@ def text_line_ends(view: TextLineEnds) -> Iterator[Hit]:
     invariants="A1 A3",
 )
 def binary_line_ends(view: BinaryLineEnds) -> Iterator[Hit]:
-    """A checkout by git, or a copy in text mode, took binary files for text. What follows from that is not told.
+    """A checkout by git, or a copy in text mode, took binary files for text. What follows from that is not reported.
 
     It is only said where it is proven: with the bytes put back, checksums of batches are right that were wrong, or entries
     are in order that were not.
@@ -127,7 +127,7 @@ def binary_line_ends(view: BinaryLineEnds) -> Iterator[Hit]:
     Severity.INFO,
     on=PartitionsNotCopied,
     message="{missing} of the {listed} partitions that the checkpoint files name are not here: {names}{word}",
-    consequence="Nothing can be said of these partitions. A broker makes those that are placed here anew, empty.",
+    consequence="Nothing can be said of these partitions. A broker creates those that are placed here again, empty.",
     remedy="Nothing to do if only some partitions were copied. If these are the broker's own files, look for the directories.",
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
     proof="copied-in-part",

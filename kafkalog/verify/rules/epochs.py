@@ -51,7 +51,7 @@ def _sound(file: EpochFile) -> bool:
     invariants="I1",
 )
 def epoch_file_malformed(file: EpochFile) -> Iterator[Hit]:
-    """The file can not be parsed: a version other than 0, a wrong count, a line that is not two numbers.
+    """The file cannot be parsed: a version other than 0, a wrong count, a line that is not two numbers.
 
     An empty file, or one with a version only, is legal.
     """
@@ -95,7 +95,7 @@ def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
     """The file is empty.
 
     An append of magic 0 or 1 empties it too, so such logs are left alone; so are directories marked `-delete` or `-stray`. When
-    all records are deleted, a broker writes it without an entry: INFO where nothing tells the log's start.
+    all records are deleted, a broker writes it without an entry: INFO where nothing shows the log's start.
     """
     found = file.checkpoint
     empty = found is not None and not found.entries and not found.damages
@@ -311,7 +311,7 @@ def log_start_lost(file: EpochFile) -> Iterator[Hit]:
     "epoch-beyond-end",
     Severity.WARNING,
     on=EpochFile,
-    message="epoch {epoch} begins at {start}, behind the end of the log at {end}",
+    message="epoch {epoch} begins at {start}, after the end of the log at {end}",
     consequence="The broker drops the entry at the next start. After a clean stop it means that the log lost its end.",
     remedy="Compare the end of the log with another replica. " + REVIEW,
     source="LeaderEpochFileCache.truncateFromEnd (Kafka 3.9.1)",
@@ -320,7 +320,7 @@ def log_start_lost(file: EpochFile) -> Iterator[Hit]:
     invariants="I5",
 )
 def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
-    """An entry begins behind the end of the log. At the end itself is normal: a leader that wrote nothing yet.
+    """An entry begins after the end of the log. At the end itself is normal: a leader that wrote nothing yet.
 
     A crash can leave it too: the file is written before the log is flushed.
     """
@@ -344,7 +344,7 @@ def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
     Severity.WARNING,
     on=EpochFile,
     message="the first epoch begins at {start}, but the first segment is named {base}, and there is no {file}",
-    consequence="Offsets {start} to {last} are not in this log, though it was not told to give them up.",
+    consequence="Offsets {start} to {last} are not in this log, though nothing shows that the broker deleted them.",
     remedy="Compare the start of the log with another replica before this one becomes leader.",
     source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
     proof="first-segment-deleted",

@@ -43,7 +43,7 @@ def _ordered(step: IndexStep) -> bool:
     invariants="E2 E4",
 )
 def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
-    """Offsets and positions of the entries must grow, and the first entry lies behind the segment's begin."""
+    """Offsets and positions of the entries must grow, and the first entry lies after the segment's start."""
     if not step.back and step.batch is None and step.inside is None and not _ordered(step):
         before = max(step.previous_offset, step.segment_base), max(0, step.previous_position)
         other_offset, other_position = step.overtaken or before
@@ -61,7 +61,7 @@ def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
     "index-past-eof",
     Severity.ERROR,
     on=IndexStep,
-    message="entry {number} (offset {offset}) points to byte {position}, behind the last batch; {file} has {log_size} bytes",
+    message="entry {number} (offset {offset}) points to byte {position}, after the last batch; {file} has {log_size} bytes",
     consequence="A look-up through the entry finds nothing: the records of the segment seem to end before it. After a clean "
     "stop the broker may take the whole segment for empty.",
     remedy=REBUILD,
@@ -71,7 +71,7 @@ def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
     invariants="E5",
 )
 def index_past_eof(step: IndexStep) -> Iterator[Hit]:
-    """An entry points behind the last batch of the log."""
+    """An entry points after the last batch of the log."""
     if step.batch is None and step.inside is None and _ordered(step):
         yield Hit(_span(step), (step.offset, step.offset), **_facts(step), log_size=step.log_size, file=step.log_path)
 
@@ -107,7 +107,7 @@ def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
     on=IndexStep,
     message="entry {number} says that offset {offset} lies at byte {position}, where the batch of offsets {first} to {last} "
     "begins in {file}",
-    consequence="A look-up through the entry lands behind the record that is wanted, and readers skip it, or in front of it "
+    consequence="A look-up through the entry lands after the record that is wanted, and readers skip it, or before it "
     "and scans far.",
     remedy=REBUILD,
     source="OffsetIndex.lookup, LogSegment.append (Kafka 0.10 to 4.3)",
@@ -116,7 +116,7 @@ def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
     invariants="E6 E13",
 )
 def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
-    """The entry's offset lies before the batch it points to, or at or behind the batch of the next entry.
+    """The entry's offset lies before the batch it points to, or at or after the batch of the next entry.
 
     Nothing more is asked: writers differ in whether an entry holds the first or the last offset of a batch, or of several
     batches that were appended together. All of them keep a look-up safe.
@@ -141,7 +141,7 @@ def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
     invariants="E7 E8 E9",
 )
 def index_append_set_entry(end: IndexEnd) -> Iterator[Hit]:
-    """Entries stand for an append of several batches, or for the first offset of one."""
+    """Entries are of an append of several batches, or have the first offset of one."""
     if end.kind == "index" and end.others and end.first_other is not None:
         yield Hit(
             Span(end.first_other * 8, end.entries * 8), None, count=end.others, entries=end.entries, number=end.first_other
@@ -154,15 +154,15 @@ def index_append_set_entry(end: IndexEnd) -> Iterator[Hit]:
     on=IndexEnd,
     message="{zeros} of {entries} entries, the first number {number}, are zeros, and others follow: {cause}",
     consequence="Look-ups go astray, no start notices it, and Kafka's dump tool stops there without a word.",
-    remedy="{log}. With the broker stopped, move the `.index` and `.timeindex` of the segment away: the broker makes both, and "
-    "`.txnindex`, anew.",
+    remedy="{log}. With the broker stopped, move the `.index` and `.timeindex` of the segment away: the broker rebuilds both, "
+    "and `.txnindex`.",
     source="AbstractIndex (Kafka 3.9.1)",
     proof="index-hole",
     near_miss="preallocated-index",
     invariants="E2 F2",
 )
 def index_hole_zeroed(end: IndexEnd) -> Iterator[Hit]:
-    """Zeros stand where entries should, and entries follow.
+    """Zeros are where entries should be, and entries follow.
 
     Indexes are written through memory, page by page of 4 KiB: of those that were not on the disk when the machine stopped, or
     when a running broker was copied, zeros are left.
@@ -291,7 +291,7 @@ def index_preallocated(end: IndexEnd) -> Iterator[Hit]:
 def index_stale_entries(stale: StaleEntries) -> Iterator[Hit]:
     """The last entries of a preallocated index do not fit the log.
 
-    Only in the active segment, when the broker was not stopped cleanly, and when no entry behind the first wrong one goes on
+    Only in the active segment, when the broker was not stopped cleanly, and when no entry after the first wrong one goes on
     where the right ones end.
     """
     yield Hit(

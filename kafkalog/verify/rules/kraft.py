@@ -26,7 +26,7 @@ _TOPIC_ID = UUID(int=1)
     on=PartitionMetadataFile,
     message="topic id {topic_id}; the metadata log has {expected} in every cluster",
     consequence="The node does not start (InconsistentTopicIdException).",
-    remedy="With the node stopped, move the file out of the directory: the node writes it anew.",
+    remedy="With the node stopped, move the file out of the directory: the node writes a new one.",
     source="UnifiedLog.initializeTopicId, KafkaMetadataLog (Kafka 3.8.1)",
     proof="kraft-topic-id-changed",
     near_miss="kraft-log",
@@ -82,7 +82,7 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
     "kraft-record-unreadable",
     Severity.ERROR,
     on=MetadataRecord,
-    message="the record at offset {offset} ({name}) can not be replayed: {problem}",
+    message="the record at offset {offset} ({name}) cannot be replayed: {problem}",
     consequence="A controller or broker that knows no such record stops when it comes to offset {offset}, at every start.",
     remedy="Find out first which release wrote it: that one reads it. If none does, copy the metadata log from another "
     "controller. Never empty that of the last one.",
@@ -121,7 +121,7 @@ def kraft_record_unreadable(view: MetadataRecord) -> Iterator[Hit]:
     invariants="L2",
 )
 def kraft_snapshot_missing(log: KraftLog) -> Iterator[Hit]:
-    """A metadata log that does not begin at 0 needs a snapshot at or behind its start."""
+    """A metadata log that does not start at 0 needs a snapshot at or after its start."""
     if log.log_start > 0 and not any(offset >= log.log_start for offset, _, _ in log.checkpoints):
         yield Hit(None, (0, log.log_start), start=log.log_start)
 
@@ -131,7 +131,7 @@ def kraft_snapshot_missing(log: KraftLog) -> Iterator[Hit]:
     Severity.WARNING,
     on=KraftLog,
     message="epoch {epoch} begins at offset {offset} without a LEADER_CHANGE",
-    consequence="A leader writes one first in its epoch: the begin of the epoch is missing or changed.",
+    consequence="A leader writes one first in its epoch: the start of the epoch is missing or changed.",
     remedy="Compare with the metadata log of another controller.",
     source="LeaderState.appendStartOfEpochControlRecords (Kafka 3.9.1)",
     proof="kraft-epoch-changed",
@@ -169,7 +169,7 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
     Severity.ERROR,
     on=KraftSnapshot,
     message="the first record is {first} and the last {last}; they must be SNAPSHOT_HEADER and SNAPSHOT_FOOTER",
-    consequence="The snapshot can not be loaded: metadata up to its offset is lost if the log starts behind 0.",
+    consequence="The snapshot cannot be loaded: metadata up to its offset is lost if the log starts after 0.",
     remedy="If the log begins at 0, or an older snapshot reaches its start: move the file away while the node is stopped. Else "
     "copy a `.checkpoint` of this offset or more from another controller.",
     source="RecordsSnapshotReader, RecordsSnapshotWriter (Kafka 3.9.1)",

@@ -73,7 +73,7 @@ def checkpoint_missing(files: LogDirFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=CleanedLogs,
     message="{log} was compacted, but there is no {file}",
-    consequence="The log cleaner begins anew at the start of every log: harmless, but it takes long, and it has to keep "
+    consequence="The log cleaner begins again at the start of every log: harmless, but it takes long, and it has to keep "
     "tombstones for longer.",
     remedy="Restore the file if this is a copy; else nothing to do.",
     source="LogCleanerManager (Kafka 3.9.1): made at the start if there is a cleaner, never deleted",
@@ -125,8 +125,8 @@ def checkpoint_emptied(files: LogDirFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=LogDirFiles,
     message="there is no {file}, though all other files of a log dir are there",
-    consequence="A KRaft node exits; since 3.7 it makes the file anew if another of its log dirs has one and the metadata log "
-    "is not in this one, with a new directory.id that the controller does not know. A broker with ZooKeeper makes it anew.",
+    consequence="A KRaft node exits; since 3.7 it writes a new file if another of its log dirs has one and the metadata log "
+    "is not in this one, with a new directory.id that the controller does not know. A broker with ZooKeeper writes a new one.",
     remedy=WRITE_META,
     source="KafkaServer.startup, MetaPropertiesEnsemble (Kafka 3.9.1)",
     proof="meta-removed",
@@ -148,7 +148,7 @@ def meta_properties_missing(files: LogDirFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=LogDirFiles,
     message="there is no directory.id, but {file} was written by Kafka 3.7 or later, which gives every log dir one",
-    consequence="The broker gives the log dir a new id: the controller takes its partitions for gone until it has been told.",
+    consequence="The broker gives the log dir a new id: until the controller knows that id, it takes the partitions for gone.",
     remedy="Restore the file; the controller knows the old id (`kafkalog metadata` shows it).",
     source="KafkaRaftServer.initializeLogDirs, CleanShutdownFileHandler (Kafka 3.9.1), KIP-858",
     proof="directory-id-removed",
@@ -227,7 +227,7 @@ def log_dir_leftover_temporary(files: LogDirFiles) -> Iterator[Hit]:
     for name, size in files.sizes.items():
         if _is_temporary(name):
             odd = files.clean and name in written
-            when = ", after a clean stop that has written it anew" if odd else ""
+            when = ", after a clean stop, which writes a new one" if odd else ""
             severity = Severity.WARNING if odd else None
             yield Hit(Span(0, size), None, path=f"{files.path}/{name}", severity=severity, when=when)
 

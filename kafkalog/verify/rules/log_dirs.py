@@ -30,7 +30,7 @@ _PLACED = (
 )
 _TAKEN_AWAY = (
     "The directory was there when the broker stopped, and was taken away since. If the partition still belongs here, what this "
-    "replica held is lost: the broker begins it anew, empty."
+    "replica held is lost: the broker creates it again, empty."
 )
 
 
@@ -40,14 +40,14 @@ _TAKEN_AWAY = (
     on=CheckpointFile,
     message="{reason}",
     consequence="{effect}",
-    remedy="With the broker stopped, take the file out of the log dir: a missing one is made anew, with its values lost.",
+    remedy="With the broker stopped, take the file out of the log dir: the broker writes a new one, and its values are lost.",
     source="CheckpointFile.read, LogManager.loadLogs (Kafka 3.9.1)",
     proof="recovery-file-nuls",
     near_miss="checkpoint-empty",
     invariants="K9 K12",
 )
 def checkpoint_malformed(file: CheckpointFile) -> Iterator[Hit]:
-    """A checkpoint file of the log dir can not be parsed. An empty one is legal."""
+    """A checkpoint file of the log dir cannot be parsed. An empty one is legal."""
     for damage in file.damages:
         yield Hit(damage.span, None, reason=damage.reason, effect=_EFFECT.get(file.name, ""))
 
@@ -65,7 +65,7 @@ def checkpoint_malformed(file: CheckpointFile) -> Iterator[Hit]:
     invariants="K9",
 )
 def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
-    """A partition stands in a checkpoint file twice."""
+    """A partition is in a checkpoint file twice."""
     for partition, span in file.duplicates:
         yield Hit(span, None, partition=partition)
 
@@ -108,7 +108,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
     Where a metadata log lies in the log dir, it decides: an ERROR if it places the partition here and a line shows that it held
     records, a WARNING if no line does; INFO if it does not place it here. Else it is a WARNING in the recovery points of a
     broker that was stopped cleanly, which wrote the line from a log that it had open. If more partitions are missing than are
-    here, they are told together: partitions-not-copied.
+    here, they are reported together: partitions-not-copied.
     """
     open_then = file.clean and file.name == "recovery-point-offset-checkpoint"
     for one in file.unknown:
@@ -126,7 +126,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
     "segment-outside-partition",
     Severity.WARNING,
     on=LogDirView,
-    message="{file} stands in the log dir itself",
+    message="{file} is in the log dir itself",
     consequence="The broker ignores it: the file was moved or copied to a wrong place.",
     remedy="Look for the partition it belongs to.",
     source="LogManager.loadLogs (Kafka 3.9.1)",
@@ -193,7 +193,7 @@ def partition_is_file(view: LogDirView) -> Iterator[Hit]:
     invariants="K10",
 )
 def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
-    """`meta.properties` can not be read, or lacks what every release needs."""
+    """`meta.properties` cannot be read, or lacks what every release needs."""
     if view.meta_problem:
         yield Hit(Span(0, view.meta_size), None, path=view.meta_path, problem=view.meta_problem)
 
@@ -202,8 +202,8 @@ def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
     "future-in-same-dir",
     Severity.ERROR,
     on=LogDirView,
-    message="{name!r} stands beside the current directory of its partition",
-    consequence="The broker can not promote it and takes the log dir offline.",
+    message="{name!r} is beside the current directory of its partition",
+    consequence="The broker cannot promote it and takes the log dir offline.",
     remedy="With the broker stopped, move one of the two away; the future one is a copy.",
     source="LogManager.replaceCurrentWithFutureLog (Kafka 3.9.1)",
     proof="future-same-dir",

@@ -96,14 +96,14 @@ def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
     on=PartitionFiles,
     message="{file} has no log of base offset {base}",
     consequence="The broker deletes it at the next start. If the log was there before, its records are gone.",
-    remedy="Look for the log in other copies; a gap between the segments tells whether it is missed.",
+    remedy="Look for the log in other copies; a gap between the segments shows whether records are missing.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="log-deleted",
     near_miss="swap-under-way",
     invariants="D8",
 )
 def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
-    """An index file stands alone. While a cleaned segment is being swapped in, or a segment deleted, that is normal.
+    """An index file has no log. While a cleaned segment is being swapped in, or a segment deleted, that is normal.
 
     If there is no log at all, partition-without-log says it for all of them.
     """
@@ -122,7 +122,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionFiles,
     message="there is no log in the directory, not even {file}; {segments} segments have other files",
-    consequence="The broker makes a new empty segment: the partition begins anew.",
+    consequence="The broker makes a new empty segment: the partition starts again at 0.",
     remedy="If it had data and another replica is in sync, start the broker: it fetches the partition. Else look for a copy "
     "first.",
     source="LogLoader.load (Kafka 3.9.1)",
@@ -132,7 +132,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D1",
 )
 def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
-    """No `.log` at all stands in the directory.
+    """No `.log` at all is in the directory.
 
     INFO for an empty directory without an offset in the checkpoints of a log dir that was not stopped cleanly: the broker had
     just made it.
@@ -238,7 +238,7 @@ def leftover_swap(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D9",
 )
 def leftover_swap_incomplete(files: PartitionFiles) -> Iterator[Hit]:
-    """A `.log.swap` without a byte stands beside a full segment with all of its indexes: no cleaner leaves that."""
+    """A `.log.swap` without a byte is beside a full segment with all of its indexes: no cleaner leaves that."""
     for name, path, size in files.pending:
         full = files.sizes.get(name.base_offset, 0)
         if name.pending == ".swap" and name.suffix == ".log" and size == 0 and full:
@@ -308,7 +308,7 @@ def _stands_for(files: PartitionFiles, name: str) -> str:
     invariants="D1",
 )
 def segment_renamed(files: PartitionFiles) -> Iterator[Hit]:
-    """A segment's `.log` stands under another name: in capitals, as a backup copy, packed.
+    """A segment's `.log` has another name: in capitals, as a backup copy, packed.
 
     Nothing is said of it while the segment itself is there.
     """
@@ -373,7 +373,7 @@ def foreign_deleted(files: PartitionFiles) -> Iterator[Hit]:
     invariants="D14",
 )
 def zookeeper_in_log_dir(files: PartitionFiles) -> Iterator[Hit]:
-    """ZooKeeper's `version-2`, with files like `log.1` and `snapshot.0`, stands in the log dir."""
+    """ZooKeeper's `version-2`, with files like `log.1` and `snapshot.0`, is in the log dir."""
     if files.is_foreign:
         yield Hit(None, None, name=files.path.rpartition("/")[2])
 
@@ -403,7 +403,7 @@ def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
     Severity.ERROR,
     on=PartitionFiles,
     message="{file}: {text}",
-    consequence="The broker does not start: it parses what stands before the first dot as a number.",
+    consequence="The broker does not start: it parses what is before the first dot as a number.",
     remedy="With the broker stopped, move the file out of the directory.",
     source="LocalLog.offsetFromFile, LogLoader (Kafka 3.9.1)",
     proof="notes-log",
@@ -507,7 +507,7 @@ def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
     Severity.INFO,
     on=PartitionFiles,
     message="{file} has 0 bytes beside an empty active segment",
-    consequence="Some releases can not roll such a segment ('segment already exists') until they are restarted.",
+    consequence="Some releases cannot roll such a segment ('segment already exists') until they are restarted.",
     remedy="Restart the broker if it complains; nothing is lost.",
     source="KAFKA-6388, KAFKA-13603",
     proof="index-zero-capacity",

@@ -82,7 +82,7 @@ def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
     invariants="C3",
 )
 def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:
-    """A batch does not lie behind the one before it: its offsets are lower, or some are there twice."""
+    """A batch does not follow the one before it: its offsets are lower, or some are there twice."""
     previous, spot = step.previous, step.spot
     if not step.crc_ok or previous is None or spot.base_offset > previous.last_offset or spot.base_offset < 0:
         return
@@ -206,7 +206,7 @@ def _odd(found: Mapping[str, OddTimes]) -> Iterator[Hit]:
     Severity.INFO,
     on=SegmentTimes,
     message="{count} batches are dated after now; the largest timestamp is {largest}, {date}, at offset {offset}: {cause}",
-    consequence="Time-based retention keeps the segment until retention.ms after {date}, and every segment behind it.",
+    consequence="Time-based retention keeps the segment until retention.ms after {date}, and every segment after it.",
     remedy="Delete by offset (kafka-delete-records.sh) or by size, and correct the producer; see "
     "message.timestamp.after.max.ms.",
     source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",

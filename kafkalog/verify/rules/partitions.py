@@ -65,7 +65,7 @@ def _segment_path(sibling: str, base: int) -> str:
     invariants="D3",
 )
 def segment_gap(step: SegmentStep) -> Iterator[Hit]:
-    """A segment does not begin where the one before it ends."""
+    """A segment does not start where the one before it ends."""
     end = step.previous_last.last_offset + 1 if step.previous_last is not None else step.previous_base
     if not step.previous_torn and step.base > end:
         yield Hit(
@@ -156,7 +156,7 @@ def segment_too_large(step: SegmentStep) -> Iterator[Hit]:
     invariants="K11",
 )
 def partition_metadata_malformed(file: PartitionMetadataFile) -> Iterator[Hit]:
-    """`partition.metadata` can not be read, or holds the id of no topic."""
+    """`partition.metadata` cannot be read, or holds the id of no topic."""
     if file.metadata is not None and file.metadata.damage is not None:
         yield Hit(Span(0, file.size), None, reason=file.metadata.damage.reason)
 
@@ -195,7 +195,7 @@ def partition_metadata_edited(file: PartitionMetadataFile) -> Iterator[Hit]:
 def partition_metadata_missing(file: PartitionMetadataFile) -> Iterator[Hit]:
     """`partition.metadata` is missing, and nothing says that the broker is of the ZooKeeper era.
 
-    A WARNING when the log dir is one of a KRaft broker. The metadata log's is made anew.
+    A WARNING when the log dir is one of a KRaft broker. The broker writes a new one for the metadata log.
     """
     wanted = not file.log_only and not file.mark and not file.metadata_log
     if file.metadata is None and file.kraft is not False and wanted:

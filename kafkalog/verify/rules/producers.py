@@ -94,7 +94,7 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     invariants="J7 J11",
 )
 def sequence_gap_over_hole(step: ProducerStep) -> Iterator[Hit]:
-    """Within one epoch the sequence numbers of a producer do not continue behind offsets that are missing.
+    """Within one epoch the sequence numbers of a producer do not continue after offsets that are missing.
 
     INFO when the partition's leader epoch changed in between.
     """
@@ -199,8 +199,8 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     consequence="The {sequence} records with the sequence numbers from 0 on were never written here, or not for good, though "
     "the producer is idempotent: they reached the broker after those at offset {offset} and were refused, an unclean election "
     "dropped them, or they went to an earlier topic of this name.",
-    remedy="Look for OutOfOrderSequenceException in the producer's own log, and whether the topic was deleted and made anew "
-    "while the producer ran. If neither is so, write those records again from their source.",
+    remedy="Look for OutOfOrderSequenceException in the producer's own log, and whether the topic was deleted and created "
+    "again while the producer ran. If neither is so, write those records again from their source.",
     source="ProducerAppendInfo.checkSequence (Kafka 3.9.1), KAFKA-15591, KAFKA-18202: any first sequence number is taken",
     proof="first-sequences-refused",
     near_miss="first-segment-deleted-by-retention",
@@ -270,7 +270,7 @@ def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     invariants="J2",
 )
 def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
-    """A batch outside a transaction stands inside an open one of the same producer."""
+    """A batch outside a transaction is inside an open one of the same producer."""
     run, state = step.run, step.before
     if run is not None and state is not None and not run.transactional and state.first_offset >= 0:
         yield Hit(
@@ -349,8 +349,8 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     Severity.INFO,
     on=OpenTransactionView,
     message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record {age}",
-    consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets behind it are blocked, and the cleaner "
-    "can not pass. Normal while it is young; hanging if its coordinator has forgotten it.",
+    consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets after it are blocked, and the cleaner "
+    "cannot pass. Normal while it is young; hanging if its coordinator has forgotten it.",
     remedy="If it hangs, abort it with the command for the release of the partition's leader.",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
     proof="open-transaction",
@@ -360,7 +360,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
 def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
     """A transaction has data, but no marker ends it.
 
-    Whether it hangs can not be told from the log: a merely open one looks the same. `kafka-transactions.sh find-hanging`
+    The log cannot show whether it hangs: a merely open one looks the same. `kafka-transactions.sh find-hanging`
     asks the coordinator.
     """
     txn = view.transaction
@@ -387,7 +387,7 @@ def _age(view: OpenTransactionView) -> str:
 
 
 def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
-    """What to run, in the form that the broker's release asks for; in both where nothing tells the release."""
+    """What to run, in the form that the broker's release asks for; in both where nothing shows the release."""
     txn = view.transaction
     topic, partition = view.topic or "TOPIC", view.partition or 0
     command = abort_command(topic, partition, txn.first_offset)
@@ -401,7 +401,7 @@ def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
     Severity.WARNING,
     on=HangingTransaction,
     message="the transaction of producer {producer_id} epoch {epoch} since offset {first} hangs: {why}",
-    consequence="No marker will ever come: read_committed consumers stop there for good, and the cleaner can not pass.",
+    consequence="No marker will ever come: read_committed consumers stop there for good, and the cleaner cannot pass.",
     remedy="Make sure that the producer is gone, then abort it with the command for the release of the partition's leader.",
     source="KIP-664, TransactionStateManager (Kafka 3.9.1)",
     proof="hanging-transaction",
@@ -411,7 +411,7 @@ def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
 def txn_hanging(view: HangingTransaction) -> Iterator[Hit]:
     """A transaction is open here, and `__transaction_state` in the same log dir says that its coordinator is done with it.
 
-    INFO when no transactional id has the producer id (the id may have expired, or stand in a partition of
+    INFO when no transactional id has the producer id (the id may have expired, or be in a partition of
     `__transaction_state` on another broker), and in copies of a broker that was not stopped cleanly.
     """
     yield Hit(

@@ -65,7 +65,7 @@ def records_unreadable(view: Records) -> Iterator[Hit]:
     invariants="A11",
 )
 def records_decompression_failed(view: Records) -> Iterator[Hit]:
-    """The compressed section can not be decompressed to its end."""
+    """The compressed section cannot be decompressed to its end."""
     problem, batch = view.problem, view.batch
     if problem is None or not isinstance(problem.error, DecompressionFailed) or view.trailing:
         return
@@ -88,14 +88,14 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
     on=Records,
     message="all {count} records can be read; {reason}",
     consequence="None for offsets {offset} and on: Kafka's readers stop before those bytes.",
-    remedy="Nothing to do; it tells about the client that compressed the batch.",
+    remedy="Nothing to do; it shows which kind of client compressed the batch.",
     source="DefaultRecordBatch.compressedIterator (Kafka 3.9.1)",
     proof="trailing-bytes",
     near_miss="healthy",
     invariants="A11",
 )
 def records_trailing_bytes(view: Records) -> Iterator[Hit]:
-    """Behind the end of the compressed stream stand bytes that belong to nothing, or its content checksum disagrees."""
+    """After the end of the compressed stream are bytes that belong to nothing, or its content checksum disagrees."""
     if view.problem is not None and view.trailing:
         yield Hit(
             view.batch.span,
@@ -193,7 +193,7 @@ def compacted_null_key(view: Records) -> Iterator[Hit]:
     "control-record-unreadable",
     Severity.ERROR,
     on=ControlRecords,
-    message="a control record can not be read: {reason}",
+    message="a control record cannot be read: {reason}",
     consequence="A start that replays the log cuts it at offset {offset}, or fails. The transaction that the record should "
     "end stays open.",
     remedy=RESTORE,

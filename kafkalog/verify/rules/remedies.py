@@ -10,11 +10,11 @@ RESTORE = (
     "start it; it fetches the partition again. Keep the directory until then."
 )
 
-#: An index is wrong: the broker makes it anew (LogLoader.loadSegmentFiles, LogSegment.recover; Kafka 0.10 to 4.4).
+#: An index is wrong: the broker rebuilds it (LogLoader.loadSegmentFiles, LogSegment.recover; Kafka 0.10 to 4.4).
 REBUILD = (
     "If no finding is about the segment's `.log`: with the broker stopped, move its `.index` and `.timeindex` away; the broker "
-    "makes both and `.txnindex` anew. In a damaged log it would cut the log at the first bad batch. Nothing needs to be moved "
-    "in `__cluster_metadata`: a node makes the indexes of that log anew at every start."
+    "rebuilds both and `.txnindex`. In a damaged log it would cut the log at the first bad batch. Nothing needs to be moved "
+    "in `__cluster_metadata`: a node rebuilds the indexes of that log at every start."
 )
 
 #: A producer snapshot is wrong. Without any, a clean start makes an empty one (UnifiedLog.rebuildProducerState, Kafka 3.9).

@@ -65,7 +65,7 @@ def snapshot_crc_mismatch(file: SnapshotFile) -> Iterator[Hit]:
     on=SnapshotFile,
     message="entry {number} (producer {producer_id}): {what}",
     consequence="The broker believes it: valid appends of the producer are refused, or duplicates accepted; a transaction "
-    "offset behind the end stops Kafka 2.8 from starting.",
+    "offset after the end stops Kafka 2.8 from starting.",
     remedy=REPLAY,
     source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
     proof="snapshot-offset-beyond",
@@ -100,7 +100,7 @@ def snapshot_entry_invalid(file: SnapshotFile) -> Iterator[Hit]:
     "snapshot-ahead-of-log",
     Severity.WARNING,
     on=SnapshotFile,
-    message="the snapshot stands at offset {offset}, the log ends at {end}",
+    message="the snapshot is at offset {offset}, the log ends at {end}",
     consequence="The broker deletes it at the next start. After a clean stop it means that the log lost its end.",
     remedy="Compare the end of the log with another replica.",
     source="ProducerStateManager.loadSnapshots (Kafka 3.9.1)",
@@ -109,7 +109,7 @@ def snapshot_entry_invalid(file: SnapshotFile) -> Iterator[Hit]:
     invariants="D11",
 )
 def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
-    """The name of a snapshot is an offset behind the end of the log.
+    """The name of a snapshot is an offset after the end of the log.
 
     A crash can leave it: snapshots are flushed independently of the log.
     """
@@ -153,7 +153,7 @@ def snapshot_differs_from_log(view: SnapshotEntryView) -> Iterator[Hit]:
     "snapshot-producer-missing",
     Severity.WARNING,
     on=MissingProducer,
-    message="producer {producer_id} wrote up to offset {last} of {file}, behind the snapshot at {before}, and is not in the "
+    message="producer {producer_id} wrote up to offset {last} of {file}, after the snapshot at {before}, and is not in the "
     "one at {offset}; {transaction}",
     consequence="The broker believes the snapshot: it does not know the producer, takes its duplicates, and forgets a "
     "transaction that is open.",

@@ -28,7 +28,7 @@ def _severity(tail: Tail) -> Severity:
 
 
 def _is_torn(tail: Tail) -> bool:
-    """The begin of one batch, which the file is too short for."""
+    """The start of one batch, which the file is too short for."""
     item = tail.item
     if not tail.at_end or not isinstance(item, Damage) or not isinstance(item.error, Truncated):
         return False
@@ -138,7 +138,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     invariants="C6 C7 A1 A2",
 )
 def log_tail_garbage(tail: Tail) -> Iterator[Hit]:
-    """The file ends in bytes that are neither zeros nor the begin of a batch."""
+    """The file ends in bytes that are neither zeros nor the start of a batch."""
     if tail.at_end and isinstance(tail.item, Damage) and not _is_torn(tail):
         yield Hit(
             tail.item.span,
@@ -170,7 +170,7 @@ def _where(tail: Tail) -> dict[str, Any]:
     "batch-length-invalid",
     Severity.ERROR,
     on=Tail,
-    message="the length of the batch at byte {position} can not be right ({reason}); {size} bytes are skipped, the next sound "
+    message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next sound "
     "batch begins at byte {next_position} with offset {next_offset}",
     consequence="Readers stop after offset {offset} and never see what follows, although it is intact; an unclean start cuts "
     "it off and deletes all later segments.",

@@ -62,7 +62,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
     Severity.ERROR,
     on=TimeIndexStep,
     message="entry {number} (timestamp {timestamp}) names offset {offset}, which no batch of {file} holds",
-    consequence="Look-ups by time start behind the records that are wanted.",
+    consequence="Look-ups by time start after the records that are wanted.",
     remedy=REBUILD,
     source="TimeIndex.lookup (Kafka 3.9.1)",
     proof="timeindex-past-end",
@@ -70,7 +70,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
     invariants="F4",
 )
 def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
-    """The offset of an entry lies behind the end of the segment, or in a hole of the log."""
+    """The offset of an entry is after the end of the segment, or in a hole of the log."""
     if step.batch is None and _ordered(step):
         yield Hit(
             _span(step),
@@ -148,7 +148,7 @@ def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=TimeIndexEnd,
     message="the last entry says {timestamp}, the largest timestamp of {file} is {largest} (batch at byte {position})",
-    consequence="Look-ups by time miss the records behind it; retention uses {timestamp} for the segment.",
+    consequence="Look-ups by time miss the records after it; retention uses {timestamp} for the segment.",
     remedy=REBUILD,
     source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
     proof="timeindex-last-lost",
@@ -158,8 +158,9 @@ def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
 def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
     """A closed segment's last entry holds its largest timestamp: one is forced at the roll and at a clean stop.
 
-    In the active segment of a running or crashed broker the entry may lag behind. Since 4.4 that is so in the metadata log
-    after a clean stop too: only the LogManager's shutdown forces the entry and trims the indexes, and that log is not its own.
+    In the active segment of a running or crashed broker the entry may be older than the log. Since 4.4 that is so in the
+    metadata log after a clean stop too: only the LogManager's shutdown forces the entry and trims the indexes, and that log
+    is not one of its logs.
     """
     if end.last_timestamp is None or end.max_timestamp < 0 or (end.active and not end.clean):
         return

@@ -88,7 +88,7 @@ def txnindex_entry_invalid(file: TransactionIndexFile) -> Iterator[Hit]:
     invariants="G4",
 )
 def txnindex_not_increasing(file: TransactionIndexFile) -> Iterator[Hit]:
-    """Entries stand in the order of their markers."""
+    """Entries are in the order of their markers."""
     before = -1
     for number, entry, span in _entries(file):
         if _valid(entry):
@@ -101,7 +101,7 @@ def txnindex_not_increasing(file: TransactionIndexFile) -> Iterator[Hit]:
     "txnindex-extra-entry",
     Severity.ERROR,
     on=TransactionIndexFile,
-    message="entry {number} says that producer {producer_id} aborted at offset {last}; no such marker stands in {file}",
+    message="entry {number} says that producer {producer_id} aborted at offset {last}; no such marker is in {file}",
     consequence="read_committed consumers skip records of producer {producer_id} that were never aborted.",
     remedy=REBUILD,
     source="TransactionIndex.collectAbortedTxns, TransactionIndex.sanityCheck (Kafka 3.9.1)",
@@ -112,7 +112,7 @@ def txnindex_not_increasing(file: TransactionIndexFile) -> Iterator[Hit]:
 def txnindex_extra_entry(file: TransactionIndexFile) -> Iterator[Hit]:
     """An entry has no ABORT marker of its producer at its last offset, or lies outside the segment.
 
-    INFO behind the end of the active segment of a broker that may have been running: the log was read or copied first.
+    INFO after the end of the active segment of a broker that may have been running: the log was read or copied first.
     """
     markers = {(span.producer_id, span.last_offset) for span in file.aborted}
     for number, entry, span in _entries(file):
@@ -143,7 +143,7 @@ def txnindex_extra_entry(file: TransactionIndexFile) -> Iterator[Hit]:
     invariants="G7 G12",
 )
 def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
-    """The first offset of an entry is not where the transaction's first batch stands.
+    """The first offset of an entry is not that of the transaction's first batch.
 
     Not judged in compacted logs, nor for transactions that began before the log's first batch; an abort of nothing has
     the marker's own offset. A broker that recovers a segment begins at the log's start: a transaction that began below may
@@ -186,9 +186,9 @@ def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
     invariants="G9 G10 G12",
 )
 def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
-    """The last stable offset of an entry is neither behind its marker nor where another transaction was open.
+    """The last stable offset of an entry is neither after its marker nor where another transaction was open.
 
-    A follower appends many batches at once: to it, a transaction that another producer begins behind the marker can be open
+    A follower appends many batches at once: to it, a transaction that another producer begins after the marker can be open
     already.
     """
     markers = {(span.producer_id, span.last_offset): span for span in file.aborted}

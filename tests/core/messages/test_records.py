@@ -95,7 +95,7 @@ def test_a_value_of_an_unknown_version_is_read_as_far_as_known_and_said_to_be_so
     value = struct.pack(">hqi", 9, 42, 7) + compact("m") + struct.pack(">q", 5) + b"\x00" + b"more"
     decoded = read_coordinator_record(GROUP_RECORDS, offset_key("g", "t", 0), value)
     assert decoded.value["offset"] == 42
-    assert decoded.problem == "value: 4 bytes behind OffsetCommitValue version 9, known are versions up to 4"
+    assert decoded.problem == "value: 4 bytes after OffsetCommitValue version 9, known are versions up to 4"
 
 
 def test_a_negative_version_is_read_as_the_first_and_said_to_be_unknown():
@@ -108,7 +108,7 @@ def test_a_negative_version_is_read_as_the_first_and_said_to_be_unknown():
 def test_bytes_behind_a_message_are_said():
     decoded = read_coordinator_record(GROUP_RECORDS, offset_key("g", "t", 0), offset_value(1) + b"\x00")
     assert decoded.value["offset"] == 1
-    assert decoded.problem == "value: 1 bytes behind OffsetCommitValue version 3"
+    assert decoded.problem == "value: 1 bytes after OffsetCommitValue version 3"
 
 
 @pytest.mark.parametrize("cut", range(len(group_value([("m", b"abc")]))))
