@@ -12,7 +12,6 @@ Everything is big-endian two's complement, as everywhere in Kafka's files.
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from kafkalog.core.source import WindowedBytes
 
 __all__ = ["INT8", "INT16", "INT32", "INT64", "UINT32", "Field", "Layout", "WireType"]
+
+#: Whether arrays on this machine have the lowest byte first; files have it last.
+_IS_LITTLE = struct.pack("=h", 1) == struct.pack("<h", 1)
 
 Buffer = bytes | bytearray | memoryview
 
@@ -118,7 +120,7 @@ class Layout(Generic[T]):
         for byte in range(field.type.size):
             stored[byte :: field.type.size] = data[field.at + byte : end : self.size]
         numbers.frombytes(stored)
-        if sys.byteorder == "little":
+        if _IS_LITTLE:
             numbers.byteswap()
         return numbers
 
