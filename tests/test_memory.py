@@ -153,12 +153,24 @@ def at_most(path, command, folder):
     directory = folder / _TOPICS.get(command, "topic-0")
     directory.mkdir()
     (directory / LOG).hardlink_to(path)
-    arguments = [sys.executable, "-m", "kafkalog", *COMMANDS[command], str(directory)]
-    with open(os.devnull, "wb") as nowhere:
-        child = subprocess.Popen(arguments, stdout=nowhere, stderr=nowhere)
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, usage.ru_maxrss * 1024
+    return measured(*COMMANDS[command], directory)
+
+
+#: A child begins with the peak of the process that it was forked from, so a small one has to stand between.
+_MEASURE = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+child.returncode = os.waitstatus_to_exitcode(status)
+print(child.returncode, usage.ru_maxrss * 1024)
+"""
+
+
+def measured(*arguments):
+    """Run a command; gives its exit status and the most memory that it took, in bytes."""
+    words = [sys.executable, "-c", _MEASURE, sys.executable, "-m", "kafkalog", *map(str, arguments)]
+    status, peak = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    return int(status), int(peak)
 
 
 #: The commands that read the shape in a way of their own; all of them where the whole corpus is read, too.

@@ -65,6 +65,8 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: finding.id == "controller-topic-id-differs" and finding.path == cause.path
     elif cause.id in ("cleaner-beyond-high-watermark", "cleaner-checkpoint-out-of-range"):
         yield cause, lambda finding: finding.id in _OF_THE_CLEANER
+    elif cause.id == "binary-line-ends":
+        yield cause, lambda finding: finding.id == "coordinator-load-fails"
 
 
 def _is_between(finding: Finding, roots: Sequence[str]) -> bool:
