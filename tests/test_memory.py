@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import itertools
 import os
 import random
 import struct
@@ -15,7 +16,7 @@ import pytest
 import snappy  # noqa: TID251
 import zstandard  # noqa: TID251
 
-from kafkalog.core import compression, log, record_walk
+from kafkalog.core import compression, layout, log, offset_index, record_walk
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.legacy import LegacyBatch
@@ -27,6 +28,7 @@ from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.job import DumpJob, DumpOptions
 from kafkalog.dump.output import Output
+from kafkalog.files import source
 from tests import encode
 from tests.encode import R
 from tests.verify.lab import BROKER
@@ -405,3 +407,81 @@ def test_false_heads_are_given_up_before_they_cost_much_more_than_the_file(monke
     monkeypatch.setattr(log, "checksum", counting)
     list(walk(BytesSource(bytes(piece))))
     assert looked_at < 20 * size
+
+
+# --- files that are not logs ---
+
+SIBLINGS = [
+    f"topic-0/{LOG[:-4]}.index",
+    f"topic-0/{LOG[:-4]}.timeindex",
+    f"topic-0/{LOG[:-4]}.txnindex",
+    f"topic-0/{'5'.zfill(20)}.snapshot",
+    "topic-0/leader-epoch-checkpoint",
+    "topic-0/partition.metadata",
+    "replication-offset-checkpoint",
+    "recovery-point-offset-checkpoint",
+    "meta.properties",
+    ".kafka_cleanshutdown",
+]
+
+
+@pytest.fixture
+def log_dir(tmp_path):
+    directory = tmp_path / "data" / "topic-0"
+    directory.mkdir(parents=True)
+    (directory / LOG).write_bytes(encode.batch(RECORDS[:5]))
+    (directory.parent / "meta.properties").write_text("version=1\nnode.id=1\ncluster.id=QVx0aGUtdGVzdC1jbHVzdA\n")
+    return directory.parent
+
+
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_a_file_larger_than_kafka_writes_it_is_not_looked_at_and_told(name, log_dir):
+    with (log_dir / name).open("ab") as file:
+        file.truncate(2047 * MIB)
+    for command in ("verify", "next-start"):
+        arguments = [sys.executable, "-m", "kafkalog", command, str(log_dir)]
+        child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        with child.stdout as output:
+            text = output.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert usage.ru_maxrss * 1024 < MOST
+        if command == "verify":
+            assert f"has {2047 * MIB} bytes, the limit of kafkalog is" in " ".join(text.split())
+            assert child.returncode == 3
+        assert child.returncode in (0, 1, 3)
+        assert "internal error" not in text
+
+
+def test_a_text_file_of_more_lines_than_kafka_writes_is_not_looked_at_and_told(log_dir):
+    lines = "".join(f"t{number} 0 1\n" for number in range(120_000))
+    (log_dir / "replication-offset-checkpoint").write_text(f"0\n120000\n{lines}")
+    done = run("verify", log_dir)
+    assert "has 120002 lines, the limit of kafkalog is 100000" in " ".join(done.stdout.split())
+    assert done.returncode == 3
+
+
+INDEXES = ("index", "timeindex", "txnindex")
+
+
+@pytest.mark.parametrize("padding", [0, 1000, 1003])
+@pytest.mark.parametrize("kind", INDEXES)
+@pytest.mark.parametrize("shown", [text_of, lambda path: json_of(path, "none")], ids=["text", "JSON lines"])
+def test_an_index_in_windows_gives_what_the_same_in_memory_gives(shown, kind, padding, tmp_path, monkeypatch):
+    batches = [encode.batch([R(n)], base_offset=n) for n in range(1, 200)]
+    (tmp_path / LOG).write_bytes(b"".join(batches))
+    places = itertools.accumulate(map(len, batches), initial=0)
+    entries = {
+        "index": [struct.pack(">ii", n, at) for n, at in zip(range(1, 200), places, strict=False)],
+        "timeindex": [struct.pack(">qi", n, n) for n in range(1, 200)],
+        "txnindex": [struct.pack(">hqqqq", 0, n, n, n, n) for n in range(1, 200)],
+    }
+    for one, of_one in entries.items():
+        (tmp_path / f"{LOG[:-4]}.{one}").write_bytes(b"".join(of_one) + bytes(padding))
+    path = tmp_path / f"{LOG[:-4]}.{kind}"
+    whole = shown(path)
+    monkeypatch.setattr(source, "HELD", 64)
+    monkeypatch.setattr(source, "WINDOW", 100)
+    monkeypatch.setattr(layout, "PIECE", 100)
+    monkeypatch.setattr(offset_index, "PIECE", 100)
+    assert shown(path) == whole

@@ -12,15 +12,22 @@ Everything is big-endian two's complement, as everywhere in Kafka's files.
 from __future__ import annotations
 
 import struct
+from array import array
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
+from kafkalog.core.source import PIECE
 from kafkalog.core.span import Span
 from kafkalog.errors import Truncated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.source import WindowedBytes
+
 __all__ = ["INT8", "INT16", "INT32", "INT64", "UINT32", "Field", "Layout", "WireType"]
+
+#: Whether arrays on this machine have the lowest byte first; files have it last.
+_IS_LITTLE = struct.pack("=h", 1) == struct.pack("<h", 1)
 
 Buffer = bytes | bytearray | memoryview
 
@@ -96,12 +103,26 @@ class Layout(Generic[T]):
             have = max(0, len(data) - at)
             raise Truncated(self.size, have, self._cls.__name__, Span(at, at + have)) from None
 
-    def read_all(self, data: Buffer) -> Iterator[T]:
+    def read_all(self, data: Buffer | WindowedBytes) -> Iterator[T]:
         """Read the structures that stand one after the other in `data`; trailing bytes short of one are left alone."""
         whole = len(data) - len(data) % self.size
         new, cls = tuple.__new__, self._cls
-        for values in self._struct.iter_unpack(memoryview(data)[:whole]):
-            yield new(cls, values)
+        at_once = PIECE - PIECE % self.size
+        for start in range(0, whole, at_once):
+            for values in self._struct.iter_unpack(data[start : min(start + at_once, whole)]):
+                yield new(cls, values)
+
+    def column(self, name: str, data: bytes, end: int) -> array[int]:
+        """The numbers of one field of the structures in the first `end` bytes, one after the other; it is `i` or `q` wide."""
+        field = self._by_name[name]
+        numbers = array(field.type.code)
+        stored = bytearray(end // self.size * field.type.size)
+        for byte in range(field.type.size):
+            stored[byte :: field.type.size] = data[field.at + byte : end : self.size]
+        numbers.frombytes(stored)
+        if _IS_LITTLE:
+            numbers.byteswap()
+        return numbers
 
     def span_of(self, name: str, at: int = 0) -> Span:
         """The bytes of one field of the structure that starts at `at`."""

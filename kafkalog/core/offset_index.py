@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.layout import INT32, Layout
+from kafkalog.core.source import PIECE
 from kafkalog.core.span import Padding, Span
 from kafkalog.errors import Truncated
+
+if TYPE_CHECKING:
+    from kafkalog.core.source import Bytes
 
 __all__ = ["OFFSET_INDEX_ENTRY", "OffsetIndex", "OffsetIndexEntry", "read_offset_index"]
 
@@ -30,13 +34,19 @@ class OffsetIndex(NamedTuple):
     damage: Damage | None
 
 
-def padded_end(data: bytes, entry_size: int) -> int:
+def padded_end(data: Bytes, entry_size: int) -> int:
     """Where the entries of a zero-padded index end: the last entry that is not all zeros is the last one."""
-    used = len(data.rstrip(b"\0"))
+    used = len(data)
+    while used:
+        start = max(0, used - PIECE)
+        found = len(data[start:used].rstrip(b"\0"))
+        used = start + found
+        if found:
+            break
     return min(used + -used % entry_size, len(data) - len(data) % entry_size)
 
 
-def leftover(data: bytes, entry_size: int) -> Damage | None:
+def leftover(data: Bytes, entry_size: int) -> Damage | None:
     """The bytes at the end that are too few for an entry."""
     size = len(data) % entry_size
     if not size:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
@@ -18,8 +19,9 @@ from kafkalog.dump.output import Died, Output
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.layout import Layout
     from kafkalog.core.offset_index import OffsetIndexEntry
-    from kafkalog.core.source import Source
+    from kafkalog.core.source import Bytes, Source
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.reports import Reports
 
@@ -36,6 +38,7 @@ __all__ = [
 _SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
 _WARM_ENTRIES = 8192 // OFFSET_INDEX_ENTRY.size
 _MOST_INT = 0x7FFFFFFF
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class IndexOptions(NamedTuple):
@@ -194,9 +197,11 @@ class OffsetLookup:
     Zero padding counts as entries, so on a preallocated index the result depends on that order.
     """
 
-    def __init__(self, data: bytes, base_offset: int, *, warm_section: bool) -> None:
+    def __init__(self, data: Bytes, base_offset: int, *, warm_section: bool) -> None:
         # A preallocated index has more than a million entries of which a look-up reads twenty.
         self._data = data
+        # The first of them are the same for all look-ups, and far from each other: of a large file they stay at hand.
+        self._far_entry = lru_cache(maxsize=4096)(self._near_entry)
         self._count = len(data) // OFFSET_INDEX_ENTRY.size
         self._base_offset = base_offset
         self._warm_section = warm_section
@@ -207,7 +212,10 @@ class OffsetLookup:
         return 0 if slot < 0 else self._entry(slot).position
 
     def _entry(self, slot: int) -> OffsetIndexEntry:
-        return OFFSET_INDEX_ENTRY.read(self._data, slot * OFFSET_INDEX_ENTRY.size)
+        return self._near_entry(slot) if isinstance(self._data, bytes) else self._far_entry(slot)
+
+    def _near_entry(self, slot: int) -> OffsetIndexEntry:
+        return _entry(OFFSET_INDEX_ENTRY, self._data, slot)
 
     def _offset(self, slot: int) -> int:
         return self._base_offset + self._entry(slot).relative_offset
@@ -239,24 +247,28 @@ class OffsetLookup:
         return low
 
 
-def _size_problem(data: bytes, entry_size: int) -> str:
+def _entry(layout: Layout[T], data: Bytes, number: int) -> T:
+    return layout.read(data[number * layout.size : (number + 1) * layout.size])
+
+
+def _size_problem(data: Bytes, entry_size: int) -> str:
     return f"{len(data)} bytes, not a multiple of {entry_size}" if len(data) % entry_size else ""
 
 
-def index_problem(data: bytes, base_offset: int, dialect: Dialect) -> str:
+def index_problem(data: Bytes, base_offset: int, dialect: Dialect) -> str:
     """What the tool's sanity check finds wrong with a `.index`, "" if nothing."""
     count = len(data) // OFFSET_INDEX_ENTRY.size
-    last = OFFSET_INDEX_ENTRY.read(data, (count - 1) * OFFSET_INDEX_ENTRY.size).relative_offset if count else 0
+    last = _entry(OFFSET_INDEX_ENTRY, data, count - 1).relative_offset if count else 0
     if count and (last <= 0 if dialect.strict_index_sanity else last < 0):
         return f"the last offset {base_offset + last} is below what the base offset {base_offset} allows"
     return _size_problem(data, OFFSET_INDEX_ENTRY.size)
 
 
-def time_index_problem(data: bytes, base_offset: int) -> str:
+def time_index_problem(data: Bytes, base_offset: int) -> str:
     """What the tool's sanity check finds wrong with a `.timeindex`, "" if nothing."""
     count = len(data) // TIME_INDEX_ENTRY.size
     if count:
-        first, last = TIME_INDEX_ENTRY.read(data), TIME_INDEX_ENTRY.read(data, (count - 1) * TIME_INDEX_ENTRY.size)
+        first, last = _entry(TIME_INDEX_ENTRY, data, 0), _entry(TIME_INDEX_ENTRY, data, count - 1)
         if last.timestamp < first.timestamp:
             return f"the last timestamp {last.timestamp} is below the first {first.timestamp}"
         if last.relative_offset < 0:
@@ -271,7 +283,7 @@ def _print_sanity(kind: str, problem: str, path: str, output: Output) -> None:
 
 
 def print_offset_index(
-    data: bytes,
+    data: Bytes,
     base_offset: int,
     chain: LogChain | None,
     *,
@@ -323,7 +335,7 @@ def print_offset_index(
 
 
 def print_time_index(
-    data: bytes,
+    data: Bytes,
     base_offset: int,
     lookup: OffsetLookup,
     chain: LogChain | None,

@@ -19,11 +19,12 @@ from kafkalog.dump.ranges import RANGE, split
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.seek import start_position
 from kafkalog.errors import FileChanged, UnreadableFile
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from kafkalog.core.source import Bytes
     from kafkalog.dump.payload import Payload
     from kafkalog.dump.plan import Listing
 
@@ -265,6 +266,9 @@ class DumpJob:
 
     # --- indexes ---
 
+    def _entries(self, path: str) -> Bytes:
+        return self._stack.enter_context(small_or_in_windows(path))
+
     def _sibling(self, path: str, name: str, suffix: str) -> str:
         directory, slash, _ = path.rpartition("/")
         return f"{directory}{slash}{_java_base(name)}{suffix}"
@@ -282,7 +286,7 @@ class DumpJob:
         base = _base_offset(name)
         chain = self._chain(path, name)
         print_offset_index(
-            read_file(path),
+            self._entries(path),
             base,
             chain,
             path=path,
@@ -296,14 +300,14 @@ class DumpJob:
     def _time_index(self, path: str, name: str) -> None:
         base = _base_offset(name)
         chain = self._chain(path, name)
-        index = b""
+        index: Bytes = b""
         try:
-            index = read_file(self._sibling(path, name, ".index"))
+            index = self._entries(self._sibling(path, name, ".index"))
         except UnreadableFile as error:
             if chain is not None:
                 self._unreadable(path, error.path, Died(f"its index cannot be read: {error}"))
         print_time_index(
-            read_file(path),
+            self._entries(path),
             base,
             OffsetLookup(index, base, warm_section=self._dialect.warm_section),
             chain,
@@ -330,7 +334,7 @@ class DumpJob:
 
         _base_offset(name)
         try:
-            data = read_file(path)
+            data = self._entries(path)
         except UnreadableFile as error:
             if error.reason == "no such file or directory":
                 return  # the real tool takes a missing one for empty

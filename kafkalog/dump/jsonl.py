@@ -7,10 +7,10 @@ account for all of its bytes. Docs: docs/dump-jsonl.md.
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
@@ -19,13 +19,13 @@ from kafkalog.core.control import read_control_record
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, read_offset_index
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
 from kafkalog.core.record import Record, iter_headers, wrap64
 from kafkalog.core.span import Padding
-from kafkalog.core.time_index import TIME_INDEX_ENTRY, read_time_index
-from kafkalog.core.transaction_index import ABORTED_TXN, read_transaction_index
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
 from kafkalog.dump.java import file_path
@@ -36,7 +36,7 @@ from kafkalog.dump.record_json import Passed, record_lines
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
 from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,11 +45,14 @@ if TYPE_CHECKING:
     from kafkalog.core.layout import Layout
     from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.log import Batch
+    from kafkalog.core.source import Bytes
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.plan import Listing
 
 __all__ = ["SCHEMA", "JsonDump", "JsonOptions"]
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 SCHEMA = "kafkalog.dump/1"
 
@@ -80,6 +83,11 @@ def _names(layout: Layout[Any]) -> tuple[str, ...]:
 
 def _named(layout: Layout[Any], values: tuple[int, ...]) -> dict[str, int]:
     return dict(zip(_names(layout), values, strict=True))
+
+
+def _entries(layout: Layout[T], data: Bytes) -> Iterator[T]:
+    """Those of an index, without its padding."""
+    return islice(layout.read_all(data), padded_end(data, layout.size) // layout.size)
 
 
 def _headers(record: Record | LegacyRecord, form: Callable[[bytes], dict[str, Any]] | None) -> Iterator[dict[str, Any]]:
@@ -373,20 +381,23 @@ class JsonDump:
         self._output.died |= bool(problem)
 
     def _offset_index(self, name: str) -> None:
-        base, data = self._base(name), read_file(self._path)
+        base = self._base(name)
+        with small_or_in_windows(self._path) as data:
+            self._offset_entries(name, base, data)
+
+    def _offset_entries(self, name: str, base: int, data: Bytes) -> None:
         if self._options.sanity_only:
             self._sanity(index_problem(data, base, self._options.dialect))
             return
-        index = read_offset_index(data)
         with self._log_beside(name) as source:
             chain = None if source is None else LogChain(source, self._options.dialect)
-            for number, (relative_offset, position) in enumerate(index.entries):
+            for number, (relative_offset, position) in enumerate(_entries(OFFSET_INDEX_ENTRY, data)):
                 at, offset = number * OFFSET_INDEX_ENTRY.size, wrap64(base + relative_offset)
                 if not self._options.verify_only:
                     self._line("index_entry", at, offset=offset, relativeOffset=relative_offset, logPosition=position)
                 if chain is not None:
                     self._check_offset(at, offset, position, chain)
-        self._rest(index.padding, index.damage)
+        self._rest(data, OFFSET_INDEX_ENTRY.size)
 
     def _check_offset(self, at: int, offset: int, position: int, chain: LogChain) -> None:
         try:
@@ -397,37 +408,42 @@ class JsonDump:
         if found != offset:
             self._line("mismatch", at, kind="index", offset=offset, logOffset=found)
 
-    def _rest(self, padding: Padding | None, damage: Damage | None) -> None:
+    def _rest(self, data: Bytes, size: int) -> None:
         """What stands behind the entries of a file."""
+        padding, damage = padding_between(padded_end(data, size), len(data) - len(data) % size), leftover(data, size)
         if padding is not None:
             self._line("metadata", padding.span.start, padding=padding.span.size)
         if damage is not None:
             self._damage(damage.span.start, damage.span.end, damage.reason, deadly=False)
 
     def _time_index(self, name: str) -> None:
-        base, data = self._base(name), read_file(self._path)
+        base = self._base(name)
+        with small_or_in_windows(self._path) as data, ExitStack() as stack:
+            self._time_entries(name, base, data, stack)
+
+    def _time_entries(self, name: str, base: int, data: Bytes, stack: ExitStack) -> None:
         if self._options.sanity_only:
             self._sanity(time_index_problem(data, base))
             return
         dialect = self._options.dialect
-        index = read_time_index(data)
         with self._log_beside(name) as source:
             chain = None if source is None else LogChain(source, dialect)
+            offsets: Bytes
             try:
-                offsets = read_file(self._stem(name) + ".index")
+                offsets = stack.enter_context(small_or_in_windows(self._stem(name) + ".index"))
             except UnreadableFile as error:
                 self._unreadable(error.path, f"its index cannot be read: {error.reason}")
                 offsets = b""
             lookup = OffsetLookup(offsets, base, warm_section=dialect.warm_section)
             previous = -1
-            for number, (timestamp, relative_offset) in enumerate(index.entries):
+            for number, (timestamp, relative_offset) in enumerate(_entries(TIME_INDEX_ENTRY, data)):
                 at, offset = number * TIME_INDEX_ENTRY.size, wrap64(base + relative_offset)
                 if not self._options.verify_only:
                     self._line("time_index_entry", at, timestamp=timestamp, offset=offset, relativeOffset=relative_offset)
                 if chain is not None:
                     self._check_time(at, timestamp, offset, previous, lookup, chain)
                 previous = timestamp
-        self._rest(index.padding, index.damage)
+        self._rest(data, TIME_INDEX_ENTRY.size)
 
     def _check_time(self, at: int, timestamp: int, offset: int, previous: int, lookup: OffsetLookup, chain: LogChain) -> None:
         try:
@@ -448,11 +464,12 @@ class JsonDump:
     # --- the rest ---
 
     def _transaction_index(self) -> None:
-        index = read_transaction_index(read_file(self._path))
-        for number, entry in enumerate(index.entries):
-            self._line("aborted_txn", number * ABORTED_TXN.size, **_named(ABORTED_TXN, entry))
-        if index.damage is not None:
-            self._damage(index.damage.span.start, index.damage.span.end, index.damage.reason, deadly=False)
+        with small_or_in_windows(self._path) as data:
+            for number, entry in enumerate(ABORTED_TXN.read_all(data)):
+                self._line("aborted_txn", number * ABORTED_TXN.size, **_named(ABORTED_TXN, entry))
+            damage = leftover(data, ABORTED_TXN.size)
+        if damage is not None:
+            self._damage(damage.span.start, damage.span.end, damage.reason, deadly=False)
 
     def _snapshot(self) -> None:
         snapshot = read_producer_snapshot(read_file(self._path))

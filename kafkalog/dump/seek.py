@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.log import walk
-from kafkalog.core.offset_index import read_offset_index
-from kafkalog.core.time_index import read_time_index
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import read_file
 
 if TYPE_CHECKING:
-    from kafkalog.core.offset_index import OffsetIndexEntry
+    from array import array
+
     from kafkalog.core.source import Source
     from kafkalog.dump.filters import Filters
 
 __all__ = ["start_position"]
+
+
+class Entries(NamedTuple):
+    """The two columns of a `.index`."""
+
+    offsets: array[int]
+    positions: array[int]
 
 
 def start_position(path: str, filters: Filters, source: Source) -> int:
@@ -34,7 +42,9 @@ def start_position(path: str, filters: Filters, source: Source) -> int:
     if stem == path or not base.isdecimal():
         return 0
     try:
-        entries = read_offset_index(read_file(stem + ".index")).entries
+        index = read_file(stem + ".index")
+        end = padded_end(index, OFFSET_INDEX_ENTRY.size)
+        entries = Entries(*(OFFSET_INDEX_ENTRY.column(name, index, end) for name in ("relative_offset", "position")))
         start = 0
         if filters.first_offset is not None:
             start = _by_offset(entries, filters.first_offset - int(base), int(base), source)
@@ -67,14 +77,14 @@ def _nothing_before(start: int, filters: Filters, source: Source) -> bool:
     return position == start
 
 
-def _by_offset(entries: tuple[OffsetIndexEntry, ...], relative: int, base: int, source: Source) -> int:
-    offsets = [entry.relative_offset for entry in entries]
+def _by_offset(entries: Entries, relative: int, base: int, source: Source) -> int:
+    offsets = entries.offsets
     if any(a >= b for a, b in pairwise(offsets)):
         return 0
     number = bisect_right(offsets, relative) - 1
     if number < 0:
         return 0
-    position = entries[number].position
+    position = entries.positions[number]
     if not 0 <= position < source.size:
         return 0
     item = next(walk(source, position))
@@ -82,16 +92,16 @@ def _by_offset(entries: tuple[OffsetIndexEntry, ...], relative: int, base: int, 
     return position if trusted else 0
 
 
-def _by_time(stem: str, entries: tuple[OffsetIndexEntry, ...], since: int, base: int, source: Source) -> int:
+def _by_time(stem: str, entries: Entries, since: int, base: int, source: Source) -> int:
     """An entry (T, O) promises that all later timestamps come behind O; it is trusted if its batch's largest is T."""
-    times = read_time_index(read_file(stem + ".timeindex")).entries
-    stamps = [entry.timestamp for entry in times]
+    times = read_file(stem + ".timeindex")
+    stamps = TIME_INDEX_ENTRY.column("timestamp", times, padded_end(times, TIME_INDEX_ENTRY.size))
     if any(a >= b for a, b in pairwise(stamps)):
         return 0
     number = bisect_right(stamps, since - 1) - 1
     if number < 0:
         return 0
-    offset = times[number].relative_offset + base
+    offset = TIME_INDEX_ENTRY.read(times, number * TIME_INDEX_ENTRY.size).relative_offset + base
     for item in walk(source, _by_offset(entries, offset - base, base, source)):
         if not isinstance(item, RecordBatch) or not item.crc_ok:
             return 0

@@ -11,13 +11,14 @@ from kafkalog.core.messages.reader import MAX_COLLECTION, too_large
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, ProducerEntry, read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
 from kafkalog.core.record import wrap32
-from kafkalog.core.transaction_index import read_transaction_index
+from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.output import Died, Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.core.batch import Damage
+    from kafkalog.core.source import Bytes
     from kafkalog.dump.dialects import Dialect
 
 __all__ = ["print_snapshot", "print_text_file", "print_transaction_index"]
@@ -25,9 +26,9 @@ __all__ = ["print_snapshot", "print_text_file", "print_transaction_index"]
 _SNAPSHOT_VERSION = 1
 
 
-def print_transaction_index(data: bytes, path: str, dialect: Dialect, output: Output) -> None:
+def print_transaction_index(data: Bytes, path: str, dialect: Dialect, output: Output) -> None:
     """Print a `.txnindex`. An entry of an unknown version is told and shown all the same."""
-    for number, (version, producer_id, first, last, stable) in enumerate(read_transaction_index(data).entries):
+    for number, (version, producer_id, first, last, stable) in enumerate(ABORTED_TXN.read_all(data)):
         shown = version >> 8 if dialect.txnindex_version_is_a_byte else version
         if shown > 0 or (shown < 0 and not dialect.txnindex_version_is_a_byte):
             output.die(path, Died(f"entry {number} has version {shown}, known is 0", number * 34))

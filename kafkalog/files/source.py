@@ -6,17 +6,31 @@ import errno
 import hashlib
 import os
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kafkalog.core.source import Window
+from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
+from kafkalog.files.ceilings import ensure_lines, ensure_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import TextIO
 
-__all__ = ["FileSource", "describe_os_error", "hashes_of", "nowhere", "printable", "read_file", "size_of", "unreadable"]
+    from kafkalog.core.source import Bytes
+
+__all__ = [
+    "FileSource",
+    "describe_os_error",
+    "hashes_of",
+    "nowhere",
+    "printable",
+    "read_file",
+    "size_of",
+    "small_or_in_windows",
+    "unreadable",
+]
 
 #: Bytes read at a time; a batch larger than this gets a window of its own size.
 WINDOW = 1 << 20
@@ -166,28 +180,40 @@ def nowhere() -> TextIO:
     return os.fdopen(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), "w")
 
 
-def read_file(path: str, limit: int = 64 << 20) -> bytes:
+def read_file(path: str) -> bytes:
     """All bytes of a small file.
 
     One that shrinks meanwhile is read again: a broker trims the indexes of a segment when it rolls the next.
 
     Raises:
-        UnreadableFile: it cannot be read, or is larger than `limit` bytes.
+        UnreadableFile: it cannot be read, or is larger than such a file may be (`files.ceilings`).
         FileChanged: it shrank each time it was read.
     """
     for _ in range(_TRIES - 1):
         try:
-            return _read_once(path, limit)
+            return _read_once(path)
         except FileChanged:
             continue
-    return _read_once(path, limit)
+    return _read_once(path)
 
 
-def _read_once(path: str, limit: int) -> bytes:
+def _read_once(path: str) -> bytes:
     with FileSource(path) as source:
-        if source.size > limit:
-            raise UnreadableFile(path, f"{source.size} bytes, more than the {limit} that such a file may have")
-        return source.read()
+        ensure_size(path, source.size)
+        data = source.read()
+        ensure_lines(path, data)
+        return data
+
+
+@contextmanager
+def small_or_in_windows(path: str) -> Iterator[Bytes]:
+    """The bytes of a file of entries: all of a small one, those of a large one as they are asked for.
+
+    Raises:
+        UnreadableFile, FileChanged: as for `read_file`.
+    """
+    with FileSource(path) as source:
+        yield read_file(path) if source.size <= HELD else WindowedBytes(source)
 
 
 def hashes_of(paths: Iterable[str], on_unreadable: Callable[[UnreadableFile], None]) -> dict[str, str]:

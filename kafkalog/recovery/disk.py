@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.source import HELD, Bytes, BytesSource, Part, Window, WindowedBytes
-from kafkalog.errors import FileChanged, LimitExceeded
+from kafkalog.errors import FileChanged
+from kafkalog.files.ceilings import ensure_lines, ensure_size
 from kafkalog.files.paths import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.recovery.failure import LogDirOffline
-from kafkalog.recovery.limits import WHOLE_FILE_BYTES
 from kafkalog.recovery.names import SNAPSHOT, SnapshotNames
 
 if TYPE_CHECKING:
@@ -104,18 +104,19 @@ class DiskFile:
         """Exactly the bytes asked for, fewer at the end.
 
         Raises:
-            LimitExceeded: they are more than kafkalog holds at once.
+            UnreadableFile: they are more than kafkalog reads of such a file (`files.ceilings`).
             FileChanged: the file is shorter than it was when the directory was listed.
         """
         end = self.size if size is None else min(self.size, position + size)
         if position >= end:
             return b""
-        if end - position > WHOLE_FILE_BYTES:
-            raise LimitExceeded(WHOLE_FILE_BYTES, end - position, f"bytes of {self.origin} at once")
+        ensure_size(self.origin or "", end - position)
         begin, data = self._source.window(position, end - position)
         if begin + len(data) < end:
             raise FileChanged(self.origin or "", self.size, self._source.size)
-        return bytes(data[position - begin : end - begin])
+        found = bytes(data[position - begin : end - begin])
+        ensure_lines(self.origin or "", found)
+        return found
 
     def bytes_at(self, position: int, size: int) -> Bytes:
         """The bytes asked for, of many in windows; they must be there, and stay until they have been read."""

@@ -7,12 +7,14 @@ by the same binary search with the same outcome.
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_left
-from itertools import accumulate, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.record import NO_TIMESTAMP, wrap32
+from kafkalog.core.source import WindowedBytes
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
+from kafkalog.files.ceilings import ensure_size
 from kafkalog.recovery.behaviours import WIDE_TXN_INDEX_VERSION
 from kafkalog.recovery.failure import BrokerAborts, CorruptIndex, InvalidOffset, LogDirOffline
 
@@ -77,25 +79,34 @@ class OffsetIndex:
     """A `.index`, read and rebuilt.
 
     Args:
-        data: The file's bytes; those that fill no entry are ignored.
         base_offset: The segment's.
+        file: What has been written so far, None: nothing; bytes that fill no entry are ignored. It is not held in memory.
     """
 
     entry_size = _OFFSET_ENTRY.size
 
-    def __init__(self, data: bytes, base_offset: int) -> None:
+    def __init__(self, base_offset: int, file: DiskFile | None = None) -> None:
         self.base_offset = base_offset
-        self._data = bytearray(data[: len(data) - len(data) % self.entry_size])
+        self._file = file
+        #: Entries of the file that count, and what was added to them.
+        self._kept = 0 if file is None else file.size // self.entry_size
+        self._added = bytearray()
         #: Offset of the last entry as it was given, which may be more than an entry can hold (before 2.0).
         self._last: int | None = None
 
     @property
     def count(self) -> int:
         """Entries, padding included."""
-        return len(self._data) // self.entry_size
+        return self._kept + len(self._added) // self.entry_size
 
     def _entry(self, slot: int) -> OffsetPosition:
-        relative, position = _OFFSET_ENTRY.unpack_from(self._data, slot * self.entry_size)
+        if slot < self._kept:
+            assert self._file is not None
+            at = slot * self.entry_size
+            begin, data = self._file.window(at, self.entry_size)
+            relative, position = _OFFSET_ENTRY.unpack_from(data, at - begin)
+        else:
+            relative, position = _OFFSET_ENTRY.unpack_from(self._added, (slot - self._kept) * self.entry_size)
         return OffsetPosition(self.base_offset + relative, position)
 
     @property
@@ -103,7 +114,7 @@ class OffsetIndex:
         """Offset of the last entry, the base offset when there is none."""
         if self._last is not None:
             return self._last
-        return self._entry(self.count - 1).offset if self._data else self.base_offset
+        return self._entry(self.count - 1).offset if self.count else self.base_offset
 
     def _slot(self, offset: int) -> int:
         return _search(self.count, offset, lambda slot: self._entry(slot).offset, _WARM_BYTES // self.entry_size)
@@ -127,21 +138,23 @@ class OffsetIndex:
         Raises:
             InvalidOffset: the offset is not above the last one.
         """
-        if self._data and offset <= self.last_offset:
+        if self.count and offset <= self.last_offset:
             raise InvalidOffset(f"offset {offset} at position {position} follows {self.last_offset} in the offset index")
-        self._data += _OFFSET_ENTRY.pack(wrap32(offset - self.base_offset), position)
+        self._added += _OFFSET_ENTRY.pack(wrap32(offset - self.base_offset), position)
         self._last = offset
 
     def truncate(self, offset: int) -> None:
         """Drop the entries from `offset` on: OffsetIndex.truncateTo."""
         slot = self._slot(offset)
         keep = slot if slot >= 0 and self._entry(slot).offset == offset else slot + 1
-        del self._data[keep * self.entry_size :]
+        del self._added[max(0, keep - self._kept) * self.entry_size :]
+        self._kept = min(self._kept, keep)
         self._last = None
 
     def to_bytes(self) -> bytes:
         """The entries as they are written."""
-        return bytes(self._data)
+        kept = b"" if self._file is None else self._file.read(0, self._kept * self.entry_size)
+        return kept + bytes(self._added)
 
 
 class TimeIndex:
@@ -161,15 +174,14 @@ class TimeIndex:
         self._last = TimestampOffset(NO_TIMESTAMP, base_offset)
 
     @staticmethod
-    def read_entries(data: bytes) -> tuple[TimestampOffset, TimestampOffset] | None:
+    def read_entries(file: DiskFile) -> tuple[TimestampOffset, TimestampOffset] | None:
         """The first and the last entry of a file, offsets relative as stored; None when it has none."""
-        count = len(data) // _TIME_ENTRY.size
+        size = _TIME_ENTRY.size
+        count = file.size // size
         if not count:
             return None
-        return (
-            TimestampOffset(*_TIME_ENTRY.unpack_from(data, 0)),
-            TimestampOffset(*_TIME_ENTRY.unpack_from(data, (count - 1) * _TIME_ENTRY.size)),
-        )
+        first, last = (_TIME_ENTRY.unpack(file.read(at, size)) for at in (0, (count - 1) * size))
+        return TimestampOffset(*first), TimestampOffset(*last)
 
     @property
     def last(self) -> TimestampOffset:
@@ -251,11 +263,13 @@ class TransactionIndex:
 
         Raises:
             BrokerAborts: an entry has a version that the release does not read.
+            UnreadableFile: there are more than kafkalog reads.
         """
         file = self._file
         if file is None:
             return
-        for entry in ABORTED_TXN.read_all(file.read()):
+        ensure_size(self.name, file.size)
+        for entry in ABORTED_TXN.read_all(WindowedBytes(file)):
             # Up to 4.3 it is a signed byte, and only what is above 0 is refused.
             version = entry.version if self._has_wide_version else max(0, entry.version >> 8)
             if version:
@@ -311,15 +325,20 @@ class _Aborted:
 
     def __init__(self, index: TransactionIndex, file: DiskFile) -> None:
         self._source, self._size = file.source, file.size
-        self._entries: list[AbortedTxn] = []
         self._failure: BrokerAborts | None = None
+        # There may be very many, in each of many segments: an array each is a fifth of what the entries would take.
+        self._entries = array("q")
+        #: The largest last offset, and last stable offset, up to each entry.
+        self._last, self._stable = array("q"), array("q")
+        last = stable = -(1 << 63)
         try:
-            self._entries.extend(index.entries())
+            for entry in index.entries():
+                self._entries.extend(entry)
+                last, stable = max(last, entry.last_offset), max(stable, entry.last_stable_offset)
+                self._last.append(last)
+                self._stable.append(stable)
         except BrokerAborts as failure:
             self._failure = failure
-        #: The largest last offset, and last stable offset, up to each entry.
-        self._last = list(accumulate((entry.last_offset for entry in self._entries), max))
-        self._stable = list(accumulate((entry.last_stable_offset for entry in self._entries), max))
 
     def is_of(self, file: DiskFile) -> bool:
         """Whether the file still holds these entries."""
@@ -332,10 +351,11 @@ class _Aborted:
             BrokerAborts: an entry of an unknown version comes first.
         """
         stop = bisect_left(self._stable, upper_bound)
-        complete = stop < len(self._entries)
+        complete = stop < len(self._stable)
         if not complete and self._failure is not None:
             raise self._failure
-        entries = islice(self._entries, bisect_left(self._last, fetch_offset), stop + 1)
+        numbers = range(bisect_left(self._last, fetch_offset), min(stop + 1, len(self._stable)))
+        entries = (AbortedTxn(*self._entries[5 * number : 5 * number + 5]) for number in numbers)
         found = [entry for entry in entries if entry.last_offset >= fetch_offset and entry.first_offset < upper_bound]
         return found, complete
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["BESIDE_SCAN_BYTES", "CONSUMER_BYTES", "DAMAGED_BYTES", "WHOLE_FILE_BYTES"]
+__all__ = ["BESIDE_SCAN_BYTES", "CONSUMER_BYTES", "DAMAGED_BYTES"]
 
-#: Largest file that is read as a whole (an index, a snapshot, a checkpoint), in bytes.
-WHOLE_FILE_BYTES = 256 << 20
 #: Logs of a log dir up to which consumers' reading is worked out unasked, in bytes: it takes decoding every record.
 CONSUMER_BYTES = 64 << 20
 #: The same when the prediction goes along with a scan, which it must not hold up; and bytes of a directory's logs up to

@@ -107,7 +107,7 @@ class LogSegment:
         if self._offset_index is None:
             name = self.name(".index")
             file = self.context.disk.get(name)
-            self._offset_index = OffsetIndex(b"" if file is None else file.read(), self.base_offset)
+            self._offset_index = OffsetIndex(self.base_offset, file)
             if file is None:
                 # It is made full of zeros; who opens it again takes them for entries.
                 self.context.disk.create(name).write(bytes(OffsetIndex.entry_size))
@@ -134,8 +134,8 @@ class LogSegment:
         try:
             if not INDEXES_UNCHECKED.applies_to(release):
                 least = self.base_offset + (not LAST_OFFSETS_INDEXED.applies_to(release))
-                check_offset_index(self._index_file(".index").read(), self.base_offset, least)
-                check_time_index(self._index_file(".timeindex").read(), self.base_offset)
+                check_offset_index(self._index_file(".index"), self.base_offset, least)
+                check_time_index(self._index_file(".timeindex"), self.base_offset)
             self.transaction_index.sanity_check()
         except CorruptIndex as error:
             if not MISSING_INDEX_MADE.applies_to(release):
@@ -280,7 +280,7 @@ class LogSegment:
         for extension in (".index", ".timeindex"):
             self._index_file(extension)
         self.context.rebuilt.add(self.base_offset)
-        self._offset_index = OffsetIndex(b"", self.base_offset)
+        self._offset_index = OffsetIndex(self.base_offset)
         self._time_index = self._new_time_index()
         self.transaction_index.reset()
 
@@ -371,21 +371,21 @@ class LogSegment:
             yield chunk
 
 
-def check_offset_index(data: bytes, base_offset: int, least: int) -> None:
+def check_offset_index(file: DiskFile, base_offset: int, least: int) -> None:
     """The check before 2.3. Raises CorruptIndex. Source: OffsetIndex.sanityCheck, Kafka 2.2."""
-    if len(data) % OffsetIndex.entry_size:
-        raise CorruptIndex(f"the .index has {len(data)} bytes, no multiple of {OffsetIndex.entry_size}")
-    index = OffsetIndex(data, base_offset)
+    if file.size % OffsetIndex.entry_size:
+        raise CorruptIndex(f"the .index has {file.size} bytes, no multiple of {OffsetIndex.entry_size}")
+    index = OffsetIndex(base_offset, file)
     if index.count and index.last_offset < least:
         raise CorruptIndex(f"the last entry of the .index is offset {index.last_offset}, below the segment")
 
 
-def check_time_index(data: bytes, base_offset: int) -> None:
+def check_time_index(file: DiskFile, base_offset: int) -> None:
     """The check before 2.3. Raises CorruptIndex. Source: TimeIndex.sanityCheck, Kafka 2.2."""
-    entries = TimeIndex.read_entries(data)
+    entries = TimeIndex.read_entries(file)
     if entries and entries[1].timestamp < entries[0].timestamp:
         raise CorruptIndex("the last timestamp in the .timeindex is below its first")
     if entries and base_offset + entries[1].offset < base_offset:
         raise CorruptIndex("the last offset in the .timeindex is below the segment")
-    if len(data) % TimeIndex.entry_size:
-        raise CorruptIndex(f"the .timeindex has {len(data)} bytes, no multiple of {TimeIndex.entry_size}")
+    if file.size % TimeIndex.entry_size:
+        raise CorruptIndex(f"the .timeindex has {file.size} bytes, no multiple of {TimeIndex.entry_size}")

@@ -7,19 +7,19 @@ offset, and the batch at the next entry's position does.
 
 from __future__ import annotations
 
-import sys
-from array import array
 from itertools import islice
 from operator import le, lt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, leftover, padded_end, padding_between
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.subjects import BatchSpot, Hole, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable
 
+    from kafkalog.core.layout import Layout
     from kafkalog.core.span import Padding, Span
     from kafkalog.verify.task import SegmentTask
 
@@ -38,25 +38,20 @@ _PAGE = 4096
 class _EntryFile:
     """The bytes of an index file: entries, padding, what is left over, and the first hole of zeros among the entries."""
 
-    def __init__(self, path: str, data: bytes, size: int) -> None:
+    def __init__(self, path: str, data: bytes, layout: Layout[Any]) -> None:
         self.path = path
         self.data = data
-        self.entry_size = size
+        self._layout = layout
+        self.entry_size = size = layout.size
         self.end = padded_end(data, size)
         self.count = self.end // size
         damage = leftover(data, size)
         self.leftover: Span | None = None if damage is None else damage.span
         self.padding: Padding | None = padding_between(self.end, len(data) - len(data) % size)
 
-    def column(self, code: str, at: int) -> array[int]:
-        """The numbers at a place of every entry, `i` or `q` wide; behind the last one a -1, which no batch fits."""
-        numbers = array(code)
-        stored = bytearray(self.count * numbers.itemsize)
-        for byte in range(numbers.itemsize):
-            stored[byte :: numbers.itemsize] = self.data[at + byte : self.end : self.entry_size]
-        numbers.frombytes(stored)
-        if sys.byteorder == "little":
-            numbers.byteswap()
+    def column(self, name: str) -> array[int]:
+        """The numbers of a field of every entry; behind the last one a -1, which no batch fits."""
+        numbers = self._layout.column(name, self.data, self.end)
         numbers.append(-1)
         return numbers
 
@@ -106,12 +101,12 @@ class OffsetIndexWalk(_EntryFile):
     """
 
     def __init__(self, path: str, data: bytes, task: SegmentTask, log_size: int, emit: Callable[[object], None]) -> None:
-        super().__init__(path, data, OFFSET_INDEX_ENTRY.size)
+        super().__init__(path, data, OFFSET_INDEX_ENTRY)
         self._task = task
         self._emit = emit
         self._log_size = log_size
-        self.offsets = self.column("i", 0)
-        self.positions = self.column("i", 4)
+        self.offsets = self.column("relative_offset")
+        self.positions = self.column("position")
         self.number = -1
         self._before = (-1, -1)
         self._before_batch: tuple[int, int, int] | None = None
@@ -262,7 +257,7 @@ class TimeIndexWalk(_EntryFile):
     """A `.timeindex` on its way along the log; `want` is the offset of the next entry."""
 
     def __init__(self, path: str, data: bytes, task: SegmentTask, emit: Callable[[object], None]) -> None:
-        super().__init__(path, data, TIME_INDEX_ENTRY.size)
+        super().__init__(path, data, TIME_INDEX_ENTRY)
         self._task = task
         self._emit = emit
         if not self.count and len(data) == self.entry_size:
@@ -270,8 +265,8 @@ class TimeIndexWalk(_EntryFile):
             self.lone_zero = True
         else:
             self.lone_zero = False
-        self.timestamps = self.column("q", 0)
-        self.offsets = self.column("i", 8)
+        self.timestamps = self.column("timestamp")
+        self.offsets = self.column("relative_offset")
         self.number = -1
         self._before = (-1, -1)
         self._overtaken: tuple[int, int] | None = None

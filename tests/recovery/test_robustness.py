@@ -91,7 +91,7 @@ def test_nothing_is_written_under_the_examined_path(tmp_path):
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 5000)), max_size=40), st.integers(0, 1100))
 def test_offset_lookup_in_a_sound_index_is_the_largest_lower_bound(pairs, target):
-    index = OffsetIndex(b"", 0)
+    index = OffsetIndex(0)
     for offset, position in sorted(dict(pairs).items()):
         index.append(offset, position)
     below = [(offset, position) for offset, position in sorted(dict(pairs).items()) if offset <= target]
