@@ -54,8 +54,9 @@ class Partition:
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
         self._irregular: set[str] = set()
+        listed = list_directory(self.path) if entries is None else entries
         self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
-        for entry in list_directory(self.path) if entries is None else entries:
+        for entry in listed:
             if is_directory(entry):
                 self.others.append(entry.name)
                 continue
