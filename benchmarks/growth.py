@@ -12,6 +12,7 @@ A new shape is a function below that writes its input into a directory, with `@s
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import shutil
 import struct
@@ -414,21 +415,52 @@ def one_record_batches(folder: Path, n: int) -> None:
     segment(partition(folder), 0, [one(offset) for offset in range(n)])
 
 
+@shape(250_000, "dump --print-data-log", "dump --print-data-log --format jsonl", "verify", "next-start")
+def records_of_one_batch(folder: Path, n: int) -> None:
+    section = b"".join(record(0, delta, None, b"") for delta in range(n))
+    segment(partition(folder), 0, [batch(0, section, n)], siblings=False)
+
+
+@shape(50_000, "dump --print-data-log", "verify", "next-start")
+def gzip_members(folder: Path, n: int) -> None:
+    """A batch whose records are compressed one by one, as members of one gzip stream."""
+    members = b"".join(gzip.compress(record(0, delta, None, b""), 1, mtime=0) for delta in range(n))
+    segment(partition(folder), 0, [batch(0, members, n, attributes=1)], siblings=False)
+
+
+@shape(100, "dump --print-data-log", "verify", "next-start")
+def false_heads(folder: Path, n: int) -> None:
+    """Heads of batches that claim the rest of the file each, after a batch whose length is wrong."""
+    head = struct.pack(">qiibI", 0, 1 << 20, 0, 2, 0) + bytes(43)
+    broken = batch(0, ONE)[:8] + struct.pack(">i", 20) + bytes(100)
+    segment(partition(folder), 0, [broken, head * n, bytes(1 << 20), one(1)], siblings=False)
+
+
 # --- measuring ------------------------------------------------------------------------------------------------------------
 
 
 def measured(command: str, folder: Path) -> tuple[float, float, int]:
     """CPU seconds, peak MiB and exit status of a command over a folder."""
     paths = [str(folder)] if any(path.is_file() for path in folder.iterdir()) else sorted(map(str, folder.iterdir()))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kafkalog", *command.split(), *paths],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE, sys.executable, "-m", "kafkalog", *command.split(), *paths],
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"},
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode
+    seconds, peak, status = done.stdout.split()
+    return float(seconds), int(peak) / 1024, int(status)
+
+
+#: A child begins with the peak of the process that it was forked from, so a small one has to stand between.
+_MEASURE = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+child.returncode = os.waitstatus_to_exitcode(status)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss, child.returncode)
+"""
 
 
 def grow(name: str, scale: float, work: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
-from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, Irregular, compile_walk, size_at
+from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, Irregular, compile_walk, runs, size_at
 from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_expression, json_names, text_json
 from kafkalog.errors import FormatError, LimitExceeded
@@ -69,9 +69,6 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
             yield nothing
             return
         data, at = result.data, 0
-    if isinstance(data, WindowedBytes):
-        yield nothing
-        return
     ensure_ascii = not path.isascii()
     walk = _walk(
         form, ensure_ascii, bool(header.attributes & bits.LOG_APPEND_TIME), base_sequence >= 0, bool(batch.compression_id)
@@ -86,10 +83,30 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
         place = f'{batch.position},"kind":"non-consecutive","offset":{offset},"previousOffset":{expected - 1}'
         return f"{_front(schema, 'mismatch', path)}{place}}}\n"
 
-    yield from walk(
-        data, at, len(data), count, header.base_offset, header.base_timestamp,
-        front, middle, batch.position, base_sequence, header.max_timestamp, expected, gap,
-    )  # fmt: skip
+    def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[str | Passed]:
+        """Of records that should fill a part of the batch's bytes, of which `data` begins at number `begin`."""
+        made: Iterator[str | Passed] = walk(
+            data, at, end, number, header.base_offset, header.base_timestamp,
+            front, middle, batch.position + begin, base_sequence, header.max_timestamp, expected, gap,
+        )  # fmt: skip
+        return made
+
+    if not isinstance(data, WindowedBytes):
+        yield from lines(data, at, len(data), count, 0)
+        return
+    done = 0
+    for run in runs(data, at, count):
+        passed = Passed(0, expected, whole=False)
+        for made in lines(run.data, run.start, run.end, run.records, run.begin) if run.records else ():
+            if isinstance(made, Passed):
+                passed = made
+            else:
+                yield made
+        done, expected = done + passed.records, passed.expected
+        if not passed.whole:
+            break
+        at = run.begin + run.end
+    yield Passed(done, expected, whole=done == count and at == len(data))
 
 
 @lru_cache(maxsize=64)
