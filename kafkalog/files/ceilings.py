@@ -64,4 +64,4 @@ def ensure_lines(path: str, data: bytes) -> None:
 
 def _ensure(path: str, count: int, most: int, unit: str) -> None:
     if count > most:
-        raise UnreadableFile(path, f"has {count} {unit}, the limit of kafkalog is {most}; see whether Kafka wrote it")
+        raise UnreadableFile(path, f"has {count} {unit}, at most {most} are read; see whether Kafka wrote it")

@@ -239,7 +239,7 @@ def test_a_file_of_text_that_is_far_too_large_is_refused(tmp_path):
     path = tmp_path / "leader-epoch-checkpoint"
     with open(path, "wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(UnreadableFile, match=f"has {1 << 40} bytes, the limit of kafkalog is {8 << 20}"):
+    with pytest.raises(UnreadableFile, match=f"has {1 << 40} bytes, at most {8 << 20} are read"):
         read_file(str(path))
 
 
