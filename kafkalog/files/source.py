@@ -61,8 +61,11 @@ def describe_os_error(error: OSError) -> str:
 
 
 def unreadable(path: str, error: OSError | ValueError) -> UnreadableFile:
-    """What to raise when the system refuses a path, or takes its name for none at all."""
-    return UnreadableFile(path, describe_os_error(error) if isinstance(error, OSError) else str(error))
+    """What to raise when the system refuses a path, or no file can have such a name (Python's own words for it change)."""
+    if isinstance(error, OSError):
+        return UnreadableFile(path, describe_os_error(error))
+    wrong = "a NUL byte" if "\0" in path else "a character that this system cannot spell"
+    return UnreadableFile(path, f"no file name can hold {wrong}")
 
 
 class FileSource:

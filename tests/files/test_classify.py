@@ -234,7 +234,8 @@ def test_every_command_says_the_same_of_what_is_nothing(tmp_path, monkeypatch, c
         "missing.log": "no such file or directory",
         "nowhere": "no such file or directory",
         "loop": "too many levels of symbolic links",
-        "nul\0": "embedded null byte",
+        "nul\0": "no file name can hold a NUL byte",
+        "lone\ud800": "no file name can hold a character that this system cannot spell",
     }.items():
         assert answer(command, f"{tmp_path}/{name}", tmp_path, monkeypatch) == reason, name
 
