@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
     from kafkalog.files.segment import Segment
-    from kafkalog.internal.groups import read_groups
-    from kafkalog.internal.metadata import read_metadata
-    from kafkalog.internal.moment import Moment
-    from kafkalog.internal.transactions import read_transactions
-    from kafkalog.recovery.outcome import Outcome
-    from kafkalog.recovery.predict import next_start, next_starts
+    from kafkalog.next_start.api import next_start, next_starts
+    from kafkalog.next_start.outcome import Outcome
+    from kafkalog.replay.groups import read_groups
+    from kafkalog.replay.metadata import read_metadata
+    from kafkalog.replay.transactions import read_transactions
+    from kafkalog.replay.until import Moment
     from kafkalog.verify.engine import verify
     from kafkalog.verify.finding import Finding, Severity
     from kafkalog.verify.policy import Policy
@@ -92,13 +92,12 @@ _LAZY = {
     "UnreadableFile": "kafkalog.errors",
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
-    "Moment": "kafkalog.internal.moment",
-    "Outcome": "kafkalog.recovery.outcome",
-    "next_start": "kafkalog.recovery.predict",
-    "next_starts": "kafkalog.recovery.predict",
-    "read_groups": "kafkalog.internal.groups",
-    "read_metadata": "kafkalog.internal.metadata",
-    "read_transactions": "kafkalog.internal.transactions",
+    "Moment": "kafkalog.replay.until",
+    "Outcome": "kafkalog.next_start.outcome",
+    "next_starts": "kafkalog.next_start.api",
+    "read_groups": "kafkalog.replay.groups",
+    "read_metadata": "kafkalog.replay.metadata",
+    "read_transactions": "kafkalog.replay.transactions",
     "Finding": "kafkalog.verify",
     "PartitionReport": "kafkalog.verify",
     "Policy": "kafkalog.verify",
@@ -108,9 +107,8 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "verify":
-        # The package of that name; it can be called, see there.
-        return import_module("kafkalog.verify")
+    if name in ("next_start", "verify"):
+        return import_module(f"kafkalog.{name}")  # a package that can be called
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

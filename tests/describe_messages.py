@@ -12,8 +12,8 @@ from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
 from kafkalog.core.messages.schema import NEWEST
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
-from kafkalog.internal.given import Note
-from kafkalog.internal.objects import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
+from kafkalog.render.json_replay import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
+from kafkalog.replay.logs import Note
 from tests.json_line_meanings import MEANINGS
 from tests.log_dirs import fixture
 

@@ -23,12 +23,14 @@ from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.release import NEWEST
 from kafkalog.core.source import Window, WindowedBytes
-from kafkalog.dump import java_records, json_forms, jsonl, log_printer, payload
+from kafkalog.dump import json_forms, jsonl, payload
+from kafkalog.dump import log_text as log_printer
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.job import DumpJob, DumpOptions
 from kafkalog.dump.output import Output
 from kafkalog.files import source
+from kafkalog.kafka import record_iterators as java_records
 from tests import encode
 from tests.encode import R
 from tests.verify.lab import BROKER

@@ -171,7 +171,7 @@ def run_with(module, name, body, *arguments):
     return done
 
 
-def verify_with(body, *arguments, module="kafkalog.verify.look", name="scan_segment"):
+def verify_with(body, *arguments, module="kafkalog.verify.second_look", name="scan_segment"):
     arguments = ("verify", "--format", "jsonl", "--now", NOW, "--fail-on", "never", "--jobs", "2", *arguments)
     return run_with(module, name, body, *arguments)
 
@@ -200,7 +200,7 @@ def test_a_segment_that_ends_every_worker_is_not_checked_and_the_others_are():
 @pytest.mark.parametrize("path", [TWITTER, TWITTER.parent], ids=["partition", "log dir"])
 def test_a_prediction_that_ends_every_worker_is_unknown(path):
     name = "_predict_directory" if path == TWITTER else "predict_in_situation"
-    module = "kafkalog.verify.prediction" if path == TWITTER else "kafkalog.recovery.partitions"
+    module = "kafkalog.verify.next_start" if path == TWITTER else "kafkalog.next_start.log_dir"
     done = verify_with("die()", path, module=module, name=name)
     assert done.returncode == 3
     lines = [json.loads(line) for line in done.stdout.splitlines()]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from kafkalog.cli.main import COMMANDS
-from kafkalog.recovery import behaviours
+from kafkalog.kafka import behaviours
 from kafkalog.verify import RULES
 from tests.generate_docs import help_of
 from tests.test_docs import PAGES

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from kafkalog.cli.workers import PrintedInTurn
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.filters import Filters
-    from kafkalog.dump.output import Died
+    from kafkalog.dump.inputs import PlannedFile
     from kafkalog.dump.payload import Payload
-    from kafkalog.dump.plan import PlannedFile
+    from kafkalog.kafka.failure import Died
 
 __all__ = ["command"]
 
@@ -185,8 +185,8 @@ def _topic_decoder(given: dict[str, Any], release: Release, topic: str | None) -
 def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, tuple[str, ...], Died | None]:
     """How keys and values are printed (None: they are not), what is said about deprecated decoders, a missing decoder."""
     from kafkalog.dump.dialects import dialect_of
-    from kafkalog.dump.output import Died
     from kafkalog.dump.payload import decoded_payload, decoder_class, payload_of, string_decoder
+    from kafkalog.kafka.failure import Died
 
     if not _printing(given):
         return None, (), None
@@ -209,7 +209,7 @@ def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, t
 def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
     from kafkalog.cli.progress import Progress
     from kafkalog.dump.dialects import dialect_of
-    from kafkalog.dump.index_printer import IndexOptions
+    from kafkalog.dump.index_text import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
     from kafkalog.dump.output import Output
     from kafkalog.dump.payload import decoded_payload
@@ -294,7 +294,7 @@ def _each_file(
             tool_file(name)
     if not given["paths"]:
         return False
-    from kafkalog.dump.plan import files_of
+    from kafkalog.dump.inputs import files_of
     from kafkalog.errors import UnreadableFile
 
     for path in given["paths"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli.internal_options import (
+from kafkalog.cli.options import (
     EXIT_ZERO,
     FORMAT,
     KAFKA_VERSION,
@@ -19,11 +19,11 @@ from kafkalog.cli.internal_options import (
     write_text,
 )
 from kafkalog.cli.sizes import max_decompressed
-from kafkalog.internal.moment import END
+from kafkalog.replay.until import END
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
-    from kafkalog.internal.moment import Moment
+    from kafkalog.replay.until import Moment
 
 __all__ = ["command"]
 
@@ -77,8 +77,8 @@ def command(
     Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
     """
     from kafkalog.cli.times import parse_time
-    from kafkalog.internal.given import count_findings
-    from kafkalog.internal.groups import read_groups
+    from kafkalog.replay.groups import read_groups
+    from kafkalog.replay.logs import count_findings
 
     clock = time.time_ns() // 1_000_000 if now is None else parse_time(now, "--now")
     found = read_groups(paths, at)
@@ -86,7 +86,7 @@ def command(
     asked = clock if at == END else None
     release_of = release_by(kafka_version)
     if output_format == "jsonl":
-        from kafkalog.internal.objects import group_lines
+        from kafkalog.render.json_replay import group_lines
 
         write_json_lines(SCHEMA, group_lines(found, release_of, asked))
     else:

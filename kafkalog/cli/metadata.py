@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli.internal_options import EXIT_ZERO, FORMAT, PATHS, exit_status, parse_moment, write_json_lines, write_text
+from kafkalog.cli.options import EXIT_ZERO, FORMAT, PATHS, exit_status, parse_moment, write_json_lines, write_text
 from kafkalog.cli.sizes import max_decompressed
 
 if TYPE_CHECKING:
-    from kafkalog.internal.moment import Moment
+    from kafkalog.replay.until import Moment
 
 __all__ = ["command"]
 
@@ -57,16 +57,16 @@ def command(
 
     Exit status: 0; 1 records that cannot be read or replayed; 2 usage; 3 a PATH could not be read.
     """
-    from kafkalog.internal.given import count_findings
-    from kafkalog.internal.metadata import read_metadata
-    from kafkalog.internal.moment import END
+    from kafkalog.replay.logs import count_findings
+    from kafkalog.replay.metadata import read_metadata
+    from kafkalog.replay.until import END
 
     if diff and at != END:
         raise click.UsageError("--at and --diff exclude each other")
     if diff:
         before, after = (read_metadata(paths, moment) for moment in diff)
         if output_format == "jsonl":
-            from kafkalog.internal.objects import change_lines
+            from kafkalog.render.json_replay import change_lines
 
             write_json_lines(SCHEMA, change_lines(before, after))
         else:
@@ -77,7 +77,7 @@ def command(
         ctx.exit(exit_status(count_findings(notes), problems, exit_zero=exit_zero))
     found = read_metadata(paths, at)
     if output_format == "jsonl":
-        from kafkalog.internal.objects import metadata_lines
+        from kafkalog.render.json_replay import metadata_lines
 
         write_json_lines(SCHEMA, metadata_lines(found))
     else:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.errors import UnreadableFile
-    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.next_start.outcome import Outcome
 
 __all__ = ["command", "parse_recovery_point"]
 
@@ -77,7 +77,7 @@ def command(
     Nothing is written. Exit status: 0 nothing at or above --fail-on; 1 data or service is lost (or what --fail-on says); 2
     usage; 3 something could not be read or predicted.
     """
-    from kafkalog.recovery.predict import next_starts
+    from kafkalog.next_start.api import next_starts
 
     unreadable: list[UnreadableFile] = []
     outcomes = next_starts(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli.internal_options import (
+from kafkalog.cli.options import (
     EXIT_ZERO,
     FORMAT,
     KAFKA_VERSION,
@@ -22,8 +22,8 @@ from kafkalog.cli.sizes import max_decompressed
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
-    from kafkalog.internal.moment import Moment
-    from kafkalog.internal.transactions import AbortedTransaction
+    from kafkalog.replay.transactions import AbortedTransaction
+    from kafkalog.replay.until import Moment
 
 __all__ = ["command"]
 
@@ -70,12 +70,12 @@ def command(
 
     Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
     """
-    from kafkalog.internal.given import count_findings
-    from kafkalog.internal.transactions import read_transactions
+    from kafkalog.replay.logs import count_findings
+    from kafkalog.replay.transactions import read_transactions
 
     release_of = release_by(kafka_version)
     if output_format == "jsonl":
-        from kafkalog.internal.objects import aborted_line, transaction_lines
+        from kafkalog.render.json_replay import aborted_line, transaction_lines
 
         found = read_transactions(paths, at, on_aborted=lambda ended: write_json_lines(SCHEMA, [aborted_line(ended)]))
         write_json_lines(SCHEMA, transaction_lines(found, release_of))

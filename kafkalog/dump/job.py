@@ -11,22 +11,23 @@ from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.index_printer import IndexOptions, LogChain, OffsetLookup, print_offset_index, print_time_index
-from kafkalog.dump.java import absolute_path, file_path
-from kafkalog.dump.log_printer import LogPrinter
-from kafkalog.dump.output import Died, Output
+from kafkalog.dump.index_text import IndexOptions, LogChain, OffsetLookup, print_offset_index, print_time_index
+from kafkalog.dump.log_text import LogPrinter
+from kafkalog.dump.output import Output
 from kafkalog.dump.ranges import RANGE, split
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.seek import start_position
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
+from kafkalog.kafka.failure import Died
+from kafkalog.kafka.java import absolute_path, file_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.source import Bytes
+    from kafkalog.dump.inputs import Listing
     from kafkalog.dump.payload import Payload
-    from kafkalog.dump.plan import Listing
 
     PrintInTurn = Callable[
         [int, Callable[[], Iterable[tuple[int, int]]], Callable[[tuple[int, int]], tuple[Callable[[], None], "PartSummary"]]],
@@ -320,17 +321,17 @@ class DumpJob:
         )
 
     def _text_file(self, path: str, name: str) -> None:
-        from kafkalog.dump.state_printer import print_text_file
+        from kafkalog.dump.state_text import print_text_file
 
         print_text_file(name, read_file(path), path, self._output)
 
     def _snapshot(self, path: str) -> None:
-        from kafkalog.dump.state_printer import print_snapshot
+        from kafkalog.dump.state_text import print_snapshot
 
         print_snapshot(read_file(path), self._dialect, self._output)
 
     def _transaction_index(self, path: str, name: str) -> None:
-        from kafkalog.dump.state_printer import print_transaction_index
+        from kafkalog.dump.state_text import print_transaction_index
 
         _base_offset(name)
         try:

@@ -27,16 +27,16 @@ from kafkalog.core.span import Padding
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.index_printer import LogChain, OffsetLookup, index_problem, time_index_problem
-from kafkalog.dump.java import file_path
+from kafkalog.dump.index_text import LogChain, OffsetLookup, index_problem, time_index_problem
 from kafkalog.dump.json_forms import Long, object_of, text_object
-from kafkalog.dump.output import Died, Output
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_json import Passed, record_lines
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
 from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
+from kafkalog.kafka.failure import Died
+from kafkalog.kafka.java import file_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from kafkalog.core.source import Bytes
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.dialects import Dialect
-    from kafkalog.dump.plan import Listing
+    from kafkalog.dump.inputs import Listing
+    from kafkalog.dump.output import Output
 
 __all__ = ["SCHEMA", "JsonDump", "JsonOptions"]
 

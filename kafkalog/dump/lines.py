@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BatchHeader
 from kafkalog.core.record import increment_sequence, wrap64
-from kafkalog.dump.java import BOOLEAN
+from kafkalog.kafka.java import BOOLEAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

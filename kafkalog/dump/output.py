@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.errors import KafkalogError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Died", "Output"]
+    from kafkalog.kafka.failure import Died
+
+__all__ = ["Output"]
 
 _FIRST_FLUSH = 1 << 12
 _MOST_KEPT = 1 << 18
-
-
-class Died(KafkalogError):
-    """The real tool would end here with an uncaught exception; kafkalog says so and goes on behind it.
-
-    Args:
-        reason: What was seen, in a few words.
-        position: Byte place in the file, None when the file as a whole is meant.
-        resume: Byte place where reading may go on; None: look for the next sound batch.
-    """
-
-    def __init__(self, reason: str, position: int | None = None, resume: int | None = None) -> None:
-        self.reason = reason
-        self.position = position
-        self.resume = resume
-        super().__init__(reason, position, resume)
-
-    def __str__(self) -> str:
-        return self.reason
 
 
 class Output:
@@ -99,7 +80,7 @@ class Output:
         return self._last != b"\n"
 
     def say(self, text: str) -> None:
-        """A line for stderr, behind everything printed so far."""
+        """A line for stderr, after everything printed so far."""
         self.flush()
         self._tell(text)
 

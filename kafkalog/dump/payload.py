@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import Release, parse_release, release_text
 from kafkalog.core.source import HELD, PIECE
-from kafkalog.dump.java import replace_malformed
-from kafkalog.dump.output import Died
 from kafkalog.errors import DecoderFailed, RequestError
+from kafkalog.kafka.failure import Died
+from kafkalog.kafka.java import replace_malformed
 
 if TYPE_CHECKING:
     from kafkalog.dump.decoders.base import Decoder as InternalDecoder

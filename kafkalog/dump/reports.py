@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.dump.java import java_hash_map_order, scala_212_map_order, scala_213_map_order
+from kafkalog.kafka.java import java_hash_map_order, scala_212_map_order, scala_213_map_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

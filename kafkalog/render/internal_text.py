@@ -10,22 +10,22 @@ from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import OLDEST, release_text
 from kafkalog.files.source import printable
-from kafkalog.internal.coordinators import newest
-from kafkalog.internal.given import Notes
-from kafkalog.internal.image import diff_images
 from kafkalog.render.quantities import count_text, utc
 from kafkalog.render.tables import table
+from kafkalog.replay.coordinators import newest
+from kafkalog.replay.image import diff_images
+from kafkalog.replay.logs import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.internal.coordinators import Load
-    from kafkalog.internal.given import Note
-    from kafkalog.internal.groups import CommittedOffset, Groups, ShareOffset
-    from kafkalog.internal.image import Image
-    from kafkalog.internal.metadata import Metadata
-    from kafkalog.internal.transactions import AbortedTransaction, Transactions
+    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.groups import CommittedOffset, Groups, ShareOffset
+    from kafkalog.replay.image import Image
+    from kafkalog.replay.logs import Note
+    from kafkalog.replay.metadata import Metadata
+    from kafkalog.replay.transactions import AbortedTransaction, Transactions
 
 __all__ = ["change_text", "groups_text", "metadata_text", "transactions_text"]
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.release import NEWEST, release_text
 from kafkalog.files.source import printable
-from kafkalog.recovery.behaviours import LAST_OF_ZOOKEEPER
+from kafkalog.kafka.behaviours import LAST_OF_ZOOKEEPER
 from kafkalog.render.quantities import count_text, duration_text, size_text, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kafkalog.recovery.outcome import Assumed, ConsumerRead, Outcome
+    from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
 
 __all__ = [
     "next_start_cause",

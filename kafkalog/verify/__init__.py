@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-from typing import Any
-
+from kafkalog.callable_package import make_callable
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry
 from kafkalog.verify.engine import verify
 from kafkalog.verify.finding import Finding, Severity
@@ -26,12 +23,4 @@ __all__ = [
     "verify",
 ]
 
-
-class _Callable(ModuleType):
-    """This package, which can be called: `kafkalog.verify(path)`, whether the package was imported before or not."""
-
-    def __call__(self, *args: Any, **options: Any) -> Report:
-        return verify(*args, **options)
-
-
-sys.modules[__name__].__class__ = _Callable
+make_callable(__name__, "kafkalog.verify.engine")

@@ -14,7 +14,7 @@ from kafkalog.verify.finding import Cause
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from kafkalog.verify.across import Verified
+    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
 
 __all__ = ["name_causes"]

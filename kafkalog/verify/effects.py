@@ -10,7 +10,7 @@ from kafkalog.core.filename import parse_segment_file_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.finding import Finding
 
 __all__ = ["Effect", "describe_effects", "effects_on"]

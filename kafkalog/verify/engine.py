@@ -22,20 +22,20 @@ from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.paths import Classified, Kind, check_file_name, classify, join
 from kafkalog.files.workers import Workers
-from kafkalog.recovery.options import options_of
-from kafkalog.verify.across import Verified, add_findings, findings_of_brokers
+from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
-from kafkalog.verify.controller_checks import Controllers, States, claim_of, states_for
-from kafkalog.verify.coordinator_checks import unloaded
-from kafkalog.verify.copies import fold_what_was_not_copied
-from kafkalog.verify.known import MOST_EVENTS, known_logs
-from kafkalog.verify.look import Gone, Look, Looker
-from kafkalog.verify.marker_checks import doubt_markers
-from kafkalog.verify.partition import Surroundings
-from kafkalog.verify.prediction import predict_starts
+from kafkalog.verify.checks.brokers import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.checks.clean_stop import doubt_markers
+from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
+from kafkalog.verify.checks.coordinators import unloaded
+from kafkalog.verify.checks.copies import fold_what_was_not_copied
+from kafkalog.verify.checks.log_dir import LogDirCheck
+from kafkalog.verify.checks.partition import Surroundings
+from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
-from kafkalog.verify.surroundings import LogDirCheck
-from kafkalog.verify.task import Settings
+from kafkalog.verify.scan.results import Settings
+from kafkalog.verify.scanned_logs import MOST_EVENTS, known_logs
+from kafkalog.verify.second_look import Gone, Look, Looker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
-    from kafkalog.recovery.era import Era
-    from kafkalog.recovery.options import Options
-    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.next_start.era import Era
+    from kafkalog.next_start.options import Options
+    from kafkalog.next_start.outcome import Outcome
+    from kafkalog.verify.checks.partition import PartitionCheck
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.partition import PartitionCheck
     from kafkalog.verify.policy import Policy
 
 __all__ = ["verify"]

@@ -13,7 +13,7 @@ from kafkalog.verify.rule import RULES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kafkalog.recovery.outcome import Outcome
+    from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.policy import Policy
 
 __all__ = ["SCHEMA", "VERDICTS", "NotChecked", "PartitionReport", "Report"]

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from kafkalog.core.properties import PartitionMetadata, QuorumState
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
-    from kafkalog.verify.producers import AbortedSpan, OpenTransaction, ProducerState
+    from kafkalog.verify.scan.producer_events import AbortedSpan, OpenTransaction, ProducerState
+    from kafkalog.verify.scan.results import EpochRun, Horizons, Large
     from kafkalog.verify.subjects import BatchSpot
-    from kafkalog.verify.task import EpochRun, Horizons, Large
 
 __all__ = [
     "BinaryLineEnds",

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from kafkalog.dump import plan
+from kafkalog.dump import inputs as plan
 from tests.dump.golden import run
 from tests.log_dirs import FIXTURES
 

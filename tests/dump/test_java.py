@@ -5,7 +5,7 @@ import random
 import pytest
 
 from kafkalog.core.messages.text import decode_utf8
-from kafkalog.dump import java
+from kafkalog.kafka import java
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_a_topic_with_headers_stays_on_the_fast_way(tmp_path, options, monkeypat
     records = [R(n, b"k", b"v", ((b"trace", b"%d" % n), (b"type", None))) for n in range(50)]
     path = tmp_path / "00000000000000000000.log"
     path.write_bytes(encode.batch(records))
-    monkeypatch.setattr("kafkalog.dump.log_printer.LogPrinter._record", None)
+    monkeypatch.setattr("kafkalog.dump.log_text.LogPrinter._record", None)
     monkeypatch.setattr(jsonl.JsonDump, "_record_line", None)
     status, out, err = run([*options, str(path)])
     assert (status, err) == (0, "")

@@ -12,17 +12,17 @@ import pytest
 
 from kafkalog import next_starts, verify
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.plan import files_of
+from kafkalog.dump.inputs import files_of
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files import paths
 from kafkalog.files.paths import NOTHING_OF_KAFKA, Kind, classify
 from kafkalog.files.source import FileSource
-from kafkalog.internal.groups import read_groups
-from kafkalog.internal.metadata import read_metadata
-from kafkalog.internal.transactions import read_transactions
-from kafkalog.recovery.predict import next_start
-from tests.internal.test_groups import batch
+from kafkalog.next_start.api import next_start
+from kafkalog.replay.groups import read_groups
+from kafkalog.replay.metadata import read_metadata
+from kafkalog.replay.transactions import read_transactions
 from tests.log_dirs import FIXTURES
+from tests.replay.test_groups import batch
 
 LOG = f"{0:020d}.log"
 STRAY = f"{7:020d}.log"

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from kafkalog.errors import FileChanged
-from kafkalog.files import relay
-from kafkalog.files.relay import Relay
+from kafkalog.files import read_ahead as relay
+from kafkalog.files.read_ahead import Relay
 from kafkalog.files.source import FileSource
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kafkalog.core.dates import timestamp_cause
 from kafkalog.verify import Severity, verify
-from kafkalog.verify.moments import timestamp_cause
-from kafkalog.verify.scan import Scanner
+from kafkalog.verify.scan.segment import Scanner
 from tests import encode
 from tests.encode import R
 from tests.log_dirs import FIXTURES

@@ -10,7 +10,7 @@ import pytest
 
 from kafkalog.core.properties import format_uuid
 from kafkalog.files.partition import Partition
-from kafkalog.internal.quorum import Quorum, Voter, read_quorum, why_not_one_quorum
+from kafkalog.replay.quorum import Quorum, Voter, read_quorum, why_not_one_quorum
 from kafkalog.verify import Severity, verify
 from tests import encode
 from tests.encode import R

@@ -10,9 +10,9 @@ import pytest
 
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.verify import Severity, verify
-from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
-from kafkalog.verify.scan import scan_segment
-from kafkalog.verify.task import SegmentTask, Settings
+from kafkalog.verify.scan.bit_flips import CRC32, CRC32C, find_flipped_bit
+from kafkalog.verify.scan.results import SegmentTask, Settings
+from kafkalog.verify.scan.segment import scan_segment
 from tests.verify.flips import outside_checksums, read_spelled, silent_flips, spelled
 from tests.verify.lab import BROKER, Lab, header
 from tests.verify.proofs import PLAIN

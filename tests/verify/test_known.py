@@ -6,15 +6,15 @@ import os
 
 import pytest
 
-from kafkalog.recovery import segment
-from kafkalog.recovery.predict import next_starts
-from kafkalog.recovery.records import LoggedBatch
+from kafkalog.kafka import segment
+from kafkalog.kafka.log_input_stream import LoggedBatch
+from kafkalog.next_start.api import next_starts
 from kafkalog.verify import verify
-from kafkalog.verify.known import known_logs
-from kafkalog.verify.scan import scan_segment
-from kafkalog.verify.task import SegmentTask, Settings
+from kafkalog.verify.scan.results import SegmentTask, Settings
+from kafkalog.verify.scan.segment import scan_segment
+from kafkalog.verify.scanned_logs import known_logs
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
-from tests.recovery.broker_starts import packed_starts
+from tests.next_start.broker_starts import packed_starts
 from tests.verify.lab import Lab
 
 NOW = 1795500000000
@@ -107,7 +107,7 @@ def test_a_log_with_more_events_than_are_kept_is_not_known():
 
 
 def test_large_logs_that_the_scan_cannot_vouch_for_are_left_out_with_why(tmp_path, monkeypatch):
-    monkeypatch.setattr("kafkalog.recovery.options.BESIDE_SCAN_BYTES", 1000)
+    monkeypatch.setattr("kafkalog.next_start.options.BESIDE_SCAN_BYTES", 1000)
     monkeypatch.setattr("kafkalog.verify.engine.MOST_EVENTS", 0)
     lab = Lab(tmp_path / "d1", "3.9.1/cluster-final-n1/ledger-0")
     (outcome,) = outcomes_of(verify(lab.dir, now=NOW, assume_stop="unclean", kafka_version="3.9.1")).values()

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkalog.core.producer_snapshot import ProducerEntry
-from kafkalog.verify.compaction import CompactionHistory, _is_aborted
-from kafkalog.verify.producers import AbortedSpan, ProducerState, Replay
-from kafkalog.verify.snapshot_checks import missing_producers
-from kafkalog.verify.task import Cut, Marker, ProducerRun
+from kafkalog.verify.checks.compaction import CompactionHistory, _is_aborted
+from kafkalog.verify.checks.snapshots import missing_producers
+from kafkalog.verify.scan.producer_events import AbortedSpan, ProducerState, Replay
+from kafkalog.verify.scan.results import Cut, Marker, ProducerRun
 
 ids = st.integers(0, 3)
 small = st.integers(0, 9)

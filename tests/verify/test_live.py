@@ -9,12 +9,13 @@ import time
 import pytest
 
 from kafkalog import next_start
-from kafkalog.internal import transactions
-from kafkalog.internal.transactions import read_transactions
-from kafkalog.recovery import directory
-from kafkalog.recovery.partition import predict_partition
-from kafkalog.verify import Severity, look, verify
-from kafkalog.verify.scan import scan_segment
+from kafkalog.next_start import directory
+from kafkalog.next_start.partition import predict_partition
+from kafkalog.replay import transactions
+from kafkalog.replay.transactions import read_transactions
+from kafkalog.verify import Severity, verify
+from kafkalog.verify import second_look as look
+from kafkalog.verify.scan.segment import scan_segment
 from tests.verify.lab import Lab
 from tests.verify.live_log import LiveLog
 

@@ -14,9 +14,9 @@ from kafkalog.render.next_start import next_start_section
 from kafkalog.render.verify_text import report_lines
 from kafkalog.verify import Severity, verify
 from tests.log_dirs import fixture
-from tests.recovery.test_log_dirs import lay_out as lay_out_level
-from tests.recovery.test_log_dirs import packed_log_dirs
-from tests.recovery.test_next_start_command import FIELDS
+from tests.next_start.test_log_dirs import lay_out as lay_out_level
+from tests.next_start.test_log_dirs import packed_log_dirs
+from tests.next_start.test_next_start_command import FIELDS
 from tests.verify.lab import BROKER, Lab
 from tests.verify.proofs import PLAIN
 from tests.verify.test_command import lines, run
@@ -244,12 +244,12 @@ def test_consumers_are_left_out_of_a_quick_check_with_why(flipped):
 def test_consumers_of_larger_logs_are_left_out_with_why(flipped, monkeypatch):
     shutil.copytree(flipped.dir, flipped.root / "ledger-9")
     shutil.copy(BROKER / KRAFT / flipped.path(1).name, flipped.root / "ledger-9")
-    monkeypatch.setattr("kafkalog.recovery.options.BESIDE_SCAN_BYTES", 1000)
+    monkeypatch.setattr("kafkalog.next_start.options.BESIDE_SCAN_BYTES", 1000)
     damaged, sound = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
     assert "kafkalog next-start --consumer" in sound.why["consumer"]
     # Where something is damaged more is done for it.
     assert damaged.consumer.uncommitted.records == 75
-    monkeypatch.setattr("kafkalog.recovery.options.DAMAGED_BYTES", 1000)
+    monkeypatch.setattr("kafkalog.next_start.options.DAMAGED_BYTES", 1000)
     damaged, _ = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
     assert "kafkalog next-start --consumer" in damaged.why["consumer"]
     assert damaged.records_lost == 181

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from kafkalog.files import relay
+from kafkalog.files import read_ahead as relay
 from kafkalog.verify import engine, verify
 from tests.verify.lab import Lab
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
+from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.core.span import Span
-from kafkalog.verify.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.moments import date_text, timestamp_cause
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
+from kafkalog.verify.scan.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.verify.subjects import BatchStep, ZeroProducers
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.dates import date_text
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.moments import date_text
 from kafkalog.verify.rule import rule
-from kafkalog.verify.task import DEFAULT_MAX_MESSAGE_BYTES
+from kafkalog.verify.scan.results import DEFAULT_MAX_MESSAGE_BYTES
 from kafkalog.verify.views import CleanPart, LargeBatches, Tombstones
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.checkpoint import EpochEntry
-    from kafkalog.verify.task import EpochRun
+    from kafkalog.verify.scan.results import EpochRun
 
 REVIEW = "From the batches alone the file would read {rebuilt!r}; with the broker stopped, review it and put it in place."
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.foreign import describe_directory, move_of
 from kafkalog.core.span import Span
-from kafkalog.recovery.meta_properties import WRITE_META
+from kafkalog.next_start.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.views import BrokerView, CheckpointFile, LogDirView

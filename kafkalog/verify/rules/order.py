@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.dates import date_text
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.moments import date_text
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.subjects import BatchStep, SegmentTimes

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
-from kafkalog.internal.transactions import abort_command, old_abort_command
+from kafkalog.replay.transactions import abort_command, old_abort_command
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.producers import ProducerStep
 from kafkalog.verify.rule import rule
+from kafkalog.verify.scan.producer_events import ProducerStep
 from kafkalog.verify.views import HangingTransaction, OpenTransactionView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.command_line import Command
-    from kafkalog.verify.producers import ProducerState
-    from kafkalog.verify.task import ProducerRun
+    from kafkalog.verify.scan.producer_events import ProducerState
+    from kafkalog.verify.scan.results import ProducerRun
 
 #: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
 _SEQUENCES = 1 << 31

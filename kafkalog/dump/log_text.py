@@ -1,0 +1,469 @@
+"""Printing a `.log` or `.checkpoint`: batch lines and record lines, in the pieces in which the real tool prints them.
+
+The tool's reader takes any 18 bytes for the head of a batch, as long as the size is 14 or more and fits the file; where
+it would throw, `Died` is told, and printing goes on with the next batch.
+"""
+
+from __future__ import annotations
+
+import struct
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
+from kafkalog.core.checksum import crc32c
+from kafkalog.core.compression import inflate
+from kafkalog.core.control import ABORT, COMMIT, read_control_record, read_control_type
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.legacy import MIN_MESSAGE_SIZE
+from kafkalog.core.log import HEADER_UP_TO_MAGIC, find_batch, only_zeros
+from kafkalog.core.record import iter_headers
+from kafkalog.core.record_walk import MOST_AT_ONCE, runs
+from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
+from kafkalog.dump.lines import codec_name, lines_of
+from kafkalog.dump.payload import MANY_HEADERS
+from kafkalog.dump.record_text import RecordText
+from kafkalog.dump.reports import ConsecutiveOffsets
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.kafka.failure import Died
+from kafkalog.kafka.java import replace_malformed
+from kafkalog.kafka.record_iterators import JavaMessage, records_from, records_of_batch, records_of_message, shallow_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.record import Record
+    from kafkalog.core.source import Source
+    from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.filters import Filters
+    from kafkalog.dump.output import Output
+    from kafkalog.dump.payload import Payload
+
+__all__ = ["LogPrinter"]
+
+_SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
+
+_ATTRIBUTES_AT = BATCH_HEADER["attributes"].at
+_MOST_INT = 0x7FFFFFFF
+
+
+def _header_keys(record: Record) -> Iterator[bytes]:
+    """The keys of its headers as text."""
+    if record.raw_headers:
+        for header in iter_headers(Cursor(record.raw_headers)):
+            yield replace_malformed(header.key)
+
+
+class LogPrinter:
+    """Prints the batches of one file.
+
+    Args:
+        dialect: Whose lines.
+        output: Where they go.
+        deep: Record lines are printed.
+        payload: How keys and values are printed; None: they are not.
+        skip_metadata: Record lines show keys and values only.
+        filters: Which records are wanted.
+        path: How messages name the file.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        output: Output,
+        *,
+        path: str,
+        deep: bool,
+        payload: Payload | None,
+        skip_metadata: bool,
+        filters: Filters,
+    ) -> None:
+        self._dialect = dialect
+        self._lines = lines_of(dialect)
+        self._output = output
+        self._path = path
+        self._deep = deep
+        self._payload = payload
+        self._skip_metadata = skip_metadata
+        self._filters = filters
+        self._show_batches = dialect.batch_always or not deep
+        self.consecutive = ConsecutiveOffsets(first_is_compared=dialect.first_record_is_compared)
+        self._fast: RecordText | None = None
+        if deep and not skip_metadata and not filters.active and (payload is None or payload.is_plain):
+            self._fast = RecordText(dialect, printing=payload is not None)
+
+    def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
+        """The same printer with another output and another watch over the offsets."""
+        other = copy(self)
+        other._output, other.consecutive = output, consecutive  # noqa: SLF001 - a copy of this very object
+        return other
+
+    def run(self, source: Source, start: int, stop: int, end: int) -> int:
+        """Print the batches that begin from `start` on and before `stop`, of a log of `end` bytes.
+
+        Returns:
+            Where the last batch ends.
+        """
+        position = start
+        while True:
+            try:
+                return self._run(source, position, stop, end)
+            except Died as death:
+                at = position if death.position is None else death.position
+                self._output.die(self._path, Died(death.reason, at))
+                resume = death.resume
+                if resume is None and not only_zeros(source, at, end):
+                    resume = find_batch(source, at + 1, end)
+                if resume is None or resume >= stop:
+                    return end if resume is None else resume
+                position = resume
+
+    def _run(self, source: Source, position: int, stop: int, end: int) -> int:
+        """Like `run`, up to the first place where the real tool would die."""
+        parse = _SIZE_AND_MAGIC.unpack_from
+        read_header = BATCH_HEADER.read
+        head_size = BATCH_HEADER.size
+        stop = min(stop, end - HEADER_UP_TO_MAGIC)
+        while position < stop:
+            begin, data = source.window(position, head_size)
+            if self._output.progress is not None:
+                self._output.progress(self._path, position, end)
+            view = memoryview(data)
+            held = len(data)
+            at = position - begin
+            while position < stop:
+                if held - at < head_size and begin + held < source.size:
+                    break  # the window ends here, the file does not
+                length, magic = parse(data, at)
+                size = length + LOG_OVERHEAD
+                if length < MIN_MESSAGE_SIZE:
+                    raise Died(f"record size {length}, at least {MIN_MESSAGE_SIZE} needed", position)
+                if position > end - size:
+                    if not (self._dialect.int_overflow_of_sizes and position + size > _MOST_INT):
+                        return position
+                    self._overflowing(data, at, magic)
+                    raise Died(f"record size {length} reaches beyond the file", position)
+                if held - at < size > HELD:
+                    self._large(WindowedBytes(source, position, size), position, size, magic)
+                    position += size
+                    break
+                if held - at < size:
+                    begin, data = source.window(position, max(size, head_size))
+                    view, held, at = memoryview(data), len(data), position - begin
+                if magic >= 2 and size >= head_size:
+                    header = read_header(data, at)
+                    valid = crc32c(view[at + _ATTRIBUTES_AT : at + size]) == header.crc
+                    self._batch(data, at, header, position, size, valid=valid)
+                else:
+                    try:
+                        self._odd(data[at : at + max(size, head_size)], position, size, magic)
+                    except Died as death:
+                        raise Died(death.reason, position, position + size) from None
+                position += size
+                at += size
+        return position
+
+    def _large(self, data: WindowedBytes, position: int, size: int, magic: int) -> None:
+        """A batch that is read in windows."""
+        if magic >= 2:
+            header = BATCH_HEADER.read(data[: BATCH_HEADER.size])
+            self._batch(data, 0, header, position, size, valid=checksum(crc32c, data, _ATTRIBUTES_AT) == header.crc)
+            return
+        try:
+            self._odd(data, position, size, magic)
+        except Died as death:
+            raise Died(death.reason, position, position + size) from None
+
+    def _overflowing(self, data: bytes, at: int, magic: int) -> None:
+        """What old releases print of a batch that claims to end beyond 2**31."""
+        if not self._show_batches:
+            return
+        if magic >= 2 and len(data) - at >= BATCH_HEADER.size:
+            self._output.piece(self._lines.batch_head(BATCH_HEADER.read(data, at)))
+        elif magic < 2:
+            self._output.piece(f"offset: {struct.unpack_from('>q', data, at)[0]}")
+
+    # --- magic 2 and above ---
+
+    def _batch(self, data: Bytes, at: int, header: BatchHeader, position: int, size: int, *, valid: bool) -> None:
+        codec_id = header.attributes & 7
+        codec = codec_name(self._dialect, codec_id)
+        if codec is None:
+            if self._show_batches:
+                self._output.piece(self._lines.batch_head(header))
+            raise Died(f"compression type id {codec_id}", position, position + size)
+        if self._filters.active:
+            self._filtered_batch(part_of(data, at, at + size), header, position, codec, valid=valid)
+            return
+        if self._show_batches:
+            self._output.line(self._lines.batch(header, position, size, codec, valid))
+        if not self._deep:
+            return
+        if self._fast is not None and self._fast_records(data, at, header, position, size, codec):
+            return
+        batch = RecordBatch(header, position, part_of(data, at, at + size))
+        try:
+            self._readable_records(batch, self._records_of(batch), codec)
+        except Died as death:
+            raise Died(death.reason, position, position + size) from None
+
+    def _readable_records(self, batch: RecordBatch, records: Iterator[Record], codec: str) -> None:
+        for record in records:
+            self.consecutive.one(record.offset)
+            self._record(batch, record, codec)
+            del record  # it may be large, and so may be the next one
+
+    def _records_of(self, batch: RecordBatch) -> Iterator[Record]:
+        return records_of_batch(batch, zstd_ends_with_frame=self._dialect.zstd_ends_with_frame)
+
+    def _fast_records(self, data: Bytes, at: int, header: BatchHeader, position: int, size: int, codec: str) -> bool:
+        """Print the records of a regular batch at once; False: it must go the readable way."""
+        assert self._fast is not None
+        count = header.records_count
+        if count <= 0 or header.attributes & 0x20:
+            return False
+        begin, stop = at + BATCH_HEADER.size, at + size
+        section: Bytes | None = None
+        if header.attributes & 7:
+            try:
+                result = inflate(header.attributes & 7, part_of(data, begin, stop))
+            except (FormatError, LimitExceeded):
+                return False
+            if result.problem is not None or (self._dialect.zstd_ends_with_frame and len(result.frame_ends) > 1):
+                return False
+            section, begin, stop = result.data, 0, len(result.data)
+        if count > MOST_AT_ONCE or isinstance(data if section is None else section, WindowedBytes):
+            return self._runs(RecordBatch(header, position, part_of(data, at, at + size)), section, codec)
+        return self._fast_run(section or data, begin, stop, header, position, size, codec, count)
+
+    def _fast_run(
+        self, data: Any, begin: int, stop: int, header: BatchHeader, position: int, size: int, codec: str, count: int
+    ) -> bool:
+        """Print `count` regular records that fill a range of bytes; False: not one of them was printed."""
+        assert self._fast is not None
+        made = self._fast.make(data, begin, stop, header, position, size, codec, count)
+        if made is None:
+            return False
+        text, offsets = made
+        if not text.isascii():
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                return False
+        self.consecutive.many(offsets)
+        self._output.put(text)
+        return True
+
+    def _runs(self, batch: RecordBatch, section: Bytes | None, codec: str) -> bool:
+        """Print the records of a large batch, a run at a time; False: it must go the readable way.
+
+        Args:
+            batch: The batch.
+            section: Its decompressed records; None when it is not compressed.
+            codec: The codec's name in the dialect's spelling.
+        """
+        header, count = batch.header, batch.header.records_count
+        data, at, index = (batch.data, BATCH_HEADER.size, 0) if section is None else (section, 0, 0)
+        if section is not None and not self._fills(batch, section):
+            return False  # such a batch gives all or none
+        try:
+            for run in runs(data, at, count):
+                place, at = run.begin + run.start, run.begin + run.end
+                number = max(1, run.records)
+                ends_early = index + number == count and at != len(data)
+                if (
+                    ends_early
+                    or not run.records
+                    or not self._fast_run(*run[:3], header, batch.position, batch.size, codec, number)
+                ):
+                    self._readable_records(batch, records_from(batch, data, place, index, number), codec)
+                index += number
+            self._readable_records(batch, records_from(batch, data, at, index), codec)
+        except Died as death:
+            raise Died(death.reason, batch.position, batch.position + batch.size) from None
+        return True
+
+    @staticmethod
+    def _fills(batch: RecordBatch, section: Bytes) -> bool:
+        """Whether the records can be read and fill the decompressed section."""
+        left, at = batch.header.records_count, 0
+        for run in runs(section, 0, left):
+            try:
+                if not run.records:
+                    batch.record_at(section, run.begin + run.start)
+            except (FormatError, LimitExceeded):
+                return False
+            left, at = left - max(1, run.records), run.begin + run.end
+        return not left and at == len(section)
+
+    def _filtered_batch(self, data: Bytes, header: BatchHeader, position: int, codec: str, *, valid: bool) -> None:
+        """A batch of which only some records are wanted: its line stands if any is."""
+        filters = self._filters
+        batch = RecordBatch(header, position, data)
+        if not filters.producer_passes(header.producer_id):
+            return
+        if valid and not filters.batch_may_pass(header.base_offset, batch.last_offset, header.max_timestamp):
+            return
+        shown = False
+        try:
+            for record in self._records_of(batch):
+                if not filters.passes(record):
+                    continue
+                if not shown and self._show_batches:
+                    self._output.line(self._lines.batch(header, position, len(data), codec, valid))
+                shown = True
+                if self._deep:
+                    self._record(batch, record, codec)
+                elif self._show_batches:
+                    break
+        except Died as death:
+            raise Died(death.reason, position, position + len(data)) from None
+
+    def _record(self, batch: RecordBatch, record: Record, codec: str) -> None:
+        """One record line, the readable way."""
+        output = self._output
+        header = batch.header
+        prefix = self._dialect.record_prefix
+        if not self._skip_metadata:
+            many_headers = len(record.raw_headers) > MANY_HEADERS
+            values: dict[str, Any] = {
+                "offset": record.offset,
+                "timestamp": record.timestamp,
+                "key_size": -1 if record.key is None else len(record.key),
+                "value_size": -1 if record.value is None else len(record.value),
+                "sequence": batch.sequence_of(record),
+                "header_keys": b"" if many_headers else b",".join(_header_keys(record)),
+            }
+            template = self._lines.record_template(header, batch.position, batch.size, codec).encode()
+            names = self._lines.record_values
+            if many_headers and "header_keys" in names:
+                # Too many to be put in a line that is made as a whole.
+                at = names.index("header_keys")
+                front, _, template = template.partition(b"%b")
+                output.put(front % tuple(values[name] for name in names[:at]))
+                for number, key in enumerate(_header_keys(record)):
+                    output.put(b"," + key if number else key)
+                names = names[at + 1 :]
+            output.put(template % tuple(values[name] for name in names))
+            prefix = " "
+            if batch.is_control:
+                output.piece(self._control_text(record))
+        if self._payload is not None and not batch.is_control:
+            self._print_payload(prefix, record.offset, record.key, record.value)
+        output.put(b"\n")
+
+    def _print_payload(self, prefix: str, offset: int, key: bytes | None, value: bytes | None) -> None:
+        assert self._payload is not None
+        key_text, value_text = self._payload.texts(offset, key, value)
+        if key_text is not None:
+            self._output.put(prefix.encode() + b"key: ")
+            self._output.put_all(key_text)
+            prefix = " "
+        if value_text is not None:
+            bar = prefix if self._dialect.bar_before_payload else " "
+            self._output.put(bar.encode() + b"payload: ")
+            self._output.put_all(value_text)
+
+    def _control_text(self, record: Record) -> str:
+        """What stands behind the fields of a control record."""
+        try:
+            _, type_id = read_control_type(record.key)
+            known = self._dialect.controls
+            if 0 <= type_id < len(known) and (type_id in (ABORT, COMMIT) or known[type_id].json_text is not None):
+                fields = read_control_record(record.key, record.value).fields
+        except FormatError as error:
+            raise Died(f"control record of offset {record.offset}: {error}") from None
+        if type_id in (ABORT, COMMIT):
+            return f" endTxnMarker: {known[type_id].name} coordinatorEpoch: {fields['coordinatorEpoch']}"
+        if not 0 <= type_id < len(known):
+            return f" controlType: UNKNOWN({type_id})"
+        control = known[type_id]
+        if control.json_text is None:
+            return f" controlType: {control.name}({type_id})"
+        import json
+
+        from kafkalog.core.properties import format_uuid
+
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=format_uuid)
+        return f" {control.json_text}{text}"
+
+    # --- magic 0 and 1, and what is too short to be magic 2 ---
+
+    def _odd(self, data: Bytes, position: int, size: int, magic: int) -> None:
+        if magic >= 2:
+            self._short_batch(data, position, size, magic)
+        elif self._filters.active:
+            self._filtered_message(part_of(data, 0, size), position, magic)
+        else:
+            outer = shallow_message(part_of(data, 0, size))
+            if self._show_batches:
+                self._message_batch_line(outer, position, size, magic)
+            if self._deep:
+                self._messages(outer, position, size, magic, None)
+
+    def _short_batch(self, data: Bytes, position: int, size: int, magic: int) -> None:
+        """A magic 2 batch shorter than its header: the fields are read from the bytes behind it."""
+        if len(data) < BATCH_HEADER.size:
+            raise Died(f"{len(data)} bytes are left, a batch header has {BATCH_HEADER.size}")
+        header = BATCH_HEADER.read(data[: BATCH_HEADER.size])
+        if self._show_batches:
+            self._output.piece(self._lines.batch_head(header))
+            codec = self._codec(header.attributes & 7)
+            kind = "LogAppendTime" if header.attributes & 8 else "CreateTime"
+            tail = self._lines.tail(position, kind, header.max_timestamp, False, size, magic, codec, header.crc)
+            self._output.line(" " + tail)
+        if self._deep:
+            raise Died(f"a batch of {size} bytes, its header alone has {BATCH_HEADER.size}")
+
+    def _codec(self, codec_id: int) -> str:
+        name = codec_name(self._dialect, codec_id)
+        if name is None:
+            raise Died(f"compression type id {codec_id}")
+        return name
+
+    def _message_batch_line(self, outer: JavaMessage, position: int, size: int, magic: int) -> None:
+        self._output.piece(f"offset: {outer.offset}")
+        if magic < 0:
+            raise Died(f"magic {magic}, known are 0, 1 and 2")
+        tail = self._lines.tail(
+            position, outer.timestamp_type, outer.timestamp, outer.valid, size, magic, self._codec(outer.codec_id), outer.crc
+        )
+        self._output.line(" " + tail)
+
+    def _messages(self, outer: JavaMessage, position: int, size: int, magic: int, wanted: Iterator[JavaMessage] | None) -> None:
+        """The record lines of a message or wrapper; `wanted`: only these."""
+        codec = self._codec(outer.codec_id)
+        first: int | None = None
+        for message in records_of_message(outer, zstd=self._dialect.zstd) if wanted is None else wanted:
+            first = message.offset if first is None else first
+            if wanted is None:
+                self.consecutive.one(message.offset)
+            prefix = self._dialect.record_prefix
+            if not self._skip_metadata:
+                line = self._lines.legacy_record(
+                    message.offset, outer.timestamp_type, message.timestamp, message.key_size, message.value_size,
+                    message.crc, message.valid, first, outer.offset, size, magic, codec, position,
+                )  # fmt: skip
+                self._output.piece(line)
+                prefix = " "
+            if self._payload is not None:
+                key = message.key if message.key_size >= 0 else None
+                self._print_payload(prefix, message.offset, key, message.value)
+            self._output.put(b"\n")
+
+    def _filtered_message(self, data: Bytes, position: int, magic: int) -> None:
+        if not self._filters.producer_passes(-1):
+            return
+        outer = shallow_message(data)
+        # Gone over twice, for there may be too many to be held.
+        if not sum(1 for _ in self._wanted(outer)):
+            return
+        if self._show_batches:
+            self._message_batch_line(outer, position, len(data), magic)
+        if self._deep:
+            self._messages(outer, position, len(data), magic, self._wanted(outer))
+
+    def _wanted(self, outer: JavaMessage) -> Iterator[JavaMessage]:
+        for message in records_of_message(outer, zstd=self._dialect.zstd):
+            if self._filters.values_pass(message.offset, message.timestamp, message.key):
+                yield message

@@ -1,0 +1,338 @@
+"""What a consumer reads afterwards, from the earliest offset on: the broker's fetch, and the client's CompletedFetch.
+
+The partition is taken to have one replica, so that the high watermark is the log's end, and the consumer to ask for
+1 MiB at a time (`max.partition.fetch.bytes`) and to check CRCs (`check.crcs`), as both do unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import RecordBatch
+from kafkalog.core.control import ABORT, read_control_type
+from kafkalog.core.record import wrap64
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.kafka.behaviours import FETCHES_UP_TO_POSITION
+from kafkalog.kafka.failure import CorruptRecord, InvalidRecord, LoadFailure, LogDirOffline
+from kafkalog.kafka.fetched_records import (
+    ClientError,
+    batches_of,
+    client_error,
+    contiguous_offsets,
+    first_record,
+    offsets_of,
+    ways_of,
+)
+
+if TYPE_CHECKING:
+    from kafkalog.core.legacy import LegacyBatch
+    from kafkalog.core.release import Release
+    from kafkalog.core.source import Bytes
+    from kafkalog.core.transaction_index import AbortedTxn
+    from kafkalog.kafka.loader import LoadedLog
+    from kafkalog.kafka.segment import LogSegment
+
+__all__ = ["Reading", "last_stable_offset", "read_all", "why_not_led"]
+
+_MAX_PARTITION_FETCH = 1 << 20
+#: Offset ranges kept of what was read; more are counted and not kept.
+_MAX_RANGES = 100_000
+
+
+class OffsetMetadata(NamedTuple):
+    """An offset and where it stands: LogOffsetMetadata. `segment` is None when only the offset is known."""
+
+    offset: int
+    segment: int | None
+    position: int
+
+
+@dataclass
+class Reading:
+    """What the consumer got.
+
+    `records` were handed out, with the offsets of `ranges` (first, last); at `stops_at` it stands at the end. `error` is
+    None when it got to the end, or waits for ever (`stuck`), or reads the same records again and again (`loops`). `offline`
+    is what the log dir goes offline for when the broker comes to it.
+    """
+
+    records: int = 0
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    stops_at: int = 0
+    end: int = 0
+    error: ClientError | None = None
+    stuck: bool = False
+    loops: bool = False
+    offline: str | None = None
+
+    def add(self, offset: int, count: int = 1) -> None:
+        """Records with `count` offsets in a row more."""
+        self.records += count
+        last = offset + count - 1
+        if self.ranges and self.ranges[-1][1] + 1 == offset:
+            self.ranges[-1] = (self.ranges[-1][0], last)
+        elif len(self.ranges) < _MAX_RANGES:
+            self.ranges.append((offset, last))
+
+    def take_back(self, records: int, last: list[tuple[int, int]], count: int, position: int) -> None:
+        """Forget what was handed out since."""
+        self.records = records
+        del self.ranges[count:]
+        self.ranges[-1:] = last
+        self.stops_at = position
+
+
+class _BrokerError(Exception):
+    """The broker answers a fetch with an error; `kind` is what the client makes of it, None: it tries again for ever."""
+
+    def __init__(self, text: str, kind: str | None, *, offline: bool = False) -> None:
+        self.text = text
+        self.offline = offline
+        self.kind = kind
+        super().__init__(text)
+
+
+class _Fetch(NamedTuple):
+    data: Bytes
+    position: int
+    aborted: list[AbortedTxn]
+
+
+class _Leader:
+    """The broker's side: LocalLog.read under the high watermark or the last stable offset."""
+
+    def __init__(self, log: LoadedLog) -> None:
+        self.log = log
+        active = log.segments.last
+        self.release = active.context.release
+        self._by_position = FETCHES_UP_TO_POSITION.applies_to(self.release)
+        # The high watermark is never below the log's start.
+        end = max(log.log_end_offset, log.log_start_offset)
+        self.log_end = OffsetMetadata(end, active.base_offset, active.size)
+        #: Base offsets of the segments with entries in their `.txnindex`: only these can hold what a fetch must be told of.
+        self._with_aborted = [one.base_offset for one in log.segments.all() if not one.transaction_index.is_empty]
+
+    def last_stable(self) -> OffsetMetadata:
+        """The last stable offset: UnifiedLog.fetchLastStableOffsetMetadata."""
+        log = self.log
+        first = log.producers.ongoing.first
+        late = [first for first, last in log.producers.unreplicated.items() if last >= log.log_end_offset]
+        first = min((*late, *([] if first is None else [first])), default=None)
+        if first is None:
+            return self.log_end
+        offset = max(first, log.log_start_offset)
+        if offset >= log.log_end_offset:
+            return self.log_end
+        return self.locate(offset) if self._by_position else OffsetMetadata(offset, None, 0)
+
+    def locate(self, offset: int) -> OffsetMetadata:
+        """Where an offset stands, the log's end when nowhere: LocalLog.convertToOffsetMetadataOrThrow."""
+        segment = self.log.segments.floor(offset)
+        while segment is not None:
+            fetched = segment.read(offset, 1)
+            if fetched is not None:
+                return OffsetMetadata(fetched.offset, segment.base_offset, fetched.position)
+            segment = self.log.segments.higher(segment.base_offset)
+        return self.log_end
+
+    def fetch(self, offset: int, limit: OffsetMetadata, *, with_aborted: bool) -> _Fetch:
+        """The answer to one fetch.
+
+        Raises:
+            _BrokerError: the broker fails.
+        """
+        empty = _Fetch(b"", 0, [])
+        segment = self.log.segments.floor(offset)
+        if offset >= limit.offset or segment is None:
+            return empty
+        try:
+            while segment is not None:
+                end, beyond = self._end_of(segment, offset, limit)
+                fetched = segment.read(offset, _MAX_PARTITION_FETCH, end, one_batch_at_least=True)
+                if fetched is not None:
+                    if beyond:
+                        return empty
+                    records = fetched.records
+                    aborted = self._aborted(offset, segment, fetched.position, records.size) if with_aborted else []
+                    return _Fetch(records.file.bytes_at(records.start, records.size), fetched.position, aborted)
+                segment = self.log.segments.higher(segment.base_offset)
+        except CorruptRecord as error:
+            raise _BrokerError(error.text, "corrupt-batch") from None
+        except InvalidRecord as error:
+            # INVALID_RECORD is no answer that the client knows: an IllegalStateException.
+            raise _BrokerError(error.text, "invalid-record") from None
+        except LoadFailure as error:
+            raise _BrokerError(str(error), None, offline=isinstance(error, LogDirOffline)) from None
+        return empty
+
+    def _end_of(self, segment: LogSegment, offset: int, limit: OffsetMetadata) -> tuple[int, bool]:
+        """Where a read of a segment has to end, and whether nothing of the segment may be read."""
+        if self._by_position:
+            beyond = limit.segment is None or segment.base_offset > limit.segment
+            return (limit.position if segment.base_offset == limit.segment else segment.size), beyond
+        first = segment.translate(offset)
+        place = None if first is None else segment.translate(limit.offset, first.position)
+        return (segment.size if place is None else place.position), False
+
+    def _aborted(self, offset: int, segment: LogSegment, position: int, size: int) -> list[AbortedTxn]:
+        """The aborted transactions that go with a fetch: LocalLog.addAbortedTransactions."""
+        bound = segment.offset_index.upper_bound(position + size)
+        following = self.log.segments.higher(segment.base_offset)
+        if bound is None:
+            bound = self.log.log_end_offset if following is None else following.base_offset
+        found: list[AbortedTxn] = []
+        for base_offset in islice(self._with_aborted, bisect_left(self._with_aborted, segment.base_offset), None):
+            entries, complete = self.log.segments[base_offset].transaction_index.collect(offset, bound)
+            found += entries
+            if complete:
+                break
+        return found
+
+
+def last_stable_offset(log: LoadedLog) -> int | None:
+    """Where a consumer that reads committed records must stop; None: the broker cannot tell."""
+    try:
+        return _Leader(log).last_stable().offset
+    except LoadFailure:
+        return None
+
+
+def why_not_led(log: LoadedLog, high_watermark: int) -> str | None:
+    """Why the broker cannot lead the partition, None: it can.
+
+    It must find the high watermark in the log. The exception is not caught: other partitions, those that would have been
+    led after this one, are not led either.
+
+    Args:
+        log: The log as loaded.
+        high_watermark: The partition's line in `replication-offset-checkpoint`, 0 when there is none.
+
+    Source: Partition.maybeIncrementLeaderHW, UnifiedLog.fetchHighWatermarkMetadata, Kafka 3.9.1.
+    """
+    at = max(high_watermark, log.log_start_offset)
+    if at >= log.log_end_offset:
+        return None
+    try:
+        _Leader(log).locate(at)
+    except LoadFailure as error:
+        return f"the high watermark {at} is not found: {error}"
+    return None
+
+
+def read_all(log: LoadedLog, *, committed: bool) -> Reading:
+    """Read a loaded log from its start to its end, or to its last stable offset."""
+    leader = _Leader(log)
+    try:
+        limit = leader.last_stable() if committed else leader.log_end
+    except LoadFailure as error:
+        return Reading(stops_at=log.log_start_offset, end=log.log_end_offset, error=ClientError("corrupt-batch", error.text))
+    reading = Reading(stops_at=log.log_start_offset, end=limit.offset)
+    asked: set[int] = set()
+    while reading.stops_at < limit.offset and reading.error is None:
+        at = reading.stops_at
+        if at in asked:
+            reading.loops = True
+            break
+        try:
+            fetched = leader.fetch(at, limit, with_aborted=committed)
+        except _BrokerError as error:
+            reading.stuck = error.kind is None
+            reading.offline = error.text if error.offline else None
+            reading.error = None if error.kind is None else ClientError(error.kind, error.text)
+            break
+        asked.add(at)
+        if not fetched.data:
+            reading.stuck = True
+            break
+        before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
+        failed = _Client(reading, fetched.aborted, leader.release).take(fetched, committed=committed)
+        if reading.stops_at < 0:
+            # No consumer can stand there: an IllegalArgumentException out of SubscriptionState.
+            failed = ClientError("invalid-record", f"the offset after the last one is {reading.stops_at}", uncaught=True)
+        if failed is not None and (failed.uncaught or reading.records == before[0]):
+            # The position is taken over with the records: without any, the batches passed over do not count either.
+            reading.take_back(*before, at)
+        # What stands behind the end meets only who asks for more.
+        reading.error = None if reading.stops_at >= limit.offset else failed
+        if reading.stops_at == at and failed is None:
+            reading.stuck = True
+            break
+    return reading
+
+
+class _Client:
+    """The client's side: what it hands out of one fetch. It is of the broker's release."""
+
+    def __init__(self, reading: Reading, aborted: list[AbortedTxn], release: Release) -> None:
+        self.reading = reading
+        self._ways = ways_of(release)
+        self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
+        self._aborting: set[int] = set()
+        self._error: ClientError | None = None
+
+    def take(self, fetched: _Fetch, *, committed: bool) -> ClientError | None:
+        """Hand out the records; returns what stopped it: CompletedFetch.nextFetchedRecord."""
+        reading = self.reading
+        batch: RecordBatch | LegacyBatch | None = None
+        for item in batches_of(fetched.data, fetched.position, self._ways):
+            if isinstance(item, ClientError):
+                return item
+            batch = item
+            if isinstance(batch, RecordBatch):
+                if not batch.crc_ok:
+                    return ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
+                if committed and batch.header.producer_id > -1 and self._skips(batch):
+                    reading.stops_at = batch.next_offset
+                    continue
+            error = self._error or self._hand_out(batch)
+            if error is not None:
+                return error
+        if batch is None:
+            text = f"no complete batch in the {len(fetched.data)} bytes at position {fetched.position}"
+            return ClientError("corrupt-batch", text)
+        reading.stops_at = batch.next_offset
+        return None
+
+    def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
+        reading = self.reading
+        is_control = isinstance(batch, RecordBatch) and batch.is_control
+        offsets = contiguous_offsets(batch, self._ways)
+        if offsets is not None and offsets.start >= reading.stops_at:
+            if not is_control:
+                reading.add(offsets.start, len(offsets))
+            reading.stops_at = wrap64(offsets.stop)
+            return None
+        for offset in offsets_of(batch, self._ways):
+            if isinstance(offset, ClientError):
+                return offset
+            if offset >= reading.stops_at:
+                if not is_control:
+                    reading.add(offset)
+                reading.stops_at = wrap64(offset + 1)
+        return None
+
+    def _skips(self, batch: RecordBatch) -> bool:
+        """Whether a batch belongs to an aborted transaction."""
+        while self._waiting and self._waiting[-1].first_offset <= batch.last_offset:
+            self._aborting.add(self._waiting.pop().producer_id)
+        producer_id = batch.header.producer_id
+        if batch.is_control:
+            try:
+                record = first_record(batch)
+                if record is None and not self._ways.empty_marker_passes:
+                    self._error = ClientError("invalid-record", f"the control batch at offset {batch.base_offset} is empty")
+                    return False
+                if record is not None and record.key is None:
+                    text = f"the control record at offset {record.offset} has no key"
+                    self._error = ClientError("invalid-record", text, uncaught=True)
+                    return False
+                if record is not None and read_control_type(record.key)[1] == ABORT:
+                    self._aborting.discard(producer_id)
+                    return False
+            except (FormatError, LimitExceeded) as error:
+                self._error = client_error(error, batch.base_offset)
+                return False
+        return batch.is_transactional and producer_id in self._aborting

@@ -1,0 +1,110 @@
+"""How Kafka's own code fails on what it reads: loading a log, told apart by what the broker does about it, and the tool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.errors import KafkalogError
+
+if TYPE_CHECKING:
+    from kafkalog.kafka.segment import LogSegment
+
+__all__ = [
+    "BrokerAborts",
+    "CorruptIndex",
+    "CorruptRecord",
+    "Died",
+    "InvalidOffset",
+    "InvalidRecord",
+    "LoadFailure",
+    "LogDirOffline",
+    "SegmentOverflow",
+]
+
+
+class LoadFailure(Exception):
+    """An exception inside the modelled broker: Kafka's class and what it would say.
+
+    Args:
+        kafka_class: Simple name of the Java exception.
+        text: Its message, in kafkalog's words where Kafka's holds paths.
+    """
+
+    def __init__(self, kafka_class: str, text: str) -> None:
+        self.kafka_class = kafka_class
+        self.text = text
+        super().__init__(kafka_class, text)
+
+    def __str__(self) -> str:
+        return f"{self.kafka_class}: {self.text}"
+
+
+class BrokerAborts(LoadFailure):
+    """Nobody catches it: LogManager gives up and the process exits."""
+
+
+class LogDirOffline(LoadFailure):
+    """An IOException or KafkaStorageException: the log dir is taken offline, the broker goes on without it."""
+
+
+class CorruptRecord(LoadFailure):
+    """CorruptRecordException: ends the valid part of a segment in recovery, stops the broker anywhere else."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("CorruptRecordException", text)
+
+
+class InvalidRecord(LoadFailure):
+    """InvalidRecordException: since 2.4 the same as a corrupt record in recovery."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("InvalidRecordException", text)
+
+
+class InvalidOffset(LoadFailure):
+    """InvalidOffsetException: an index refuses an offset that is not above its last one."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("InvalidOffsetException", text)
+
+
+class CorruptIndex(LoadFailure):
+    """CorruptIndexException: the segment is recovered."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("CorruptIndexException", text)
+
+
+class SegmentOverflow(LoadFailure):
+    """LogSegmentOffsetOverflowException: the segment is split, or loading stops if it cannot be.
+
+    Args:
+        segment: The segment with the offset that its indexes cannot hold.
+        offset: That offset.
+    """
+
+    def __init__(self, segment: LogSegment, offset: int) -> None:
+        self.segment = segment
+        self.offset = offset
+        super().__init__(
+            "LogSegmentOffsetOverflowException", f"offset {offset} does not fit into segment {segment.base_offset}"
+        )
+
+
+class Died(KafkalogError):
+    """The real tool would end here with an uncaught exception; kafkalog says so and goes on after it.
+
+    Args:
+        reason: What was seen, in a few words.
+        position: Byte place in the file, None when the file as a whole is meant.
+        resume: Byte place where reading may go on; None: look for the next sound batch.
+    """
+
+    def __init__(self, reason: str, position: int | None = None, resume: int | None = None) -> None:
+        self.reason = reason
+        self.position = position
+        self.resume = resume
+        super().__init__(reason, position, resume)
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,88 @@
+"""What loading one partition works on: the directory, the release, the settings that no file holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kafkalog.kafka.behaviours import EMPTY_TRANSACTION_IGNORED
+from kafkalog.kafka.index_interval import infer_index_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kafkalog.core.release import Release
+    from kafkalog.kafka.epochs import LeaderEpochs
+    from kafkalog.kafka.overlay import Disk, DiskFile
+    from kafkalog.kafka.scanned_log import KnownLog
+
+__all__ = ["InvalidFound", "LoadContext"]
+
+
+@dataclass(frozen=True)
+class InvalidFound:
+    """Where recovery found the first bad batch of a segment: file, byte position, why."""
+
+    name: str
+    position: int
+    reason: str
+
+
+@dataclass
+class LoadContext:
+    """One load of one partition.
+
+    Args:
+        disk: The directory, as an overlay.
+        release: Whose behaviour is modelled.
+        clean: Whether the log dir was shut down cleanly.
+        recovery_point: Offset up to which the log is known to be flushed.
+        log_start_checkpoint: The partition's line in `log-start-offset-checkpoint`, 0 when there is none.
+        index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
+        is_delete: Whether the directory is marked `-delete`.
+        is_compacted: Whether the log cleaner is known to have worked here.
+        is_tiered: Whether the log begins in remote storage.
+        known: Name of a `.log` → what a scan has told of it.
+    """
+
+    disk: Disk
+    release: Release
+    clean: bool
+    recovery_point: int
+    log_start_checkpoint: int
+    index_interval_bytes: int | None = None
+    is_delete: bool = False
+    is_compacted: bool = False
+    is_tiered: bool = False
+    known: Mapping[str, KnownLog] = field(default_factory=dict)
+    #: The leader epochs that a segment's recovery adds to; None: it adds to none.
+    epochs_in_recovery: LeaderEpochs | None = None
+    #: Base offsets of the segments whose indexes were wiped and built anew.
+    rebuilt: set[int] = field(default_factory=set)
+    #: Names of the `.log` files that an interrupted swap was to replace, and that something has replaced.
+    replaced: set[str] = field(default_factory=set)
+    #: The bad batches that recovery stopped at, in order; and what else it has to say.
+    invalid: list[InvalidFound] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @cached_property
+    def index_interval(self) -> int:
+        """Bytes that must lie between two entries of a rebuilt `.index`."""
+        return infer_index_interval(self.disk) if self.index_interval_bytes is None else self.index_interval_bytes
+
+    def known_of(self, file: DiskFile) -> KnownLog | None:
+        """What is known of a file beforehand; None: nothing, or it is no longer as it was."""
+        if file.origin is None or file.changed or not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
+            # Before 2.8 producers are followed in ways that a scan does not tell enough for.
+            return None
+        known = self.known.get(file.origin)
+        return known if known is not None and known.end <= file.size else None
+
+    def note_invalid(self, name: str, position: int, reason: str) -> None:
+        """Recovery of a segment ended before its end."""
+        self.invalid.append(InvalidFound(name, position, reason))
+
+    def remark(self, text: str) -> None:
+        """Something the reason of the outcome shall name."""
+        self.remarks.append(text)

@@ -1,0 +1,306 @@
+"""The batches of a segment file as the broker's own reader meets them: FileRecords and FileLogInputStream.
+
+This reader is not the one of `kafkalog.core.log`: it stops in silence at a torn end, trusts a size field wherever it
+leads, and looks at a header only when a value of it is asked for.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.attributes import CODEC_MASK
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
+from kafkalog.core.checksum import crc32, crc32c
+from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
+from kafkalog.core.log import HEADER_UP_TO_MAGIC
+from kafkalog.core.record import NO_TIMESTAMP, wrap64
+from kafkalog.core.source import Bytes, checksum
+from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated
+from kafkalog.kafka.behaviours import SIZE_CANNOT_OVERFLOW, ZSTD_KNOWN
+from kafkalog.kafka.failure import BrokerAborts, CorruptRecord, InvalidRecord
+from kafkalog.kafka.fetched_records import unpacking_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.release import Release
+    from kafkalog.kafka.overlay import DiskFile
+
+__all__ = ["FileRecords", "LoggedBatch", "Place", "Reader", "reader_of"]
+
+_HEAD = struct.Struct(">qi4xb")
+_INT64 = struct.Struct(">q")
+#: Where a message of magic 0 or 1 says how it is compressed; a batch has 26 bytes at least.
+_LEGACY_ATTRIBUTES = 17
+
+#: Largest file that can be opened as a segment, in bytes.
+MAX_SEGMENT_SIZE = 0x7FFFFFFF
+
+
+class Place(NamedTuple):
+    """Where a search for an offset ended: FileRecords.LogOffsetPosition; the offset is the batch's last one, or its base."""
+
+    offset: int
+    position: int
+    size: int
+
+
+class Reader(NamedTuple):
+    """What depends on the release in reading batches.
+
+    Args:
+        overflows: Whether a size field so large that its batch would end beyond the 2^31st byte is believed.
+        codecs: How many compression types are known.
+    """
+
+    overflows: bool
+    codecs: int
+
+
+def reader_of(release: Release) -> Reader:
+    """How a release reads batches."""
+    codecs = len(COMPRESSION_TYPES) - (not ZSTD_KNOWN.applies_to(release))
+    return Reader(not SIZE_CANNOT_OVERFLOW.applies_to(release), codecs)
+
+
+class LoggedBatch:
+    """A batch whose size field has been read: FileLogInputStream.FileChannelRecordBatch.
+
+    `size` counts the whole entry, offset and size fields included.
+    """
+
+    __slots__ = ("_file", "_header", "magic", "offset", "position", "reader", "size")
+
+    def __init__(self, file: DiskFile, position: int, offset: int, size: int, magic: int, reader: Reader) -> None:
+        self._file = file
+        self.reader = reader
+        self.position = position
+        self.offset = offset
+        self.size = size
+        self.magic = magic
+        self._header: BatchHeader | None = None
+
+    @property
+    def is_v2(self) -> bool:
+        """Whether it is read as a magic 2 batch: any magic from 2 up is."""
+        return self.magic >= 2
+
+    @property
+    def header(self) -> BatchHeader:
+        """Its header; that of a batch shorter than one goes on into the bytes behind it.
+
+        Raises:
+            BrokerAborts: the file ends inside the header.
+        """
+        if self._header is None:
+            begin, data = self._file.window(self.position, BATCH_HEADER.size)
+            at = self.position - begin
+            if len(data) - at < BATCH_HEADER.size:
+                raise BrokerAborts("KafkaException", f"the file ends inside the batch header at position {self.position}")
+            self._header = BATCH_HEADER.read(data, at)
+        return self._header
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of its last record."""
+        return wrap64(self.offset + self.header.last_offset_delta) if self.is_v2 else self.offset
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after it."""
+        return wrap64(self.last_offset + 1)
+
+    @property
+    def base_offset(self) -> int:
+        """Offset of its first record; a compressed message of magic 0 or 1 is decompressed for it.
+
+        Raises:
+            InvalidRecord: that message cannot be read.
+            BrokerAborts: it is malformed, or its codec does not exist, or does not understand it.
+        """
+        codec = 0 if self.is_v2 else self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK
+        if not codec:
+            return self.offset
+        if codec >= self.reader.codecs:
+            raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {codec}")
+        whole = self.bytes()
+        try:
+            read_message(whole)
+            batch = LegacyBatch.read(whole, self.position)
+            problem = unpacking_problem(batch)
+            if problem is not None:
+                raise problem
+            return batch.base_offset
+        except DecompressionFailed as error:
+            raise BrokerAborts(
+                "KafkaException", f"the message at position {self.position} cannot be unpacked: {error}"
+            ) from None
+        except (FormatError, LimitExceeded, StopIteration) as error:
+            if isinstance(error, BadLength | Truncated) and not _holds_message(whole):
+                text = f"the message at position {self.position} cannot be taken apart: {error}"
+                raise BrokerAborts("IndexOutOfBoundsException", text) from None
+            raise InvalidRecord(f"the message at position {self.position} cannot be unpacked: {error}") from None
+
+    @property
+    def max_timestamp(self) -> int:
+        """Milliseconds, -1 for none."""
+        if self.is_v2:
+            return self.header.max_timestamp
+        if self.magic == 0:
+            return NO_TIMESTAMP
+        if self.magic < 0:
+            raise InvalidRecord(f"magic {self.magic} at position {self.position}")
+        stored = self._file.read(self.position + 18, 8)
+        if len(stored) < 8:
+            raise BrokerAborts("KafkaException", f"the file ends inside the message header at position {self.position}")
+        value: int = _INT64.unpack(stored)[0]
+        return value
+
+    @property
+    def has_producer(self) -> bool:
+        """Whether an idempotent or transactional producer wrote it."""
+        return self.is_v2 and self.header.producer_id > -1
+
+    def bytes(self) -> Bytes:
+        """All its bytes."""
+        return self._file.bytes_at(self.position, self.size)
+
+    def ensure_valid(self) -> None:
+        """Check size and checksum.
+
+        Raises:
+            CorruptRecord: either is wrong.
+
+        Source: DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, Kafka 3.9.1.
+        """
+        if self.position + self.size > MAX_SEGMENT_SIZE:
+            raise BrokerAborts("OutOfMemoryError", f"the batch at position {self.position} has {self.size} bytes")
+        whole = self.bytes()
+        if self.is_v2:
+            if self.size < BATCH_HEADER.size:
+                raise CorruptRecord(
+                    f"the batch at position {self.position} has {self.size} bytes, {BATCH_HEADER.size} are needed"
+                )
+            stored, computed = int.from_bytes(whole[17:21], "big"), checksum(crc32c, whole, 21)
+        else:
+            stored, computed = int.from_bytes(whole[12:16], "big"), checksum(crc32, whole, 16)
+        if stored != computed:
+            raise CorruptRecord(
+                f"the CRC of the batch at position {self.position} is {stored:#010x}, computed {computed:#010x}"
+            )
+
+    def as_record_batch(self) -> RecordBatch:
+        """The magic 2 batch, for reading its records."""
+        return RecordBatch(self.header, self.position, self.bytes())
+
+
+def _holds_message(data: Bytes) -> bool:
+    """Whether key and value of a message of magic 0 or 1 lie inside it; what is in a wrapper may be malformed still."""
+    try:
+        read_message(data)
+    except FormatError:
+        return False
+    return True
+
+
+class FileRecords:
+    """A `.log` file, or a slice of one.
+
+    Args:
+        file: The file.
+        reader: How the release reads batches.
+        start: First byte that belongs to it.
+        end: First byte that does not; None: the end of the file, as it is when asked.
+    """
+
+    def __init__(self, file: DiskFile, reader: Reader, start: int = 0, end: int | None = None) -> None:
+        self.file = file
+        self.reader = reader
+        self.start = start
+        self._end = end
+
+    @property
+    def end(self) -> int:
+        """First byte behind it."""
+        return self.file.size if self._end is None else self._end
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.end - self.start
+
+    def slice(self, position: int, size: int) -> FileRecords:
+        """A part of it; what goes beyond the end is left off.
+
+        Raises:
+            BrokerAborts: the part starts outside, or its size is negative.
+        """
+        if position < 0 or position > self.size or size < 0:
+            raise BrokerAborts("IllegalArgumentException", f"a slice of {size} bytes from position {position}, of {self.size}")
+        start = self.start + position
+        return FileRecords(self.file, self.reader, start, min(start + size, self.end))
+
+    def batches(self, start: int | None = None) -> Iterator[LoggedBatch]:
+        """The batches from position `start` on.
+
+        Raises:
+            CorruptRecord: a size field is below 14.
+            BrokerAborts: the position is negative.
+
+        Source: FileLogInputStream.nextBatch, Kafka 3.9.1.
+        """
+        position = self.start if start is None else start
+        if position < 0:
+            raise BrokerAborts("IllegalArgumentException", f"a batch is looked for at position {position}")
+        end = self.end
+        while position < end - HEADER_UP_TO_MAGIC:
+            begin, data = self.file.window(position, BATCH_HEADER.size)
+            offset, size, magic = _HEAD.unpack_from(data, position - begin)
+            if size < MIN_MESSAGE_SIZE:
+                raise CorruptRecord(f"size field {size} at position {position}, {MIN_MESSAGE_SIZE} or more is allowed")
+            reached = position + LOG_OVERHEAD + size
+            believed = self.reader.overflows and reached > MAX_SEGMENT_SIZE
+            if reached > end and not believed:
+                return
+            yield LoggedBatch(self.file, position, offset, size + LOG_OVERHEAD, magic, self.reader)
+            if believed:
+                raise BrokerAborts("IllegalArgumentException", f"a batch is looked for after size {size} at {position}")
+            position = reached
+
+    def last_batch(self) -> LoggedBatch | None:
+        """Its last batch."""
+        last = None
+        for batch in self.batches():
+            last = batch
+        return last
+
+    def search(self, offset: int, start: int, *, names_base: bool, by_base_offset: bool) -> Place | None:
+        """The first batch from position `start` on that reaches `offset`.
+
+        Args:
+            offset: The offset looked for.
+            start: Where to begin, in bytes.
+            names_base: Whether the release names the base offset of the batch found (4.0 and later), not its last one.
+            by_base_offset: Whether the release compares base offsets first (4.1 and later).
+
+        Source: FileRecords.searchForOffsetWithSize, Kafka 3.9.1; searchForOffsetFromPosition, Kafka 4.1.
+        """
+        if not by_base_offset:
+            for batch in self.batches(start):
+                last = batch.last_offset
+                if last >= offset:
+                    return Place(batch.base_offset if names_base else last, batch.position, batch.size)
+            return None
+        previous: LoggedBatch | None = None
+        for batch in self.batches(start):
+            base = batch.base_offset
+            if base >= offset:
+                if base > offset and previous is not None and previous.last_offset >= offset:
+                    batch = previous  # noqa: PLW2901 - the one before it holds the offset
+                return Place(batch.base_offset, batch.position, batch.size)
+            previous = batch
+        if previous is not None and previous.last_offset >= offset:
+            return Place(previous.base_offset, previous.position, previous.size)
+        return None

@@ -1,0 +1,282 @@
+"""Records as Kafka's own classes hand them out: the same errors at the same record.
+
+An uncompressed batch gives its records one by one, and the last one only if nothing follows it; a compressed one gives all
+or none. Bytes behind the end of a gzip or lz4 stream are not looked at, behind a zstd stream they are.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from kafkalog.core import attributes as bits
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.checksum import crc32
+from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
+from kafkalog.core.legacy import MIN_MESSAGE_SIZE
+from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
+from kafkalog.core.record_walk import MOST_AT_ONCE, runs
+from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.kafka.failure import Died
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["JavaMessage", "records_from", "records_of_batch", "records_of_message", "shallow_message"]
+
+
+def _inflate(codec_id: int, data: Bytes, magic: int, *, zstd_ends_with_frame: bool = False) -> Inflated:
+    try:
+        result: Inflated = inflate(codec_id, data, magic=min(magic, 2))
+    except (FormatError, LimitExceeded) as error:
+        raise Died(str(error)) from None
+    # Such a reader never asks what stands behind the last frame.
+    unseen = result.trailing or (zstd_ends_with_frame and bool(result.frame_ends))
+    if result.problem is not None and not unseen:
+        raise Died(str(result.problem))
+    return result
+
+
+def records_of_batch(batch: RecordBatch, *, zstd_ends_with_frame: bool = False) -> Iterator[Record]:
+    """The records of a magic 2 batch of at least 61 bytes.
+
+    Args:
+        batch: The batch.
+        zstd_ends_with_frame: The dialect's quirk of that name.
+
+    Raises:
+        Died: where DefaultRecordBatch.iterator throws; its place is left to the caller.
+    """
+    count = batch.header.records_count
+    if count == 0:
+        return
+    if count < 0:
+        raise Died(f"record count {count}")
+    if batch.compression_id == 0:
+        yield from records_from(batch, batch.data, BATCH_HEADER.size)
+        return
+    body = part_of(batch.data, BATCH_HEADER.size)
+    found = _inflate(batch.compression_id, body, batch.magic, zstd_ends_with_frame=zstd_ends_with_frame)
+    ends = found.frame_ends if zstd_ends_with_frame else ()
+    # All or none: too many to be held are read twice.
+    if count > MOST_AT_ONCE or isinstance(found.data, WindowedBytes):
+        for _ in _checked(batch, found.data, ends):
+            pass
+        yield from records_from(batch, found.data, 0)
+    else:
+        yield from list(_checked(batch, found.data, ends))
+
+
+def _checked(batch: RecordBatch, data: Bytes, frame_ends: Sequence[int]) -> Iterator[Record]:
+    """The records of a compressed section, none of which may begin where a frame ends."""
+    for record in records_from(batch, data, 0):
+        # The length in front of a record is read byte by byte, and there the end of a frame is noticed.
+        if frame_ends and (
+            _holds(frame_ends, record.start) or (data[record.start] >= 0x80 and _holds(frame_ends, record.start + 1))
+        ):
+            raise Died("a zstd frame ends where a record begins, which this release takes for the end of the records")
+        yield record
+
+
+def _holds(ascending: Sequence[int], value: int) -> bool:
+    at = bisect_left(ascending, value)
+    return at < len(ascending) and ascending[at] == value
+
+
+def records_from(batch: RecordBatch, data: Bytes, at: int, index: int = 0, most: int | None = None) -> Iterator[Record]:
+    """The records of a batch from number `index` on, which begins at `at` of its (decompressed) bytes; at most `most`.
+
+    Raises:
+        Died: one of them cannot be read, or bytes follow the last one.
+    """
+    count = batch.header.records_count
+    end = count if most is None else min(count, index + most)
+    try:
+        for run in runs(data, at, end - index) if batch.is_regular else ():
+            at = run.begin + run.start
+            if not run.records or (index + run.records == count and run.begin + run.end != len(data)):
+                break
+            yield from batch.records_of(run)
+            index, at = index + run.records, run.begin + run.end
+        for number in range(index + 1, end + 1):
+            record = batch.record_at(data, at)
+            at = record.end
+            if number == count and at < len(data):
+                raise Died(f"{len(data) - at} bytes follow the {count} records of the batch")
+            yield record
+            del record
+    except (FormatError, LimitExceeded) as error:
+        raise Died(str(error)) from None
+
+
+class JavaMessage:
+    """A message of magic 0 or 1 through the eyes of LegacyRecord: every field is read where it is due, when it is asked for.
+
+    Args:
+        offset: Its absolute offset.
+        data: Its bytes behind offset and size: at least 14.
+        wrapper: Timestamp and timestamp type of the wrapper of a magic 1 message.
+    """
+
+    __slots__ = ("_wrapper", "data", "offset")
+
+    def __init__(self, offset: int, data: Bytes, wrapper: tuple[int, str] | None = None) -> None:
+        self.offset = offset
+        self.data = data
+        self._wrapper = wrapper
+
+    def _int(self, code: str, at: int) -> int:
+        try:
+            value: int = struct.unpack(code, self.data[at : at + struct.calcsize(code)])[0]
+        except struct.error:
+            raise Died(f"the message of offset {self.offset} ends inside a field") from None
+        return value
+
+    @property
+    def crc(self) -> int:
+        """The stored CRC-32."""
+        return self._int(">I", 0)
+
+    @property
+    def valid(self) -> bool:
+        """Whether the CRC matches the bytes."""
+        return self.crc == checksum(crc32, self.data, 4)
+
+    @property
+    def magic(self) -> int:
+        """Message format version, as a signed byte."""
+        return self._int(">b", 4)
+
+    @property
+    def codec_id(self) -> int:
+        """Low three bits of the attributes."""
+        return self.data[5] & bits.CODEC_MASK
+
+    @property
+    def timestamp_type(self) -> str:
+        """`NoTimestampType`, `CreateTime` or `LogAppendTime`."""
+        if self.magic == 0:
+            return "NoTimestampType"
+        return self._wrapper[1] if self._wrapper else bits.timestamp_type_name(self.data[5])
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds; the wrapper's where the broker's clock counts; -1 in magic 0."""
+        if self.magic == 0:
+            return NO_TIMESTAMP
+        if self._wrapper and self._wrapper[1] == "LogAppendTime":
+            return self._wrapper[0]
+        return self._int(">q", 6)
+
+    @property
+    def _key_at(self) -> int:
+        return 6 if self.magic == 0 else 14
+
+    @property
+    def key_size(self) -> int:
+        """The stored length of the key."""
+        return self._int(">i", self._key_at)
+
+    @property
+    def _value_at(self) -> int:
+        return self._key_at + 4 + max(0, self.key_size)
+
+    @property
+    def value_size(self) -> int:
+        """The stored length of the value."""
+        return self._int(">i", self._value_at)
+
+    def _sized(self, at: int) -> Bytes | None:
+        size = self._int(">i", at)
+        if size < 0:
+            return None
+        if size > len(self.data) - at - 4:
+            raise Died(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at - 4}")
+        return part_of(self.data, at + 4, at + 4 + size)
+
+    @property
+    def key(self) -> bytes | None:
+        """The key."""
+        return self._held(self._sized(self._key_at))
+
+    @property
+    def value(self) -> bytes | None:
+        """The value."""
+        return self._held(self.body)
+
+    @property
+    def body(self) -> Bytes | None:
+        """The value, of a large message in windows: that of a wrapper."""
+        return self._sized(self._value_at)
+
+    @staticmethod
+    def _held(data: Bytes | None) -> bytes | None:
+        limit = MAX_DECOMPRESSED.get()
+        if data is not None and len(data) > limit:
+            raise Died(str(record_over(limit, len(data))))
+        return None if data is None else bytes(data)
+
+
+def shallow_message(data: Bytes) -> JavaMessage:
+    """The message or wrapper whose bytes, offset and size included, are `data`."""
+    return JavaMessage(struct.unpack(">q", data[:8])[0], part_of(data, LOG_OVERHEAD))
+
+
+def records_of_message(outer: JavaMessage, *, zstd: bool) -> Iterator[JavaMessage]:
+    """The message itself, or the messages of a wrapper.
+
+    Args:
+        outer: What stands in the log.
+        zstd: Whether the release knows that codec.
+
+    Raises:
+        Died: where AbstractLegacyRecordBatch.iterator throws.
+    """
+    codec = outer.codec_id
+    if codec > (4 if zstd else 3):
+        raise Died(f"compression type id {codec}")
+    if codec == 0:
+        yield outer
+        return
+    magic = outer.magic
+    if magic not in (0, 1) or codec == 4:
+        raise Died(f"a wrapper message of magic {magic} with compression type id {codec}")
+    value = outer.body
+    if value is None:
+        raise Died("a compressed wrapper message without a value")
+    data = _inflate(codec, value, magic).data
+    last: int | None = None
+    for last, _, _ in _inner_places(data):  # noqa: B007 - the last one is what is wanted
+        pass
+    if last is None:
+        raise Died("a compressed wrapper message with no messages inside")
+    base = 0
+    if magic == 1 and outer.offset != 0:
+        if outer.offset < last:
+            raise Died(f"the wrapper's offset {outer.offset} is below that of its last message, {last}")
+        base = outer.offset - last
+    wrapper = outer.timestamp, outer.timestamp_type
+    for offset, start, end in _inner_places(data):
+        body = part_of(data, start, end)
+        message = JavaMessage(wrap64(offset + base), body, wrapper if body[4] == 1 else None)
+        if message.codec_id > (4 if zstd else 3):
+            raise Died(f"compression type id {message.codec_id} inside a wrapper message")
+        if message.codec_id:
+            raise Died("a compressed message inside a compressed message")
+        yield message
+
+
+def _inner_places(data: Bytes) -> Iterator[tuple[int, int, int]]:
+    """Stored offset, first byte and end of each message in a wrapper, offset and size not counted."""
+    at = 0
+    while len(data) - at >= LOG_OVERHEAD:
+        offset, size = struct.unpack(">qi", data[at : at + LOG_OVERHEAD])
+        if size < MIN_MESSAGE_SIZE:
+            raise Died(f"a message of {size} bytes inside a wrapper message")
+        at += LOG_OVERHEAD
+        if size > len(data) - at:
+            break  # a cut last message is passed over in silence
+        yield offset, at, at + size
+        at += size

@@ -1,0 +1,391 @@
+"""A segment while the broker loads it: LogSegment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.checkpoint import EpochEntry
+from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.kafka.behaviours import (
+    EPOCH_ZERO_KEPT,
+    EPOCH_ZERO_SKIPPED,
+    INDEXES_RENAMED_UNREAD,
+    INDEXES_UNCHECKED,
+    LAST_OFFSETS_INDEXED,
+    LAST_TIME_REMEMBERED,
+    MISSING_INDEX_MADE,
+    OVERFLOW_NOTICED,
+    READ_TELLS_BATCH,
+    SEARCHES_BY_BASE_OFFSET,
+    SPLIT_INDEXES_BATCHES,
+    TRUNCATES_INDEXES,
+)
+from kafkalog.kafka.failure import (
+    BrokerAborts,
+    CorruptIndex,
+    CorruptRecord,
+    InvalidRecord,
+    LogDirOffline,
+    SegmentOverflow,
+)
+from kafkalog.kafka.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
+from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place, reader_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.kafka.load_context import LoadContext
+    from kafkalog.kafka.overlay import DiskFile
+    from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
+    from kafkalog.kafka.scanned_log import KnownEvent
+
+#: Bytes that LogSegment.appendChunkFromFile copies at once.
+_APPENDED_AT_ONCE = 1 << 20
+
+__all__ = ["Fetched", "LogSegment", "segment_file_name"]
+
+
+def segment_file_name(offset: int, suffix: str) -> str:
+    """The name a segment's file is opened under: 20 digits. Source: LogFileUtils.filenamePrefixFromOffset."""
+    return f"{'-' if offset < 0 else ''}{abs(offset):020d}{suffix}"
+
+
+class Fetched(NamedTuple):
+    """What a read of a segment gives: LogSegment.read. `offset` is the one that the broker takes it to start at."""
+
+    records: FileRecords
+    position: int
+    first_batch_size: int
+    offset: int
+
+
+class LogSegment:
+    """A segment: its `.log`, opened (and made, when it is missing), and its indexes, opened when they are used.
+
+    Args:
+        context: The directory and the release.
+        base_offset: From the name of the `.log`.
+        suffix: What its names end with, e.g. `.swap`.
+
+    Raises:
+        BrokerAborts: the `.log` is larger than a segment can be.
+    """
+
+    def __init__(self, context: LoadContext, base_offset: int, suffix: str = "") -> None:
+        self.context = context
+        self.base_offset = base_offset
+        self.suffix = suffix
+        name = self.name(".log")
+        self.log = self._records(context.disk.get(name) or context.disk.create(name))
+        if self.log.size > MAX_SEGMENT_SIZE:
+            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
+        self._index_was_missing = False
+        if not INDEXES_UNCHECKED.applies_to(context.release):
+            # They are opened with the segment, and made when they are missing: since 1.1 nobody misses them then.
+            self._index_was_missing = self.name(".index") not in context.disk
+            for extension in (".index", ".timeindex"):
+                self._index_file(extension)
+        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset, context.release)
+        self._offset_index: OffsetIndex | None = None
+        self._time_index: TimeIndex | None = None
+
+    def name(self, extension: str) -> str:
+        """The name of one of its files."""
+        return segment_file_name(self.base_offset, extension) + self.suffix
+
+    def _records(self, file: DiskFile) -> FileRecords:
+        return FileRecords(file, reader_of(self.context.release))
+
+    @property
+    def size(self) -> int:
+        """Bytes of its `.log`."""
+        return self.log.size
+
+    @property
+    def offset_index(self) -> OffsetIndex:
+        """Its `.index`, opened now if it was not yet."""
+        if self._offset_index is None:
+            name = self.name(".index")
+            file = self.context.disk.get(name)
+            self._offset_index = OffsetIndex(self.base_offset, file)
+            if file is None:
+                # It is made full of zeros; who opens it again takes them for entries.
+                self.context.disk.create(name).write(bytes(OffsetIndex.entry_size))
+        return self._offset_index
+
+    def _index_file(self, extension: str) -> DiskFile:
+        disk = self.context.disk
+        return disk.get(self.name(extension)) or disk.create(self.name(extension))
+
+    def sanity_check(self, *, time_index_missing: bool) -> str | None:
+        """Why the segment must be recovered, None: it need not.
+
+        Raises:
+            BrokerAborts: an entry of the `.txnindex` has an unknown version.
+
+        Source: LogSegment.sanityCheck, Kafka 3.9.1; before 2.3 with the checks of both other indexes.
+        """
+        release = self.context.release
+        missed = self._index_was_missing and not MISSING_INDEX_MADE.applies_to(release)
+        if missed or self.name(".index") not in self.context.disk:
+            return "the `.index` is missing"
+        if time_index_missing:
+            self._index_file(".timeindex")
+        try:
+            if not INDEXES_UNCHECKED.applies_to(release):
+                least = self.base_offset + (not LAST_OFFSETS_INDEXED.applies_to(release))
+                check_offset_index(self._index_file(".index"), self.base_offset, least)
+                check_time_index(self._index_file(".timeindex"), self.base_offset)
+            self.transaction_index.sanity_check()
+        except CorruptIndex as error:
+            if not MISSING_INDEX_MADE.applies_to(release):
+                for extension in (".index", ".timeindex", ".txnindex"):
+                    self.context.disk.delete(self.name(extension))
+            return error.text
+        return None
+
+    # --- reading ---
+
+    def translate(self, offset: int, least_position: int = 0) -> Place | None:
+        """Where the first batch that reaches `offset` stands, not before a position: LogSegment.translateOffset."""
+        start = max(least_position, self.offset_index.lookup(offset).position)
+        release = self.context.release
+        return self.log.search(
+            offset,
+            start,
+            names_base=READ_TELLS_BATCH.applies_to(release),
+            by_base_offset=SEARCHES_BY_BASE_OFFSET.applies_to(release),
+        )
+
+    def read(
+        self, offset: int, max_size: int, max_position: int | None = None, *, one_batch_at_least: bool = False
+    ) -> Fetched | None:
+        """The bytes a fetch gets: LogSegment.read.
+
+        Args:
+            offset: The offset wanted.
+            max_size: Most bytes to give.
+            max_position: First byte not to give; None: the end of the file.
+            one_batch_at_least: Whether the first batch is given even if it is larger.
+        """
+        place = self.translate(offset)
+        if place is None:
+            return None
+        if one_batch_at_least:
+            max_size = max(max_size, place.size)
+        end = self.size if max_position is None else max_position
+        found = place.offset if READ_TELLS_BATCH.applies_to(self.context.release) else offset
+        records = self.log.slice(place.position, min(end - place.position, max_size))
+        return Fetched(records, place.position, place.size, found)
+
+    def read_next_offset(self) -> int:
+        """The offset the next record would get, looked for from the last index entry on: LogSegment.readNextOffset."""
+        fetched = self.read(self.offset_index.last_offset, self.size)
+        last = None if fetched is None else fetched.records.last_batch()
+        return self.base_offset if last is None else last.next_offset
+
+    @property
+    def has_overflow(self) -> bool:
+        """Whether its last batch does not fit into its indexes."""
+        following = self.read_next_offset()
+        return following > self.base_offset and not fits_index(following - 1, self.base_offset)
+
+    # --- recovering ---
+
+    def recover(self, producers: ProducerStates) -> int:
+        """Check every batch, rebuild the indexes, cut the `.log` at the first bad batch; returns the bytes cut.
+
+        Raises:
+            SegmentOverflow: a batch does not fit into the segment's indexes.
+            InvalidOffset: the offsets of two index entries do not ascend.
+            BrokerAborts: the transactions make no sense, or a header cannot be read.
+
+        Source: LogSegment.recover, Kafka 3.9.1.
+        """
+        self._reset_indexes()
+        index, times = self.offset_index, self._time_index
+        assert times is not None
+        valid = 0
+        newest = times.last
+        by_last = LAST_OFFSETS_INDEXED.applies_to(self.context.release)
+        must_fit = OVERFLOW_NOTICED.applies_to(self.context.release)
+        try:
+            valid = last_entry = self._take_known(producers)
+            for batch in self.log.batches(valid):
+                batch.ensure_valid()
+                last_offset = batch.last_offset
+                if must_fit and not fits_index(last_offset, self.base_offset):
+                    raise SegmentOverflow(self, last_offset)
+                timestamp = batch.max_timestamp
+                if timestamp > newest.timestamp:
+                    newest = TimestampOffset(timestamp, last_offset)
+                if valid - last_entry > self.context.index_interval:
+                    index.append(last_offset if by_last else batch.base_offset, valid)
+                    times.maybe_append(*newest)
+                    last_entry = valid
+                valid += batch.size
+                self._follow(batch, last_offset, producers)
+        except (CorruptRecord, InvalidRecord) as error:
+            self.context.note_invalid(self.name(".log"), valid, error.text)
+        finally:
+            self._write_indexes()
+        cut = self.size - valid
+        self.log.file.truncate(valid)
+        times.maybe_append(*newest)
+        self._write_indexes()
+        return cut
+
+    def _take_known(self, producers: ProducerStates) -> int:
+        """Take over what is known of the log's begin already; returns where going on has to begin, in bytes.
+
+        The indexes get fewer entries than recovery writes; searches end at the same batches all the same.
+        """
+        known = self.context.known_of(self.log.file)
+        if known is None:
+            return 0
+        steps: list[EpochEntry | KnownEvent] = [*known.epochs, *known.events]
+        for step in sorted(steps, key=lambda step: step.start_offset if isinstance(step, EpochEntry) else step.offset):
+            if isinstance(step, EpochEntry):
+                self._follow_epoch(step.epoch, step.start_offset)
+            else:
+                self._follow_transaction(producers, producers.append_known(step))
+        for offset, position in known.places:
+            self.offset_index.append(offset, position)
+            producers.map_end_offset = offset + 1
+        return known.end
+
+    def _follow(self, batch: LoggedBatch, last_offset: int, producers: ProducerStates) -> None:
+        """What a batch does to the epochs and to the producers."""
+        if not batch.is_v2:
+            return
+        self._follow_epoch(batch.header.partition_leader_epoch, batch.base_offset)
+        self._follow_transaction(producers, producers.append_one(batch))
+        producers.map_end_offset = last_offset + 1
+
+    def _follow_epoch(self, epoch: int, base_offset: int) -> None:
+        epochs = self.context.epochs_in_recovery
+        release = self.context.release
+        least = 1 if EPOCH_ZERO_SKIPPED.applies_to(release) and not EPOCH_ZERO_KEPT.applies_to(release) else 0
+        if epochs is not None and epoch >= least and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
+            epochs.assign(epoch, base_offset)
+
+    def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction | None) -> None:
+        if completed is not None:
+            stable = producers.last_stable_offset(completed)
+            if completed.is_aborted:
+                self.transaction_index.append(completed.entry(stable))
+            producers.complete(completed)
+
+    def _reset_indexes(self) -> None:
+        for extension in (".index", ".timeindex"):
+            self._index_file(extension)
+        self.context.rebuilt.add(self.base_offset)
+        self._offset_index = OffsetIndex(self.base_offset)
+        self._time_index = self._new_time_index()
+        self.transaction_index.reset()
+
+    def _new_time_index(self) -> TimeIndex:
+        return TimeIndex(self.base_offset, remembers=LAST_TIME_REMEMBERED.applies_to(self.context.release))
+
+    def _write_indexes(self) -> None:
+        assert self._offset_index is not None
+        assert self._time_index is not None
+        self._index_file(".index").write(self._offset_index.to_bytes())
+        self._index_file(".timeindex").write(self._time_index.to_bytes())
+
+    def truncate(self, offset: int) -> int:
+        """Drop everything from `offset` on; returns the bytes cut: LogSegment.truncateTo."""
+        place = self.translate(offset)
+        if place is None and not TRUNCATES_INDEXES.applies_to(self.context.release):
+            return 0
+        self.offset_index.truncate(offset)
+        self.ensure_openable(".timeindex")
+        if self._time_index is None:
+            self._time_index = self._new_time_index()
+        self._time_index.truncate(offset)
+        self.transaction_index.truncate(offset)
+        self._write_indexes()
+        if place is None:
+            return 0
+        cut = self.size - place.position
+        self.log.file.truncate(place.position)
+        return cut
+
+    # --- its files ---
+
+    def change_suffix(self, suffix: str) -> None:
+        """Rename its files: LogSegment.changeFileSuffixes."""
+        opens = not INDEXES_RENAMED_UNREAD.applies_to(self.context.release)
+        for extension in (".log", ".index", ".timeindex", ".txnindex"):
+            if opens and extension in (".index", ".timeindex"):
+                self.ensure_openable(extension)
+            self.context.disk.rename(self.name(extension), segment_file_name(self.base_offset, extension) + suffix)
+        self.suffix = suffix
+        self.transaction_index.name = self.name(".txnindex")
+
+    def ensure_openable(self, extension: str) -> None:
+        """Open one of its indexes, as what is asked of it does.
+
+        Raises:
+            LogDirOffline: a directory has its name.
+        """
+        name = self.name(extension)
+        if name in self.context.disk.directories:
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
+
+    def append_range(self, source: LogSegment, start: int, size: int) -> None:
+        """Make its `.log` from a range of another segment's, with indexes as the cleaner's append writes them."""
+        self.context.disk.create(self.name(".log"), source.log.file.part(start, size))
+        self.log = self._records(self.context.disk[self.name(".log")])
+        self._reset_indexes()
+        index, times = self.offset_index, self._time_index
+        assert times is not None
+        newest = TimestampOffset(NO_TIMESTAMP, self.base_offset)
+        since_entry = position = 0
+        for chunk in self._appended_chunks():
+            for batch in chunk:
+                if batch.max_timestamp > newest.timestamp:
+                    newest = TimestampOffset(batch.max_timestamp, batch.last_offset)
+            if since_entry > self.context.index_interval:
+                index.append(chunk[-1].last_offset, position)
+                times.maybe_append(*newest)
+                since_entry = 0
+            taken = sum(batch.size for batch in chunk)
+            since_entry += taken
+            position += taken
+        times.maybe_append(*newest)
+        self._write_indexes()
+
+    def _appended_chunks(self) -> Iterator[list[LoggedBatch]]:
+        """Its batches as LogSegment.append takes them for the indexes: one by one, or as many as one write holds."""
+        one_by_one = SPLIT_INDEXES_BATCHES.applies_to(self.context.release)
+        chunk: list[LoggedBatch] = []
+        size = 0
+        for batch in self.log.batches():
+            if chunk and (one_by_one or size + batch.size >= _APPENDED_AT_ONCE):
+                yield chunk
+                chunk, size = [], 0
+            chunk.append(batch)
+            size += batch.size
+        if chunk:
+            yield chunk
+
+
+def check_offset_index(file: DiskFile, base_offset: int, least: int) -> None:
+    """The check before 2.3. Raises CorruptIndex. Source: OffsetIndex.sanityCheck, Kafka 2.2."""
+    if file.size % OffsetIndex.entry_size:
+        raise CorruptIndex(f"the .index has {file.size} bytes, no multiple of {OffsetIndex.entry_size}")
+    index = OffsetIndex(base_offset, file)
+    if index.count and index.last_offset < least:
+        raise CorruptIndex(f"the last entry of the .index is offset {index.last_offset}, below the segment")
+
+
+def check_time_index(file: DiskFile, base_offset: int) -> None:
+    """The check before 2.3. Raises CorruptIndex. Source: TimeIndex.sanityCheck, Kafka 2.2."""
+    entries = TimeIndex.read_entries(file)
+    if entries and entries[1].timestamp < entries[0].timestamp:
+        raise CorruptIndex("the last timestamp in the .timeindex is below its first")
+    if entries and base_offset + entries[1].offset < base_offset:
+        raise CorruptIndex("the last offset in the .timeindex is below the segment")
+    if file.size % TimeIndex.entry_size:
+        raise CorruptIndex(f"the .timeindex has {file.size} bytes, no multiple of {TimeIndex.entry_size}")

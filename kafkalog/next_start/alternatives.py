@@ -1,0 +1,58 @@
+"""What brokers of several releases would do, as it is told: once where they do the same, else each, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kafkalog.core.release import parse_release
+from kafkalog.kafka.behaviours import is_zookeeper_era
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kafkalog.next_start.outcome import Outcome
+
+__all__ = ["told"]
+
+
+def told(alternatives: Sequence[Sequence[Outcome]]) -> list[Outcome]:
+    """The outcomes for each path.
+
+    Args:
+        alternatives: What each release would do: an outcome for each path.
+    """
+    if len(alternatives) == 1:
+        return list(alternatives[0])
+    by_path: dict[str, list[Outcome]] = {}
+    for outcomes in alternatives:
+        for outcome in outcomes:
+            by_path.setdefault(outcome.path, []).append(outcome)
+    found: list[Outcome] = []
+    for outcomes in by_path.values():
+        if len(outcomes) == len(alternatives) and all(_is_same(outcomes[0], other) for other in outcomes[1:]):
+            found.append(_in_common(outcomes))
+        else:
+            found += [_conditional(outcome) for outcome in sorted(outcomes, key=lambda one: one.harm, reverse=True)]
+    return found
+
+
+def _is_same(one: Outcome, other: Outcome) -> bool:
+    """Whether two releases do the same; why need not be the same."""
+    return replace(one, assumed=other.assumed, reason=other.reason, why=other.why, actions=other.actions) == other
+
+
+def _in_common(outcomes: Sequence[Outcome]) -> Outcome:
+    first = outcomes[0]
+    reasons = dict.fromkeys(outcome.reason for outcome in outcomes)
+    reason = first.reason
+    if len(reasons) > 1:
+        reason = "; ".join(f"with {outcome.assumed.release}: {outcome.reason}" for outcome in outcomes)
+    actions = first.actions if all(outcome.actions == first.actions for outcome in outcomes) else ()
+    return replace(first, assumed=first.assumed._replace(release=None), reason=reason, actions=actions)
+
+
+def _conditional(outcome: Outcome) -> Outcome:
+    release = outcome.assumed.release or ""
+    mode = "ZooKeeper" if is_zookeeper_era(parse_release(release)) else "KRaft"
+    return replace(outcome, reason=f"if the broker runs with {mode}, as Kafka {release}: {outcome.reason}")

@@ -1,0 +1,196 @@
+"""What the next start does to a partition directory, to a log dir, to several of them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import parse_partition_name
+from kafkalog.errors import RequestError, UnreadableFile
+from kafkalog.files.paths import Kind, classify, join
+from kafkalog.next_start.alternatives import told
+from kafkalog.next_start.directory import predict_directory
+from kafkalog.next_start.log_dir import predict_log_dirs, predict_partitions
+from kafkalog.next_start.log_dir_state import read_log_dir
+from kafkalog.next_start.options import STOPS, options_of
+from kafkalog.next_start.placement import note_placement, places_here, share_metadata
+from kafkalog.next_start.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from kafkalog.files.paths import Classified
+    from kafkalog.next_start.log_dir_state import LogDirState
+    from kafkalog.next_start.outcome import Outcome
+
+__all__ = ["link_log_dirs", "next_start", "next_starts"]
+
+
+def next_start(
+    path: str | os.PathLike[str],
+    *,
+    assume_stop: str = "auto",
+    recovery_point: int | None = None,
+    kafka_version: str = "auto",
+    consumer: bool | None = None,
+) -> Outcome:
+    """What the next start of a broker does to one partition directory. Nothing is written.
+
+    >>> outcome = next_start("fixtures/broker/2.1.1/plain/twitter-status-0", assume_stop="unclean", kafka_version="2.8")
+    >>> outcome.partition, outcome.log_end_offset, outcome.records_lost
+    ('loaded', 533, 0)
+
+    Args:
+        path: The partition directory. What is in the log dir around it is taken into account.
+        assume_stop: `clean`, `unclean`, or `auto`: by the marker in the log dir around it; unclean when there is no log dir.
+        recovery_point: Offset up to which the log is flushed; None: by the checkpoint of the log dir, 0 without one.
+        kafka_version: `X.Y.Z`, `X.Y` or `auto`: by what the log dir shows.
+        consumer: Whether to work out what consumers read, which takes decoding every record; None: up to 64 MiB of logs.
+
+    Raises:
+        RequestError: the path is no partition directory, or an argument makes no sense.
+        UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
+    """
+    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
+    text, kind, _ = _classify_directory(os.fspath(path))
+    if kind is Kind.LOG_DIR:
+        raise RequestError(f"{text} is a log dir; `next_starts` takes it")
+    real = os.path.realpath(text)
+    parent, name = os.path.split(real)
+    if parse_partition_name(name) is not None and _is_log_dir(parent):
+        states = read_log_dir(parent, options.release)
+        link_log_dirs(states)
+        return told([[next(predict_partitions(state, options, [name], {name: text}))] for state in states])[0]
+    return predict_directory(text, options.stop or "unclean", options)[0]
+
+
+def next_starts(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    assume_stop: str = "auto",
+    recovery_point: int | None = None,
+    kafka_version: str = "auto",
+    consumer: bool | None = None,
+    on_unreadable: Callable[[UnreadableFile], None] | None = None,
+) -> Iterator[Outcome]:
+    """What the next start does to partition directories and log dirs, path by path.
+
+    A log dir gives an outcome for everything that stops its loading, then one for each of its partitions by name. A
+    partition directory given by itself gives one for a clean stop and one for an unclean stop, unless `assume_stop` says which.
+
+    Args:
+        paths: Partition directories and log dirs.
+        assume_stop: As for `next_start`.
+        recovery_point: As for `next_start`, for every partition.
+        kafka_version: As for `next_start`.
+        consumer: As for `next_start`.
+        on_unreadable: Called for a path that cannot be read, which is then left out; None: the error is raised.
+
+    Raises:
+        RequestError: an argument makes no sense.
+        UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
+    """
+    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
+    states: dict[str, list[LogDirState]] = {}
+    for path in paths:
+        try:
+            text, kind, entries = _classify_directory(os.fspath(path))
+            states[text] = read_log_dir(text, options.release, entries) if kind is Kind.LOG_DIR else []
+        except UnreadableFile as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
+    link_log_dirs([one for alternatives in states.values() for one in alternatives])
+    for text, alternatives in states.items():
+        if alternatives:
+            yield from predict_log_dirs(alternatives, options)
+        else:
+            for stop in STOPS if options.stop is None else (options.stop,):
+                yield from predict_directory(text, stop, options)
+
+
+def _classify_directory(path: str) -> Classified:
+    found = classify(path)
+    if found.kind is Kind.FILE:
+        raise UnreadableFile(found.path, "not a directory")
+    return found
+
+
+def _is_log_dir(path: str) -> bool:
+    try:
+        return classify(path).kind is Kind.LOG_DIR
+    except UnreadableFile:
+        return False
+
+
+def link_log_dirs(states: Iterable[LogDirState]) -> None:
+    """Note in the log dirs of one broker what they have of each other: metadata, and what two of them must not share."""
+    states = list(states)
+    share_metadata(states)
+    brokers: dict[tuple[str, str], list[LogDirState]] = defaultdict(list)
+    for state in states:
+        cluster, node, _ = state.identity
+        if cluster is not None and node is not None:
+            brokers[cluster, node].append(state)
+    _note_other_brokers(states)
+    for state in states:
+        cluster, node, _ = state.identity
+        group = [state] if cluster is None or node is None else brokers[cluster, node]
+        _note_files_in_place(state, group)
+        note_placement(state, group)
+    for group in brokers.values():
+        homes: dict[tuple[str, int], tuple[LogDirState, str]] = {}
+        directories: dict[str, LogDirState] = {}
+        for state in group:
+            for name, parsed in state.partitions.items():
+                if parsed.mark == "future":
+                    _note_future(state, name, group)
+                home, first = (
+                    homes.setdefault((parsed.topic, parsed.partition), (state, name)) if not parsed.mark else (state, name)
+                )
+                if home is not state:
+                    text = f"IllegalStateException: {join(home.path, first)} and {join(state.path, name)} are one partition"
+                    state.conflicts[name] = home.conflicts[first] = text
+            directory = state.identity[2]
+            if directory is not None and state.kraft and directories.setdefault(directory, state) is not state:
+                text = f"RuntimeException: {directories[directory].path} has the same directory.id"
+                state.troubles.append(Trouble(join(state.path, "meta.properties"), "aborts", text))
+
+
+def _note_other_brokers(states: list[LogDirState]) -> None:
+    """Log dirs that name different nodes or clusters are those of different brokers; if they are not, the broker stops."""
+    for state in states:
+        for other in states:
+            both = (*state.identity[:2], *other.identity[:2])
+            if other is state or None in both or state.identity[:2] == other.identity[:2]:
+                continue
+            keys = {(one.topic, one.partition) for one in state.partitions.values()}
+            if keys.isdisjoint((one.topic, one.partition) for one in other.partitions.values()):
+                cluster, node, _ = other.identity
+                text = f"{other.path} is of node {node} of cluster {cluster}"
+                state.remarks.append(f"{text}, so of another broker than this log dir; one that has both stops")
+
+
+def _note_files_in_place(state: LogDirState, group: list[LogDirState]) -> None:
+    """Files where the directory of a partition has been: when the broker creates that again, the log dir goes offline."""
+    for name, key in state.in_place.items():
+        if any((one.topic, one.partition) == key and not one.mark for other in group for one in other.partitions.values()):
+            continue
+        certain = places_here(state, *key)
+        if certain is False:
+            continue
+        text = f"a file is where the directory of {name} has been; "
+        text += "the log dir goes offline" if certain else "if the broker creates that again, the log dir goes offline"
+        remedy = "Move the file out of the log dir."
+        state.troubles.append(Trouble(join(state.path, name), "late" if certain else "doubtful", text, remedy))
+
+
+def _note_future(state: LogDirState, name: str, group: list[LogDirState]) -> None:
+    """What a future replica does to the current one of its broker."""
+    parsed = state.partitions[name]
+    for other in group:
+        current = f"{parsed.topic}-{parsed.partition}"
+        if other is not state and current in other.partitions:
+            text = f"{join(state.path, name)} is its future replica: once that has caught up the broker puts it in the place of"
+            other.notes[current] = f"{text} this directory, which is then deleted"

@@ -1,0 +1,159 @@
+"""What the release that starts makes of the cluster's metadata: levels, record types and settings it does not support."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from kafkalog.core.features import METADATA_VERSION, level_text, levels_of, releases_for
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT
+from kafkalog.core.messages.cluster_metadata import find_metadata_type
+from kafkalog.core.release import release_text
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.paths import join
+from kafkalog.kafka.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
+from kafkalog.next_start.trouble import Trouble
+from kafkalog.replay.metadata import Place, read_metadata, read_metadata_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.release import Release
+    from kafkalog.replay.image import Image
+    from kafkalog.replay.metadata import Metadata
+
+__all__ = ["SEGMENT_BYTES_REMEDY", "metadata_troubles", "read_small_metadata_log", "small_segments"]
+
+#: Largest metadata log that is replayed for a prediction, in bytes.
+METADATA_BYTES = 64 << 20
+_LEAST_SEGMENT = 1 << 20
+SEGMENT_BYTES_REMEDY = (
+    "With the release that wrote this running, set segment.bytes of these topics to 1048576 or more"
+    " (`kafka-configs.sh --alter --entity-type topics`), then start this release."
+)
+
+
+def read_small_metadata_log(path: str) -> Metadata | None:
+    """The metadata of a log that is whole and not too large; else None."""
+    try:
+        with os.scandir(path) as entries:
+            files = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith((".log", ".checkpoint"))]
+    except OSError:
+        return None
+    if sum(stat.st_size for _, stat in files) > METADATA_BYTES:
+        return None
+    return _read(path, os.path.realpath(path), tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files)))
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, _place: str, _files: tuple[tuple[str, int, int], ...]) -> Metadata | None:
+    """Read it once for all who ask, as long as its files stay as they are."""
+    metadata = read_metadata(path)
+    return None if metadata.problems or not metadata.records else metadata
+
+
+def small_segments(image: Image, release: Release) -> str:
+    """Why topics' segment.bytes keep a release from starting, "" when they do not. Source: LogConfig (Kafka 4.1.1, 4.4.0)."""
+    if not LEAST_SEGMENT_BYTES.applies_to(release):
+        return ""
+    small = sorted(
+        (name, settings["segment.bytes"])
+        for (kind, name), settings in image.configs.items()
+        if kind == "topic" and settings.get("segment.bytes", "").isdecimal() and int(settings["segment.bytes"]) < _LEAST_SEGMENT
+    )
+    if not small:
+        return ""
+    name, value = small[0]
+    text = f"segment.bytes of topic {name} is {value}, at least {_LEAST_SEGMENT} is allowed since 4.1"
+    return f"{text}; so it is of {len(small) - 1} other topics" if len(small) > 1 else text
+
+
+def metadata_troubles(log_dir: str, release: Release, metadata: Metadata | None) -> Iterator[Trouble]:
+    """What in the cluster's metadata keeps a KRaft node of a release from starting: the first cause, and no consequence of it.
+
+    Args:
+        log_dir: The log dir.
+        release: The release that starts.
+        metadata: What its metadata log says; None: it has none, or that was not read.
+
+    Source: BootstrapDirectory.read, FeatureControlManager.replay, MetadataLoader (Kafka 3.9.1); MetadataVersion (3.3 to 4.4).
+    """
+    bootstrap = join(log_dir, BOOTSTRAP_CHECKPOINT)
+    level = _bootstrap_level(bootstrap) if BOOTSTRAP_READ.applies_to(release) else None
+    if metadata is not None and BOOTSTRAP_FOR_EMPTY_LOG.applies_to(release):
+        level = None
+    levels = {} if level is None else {(METADATA_VERSION, level): Place(bootstrap, 0)}
+    for key, place in {} if metadata is None else metadata.written.levels.items():
+        levels.setdefault(key, place)
+    unknown = [(name, level, place) for (name, level), place in levels.items() if level not in levels_of(name, release)]
+    unknown.sort(key=lambda one: one[0] != METADATA_VERSION)
+    if unknown:
+        others = [name for name, _, _ in unknown[1:]]
+        yield _unsupported_level(release, *unknown[0], others, has_bootstrap=level is not None)
+    elif metadata is not None:
+        yield from _unknown_record(release, metadata)
+
+
+def _bootstrap_level(path: str) -> int | None:
+    try:
+        return read_metadata_file(path).image.features.get(METADATA_VERSION)
+    except UnreadableFile:
+        return None
+
+
+def _unsupported_level(
+    release: Release, feature: str, level: int, place: Place, others: list[str], *, has_bootstrap: bool
+) -> Trouble:
+    known, own, text = levels_of(feature, release), release_text(release), level_text(feature, level)
+    if level < known.lowest:
+        reason = f"{feature} {text} is too low for Kafka {own}: the lowest it takes is {level_text(feature, known.lowest)}"
+    elif known.highest:
+        reason = f"{feature} {text} is not known to Kafka {own}: the highest it knows is {level_text(feature, known.highest)}"
+    else:
+        reason = f"{feature} {text} is not known to Kafka {own}: it has no such feature"
+    also = [name for name in dict.fromkeys(others) if name != feature]
+    if also:
+        reason += f", nor does it take the level of {' and '.join(also)}"
+    if not place.path.endswith(BOOTSTRAP_CHECKPOINT):
+        reason += f" (record {place.offset} of {os.path.basename(place.path)})"
+    return Trouble(
+        place.path,
+        "aborts",
+        f"IllegalArgumentException: {reason}",
+        _way_out(release, feature, level, has_bootstrap=has_bootstrap),
+    )
+
+
+def _way_out(release: Release, feature: str, level: int, *, has_bootstrap: bool) -> str:
+    known, own, fitting = levels_of(feature, release), release_text(release), releases_for(feature, level)
+    if not fitting:
+        return f"Start the release that wrote this, or a later one: no release up to now knows {feature} {level}."
+    tool = "kafka-features.sh --bootstrap-server HOST:PORT"
+    if level < known.lowest:
+        raised = f"`{tool} upgrade --feature {feature}={known.lowest}`"
+        return f"First start Kafka {release_text(fitting[-1])} and raise the level there ({raised}), then start this release."
+    text = f"Start Kafka {release_text(fitting[0])} or a later release that knows level {level}."
+    if feature == METADATA_VERSION and not known.highest:
+        return text
+    text = (
+        f"{text} To go back to {own}, first lower the level with that release running"
+        f" (`{tool} downgrade --feature {feature}={known.highest}`) and wait until the metadata log has a newer snapshot"
+    )
+    if BOOTSTRAP_FOR_EMPTY_LOG.applies_to(release) or not has_bootstrap:
+        return f"{text}."
+    return f"{text}; then move {BOOTSTRAP_CHECKPOINT}, which keeps the old level, out of the log dir."
+
+
+def _unknown_record(release: Release, metadata: Metadata) -> Iterator[Trouble]:
+    """The first record of a type or version that the release does not know."""
+    for (key, version), (name, place) in metadata.written.kinds.items():
+        known = find_metadata_type(key, release)
+        if known is not None and version <= known.highest(release):
+            continue
+        what = f"{name or f'a record of type {key}'} of version {version}"
+        text = f"{what} at offset {place.offset} is not known to Kafka {release_text(release)}"
+        text += f": the highest version it knows is {known.highest(release)}" if known is not None else ""
+        remedy = "Start the release that wrote it, or a later one."
+        yield Trouble(place.path, "aborts", f"UnsupportedVersionException: {text}", remedy)
+        return

@@ -1,0 +1,111 @@
+"""What a broker makes of the `meta.properties` of a log dir, or of a log dir without one.
+
+Source: MetaPropertiesEnsemble (Kafka 3.9.1, 4.4.0), KafkaRaftServer (3.3.2), BrokerMetadataCheckpoint (1.1.1 to 2.8.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.core.checkpoint import parse_java_integer
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, CLUSTER_METADATA_TOPIC
+from kafkalog.files.paths import join
+from kafkalog.kafka.behaviours import LOG_DIRS_FAIL, META_COMPLETED, META_MADE_ANEW
+from kafkalog.next_start.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kafkalog.core.properties import Properties
+    from kafkalog.files.log_dir import LogDir
+    from kafkalog.next_start.log_dir_state import LogDirState
+
+__all__ = ["META_PROPERTIES", "WRITE_META", "check_meta"]
+
+META_PROPERTIES = "meta.properties"
+#: What to do about one that is gone or cannot be used.
+WRITE_META = (
+    "Restore meta.properties from a backup. For a KRaft node it holds version=1, node.id (as in the node's settings), the"
+    " cluster.id of the other nodes and, since 3.7, directory.id, the log dir's own (`kafkalog metadata` shows it); for a"
+    " broker with ZooKeeper version=0, broker.id and cluster.id."
+)
+
+
+def check_meta(state: LogDirState, log_dir: LogDir, meta: Properties | None) -> None:
+    """Note what the broker makes of the `meta.properties` of a log dir, which is `meta` (None: it is missing)."""
+    path = join(log_dir.path, META_PROPERTIES)
+    values = {} if meta is None else meta.values
+    state.identity = (values.get("cluster.id"), values.get("node.id", values.get("broker.id")), values.get("directory.id"))
+    if meta is None and state.kraft:
+        _check_missing_meta(state, log_dir, path)
+    elif meta is None:
+        state.remarks.append("meta.properties is missing: the broker writes a new one, with the broker.id of its settings")
+    elif state.kraft:
+        _check_kraft_meta(state, values, path)
+    else:
+        _check_zookeeper_meta(state, values, path)
+
+
+def _check_missing_meta(state: LogDirState, log_dir: LogDir, path: str) -> None:
+    """A KRaft node's log dir without `meta.properties`: seen of 3.3.2, 3.9.1 and 4.4.0."""
+    holds_metadata = BOOTSTRAP_CHECKPOINT in log_dir.files or f"{CLUSTER_METADATA_TOPIC}-0" in log_dir.partition_names
+    if holds_metadata:
+        remedy = f"If this is a copy, copy meta.properties too. {WRITE_META}"
+        state.troubles.append(Trouble(path, "aborts", "RuntimeException: No `meta.properties` found: it is missing", remedy))
+        return
+    text = "meta.properties is missing: the node exits"
+    if META_MADE_ANEW.applies_to(state.release):
+        text += " if no other of its log dirs has one; else it makes a new one, with a new directory.id, and partitions"
+        text += " that the controller has placed by the old one are not served"
+    state.remarks.append(text)
+
+
+def _check_kraft_meta(state: LogDirState, values: Mapping[str, str], path: str) -> None:
+    """What a KRaft node makes of `meta.properties`: seen of 3.3.2, 3.9.1 and 4.4.0."""
+    version = values.get("version", "0")
+    is_late = META_MADE_ANEW.applies_to(state.release)
+    if not is_late and version != "1":
+        text = f"RuntimeException: Expected version 1, but got version {version}, in meta.properties"
+        state.troubles.append(Trouble(path, "aborts", text, WRITE_META))
+    elif version not in ("0", "1"):
+        text = f"meta.properties has the unknown version {version}"
+        state.troubles.append(Trouble(path, "unloaded", text, WRITE_META))
+    elif version == "0" and parse_java_integer(values.get("broker.id", ""), 32) is None:
+        text = "RuntimeException: meta.properties holds no node id that counts"
+        text += (
+            " (in version 0 it is called broker.id)" if "version" in values else " (without a version it is called broker.id)"
+        )
+        state.troubles.append(Trouble(path, "aborts", text, WRITE_META))
+    elif version == "1" and (lacking := _lacking_of_kraft(values)):
+        text = f"meta.properties holds no {lacking}"
+        trouble = ("unloaded", text) if is_late else ("aborts", f"RuntimeException: {text}")
+        state.troubles.append(Trouble(path, *trouble, WRITE_META))
+    elif version == "1" and "directory.id" not in values and is_late:
+        text = "meta.properties holds no directory.id, so a new one is made"
+        state.remarks.append(f"{text}; partitions that the controller has placed by the old one are not served")
+
+
+def _lacking_of_kraft(values: Mapping[str, str]) -> str:
+    if parse_java_integer(values.get("node.id", ""), 32) is None:
+        return "node.id"
+    return "" if "cluster.id" in values else "cluster.id"
+
+
+def _check_zookeeper_meta(state: LogDirState, values: Mapping[str, str], path: str) -> None:
+    """What a broker with ZooKeeper makes of it: seen of 1.1.1, 2.3.1, 2.8.2 and 3.9.1."""
+    version = values.get("version", "0" if META_COMPLETED.applies_to(state.release) else None)
+    if version == "1":
+        remedy = "The log dir is one of a KRaft node: start a release with KRaft. There is no way back to ZooKeeper."
+    else:
+        remedy = WRITE_META
+    if version not in (None, "0"):
+        text = f"meta.properties has version {version}; a broker with ZooKeeper takes only 0"
+        is_offline = LOG_DIRS_FAIL.applies_to(state.release) and not META_COMPLETED.applies_to(state.release)
+        is_offline |= META_MADE_ANEW.applies_to(state.release) and (version != "1" or bool(_lacking_of_kraft(values)))
+        text = text if is_offline else f"RuntimeException: {text}"
+        state.troubles.append(Trouble(path, "unloaded" if is_offline else "aborts", text, remedy))
+        return
+    lacking = next((name for name in ("version", "broker.id") if name not in values), None)
+    if lacking is not None and not META_COMPLETED.applies_to(state.release):
+        text = f"IllegalArgumentException: requirement failed: Missing required property '{lacking}', in meta.properties"
+        state.troubles.append(Trouble(path, "aborts", text, remedy))

@@ -1,0 +1,79 @@
+"""What a prediction is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.release import Release, parse_release
+from kafkalog.errors import RequestError
+from kafkalog.next_start.limits import BESIDE_SCAN_BYTES, CONSUMER_BYTES, DAMAGED_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kafkalog.kafka.scanned_log import KnownLog
+
+__all__ = ["STOPS", "Options", "Scanned", "options_of"]
+
+STOPS = ("clean", "unclean")
+
+
+class Scanned(NamedTuple):
+    """What a scan of a partition directory has told already: whether anything in it is damaged; what is known of its logs."""
+
+    damaged: bool
+    known: Mapping[str, KnownLog]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is assumed instead of being looked up.
+
+    Args:
+        stop: `clean`, `unclean`, or None: by the marker in the log dir.
+        recovery_point: An offset for every partition, or None: by the checkpoint.
+        release: The release that starts, or None: by what the log dir shows.
+        read: Whether to work out what consumers read; None: where the log is not too large.
+        scanned: Path → what a scan has told of the directory, when the prediction goes along with one: large logs in
+            which nothing is damaged are then left out. None: everything is worked out.
+    """
+
+    stop: str | None = None
+    recovery_point: int | None = None
+    release: Release | None = None
+    read: bool | None = None
+    scanned: Mapping[str, Scanned] | None = None
+
+    def read_up_to(self, path: str) -> int:
+        """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
+        if self.scanned is None:
+            return CONSUMER_BYTES
+        return DAMAGED_BYTES if self._is_damaged(path) else BESIDE_SCAN_BYTES
+
+    def _is_damaged(self, path: str) -> bool:
+        seen = None if self.scanned is None else self.scanned.get(path)
+        return seen is not None and seen.damaged
+
+    def replay_of(self, path: str) -> int | None:
+        """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
+        return None if self.scanned is None or self._is_damaged(path) else BESIDE_SCAN_BYTES
+
+    def known_of(self, path: str) -> Mapping[str, KnownLog]:
+        """What is known of the logs of a directory."""
+        seen = None if self.scanned is None else self.scanned.get(path)
+        return {} if seen is None else seen.known
+
+
+def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, read: bool | None) -> Options:
+    """The options as `next_start` takes them, checked.
+
+    Raises:
+        RequestError: one makes no sense.
+    """
+    if assume_stop not in ("auto", *STOPS):
+        raise RequestError(f"{assume_stop!r} is no kind of stop; there are auto, clean, unclean")
+    if recovery_point is not None and not 0 <= recovery_point < 1 << 63:
+        raise RequestError(f"a recovery point is an offset, 0 or more, not {recovery_point}")
+    release = None if kafka_version == "auto" else parse_release(kafka_version)
+    return Options(None if assume_stop == "auto" else assume_stop, recovery_point, release, read)

@@ -1,0 +1,136 @@
+"""What a committed offset points to: a log with its start and end, a topic; and when the coordinator deletes it."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kafkalog.core.checkpoint import parse_java_integer
+from kafkalog.core.filename import METADATA_TOPICS
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.log_dir import LogDir
+from kafkalog.replay.logs import Note
+from kafkalog.replay.metadata import read_metadata
+
+if TYPE_CHECKING:
+    from kafkalog.replay.group_state import CommittedOffset, Group
+    from kafkalog.replay.image import Image, PartitionState, Topic
+    from kafkalog.replay.logs import Given, Log
+
+__all__ = ["DEFAULT_RETENTION", "Places", "expiry"]
+
+#: `offsets.retention.minutes` of 7 days, the default since 2.0, in milliseconds.
+#: Brokers before 2.1 store the time with each commit.
+DEFAULT_RETENTION = 7 * 24 * 60 * 60 * 1000
+
+
+def expiry(commit: CommittedOffset, group: Group) -> int | None:
+    """From which time on the coordinator deletes an offset, milliseconds; None as long as the group has members.
+
+    Source: GroupMetadata.removeExpiredOffsets, 3.9.1; ClassicGroup.offsetExpirationCondition, 4.1.1. There an offset of a
+    topic that no member subscribes to any more expires, too: not told here.
+    """
+    if group.members:
+        return None
+    if commit.expire_timestamp != -1:
+        return commit.expire_timestamp
+    # A classic group is kept from when its last member left it, whatever has no protocol from its last commit.
+    left = group.kind == "classic" and group.protocol_type and group.state_timestamp != -1
+    return (group.state_timestamp if left else commit.commit_timestamp) + DEFAULT_RETENTION
+
+
+class Places:
+    """Where the logs start and end that somebody has committed an offset of, and what the metadata says of their topics.
+
+    Args:
+        given: The logs.
+        wanted: Topics and partitions that offsets are committed of.
+        problems: What cannot be read is added.
+    """
+
+    def __init__(self, given: Given, wanted: set[tuple[str, int]], problems: list[Note]) -> None:
+        self._given = given
+        self._logs: dict[tuple[str, int], tuple[Log, int | None, int | None]] = {}
+        self._stopped: dict[str, int | None] = {}
+        for log in (*given.wanted, *given.others):
+            if log.name is None or (log.name.topic, log.name.partition) not in wanted:
+                continue
+            try:
+                self._logs[log.name.topic, log.name.partition] = log, log.start_offset(), log.end_offset()
+            except UnreadableFile as error:
+                problems.append(Note(error.path, None, error.reason))
+
+    def bounds(self, topic: str | None, partition: int) -> tuple[int | None, int | None]:
+        """Start and end of a log; None when it was not given."""
+        if topic is None or (topic, partition) not in self._logs:
+            return None, None
+        return self._logs[topic, partition][1:]
+
+    def of(self, commit: CommittedOffset) -> CommittedOffset:
+        """The commit with all that is known of the place it points to."""
+        start, end = self.bounds(commit.topic, commit.partition)
+        placed = commit._replace(log_start_offset=start, log_end_offset=end)
+        problem = self._topic_problem(placed) if end is None or commit.topic_id is not None else None
+        return placed._replace(topic_problem=problem, is_of_one_moment=placed.problem is not None and self._is_certain(placed))
+
+    # --- the topic ---
+
+    @cached_property
+    def _image(self) -> Image | None:
+        """The cluster's metadata; None when it was not given, or not in full."""
+        for log in self._given.others:
+            if log.topic in METADATA_TOPICS:
+                metadata = read_metadata(log.path)
+                return metadata.image if metadata.records and not (metadata.problems or metadata.notes) else None
+        return None
+
+    @cached_property
+    def _topics(self) -> dict[str, Topic]:
+        return {} if self._image is None else {topic.name: topic for topic in self._image.topics.values()}
+
+    def _state(self, commit: CommittedOffset) -> PartitionState | None:
+        topic = self._topics.get(commit.topic)
+        return None if topic is None else topic.partitions.get(commit.partition)
+
+    def _topic_problem(self, commit: CommittedOffset) -> str | None:
+        """Whether the metadata has not, or has made anew, what the commit is for."""
+        if self._image is None:
+            return None
+        topic = self._topics.get(commit.topic)
+        if topic is None:
+            return "no-topic"
+        if commit.topic_id is not None and commit.topic_id != topic.topic_id:
+            return "earlier-topic"
+        return None if commit.partition in topic.partitions else "no-partition"
+
+    # --- the moment ---
+
+    def _is_certain(self, commit: CommittedOffset) -> bool:
+        """Whether no other moment of a copy, and no other replica, explains an offset outside its log.
+
+        A clean stop ends the log and the commits at one moment. A follower may then still be on its way to an offset that
+        others have committed; where it is the only replica there is nothing to follow.
+        """
+        log = self._logs[commit.topic, commit.partition][0]
+        broker = self._stopped_broker(log.path)
+        if broker is None or self._stopped_broker(commit.path) != broker:
+            return False
+        if commit.problem == "before-log-start":
+            return True
+        state = self._state(commit)
+        return state is not None and state.replicas == (broker,)
+
+    def _stopped_broker(self, path: str) -> int | None:
+        """Id of the broker that closed the log dir around a partition with a clean stop; None when it did not."""
+        partition = path if os.path.isdir(path) else os.path.dirname(path) or "."
+        directory = os.path.dirname(os.path.realpath(partition))
+        if directory not in self._stopped:
+            try:
+                log_dir = LogDir(directory)
+                meta = log_dir.meta_properties if log_dir.clean_shutdown is not None else None
+            except UnreadableFile:
+                meta = None
+            values = {} if meta is None else meta.values
+            self._stopped[directory] = parse_java_integer(values.get("node.id", values.get("broker.id", "")), 32)
+        return self._stopped[directory]

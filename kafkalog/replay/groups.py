@@ -1,0 +1,150 @@
+"""Consumer, share and streams groups: what they are, what they have committed, and how much they have still to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kafkalog.core.filename import METADATA_TOPICS
+from kafkalog.errors import UnreadableFile
+from kafkalog.replay.committed_offsets import Places, expiry
+from kafkalog.replay.group_replay import SHARE_TOPIC, TOPIC, GroupReplay
+from kafkalog.replay.group_state import CommittedOffset, Group, Member, ShareOffset
+from kafkalog.replay.logs import Given, Note, collect
+from kafkalog.replay.metadata import read_metadata
+from kafkalog.replay.until import END, Moment
+
+if TYPE_CHECKING:
+    import uuid
+
+    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.logs import Paths
+
+__all__ = ["CommittedOffset", "Group", "Groups", "Member", "ShareOffset", "read_groups"]
+
+
+class Groups(NamedTuple):
+    """All groups at one moment, by id; what they have committed; what is pending in transactions; what went wrong."""
+
+    groups: dict[str, Group]
+    offsets: list[CommittedOffset]
+    pending: list[tuple[int, CommittedOffset]]
+    share_offsets: list[ShareOffset]
+    notes: list[Note]
+    problems: tuple[Note, ...]
+    records: int
+    loads: tuple[Load, ...] = ()
+
+    @property
+    def out_of_range(self) -> list[CommittedOffset]:
+        """Commits from which nobody can go on: their offset is not in the log any more, or not yet."""
+        return [commit for commit in self.offsets if commit.problem is not None]
+
+    @property
+    def without_topic(self) -> list[CommittedOffset]:
+        """Commits for topics or partitions that the cluster's metadata does not have, or has made anew."""
+        return [commit for commit in self.offsets if commit.topic_problem is not None]
+
+    def expired(self, now: int) -> list[CommittedOffset]:
+        """Commits that a coordinator deletes soon after it has loaded them at `now`, milliseconds."""
+        return [commit for commit in self.offsets if commit.expires_at is not None and commit.expires_at <= now]
+
+    def __repr__(self) -> str:
+        return (
+            f"Groups({len(self.groups)} groups, {len(self.offsets)} offsets, {len(self.pending)} pending, "
+            f"{len(self.share_offsets)} share offsets, {len(self.notes)} notes, {len(self.problems)} problems)"
+        )
+
+
+def read_groups(paths: Paths, moment: Moment = END) -> Groups:
+    """The state of all groups, from the partitions of `__consumer_offsets` and `__share_group_state` found at `paths`.
+
+    Args:
+        paths: Log dirs, partition directories or `.log` files; other partitions found there give the lag, and the names of
+            topics that are known by their ids.
+        moment: Up to where the records count.
+    """
+    given = collect(paths, TOPIC, SHARE_TOPIC)
+    replay = GroupReplay()
+    problems = list(given.problems)
+    for log in given.wanted:
+        try:
+            replay.log(log, moment)
+        except UnreadableFile as error:
+            problems.append(Note(error.path, None, error.reason))
+    if not given.wanted:
+        problems.append(Note("", None, f"no partition of {TOPIC} was given"))
+    _name_topics(replay, given)
+    offsets = [commit for _, commit in sorted(replay.offsets.items())]
+    pending = [(number, commit) for number, commits in sorted(replay.pending.items()) for commit in commits.values()]
+    shared = sorted(replay.share_offsets.values(), key=_place)
+    commits: list[CommittedOffset] = [*offsets, *(commit for _, commit in pending)]
+    for commit in commits:
+        replay.groups.setdefault(commit.group, Group(commit.group))
+    wanted = {(commit.topic, commit.partition) for commit in commits}
+    wanted |= {(item.topic, item.partition) for item in shared if item.topic is not None}
+    places = Places(given, wanted, problems)
+    for group in replay.groups.values():
+        if group.kind == "consumer":
+            group.protocol = _chosen_assignor(group)
+    return Groups(
+        dict(sorted(replay.groups.items())),
+        [places.of(commit)._replace(expires_at=expiry(commit, replay.groups[commit.group])) for commit in offsets],
+        [(number, places.of(commit)) for number, commit in pending],
+        [item._replace(log_end_offset=places.bounds(item.topic, item.partition)[1]) for item in shared],
+        replay.notes,
+        tuple(problems),
+        replay.records,
+        tuple(replay.loads),
+    )
+
+
+def _place(item: ShareOffset) -> tuple[str, str, uuid.UUID, int]:
+    return item.group, item.topic or "", item.topic_id, item.partition
+
+
+def _chosen_assignor(group: Group) -> str | None:
+    """The assignor that most members have asked for; None when none has: then the broker's first one is taken."""
+    asked = Counter(member.assignor for member in group.members.values() if member.assignor is not None).most_common(2)
+    return asked[0][0] if asked and (len(asked) == 1 or asked[0][1] > asked[1][1]) else None
+
+
+# --- names of topics that records know by their ids -------------------------------------------------------------------
+
+
+def _name_topics(replay: GroupReplay, given: Given) -> None:
+    ids = {topic_id for _, topic_id, _ in replay.share_offsets}
+    entries = [
+        entry for group in replay.groups.values() for member in group.members.values() for entry in _entries(member.assignment)
+    ]
+    ids.update(entry["topicId"] for entry in entries)
+    names = _topic_names(ids, replay.topic_names, given)
+    for place, item in replay.share_offsets.items():
+        replay.share_offsets[place] = item._replace(topic=names.get(item.topic_id))
+    for entry in entries:
+        if entry["topicId"] in names:
+            entry["topic"] = names[entry["topicId"]]
+
+
+def _entries(assignment: Any) -> list[dict[str, Any]]:
+    """What of an assignment is about a topic that it knows by its id."""
+    if not isinstance(assignment, dict):
+        return []
+    lists = [part for part in assignment.values() if isinstance(part, list)]
+    return [entry for part in lists for entry in part if isinstance(entry, dict) and "topicId" in entry]
+
+
+def _topic_names(ids: set[uuid.UUID], told: dict[uuid.UUID, str], given: Given) -> dict[uuid.UUID, str]:
+    """Names of topics: from the records, from `partition.metadata` of the partitions given, from the cluster's metadata."""
+    names = {topic_id: told[topic_id] for topic_id in ids if topic_id in told}
+    for log in given.others:
+        if len(names) == len(ids):
+            break
+        topic_id = log.topic_id()
+        if topic_id is not None and topic_id in ids and log.name is not None:
+            names.setdefault(topic_id, log.name.topic)
+    for log in given.others:
+        if len(names) < len(ids) and log.topic in METADATA_TOPICS:
+            topics = read_metadata(log.path).image.topics
+            names.update({topic_id: topics[topic_id].name for topic_id in ids - names.keys() if topic_id in topics})
+    return names

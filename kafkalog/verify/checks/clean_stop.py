@@ -1,0 +1,88 @@
+"""Clean-shutdown markers that lie, and what is only found because they are believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.source import size_of
+from kafkalog.verify.checks.log_dir import LogDirCheck
+from kafkalog.verify.checks.partition import PartitionCheck
+from kafkalog.verify.finding import Cause
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan.segment import scan_segment
+from kafkalog.verify.views import MarkerView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kafkalog.verify.checks.brokers import Verified
+    from kafkalog.verify.finding import Finding
+
+__all__ = ["doubt_markers"]
+
+_RECOVERY_POINTS = "recovery-point-offset-checkpoint"
+_BEHIND, _NO_SNAPSHOT, _PADDED = "recovery-point-behind-end", "snapshot-at-end-missing", "index-padded"
+
+
+def doubt_markers(verified: Sequence[Verified], log_dirs: Iterable[LogDirCheck]) -> Iterator[Finding]:
+    """Findings about markers that most of the logs beside them contradict.
+
+    Such a log dir counts as one that was not stopped cleanly from here on. What was found in it by itself keeps its severity,
+    for the broker does believe the marker; what would not be found without the marker names it as its cause.
+    """
+    for log_dir in log_dirs:
+        own = [one for one in verified if one.owner is log_dir and not one.is_file]
+        view = _contradicted(log_dir, own) if log_dir.clean else None
+        if view is None:
+            continue
+        yield from findings_of(view)
+        log_dir.clean = False
+        _name_the_marker(log_dir, own, Cause("clean-marker-false", view.path))
+
+
+def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> MarkerView | None:
+    """The marker of a log dir as its logs contradict it; None when they do not, or when they are the fewer."""
+    reports = [one.report for one in own if _is_closed_by_a_stop(one.directory) and one.report.log_end_offset]
+    found = [{finding.id for finding in report.findings} for report in reports]
+    # A broker that is killed in its first minute has not written any recovery point yet.
+    none_written = any(f.id == "checkpoint-emptied" and f.path.endswith(f"/{_RECOVERY_POINTS}") for f in log_dir.findings)
+    behind = [ids for ids in found if none_written or _BEHIND in ids]
+    against = [ids for ids in behind if _NO_SNAPSHOT in ids or _PADDED in ids]
+    closed = [ids for ids in found if not ids & {_BEHIND, _NO_SNAPSHOT, _PADDED, "recovery-point-missing"}]
+    if len(against) <= len(closed):
+        return None
+    path = log_dir.marker_path
+    snapshots, padded = (sum(name in ids for ids in against) for name in (_NO_SNAPSHOT, _PADDED))
+    return MarkerView(path, size_of(path) or 0, len(reports), len(against), snapshots, padded)
+
+
+def _is_closed_by_a_stop(directory: str) -> bool:
+    """Whether a clean stop closes a directory as a log: not the metadata log, nor what is on its way out."""
+    name = parse_partition_name(directory.rpartition("/")[2])
+    return name is not None and name.mark in ("", "future") and name.topic not in METADATA_TOPICS
+
+
+def _name_the_marker(log_dir: LogDirCheck, own: Sequence[Verified], cause: Cause) -> None:
+    """Judge a log dir once more as if it had no marker: what is not found then follows from it."""
+    doubted = LogDirCheck(log_dir.path, log_dir.settings, believe_marker=False)
+    log_dir.findings = _caused(log_dir.findings, doubted.findings, cause)
+    for one in own:
+        try:
+            check = PartitionCheck(one.directory, doubted.of(one.directory.rpartition("/")[2]), log_dir.settings)
+        except UnreadableFile:
+            continue  # its own check has said so
+        report = check.finish([scan_segment(task) for task in check.tasks])
+        one.report = replace(one.report, findings=tuple(_caused(one.report.findings, report.findings, cause)))
+
+
+def _caused(found: Iterable[Finding], otherwise: Iterable[Finding], cause: Cause) -> list[Finding]:
+    """Findings, with their cause those that there are not, or not as grave, otherwise."""
+    left = {_key(finding) for finding in otherwise}
+    return [finding if _key(finding) in left else finding._replace(cause=cause) for finding in found]
+
+
+def _key(finding: Finding) -> tuple[object, ...]:
+    return finding.id, finding.severity, finding.path, finding.span, finding.offsets

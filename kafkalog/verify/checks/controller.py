@@ -1,0 +1,266 @@
+"""The controller as a witness against partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
+from kafkalog.errors import FormatError, RequestError, UnreadableFile
+from kafkalog.files.paths import join
+from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
+from kafkalog.replay.image_records import NEXT_PRODUCER_ID
+from kafkalog.replay.metadata import read_metadata
+from kafkalog.verify.report import NotChecked
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan.results import Marker, ProducerRun
+from kafkalog.verify.views import ControllerWord, ProducerIdBlocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from uuid import UUID
+
+    from kafkalog.core.filename import PartitionName
+    from kafkalog.core.span import Span
+    from kafkalog.replay.controller import Difference, PartitionStateNode
+    from kafkalog.replay.metadata import Metadata
+    from kafkalog.verify.checks.log_dir import LogDirCheck
+    from kafkalog.verify.checks.partition import PartitionCheck
+    from kafkalog.verify.finding import Finding
+
+__all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
+
+_METADATA = frozenset(f"{topic}-0" for topic in METADATA_TOPICS)
+_SAME_MOMENT = "unless it was exported before the directory was copied"
+States = dict[tuple[str, int], "PartitionStateNode"]
+
+
+class HighestProducer(NamedTuple):
+    """The largest producer id of the data batches of a log, or of its markers, and the `.log` it is in."""
+
+    producer_id: int
+    marker: bool
+    path: str
+
+
+class PartitionClaim(NamedTuple):
+    """What a partition directory says of itself, and where its highest leader epoch stands."""
+
+    path: str
+    claim: Claim
+    epoch_path: str
+    epoch_span: Span | None
+    log_dir: LogDirCheck | None
+    producers: tuple[HighestProducer, ...] = ()
+
+
+def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionClaim | None:
+    """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
+    name = check.partition.name
+    if name is None or name.mark or name.topic in METADATA_TOPICS:
+        return None
+    places: list[tuple[int, str, Span]] = []
+    try:
+        checkpoint = check.partition.leader_epochs
+    except UnreadableFile:
+        checkpoint = None  # its own check has said so
+    if checkpoint is not None:
+        path = join(check.path, "leader-epoch-checkpoint")
+        places += [(entry.epoch, path, span) for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)]
+    places += [
+        (run.epoch, scan.path, BATCH_HEADER.span_of("partition_leader_epoch", run.position))
+        for scan in check.scans
+        for run in scan.epochs
+        if run.epoch >= 0
+    ]
+    epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
+    broker = None if log_dir is None else log_dir.broker_id
+    claim = Claim(name.topic, name.partition, check.topic_id, epoch, broker)
+    return PartitionClaim(check.path, claim, path, span, log_dir, tuple(_highest_producers(check)))
+
+
+def _highest_producers(check: PartitionCheck) -> Iterator[HighestProducer]:
+    """The largest producer id of the data of a log, and that of its markers."""
+    for kind in (ProducerRun, Marker):
+        events = [(event.producer_id, scan.path) for scan in check.scans for event in scan.events if isinstance(event, kind)]
+        if events:
+            producer_id, path = max(events)
+            yield HighestProducer(producer_id, kind is Marker, path)
+
+
+def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
+    """The given states of partitions, by topic and number.
+
+    Args:
+        given: A state of the one partition among `paths`, or states by `TOPIC-PARTITION`.
+        paths: The partition directories that are checked.
+
+    Raises:
+        RequestError: one is no such JSON, or it is not clear or not given what it belongs to.
+    """
+    names = map(parse_partition_name, (os.path.basename(os.path.realpath(path)) for path in paths))
+    here = {(name.topic, name.partition): name for name in names if name is not None and not name.mark}
+    if isinstance(given, bytes):
+        if len(here) > 1:
+            raise RequestError(f"the partition state names no partition, and {len(here)} are given: write TOPIC-PARTITION=FILE")
+        return {key: _state(given, name) for key, name in here.items()}
+    states: States = {}
+    for text, data in given.items():
+        name = parse_partition_name(text)
+        if name is None or name.mark or (name.topic, name.partition) not in here:
+            raise RequestError(f"a state is given for {text}, but {text} is not among the partitions")
+        states[name.topic, name.partition] = _state(data, name)
+    return states
+
+
+def _state(data: bytes, name: PartitionName) -> PartitionStateNode:
+    try:
+        return read_partition_state(data)
+    except FormatError as error:
+        raise RequestError(f"{name.topic}-{name.partition}: {error}") from None
+
+
+@dataclass
+class _Witness:
+    """A metadata log that is whole. `log_dir` is the one it stands in, None for a bare directory."""
+
+    path: str
+    metadata: Metadata
+    log_dir: LogDirCheck | None
+
+    def of_cluster(self, log_dir: LogDirCheck | None) -> bool | None:
+        """Whether it is the metadata of a log dir's cluster; None when nothing tells."""
+        if log_dir is None:
+            return None
+        theirs = None if self.log_dir is None else self.log_dir.cluster
+        if theirs is not None and log_dir.cluster is not None:
+            return theirs == log_dir.cluster
+        broker = log_dir.broker_id
+        registered = self.metadata.image.brokers.get(broker, {}) if broker is not None else {}
+        return True if log_dir.directory_id in registered.get("logDirs", ()) else None
+
+    @property
+    def next_producer_id(self) -> int:
+        """The first producer id that no broker has been given; 0 when there was no block yet."""
+        return int(self.metadata.image.others.get(NEXT_PRODUCER_ID, 0))
+
+    def covers(self, log_dir: LogDirCheck | None) -> bool:
+        """Whether it tells everything that the broker of a log dir knew when it was stopped."""
+        if log_dir is None or not log_dir.clean or log_dir.broker_id is None or not self.of_cluster(log_dir):
+            return False
+        mine = self.log_dir
+        own = mine is not None and mine.clean is True and mine.broker is not None and mine.broker == log_dir.broker
+        return covers_stop(self.metadata, log_dir.broker_id, log_dir.registration, own=own)
+
+
+class Controllers:
+    """Everything that controllers say, in one call of `verify`.
+
+    Args:
+        states: Out of ZooKeeper, by topic and number.
+    """
+
+    def __init__(self, states: States) -> None:
+        self.states = states
+        self.not_checked: list[NotChecked] = []
+        self._witnesses: list[_Witness] = []
+        #: Pairs of metadata logs that are of two quorums.
+        self._parted: set[frozenset[str]] = set()
+
+    def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[str]) -> None:
+        """Take in the metadata in log dirs, and among partition directories given by themselves."""
+        for log_dir in log_dirs:
+            for name in _METADATA.intersection(log_dir.log_dir.partition_names):
+                self._hear(join(log_dir.path, name), log_dir)
+        for path in bare:
+            if os.path.basename(os.path.realpath(path)) in _METADATA:
+                self._hear(path, None)
+
+    def _hear(self, path: str, log_dir: LogDirCheck | None) -> None:
+        metadata = read_metadata(path)
+        if metadata.problems:
+            self.not_checked.append(NotChecked(path, f"no witness about partitions: {metadata.problems[0].message}"))
+        elif metadata.records:
+            self._witnesses.append(_Witness(path, metadata, log_dir))
+
+    def part(self, path: str, other: str) -> None:
+        """Two metadata logs are of two quorums: none of the two speaks for a log dir that has the other."""
+        self._parted.add(frozenset((path, other)))
+
+    def topic_id(self, topic: str, log_dir: LogDirCheck | None) -> tuple[UUID | None, dict[UUID, int], str]:
+        """A topic's id by the metadata that is heard for a log dir, the deleted ids with the offsets, and where it stands.
+
+        Nothing by metadata of one of two quorums: each has its own id.
+        """
+        witness = self._witness_for(log_dir)
+        if witness is None or any(witness.path in pair for pair in self._parted):
+            return None, {}, ""
+        found = witness.metadata.image.topic(topic)
+        return None if found is None else found.topic_id, witness.metadata.past.removed, witness.path
+
+    def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[Finding]:
+        """What producers the logs have whom no block of ids can have given their id: one finding for each metadata log."""
+        found: dict[str, tuple[_Witness, list[tuple[PartitionClaim, HighestProducer]]]] = {}
+        for partition in partitions:
+            witness = self._witness_for(partition.log_dir)
+            if witness is None:
+                continue
+            beyond = [(partition, one) for one in partition.producers if one.producer_id >= witness.next_producer_id]
+            if beyond:
+                found.setdefault(witness.path, (witness, []))[1].extend(beyond)
+        for witness, beyond in found.values():
+            # What proves most is told: a marker, in a log dir whose stop the metadata covers.
+            best, one = max(beyond, key=lambda pair: (pair[1].marker and witness.covers(pair[0].log_dir), pair[1].producer_id))
+            certain, why = _weight(witness, best.log_dir)
+            count = len({partition.path for partition, _ in beyond})
+            yield from findings_of(
+                ProducerIdBlocks(
+                    witness.path, witness.next_producer_id, one.producer_id, one.path, count, one.marker, why, certain
+                )
+            )
+
+    def _witness_for(self, log_dir: LogDirCheck | None) -> _Witness | None:
+        """The metadata that proves most about a log dir: of its cluster and, where there are two, of its quorum."""
+        own = {item.path for item in self._witnesses if log_dir is not None and item.log_dir is log_dir}
+        return max(
+            (
+                item
+                for item in self._witnesses
+                if item.of_cluster(log_dir) is not False
+                and not any(frozenset((item.path, path)) in self._parted for path in own)
+            ),
+            key=lambda item: (item.covers(log_dir), item.metadata.image.last_offset),
+            default=None,
+        )
+
+    def findings(self, partition: PartitionClaim) -> Iterator[Finding]:
+        """What a partition and the controllers differ in."""
+        claim = partition.claim
+        state = self.states.get((claim.topic, claim.partition))
+        if state is not None:
+            for item in against_state(claim, state):
+                yield from findings_of(_word(partition, item, "the given state", _SAME_MOMENT, certain=True))
+        witness = self._witness_for(partition.log_dir)
+        if witness is not None:
+            certain, why = _weight(witness, partition.log_dir)
+            for item in against_metadata(claim, witness.metadata):
+                yield from findings_of(_word(partition, item, witness.path, why, certain=certain))
+
+
+def _weight(witness: _Witness, log_dir: LogDirCheck | None) -> tuple[bool, str]:
+    """Whether nothing healthy explains what metadata and a log dir differ in, and why it is so."""
+    certain = witness.covers(log_dir)
+    return certain, "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
+
+
+def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *, certain: bool) -> ControllerWord:
+    if item.explained is not None:
+        why = f"changed at offset {item.explained} of it"
+    path, span = partition.path, None
+    if item.kind in ("topic-id", "topic-renamed"):
+        path = join(partition.path, "partition.metadata")
+    elif item.kind == "epoch-behind":
+        path, span = partition.epoch_path, partition.epoch_span
+    return ControllerWord(path, span, item.kind, item.told, item.found, witness, why, certain and item.explained is None)

@@ -1,0 +1,460 @@
+"""What a log dir says of its partitions: checkpoints, the clean-shutdown marker, `meta.properties`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
+from kafkalog.core.filename import (
+    BOOTSTRAP_CHECKPOINT,
+    CLUSTER_METADATA_TOPIC,
+    LOG_DIR_CHECKPOINTS,
+    LOG_DIR_FILES,
+    METADATA_TOPICS,
+    REMOTE_INDEX_CACHE,
+    parse_partition_name,
+    parse_segment_file_name,
+)
+from kafkalog.core.line_ends import unix_line_ends
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.properties import parse_uuid
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.log_dir import LogDir
+from kafkalog.files.paths import join
+from kafkalog.files.source import FileSource, hashes_of, read_file, size_of
+from kafkalog.next_start.era import era_of
+from kafkalog.next_start.placement import placement_in
+from kafkalog.verify.checks.partition import Surroundings
+from kafkalog.verify.report import NotChecked
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan.results import SegmentTask
+from kafkalog.verify.scan.segment import scan_segment
+from kafkalog.verify.views import (
+    BinaryLineEnds,
+    BootstrapFile,
+    CheckpointFile,
+    CheckpointLine,
+    CleanedLogs,
+    LogDirFiles,
+    LogDirView,
+    MissingPartition,
+    PartitionsNotCopied,
+    TextLineEnds,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+    from kafkalog.core.checkpoint import Checkpoint, OffsetEntry
+    from kafkalog.core.properties import Properties
+    from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.results import Settings
+
+__all__ = ["LogDirCheck"]
+
+_CLEAN = ".kafka_cleanshutdown"
+_META = "meta.properties"
+_RECOVERY = "recovery-point-offset-checkpoint"
+_CLEANER = "cleaner-offset-checkpoint"
+_WATERMARKS = "replication-offset-checkpoint"
+
+
+class LogDirCheck:
+    """A log dir as the surroundings of its partitions, and what is wrong with its own files.
+
+    Args:
+        path: The directory, spelled as it shall be printed.
+        settings: What the caller wants.
+        entries: Its entries by name, when it has just been listed.
+        believe_marker: False: as if there were no clean-shutdown marker.
+
+    Raises:
+        UnreadableFile: it cannot be listed.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        settings: Settings,
+        *,
+        entries: Iterable[os.DirEntry[str]] | None = None,
+        believe_marker: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.log_dir = LogDir(path, entries)
+        self.path = self.log_dir.path
+        self.findings: list[Finding] = []
+        self.not_checked: list[NotChecked] = []
+        self.files = 0
+        self.lines: dict[str, dict[tuple[str, int], CheckpointLine]] = {}
+        everything = {*self.log_dir.files, *self.log_dir.others}
+        self._marker = believe_marker and _CLEAN in everything
+        self._checkpoints()
+        self.meta: Properties | None = self._reading(_META, lambda: self.log_dir.meta_properties)
+        complete = bool(self.lines) or _META in self.log_dir.files or self._marker
+        self.clean: bool | None = self._marker if complete else None
+        #: What it shows of its broker.
+        self.era = era_of(self.log_dir, self.meta)
+        #: Text files, of partitions too, whose lines end in CR LF.
+        self.texts_of_windows = [path for path in self._own_texts() if _ends_lines_as_windows(path)]
+        #: Partition directories that show the work of the log cleaner.
+        self.cleaned: list[str] = []
+        #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing tells.
+        self.registration = self._registration()
+        self._names()
+        self._files()
+        self._bootstrap()
+        self.hashes = self._hashes() if settings.hash else ()
+
+    def _reading(self, name: str, read: Any) -> Any:
+        if name not in self.log_dir.files:
+            return None
+        self.files += 1
+        try:
+            return read()
+        except UnreadableFile as error:
+            self._failed(error)
+            return None
+
+    def _hashes(self) -> tuple[tuple[str, str], ...]:
+        """Path and SHA-256 of every file of the log dir itself."""
+        unread = {item.path for item in self.not_checked}
+        paths = [path for path in (join(self.path, name) for name in sorted(self.log_dir.files)) if path not in unread]
+        return tuple(hashes_of(paths, self._failed).items())
+
+    def _failed(self, error: UnreadableFile) -> None:
+        self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
+
+    def _registration(self) -> int | None:
+        marker = self._reading(_CLEAN, lambda: self.log_dir.clean_shutdown)
+        epoch = None if marker is None or marker.value is None else marker.value.get("brokerEpoch")
+        return epoch if isinstance(epoch, int) else None
+
+    def emit(self, subject: Any) -> None:
+        """What the rules say about a subject."""
+        self.findings.extend(findings_of(subject))
+
+    def _checkpoints(self) -> None:
+        """Read the checkpoint files, and judge their lines by the directories that are there."""
+        read: dict[str, tuple[bytes, Checkpoint[OffsetEntry]]] = {}
+        for name in LOG_DIR_CHECKPOINTS:
+            data = self._reading(name, partial(read_file, join(self.path, name)))
+            if data is not None:
+                read[name] = data, read_offset_checkpoint(data)
+        here = {
+            (parsed.topic, parsed.partition)
+            for parsed in map(parse_partition_name, self.log_dir.partition_names)
+            if parsed is not None
+        }
+        # The cleaner's keeps lines of partitions that are gone.
+        listed = {
+            (entry.topic, entry.partition) for name, (_, file) in read.items() if name != _CLEANER for entry in file.entries
+        }
+        gone = listed - here - self._in_place()
+        placed = self._placed(gone)
+        missing = sorted(key for key in gone if placed.get(key) is not False)
+        is_part = len(missing) > max(1, len(listed & here))
+        if is_part:
+            names = tuple(f"{topic}-{number}" for topic, number in missing)
+            sure = sum(map(bool, placed.values())) if any(word is not None for word in placed.values()) else None
+            self.emit(PartitionsNotCopied(self.path, len(listed & here), names, sure))
+            here |= set(missing)
+        largest: Counter[tuple[str, int]] = Counter()
+        for _, file in read.values():
+            for entry in file.entries:
+                key = (entry.topic, entry.partition)
+                largest[key] = max(largest[key], entry.offset)
+        for name, (data, file) in read.items():
+            self._checkpoint(name, data, file, here, placed, largest)
+            # What is a loss is told once.
+            here |= {(entry.topic, entry.partition) for entry in file.entries if placed.get((entry.topic, entry.partition))}
+
+    def _placed(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool | None]:
+        """Whether the metadata log in the log dir places partitions there; None where it cannot be asked."""
+        if f"{CLUSTER_METADATA_TOPIC}-0" not in self.log_dir.partition_names:
+            return dict.fromkeys(partitions)
+        try:
+            placement = placement_in(self.path)
+        except UnreadableFile:
+            return dict.fromkeys(partitions)
+        return {(topic, number): placement(topic, number) for topic, number in partitions}
+
+    def _in_place(self) -> set[tuple[str, int]]:
+        """Partitions whose directory's name a file has; they are told by themselves."""
+        parsed = map(parse_partition_name, self.log_dir.files)
+        return {(name.topic, name.partition) for name in parsed if name is not None}
+
+    def _checkpoint(
+        self,
+        name: str,
+        data: bytes,
+        checkpoint: Checkpoint[OffsetEntry],
+        present: set[tuple[str, int]],
+        placed: Mapping[tuple[str, int], bool | None],
+        largest: Mapping[tuple[str, int], int],
+    ) -> None:
+        path = join(self.path, name)
+        found: dict[tuple[str, int], CheckpointLine] = {}
+        duplicates, unknown = [], []
+        for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True):
+            key = (entry.topic, entry.partition)
+            text = f"{entry.topic}-{entry.partition}"
+            if key in found:
+                duplicates.append((text, span))
+            if key not in present:
+                unknown.append(MissingPartition(text, span, placed.get(key), largest[key]))
+            found[key] = CheckpointLine(path, entry.offset, span)
+        if not checkpoint.damages:
+            self.lines[name] = found
+        canonical = is_as_kafka_writes(data, checkpoint.entries)
+        self.emit(
+            CheckpointFile(
+                path, name, checkpoint.damages, tuple(duplicates), tuple(unknown), self._marker, canonical, len(data)
+            )
+        )
+
+    def _own_texts(self) -> list[str]:
+        return [join(self.path, name) for name in LOG_DIR_FILES if name in self.log_dir.files]
+
+    def _names(self) -> None:
+        names = self.log_dir.partition_names
+        current = {
+            (parsed.topic, parsed.partition)
+            for parsed in map(parse_partition_name, names)
+            if parsed is not None and not parsed.mark
+        }
+        futures = []
+        for name in names:
+            parsed = parse_partition_name(name)
+            if parsed is not None and parsed.mark == "future" and (parsed.topic, parsed.partition) in current:
+                futures.append(name)
+        listed = {f"{topic}-{number}" for lines in self.lines.values() for topic, number in lines}
+        meta_path = join(self.path, _META)
+        if self.meta is None and _META not in self.log_dir.files:
+            reason = "missing: the broker, its cluster and its era are not known; a broker does not start without it"
+            self.not_checked.append(NotChecked(meta_path, reason))
+        problem, size = "", 0
+        if self.meta is not None:
+            problem = self._meta_problem(self.meta)
+        self.emit(
+            LogDirView(
+                self.path,
+                tuple(name for name in self.log_dir.others if name not in (REMOTE_INDEX_CACHE, _CLEAN)),
+                tuple(name for name in self.log_dir.files if name in listed),
+                problem,
+                meta_path,
+                size,
+                tuple(futures),
+                tuple(name for name in self.log_dir.files if parse_segment_file_name(name) is not None),
+            )
+        )
+
+    def finish(self) -> None:
+        """Judge what only the partitions' logs tell."""
+        if self.cleaned and _META in self.log_dir.files and _CLEANER not in self.log_dir.files:
+            self.emit(CleanedLogs(join(self.path, _CLEANER), self.cleaned[0]))
+        if self.texts_of_windows:
+            self.emit(TextLineEnds(self.path, tuple(self.texts_of_windows)))
+
+    def _files(self) -> None:
+        sizes = {name: size_of(join(self.path, name)) or 0 for name in self.log_dir.files}
+        logs = [
+            name
+            for name in self.log_dir.partition_names
+            if (parsed := parse_partition_name(name)) is not None
+            and parsed.mark in ("", "future")
+            and parsed.topic not in METADATA_TOPICS
+        ]
+        values = {} if self.meta is None else self.meta.values
+        problem, newer = self._marker_problem()
+        self.emit(
+            LogDirFiles(
+                self.path,
+                sizes,
+                logs[0] if logs else "",
+                frozenset(f"{topic}-{number}" for lines in self.lines.values() for topic, number in lines),
+                values.get("version") == "1",
+                self._marker,
+                problem,
+                sizes.get(_CLEAN, 0),
+                newer,
+                "directory.id" in values,
+            )
+        )
+
+    def _bootstrap(self) -> None:
+        """Scan `bootstrap.checkpoint`: batches like those of a snapshot of the metadata log, of epoch 0."""
+        if BOOTSTRAP_CHECKPOINT not in self.log_dir.files:
+            return
+        paths = {".log": join(self.path, BOOTSTRAP_CHECKPOINT)}
+        scan = scan_segment(SegmentTask(0, paths, False, None, "", True, False, (), self.settings, 0))
+        self.files += scan.files
+        self.findings.extend(scan.findings)
+        self.not_checked.extend(NotChecked(path, reason, failed=True) for path, reason in scan.failures)
+        if scan.line_ends:
+            self.emit(BinaryLineEnds(paths[".log"], tuple(scan.line_ends.items())))
+        elif not scan.failures:
+            has_version = _names_a_version(paths[".log"])
+            self.emit(BootstrapFile(paths[".log"], scan.size, scan.batches, scan.damaged, has_version))
+
+    def _marker_problem(self) -> tuple[str, bool]:
+        """What is wrong with the clean-shutdown marker, "" if nothing is; and whether it is one of 3.7 or later."""
+        if self._marker and _CLEAN not in self.log_dir.files:
+            return "the marker is a directory", False
+        content = self._reading(_CLEAN, lambda: self.log_dir.clean_shutdown)
+        if content is None:
+            return "", False
+        if content.damage is not None:
+            return content.damage.reason, False
+        if content.value is None:
+            return "", False
+        for name in ("version", "brokerEpoch"):
+            if not isinstance(content.value.get(name), int):
+                return f"there is no {name} in it", False
+        if content.value["version"] != 0:
+            return f"version {content.value['version']}, known is 0", False
+        return "", True
+
+    @staticmethod
+    def _meta_problem(meta: Properties) -> str:
+        if meta.damage is not None:
+            return meta.damage.reason
+        version = meta.values.get("version")
+        if version is None:
+            return "there is no version"
+        if version not in ("0", "1"):
+            return f"version {version}, known are 0 and 1"
+        name = "node.id" if version == "1" else "broker.id"
+        number = meta.values.get(name)
+        if number is None:
+            return f"there is no {name}"
+        if (parse_java_integer(number, 32) or 0) < 0 or parse_java_integer(number, 32) is None:
+            return f"{name} {number!r} is no node's number"
+        if version == "1" and "cluster.id" not in meta.values:
+            return "there is no cluster.id"
+        cluster_id = meta.values.get("cluster.id", "")
+        if not (cluster_id.isascii() and cluster_id.isprintable()):
+            return f"cluster.id {cluster_id!r} is no cluster's id"
+        directory_id = meta.values.get("directory.id")
+        if directory_id is not None and parse_uuid(directory_id) is None:
+            return f"directory.id {directory_id!r} is no id of 22 characters"
+        return ""
+
+    @property
+    def marker_path(self) -> str:
+        """Where its clean-shutdown marker stands, if there is one."""
+        return join(self.path, _CLEAN)
+
+    @property
+    def broker(self) -> tuple[str, str] | None:
+        """Cluster and node id; None when the log dir does not tell both."""
+        values = {} if self.meta is None else self.meta.values
+        node = values.get("node.id", values.get("broker.id"))
+        cluster = values.get("cluster.id")
+        return None if node is None or cluster is None else (cluster, node)
+
+    @property
+    def meta_written(self) -> str | None:
+        """The comment of `meta.properties` that tells when it was written; None when there is none."""
+        return None if self.meta is None else self.meta.written
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster's id; None when the log dir does not tell."""
+        return None if self.meta is None else self.meta.values.get("cluster.id")
+
+    @property
+    def broker_id(self) -> int | None:
+        """The broker's or node's id as a number; None when the log dir does not tell."""
+        values = {} if self.meta is None else self.meta.values
+        return parse_java_integer(values.get("node.id", values.get("broker.id", "")), 32)
+
+    @property
+    def directory_id(self) -> str | None:
+        """The id of the log dir itself, since 3.7."""
+        return None if self.meta is None else self.meta.values.get("directory.id")
+
+    def of(self, name: str) -> Surroundings:
+        """The surroundings of a partition directory."""
+        return self._around(name, self.lines)
+
+    def around_now(self, name: str) -> Surroundings:
+        """The same with the lines that the checkpoint files have now: a running broker writes them anew every minute."""
+        return self._around(name, {file: self._lines_now(file) for file in self.lines})
+
+    def _lines_now(self, name: str) -> dict[tuple[str, int], CheckpointLine]:
+        path = join(self.path, name)
+        try:
+            checkpoint = read_offset_checkpoint(read_file(path))
+        except UnreadableFile:
+            return self.lines[name]
+        if checkpoint.damages:
+            return self.lines[name]
+        return {
+            (entry.topic, entry.partition): CheckpointLine(path, entry.offset, span)
+            for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)
+        }
+
+    def _around(self, name: str, all_lines: dict[str, dict[tuple[str, int], CheckpointLine]]) -> Surroundings:
+        parsed = parse_partition_name(name)
+        lines: dict[str, CheckpointLine] = {}
+        if parsed is not None and parsed.mark in ("", "stray"):
+            for file, entries in all_lines.items():
+                line = entries.get((parsed.topic, parsed.partition))
+                if line is not None:
+                    lines[file] = line
+        return Surroundings(
+            in_log_dir=True,
+            clean=self.clean,
+            kraft=self.era.kraft,
+            in_use=self.in_use,
+            lines=lines,
+            cleaner_known="cleaner-offset-checkpoint" in self.lines,
+            recovery_path=self._expected(_RECOVERY),
+            watermark_path=self._expected(_WATERMARKS),
+            log_start_path=join(self.path, "log-start-offset-checkpoint"),
+            log_starts_known="log-start-offset-checkpoint" in self.lines,
+        )
+
+    @cached_property
+    def in_use(self) -> bool:
+        """Whether an active segment is preallocated although the broker was not stopped cleanly: it was running, or killed."""
+        return self.clean is not True and any(self._is_preallocated(name) for name in self.log_dir.partition_names)
+
+    def _is_preallocated(self, name: str) -> bool:
+        parsed = parse_partition_name(name)
+        if parsed is None or parsed.mark:
+            return False
+        try:
+            segments = [segment for segment in self.log_dir.partition(name).segments if ".log" in segment.paths]
+            path = segments[-1].paths.get(".index") if segments else None
+            if path is None:
+                return False
+            with FileSource(path) as source:
+                size = OFFSET_INDEX_ENTRY.size
+                return source.size > size and not any(source.read(source.size - size))
+        except UnreadableFile:
+            return False
+
+    def _expected(self, name: str) -> str:
+        """The path of a checkpoint file that must have a line for every partition; "" if it cannot be read or is empty."""
+        path = join(self.path, name)
+        return path if self.lines.get(name) is not None and size_of(path) else ""
+
+
+def _ends_lines_as_windows(path: str) -> bool:
+    try:
+        return unix_line_ends(read_file(path)) is not None
+    except UnreadableFile:
+        return False
+
+
+def _names_a_version(path: str) -> bool:
+    """Whether a `bootstrap.checkpoint` holds a record about the feature metadata.version."""
+    try:
+        return b"metadata.version" in read_file(path)
+    except UnreadableFile:
+        return False

@@ -1,0 +1,158 @@
+"""The producers of a partition: a replay of its log, and what `.txnindex` and `.snapshot` say of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core.filename import COORDINATOR_TOPICS
+from kafkalog.core.transaction_index import read_transaction_index
+from kafkalog.verify.checks.snapshots import describe_differences, missing_producers
+from kafkalog.verify.scan.producer_events import AbortedSpan, ProducerState, Replay
+from kafkalog.verify.scan.results import Marker, SegmentScan
+from kafkalog.verify.views import MissingProducer, OpenTransactionView, SnapshotEntryView, TransactionIndexFile
+
+if TYPE_CHECKING:
+    from kafkalog.files.segment import Segment
+    from kafkalog.verify.checks.partition import PartitionCheck
+
+__all__ = ["ProducerChecks"]
+
+_FAR = 1 << 62
+
+
+class ProducerChecks:
+    """The replay of a partition whose scans are in.
+
+    Args:
+        check: The partition's; it gets the findings, and the aborted transactions whose data are still there.
+    """
+
+    def __init__(self, check: PartitionCheck) -> None:
+        self.check = check
+        self.start = check.known_start()
+        #: Base offsets of segments whose producers' state differs from that at the snapshot before.
+        self.changed: set[int] = set()
+        self.seeded = self.start == 0
+        self.has_producers = False
+
+    def run(self, log_end: int | None) -> None:
+        """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
+        current = {"path": ""}
+
+        def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:  # noqa: FBT001 - a callback
+            self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
+
+        replay = Replay(self.check.emit, at_cut, coordinator=self.check.topic in COORDINATOR_TOPICS, from_start=self.start == 0)
+        written = False
+        for segment, scan in zip(self.check.segments, self.check.scans, strict=True):
+            current["path"] = scan.path
+            if scan.is_unread:
+                replay.forget()
+            if written:
+                self.changed.add(segment.base_offset)
+            written = any(not hasattr(event, "blind") for event in scan.events)
+            aborted = tuple(replay.feed(scan))
+            self.check.aborted += [span for span in aborted if span.first_offset >= 0]
+            self._transaction_index(segment, scan, aborted, complete=replay.complete and replay.reliable)
+            if scan.is_unread:
+                replay.forget()
+            elif scan.damaged:
+                replay.reliable = replay.complete = False
+        self.has_producers = bool(replay.states)
+        if log_end is not None and not self.check.kraft_log:
+            pinned = min(replay.open.values(), default=0)
+            for transaction in replay.open_transactions():
+                self.check.emit(
+                    OpenTransactionView(
+                        transaction.path,
+                        transaction,
+                        self.check.settings.now,
+                        log_end,
+                        self.check.topic,
+                        self.check.partition.number,
+                        pinned,
+                        self.check.around.kraft,
+                    )
+                )
+
+    def _compare_snapshot(
+        self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: Replay
+    ) -> None:
+        path, snapshot, _ = self.check.snapshots[offset]
+        end = self.check.log_end()
+        if end is None or offset > end:
+            return
+        if not snapshot.crc_ok or snapshot.damage is not None or self.check.kraft_log:
+            return
+        if not reliable:
+            return
+        for number, entry in enumerate(snapshot.entries):
+            state = states.get(entry.producer_id)
+            problems = describe_differences(
+                entry, state, compacted=self.check.compacted, complete=self.seeded, start=self.start
+            )
+            if problems:
+                span = snapshot.span_of_entry(number)
+                self.check.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
+        older = bisect_left(self.check.snapshot_offsets, offset)
+        if older and not self.check.compacted:
+            before, size = self.check.snapshot_offsets[older - 1], self.check.snapshots[offset][2]
+            for state in missing_producers(snapshot.entries, states, replay.heard_of, max(before, self.start)):
+                self.check.emit(MissingProducer(path, offset, before, state, size, log_path))
+        if not self.seeded and not self.check.compacted:
+            self.seeded = True
+            for entry in snapshot.entries:
+                if entry.producer_id not in states:
+                    self._adopt(entry, states, replay)
+
+    @staticmethod
+    def _adopt(entry: Any, states: dict[int, ProducerState], replay: Replay) -> None:
+        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
+        states[entry.producer_id] = ProducerState(
+            entry.producer_id,
+            entry.producer_epoch,
+            entry.last_sequence,
+            entry.last_offset,
+            entry.offset_delta,
+            entry.timestamp,
+            entry.coordinator_epoch,
+            entry.current_txn_first_offset,
+            data_timestamp=entry.timestamp,
+            marker_timestamp=entry.timestamp,
+            seen_data=False,
+        )
+        if entry.current_txn_first_offset >= 0:
+            replay.open[entry.producer_id] = entry.current_txn_first_offset
+
+    def _transaction_index(
+        self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], *, complete: bool
+    ) -> None:
+        path = segment.paths.get(".txnindex")
+        index = None
+        if path is not None:
+            data = self.check.read(path)
+            if data is None:
+                return
+            index = read_transaction_index(data)
+        if path is None and not aborted:
+            return
+        self.check.emit(
+            TransactionIndexFile(
+                path or segment.paths[".log"].removesuffix(".log") + ".txnindex",
+                index,
+                aborted,
+                segment.base_offset,
+                _FAR if scan.is_unread else scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
+                self.start,
+                complete,
+                self.check.compacted,
+                scan.damaged
+                or scan.is_unread
+                or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
+                self.check.log_only,
+                segment.base_offset in self.check.swapped,
+                scan.path,
+                segment.base_offset == self.check.active and self.check.in_use(),
+            )
+        )

@@ -1,0 +1,41 @@
+"""Two metadata logs against each other: whether one quorum can have written both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.errors import UnreadableFile
+from kafkalog.replay.quorum import read_quorum, why_not_one_quorum
+from kafkalog.verify.checks.replicas import compare_replicas
+from kafkalog.verify.finding import Severity
+from kafkalog.verify.views import QuorumPair
+
+if TYPE_CHECKING:
+    from kafkalog.verify.checks.brokers import Verified
+    from kafkalog.verify.report import PartitionReport
+    from kafkalog.verify.views import ReplicaPair
+
+__all__ = ["compare_quorums"]
+
+
+def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair | None:
+    """What two metadata logs differ in: as those of two quorums, or as replicas of one; None when they do not."""
+    pair = compare_replicas(one.report.path, other.report.path)
+    try:
+        quorums = read_quorum(one.report.path), read_quorum(other.report.path)
+    except UnreadableFile:
+        return pair  # the checks of the two have said so
+    # Bytes that are damaged differ, too.
+    sound = not (_is_damaged(one.report) or _is_damaged(other.report))
+    epochs = None if pair is None or not sound else (pair.epoch, pair.other_epoch)
+    why = why_not_one_quorum(*quorums, epochs)
+    if not why:
+        return pair
+    cluster = (one.owner and one.owner.cluster) or (other.owner and other.owner.cluster) or "unknown"
+    path = one.report.path if pair is None else pair.log_path
+    span, offset = (None, None) if pair is None else (pair.span, pair.offset)
+    return QuorumPair(path, other.report.path, span, offset, cluster, why, quorums[0].voters_text, quorums[1].voters_text)
+
+
+def _is_damaged(report: PartitionReport) -> bool:
+    return not report.readable or any(finding.severity is Severity.ERROR for finding in report.findings)

@@ -1,0 +1,115 @@
+"""Topic ids against each other: one topic has one id, and one id is one topic's, in all log dirs of a cluster."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
+from kafkalog.core.properties import format_uuid
+from kafkalog.files.paths import join
+from kafkalog.verify.rule import findings_of
+from kafkalog.verify.views import ClusterPair, SharedTopicId, TopicIdPair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from uuid import UUID
+
+    from kafkalog.verify.checks.brokers import Verified
+    from kafkalog.verify.checks.controller import Controllers
+    from kafkalog.verify.checks.log_dir import LogDirCheck
+    from kafkalog.verify.finding import Finding
+
+__all__ = ["clusters_of_one_topic", "judge_topic_ids"]
+
+
+class _Place(NamedTuple):
+    """A `partition.metadata`: number of its partition, its log dir, the topic of its directory, its id."""
+
+    number: int
+    path: str
+    log_dir: LogDirCheck | None
+    topic: str
+    topic_id: UUID
+
+
+def _places(verified: Sequence[Verified]) -> Iterator[_Place]:
+    for number, one in enumerate(verified):
+        name = parse_partition_name(os.path.basename(os.path.realpath(one.directory)))
+        if one.topic_id is None or name is None or name.mark in ("delete", "stray") or name.topic in METADATA_TOPICS:
+            continue
+        yield _Place(number, join(one.directory, "partition.metadata"), one.owner, name.topic, one.topic_id)
+
+
+def _same_cluster(one: LogDirCheck | None, other: LogDirCheck | None) -> bool | None:
+    """Whether two log dirs are of one cluster; None when nothing tells."""
+    if one is not None and one is other:
+        return True
+    here, there = (None if log_dir is None else log_dir.cluster for log_dir in (one, other))
+    return None if here is None or there is None else here == there
+
+
+def judge_topic_ids(verified: Sequence[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """Findings about topics of several ids and ids of several topics, with the number of the partition they are about."""
+    by_topic: dict[str, list[_Place]] = {}
+    by_id: dict[UUID, list[_Place]] = {}
+    for place in _places(verified):
+        by_topic.setdefault(place.topic, []).append(place)
+        others = by_id.setdefault(place.topic_id, [])
+        # One directory of each topic and log dir is enough.
+        if not any(other.topic == place.topic and other.log_dir is place.log_dir for other in others):
+            others.append(place)
+    for places in by_topic.values():
+        if len({place.topic_id for place in places}) > 1:
+            yield from _mismatches(places, controllers)
+    for places in by_id.values():
+        if len({place.topic for place in places}) > 1:
+            yield from _shared(places)
+
+
+def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
+    """A topic's directories with another id than the right one: the controller's if it is heard, else that of the first."""
+    for place in places:
+        right, removed, witness = controllers.topic_id(place.topic, place.log_dir)
+        peers = [other for other in places if _same_cluster(other.log_dir, place.log_dir) is not False]
+        other = next((peer for peer in peers if peer.topic_id == right), peers[0])
+        if other.topic_id == place.topic_id:
+            continue
+        word = "" if right is None else f"; the controller has {format_uuid(right)}, by {witness}"
+        gone = next((topic_id for topic_id in (place.topic_id, other.topic_id) if topic_id in removed), None)
+        if gone is not None:
+            word += f"; the topic of id {format_uuid(gone)} was deleted, at offset {removed[gone]} of {witness}"
+        certain = _same_cluster(other.log_dir, place.log_dir) is True and gone is None
+        pair = TopicIdPair(place.path, format_uuid(place.topic_id), other.path, format_uuid(other.topic_id), word, certain)
+        yield place.number, findings_of(pair)
+
+
+def _shared(places: list[_Place]) -> Iterator[tuple[int, Iterable[Finding]]]:
+    for at, place in enumerate(places):
+        for other in places[:at]:
+            same = _same_cluster(other.log_dir, place.log_dir)
+            if other.topic != place.topic and same is not False:
+                pair = SharedTopicId(
+                    place.path, format_uuid(place.topic_id), place.topic, other.path, other.topic, certain=same is True
+                )
+                yield place.number, findings_of(pair)
+                break
+
+
+def clusters_of_one_topic(verified: Sequence[Verified]) -> Iterator[Finding]:
+    """Findings about log dirs that name different clusters and hold the same topic, once for each two of them."""
+    first: dict[tuple[str, UUID], list[LogDirCheck]] = {}
+    told: set[tuple[str, str]] = set()
+    for place in _places(verified):
+        mine = place.log_dir
+        if mine is None or mine.cluster is None:
+            continue
+        others = first.setdefault((place.topic, place.topic_id), [])
+        for other in others:
+            if other.cluster is not None and other.cluster != mine.cluster and (other.path, mine.path) not in told:
+                told.add((other.path, mine.path))
+                files = join(mine.path, "meta.properties"), join(other.path, "meta.properties")
+                topic_id = format_uuid(place.topic_id)
+                yield from findings_of(ClusterPair(files[0], mine.cluster, files[1], other.cluster, place.topic, topic_id))
+        if mine not in others:
+            others.append(mine)

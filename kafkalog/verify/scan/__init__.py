@@ -1,0 +1,1 @@
+"""From the bytes of a segment to what verify knows of it: frozen results, no rule."""

@@ -1,0 +1,141 @@
+"""The loop over ordinary batches of magic 2, with `.index` and `.timeindex` followed along.
+
+What is out of the ordinary in any way leaves the loop and is judged with care, by others.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.checksum import crc32c
+from kafkalog.verify.scan.index_walks import NEVER
+from kafkalog.verify.subjects import BatchSpot
+
+if TYPE_CHECKING:
+    from kafkalog.files.read_ahead import Slot
+    from kafkalog.verify.scan.segment import Scanner
+
+__all__ = ["ANCIENT_MS", "walk_regular"]
+
+#: 2011-01-01: Kafka's first release. A clock that is right cannot be earlier.
+ANCIENT_MS = 1293840000000
+
+#: baseOffset, batchLength, partitionLeaderEpoch, magic, crc, attributes, lastOffsetDelta, maxTimestamp, then the id, epoch
+#: and sequence of the producer in one, recordsCount.
+_UNPACK = struct.Struct(">qiibIHi8xq14si").unpack_from
+_NO_PRODUCER = b"\xff" * 14
+_MIN_BATCH_LENGTH = BATCH_HEADER.size - LOG_OVERHEAD
+
+
+def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
+    """Go over batches with right checksums that lie wholly in a buffer, from `position` in the file; stop at any other.
+
+    Returns:
+        The position reached, and whether the batch there is only not all here.
+    """
+    checksum, unpack, regular, no_producer = crc32c, _UNPACK, scanner.producers.regular, _NO_PRODUCER
+    careful_records = None if scanner.quick else scanner.irregular_records
+    low, high, most, next_base = ANCIENT_MS, scanner.high, scanner.most, scanner.task.base_offset + 1
+    index, times = scanner.index, scanner.times
+    data, begin, limit = slot.data, slot.begin, slot.limit
+    view = slot.view[:limit]
+    at, batches = position - begin, 0
+    while True:
+        # Everything that the loop needs, taken anew after each batch that was out of the ordinary. The entry of an index
+        # that comes next is wanted at a place of the buffer, or where the next offset, `expected`, goes beyond it.
+        expected, epoch = scanner.expected if scanner.expected >= 0 else -NEVER, scanner.epoch
+        top, top_at = scanner.max_timestamp, -1
+        want = want_next = NEVER
+        entry_number = entry_next = entry_before = entry_at = -1
+        if index is not None:
+            entry_number, want, entry_next, entry_before = index.wanted(begin)
+            positions, offsets = index.positions, index.offsets
+        time_number = time_entry = time_seen = -1
+        if times is not None:
+            time_number, time_entry, want_next = times.wanted()
+            timestamps, time_offsets = times.timestamps, times.offsets
+        first_expected, last_at, odd, end = expected, -1, False, 0
+        while True:
+            try:
+                base, length, e, magic, crc, attributes, delta, time, producer, count = unpack(view, at)
+            except struct.error:
+                end = NEVER
+                break
+            end = at + 12 + length
+            if checksum(view[at + 21 : end]) != crc or magic != 2 or length < _MIN_BATCH_LENGTH or end > limit:
+                break
+            if not (
+                base == expected
+                and delta + 1 == count > 0
+                and e == epoch
+                and low <= time <= high
+                and length <= most
+                and (
+                    (producer == no_producer and attributes < 5) or regular(producer, base, count, time, attributes, begin + at)
+                )
+            ):
+                odd = True
+                break
+            expected = base + count
+            if careful_records is not None:
+                careful_records(data, at, end, attributes, count, time, begin)
+            if at >= want:
+                assert index is not None
+                if at == want and expected == entry_next and entry_before < base:
+                    entry_at, entry_number = at, entry_number + 1
+                    want, entry_next = positions[entry_number] - begin, next_base + offsets[entry_number]
+                else:
+                    if entry_at >= 0:
+                        index.settle(entry_number, _batch_at(view, entry_at, begin))
+                    before = (begin + last_at, begin + at) if last_at >= 0 else scanner.previous_place(begin + at)
+                    index.arrive(begin + at, base, expected - 1, *before)
+                    entry_number, want, entry_next, entry_before = index.wanted(begin)
+                    entry_at = -1
+            if expected >= want_next:
+                assert times is not None
+                if expected == want_next and time == time_entry and time > top:
+                    time_seen, time_next, time_number = time, expected, time_number + 1
+                    time_entry, want_next = timestamps[time_number], next_base + time_offsets[time_number]
+                else:
+                    if time_seen >= 0:
+                        times.settle(time_number, (time_seen, time_next - 1))
+                    if top_at >= 0:
+                        scanner.raised(_spot_at(view, top_at, begin))
+                    times.arrive(_spot_at(view, at, begin), 2, scanner.max_timestamp, scanner.max_position, scanner.max_offset)
+                    time_number, time_entry, want_next = times.wanted()
+                    time_seen = -1
+            if time > top:
+                top, top_at = time, at
+            batches += 1
+            last_at = at
+            at = end
+        if entry_at >= 0:
+            assert index is not None
+            index.settle(entry_number, _batch_at(view, entry_at, begin))
+        if time_seen >= 0:
+            assert times is not None
+            times.settle(time_number, (time_seen, time_next - 1))
+        if last_at >= 0:
+            scanner.scan.records += expected - first_expected
+            if top_at >= 0:
+                scanner.raised(_spot_at(view, top_at, begin))
+            scanner.passed(_spot_at(view, last_at, begin))
+        if not odd:
+            break
+        scanner.judge(RecordBatch.read(bytes(view[at:end]), begin + at), crc_ok=True)
+        at = end
+    scanner.scan.batches += batches
+    return begin + at, end > limit
+
+
+def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
+    """Position, first and last offset of an ordinary batch in a buffer."""
+    base, *_, count = _UNPACK(view, at)
+    return begin + at, base, base + count - 1
+
+
+def _spot_at(view: memoryview, at: int, begin: int) -> BatchSpot:
+    base, length, epoch, _, _, _, delta, time, _, _ = _UNPACK(view, at)
+    return BatchSpot(begin + at, begin + at + LOG_OVERHEAD + length, base, base + delta, epoch, time)

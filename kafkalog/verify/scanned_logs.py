@@ -1,0 +1,70 @@
+"""What the scans of a partition spare a prediction: the batches that were found sound need not be gone through again."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from kafkalog.core.checkpoint import EpochEntry
+from kafkalog.core.control import ABORT, COMMIT
+from kafkalog.kafka.scanned_log import KnownEvent, KnownLog
+from kafkalog.verify.finding import Severity
+from kafkalog.verify.scan.results import Marker, ProducerRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.results import SegmentScan
+
+__all__ = ["MOST_EVENTS", "known_logs"]
+
+#: Events of producers that are kept until the prediction, over all partitions: some 20 MiB.
+MOST_EVENTS = 100_000
+_MOST_RELATIVE_OFFSET = 0x7FFFFFFF
+
+
+def known_logs(
+    scans: Iterable[SegmentScan], findings: Iterable[Finding], most_events: int = MOST_EVENTS
+) -> dict[str, KnownLog]:
+    """Name of each `.log` → the part of it that was found sound.
+
+    Args:
+        scans: The scans of a partition's segments.
+        findings: What was found in the partition: a log with more than infos is left out.
+        most_events: Events of producers to keep; a log that has more is left out.
+    """
+    suspect = {finding.path for finding in findings if finding.severity >= Severity.WARNING}
+    known: dict[str, KnownLog] = {}
+    for scan in scans:
+        if scan.path in suspect or scan.failures or scan.magics:
+            continue
+        log = _known(scan)
+        if log is not None and len(log.events) <= most_events:
+            most_events -= len(log.events)
+            known[os.path.basename(scan.path)] = log
+    return known
+
+
+def _known(scan: SegmentScan) -> KnownLog | None:
+    first, last = scan.first, scan.last
+    if first is None or last is None or scan.damaged or last.end != scan.valid_position:
+        return None
+    if first.base_offset < scan.base_offset or last.last_offset - scan.base_offset > _MOST_RELATIVE_OFFSET:
+        return None
+    places = [place for place in scan.places if place[1] < last.position]
+    epochs = tuple(EpochEntry(run.epoch, run.first_base) for run in scan.epochs)
+    return KnownLog(last.end, (*places, (last.last_offset, last.position)), epochs, tuple(_events(scan)), scan.inode)
+
+
+def _events(scan: SegmentScan) -> Iterator[KnownEvent]:
+    for event in scan.events:
+        if isinstance(event, ProducerRun):
+            yield KnownEvent(
+                event.producer_id, event.first_offset, event.position, event.last_position, event.transactional, None
+            )
+        elif isinstance(event, Marker) and event.committed is not None:
+            kind = COMMIT if event.committed else ABORT
+            yield KnownEvent(
+                event.producer_id, event.offset, event.position, event.position, is_transactional=True, marker=kind
+            )
