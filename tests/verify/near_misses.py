@@ -29,8 +29,8 @@ from tests.verify.proofs import (
     index,
     inner,
     last_offset,
+    last_segment_of_size,
     marker_bytes,
-    segments_of_size,
     snapshot_entries,
     state_of,
     times,
@@ -486,7 +486,7 @@ def _epoch_of_quorum(lab, epoch):
 
 
 # --- what cannot be had in a small fixture ---
-near("log-of-2-gib-but-one", PLAIN, meanwhile=lambda _: segments_of_size((1 << 31) - 1))(as_it_is)
+near("log-of-2-gib-but-one", PLAIN, meanwhile=lambda _: last_segment_of_size((1 << 31) - 1))(as_it_is)
 near(
     "log-changes-once",
     PLAIN,
