@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -44,8 +43,7 @@ _NO_CLASS = ""
 _INT = click.IntRange(-(1 << 31), (1 << 31) - 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arguments:
+class Arguments(NamedTuple):
     """What the user asked for, as click hands it over."""
 
     paths: tuple[str, ...]

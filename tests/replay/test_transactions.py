@@ -208,7 +208,7 @@ def test_aborted_transactions_go_to_the_caller_who_asks_for_them_one_by_one_and_
 def test_a_table_holds_the_last_aborted_ones_and_says_how_many_are_left_out(capsys, monkeypatch):
     from kafkalog.cli import transactions as command
 
-    monkeypatch.setattr(command, "SHOWN", 3)
+    monkeypatch.setattr(command, "_SHOWN", 3)
     command.command.main([fixture("2.1.1", "txn").path()], standalone_mode=False)
     shown = capsys.readouterr().out
     count = read_transactions(fixture("2.1.1", "txn").path()).aborted_count
