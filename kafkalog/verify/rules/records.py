@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.control import ABORT, COMMIT, CONTROL_RECORD_TYPES, ControlRecord
 from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, UnknownCompression
@@ -73,7 +74,7 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
         Span(batch.position, batch.position + batch.size),
         (batch.base_offset, batch.last_offset),
         codec=problem.error.codec,
-        size=batch.size - 61,
+        size=batch.size - BATCH_HEADER.size,
         reason=problem.error.reason,
         read=view.read,
         count=batch.header.records_count,
