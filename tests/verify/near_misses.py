@@ -29,8 +29,8 @@ from tests.verify.proofs import (
     index,
     inner,
     last_offset,
+    last_segment_of_size,
     marker_bytes,
-    segments_of_size,
     snapshot_entries,
     state_of,
     times,
@@ -41,6 +41,8 @@ from tests.verify.proofs import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+ORDERS = "2.8.2/repl-b1/orders-0"
 
 #: Near misses that are made: what is done makes nothing wrong.
 NEAR: dict[str, Case] = {}
@@ -187,9 +189,11 @@ nearly("dated-2011", PLAIN, _dated(1_293_840_000_000))
 nearly("dated-1970", PLAIN, _dated(0))
 
 
-@near("one-record-of-2011", PLAIN)
-def _(lab):
-    _append(lab, R(0, b"k", b"v"), R(1, b"k", b"v", timestamp_delta=1_293_840_000_000 - 1_790_000_000_000))
+def _one_record_dated(timestamp):
+    return lambda lab: _append(lab, R(0, b"k", b"v"), R(1, b"k", b"v", timestamp_delta=timestamp - 1_790_000_000_000))
+
+
+nearly("one-record-of-2011", PLAIN, _one_record_dated(1_293_840_000_000))
 
 
 # --- tails ---
@@ -205,19 +209,23 @@ def _(lab):
 
 
 # --- .index ---
-nearly("index-entry-of-a-first-offset", PLAIN, lambda lab: index(lab, 1, 83 - 74, 1548))
+nearly("index-entry-of-a-first-offset", PLAIN, lambda lab: index(lab, 11, 115 - 74, 8420))
 nearly("index-entry-of-the-next-batch", PLAIN, lambda lab: index(lab, 10, 114 - 74, 7555))
 nearly("index-entry-of-the-last-batch", PLAIN, lambda lab: index(lab, -1, 138 - 74, 13849))
 nearly("index-without-its-last-entry", PLAIN, lambda lab: lab.cut(lab.path(1, ".index"), -8))
 nearly("indexes-trimmed-after-a-crash", PLAIN, lambda lab: lab.crashed())
 
 
-@near("indexes-of-one-setting", PLAIN)
-def _(lab):
-    """segment.index.bytes of 4095, rounded down to 4088 for the one and 4092 for the other."""
-    lab.crashed()
-    for suffix, size in ((".index", 4088), (".timeindex", 4092)):
-        os.truncate(lab.path(-1, suffix), size)
+def _preallocated(index_size, timeindex_size):
+    def change(lab):
+        lab.crashed()
+        os.truncate(lab.path(-1, ".index"), index_size)
+        os.truncate(lab.path(-1, ".timeindex"), timeindex_size)
+
+    return change
+
+
+nearly("indexes-of-one-setting", PLAIN, _preallocated(4088, 4092))  # segment.index.bytes of 4092 to 4095, rounded down
 
 
 # --- .timeindex ---
@@ -372,22 +380,32 @@ nearly("log-start-at-the-end-of-the-first-segment", PLAIN, lambda lab: lab.check
 nearly("cleaner-at-end", COMPACT, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", _end(lab)))
 
 
-@near("cleaner-at-high-watermark", "2.8.2/repl-b1/orders-0")
-def _(lab):
-    for name in ("cleaner-offset-checkpoint", "replication-offset-checkpoint"):
-        lab.checkpoint(name, 60)
+def _cleaner_and_watermark(cleaner, watermark):
+    def change(lab):
+        lab.checkpoint("cleaner-offset-checkpoint", cleaner)
+        lab.checkpoint("replication-offset-checkpoint", watermark)
+
+    return change
+
+
+nearly("cleaner-at-high-watermark", ORDERS, _cleaner_and_watermark(60, 60))
 
 
 # --- compaction ---
-@near("batch-of-the-largest-size", PLAIN)
-def _(lab):
-    lab.checkpoint("cleaner-offset-checkpoint", 10)
-    _append(lab, R(0, b"k", bytes(1_048_588 - 61 - 12)))
-    assert len(lab.batches(-1)[-1]) == 1_048_588
+def _large(size):
+    def change(lab):
+        lab.checkpoint("cleaner-offset-checkpoint", 10)
+        _append(lab, R(0, b"k", bytes(size - 61 - 12)))
+        assert len(lab.batches(-1)[-1]) == size
+
+    return change
+
+
+nearly("batch-of-the-largest-size", PLAIN, _large(1_048_588))
 
 
 nearly("tombstone-in-a-log-that-is-not-compacted", PLAIN, lambda lab: _append(lab, R(0, b"k", None)))
-nearly("cleaner-before-the-younger", "2.8.2/repl-b1/orders-0", lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9))
+nearly("cleaner-before-the-younger", ORDERS, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9))
 nearly("cleaner-before-the-abort", TXN, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9))
 
 
@@ -433,14 +451,19 @@ def _(lab):
     (lab.beside("kept-0") / "leader-epoch-checkpoint").write_text("0\n2\n0 0\n1 21\n")
 
 
-near("state-with-the-broker", "2.8.2/repl-b1/orders-0", partition_state=state_of())(as_it_is)
+near("state-with-the-broker", ORDERS, partition_state=state_of())(as_it_is)
 
 
-@near("last-producer-id-of-the-block", META)
-def _(lab):
-    producer = {"producer_id": 999, "producer_epoch": 0, "base_sequence": 0}
-    batch = encode.batch([R(0, b"k", b"v")], base_offset=21, leader_epoch=0, **producer)
-    lab.append(lab.beside("kept-0") / f"{0:020d}.log", batch)
+def _written_by(producer_id):
+    def change(lab):
+        producer = {"producer_id": producer_id, "producer_epoch": 0, "base_sequence": 0}
+        batch = encode.batch([R(0, b"k", b"v")], base_offset=21, leader_epoch=0, **producer)
+        lab.append(lab.beside("kept-0") / f"{0:020d}.log", batch)
+
+    return change
+
+
+nearly("last-producer-id-of-the-block", META, _written_by(999))
 
 
 # --- coordinators ---
@@ -486,13 +509,59 @@ def _epoch_of_quorum(lab, epoch):
 
 
 # --- what cannot be had in a small fixture ---
-near("log-of-2-gib-but-one", PLAIN, meanwhile=lambda _: segments_of_size((1 << 31) - 1))(as_it_is)
+near("log-of-2-gib-but-one", PLAIN, meanwhile=lambda _: last_segment_of_size((1 << 31) - 1))(as_it_is)
 near(
     "log-changes-once",
     PLAIN,
     meanwhile=lambda lab: changed_in_each_look(lab.path(1), lambda: lab.append(lab.path(1), bytes(100)), most=1),
     next_start=False,
 )(as_it_is)
+
+
+#: One step further than the near miss, by rule: there it must be found.
+BEYOND: dict[str, Case] = {}
+
+
+def beyond(rule_id: str, source: str, change: Callable[[Lab], object], **more: Any) -> None:
+    assert rule_id not in BEYOND, rule_id
+    BEYOND[rule_id] = Case((source,), change, {}, more.get("meanwhile"))
+
+
+beyond("batch-codec-unknown", PLAIN, _at(1, 2, attributes=5))
+beyond("batch-offsets-invalid", PLAIN, _at(1, 21, base_offset=(1 << 63) - 1, last_offset_delta=1))
+beyond("batch-epoch-negative", PLAIN, _at(1, 2, partition_leader_epoch=-2))
+beyond("batch-count-mismatch", PLAIN, _at(1, 2, records_count=-1))
+beyond("batch-delete-horizon-uncompacted", PLAIN, _at(1, 2, attributes=0x40, base_timestamp=1550000090699))
+beyond("batch-before-segment", PLAIN, _at(1, 2, base_offset=73))
+beyond("segment-offset-overflow", PLAIN, _at(1, 21, base_offset=75 + 0x7FFFFFFF - 8))
+beyond("timestamp-future", PLAIN, _dated(NOW + 86_400_001))
+beyond("timestamp-ancient", PLAIN, _dated(1_293_839_999_999))
+beyond("timestamp-ancient-among-others", PLAIN, _one_record_dated(1_293_839_999_999))
+beyond("timestamp-missing", PLAIN, _dated(-1))
+beyond("index-offset-mismatch", PLAIN, lambda lab: index(lab, 11, 114 - 74, 8420))
+beyond("index-padding-differs", PLAIN, _preallocated(4080, 4092))
+beyond("index-odd-size", PLAIN, lambda lab: lab.cut(lab.path(1, ".index"), -7))
+beyond("timeindex-offset-not-in-log", PLAIN, lambda lab: times(lab, -1, 1550000146156, 147 - 74))
+beyond("timeindex-not-running-max", PLAIN, _at(1, 1, max_timestamp=1550000090699))
+beyond("txnindex-odd-size", TXN, lambda lab: lab.cut(lab.path(2, ".txnindex"), -33))
+beyond("txnindex-lso-mismatch", TXN, lambda lab: txn(lab, 0, lso=68))
+beyond("snapshot-entry-invalid", TXN, lambda lab: lab.snapshot(-1, 0, last_offset=121))
+beyond("epoch-not-increasing", PLAIN, epochs(b"0\n2\n0 0\n1 0\n"))
+beyond("epoch-beyond-end", PLAIN, epochs(b"0\n2\n0 0\n1 534\n"))
+beyond("first-segment-missing", PLAIN, lambda lab: [path.unlink() for path in lab.dir.glob(f"{0:020d}.*")])
+beyond("recovery-point-beyond-end", PLAIN, lambda lab: lab.checkpoint("recovery-point-offset-checkpoint", 534))
+beyond("recovery-point-behind-end", PLAIN, lambda lab: lab.checkpoint("recovery-point-offset-checkpoint", 532))
+beyond("hw-beyond-end", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", 534))
+beyond("hw-below-log-start", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", -1))
+beyond("log-start-beyond-end", PLAIN, lambda lab: lab.checkpoint("log-start-offset-checkpoint", 534))
+beyond("log-start-outside-first-segment", PLAIN, lambda lab: lab.checkpoint("log-start-offset-checkpoint", 74))
+beyond("cleaner-checkpoint-out-of-range", COMPACT, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", _end(lab) + 1))
+beyond("cleaner-beyond-high-watermark", ORDERS, _cleaner_and_watermark(61, 60))
+beyond("batch-larger-than-max", PLAIN, _large(1_048_589))
+beyond("producer-id-not-given", META, _written_by(1000))
+beyond("marker-epoch-decreases", TXN, _at(-1, -1, producer_epoch=-1))
+beyond("segment-too-large", PLAIN, as_it_is, meanwhile=lambda _: last_segment_of_size(1 << 31))
+beyond("quorum-epoch-behind-log", META, lambda lab: _epoch_of_quorum(lab, 0))
 
 
 #: Near misses: log dirs that look as if, and must be silent.

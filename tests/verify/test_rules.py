@@ -16,7 +16,7 @@ from kafkalog.core.span import Span
 from kafkalog.verify import RULES, Severity, verify
 from kafkalog.verify.finding import Hit
 from tests.verify.lab import BROKER, NOW, Lab, changed_in_each_look
-from tests.verify.near_misses import NEAR, NEAR_MISSES
+from tests.verify.near_misses import BEYOND, NEAR, NEAR_MISSES
 from tests.verify.proofs import PLAIN, PROOFS, as_it_is
 from tests.verify.stated import STATED, as_stated, file_of, read_stated, stated
 
@@ -154,6 +154,11 @@ def test_a_rule_is_silent_on_its_near_miss(rule, tmp_path):
     else:
         found = [f for log_dir in NEAR_MISSES[rule.near_miss] for f in verified(log_dir).all_findings()]
     assert [f for f in found if f.id == rule.id] == []
+
+
+@pytest.mark.parametrize("rule_id", BEYOND)
+def test_one_step_further_than_its_near_miss_a_rule_finds_something(rule_id, tmp_path):
+    assert rule_id in {finding.id for finding in BEYOND[rule_id].look(tmp_path).findings}
 
 
 @EVERY_RULE

@@ -53,7 +53,7 @@ def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
             _span(step),
             (step.offset, step.offset) if step.offset >= 0 else None,
             **_facts(step),
-            place="behind" if step.overtaken is None else "in front of",
+            place="comes after" if step.overtaken is None else "comes before",
             other_offset=other_offset,
             other_position=other_position,
         )

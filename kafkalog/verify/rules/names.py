@@ -94,7 +94,7 @@ def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
     "index-without-log",
     Severity.WARNING,
     on=PartitionFiles,
-    message="{file} has no log of base offset {base}",
+    message="there is no {file}, the log of base offset {base}",
     consequence="The broker deletes it at the next start. If the log was there before, its records are gone.",
     remedy="Look for the log in other copies; a gap between the segments shows whether records are missing.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",

@@ -52,7 +52,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
             number=step.number,
             timestamp=step.timestamp,
             offset=step.offset,
-            place="behind" if step.overtaken is None else "in front of",
+            place="comes after" if step.overtaken is None else "comes before",
             other_timestamp=other_timestamp,
             other_offset=other_offset,
         )
