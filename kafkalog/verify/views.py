@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kafkalog.core.properties import PartitionMetadata, QuorumState
     from kafkalog.core.span import Span
     from kafkalog.core.transaction_index import TransactionIndex
+    from kafkalog.files.log_dir import CheckpointLine
     from kafkalog.verify.scan.producer_events import AbortedSpan, OpenTransaction, ProducerState
     from kafkalog.verify.scan.results import EpochRun, Horizons, Large
     from kafkalog.verify.subjects import BatchSpot
@@ -108,15 +109,6 @@ class HangingTransaction:
     why: str
     commands: tuple[Command, ...]
     certain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointLine:
-    """An offset from one of a log dir's checkpoint files, and where it stands."""
-
-    path: str
-    offset: int
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from kafkalog.core.log import Batch
     from kafkalog.core.span import Span
+    from kafkalog.files.log_dir import CheckpointLine
     from kafkalog.files.segment import Segment
     from kafkalog.verify.scan.producer_events import AbortedSpan
     from kafkalog.verify.scan.results import SegmentScan
-    from kafkalog.verify.views import CheckpointLine
 
 __all__ = ["CompactionHistory"]
 
