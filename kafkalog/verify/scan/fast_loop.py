@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
+from kafkalog.verify.rules.shared import BatchSpot
 from kafkalog.verify.scan.index_walks import NEVER
-from kafkalog.verify.subjects import BatchSpot
 
 if TYPE_CHECKING:
     from kafkalog.files.read_ahead import Slot
