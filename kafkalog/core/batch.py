@@ -20,18 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [
+    "ATTRIBUTES_AT",
     "BATCH_HEADER",
+    "CRC_AT",
+    "HEADER_UP_TO_MAGIC",
+    "LEAST_BATCH_LENGTH",
     "LOG_OVERHEAD",
+    "MAGIC_AT",
     "NO_PRODUCER_EPOCH",
     "NO_PRODUCER_ID",
     "NO_SEQUENCE",
+    "SIZE_AND_MAGIC",
     "BatchHeader",
     "Damage",
     "RecordBatch",
 ]
-
-#: Bytes before the part that `batchLength` (magic 0 and 1: `size`) counts.
-LOG_OVERHEAD = 12
 
 #: Bytes of a record up to which it is first looked for in the window at hand.
 _SMALL = 1 << 16
@@ -60,6 +63,20 @@ class BatchHeader(NamedTuple):
 
 
 BATCH_HEADER = Layout(BatchHeader)
+
+#: Bytes before the part that `batchLength` (magic 0 and 1: `size`) counts.
+LOG_OVERHEAD = BATCH_HEADER["batch_length"].end
+#: Least `batchLength` of a batch that has a whole header.
+LEAST_BATCH_LENGTH = BATCH_HEADER.size - LOG_OVERHEAD
+#: Where the magic is, in bytes from the start of a batch: at the same place in every message format version.
+MAGIC_AT = BATCH_HEADER["magic"].at
+#: Bytes up to and including the magic.
+HEADER_UP_TO_MAGIC = BATCH_HEADER["magic"].end
+#: Reads `batchLength` (magic 0 and 1: `size`) and the magic.
+SIZE_AND_MAGIC = BATCH_HEADER.partial("batch_length", "magic")
+#: Where the CRC of a magic 2 batch is; it covers everything from the attributes on.
+CRC_AT = BATCH_HEADER["crc"].at
+ATTRIBUTES_AT = BATCH_HEADER["attributes"].at
 
 
 class Damage(NamedTuple):
@@ -188,7 +205,7 @@ class RecordBatch:
     def computed_crc(self) -> int:
         """The CRC-32C of the bytes as they are."""
         if self._computed_crc is None:
-            self._computed_crc = checksum(crc32c, self.data, BATCH_HEADER["attributes"].at)
+            self._computed_crc = checksum(crc32c, self.data, ATTRIBUTES_AT)
         return self._computed_crc
 
     @property

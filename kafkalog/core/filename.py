@@ -51,8 +51,14 @@ METADATA_TOPICS = (CLUSTER_METADATA_TOPIC, "@metadata")
 BOOTSTRAP_CHECKPOINT = "bootstrap.checkpoint"
 REMOTE_INDEX_CACHE = "remote-log-index-cache"
 
-_SEGMENT = re.compile(r"(\d{20})(\.log|\.index|\.timeindex|\.txnindex|\.snapshot)(\.deleted|\.cleaned|\.swap)?", re.ASCII)
-_CHECKPOINT = re.compile(r"(\d{20})-(\d{10})(\.checkpoint)(?:(\.deleted)|(?:\..*)?(\.part))?", re.ASCII)
+#: Digits of a file name: of the offset it begins with, and of the epoch of a KRaft snapshot.
+OFFSET_DIGITS = 20
+EPOCH_DIGITS = 10
+
+_OFFSET = rf"(\d{{{OFFSET_DIGITS}}})"
+_EPOCH = rf"(\d{{{EPOCH_DIGITS}}})"
+_SEGMENT = re.compile(_OFFSET + r"(\.log|\.index|\.timeindex|\.txnindex|\.snapshot)(\.deleted|\.cleaned|\.swap)?", re.ASCII)
+_CHECKPOINT = re.compile(_OFFSET + "-" + _EPOCH + r"(\.checkpoint)(?:(\.deleted)|(?:\..*)?(\.part))?", re.ASCII)
 _MARKED = re.compile(r"(\S+)-(\S+)\.(\S+)-(delete|future|stray)")
 
 

@@ -39,6 +39,10 @@ class WireType(NamedTuple):
     code: str
     size: int
 
+    def read(self, data: Buffer) -> int:
+        """The number in exactly its bytes."""
+        return int.from_bytes(data, "big", signed=self.code.islower())
+
 
 INT8 = WireType("int8", "b", 1)
 INT16 = WireType("int16", "h", 2)
@@ -66,6 +70,11 @@ class Field(NamedTuple):
         first, *rest = self.name.split("_")
         return first + "".join(word.capitalize() for word in rest)
 
+    @property
+    def unsigned(self) -> Field:
+        """The same bytes, read as a number without a sign."""
+        return self._replace(type=self.type._replace(name=f"u{self.type.name}", code=self.type.code.upper()))
+
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
@@ -90,6 +99,28 @@ class Layout(Generic[T]):
 
     def __getitem__(self, name: str) -> Field:
         return self._by_name[name]
+
+    def raw(self, first: str, last: str) -> Field:
+        """The fields from `first` to `last` as one field of bytes."""
+        at, end = self[first].at, self[last].end
+        return Field(f"{first} to {last}", WireType("bytes", f"{end - at}s", end - at), at, "")
+
+    def run(self, first: str, last: str) -> struct.Struct:
+        """A reader of the bytes of the fields from `first` to `last`."""
+        names = list(self._by_name)
+        return struct.Struct(">" + "".join(self[name].type.code for name in names[names.index(first) : names.index(last) + 1]))
+
+    def partial(self, *fields: str | Field) -> struct.Struct:
+        """A reader of some fields only, in ascending order: it begins at the structure and ends after the last of them."""
+        code, at = ">", 0
+        for field in (self[field] if isinstance(field, str) else field for field in fields):
+            code += f"{field.at - at}x{field.type.code}" if field.at > at else field.type.code
+            at = field.end
+        return struct.Struct(code)
+
+    def pack(self, values: tuple[int, ...]) -> bytes:
+        """The bytes of one structure of these values."""
+        return self._struct.pack(*values)
 
     def read(self, data: Buffer, at: int = 0) -> T:
         """Read one structure.
@@ -123,6 +154,14 @@ class Layout(Generic[T]):
         if _IS_LITTLE:
             numbers.byteswap()
         return numbers
+
+    def span(self, at: int = 0) -> Span:
+        """The bytes of the structure that starts at `at`."""
+        return Span(at, at + self.size)
+
+    def span_of_entries(self, first: int, end: int | None = None) -> Span:
+        """In a file of nothing else: the bytes of structure number `first`, or of all from it to before number `end`."""
+        return Span(first * self.size, (first + 1 if end is None else end) * self.size)
 
     def span_of(self, name: str, at: int = 0) -> Span:
         """The bytes of one field of the structure that starts at `at`."""

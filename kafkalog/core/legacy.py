@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.batch import LOG_OVERHEAD, Damage
+from kafkalog.core.batch import LOG_OVERHEAD, MAGIC_AT, Damage
 from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, compression_type, inflate, record_over
 from kafkalog.core.layout import INT8, INT32, INT64, UINT32, Layout
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "LEAST_LEGACY_LENGTHS",
     "LEGACY_HEADER_V0",
     "LEGACY_HEADER_V1",
     "MIN_MESSAGE_SIZE",
@@ -59,6 +60,11 @@ class LegacyHeaderV1(NamedTuple):
 
 LEGACY_HEADER_V0 = Layout(LegacyHeaderV0)
 LEGACY_HEADER_V1 = Layout(LegacyHeaderV1)
+
+_SIZE = LEGACY_HEADER_V0.partial("size")
+
+#: Least `size` by magic: the second format has a timestamp more.
+LEAST_LEGACY_LENGTHS = (MIN_MESSAGE_SIZE, MIN_MESSAGE_SIZE + LEGACY_HEADER_V1["timestamp"].type.size)
 
 
 class LegacyRecord(NamedTuple):
@@ -109,7 +115,7 @@ def read_message(data: Bytes, at: int = 0, end: int | None = None) -> LegacyReco
     end = len(data) if end is None else end
     if end - at < LOG_OVERHEAD + MIN_MESSAGE_SIZE:
         raise Truncated(LOG_OVERHEAD + MIN_MESSAGE_SIZE, end - at, "message", Span(at, end))
-    magic = (data[at + 16] ^ 0x80) - 0x80
+    magic = (data[at + MAGIC_AT] ^ 0x80) - 0x80
     timestamp = NO_TIMESTAMP
     if magic == 0:
         offset, _, crc, _, attributes = LEGACY_HEADER_V0.read(data[at : at + LEGACY_HEADER_V0.size])
@@ -118,10 +124,10 @@ def read_message(data: Bytes, at: int = 0, end: int | None = None) -> LegacyReco
         offset, _, crc, _, attributes, timestamp = LEGACY_HEADER_V1.read(data[at : at + LEGACY_HEADER_V1.size])
         place = at + LEGACY_HEADER_V1.size
     else:
-        raise UnknownMagic(magic, Span(at + 16, at + 17))
+        raise UnknownMagic(magic, LEGACY_HEADER_V0.span_of("magic", at))
     key, place = _sized(data, place, end, "keyLength")
     value, place = _sized(data, place, end, "valueLength")
-    computed = checksum(crc32, data, at + 16, end)
+    computed = checksum(crc32, data, at + MAGIC_AT, end)
     return LegacyRecord(offset, timestamp, key, value, magic, attributes, crc, computed, offset, end - place, at, end)
 
 
@@ -154,12 +160,12 @@ def inner_messages(data: Bytes, limit: int | None = None) -> Iterator[LegacyReco
         if len(data) - at < LOG_OVERHEAD:
             yield Damage(Span(at, len(data)), Truncated(LOG_OVERHEAD, len(data) - at, "offset and size"))
             return
-        (size,) = _INT32.unpack(data[at + 8 : at + 12])
+        (size,) = _SIZE.unpack(data[at : at + LOG_OVERHEAD])
         end = at + LOG_OVERHEAD + size
         try:
             if size < MIN_MESSAGE_SIZE or end > len(data):
                 allowed = f"{MIN_MESSAGE_SIZE} to {len(data) - at - LOG_OVERHEAD}"
-                raise BadLength(size, allowed, "size", Span(at + 8, at + 12))
+                raise BadLength(size, allowed, "size", LEGACY_HEADER_V0.span_of("size", at))
             if size > limit:
                 yield Damage(Span(at, len(data)), record_over(limit, size))
                 return
@@ -200,9 +206,10 @@ class LegacyBatch:
         """
         if len(data) < LEGACY_HEADER_V0.size:
             raise Truncated(LEGACY_HEADER_V0.size, len(data), "message", Span(position, position + len(data)))
-        if data[16] > 1:
-            raise UnknownMagic((data[16] ^ 0x80) - 0x80, Span(position + 16, position + 17))
-        layout: Layout[LegacyHeaderV0] | Layout[LegacyHeaderV1] = LEGACY_HEADER_V1 if data[16] else LEGACY_HEADER_V0
+        magic = data[MAGIC_AT]
+        if magic > 1:
+            raise UnknownMagic((magic ^ 0x80) - 0x80, LEGACY_HEADER_V0.span_of("magic", position))
+        layout: Layout[LegacyHeaderV0] | Layout[LegacyHeaderV1] = LEGACY_HEADER_V1 if magic else LEGACY_HEADER_V0
         return cls(layout.read(data[: layout.size]), position, data)
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, RecordBatch
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import BytesSource, walk
 
@@ -22,7 +22,7 @@ ADDED = "each LF (byte 0a) became CR LF (0d 0a)"
 REMOVED = "each CR LF (bytes 0d 0a) became LF (0a)"
 #: Where a removed CR is looked for: so many places of damage, LFs of one batch, and bytes of it.
 _PLACES, _LINE_FEEDS, _BATCH_BYTES = 4, 32, 1 << 18
-_MAGIC = BATCH_HEADER["magic"].at
+_BASE_OFFSET = BATCH_HEADER.partial("base_offset")
 _NEWEST_MAGIC = 2
 
 
@@ -102,22 +102,24 @@ def _lacks_a_cr(data: bytes, start: int) -> bool:
 def _is_sound_with(data: bytes, start: int, places: tuple[int, ...]) -> bool:
     """Whether there is a sound batch at `start` with a CR before each of the LFs at `places`."""
     head = _with_crs(data, start, start + BATCH_HEADER.size, places)
-    if len(head) < BATCH_HEADER.size or head[_MAGIC] != _NEWEST_MAGIC:
+    if len(head) < BATCH_HEADER.size or head[MAGIC_AT] != _NEWEST_MAGIC:
         return False
-    size = int.from_bytes(head[8:12], "big", signed=True) + LOG_OVERHEAD
+    header = BATCH_HEADER.read(head)
+    size = header.batch_length + LOG_OVERHEAD
     end = start + size - len(places)
     if not BATCH_HEADER.size <= size <= _BATCH_BYTES or not places[-1] < end <= len(data):
         return False
-    return _goes_on(data, end, int.from_bytes(head[:8], "big")) and RecordBatch.read(_with_crs(data, start, end, places)).crc_ok
+    return _goes_on(data, end, header.base_offset) and RecordBatch.read(_with_crs(data, start, end, places)).crc_ok
 
 
 def _goes_on(data: bytes, end: int, base: int) -> bool:
     """Whether the bytes end, or the next batch begins at `end`: asked first, as checksums take long."""
     if end == len(data):
         return True
-    if end + _MAGIC >= len(data) or data[end + _MAGIC] > _NEWEST_MAGIC:
+    if end + MAGIC_AT >= len(data) or data[end + MAGIC_AT] > _NEWEST_MAGIC:
         return False
-    return 0 < int.from_bytes(data[end : end + 8], "big") - base < 1 << 31
+    following: int = _BASE_OFFSET.unpack_from(data, end)[0]
+    return 0 < following - base < 1 << 31
 
 
 def _with_crs(data: bytes, start: int, end: int, places: tuple[int, ...]) -> bytes:

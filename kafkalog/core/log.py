@@ -8,29 +8,33 @@ walked through a bounded window, and a batch too. Every byte of the source belon
 from __future__ import annotations
 
 import re
-import struct
 from heapq import merge
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
-from kafkalog.core.checksum import crc32, crc32c
-from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch
-from kafkalog.core.source import HELD, BytesSource, Source, Window, WindowedBytes, checksum
+from kafkalog.core.batch import (
+    BATCH_HEADER,
+    HEADER_UP_TO_MAGIC,
+    LEAST_BATCH_LENGTH,
+    LOG_OVERHEAD,
+    MAGIC_AT,
+    SIZE_AND_MAGIC,
+    Damage,
+    RecordBatch,
+)
+from kafkalog.core.legacy import LEAST_LEGACY_LENGTHS, MIN_MESSAGE_SIZE, LegacyBatch
+from kafkalog.core.source import HELD, Bytes, BytesSource, Source, Window, WindowedBytes
 from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["HEADER_UP_TO_MAGIC", "Batch", "BytesSource", "Source", "Window", "find_batch", "only_zeros", "walk"]
-
-#: Bytes up to and including `magic`, which stands at the same place in every message format version.
-HEADER_UP_TO_MAGIC = 17
+__all__ = ["Batch", "BytesSource", "Source", "Window", "find_batch", "only_zeros", "walk"]
 
 Batch = RecordBatch | LegacyBatch
 
-_SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
-_MIN_BATCH_LENGTH = BATCH_HEADER.size - LOG_OVERHEAD
+#: Least size by magic.
+_LEAST_LENGTHS = (*LEAST_LEGACY_LENGTHS, LEAST_BATCH_LENGTH)
 
 
 def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Batch | Damage | Padding]:
@@ -59,14 +63,14 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
     at = position - begin
     error = _frame_problem(data, at, position, size)
     if error is None:
-        length = _SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
+        length = SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
         if len(data) - at < length <= HELD:
             begin, data = source.window(position, length)
             at = position - begin
         # The window may be shorter than the size promised when a file shrinks; its owner reports that.
         if len(data) - at >= length or length > HELD:
             whole = data[at : at + length] if length <= HELD else WindowedBytes(source, position, length)
-            batch: Batch = RecordBatch.read(whole, position) if whole[16] == 2 else LegacyBatch.read(whole, position)
+            batch = _batch(whole, position)
             if batch.crc_ok or _plausible_end(source, position + length, size):
                 return batch
             # A length that is too large may end in the middle of a later batch, so that one may end behind it.
@@ -74,7 +78,9 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
             if found is None:
                 return batch
             reason = f"CRC wrong, and a sound batch begins at {found}, before the end that its length says"
-            return Damage(Span(position, found), FormatError(reason, "batchLength", Span(position + 8, position + 12)))
+            return Damage(
+                Span(position, found), FormatError(reason, "batchLength", BATCH_HEADER.span_of("batch_length", position))
+            )
         error = Truncated(length, len(data) - at, "batch", Span(position, size))
     if only_zeros(source, position, size):
         return Padding(Span(position, size))
@@ -82,18 +88,23 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
     return Damage(Span(position, size if found is None else found), error)
 
 
+def _batch(whole: Bytes, position: int) -> Batch:
+    """The batch of all these bytes, whose magic is known."""
+    return RecordBatch.read(whole, position) if whole[MAGIC_AT] == 2 else LegacyBatch.read(whole, position)
+
+
 def _frame_problem(data: bytes, at: int, position: int, size: int) -> FormatError | None:
     """What keeps the bytes at `at` from being the begin of a batch, or None."""
     left = size - position
     if left <= HEADER_UP_TO_MAGIC or len(data) - at <= HEADER_UP_TO_MAGIC:
         return Truncated(HEADER_UP_TO_MAGIC + 1, min(left, len(data) - at), "batch header", Span(position, size))
-    length, magic = _SIZE_AND_MAGIC.unpack_from(data, at)
-    field = Span(position + 8, position + 12)
+    length, magic = SIZE_AND_MAGIC.unpack_from(data, at)
+    field = BATCH_HEADER.span_of("batch_length", position)
     if length < MIN_MESSAGE_SIZE:
         return BadLength(length, f"{MIN_MESSAGE_SIZE} or more", "batchLength", field)
     if not 0 <= magic <= 2:
-        return UnknownMagic(magic, Span(position + 16, position + 17))
-    least = (MIN_MESSAGE_SIZE, MIN_MESSAGE_SIZE + 8, _MIN_BATCH_LENGTH)[magic]
+        return UnknownMagic(magic, BATCH_HEADER.span_of("magic", position))
+    least = _LEAST_LENGTHS[magic]
     if length < least:
         return BadLength(length, f"{least} or more in magic {magic}", "batchLength", field)
     if length + LOG_OVERHEAD > left:
@@ -196,7 +207,7 @@ def find_batch(source: Source, start: int, end: int, before: int | None = None, 
 
 def _candidates(piece: bytes) -> Iterator[int]:
     """Places in `piece` where the head of a batch could begin, ascending."""
-    magic_2 = (match.start() - 16 for match in _MAGIC_2.finditer(piece, 16))
+    magic_2 = (match.start() - MAGIC_AT for match in _MAGIC_2.finditer(piece, MAGIC_AT))
     return merge(magic_2, (match.start() for match in _LEGACY.finditer(piece)))
 
 
@@ -206,9 +217,8 @@ def _is_sound(source: Source, position: int, end: int, budget: _Budget) -> bool:
     at = position - begin
     if _frame_problem(data, at, position, end) is not None:
         return False
-    length: int = _SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
-    magic = data[at + 16]
-    if magic == 2:
+    length: int = SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
+    if data[at + MAGIC_AT] == 2:
         header = BATCH_HEADER.read(data, at)
         if (
             header.base_offset < 0
@@ -220,11 +230,7 @@ def _is_sound(source: Source, position: int, end: int, budget: _Budget) -> bool:
             return False
     if length > budget.left:
         return False
-    whole = WindowedBytes(source, position, length)
-    if magic == 2:
-        sound = checksum(crc32c, whole, 21) == int.from_bytes(whole[17:21], "big")
-    else:
-        sound = checksum(crc32, whole, 16) == int.from_bytes(whole[12:16], "big")
+    sound = _batch(WindowedBytes(source, position, length), position).crc_ok
     if not sound:
         budget.left -= length
     return sound

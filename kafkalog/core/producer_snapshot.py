@@ -42,6 +42,8 @@ class ProducerEntry(NamedTuple):
 
 
 SNAPSHOT_HEADER = Layout(SnapshotHeader)
+#: The version of the file that every release writes and reads.
+SNAPSHOT_VERSION = 1
 PRODUCER_ENTRY = Layout(ProducerEntry)
 
 

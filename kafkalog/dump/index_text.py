@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, SIZE_AND_MAGIC, RecordBatch
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
-from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
@@ -36,7 +34,7 @@ __all__ = [
     "time_index_problem",
 ]
 
-_SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
+_BASE_OFFSET = BATCH_HEADER.partial("base_offset")
 _WARM_ENTRIES = 8192 // OFFSET_INDEX_ENTRY.size
 _MOST_INT = 0x7FFFFFFF
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -91,7 +89,7 @@ class LogChain:
         if position >= end - HEADER_UP_TO_MAGIC:
             return None
         begin, data = self._source.window(position, BATCH_HEADER.size)
-        length, magic = _SIZE_AND_MAGIC.unpack_from(data, position - begin)
+        length, magic = SIZE_AND_MAGIC.unpack_from(data, position - begin)
         if length < MIN_MESSAGE_SIZE:
             raise Died(f"record size {length} at position {position} of the log, at least {MIN_MESSAGE_SIZE} needed")
         if position > end - LOG_OVERHEAD - length:
@@ -113,7 +111,7 @@ class LogChain:
     def last_offset(self, frame: Frame) -> int:
         """The batch's last offset."""
         if frame.magic < 2:
-            return int(struct.unpack(">q", self._bytes(frame.position, 8))[0])
+            return int(_BASE_OFFSET.unpack(self._bytes(frame.position, _BASE_OFFSET.size))[0])
         header = BATCH_HEADER.read(self._bytes(frame.position, BATCH_HEADER.size))
         return wrap64(header.base_offset + header.last_offset_delta)
 

@@ -20,6 +20,7 @@ from kafkalog.dump.seek import start_position
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 from kafkalog.kafka.failure import Died
+from kafkalog.kafka.file_names import parse_kraft_snapshot_name
 from kafkalog.kafka.java import absolute_path, file_path
 
 if TYPE_CHECKING:
@@ -259,11 +260,10 @@ class DumpJob:
             return f"{self._dialect.heading}{_base_offset(name)}"
         if name == _BOOTSTRAP:
             return "KRaft bootstrap snapshot"
-        # Snapshots.parse takes fixed places of the name and looks at nothing else.
-        offset, epoch = parse_java_integer(name[:20], 64), parse_java_integer(name[21:31], 32)
-        if len(name) < 31 or offset is None or epoch is None:
+        snapshot = parse_kraft_snapshot_name(name)
+        if snapshot is None:
             raise Died("not named like a snapshot, 20 digits, a dash and 10 digits")
-        return f"Snapshot end offset: {offset}, epoch: {epoch}"
+        return f"Snapshot end offset: {snapshot.offset}, epoch: {snapshot.epoch}"
 
     # --- indexes ---
 

@@ -12,13 +12,13 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, Damage, RecordBatch
 from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
-from kafkalog.core.log import HEADER_UP_TO_MAGIC, walk
+from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties

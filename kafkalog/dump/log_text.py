@@ -6,17 +6,25 @@ it would throw, `Died` is told, and printing goes on with the next batch.
 
 from __future__ import annotations
 
-import struct
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
+from kafkalog.core.attributes import CODEC_MASK, CONTROL, timestamp_type_name
+from kafkalog.core.batch import (
+    ATTRIBUTES_AT,
+    BATCH_HEADER,
+    HEADER_UP_TO_MAGIC,
+    LOG_OVERHEAD,
+    SIZE_AND_MAGIC,
+    BatchHeader,
+    RecordBatch,
+)
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.compression import inflate
 from kafkalog.core.control import ABORT, COMMIT, read_control_record, read_control_type
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
-from kafkalog.core.log import HEADER_UP_TO_MAGIC, find_batch, only_zeros
+from kafkalog.core.log import find_batch, only_zeros
 from kafkalog.core.record import iter_headers
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
 from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
@@ -41,9 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LogPrinter"]
 
-_SIZE_AND_MAGIC = struct.Struct(">8xi4xb")
-
-_ATTRIBUTES_AT = BATCH_HEADER["attributes"].at
+_BASE_OFFSET = BATCH_HEADER.partial("base_offset")
 _MOST_INT = 0x7FFFFFFF
 
 
@@ -120,7 +126,7 @@ class LogPrinter:
 
     def _run(self, source: Source, position: int, stop: int, end: int) -> int:
         """Like `run`, up to the first place where the real tool would die."""
-        parse = _SIZE_AND_MAGIC.unpack_from
+        parse = SIZE_AND_MAGIC.unpack_from
         read_header = BATCH_HEADER.read
         head_size = BATCH_HEADER.size
         stop = min(stop, end - HEADER_UP_TO_MAGIC)
@@ -152,7 +158,7 @@ class LogPrinter:
                     view, held, at = memoryview(data), len(data), position - begin
                 if magic >= 2 and size >= head_size:
                     header = read_header(data, at)
-                    valid = crc32c(view[at + _ATTRIBUTES_AT : at + size]) == header.crc
+                    valid = crc32c(view[at + ATTRIBUTES_AT : at + size]) == header.crc
                     self._batch(data, at, header, position, size, valid=valid)
                 else:
                     try:
@@ -167,7 +173,7 @@ class LogPrinter:
         """A batch that is read in windows."""
         if magic >= 2:
             header = BATCH_HEADER.read(data[: BATCH_HEADER.size])
-            self._batch(data, 0, header, position, size, valid=checksum(crc32c, data, _ATTRIBUTES_AT) == header.crc)
+            self._batch(data, 0, header, position, size, valid=checksum(crc32c, data, ATTRIBUTES_AT) == header.crc)
             return
         try:
             self._odd(data, position, size, magic)
@@ -181,12 +187,12 @@ class LogPrinter:
         if magic >= 2 and len(data) - at >= BATCH_HEADER.size:
             self._output.piece(self._lines.batch_head(BATCH_HEADER.read(data, at)))
         elif magic < 2:
-            self._output.piece(f"offset: {struct.unpack_from('>q', data, at)[0]}")
+            self._output.piece(f"offset: {_BASE_OFFSET.unpack_from(data, at)[0]}")
 
     # --- magic 2 and above ---
 
     def _batch(self, data: Bytes, at: int, header: BatchHeader, position: int, size: int, *, valid: bool) -> None:
-        codec_id = header.attributes & 7
+        codec_id = header.attributes & CODEC_MASK
         codec = codec_name(self._dialect, codec_id)
         if codec is None:
             if self._show_batches:
@@ -220,13 +226,13 @@ class LogPrinter:
         """Print the records of a regular batch at once; False: it must go the readable way."""
         assert self._fast is not None
         count = header.records_count
-        if count <= 0 or header.attributes & 0x20:
+        if count <= 0 or header.attributes & CONTROL:
             return False
         begin, stop = at + BATCH_HEADER.size, at + size
         section: Bytes | None = None
-        if header.attributes & 7:
+        if header.attributes & CODEC_MASK:
             try:
-                result = inflate(header.attributes & 7, part_of(data, begin, stop))
+                result = inflate(header.attributes & CODEC_MASK, part_of(data, begin, stop))
             except (FormatError, LimitExceeded):
                 return False
             if result.problem is not None or (self._dialect.zstd_ends_with_frame and len(result.frame_ends) > 1):
@@ -408,8 +414,8 @@ class LogPrinter:
         header = BATCH_HEADER.read(data[: BATCH_HEADER.size])
         if self._show_batches:
             self._output.piece(self._lines.batch_head(header))
-            codec = self._codec(header.attributes & 7)
-            kind = "LogAppendTime" if header.attributes & 8 else "CreateTime"
+            codec = self._codec(header.attributes & CODEC_MASK)
+            kind = timestamp_type_name(header.attributes)
             tail = self._lines.tail(
                 position, kind, header.max_timestamp, valid=False, size=size, magic=magic, codec=codec, crc=header.crc
             )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import LOG_OVERHEAD
+from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
-from kafkalog.core.log import HEADER_UP_TO_MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +17,7 @@ __all__ = ["RANGE", "split"]
 #: Bytes of a log that a process prints at a time.
 RANGE = 1 << 20
 
-_SIZE = struct.Struct(">i")
+_SIZE = BATCH_HEADER.partial("batch_length")
 
 
 def split(source: Source, start: int, end: int, size: int = RANGE) -> Iterator[tuple[int, int]]:
@@ -30,7 +28,7 @@ def split(source: Source, start: int, end: int, size: int = RANGE) -> Iterator[t
         begin, data = source.window(position, HEADER_UP_TO_MAGIC)
         at, held = position - begin, len(data)
         while at + HEADER_UP_TO_MAGIC <= held:
-            (length,) = read(data, at + 8)
+            (length,) = read(data, at)
             if length < MIN_MESSAGE_SIZE or begin + at > end - LOG_OVERHEAD - length:
                 yield first, end
                 return

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
@@ -66,7 +66,7 @@ def _nothing_before(start: int, filters: Filters, source: Source) -> bool:
             highest = header.base_offset + header.last_offset_delta
             if (
                 header.magic != 2
-                or header.batch_length < BATCH_HEADER.size - LOG_OVERHEAD
+                or header.batch_length < LEAST_BATCH_LENGTH
                 or not last < header.base_offset <= highest
                 or filters.batch_may_pass(header.base_offset, highest, header.max_timestamp)
             ):

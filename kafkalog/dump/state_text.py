@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import Checkpoint, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS
 from kafkalog.core.messages.reader import MAX_COLLECTION, too_large
-from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, ProducerEntry, read_producer_snapshot
+from kafkalog.core.producer_snapshot import (
+    PRODUCER_ENTRY,
+    SNAPSHOT_HEADER,
+    SNAPSHOT_VERSION,
+    ProducerEntry,
+    read_producer_snapshot,
+)
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
 from kafkalog.core.record import wrap32
 from kafkalog.core.transaction_index import ABORTED_TXN
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["print_snapshot", "print_text_file", "print_transaction_index"]
 
-_SNAPSHOT_VERSION = 1
+_VERSION = SNAPSHOT_HEADER.partial("version")
 
 
 def print_transaction_index(data: Bytes, path: str, dialect: Dialect, output: Output) -> None:
@@ -32,7 +37,7 @@ def print_transaction_index(data: Bytes, path: str, dialect: Dialect, output: Ou
     for number, (version, producer_id, first, last, stable) in enumerate(ABORTED_TXN.read_all(data)):
         shown = version >> 8 if dialect.txnindex_version_is_a_byte else version
         if shown > 0 or (shown < 0 and not dialect.txnindex_version_is_a_byte):
-            output.die(path, Died(f"entry {number} has version {shown}, known is 0", number * 34))
+            output.die(path, Died(f"entry {number} has version {shown}, known is 0", number * ABORTED_TXN.size))
         output.line(
             f"version: {shown} producerId: {producer_id} firstOffset: {first} lastOffset: {last} lastStableOffset: {stable}"
         )
@@ -40,10 +45,8 @@ def print_transaction_index(data: Bytes, path: str, dialect: Dialect, output: Ou
 
 # --- .snapshot --------------------------------------------------------------------------------------------------------
 
-_STRUCT_FIELDS = (
-    ("producer_id", 8), ("epoch", 2), ("last_sequence", 4), ("last_offset", 8), ("offset_delta", 4), ("timestamp", 8),
-    ("coordinator_epoch", 4), ("current_txn_first_offset", 8),
-)  # fmt: skip
+#: What the tool calls a field of an entry where its name is not the layout's.
+_TOOL_NAMES = {"producer_epoch": "epoch"}
 
 
 def print_snapshot(data: bytes, dialect: Dialect, output: Output) -> None:
@@ -66,9 +69,9 @@ def _struct_complaint(data: bytes) -> str | None:
     """What releases up to 3.9 say of a malformed snapshot, None if it is well-formed."""
     schema = "Snapshot failed schema validation: "
     underflow = "java.nio.BufferUnderflowException"
-    if len(data) < 2:
+    if len(data) < SNAPSHOT_HEADER["version"].end:
         return f"{schema}Error reading field 'version': {underflow}"
-    if len(data) < 6:
+    if len(data) < SNAPSHOT_HEADER["crc"].end:
         return f"{schema}Error reading field 'crc': {underflow}"
     entries = f"{schema}Error reading field 'producer_entries': "
     if len(data) < SNAPSHOT_HEADER.size:
@@ -81,11 +84,10 @@ def _struct_complaint(data: bytes) -> str | None:
         return f"{entries}Error reading array of size {count}, only {left} bytes available"
     if count * PRODUCER_ENTRY.size > left:
         left %= PRODUCER_ENTRY.size
-        for name, size in _STRUCT_FIELDS:
-            if left < size:
-                return f"{entries}Error reading field '{name}': {underflow}"
-            left -= size
-    if version != _SNAPSHOT_VERSION:
+        for field in PRODUCER_ENTRY.fields:
+            if left < field.end:
+                return f"{entries}Error reading field '{_TOOL_NAMES.get(field.name, field.name)}': {underflow}"
+    if version != SNAPSHOT_VERSION:
         return f"Snapshot contained an unknown file version {version}"
     return None
 
@@ -93,10 +95,10 @@ def _struct_complaint(data: bytes) -> str | None:
 def _message_complaint(data: bytes, dialect: Dialect) -> str | None:
     """What releases from 4.0 on say of a malformed snapshot, None if it is well-formed."""
     schema = "Snapshot failed schema validation: "
-    if len(data) < 2:
+    if len(data) < _VERSION.size:
         return f"{schema}null"
-    (version,) = struct.unpack_from(">h", data)
-    if version != _SNAPSHOT_VERSION:
+    (version,) = _VERSION.unpack_from(data)
+    if version != SNAPSHOT_VERSION:
         return f"{schema}Snapshot contained an unknown file version {version}"
     if len(data) < SNAPSHOT_HEADER.size:
         return f"{schema}null"

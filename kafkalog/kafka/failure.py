@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kafkalog.errors import KafkalogError
-
-if TYPE_CHECKING:
-    from kafkalog.kafka.segment import LogSegment
 
 __all__ = [
     "BrokerAborts",
@@ -18,7 +13,6 @@ __all__ = [
     "InvalidRecord",
     "LoadFailure",
     "LogDirOffline",
-    "SegmentOverflow",
 ]
 
 
@@ -73,22 +67,6 @@ class CorruptIndex(LoadFailure):
 
     def __init__(self, text: str) -> None:
         super().__init__("CorruptIndexException", text)
-
-
-class SegmentOverflow(LoadFailure):
-    """LogSegmentOffsetOverflowException: the segment is split, or loading stops if it cannot be.
-
-    Args:
-        segment: The segment with the offset that its indexes cannot hold.
-        offset: That offset.
-    """
-
-    def __init__(self, segment: LogSegment, offset: int) -> None:
-        self.segment = segment
-        self.offset = offset
-        super().__init__(
-            "LogSegmentOffsetOverflowException", f"offset {offset} does not fit into segment {segment.base_offset}"
-        )
 
 
 class Died(KafkalogError):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CODEC_MASK
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, Damage, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, MAGIC_AT, Damage, RecordBatch
 from kafkalog.core.compression import COMPRESSION_TYPES, gzip_up_to_failure
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
-from kafkalog.core.log import HEADER_UP_TO_MAGIC
 from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import Bytes, part_of
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
@@ -39,7 +37,7 @@ __all__ = [
     "ways_of",
 ]
 
-_SIZE = struct.Struct(">8xi")
+_SIZE = BATCH_HEADER.partial("batch_length")
 _GZIP = 1
 _ZSTD = 4
 
@@ -99,7 +97,7 @@ def batches_of(data: Bytes, position: int, ways: ClientWays) -> Iterator[RecordB
             return
         if len(data) - at < HEADER_UP_TO_MAGIC:
             return
-        magic = data[at + HEADER_UP_TO_MAGIC - 1]
+        magic = data[at + MAGIC_AT]
         if magic > 2 and (ways.magic_first or at + size + LOG_OVERHEAD <= len(data)):
             signed = magic - 256 if magic > 127 else magic
             yield ClientError("corrupt-batch", f"magic {signed} at position {position + at}")

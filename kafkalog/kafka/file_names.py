@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import parse_java_integer
+from kafkalog.core.filename import EPOCH_DIGITS, OFFSET_DIGITS
 from kafkalog.kafka.failure import BrokerAborts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CLEANED", "DELETED", "INDEX_SUFFIXES", "SNAPSHOT", "SWAP", "SnapshotNames", "offset_of_name", "parse_offset"]
+__all__ = [
+    "CLEANED",
+    "DELETED",
+    "INDEX_SUFFIXES",
+    "SNAPSHOT",
+    "SWAP",
+    "SnapshotNames",
+    "offset_of_name",
+    "parse_kraft_snapshot_name",
+    "parse_offset",
+    "segment_file_name",
+]
 
 DELETED = ".deleted"
 CLEANED = ".cleaned"
@@ -41,6 +53,29 @@ def offset_of_name(name: str) -> int:
         kind = "NumberFormatException" if "." in name else "StringIndexOutOfBoundsException"
         raise BrokerAborts(kind, f"the name of {name} does not begin with an offset")
     return offset
+
+
+def segment_file_name(offset: int, suffix: str) -> str:
+    """The name a segment's file is opened under: 20 digits. Source: LogFileUtils.filenamePrefixFromOffset."""
+    return f"{'-' if offset < 0 else ''}{abs(offset):0{OFFSET_DIGITS}d}{suffix}"
+
+
+class KraftSnapshotName(NamedTuple):
+    """What the name of a KRaft snapshot says: the offset after the last one it holds, and the epoch of that one."""
+
+    offset: int
+    epoch: int
+
+
+def parse_kraft_snapshot_name(name: str) -> KraftSnapshotName | None:
+    """Offset and epoch of `<20 digits>-<10 digits>.checkpoint`, from their places alone; None: they are no numbers.
+
+    Source: Snapshots.parse, Kafka 3.9.1, which looks at nothing else of the name.
+    """
+    start = OFFSET_DIGITS + 1
+    end = start + EPOCH_DIGITS
+    offset, epoch = parse_java_integer(name[:OFFSET_DIGITS], 64), parse_java_integer(name[start:end], 32)
+    return None if len(name) < end or offset is None or epoch is None else KraftSnapshotName(offset, epoch)
 
 
 class SnapshotNames:

@@ -38,7 +38,7 @@ def infer_index_interval(disk: Disk) -> int:
         log = disk.get(name.removesuffix(".index") + ".log")
         if log is None or parse_offset(name) is None:
             continue
-        begun, given = _distances(FileRecords(log, reader_of(NEWEST)), disk[name].read(0, 8 * _BATCHES))
+        begun, given = _distances(FileRecords(log, reader_of(NEWEST)), disk[name].read(0, OFFSET_INDEX_ENTRY.size * _BATCHES))
         if given:
             high = min(high, *given)
             lows.append(max(begun, default=0))

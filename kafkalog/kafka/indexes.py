@@ -6,13 +6,14 @@ by the same binary search with the same outcome.
 
 from __future__ import annotations
 
-import struct
 from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.record import NO_TIMESTAMP, wrap32
 from kafkalog.core.source import WindowedBytes
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
 from kafkalog.files.ceilings import ensure_size
 from kafkalog.kafka.behaviours import WIDE_TXN_INDEX_VERSION
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OffsetIndex", "OffsetPosition", "TimeIndex", "TimestampOffset", "TransactionIndex", "fits_index"]
 
-_OFFSET_ENTRY = struct.Struct(">ii")
-_TIME_ENTRY = struct.Struct(">qi")
+_FIELDS = len(AbortedTxn._fields)
 
 #: The last entries, which are searched first: AbstractIndex.warmEntries.
 _WARM_BYTES = 8192
@@ -83,7 +83,7 @@ class OffsetIndex:
         file: What has been written so far, None: nothing; bytes that fill no entry are ignored. It is not held in memory.
     """
 
-    entry_size = _OFFSET_ENTRY.size
+    entry_size = OFFSET_INDEX_ENTRY.size
 
     def __init__(self, base_offset: int, file: DiskFile | None = None) -> None:
         self.base_offset = base_offset
@@ -104,9 +104,9 @@ class OffsetIndex:
             assert self._file is not None
             at = slot * self.entry_size
             begin, data = self._file.window(at, self.entry_size)
-            relative, position = _OFFSET_ENTRY.unpack_from(data, at - begin)
+            relative, position = OFFSET_INDEX_ENTRY.read(data, at - begin)
         else:
-            relative, position = _OFFSET_ENTRY.unpack_from(self._added, (slot - self._kept) * self.entry_size)
+            relative, position = OFFSET_INDEX_ENTRY.read(self._added, (slot - self._kept) * self.entry_size)
         return OffsetPosition(self.base_offset + relative, position)
 
     @property
@@ -140,7 +140,7 @@ class OffsetIndex:
         """
         if self.count and offset <= self.last_offset:
             raise InvalidOffset(f"offset {offset} at position {position} follows {self.last_offset} in the offset index")
-        self._added += _OFFSET_ENTRY.pack(wrap32(offset - self.base_offset), position)
+        self._added += OFFSET_INDEX_ENTRY.pack((wrap32(offset - self.base_offset), position))
         self._last = offset
 
     def truncate(self, offset: int) -> None:
@@ -165,7 +165,7 @@ class TimeIndex:
         remembers: Whether the last entry is kept as it was given, not read back (since 1.1).
     """
 
-    entry_size = _TIME_ENTRY.size
+    entry_size = TIME_INDEX_ENTRY.size
 
     def __init__(self, base_offset: int, *, remembers: bool = True) -> None:
         self.base_offset = base_offset
@@ -176,11 +176,11 @@ class TimeIndex:
     @staticmethod
     def read_entries(file: DiskFile) -> tuple[TimestampOffset, TimestampOffset] | None:
         """The first and the last entry of a file, offsets relative as stored; None when it has none."""
-        size = _TIME_ENTRY.size
+        size = TIME_INDEX_ENTRY.size
         count = file.size // size
         if not count:
             return None
-        first, last = (_TIME_ENTRY.unpack(file.read(at, size)) for at in (0, (count - 1) * size))
+        first, last = (TIME_INDEX_ENTRY.read(file.read(at, size)) for at in (0, (count - 1) * size))
         return TimestampOffset(*first), TimestampOffset(*last)
 
     @property
@@ -203,7 +203,7 @@ class TimeIndex:
             )
         if timestamp > self._last.timestamp:
             relative = wrap32(offset - self.base_offset)
-            self._data += _TIME_ENTRY.pack(timestamp, relative)
+            self._data += TIME_INDEX_ENTRY.pack((timestamp, relative))
             self._last = TimestampOffset(timestamp, offset if self._remembers else self.base_offset + relative)
 
     def truncate(self, offset: int) -> None:
@@ -216,7 +216,7 @@ class TimeIndex:
         self._last = self._entry(keep - 1) if keep else TimestampOffset(NO_TIMESTAMP, self.base_offset)
 
     def _entry(self, slot: int) -> TimestampOffset:
-        timestamp, relative = _TIME_ENTRY.unpack_from(self._data, slot * self.entry_size)
+        timestamp, relative = TIME_INDEX_ENTRY.read(self._data, slot * self.entry_size)
         return TimestampOffset(timestamp, self.base_offset + relative)
 
     def to_bytes(self) -> bytes:
@@ -301,7 +301,7 @@ class TransactionIndex:
         self._last_offset = entry.last_offset
         self._is_open = True
         file = self._disk.get(self.name) or self._disk.create(self.name)
-        file.append(ABORTED_TXN_STRUCT.pack(*entry))
+        file.append(ABORTED_TXN.pack(entry))
 
     def truncate(self, offset: int) -> None:
         """Drop the entries from the first one that ends at or above `offset`."""
@@ -355,10 +355,6 @@ class _Aborted:
         if not complete and self._failure is not None:
             raise self._failure
         numbers = range(bisect_left(self._last, fetch_offset), min(stop + 1, len(self._stable)))
-        entries = (AbortedTxn(*self._entries[5 * number : 5 * number + 5]) for number in numbers)
+        entries = (AbortedTxn(*self._entries[_FIELDS * number : _FIELDS * (number + 1)]) for number in numbers)
         found = [entry for entry in entries if entry.last_offset >= fetch_offset and entry.first_offset < upper_bound]
         return found, complete
-
-
-#: The entry as it is written: int16 version, then four int64.
-ABORTED_TXN_STRUCT = struct.Struct(">hqqqq")

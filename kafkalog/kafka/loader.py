@@ -10,6 +10,7 @@ from kafkalog.kafka.behaviours import (
     EPOCHS_GO_WITH_LOG,
     EPOCHS_IN_EVERY_RECOVERY,
     FAILURE_EMPTIES_SEGMENT,
+    LATER_SWAPS_GO,
     PRODUCERS_FOLLOWED_BEFORE,
     SHORT_LOG_GOES,
     SNAPSHOT_PER_SEGMENT,
@@ -18,14 +19,14 @@ from kafkalog.kafka.behaviours import (
     UNSTABLE_OFFSET_LENIENT,
     UNSTABLE_OFFSET_SOUGHT,
 )
-from kafkalog.kafka.failure import BrokerAborts, InvalidOffset, LogDirOffline, SegmentOverflow
-from kafkalog.kafka.file_names import DELETED, INDEX_SUFFIXES, offset_of_name
-from kafkalog.kafka.leftovers import collect_swap_files, complete_swaps_by_recovery, complete_swaps_by_renaming
+from kafkalog.kafka.failure import BrokerAborts, InvalidOffset, LogDirOffline
+from kafkalog.kafka.file_names import DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, segment_file_name
 from kafkalog.kafka.producer_rebuild import rebuild_producers
 from kafkalog.kafka.producers import ProducerStates
-from kafkalog.kafka.segment import LogSegment, segment_file_name
+from kafkalog.kafka.segment import LogSegment, SegmentOverflow
 from kafkalog.kafka.segments import LogSegments
-from kafkalog.kafka.split import split_segment
+from kafkalog.kafka.split import replace_segments, split_segment
+from kafkalog.kafka.swap_files import collect_swap_files, complete_swaps_by_renaming
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ class LogLoader:
             complete_swaps_by_renaming(context, swaps)
         self._retry_on_overflow(self._load_segments)
         if not renames:
-            complete_swaps_by_recovery(self, swaps)
+            self._complete_swaps_by_recovery(swaps)
         if context.is_delete:
             if not self.segments:
                 self.segments.add(LogSegment(context, 0))
@@ -134,6 +135,21 @@ class LogLoader:
                     recovered.setdefault(reason, []).append(base_offset)
                     self.recover_segment(segment)
                 self.segments.add(segment)
+
+    def _complete_swaps_by_recovery(self, swaps: list[str]) -> None:
+        """Recover each `.log.swap` and put it in place of the segments it overlaps: Log.completeSwapOperations, before 3.0."""
+        context = self.context
+        for name in swaps:
+            segment = LogSegment(context, offset_of_name(name), SWAP)
+            context.remark(f"an interrupted swap is completed: {name} is recovered and takes its place")
+            self.recover_segment(segment)
+            covered = self.segments.values(segment.base_offset, segment.read_next_offset())
+            if LATER_SWAPS_GO.applies_to(context.release):
+                covered = [old for old in covered if old.read_next_offset() > segment.base_offset]
+            if segment.size or context.is_compacted:
+                # An empty segment covers nothing, and takes the place of the one with its name all the same.
+                context.replaced.update((name.removesuffix(SWAP), *(old.name(".log") for old in covered)))
+            replace_segments(self.segments, [segment], covered)
 
     def recover_segment(self, segment: LogSegment) -> int:
         """Recover one segment with the producers as they were at its start; returns the bytes cut: recoverSegment."""

@@ -6,15 +6,21 @@ leads, and looks at a header only when a value of it is asked for.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CODEC_MASK
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, BatchHeader, RecordBatch
+from kafkalog.core.batch import (
+    ATTRIBUTES_AT,
+    BATCH_HEADER,
+    HEADER_UP_TO_MAGIC,
+    LOG_OVERHEAD,
+    MAGIC_AT,
+    BatchHeader,
+    RecordBatch,
+)
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.compression import COMPRESSION_TYPES
-from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
-from kafkalog.core.log import HEADER_UP_TO_MAGIC
+from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
 from kafkalog.core.source import Bytes, checksum
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated
@@ -30,10 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FileRecords", "LoggedBatch", "Place", "Reader", "reader_of"]
 
-_HEAD = struct.Struct(">qi4xb")
-_INT64 = struct.Struct(">q")
+_PREFIX = BATCH_HEADER.partial("base_offset", "batch_length", "magic")
+_CRC = BATCH_HEADER.partial("crc")
+_LEGACY_CRC = LEGACY_HEADER_V0.partial("crc")
 #: Where a message of magic 0 or 1 says how it is compressed; a batch has 26 bytes at least.
-_LEGACY_ATTRIBUTES = 17
+_LEGACY_ATTRIBUTES = LEGACY_HEADER_V0["attributes"].at
+_TIMESTAMP = LEGACY_HEADER_V1.partial("timestamp")
 
 #: Largest file that can be opened as a segment, in bytes.
 MAX_SEGMENT_SIZE = 0x7FFFFFFF
@@ -152,10 +160,10 @@ class LoggedBatch:
             return NO_TIMESTAMP
         if self.magic < 0:
             raise InvalidRecord(f"magic {self.magic} at position {self.position}")
-        stored = self._file.read(self.position + 18, 8)
-        if len(stored) < 8:
+        stored = self._file.read(self.position, _TIMESTAMP.size)
+        if len(stored) < _TIMESTAMP.size:
             raise BrokerAborts("KafkaException", f"the file ends inside the message header at position {self.position}")
-        value: int = _INT64.unpack(stored)[0]
+        value: int = _TIMESTAMP.unpack(stored)[0]
         return value
 
     @property
@@ -183,9 +191,9 @@ class LoggedBatch:
                 raise CorruptRecord(
                     f"the batch at position {self.position} has {self.size} bytes, {BATCH_HEADER.size} are needed"
                 )
-            stored, computed = int.from_bytes(whole[17:21], "big"), checksum(crc32c, whole, 21)
+            stored, computed = _CRC.unpack(whole[: _CRC.size])[0], checksum(crc32c, whole, ATTRIBUTES_AT)
         else:
-            stored, computed = int.from_bytes(whole[12:16], "big"), checksum(crc32, whole, 16)
+            stored, computed = _LEGACY_CRC.unpack(whole[: _LEGACY_CRC.size])[0], checksum(crc32, whole, MAGIC_AT)
         if stored != computed:
             raise CorruptRecord(
                 f"the CRC of the batch at position {self.position} is {stored:#010x}, computed {computed:#010x}"
@@ -257,7 +265,7 @@ class FileRecords:
         end = self.end
         while position < end - HEADER_UP_TO_MAGIC:
             begin, data = self.file.window(position, BATCH_HEADER.size)
-            offset, size, magic = _HEAD.unpack_from(data, position - begin)
+            offset, size, magic = _PREFIX.unpack_from(data, position - begin)
             if size < MIN_MESSAGE_SIZE:
                 raise CorruptRecord(f"size field {size} at position {position}, {MIN_MESSAGE_SIZE} or more is allowed")
             reached = position + LOG_OVERHEAD + size

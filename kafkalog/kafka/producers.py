@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CONTROL, TRANSACTIONAL
 from kafkalog.core.control import ABORT, COMMIT, read_control_type
-from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, read_producer_snapshot
+from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, SNAPSHOT_VERSION, read_producer_snapshot
 from kafkalog.core.record import wrap32
 from kafkalog.core.transaction_index import AbortedTxn
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded
@@ -29,8 +29,7 @@ from kafkalog.kafka.behaviours import (
 )
 from kafkalog.kafka.failure import BrokerAborts, InvalidRecord
 from kafkalog.kafka.fetched_records import first_record
-from kafkalog.kafka.file_names import SNAPSHOT, SnapshotNames
-from kafkalog.kafka.segment import segment_file_name
+from kafkalog.kafka.file_names import SNAPSHOT, SnapshotNames, segment_file_name
 from kafkalog.kafka.written_snapshots import Producer, ProducerTable, WrittenSnapshot
 
 if TYPE_CHECKING:
@@ -223,7 +222,7 @@ def _entries_of(data: bytes) -> tuple[ProducerEntry, ...] | None:
     header = snapshot.header
     if (
         header is None
-        or header.version != 1
+        or header.version != SNAPSHOT_VERSION
         or header.crc != snapshot.computed_crc
         or not 0 <= header.entry_count <= (len(data) - SNAPSHOT_HEADER.size) // PRODUCER_ENTRY.size
     ):

@@ -6,15 +6,15 @@ or none. Bytes behind the end of a gzip or lz4 stream are not looked at, behind 
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, RecordBatch
 from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
-from kafkalog.core.legacy import MIN_MESSAGE_SIZE
+from kafkalog.core.layout import INT32, Field, WireType
+from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE
 from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = ["JavaMessage", "records_from", "records_of_batch", "records_of_message", "shallow_message"]
+
+_OFFSET_AND_SIZE = LEGACY_HEADER_V0.partial("offset", "size")
+_CRC, _MAGIC, _ATTRIBUTES = LEGACY_HEADER_V0["crc"], LEGACY_HEADER_V0["magic"], LEGACY_HEADER_V0["attributes"]
+_TIMESTAMP = LEGACY_HEADER_V1["timestamp"]
 
 
 def _inflate(codec_id: int, data: Bytes, magic: int, *, zstd_ends_with_frame: bool = False) -> Inflated:
@@ -127,39 +131,41 @@ class JavaMessage:
         self.data = data
         self._wrapper = wrapper
 
-    def _int(self, code: str, at: int) -> int:
-        try:
-            value: int = struct.unpack(code, self.data[at : at + struct.calcsize(code)])[0]
-        except struct.error:
-            raise Died(f"the message of offset {self.offset} ends inside a field") from None
-        return value
+    def _int(self, kind: WireType, at: int) -> int:
+        found = self.data[at : at + kind.size]
+        if len(found) < kind.size:
+            raise Died(f"the message of offset {self.offset} ends inside a field")
+        return kind.read(found)
+
+    def _field(self, field: Field) -> int:
+        return self._int(field.type, field.at - LOG_OVERHEAD)
 
     @property
     def crc(self) -> int:
         """The stored CRC-32."""
-        return self._int(">I", 0)
+        return self._field(_CRC)
 
     @property
     def valid(self) -> bool:
         """Whether the CRC matches the bytes."""
-        return self.crc == checksum(crc32, self.data, 4)
+        return self.crc == checksum(crc32, self.data, MAGIC_AT - LOG_OVERHEAD)
 
     @property
     def magic(self) -> int:
         """Message format version, as a signed byte."""
-        return self._int(">b", 4)
+        return self._field(_MAGIC)
 
     @property
     def codec_id(self) -> int:
         """Low three bits of the attributes."""
-        return self.data[5] & bits.CODEC_MASK
+        return self._field(_ATTRIBUTES) & bits.CODEC_MASK
 
     @property
     def timestamp_type(self) -> str:
         """`NoTimestampType`, `CreateTime` or `LogAppendTime`."""
         if self.magic == 0:
             return "NoTimestampType"
-        return self._wrapper[1] if self._wrapper else bits.timestamp_type_name(self.data[5])
+        return self._wrapper[1] if self._wrapper else bits.timestamp_type_name(self._field(_ATTRIBUTES))
 
     @property
     def timestamp(self) -> int:
@@ -168,33 +174,34 @@ class JavaMessage:
             return NO_TIMESTAMP
         if self._wrapper and self._wrapper[1] == "LogAppendTime":
             return self._wrapper[0]
-        return self._int(">q", 6)
+        return self._field(_TIMESTAMP)
 
     @property
     def _key_at(self) -> int:
-        return 6 if self.magic == 0 else 14
+        return (LEGACY_HEADER_V1 if self.magic else LEGACY_HEADER_V0).size - LOG_OVERHEAD
 
     @property
     def key_size(self) -> int:
         """The stored length of the key."""
-        return self._int(">i", self._key_at)
+        return self._int(INT32, self._key_at)
 
     @property
     def _value_at(self) -> int:
-        return self._key_at + 4 + max(0, self.key_size)
+        return self._key_at + INT32.size + max(0, self.key_size)
 
     @property
     def value_size(self) -> int:
         """The stored length of the value."""
-        return self._int(">i", self._value_at)
+        return self._int(INT32, self._value_at)
 
     def _sized(self, at: int) -> Bytes | None:
-        size = self._int(">i", at)
+        size = self._int(INT32, at)
         if size < 0:
             return None
-        if size > len(self.data) - at - 4:
-            raise Died(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at - 4}")
-        return part_of(self.data, at + 4, at + 4 + size)
+        at += INT32.size
+        if size > len(self.data) - at:
+            raise Died(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at}")
+        return part_of(self.data, at, at + size)
 
     @property
     def key(self) -> bytes | None:
@@ -221,7 +228,7 @@ class JavaMessage:
 
 def shallow_message(data: Bytes) -> JavaMessage:
     """The message or wrapper whose bytes, offset and size included, are `data`."""
-    return JavaMessage(struct.unpack(">q", data[:8])[0], part_of(data, LOG_OVERHEAD))
+    return JavaMessage(_OFFSET_AND_SIZE.unpack(data[:LOG_OVERHEAD])[0], part_of(data, LOG_OVERHEAD))
 
 
 def records_of_message(outer: JavaMessage, *, zstd: bool) -> Iterator[JavaMessage]:
@@ -260,7 +267,7 @@ def records_of_message(outer: JavaMessage, *, zstd: bool) -> Iterator[JavaMessag
     wrapper = outer.timestamp, outer.timestamp_type
     for offset, start, end in _inner_places(data):
         body = part_of(data, start, end)
-        message = JavaMessage(wrap64(offset + base), body, wrapper if body[4] == 1 else None)
+        message = JavaMessage(wrap64(offset + base), body, wrapper if body[MAGIC_AT - LOG_OVERHEAD] == 1 else None)
         if message.codec_id > (4 if zstd else 3):
             raise Died(f"compression type id {message.codec_id} inside a wrapper message")
         if message.codec_id:
@@ -272,7 +279,7 @@ def _inner_places(data: Bytes) -> Iterator[tuple[int, int, int]]:
     """Stored offset, first byte and end of each message in a wrapper, offset and size not counted."""
     at = 0
     while len(data) - at >= LOG_OVERHEAD:
-        offset, size = struct.unpack(">qi", data[at : at + LOG_OVERHEAD])
+        offset, size = _OFFSET_AND_SIZE.unpack(data[at : at + LOG_OVERHEAD])
         if size < MIN_MESSAGE_SIZE:
             raise Died(f"a message of {size} bytes inside a wrapper message")
         at += LOG_OVERHEAD

@@ -25,9 +25,10 @@ from kafkalog.kafka.failure import (
     CorruptIndex,
     CorruptRecord,
     InvalidRecord,
+    LoadFailure,
     LogDirOffline,
-    SegmentOverflow,
 )
+from kafkalog.kafka.file_names import segment_file_name
 from kafkalog.kafka.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
 from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place, reader_of
 
@@ -42,12 +43,7 @@ if TYPE_CHECKING:
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
 
-__all__ = ["Fetched", "LogSegment", "segment_file_name"]
-
-
-def segment_file_name(offset: int, suffix: str) -> str:
-    """The name a segment's file is opened under: 20 digits. Source: LogFileUtils.filenamePrefixFromOffset."""
-    return f"{'-' if offset < 0 else ''}{abs(offset):020d}{suffix}"
+__all__ = ["Fetched", "LogSegment", "SegmentOverflow"]
 
 
 class Fetched(NamedTuple):
@@ -57,6 +53,22 @@ class Fetched(NamedTuple):
     position: int
     first_batch_size: int
     offset: int
+
+
+class SegmentOverflow(LoadFailure):
+    """LogSegmentOffsetOverflowException: the segment is split, or loading stops if it cannot be.
+
+    Args:
+        segment: The segment with the offset that its indexes cannot hold.
+        offset: That offset.
+    """
+
+    def __init__(self, segment: LogSegment, offset: int) -> None:
+        self.segment = segment
+        self.offset = offset
+        super().__init__(
+            "LogSegmentOffsetOverflowException", f"offset {offset} does not fit into segment {segment.base_offset}"
+        )
 
 
 class LogSegment:

@@ -6,16 +6,15 @@ each holds what has changed since the one before it, and only one table of all p
 
 from __future__ import annotations
 
-import struct
 from typing import NamedTuple
 
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.log import Window
-from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
+from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, SNAPSHOT_VERSION, ProducerEntry
 
 __all__ = ["Producer", "ProducerTable", "WrittenSnapshot"]
 
-_ENTRY = struct.Struct(">qhiqiqiq")
+_CRC_END = SNAPSHOT_HEADER["crc"].end
 
 
 class Producer(NamedTuple):
@@ -99,17 +98,20 @@ class WrittenSnapshot:
         """All bytes. They are kafkalog's own, never shown: what loading does not depend on is left out."""
         table = self._table or self._put_together()
         entries = b"".join(
-            _ENTRY.pack(
-                producer_id,
-                one.epoch,
-                -1,
-                one.last_offset,
-                0,
-                -1,
-                one.coordinator_epoch,
-                -1 if one.open_from is None else one.open_from,
+            PRODUCER_ENTRY.pack(
+                ProducerEntry(
+                    producer_id=producer_id,
+                    producer_epoch=one.epoch,
+                    last_sequence=-1,
+                    last_offset=one.last_offset,
+                    offset_delta=0,
+                    timestamp=-1,
+                    coordinator_epoch=one.coordinator_epoch,
+                    current_txn_first_offset=-1 if one.open_from is None else one.open_from,
+                )
             )
             for producer_id, one in table.producers.items()
         )
-        body = len(table.producers).to_bytes(4, "big") + entries
-        return Window(0, (1).to_bytes(2, "big") + crc32c(body).to_bytes(4, "big") + body)
+        count = len(table.producers)
+        crc = crc32c(SNAPSHOT_HEADER.pack((SNAPSHOT_VERSION, 0, count))[_CRC_END:] + entries)
+        return Window(0, SNAPSHOT_HEADER.pack((SNAPSHOT_VERSION, crc, count)) + entries)

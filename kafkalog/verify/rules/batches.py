@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
+from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, MAGIC_AT, Damage, RecordBatch
 from kafkalog.core.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.core.span import Span
@@ -66,7 +66,7 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
     if step.crc_ok:
         return
     batch = step.batch
-    first = 21 if batch.magic == 2 else 16
+    first = ATTRIBUTES_AT if batch.magic == 2 else MAGIC_AT
     flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, CRC32C if batch.magic == 2 else CRC32)
     if flip is None:
         diagnosis = "no single flipped bit explains it"

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -229,7 +230,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
     for run, log_path in file.runs:
         if run.epoch not in known and not file.legacy:
             yield Hit(
-                Span(run.position, run.position + 61),
+                BATCH_HEADER.span(run.position),
                 (run.first_base, run.last_offset),
                 path=log_path,
                 offset=run.first_base,

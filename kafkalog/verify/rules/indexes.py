@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.span import Span
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
@@ -54,7 +56,7 @@ class StaleEntries:
 
 
 def _span(step: IndexStep) -> Span:
-    return Span(step.number * 8, step.number * 8 + 8)
+    return OFFSET_INDEX_ENTRY.span_of_entries(step.number)
 
 
 def _facts(step: IndexStep) -> dict[str, Any]:
@@ -182,9 +184,8 @@ def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
 def index_append_set_entry(end: IndexEnd) -> Iterator[Hit]:
     """Entries are of an append of several batches, or have the first offset of one."""
     if end.kind == "index" and end.others and end.first_other is not None:
-        yield Hit(
-            Span(end.first_other * 8, end.entries * 8), None, count=end.others, entries=end.entries, number=end.first_other
-        )
+        span = OFFSET_INDEX_ENTRY.span_of_entries(end.first_other, end.entries)
+        yield Hit(span, None, count=end.others, entries=end.entries, number=end.first_other)
 
 
 @rule(
@@ -288,7 +289,7 @@ def index_padding_differs(end: IndexEnd) -> Iterator[Hit]:
     """Both indexes are preallocated to segment.index.bytes, rounded down to whole entries; their sizes do not agree."""
     if end.kind != "index" or end.padding is None or not end.sibling_padded or end.sibling_size is None:
         return
-    if not max(end.size, end.sibling_size) < min(end.size + 8, end.sibling_size + 12):
+    if not max(end.size, end.sibling_size) < min(end.size + OFFSET_INDEX_ENTRY.size, end.sibling_size + TIME_INDEX_ENTRY.size):
         yield Hit(end.padding.span, None, size=end.size, other=end.sibling_size)
 
 

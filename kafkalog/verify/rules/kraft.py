@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from kafkalog.core.batch import RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, RecordBatch
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
@@ -195,7 +195,7 @@ def kraft_snapshot_missing(log: KraftLog) -> Iterator[Hit]:
 def kraft_leader_change_missing(log: KraftLog) -> Iterator[Hit]:
     """Each epoch of the metadata log has a LEADER_CHANGE as its first or second batch."""
     for epoch, offset, path, position in log.late_leaders:
-        yield Hit(Span(position, position + 61), (offset, offset), path=path, epoch=epoch, offset=offset)
+        yield Hit(BATCH_HEADER.span(position), (offset, offset), path=path, epoch=epoch, offset=offset)
 
 
 @rule(

@@ -93,7 +93,7 @@ def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
 def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
     """The offset of a message of magic 0 or 1 is negative. The field is not covered by the checksum."""
     if step.crc_ok and isinstance(step.batch, LegacyBatch) and step.spot.last_offset < 0:
-        yield Hit(Span(step.spot.position, step.spot.position + 8), None, offset=step.spot.last_offset)
+        yield Hit(LEGACY_HEADER_V0.span_of("offset", step.spot.position), None, offset=step.spot.last_offset)
 
 
 @rule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.dates import date_text
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
@@ -63,7 +64,7 @@ def batch_before_segment(step: BatchStep) -> Iterator[Hit]:
     """The offset of a batch is smaller than the one in the file's name."""
     if step.crc_ok and 0 <= step.spot.base_offset < step.segment_base and step.snapshot_epoch is None:
         yield Hit(
-            Span(step.spot.position, step.spot.position + 8),
+            BATCH_HEADER.span_of("base_offset", step.spot.position),
             (step.spot.base_offset, step.spot.last_offset),
             offset=step.spot.base_offset,
             base=step.segment_base,
@@ -87,7 +88,7 @@ def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
     distance = step.spot.last_offset - step.segment_base
     if step.crc_ok and distance > _MOST_RELATIVE and step.snapshot_epoch is None:
         yield Hit(
-            Span(step.spot.position, step.spot.position + 8),
+            BATCH_HEADER.span_of("base_offset", step.spot.position),
             (step.spot.base_offset, step.spot.last_offset),
             offset=step.spot.last_offset,
             distance=distance,
@@ -205,13 +206,17 @@ def epoch_decreases(step: BatchStep) -> Iterator[Hit]:
     spot, top = step.spot, step.top_epoch
     if step.crc_ok and top is not None and 0 <= spot.epoch < top.epoch:
         yield Hit(
-            Span(top.position + 12, spot.position + 16),
+            Span(_epoch_span(top).start, _epoch_span(spot).end),
             (top.base_offset, spot.last_offset),
             epoch=spot.epoch,
             before=top.epoch,
             offset_before=top.base_offset,
             offset=spot.base_offset,
         )
+
+
+def _epoch_span(spot: BatchSpot) -> Span:
+    return BATCH_HEADER.span_of("partition_leader_epoch", spot.position)
 
 
 def _odd(found: Mapping[str, OddTimes]) -> Iterator[Hit]:
@@ -245,7 +250,7 @@ def timestamp_future(segment: SegmentTimes) -> Iterator[Hit]:
     """Batches carry timestamps more than a day after the given clock (`--now`)."""
     for cause, times in segment.future.items():
         yield Hit(
-            Span(times.spot.position, times.spot.position + 61),
+            BATCH_HEADER.span(times.spot.position),
             (times.offset, times.offset),
             count=times.number,
             largest=times.timestamp,

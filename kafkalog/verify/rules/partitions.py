@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -58,7 +59,7 @@ def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
     last = step.previous_last
     if last is not None and last.last_offset >= step.base:
         yield Hit(
-            Span(0, min(step.size, 61)),
+            Span(0, min(step.size, BATCH_HEADER.size)),
             (step.base, last.last_offset),
             file=step.previous_path,
             last=last.last_offset,
@@ -91,7 +92,7 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
     end = step.previous_last.last_offset + 1 if step.previous_last is not None else step.previous_base
     if not step.previous_torn and step.base > end:
         yield Hit(
-            Span(0, min(step.size, 61)),
+            Span(0, min(step.size, BATCH_HEADER.size)),
             (end, step.base - 1),
             before=step.previous_path,
             file=_segment_path(step.path, end),
@@ -118,7 +119,7 @@ def segment_epoch_decreases(step: SegmentStep) -> Iterator[Hit]:
     first = step.first
     if first is not None and 0 <= first.epoch < step.top_epoch:
         yield Hit(
-            Span(first.position + 12, first.position + 16),
+            BATCH_HEADER.span_of("partition_leader_epoch", first.position),
             (first.base_offset, first.last_offset),
             epoch=first.epoch,
             before=step.top_epoch,

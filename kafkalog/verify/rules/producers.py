@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.span import Span
 from kafkalog.replay.transactions import abort_command, old_abort_command
 from kafkalog.verify.finding import Hit, Severity
@@ -401,7 +402,7 @@ def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
     """
     txn = view.transaction
     yield Hit(
-        Span(txn.position, txn.position + 61),
+        BATCH_HEADER.span(txn.position),
         (txn.first_offset, txn.last_offset),
         producer_id=txn.producer_id,
         epoch=txn.epoch,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.control import ABORT, COMMIT, CONTROL_RECORD_TYPES, ControlRecord
 from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, UnknownCompression
@@ -116,7 +117,7 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
         Span(batch.position, batch.position + batch.size),
         (batch.base_offset, batch.last_offset),
         codec=problem.error.codec,
-        size=batch.size - 61,
+        size=batch.size - BATCH_HEADER.size,
         reason=problem.error.reason,
         read=view.read,
         count=batch.header.records_count,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER
+from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER, SNAPSHOT_VERSION
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -75,8 +75,8 @@ def snapshot_unreadable(file: SnapshotFile) -> Iterator[Hit]:
     INFO for the newest snapshot of a broker that may have been running when it has 0 bytes: it is written in place.
     """
     header = file.snapshot.header
-    if header is not None and header.version != 1:
-        yield Hit(SNAPSHOT_HEADER.span_of("version"), None, reason=f"version {header.version}, known is 1")
+    if header is not None and header.version != SNAPSHOT_VERSION:
+        yield Hit(SNAPSHOT_HEADER.span_of("version"), None, reason=f"version {header.version}, known is {SNAPSHOT_VERSION}")
     if file.snapshot.damage is not None:
         span = file.snapshot.damage.span
         severity = Severity.INFO if file.being_written and not file.size else None

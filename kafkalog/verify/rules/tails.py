@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import Damage
+from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, Damage
+from kafkalog.core.legacy import LEGACY_HEADER_V0, MIN_MESSAGE_SIZE
 from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.verify.finding import Hit, Severity
@@ -47,7 +48,9 @@ class FileChange:
     active: bool
 
 
-_OLDEST = 18
+_OLDEST = LEGACY_HEADER_V0.size
+_LENGTH = BATCH_HEADER.partial("batch_length")
+_PREFIX = BATCH_HEADER.partial("base_offset", "batch_length", "magic")
 
 
 def _valid(tail: Tail) -> int:
@@ -65,11 +68,12 @@ def _is_torn(tail: Tail) -> bool:
     if not tail.at_end or not isinstance(item, Damage) or not isinstance(item.error, Truncated):
         return False
     head = tail.head
-    if len(head) < 17:
+    if len(head) < HEADER_UP_TO_MAGIC:
         return True
-    length = int.from_bytes(head[8:12], "big", signed=True)
-    base = int.from_bytes(head[:8], "big", signed=True)
-    return head[16] <= 2 and length >= 14 and base > _valid(tail) and length + 12 > item.span.size
+    base: int
+    length: int
+    base, length, magic = _PREFIX.unpack_from(head)
+    return 0 <= magic <= 2 and length >= MIN_MESSAGE_SIZE and base > _valid(tail) and length + LOG_OVERHEAD > item.span.size
 
 
 @rule(
@@ -144,7 +148,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     if not _is_torn(tail):
         return
     size = tail.item.span.size
-    need = int.from_bytes(tail.head[8:12], "big", signed=True) + 12 if size >= 12 else _OLDEST
+    need = _LENGTH.unpack_from(tail.head)[0] + LOG_OVERHEAD if size >= LOG_OVERHEAD else _OLDEST
     yield Hit(
         tail.item.span,
         severity=_severity(tail),

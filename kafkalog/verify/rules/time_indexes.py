@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
+from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
@@ -62,7 +63,7 @@ class TimeIndexEnd:
 
 
 def _span(step: TimeIndexStep) -> Span:
-    return Span(step.number * 12, step.number * 12 + 12)
+    return TIME_INDEX_ENTRY.span_of_entries(step.number)
 
 
 def _ordered(step: TimeIndexStep) -> bool:
@@ -212,9 +213,8 @@ def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
     if end.last_timestamp is None or end.max_timestamp < 0 or (end.active and not end.clean):
         return
     if end.last_timestamp not in (end.max_timestamp, end.max_timestamp_with_records):
-        start = (end.entries - 1) * 12
         yield Hit(
-            Span(start, start + 12),
+            TIME_INDEX_ENTRY.span_of_entries(end.entries - 1),
             (end.max_offset, end.max_offset),
             timestamp=end.last_timestamp,
             largest=end.max_timestamp,
@@ -261,6 +261,5 @@ def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
 def timeindex_legacy_offset(end: IndexEnd) -> Iterator[Hit]:
     """Entries name an offset that is not the last of its batch."""
     if end.kind == "timeindex" and end.others and end.first_other is not None:
-        yield Hit(
-            Span(end.first_other * 12, end.entries * 12), None, count=end.others, entries=end.entries, number=end.first_other
-        )
+        span = TIME_INDEX_ENTRY.span_of_entries(end.first_other, end.entries)
+        yield Hit(span, None, count=end.others, entries=end.entries, number=end.first_other)

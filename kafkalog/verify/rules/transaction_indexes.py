@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
+from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
@@ -39,13 +40,10 @@ class TransactionIndexFile:
     ahead: bool = False
 
 
-_SIZE = 34
-
-
 def _entries(file: TransactionIndexFile) -> Iterator[tuple[int, AbortedTxn, Span]]:
     if file.index is not None:
         for number, entry in enumerate(file.index.entries):
-            yield number, entry, Span(number * _SIZE, number * _SIZE + _SIZE)
+            yield number, entry, ABORTED_TXN.span_of_entries(number)
 
 
 def _valid(entry: AbortedTxn) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
 from kafkalog.verify.rules.shared import BatchSpot
 from kafkalog.verify.scan.index_walks import NEVER
@@ -24,9 +24,20 @@ ANCIENT_MS = 1293840000000
 
 #: baseOffset, batchLength, partitionLeaderEpoch, magic, crc, attributes, lastOffsetDelta, maxTimestamp, then the id, epoch
 #: and sequence of the producer in one, recordsCount.
-_UNPACK = struct.Struct(">qiibIHi8xq14si").unpack_from
-_NO_PRODUCER = b"\xff" * 14
-_MIN_BATCH_LENGTH = BATCH_HEADER.size - LOG_OVERHEAD
+_PRODUCER = BATCH_HEADER.raw("producer_id", "base_sequence")
+_UNPACK = BATCH_HEADER.partial(
+    "base_offset",
+    "batch_length",
+    "partition_leader_epoch",
+    "magic",
+    "crc",
+    BATCH_HEADER["attributes"].unsigned,
+    "last_offset_delta",
+    "max_timestamp",
+    _PRODUCER,
+    "records_count",
+).unpack_from
+_NO_PRODUCER = b"\xff" * _PRODUCER.type.size
 
 
 def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
@@ -63,8 +74,8 @@ def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool
             except struct.error:
                 end = NEVER
                 break
-            end = at + 12 + length
-            if checksum(view[at + 21 : end]) != crc or magic != 2 or length < _MIN_BATCH_LENGTH or end > limit:
+            end = at + LOG_OVERHEAD + length
+            if checksum(view[at + ATTRIBUTES_AT : end]) != crc or magic != 2 or length < LEAST_BATCH_LENGTH or end > limit:
                 break
             if not (
                 base == expected

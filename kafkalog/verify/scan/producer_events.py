@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.record import increment_sequence
 from kafkalog.verify.scan.results import Cut, Event, Marker, ProducerRun
 
@@ -25,7 +25,7 @@ _MAX_SEQUENCE = 0x7FFFFFFF
 _LAST_CODEC = 4
 _SOONEST_EXPIRATION_MS = 1000
 #: producerId, producerEpoch, baseSequence.
-_PRODUCER = struct.Struct(">qhi").unpack
+_PRODUCER = BATCH_HEADER.run("producer_id", "base_sequence").unpack
 
 
 class EventRecorder:

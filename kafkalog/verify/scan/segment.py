@@ -6,7 +6,6 @@ is out of the ordinary in any way leaves the loop and is judged with care.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -55,8 +54,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Scanner", "scan_segment"]
 
-_INT64 = struct.Struct(">q")
-_BASE_TIMESTAMP = BATCH_HEADER["base_timestamp"].at
+_BASE_OFFSET = BATCH_HEADER.partial("base_offset")
+_BASE_TIMESTAMP = BATCH_HEADER.partial("base_timestamp")
+#: How many bytes of an index entry ascend from entry to entry: those of its first field.
+_OFFSET_KEY = OFFSET_INDEX_ENTRY["relative_offset"].type.size
+_TIME_KEY = TIME_INDEX_ENTRY["timestamp"].type.size
 _HEADER = BATCH_HEADER.size
 #: Bytes between two of the batches whose place is kept.
 _PLACE_INTERVAL = 1 << 20
@@ -304,7 +306,7 @@ class Scanner:
         if self.scan.damaged or self.path in wrong:
             of_log = change_of_log(source.read(0, _LINE_ENDS_BYTES))
         changed = {} if of_log is None else {self.path: of_log}
-        for file, key in ((self.index, 4), (self.times, 8)):
+        for file, key in ((self.index, _OFFSET_KEY), (self.times, _TIME_KEY)):
             if file is None or file.path not in wrong:
                 continue
             if of_log is not None and fits(file.data, of_log, file.entry_size):
@@ -377,8 +379,8 @@ class Scanner:
 
     def irregular_records(self, data: bytearray, at: int, end: int, attributes: int, count: int, time: int, begin: int) -> None:
         """Look at the records of a batch whose header is ordinary; report them if they are not."""
-        found = count_records(data, at + _HEADER, end, count, attributes & 7)
-        base_time = _INT64.unpack_from(data, at + _BASE_TIMESTAMP)[0]
+        found = count_records(data, at + _HEADER, end, count, attributes & bits.CODEC_MASK)
+        base_time = _BASE_TIMESTAMP.unpack_from(data, at)[0]
         if found is not None and base_time + found.smallest < ANCIENT_MS and not attributes & bits.LOG_APPEND_TIME:
             self._odd_record_times(RecordBatch.read(bytes(data[at:end]), begin + at))
         if (
@@ -391,7 +393,7 @@ class Scanner:
             batch = RecordBatch.read(bytes(data[at:end]), begin + at)
             self._look_closer(batch)
         elif found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = int.from_bytes(data[at : at + 8], "big")
+            self.scan.first_keyless = _BASE_OFFSET.unpack_from(data, at)[0]
         if found is not None:
             self.scan.tombstones += found.null_values
 

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from kafkalog.kafka.behaviours import INDEX_SWAP_COUNTS, KRAFT_SNAPSHOTS_KEPT, LATER_SWAPS_GO, SWAP_RENAMED
 from kafkalog.kafka.failure import LogDirOffline
-from kafkalog.kafka.file_names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset
-from kafkalog.kafka.segment import LogSegment, segment_file_name
-from kafkalog.kafka.split import replace_segments
+from kafkalog.kafka.file_names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset, segment_file_name
+from kafkalog.kafka.segment import LogSegment
 
 if TYPE_CHECKING:
     from kafkalog.kafka.load_context import LoadContext
-    from kafkalog.kafka.loader import LogLoader
 
-__all__ = ["collect_swap_files", "complete_swaps_by_recovery", "complete_swaps_by_renaming"]
+__all__ = ["collect_swap_files", "complete_swaps_by_renaming"]
 
 #: A KRaft snapshot that waits for its deletion: KafkaMetadataLog's business.
 _KRAFT_SNAPSHOT_DELETED = ".checkpoint.deleted"
@@ -98,19 +96,3 @@ def complete_swaps_by_renaming(context: LoadContext, swaps: list[str]) -> None:
     for name in disk.names():
         if name.endswith(SWAP):
             disk.rename(name, name.removesuffix(SWAP), over_directory=False)
-
-
-def complete_swaps_by_recovery(loader: LogLoader, swaps: list[str]) -> None:
-    """Recover each `.log.swap` and put it in the place of the segments it overlaps: Log.completeSwapOperations, before 3.0."""
-    for name in swaps:
-        segment = LogSegment(loader.context, offset_of_name(name), SWAP)
-        loader.context.remark(f"an interrupted swap is completed: {name} is recovered and takes its place")
-        loader.recover_segment(segment)
-        end = segment.read_next_offset()
-        covered = loader.segments.values(segment.base_offset, end)
-        if LATER_SWAPS_GO.applies_to(loader.context.release):
-            covered = [old for old in covered if old.read_next_offset() > segment.base_offset]
-        if segment.size or loader.context.is_compacted:
-            # An empty segment covers nothing, and takes the place of the one with its name all the same.
-            loader.context.replaced.update((name.removesuffix(SWAP), *(old.name(".log") for old in covered)))
-        replace_segments(loader.segments, [segment], covered)

@@ -1,0 +1,71 @@
+"""A fact of the format is declared in `core` once: outside of it no code repeats a size, a place or a shape as a literal."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+
+import pytest
+
+import kafkalog
+
+ROOT = pathlib.Path(kafkalog.__file__).parent
+MODULES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
+OUTSIDE_CORE = [name for name in MODULES if not name.startswith("core/")]
+
+#: Places and sizes of the format that stand for nothing else: CRC and attributes of a batch, its header, a `.txnindex` entry.
+UNMISTAKABLE = {17, 21, 61, 34}
+#: Those that are the format's where something is added to them, multiplied by them, or cut out there.
+SIZES = UNMISTAKABLE | {8, 12, 14, 16, 18, 20, 22, 26}
+#: The codec, and the flags of the attributes.
+ATTRIBUTE_MASKS = {7, 8, 0x10, 0x20, 0x40}
+STRUCT_CODES = set("xbBhHiIqQ0123456789s")
+
+#: What looks like a literal of the format and is none.
+ALLOWED = {
+    ("dump/payload.py", "'>q'"),  # what LongDecoder reads: a value of the user's
+    ("dump/payload.py", "'>i'"),  # what IntegerDecoder reads
+    ("files/workers.py", "'>Q'"),  # kafkalog's own frames between its processes
+    ("render/verify_text.py", "8 - len(row.verdict)"),  # columns of a table
+}
+
+
+def _number(node):
+    return node.value if isinstance(node, ast.Constant) and type(node.value) is int else None
+
+
+def _is_of_the_format(node):
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        codes = node.value[1:] if node.value.startswith(">") else ""
+        return bool(codes) and set(codes) <= STRUCT_CODES and not codes.isdigit()
+    if isinstance(node, ast.BinOp):
+        sides = {_number(node.left), _number(node.right)}
+        if isinstance(node.op, ast.BitAnd):
+            return bool(sides & ATTRIBUTE_MASKS)
+        return isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.FloorDiv | ast.Mod) and bool(sides & SIZES)
+    if isinstance(node, ast.Slice):
+        return bool({_number(side) for side in (node.lower, node.upper) if side is not None} & SIZES)
+    return _number(node) in UNMISTAKABLE
+
+
+def literals_of_the_format(source):
+    return [ast.unparse(node) for node in ast.walk(ast.parse(source)) if _is_of_the_format(node)]
+
+
+@pytest.mark.parametrize("name", OUTSIDE_CORE)
+def test_sizes_places_and_shapes_of_the_format_are_named_not_repeated(name):
+    found = [text for text in literals_of_the_format(MODULES[name].read_text(encoding="utf-8")) if (name, text) not in ALLOWED]
+    assert not found, f"{name}: {found}; take it from the Layout in kafkalog.core"
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["at + 12", "number * 8", "head[8:12]", "x = 61", "attributes & 7", "attributes & 0x20", "Struct('>8xi4xb')", "head[:17]"],
+)
+def test_a_literal_of_the_format_is_recognised(source):
+    assert literals_of_the_format(source)
+
+
+def test_every_exception_is_still_there():
+    for name, text in ALLOWED:
+        assert text in literals_of_the_format(MODULES[name].read_text(encoding="utf-8")), (name, text)
