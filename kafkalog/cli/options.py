@@ -65,12 +65,11 @@ KAFKA_VERSION = click.option(
 def release_by(given: Release | None) -> Callable[[str], Release]:
     """The release for the directory of a partition: the one given, or the one that the log dir around it speaks for."""
     from kafkalog.files.log_dir import LogDir
-    from kafkalog.next_start.era import era_of
+    from kafkalog.next_start.evidence import BrokerEvidence
 
     @cache
     def shown(directory: str) -> Release:
-        log_dir = LogDir(directory)
-        return era_of(log_dir, log_dir.meta_properties).releases[0]
+        return BrokerEvidence(LogDir(directory)).era.releases[0]
 
     def release_of(path: str) -> Release:
         partition = path if os.path.isdir(path) else os.path.dirname(path)

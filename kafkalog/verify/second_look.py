@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.errors import UnreadableFile, WorkerLost
-from kafkalog.files.paths import file_states
+from kafkalog.files.paths import has_gone
 from kafkalog.verify.checks.partition import PartitionCheck
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor, Future
 
-    from kafkalog.files.paths import FileState
-    from kafkalog.verify.checks.partition import Surroundings
+    from kafkalog.files.directory import FileState
+    from kafkalog.files.log_dir import PartitionContext
+    from kafkalog.files.partition import Partition
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.report import PartitionReport
     from kafkalog.verify.scan.results import SegmentTask, Settings
@@ -40,10 +41,9 @@ class Gone(UnreadableFile):
 
 
 class Look(NamedTuple):
-    """A directory that is being scanned. `states` are those of its files from before it was listed."""
+    """A directory that is being scanned."""
 
     check: PartitionCheck
-    states: dict[str, FileState]
     scans: list[SegmentScan | Future[SegmentScan]]
 
 
@@ -61,32 +61,37 @@ class Looker:
     executor: Executor | None
     threads: int
 
-    def begin(self, path: str, around: Surroundings, before: Look | None = None) -> Look:
-        """List a directory and have it scanned, but for the segments that are as they were in the look before.
+    def begin(self, listed: Callable[[], tuple[Partition, PartitionContext]], before: Look | None = None) -> Look:
+        """Have a directory scanned, but for the segments that are as they were in the look before.
+
+        Args:
+            listed: Gives the directory, and what its log dir says of it.
+            before: The look before.
 
         Raises:
             Gone: the directory is no longer there.
             UnreadableFile: it cannot be listed.
         """
         try:
-            states = file_states(path)
-            check = PartitionCheck(path, around, self.settings)
+            check = PartitionCheck(*listed(), self.settings)
         except UnreadableFile as error:
-            if not os.path.lexists(path):
+            if has_gone(error.path):
                 raise Gone(error.path, error.reason) from None
             raise
-        known = {} if before is None else _unchanged(before, states)
-        return Look(check, states, [known.get(task) or self._scan(task) for task in check.tasks])
+        known = {} if before is None else _unchanged(before, check.partition.directory.states)
+        return Look(check, [known.get(task) or self._scan(task) for task in check.tasks])
 
     def _scan(self, task: SegmentTask) -> SegmentScan | Future[SegmentScan]:
         return scan_segment(task, self.threads) if self.executor is None else self.executor.submit(scan_segment, task)
 
-    def finish(self, look: Look, around: Callable[[], Surroundings]) -> tuple[PartitionCheck, PartitionReport]:
+    def finish(
+        self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]
+    ) -> tuple[PartitionCheck, PartitionReport]:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
 
         Args:
             look: The first look.
-            around: Gives the surroundings as they are now.
+            listed_now: Gives the directory, and what its log dir says of it, as they are now.
 
         Raises:
             Gone, UnreadableFile: as for `begin`.
@@ -95,22 +100,14 @@ class Looker:
         for number in range(1, _MOST_LOOKS + 1):
             look = _collected(look)
             report = look.check.finish([scan for scan in look.scans if isinstance(scan, SegmentScan)])
-            if not _is_alarming(look.check, report) or _states(look) == look.states:
+            if not _is_alarming(look.check, report) or not look.check.partition.directory.has_changed():
                 break
             if number == _MOST_LOOKS:
                 report = _found_again(look.check, report, found or set())
                 break
             found = {_identity(finding) for finding in report.findings}
-            look = self.begin(look.check.path, around(), look)
+            look = self.begin(listed_now, look)
         return look.check, report
-
-
-def _states(look: Look) -> dict[str, FileState]:
-    """The states of the files now."""
-    try:
-        return file_states(look.check.path)
-    except UnreadableFile:
-        return {}
 
 
 def _collected(look: Look) -> Look:
@@ -131,9 +128,10 @@ def _collected(look: Look) -> Look:
 def _unchanged(look: Look, states: dict[str, FileState]) -> dict[SegmentTask, SegmentScan]:
     """The scans of a look whose files are what they were before it."""
     kept: dict[SegmentTask, SegmentScan] = {}
+    before = look.check.partition.directory.states
     for task, scan in zip(look.check.tasks, look.scans, strict=True):
         names = [os.path.basename(path) for path in task.paths.values()]
-        if isinstance(scan, SegmentScan) and all(name in states and states[name] == look.states.get(name) for name in names):
+        if isinstance(scan, SegmentScan) and all(name in states and states[name] == before.get(name) for name in names):
             kept[task] = scan
     return kept
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,8 @@ from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS, PARTITIO
 from kafkalog.core.line_ends import change_of_entries, unix_line_ends
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
-from kafkalog.files.source import hashes_of, read_file
+from kafkalog.files.source import hashes_of
 from kafkalog.verify.checks.compaction import CompactionHistory
 from kafkalog.verify.checks.files import judge_files
 from kafkalog.verify.checks.metadata_log import judge_metadata_log
@@ -34,59 +32,35 @@ if TYPE_CHECKING:
 
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
+    from kafkalog.files.log_dir import PartitionContext
+    from kafkalog.files.partition import Partition
     from kafkalog.files.segment import Segment
-    from kafkalog.verify.rules.shared import CheckpointLine
     from kafkalog.verify.scan.producer_events import AbortedSpan
 
-__all__ = ["PartitionCheck", "Surroundings"]
+__all__ = ["PartitionCheck"]
 
 _HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the log dir says of a partition.
-
-    `clean` and `kraft` are None when nothing tells. `lines` are those of the checkpoint files, by the file's name;
-    `in_use`: an active segment of some partition is preallocated, so that the broker was running, or was killed.
-    `cleaner_known` says that the log cleaner's checkpoint could be read. The paths are those of checkpoint files: that of
-    the log start is always told, the others "" when no line can be expected of them.
-    """
-
-    in_log_dir: bool = False
-    clean: bool | None = None
-    kraft: bool | None = None
-    in_use: bool = False
-    lines: dict[str, CheckpointLine] = field(default_factory=dict)
-    cleaner_known: bool = False
-    log_start_path: str = ""
-    log_starts_known: bool = False
-    recovery_path: str = ""
-    watermark_path: str = ""
 
 
 class PartitionCheck:
     """The check of one partition directory: `tasks` are to be scanned, in any order and anywhere; `finish` judges.
 
     Args:
-        path: The directory, spelled as it shall be printed.
-        surroundings: What the log dir says.
+        partition: The directory.
+        context: What the log dir says of it.
         settings: What the caller wants.
-
-    Raises:
-        UnreadableFile: the directory cannot be listed.
     """
 
-    def __init__(self, path: str, surroundings: Surroundings, settings: Settings) -> None:
-        self.partition = partition = Partition(path)
+    def __init__(self, partition: Partition, context: PartitionContext, settings: Settings) -> None:
+        self.partition = partition
         self.path = partition.path
-        self.around = surroundings
+        self.around = context
         self.settings = settings
         name = partition.name
         self.topic = name.topic if name else None
         self.mark = name.mark if name else ""
         # A clean stop does not close the directories that wait to be deleted.
-        self.clean = False if self.mark in ("delete", "stray") else surroundings.clean
+        self.clean = False if self.mark in ("delete", "stray") else context.clean
         self.topic_id: UUID | None = None
         self.kraft_log = self.topic in METADATA_TOPICS
         self.not_checked: list[NotChecked] = []
@@ -100,11 +74,9 @@ class PartitionCheck:
         self.segments = [segment for segment in partition.segments if ".log" in segment.paths]
         self.active = self.segments[-1].base_offset if self.segments else None
         siblings = {suffix for segment in partition.segments for suffix in segment.paths}
-        self.log_only = (
-            siblings == {".log"} and not surroundings.in_log_dir and partition.file("leader-epoch-checkpoint") is None
-        )
+        self.log_only = siblings == {".log"} and not context.in_log_dir and partition.file("leader-epoch-checkpoint") is None
         swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in partition.pending)
-        self.compacted = "cleaner-offset-checkpoint" in surroundings.lines or self.topic in COORDINATOR_TOPICS or swapping
+        self.compacted = "cleaner-offset-checkpoint" in context.lines or self.topic in COORDINATOR_TOPICS or swapping
         self.snapshots = self._read_snapshots()
         self.snapshot_offsets = sorted(self.snapshots)
         bounds = [*(segment.base_offset for segment in self.segments), 1 << 63]
@@ -149,7 +121,7 @@ class PartitionCheck:
         """A small file's bytes; None, and noted, when it cannot be read."""
         self.files += 1
         try:
-            data = read_file(path)
+            data = self.partition.directory.read(os.path.basename(path))
         except UnreadableFile as error:
             self._failed(error)
             return None

@@ -11,7 +11,7 @@ from kafkalog.verify.rule import rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.verify.rules.shared import CheckpointLine
+    from kafkalog.files.log_dir import CheckpointLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

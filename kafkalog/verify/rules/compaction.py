@@ -13,7 +13,8 @@ from kafkalog.verify.rule import rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.verify.rules.shared import BatchSpot, CheckpointLine
+    from kafkalog.files.log_dir import CheckpointLine
+    from kafkalog.verify.rules.shared import BatchSpot
 
 
 #: `max.message.bytes` where nobody has set it, since 2.3.

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
-    from kafkalog.verify.rules.shared import CheckpointLine, EpochRun
+    from kafkalog.files.log_dir import CheckpointLine
+    from kafkalog.verify.rules.shared import EpochRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
