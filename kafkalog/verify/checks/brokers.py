@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
@@ -25,46 +25,14 @@ from kafkalog.verify.rules.replicas import FuturePair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from uuid import UUID
 
     from kafkalog.files.broker import Broker
-    from kafkalog.files.partition import Partition
-    from kafkalog.kafka.scanned_log import KnownLog
-    from kafkalog.verify.checks.controller import Controllers, PartitionClaim
+    from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
-__all__ = ["Verified", "add_findings", "findings_of_brokers"]
-
-
-@dataclass
-class Verified:
-    """A partition that was judged by itself.
-
-    Args:
-        partition: Its directory, as it was when it was judged.
-        report: What was found; findings that others lead to are added.
-        topic_id: From its `partition.metadata`.
-        owner: The log dir it was looked at in, None for a directory or a file given by itself.
-        claim: What it says of itself that a controller may know otherwise.
-        known: Name of a `.log` → the part of it that was found sound.
-        is_file: Whether a single file of it was asked for.
-        kinds: Of the files that are there: suffixes of the segments' files, names of the others.
-    """
-
-    partition: Partition
-    report: PartitionReport
-    topic_id: UUID | None
-    owner: LogDirCheck | None
-    claim: PartitionClaim | None
-    known: dict[str, KnownLog] = field(default_factory=dict)
-    is_file: bool = False
-    kinds: frozenset[str] = frozenset()
-
-    @property
-    def directory(self) -> str:
-        """Path of its directory."""
-        return self.partition.path
+__all__ = ["add_findings", "findings_of_brokers"]
 
 
 def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from kafkalog.core.release import Release
     from kafkalog.replay.coordinators import Load
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["unloaded"]
 

@@ -11,9 +11,9 @@ from kafkalog.verify.finding import Severity
 from kafkalog.verify.rules.clusters import QuorumPair
 
 if TYPE_CHECKING:
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.report import PartitionReport
     from kafkalog.verify.rules.replicas import ReplicaPair
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["compare_quorums"]
 

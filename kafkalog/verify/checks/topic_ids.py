@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["clusters_of_one_topic", "judge_topic_ids"]
 

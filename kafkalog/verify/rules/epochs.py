@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.log import NEVER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -263,7 +264,7 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
     for run, log_path in file.runs:
         runs.setdefault(run.epoch, []).append((run, log_path))
     for number, entry in enumerate(entries):
-        following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
+        following = entries[number + 1].start_offset if number + 1 < len(entries) else NEVER
         for run, log_path in runs.get(entry.epoch, ()):
             # An append of magic 0 or 1 drops the entries of all batches before it.
             if run.first_base <= file.last_legacy:

@@ -57,7 +57,7 @@ class OpenTransactionView:
 
 #: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
 _SEQUENCES = 1 << 31
-_FAR = _SEQUENCES // 2
+_HALF_A_CYCLE = _SEQUENCES // 2
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
 
 
@@ -144,7 +144,7 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and 0 < _ahead(state, run) < _FAR:
+    if run.epoch == state.epoch and 0 < _ahead(state, run) < _HALF_A_CYCLE:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -179,7 +179,7 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and _ahead(state, run) >= _FAR:
+    if run.epoch == state.epoch and _ahead(state, run) >= _HALF_A_CYCLE:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
