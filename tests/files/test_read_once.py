@@ -83,7 +83,7 @@ def test_a_log_is_opened_by_the_scan_and_by_the_models_of_loading_and_of_consume
     path = Path(fixture(*LOG_DIRS[of]).path())
     _, opened = seen_by(COMMANDS["verify"], path, tmp_path / "seen")
     # Logs of the internal topics are replayed, too.
-    most = {name: 3 if name.endswith(".log") else 2 for name in opened if not name.startswith("__")}
+    most = {name: 4 if name.endswith(".log") else 2 for name in opened if not name.startswith("__")}
     assert {name: opened[name] for name, times in most.items() if opened[name] > times} == {}
     assert opened[BOOTSTRAP_CHECKPOINT] <= 2
 

@@ -116,11 +116,13 @@ def test_usage_errors_are_status_2(command):
         run(command, "--at", wrong, "x", status=2)
 
 
-def test_a_moment_that_is_none_says_what_would_be_one():
+def test_an_end_that_is_none_says_what_would_be_one():
     done = subprocess.run(
         [sys.executable, "-m", "kafkalog", "groups", "--at", "-5", "x"], capture_output=True, text=True, check=False
     )
-    assert "'-5' is neither an offset, nor ISO 8601 (2024-05-01T12:00:00Z), nor @ and epoch milliseconds" in done.stderr
+    assert (
+        "'-5' is neither an offset, nor ISO 8601 (2024-05-01, 2024-05-01T12:00:00Z) nor @ and epoch milliseconds" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
