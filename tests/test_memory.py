@@ -176,8 +176,8 @@ def measured(*arguments, output=os.devnull):
     return int(status), int(peak)
 
 
-#: The commands that read the shape in a way of their own. Where the whole corpus is read it is all of them, but for messages, which
-#: take most of the time and are all read in the same way.
+#: The commands that read the shape in a way of their own. Where the whole corpus is read it is all of them, but for messages,
+#: which take most of the time and are all read in the same way.
 QUICK = {
     "zstd, 1 MiB told": ("dump", "verify", "next-start"),
     "zstd, 127 MiB told": ("dump, JSON lines, hex", "verify"),

@@ -72,7 +72,7 @@ class Places:
         start, end = self.bounds(commit.topic, commit.partition)
         placed = commit._replace(log_start_offset=start, log_end_offset=end)
         problem = self._topic_problem(placed) if end is None or commit.topic_id is not None else None
-        return placed._replace(topic_problem=problem, is_of_one_moment=placed.problem is not None and self._is_certain(placed))
+        return placed._replace(topic_problem=problem, is_certain=placed.problem is not None and self._is_certain(placed))
 
     # --- the topic ---
 

@@ -21,7 +21,7 @@ class CommittedOffset(NamedTuple):
     say where the commit is. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
     directory was given; `topic_problem` when `__cluster_metadata` was. `expires_at` is the time from which on the coordinator
     deletes it, by the time stored with it or the default of `offsets.retention.minutes`; None while nothing expires it.
-    `is_of_one_moment` says that no other moment of a copy explains the problem.
+    `is_certain` says that no other moment of a copy explains the problem.
     """
 
     group: str
@@ -39,7 +39,7 @@ class CommittedOffset(NamedTuple):
     log_start_offset: int | None = None
     topic_problem: str | None = None
     expires_at: int | None = None
-    is_of_one_moment: bool = False
+    is_certain: bool = False
 
     @property
     def lag(self) -> int | None:

@@ -12,7 +12,7 @@ from kafkalog.replay.group_replay import SHARE_TOPIC, TOPIC, GroupReplay
 from kafkalog.replay.group_state import CommittedOffset, Group, Member, ShareOffset
 from kafkalog.replay.logs import Given, Note, collect
 from kafkalog.replay.metadata import read_metadata
-from kafkalog.replay.until import END, Moment
+from kafkalog.replay.until import END, Until
 
 if TYPE_CHECKING:
     import uuid
@@ -56,20 +56,20 @@ class Groups(NamedTuple):
         )
 
 
-def read_groups(paths: Paths, moment: Moment = END) -> Groups:
+def read_groups(paths: Paths, until: Until = END) -> Groups:
     """The state of all groups, from the partitions of `__consumer_offsets` and `__share_group_state` found at `paths`.
 
     Args:
         paths: Log dirs, partition directories or `.log` files; other partitions found there give the lag, and the names of
             topics that are known by their ids.
-        moment: Up to where the records count.
+        until: Up to where the records count.
     """
     given = collect(paths, TOPIC, SHARE_TOPIC)
     replay = GroupReplay()
     problems = list(given.problems)
     for log in given.wanted:
         try:
-            replay.log(log, moment)
+            replay.log(log, until)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
     if not given.wanted:

@@ -16,7 +16,7 @@ from kafkalog.replay.image_records import apply_record, changes_image
 from kafkalog.replay.logs import Log, LogRecord, Note, Notes, collect, read_file_records
 from kafkalog.replay.metadata_history import Past
 from kafkalog.replay.metadata_snapshots import choose_snapshot
-from kafkalog.replay.until import END, Moment
+from kafkalog.replay.until import END, Until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,10 +84,10 @@ class _Replay:
         """What it has come to."""
         return Metadata(self.image, base, self.notes, tuple(problems), self.records, self.past, self.written)
 
-    def feed(self, items: Iterable[LogRecord], moment: Moment = END, start: int = 0) -> None:
+    def feed(self, items: Iterable[LogRecord], until: Until = END, start: int = 0) -> None:
         for item in items:
             record = item.record
-            if record.offset < start or not moment.holds(record.offset, record.timestamp):
+            if record.offset < start or not until.holds(record.offset, record.timestamp):
                 continue
             self.records += 1
             image = self.image
@@ -150,12 +150,12 @@ class _Replay:
             self.notes.append(Note(item.path, item.record.offset, f"{decoded.name}: {problem}"))
 
 
-def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
+def read_metadata(paths: Paths, until: Until = END) -> Metadata:
     """The image from the `__cluster_metadata` found at `paths`.
 
     Args:
         paths: Log dirs, the partition's directory, or single `.log` and `.checkpoint` files of it.
-        moment: Up to where the records count; the newest snapshot that does not reach beyond it is the base.
+        until: Up to where the records count; the newest snapshot that does not reach beyond it is the base.
     """
     given = collect(paths, *METADATA_TOPICS)
     problems = list(given.problems)
@@ -165,30 +165,34 @@ def read_metadata(paths: Paths, moment: Moment = END) -> Metadata:
         problems.append(Note("", None, f"no partition of {CLUSTER_METADATA_TOPIC} was given"))
     for log in given.wanted:
         try:
-            base = _replay_log(replay, log, moment, problems) or base
+            base = _replay_log(replay, log, until, problems) or base
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
-    if replay.begun is not None and moment == END:
+    if replay.begun is not None and until == END:
         # Before the end every transaction is open for a while.
         message = f"a metadata transaction without an end begins here; its {len(replay.transaction)} records do not count"
         replay.notes.append(Note(replay.begun.path, replay.begun.record.offset, message))
     return replay.result(base, problems)
 
 
-def read_metadata_file(path: str) -> Metadata:
+def read_metadata_file(path: str, data: bytes | None = None) -> Metadata:
     """The image of the records in one file alone: `bootstrap.checkpoint`, or a snapshot.
+
+    Args:
+        path: The file.
+        data: Its bytes, when they have been read already.
 
     Raises:
         UnreadableFile: it cannot be read.
     """
     replay = _Replay()
-    replay.feed(read_file_records(path, replay.notes))
+    replay.feed(read_file_records(path, replay.notes, data))
     return replay.result(path, [])
 
 
-def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note]) -> str | None:
+def _replay_log(replay: _Replay, log: Log, until: Until, problems: list[Note]) -> str | None:
     first = _first_offset(log)
-    base = choose_snapshot(log, moment, replay.notes)
+    base = choose_snapshot(log, until, replay.notes)
     if base is not None and base.damage and first == 0:
         base = None  # The log tells everything.
     start = 0
@@ -204,7 +208,7 @@ def _replay_log(replay: _Replay, log: Log, moment: Moment, problems: list[Note])
     if first is not None and first > start:
         where = "the snapshot's end" if base else "offset 0 and there is no snapshot"
         problems.append(Note(log.path, first, f"the log starts at {first}, after {where}: the image is not whole"))
-    replay.feed(log.records(replay.notes), moment, start)
+    replay.feed(log.records(replay.notes), until, start)
     return base.path if base else None
 
 

@@ -18,7 +18,7 @@ from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
 from kafkalog.replay.coordinators import LoadWatch
 from kafkalog.replay.logs import Log, Note, Notes, collect
-from kafkalog.replay.until import END, Moment
+from kafkalog.replay.until import END, Until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,13 +148,13 @@ class Transactions(NamedTuple):
 
 
 def read_transactions(
-    paths: Paths, moment: Moment = END, *, on_aborted: Callable[[AbortedTransaction], object] | None = None
+    paths: Paths, until: Until = END, *, on_aborted: Callable[[AbortedTransaction], object] | None = None
 ) -> Transactions:
     """The state of all transactional ids, and the transactions in the partitions that are given.
 
     Args:
         paths: Log dirs, partition directories or `.log` files.
-        moment: Up to where the records of `__transaction_state` count, and with a time the batches in the partitions, too.
+        until: Up to where the records of `__transaction_state` count, and with a time the batches in the partitions, too.
             Only the end proves that a transaction hangs: before it the verdict is "ongoing" or "unknown".
         on_aborted: Called with each aborted transaction when it is found. They are not collected then: there can be millions.
     """
@@ -168,8 +168,8 @@ def read_transactions(
     for log in given.wanted:
         watch = LoadWatch(TRANSACTION_RECORDS)
         try:
-            records += _replay(log, moment, ids, notes, watch)
-            if moment == END and log.topic is not None:
+            records += _replay(log, until, ids, notes, watch)
+            if until == END and log.topic is not None:
                 watch.end(log)
                 own = [(item.transactional_id, item.record_offset) for item in ids.values() if item.path in log.files]
                 loads.append(watch.load(log, own))
@@ -184,12 +184,12 @@ def read_transactions(
     found = _Found(owners, on_aborted or collected.append)
     for log in sorted(given.others, key=lambda log: (log.topic or "", log.name.partition if log.name else 0)):
         try:
-            _scan(log, Moment(time=moment.time), found, notes)
+            _scan(log, Until(time=until.time), found, notes)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
     whole = _is_whole(given.wanted, ids)
     judged = [_judge(item, ids, owners, known=bool(given.wanted), whole=whole) for item in found.open]
-    if moment != END:
+    if until != END:
         judged = [_unproven(item, "at that moment: {}") for item in judged]
     elif not in_full:
         judged = [_unproven(item, f"{{}}; but not all of {TOPIC} could be read") for item in judged]
@@ -199,11 +199,11 @@ def read_transactions(
     )
 
 
-def _replay(log: Log, moment: Moment, ids: dict[str, TransactionalId], notes: list[Note], watch: LoadWatch) -> int:
+def _replay(log: Log, until: Until, ids: dict[str, TransactionalId], notes: list[Note], watch: LoadWatch) -> int:
     count = 0
     for item in log.records(notes, watch.unreadable):
         record = item.record
-        if not moment.holds(record.offset, record.timestamp):
+        if not until.holds(record.offset, record.timestamp):
             continue
         count += 1
         if isinstance(item.batch, RecordBatch) and item.batch.is_control:
@@ -301,7 +301,7 @@ class _Found:
         self.committed = 0
 
 
-def _scan(log: Log, moment: Moment, found: _Found, notes: list[Note]) -> None:
+def _scan(log: Log, until: Until, found: _Found, notes: list[Note]) -> None:
     if log.name is None:
         return
     topic, partition = log.name.topic, log.name.partition
@@ -312,7 +312,7 @@ def _scan(log: Log, moment: Moment, found: _Found, notes: list[Note]) -> None:
                 notes.append(log.damage_note(path, item))
             continue
         header = item.header
-        if not moment.holds(item.base_offset, header.max_timestamp):
+        if not until.holds(item.base_offset, header.max_timestamp):
             continue
         if not item.crc_ok:
             notes.append(Note(path, item.base_offset, "the batch's CRC is wrong; it counts all the same"))

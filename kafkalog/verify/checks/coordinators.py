@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from kafkalog.core.release import Release
     from kafkalog.replay.coordinators import Load
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["unloaded"]
 
@@ -41,9 +41,9 @@ def unloaded(verified: Sequence[Verified], release: Release | None) -> Iterator[
         if one.is_file or name is None or name.mark:
             continue
         if name.topic in (GROUP_TOPIC, SHARE_TOPIC):
-            loads = read_groups(one.report.path).loads
+            loads = read_groups(one.partition).loads
         elif name.topic == TRANSACTION_TOPIC:
-            loads = read_transactions(one.report.path).loads
+            loads = read_transactions(one.partition).loads
         else:
             continue
         shown = NEWEST if one.owner is None else one.owner.era.releases[0]
