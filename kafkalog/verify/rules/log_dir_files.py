@@ -91,7 +91,7 @@ _KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
     remedy="With the node stopped, move the file out of the log dir: a node that has a metadata log starts without it.",
     source="BootstrapDirectory, BootstrapMetadata (Kafka 3.8.1)",
     proof="bootstrap-of-no-version",
-    near_miss="kraft-log",
+    near_miss="bootstrap-with-another-record",
 )
 def bootstrap_without_version(file: BootstrapFile) -> Iterator[Hit]:
     """`bootstrap.checkpoint` is empty, or lacks the record that every node looks for in it. Without the file it starts."""
