@@ -327,7 +327,9 @@ class _Run:
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
-            controllers.hear(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
+            controllers.add_metadata(
+                self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None]
+            )
         self.not_checked.extend(controllers.not_checked)
         loads = () if self.settings.quick else unloaded(self.done, self.release)
         self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
