@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kafkalog.dump.filters import Filters
     from kafkalog.dump.inputs import PlannedFile
     from kafkalog.dump.payload import Payload
-    from kafkalog.kafka.failure import Died
+    from kafkalog.dump.tool_died import ToolDied
 
 __all__ = ["command"]
 
@@ -182,11 +182,11 @@ def _topic_decoder(given: dict[str, Any], release: Release, topic: str | None) -
     return decoder_for(name, release)
 
 
-def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, tuple[str, ...], Died | None]:
+def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, tuple[str, ...], ToolDied | None]:
     """How keys and values are printed (None: they are not), what is said about deprecated decoders, a missing decoder."""
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.payload import decoded_payload, decoder_class, payload_of, string_decoder
-    from kafkalog.kafka.failure import Died
+    from kafkalog.dump.tool_died import ToolDied
 
     if not _printing(given):
         return None, (), None
@@ -199,7 +199,7 @@ def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, t
     names = (given["key_decoder_class"], given["value_decoder_class"])
     try:
         found = [(string_decoder, None) if not name else decoder_class(name, release) for name in names]
-    except Died as death:
+    except ToolDied as death:
         return None, (), death
     notices = tuple(notice for _, notice in found if notice is not None)
     tombstones = dialect_of(release).key_of_tombstone

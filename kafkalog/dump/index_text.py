@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from contextlib import contextmanager
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, SIZE_AND_MAGIC, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
+from kafkalog.core.source import BytesSource
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
-from kafkalog.kafka.failure import Died
+from kafkalog.dump.tool_died import ToolDied
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.kafka.behaviours import LAST_OFFSETS_INDEXED
+from kafkalog.kafka.failure import BrokerAborts, LoadFailure
+from kafkalog.kafka.indexes import BrokerOffsetIndex, offset_index_problem, time_index_problem
+from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, SizeFieldTooSmall
+from kafkalog.kafka.overlay import DiskFile
+from kafkalog.kafka.reading_rules import reading_rules
 from kafkalog.kafka.record_iterators import records_of_batch, records_of_message, shallow_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.layout import Layout
-    from kafkalog.core.offset_index import OffsetIndexEntry
     from kafkalog.core.source import Bytes, Source
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.output import Output
@@ -27,17 +33,11 @@ if TYPE_CHECKING:
 __all__ = [
     "IndexOptions",
     "LogChain",
-    "OffsetLookup",
     "index_problem",
+    "offset_index_of",
     "print_offset_index",
     "print_time_index",
-    "time_index_problem",
 ]
-
-_BASE_OFFSET = BATCH_HEADER.partial("base_offset")
-_WARM_ENTRIES = 8192 // OFFSET_INDEX_ENTRY.size
-_MOST_INT = 0x7FFFFFFF
-T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class IndexOptions(NamedTuple):
@@ -48,12 +48,16 @@ class IndexOptions(NamedTuple):
     max_message_size: int = 5 * 1024 * 1024
 
 
-class Frame(NamedTuple):
-    """A batch as the tool's reader sees it: place, bytes, magic."""
-
-    position: int
-    size: int
-    magic: int
+@contextmanager
+def _dies_of_log() -> Iterator[None]:
+    """The tool dies of what its reader of the log fails at."""
+    try:
+        yield
+    except SizeFieldTooSmall as error:
+        text = f"record size {error.size} at position {error.position} of the log, at least {MIN_MESSAGE_SIZE} needed"
+        raise ToolDied(text) from None
+    except LoadFailure as error:
+        raise ToolDied(error.text) from None
 
 
 class LogChain:
@@ -65,115 +69,91 @@ class LogChain:
     """
 
     def __init__(self, source: Source, dialect: Dialect) -> None:
-        self._source = source
         self._dialect = dialect
+        self._rules = reading_rules(dialect.since)
+        self._log = FileRecords(DiskFile(source), self._rules)
         self._chain: list[int] = []
         self._places: dict[int, int] = {}
         self._lasts: list[int] = []
         self._highest: list[int] = []
-        self._end_of_chain: Died | None = None
+        self._end_of_chain: ToolDied | None = None
 
-    def _slice_end(self, position: int, size: int) -> int:
-        """End of a slice of the log, checked as FileRecords does."""
-        if position < 0:
-            raise Died(f"the index points at position {position}")
-        if size < 0:
-            raise Died(f"maximal message size {size}")
-        if self._dialect.slice_checks_position and position > self._source.size:
-            raise Died(f"the index points at position {position}, the log has {self._source.size} bytes")
-        end = position + size
-        return self._source.size if end > _MOST_INT else min(end, self._source.size)
+    def _slice(self, position: int, size: int) -> FileRecords:
+        try:
+            return self._log.slice(position, size)
+        except BrokerAborts:
+            if size < 0:
+                raise ToolDied(f"maximal message size {size}") from None
+            raise ToolDied(f"the index points at position {position}, the log has {self._log.size} bytes") from None
 
-    def _frame(self, position: int, end: int) -> Frame | None:
-        """The batch at a position, None at the end of what can be read."""
-        if position >= end - HEADER_UP_TO_MAGIC:
-            return None
-        begin, data = self._source.window(position, BATCH_HEADER.size)
-        length, magic = SIZE_AND_MAGIC.unpack_from(data, position - begin)
-        if length < MIN_MESSAGE_SIZE:
-            raise Died(f"record size {length} at position {position} of the log, at least {MIN_MESSAGE_SIZE} needed")
-        if position > end - LOG_OVERHEAD - length:
-            return None
-        return Frame(position, LOG_OVERHEAD + length, magic)
-
-    def _frames(self, position: int, end: int) -> Iterator[Frame]:
-        while (frame := self._frame(position, end)) is not None:
-            yield frame
-            position += frame.size
-
-    def _bytes(self, position: int, size: int) -> bytes:
-        begin, data = self._source.window(position, size)
-        found = data[position - begin : position - begin + size]
-        if len(found) < size:
-            raise Died(f"the log ends inside the batch at position {position}")
-        return found
-
-    def last_offset(self, frame: Frame) -> int:
+    @staticmethod
+    def last_offset(batch: LoggedBatch) -> int:
         """The batch's last offset."""
-        if frame.magic < 2:
-            return int(_BASE_OFFSET.unpack(self._bytes(frame.position, _BASE_OFFSET.size))[0])
-        header = BATCH_HEADER.read(self._bytes(frame.position, BATCH_HEADER.size))
-        return wrap64(header.base_offset + header.last_offset_delta)
+        with _dies_of_log():
+            return batch.last_offset
 
-    def _records(self, frame: Frame) -> Iterator[tuple[int, int]]:
+    def _records(self, batch: LoggedBatch) -> Iterator[tuple[int, int]]:
         """Offset and timestamp of the batch's records."""
-        data = self._bytes(frame.position, frame.size)
-        if frame.magic < 2:
-            for message in records_of_message(shallow_message(data), zstd=self._dialect.zstd):
-                yield message.offset, message.timestamp
-            return
-        if frame.size < BATCH_HEADER.size:
-            raise Died(f"a batch of {frame.size} bytes at position {frame.position} of the log")
-        batch = RecordBatch.read(data, frame.position)
-        if batch.compression_id > (4 if self._dialect.zstd else 3):
-            raise Died(f"compression type id {batch.compression_id} at position {frame.position} of the log")
-        for record in records_of_batch(batch, zstd_ends_with_frame=self._dialect.zstd_ends_with_frame):
-            yield record.offset, record.timestamp
+        try:
+            if not batch.is_v2:
+                for message in records_of_message(shallow_message(batch.bytes()), self._rules):
+                    yield message.offset, message.timestamp
+                return
+            if batch.size < BATCH_HEADER.size:
+                raise ToolDied(f"a batch of {batch.size} bytes at position {batch.position} of the log")
+            whole = batch.as_record_batch()
+            if whole.compression_id >= self._rules.codecs:
+                raise ToolDied(f"compression type id {whole.compression_id} at position {batch.position} of the log")
+            for record in records_of_batch(whole, self._rules):
+                yield record.offset, record.timestamp
+        except (FormatError, LimitExceeded) as error:
+            raise ToolDied(str(error)) from None
 
-    def max_timestamp(self, frame: Frame) -> int:
+    def max_timestamp(self, batch: LoggedBatch) -> int:
         """The largest timestamp of the batch's records, -1 at least."""
-        return max((timestamp for _, timestamp in self._records(frame)), default=NO_TIMESTAMP)
+        return max((timestamp for _, timestamp in self._records(batch)), default=NO_TIMESTAMP)
 
     def offset_at(self, position: int, size: int) -> int:
         """What an entry that points at `position` is compared with: an offset of the first batch in that slice."""
-        end = self._slice_end(position, size)
-        for frame in self._frames(position, end):
-            if not self._dialect.index_compares_first_record:
-                return self.last_offset(frame)
-            for offset, _ in self._records(frame):
-                return offset
-        raise Died(f"no batch within {size} bytes of position {position} of the log")
+        with _dies_of_log():
+            for batch in self._slice(position, size).batches():
+                if not self._dialect.index_compares_first_record:
+                    return batch.last_offset
+                for offset, _ in self._records(batch):
+                    return offset
+        raise ToolDied(f"no batch within {size} bytes of position {position} of the log")
 
     # --- the search of a time index entry's batch ---
 
-    def find(self, position: int, offset: int) -> Frame | None:
+    def find(self, position: int, offset: int) -> LoggedBatch | None:
         """The first batch from `position` on whose last offset is `offset` or more.
 
         Raises:
-            Died: a batch on the way cannot be read; in 4.3 also: one behind it.
+            ToolDied: a batch on the way cannot be read; in 4.3 also: one after it.
         """
-        end = self._slice_end(position, _MOST_INT)
+        log = self._slice(position, MAX_SEGMENT_SIZE)
         if position not in self._places:
-            self._extend(position, end)
+            self._extend(log)
         if self._end_of_chain is not None and self._dialect.time_index_reads_all:
             raise self._end_of_chain
         place = self._places.get(position, len(self._chain))
         number = self._search(place, offset)
         if number is not None:
-            return self._frame(self._chain[number], end)
+            return next(log.batches(self._chain[number]))
         if self._end_of_chain is not None:
             raise self._end_of_chain
         return None
 
-    def _extend(self, position: int, end: int) -> None:
+    def _extend(self, log: FileRecords) -> None:
         """Note the whole chain of batches from a position on; the tool walks it again for each entry."""
         self._chain, self._places, self._lasts, self._end_of_chain = [], {}, [], None
         try:
-            for frame in self._frames(position, end):
-                self._lasts.append(self.last_offset(frame))
-                self._places[frame.position] = len(self._chain)
-                self._chain.append(frame.position)
-        except Died as death:
+            with _dies_of_log():
+                for batch in log.batches():
+                    self._lasts.append(batch.last_offset)
+                    self._places[batch.position] = len(self._chain)
+                    self._chain.append(batch.position)
+        except ToolDied as death:
             self._end_of_chain = death
         self._highest = list(accumulate(self._lasts, max))
 
@@ -190,94 +170,21 @@ class LogChain:
         return next((number for number in range(place, len(self._lasts)) if self._lasts[number] >= offset), None)
 
 
-class OffsetLookup:
-    """The look-up of a position by offset, in the order in which AbstractIndex compares entries.
-
-    Zero padding counts as entries, so on a preallocated index the result depends on that order.
-    """
-
-    def __init__(self, data: Bytes, base_offset: int, *, warm_section: bool) -> None:
-        # A preallocated index has more than a million entries of which a look-up reads twenty.
-        self._data = data
-        # The first of them are the same for all look-ups, and far from each other: of a large file they stay at hand.
-        self._far_entry = lru_cache(maxsize=4096)(self._near_entry)
-        self._count = len(data) // OFFSET_INDEX_ENTRY.size
-        self._base_offset = base_offset
-        self._warm_section = warm_section
-
-    def position(self, offset: int) -> int:
-        """Position of the greatest entry at or below `offset`, 0 if there is none."""
-        slot = self._slot(offset)
-        return 0 if slot < 0 else self._entry(slot).position
-
-    def _entry(self, slot: int) -> OffsetIndexEntry:
-        return self._near_entry(slot) if isinstance(self._data, bytes) else self._far_entry(slot)
-
-    def _near_entry(self, slot: int) -> OffsetIndexEntry:
-        return _entry(OFFSET_INDEX_ENTRY, self._data, slot)
-
-    def _offset(self, slot: int) -> int:
-        return self._base_offset + self._entry(slot).relative_offset
-
-    def _slot(self, offset: int) -> int:
-        count = self._count
-        if count == 0:
-            return -1
-        if self._warm_section:
-            first_warm = max(0, count - 1 - _WARM_ENTRIES)
-            if self._offset(first_warm) < offset:
-                return self._binary(first_warm, count - 1, offset)
-        else:
-            first_warm = count - 1
-        if self._offset(0) > offset:
-            return -1
-        return self._binary(0, first_warm, offset)
-
-    def _binary(self, low: int, high: int, offset: int) -> int:
-        while low < high:
-            middle = (low + high + 1) >> 1
-            found = self._offset(middle)
-            if found == offset:
-                return middle
-            if found > offset:
-                high = middle - 1
-            else:
-                low = middle
-        return low
-
-
-def _entry(layout: Layout[T], data: Bytes, number: int) -> T:
-    return layout.read(data[number * layout.size : (number + 1) * layout.size])
-
-
-def _size_problem(data: Bytes, entry_size: int) -> str:
-    return f"{len(data)} bytes, not a multiple of {entry_size}" if len(data) % entry_size else ""
-
-
 def index_problem(data: Bytes, base_offset: int, dialect: Dialect) -> str:
     """What the tool's sanity check finds wrong with a `.index`, "" if nothing."""
-    count = len(data) // OFFSET_INDEX_ENTRY.size
-    last = _entry(OFFSET_INDEX_ENTRY, data, count - 1).relative_offset if count else 0
-    if count and (last <= 0 if dialect.strict_index_sanity else last < 0):
-        return f"the last offset {base_offset + last} is below what the base offset {base_offset} allows"
-    return _size_problem(data, OFFSET_INDEX_ENTRY.size)
+    least = base_offset + (not LAST_OFFSETS_INDEXED.applies_to(dialect.since))
+    return offset_index_problem(data, base_offset, least)
 
 
-def time_index_problem(data: Bytes, base_offset: int) -> str:
-    """What the tool's sanity check finds wrong with a `.timeindex`, "" if nothing."""
-    count = len(data) // TIME_INDEX_ENTRY.size
-    if count:
-        first, last = _entry(TIME_INDEX_ENTRY, data, 0), _entry(TIME_INDEX_ENTRY, data, count - 1)
-        if last.timestamp < first.timestamp:
-            return f"the last timestamp {last.timestamp} is below the first {first.timestamp}"
-        if last.relative_offset < 0:
-            return f"the last offset {base_offset + last.relative_offset} is below the base offset {base_offset}"
-    return _size_problem(data, TIME_INDEX_ENTRY.size)
+def offset_index_of(data: Bytes, base_offset: int, dialect: Dialect) -> BrokerOffsetIndex:
+    """The `.index` beside a `.timeindex`, for looking up positions."""
+    source = BytesSource(data) if isinstance(data, bytes) else data
+    return BrokerOffsetIndex(base_offset, reading_rules(dialect.since), DiskFile(source))
 
 
 def _print_sanity(kind: str, problem: str, path: str, output: Output) -> None:
     if problem:
-        raise Died(f"corrupt {kind}: {problem}")
+        raise ToolDied(f"corrupt {kind}: {problem}")
     output.line(f"{path} passed sanity check.")
 
 
@@ -307,7 +214,7 @@ def print_offset_index(
         reports: Where mismatches go.
 
     Raises:
-        Died: where the real tool throws and nothing more of the file can be shown.
+        ToolDied: where the real tool throws and nothing more of the file can be shown.
     """
     if len(data) < OFFSET_INDEX_ENTRY.size and dialect.empty_index_is_told:
         output.line(f"{path} is empty.")
@@ -322,8 +229,8 @@ def print_offset_index(
         offset = wrap64(base_offset + relative_offset)
         try:
             found = chain.offset_at(position, options.max_message_size) if chain else offset
-        except Died as death:
-            output.die(path, Died(f"{death.reason} (entry {number})", number * OFFSET_INDEX_ENTRY.size))
+        except ToolDied as death:
+            output.die(path, ToolDied(f"{death.reason} (entry {number})", number * OFFSET_INDEX_ENTRY.size))
         else:
             if found != offset:
                 reports.index_mismatches.setdefault(key, []).append((offset, found))
@@ -336,7 +243,7 @@ def print_offset_index(
 def print_time_index(
     data: Bytes,
     base_offset: int,
-    lookup: OffsetLookup,
+    lookup: BrokerOffsetIndex,
     chain: LogChain | None,
     *,
     path: str,
@@ -349,7 +256,7 @@ def print_time_index(
     """Print a `.timeindex`; `lookup` is the `.index` beside it, the rest as for `print_offset_index`.
 
     Raises:
-        Died: where the real tool throws and nothing more of the file can be shown.
+        ToolDied: where the real tool throws and nothing more of the file can be shown.
     """
     if options.sanity_only:
         _print_sanity("time index", time_index_problem(data, base_offset), path, output)
@@ -362,9 +269,9 @@ def print_time_index(
         offset = wrap64(base_offset + relative_offset)
         try:
             matched = chain is None or _check_time_entry(timestamp, offset, previous, lookup, chain, key, reports)
-        except Died as death:
+        except ToolDied as death:
             matched = True
-            output.die(path, Died(f"{death.reason} (entry {number})", number * TIME_INDEX_ENTRY.size))
+            output.die(path, ToolDied(f"{death.reason} (entry {number})", number * TIME_INDEX_ENTRY.size))
         if padding and matched:
             return
         if not options.verify_only:
@@ -373,18 +280,18 @@ def print_time_index(
 
 
 def _check_time_entry(
-    timestamp: int, offset: int, previous: int, lookup: OffsetLookup, chain: LogChain, key: str, reports: Reports
+    timestamp: int, offset: int, previous: int, lookup: BrokerOffsetIndex, chain: LogChain, key: str, reports: Reports
 ) -> bool:
     """Compare an entry with the log; whether the batch that ends with its offset was found."""
-    frame = chain.find(lookup.position(offset), offset)
-    if frame is None:
+    batch = chain.find(lookup.lookup(offset).position, offset)
+    if batch is None:
         reports.not_found.setdefault(key, []).append((offset, -1))
         return False
-    last = chain.last_offset(frame)
+    last = chain.last_offset(batch)
     if last != offset:
         reports.not_found.setdefault(key, []).append((offset, last))
         return False
-    highest = chain.max_timestamp(frame)
+    highest = chain.max_timestamp(batch)
     if highest != timestamp:
         reports.time_mismatches.setdefault(key, []).append((timestamp, highest))
     if previous >= timestamp:

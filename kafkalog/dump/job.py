@@ -11,15 +11,15 @@ from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.index_text import IndexOptions, LogChain, OffsetLookup, print_offset_index, print_time_index
+from kafkalog.dump.index_text import IndexOptions, LogChain, offset_index_of, print_offset_index, print_time_index
 from kafkalog.dump.log_text import LogPrinter
 from kafkalog.dump.output import Output
 from kafkalog.dump.ranges import RANGE, split
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.seek import start_position
+from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
-from kafkalog.kafka.failure import Died
 from kafkalog.kafka.file_names import parse_kraft_snapshot_name
 from kafkalog.kafka.java import absolute_path, file_path
 
@@ -70,7 +70,7 @@ class DumpOptions(NamedTuple):
     max_bytes: int = NO_LIMIT
     filters: Filters = Filters()
     notices: tuple[str, ...] = ()
-    no_decoder: Died | None = None
+    no_decoder: ToolDied | None = None
     jobs: int = 1
     print_in_turn: PrintInTurn | None = None
 
@@ -83,7 +83,7 @@ def _java_base(name: str) -> str:
 def _base_offset(name: str) -> int:
     base = parse_java_integer(_java_base(name), 64)
     if base is None:
-        raise Died(f"{_java_base(name)!r} in front of the first dot is no offset")
+        raise ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset")
     return base
 
 
@@ -113,7 +113,7 @@ class DumpJob:
         name = path.rpartition("/")[2]
         dot = name.rfind(".")
         if dot < 0 and self._dialect.dotless_names_kill:
-            self._output.die(path, Died("the name has no dot"))
+            self._output.die(path, ToolDied("the name has no dot"))
             return
         self._dispatch(path, name, name[dot:] if dot >= 0 else "")
 
@@ -159,15 +159,15 @@ class DumpJob:
         with ExitStack() as self._stack:
             try:
                 action()
-            except Died as death:
+            except ToolDied as death:
                 self._output.die(path, death)
             except UnreadableFile as error:
-                self._unreadable(error.path, error.path, Died(error.reason))
+                self._unreadable(error.path, error.path, ToolDied(error.reason))
 
     def _has_gone(self, path: str) -> bool:
         return self._listing is not None and self._listing.has_lost(path)
 
-    def _unreadable(self, path: str, missing: str, death: Died) -> None:
+    def _unreadable(self, path: str, missing: str, death: ToolDied) -> None:
         """The real tool would die, unless what it misses was there when its directory was listed."""
         if not self._has_gone(missing):
             self._output.die(path, death)
@@ -190,9 +190,9 @@ class DumpJob:
         source = self._open(path)
         end = source.size
         if end > NO_LIMIT:
-            output.die(path, Died(f"{end} bytes, the real tool opens at most {NO_LIMIT}"))
+            output.die(path, ToolDied(f"{end} bytes, the real tool opens at most {NO_LIMIT}"))
         if options.max_bytes < 0:
-            raise Died(f"--max-bytes {options.max_bytes}")
+            raise ToolDied(f"--max-bytes {options.max_bytes}")
         if options.max_bytes != NO_LIMIT:
             end = min(end, options.max_bytes)
         printer = LogPrinter(
@@ -262,7 +262,7 @@ class DumpJob:
             return "KRaft bootstrap snapshot"
         snapshot = parse_kraft_snapshot_name(name)
         if snapshot is None:
-            raise Died("not named like a snapshot, 20 digits, a dash and 10 digits")
+            raise ToolDied("not named like a snapshot, 20 digits, a dash and 10 digits")
         return f"Snapshot end offset: {snapshot.offset}, epoch: {snapshot.epoch}"
 
     # --- indexes ---
@@ -279,7 +279,7 @@ class DumpJob:
         try:
             source = self._open(self._sibling(path, name, ".log"))
         except UnreadableFile as error:
-            self._unreadable(path, error.path, Died(f"its log cannot be read: {error}"))
+            self._unreadable(path, error.path, ToolDied(f"its log cannot be read: {error}"))
             return None
         return LogChain(source, self._dialect)
 
@@ -306,11 +306,11 @@ class DumpJob:
             index = self._entries(self._sibling(path, name, ".index"))
         except UnreadableFile as error:
             if chain is not None:
-                self._unreadable(path, error.path, Died(f"its index cannot be read: {error}"))
+                self._unreadable(path, error.path, ToolDied(f"its index cannot be read: {error}"))
         print_time_index(
             self._entries(path),
             base,
-            OffsetLookup(index, base, warm_section=self._dialect.warm_section),
+            offset_index_of(index, base, self._dialect),
             chain,
             path=path,
             key=self._absolute(path),

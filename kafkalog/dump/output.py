@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kafkalog.kafka.failure import Died
+    from kafkalog.dump.tool_died import ToolDied
 
 __all__ = ["Output"]
 
@@ -84,7 +84,7 @@ class Output:
         self.flush()
         self._tell(text)
 
-    def die(self, path: str, death: Died) -> None:
+    def die(self, path: str, death: ToolDied) -> None:
         """End the line that stands open, and tell where and why the real tool would have ended."""
         if self._line_is_open:
             self.put(b"\n")

@@ -22,10 +22,10 @@ from kafkalog.kafka.fetched_records import (
     batches_of,
     client_error,
     contiguous_offsets,
-    first_record,
     offsets_of,
-    ways_of,
 )
+from kafkalog.kafka.reading_rules import reading_rules
+from kafkalog.kafka.record_iterators import records_of_batch
 
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch
@@ -268,7 +268,7 @@ class _Client:
 
     def __init__(self, reading: Reading, aborted: list[AbortedTxn], release: Release) -> None:
         self.reading = reading
-        self._ways = ways_of(release)
+        self._rules = reading_rules(release)
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
         self._aborting: set[int] = set()
         self._error: ClientError | None = None
@@ -277,7 +277,7 @@ class _Client:
         """Hand out the records; returns what stopped it: CompletedFetch.nextFetchedRecord."""
         reading = self.reading
         batch: RecordBatch | LegacyBatch | None = None
-        for item in batches_of(fetched.data, fetched.position, self._ways):
+        for item in batches_of(fetched.data, fetched.position, self._rules):
             if isinstance(item, ClientError):
                 return item
             batch = item
@@ -299,13 +299,13 @@ class _Client:
     def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
         reading = self.reading
         is_control = isinstance(batch, RecordBatch) and batch.is_control
-        offsets = contiguous_offsets(batch, self._ways)
+        offsets = contiguous_offsets(batch, self._rules)
         if offsets is not None and offsets.start >= reading.stops_at:
             if not is_control:
                 reading.add(offsets.start, len(offsets))
             reading.stops_at = wrap64(offsets.stop)
             return None
-        for offset in offsets_of(batch, self._ways):
+        for offset in offsets_of(batch, self._rules):
             if isinstance(offset, ClientError):
                 return offset
             if offset >= reading.stops_at:
@@ -321,8 +321,8 @@ class _Client:
         producer_id = batch.header.producer_id
         if batch.is_control:
             try:
-                record = first_record(batch)
-                if record is None and not self._ways.empty_marker_passes:
+                record = next(records_of_batch(batch, self._rules), None)
+                if record is None and not self._rules.empty_marker_passes:
                     self._error = ClientError("invalid-record", f"the control batch at offset {batch.base_offset} is empty")
                     return False
                 if record is not None and record.key is None:

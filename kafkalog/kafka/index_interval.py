@@ -9,7 +9,8 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.release import NEWEST
 from kafkalog.kafka.failure import LoadFailure
 from kafkalog.kafka.file_names import parse_offset
-from kafkalog.kafka.log_input_stream import FileRecords, reader_of
+from kafkalog.kafka.log_input_stream import FileRecords
+from kafkalog.kafka.reading_rules import reading_rules
 
 if TYPE_CHECKING:
     from kafkalog.kafka.overlay import Disk
@@ -38,7 +39,9 @@ def infer_index_interval(disk: Disk) -> int:
         log = disk.get(name.removesuffix(".index") + ".log")
         if log is None or parse_offset(name) is None:
             continue
-        begun, given = _distances(FileRecords(log, reader_of(NEWEST)), disk[name].read(0, OFFSET_INDEX_ENTRY.size * _BATCHES))
+        begun, given = _distances(
+            FileRecords(log, reading_rules(NEWEST)), disk[name].read(0, OFFSET_INDEX_ENTRY.size * _BATCHES)
+        )
         if given:
             high = min(high, *given)
             lows.append(max(begun, default=0))

@@ -28,8 +28,8 @@ from kafkalog.kafka.behaviours import (
     ZOMBIES_PASS,
 )
 from kafkalog.kafka.failure import BrokerAborts, InvalidRecord
-from kafkalog.kafka.fetched_records import first_record
 from kafkalog.kafka.file_names import SNAPSHOT, SnapshotNames, segment_file_name
+from kafkalog.kafka.record_iterators import records_of_batch
 from kafkalog.kafka.written_snapshots import Producer, ProducerTable, WrittenSnapshot
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def read_marker(batch: LoggedBatch) -> Marker | None:
     Source: EndTransactionMarker.deserialize, ControlRecordType.parse, Kafka 3.9.1.
     """
     whole = batch.as_record_batch()
-    if whole.header.records_count and whole.compression_id >= batch.reader.codecs:
+    if whole.header.records_count and whole.compression_id >= batch.rules.codecs:
         raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {whole.compression_id}")
     try:
-        record = first_record(whole)
+        record = next(records_of_batch(whole, batch.rules), None)
         if record is None:
             return None
         if record.key is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.core.source import WindowedBytes
 from kafkalog.kafka.behaviours import (
     EPOCH_ZERO_KEPT,
     EPOCH_ZERO_SKIPPED,
@@ -29,12 +30,22 @@ from kafkalog.kafka.failure import (
     LogDirOffline,
 )
 from kafkalog.kafka.file_names import segment_file_name
-from kafkalog.kafka.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
-from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place, reader_of
+from kafkalog.kafka.indexes import (
+    BrokerOffsetIndex,
+    BrokerTimeIndex,
+    BrokerTransactionIndex,
+    TimestampOffset,
+    fits_index,
+    offset_index_problem,
+    time_index_problem,
+)
+from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place
+from kafkalog.kafka.reading_rules import reading_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.source import Bytes
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.overlay import DiskFile
     from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
@@ -85,6 +96,7 @@ class LogSegment:
 
     def __init__(self, context: LoadContext, base_offset: int, suffix: str = "") -> None:
         self.context = context
+        self._rules = reading_rules(context.release)
         self.base_offset = base_offset
         self.suffix = suffix
         name = self.name(".log")
@@ -97,16 +109,16 @@ class LogSegment:
             self._index_was_missing = self.name(".index") not in context.disk
             for extension in (".index", ".timeindex"):
                 self._index_file(extension)
-        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset, context.release)
-        self._offset_index: OffsetIndex | None = None
-        self._time_index: TimeIndex | None = None
+        self.transaction_index = BrokerTransactionIndex(context.disk, self.name(".txnindex"), base_offset, context.release)
+        self._offset_index: BrokerOffsetIndex | None = None
+        self._time_index: BrokerTimeIndex | None = None
 
     def name(self, extension: str) -> str:
         """The name of one of its files."""
         return segment_file_name(self.base_offset, extension) + self.suffix
 
     def _records(self, file: DiskFile) -> FileRecords:
-        return FileRecords(file, reader_of(self.context.release))
+        return FileRecords(file, self._rules)
 
     @property
     def size(self) -> int:
@@ -114,15 +126,15 @@ class LogSegment:
         return self.log.size
 
     @property
-    def offset_index(self) -> OffsetIndex:
+    def offset_index(self) -> BrokerOffsetIndex:
         """Its `.index`, opened now if it was not yet."""
         if self._offset_index is None:
             name = self.name(".index")
             file = self.context.disk.get(name)
-            self._offset_index = OffsetIndex(self.base_offset, file)
+            self._offset_index = BrokerOffsetIndex(self.base_offset, self._rules, file)
             if file is None:
                 # It is made full of zeros; who opens it again takes them for entries.
-                self.context.disk.create(name).write(bytes(OffsetIndex.entry_size))
+                self.context.disk.create(name).write(bytes(BrokerOffsetIndex.entry_size))
         return self._offset_index
 
     def _index_file(self, extension: str) -> DiskFile:
@@ -146,8 +158,8 @@ class LogSegment:
         try:
             if not INDEXES_UNCHECKED.applies_to(release):
                 least = self.base_offset + (not LAST_OFFSETS_INDEXED.applies_to(release))
-                check_offset_index(self._index_file(".index"), self.base_offset, least)
-                check_time_index(self._index_file(".timeindex"), self.base_offset)
+                self._check(".index", offset_index_problem(self._entries(".index"), self.base_offset, least))
+                self._check(".timeindex", time_index_problem(self._entries(".timeindex"), self.base_offset))
             self.transaction_index.sanity_check()
         except CorruptIndex as error:
             if not MISSING_INDEX_MADE.applies_to(release):
@@ -155,6 +167,14 @@ class LogSegment:
                     self.context.disk.delete(self.name(extension))
             return error.text
         return None
+
+    def _entries(self, extension: str) -> Bytes:
+        return WindowedBytes(self._index_file(extension))
+
+    @staticmethod
+    def _check(extension: str, problem: str) -> None:
+        if problem:
+            raise CorruptIndex(f"the {extension} is corrupt: {problem}")
 
     # --- reading ---
 
@@ -292,12 +312,13 @@ class LogSegment:
         for extension in (".index", ".timeindex"):
             self._index_file(extension)
         self.context.rebuilt.add(self.base_offset)
-        self._offset_index = OffsetIndex(self.base_offset)
+        self._offset_index = BrokerOffsetIndex(self.base_offset, self._rules)
         self._time_index = self._new_time_index()
         self.transaction_index.reset()
 
-    def _new_time_index(self) -> TimeIndex:
-        return TimeIndex(self.base_offset, remembers=LAST_TIME_REMEMBERED.applies_to(self.context.release))
+    def _new_time_index(self) -> BrokerTimeIndex:
+        remembers = LAST_TIME_REMEMBERED.applies_to(self.context.release)
+        return BrokerTimeIndex(self.base_offset, self._rules, remembers=remembers)
 
     def _write_indexes(self) -> None:
         assert self._offset_index is not None
@@ -381,23 +402,3 @@ class LogSegment:
             size += batch.size
         if chunk:
             yield chunk
-
-
-def check_offset_index(file: DiskFile, base_offset: int, least: int) -> None:
-    """The check before 2.3. Raises CorruptIndex. Source: OffsetIndex.sanityCheck, Kafka 2.2."""
-    if file.size % OffsetIndex.entry_size:
-        raise CorruptIndex(f"the .index has {file.size} bytes, no multiple of {OffsetIndex.entry_size}")
-    index = OffsetIndex(base_offset, file)
-    if index.count and index.last_offset < least:
-        raise CorruptIndex(f"the last entry of the .index is offset {index.last_offset}, below the segment")
-
-
-def check_time_index(file: DiskFile, base_offset: int) -> None:
-    """The check before 2.3. Raises CorruptIndex. Source: TimeIndex.sanityCheck, Kafka 2.2."""
-    entries = TimeIndex.read_entries(file)
-    if entries and entries[1].timestamp < entries[0].timestamp:
-        raise CorruptIndex("the last timestamp in the .timeindex is below its first")
-    if entries and base_offset + entries[1].offset < base_offset:
-        raise CorruptIndex("the last offset in the .timeindex is below the segment")
-    if file.size % TimeIndex.entry_size:
-        raise CorruptIndex(f"the .timeindex has {file.size} bytes, no multiple of {TimeIndex.entry_size}")

@@ -19,8 +19,8 @@ from kafkalog.core.messages.group import (
 from kafkalog.core.messages.json_form import compact_json
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
-from kafkalog.dump.decoders.scala_order import map_order
 from kafkalog.errors import DecoderFailed
+from kafkalog.kafka.hash_orders import scala_map_order
 
 if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
@@ -100,7 +100,7 @@ class OffsetsText:
             # Until then a group took its protocol type from its members.
             kind = ""
         members: dict[str, bytes] = {member["memberId"]: member["assignment"] for member in metadata["members"]}
-        ordered = map_order(members, self.release)
+        ordered = scala_map_order(members, self.release)
         assignment = ",".join(self._member(name, members[name], kind) for name in ordered)
         assignment = f"{{{assignment}}}"
         if not self.json_group:

@@ -16,8 +16,8 @@ from kafkalog.core.messages.transaction import (
     TRANSACTION_STATES,
 )
 from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
-from kafkalog.dump.decoders.scala_order import set_order
 from kafkalog.errors import DecoderFailed
+from kafkalog.kafka.hash_orders import scala_set_order
 
 if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
@@ -83,6 +83,8 @@ class TransactionsText:
             groups = []
         elif groups is None:
             raise DecoderFailed("a transaction without a list of partitions")
-        ordered = set_order([[(group["topic"], number) for number in group["partitionIds"]] for group in groups], self.release)
+        ordered = scala_set_order(
+            [[(group["topic"], number) for number in group["partitionIds"]] for group in groups], self.release
+        )
         names = [f"{topic}-{number}" for topic, number in ordered]
         return f"[{','.join(names)}]" if self.brackets else f"Set({', '.join(names)})"
