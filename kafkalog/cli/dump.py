@@ -15,6 +15,7 @@ from kafkalog.cli.main import EXIT_UNREADABLE
 from kafkalog.cli.sizes import max_decompressed
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import NEWEST, Release, parse_release, release_text
+from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
 from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
@@ -29,18 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-DECODER_OPTIONS = {
-    "offsets": "0.11.0.0",
-    "transaction-log": "0.11.0.0",
-    "cluster-metadata": "2.8.0",
-    "remote-log-metadata": "3.9.0",
-    "share-group-state": "4.0.0",
-}
 #: Options of the real tool that are younger than the oldest release, and the release they came with.
-_SINCE = {
-    "skip_record_metadata": "2.8.0",
-    "max_bytes": "3.3.0",
-    **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODER_OPTIONS.items()},
+_SINCE: dict[str, Release] = {
+    "skip_record_metadata": (2, 8, 0),
+    "max_bytes": (3, 3, 0),
+    **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODERS.items()},
 }
 _NO_CLASS = ""
 #: Bytes written at once, more than `Output` hands on.
@@ -131,9 +125,11 @@ def command(**given: Any) -> int:
 
 def _check_options(given: dict[str, Any], release: Release) -> None:
     for name, since in _SINCE.items():
-        if given[name] is not None and given[name] is not False and release < parse_release(since):
+        if given[name] is not None and given[name] is not False and release < since:
             option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} came with Kafka {since}; --kafka-version says {release_text(release)}.")
+            raise click.UsageError(
+                f"{option} came with Kafka {release_text(since)}; --kafka-version says {release_text(release)}."
+            )
     if not given["paths"] and not given["files"]:
         raise click.UsageError("Give a PATH or --files.")
     if given["form"] == "jsonl" and any((given["key_decoder_class"], given["value_decoder_class"])):
@@ -161,19 +157,19 @@ def _filters(given: dict[str, Any]) -> Filters:
 
 def _printing(given: dict[str, Any]) -> bool:
     """Whether keys and values are printed: every decoder option asks for it, too."""
-    decoders = (given[f"{name.replace('-', '_')}_decoder"] for name in DECODER_OPTIONS)
+    decoders = (given[f"{name.replace('-', '_')}_decoder"] for name in DECODERS)
     classes = (given["key_decoder_class"], given["value_decoder_class"])
     return given["print_data_log"] or any(decoders) or any(name is not None for name in classes)
 
 
 def _asked_decoder(given: dict[str, Any]) -> str | None:
     """The internal-topic decoder asked for; of several the one that the real tool prefers."""
-    return next((name for name in DECODER_OPTIONS if given[f"{name.replace('-', '_')}_decoder"]), None)
+    return next((name for name in DECODERS if given[f"{name.replace('-', '_')}_decoder"]), None)
 
 
 def _topic_decoder(given: dict[str, Any], release: Release, topic: str | None) -> Decoder | None:
     """The decoder that a topic's name asks for, unless the user asked for something else."""
-    from kafkalog.dump.decoders import DECODERS, TOPIC_DECODERS, decoder_for
+    from kafkalog.dump.decoders import decoder_for
 
     name = TOPIC_DECODERS.get(topic or "")
     classes = (given["key_decoder_class"], given["value_decoder_class"])

@@ -70,7 +70,7 @@ class Dialect(NamedTuple):
     snapshot_line: str
     """Name of the layout of producer lines, see `state_printer.py`."""
     snapshot_schema: str
-    """Which reader complains about malformed snapshots: `struct`, `message`, or one for at most a million producers."""
+    """Which reader complains about malformed snapshots: `struct` or `message`."""
     transaction_state_names: bool
     """The JSON of `__transaction_state` tells a state by its name."""
     dotless_names_kill: bool
@@ -282,7 +282,7 @@ V4_3_0 = V4_1_0.evolve(
 )  # fmt: skip
 V4_4_0 = V4_3_0.evolve(
     "4.4.0", "tag 4.4.0: aborted transactions through a generated message, transaction states by name",
-    snapshot_schema="bounded-message", transaction_state_names=True,
+    transaction_state_names=True,
 )  # fmt: skip
 
 #: Every dialect, ascending.

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.release import Release, parse_release, release_text
+from kafkalog.core.release import Release, release_text
 from kafkalog.core.source import HELD, PIECE
+from kafkalog.dump.decoders.changes import DECODERS_MOVED, OLD_DECODERS_GONE
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import DecoderFailed, RequestError
 from kafkalog.kafka.java import replace_malformed
@@ -109,8 +110,6 @@ _STOCK: dict[str, Decode] = {
 }
 _OLD = "kafka.serializer."
 _NEW = "org.apache.kafka.tools.api."
-_NEW_SINCE = parse_release("3.8.0")
-_OLD_UNTIL = parse_release("4.0.0")
 
 
 def decoder_class(name: str, release: Release) -> tuple[Decode, str | None]:
@@ -129,13 +128,14 @@ def decoder_class(name: str, release: Release) -> tuple[Decode, str | None]:
         return _python_decoder(name), None
     package, _, short = name.rpartition(".")
     stock = _STOCK.get(short)
-    if stock is not None and package + "." == _OLD and release < _OLD_UNTIL:
-        if release < _NEW_SINCE:
+    moved = DECODERS_MOVED.applies_to(release)
+    if stock is not None and package + "." == _OLD and not OLD_DECODERS_GONE.applies_to(release):
+        if not moved:
             return stock, None
         return stock, f"{name} is deprecated. Please use {_NEW}{short} instead"
-    if stock is not None and package + "." == _NEW and release >= _NEW_SINCE:
+    if stock is not None and package + "." == _NEW and moved:
         return stock, None
-    prefix = _NEW if release >= _NEW_SINCE else _OLD
+    prefix = _NEW if moved else _OLD
     known = ", ".join(prefix + short for short in _STOCK)
     raise ToolDied(f"Kafka {release_text(release)} has no decoder {name!r}; there are {known}, and module:function in Python")
 

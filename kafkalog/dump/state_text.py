@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import Checkpoint, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS
-from kafkalog.core.messages.reader import MAX_COLLECTION, too_large
+from kafkalog.core.messages.reader import MAX_COLLECTION, bounds_collections, too_large
 from kafkalog.core.producer_snapshot import (
     PRODUCER_ENTRY,
     SNAPSHOT_HEADER,
@@ -110,7 +110,7 @@ def _message_complaint(data: bytes, dialect: Dialect) -> str | None:
         return f"{schema}non-nullable field producerEntries was serialized as null"
     if count > left:
         return f"{schema}Tried to allocate a collection of size {count}, but there are only {left} bytes remaining."
-    if count > MAX_COLLECTION and dialect.snapshot_schema == "bounded-message":
+    if count > MAX_COLLECTION and bounds_collections(dialect.since):
         return f"{schema}{too_large(count)}"
     if count * PRODUCER_ENTRY.size > left:
         return f"{schema}null"

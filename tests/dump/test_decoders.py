@@ -7,7 +7,8 @@ import struct
 import pytest
 
 from kafkalog.core.messages.text import string_hash
-from kafkalog.dump.decoders import DECODERS, TOPIC_DECODERS, decoder_for
+from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
+from kafkalog.dump.decoders import decoder_for
 from kafkalog.errors import DecoderFailed, RequestError
 from kafkalog.kafka.hash_orders import partition_hash, scala_map_order, scala_set_order
 from tests.encode import unsigned_varint
