@@ -205,7 +205,7 @@ def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, t
 def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
     from kafkalog.cli.progress import Progress
     from kafkalog.dump.dialects import dialect_of
-    from kafkalog.dump.index_text import IndexOptions
+    from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
     from kafkalog.dump.output import Output
     from kafkalog.dump.payload import decoded_payload

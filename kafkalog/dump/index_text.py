@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
@@ -27,25 +27,17 @@ if TYPE_CHECKING:
 
     from kafkalog.core.source import Bytes, Source
     from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.output import Output
     from kafkalog.dump.reports import Reports
 
 __all__ = [
-    "IndexOptions",
     "LogChain",
     "index_problem",
     "offset_index_of",
     "print_offset_index",
     "print_time_index",
 ]
-
-
-class IndexOptions(NamedTuple):
-    """The options of the real tool that concern indexes."""
-
-    verify_only: bool = False
-    sanity_only: bool = False
-    max_message_size: int = 5 * 1024 * 1024
 
 
 @contextmanager

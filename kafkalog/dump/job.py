@@ -11,7 +11,7 @@ from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.index_text import IndexOptions, LogChain, offset_index_of, print_offset_index, print_time_index
+from kafkalog.dump.index_options import IndexOptions
 from kafkalog.dump.log_text import LogPrinter
 from kafkalog.dump.output import Output
 from kafkalog.dump.ranges import RANGE, split
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.source import Bytes
+    from kafkalog.dump.index_text import LogChain
     from kafkalog.dump.inputs import Listing
     from kafkalog.dump.payload import Payload
 
@@ -281,9 +282,13 @@ class DumpJob:
         except UnreadableFile as error:
             self._unreadable(path, error.path, ToolDied(f"its log cannot be read: {error}"))
             return None
+        from kafkalog.dump.index_text import LogChain
+
         return LogChain(source, self._dialect)
 
     def _offset_index(self, path: str, name: str) -> None:
+        from kafkalog.dump.index_text import print_offset_index
+
         base = _base_offset(name)
         chain = self._chain(path, name)
         print_offset_index(
@@ -299,6 +304,8 @@ class DumpJob:
         )
 
     def _time_index(self, path: str, name: str) -> None:
+        from kafkalog.dump.index_text import offset_index_of, print_time_index
+
         base = _base_offset(name)
         chain = self._chain(path, name)
         index: Bytes = b""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import Release, release_text
 from kafkalog.core.source import HELD, PIECE
-from kafkalog.dump.decoders.changes import DECODERS_MOVED, OLD_DECODERS_GONE
+from kafkalog.dump.decoder_changes import DECODERS_MOVED, OLD_DECODERS_GONE
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import DecoderFailed, RequestError
 from kafkalog.kafka.java import replace_malformed

@@ -11,7 +11,7 @@ from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import Bytes, part_of
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
-from kafkalog.kafka.record_iterators import problem_met, records_from
+from kafkalog.kafka.record_iterators import records_from, unpacking_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,6 @@ __all__ = [
     "client_error",
     "contiguous_offsets",
     "offsets_of",
-    "unpacking_problem",
 ]
 
 _SIZE = BATCH_HEADER.partial("batch_length")
@@ -179,17 +178,6 @@ def client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError
     if isinstance(error, DecompressionFailed):
         return ClientError("decompression", text)
     return ClientError("invalid-record", text)
-
-
-def unpacking_problem(batch: LegacyBatch, rules: ReadingRules) -> FormatError | None:
-    """Why a wrapper of magic 0 or 1 cannot be unpacked to its end, which is done before its first message is given.
-
-    Raises:
-        FormatError, LimitExceeded: the wrapper itself cannot be read.
-
-    Source: AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
-    """
-    return problem_met(batch.inflate(), rules)
 
 
 def _legacy_offsets(batch: LegacyBatch, rules: ReadingRules) -> Iterator[int | ClientError]:

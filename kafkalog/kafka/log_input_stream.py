@@ -24,7 +24,7 @@ from kafkalog.core.record import NO_TIMESTAMP, wrap64
 from kafkalog.core.source import Bytes, checksum
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated
 from kafkalog.kafka.failure import BrokerAborts, CorruptRecord, InvalidRecord
-from kafkalog.kafka.fetched_records import unpacking_problem
+from kafkalog.kafka.record_iterators import unpacking_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, RecordBatc
 from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
 from kafkalog.core.layout import INT32, Field, WireType
-from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE
+from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     from kafkalog.kafka.reading_rules import ReadingRules
 
-__all__ = ["JavaMessage", "problem_met", "records_from", "records_of_batch", "records_of_message", "shallow_message"]
+__all__ = [
+    "JavaMessage",
+    "problem_met",
+    "records_from",
+    "records_of_batch",
+    "records_of_message",
+    "shallow_message",
+    "unpacking_problem",
+]
 
 _ZSTD = 4
 
@@ -47,6 +55,17 @@ def _inflate(codec_id: int, data: Bytes, magic: int, rules: ReadingRules) -> Inf
     if problem is not None:
         raise problem
     return result
+
+
+def unpacking_problem(batch: LegacyBatch, rules: ReadingRules) -> FormatError | None:
+    """Why a wrapper of magic 0 or 1 cannot be unpacked to its end, which is done before its first message is given.
+
+    Raises:
+        FormatError, LimitExceeded: the wrapper itself cannot be read.
+
+    Source: AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
+    """
+    return problem_met(batch.inflate(), rules)
 
 
 def records_of_batch(batch: RecordBatch, rules: ReadingRules) -> Iterator[Record]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
+from kafkalog.dump.decoder_changes import OFFSETS_AS_JSON, SHARE_VALUE_VERSION, TRANSACTIONS_AS_JSON
 from kafkalog.dump.decoder_names import DECODERS
-from kafkalog.dump.decoders.changes import OFFSETS_AS_JSON, SHARE_VALUE_VERSION, TRANSACTIONS_AS_JSON
 from kafkalog.dump.decoders.coordinator_json import CoordinatorJson
 from kafkalog.dump.decoders.framed import ClusterMetadataJson, RemoteLogMetadataText
 from kafkalog.dump.decoders.offsets_text import OffsetsText

@@ -15,8 +15,8 @@ from kafkalog.core.messages.reader import kafka_reason, read_message
 from kafkalog.core.messages.record_types import RecordType, find_record_type
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.transaction import TRANSACTION_LOG_VALUE, TRANSACTION_STATES
+from kafkalog.dump.decoder_changes import VALUE_VERSIONS_STRICT
 from kafkalog.dump.decoders.base import DELETED, Texts
-from kafkalog.dump.decoders.changes import VALUE_VERSIONS_STRICT
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.errors import DecoderFailed, FormatError
 

@@ -15,7 +15,7 @@ from kafkalog.core.messages.reader import Message, kafka_reason, read_message
 from kafkalog.core.messages.records import read_metadata_record, read_remote_log_record
 from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS, REMOTE_PARTITION_STATES, REMOTE_SEGMENT_STATES
 from kafkalog.core.properties import format_uuid
-from kafkalog.dump.decoders.changes import METADATA_FRAMED, RECORD_INTERNAL
+from kafkalog.dump.decoder_changes import METADATA_FRAMED, RECORD_INTERNAL
 from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:

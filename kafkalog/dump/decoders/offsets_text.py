@@ -18,8 +18,8 @@ from kafkalog.core.messages.group import (
 )
 from kafkalog.core.messages.json_form import compact_json
 from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.dump.decoder_changes import GROUPS_AS_JSON, JSON_ESCAPED, KEYS_NAMED, PROTOCOL_TYPE_STORED, UNKNOWN_KEYS_PASS
 from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
-from kafkalog.dump.decoders.changes import GROUPS_AS_JSON, JSON_ESCAPED, KEYS_NAMED, PROTOCOL_TYPE_STORED, UNKNOWN_KEYS_PASS
 from kafkalog.errors import DecoderFailed
 from kafkalog.kafka.hash_orders import scala_map_order
 

@@ -15,8 +15,8 @@ from kafkalog.core.messages.transaction import (
     TRANSACTION_RECORDS,
     TRANSACTION_STATES,
 )
+from kafkalog.dump.decoder_changes import BRACKETS, KEYS_NAMED, STATE_DEAD_KNOWN, UNKNOWN_KEYS_PASS
 from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
-from kafkalog.dump.decoders.changes import BRACKETS, KEYS_NAMED, STATE_DEAD_KNOWN, UNKNOWN_KEYS_PASS
 from kafkalog.errors import DecoderFailed
 from kafkalog.kafka.hash_orders import scala_set_order
 
