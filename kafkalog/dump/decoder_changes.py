@@ -41,7 +41,7 @@ JSON_ESCAPED = Behaviour(
 KEYS_NAMED = Behaviour(
     (2, 4, 1),
     "keys-named",
-    "Keys tell whose they are, and tombstones have a text.",
+    "Keys name what they are of, and tombstones have a text.",
     "GroupMetadataManager.scala, tag 2.4.1",
 )
 BRACKETS = Behaviour(
@@ -57,7 +57,7 @@ METADATA_FRAMED = Behaviour(
     "MetadataRecordSerde.java",
 )
 UNKNOWN_KEYS_PASS = Behaviour(
-    (3, 4, 1), "unknown-keys-pass", "A key of an unknown version is told; before, the tool died of it.", "KAFKA-14869"
+    (3, 4, 1), "unknown-keys-pass", "A key of an unknown version is reported; before, the tool died of it.", "KAFKA-14869"
 )
 OFFSETS_AS_JSON = Behaviour(
     (3, 8, 0), "offsets-as-json", "Records of `__consumer_offsets` are JSON.", "DumpLogSegments.OffsetsMessageParser, tag 3.8.0"

@@ -23,7 +23,7 @@ class Label(NamedTuple):
 
 
 class Control(NamedTuple):
-    """How one type of control record is told: its name, and the text in front of its JSON (None: not decoded)."""
+    """How one type of control record is printed: its name, and the text in front of its JSON (None: not decoded)."""
 
     name: str
     json_text: str | None = None
@@ -72,7 +72,7 @@ class Dialect(NamedTuple):
     snapshot_schema: str
     """Which reader complains about malformed snapshots: `struct` or `message`."""
     transaction_state_names: bool
-    """The JSON of `__transaction_state` tells a state by its name."""
+    """The JSON of `__transaction_state` spells a state by its name."""
     dotless_names_kill: bool
     map_order: str
     """Whose hash maps order the report blocks: Scala's or Java's."""
@@ -87,7 +87,7 @@ class Dialect(NamedTuple):
 
 
 def after(labels: Labels, text: str, *new: Label) -> Labels:
-    """`labels` with others behind the one of that text."""
+    """`labels` with others after the one of that text."""
     at = [label.text for label in labels].index(text) + 1
     return (*labels[:at], *new, *labels[at:])
 
@@ -303,10 +303,10 @@ def dialect_of(release: Release) -> Dialect:
 
 
 def is_proven(release: Release) -> bool:
-    """Whether real output of a release with the same dialect stands behind it."""
+    """Whether it is compared with real output of a release of the same dialect."""
     return any(dialect_of(golden) is dialect_of(release) for golden in GOLDEN_RELEASES)
 
 
 def unproven_releases() -> list[str]:
-    """The releases whose dialect no real output stands behind, as text."""
+    """The releases whose dialect is compared with no real output, as text."""
     return [release_text(release) for release in RELEASES if not is_proven(release)]

@@ -46,7 +46,7 @@ class Listing:
         self._told: set[str] = set()
 
     def has_lost(self, path: str) -> bool:
-        """Whether a file of the directory has gone since, which is told once for the files of a segment."""
+        """Whether a file of the directory has gone since, which is reported once for the files of a segment."""
         name = path.rpartition("/")[2]
         if name not in self._names or not has_gone(path):
             return False
@@ -69,7 +69,7 @@ class PlannedFile(NamedTuple):
 
 
 def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
-    """The files behind a PATH argument.
+    """The files that a PATH argument stands for.
 
     Args:
         path: A file, a partition directory or a log dir, as given.

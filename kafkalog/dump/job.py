@@ -45,7 +45,7 @@ _BOOTSTRAP = "bootstrap.checkpoint"
 
 
 class PartSummary(NamedTuple):
-    """What a part of a log leaves behind: its first and last record offset, the gaps between, where it ended."""
+    """What is kept of a part of a log: its first and last record offset, the gaps between, where it ended."""
 
     first: int | None
     last: int
@@ -58,7 +58,7 @@ class DumpOptions(NamedTuple):
     """What is asked for.
 
     `directory` is the working directory, for the absolute paths in reports. `payload` None: keys and values are not
-    printed. `notices`: lines that the tool prints behind each `Dumping` line of a log. `no_decoder`: why the release has
+    printed. `notices`: lines that the tool prints after each `Dumping` line of a log. `no_decoder`: why the release has
     no decoder of the name given. `jobs` processes, run by `print_in_turn`, print the record lines of large logs.
     """
 
@@ -156,7 +156,7 @@ class DumpJob:
             self._output.say(f"Ignoring unknown file {path}")
 
     def _guarded(self, path: str, action: Callable[[], None]) -> None:
-        """Run a file's action; what ends it is told, and the next file follows."""
+        """Run a file's action; what ends it is reported, and the next file follows."""
         with ExitStack() as self._stack:
             try:
                 action()

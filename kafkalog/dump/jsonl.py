@@ -1,4 +1,4 @@
-"""The same files as JSON lines, schema `kafkalog.dump/1`: flat objects, stored values under Kafka's names.
+"""What `dump` shows of files as JSON lines, schema `kafkalog.dump/1`: flat objects, stored values under Kafka's names.
 
 A batch stands in front of its records; damage and padding stand where they are in the file, so the lines of a `.log`
 account for all of its bytes. Docs: docs/dump-jsonl.md.
@@ -277,7 +277,7 @@ class JsonDump:
             del item  # it may be large, and so may be the next one
 
     def _is_wanted(self, item: Record | LegacyRecord | Damage) -> bool:
-        """Whether a record passes the filters; of what cannot be read for its size nobody knows."""
+        """Whether a record passes the filters; one that is too large to be read does."""
         if isinstance(item, Damage):
             return isinstance(item.error, LimitExceeded)
         return self._options.filters.passes(item)
@@ -412,7 +412,7 @@ class JsonDump:
             self._line("mismatch", at, kind="index", offset=offset, logOffset=found)
 
     def _rest(self, data: Bytes, size: int) -> None:
-        """What stands behind the entries of a file."""
+        """What follows the entries of a file."""
         padding, damage = padding_between(padded_end(data, size), len(data) - len(data) % size), leftover(data, size)
         if padding is not None:
             self._line("metadata", padding.span.start, padding=padding.span.size)

@@ -100,7 +100,7 @@ class LogPrinter:
             self._fast = RecordText(dialect, printing=payload is not None)
 
     def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
-        """The same printer with another output and another watch over the offsets."""
+        """A copy of this printer with another output and another watch over the offsets."""
         other = copy(self)
         other._output, other.consecutive = output, consecutive  # noqa: SLF001 - a copy of this very object
         return other
@@ -349,7 +349,7 @@ class LogPrinter:
             self._output.put_all(value_text)
 
     def _control_text(self, record: Record) -> str:
-        """What stands behind the fields of a control record."""
+        """What follows the fields of a control record."""
         try:
             _, type_id = read_control_type(record.key)
             known = self._dialect.controls
@@ -386,7 +386,7 @@ class LogPrinter:
                 self._messages(outer, position, size, magic, None)
 
     def _short_batch(self, data: Bytes, position: int, size: int, magic: int) -> None:
-        """A magic 2 batch shorter than its header: the fields are read from the bytes behind it."""
+        """A magic 2 batch shorter than its header: the fields are read from the bytes after it."""
         if len(data) < BATCH_HEADER.size:
             raise ToolDied(f"{len(data)} bytes are left, a batch header has {BATCH_HEADER.size}")
         header = BATCH_HEADER.read(data[: BATCH_HEADER.size])

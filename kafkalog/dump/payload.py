@@ -40,7 +40,7 @@ Decode = Callable[[bytes], Text]
 class Payload(NamedTuple):
     """How keys and values are printed.
 
-    `texts(offset, key, value)` gives what stands behind ` key: ` and ` payload: `, each None when nothing is printed, and
+    `texts(offset, key, value)` gives what follows ` key: ` and ` payload: `, each None when nothing is printed, and
     raises ToolDied where the real tool's decoder throws. `is_plain`: it is what the tool does by default.
     """
 
@@ -49,7 +49,7 @@ class Payload(NamedTuple):
 
 
 def decoded_payload(decoder: InternalDecoder) -> Payload:
-    """Keys and values as the decoder of an internal topic tells them."""
+    """Keys and values as the decoder of an internal topic prints them."""
 
     def texts(offset: int, key: bytes | None, value: bytes | None) -> tuple[bytes | None, bytes | None]:
         try:

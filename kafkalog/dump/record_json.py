@@ -77,7 +77,7 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
     middle = f',"batchPosition":{batch.position},"offset":'
 
     def gap(expected: int, offset: int) -> str:
-        """The line behind a record whose offset does not follow the one before."""
+        """The line after a record whose offset does not follow the one before."""
         if not expected:
             return ""
         place = f'{batch.position},"kind":"non-consecutive","offset":{offset},"previousOffset":{expected - 1}'
@@ -158,7 +158,7 @@ def _payload(form: str) -> Iterator[str]:
 def _headers(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes, int, int], tuple[int, str]]:
     """What steps over a header section, as `record_walk.header_fields`, and gives the text between the brackets of `headers`.
 
-    The same keys come again and again: their text is kept.
+    Keys repeat, so their text is kept.
     """
     text = text_json(ensure_ascii=ensure_ascii)
     after = "" if form is None else ',"value":'

@@ -88,7 +88,7 @@ def _by_offset(entries: Entries, relative: int, base: int, source: Source) -> in
 
 
 def _by_time(stem: str, entries: Entries, since: int, base: int, source: Source) -> int:
-    """An entry (T, O) promises that all later timestamps come behind O; it is trusted if its batch's largest is T."""
+    """An entry (T, O) promises that all later timestamps come after O; it is trusted if its batch's largest is T."""
     times = read_file(stem + ".timeindex")
     stamps = TIME_INDEX_ENTRY.column("timestamp", times, padded_end(times, TIME_INDEX_ENTRY.size))
     if any(a >= b for a, b in pairwise(stamps)):

@@ -34,7 +34,7 @@ _VERSION = SNAPSHOT_HEADER.partial("version")
 
 
 def print_transaction_index(data: Bytes, path: str, dialect: Dialect, output: Output) -> None:
-    """Print a `.txnindex`. An entry of an unknown version is told and shown all the same."""
+    """Print a `.txnindex`. An entry of an unknown version is reported, and printed all the same."""
     wide = WIDE_TXN_INDEX_VERSION.applies_to(dialect.since)
     for number, (version, producer_id, first, last, stable) in enumerate(ABORTED_TXN.read_all(data)):
         shown = version if wide else version >> 8

@@ -1,4 +1,4 @@
-"""Where the real tool ends with an exception that nobody catches."""
+"""Where the real tool ends with an exception that no code catches."""
 
 from __future__ import annotations
 

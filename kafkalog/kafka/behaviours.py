@@ -380,9 +380,9 @@ FAILURE_EMPTIES_SEGMENT = Behaviour(
     "An I/O error while an unflushed segment is recovered empties it and deletes all later ones; before: log dir offline.",
     "LogLoader.recoverLog",
 )
-READ_TELLS_BATCH = Behaviour(
+READ_NAMES_BATCH = Behaviour(
     (4, 0, 0),
-    "read-tells-batch",
+    "read-names-batch",
     "The last stable offset is the base offset of the batch that the oldest open transaction is said to begin in.",
     "LogSegment.read",
 )

@@ -1,7 +1,7 @@
 """Reading the text files the way the broker does, where it matters *how* a file is malformed.
 
 A malformed line is an IOException and takes the log dir offline; a number that cannot be parsed is another exception,
-which nobody catches.
+which no code catches.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a consumer reads afterwards, from the earliest offset on: the broker's fetch, and the client's CompletedFetch.
 
 The partition is taken to have one replica, so that the high watermark is the log's end, and the consumer to ask for
-1 MiB at a time (`max.partition.fetch.bytes`) and to check CRCs (`check.crcs`), as both do unless told otherwise.
+1 MiB at a time (`max.partition.fetch.bytes`) and to check CRCs (`check.crcs`), as both do by default.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _Leader:
         # The high watermark is never below the log's start.
         end = max(log.log_end_offset, log.log_start_offset)
         self.log_end = OffsetMetadata(end, active.base_offset, active.size)
-        #: Base offsets of the segments with entries in their `.txnindex`: only these can hold what a fetch must be told of.
+        #: Base offsets of the segments with entries in their `.txnindex`: only these can hold what goes with a fetch.
         self._with_aborted = [one.base_offset for one in log.segments.all() if not one.transaction_index.is_empty]
 
     def last_stable(self) -> OffsetMetadata:
@@ -193,7 +193,7 @@ class _Leader:
 
 
 def last_stable_offset(log: LoadedLog) -> int | None:
-    """Where a consumer that reads committed records must stop; None: the broker cannot tell."""
+    """Where a consumer that reads committed records must stop; None: the broker cannot find it."""
     try:
         return _Leader(log).last_stable().offset
     except LoadFailure:
@@ -255,7 +255,7 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
         if failed is not None and (failed.uncaught or reading.records == before[0]):
             # The position is taken over with the records: without any, the batches passed over do not count either.
             reading.take_back(*before, at)
-        # What stands behind the end meets only who asks for more.
+        # What follows the end is met only by a consumer that asks for more.
         reading.error = None if reading.stops_at >= limit.offset else failed
         if reading.stops_at == at and failed is None:
             reading.stuck = True

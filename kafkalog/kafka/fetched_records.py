@@ -34,7 +34,7 @@ _ZSTD = 4
 class ClientError(NamedTuple):
     """Why the client stops: `crc`, `corrupt-batch`, `invalid-record`, `decompression` or `unsupported`, and a sentence.
 
-    `uncaught` tells that it is no exception of Kafka's: then the records of the same fetch are not handed out either.
+    `uncaught`: it is no exception of Kafka's; then the records of the same fetch are not handed out either.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""`index.interval.bytes`, which no file of a log dir tells: read off the indexes that are there."""
+"""`index.interval.bytes`, which no file of a log dir holds: read off the indexes that are there."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _STEPS = (1 << 20, 1 << 16, 4096, 1024, 1000, 500, 100, 512, 256, 50, 64, 16, 10
 def infer_index_interval(disk: Disk) -> int:
     """The distance in bytes that batches must exceed to get an index entry of their own.
 
-    Every entry stands more than the interval behind the one before it (or the file's begin), and a batch that stands
-    further behind than that has one. The default is taken unless the indexes contradict it.
+    Every entry is more than the interval after the one before it (or the start of the file), and a batch that is further
+    away than that has one. The default is taken unless the indexes contradict it.
     """
     low, high = 0, 1 << 31
     lows: list[int] = []
-    # Those that this start has written anew tell nothing.
+    # Those that this start has written say nothing of the setting.
     for name in [name for name in disk.names() if name.endswith(".index") and not disk[name].changed][:_SEGMENTS]:
         log = disk.get(name.removesuffix(".index") + ".log")
         if log is None or parse_offset(name) is None:

@@ -197,9 +197,9 @@ class BrokerOffsetIndex:
         return OffsetPosition(self.base_offset, 0) if slot < 0 else self._entry(slot)
 
     def upper_bound(self, position: int) -> int | None:
-        """Offset of the first entry behind a byte position, None when there is none: fetchUpperBoundOffset."""
+        """Offset of the first entry after a byte position, None when there is none: fetchUpperBoundOffset."""
         slot = self._search(position, lambda slot: self._entry(slot).position)
-        # The smallest upper bound stands behind the largest lower bound; an exact hit is its own.
+        # The smallest upper bound follows the largest lower bound; an exact hit is its own.
         if slot >= 0 and self._entry(slot).position == position:
             return self._entry(slot).offset
         return self._entry(slot + 1).offset if slot + 1 < self.count else None
@@ -375,7 +375,7 @@ class BrokerTransactionIndex:
                 return
 
     def collect(self, fetch_offset: int, upper_bound: int) -> tuple[list[AbortedTxn], bool]:
-        """The aborted transactions a fetch must be told of, and whether no later segment holds more: collectAbortedTxns."""
+        """The aborted transactions that go with a fetch, and whether no later segment holds more: collectAbortedTxns."""
         file = self._file
         if file is None:
             return [], False

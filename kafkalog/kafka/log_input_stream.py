@@ -145,7 +145,7 @@ class LoggedBatch:
 
     @property
     def header(self) -> BatchHeader:
-        """Its header; that of a batch shorter than one goes on into the bytes behind it.
+        """Its header; that of a batch shorter than a header goes on into the bytes after the batch.
 
         Raises:
             BrokerAborts: the file ends inside the header.
@@ -279,7 +279,7 @@ class FileRecords:
 
     @property
     def end(self) -> int:
-        """First byte behind it."""
+        """First byte after it."""
         return self.file.size if self._end is None else self._end
 
     @property

@@ -76,7 +76,7 @@ class _Growing:
 class DiskFile:
     """One file: where its bytes come from, how many of them count.
 
-    `origin` is the name it had before the start, None for a file that the start makes. `changed` tells that its bytes
+    `origin` is the name it had before the start, None for a file that the start makes. `changed`: its bytes
     are no longer those of `origin`.
     """
 

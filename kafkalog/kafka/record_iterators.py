@@ -1,7 +1,7 @@
 """Records as Kafka's own classes hand them out: the same errors at the same record.
 
 An uncompressed batch gives its records one by one, and the last one only if nothing follows it; a compressed one gives all
-or none. Bytes behind the end of a gzip or lz4 stream are not looked at, behind a zstd stream they are.
+or none. Bytes after the end of a gzip or lz4 stream are not looked at, those after a zstd stream are.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class JavaMessage:
 
     Args:
         offset: Its absolute offset.
-        data: Its bytes behind offset and size: at least 14.
+        data: Its bytes after offset and size: at least 14.
         wrapper: Timestamp and timestamp type of the wrapper of a magic 1 message.
     """
 

@@ -16,7 +16,7 @@ from kafkalog.kafka.behaviours import (
     LAST_TIME_REMEMBERED,
     MISSING_INDEX_MADE,
     OVERFLOW_NOTICED,
-    READ_TELLS_BATCH,
+    READ_NAMES_BATCH,
     SEARCHES_BY_BASE_OFFSET,
     SPLIT_INDEXES_BATCHES,
     TRUNCATES_INDEXES,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.overlay import DiskFile
     from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
-    from kafkalog.kafka.scanned_log import KnownEvent
+    from kafkalog.kafka.scanned_log import ScannedEvent
 
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
@@ -105,7 +105,7 @@ class LogSegment:
             raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
         self._index_was_missing = False
         if not INDEXES_UNCHECKED.applies_to(context.release):
-            # They are opened with the segment, and made when they are missing: since 1.1 nobody misses them then.
+            # They are opened with the segment, and made when they are missing: since 1.1 none is missing then.
             self._index_was_missing = self.name(".index") not in context.disk
             for extension in (".index", ".timeindex"):
                 self._index_file(extension)
@@ -185,7 +185,7 @@ class LogSegment:
         return self.log.search(
             offset,
             start,
-            names_base=READ_TELLS_BATCH.applies_to(release),
+            names_base=READ_NAMES_BATCH.applies_to(release),
             by_base_offset=SEARCHES_BY_BASE_OFFSET.applies_to(release),
         )
 
@@ -206,7 +206,7 @@ class LogSegment:
         if one_batch_at_least:
             max_size = max(max_size, place.size)
         end = self.size if max_position is None else max_position
-        found = place.offset if READ_TELLS_BATCH.applies_to(self.context.release) else offset
+        found = place.offset if READ_NAMES_BATCH.applies_to(self.context.release) else offset
         records = self.log.slice(place.position, min(end - place.position, max_size))
         return Fetched(records, place.position, place.size, found)
 
@@ -242,7 +242,7 @@ class LogSegment:
         by_last = LAST_OFFSETS_INDEXED.applies_to(self.context.release)
         must_fit = OVERFLOW_NOTICED.applies_to(self.context.release)
         try:
-            valid = last_entry = self._take_known(producers)
+            valid = last_entry = self._take_scanned(producers)
             for batch in self.log.batches(valid):
                 batch.ensure_valid()
                 last_offset = batch.last_offset
@@ -267,24 +267,24 @@ class LogSegment:
         self._write_indexes()
         return cut
 
-    def _take_known(self, producers: ProducerStates) -> int:
-        """Take over what is known of the log's begin already; returns where going on has to begin, in bytes.
+    def _take_scanned(self, producers: ProducerStates) -> int:
+        """Take over what a scan has found at the start of the log; returns the position from which recovery has to go on.
 
         The indexes get fewer entries than recovery writes; searches end at the same batches all the same.
         """
-        known = self.context.known_of(self.log.file)
-        if known is None:
+        scanned = self.context.scanned_of(self.log.file)
+        if scanned is None:
             return 0
-        steps: list[EpochEntry | KnownEvent] = [*known.epochs, *known.events]
+        steps: list[EpochEntry | ScannedEvent] = [*scanned.epochs, *scanned.events]
         for step in sorted(steps, key=lambda step: step.start_offset if isinstance(step, EpochEntry) else step.offset):
             if isinstance(step, EpochEntry):
                 self._follow_epoch(step.epoch, step.start_offset)
             else:
-                self._follow_transaction(producers, producers.append_known(step))
-        for offset, position in known.places:
+                self._follow_transaction(producers, producers.append_scanned(step))
+        for offset, position in scanned.places:
             self.offset_index.append(offset, position)
             producers.map_end_offset = offset + 1
-        return known.end
+        return scanned.end
 
     def _follow(self, batch: LoggedBatch, last_offset: int, producers: ProducerStates) -> None:
         """What a batch does to the epochs and to the producers."""

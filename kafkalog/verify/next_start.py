@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.next_start.partition import Prediction, Situation
@@ -69,7 +69,7 @@ def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment:
 
 
 def predict_starts(
-    reports: Iterable[tuple[PartitionReport, dict[str, KnownLog]]],
+    reports: Iterable[tuple[PartitionReport, dict[str, ScannedLog]]],
     directories: Iterable[str],
     log_dirs: Iterable[str],
     options: Options,

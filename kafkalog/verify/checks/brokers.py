@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from uuid import UUID
 
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.verify.checks.controller import Controllers, PartitionClaim
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
@@ -50,7 +50,7 @@ class Verified:
     topic_id: UUID | None
     owner: LogDirCheck | None
     claim: PartitionClaim | None
-    known: dict[str, KnownLog] = field(default_factory=dict)
+    known: dict[str, ScannedLog] = field(default_factory=dict)
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
 
