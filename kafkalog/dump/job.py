@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.source import Bytes
-    from kafkalog.dump.index_text import LogChain
+    from kafkalog.dump.index_checks import LogChain
+    from kafkalog.dump.index_text import IndexPrinter
     from kafkalog.dump.inputs import Listing
     from kafkalog.dump.payload import Payload
 
@@ -282,50 +283,38 @@ class DumpJob:
         except UnreadableFile as error:
             self._unreadable(path, error.path, ToolDied(f"its log cannot be read: {error}"))
             return None
-        from kafkalog.dump.index_text import LogChain
+        from kafkalog.dump.index_checks import LogChain
 
         return LogChain(source, self._dialect)
 
-    def _offset_index(self, path: str, name: str) -> None:
-        from kafkalog.dump.index_text import print_offset_index
+    def _index_printer(self, path: str, name: str) -> IndexPrinter:
+        from kafkalog.dump.index_text import IndexPrinter
 
-        base = _base_offset(name)
-        chain = self._chain(path, name)
-        print_offset_index(
-            self._entries(path),
-            base,
-            chain,
+        return IndexPrinter(
             path=path,
             key=self._absolute(path),
+            base_offset=_base_offset(name),
+            chain=self._chain(path, name),
             dialect=self._dialect,
             options=self._options.indexes,
             output=self._output,
             reports=self._reports,
         )
 
-    def _time_index(self, path: str, name: str) -> None:
-        from kafkalog.dump.index_text import offset_index_of, print_time_index
+    def _offset_index(self, path: str, name: str) -> None:
+        self._index_printer(path, name).offset_index(self._entries(path))
 
-        base = _base_offset(name)
-        chain = self._chain(path, name)
+    def _time_index(self, path: str, name: str) -> None:
+        from kafkalog.dump.index_checks import offset_index_of
+
+        printer = self._index_printer(path, name)
         index: Bytes = b""
         try:
             index = self._entries(self._sibling(path, name, ".index"))
         except UnreadableFile as error:
-            if chain is not None:
+            if printer.chain is not None:
                 self._unreadable(path, error.path, ToolDied(f"its index cannot be read: {error}"))
-        print_time_index(
-            self._entries(path),
-            base,
-            offset_index_of(index, base, self._dialect),
-            chain,
-            path=path,
-            key=self._absolute(path),
-            dialect=self._dialect,
-            options=self._options.indexes,
-            output=self._output,
-            reports=self._reports,
-        )
+        printer.time_index(self._entries(path), offset_index_of(index, printer.base_offset, self._dialect))
 
     def _text_file(self, path: str, name: str) -> None:
         from kafkalog.dump.state_text import print_text_file

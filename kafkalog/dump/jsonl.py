@@ -27,7 +27,7 @@ from kafkalog.core.span import Padding
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.index_text import LogChain, index_problem, offset_index_of
+from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_json import Passed, record_lines
