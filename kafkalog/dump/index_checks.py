@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -29,16 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["LogChain", "index_problem", "offset_index_of"]
 
 
-@contextmanager
-def _dies_of_log() -> Iterator[None]:
-    """The tool dies of what its reader of the log fails at."""
-    try:
-        yield
-    except SizeFieldTooSmall as error:
-        text = f"record size {error.size} at position {error.position} of the log, at least {MIN_MESSAGE_SIZE} needed"
-        raise ToolDied(text) from None
-    except LoadFailure as error:
-        raise ToolDied(error.text) from None
+def _death(failure: LoadFailure) -> ToolDied:
+    """How the tool dies of what its reader of the log fails at."""
+    if isinstance(failure, SizeFieldTooSmall):
+        where = f"at position {failure.position} of the log"
+        return ToolDied(f"record size {failure.size} {where}, at least {MIN_MESSAGE_SIZE} needed")
+    return ToolDied(failure.text)
 
 
 class LogChain:
@@ -70,8 +65,10 @@ class LogChain:
     @staticmethod
     def last_offset(batch: LoggedBatch) -> int:
         """The batch's last offset."""
-        with _dies_of_log():
+        try:
             return batch.last_offset
+        except LoadFailure as failure:
+            raise _death(failure) from None
 
     def _records(self, batch: LoggedBatch) -> Iterator[tuple[int, int]]:
         """Offset and timestamp of the batch's records."""
@@ -96,12 +93,14 @@ class LogChain:
 
     def offset_at(self, position: int, size: int) -> int:
         """What an entry that points at `position` is compared with: an offset of the first batch in that slice."""
-        with _dies_of_log():
+        try:
             for batch in self._slice(position, size).batches():
                 if not self._dialect.index_compares_first_record:
                     return batch.last_offset
                 for offset, _ in self._records(batch):
                     return offset
+        except LoadFailure as failure:
+            raise _death(failure) from None
         raise ToolDied(f"no batch within {size} bytes of position {position} of the log")
 
     # --- the search of a time index entry's batch ---
@@ -129,13 +128,12 @@ class LogChain:
         """Note the whole chain of batches from a position on; the tool walks it again for each entry."""
         self._chain, self._places, self._lasts, self._end_of_chain = [], {}, [], None
         try:
-            with _dies_of_log():
-                for batch in log.batches():
-                    self._lasts.append(batch.last_offset)
-                    self._places[batch.position] = len(self._chain)
-                    self._chain.append(batch.position)
-        except ToolDied as death:
-            self._end_of_chain = death
+            for batch in log.batches():
+                self._lasts.append(batch.last_offset)
+                self._places[batch.position] = len(self._chain)
+                self._chain.append(batch.position)
+        except LoadFailure as failure:
+            self._end_of_chain = _death(failure)
         self._highest = list(accumulate(self._lasts, max))
 
     def _search(self, place: int, offset: int) -> int | None:
@@ -160,4 +158,4 @@ def index_problem(data: Bytes, base_offset: int, dialect: Dialect) -> str:
 def offset_index_of(data: Bytes, base_offset: int, dialect: Dialect) -> BrokerOffsetIndex:
     """The `.index` beside a `.timeindex`, for looking up positions."""
     source = BytesSource(data) if isinstance(data, bytes) else data
-    return BrokerOffsetIndex(base_offset, reading_rules(dialect.since), DiskFile(source))
+    return BrokerOffsetIndex(base_offset, reading_rules(dialect.since), source)

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kafkalog.core.layout import Layout
-    from kafkalog.core.offset_index import OffsetIndexEntry
     from kafkalog.core.release import Release
-    from kafkalog.core.source import Bytes
+    from kafkalog.core.source import Bytes, Source
     from kafkalog.kafka.overlay import Disk, DiskFile
     from kafkalog.kafka.reading_rules import ReadingRules
 
@@ -44,6 +43,9 @@ __all__ = [
 T = TypeVar("T", bound=tuple[Any, ...])
 
 _FIELDS = len(AbortedTxn._fields)
+#: For look-ups, of which one reads twenty entries.
+_unpack = OFFSET_INDEX_ENTRY.partial("relative_offset", "position").unpack_from
+_ENTRY_SIZE = OFFSET_INDEX_ENTRY.size
 
 #: The last entries, which are searched first: AbstractIndex.warmEntries.
 _WARM_BYTES = 8192
@@ -148,7 +150,7 @@ class BrokerOffsetIndex:
 
     entry_size = OFFSET_INDEX_ENTRY.size
 
-    def __init__(self, base_offset: int, rules: ReadingRules, file: DiskFile | None = None) -> None:
+    def __init__(self, base_offset: int, rules: ReadingRules, file: Source | None = None) -> None:
         self.base_offset = base_offset
         self._rules = rules
         self._file = file
@@ -165,18 +167,19 @@ class BrokerOffsetIndex:
         """Entries, padding included."""
         return self._kept + len(self._added) // self.entry_size
 
-    def _entry(self, slot: int) -> OffsetPosition:
+    def _stored(self, slot: int) -> tuple[int, int]:
+        """Relative offset and position of an entry."""
         if slot < self._kept:
-            relative, position = self._kept_entry(slot)
-        else:
-            relative, position = OFFSET_INDEX_ENTRY.read(self._added, (slot - self._kept) * self.entry_size)
-        return OffsetPosition(self.base_offset + relative, position)
+            return self._kept_entry(slot)
+        return _unpack(self._added, (slot - self._kept) * _ENTRY_SIZE)
 
-    def _read_entry(self, slot: int) -> OffsetIndexEntry:
-        assert self._file is not None
-        at = slot * self.entry_size
-        begin, data = self._file.window(at, self.entry_size)
-        return OFFSET_INDEX_ENTRY.read(data, at - begin)
+    def _read_entry(self, slot: int) -> tuple[int, int]:
+        begin, data = self._file.window(slot * _ENTRY_SIZE, _ENTRY_SIZE)  # type: ignore[union-attr]  # it has entries
+        return _unpack(data, slot * _ENTRY_SIZE - begin)
+
+    def _entry(self, slot: int) -> OffsetPosition:
+        relative, position = self._stored(slot)
+        return OffsetPosition(self.base_offset + relative, position)
 
     @property
     def last_offset(self) -> int:
@@ -186,7 +189,7 @@ class BrokerOffsetIndex:
         return self._entry(self.count - 1).offset if self.count else self.base_offset
 
     def _slot(self, offset: int) -> int:
-        return self._search(offset, lambda slot: self._entry(slot).offset)
+        return self._search(offset - self.base_offset, lambda slot: self._stored(slot)[0])
 
     def _search(self, target: int, key: Callable[[int], int]) -> int:
         return _search(self.count, target, key, _first_warm(self.count, self.entry_size, self._rules))
@@ -198,7 +201,7 @@ class BrokerOffsetIndex:
 
     def upper_bound(self, position: int) -> int | None:
         """Offset of the first entry after a byte position, None when there is none: fetchUpperBoundOffset."""
-        slot = self._search(position, lambda slot: self._entry(slot).position)
+        slot = self._search(position, lambda slot: self._stored(slot)[1])
         # The smallest upper bound follows the largest lower bound; an exact hit is its own.
         if slot >= 0 and self._entry(slot).position == position:
             return self._entry(slot).offset
@@ -225,8 +228,11 @@ class BrokerOffsetIndex:
 
     def to_bytes(self) -> bytes:
         """The entries as they are written."""
-        kept = b"" if self._file is None else self._file.read(0, self._kept * self.entry_size)
-        return kept + bytes(self._added)
+        if self._file is None:
+            return bytes(self._added)
+        size = self._kept * self.entry_size
+        ensure_size(".index", size)
+        return WindowedBytes(self._file, 0, size)[:] + self._added
 
 
 class BrokerTimeIndex:

@@ -127,9 +127,10 @@ class LoggedBatch:
     `size` counts the whole entry, offset and size fields included.
     """
 
-    __slots__ = ("_file", "_header", "magic", "offset", "position", "rules", "size")
+    __slots__ = ("_at", "_file", "_header", "_window", "magic", "offset", "position", "rules", "size")
 
-    def __init__(self, file: DiskFile, position: int, offset: int, size: int, magic: int, rules: ReadingRules) -> None:
+    def __init__(self, file: DiskFile, place: BatchPlace, rules: ReadingRules) -> None:
+        position, offset, size, magic, self._window, self._at = place
         self._file = file
         self.rules = rules
         self.position = position
@@ -151,11 +152,9 @@ class LoggedBatch:
             BrokerAborts: the file ends inside the header.
         """
         if self._header is None:
-            begin, data = self._file.window(self.position, BATCH_HEADER.size)
-            at = self.position - begin
-            if len(data) - at < BATCH_HEADER.size:
+            if len(self._window) - self._at < BATCH_HEADER.size:
                 raise BrokerAborts("KafkaException", f"the file ends inside the batch header at position {self.position}")
-            self._header = BATCH_HEADER.read(data, at)
+            self._header = BATCH_HEADER.read(self._window, self._at)
         return self._header
 
     @property
@@ -221,6 +220,8 @@ class LoggedBatch:
 
     def bytes(self) -> Bytes:
         """All its bytes."""
+        if len(self._window) - self._at >= self.size:
+            return self._window[self._at : self._at + self.size]
         return self._file.bytes_at(self.position, self.size)
 
     def ensure_valid(self) -> None:
@@ -308,9 +309,9 @@ class FileRecords:
             SizeFieldTooSmall, BrokerAborts: see `walk_batches`.
         """
         position = self.start if start is None else start
-        places = walk_batches(self.file, position, self.end, sizes_overflow=self.rules.sizes_overflow)
-        for position, offset, size, magic, _, _ in places:
-            yield LoggedBatch(self.file, position, offset, size, magic, self.rules)
+        file, rules = self.file, self.rules
+        for place in walk_batches(file, position, self.end, sizes_overflow=rules.sizes_overflow):
+            yield LoggedBatch(file, place, rules)
 
     def last_batch(self) -> LoggedBatch | None:
         """Its last batch."""
