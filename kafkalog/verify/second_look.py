@@ -76,7 +76,7 @@ class Looker:
                 raise Gone(error.path, error.reason) from None
             raise
         known = {} if before is None else _unchanged(before, states)
-        return Look(check, states, [known.get(_key(task)) or self._scan(task) for task in check.tasks])
+        return Look(check, states, [known.get(task) or self._scan(task) for task in check.tasks])
 
     def _scan(self, task: SegmentTask) -> SegmentScan | Future[SegmentScan]:
         return scan_segment(task, self.threads) if self.executor is None else self.executor.submit(scan_segment, task)
@@ -122,24 +122,20 @@ def _collected(look: Look) -> Look:
                 scans.append(scan.result())
             except WorkerLost as error:
                 path = task.paths.get(".log", look.check.path)
-                scans.append(SegmentScan(task.base_offset, path, has_log=True, damaged=True, failures=[(path, str(error))]))
+                scans.append(SegmentScan(task.base_offset, path, damaged=True, failures=[(path, str(error))]))
         else:
             scans.append(scan)
     return look._replace(scans=scans)
 
 
-def _unchanged(look: Look, states: dict[str, FileState]) -> dict[object, SegmentScan]:
+def _unchanged(look: Look, states: dict[str, FileState]) -> dict[SegmentTask, SegmentScan]:
     """The scans of a look whose files are what they were before it."""
-    kept: dict[object, SegmentScan] = {}
+    kept: dict[SegmentTask, SegmentScan] = {}
     for task, scan in zip(look.check.tasks, look.scans, strict=True):
         names = [os.path.basename(path) for path in task.paths.values()]
         if isinstance(scan, SegmentScan) and all(name in states and states[name] == look.states.get(name) for name in names):
-            kept[_key(task)] = scan
+            kept[task] = scan
     return kept
-
-
-def _key(task: SegmentTask) -> object:
-    return *task._replace(paths={})[2:], task.base_offset, *task.paths.items()
 
 
 def _is_alarming(check: PartitionCheck, report: PartitionReport) -> bool:

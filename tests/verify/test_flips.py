@@ -8,9 +8,9 @@ import tomllib
 
 import pytest
 
+from kafkalog.core.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.verify import Severity, verify
-from kafkalog.verify.scan.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import scan_segment
 from tests.verify.flips import outside_checksums, read_spelled, silent_flips, spelled
@@ -52,7 +52,9 @@ def test_every_flipped_bit_under_a_checksum_of_a_batch_is_an_error_at_its_place(
     batch = log[: 12 + int.from_bytes(log[8:12], "big")]
     path = tmp_path / f"{int.from_bytes(batch[:8], 'big'):020d}.log"
     settings = Settings(NOW)
-    task = SegmentTask(int(path.stem), {".log": str(path)}, False, None, "", "KRaft" in kind, True, (), settings)
+    task = SegmentTask(
+        base_offset=int(path.stem), paths={".log": str(path)}, settings=settings, kraft="KRaft" in kind, compacted=True
+    )
     missed = []
     for position in range(17 if batch[16] == 2 else 12, len(batch)):
         for bit in range(8):

@@ -14,7 +14,7 @@ from kafkalog.core.span import Span
 from kafkalog.files.source import FileSource
 from kafkalog.verify import RULES, Severity, verify
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import SegmentStep
+from kafkalog.verify.rules.partitions import SegmentStep
 from tests.verify.lab import BROKER, Lab
 from tests.verify.proofs import AS_THEY_ARE, NEAR, NEAR_MISSES, PROOFS
 
@@ -183,7 +183,20 @@ def test_the_summary_counts_every_file_and_byte_of_a_partition_once(name):
 
 
 def test_a_log_beyond_31_bits_is_an_error():
-    step = SegmentStep("0.log", 0, 1 << 31, None, "", 0, None, -1, True, -1, "", True)
+    step = SegmentStep(
+        path="0.log",
+        base=0,
+        size=1 << 31,
+        first=None,
+        previous_path="",
+        previous_base=0,
+        previous_last=None,
+        previous_size=-1,
+        previous_torn=True,
+        top_epoch=-1,
+        top_epoch_path="",
+        active=True,
+    )
     assert [finding.id for finding in findings_of(step)] == ["segment-too-large"]
 
 

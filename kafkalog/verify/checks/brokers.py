@@ -16,7 +16,10 @@ from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, judge_topic_ids
 from kafkalog.verify.report import PartitionReport, in_order
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction, QuorumPair
+from kafkalog.verify.rules.clusters import QuorumPair
+from kafkalog.verify.rules.log_dirs import BrokerView
+from kafkalog.verify.rules.producers import HangingTransaction
+from kafkalog.verify.rules.replicas import FuturePair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +66,7 @@ def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -
             brokers.setdefault(log_dir.broker, []).append(log_dir)
     for group in brokers.values():
         duplicates = tuple(_duplicates(verified, group))
-        yield from findings_of(BrokerView(group[0].path, duplicates, tuple(_directory_ids(group))))
+        yield from findings_of(BrokerView(path=group[0].path, duplicates=duplicates, id_problems=tuple(_directory_ids(group))))
     yield from _clusters(log_dirs)
     yield from clusters_of_one_topic(verified)
 
@@ -78,7 +81,7 @@ def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
             if other.meta_written is not None and other.meta_written == log_dir.meta_written:
                 what = f"cluster.id {two[0]} and node id {two[1]}, written together with one of cluster.id {one[0]}"
                 paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
-                yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),)))
+                yield from findings_of(BrokerView(path=log_dir.path, duplicates=(), id_problems=((*paths, what),)))
 
 
 def _directory_ids(group: list[LogDirCheck]) -> Iterator[tuple[str, str, str]]:
@@ -156,15 +159,15 @@ def _is_marked(report: PartitionReport) -> bool:
 def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:
     assert finding.span is not None
     return HangingTransaction(
-        finding.path,
-        finding.span,
-        item.producer_id,
-        item.producer_epoch,
-        item.first_offset,
-        item.last_offset,
-        item.why,
-        finding.commands,
-        certain and item.transactional_id is not None,
+        path=finding.path,
+        span=finding.span,
+        producer_id=item.producer_id,
+        producer_epoch=item.producer_epoch,
+        first_offset=item.first_offset,
+        last_offset=item.last_offset,
+        why=item.why,
+        commands=finding.commands,
+        certain=certain and item.transactional_id is not None,
     )
 
 
@@ -230,7 +233,7 @@ def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterab
         if _same_broker(future.owner, current.owner):
             pair = compare_replicas(future.report.path, current.report.path)
             if pair is not None:
-                yield number, findings_of(FuturePair(pair))
+                yield number, findings_of(FuturePair(pair=pair))
 
 
 def _same_broker(one: LogDirCheck | None, other: LogDirCheck | None) -> bool:

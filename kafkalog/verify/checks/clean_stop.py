@@ -12,8 +12,8 @@ from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.partition import PartitionCheck
 from kafkalog.verify.finding import Cause
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.rules.log_dir_files import MarkerView
 from kafkalog.verify.scan.segment import scan_segment
-from kafkalog.verify.views import MarkerView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,7 +56,9 @@ def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> MarkerView |
         return None
     path = log_dir.marker_path
     snapshots, padded = (sum(name in ids for ids in against) for name in (_NO_SNAPSHOT, _PADDED))
-    return MarkerView(path, size_of(path) or 0, len(reports), len(against), snapshots, padded)
+    return MarkerView(
+        path=path, size=size_of(path) or 0, judged=len(reports), points=len(against), snapshots=snapshots, padded=padded
+    )
 
 
 def _is_closed_by_a_stop(directory: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.errors import KafkalogError
-from kafkalog.verify.views import CleanPart
+from kafkalog.verify.rules.compaction import CleanPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.span import Span
     from kafkalog.files.segment import Segment
+    from kafkalog.verify.rules.shared import CheckpointLine
     from kafkalog.verify.scan.producer_events import AbortedSpan
     from kafkalog.verify.scan.results import SegmentScan
-    from kafkalog.verify.views import CheckpointLine
 
 __all__ = ["CompactionHistory"]
 
@@ -144,7 +144,7 @@ class CompactionHistory:
         if not twice and not left:
             return None
         place = self._place_of(twice[0][0]) if twice else None
-        return CleanPart(cleaner, count, twice[0] if twice else (-1, -1), place, tuple(left))
+        return CleanPart(cleaner=cleaner, count=count, twice=twice[0] if twice else (-1, -1), place=place, aborted=tuple(left))
 
     def _aborted_below(self, end: int) -> dict[int, list[tuple[int, int]]]:
         """First and last offset of the aborted transactions that end below an offset, ascending, by producer id."""

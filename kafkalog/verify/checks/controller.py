@@ -15,8 +15,9 @@ from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.rules.clusters import ProducerIdBlocks
+from kafkalog.verify.rules.controllers import ControllerWord
 from kafkalog.verify.scan.results import Marker, ProducerRun
-from kafkalog.verify.views import ControllerWord, ProducerIdBlocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -217,7 +218,14 @@ class Controllers:
             count = len({partition.path for partition, _ in beyond})
             yield from findings_of(
                 ProducerIdBlocks(
-                    witness.path, witness.next_producer_id, one.producer_id, one.path, count, one.marker, why, certain
+                    path=witness.path,
+                    next_id=witness.next_producer_id,
+                    producer_id=one.producer_id,
+                    file=one.path,
+                    partitions=count,
+                    marker=one.marker,
+                    why=why,
+                    certain=certain,
                 )
             )
 
@@ -263,4 +271,13 @@ def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *
         path = join(partition.path, "partition.metadata")
     elif item.kind == "epoch-behind":
         path, span = partition.epoch_path, partition.epoch_span
-    return ControllerWord(path, span, item.kind, item.told, item.found, witness, why, certain and item.explained is None)
+    return ControllerWord(
+        path=path,
+        span=span,
+        kind=item.kind,
+        told=item.told,
+        found=item.found,
+        witness=witness,
+        why=why,
+        certain=certain and item.explained is None,
+    )

@@ -10,14 +10,17 @@ from kafkalog.core.line_ends import unix_line_ends
 from kafkalog.core.properties import format_uuid, read_partition_metadata
 from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
-from kafkalog.verify.views import EpochFile, PartitionCheckpoints, PartitionFiles, PartitionMetadataFile
+from kafkalog.verify.rules.checkpoints import PartitionCheckpoints
+from kafkalog.verify.rules.epochs import EpochFile
+from kafkalog.verify.rules.names import PartitionFiles
+from kafkalog.verify.rules.shared import PartitionMetadataFile
 
 if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.properties import PartitionMetadata
     from kafkalog.files.segment import Segment
     from kafkalog.verify.checks.partition import PartitionCheck
-    from kafkalog.verify.scan.results import EpochRun
+    from kafkalog.verify.rules.shared import EpochRun
 
 __all__ = ["judge_files"]
 
@@ -41,27 +44,27 @@ def _names(check: PartitionCheck, log_end: int | None) -> None:
         pending.append((parsed, path, size_of(path) or 0))
     check.emit(
         PartitionFiles(
-            check.path,
-            {segment.base_offset: _paths_now(segment) for segment in check.partition.segments},
-            sizes,
-            check.active,
-            size_of(check.segments[-1].paths.get(".index")) if check.segments else None,
-            tuple(pending),
-            tuple((name, check.partition.kind_of(name)) for name in check.partition.others),
-            check.partition.snapshots,
-            frozenset(check.producers.changed),
-            check.mark,
-            check.log_only,
-            check.clean,
-            check.kraft_log,
-            check.around.in_log_dir,
-            check.log_start(),
-            log_end,
-            check.producers.has_producers or (bool(sizes.get(check.active or 0)) and bool(check.epoch_entries())),
-            frozenset(covered),
-            bool(check.scans) and check.scans[-1].batches == 1,
-            _is_just_made(check),
-            not check.segments and is_of_zookeeper(check.partition.others),
+            path=check.path,
+            segments={segment.base_offset: _paths_now(segment) for segment in check.partition.segments},
+            sizes=sizes,
+            active=check.active,
+            active_index_size=size_of(check.segments[-1].paths.get(".index")) if check.segments else None,
+            pending=tuple(pending),
+            others=tuple((name, check.partition.kind_of(name)) for name in check.partition.others),
+            snapshots=check.partition.snapshots,
+            changed=frozenset(check.producers.changed),
+            mark=check.mark,
+            log_only=check.log_only,
+            clean=check.clean,
+            kraft=check.kraft_log,
+            in_log_dir=check.around.in_log_dir,
+            log_start=check.log_start(),
+            log_end=log_end,
+            has_producers=check.producers.has_producers or (bool(sizes.get(check.active or 0)) and bool(check.epoch_entries())),
+            covered=frozenset(covered),
+            just_rolled=bool(check.scans) and check.scans[-1].batches == 1,
+            just_made=_is_just_made(check),
+            is_foreign=not check.segments and is_of_zookeeper(check.partition.others),
         )
     )
 
@@ -99,25 +102,25 @@ def _epochs(check: PartitionCheck, log_end: int | None) -> None:
     runs = tuple((run, scan.path) for scan in check.scans for run in scan.epochs if run.last_offset >= floor)
     check.emit(
         EpochFile(
-            path or join(check.path, "leader-epoch-checkpoint"),
-            checkpoint,
-            len(data or b""),
-            runs,
-            log_end,
-            any(scan.magics for scan in check.scans),
-            max((scan.last_legacy for scan in check.scans), default=-1),
-            check.clean,
-            check.log_only or not check.scans,
-            _rebuilt(every, start),
-            check.mark,
-            start,
-            raised,
-            check.around.log_starts_known,
-            data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
-            check.around.log_start_path if check.clean is True and not check.kraft_log else "",
-            check.around.lines.get("log-start-offset-checkpoint"),
-            check.scans[0].path if _begins_with_first_segment(check) else "",
-            check.segments[0].base_offset if check.segments else 0,
+            path=path or join(check.path, "leader-epoch-checkpoint"),
+            checkpoint=checkpoint,
+            size=len(data or b""),
+            runs=runs,
+            log_end=log_end,
+            legacy=any(scan.magics for scan in check.scans),
+            last_legacy=max((scan.last_legacy for scan in check.scans), default=-1),
+            clean=check.clean,
+            log_only=check.log_only or not check.scans,
+            rebuilt=_rebuilt(every, start),
+            mark=check.mark,
+            log_start=start,
+            raised=raised,
+            start_known=check.around.log_starts_known,
+            canonical=data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
+            log_start_path=check.around.log_start_path if check.clean is True and not check.kraft_log else "",
+            log_start_line=check.around.lines.get("log-start-offset-checkpoint"),
+            first_log=check.scans[0].path if _begins_with_first_segment(check) else "",
+            first_base=check.segments[0].base_offset if check.segments else 0,
         )
     )
 
@@ -141,14 +144,14 @@ def _metadata(check: PartitionCheck) -> None:
         check.topic_id = metadata.topic_id
     check.emit(
         PartitionMetadataFile(
-            path or join(check.path, "partition.metadata"),
-            metadata,
-            len(data or b""),
-            data is None or metadata is None or _is_as_kafka_writes(data, metadata),
-            check.around.kraft,
-            check.log_only,
-            check.mark,
-            check.kraft_log,
+            path=path or join(check.path, "partition.metadata"),
+            metadata=metadata,
+            size=len(data or b""),
+            canonical=data is None or metadata is None or _is_as_kafka_writes(data, metadata),
+            kraft=check.around.kraft,
+            log_only=check.log_only,
+            mark=check.mark,
+            metadata_log=check.kraft_log,
         )
     )
 
@@ -160,25 +163,24 @@ def _checkpoints(check: PartitionCheck, log_end: int | None) -> None:
     bases = [segment.base_offset for segment in check.segments]
     check.emit(
         PartitionCheckpoints(
-            check.path,
-            check.scans[-1].path,
-            lines.get("recovery-point-offset-checkpoint"),
-            lines.get("replication-offset-checkpoint"),
-            lines.get("log-start-offset-checkpoint"),
-            lines.get("cleaner-offset-checkpoint"),
-            bases[0],
-            bases[1] if len(bases) > 1 else None,
-            bases[-1],
-            log_end,
-            check.clean,
-            check.mark,
-            any(scan.damaged for scan in check.scans),
-            bool(check.swapped),
-            check.kraft_log,
-            check.around.recovery_path,
-            check.around.watermark_path,
-            check.around.kraft is False,
-            check.in_use(),
+            path=check.path,
+            log_path=check.scans[-1].path,
+            recovery_point=lines.get("recovery-point-offset-checkpoint"),
+            high_watermark=lines.get("replication-offset-checkpoint"),
+            log_start=lines.get("log-start-offset-checkpoint"),
+            cleaner=lines.get("cleaner-offset-checkpoint"),
+            first_base=bases[0],
+            second_base=bases[1] if len(bases) > 1 else None,
+            log_end=log_end,
+            clean=check.clean,
+            mark=check.mark,
+            damaged=any(scan.damaged for scan in check.scans),
+            swapping=bool(check.swapped),
+            metadata_log=check.kraft_log,
+            recovery_file=check.around.recovery_path,
+            watermark_file=check.around.watermark_path,
+            zookeeper=check.around.kraft is False,
+            in_use=check.in_use(),
         )
     )
 

@@ -10,7 +10,7 @@ from kafkalog.core.span import Span
 from kafkalog.errors import FormatError, KafkalogError
 from kafkalog.files.paths import join
 from kafkalog.files.segment import Segment
-from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
+from kafkalog.verify.rules.kraft import KraftLog, KraftSnapshot, QuorumFile
 
 if TYPE_CHECKING:
     from kafkalog.verify.checks.partition import PartitionCheck
@@ -33,7 +33,16 @@ def judge_metadata_log(check: PartitionCheck, snapshots: list[SegmentScan]) -> N
             seen.add(run.epoch)
     start = 0 if check.log_only else check.log_start() or 0
     runs = tuple((run, scan.path) for scan in check.scans for run in scan.epochs)
-    check.emit(KraftLog(check.path, start, checkpoints, runs, tuple(late), check.log_end() or 0))
+    check.emit(
+        KraftLog(
+            path=check.path,
+            log_start=start,
+            checkpoints=checkpoints,
+            runs=runs,
+            late_leaders=tuple(late),
+            log_end=check.log_end() or 0,
+        )
+    )
     _quorum(check)
     for scan in snapshots:
         _kraft_snapshot(check, scan)
@@ -48,7 +57,16 @@ def _quorum(check: PartitionCheck) -> None:
     log_path = check.scans[-1].path if check.scans else check.path
     state = None if data is None else read_quorum_state(data)
     path = path or join(check.path, "quorum-state")
-    check.emit(QuorumFile(path, len(data or b""), state, log_path, max(epochs, default=-1), check.in_use()))
+    check.emit(
+        QuorumFile(
+            path=path,
+            size=len(data or b""),
+            state=state,
+            log_path=log_path,
+            log_epoch=max(epochs, default=-1),
+            in_use=check.in_use(),
+        )
+    )
 
 
 def _kraft_snapshot(check: PartitionCheck, scan: SegmentScan) -> None:
@@ -71,4 +89,13 @@ def _kraft_snapshot(check: PartitionCheck, scan: SegmentScan) -> None:
             last, last_span = control, batch.span
     except KafkalogError:
         return
-    check.emit(KraftSnapshot(scan.path, 0, scan.size, first, last, first_span, last_span, ()))
+    check.emit(
+        KraftSnapshot(
+            path=scan.path,
+            size=scan.size,
+            first_control=first,
+            last_control=last,
+            first_span=first_span,
+            last_span=last_span,
+        )
+    )

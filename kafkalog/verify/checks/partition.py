@@ -23,16 +23,11 @@ from kafkalog.verify.checks.producers import ProducerChecks
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
+from kafkalog.verify.rules.compaction import LargeBatches, Tombstones
+from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
+from kafkalog.verify.rules.partitions import SegmentStep
+from kafkalog.verify.rules.snapshots import SnapshotFile
 from kafkalog.verify.scan.results import SegmentScan, SegmentTask, Settings
-from kafkalog.verify.views import (
-    BinaryLineEnds,
-    CheckpointLine,
-    LargeBatches,
-    SegmentStep,
-    SnapshotFile,
-    TextLineEnds,
-    Tombstones,
-)
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,6 +35,7 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
     from kafkalog.files.segment import Segment
+    from kafkalog.verify.rules.shared import CheckpointLine
     from kafkalog.verify.scan.producer_events import AbortedSpan
 
 __all__ = ["PartitionCheck", "Surroundings"]
@@ -114,12 +110,20 @@ class PartitionCheck:
         bounds = [*(segment.base_offset for segment in self.segments), 1 << 63]
         self.tasks = [self._task(*item) for item in zip(self.segments, bounds[1:], strict=True)]
         self.tasks += [
-            SegmentTask(0, {".log": file}, False, None, "", True, False, (), settings, parsed.epoch)
+            SegmentTask(base_offset=0, paths={".log": file}, settings=settings, kraft=True, snapshot_epoch=parsed.epoch)
             for parsed, file in partition.checkpoints
             if not parsed.pending
         ]
         self.tasks += [
-            SegmentTask(parsed.base_offset, {".log": file}, True, None, "pending", self.kraft_log, self.compacted, (), settings)
+            SegmentTask(
+                base_offset=parsed.base_offset,
+                paths={".log": file},
+                settings=settings,
+                active=True,
+                mark="pending",
+                kraft=self.kraft_log,
+                compacted=self.compacted,
+            )
             for parsed, file in partition.pending
             if parsed.suffix == ".log" and self.mark != "delete"
         ]
@@ -127,15 +131,15 @@ class PartitionCheck:
     def _task(self, segment: Segment, following: int) -> SegmentTask:
         base, offsets = segment.base_offset, self.snapshot_offsets
         return SegmentTask(
-            base,
-            {suffix: path for suffix, path in segment.paths.items() if suffix in (".log", ".index", ".timeindex")},
-            base == self.active,
-            self.clean,
-            self.mark,
-            self.kraft_log,
-            self.compacted,
-            tuple(offsets[bisect_left(offsets, base) : bisect_left(offsets, following)]),
-            self.settings,
+            base_offset=base,
+            paths={suffix: path for suffix, path in segment.paths.items() if suffix in (".log", ".index", ".timeindex")},
+            settings=self.settings,
+            active=base == self.active,
+            clean=self.clean,
+            mark=self.mark,
+            kraft=self.kraft_log,
+            compacted=self.compacted,
+            cuts=tuple(offsets[bisect_left(offsets, base) : bisect_left(offsets, following)]),
             in_use=base == self.active and self.around.in_use,
         )
 
@@ -202,7 +206,17 @@ class PartitionCheck:
         log_end = self.log_end()
         for offset, (path, snapshot, size) in self.snapshots.items():
             newest = offset == self.snapshot_offsets[-1] and self.in_use()
-            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean, newest))
+            self.emit(
+                SnapshotFile(
+                    path=path,
+                    offset=offset,
+                    snapshot=snapshot,
+                    size=size,
+                    log_end=log_end,
+                    clean=self.clean,
+                    being_written=newest,
+                )
+            )
         self._segments_in_a_row()
         self.producers = ProducerChecks(self)
         self.producers.run(log_end)
@@ -216,14 +230,14 @@ class PartitionCheck:
     def _line_ends(self, scans: list[SegmentScan]) -> None:
         """Tell of changed line ends, in the place of what follows from them."""
         if self.texts_of_windows and not self.around.in_log_dir:
-            self.emit(TextLineEnds(self.path, tuple(sorted(self.texts_of_windows))))
+            self.emit(TextLineEnds(path=self.path, files=tuple(sorted(self.texts_of_windows))))
         if not self.line_ends:
             return
         if not self._own_logs.isdisjoint(self.line_ends):
             # What the segments say of each other, and the other files of them, cannot be judged then.
             self.findings = [finding for scan in scans for finding in scan.findings]
         self.findings = [finding for finding in self.findings if finding.path not in self.line_ends]
-        self.emit(BinaryLineEnds(self.path, tuple(sorted(self.line_ends.items()))))
+        self.emit(BinaryLineEnds(path=self.path, files=tuple(sorted(self.line_ends.items()))))
 
     def _take(self, scan: SegmentScan) -> None:
         own = scan.path in self._own_logs
@@ -282,18 +296,18 @@ class PartitionCheck:
             before = self.scans[number - 1] if number else None
             self.emit(
                 SegmentStep(
-                    scan.path,
-                    scan.base_offset,
-                    scan.size,
-                    scan.first,
-                    before.path if before else "",
-                    before.base_offset if before else scan.base_offset,
-                    before.last if before else None,
-                    before.size if before and not before.is_unread else -1,
-                    before is None or before.damaged,
-                    top,
-                    top_path,
-                    scan.base_offset == self.active,
+                    path=scan.path,
+                    base=scan.base_offset,
+                    size=scan.size,
+                    first=scan.first,
+                    previous_path=before.path if before else "",
+                    previous_base=before.base_offset if before else scan.base_offset,
+                    previous_last=before.last if before else None,
+                    previous_size=before.size if before and not before.is_unread else -1,
+                    previous_torn=before is None or before.damaged,
+                    top_epoch=top,
+                    top_epoch_path=top_path,
+                    active=scan.base_offset == self.active,
                 )
             )
             for run in scan.epochs:
@@ -322,11 +336,15 @@ class PartitionCheck:
         largest = self.settings.max_message_bytes
         for scan in self.scans:
             if scan.large is not None and (self.compacted or largest is not None):
-                self.emit(LargeBatches(scan.path, scan.large, largest))
+                self.emit(LargeBatches(path=scan.path, large=scan.large, limit=largest))
             # The cleaner does not go near the active segment: its tombstones only wait for a roll.
             waiting = scan.tombstones and scan.base_offset != self.active
             if self.compacted and (waiting or scan.horizons is not None):
-                self.emit(Tombstones(scan.path, scan.tombstones, scan.horizons, self.settings.now, scan.size))
+                self.emit(
+                    Tombstones(
+                        path=scan.path, count=scan.tombstones, horizons=scan.horizons, now=self.settings.now, size=scan.size
+                    )
+                )
         cleaner = self.around.lines.get("cleaner-offset-checkpoint")
         if cleaner is not None and not self.settings.quick and not self.mark:
             part = self.history.clean_part(cleaner)

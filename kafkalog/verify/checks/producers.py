@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.filename import COORDINATOR_TOPICS
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.verify.checks.snapshots import describe_differences, missing_producers
+from kafkalog.verify.rules.producers import OpenTransactionView
+from kafkalog.verify.rules.snapshots import MissingProducer, SnapshotEntryView
+from kafkalog.verify.rules.transaction_indexes import TransactionIndexFile
 from kafkalog.verify.scan.producer_events import AbortedSpan, ProducerState, Replay
 from kafkalog.verify.scan.results import Marker, SegmentScan
-from kafkalog.verify.views import MissingProducer, OpenTransactionView, SnapshotEntryView, TransactionIndexFile
 
 if TYPE_CHECKING:
     from kafkalog.files.segment import Segment
@@ -65,14 +67,14 @@ class ProducerChecks:
             for transaction in replay.open_transactions():
                 self.check.emit(
                     OpenTransactionView(
-                        transaction.path,
-                        transaction,
-                        self.check.settings.now,
-                        log_end,
-                        self.check.topic,
-                        self.check.partition.number,
-                        pinned,
-                        self.check.around.kraft,
+                        path=transaction.path,
+                        transaction=transaction,
+                        now=self.check.settings.now,
+                        log_end=log_end,
+                        topic=self.check.topic,
+                        partition=self.check.partition.number,
+                        pinned=pinned,
+                        kraft=self.check.around.kraft,
                     )
                 )
 
@@ -94,12 +96,25 @@ class ProducerChecks:
             )
             if problems:
                 span = snapshot.span_of_entry(number)
-                self.check.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
+                self.check.emit(
+                    SnapshotEntryView(
+                        path=path,
+                        offset=offset,
+                        number=number,
+                        entry=entry,
+                        state=state,
+                        problems=problems,
+                        span=span,
+                        log_path=log_path,
+                    )
+                )
         older = bisect_left(self.check.snapshot_offsets, offset)
         if older and not self.check.compacted:
             before, size = self.check.snapshot_offsets[older - 1], self.check.snapshots[offset][2]
             for state in missing_producers(snapshot.entries, states, replay.heard_of, max(before, self.start)):
-                self.check.emit(MissingProducer(path, offset, before, state, size, log_path))
+                self.check.emit(
+                    MissingProducer(path=path, offset=offset, before=before, state=state, size=size, log_path=log_path)
+                )
         if not self.seeded and not self.check.compacted:
             self.seeded = True
             for entry in snapshot.entries:
@@ -139,20 +154,24 @@ class ProducerChecks:
             return
         self.check.emit(
             TransactionIndexFile(
-                path or segment.paths[".log"].removesuffix(".log") + ".txnindex",
-                index,
-                aborted,
-                segment.base_offset,
-                _FAR if scan.is_unread else scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
-                self.start,
-                complete,
-                self.check.compacted,
-                scan.damaged
+                path=path or segment.paths[".log"].removesuffix(".log") + ".txnindex",
+                index=index,
+                aborted=aborted,
+                base=segment.base_offset,
+                last_offset=_FAR
+                if scan.is_unread
+                else scan.last.last_offset
+                if scan.last is not None
+                else segment.base_offset - 1,
+                data_start=self.start,
+                complete=complete,
+                compacted=self.check.compacted,
+                unknown_markers=scan.damaged
                 or scan.is_unread
                 or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
-                self.check.log_only,
-                segment.base_offset in self.check.swapped,
-                scan.path,
-                segment.base_offset == self.check.active and self.check.in_use(),
+                log_only=self.check.log_only,
+                covered=segment.base_offset in self.check.swapped,
+                log_path=scan.path,
+                ahead=segment.base_offset == self.check.active and self.check.in_use(),
             )
         )

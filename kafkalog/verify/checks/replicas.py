@@ -8,7 +8,7 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.span import Span
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
 from kafkalog.files.partition import Partition
-from kafkalog.verify.views import ReplicaPair
+from kafkalog.verify.rules.replicas import ReplicaPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,15 +87,15 @@ def _compare(left: Partition, right: Partition) -> ReplicaPair | None:
     else:
         kind = "same leader epoch, different bytes"
     return ReplicaPair(
-        left.path,
-        other.path,
-        mine.path,
-        Span(mine.position, mine.position + mine.size),
-        min(mine.base_offset, other.base_offset),
-        mine.epoch,
-        other.epoch,
-        kind,
-        table,
-        last[0] + 1,
-        last[1] + 1,
+        path=left.path,
+        other=other.path,
+        log_path=mine.path,
+        span=Span(mine.position, mine.position + mine.size),
+        offset=min(mine.base_offset, other.base_offset),
+        epoch=mine.epoch,
+        other_epoch=other.epoch,
+        kind=kind,
+        ends=table,
+        log_end=last[0] + 1,
+        other_log_end=last[1] + 1,
     )

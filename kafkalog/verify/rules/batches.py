@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, MAGIC_AT, Damage, RecordBatch
+from kafkalog.core.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.scan.bit_flips import CRC32, CRC32C, find_flipped_bit
-from kafkalog.verify.subjects import BatchStep, ZeroProducers
+from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.log import Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroProducers:
+    """The batches of a segment that have no producer id, and epoch 0 and sequence 0; the first one's place and offsets."""
+
+    path: str
+    count: int
+    span: Span
+    offsets: tuple[int, int]
+
 
 #: Records counted at most in a damaged batch.
 _MOST_COUNTED = 100_000

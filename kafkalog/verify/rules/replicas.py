@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import FuturePair, ReplicaPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.span import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaPair:
+    """Two replicas of a partition, and the first batch in which they differ below the end of the shorter one."""
+
+    path: str
+    other: str
+    log_path: str
+    span: Span
+    offset: int
+    epoch: int
+    other_epoch: int
+    kind: str
+    ends: str
+    log_end: int
+    other_log_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FuturePair:
+    """A future directory of a partition, and the first batch in which it differs from the current one."""
+
+    pair: ReplicaPair
+
+    @property
+    def path(self) -> str:
+        """The future directory."""
+        return self.pair.path
 
 
 @rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER, SNAPSHOT_VERSION
@@ -9,10 +10,51 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REPLAY
-from kafkalog.verify.views import MissingProducer, SnapshotEntryView, SnapshotFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
+    from kafkalog.verify.scan.producer_events import ProducerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFile:
+    """A `.snapshot` by itself; `being_written`: it is the newest of a broker that may have been running."""
+
+    path: str
+    offset: int
+    snapshot: ProducerSnapshot
+    size: int
+    log_end: int | None
+    clean: bool | None
+    being_written: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotEntryView:
+    """An entry of a `.snapshot` against the replayed state; `problems` names the fields that differ."""
+
+    path: str
+    offset: int
+    number: int
+    entry: ProducerEntry
+    state: ProducerState | None
+    problems: tuple[str, ...]
+    span: Span
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingProducer:
+    """A producer that wrote between two snapshots, at `before` and `offset`, and is not in the later one."""
+
+    path: str
+    offset: int
+    before: int
+    state: ProducerState
+    size: int
+    log_path: str
 
 
 @rule(

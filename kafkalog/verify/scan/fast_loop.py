@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
+from kafkalog.verify.rules.shared import BatchSpot
 from kafkalog.verify.scan.index_walks import NEVER
-from kafkalog.verify.subjects import BatchSpot
 
 if TYPE_CHECKING:
     from kafkalog.files.read_ahead import Slot

@@ -121,7 +121,6 @@ class EventRecorder:
             partial,
             batch.position,
             batch.position,
-            batch.last_sequence,
             batch.size,
             self.last_hole,
         ]
@@ -162,9 +161,8 @@ class EventRecorder:
                         partial=bool(event[10]),
                         position=event[12],
                         last_position=event[11],
-                        first_last_sequence=event[13],
-                        size=event[14],
-                        hole=event[15],
+                        size=event[13],
+                        hole=event[14],
                     )
                 )
             else:

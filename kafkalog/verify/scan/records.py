@@ -5,7 +5,7 @@ from __future__ import annotations
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.record import wrap32
 from kafkalog.errors import LimitExceeded
-from kafkalog.verify.subjects import Disorder, Records
+from kafkalog.verify.rules.records import Disorder, Records
 
 __all__ = ["look_at_records"]
 
@@ -34,4 +34,16 @@ def look_at_records(path: str, batch: RecordBatch, *, compacted: bool) -> Record
     trailing = False
     if problem is not None and batch.compression_id in (1, 2, 3, 4) and not isinstance(problem.error, LimitExceeded):
         trailing = batch.inflate().trailing and read == batch.header.records_count
-    return Records(path, batch, read, delta, disorder, largest, nulls, first_null, problem, trailing, compacted)
+    return Records(
+        path=path,
+        batch=batch,
+        read=read,
+        last_delta=delta,
+        disorder=disorder,
+        max_timestamp=largest,
+        null_keys=nulls,
+        first_null_key=first_null,
+        problem=problem,
+        trailing=trailing,
+        compacted=compacted,
+    )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.verify.rules.compaction import DEFAULT_MAX_MESSAGE_BYTES
+
 if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.subjects import BatchSpot
+    from kafkalog.verify.rules.compaction import Horizons, Large
+    from kafkalog.verify.rules.shared import BatchSpot, EpochRun
 
 __all__ = [
-    "DEFAULT_MAX_MESSAGE_BYTES",
     "Cut",
-    "EpochRun",
     "Event",
     "Marker",
     "ProducerRun",
@@ -20,10 +21,6 @@ __all__ = [
     "SegmentTask",
     "Settings",
 ]
-
-
-#: `max.message.bytes` where nobody has set it, since 2.3.
-DEFAULT_MAX_MESSAGE_BYTES = 1048588
 
 
 class Settings(NamedTuple):
@@ -44,7 +41,8 @@ class Settings(NamedTuple):
         return DEFAULT_MAX_MESSAGE_BYTES if self.max_message_bytes is None else self.max_message_bytes
 
 
-class SegmentTask(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTask:
     """A segment to scan.
 
     `paths` by suffix. `active`: it has the highest base offset of its directory. `clean`: the broker was stopped cleanly
@@ -55,26 +53,16 @@ class SegmentTask(NamedTuple):
     """
 
     base_offset: int
-    paths: dict[str, str]
-    active: bool
-    clean: bool | None
-    mark: str
-    kraft: bool
-    compacted: bool
-    cuts: tuple[int, ...]
+    paths: dict[str, str] = field(hash=False)
     settings: Settings
+    active: bool = False
+    clean: bool | None = None
+    mark: str = ""
+    kraft: bool = False
+    compacted: bool = False
+    cuts: tuple[int, ...] = ()
     snapshot_epoch: int | None = None
     in_use: bool = False
-
-
-class EpochRun(NamedTuple):
-    """Batches in a row with the same leader epoch, by offsets and positions."""
-
-    epoch: int
-    first_base: int
-    position: int
-    last_base: int
-    last_offset: int
 
 
 class ProducerRun(NamedTuple):
@@ -97,7 +85,6 @@ class ProducerRun(NamedTuple):
     partial: bool
     position: int
     last_position: int
-    first_last_sequence: int
     size: int
     hole: int
 
@@ -123,33 +110,6 @@ class Cut(NamedTuple):
 
 
 Event = ProducerRun | Marker | Cut
-
-
-class Horizons(NamedTuple):
-    """Delete horizons of a segment, in milliseconds: of how many batches, the earliest and latest, the first batch."""
-
-    batches: int
-    earliest: int
-    latest: int
-    first: BatchSpot
-
-    def with_one(self, horizon: int) -> Horizons:
-        """These and another one."""
-        return Horizons(self.batches + 1, min(self.earliest, horizon), max(self.latest, horizon), self.first)
-
-
-class Large(NamedTuple):
-    """Batches of a segment that are larger than the limit: how many, and the largest with its producer id."""
-
-    batches: int
-    spot: BatchSpot
-    producer_id: int
-
-    def with_one(self, spot: BatchSpot, producer_id: int) -> Large:
-        """These and another one."""
-        if spot.end - spot.position > self.spot.end - self.spot.position:
-            return Large(self.batches + 1, spot, producer_id)
-        return self._replace(batches=self.batches + 1)
 
 
 @dataclass(slots=True)
@@ -188,7 +148,6 @@ class SegmentScan:
     failures: list[tuple[str, str]] = field(default_factory=list)
     files: int = 0
     bytes_read: int = 0
-    has_log: bool = False
     #: Of the `.log`.
     inode: int = 0
     #: (last offset, position) of a batch in every mebibyte, for searches that come later.

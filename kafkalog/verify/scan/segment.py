@@ -7,6 +7,7 @@ is out of the ordinary in any way leaves the loop and is judged with care.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from operator import lt
@@ -30,25 +31,21 @@ from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rule import RULES, findings_of
+from kafkalog.verify.rules.batches import ZeroProducers
+from kafkalog.verify.rules.compaction import Horizons, Large
+from kafkalog.verify.rules.indexes import StaleEntries
+from kafkalog.verify.rules.legacy import LegacyRecords
+from kafkalog.verify.rules.order import OddTimes, SegmentTimes
+from kafkalog.verify.rules.records import ControlRecords
+from kafkalog.verify.rules.shared import BatchSpot, BatchStep, EpochRun
+from kafkalog.verify.rules.tails import FileChange, Tail
 from kafkalog.verify.scan.fast_loop import ANCIENT_MS, walk_regular
 from kafkalog.verify.scan.index_walks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.scan.metadata_records import unreadable_records
 from kafkalog.verify.scan.producer_events import EventRecorder
 from kafkalog.verify.scan.records import look_at_records
-from kafkalog.verify.scan.results import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
+from kafkalog.verify.scan.results import Marker, SegmentScan, SegmentTask
 from kafkalog.verify.scan.stale_entries import first_stale_offset_entry, first_stale_time_entry
-from kafkalog.verify.subjects import (
-    BatchSpot,
-    BatchStep,
-    ControlRecords,
-    FileChange,
-    LegacyRecords,
-    OddTimes,
-    SegmentTimes,
-    StaleEntries,
-    Tail,
-    ZeroProducers,
-)
 
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyRecord
@@ -109,7 +106,7 @@ class Scanner:
         #: Batches whose length field says more are looked at with care.
         self.most = task.settings.large - LOG_OVERHEAD
         self.path = task.paths.get(".log", "")
-        self.scan = SegmentScan(task.base_offset, self.path, has_log=bool(self.path))
+        self.scan = SegmentScan(task.base_offset, self.path)
         self.producers = EventRecorder(task.cuts)
         self.index: OffsetIndexWalk | None = None
         self.times: TimeIndexWalk | None = None
@@ -166,7 +163,9 @@ class Scanner:
             self.fail(error)
             scan.damaged = True
             if isinstance(error, FileChanged) and error.path == self.path:
-                self.emit(FileChange(self.path, error.size_before, error.size_now, task.active))
+                self.emit(
+                    FileChange(path=self.path, size_before=error.size_before, size_now=error.size_now, active=task.active)
+                )
         if self.over_limit:
             scan.not_checked.append((self.path, f"the records of {self.over_limit} batches, {self.first_over_limit}"))
         for kind, count in self.found.items():
@@ -195,7 +194,14 @@ class Scanner:
             self._take_back_what_line_ends_explain(source)
             grown = source.grown
             if grown is not None or source.is_rewritten:
-                self.emit(FileChange(self.path, source.size, source.size if grown is None else grown.size_now, task.active))
+                self.emit(
+                    FileChange(
+                        path=self.path,
+                        size_before=source.size,
+                        size_now=source.size if grown is None else grown.size_now,
+                        active=task.active,
+                    )
+                )
         if grown is not None and not task.active:
             self.fail(grown)
         elif grown is not None:
@@ -203,9 +209,22 @@ class Scanner:
         scan.bytes_read += scan.size
         if self.producers.zeros:
             position, first, last = self.producers.first_zeros
-            self.emit(ZeroProducers(self.path, self.producers.zeros, Span(position, position + _HEADER), (first, last)))
+            self.emit(
+                ZeroProducers(
+                    path=self.path, count=self.producers.zeros, span=Span(position, position + _HEADER), offsets=(first, last)
+                )
+            )
         if self.future or self.ancient or self.missing or self.odd_records:
-            self.emit(SegmentTimes(self.path, task.settings.now, self.future, self.ancient, self.missing, self.odd_records))
+            self.emit(
+                SegmentTimes(
+                    path=self.path,
+                    now=task.settings.now,
+                    future=self.future,
+                    ancient=self.ancient,
+                    missing=self.missing,
+                    records=self.odd_records,
+                )
+            )
 
     def _sibling(self, suffix: str) -> bytes | None:
         path = self.task.paths.get(suffix)
@@ -224,7 +243,7 @@ class Scanner:
         task = self.task
         if task.kraft and task.active and task.clean and _are_untrimmed(offsets, times):
             # Since 4.4 a clean stop does not trim the indexes of the metadata log, nor append the last entry.
-            task = self.index_task = task._replace(clean=False)
+            task = self.index_task = replace(task, clean=False)
         if offsets is not None:
             self.index = OffsetIndexWalk(task.paths[".index"], offsets, task, log_size, self.offset_doubts.append)
         if times is not None:
@@ -247,7 +266,11 @@ class Scanner:
                     self.emit(doubt)
             else:
                 file.reported = 0
-                self.emit(StaleEntries(file.path, self.path, stale, file.count, file.entry_size))
+                self.emit(
+                    StaleEntries(
+                        path=file.path, log_path=self.path, number=stale, entries=file.count, entry_size=file.entry_size
+                    )
+                )
 
     def _finish_indexes(self, source: FileSource) -> None:
         index, times, scan = self.index, self.times, self.scan
@@ -470,7 +493,7 @@ class Scanner:
         if len(decoded) == _MOST_CONTROL_RECORDS < batch.header.records_count:
             reason = f"control records after the first {len(decoded)} of the batch at position {batch.position}"
             self.scan.not_checked.append((self.path, reason))
-        subject = ControlRecords(self.path, batch, tuple(decoded), problem, self.task.kraft)
+        subject = ControlRecords(path=self.path, batch=batch, records=tuple(decoded), problem=problem, kraft=self.task.kraft)
         self.emit(subject)
         header = batch.header
         if header.producer_id >= 0 and not self.task.kraft:
@@ -546,22 +569,29 @@ class Scanner:
             if count <= _MOST_HELD and item.end <= HELD:
                 held.append(item)
             del item
-        return LegacyRecords(self.path, batch, tuple(held) if len(held) == count else None, count, first, problem)
+        return LegacyRecords(
+            path=self.path,
+            batch=batch,
+            held=tuple(held) if len(held) == count else None,
+            count=count,
+            first_offset=first,
+            problem=problem,
+        )
 
     def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
         self.emit(
             BatchStep(
-                self.path,
-                batch,
-                spot,
-                self.previous,
-                self.expected,
-                self.task.base_offset,
-                self.top_epoch,
-                self.task.kraft,
-                self.task.snapshot_epoch,
-                crc_ok,
-                self.scan.last is None and not self.after_damage,
+                path=self.path,
+                batch=batch,
+                spot=spot,
+                previous=self.previous,
+                expected=self.expected,
+                segment_base=self.task.base_offset,
+                top_epoch=self.top_epoch,
+                kraft=self.task.kraft,
+                snapshot_epoch=self.task.snapshot_epoch,
+                crc_ok=crc_ok,
+                first=self.scan.last is None and not self.after_damage,
             )
         )
 
@@ -647,15 +677,15 @@ class Scanner:
         head = source.read(item.span.start, 64)
         self.emit(
             Tail(
-                self.path,
-                item,
-                at_end,
-                self.task.active,
-                self.task.clean,
-                self.previous or self.scan.last,
-                following,
-                head,
-                source.size,
+                path=self.path,
+                item=item,
+                at_end=at_end,
+                active=self.task.active,
+                clean=self.task.clean,
+                previous=self.previous or self.scan.last,
+                next=following,
+                head=head,
+                size=source.size,
             )
         )
         if not (active_tail and not self.task.clean):
