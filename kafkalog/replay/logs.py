@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "count_findings", "read_file_records"]
+__all__ = [
+    "Ends",
+    "FoundLogs",
+    "Log",
+    "LogRecord",
+    "Note",
+    "Notes",
+    "Paths",
+    "collect",
+    "count_findings",
+    "log_of",
+    "read_file_records",
+]
 
 _NO_PARTITION = "is a log dir that holds no partition to read (directories marked -delete, -future or -stray are left out)"
 #: One path or several.
@@ -55,6 +67,11 @@ class Notes(list[Note]):
     def __init__(self) -> None:
         super().__init__()
         self.dropped = 0
+
+    @property
+    def total(self) -> int:
+        """How many there were, those that were dropped included."""
+        return len(self) + self.dropped
 
     def append(self, note: Note) -> None:
         """Add a note, or count it when there are too many."""
@@ -244,7 +261,7 @@ def _records(
             yield LogRecord(path, item, record)
 
 
-class Given(NamedTuple):
+class FoundLogs(NamedTuple):
     """The logs found at the caller's paths, by what they are for.
 
     Attributes:
@@ -258,7 +275,16 @@ class Given(NamedTuple):
     problems: tuple[Note, ...]
 
 
-def collect(paths: Paths, *topics: str) -> Given:
+def log_of(path: str) -> Log:
+    """The log of a partition directory.
+
+    Raises:
+        UnreadableFile: the directory cannot be listed.
+    """
+    return _partition(Partition(path))
+
+
+def collect(paths: Paths, *topics: str) -> FoundLogs:
     """Find the logs of `topics`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
 
     Of several copies of a partition the one that reaches furthest is taken; directories marked `-delete`, `-future` or
@@ -285,7 +311,7 @@ def collect(paths: Paths, *topics: str) -> Given:
         if other is None or _reach(log, problems) > _reach(other, problems):
             chosen[key] = log
     wanted = tuple(log for log in chosen.values() if log.topic in (*topics, None))
-    return Given(wanted, tuple(log for log in chosen.values() if log.topic not in (*topics, None)), tuple(problems))
+    return FoundLogs(wanted, tuple(log for log in chosen.values() if log.topic not in (*topics, None)), tuple(problems))
 
 
 def _reach(log: Log, problems: list[Note]) -> int:

@@ -157,13 +157,13 @@ def read_metadata(paths: Paths, until: Until = END) -> Metadata:
         paths: Log dirs, the partition's directory, or single `.log` and `.checkpoint` files of it.
         until: Up to where the records count; the newest snapshot that does not reach beyond it is the base.
     """
-    given = collect(paths, *METADATA_TOPICS)
-    problems = list(given.problems)
+    logs = collect(paths, *METADATA_TOPICS)
+    problems = list(logs.problems)
     replay = _Replay()
     base: str | None = None
-    if not given.wanted:
+    if not logs.wanted:
         problems.append(Note("", None, f"no partition of {CLUSTER_METADATA_TOPIC} was given"))
-    for log in given.wanted:
+    for log in logs.wanted:
         try:
             base = _replay_log(replay, log, until, problems) or base
         except UnreadableFile as error:

@@ -27,7 +27,7 @@ from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Verified, add_findings, findings_of_brokers
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
-from kafkalog.verify.checks.coordinators import unloaded
+from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.partition import Surroundings
@@ -224,7 +224,19 @@ class _Run:
             known = known_logs(check.scans, report.findings, self.events_left) if job.only is None else {}
             self.events_left -= sum(len(log.events) for log in known.values())
             is_file = job.only is not None
-            self.done.append(Verified(check.path, report, check.topic_id, job.log_dir, claim, known, is_file, check.kinds))
+            self.done.append(
+                Verified(
+                    directory=check.path,
+                    report=report,
+                    topic_id=check.topic_id,
+                    owner=job.log_dir,
+                    claim=claim,
+                    known=known,
+                    open_transactions=check.open_transactions,
+                    is_file=is_file,
+                    kinds=check.kinds,
+                )
+            )
             if job.log_dir is not None and check.cleaned:
                 job.log_dir.cleaned.append(check.path)
             if job.log_dir is not None:
@@ -301,8 +313,9 @@ class _Run:
         if not self.settings.quick:  # metadata is records
             controllers.hear(self.log_dirs, [job.path for job in self.jobs if job.only is None and job.log_dir is None])
         self.not_checked.extend(controllers.not_checked)
-        loads = () if self.settings.quick else unloaded(self.done, self.release)
-        self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
+        coordinators = Coordinators(self.done)
+        unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
+        self.findings.extend(add_findings(self.done, controllers, chain(coordinators.hanging(), unloaded)))
         self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.span import Span
     from kafkalog.files.segment import Segment
+    from kafkalog.replay.producers import AbortedSpan
     from kafkalog.verify.rules.shared import CheckpointLine
-    from kafkalog.verify.scan.producer_events import AbortedSpan
     from kafkalog.verify.scan.results import SegmentScan
 
 __all__ = ["CompactionHistory"]

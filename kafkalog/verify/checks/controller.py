@@ -13,11 +13,11 @@ from kafkalog.files.paths import join
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
+from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
 from kafkalog.verify.rules.controllers import ControllerWord
-from kafkalog.verify.scan.results import Marker, ProducerRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -84,11 +84,11 @@ def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionCla
 
 def _highest_producers(check: PartitionCheck) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
-    for kind in (ProducerRun, Marker):
+    for kind in (ProducerRun, TransactionEnd):
         events = [(event.producer_id, scan.path) for scan in check.scans for event in scan.events if isinstance(event, kind)]
         if events:
             producer_id, path = max(events)
-            yield HighestProducer(producer_id, kind is Marker, path)
+            yield HighestProducer(producer_id, kind is TransactionEnd, path)
 
 
 def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:

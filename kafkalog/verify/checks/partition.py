@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.producer_snapshot import ProducerSnapshot
     from kafkalog.files.segment import Segment
+    from kafkalog.replay.producers import AbortedSpan, OpenTransaction
     from kafkalog.verify.rules.shared import CheckpointLine
-    from kafkalog.verify.scan.producer_events import AbortedSpan
 
 __all__ = ["PartitionCheck", "Surroundings"]
 
@@ -198,6 +198,8 @@ class PartitionCheck:
             self.line_ends |= scan.line_ends
         #: Aborted transactions whose data are still there.
         self.aborted: list[AbortedSpan] = []
+        #: Transactions without a marker.
+        self.open_transactions: tuple[OpenTransaction, ...] = ()
         self.history = CompactionHistory(self.segments, self.scans, self.aborted, quick=self.settings.quick)
         for scan in scans:
             self._take(scan)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import COORDINATOR_TOPICS
 from kafkalog.core.transaction_index import read_transaction_index
+from kafkalog.replay.producer_events import Cut, TransactionEnd
+from kafkalog.replay.producers import ProducerReplay, SegmentEvents
 from kafkalog.verify.checks.snapshots import describe_differences, missing_producers
 from kafkalog.verify.rules.producers import OpenTransactionView
 from kafkalog.verify.rules.snapshots import MissingProducer, SnapshotEntryView
 from kafkalog.verify.rules.transaction_indexes import TransactionIndexFile
-from kafkalog.verify.scan.producer_events import AbortedSpan, ProducerState, Replay
-from kafkalog.verify.scan.results import Marker, SegmentScan
 
 if TYPE_CHECKING:
     from kafkalog.files.segment import Segment
+    from kafkalog.replay.producers import AbortedSpan, ProducerState
     from kafkalog.verify.checks.partition import PartitionCheck
+    from kafkalog.verify.scan.results import SegmentScan
 
 __all__ = ["ProducerChecks"]
 
@@ -45,7 +47,9 @@ class ProducerChecks:
         def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:  # noqa: FBT001 - a callback
             self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
 
-        replay = Replay(self.check.emit, at_cut, coordinator=self.check.topic in COORDINATOR_TOPICS, from_start=self.start == 0)
+        replay = ProducerReplay(
+            self.check.emit, at_cut, coordinator=self.check.topic in COORDINATOR_TOPICS, from_start=self.start == 0
+        )
         written = False
         for segment, scan in zip(self.check.segments, self.check.scans, strict=True):
             current["path"] = scan.path
@@ -53,8 +57,8 @@ class ProducerChecks:
                 replay.forget()
             if written:
                 self.changed.add(segment.base_offset)
-            written = any(not hasattr(event, "blind") for event in scan.events)
-            aborted = tuple(replay.feed(scan))
+            written = any(not isinstance(event, Cut) for event in scan.events)
+            aborted = tuple(replay.feed(_events_of(scan)))
             self.check.aborted += [span for span in aborted if span.first_offset >= 0]
             self._transaction_index(segment, scan, aborted, complete=replay.complete and replay.reliable)
             if scan.is_unread:
@@ -62,9 +66,12 @@ class ProducerChecks:
             elif scan.damaged:
                 replay.reliable = replay.complete = False
         self.has_producers = bool(replay.states)
+        number = self.check.partition.number
         if log_end is not None and not self.check.kraft_log:
-            pinned = min(replay.open.values(), default=0)
-            for transaction in replay.open_transactions():
+            self.check.open_transactions = tuple(
+                replay.open_transactions(self.check.topic or "", -1 if number is None else number)
+            )
+            for transaction in self.check.open_transactions:
                 self.check.emit(
                     OpenTransactionView(
                         path=transaction.path,
@@ -72,14 +79,14 @@ class ProducerChecks:
                         now=self.check.settings.now,
                         log_end=log_end,
                         topic=self.check.topic,
-                        partition=self.check.partition.number,
-                        pinned=pinned,
+                        partition=number,
+                        pinned=replay.first_open_offset() or 0,
                         kraft=self.check.around.kraft,
                     )
                 )
 
     def _compare_snapshot(
-        self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: Replay
+        self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: ProducerReplay
     ) -> None:
         path, snapshot, _ = self.check.snapshots[offset]
         end = self.check.log_end()
@@ -119,26 +126,7 @@ class ProducerChecks:
             self.seeded = True
             for entry in snapshot.entries:
                 if entry.producer_id not in states:
-                    self._adopt(entry, states, replay)
-
-    @staticmethod
-    def _adopt(entry: Any, states: dict[int, ProducerState], replay: Replay) -> None:
-        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
-        states[entry.producer_id] = ProducerState(
-            entry.producer_id,
-            entry.producer_epoch,
-            entry.last_sequence,
-            entry.last_offset,
-            entry.offset_delta,
-            entry.timestamp,
-            entry.coordinator_epoch,
-            entry.current_txn_first_offset,
-            data_timestamp=entry.timestamp,
-            marker_timestamp=entry.timestamp,
-            seen_data=False,
-        )
-        if entry.current_txn_first_offset >= 0:
-            replay.open[entry.producer_id] = entry.current_txn_first_offset
+                    replay.adopt(entry)
 
     def _transaction_index(
         self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], *, complete: bool
@@ -168,10 +156,23 @@ class ProducerChecks:
                 compacted=self.check.compacted,
                 unknown_markers=scan.damaged
                 or scan.is_unread
-                or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
+                or any(isinstance(event, TransactionEnd) and event.committed is None for event in scan.events),
                 log_only=self.check.log_only,
                 covered=segment.base_offset in self.check.swapped,
                 log_path=scan.path,
                 ahead=segment.base_offset == self.check.active and self.check.in_use(),
             )
         )
+
+
+def _events_of(scan: SegmentScan) -> SegmentEvents:
+    """What the replay wants to know of a segment."""
+    return SegmentEvents(
+        path=scan.path,
+        events=scan.events,
+        epochs=[(run.first_base, run.epoch) for run in scan.epochs],
+        first_offset=None if scan.first is None else scan.first.base_offset,
+        end_offset=None if scan.last is None else scan.last.last_offset + 1,
+        last_hole=scan.last_hole,
+        damaged=scan.damaged,
+    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, NO_PRODUCER_ID, Damage, RecordBatch
-from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
+from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.dates import timestamp_cause
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_entries, change_of_log, fits
@@ -28,6 +28,7 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.errors import FileChanged, FormatError, LimitExceeded, UnreadableFile
 from kafkalog.files.read_ahead import Relay
 from kafkalog.files.source import FileSource, hashes_of, read_file
+from kafkalog.replay.producer_events import EventRecorder, transaction_end
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rule import RULES, findings_of
@@ -42,9 +43,8 @@ from kafkalog.verify.rules.tails import FileChange, Tail
 from kafkalog.verify.scan.fast_loop import ANCIENT_MS, walk_regular
 from kafkalog.verify.scan.index_walks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
 from kafkalog.verify.scan.metadata_records import unreadable_records
-from kafkalog.verify.scan.producer_events import EventRecorder
 from kafkalog.verify.scan.records import look_at_records
-from kafkalog.verify.scan.results import Marker, SegmentScan, SegmentTask
+from kafkalog.verify.scan.results import SegmentScan, SegmentTask
 from kafkalog.verify.scan.stale_entries import first_stale_offset_entry, first_stale_time_entry
 
 if TYPE_CHECKING:
@@ -498,21 +498,10 @@ class Scanner:
         header = batch.header
         if header.producer_id >= 0 and not self.task.kraft:
             self.producers.reach(header.base_offset)
-            content = decoded[0][1] if decoded else None
-            known = isinstance(content, ControlRecord) and content.type_id in (ABORT, COMMIT)
-            assert not known or isinstance(content, ControlRecord)
-            self.producers.marker(
-                Marker(
-                    header.producer_id,
-                    header.producer_epoch,
-                    content.type_id == COMMIT if known else None,  # type: ignore[union-attr]
-                    content.fields["coordinatorEpoch"] if known else None,  # type: ignore[union-attr]
-                    header.base_offset,
-                    decoded[0][0].timestamp if decoded else header.max_timestamp,
-                    batch.position,
-                    batch.size,
-                )
-            )
+            record, content = decoded[0] if decoded else (None, None)
+            timestamp = header.max_timestamp if record is None else record.timestamp
+            control = content if isinstance(content, ControlRecord) else None
+            self.producers.end(transaction_end(batch, header.base_offset, timestamp, control))
         return subject
 
     def _kraft_control(self, control: ControlRecords, spot: BatchSpot) -> None:

@@ -1,173 +1,49 @@
-"""Producers: what the scan of a segment notes about their batches and markers, and the replay of those notes."""
+"""The one replay of a partition's producers: their states, their transactions, what does not follow from what was before.
+
+Kafka's own bookkeeping, with the behaviours of its releases, is `kafka.producers`; this one goes over all that a log
+holds, damaged or not, and notes what is odd.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import BATCH_HEADER
-from kafkalog.core.record import increment_sequence
-from kafkalog.verify.scan.results import Cut, Event, Marker, ProducerRun
+from kafkalog.core.command_line import command
+from kafkalog.replay.producer_events import Cut, TransactionEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from kafkalog.core.batch import RecordBatch
-    from kafkalog.verify.scan.results import SegmentScan
+    from kafkalog.core.command_line import Command
+    from kafkalog.core.producer_snapshot import ProducerEntry
+    from kafkalog.replay.producer_events import Event, ProducerRun
 
-__all__ = ["AbortedSpan", "EventRecorder", "OpenTransaction", "ProducerState", "ProducerStep", "Replay"]
+__all__ = ["AbortedSpan", "OpenTransaction", "ProducerReplay", "ProducerState", "ProducerStep", "SegmentEvents"]
 
 _FAR = 1 << 70
 _MAX_SEQUENCE = 0x7FFFFFFF
-_LAST_CODEC = 4
 _SOONEST_EXPIRATION_MS = 1000
-#: producerId, producerEpoch, baseSequence.
-_PRODUCER = BATCH_HEADER.run("producer_id", "base_sequence").unpack
+_ABORT = ("kafka-transactions.sh", "--bootstrap-server", "BROKER:PORT", "abort")
 
 
-class EventRecorder:
-    """Notes a segment's batches with producer ids; batches that continue each other are one note.
+class SegmentEvents(NamedTuple):
+    """What producers did in a segment.
 
-    Args:
-        cuts: Offsets at which the replay wants to stop, ascending.
+    `epochs` are the leader epochs: base offset of the first batch with it, and the epoch. `first_offset` is the base offset
+    of the first batch, `end_offset` follows the last one; None without batches. `last_hole` is the offset at which the last
+    hole between its batches ends, -1 when there is none. `damaged`: not all of it could be read.
     """
 
-    def __init__(self, cuts: tuple[int, ...]) -> None:
-        self._open: dict[int, list[int]] = {}
-        self._events: list[list[int] | Marker | Cut] = []
-        self._cuts = deque(cuts)
-        self._cut = self._cuts[0] if self._cuts else _FAR
-        self.last_hole = -1
-        #: Batches that claim epoch 0 and sequence 0 of no producer: how many; position, first and last offset of the first.
-        self.zeros = 0
-        self.first_zeros = (-1, -1, -1)
-
-    def regular(self, producer: bytes, base: int, count: int, timestamp: int, attributes: int, position: int) -> bool:
-        """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not.
-
-        `producer` is its id, epoch and base sequence as they stand in the header. `attributes` are not negative.
-        A batch without a producer is fine too.
-        """
-        producer_id, epoch, sequence = _PRODUCER(producer)
-        run = self._open.get(producer_id)
-        if run is None:
-            if producer_id != -1 or attributes > _LAST_CODEC or sequence > 0:
-                return False
-            if epoch == sequence == 0:
-                self.zero(position, base, base + count - 1)
-                return True
-            return bool(epoch == -1)
-        following = sequence + count
-        if (
-            run[5] != sequence
-            or run[1] != epoch
-            or run[2] != attributes >> 4
-            or attributes & 15 > _LAST_CODEC
-            or base >= self._cut
-            or following > _MAX_SEQUENCE
-        ):
-            return False
-        run[5] = following
-        run[7] = base + count - 1
-        run[8] = base
-        run[9] = timestamp
-        run[11] = position
-        return True
-
-    def zero(self, position: int, base: int, last: int) -> None:
-        """Add a batch that has no producer id, and epoch 0 and sequence 0."""
-        if not self.zeros:
-            self.first_zeros = (position, base, last)
-        self.zeros += 1
-
-    def reach(self, offset: int) -> None:
-        """A batch begins at `offset`: note the cuts before it."""
-        while offset >= self._cut:
-            self._events.append(Cut(self._cuts.popleft()))
-            self._open.clear()
-            self._cut = self._cuts[0] if self._cuts else _FAR
-
-    def data(self, batch: RecordBatch) -> None:
-        """Add any data batch that has a producer id."""
-        header = batch.header
-        last = batch.last_offset
-        run = self._open.get(header.producer_id)
-        following = increment_sequence(header.base_sequence, max(0, header.last_offset_delta))
-        following = 0 if following == _MAX_SEQUENCE else following + 1
-        partial = header.records_count < header.last_offset_delta + 1
-        if (
-            run is not None
-            and run[1] == header.producer_epoch
-            and run[2] == batch.is_transactional
-            and run[5] == header.base_sequence
-        ):
-            run[5], run[7], run[8], run[9] = following, last, header.base_offset, header.max_timestamp
-            run[10], run[11] = partial, batch.position
-            return
-        run = [
-            header.producer_id,
-            header.producer_epoch,
-            int(batch.is_transactional),
-            header.base_sequence,
-            0,
-            following,
-            header.base_offset,
-            last,
-            header.base_offset,
-            header.max_timestamp,
-            partial,
-            batch.position,
-            batch.position,
-            batch.size,
-            self.last_hole,
-        ]
-        self._open[header.producer_id] = run
-        self._events.append(run)
-
-    def hole(self, offset: int) -> None:
-        """Offsets are missing before `offset`."""
-        self.last_hole = offset
-
-    def marker(self, marker: Marker) -> None:
-        """Add a transaction marker."""
-        self._open.pop(marker.producer_id, None)
-        self._events.append(marker)
-
-    def blind(self, offset: int) -> None:
-        """Bytes could not be read before `offset`: what is known about producers ends here."""
-        self._open.clear()
-        self._events.append(Cut(offset, blind=True))
-
-    def finish(self) -> list[Event]:
-        """All notes in log order; the cuts that no batch reached are the last."""
-        self.reach(self._cuts[-1] if self._cuts else -1)
-        events: list[Event] = []
-        for event in self._events:
-            if isinstance(event, list):
-                events.append(
-                    ProducerRun(
-                        producer_id=event[0],
-                        epoch=event[1],
-                        transactional=bool(event[2]),
-                        first_sequence=event[3],
-                        next_sequence=event[5],
-                        first_offset=event[6],
-                        last_offset=event[7],
-                        last_base=event[8],
-                        last_timestamp=event[9],
-                        partial=bool(event[10]),
-                        position=event[12],
-                        last_position=event[11],
-                        size=event[13],
-                        hole=event[14],
-                    )
-                )
-            else:
-                events.append(event)
-        return events
+    path: str
+    events: Sequence[Event]
+    epochs: Sequence[tuple[int, int]] = ()
+    first_offset: int | None = None
+    end_offset: int | None = None
+    last_hole: int = -1
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +73,6 @@ class ProducerState:
     run_path: str = ""
     last_position: int = -1
     marker_position: int = -1
-    open_position: int = -1
-    open_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +88,7 @@ class ProducerStep:
     path: str
     before: ProducerState | None
     run: ProducerRun | None
-    marker: Marker | None
+    marker: TransactionEnd | None
     coordinator: bool
     ended: int
     leader_changed: bool = False
@@ -253,42 +127,98 @@ class AbortedSpan:
     begin_known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTransaction:
-    """A transaction without an end in the log."""
+def abort_command(topic: str, partition: int, start_offset: int) -> Command:
+    """The command that aborts a transaction on brokers of 3.0 and later (KIP-664)."""
+    return command(_ABORT, {"--topic": topic, "--partition": partition, "--start-offset": start_offset}, "Kafka 3.0 or later")
 
+
+def old_abort_command(topic: str, partition: int, producer_id: int, producer_epoch: int, coordinator_epoch: int) -> Command:
+    """The command that aborts a transaction on brokers before 3.0, which have to be told what to write into the marker.
+
+    Args:
+        topic: Its topic.
+        partition: The partition.
+        producer_id: Of the transaction.
+        producer_epoch: The newest one.
+        coordinator_epoch: That of the producer's last marker; -1 when it has none, which the tool takes for 0.
+    """
+    options: dict[str, str | int] = {
+        "--topic": topic,
+        "--partition": partition,
+        "--producer-id": producer_id,
+        "--producer-epoch": producer_epoch,
+        "--coordinator-epoch": max(0, coordinator_epoch),
+    }
+    return command(_ABORT, options, "Kafka before 3.0")
+
+
+class OpenTransaction(NamedTuple):
+    """Transactional records of one producer in one partition that no marker has ended yet.
+
+    Offsets and timestamps are of its first and last records, `path` and `position` of its first batch. `coordinator_epoch`
+    is that of the producer's last marker, -1 when it has none, None when the cleaner emptied it. `verdict` is "ongoing" (the
+    coordinator knows it), "hanging" (it does not) or "unknown" (nobody has asked `__transaction_state`); `why` says what
+    decided, `transactional_id` whose it is.
+    """
+
+    path: str
+    topic: str
+    partition: int
     producer_id: int
-    epoch: int
+    producer_epoch: int
     first_offset: int
     last_offset: int
+    first_timestamp: int
     last_timestamp: int
-    coordinator_epoch: int | None
-    path: str
+    records: int
     position: int
+    coordinator_epoch: int | None
+    verdict: str = "unknown"
+    why: str = "no partition of __transaction_state was given"
+    transactional_id: str | None = None
+
+    @property
+    def abort_command(self) -> Command:
+        """The command that makes the partition's leader write an ABORT marker."""
+        return abort_command(self.topic, self.partition, self.first_offset)
 
 
-class Replay:
+class _Begun:
+    """Where a transaction began that has not ended yet, and how many records it has so far."""
+
+    __slots__ = ("offset", "path", "position", "records", "timestamp")
+
+    def __init__(self, path: str, position: int, offset: int, timestamp: int) -> None:
+        self.path = path
+        self.position = position
+        self.offset = offset
+        self.timestamp = timestamp
+        self.records = 0
+
+
+class ProducerReplay:
     """The producers of a partition, segment by segment.
 
     Args:
         emit: Gets a `ProducerStep` for every note that does not simply follow from the state before.
-        at_cut: Called with an offset and the state there, by producer id, when a snapshot wants to be compared.
+        at_cut: Called with an offset, the states there by producer id, and whether they are reliable, where the events
+            have a `Cut`.
         coordinator: The partition is one of an internal topic whose coordinator does not number its batches.
         from_start: The log reaches down to offset 0, so that nothing can be open before its first batch.
     """
 
     def __init__(
         self,
-        emit: Callable[[ProducerStep], None],
-        at_cut: Callable[[int, dict[int, ProducerState], bool], None],
+        emit: Callable[[ProducerStep], None] | None = None,
+        at_cut: Callable[[int, dict[int, ProducerState], bool], None] | None = None,
         *,
-        coordinator: bool,
-        from_start: bool,
+        coordinator: bool = False,
+        from_start: bool = False,
     ) -> None:
         self.states: dict[int, ProducerState] = {}
-        self.open: dict[int, int] = {}  # producer id → first offset, in log order
         #: Ids of those that wrote since the last snapshot, or at its offset or above.
         self.heard_of: set[int] = set()
+        self._begun: dict[int, _Begun] = {}  # by producer id, in log order
         self._emit = emit
         self._at_cut = at_cut
         self._coordinator = coordinator
@@ -297,37 +227,59 @@ class Replay:
         self.reliable = True
         self._end = self._hole = -1
 
-    def feed(self, scan: SegmentScan) -> list[AbortedSpan]:
+    def adopt(self, entry: ProducerEntry) -> None:
+        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
+        self.states[entry.producer_id] = ProducerState(
+            entry.producer_id,
+            entry.producer_epoch,
+            entry.last_sequence,
+            entry.last_offset,
+            entry.offset_delta,
+            entry.timestamp,
+            entry.coordinator_epoch,
+            entry.current_txn_first_offset,
+            data_timestamp=entry.timestamp,
+            marker_timestamp=entry.timestamp,
+            seen_data=False,
+        )
+        if entry.current_txn_first_offset >= 0:
+            self._begun[entry.producer_id] = _Begun("", -1, entry.current_txn_first_offset, -1)
+
+    def feed(self, segment: SegmentEvents) -> list[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
         found: list[AbortedSpan] = []
         waiting: dict[int, list[int]] = {}  # those without a `next_begin` yet, by producer id
-        self._epochs.extend((run.first_base, run.epoch) for run in scan.epochs)
-        if scan.first is not None and scan.first.base_offset != self._end:
-            self._hole = scan.first.base_offset
-        if scan.damaged:
+        self._epochs.extend(segment.epochs)
+        if segment.first_offset is not None and segment.first_offset != self._end:
+            self._hole = segment.first_offset
+        if segment.damaged:
             self._hole = _FAR
-        for event in scan.events:
+        for event in segment.events:
             if isinstance(event, Cut):
-                if event.blind:
-                    self.forget()
-                else:
-                    self._at_cut(event.offset, self.states, self.reliable)
-                    known = self.states
-                    self.heard_of = {one for one in self.heard_of if one in known and known[one].last_offset >= event.offset}
-            elif isinstance(event, Marker):
-                aborted = self._marker(event, scan.path)
+                self._cut(event)
+            elif isinstance(event, TransactionEnd):
+                aborted = self._ended(event, segment.path)
                 if aborted is not None:
                     waiting.setdefault(aborted.producer_id, []).append(len(found))
                     found.append(aborted)
-            elif self._run(event, scan.path) and waiting:
+            elif self._run(event, segment.path) and waiting:
                 own = waiting.pop(event.producer_id, None)
                 for at in chain.from_iterable(waiting.values()):
                     found[at] = replace(found[at], next_begin=event.first_offset)
                 waiting = {} if own is None else {event.producer_id: own}
-        self._hole = max(self._hole, scan.last_hole)
-        if scan.last is not None:
-            self._end = scan.last.last_offset + 1
+        self._hole = max(self._hole, segment.last_hole)
+        if segment.end_offset is not None:
+            self._end = segment.end_offset
         return found
+
+    def _cut(self, cut: Cut) -> None:
+        if cut.blind:
+            self.forget()
+            return
+        if self._at_cut is not None:
+            self._at_cut(cut.offset, self.states, self.reliable)
+        states = self.states
+        self.heard_of = {one for one in self.heard_of if one in states and states[one].last_offset >= cut.offset}
 
     def _epoch_at(self, offset: int) -> int:
         """The leader epoch of the batch at an offset; -1 before the first."""
@@ -341,30 +293,27 @@ class Replay:
     def forget(self) -> None:
         """What was replayed so far is not reliable: bytes could not be read."""
         self.states.clear()
-        self.open.clear()
+        self._begun.clear()
         self.heard_of.clear()
         self.complete = self.reliable = False
+
+    def drop_idle(self) -> None:
+        """Keep only the producers with an open transaction: for those who ask for nothing else, whatever their number."""
+        self.states = {producer_id: self.states[producer_id] for producer_id in self._begun}
+        self.heard_of.clear()
 
     def _run(self, run: ProducerRun, path: str) -> bool:
         """Take a run in; whether a transaction begins with it."""
         state = self.states.get(run.producer_id)
-        if (
-            state is None
-            or run.epoch != state.epoch
-            or run.first_sequence != _following(state)
-            or (not run.transactional and state.first_offset >= 0)
-        ):
-            changed = self._is_led_by_another(state, run.first_offset)
-            over_hole = state is not None and max(run.hole, self._hole) > state.last_offset
-            elapsed = _elapsed(state, run.last_timestamp)
-            whole = self.complete and max(run.hole, self._hole) <= 0
-            self._emit(ProducerStep(path, state, run, None, self._coordinator, 0, changed, over_hole, elapsed, whole))
+        if self._emit is not None and not _follows(run, state):
+            self._emit(self._step(run, state, path))
         first = state.first_offset if state is not None else -1
-        open_position, open_path = (state.open_position, state.open_path) if state is not None else (-1, "")
         begins = run.transactional and first < 0
         if begins:
-            first, open_position, open_path = run.first_offset, run.position, path
-            self.open[run.producer_id] = first
+            first = run.first_offset
+            self._begun[run.producer_id] = _Begun(path, run.position, first, run.first_timestamp)
+        if run.transactional:
+            self._begun[run.producer_id].records += run.records
         self.heard_of.add(run.producer_id)
         last_sequence = _MAX_SEQUENCE if run.next_sequence == 0 else run.next_sequence - 1
         self.states[run.producer_id] = ProducerState(
@@ -386,15 +335,30 @@ class Replay:
             run_path=path,
             last_position=run.last_position,
             marker_position=state.marker_position if state is not None and state.run_path == path else -1,
-            open_position=open_position,
-            open_path=open_path,
         )
         return begins
 
-    def _marker(self, marker: Marker, path: str) -> AbortedSpan | None:
+    def _step(self, run: ProducerRun, state: ProducerState | None, path: str) -> ProducerStep:
+        hole = max(run.hole, self._hole)
+        return ProducerStep(
+            path,
+            state,
+            run,
+            None,
+            self._coordinator,
+            0,
+            leader_changed=self._is_led_by_another(state, run.first_offset),
+            over_hole=state is not None and hole > state.last_offset,
+            elapsed=_elapsed(state, run.last_timestamp),
+            whole=self.complete and hole <= 0,
+        )
+
+    def _ended(self, marker: TransactionEnd, path: str) -> AbortedSpan | None:
+        """Take a marker in; the transaction if it was aborted."""
         state = self.states.get(marker.producer_id)
-        first = self.open.pop(marker.producer_id, -1)
-        if state is not None:
+        begun = self._begun.pop(marker.producer_id, None)
+        first = -1 if begun is None else begun.offset
+        if state is not None and self._emit is not None:
             changed = self._is_led_by_another(state, marker.offset)
             elapsed = _elapsed(state, marker.timestamp)
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
@@ -424,7 +388,7 @@ class Replay:
         )
         if marker.committed is not False:
             return None
-        oldest = next(iter(self.open.values()), marker.offset + 1)
+        oldest = next((other.offset for other in self._begun.values()), marker.offset + 1)
         return AbortedSpan(
             marker.producer_id,
             first,
@@ -436,20 +400,38 @@ class Replay:
             begin_known=self.complete or base.marker_offset >= 0,
         )
 
-    def open_transactions(self) -> Iterator[OpenTransaction]:
+    def first_open_offset(self) -> int | None:
+        """Where the oldest transaction that is open begins, which is the last stable offset; None when none is."""
+        return min((begun.offset for begun in self._begun.values()), default=None)
+
+    def open_transactions(self, topic: str, partition: int) -> Iterator[OpenTransaction]:
         """The transactions that no marker has ended, oldest first."""
-        for producer_id, first in self.open.items():
+        for producer_id, begun in self._begun.items():
             state = self.states[producer_id]
             yield OpenTransaction(
-                producer_id,
-                state.epoch,
-                first,
-                state.last_offset,
-                state.data_timestamp,
-                state.coordinator_epoch,
-                state.open_path,
-                state.open_position,
+                path=begun.path,
+                topic=topic,
+                partition=partition,
+                producer_id=producer_id,
+                producer_epoch=state.epoch,
+                first_offset=begun.offset,
+                last_offset=state.last_offset,
+                first_timestamp=begun.timestamp,
+                last_timestamp=state.data_timestamp,
+                records=begun.records,
+                position=begun.position,
+                coordinator_epoch=state.coordinator_epoch,
             )
+
+
+def _follows(run: ProducerRun, state: ProducerState | None) -> bool:
+    """Whether a run is what its producer must write next."""
+    return (
+        state is not None
+        and run.epoch == state.epoch
+        and run.first_sequence == _following(state)
+        and (run.transactional or state.first_offset < 0)
+    )
 
 
 def _elapsed(state: ProducerState | None, timestamp: int) -> int:
