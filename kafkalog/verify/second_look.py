@@ -122,7 +122,7 @@ def _collected(look: Look) -> Look:
                 scans.append(scan.result())
             except WorkerLost as error:
                 path = task.paths.get(".log", look.check.path)
-                scans.append(SegmentScan(task.base_offset, path, damaged=True, failures=[(path, str(error))]))
+                scans.append(SegmentScan(base_offset=task.base_offset, path=path, damaged=True, failures=((path, str(error)),)))
         else:
             scans.append(scan)
     return look._replace(scans=scans)

@@ -9,9 +9,9 @@ from kafkalog.core.filename import COORDINATOR_TOPICS
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.replay.producer_events import Cut, TransactionEnd
 from kafkalog.replay.producers import ProducerReplay, SegmentEvents
-from kafkalog.verify.checks.snapshots import describe_differences, missing_producers
+from kafkalog.verify.checks.snapshots import differences_of_entry, missing_producers
 from kafkalog.verify.rules.producers import OpenTransactionView
-from kafkalog.verify.rules.snapshots import MissingProducer, SnapshotEntryView
+from kafkalog.verify.rules.snapshots import MissingProducer, SnapshotEntry
 from kafkalog.verify.rules.transaction_indexes import TransactionIndexFile
 
 if TYPE_CHECKING:
@@ -98,19 +98,18 @@ class ProducerChecks:
             return
         for number, entry in enumerate(snapshot.entries):
             state = states.get(entry.producer_id)
-            problems = describe_differences(
+            differences = differences_of_entry(
                 entry, state, compacted=self.check.compacted, complete=self.seeded, start=self.start
             )
-            if problems:
+            if found := tuple(differences):
                 span = snapshot.span_of_entry(number)
                 self.check.emit(
-                    SnapshotEntryView(
+                    SnapshotEntry(
                         path=path,
                         offset=offset,
                         number=number,
-                        entry=entry,
-                        state=state,
-                        problems=problems,
+                        producer_id=entry.producer_id,
+                        differences=found,
                         span=span,
                         log_path=log_path,
                     )

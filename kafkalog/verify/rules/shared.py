@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from kafkalog.core.batch import RecordBatch
     from kafkalog.core.log import Batch
     from kafkalog.core.properties import PartitionMetadata
     from kafkalog.core.span import Padding, Span
@@ -20,6 +21,19 @@ class BatchSpot(NamedTuple):
     last_offset: int
     epoch: int
     max_timestamp: int
+
+
+def spot_of(batch: RecordBatch) -> BatchSpot:
+    """Where a batch of magic 2 stands, and what its header says of its offsets."""
+    header = batch.header
+    return BatchSpot(
+        position=batch.position,
+        end=batch.position + batch.size,
+        base_offset=header.base_offset,
+        last_offset=batch.last_offset,
+        epoch=header.partition_leader_epoch,
+        max_timestamp=header.max_timestamp,
+    )
 
 
 class EpochRun(NamedTuple):

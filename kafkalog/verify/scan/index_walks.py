@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kafkalog.core.layout import Layout
     from kafkalog.core.span import Padding, Span
     from kafkalog.verify.scan.results import SegmentTask
+    from kafkalog.verify.scan.walk_state import WalkState
 
 __all__ = ["MOST_REPORTED", "NEVER", "OffsetIndexWalk", "TimeIndexWalk"]
 
@@ -394,9 +395,9 @@ class TimeIndexWalk(_EntryFile):
         """The file as a whole."""
         return _summary(self, sibling, self._task, "timeindex", log_is_sound=log_is_sound)
 
-    def end_subject(self, top: int, top_full: int, position: int, offset: int, *, all_emptied: bool) -> TimeIndexEnd:
+    def end_subject(self, state: WalkState) -> TimeIndexEnd:
         """Its last entry against the largest timestamps of the segment: of all batches, and of those with records."""
-        task = self._task
+        task, top = self._task, state.max_timestamp
         count = self.count or (1 if self.lone_zero and top == 0 else 0)
         last = self.timestamps[self.count - 1] if self.count else (0 if count else None)
         return TimeIndexEnd(
@@ -406,12 +407,12 @@ class TimeIndexWalk(_EntryFile):
             size=len(self.data),
             last_timestamp=last,
             max_timestamp=top,
-            max_timestamp_with_records=top_full,
-            max_position=position,
-            max_offset=offset,
+            max_timestamp_with_records=state.max_full,
+            max_position=state.max_position,
+            max_offset=state.max_offset,
             active=task.active,
             clean=task.clean,
-            all_emptied=all_emptied,
+            all_emptied=not state.any_full,
         )
 
 

@@ -62,24 +62,24 @@ class SegmentTask:
     in_use: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentScan:
     """What the scan of one segment brought back. Offsets are None when there is no batch."""
 
     base_offset: int
     path: str
-    findings: list[Finding] = field(default_factory=list)
+    findings: tuple[Finding, ...] = ()
     size: int = 0
     batches: int = 0
     records: int = 0
     first: BatchSpot | None = None
     last: BatchSpot | None = None
-    #: End of the last batch before the first damage, and the offset after it.
+    #: End of the last batch before the first damage, and its last offset.
     valid_position: int = 0
     valid_offset: int | None = None
     max_timestamp: int = -1
-    epochs: list[EpochRun] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    epochs: tuple[EpochRun, ...] = ()
+    events: tuple[Event, ...] = ()
     #: Offset at which the last hole between its batches ends, -1 when there is none.
     last_hole: int = -1
     #: Offset of the first batch that looks as if the log cleaner had been there.
@@ -89,19 +89,19 @@ class SegmentScan:
     horizons: Horizons | None = None
     #: Batches larger than the limit.
     large: Large | None = None
-    magics: set[int] = field(default_factory=set)
+    magics: frozenset[int] = frozenset()
     #: Last offset of the last message of magic 0 or 1.
     last_legacy: int = -1
     damaged: bool = False
     hashes: dict[str, str] = field(default_factory=dict)
-    not_checked: list[tuple[str, str]] = field(default_factory=list)
-    failures: list[tuple[str, str]] = field(default_factory=list)
+    not_checked: tuple[tuple[str, str], ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
     files: int = 0
     bytes_read: int = 0
     #: Of the `.log`.
     inode: int = 0
     #: (last offset, position) of a batch in every mebibyte, for searches that come later.
-    places: list[tuple[int, int]] = field(default_factory=list)
+    places: tuple[tuple[int, int], ...] = ()
     #: Path of a file → how its line ends were changed; of a `.log`, nothing else is said about the segment then.
     line_ends: dict[str, str] = field(default_factory=dict)
     #: Whether an index ends in preallocated space.
@@ -109,7 +109,7 @@ class SegmentScan:
     #: Offset of the first batch with a record that has no key; the cleaner keeps none of these.
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.
-    leader_changes: list[tuple[int, int]] = field(default_factory=list)
+    leader_changes: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_unread(self) -> bool:
