@@ -135,13 +135,17 @@ class _OpenRun:
     def add(self, batch: RecordBatch) -> None:
         """Add a batch: the first, or one whose sequence number is the next."""
         header = batch.header
-        following = increment_sequence(header.base_sequence, max(0, header.last_offset_delta))
-        self.next_sequence = 0 if following == _MAX_SEQUENCE else following + 1
-        self.last_offset = batch.last_offset
+        delta = header.last_offset_delta
+        following = header.base_sequence + delta + 1
+        if delta < 0 or following > _MAX_SEQUENCE:
+            last = increment_sequence(header.base_sequence, max(0, delta))
+            following = 0 if last == _MAX_SEQUENCE else last + 1
+        self.next_sequence = following
         self.last_base = header.base_offset
+        self.last_offset = batch.last_offset
         self.last_timestamp = header.max_timestamp
         self.last_position = batch.position
-        self.partial = header.records_count < header.last_offset_delta + 1
+        self.partial = header.records_count < delta + 1
         self.records += header.records_count
 
     def closed(self) -> ProducerRun:

@@ -7,7 +7,7 @@ holds, damaged or not, and notes what is odd.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,8 +46,7 @@ class SegmentEvents(NamedTuple):
     damaged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ProducerState:
+class ProducerState(NamedTuple):
     """What a broker knows of a producer, as its snapshots store it; `known` is False for what the log does not tell.
 
     `seen_data`: a data batch of this epoch has been seen. `restarted`: a marker began its epoch after data of an older one.
@@ -107,8 +106,7 @@ class ProducerStep:
         return self.leader_changed or idle
 
 
-@dataclass(frozen=True, slots=True)
-class AbortedSpan:
+class AbortedSpan(NamedTuple):
     """An aborted transaction as a replay finds it. `first_offset` -1: its data are not in the log.
 
     `data_offset` is the last offset of its data; `next_begin` that of the next batch in the segment with which another producer
@@ -265,7 +263,7 @@ class ProducerReplay:
             elif self._run(event, segment.path) and waiting:
                 own = waiting.pop(event.producer_id, None)
                 for at in chain.from_iterable(waiting.values()):
-                    found[at] = replace(found[at], next_begin=event.first_offset)
+                    found[at] = found[at]._replace(next_begin=event.first_offset)
                 waiting = {} if own is None else {event.producer_id: own}
         self._hole = max(self._hole, segment.last_hole)
         if segment.end_offset is not None:
@@ -363,24 +361,23 @@ class ProducerReplay:
             elapsed = _elapsed(state, marker.timestamp)
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
         base = state if state is not None else ProducerState(marker.producer_id, marker.epoch)
-        if marker.epoch > base.epoch:
-            base = replace(
-                base,
-                epoch=marker.epoch,
-                last_sequence=-1,
-                last_offset=-1,
-                offset_delta=0,
-                seen_data=False,
-                restarted=base.seen_data or base.restarted,
-            )
-        self.states[marker.producer_id] = replace(
-            base,
-            timestamp=marker.timestamp,
+        same_epoch = marker.epoch <= base.epoch
+        self.states[marker.producer_id] = ProducerState(
+            marker.producer_id,
+            base.epoch if same_epoch else marker.epoch,
+            base.last_sequence if same_epoch else -1,
+            base.last_offset if same_epoch else -1,
+            base.offset_delta if same_epoch else 0,
+            marker.timestamp,
+            marker.coordinator_epoch,
+            first_offset=-1,
+            data_timestamp=base.data_timestamp,
             marker_timestamp=marker.timestamp,
             marker_offset=marker.offset,
             marker_known=marker.coordinator_epoch is not None,
-            coordinator_epoch=marker.coordinator_epoch,
-            first_offset=-1,
+            partial=base.partial,
+            seen_data=base.seen_data and same_epoch,
+            restarted=base.restarted if same_epoch else base.seen_data or base.restarted,
             run=None,
             run_path=path,
             last_position=base.last_position if base.run_path == path else -1,

@@ -129,32 +129,37 @@ class _Partitions:
             return
         replay, recorder, last = ProducerReplay(), EventRecorder(), ""
         for path, item in log.walk():
-            if path != last or len(recorder) >= _MOST_EVENTS:
+            if path != last:
                 self._replay(replay, recorder, log.name, last)
                 recorder, last = EventRecorder(), path
             if isinstance(item, Damage):
                 self._notes.append(log.damage_note(path, item))
-            elif isinstance(item, RecordBatch) and item.is_transactional:
-                self._note(recorder, item, path)
+                continue
+            if not isinstance(item, RecordBatch) or not item.is_transactional:
+                continue
+            if not self._until.holds(item.base_offset, item.header.max_timestamp):
+                continue
+            if not item.crc_ok:
+                self._notes.append(Note(path, item.base_offset, "the batch's CRC is wrong; it counts all the same"))
+            if not item.is_control:
+                recorder.data(item)
+                continue
+            recorder.end(self._end(item, path))
+            if len(recorder) >= _MOST_EVENTS:
+                self._replay(replay, recorder, log.name, path)
+                recorder = EventRecorder()
         self._replay(replay, recorder, log.name, last)
         found = replay.open_transactions(log.name.topic, log.name.partition)
         self.open.extend(sorted(found, key=lambda transaction: transaction.first_offset))
 
-    def _note(self, recorder: EventRecorder, batch: RecordBatch, path: str) -> None:
-        if not self._until.holds(batch.base_offset, batch.header.max_timestamp):
-            return
-        if not batch.crc_ok:
-            self._notes.append(Note(path, batch.base_offset, "the batch's CRC is wrong; it counts all the same"))
-        if not batch.is_control:
-            recorder.data(batch)
-            return
+    def _end(self, batch: RecordBatch, path: str) -> TransactionEnd:
         end = transaction_end(batch, batch.base_offset, batch.header.max_timestamp, None)
         try:
             for record in batch.records():
                 end = transaction_end(batch, record.offset, record.timestamp, read_control_record(record.key, record.value))
         except (FormatError, LimitExceeded) as error:
             self._notes.append(Note(path, batch.base_offset, f"a marker that cannot be read: {error}"))
-        recorder.end(end)
+        return end
 
     def _replay(self, replay: ProducerReplay, recorder: EventRecorder, name: PartitionName, path: str) -> None:
         events = recorder.finish()
