@@ -20,12 +20,11 @@ __all__ = ["release_by", "status_of"]
 def release_by(named: Release | None) -> Callable[[str], Release]:
     """The release for the directory of a partition: the one that the user named, or the one that its log dir speaks for."""
     from kafkalog.files.log_dir import LogDir
-    from kafkalog.next_start.era import era_of
+    from kafkalog.next_start.evidence import BrokerEvidence
 
     @cache
     def shown(directory: str) -> Release:
-        log_dir = LogDir(directory)
-        return era_of(log_dir, log_dir.meta_properties).releases[0]
+        return BrokerEvidence(LogDir(directory)).era.releases[0]
 
     def release_of(path: str) -> Release:
         partition = path if os.path.isdir(path) else os.path.dirname(path)

@@ -13,9 +13,10 @@ from kafkalog.core.filename import (
     parse_segment_file_name,
 )
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import Kind, check_file_name, classify, has_gone, join
+from kafkalog.files.paths import check_file_name, has_gone, join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iter
     Raises:
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
-    path, kind, entries = classify(path)
+    path, kind, directory = classify(path)
     if kind is Kind.LOG_DIR:
-        yield from _log_dir_files(LogDir(path, entries), filters, tell)
+        yield from _log_dir_files(LogDir(path, directory), filters, tell)
     elif kind is Kind.PARTITION:
-        yield from _partition_files(Partition(path, entries), filters, tell)
+        yield from _partition_files(Partition(path, directory), filters, tell)
     else:
         FileSource(path).close()  # says so when it cannot be read
         check_file_name(path)

@@ -175,14 +175,18 @@ def read_metadata(paths: Paths, until: Until = END) -> Metadata:
     return replay.result(base, problems)
 
 
-def read_metadata_file(path: str) -> Metadata:
+def read_metadata_file(path: str, data: bytes | None = None) -> Metadata:
     """The image of the records in one file alone: `bootstrap.checkpoint`, or a snapshot.
+
+    Args:
+        path: The file.
+        data: Its bytes, when they have been read already.
 
     Raises:
         UnreadableFile: it cannot be read.
     """
     replay = _Replay()
-    replay.feed(read_file_records(path, replay.notes))
+    replay.feed(read_file_records(path, replay.notes, data))
     return replay.result(path, [])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.control import ABORT, COMMIT
+from kafkalog.core.log import NEVER
 from kafkalog.core.record import increment_sequence
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cut", "Event", "EventRecorder", "ProducerRun", "TransactionEnd", "transaction_end"]
 
-_FAR = 1 << 70
 _MAX_SEQUENCE = 0x7FFFFFFF
 _LAST_CODEC = 4
 #: producerId, producerEpoch, baseSequence.
@@ -164,7 +164,7 @@ class EventRecorder:
         self._open: dict[int, _OpenRun] = {}
         self._events: list[_OpenRun | TransactionEnd | Cut] = []
         self._cuts = deque(cuts)
-        self._cut = self._cuts[0] if self._cuts else _FAR
+        self._cut = self._cuts[0] if self._cuts else NEVER
         self.last_hole = -1
         #: Batches that claim epoch 0 and sequence 0 of no producer: how many; position, first and last offset of the first.
         self.zeros = 0
@@ -214,7 +214,7 @@ class EventRecorder:
         while offset >= self._cut:
             self._events.append(Cut(self._cuts.popleft()))
             self._open.clear()
-            self._cut = self._cuts[0] if self._cuts else _FAR
+            self._cut = self._cuts[0] if self._cuts else NEVER
 
     def data(self, batch: RecordBatch) -> None:
         """Add any data batch that has a producer id."""

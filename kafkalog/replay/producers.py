@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command
+from kafkalog.core.log import NEVER
 from kafkalog.replay.producer_events import Cut, TransactionEnd
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AbortedSpan", "OpenTransaction", "ProducerReplay", "ProducerState", "ProducerStep", "SegmentEvents"]
 
-_FAR = 1 << 70
 _MAX_SEQUENCE = 0x7FFFFFFF
 _SOONEST_EXPIRATION_MS = 1000
 _ABORT = ("kafka-transactions.sh", "--bootstrap-server", "BROKER:PORT", "abort")
@@ -251,7 +251,7 @@ class ProducerReplay:
         if segment.first_offset is not None and segment.first_offset != self._end:
             self._hole = segment.first_offset
         if segment.damaged:
-            self._hole = _FAR
+            self._hole = NEVER
         for event in segment.events:
             if isinstance(event, Cut):
                 self._cut(event)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
+    from kafkalog.files.directory import Directory
     from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.next_start.partition import Prediction, Situation
@@ -72,8 +74,8 @@ def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment:
 
 def predict_starts(
     reports: Iterable[tuple[PartitionReport, dict[str, KnownLog]]],
-    directories: Iterable[str],
-    log_dirs: Iterable[str],
+    directories: Iterable[Directory],
+    log_dirs: Iterable[BrokerEvidence],
     options: Options,
     executor: Executor | None = None,
 ) -> NextStarts:
@@ -92,41 +94,41 @@ def predict_starts(
     options = replace(options, scanned=scanned)
     found = NextStarts()
 
-    def without_worker(path: str, situation: Situation, why: str) -> Prediction:
-        found.lost[path] = why
-        return given_up(path, situation, why)
+    def without_worker(directory: Directory, situation: Situation, why: str) -> Prediction:
+        found.lost[directory.path] = why
+        return given_up(directory.path, situation, why)
 
-    def directory_without_worker(stop: str, path: str, options: Options, why: str) -> list[Outcome]:
-        found.lost[path] = why
-        return [_without_worker(stop, path, options, why)]
+    def directory_without_worker(stop: str, directory: Directory, options: Options, why: str) -> list[Outcome]:
+        found.lost[directory.path] = why
+        return [_without_worker(stop, directory.path, options, why)]
 
     def in_situations(
-        predict: Callable[..., Prediction], paths: Iterable[str], situations: Iterable[Situation]
+        predict: Callable[..., Prediction], directories: Iterable[Directory], situations: Iterable[Situation]
     ) -> Iterator[Prediction]:
-        return _each(executor, predict, zip(paths, situations, strict=True), without_worker)
+        return _each(executor, predict, zip(directories, situations, strict=True), without_worker)
 
-    paths = list(dict.fromkeys(directories))
+    own = {directory.path: directory for directory in directories}
     stops = STOPS if options.stop is None else (options.stop,)
     for stop in stops:
         # What is known of the others need not travel to another process.
-        each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in paths]
-        arguments = [(stop, path, own) for path, own in zip(paths, each, strict=True)]
-        for path, outcomes in zip(paths, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
+        each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in own]
+        arguments = [(stop, directory, one) for directory, one in zip(own.values(), each, strict=True)]
+        for path, outcomes in zip(own, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
             found.directories[path] = (*found.directories.get(path, ()), *outcomes)
     states = list(_states(log_dirs, options))
     link_log_dirs(state for alternatives in states for state in alternatives)
     for alternatives in states:
-        own = {join(state.path, name) for state in alternatives for name in state.partitions}
+        here = {join(state.path, name) for state in alternatives for name in state.partitions}
         for outcome in predict_log_dirs(alternatives, options, in_situations):
-            if outcome.path in own:
+            if outcome.path in here:
                 found.partitions[outcome.path] = (*found.partitions.get(outcome.path, ()), outcome)
             else:
                 found.beside += (outcome,)
     return found
 
 
-def _predict_directory(stop: str, path: str, options: Options) -> list[Outcome]:
-    return predict_directory(path, stop, options)
+def _predict_directory(stop: str, directory: Directory, options: Options) -> list[Outcome]:
+    return predict_directory(directory, stop, options)
 
 
 def _without_worker(stop: str, path: str, options: Options, why: str) -> Outcome:
@@ -153,10 +155,10 @@ def _is_damaged(report: PartitionReport) -> bool:
     return not report.readable or any(finding.severity >= Severity.WARNING for finding in report.findings)
 
 
-def _states(log_dirs: Iterable[str], options: Options) -> Iterator[list[LogDirState]]:
-    for path in dict.fromkeys(log_dirs):
+def _states(log_dirs: Iterable[BrokerEvidence], options: Options) -> Iterator[list[LogDirState]]:
+    for evidence in {evidence.log_dir.path: evidence for evidence in log_dirs}.values():
         try:
-            yield read_log_dir(path, options.release)
+            yield read_log_dir(evidence, options.release)
         except UnreadableFile:
             # The check of the log dir itself has said so.
             continue

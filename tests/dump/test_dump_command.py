@@ -523,8 +523,8 @@ def test_a_segment_that_goes_while_its_directory_is_printed_is_said_in_one_line(
         shutil.copytree(TWITTER, log_dir / name)
     listed = plan.Partition
 
-    def listed_then_deleted(path):
-        partition = listed(path)
+    def listed_then_deleted(path, directory):
+        partition = listed(path, directory)
         for file in (log_dir / "a-0").glob(f"{74:020d}.*"):
             file.unlink()
         shutil.rmtree(log_dir / "b-0", ignore_errors=True)

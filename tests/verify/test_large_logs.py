@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kafkalog.core.producer_snapshot import ProducerEntry
 from kafkalog.replay.producer_events import Cut, ProducerRun, TransactionEnd
 from kafkalog.replay.producers import AbortedSpan, ProducerReplay, ProducerState, SegmentEvents
-from kafkalog.verify.checks.compaction import CompactionHistory, _is_aborted
 from kafkalog.verify.checks.snapshots import missing_producers
+from kafkalog.verify.compaction_history import CompactionHistory, Keys, _is_aborted
 
 ids = st.integers(0, 3)
 small = st.integers(0, 9)
@@ -135,10 +135,10 @@ def test_a_batch_is_of_an_aborted_transaction_when_one_of_its_producer_spans_it(
     for number, length, gap in rows:
         spans.append(AbortedSpan(number, at, at + length, None, 0, 78, at))
         at += length + 1 + gap
-    history = CompactionHistory((), (), spans, quick=False)
+    history = CompactionHistory(Keys((), (), quick=False), spans)
     batch = SimpleNamespace(is_transactional=True, header=SimpleNamespace(producer_id=producer), base_offset=base)
     expected = any(
         one.producer_id == producer and one.first_offset <= base <= one.last_offset and one.last_offset < end for one in spans
     )
     assert _is_aborted(batch, history._aborted_below(end)) == expected
-    assert history.never_reached(end) == any(one.last_offset < end for one in spans)
+    assert history.is_uncleaned_below(end) == any(one.last_offset < end for one in spans)

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from kafkalog.files.paths import NOTHING_OF_KAFKA
+from kafkalog.files.classify import NOTHING_OF_KAFKA
 from kafkalog.verify import Severity, verify
 from tests.log_dirs import CORPUS, FIXTURES
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
-from kafkalog.errors import FormatError, RequestError, UnreadableFile
+from kafkalog.errors import FormatError, RequestError
+from kafkalog.files.broker import same_broker
 from kafkalog.files.paths import join
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
     from kafkalog.core.filename import PartitionName
     from kafkalog.core.span import Span
+    from kafkalog.files.partition import Partition
     from kafkalog.replay.controller import Difference, PartitionStateNode
     from kafkalog.replay.metadata import Metadata
     from kafkalog.verify.checks.log_dir import LogDirCheck
-    from kafkalog.verify.checks.partition import PartitionCheck
+    from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
 
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
@@ -57,35 +59,32 @@ class PartitionClaim(NamedTuple):
     producers: tuple[HighestProducer, ...] = ()
 
 
-def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionClaim | None:
+def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionClaim | None:
     """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
-    name = check.partition.name
+    name = facts.partition.name
     if name is None or name.mark or name.topic in METADATA_TOPICS:
         return None
     places: list[tuple[int, str, Span]] = []
-    try:
-        checkpoint = check.partition.leader_epochs
-    except UnreadableFile:
-        checkpoint = None  # its own check has said so
+    checkpoint = facts.epochs
     if checkpoint is not None:
-        path = join(check.path, "leader-epoch-checkpoint")
+        path = join(facts.path, "leader-epoch-checkpoint")
         places += [(entry.epoch, path, span) for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)]
     places += [
         (run.epoch, scan.path, BATCH_HEADER.span_of("partition_leader_epoch", run.position))
-        for scan in check.scans
+        for scan in facts.scans
         for run in scan.epochs
         if run.epoch >= 0
     ]
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
-    broker = None if log_dir is None else log_dir.broker_id
-    claim = Claim(name.topic, name.partition, check.topic_id, epoch, broker)
-    return PartitionClaim(check.path, claim, path, span, log_dir, tuple(_highest_producers(check)))
+    broker = None if log_dir is None else log_dir.identity.number
+    claim = Claim(name.topic, name.partition, facts.topic_id, epoch, broker)
+    return PartitionClaim(facts.path, claim, path, span, log_dir, tuple(_highest_producers(facts)))
 
 
-def _highest_producers(check: PartitionCheck) -> Iterator[HighestProducer]:
+def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
     for kind in (ProducerRun, TransactionEnd):
-        events = [(event.producer_id, scan.path) for scan in check.scans for event in scan.events if isinstance(event, kind)]
+        events = [(event.producer_id, scan.path) for scan in facts.scans for event in scan.events if isinstance(event, kind)]
         if events:
             producer_id, path = max(events)
             yield HighestProducer(producer_id, kind is TransactionEnd, path)
@@ -135,12 +134,12 @@ class _Witness:
         """Whether it is the metadata of a log dir's cluster; None when nothing tells."""
         if log_dir is None:
             return None
-        theirs = None if self.log_dir is None else self.log_dir.cluster
-        if theirs is not None and log_dir.cluster is not None:
-            return theirs == log_dir.cluster
-        broker = log_dir.broker_id
+        theirs = None if self.log_dir is None else self.log_dir.identity.cluster_id
+        if theirs is not None and log_dir.identity.cluster_id is not None:
+            return theirs == log_dir.identity.cluster_id
+        broker = log_dir.identity.number
         registered = self.metadata.image.brokers.get(broker, {}) if broker is not None else {}
-        return True if log_dir.directory_id in registered.get("logDirs", ()) else None
+        return True if log_dir.identity.directory_id in registered.get("logDirs", ()) else None
 
     @property
     def next_producer_id(self) -> int:
@@ -149,11 +148,11 @@ class _Witness:
 
     def covers(self, log_dir: LogDirCheck | None) -> bool:
         """Whether it tells everything that the broker of a log dir knew when it was stopped."""
-        if log_dir is None or not log_dir.clean or log_dir.broker_id is None or not self.of_cluster(log_dir):
+        if log_dir is None or not log_dir.clean or log_dir.identity.number is None or not self.of_cluster(log_dir):
             return False
         mine = self.log_dir
-        own = mine is not None and mine.clean is True and mine.broker is not None and mine.broker == log_dir.broker
-        return covers_stop(self.metadata, log_dir.broker_id, log_dir.registration, own=own)
+        own = mine is not None and mine.clean is True and same_broker(mine.log_dir, log_dir.log_dir)
+        return covers_stop(self.metadata, log_dir.identity.number, log_dir.registration, own=own)
 
 
 class Controllers:
@@ -170,17 +169,16 @@ class Controllers:
         #: Pairs of metadata logs that are of two quorums.
         self._parted: set[frozenset[str]] = set()
 
-    def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[str]) -> None:
+    def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[Partition]) -> None:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
         for log_dir in log_dirs:
             for name in _METADATA.intersection(log_dir.log_dir.partition_names):
-                self._hear(join(log_dir.path, name), log_dir)
-        for path in bare:
-            if os.path.basename(os.path.realpath(path)) in _METADATA:
-                self._hear(path, None)
+                self._hear(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
+        for partition in bare:
+            if os.path.basename(os.path.realpath(partition.path)) in _METADATA:
+                self._hear(partition.path, read_metadata(partition), None)
 
-    def _hear(self, path: str, log_dir: LogDirCheck | None) -> None:
-        metadata = read_metadata(path)
+    def _hear(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
         if metadata.problems:
             self.not_checked.append(NotChecked(path, f"no witness about partitions: {metadata.problems[0].message}"))
         elif metadata.records:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.replay.coordinators import Load
     from kafkalog.replay.producers import OpenTransaction
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.report import PartitionReport
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["Coordinators"]
 
@@ -57,7 +57,7 @@ class Coordinators:
             state = self._states[home] = TransactionState(Notes())
             for number in self._members[home]:
                 with suppress(UnreadableFile):
-                    load = state.read(log_of(self._verified[number].report.path))
+                    load = state.read(log_of(self._verified[number].partition))
                     if load is not None:
                         self._loads[number] = load
         return self._states[home]
@@ -91,7 +91,7 @@ class Coordinators:
     def _loads_of(self, number: int, one: Verified) -> Sequence[Load]:
         topic = _topic_of(one)
         if topic in (GROUP_TOPIC, SHARE_TOPIC):
-            return read_groups(one.report.path).loads
+            return read_groups(one.partition).loads
         if topic == TRANSACTION_TOPIC:
             self._state_in(_home_of(number, one))
         return [self._loads[number]] if number in self._loads else []

@@ -13,8 +13,8 @@ from kafkalog.verify.rules.copies import KindsNotCopied, LogsNotCopied
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["fold_what_was_not_copied"]
 

@@ -13,6 +13,8 @@ from kafkalog.verify.rules.replicas import Divergence, ReplicaPair
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.files.partition import Partition
+
 __all__ = ["compare_replicas"]
 
 
@@ -43,14 +45,13 @@ def _marks(partition: Partition) -> Iterator[_Mark]:
             yield _Mark(base, batch.last_offset, epoch, crc, batch.size, segment.paths[".log"], batch.position)
 
 
-def compare_replicas(path: str, other: str) -> ReplicaPair | None:
+def compare_replicas(one: Partition, other: Partition) -> ReplicaPair | None:
     """The first difference of two replicas below the end of the shorter one; None when there is none.
 
     Holes of compaction are no difference: batches are only compared where both replicas have one of the same offsets.
     """
     try:
-        left, right = Partition(path), Partition(other)
-        return _compare(left, right)
+        return _compare(one, other)
     except UnreadableFile:
         return None
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["clusters_of_one_topic", "judge_topic_ids"]
 
@@ -45,7 +45,7 @@ def _same_cluster(one: LogDirCheck | None, other: LogDirCheck | None) -> bool | 
     """Whether two log dirs are of one cluster; None when nothing tells."""
     if one is not None and one is other:
         return True
-    here, there = (None if log_dir is None else log_dir.cluster for log_dir in (one, other))
+    here, there = (None if log_dir is None else log_dir.identity.cluster_id for log_dir in (one, other))
     return None if here is None or there is None else here == there
 
 
@@ -114,20 +114,22 @@ def clusters_of_one_topic(verified: Sequence[Verified]) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
     for place in _places(verified):
         mine = place.log_dir
-        if mine is None or mine.cluster is None:
+        cluster = None if mine is None else mine.identity.cluster_id
+        if mine is None or cluster is None:
             continue
         others = first.setdefault((place.topic, place.topic_id), [])
         for other in others:
-            if other.cluster is not None and other.cluster != mine.cluster and (other.path, mine.path) not in told:
+            theirs = other.identity.cluster_id
+            if theirs is not None and theirs != cluster and (other.path, mine.path) not in told:
                 told.add((other.path, mine.path))
                 files = join(mine.path, "meta.properties"), join(other.path, "meta.properties")
                 topic_id = format_uuid(place.topic_id)
                 yield from findings_of(
                     ClusterPair(
                         path=files[0],
-                        cluster=mine.cluster,
+                        cluster=cluster,
                         other=files[1],
-                        other_cluster=other.cluster,
+                        other_cluster=theirs,
                         topic=place.topic,
                         topic_id=topic_id,
                     )

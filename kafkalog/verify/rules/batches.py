@@ -54,7 +54,7 @@ def _magic_2(step: BatchStep) -> RecordBatch | None:
     remedy=RESTORE + " `kafkalog dump` may still read the records.",
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
-    near_miss="healthy",
+    near_miss="epoch-outside-the-checksum",
     loses=True,
     invariants="A3 B2",
 )
@@ -113,7 +113,7 @@ def _readable(batch: Batch) -> str:
     remedy=RESTORE,
     source="CompressionType.forId (Kafka 3.9.1)",
     proof="codec-7",
-    near_miss="healthy",
+    near_miss="last-codec-that-there-is",
     loses=True,
     invariants="A4",
 )
@@ -165,7 +165,7 @@ def batch_attributes_unknown(step: BatchStep) -> Iterator[Hit]:
     remedy=RESTORE,
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="delta-negative",
-    near_miss="healthy",
+    near_miss="offsets-up-to-the-largest",
     loses=True,
     invariants="A6",
 )
@@ -189,7 +189,7 @@ def batch_offsets_invalid(step: BatchStep) -> Iterator[Hit]:
     remedy=RESTORE,
     source="DefaultRecordBatch.iterator, LogValidator.validateBatch (Kafka 3.9.1)",
     proof="count-too-large",
-    near_miss="compacted-batch",
+    near_miss="count-zero",
     loses=True,
     invariants="A7",
 )
@@ -259,7 +259,7 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare with another replica.",
     source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
     proof="count-zero",
-    near_miss="compacted-batch",
+    near_miss="empty-batch-appended",
     loses=True,
     invariants="A9 A10",
 )
@@ -290,7 +290,7 @@ def batch_emptied_malformed(step: BatchStep) -> Iterator[Hit]:
     remedy="Nothing to do if the topic is, or was, compacted by 3.9.2, 4.0 or later.",
     source="KAFKA-17076, MemoryRecords.filterTo (Kafka 4.0.0)",
     proof="empty-batch-appended",
-    near_miss="compacted-batch",
+    near_miss="emptied-batch-of-a-producer",
     invariants="A10",
 )
 def batch_emptied_without_producer(step: BatchStep) -> Iterator[Hit]:
@@ -309,7 +309,7 @@ def batch_emptied_without_producer(step: BatchStep) -> Iterator[Hit]:
     remedy="Look at the client that wrote offset {offset}.",
     source="LogValidator.validateTimestamp (Kafka 3.9.1)",
     proof="odd-times",
-    near_miss="healthy",
+    near_miss="base-timestamp-minus-one",
     invariants="A17",
 )
 def batch_base_timestamp_odd(step: BatchStep) -> Iterator[Hit]:
@@ -363,7 +363,7 @@ def batch_delete_horizon_odd(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica.",
     source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
     proof="horizon-bit-set",
-    near_miss="delete-horizon-set",
+    near_miss="horizon-after-its-records",
     invariants="A18",
 )
 def batch_delete_horizon_uncompacted(step: BatchStep) -> Iterator[Hit]:
@@ -478,7 +478,7 @@ def batch_producer_fields_zero(zeros: ZeroProducers) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica.",
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="sequence-missing",
-    near_miss="healthy",
+    near_miss="producer-of-zeros",
     invariants="A19 A20",
 )
 def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
@@ -508,7 +508,7 @@ def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica.",
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="transactional-without-producer",
-    near_miss="healthy",
+    near_miss="producer-of-zeros",
     invariants="A21",
 )
 def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
@@ -527,7 +527,7 @@ def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="MemoryRecords.filterTo (Kafka 4.0.0)",
     proof="epoch-minus-one",
-    near_miss="healthy",
+    near_miss="old-message-appended",
     invariants="A24",
 )
 def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
@@ -551,7 +551,7 @@ def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare with another replica; the field is not covered by the checksum.",
     source="DefaultRecordBatch.partitionLeaderEpoch (Kafka 3.9.1)",
     proof="epoch-negative",
-    near_miss="healthy",
+    near_miss="epoch-minus-one",
     invariants="A24",
 )
 def batch_epoch_negative(step: BatchStep) -> Iterator[Hit]:

@@ -101,7 +101,7 @@ class ProducerIdBlocks:
     "(`kafka-storage.sh format --no-initial-controllers`, then add-controller). Do not merge directories.",
     source="KafkaRaftClient.validateVoterOnlyRequest, LeaderState (Kafka 4.1.1), KIP-853, KAFKA-19489",
     proof="two-quorums",
-    near_miss="kraft-log",
+    near_miss="metadata-log-that-is-a-part",
     invariants="D17 L1",
 )
 def quorums_differ(pair: QuorumPair) -> Iterator[Hit]:
@@ -134,7 +134,7 @@ def quorums_differ(pair: QuorumPair) -> Iterator[Hit]:
     remedy="Find out whether one of the two files was changed, or its log dir copied into another cluster.",
     source="KafkaRaftClient, MetaPropertiesEnsemble (Kafka 3.9.1)",
     proof="cluster-id-changed",
-    near_miss="healthy",
+    near_miss="two-clusters",
     invariants="K10 K11",
 )
 def cluster_ids_differ(pair: ClusterPair) -> Iterator[Hit]:
@@ -162,7 +162,7 @@ def cluster_ids_differ(pair: ClusterPair) -> Iterator[Hit]:
     "fetched again.",
     source="UnifiedLog.initializeTopicId, ReplicaManager.makeFollowers (Kafka 3.9.1), KAFKA-14616, KAFKA-14190",
     proof="topic-id-differs",
-    near_miss="healthy",
+    near_miss="two-partitions-of-one-topic",
     invariants="K11",
 )
 def topic_id_mismatch(pair: TopicIdPair) -> Iterator[Hit]:
@@ -192,7 +192,7 @@ def topic_id_mismatch(pair: TopicIdPair) -> Iterator[Hit]:
     "directory out of the log dir and keep it.",
     source="UnifiedLog.initializeTopicId, LogManager.isStrayKraftReplica (Kafka 3.9.1)",
     proof="topic-id-of-another",
-    near_miss="healthy",
+    near_miss="two-partitions-of-one-topic",
     invariants="K11",
 )
 def topic_id_shared(pair: SharedTopicId) -> Iterator[Hit]:
@@ -220,7 +220,7 @@ def topic_id_shared(pair: SharedTopicId) -> Iterator[Hit]:
     "written with ids that no broker gave it.",
     source="ProducerIdControlManager.generateNextProducerId, ProducerIdsRecord (Kafka 3.9.1)",
     proof="producer-id-of-no-block",
-    near_miss="kraft-log",
+    near_miss="last-producer-id-of-the-block",
     invariants="J4 K12",
 )
 def producer_id_not_given(blocks: ProducerIdBlocks) -> Iterator[Hit]:

@@ -13,7 +13,8 @@ from kafkalog.verify.rule import rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.verify.rules.shared import BatchSpot, CheckpointLine
+    from kafkalog.files.log_dir import CheckpointLine
+    from kafkalog.verify.rules.shared import BatchSpot
 
 
 #: `max.message.bytes` where nobody has set it, since 2.3.
@@ -99,7 +100,7 @@ class CleanPart:
     "restart the broker if its cleaner has stopped.",
     source="Cleaner.growBuffers (Kafka 1.1.1), Cleaner.growBuffersOrFail (Kafka 2.0.0), KAFKA-6834",
     proof="large-batch",
-    near_miss="compacted-batch",
+    near_miss="batch-of-the-largest-size",
     invariants="A27",
 )
 def batch_larger_than_max(view: LargeBatches) -> Iterator[Hit]:
@@ -131,7 +132,7 @@ def batch_larger_than_max(view: LargeBatches) -> Iterator[Hit]:
     "partition out.",
     source="MemoryRecords.filterTo, Cleaner.shouldRetainRecord (Kafka 3.1.0), KIP-534",
     proof="delete-horizons",
-    near_miss="values-only",
+    near_miss="tombstone-in-a-log-that-is-not-compacted",
     invariants="A18",
 )
 def tombstone_age(view: Tombstones) -> Iterator[Hit]:
@@ -165,7 +166,7 @@ def tombstone_age(view: Tombstones) -> Iterator[Hit]:
     "stopped.",
     source="Cleaner.shouldRetainRecord, LogCleanerManager.doneCleaning (Kafka 3.9.1)",
     proof="cleaner-put-forward",
-    near_miss="compacted-gap",
+    near_miss="cleaner-before-the-younger",
     invariants="J14",
 )
 def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
@@ -199,7 +200,7 @@ def compacted_key_twice(part: CleanPart) -> Iterator[Hit]:
     "stopped.",
     source="CleanedTransactionMetadata.onBatchRead (Kafka 3.9.1)",
     proof="cleaner-put-forward-over-abort",
-    near_miss="compacted-gap",
+    near_miss="cleaner-before-the-abort",
     invariants="J14",
 )
 def compacted_aborted_data(part: CleanPart) -> Iterator[Hit]:

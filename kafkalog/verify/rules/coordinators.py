@@ -46,7 +46,7 @@ def _facts(load: UnloadedPartition) -> dict[str, Any]:
     ),
     source="CoordinatorLoaderImpl.doLoad (4.1.1), GroupMetadataManager.doLoadGroupsAndOffsets (2.3.1), KAFKA-14869",
     proof="state-of-a-later-release",
-    near_miss="coordinator-loads",
+    near_miss="state-of-this-release",
 )
 def coordinator_load_fails(load: UnloadedPartition) -> Iterator[Hit]:
     """A record that the coordinator cannot get past when it loads the partition.
@@ -72,7 +72,7 @@ def coordinator_load_fails(load: UnloadedPartition) -> Iterator[Hit]:
     ),
     source="KAFKA-9065; GroupMetadataManager.doLoadGroupsAndOffsets (2.3.1)",
     proof="nothing-before-the-end",
-    near_miss="coordinator-loads",
+    near_miss="nothing-before-the-end-since-2.4.1",
 )
 def coordinator_load_never_ends(load: UnloadedPartition) -> Iterator[Hit]:
     """The log ends further on than its last batch, which coordinators before 2.4.1 wait for.

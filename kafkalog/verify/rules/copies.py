@@ -128,7 +128,7 @@ def _partitions(count: int) -> str:
     "text-line-ends",
     Severity.INFO,
     on=TextLineEnds,
-    message="{count} of the text files have the line ends of Windows (CR LF), the first is {file}",
+    message="text files with the line ends of Windows (CR LF): {count}, the first is {file}",
     consequence="None: every broker reads both kinds. A broker on Windows writes its checkpoint files so; else a checkout by "
     "git, or a copy in text mode, has changed them, and may have changed binary files as well.",
     remedy="Nothing to do. If the log dir is kept in git, mark it `-text` in .gitattributes.",

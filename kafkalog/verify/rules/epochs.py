@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.log import NEVER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
-    from kafkalog.verify.rules.shared import CheckpointLine, EpochRun
+    from kafkalog.files.log_dir import CheckpointLine
+    from kafkalog.verify.rules.shared import EpochRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
     remedy=REVIEW,
     source="LeaderEpochCheckpointFile (Kafka 3.9.1), KAFKA-16541",
     proof="epoch-file-emptied",
-    near_miss="old-format",
+    near_miss="epoch-file-empty-beside-old-messages",
     invariants="I3 I6",
 )
 def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
@@ -148,7 +150,7 @@ def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare its entries with the batches. " + REVIEW,
     source="CheckpointFile.write (Kafka 3.9.1)",
     proof="epoch-file-edited",
-    near_miss="healthy",
+    near_miss="text-of-windows",
     invariants="I1",
 )
 def epoch_file_edited(file: EpochFile) -> Iterator[Hit]:
@@ -166,7 +168,7 @@ def epoch_file_edited(file: EpochFile) -> Iterator[Hit]:
     remedy=REVIEW,
     source="LeaderEpochFileCache.assign (Kafka 3.9.1)",
     proof="epoch-entry-negative",
-    near_miss="healthy",
+    near_miss="epoch-one-higher-one-later",
     invariants="I2",
 )
 def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
@@ -187,7 +189,7 @@ def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
     remedy=REVIEW,
     source="LeaderEpochFileCache.truncateAndAppend (Kafka 3.9.1)",
     proof="epoch-lines-swapped",
-    near_miss="healthy",
+    near_miss="epoch-one-higher-one-later",
     invariants="I2",
 )
 def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
@@ -219,7 +221,7 @@ def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare with another replica, the batch and the file. " + REVIEW,
     source="LeaderEpochFileCache.endOffsetFor (Kafka 3.9.1), KAFKA-10432",
     proof="epoch-entry-removed",
-    near_miss="healthy",
+    near_miss="epoch-at-end",
     invariants="I3 I6",
 )
 def epoch_missing(file: EpochFile) -> Iterator[Hit]:
@@ -249,7 +251,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare with another replica, the batches and the file. " + REVIEW,
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-7415",
     proof="epoch-start-changed",
-    near_miss="log-start-inside-batch",
+    near_miss="epoch-rises-in-the-last-segment",
     invariants="I4 I8",
 )
 def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
@@ -262,7 +264,7 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
     for run, log_path in file.runs:
         runs.setdefault(run.epoch, []).append((run, log_path))
     for number, entry in enumerate(entries):
-        following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
+        following = entries[number + 1].start_offset if number + 1 < len(entries) else NEVER
         for run, log_path in runs.get(entry.epoch, ()):
             # An append of magic 0 or 1 drops the entries of all batches before it.
             if run.first_base <= file.last_legacy:
@@ -381,7 +383,7 @@ def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare the start of the log with another replica before this one becomes leader.",
     source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
     proof="first-segment-deleted",
-    near_miss="delete-records",
+    near_miss="first-segment-and-its-epoch-deleted",
     loses=True,
     invariants="I8",
 )

@@ -103,7 +103,7 @@ def kraft_topic_id_differs(file: PartitionMetadataFile) -> Iterator[Hit]:
     remedy="Compare with the metadata log of another controller.",
     source="BatchAccumulator, KafkaRaftLog (Kafka 3.9.1)",
     proof="kraft-producer-id",
-    near_miss="kraft-log",
+    near_miss="kraft-no-op-record",
     invariants="L1 L3",
 )
 def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
@@ -142,7 +142,7 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
     "controller. Never empty that of the last one.",
     source="AbstractApiMessageSerde.read, MetadataRecordSerde (Kafka 3.9.1), KAFKA-19069",
     proof="kraft-record-cut",
-    near_miss="kraft-log",
+    near_miss="kraft-no-op-record",
     loses=True,
     invariants="L1 L3",
 )
@@ -170,7 +170,7 @@ def kraft_record_unreadable(view: MetadataRecord) -> Iterator[Hit]:
     remedy="Copy a `.checkpoint` of offset {start} or more from another controller.",
     source="KafkaMetadataLog.apply (Kafka 3.9.1), KAFKA-14240",
     proof="kraft-snapshot-deleted",
-    near_miss="kraft-log",
+    near_miss="kraft-snapshots-but-one-deleted",
     loses=True,
     invariants="L2",
 )
@@ -228,7 +228,7 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
     "copy a `.checkpoint` of this offset or more from another controller.",
     source="RecordsSnapshotReader, RecordsSnapshotWriter (Kafka 3.9.1)",
     proof="kraft-snapshot-cut",
-    near_miss="kraft-log",
+    near_miss="kraft-snapshot-part",
     loses=True,
     invariants="L3 L5",
 )
@@ -250,7 +250,7 @@ def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
     "who leads; let only one controller at a time start so.",
     source="QuorumState.readElectionState, FileQuorumStateStore.readStateFromFile (Kafka 3.9.1)",
     proof="quorum-state-cut",
-    near_miss="kraft-log",
+    near_miss="quorum-state-of-a-later-epoch",
 )
 def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
     """`quorum-state` is no JSON object of a known version with all of its fields."""
@@ -286,7 +286,7 @@ def quorum_state_missing(file: QuorumFile) -> Iterator[Hit]:
     remedy="Was the directory copied while the node ran? Else find out who put the older file there.",
     source="QuorumState.initialize (Kafka 3.9.1)",
     proof="quorum-state-old",
-    near_miss="kraft-log",
+    near_miss="quorum-state-of-a-later-epoch",
 )
 def quorum_epoch_behind_log(file: QuorumFile) -> Iterator[Hit]:
     """The epoch of `quorum-state` is never smaller than that of the log's last batch.

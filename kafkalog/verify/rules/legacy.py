@@ -56,7 +56,7 @@ class LegacyRecords:
     remedy=RESTORE,
     source="AbstractLegacyRecordBatch.DeepRecordsIterator, LegacyRecord.ensureValid (Kafka 3.9.1)",
     proof="legacy-value-length",
-    near_miss="old-format",
+    near_miss="legacy-value",
     loses=True,
     invariants="B3 B4 B6 B10 B11",
 )
@@ -86,7 +86,7 @@ def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
     remedy=RESTORE,
     source="OffsetIndex.append (Kafka 3.9.1)",
     proof="legacy-offset-negative",
-    near_miss="old-format",
+    near_miss="legacy-largest-offset",
     loses=True,
     invariants="B1 C3",
 )
@@ -106,7 +106,7 @@ def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare with another replica.",
     source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="legacy-wrapper-key",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B4",
 )
 def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
@@ -130,7 +130,7 @@ def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
     remedy=RESTORE,
     source="LegacyRecord (Kafka 3.9.1)",
     proof="legacy-unused-bytes",
-    near_miss="old-format",
+    near_miss="legacy-value",
     invariants="B3",
 )
 def legacy_message_unused_bytes(view: LegacyRecords) -> Iterator[Hit]:
@@ -150,7 +150,7 @@ def legacy_message_unused_bytes(view: LegacyRecords) -> Iterator[Hit]:
     remedy=RESTORE,
     source="LegacyRecord.ensureValid (Kafka 3.9.1)",
     proof="legacy-inner-crc",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     loses=True,
     invariants="B2",
 )
@@ -178,7 +178,7 @@ def legacy_inner_crc_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Nothing can be repaired; readers cope with it. First offset: {offset}.",
     source="KAFKA-4298",
     proof="legacy-inner-magic",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B5",
 )
 def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
@@ -206,7 +206,7 @@ def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
     source="AbstractLegacyRecordBatch.DeepRecordsIterator (Kafka 3.9.1)",
     proof="legacy-wrapper-gap",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     history=True,
     invariants="B7",
 )
@@ -231,7 +231,7 @@ def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Compare with another replica.",
     source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="legacy-wrapper-offset",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B6 B8",
 )
 def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
@@ -244,7 +244,8 @@ def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
             ordered &= last < message.offset
             last = message.offset
         if batch.last_offset not in (last, 0) or not ordered:
-            yield Hit(batch.span, (first, batch.last_offset), stored=batch.last_offset, first=first, last=last)
+            offsets = min(first, batch.last_offset), max(first, batch.last_offset)
+            yield Hit(batch.span, offsets, stored=batch.last_offset, first=first, last=last)
 
 
 @rule(
@@ -256,7 +257,7 @@ def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Nothing can be repaired.",
     source="LogValidator (Kafka 0.10.2.2)",
     proof="legacy-wrapper-timestamp",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B9",
 )
 def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
@@ -283,7 +284,7 @@ def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="LegacyRecord.attributes (Kafka 3.9.1)",
     proof="legacy-attribute-bit",
-    near_miss="old-format",
+    near_miss="legacy-append-time",
     invariants="B10",
 )
 def legacy_attributes_unknown(view: LegacyRecords) -> Iterator[Hit]:

@@ -90,7 +90,7 @@ _KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
     consequence="A node that has its metadata log in this log dir does not start.",
     remedy="With the node stopped, move the file out of the log dir: a node that has a metadata log starts without it.",
     source="BootstrapDirectory, BootstrapMetadata (Kafka 3.8.1)",
-    proof="bootstrap-emptied",
+    proof="bootstrap-of-no-version",
     near_miss="kraft-log",
 )
 def bootstrap_without_version(file: BootstrapFile) -> Iterator[Hit]:
@@ -209,7 +209,7 @@ def meta_properties_missing(files: LogDirFiles) -> Iterator[Hit]:
     remedy="Restore the file; the controller knows the old id (`kafkalog metadata` shows it).",
     source="KafkaRaftServer.initializeLogDirs, CleanShutdownFileHandler (Kafka 3.9.1), KIP-858",
     proof="directory-id-removed",
-    near_miss="zookeeper-era",
+    near_miss="directory-id-of-before-3.7",
     invariants="K10",
 )
 def directory_id_missing(files: LogDirFiles) -> Iterator[Hit]:
@@ -228,7 +228,7 @@ def directory_id_missing(files: LogDirFiles) -> Iterator[Hit]:
     remedy="With the broker stopped, remove the marker unless it is known that the last stop was a clean one.",
     source="CleanShutdownFileHandler (Kafka 3.9.1), LogManager.loadLogs",
     proof="clean-marker-garbage",
-    near_miss="healthy",
+    near_miss="marker-of-3.7",
     invariants="K12",
 )
 def clean_marker_malformed(files: LogDirFiles) -> Iterator[Hit]:
@@ -272,7 +272,7 @@ def clean_marker_false(view: MarkerView) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="CheckpointFile.write (Kafka 3.9.1)",
     proof="checkpoint-tmp-clean",
-    near_miss="healthy",
+    near_miss="notes-tmp",
     invariants="D9",
 )
 def log_dir_leftover_temporary(files: LogDirFiles) -> Iterator[Hit]:
@@ -302,7 +302,7 @@ def _is_temporary(name: str) -> bool:
     remedy="Nothing to do.",
     source="LogManager.loadLogs (Kafka 3.9.1)",
     proof="file-in-log-dir",
-    near_miss="healthy",
+    near_miss="hidden-file",
     invariants="D14",
 )
 def log_dir_unexpected_file(files: LogDirFiles) -> Iterator[Hit]:

@@ -67,7 +67,7 @@ _LOG_INSIDE = re.compile(r"(\d{20})\.log", re.IGNORECASE | re.ASCII)
     remedy="Nothing to do if the log is sound; let the broker rebuild it, or copy it again.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="index-deleted",
-    near_miss="active-empty",
+    near_miss="empty-segment-without-indexes",
     invariants="D5",
 )
 def index_missing(files: PartitionFiles) -> Iterator[Hit]:
@@ -90,7 +90,7 @@ def index_missing(files: PartitionFiles) -> Iterator[Hit]:
     remedy="With the broker stopped, move the segment's `.index` away too: then both are rebuilt.",
     source="LogSegment.open (Kafka 3.9.1)",
     proof="timeindex-deleted",
-    near_miss="active-empty",
+    near_miss="empty-segment-without-indexes",
     invariants="D6",
 )
 def timeindex_missing(files: PartitionFiles) -> Iterator[Hit]:
@@ -118,7 +118,7 @@ def _missing(files: PartitionFiles, suffix: str) -> Iterator[Hit]:
     remedy="Copy the whole directory for a complete check.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="logs-only",
-    near_miss="healthy",
+    near_miss="logs-and-epochs",
     invariants="D5 D6",
 )
 def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
@@ -131,12 +131,12 @@ def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
     "index-without-log",
     Severity.WARNING,
     on=PartitionFiles,
-    message="{file} has no log of base offset {base}",
+    message="there is no {file}, the log of base offset {base}",
     consequence="The broker deletes it at the next start. If the log was there before, its records are gone.",
     remedy="Look for the log in other copies; a gap between the segments shows whether records are missing.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="log-deleted",
-    near_miss="swap-under-way",
+    near_miss="log-of-a-swap",
     invariants="D8",
 )
 def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
@@ -197,7 +197,7 @@ def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
     remedy="`kafkalog dump` still reads it, if deleted records are wanted.",
     source="LogLoader.removeTempFilesAndCollectSwapFiles (Kafka 3.9.1)",
     proof="pending-delete",
-    near_miss="healthy",
+    near_miss="notes-deleted",
     invariants="D9",
 )
 def leftover_deleted(files: PartitionFiles) -> Iterator[Hit]:
@@ -214,7 +214,7 @@ def leftover_deleted(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="CheckpointFile.write, PartitionMetadataFile.maybeFlush (Kafka 3.9.1)",
     proof="epoch-file-tmp",
-    near_miss="healthy",
+    near_miss="tmp-directory",
     invariants="D9",
 )
 def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
@@ -236,7 +236,7 @@ def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="LogLoader.removeTempFilesAndCollectSwapFiles (Kafka 3.9.1), KAFKA-12520",
     proof="cleaner-killed",
-    near_miss="healthy",
+    near_miss="swap-under-way",
     invariants="D9",
 )
 def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
@@ -254,7 +254,7 @@ def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do if the file has no findings of its own. If it is damaged, move it away while the broker is stopped.",
     source="LogLoader.completeSwapOperations (Kafka 3.9.1), KAFKA-12520",
     proof="swap-under-way",
-    near_miss="healthy",
+    near_miss="cleaner-killed",
     invariants="D9",
 )
 def leftover_swap(files: PartitionFiles) -> Iterator[Hit]:
@@ -294,7 +294,7 @@ def leftover_swap_incomplete(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="LogLoader.loadSegmentFiles, LocalLog.deleteEmptyDir (Kafka 2.3.1, 2.8.2, 3.9.1, 4.4.0)",
     proof="foreign-file",
-    near_miss="healthy",
+    near_miss="nfs-file",
     invariants="D14",
 )
 def unexpected_file(files: PartitionFiles) -> Iterator[Hit]:
@@ -406,7 +406,7 @@ def foreign_deleted(files: PartitionFiles) -> Iterator[Hit]:
     remedy="With broker and ZooKeeper stopped, give ZooKeeper a `dataDir` outside the log dir, and move the directory there.",
     source="LogManager.loadLogs (Kafka 2.3.1, 2.8.2, 3.9.1, 4.4.0); ZooKeeper's FileTxnSnapLog",
     proof="zookeeper-version-2",
-    near_miss="healthy",
+    near_miss="topic-called-version",
     invariants="D14",
 )
 def zookeeper_in_log_dir(files: PartitionFiles) -> Iterator[Hit]:
@@ -498,7 +498,7 @@ def _java_long(text: str) -> int | None:
     remedy="Nothing to do if the log is sound.",
     source="UnifiedLog.roll, ProducerStateManager.takeSnapshot (Kafka 2.8 and later)",
     proof="snapshot-deleted",
-    near_miss="healthy",
+    near_miss="oldest-snapshot-deleted",
     invariants="D12",
 )
 def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
@@ -525,7 +525,7 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do if an older snapshot is there.",
     source="UnifiedLog.close, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
     proof="snapshot-last-deleted",
-    near_miss="healthy",
+    near_miss="snapshot-last-deleted-after-a-crash",
     invariants="K2",
 )
 def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:

@@ -56,7 +56,7 @@ _MOST_RELATIVE = 0x7FFFFFFF
     remedy=RESTORE,
     source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1)",
     proof="base-below-segment",
-    near_miss="healthy",
+    near_miss="base-at-the-segments",
     loses=True,
     invariants="C1",
 )
@@ -80,7 +80,7 @@ def batch_before_segment(step: BatchStep) -> Iterator[Hit]:
     remedy="If the offset is right (segments of releases before 2.0), let the broker split the segment. " + RESTORE,
     source="LogSegment.hasOverflow, LogLoader.retryOnOffsetOverflow (Kafka 3.9.1), KAFKA-6264",
     proof="base-overflow",
-    near_miss="healthy",
+    near_miss="last-offset-that-an-index-can-hold",
     invariants="C5",
 )
 def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
@@ -105,7 +105,7 @@ def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare offsets {offset} to {before} with another replica. " + RESTORE,
     source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1), KAFKA-3919",
     proof="batches-swapped",
-    near_miss="healthy",
+    near_miss="batch-removed",
     loses=True,
     invariants="C3",
 )
@@ -198,7 +198,7 @@ def segment_start_gap(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica; the field is not covered by the checksum.",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-18723",
     proof="epoch-lower",
-    near_miss="healthy",
+    near_miss="epoch-rises-in-the-last-segment",
     invariants="C8",
 )
 def epoch_decreases(step: BatchStep) -> Iterator[Hit]:
@@ -243,7 +243,7 @@ def _odd(found: Mapping[str, OddTimes]) -> Iterator[Hit]:
     "message.timestamp.after.max.ms.",
     source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
     proof="odd-times",
-    near_miss="healthy",
+    near_miss="dated-a-day-from-now",
     invariants="C10",
 )
 def timestamp_future(segment: SegmentTimes) -> Iterator[Hit]:
@@ -269,8 +269,8 @@ def timestamp_future(segment: SegmentTimes) -> Iterator[Hit]:
     "records in it.",
     remedy="Correct the producer.",
     source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
-    proof="odd-times",
-    near_miss="healthy",
+    proof="seconds-for-milliseconds",
+    near_miss="dated-2011",
     invariants="C10",
 )
 def timestamp_ancient(segment: SegmentTimes) -> Iterator[Hit]:
@@ -288,7 +288,7 @@ def timestamp_ancient(segment: SegmentTimes) -> Iterator[Hit]:
     remedy="Correct the producer.",
     source="LogValidator.validateTimestamp (Kafka 3.9.1), KIP-937",
     proof="one-record-of-go",
-    near_miss="healthy",
+    near_miss="one-record-of-2011",
     invariants="C10",
 )
 def timestamp_ancient_among_others(segment: SegmentTimes) -> Iterator[Hit]:
@@ -305,7 +305,7 @@ def timestamp_ancient_among_others(segment: SegmentTimes) -> Iterator[Hit]:
     remedy="Nothing to do if the producer means it.",
     source="LogSegment.largestTimestamp (Kafka 3.9.1)",
     proof="odd-times",
-    near_miss="healthy",
+    near_miss="dated-1970",
     invariants="C10",
 )
 def timestamp_missing(segment: SegmentTimes) -> Iterator[Hit]:

@@ -56,7 +56,7 @@ class OpenTransactionView:
 
 #: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
 _SEQUENCES = 1 << 31
-_FAR = _SEQUENCES // 2
+_HALF_A_CYCLE = _SEQUENCES // 2
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
 
 
@@ -143,7 +143,7 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and 0 < _ahead(state, run) < _FAR:
+    if run.epoch == state.epoch and 0 < _ahead(state, run) < _HALF_A_CYCLE:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -178,10 +178,10 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and _ahead(state, run) >= _FAR:
+    if run.epoch == state.epoch and _ahead(state, run) >= _HALF_A_CYCLE:
         yield Hit(
             _span(step),
-            (state.last_offset, run.first_offset),
+            (min(state.last_offset, run.first_offset), max(state.last_offset, run.first_offset)),
             severity=Severity.INFO if step.leader_changed else None,
             producer_id=run.producer_id,
             epoch=run.epoch,
@@ -271,7 +271,7 @@ def sequence_begins_late(step: ProducerStep) -> Iterator[Hit]:
     remedy=COMPARE,
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="producer-epoch-lower",
-    near_miss="healthy",
+    near_miss="producer-unknown",
     invariants="J4",
 )
 def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
@@ -302,7 +302,7 @@ def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     remedy="Compare offsets {first} to {offset} with another replica; a marker may be missing.",
     source="ProducerAppendInfo.appendDataBatch (Kafka 3.9.1)",
     proof="transactional-bit-cleared",
-    near_miss="healthy",
+    near_miss="another-producer-inside-a-transaction",
     invariants="J2",
 )
 def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
@@ -327,7 +327,7 @@ def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
     remedy=COMPARE,
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="marker-epoch-lower",
-    near_miss="healthy",
+    near_miss="marker-of-the-next-epoch",
     invariants="J5",
 )
 def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
@@ -357,7 +357,7 @@ def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     remedy=COMPARE,
     source="ProducerAppendInfo.checkCoordinatorEpoch (Kafka 3.9.1)",
     proof="coordinator-epoch-lower",
-    near_miss="healthy",
+    near_miss="marker-of-the-next-coordinator",
     invariants="J6",
 )
 def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
@@ -390,7 +390,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     remedy="If it hangs, abort it with the command for the release of the partition's leader.",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
     proof="open-transaction",
-    near_miss="healthy",
+    near_miss="idempotent-without-a-transaction",
     invariants="J3 J13",
 )
 def txn_open(view: OpenTransactionView) -> Iterator[Hit]:

@@ -70,8 +70,8 @@ class ControlRecords:
     remedy="Let consumers seek past offset {last}, or write the records again from their source. Other replicas have the same "
     "bytes.",
     source="DefaultRecordBatch.iterator, DefaultRecord.readFrom (Kafka 3.9.1)",
-    proof="count-minus-one",
-    near_miss="healthy",
+    proof="record-too-long",
+    near_miss="trailing-bytes",
     loses=True,
     invariants="A11 A26",
 )
@@ -135,7 +135,7 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
     remedy="Nothing to do; it shows which kind of client compressed the batch.",
     source="DefaultRecordBatch.compressedIterator (Kafka 3.9.1)",
     proof="trailing-bytes",
-    near_miss="healthy",
+    near_miss="unusual-framing",
     invariants="A11",
 )
 def records_trailing_bytes(view: Records) -> Iterator[Hit]:
@@ -158,7 +158,7 @@ def records_trailing_bytes(view: Records) -> Iterator[Hit]:
     consequence="Consumers get offset {offset} out of order or twice; committed positions skip or repeat records.",
     remedy="Look at the producer: brokers do not check the deltas of uncompressed batches.",
     source="LogValidator.assignOffsetsNonCompressed (Kafka 3.9.1)",
-    proof="record-delta-repeated",
+    proof="record-deltas-disordered",
     near_miss="compacted-batch",
     invariants="A12 A13 A14",
 )
@@ -187,7 +187,7 @@ def records_offsets_disordered(view: Records) -> Iterator[Hit]:
     remedy="Look at who wrote the batch: the leader computes this field.",
     source="LogValidator (Kafka 3.9.1)",
     proof="max-timestamp-changed",
-    near_miss="odd-times",
+    near_miss="odd-times-of-clients",
     invariants="A15 A16",
 )
 def batch_max_timestamp_mismatch(view: Records) -> Iterator[Hit]:
@@ -243,7 +243,7 @@ def compacted_null_key(view: Records) -> Iterator[Hit]:
     remedy=RESTORE,
     source="EndTransactionMarker.deserialize, ControlRecordType.parse (Kafka 3.9.1)",
     proof="marker-version-negative",
-    near_miss="healthy",
+    near_miss="version-1-of-a-marker",
     loses=True,
     invariants="A22 A23",
 )

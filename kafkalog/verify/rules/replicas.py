@@ -66,7 +66,7 @@ class FuturePair:
     remedy="Keep both copies until it is known which one was the leader's.",
     source="KIP-101, KIP-279, ReplicaVerificationTool (Kafka 3.9.1)",
     proof="diverged-replicas",
-    near_miss="lagging-follower",
+    near_miss="replica-that-lags",
     invariants="D17",
 )
 def replica_diverges(pair: ReplicaPair) -> Iterator[Hit]:
@@ -101,7 +101,7 @@ def _end(offset: int | None) -> str:
     "broker is stopped: the move between log dirs can be asked for again.",
     source="ReplicaAlterLogDirsThread, LogManager.replaceCurrentWithFutureLog (Kafka 3.9.1)",
     proof="future-changed",
-    near_miss="future-other-dir",
+    near_miss="future-in-another-log-dir",
     invariants="D16",
 )
 def future_differs(view: FuturePair) -> Iterator[Hit]:

@@ -47,15 +47,6 @@ class EpochRun(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointLine:
-    """An offset from one of a log dir's checkpoint files, and where it stands."""
-
-    path: str
-    offset: int
-    span: Span
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStep:
     """A batch after its predecessor in the segment (None: it is the first, or damage stands between).
 

@@ -73,7 +73,7 @@ class MissingProducer:
     remedy=REPLAY,
     source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
     proof="snapshot-truncated",
-    near_miss="healthy",
+    near_miss="snapshot-of-no-producer",
     invariants="H1",
 )
 def snapshot_unreadable(file: SnapshotFile) -> Iterator[Hit]:
@@ -99,7 +99,7 @@ def snapshot_unreadable(file: SnapshotFile) -> Iterator[Hit]:
     remedy=REPLAY,
     source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
     proof="snapshot-one-bit",
-    near_miss="healthy",
+    near_miss="snapshot-sequence-changed",
     invariants="H1",
 )
 def snapshot_crc_mismatch(file: SnapshotFile) -> Iterator[Hit]:
@@ -118,7 +118,7 @@ def snapshot_crc_mismatch(file: SnapshotFile) -> Iterator[Hit]:
     remedy=REPLAY,
     source="ProducerStateManager.readSnapshot (Kafka 3.9.1)",
     proof="snapshot-offset-beyond",
-    near_miss="healthy",
+    near_miss="snapshot-entry-up-to-the-end",
     invariants="H2 H3 H4 H5",
 )
 def snapshot_entry_invalid(file: SnapshotFile) -> Iterator[Hit]:
@@ -214,7 +214,7 @@ def _in_words(difference: FieldDifference) -> str:
     remedy=REPLAY,
     source="ProducerStateManager.isProducerExpired, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
     proof="snapshot-entry-removed",
-    near_miss="healthy",
+    near_miss="snapshot-without-the-oldest-producer",
     invariants="H10 H11",
 )
 def snapshot_producer_missing(missing: MissingProducer) -> Iterator[Hit]:

@@ -85,7 +85,7 @@ def _is_torn(tail: Tail) -> bool:
     remedy="Repeat the check when the broker has stopped, or on a copy or snapshot of the file system.",
     source="LogSegment.append, UnifiedLog.truncateTo (Kafka 3.9.1)",
     proof="log-grows",
-    near_miss="healthy",
+    near_miss="log-changes-once",
     invariants="C6",
 )
 def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
@@ -113,7 +113,7 @@ def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     remedy="Active segment after a crash: nothing to do, the broker cuts them off. Else: " + RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1), KAFKA-5431",
     proof="zero-tail-clean",
-    near_miss="zero-tail-active",
+    near_miss="batch-that-ends-in-zeros",
     invariants="C6 C7",
 )
 def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
@@ -139,7 +139,7 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     remedy="Active segment after a crash: nothing to do. Else: " + RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="torn-closed",
-    near_miss="torn-active",
+    near_miss="batch-in-a-record",
     loses=True,
     invariants="C6 C7",
 )
@@ -169,7 +169,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     remedy=RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="garbage-tail",
-    near_miss="torn-active",
+    near_miss="batch-in-a-record",
     loses=True,
     invariants="C6 C7 A1 A2",
 )
@@ -213,7 +213,7 @@ def _where(tail: Tail) -> dict[str, Any]:
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
     proof="length-changed",
-    near_miss="healthy",
+    near_miss="torn-closed",
     loses=True,
     invariants="A1 B1 C12",
 )
@@ -237,7 +237,7 @@ def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch, AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="magic-9",
-    near_miss="healthy",
+    near_miss="old-message-appended",
     loses=True,
     invariants="A2",
 )

@@ -85,7 +85,7 @@ def _ordered(step: TimeIndexStep) -> bool:
     remedy=REBUILD,
     source="TimeIndex.maybeAppend, TimeIndex.sanityCheck (Kafka 3.9.1)",
     proof="timeindex-swapped",
-    near_miss="healthy",
+    near_miss="timeindex-entry-of-the-same-offset",
     invariants="F2 F3",
 )
 def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
@@ -99,7 +99,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
             number=step.number,
             timestamp=step.timestamp,
             offset=step.offset,
-            place="behind" if step.overtaken is None else "in front of",
+            place="comes after" if step.overtaken is None else "comes before",
             other_timestamp=other_timestamp,
             other_offset=other_offset,
         )
@@ -114,7 +114,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="TimeIndex.lookup (Kafka 3.9.1)",
     proof="timeindex-past-end",
-    near_miss="crashed-active",
+    near_miss="timeindex-entry-of-the-last-batch",
     invariants="F4",
 )
 def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
@@ -140,7 +140,7 @@ def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="TimeIndex (Kafka 3.9.1), KAFKA-16310, KAFKA-19407",
     proof="timeindex-timestamp",
-    near_miss="record-level-timeindex",
+    near_miss="timeindex-entry-of-a-first-offset",
     invariants="F5",
 )
 def timeindex_timestamp_mismatch(step: TimeIndexStep) -> Iterator[Hit]:
@@ -172,7 +172,7 @@ def timeindex_timestamp_mismatch(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="TimeIndex.maybeAppend (Kafka 3.9.1), KAFKA-19407",
     proof="timeindex-not-max",
-    near_miss="record-level-timeindex",
+    near_miss="batch-before-one-millisecond-younger",
     invariants="F7",
 )
 def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
@@ -200,7 +200,7 @@ def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
     proof="timeindex-last-lost",
-    near_miss="active-timeindex",
+    near_miss="timeindex-of-a-crash",
     invariants="F8 F9",
 )
 def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
@@ -232,7 +232,7 @@ def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
     remedy=REBUILD,
     source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
     proof="timeindex-emptied",
-    near_miss="active-timeindex",
+    near_miss="timeindex-emptied-by-a-crash",
     invariants="F13",
 )
 def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
@@ -255,7 +255,7 @@ def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
     remedy="Nothing to do. Do not delete the index.",
     source="LogValidator (Kafka 0.10.1 to 3.6), KAFKA-16310",
     proof="record-level-timeindex",
-    near_miss="healthy",
+    near_miss="batch-level-timeindex",
     invariants="F6",
 )
 def timeindex_legacy_offset(end: IndexEnd) -> Iterator[Hit]:

@@ -59,7 +59,7 @@ def _valid(entry: AbortedTxn) -> bool:
     remedy=REBUILD,
     source="TransactionIndex.iterator (Kafka 3.9.1)",
     proof="txnindex-odd-size",
-    near_miss="healthy",
+    near_miss="txnindex-without-its-last-entry",
     invariants="G1",
 )
 def txnindex_odd_size(file: TransactionIndexFile) -> Iterator[Hit]:
@@ -106,7 +106,7 @@ def txnindex_entry_invalid(file: TransactionIndexFile) -> Iterator[Hit]:
     remedy=REBUILD,
     source="TransactionIndex.append (Kafka 3.9.1)",
     proof="txnindex-swapped",
-    near_miss="healthy",
+    near_miss="txnindex-without-its-last-entry",
     invariants="G4",
 )
 def txnindex_not_increasing(file: TransactionIndexFile) -> Iterator[Hit]:
@@ -204,7 +204,7 @@ def txnindex_first_offset_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
     remedy=REBUILD,
     source="ProducerStateManager.lastStableOffset (Kafka 3.9.1)",
     proof="txnindex-lso-changed",
-    near_miss="healthy",
+    near_miss="txnindex-of-a-follower",
     invariants="G9 G10 G12",
 )
 def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:

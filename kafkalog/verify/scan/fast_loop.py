@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
+from kafkalog.core.log import NEVER
 from kafkalog.verify.rules.shared import BatchSpot
-from kafkalog.verify.scan.index_walks import NEVER
 from kafkalog.verify.scan.odd_times import ANCIENT_MS
 
 if TYPE_CHECKING:

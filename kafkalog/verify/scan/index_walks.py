@@ -11,6 +11,7 @@ from itertools import islice
 from operator import le, lt
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.log import NEVER
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, leftover, padded_end, padding_between
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.rules.indexes import IndexStep
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
     from kafkalog.verify.scan.results import SegmentTask
     from kafkalog.verify.scan.walk_state import WalkState
 
-__all__ = ["MOST_REPORTED", "NEVER", "OffsetIndexWalk", "TimeIndexWalk"]
+__all__ = ["MOST_REPORTED", "OffsetIndexWalk", "TimeIndexWalk"]
 
-#: A position and an offset that no batch has.
-NEVER = 1 << 70
 #: Entries of one file that are reported one by one; a file with more is garbage, and its rest is not judged.
 MOST_REPORTED = 1000
 
