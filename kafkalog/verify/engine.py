@@ -328,7 +328,7 @@ class _Run:
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
-            controllers.hear(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
+            controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
         coordinators = Coordinators(self.done)
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)

@@ -214,3 +214,21 @@ def test_a_table_holds_the_last_aborted_ones_and_says_how_many_are_left_out(caps
     count = read_transactions(fixture("2.1.1", "txn").path()).aborted_count
     assert "Aborted (3)" in shown
     assert f"({count - 3} that were found before these are left out: --format jsonl lists all)" in shown
+
+
+def test_producers_whose_transactions_have_ended_are_forgotten():
+    from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+    from kafkalog.replay.producers import ProducerReplay, SegmentEvents
+
+    def run(producer_id, offset):
+        one = dict.fromkeys(ProducerRun._fields, 0) | {"producer_id": producer_id, "transactional": True, "records": 3}
+        return ProducerRun(**one | {"first_offset": offset, "last_offset": offset + 2, "first_timestamp": 7})
+
+    replay = ProducerReplay()
+    ended = TransactionEnd(1, 0, committed=True, coordinator_epoch=0, offset=9, timestamp=9, position=0, size=78)
+    replay.feed(SegmentEvents("a.log", [run(1, 0), run(2, 3), ended]))
+    replay.drop_idle()
+    assert set(replay.states) == {2}
+    replay.feed(SegmentEvents("b.log", [run(2, 10)]))
+    (item,) = replay.open_transactions("t", 0)
+    assert (item.path, item.first_offset, item.last_offset, item.first_timestamp, item.records) == ("a.log", 3, 12, 7, 6)
