@@ -182,15 +182,15 @@ class OpenTransaction(NamedTuple):
 
 
 class _Begun:
-    """Where a transaction began that has not ended yet, and how many records it has so far."""
+    """Where a transaction began that has not ended yet; place and time of its first records in the log, and how many it has."""
 
     __slots__ = ("offset", "path", "position", "records", "timestamp")
 
-    def __init__(self, path: str, position: int, offset: int, timestamp: int) -> None:
-        self.path = path
-        self.position = position
+    def __init__(self, offset: int, path: str) -> None:
         self.offset = offset
-        self.timestamp = timestamp
+        self.path = path
+        self.position = 0
+        self.timestamp = -1
         self.records = 0
 
 
@@ -225,8 +225,11 @@ class ProducerReplay:
         self.reliable = True
         self._end = self._hole = -1
 
-    def adopt(self, entry: ProducerEntry) -> None:
-        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
+    def adopt(self, entry: ProducerEntry, path: str) -> None:
+        """Take a producer over from a snapshot, whose data lie below the log's first batch.
+
+        A transaction of it that is open begins, for those who look for a place, in the file `path` of the log.
+        """
         self.states[entry.producer_id] = ProducerState(
             entry.producer_id,
             entry.producer_epoch,
@@ -241,7 +244,7 @@ class ProducerReplay:
             seen_data=False,
         )
         if entry.current_txn_first_offset >= 0:
-            self._begun[entry.producer_id] = _Begun("", -1, entry.current_txn_first_offset, -1)
+            self._begun[entry.producer_id] = _Begun(entry.current_txn_first_offset, path)
 
     def feed(self, segment: SegmentEvents) -> list[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
@@ -309,9 +312,12 @@ class ProducerReplay:
         begins = run.transactional and first < 0
         if begins:
             first = run.first_offset
-            self._begun[run.producer_id] = _Begun(path, run.position, first, run.first_timestamp)
+            self._begun[run.producer_id] = _Begun(first, path)
         if run.transactional:
-            self._begun[run.producer_id].records += run.records
+            begun = self._begun[run.producer_id]
+            if not begun.records:
+                begun.path, begun.position, begun.timestamp = path, run.position, run.first_timestamp
+            begun.records += run.records
         self.heard_of.add(run.producer_id)
         last_sequence = _MAX_SEQUENCE if run.next_sequence == 0 else run.next_sequence - 1
         self.states[run.producer_id] = ProducerState(

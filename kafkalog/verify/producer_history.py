@@ -192,4 +192,4 @@ class _Comparison:
             self._seeded = True
             for entry in snapshot.entries:
                 if entry.producer_id not in states:
-                    self.replay.adopt(entry)
+                    self.replay.adopt(entry, self.log_path)
