@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.groups import read_groups
     from kafkalog.replay.metadata import read_metadata
     from kafkalog.replay.transactions import read_transactions
-    from kafkalog.replay.until import Moment
+    from kafkalog.replay.until import Until
     from kafkalog.verify.engine import verify
     from kafkalog.verify.finding import Finding, Severity
     from kafkalog.verify.policy import Policy
@@ -45,7 +45,6 @@ __all__ = [
     "LegacyRecord",
     "LimitExceeded",
     "LogDir",
-    "Moment",
     "Outcome",
     "Padding",
     "Partition",
@@ -60,6 +59,7 @@ __all__ = [
     "Severity",
     "Span",
     "UnreadableFile",
+    "Until",
     "__version__",
     "next_start",
     "next_starts",
@@ -92,7 +92,7 @@ _LAZY = {
     "UnreadableFile": "kafkalog.errors",
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
-    "Moment": "kafkalog.replay.until",
+    "Until": "kafkalog.replay.until",
     "Outcome": "kafkalog.next_start.outcome",
     "next_starts": "kafkalog.next_start.api",
     "read_groups": "kafkalog.replay.groups",

@@ -107,7 +107,7 @@ def json_line_keys() -> dict[str, dict[str, list[str]]]:
     transactions = kafkalog.read_transactions(fixture("2.1.1", "txn").path())._replace(notes=[note], problems=(note,))
     directory = f"{fixture('4.3.1', 'meta-n1').path()}/__cluster_metadata-0"
     metadata = kafkalog.read_metadata(directory)._replace(notes=[note], problems=(note,))
-    before = kafkalog.read_metadata(directory, kafkalog.Moment(offset=229))
+    before = kafkalog.read_metadata(directory, kafkalog.Until(offset=229))
     return {
         "groups": _keys(group_lines(groups)),
         "transactions": _keys((*map(aborted_line, transactions.aborted), *transaction_lines(transactions))),
@@ -119,7 +119,7 @@ def json_line_keys() -> dict[str, dict[str, list[str]]]:
 def _keys(lines: Iterable[dict]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in lines:
-        found.setdefault(line["type"], [name for name in line if name != "type"])
+        found.setdefault(line["type"], [name for name in line if name not in ("schema", "type")])
     return found
 
 

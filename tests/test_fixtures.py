@@ -33,6 +33,18 @@ def test_manifest_tells_origin_recipe_and_health_of_each_log_dir():
         assert row["files"]
 
 
+def test_every_file_belongs_to_one_row_and_every_row_has_a_licence_and_says_why():
+    manifest = tomllib.loads((FIXTURES / "MANIFEST.toml").read_text(encoding="utf-8"))
+    rows = [*manifest["log_dir"], *manifest["unit"]]
+    for row in rows:
+        assert row["licence"] == "Apache-2.0"
+        assert len(row["licence_why"]) > 20
+        assert row["files"], row["path"]
+    files = len((FIXTURES / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
+    assert sum(row["files"] for row in rows) == files
+    assert (FIXTURES.parent / "LICENSE").read_text(encoding="utf-8").split()[:4] == ["Apache", "License", "Version", "2.0,"]
+
+
 def test_every_release_of_a_broker_is_there():
     assert {case.release for case in fixture_log_dirs()} == set(RELEASES)
 

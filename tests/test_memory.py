@@ -176,7 +176,8 @@ def measured(*arguments, output=os.devnull):
     return int(status), int(peak)
 
 
-#: The commands that read the shape in a way of their own; all of them where the whole corpus is read, too.
+#: The commands that read the shape in a way of their own. Where the whole corpus is read it is all of them, but for messages,
+#: which take most of the time and are all read in the same way.
 QUICK = {
     "zstd, 1 MiB told": ("dump", "verify", "next-start"),
     "zstd, 127 MiB told": ("dump, JSON lines, hex", "verify"),
@@ -192,7 +193,7 @@ QUICK = {
     "two records of 60 MiB in zstd": ("dump, JSON lines, base64",),
     "a million headers": ("dump",),
     "a message of 100 MiB": ("dump",),
-    "a wrapper of many messages": ("verify",),
+    "a wrapper of many messages": ("dump", "verify"),
     "a length of 512 MiB": ("dump", "next-start"),
     "a length of 2 GiB": ("verify --quick", "groups"),
 }
@@ -201,7 +202,8 @@ QUICK = {
 @pytest.mark.parametrize("shape", [*SHAPES, *SPARSE])
 def test_no_input_takes_more_than_300_mib(shape, logs, tmp_path):
     path = logs(shape)
-    for command in COMMANDS if "KAFKALOG_CORPUS" in os.environ else QUICK[shape]:
+    every = "KAFKALOG_CORPUS" in os.environ and shape != "a wrapper of many messages"
+    for command in COMMANDS if every else QUICK[shape]:
         folder = tmp_path / command.replace(" ", "-")
         folder.mkdir()
         status, peak = at_most(path, command, folder)

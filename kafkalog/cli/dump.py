@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
-import select
+import re
 import sys
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from kafkalog.cli.main import EXIT_UNREADABLE
-from kafkalog.cli.sizes import max_decompressed
+from kafkalog.cli import exit_status, options
+from kafkalog.cli.streams import say, write_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
-from kafkalog.core.release import NEWEST, Release, parse_release, release_text
+from kafkalog.core.release import Release, release_text
 from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
-from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,27 +34,97 @@ _SINCE: dict[str, Release] = {
     **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODERS.items()},
 }
 _NO_CLASS = ""
-#: Bytes written at once, more than `Output` hands on.
-_AT_ONCE = 1 << 20
 _INT = click.IntRange(-(1 << 31), (1 << 31) - 1)
 
 
-def _release(_: click.Context, __: click.Parameter, value: str | None) -> Release:
-    try:
-        return NEWEST if value is None else parse_release(value)
-    except RequestError as error:
-        raise click.BadParameter(str(error)) from None
+class Arguments(NamedTuple):
+    """What the user asked for, as click hands it over."""
+
+    paths: tuple[str, ...]
+    files: tuple[str, ...]
+    print_data_log: bool
+    deep_iteration: bool
+    verify_index_only: bool
+    index_sanity_check: bool
+    max_message_size: int
+    max_bytes: int | None
+    skip_record_metadata: bool
+    key_decoder_class: str | None
+    value_decoder_class: str | None
+    offsets_decoder: bool
+    transaction_log_decoder: bool
+    cluster_metadata_decoder: bool
+    remote_log_metadata_decoder: bool
+    share_group_state_decoder: bool
+    no_decode: bool
+    release: Release
+    output_format: str
+    offsets: tuple[int | None, int | None]
+    since: int | None
+    until: int | None
+    producer_id: int | None
+    key: bytes | None
+    payload: str | None
+    jobs: int
+
+    @property
+    def decoder_classes(self) -> tuple[str | None, str | None]:
+        """Of keys and of values; None where none was asked for, "" for the default one."""
+        return self.key_decoder_class, self.value_decoder_class
+
+    @property
+    def decoder(self) -> str | None:
+        """The internal-topic decoder asked for; of several the one that the real tool prefers."""
+        return next((name for name in DECODERS if getattr(self, f"{name.replace('-', '_')}_decoder")), None)
+
+    @property
+    def prints_payload(self) -> bool:
+        """Whether keys and values are printed: every decoder option asks for it, too."""
+        return self.print_data_log or self.decoder is not None or any(name is not None for name in self.decoder_classes)
+
+
+class _Offsets(options.ParamType):
+    """`A:B`, two offsets either of which may be missing (None)."""
+
+    name = "offsets"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, int | None]:
+        """The two ends."""
+        match = re.fullmatch(r"(-?\d{1,19})?:(-?\d{1,19})?", value, re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is not A:B, two offsets of which either may be missing", param, ctx)
+        first, end = (int(side) if side else None for side in match.groups())
+        if first is not None and end is not None and first > end:
+            self.fail(f"{value!r} ends before it begins", param, ctx)
+        return first, end
+
+
+class _Key(options.ParamType):
+    """A key: text, or `hex:` and hexadecimal digits."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Its bytes."""
+        if not value.startswith("hex:"):
+            return bytes(value.encode("utf-8", "surrogateescape"))
+        try:
+            return bytes.fromhex(value.removeprefix("hex:"))
+        except ValueError:
+            self.fail(f"{value!r} is not hex: and pairs of hexadecimal digits", param, ctx)
 
 
 @click.command("dump", cls=ToolCommand)
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@options.paths
 @click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as the real tool takes them.")
 @click.option("--print-data-log", is_flag=True, help="Print keys and values.")
 @click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
 @click.option("--verify-index-only", is_flag=True, help="Check indexes without printing their entries.")
 @click.option("--index-sanity-check", is_flag=True, help="Only make the sanity check of an index.")
-@click.option("--max-message-size", type=_INT, default=5242880, help="Bytes of the log to read per index entry.")
-@click.option("--max-bytes", type=_INT, default=None, help="Read at most this many bytes of a log.")
+@click.option(
+    "--max-message-size", type=_INT, metavar="BYTES", default=5242880, help="Bytes of the log to read per index entry."
+)
+@click.option("--max-bytes", type=_INT, metavar="BYTES", help="Read at most this many bytes of a log.")
 @click.option("--skip-record-metadata", is_flag=True, help="Print only the keys and values of records.")
 @click.option(
     "--key-decoder-class",
@@ -79,122 +146,90 @@ def _release(_: click.Context, __: click.Parameter, value: str | None) -> Releas
 @click.option("--remote-log-metadata-decoder", is_flag=True, help="Decode records of __remote_log_metadata.")
 @click.option("--share-group-state-decoder", is_flag=True, help="Decode records of __share_group_state.")
 @click.option("--no-decode", is_flag=True, help="Do not choose a decoder by the name of an internal topic.")
+@options.kafka_version_of_text
+@options.format_option("Text as the real tool prints it")
 @click.option(
-    "--kafka-version",
-    "release",
-    callback=_release,
-    metavar="VERSION",
-    show_default="the newest",
-    help="Release whose text is printed: X.Y.Z, or X.Y for its last patch.",
+    "--offsets",
+    type=_Offsets(),
+    metavar="A:B",
+    default=":",
+    show_default="all",
+    help="Print only offsets from A up to, but not including, B.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "jsonl"]),
-    default="text",
-    help="Text as the real tool prints it, or one JSON object per line for programs.",
-)
-@click.option("--offsets", metavar="A:B", help="Print only offsets from A up to, but not including, B.")
-@click.option("--since", metavar="TIME", help="Print only records of this time or later: ISO 8601 or epoch milliseconds.")
-@click.option("--until", metavar="TIME", help="Print only records before this time.")
-@click.option("--producer-id", type=int, help="Print only records of this producer id.")
-@click.option("--key", metavar="TEXT", help="Print only records with this key; hex:… for bytes.")
+@options.time_option("--since", "Print only records of this time or later")
+@options.time_option("--until", "Print only records before this time")
+@click.option("--producer-id", type=int, metavar="N", help="Print only records of this producer id.")
+@click.option("--key", type=_Key(), metavar="TEXT", help="Print only records with this key; hex:… for bytes.")
 @click.option(
     "--payload",
     type=click.Choice(["text", "hex", "base64", "length", "sha256", "none"]),
     default=None,
     help="How keys and values are shown, with --print-data-log.",
 )
-@click.option("--jobs", type=click.IntRange(1), default=1, help="Number of worker processes for record lines.")
-@max_decompressed
-def command(**given: Any) -> int:
+@options.jobs
+@options.max_decompressed
+def command(**values: Any) -> int:
     """Print log files as Kafka's DumpLogSegments would.
 
     A PATH is a file, a partition directory or a log dir. `--files` prints only what the real tool can print.
 
     Exit status: 0; 1 where the real tool would fail, or a PATH is missing or holds no file of Kafka; 2 usage.
     """
-    release: Release = given["release"]
-    _check_options(given, release)
-    filters = _filters(given)
+    arguments = Arguments(**values)
+    _check(arguments)
+    filters = _filters(arguments)
     sys.stdout.flush()
-    if given["form"] == "jsonl":
-        return _jsonl(given, release, filters)
-    return _text(given, release, filters)
+    return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
 
 
-def _check_options(given: dict[str, Any], release: Release) -> None:
+def _check(arguments: Arguments) -> None:
     for name, since in _SINCE.items():
-        if given[name] is not None and given[name] is not False and release < since:
+        value = getattr(arguments, name)
+        if value is not None and value is not False and arguments.release < since:
             option = "--" + name.replace("_", "-")
-            raise click.UsageError(
-                f"{option} came with Kafka {release_text(since)}; --kafka-version says {release_text(release)}."
-            )
-    if not given["paths"] and not given["files"]:
+            first, asked = release_text(since), release_text(arguments.release)
+            raise click.UsageError(f"{option} came with Kafka {first}; --kafka-version says {asked}.")
+    if not arguments.paths and not arguments.files:
         raise click.UsageError("Give a PATH or --files.")
-    if given["form"] == "jsonl" and any((given["key_decoder_class"], given["value_decoder_class"])):
+    if arguments.output_format == "jsonl" and any(arguments.decoder_classes):
         raise click.UsageError("Decoder classes make text; JSON lines show keys and values as --payload says.")
-    if len(given["files"]) > 1:
+    if len(arguments.files) > 1:
         raise click.UsageError("--files can be given once; it takes several names with commas between them.")
+    if arguments.since is not None and arguments.until is not None and arguments.since > arguments.until:
+        raise click.UsageError("--since is later than --until.")
 
 
-def _filters(given: dict[str, Any]) -> Filters:
-    from kafkalog.cli.times import parse_offsets, parse_time
+def _filters(arguments: Arguments) -> Filters:
     from kafkalog.dump.filters import Filters
 
-    first, end = parse_offsets(given["offsets"]) if given["offsets"] is not None else (None, None)
-    key = given["key"]
-    if key is not None:
-        try:
-            key = bytes.fromhex(key[4:]) if key.startswith("hex:") else key.encode("utf-8", "surrogateescape")
-        except ValueError:
-            raise click.BadParameter(f"{key!r} is not hex: and pairs of hexadecimal digits", param_hint="--key") from None
-    since, until = (None if given[name] is None else parse_time(given[name], f"--{name}") for name in ("since", "until"))
-    if since is not None and until is not None and since > until:
-        raise click.BadParameter(f"{given['since']} is later than --until {given['until']}", param_hint="--since")
-    return Filters(first, end, since, until, given["producer_id"], key)
+    return Filters(*arguments.offsets, arguments.since, arguments.until, arguments.producer_id, arguments.key)
 
 
-def _printing(given: dict[str, Any]) -> bool:
-    """Whether keys and values are printed: every decoder option asks for it, too."""
-    decoders = (given[f"{name.replace('-', '_')}_decoder"] for name in DECODERS)
-    classes = (given["key_decoder_class"], given["value_decoder_class"])
-    return given["print_data_log"] or any(decoders) or any(name is not None for name in classes)
-
-
-def _asked_decoder(given: dict[str, Any]) -> str | None:
-    """The internal-topic decoder asked for; of several the one that the real tool prefers."""
-    return next((name for name in DECODERS if given[f"{name.replace('-', '_')}_decoder"]), None)
-
-
-def _topic_decoder(given: dict[str, Any], release: Release, topic: str | None) -> Decoder | None:
+def _topic_decoder(arguments: Arguments, topic: str | None) -> Decoder | None:
     """The decoder that a topic's name asks for, unless the user asked for something else."""
     from kafkalog.dump.decoders import decoder_for
 
-    name = TOPIC_DECODERS.get(topic or "")
-    classes = (given["key_decoder_class"], given["value_decoder_class"])
-    if name is None or given["no_decode"] or _asked_decoder(given) or any(classes) or release < DECODERS[name]:
+    name, release = TOPIC_DECODERS.get(topic or ""), arguments.release
+    if name is None or arguments.no_decode or arguments.decoder or any(arguments.decoder_classes) or release < DECODERS[name]:
         return None
     return decoder_for(name, release)
 
 
-def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, tuple[str, ...], ToolDied | None]:
+def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], ToolDied | None]:
     """How keys and values are printed (None: they are not), what is said about deprecated decoders, a missing decoder."""
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.payload import decoded_payload, decoder_class, payload_of, string_decoder
     from kafkalog.dump.tool_died import ToolDied
 
-    if not _printing(given):
+    if not arguments.prints_payload:
         return None, (), None
-    form = given["payload"] or "text"
-    asked = _asked_decoder(given)
-    if asked is not None and form == "text":
+    form, release = arguments.payload or "text", arguments.release
+    if arguments.decoder is not None and form == "text":
         from kafkalog.dump.decoders import decoder_for
 
-        return decoded_payload(decoder_for(asked, release)), (), None
-    names = (given["key_decoder_class"], given["value_decoder_class"])
+        return decoded_payload(decoder_for(arguments.decoder, release)), (), None
     try:
-        found = [(string_decoder, None) if not name else decoder_class(name, release) for name in names]
+        found = [(string_decoder, None) if not name else decoder_class(name, release) for name in arguments.decoder_classes]
     except ToolDied as death:
         return None, (), death
     notices = tuple(notice for _, notice in found if notice is not None)
@@ -202,152 +237,108 @@ def _payload(given: dict[str, Any], release: Release) -> tuple[Payload | None, t
     return payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones), notices, None
 
 
-def _text(given: dict[str, Any], release: Release, filters: Filters) -> int:
-    from kafkalog.cli.progress import Progress
+def _text(arguments: Arguments, filters: Filters) -> int:
+    from kafkalog.cli.progress import progress_of
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
     from kafkalog.dump.output import Output
     from kafkalog.dump.payload import decoded_payload
 
-    payload, notices, no_decoder = _payload(given, release)
-    deep = given["deep_iteration"] or (payload is not None and dialect_of(release).print_is_deep)
-    in_turn = _print_in_turn() if given["jobs"] > 1 else None
-    options = DumpOptions(
+    payload, notices, no_decoder = _payload(arguments)
+    deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
+    in_turn = _print_in_turn() if arguments.jobs > 1 else None
+    dump_options = DumpOptions(
         directory=os.getcwd(),
-        release=release,
+        release=arguments.release,
         deep=deep,
         payload=payload if deep else None,
-        skip_metadata=given["skip_record_metadata"],
-        indexes=IndexOptions(given["verify_index_only"], given["index_sanity_check"], given["max_message_size"]),
-        max_bytes=NO_LIMIT if given["max_bytes"] is None else given["max_bytes"],
+        skip_metadata=arguments.skip_record_metadata,
+        indexes=IndexOptions(arguments.verify_index_only, arguments.index_sanity_check, arguments.max_message_size),
+        max_bytes=NO_LIMIT if arguments.max_bytes is None else arguments.max_bytes,
         filters=filters,
         notices=notices,
         no_decoder=no_decoder,
-        jobs=given["jobs"],
+        jobs=arguments.jobs,
         print_in_turn=in_turn,
     )
-    progress = Progress() if sys.stderr.isatty() and not sys.stdout.isatty() else None
-    output = Output(_write_all, say if progress is None else progress.around(say), progress)
-    job = DumpJob(options, output)
+    progress = progress_of(beside_output=False)
+    output = (
+        Output(write_bytes, say) if progress is None else Output(write_bytes, progress.cleared_before(say), progress.of_file)
+    )
+    job = DumpJob(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
-        plain = options.payload is not None and (given["payload"] or "text") == "text"
-        decoder = _topic_decoder(given, release, file.topic) if plain else None
+        plain = dump_options.payload is not None and (arguments.payload or "text") == "text"
+        decoder = _topic_decoder(arguments, file.topic) if plain else None
         job.path_file(file.path, None if decoder is None else decoded_payload(decoder), file.listing)
 
-    missing = _each_file(given, filters, job.tool_file, path_file, output.say)
+    missing = _each_file(arguments, filters, job.tool_file, path_file, output.say)
     died = job.finish()
     if progress is not None:
         progress.clear()
     if in_turn is not None and in_turn.lost:
-        return EXIT_UNREADABLE
-    return int(died or missing)
+        return exit_status.UNREADABLE
+    return exit_status.FINDINGS if died or missing else exit_status.OK
 
 
-def _jsonl(given: dict[str, Any], release: Release, filters: Filters) -> int:
+def _json_lines(arguments: Arguments, filters: Filters) -> int:
     from kafkalog.dump.decoders import decoder_for
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.jsonl import JsonDump, JsonOptions
     from kafkalog.dump.output import Output
 
-    printing = _printing(given)
-    asked = _asked_decoder(given)
-    options = JsonOptions(
-        dialect=dialect_of(release),
-        records=given["deep_iteration"] or printing,
-        payload=(given["payload"] or "hex") if printing else None,
-        verify_only=given["verify_index_only"],
-        sanity_only=given["index_sanity_check"],
-        max_message_size=given["max_message_size"],
-        max_bytes=given["max_bytes"],
+    dump_options = JsonOptions(
+        dialect=dialect_of(arguments.release),
+        records=arguments.deep_iteration or arguments.prints_payload,
+        payload=(arguments.payload or "hex") if arguments.prints_payload else None,
+        verify_only=arguments.verify_index_only,
+        sanity_only=arguments.index_sanity_check,
+        max_message_size=arguments.max_message_size,
+        max_bytes=arguments.max_bytes,
         filters=filters,
-        decoder=None if asked is None else decoder_for(asked, release),
+        decoder=None if arguments.decoder is None else decoder_for(arguments.decoder, arguments.release),
     )
-    output = Output(_write_all, say)
-    dump = JsonDump(options, output)
+    output = Output(write_bytes, say)
+    dump = JsonDump(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
-        dump.file(file.path, _topic_decoder(given, release, file.topic), file.listing)
+        dump.file(file.path, _topic_decoder(arguments, file.topic), file.listing)
 
-    missing = _each_file(given, filters, dump.file, path_file, output.say)
+    missing = _each_file(arguments, filters, dump.file, path_file, output.say)
     output.flush()
-    return int(output.died or missing)
+    return exit_status.FINDINGS if output.died or missing else exit_status.OK
 
 
 def _each_file(
-    given: dict[str, Any],
+    arguments: Arguments,
     filters: Filters,
     tool_file: Callable[[str], None],
     path_file: Callable[[PlannedFile], None],
-    tell: Callable[[str], object],
+    say_in_turn: Callable[[str], object],
 ) -> bool:
     """Hand out every file; returns whether a PATH could not be read."""
     missing = False
-    for files in given["files"]:
+    for files in arguments.files:
         # String.split drops empty words at the end.
         for name in files.rstrip(",").split(",") if files.rstrip(",") or not files else ():
             tool_file(name)
-    if not given["paths"]:
+    if not arguments.paths:
         return False
     from kafkalog.dump.inputs import files_of
     from kafkalog.errors import UnreadableFile
 
-    for path in given["paths"]:
+    for path in arguments.paths:
         try:
-            for file in files_of(path, filters, tell):
+            for file in files_of(path, filters, say_in_turn):
                 path_file(file)
         except UnreadableFile as error:
-            tell(f"kafkalog: {error}")
+            say_in_turn(f"kafkalog: {error}")
             missing = True
     return missing
-
-
-def say(line: str) -> None:
-    """A line for stderr."""
-    from kafkalog.cli.main import say as say_on_stderr
-
-    say_on_stderr(line)
 
 
 def _print_in_turn() -> PrintedInTurn:
     from kafkalog.cli.workers import PrintedInTurn
 
     return PrintedInTurn()
-
-
-@cache
-def _stdout(descriptor: int) -> io.BufferedWriter:
-    """A stream that knows to the byte what is written also when a signal interrupts it; `os.write` cannot tell then."""
-    return io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False), _AT_ONCE)
-
-
-def _write_all(data: bytes) -> None:
-    """Write to stdout; interrupted, it still ends the line."""
-    from kafkalog.cli.main import CannotWrite
-
-    stream = _stdout(sys.stdout.fileno())
-    piece = b""
-    try:
-        for at in range(0, len(data), _AT_ONCE):
-            piece = data[at : at + _AT_ONCE]
-            stream.write(piece)
-            _flush(stream)
-    except KeyboardInterrupt:
-        _flush(stream)
-        if not piece.endswith(b"\n"):
-            stream.write(b"\n")
-            _flush(stream)
-        raise
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise CannotWrite(error) from None
-
-
-def _flush(stream: io.BufferedWriter) -> None:
-    while True:
-        try:
-            return stream.flush()
-        except BlockingIOError:
-            select.select([], [stream], [])

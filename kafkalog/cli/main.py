@@ -12,19 +12,14 @@ from typing import Any, NoReturn
 
 import click
 
+from kafkalog.cli import exit_status
+from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
-from kafkalog.files.source import describe_os_error, nowhere
 
-__all__ = ["EXIT_FINDINGS", "EXIT_INTERNAL", "EXIT_INTERRUPTED", "EXIT_UNREADABLE", "EXIT_USAGE", "CannotWrite", "main", "run"]
+__all__ = ["main", "run"]
 
 # A collection for every 700 new objects would take a tenth of the start-up, and nothing here makes cycles by the thousand.
 gc.set_threshold(100_000, 20, 20)
-
-EXIT_FINDINGS = 1
-EXIT_USAGE = 2
-EXIT_UNREADABLE = 3
-EXIT_INTERNAL = 4
-EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, its line in the help).
 COMMANDS = {
@@ -36,13 +31,6 @@ COMMANDS = {
     "transactions": ("transactions", "Show transactional ids; open, hanging and aborted transactions."),
     "metadata": ("metadata", "Show the cluster's metadata: topics, partitions, brokers, settings."),
 }
-
-
-class CannotWrite(KafkalogError):
-    """Stdout does not take what is written to it."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(f"cannot write the output: {describe_os_error(error)}")
 
 
 class LazyGroup(click.Group):
@@ -65,11 +53,16 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an interrupt, or a reader of stdout that has gone, ends it without another word."""
         try:
-            return super().invoke(ctx)
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+            return status
         except KeyboardInterrupt:
             raise click.exceptions.Exit(_status_of_the_end()) from None
         except BrokenPipeError:
-            raise click.exceptions.Exit(0) from None
+            raise click.exceptions.Exit(exit_status.OK) from None
+        except CannotWrite as error:
+            say(f"kafkalog: {error}")
+            raise click.exceptions.Exit(_status_without_output(ctx)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -94,11 +87,8 @@ def main() -> None:
     """Forensics of Kafka's log segments: offline, read-only, without a JVM."""
 
 
-def say(line: str) -> None:
-    """One line on stderr, whatever bytes its paths hold and whatever the locale."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+def _status_without_output(ctx: click.Context) -> int:
+    return exit_status.CANNOT_WRITE.get(ctx.invoked_subcommand or "", exit_status.UNREADABLE)
 
 
 #: Signals that end a run, as an interrupt does; and the one that did.
@@ -132,7 +122,7 @@ def _stop_listening() -> None:
 
 
 def _status_of_the_end() -> int:
-    return 128 + _ended_by[0] if _ended_by else EXIT_INTERRUPTED
+    return 128 + _ended_by[0] if _ended_by else exit_status.INTERRUPTED
 
 
 def _leave(status: int) -> NoReturn:
@@ -147,39 +137,34 @@ def _leave(status: int) -> NoReturn:
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status."""
-    if sys.stdout is None:
-        # Closed by the caller; the number must be taken, or the first file opened would get it.
-        sys.stdout = nowhere()
-    # Output is UTF-8 whatever the locale; names that are not go out as they came in.
-    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors=errors)
-    status = EXIT_INTERNAL
+    take_streams()
+    status = exit_status.INTERNAL
     _listen_for_the_end()
     try:
         result = main.main(args=arguments, prog_name="kafkalog", standalone_mode=False)
-        status = result if isinstance(result, int) else 0
+        status = result if isinstance(result, int) else exit_status.OK
     except click.exceptions.Exit as request:
         status = request.exit_code
     except click.ClickException as error:
-        error.show()
-        status = EXIT_USAGE
+        with contextlib.suppress(OSError):
+            error.show()
+        status = exit_status.USAGE
     except (click.exceptions.Abort, KeyboardInterrupt):
         status = _status_of_the_end()
     except BrokenPipeError:
-        status = 0
-    except CannotWrite as error:
+        status = exit_status.OK
+    except CannotWrite as error:  # the help of the group
         say(f"kafkalog: {error}")
-        status = EXIT_FINDINGS
+        status = exit_status.UNREADABLE
     except RequestError as error:
         say(f"kafkalog: {error}")
-        status = EXIT_USAGE
+        status = exit_status.USAGE
     except UnreadableFile as error:
         say(f"kafkalog: {error}")
-        status = EXIT_UNREADABLE
+        status = exit_status.UNREADABLE
     except KafkalogError as error:
         say(f"kafkalog: {error}")
-        status = EXIT_INTERNAL
+        status = exit_status.INTERNAL
     except Exception as error:
         if os.environ.get("KAFKALOG_TRACEBACK"):
             raise

@@ -6,51 +6,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli.options import EXIT_ZERO, FORMAT, PATHS, exit_status, parse_moment, write_json_lines, write_text
-from kafkalog.cli.sizes import max_decompressed
+from kafkalog.cli import options
+from kafkalog.cli.replay_output import status_of
+from kafkalog.cli.streams import write_json_lines, write_lines
 
 if TYPE_CHECKING:
-    from kafkalog.replay.until import Moment
+    from kafkalog.replay.until import Until
 
 __all__ = ["command"]
 
-SCHEMA = "kafkalog.metadata/1"
 
-
-def _parse_pair(ctx: click.Context, parameter: click.Parameter, value: tuple[str, str] | None) -> tuple[Moment, ...]:
-    return tuple(parse_moment(ctx, parameter, text) for text in value or ())
-
-
-@click.command("metadata", short_help="The cluster's metadata: topics, partitions, brokers, settings.")
-@PATHS
-@click.option(
-    "--at",
-    metavar="OFFSET|TIME",
-    callback=parse_moment,
-    show_default="the end of the log",
-    help="Show the metadata after this offset, or at this time (ISO 8601, or @ and epoch milliseconds).",
-)
+@click.command("metadata")
+@options.required_paths
+@options.at("the metadata")
 @click.option(
     "--diff",
     nargs=2,
+    type=options.OFFSET_OR_TIME,
     metavar="A B",
-    callback=_parse_pair,
     help="Show what changed from offset or time A to offset or time B.",
 )
-@FORMAT
-@EXIT_ZERO
-@click.pass_context
-@max_decompressed
+@options.format_option()
+@options.exit_zero
+@options.max_decompressed
 def command(
-    ctx: click.Context,
-    /,
-    *,
-    paths: tuple[str, ...],
-    at: Moment,
-    diff: tuple[Moment, ...],
-    output_format: str,
-    exit_zero: bool,
-) -> None:
+    *, paths: tuple[str, ...], until: Until, diff: tuple[Until, Until] | None, output_format: str, exit_zero: bool
+) -> int:
     """Show the cluster's metadata, replayed from a snapshot and the log of __cluster_metadata.
 
     PATH is a log dir, the directory of __cluster_metadata-0, or one of its .log and .checkpoint files.
@@ -61,27 +42,27 @@ def command(
     from kafkalog.replay.metadata import read_metadata
     from kafkalog.replay.until import END
 
-    if diff and at != END:
+    if diff and until != END:
         raise click.UsageError("--at and --diff exclude each other")
     if diff:
-        before, after = (read_metadata(paths, moment) for moment in diff)
+        before, after = (read_metadata(paths, end) for end in diff)
         if output_format == "jsonl":
             from kafkalog.render.json_replay import change_lines
 
-            write_json_lines(SCHEMA, change_lines(before, after))
+            write_json_lines(change_lines(before, after))
         else:
-            from kafkalog.render.internal_text import change_text
+            from kafkalog.render.text_replay import change_text
 
-            write_text(change_text(before, after))
-        notes, problems = (*before.notes, *after.notes), (*before.problems, *after.problems)
-        ctx.exit(exit_status(count_findings(notes), problems, exit_zero=exit_zero))
-    found = read_metadata(paths, at)
+            write_lines(change_text(before, after))
+        findings = count_findings((*before.notes, *after.notes))
+        return status_of(findings, (*before.problems, *after.problems), exit_zero=exit_zero)
+    found = read_metadata(paths, until)
     if output_format == "jsonl":
         from kafkalog.render.json_replay import metadata_lines
 
-        write_json_lines(SCHEMA, metadata_lines(found))
+        write_json_lines(metadata_lines(found))
     else:
-        from kafkalog.render.internal_text import metadata_text
+        from kafkalog.render.text_replay import metadata_text
 
-        write_text(metadata_text(found))
-    ctx.exit(exit_status(count_findings(found.notes), found.problems, exit_zero=exit_zero))
+        write_lines(metadata_text(found))
+    return status_of(count_findings(found.notes), found.problems, exit_zero=exit_zero)

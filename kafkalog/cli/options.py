@@ -1,122 +1,250 @@
-"""What `groups`, `transactions` and `metadata` share: their options, their output and their exit status."""
+"""Options that several commands take, and the kinds of value they have: each is declared here once."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import sys
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from kafkalog.cli.main import EXIT_FINDINGS, EXIT_UNREADABLE
-from kafkalog.replay.until import END, Moment
+from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from kafkalog.core.release import Release
-    from kafkalog.replay.logs import Note
+    from kafkalog.replay.until import Until
+
+    Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 __all__ = [
-    "EXIT_ZERO",
-    "FORMAT",
-    "KAFKA_VERSION",
-    "PATHS",
-    "exit_status",
-    "parse_moment",
-    "release_by",
-    "write_json_lines",
-    "write_text",
+    "OFFSET_OR_TIME",
+    "ParamType",
+    "assume_stop",
+    "at",
+    "exit_zero",
+    "fail_on",
+    "format_option",
+    "jobs",
+    "kafka_version",
+    "kafka_version_of_text",
+    "max_decompressed",
+    "now",
+    "paths",
+    "recovery_point",
+    "required_paths",
+    "time_option",
 ]
 
-PATHS = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-FORMAT = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "jsonl"]),
-    default="text",
-    help="Text for people, or one JSON object per line for programs.",
-)
+# Before click 8.4 it takes no argument.
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType
+
+#: How TIME is written, in every command.
+_TIME = "ISO 8601, or @ and epoch milliseconds"
+_TIME_EXAMPLES = "ISO 8601 (2024-05-01, 2024-05-01T12:00:00Z) nor @ and epoch milliseconds (@1714564800000)"
+_WHOLE_NUMBER = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
-def parse_kafka_version(_: click.Context, __: click.Parameter, value: str) -> Release | None:
-    """A release; None for `auto`."""
-    from kafkalog.core.release import parse_release
-    from kafkalog.errors import RequestError
+class _Time(ParamType):
+    """TIME: ISO 8601, UTC when it names no zone; or epoch milliseconds, before which `@` may stand. The value is the latter."""
 
-    try:
-        return None if value == "auto" else parse_release(value)
-    except RequestError as error:
-        raise click.BadParameter(str(error), param_hint="--kafka-version") from None
+    name = "time"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Epoch milliseconds."""
+        if isinstance(value, int):
+            return value
+        if _WHOLE_NUMBER.fullmatch(value.removeprefix("@")):
+            return int(value.removeprefix("@"))
+        from datetime import UTC, datetime, timedelta
 
-KAFKA_VERSION = click.option(
-    "--kafka-version",
-    metavar="VERSION",
-    default="auto",
-    callback=parse_kafka_version,
-    help="The release whose coordinator loads the topic: X.Y.Z, or X.Y for its last patch. auto: what the log dir shows.",
-)
-
-
-def release_by(given: Release | None) -> Callable[[str], Release]:
-    """The release for the directory of a partition: the one given, or the one that the log dir around it speaks for."""
-    from kafkalog.files.log_dir import LogDir
-    from kafkalog.next_start.era import era_of
-
-    @cache
-    def shown(directory: str) -> Release:
-        log_dir = LogDir(directory)
-        return era_of(log_dir, log_dir.meta_properties).releases[0]
-
-    def release_of(path: str) -> Release:
-        partition = path if os.path.isdir(path) else os.path.dirname(path)
-        return given or shown(os.path.dirname(os.path.realpath(partition or ".")))
-
-    return release_of
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither {_TIME_EXAMPLES}", param, ctx)
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=UTC)
+        return (time - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
 
 
-EXIT_ZERO = click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1.")
+class _OffsetOrTime(ParamType):
+    """An offset (a whole number), or TIME, which here never is a number without `@`."""
+
+    name = "offset|time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Until:
+        """Up to where a topic is replayed."""
+        from kafkalog.replay.until import Until
+
+        if isinstance(value, Until):
+            return value
+        if re.fullmatch(r"\d{1,19}", value, re.ASCII):
+            return Until(offset=int(value))
+        try:
+            return Until(time=TIME.convert("" if _WHOLE_NUMBER.fullmatch(value) else value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither an offset, nor {_TIME_EXAMPLES}", param, ctx)
 
 
-def parse_moment(_: click.Context, parameter: click.Parameter, value: str | None) -> Moment:
-    """`OFFSET` (a whole number), or `TIME` (ISO 8601, UTC when it names no zone; or `@` and epoch milliseconds)."""
-    if value is None:
-        return END
-    if re.fullmatch(r"\d{1,19}", value, re.ASCII):
-        return Moment(offset=int(value))
-    if re.fullmatch(r"@-?\d{1,19}", value, re.ASCII):
-        return Moment(time=int(value[1:]))
-    from kafkalog.cli.times import parse_time
+class _KafkaVersion(ParamType):
+    """A release of Kafka; None for `auto`, where that is a value."""
 
-    try:
-        if not re.fullmatch(r"[-@]?\d*", value, re.ASCII):
-            return Moment(time=parse_time(value, f"--{parameter.name}"))
-    except click.BadParameter:
-        pass
-    raise click.BadParameter(
-        f"{value!r} is neither an offset, nor ISO 8601 (2024-05-01T12:00:00Z), nor @ and epoch milliseconds",
-        param_hint=f"--{parameter.name}",
+    name = "version"
+
+    def __init__(self, *, auto: bool) -> None:
+        self._auto = auto
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Release | None:
+        """The release."""
+        from kafkalog.core.release import parse_release
+        from kafkalog.errors import RequestError
+
+        if value == "auto" and self._auto:
+            return None
+        try:
+            return parse_release(value) if isinstance(value, str) else value
+        except RequestError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _RecoveryPoint(ParamType):
+    """An offset; None for `auto`."""
+
+    name = "offset"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """The offset."""
+        if isinstance(value, int) or value == "auto":
+            return None if value == "auto" else value
+        if not re.fullmatch(r"\d{1,19}", value, re.ASCII):
+            self.fail(f"{value!r} is neither an offset nor auto", param, ctx)
+        return int(value)
+
+
+TIME = _Time()
+OFFSET_OR_TIME = _OffsetOrTime()
+
+
+def paths(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`PATH...`, none or more."""
+    return click.argument("paths", nargs=-1, metavar="[PATH]...")(command)
+
+
+def required_paths(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`PATH...`, one or more."""
+    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(command)
+
+
+def format_option(text: str = "Text for people") -> Decorator:
+    """`--format`; `text` says what the text is."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(["text", "jsonl"]),
+        default="text",
+        help=f"{text}, or one JSON object per line for programs.",
     )
 
 
-def write_json_lines(schema: str, lines: Iterable[dict[str, Any]]) -> None:
-    """Every line with its schema; ASCII, so that names that are no text survive."""
-    for line in lines:
-        sys.stdout.write(json.dumps({"schema": schema} | line) + "\n")
+def kafka_version(what: str) -> Decorator:
+    """`--kafka-version`, None for `auto`; `what` says what the release is taken for."""
+    return click.option(
+        "--kafka-version",
+        type=_KafkaVersion(auto=True),
+        metavar="VERSION",
+        default="auto",
+        help=f"{what}: X.Y.Z, or X.Y for its last patch. auto: what the log dir shows.",
+    )
 
 
-def write_text(lines: Iterable[str]) -> None:
-    """Text lines."""
-    for line in lines:
-        sys.stdout.write(line + "\n")
+def kafka_version_of_text(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--kafka-version` of `dump`, which prints what one release would."""
+    from kafkalog.core.release import NEWEST
+
+    return click.option(
+        "--kafka-version",
+        "release",
+        type=_KafkaVersion(auto=False),
+        metavar="VERSION",
+        default=NEWEST,
+        show_default="the newest",
+        help="The release whose text is printed: X.Y.Z, or X.Y for its last patch.",
+    )(command)
 
 
-def exit_status(findings: int, problems: Iterable[Note], *, exit_zero: bool) -> int:
-    """3 if a path could not be read, 1 if there are findings (records that cannot be read are), else 0."""
-    if list(problems):
-        return EXIT_UNREADABLE
-    return EXIT_FINDINGS if findings and not exit_zero else 0
+def fail_on(values: Sequence[str], default: str, meaning: str) -> Decorator:
+    """`--fail-on`; `meaning` says what each value stands for."""
+    return click.option("--fail-on", type=click.Choice(values), default=default, help=meaning)
+
+
+def exit_zero(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--exit-zero`."""
+    return click.option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1.")(command)
+
+
+def at(what: str, topic: str = "") -> Decorator:
+    """`--at`, the end by default; `what` is shown of a `topic`."""
+    from kafkalog.replay.until import END
+
+    of_topic = f" of {topic}" if topic else ""
+    return click.option(
+        "--at",
+        "until",
+        type=OFFSET_OR_TIME,
+        metavar="OFFSET|TIME",
+        default=END,
+        show_default="the end of the log",
+        help=f"Show {what} after this offset{of_topic}, or at this time ({_TIME}).",
+    )
+
+
+def now(what: str) -> Decorator:
+    """`--now`, None for the clock; `what` says what it is for."""
+    return click.option("--now", type=TIME, metavar="TIME", show_default="the system's clock", help=f"{what}: {_TIME}.")
+
+
+def time_option(name: str, meaning: str) -> Decorator:
+    """An option with a time, None when it is not given."""
+    return click.option(name, type=TIME, metavar="TIME", help=f"{meaning}: {_TIME}.")
+
+
+def jobs(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--jobs`."""
+    return click.option("--jobs", type=click.IntRange(1), metavar="N", default=1, help="Number of processes.")(command)
+
+
+def assume_stop(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--assume-stop`."""
+    return click.option(
+        "--assume-stop",
+        type=click.Choice(["auto", "clean", "unclean"]),
+        default="auto",
+        help="How the broker stopped. auto: what the marker in the log dir says; both kinds for a partition directory.",
+    )(command)
+
+
+def recovery_point(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--recovery-point`, None for `auto`."""
+    return click.option(
+        "--recovery-point",
+        type=_RecoveryPoint(),
+        metavar="OFFSET",
+        default="auto",
+        help="Offset up to which the logs are flushed. auto: what the log dir's checkpoint says.",
+    )(command)
+
+
+def max_decompressed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--max-decompressed`, which holds for all that the command reads."""
+    return click.option(
+        "--max-decompressed",
+        type=click.IntRange(1),
+        metavar="BYTES",
+        default=DEFAULT_LIMIT,
+        expose_value=False,
+        callback=lambda _, __, value: MAX_DECOMPRESSED.set(value),
+        help="Read compressed batches, and single records, of up to this many bytes when decompressed.",
+    )(command)

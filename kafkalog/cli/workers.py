@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from kafkalog.cli.main import CannotWrite, say
+from kafkalog.cli.streams import CannotWrite, say
 from kafkalog.files.workers import Lifeline, describe_end, receive, send
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class PrintedInTurn:
         ring = _Ring(jobs, ranges, prepare)
         statuses = ring.run()
         if _CANNOT_WRITE in statuses:
-            raise CannotWrite(OSError("see the state of where stdout goes"))
+            raise CannotWrite("see the state of where stdout goes")
         lost = [status for status in statuses if status not in (0, _NO_READER)]
         if lost:
             say(f"kafkalog: a worker process {describe_end(lost[0])}: one process prints what is left")

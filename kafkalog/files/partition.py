@@ -15,12 +15,11 @@ from kafkalog.core.filename import (
     parse_segment_file_name,
 )
 from kafkalog.core.properties import PartitionMetadata, read_partition_metadata
-from kafkalog.files.paths import is_directory, is_regular, join, list_directory, trim
+from kafkalog.files.directory import Directory
 from kafkalog.files.segment import Segment
-from kafkalog.files.source import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from kafkalog.core.batch import Damage
@@ -34,18 +33,19 @@ __all__ = ["Partition", "open_partition"]
 class Partition:
     """A partition directory: lazy, re-iterable, read-only.
 
-    The directory is listed once, when the object is made; files are opened when they are asked for.
+    The directory is listed once, when the object is made; files are opened when they are asked for, the small ones once.
 
     Args:
         path: The directory, in the spelling that paths below it shall have.
-        entries: Its entries by name, when it has just been listed.
+        directory: The same, when it has been listed already.
 
     Raises:
         UnreadableFile: the directory is missing or may not be read.
     """
 
-    def __init__(self, path: str, entries: Iterable[os.DirEntry[str]] | None = None) -> None:
-        self.path = trim(path)
+    def __init__(self, path: str, directory: Directory | None = None) -> None:
+        self.directory = Directory(path) if directory is None else directory
+        self.path = self.directory.path
         by_offset: dict[int, dict[str, str]] = {}
         #: Names of all regular files, ascending; and of those that are no segment's (by what they are, or None: unknown).
         self.files: list[str] = []
@@ -54,13 +54,12 @@ class Partition:
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
         self._irregular: set[str] = set()
-        listed = list_directory(self.path) if entries is None else entries
         self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
-        for entry in listed:
-            if is_directory(entry):
+        for entry in self.directory.entries:
+            if entry.is_directory:
                 self.others.append(entry.name)
                 continue
-            if not is_regular(entry):
+            if not entry.is_regular:
                 self._irregular.add(entry.name)
             self.files.append(entry.name)
             self._sort_in(entry.name, by_offset)
@@ -71,7 +70,7 @@ class Partition:
         )
 
     def _sort_in(self, name: str, by_offset: dict[int, dict[str, str]]) -> None:
-        path = join(self.path, name)
+        path = self.directory.path_of(name)
         parsed = parse_segment_file_name(name)
         if parsed is None:
             if name not in PARTITION_FILES:
@@ -103,19 +102,22 @@ class Partition:
 
     def file(self, name: str) -> str | None:
         """Path of a file of this directory, or None if it is not there."""
-        return join(self.path, name) if name in self.files else None
+        return self.directory.path_of(name) if name in self.files else None
+
+    def _read(self, name: str) -> bytes | None:
+        return self.directory.read(name) if name in self.files else None
 
     @property
     def leader_epochs(self) -> Checkpoint[EpochEntry] | None:
         """`leader-epoch-checkpoint`; None when it is not there."""
-        path = self.file("leader-epoch-checkpoint")
-        return None if path is None else read_leader_epochs(read_file(path))
+        data = self._read("leader-epoch-checkpoint")
+        return None if data is None else read_leader_epochs(data)
 
     @property
     def metadata(self) -> PartitionMetadata | None:
         """`partition.metadata`; None when it is not there."""
-        path = self.file("partition.metadata")
-        return None if path is None else read_partition_metadata(read_file(path))
+        data = self._read("partition.metadata")
+        return None if data is None else read_partition_metadata(data)
 
     def batches(self) -> Iterator[Batch]:
         """The batches of all segments."""

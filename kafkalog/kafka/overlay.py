@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import stat
 from collections import OrderedDict
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.source import HELD, Bytes, BytesSource, Part, Window, WindowedBytes
 from kafkalog.errors import FileChanged
 from kafkalog.files.ceilings import ensure_lines, ensure_size
-from kafkalog.files.paths import join, list_directory
 from kafkalog.files.source import FileSource
 from kafkalog.kafka.failure import LogDirOffline
-from kafkalog.kafka.file_names import SNAPSHOT, SnapshotNames
+from kafkalog.kafka.file_names import SNAPSHOT, SWAP, SnapshotNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from kafkalog.core.source import Source
+    from kafkalog.files.directory import Directory
 
 __all__ = ["Disk", "DiskFile", "open_disk"]
 
 #: Real files held open at a time.
 _OPEN_FILES = 4
+#: Bytes up to which a file that is no log is read as a whole, once for all who ask.
+_WHOLE = 64 << 10
 
 
 class _Handles:
@@ -48,15 +48,18 @@ class _Handles:
 
 
 class _RealFile:
-    """A `Source` over a file of the examined directory, opened when bytes are wanted."""
+    """A `Source` over a file of the examined directory, opened when bytes are wanted; small ones are read once for all."""
 
-    def __init__(self, handles: _Handles, path: str, size: int) -> None:
+    def __init__(self, handles: _Handles, directory: Directory, name: str, size: int) -> None:
         self._handles = handles
-        self._path = path
+        self._directory = directory
+        self._name = name
         self.size = size
 
     def window(self, position: int, need: int) -> Window:
-        return self._handles.get(self._path).window(position, need)
+        if self.size <= _WHOLE and not self._name.endswith((".log", f".log{SWAP}")):
+            return Window(0, self._directory.read(self._name))
+        return self._handles.get(self._directory.path_of(self._name)).window(position, need)
 
 
 class _Growing:
@@ -269,22 +272,15 @@ class Disk:
         return self
 
 
-def open_disk(path: str) -> Disk:
-    """The overlay over a real directory.
-
-    Raises:
-        UnreadableFile: it is missing, no directory, or may not be listed.
-    """
+def open_disk(directory: Directory) -> Disk:
+    """The overlay over a real directory as it was when it was listed."""
     handles = _Handles()
     files: dict[str, Source] = {}
     others: set[str] = set()
-    for entry in list_directory(path):
-        status = None
+    for entry in directory.entries:
         # A link that leads nowhere, or to itself, is no regular file to the broker either.
-        with suppress(OSError):
-            status = entry.stat(follow_symlinks=True)
-        if status is None or not stat.S_ISREG(status.st_mode):
+        if entry.size is None or not entry.is_regular:
             others.add(entry.name)
-            continue
-        files[entry.name] = _RealFile(handles, join(path, entry.name), status.st_size)
+        else:
+            files[entry.name] = _RealFile(handles, directory, entry.name, entry.size)
     return Disk(files, frozenset(others))._holds(handles)  # noqa: SLF001 - its own module

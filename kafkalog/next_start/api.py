@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
-from kafkalog.files.paths import Kind, classify, join
+from kafkalog.files.broker import brokers_of, different_brokers, same_broker
+from kafkalog.files.classify import Kind, classify
+from kafkalog.files.log_dir import META_PROPERTIES, LogDir
+from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import told
 from kafkalog.next_start.directory import predict_directory
+from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir import predict_log_dirs, predict_partitions
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.options import STOPS, options_of
@@ -20,7 +23,7 @@ from kafkalog.next_start.trouble import Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kafkalog.files.paths import Classified
+    from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.outcome import Outcome
 
@@ -53,16 +56,18 @@ def next_start(
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
     options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
-    text, kind, _ = _classify_directory(os.fspath(path))
+    text, kind, directory = _classify_directory(os.fspath(path))
     if kind is Kind.LOG_DIR:
         raise RequestError(f"{text} is a log dir; `next_starts` takes it")
     real = os.path.realpath(text)
     parent, name = os.path.split(real)
-    if parse_partition_name(name) is not None and _is_log_dir(parent):
-        states = read_log_dir(parent, options.release)
-        link_log_dirs(states)
-        return told([[next(predict_partitions(state, options, [name], {name: text}))] for state in states])[0]
-    return predict_directory(text, options.stop or "unclean", options)[0]
+    log_dir = None if parse_partition_name(name) is None else _log_dir_at(parent)
+    if log_dir is None:
+        return predict_directory(directory, options.stop or "unclean", options)[0]
+    log_dir.take(name, directory)
+    states = read_log_dir(BrokerEvidence(log_dir), options.release)
+    link_log_dirs(states)
+    return told([[next(predict_partitions(state, options, [name]))] for state in states])[0]
 
 
 def next_starts(
@@ -92,83 +97,76 @@ def next_starts(
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
     options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
-    states: dict[str, list[LogDirState]] = {}
+    states: dict[str, list[LogDirState] | Directory] = {}
     for path in paths:
         try:
-            text, kind, entries = _classify_directory(os.fspath(path))
-            states[text] = read_log_dir(text, options.release, entries) if kind is Kind.LOG_DIR else []
+            text, kind, directory = _classify_directory(os.fspath(path))
+            states[text] = directory
+            if kind is Kind.LOG_DIR:
+                states[text] = read_log_dir(BrokerEvidence(LogDir(text, directory)), options.release)
         except UnreadableFile as error:
             if on_unreadable is None:
                 raise
             on_unreadable(error)
-    link_log_dirs([one for alternatives in states.values() for one in alternatives])
-    for text, alternatives in states.items():
-        if alternatives:
-            yield from predict_log_dirs(alternatives, options)
+    link_log_dirs([one for found in states.values() if isinstance(found, list) for one in found])
+    for found in states.values():
+        if isinstance(found, list):
+            yield from predict_log_dirs(found, options)
         else:
             for stop in STOPS if options.stop is None else (options.stop,):
-                yield from predict_directory(text, stop, options)
+                yield from predict_directory(found, stop, options)
 
 
-def _classify_directory(path: str) -> Classified:
-    found = classify(path)
-    if found.kind is Kind.FILE:
-        raise UnreadableFile(found.path, "not a directory")
-    return found
+def _classify_directory(path: str) -> tuple[str, Kind, Directory]:
+    text, kind, directory = classify(path)
+    if directory is None:
+        raise UnreadableFile(text, "not a directory")
+    return text, kind, directory
 
 
-def _is_log_dir(path: str) -> bool:
+def _log_dir_at(path: str) -> LogDir | None:
+    """The log dir at a path; None when there is none."""
     try:
-        return classify(path).kind is Kind.LOG_DIR
+        _, kind, directory = classify(path)
     except UnreadableFile:
-        return False
+        return None
+    return LogDir(path, directory) if kind is Kind.LOG_DIR else None
 
 
 def link_log_dirs(states: Iterable[LogDirState]) -> None:
     """Note in the log dirs of one broker what they have of each other: metadata, and what two of them must not share."""
     states = list(states)
     share_metadata(states)
-    brokers: dict[tuple[str, str], list[LogDirState]] = defaultdict(list)
-    for state in states:
-        cluster, node, _ = state.identity
-        if cluster is not None and node is not None:
-            brokers[cluster, node].append(state)
     _note_other_brokers(states)
     for state in states:
-        cluster, node, _ = state.identity
-        group = [state] if cluster is None or node is None else brokers[cluster, node]
+        group = [other for other in states if other is state or same_broker(other.log_dir, state.log_dir)]
         _note_files_in_place(state, group)
         note_placement(state, group)
-    for group in brokers.values():
-        homes: dict[tuple[str, int], tuple[LogDirState, str]] = {}
-        directories: dict[str, LogDirState] = {}
-        for state in group:
+    for broker in brokers_of(dict.fromkeys(state.log_dir for state in states)):
+        by_log_dir = {state.log_dir: state for state in states if state.log_dir in broker.log_dirs}
+        for state in by_log_dir.values():
             for name, parsed in state.partitions.items():
                 if parsed.mark == "future":
-                    _note_future(state, name, group)
-                home, first = (
-                    homes.setdefault((parsed.topic, parsed.partition), (state, name)) if not parsed.mark else (state, name)
-                )
-                if home is not state:
-                    text = f"IllegalStateException: {join(home.path, first)} and {join(state.path, name)} are one partition"
-                    state.conflicts[name] = home.conflicts[first] = text
-            directory = state.identity[2]
-            if directory is not None and state.kraft and directories.setdefault(directory, state) is not state:
-                text = f"RuntimeException: {directories[directory].path} has the same directory.id"
-                state.troubles.append(Trouble(join(state.path, "meta.properties"), "aborts", text))
+                    _note_future(state, name, by_log_dir.values())
+        for place, first in broker.doubled_partitions():
+            if place.log_dir is not first.log_dir:
+                text = f"IllegalStateException: {first.path} and {place.path} are one partition"
+                by_log_dir[place.log_dir].conflicts[place.name] = by_log_dir[first.log_dir].conflicts[first.name] = text
+        for log_dir, other in broker.shared_directory_ids():
+            if by_log_dir[log_dir].kraft:
+                text = f"RuntimeException: {other.path} has the same directory.id"
+                by_log_dir[log_dir].troubles.append(Trouble(log_dir.directory.path_of(META_PROPERTIES), "aborts", text))
 
 
 def _note_other_brokers(states: list[LogDirState]) -> None:
     """Log dirs that name different nodes or clusters are those of different brokers; if they are not, the broker stops."""
     for state in states:
         for other in states:
-            both = (*state.identity[:2], *other.identity[:2])
-            if other is state or None in both or state.identity[:2] == other.identity[:2]:
+            if not different_brokers(state.log_dir, other.log_dir):
                 continue
             keys = {(one.topic, one.partition) for one in state.partitions.values()}
             if keys.isdisjoint((one.topic, one.partition) for one in other.partitions.values()):
-                cluster, node, _ = other.identity
-                text = f"{other.path} is of node {node} of cluster {cluster}"
+                text = f"{other.path} is of node {other.identity.node_id} of cluster {other.identity.cluster_id}"
                 state.remarks.append(f"{text}, so of another broker than this log dir; one that has both stops")
 
 
@@ -186,7 +184,7 @@ def _note_files_in_place(state: LogDirState, group: list[LogDirState]) -> None:
         state.troubles.append(Trouble(join(state.path, name), "late" if certain else "doubtful", text, remedy))
 
 
-def _note_future(state: LogDirState, name: str, group: list[LogDirState]) -> None:
+def _note_future(state: LogDirState, name: str, group: Iterable[LogDirState]) -> None:
     """What a future replica does to the current one of its broker."""
     parsed = state.partitions[name]
     for other in group:

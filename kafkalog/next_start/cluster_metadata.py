@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kafkalog.core.features import METADATA_VERSION, level_text, levels_of, releases_for
@@ -11,7 +11,6 @@ from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT
 from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.paths import join
 from kafkalog.kafka.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
 from kafkalog.next_start.trouble import Trouble
 from kafkalog.replay.metadata import Place, read_metadata, read_metadata_file
@@ -20,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.release import Release
+    from kafkalog.files.log_dir import LogDir
     from kafkalog.replay.image import Image
     from kafkalog.replay.metadata import Metadata
 
-__all__ = ["SEGMENT_BYTES_REMEDY", "metadata_troubles", "read_small_metadata_log", "small_segments"]
+__all__ = ["SEGMENT_BYTES_REMEDY", "ClusterMetadata", "metadata_troubles", "small_segments"]
 
 #: Largest metadata log that is replayed for a prediction, in bytes.
 METADATA_BYTES = 64 << 20
@@ -34,23 +34,53 @@ SEGMENT_BYTES_REMEDY = (
 )
 
 
-def read_small_metadata_log(path: str) -> Metadata | None:
-    """The metadata of a log that is whole and not too large; else None."""
-    try:
-        with os.scandir(path) as entries:
-            files = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith((".log", ".checkpoint"))]
-    except OSError:
-        return None
-    if sum(stat.st_size for _, stat in files) > METADATA_BYTES:
-        return None
-    return _read(path, os.path.realpath(path), tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files)))
+class ClusterMetadata:
+    """What a log dir holds of the cluster's metadata: each file is replayed once, when it is first asked for.
 
+    Args:
+        log_dir: The log dir.
+    """
 
-@lru_cache(maxsize=4)
-def _read(path: str, _place: str, _files: tuple[tuple[str, int, int], ...]) -> Metadata | None:
-    """Read it once for all who ask, as long as its files stay as they are."""
-    metadata = read_metadata(path)
-    return None if metadata.problems or not metadata.records else metadata
+    def __init__(self, log_dir: LogDir) -> None:
+        self._log_dir = log_dir
+        self._replayed: dict[str, Metadata] = {}
+
+    def replayed(self, name: str) -> Metadata:
+        """What the metadata log in a directory of the log dir says, and what is wrong with it."""
+        if name not in self._replayed:
+            path = self._log_dir.directory.path_of(name)
+            try:
+                self._replayed[name] = read_metadata(self._log_dir.partition(name))
+            except UnreadableFile:
+                self._replayed[name] = read_metadata(path)  # has a problem for what cannot be read
+        return self._replayed[name]
+
+    def of_small_log(self, name: str) -> Metadata | None:
+        """What a metadata log says that is whole and not too large; else None."""
+        try:
+            entries = self._log_dir.partition(name).directory.entries
+        except UnreadableFile:
+            return None
+        if sum(entry.size or 0 for entry in entries if entry.name.endswith((".log", ".checkpoint"))) > METADATA_BYTES:
+            return None
+        metadata = self.replayed(name)
+        return None if metadata.problems or not metadata.records else metadata
+
+    @property
+    def bootstrap_path(self) -> str:
+        """Where its `bootstrap.checkpoint` is, if there is one."""
+        return self._log_dir.directory.path_of(BOOTSTRAP_CHECKPOINT)
+
+    @cached_property
+    def bootstrap_level(self) -> int | None:
+        """The level of metadata.version in `bootstrap.checkpoint`; None: there is none, or it cannot be read."""
+        if BOOTSTRAP_CHECKPOINT not in self._log_dir.files:
+            return None
+        try:
+            data = self._log_dir.directory.read(BOOTSTRAP_CHECKPOINT)
+        except UnreadableFile:
+            return None
+        return read_metadata_file(self.bootstrap_path, data).image.features.get(METADATA_VERSION)
 
 
 def small_segments(image: Image, release: Release) -> str:
@@ -69,18 +99,18 @@ def small_segments(image: Image, release: Release) -> str:
     return f"{text}; so it is of {len(small) - 1} other topics" if len(small) > 1 else text
 
 
-def metadata_troubles(log_dir: str, release: Release, metadata: Metadata | None) -> Iterator[Trouble]:
+def metadata_troubles(held: ClusterMetadata, release: Release, metadata: Metadata | None) -> Iterator[Trouble]:
     """What in the cluster's metadata keeps a KRaft node of a release from starting: the first cause, and no consequence of it.
 
     Args:
-        log_dir: The log dir.
+        held: What the log dir holds of it.
         release: The release that starts.
         metadata: What its metadata log says; None: it has none, or that was not read.
 
     Source: BootstrapDirectory.read, FeatureControlManager.replay, MetadataLoader (Kafka 3.9.1); MetadataVersion (3.3 to 4.4).
     """
-    bootstrap = join(log_dir, BOOTSTRAP_CHECKPOINT)
-    level = _bootstrap_level(bootstrap) if BOOTSTRAP_READ.applies_to(release) else None
+    bootstrap = held.bootstrap_path
+    level = held.bootstrap_level if BOOTSTRAP_READ.applies_to(release) else None
     if metadata is not None and BOOTSTRAP_FOR_EMPTY_LOG.applies_to(release):
         level = None
     levels = {} if level is None else {(METADATA_VERSION, level): Place(bootstrap, 0)}
@@ -93,13 +123,6 @@ def metadata_troubles(log_dir: str, release: Release, metadata: Metadata | None)
         yield _unsupported_level(release, *unknown[0], others, has_bootstrap=level is not None)
     elif metadata is not None:
         yield from _unknown_record(release, metadata)
-
-
-def _bootstrap_level(path: str) -> int | None:
-    try:
-        return read_metadata_file(path).image.features.get(METADATA_VERSION)
-    except UnreadableFile:
-        return None
 
 
 def _unsupported_level(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.paths import file_states
 from kafkalog.kafka.behaviours import is_zookeeper_era
 from kafkalog.kafka.overlay import open_disk
 from kafkalog.next_start.advice import with_advice
@@ -19,6 +18,7 @@ from kafkalog.next_start.remedies import remedy_for
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
+    from kafkalog.files.directory import Directory
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
 
@@ -28,30 +28,38 @@ __all__ = ["given_up", "predict_directory", "predict_in_situation"]
 _TRIES = 5
 
 
-def predict_in_situation(path: str, situation: Situation) -> Prediction:
-    """What becomes of a directory with given surroundings; `unknown` when it cannot be listed.
+def predict_in_situation(directory: Directory, situation: Situation) -> Prediction:
+    """What becomes of a directory with given surroundings.
 
-    Harm is believed when the directory did not change while it was read, or when it is found twice: a running broker's
+    Harm is believed when the directory has not changed since it was listed, or when it is found twice: a running broker's
     files, read at different moments, can contradict each other.
     """
     before: Outcome | None = None
     for _ in range(_TRIES):
+        states = directory.states
+        known = {name: log for name, log in situation.known.items() if name in states and log.inode == states[name][1]}
+        prediction = _predict(directory, replace(situation, known=known))
+        outcome = prediction.outcome
+        is_told_at_once = prediction.is_left_out or not _is_alarming(outcome)
+        if is_told_at_once or outcome == before or not directory.has_changed():
+            return prediction
+        before = outcome
         try:
-            states = file_states(path)
-            known = {name: log for name, log in situation.known.items() if name in states and log.inode == states[name][1]}
-            prediction = _predict(path, replace(situation, known=known))
-            if prediction.outcome.is_harmless or prediction.outcome == before or file_states(path) == states:
-                return prediction
+            directory = directory.again()
         except UnreadableFile as error:
-            return given_up(path, situation, f"it cannot be read: {error.reason}")
-        before = prediction.outcome
-    return given_up(path, situation, f"it changed each of the {_TRIES} times that it was read")
+            return given_up(directory.path, situation, f"it cannot be read: {error.reason}")
+    return given_up(directory.path, situation, f"it changed each of the {_TRIES} times that it was read")
 
 
-def _predict(path: str, situation: Situation) -> Prediction:
-    with open_disk(path) as disk:
-        prediction = predict_partition(path, disk, situation)
-    remedy = remedy_for(path, prediction.outcome, situation)
+def _is_alarming(outcome: Outcome) -> bool:
+    """Whether an outcome is one that files read at different moments could explain."""
+    return not outcome.is_harmless and (outcome.severity is not None or outcome.is_unknown)
+
+
+def _predict(directory: Directory, situation: Situation) -> Prediction:
+    with open_disk(directory) as disk:
+        prediction = predict_partition(directory.path, disk, situation)
+    remedy = remedy_for(directory, prediction.outcome, situation)
     return prediction._replace(outcome=replace(prediction.outcome, actions=(remedy,))) if remedy else prediction
 
 
@@ -60,17 +68,18 @@ def given_up(path: str, situation: Situation, why: str) -> Prediction:
     return Prediction(unknown_outcome(path, situation.assumed, why), reads_log=False)
 
 
-def predict_directory(path: str, stop: str, options: Options) -> list[Outcome]:
+def predict_directory(directory: Directory, stop: str, options: Options) -> list[Outcome]:
     """A directory without a log dir around it.
 
     Args:
-        path: The partition directory.
+        directory: The partition directory.
         stop: `clean` or `unclean`.
         options: What is assumed beside.
 
     Returns:
         One outcome; where no release is given and it depends on the release, all of them, the worst first.
     """
+    path = directory.path
     parsed = parse_partition_name(os.path.basename(os.path.realpath(path)))
 
     def predict(release: Release) -> Outcome:
@@ -85,7 +94,7 @@ def predict_directory(path: str, stop: str, options: Options) -> list[Outcome]:
             replay=options.replay_of(path),
             known=options.known_of(path),
         )
-        outcome = predict_in_situation(path, situation).outcome
+        outcome = predict_in_situation(directory, situation).outcome
         evidence = "" if options.release is not None else OPEN.evidence
         return with_advice(replace(outcome, assumed=outcome.assumed._replace(evidence=evidence)))
 

@@ -12,18 +12,15 @@ from kafkalog.core.features import METADATA_VERSION, level_text, levels_of, rele
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, METADATA_TOPICS, parse_partition_name
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.paths import join
+from kafkalog.files.log_dir import META_PROPERTIES
 from kafkalog.kafka.behaviours import LAST_OF_ZOOKEEPER
-from kafkalog.next_start.cluster_metadata import read_small_metadata_log
-from kafkalog.replay.metadata import read_metadata_file
 
 if TYPE_CHECKING:
-    from kafkalog.core.properties import Properties
     from kafkalog.files.log_dir import LogDir
+    from kafkalog.next_start.cluster_metadata import ClusterMetadata
 
 __all__ = ["OPEN", "Era", "era_of"]
 
-_META = "meta.properties"
 #: What only the nodes of a KRaft cluster write there.
 _OF_KRAFT = ("node.id", "directory.id")
 
@@ -51,20 +48,23 @@ def open_era(what: str) -> Era:
 OPEN = open_era("this is a partition directory by itself")
 
 
-def era_of(log_dir: LogDir, meta: Properties | None) -> Era:
+def era_of(log_dir: LogDir, metadata: ClusterMetadata) -> Era:
     """What a log dir shows of its broker.
 
     Args:
         log_dir: The log dir.
-        meta: Its `meta.properties`; None: it is not there, or cannot be read.
+        metadata: What it holds of the cluster's metadata.
 
     Source: MetaPropertiesEnsemble, MetaPropertiesVersion (Kafka 3.9.1); BrokerMetadataCheckpoint (Kafka 2.8.2).
     """
+    meta = None
+    with suppress(UnreadableFile):
+        meta = log_dir.meta_properties
     values = {} if meta is None else meta.values
     version = values.get("version")
     fields = ["version=1"] if version == "1" else []
     fields += [name for name in _OF_KRAFT if name in values]
-    shown = [f"{', '.join(fields)} in {_META}"] if fields else []
+    shown = [f"{', '.join(fields)} in {META_PROPERTIES}"] if fields else []
     logs = [name for name in log_dir.partition_names if _is_metadata_log(name)]
     shown += [f"a metadata log ({name})" for name in logs]
     of_zookeeper = [f"version={version}"] if version == "0" else []
@@ -72,18 +72,23 @@ def era_of(log_dir: LogDir, meta: Properties | None) -> Era:
     if BOOTSTRAP_CHECKPOINT in log_dir.files and (shown or not of_zookeeper):
         shown.append(f"a {BOOTSTRAP_CHECKPOINT}")
     if shown:
-        level = _level(log_dir, logs)
+        level = _level(metadata, logs)
         shown += [f"{METADATA_VERSION} {level_text(METADATA_VERSION, level)}"] if level is not None else []
-        return Era(True, (_newest_that_fits(level),), f"this is a log dir of a KRaft node, by {', '.join(shown)}")
+        return Era(
+            kraft=True,
+            releases=(_newest_that_fits(level),),
+            evidence=f"this is a log dir of a KRaft node, by {', '.join(shown)}",
+        )
     if of_zookeeper:
-        by = f"{' and '.join(of_zookeeper)} in {_META}, while nothing shows KRaft"
-        return Era(False, (LAST_OF_ZOOKEEPER,), f"this is a log dir of a broker with ZooKeeper, by {by}")
-    lacks = f"{_META} is missing" if meta is None else f"{_META} names no node"
+        by = f"{' and '.join(of_zookeeper)} in {META_PROPERTIES}, while nothing shows KRaft"
+        evidence = f"this is a log dir of a broker with ZooKeeper, by {by}"
+        return Era(kraft=False, releases=(LAST_OF_ZOOKEEPER,), evidence=evidence)
+    lacks = f"{META_PROPERTIES} is missing" if meta is None else f"{META_PROPERTIES} names no node"
     for name in log_dir.partition_names:
         with suppress(UnreadableFile):
             if "partition.metadata" in log_dir.partition(name).files:
                 by = f"partition.metadata in {name}; {lacks}"
-                return Era(True, (NEWEST,), f"this is a log dir of Kafka 2.8 or later, by {by}")
+                return Era(kraft=True, releases=(NEWEST,), evidence=f"this is a log dir of Kafka 2.8 or later, by {by}")
     return open_era(f"{lacks}, there is no metadata log and no partition.metadata")
 
 
@@ -92,15 +97,12 @@ def _is_metadata_log(name: str) -> bool:
     return parsed is not None and not parsed.mark and parsed.topic in METADATA_TOPICS
 
 
-def _level(log_dir: LogDir, logs: list[str]) -> int | None:
+def _level(metadata: ClusterMetadata, logs: list[str]) -> int | None:
     """The level of metadata.version that a log dir was formatted with; of a low one, what the metadata log has made of it."""
-    level = None
-    if BOOTSTRAP_CHECKPOINT in log_dir.files:
-        with suppress(UnreadableFile):
-            level = read_metadata_file(join(log_dir.path, BOOTSTRAP_CHECKPOINT)).image.features.get(METADATA_VERSION)
+    level = metadata.bootstrap_level
     if logs and (level is None or level not in levels_of(METADATA_VERSION, NEWEST)):
-        metadata = read_small_metadata_log(join(log_dir.path, logs[0]))
-        return level if metadata is None else metadata.image.features.get(METADATA_VERSION, level)
+        replayed = metadata.of_small_log(logs[0])
+        return level if replayed is None else replayed.image.features.get(METADATA_VERSION, level)
     return level
 
 

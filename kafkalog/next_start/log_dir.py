@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.paths import has_gone, join, list_directory
+from kafkalog.files.paths import has_gone, join
 from kafkalog.next_start.advice import with_advice
 from kafkalog.next_start.alternatives import told
-from kafkalog.next_start.directory import predict_in_situation
+from kafkalog.next_start.directory import given_up, predict_in_situation
 from kafkalog.next_start.loss import everything_in
 from kafkalog.next_start.options import STOPS, Options
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome
@@ -23,6 +22,7 @@ from kafkalog.next_start.together import settle, trouble_outcomes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
 
 __all__ = ["predict_log_dirs", "predict_partitions"]
@@ -43,14 +43,13 @@ def predict_log_dirs(
 
 def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., Iterable[Prediction]]) -> Iterator[Outcome]:
     """First what stands beside the partitions, then each partition by name."""
-    return predict_partitions(state, options, sorted(state.partitions), {}, run, with_troubles=True)
+    return predict_partitions(state, options, sorted(state.partitions), run, with_troubles=True)
 
 
 def predict_partitions(
     state: LogDirState,
     options: Options,
     names: list[str],
-    paths: dict[str, str],
     run: Callable[..., Iterable[Prediction]] = map,
     *,
     with_troubles: bool = False,
@@ -61,15 +60,13 @@ def predict_partitions(
         state: The log dir.
         options: What is assumed.
         names: The directories' names.
-        paths: How those are printed that are not printed below the log dir's path.
         run: As for `predict_log_dir`.
         with_troubles: Whether what stands beside the partitions is told too.
     """
-    every = {name: paths.get(name, join(state.path, name)) for name in names}
-    predictions = _predict_all(state, options, every, run)
+    predictions = _predict_all(state, options, names, run)
     if with_troubles:
         # A running broker deletes topics.
-        there = [number for number, name in enumerate(names) if not has_gone(every[name])]
+        there = [number for number, one in enumerate(predictions) if not has_gone(one.outcome.path)]
         names, predictions = [names[number] for number in there], [predictions[number] for number in there]
         stop = STOPS[not _is_clean(state, options)]
         assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state))
@@ -91,7 +88,7 @@ def predict_partitions(
             text = "a future replica is promoted, kept, cut or dropped as the controller decides"
             settled = _unknown_state(outcome, text)
         elif name in doubts and outcome.partition == "loaded":
-            settled = _doubted(outcome, doubts[name])
+            settled = _doubted(state, name, outcome, doubts[name])
         elif unserved and outcome.partition == "loaded":
             settled = _unknown_state(outcome, unserved)
         elif state.unplaced and outcome.partition == "loaded":
@@ -128,7 +125,7 @@ def _made_anew(path: str, assumed: Assumed) -> Outcome:
     )
 
 
-def _doubted(outcome: Outcome, doubt: Doubt) -> Outcome:
+def _doubted(state: LogDirState, name: str, outcome: Outcome, doubt: Doubt) -> Outcome:
     """A log that loads, and is not the one that the controller means."""
     if doubt.partition == "unknown":
         return _unknown_state(outcome, doubt.reason)
@@ -136,7 +133,7 @@ def _doubted(outcome: Outcome, doubt: Doubt) -> Outcome:
         return replace(outcome, partition="failed", reason=f"{outcome.reason}; {doubt.reason}", consumer=None)
     nothing = ConsumerRead(0, 0, None, stuck=False)
     if doubt.partition == "deleted":
-        lost = everything_in(outcome.path)
+        lost = everything_in(state.log_dir.partition(name).directory)
         outcome = replace(outcome, records_lost=lost.records, bytes_lost=lost.size, time_range_lost=lost.time_range)
     mark = "delete" if doubt.partition == "deleted" else "stray"
     return replace(
@@ -152,37 +149,40 @@ def _doubted(outcome: Outcome, doubt: Doubt) -> Outcome:
 
 
 def _predict_all(
-    state: LogDirState, options: Options, paths: dict[str, str], run: Callable[..., Iterable[Prediction]]
+    state: LogDirState, options: Options, names: list[str], run: Callable[..., Iterable[Prediction]]
 ) -> list[Prediction]:
     """What each partition would be by itself."""
-    situations = [_situation(state, name, path, options) for name, path in paths.items()]
+    directories: dict[str, Directory] = {}
+    found: dict[str, Prediction] = {}
+    situations = {name: _situation(state, name, options) for name in names}
+    for name in names:
+        try:
+            directories[name] = state.log_dir.partition(name).directory
+        except UnreadableFile as error:
+            found[name] = given_up(error.path, situations[name], f"it cannot be read: {error.reason}")
     general = options.read_up_to("")
-    if sum(_log_size(path) for path in paths.values() if options.read_up_to(path) == general) > general:
+    plain = [directory for name, directory in directories.items() if situations[name].read_up_to == general]
+    if sum(map(_log_size, plain)) > general:
         # Together they are too large: of those only what is empty is read.
-        situations = [replace(one, read_up_to=0) if one.read_up_to == general else one for one in situations]
-    predictions = list(run(predict_in_situation, paths.values(), situations))
-    left_out = [number for number, one in enumerate(predictions) if one.is_left_out]
-    if left_out and (state.troubles or any(one.outcome.log_dir == "offline" for one in predictions)):
+        for name, one in situations.items():
+            situations[name] = replace(one, read_up_to=0) if one.read_up_to == general else one
+    own = [situations[name] for name in directories]
+    found |= zip(directories, run(predict_in_situation, directories.values(), own), strict=True)
+    left_out = [name for name, one in found.items() if one.is_left_out]
+    if left_out and (state.troubles or any(one.outcome.log_dir == "offline" for one in found.values())):
         # What happens to each in a log dir that goes offline depends on the others, so none may be left out.
-        whole = [replace(situations[number], replay=None) for number in left_out]
-        again = run(predict_in_situation, [list(paths.values())[number] for number in left_out], whole)
-        for number, prediction in zip(left_out, again, strict=True):
-            predictions[number] = prediction
-    return predictions
+        whole = [replace(situations[name], replay=None) for name in left_out]
+        found |= zip(left_out, run(predict_in_situation, [directories[name] for name in left_out], whole), strict=True)
+    return [found[name] for name in names]
 
 
 def _is_clean(state: LogDirState, options: Options) -> bool:
     return state.clean if options.stop is None else options.stop == "clean"
 
 
-def _log_size(path: str) -> int:
-    """Bytes of the `.log` files of a directory; 0 when it cannot be listed, which others report."""
-    size = 0
-    with suppress(UnreadableFile, OSError):
-        for entry in list_directory(path):
-            if entry.name.endswith(".log"):
-                size += entry.stat().st_size
-    return size
+def _log_size(directory: Directory) -> int:
+    """Bytes of the `.log` files of a directory."""
+    return sum(entry.size or 0 for entry in directory.entries if entry.name.endswith(".log"))
 
 
 def _unknown_state(outcome: Outcome, why: str) -> Outcome:
@@ -190,7 +190,8 @@ def _unknown_state(outcome: Outcome, why: str) -> Outcome:
     return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", consumer=None, why=whys)
 
 
-def _situation(state: LogDirState, name: str, path: str, options: Options) -> Situation:
+def _situation(state: LogDirState, name: str, options: Options) -> Situation:
+    path = state.log_dir.directory.path_of(name)
     parsed = state.partitions.get(name) or PartitionName(name, 0)
     key = (parsed.topic, parsed.partition)
     is_metadata = parsed.topic == CLUSTER_METADATA_TOPIC

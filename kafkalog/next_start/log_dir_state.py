@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import REMOTE_INDEX_CACHE, parse_partition_name
 from kafkalog.core.foreign import move_of
-from kafkalog.files.log_dir import LogDir
+from kafkalog.files.log_dir import CLEAN_SHUTDOWN, CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.files.paths import join
-from kafkalog.files.source import read_file
 from kafkalog.kafka.behaviours import (
     CHECKPOINT_NUMBERS_ABORT,
     FUTURE_NAMES,
@@ -20,28 +19,21 @@ from kafkalog.kafka.behaviours import (
 )
 from kafkalog.kafka.checkpoint_file import read_offset_file
 from kafkalog.kafka.failure import BrokerAborts, LogDirOffline
-from kafkalog.next_start.era import era_of
 from kafkalog.next_start.meta_properties import check_meta
 from kafkalog.next_start.trouble import Trouble
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable
-
     from kafkalog.core.checkpoint import OffsetEntry
     from kafkalog.core.filename import PartitionName
     from kafkalog.core.properties import Properties
     from kafkalog.core.release import Release
+    from kafkalog.files.log_dir import Identity, LogDir
     from kafkalog.next_start.era import Era
+    from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.replay.image import Image
 
 __all__ = ["LogDirState", "read_log_dir"]
 
-CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
-RECOVERY_POINTS = "recovery-point-offset-checkpoint"
-LOG_STARTS = "log-start-offset-checkpoint"
-HIGH_WATERMARKS = "replication-offset-checkpoint"
-CLEANER_OFFSETS = "cleaner-offset-checkpoint"
 _ANEW = "the broker starts without it and writes a new one"
 
 
@@ -50,9 +42,8 @@ class LogDirState:
     """A log dir as the broker finds it.
 
     Args:
-        path: As given.
+        evidence: The log dir, and what it shows of its broker.
         release: The release that starts, taken from what the log dir shows unless it was given.
-        era: What the log dir shows of its broker.
         is_given: Whether the release was given.
         kraft: Whether the broker runs with KRaft.
         clean: Whether the marker of a clean shutdown is there.
@@ -69,13 +60,11 @@ class LogDirState:
         unplaced: Why it is not known which partitions of it are served; empty: nothing speaks against it.
         is_tiered: Whether tiered storage has been used here.
         image: What the controller has told, from a metadata log in a log dir of the same broker; None: not at hand.
-        identity: Cluster id, node id and directory id in `meta.properties`, None where it has none.
         siblings: Directory ids of the log dirs of the same broker that are looked at.
     """
 
-    path: str
+    evidence: BrokerEvidence
     release: Release
-    era: Era
     is_given: bool
     kraft: bool
     clean: bool
@@ -92,39 +81,53 @@ class LogDirState:
     unplaced: str = ""
     is_tiered: bool = False
     image: Image | None = None
-    identity: tuple[str | None, str | None, str | None] = (None, None, None)
     siblings: set[str | None] = field(default_factory=set)
 
+    @property
+    def log_dir(self) -> LogDir:
+        """The log dir."""
+        return self.evidence.log_dir
 
-def read_log_dir(
-    path: str, release: Release | None = None, entries: Iterable[os.DirEntry[str]] | None = None
-) -> list[LogDirState]:
+    @property
+    def path(self) -> str:
+        """Its path, as given."""
+        return self.log_dir.path
+
+    @property
+    def era(self) -> Era:
+        """What it shows of its broker."""
+        return self.evidence.era
+
+    @property
+    def identity(self) -> Identity:
+        """Whose log dir it is."""
+        return self.log_dir.identity
+
+
+def read_log_dir(evidence: BrokerEvidence, release: Release | None = None) -> list[LogDirState]:
     """Look at a log dir the way LogManager does before it loads a partition.
 
     Args:
-        path: The log dir.
+        evidence: The log dir, and what it shows of its broker.
         release: The release that starts; None: by what the log dir shows.
-        entries: Its entries by name, when it has just been listed.
 
     Returns:
         What the broker finds; where no release is given and the era is open, what one of each era finds.
 
     Raises:
-        UnreadableFile: it, or a file of it, cannot be read.
+        UnreadableFile: a file of it cannot be read.
 
     Source: LogManager.loadLogs, Kafka 3.9.1; MetaPropertiesEnsemble, Kafka 3.9.1.
     """
-    log_dir = LogDir(path, entries)
-    meta = log_dir.meta_properties
-    era = era_of(log_dir, meta)
-    releases = era.releases if release is None else (release,)
-    return [_state_of(log_dir, meta, one, era, is_given=release is not None) for one in releases]
+    meta = evidence.log_dir.meta_properties
+    releases = evidence.era.releases if release is None else (release,)
+    return [_state_of(evidence, meta, one, is_given=release is not None) for one in releases]
 
 
-def _state_of(log_dir: LogDir, meta: Properties | None, release: Release, era: Era, *, is_given: bool) -> LogDirState:
+def _state_of(evidence: BrokerEvidence, meta: Properties | None, release: Release, *, is_given: bool) -> LogDirState:
+    log_dir, era = evidence.log_dir, evidence.era
     kraft = not is_zookeeper_era(release) and (era.kraft is not False or KRAFT_ONLY.applies_to(release))
-    is_clean = CLEAN_SHUTDOWN in (*log_dir.files, *log_dir.others)
-    state = LogDirState(log_dir.path, release, era, is_given, kraft, is_clean)
+    state = LogDirState(evidence, release, is_given, kraft, log_dir.has_clean_marker)
     state.is_tiered = REMOTE_INDEX_CACHE in log_dir.others
     check_meta(state, log_dir, meta)
     state.recovery_points = _start_offsets(state, log_dir, RECOVERY_POINTS, "every recovery point is 0")
@@ -176,7 +179,7 @@ def _read_offsets(state: LogDirState, log_dir: LogDir, name: str) -> tuple[Offse
         raise kind("IOException", f"{name} is a directory")
     if name not in log_dir.files:
         return ()
-    data = read_file(join(log_dir.path, name))
+    data = log_dir.directory.read(name)
     try:
         return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(state.release))
     except LogDirOffline as failure:
@@ -216,6 +219,11 @@ def _check_duplicates(state: LogDirState) -> None:
                 text = f"IllegalStateException: {seen[key]} and {name} are the same partition"
                 state.conflicts[name] = state.conflicts[seen[key]] = text
             seen[key] = name
-            if parsed.mark and f"{parsed.topic}-{parsed.partition}" in state.partitions and state.kraft and state.identity[2]:
+            if (
+                parsed.mark
+                and f"{parsed.topic}-{parsed.partition}" in state.partitions
+                and state.kraft
+                and state.identity.directory_id
+            ):
                 text = "KafkaStorageException: a future replica cannot take the place of the current one in the same log dir"
                 state.conflicts[name] = text

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
+    from kafkalog.files.directory import Directory
     from kafkalog.kafka.loader import LoadedLog
     from kafkalog.kafka.overlay import Disk, DiskFile
 
@@ -71,10 +72,10 @@ def lost_from(disk: Disk, replaced: AbstractSet[str]) -> Loss:
     return lost if lost.records else Loss(0, lost.size)
 
 
-def everything_in(path: str) -> Loss:
+def everything_in(directory: Directory) -> Loss:
     """All that the `.log` files of a directory hold."""
     lost = Loss()
-    with suppress(UnreadableFile), open_disk(path) as disk:
+    with suppress(UnreadableFile), open_disk(directory) as disk:
         for name, file in disk.files.items():
             if name.endswith(".log"):
                 lost += _count(file, 0, file.size)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, CLUSTER_METADATA_TOPIC
-from kafkalog.files.paths import join
+from kafkalog.files.log_dir import META_PROPERTIES
 from kafkalog.kafka.behaviours import LOG_DIRS_FAIL, META_COMPLETED, META_MADE_ANEW
 from kafkalog.next_start.trouble import Trouble
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import LogDir
     from kafkalog.next_start.log_dir_state import LogDirState
 
-__all__ = ["META_PROPERTIES", "WRITE_META", "check_meta"]
+__all__ = ["WRITE_META", "check_meta"]
 
-META_PROPERTIES = "meta.properties"
 #: What to do about one that is gone or cannot be used.
 WRITE_META = (
     "Restore meta.properties from a backup. For a KRaft node it holds version=1, node.id (as in the node's settings), the"
@@ -33,9 +32,8 @@ WRITE_META = (
 
 def check_meta(state: LogDirState, log_dir: LogDir, meta: Properties | None) -> None:
     """Note what the broker makes of the `meta.properties` of a log dir, which is `meta` (None: it is missing)."""
-    path = join(log_dir.path, META_PROPERTIES)
+    path = log_dir.directory.path_of(META_PROPERTIES)
     values = {} if meta is None else meta.values
-    state.identity = (values.get("cluster.id"), values.get("node.id", values.get("broker.id")), values.get("directory.id"))
     if meta is None and state.kraft:
         _check_missing_meta(state, log_dir, path)
     elif meta is None:

@@ -10,17 +10,13 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
-from kafkalog.core.properties import format_uuid, read_partition_metadata
+from kafkalog.core.properties import format_uuid
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.paths import join
-from kafkalog.files.source import read_file
 from kafkalog.kafka.behaviours import STRAY_PARTITIONS
 from kafkalog.next_start.cluster_metadata import (
     SEGMENT_BYTES_REMEDY,
     metadata_troubles,
-    read_small_metadata_log,
     small_segments,
 )
 from kafkalog.next_start.log_dir_state import read_log_dir
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
+    from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.replay.image import Image, PartitionState
 
@@ -68,8 +65,8 @@ def share_metadata(states: Iterable[LogDirState]) -> None:
         if not state.kraft:
             continue
         has_log = METADATA_LOG in state.partitions
-        metadata = read_small_metadata_log(join(state.path, METADATA_LOG)) if has_log else None
-        state.troubles.extend(metadata_troubles(state.path, state.release, metadata))
+        metadata = state.evidence.metadata.of_small_log(METADATA_LOG) if has_log else None
+        state.troubles.extend(metadata_troubles(state.evidence.metadata, state.release, metadata))
         if not has_log:
             continue
         image = None if metadata is None else metadata.image
@@ -80,26 +77,26 @@ def share_metadata(states: Iterable[LogDirState]) -> None:
             # Settings do not tell which release starts.
             state.notes[METADATA_LOG] = f"{too_small}: such a release does not start with that"
         for other in states:
-            same = other is state or (None not in state.identity[:2] and other.identity[:2] == state.identity[:2])
+            same = other is state or (state.identity.broker is not None and other.identity.broker == state.identity.broker)
             if same and other.kraft:
                 other.image = image
-                other.siblings = {one.identity[2] for one in states if one.identity[:2] == other.identity[:2]}
+                other.siblings = {one.identity.directory_id for one in states if one.identity.broker == other.identity.broker}
 
 
-def placement_in(path: str) -> Callable[[str, int], bool | None]:
+def placement_in(evidence: BrokerEvidence) -> Callable[[str, int], bool | None]:
     """What the metadata log of a log dir says of partitions by topic and number, as `places_here`.
 
     Raises:
-        UnreadableFile: the log dir, or a file of it, cannot be read.
+        UnreadableFile: a file of the log dir cannot be read.
     """
-    states = read_log_dir(path)
+    states = read_log_dir(evidence)
     share_metadata(states)
     return partial(places_here, next((state for state in states if state.kraft), states[0]))
 
 
 def places_here(state: LogDirState, topic: str, partition: int) -> bool | None:
     """Whether the controller places a partition in this log dir; None: not known."""
-    broker = parse_java_integer(state.identity[1] or "", 32)
+    broker = state.identity.number
     if state.image is None or broker is None:
         return None
     found = state.image.topic(topic)
@@ -107,7 +104,7 @@ def places_here(state: LogDirState, topic: str, partition: int) -> bool | None:
     if placed is None or broker not in placed.replicas:
         return False
     directory = _directory_of(placed, broker)
-    return None if directory is None else format_uuid(directory) == state.identity[2]
+    return None if directory is None else format_uuid(directory) == state.identity.directory_id
 
 
 def _directory_of(partition: PartitionState, broker: int) -> UUID | None:
@@ -119,7 +116,7 @@ def _directory_of(partition: PartitionState, broker: int) -> UUID | None:
 def note_placement(state: LogDirState, group: list[LogDirState]) -> None:
     """Note a log dir without its id, beside others of the broker that have one: partitions placed by it are not served."""
     is_late = state.kraft and STRAY_PARTITIONS.applies_to(state.release)
-    if is_late and state.identity[2] is None and any(other.identity[2] is not None for other in group):
+    if is_late and state.identity.directory_id is None and any(other.identity.directory_id is not None for other in group):
         text = "meta.properties holds no directory.id, though that of another log dir of the broker does: a new one is made,"
         state.unplaced = f"{text} and partitions that the controller has placed by the old one are not served"
 
@@ -174,7 +171,7 @@ def _unassigned_without_id(state: LogDirState) -> str | None:
     """A directory without a topic id that gets none, for the controller does not place its partition here."""
     if state.image is None:
         return None
-    broker = parse_java_integer(state.identity[1] or "", 32)
+    broker = state.identity.number
     ids = _topic_ids(state)
     for name, parsed in state.partitions.items():
         if parsed.mark or parsed.topic == CLUSTER_METADATA_TOPIC or name in ids:
@@ -192,16 +189,16 @@ def _topic_ids(state: LogDirState) -> dict[str, UUID]:
         if parsed.mark or parsed.topic == CLUSTER_METADATA_TOPIC:
             continue
         try:
-            found = read_partition_metadata(read_file(join(join(state.path, name), "partition.metadata"))).topic_id
+            metadata = state.log_dir.partition(name).metadata
         except UnreadableFile:
             continue
-        if found is not None:
-            ids[name] = found
+        if metadata is not None and metadata.topic_id is not None:
+            ids[name] = metadata.topic_id
     return ids
 
 
 def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id: UUID) -> Doubt | None:
-    broker = parse_java_integer(state.identity[1] or "", 32)
+    broker = state.identity.number
     namesake = image.topic(parsed.topic)
     own = None if namesake is None else namesake.partitions.get(parsed.partition)
     is_own = own is not None and (broker is None or broker in own.replicas)
@@ -212,7 +209,7 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     if partition is None:
         return _stray(f"by the metadata log topic {topic.name} has no partition {parsed.partition}", is_replaced=is_own)
     directory = None if broker is None else _directory_of(partition, broker)
-    known = {state.identity[2], *state.siblings}
+    known = {state.identity.directory_id, *state.siblings}
     if directory is not None and STRAY_PARTITIONS.applies_to(state.release) and format_uuid(directory) not in known:
         text = f"the metadata log places it in directory {format_uuid(directory)}, which is none of the log dirs looked at"
         return Doubt(f"{text}: if the broker has no such log dir, the partition is not served", "unknown")
@@ -266,8 +263,8 @@ def missing_directories(state: LogDirState) -> list[str]:
 
     The broker makes them anew, empty.
     """
-    broker = parse_java_integer(state.identity[1] or "", 32)
-    here = state.identity[2]
+    broker = state.identity.number
+    here = state.identity.directory_id
     if state.image is None or broker is None or here is None:
         return []
     present = {(parsed.topic, parsed.partition) for parsed in state.partitions.values() if parsed.mark in ("", "future")}

@@ -15,6 +15,7 @@ from kafkalog.next_start.partition import EPOCH_FILE, METADATA_FILE, Situation, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.files.directory import Directory
     from kafkalog.kafka.overlay import Disk, DiskFile
     from kafkalog.next_start.outcome import Outcome
 
@@ -28,11 +29,11 @@ class _Candidate(NamedTuple):
     then: str
 
 
-def remedy_for(path: str, outcome: Outcome, situation: Situation) -> str | None:
+def remedy_for(directory: Directory, outcome: Outcome, situation: Situation) -> str | None:
     """What to move away so that the partition loads and nothing is lost; None: nothing is known to help.
 
     Args:
-        path: The partition directory.
+        directory: The partition directory.
         outcome: What happens without it: the partition fails, or records are lost.
         situation: What it is loaded with.
     """
@@ -40,11 +41,11 @@ def remedy_for(path: str, outcome: Outcome, situation: Situation) -> str | None:
         return None
     # Whether it helps does not depend on what consumers make of it, and must be known however large the log is.
     situation = replace(situation, read=False, replay=None)
-    for candidate in _candidates(path, outcome, situation):
+    for candidate in _candidates(directory, outcome, situation):
         try:
-            with open_disk(path) as disk:
+            with open_disk(directory) as disk:
                 disk.leave_out(candidate.names)
-                after = predict_partition(path, disk, situation).outcome
+                after = predict_partition(directory.path, disk, situation).outcome
                 if not after.is_harmless or not _reaches_the_end(disk, after.log_end_offset or 0):
                     continue
         except UnreadableFile:
@@ -87,8 +88,8 @@ def _are_copies(disk: Disk) -> bool:
     return True
 
 
-def _candidates(path: str, outcome: Outcome, situation: Situation) -> Iterator[_Candidate]:
-    with open_disk(path) as disk:
+def _candidates(directory: Directory, outcome: Outcome, situation: Situation) -> Iterator[_Candidate]:
+    with open_disk(directory) as disk:
         names = [*disk.names(), *sorted(disk.directories)]
         empty = {name for name in disk.names() if not disk[name].size}
         swaps = tuple(name for name in names if name.endswith(SWAP)) if _are_copies(disk) else ()

@@ -1,11 +1,12 @@
-"""Groups, transactions and metadata as plain JSON objects: the lines of `--format jsonl`, without `schema`.
+"""Groups, transactions and metadata as plain JSON objects: the lines of `--format jsonl`.
 
 Names are Kafka's in camel case; times are milliseconds; -1 and null stand as stored.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.properties import format_uuid
@@ -28,6 +29,20 @@ if TYPE_CHECKING:
 __all__ = ["aborted_line", "change_lines", "group_lines", "metadata_lines", "note_lines", "transaction_lines"]
 
 Line = dict[str, Any]
+P = ParamSpec("P")
+
+
+def _of_schema(name: str) -> Callable[[Callable[P, Iterator[Line]]], Callable[P, Iterator[Line]]]:
+    """Begin every line of a function with the schema."""
+
+    def decorated(lines_of: Callable[P, Iterator[Line]]) -> Callable[P, Iterator[Line]]:
+        @wraps(lines_of)
+        def lines(*args: P.args, **kwargs: P.kwargs) -> Iterator[Line]:
+            return ({"schema": name} | line for line in lines_of(*args, **kwargs))
+
+        return lines
+
+    return decorated
 
 
 def count_notes(notes: list[Note]) -> int:
@@ -63,6 +78,7 @@ def load_lines(loads: Iterable[Load], release_of: Callable[[str], Release]) -> I
             }
 
 
+@_of_schema("kafkalog.groups/1")
 def group_lines(found: Groups, release_of: Callable[[str], Release] = newest, now: int | None = None) -> Iterator[Line]:
     """`load` lines; per group `group`, `member`, `offset`; then `pending` and `share_offset`, notes and the `summary`.
 
@@ -153,7 +169,7 @@ def _commit(commit: CommittedOffset) -> Line:
 def _severity(commit: CommittedOffset) -> str | None:
     if commit.problem is None and commit.topic_problem is None:
         return None
-    return "WARNING" if commit.is_of_one_moment else "INFO"
+    return "WARNING" if commit.is_certain else "INFO"
 
 
 def _share_offset(shared: ShareOffset) -> Line:
@@ -175,6 +191,7 @@ def _share_offset(shared: ShareOffset) -> Line:
     }
 
 
+@_of_schema("kafkalog.transactions/1")
 def transaction_lines(found: Transactions, release_of: Callable[[str], Release] = newest) -> Iterator[Line]:
     """First `load` lines; `transaction` per transactional id, `open` per partition and producer, notes and the `summary`.
 
@@ -235,6 +252,7 @@ def transaction_lines(found: Transactions, release_of: Callable[[str], Release] 
 def aborted_line(ended: AbortedTransaction) -> Line:
     """The line of one aborted transaction in one partition."""
     return {
+        "schema": "kafkalog.transactions/1",
         "type": "aborted",
         "topic": ended.topic,
         "partition": ended.partition,
@@ -249,6 +267,7 @@ def aborted_line(ended: AbortedTransaction) -> Line:
     }
 
 
+@_of_schema("kafkalog.metadata/1")
 def metadata_lines(found: Metadata) -> Iterator[Line]:
     """An `image` line, then one line for each thing in it: `topic`, `partition`, `config`, `broker` and so on."""
     image = found.image
@@ -295,6 +314,7 @@ def _image_lines(image: Image) -> Iterator[Line]:
         yield {"type": "other", "kind": kind, "name": name, "value": json_object(value)}
 
 
+@_of_schema("kafkalog.metadata/1")
 def change_lines(before: Metadata, after: Metadata) -> Iterator[Line]:
     """A `change` line for each thing that differs, notes of both and the `summary`."""
     changes = diff_images(before.image, after.image)

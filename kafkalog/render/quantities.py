@@ -39,7 +39,7 @@ def utc(milliseconds: int) -> str | None:
     if milliseconds == -1:
         return None
     try:
-        moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+        time = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
     except OverflowError:
         return str(milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

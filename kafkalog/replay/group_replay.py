@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
     from kafkalog.replay.coordinators import Load
     from kafkalog.replay.logs import Log, LogRecord
-    from kafkalog.replay.until import Moment
+    from kafkalog.replay.until import Until
 
 __all__ = ["SHARE_TOPIC", "TOPIC", "GroupReplay"]
 
@@ -68,7 +68,7 @@ class GroupReplay:
         #: What is pending in the partition at hand.
         self._open: dict[int, dict[_Key, CommittedOffset]] = {}
 
-    def log(self, log: Log, moment: Moment) -> None:
+    def log(self, log: Log, until: Until) -> None:
         """Apply the records of a partition.
 
         Raises:
@@ -76,8 +76,8 @@ class GroupReplay:
         """
         watch = LoadWatch(SHARE_GROUP_RECORDS if log.topic == SHARE_TOPIC else GROUP_RECORDS)
         try:
-            self._replay(log, moment, watch)
-            if moment == END and log.topic is not None:
+            self._replay(log, until, watch)
+            if until == END and log.topic is not None:
                 watch.end(log)
                 self.loads.append(watch.load(log, self._names(log)))
         finally:
@@ -97,10 +97,10 @@ class GroupReplay:
             if commit.path in files:
                 yield commit.group, commit.record_offset
 
-    def _replay(self, log: Log, moment: Moment, watch: LoadWatch) -> None:
+    def _replay(self, log: Log, until: Until, watch: LoadWatch) -> None:
         for item in log.records(self.notes, watch.unreadable):
             record = item.record
-            if not moment.holds(record.offset, record.timestamp):
+            if not until.holds(record.offset, record.timestamp):
                 continue
             self.records += 1
             if isinstance(item.batch, RecordBatch) and item.batch.is_control:

@@ -21,7 +21,7 @@ class CommittedOffset(NamedTuple):
     say where the commit is. `log_start_offset`, `log_end_offset`, `lag` and `problem` are known when the partition's
     directory was given; `topic_problem` when `__cluster_metadata` was. `expires_at` is the time from which on the coordinator
     deletes it, by the time stored with it or the default of `offsets.retention.minutes`; None while nothing expires it.
-    `is_of_one_moment` says that no other moment of a copy explains the problem.
+    `is_certain` says that no other moment of a copy explains the problem.
     """
 
     group: str
@@ -39,7 +39,7 @@ class CommittedOffset(NamedTuple):
     log_start_offset: int | None = None
     topic_problem: str | None = None
     expires_at: int | None = None
-    is_of_one_moment: bool = False
+    is_certain: bool = False
 
     @property
     def lag(self) -> int | None:
@@ -166,8 +166,8 @@ class Group:
         if self.topology_epoch is None or self.topology_epoch == self.validated_topology_epoch:
             return self.topology_epoch is not None
         # 4.1 stores no epoch; but it gives out no tasks of a topology that is not good.
-        given = [member.assignment or {} for member in self.members.values()]
-        return self.validated_topology_epoch == -1 and any(item.get("activeTasks") for item in given)
+        assignments = [member.assignment or {} for member in self.members.values()]
+        return self.validated_topology_epoch == -1 and any(item.get("activeTasks") for item in assignments)
 
     def __repr__(self) -> str:
         return f"Group({self.group!r}, {self.kind}, {self.state}, {len(self.members)} members)"

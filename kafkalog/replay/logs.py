@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kafkalog.core.batch import Damage, RecordBatch
@@ -11,12 +12,15 @@ from kafkalog.core.filename import COORDINATOR_TOPICS, PartitionName, parse_part
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
+from kafkalog.core.source import BytesSource
 from kafkalog.core.span import Padding
 from kafkalog.errors import Truncated, UnreadableFile
+from kafkalog.files.classify import Kind, classify
+from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import Kind, classify, has_gone, join
-from kafkalog.files.source import FileSource, read_file, size_of
+from kafkalog.files.paths import has_gone, join
+from kafkalog.files.source import FileSource, size_of
 
 if TYPE_CHECKING:
     import uuid
@@ -24,11 +28,23 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "count_findings", "read_file_records"]
+__all__ = [
+    "Ends",
+    "FoundLogs",
+    "Log",
+    "LogRecord",
+    "Note",
+    "Notes",
+    "Paths",
+    "collect",
+    "count_findings",
+    "log_of",
+    "read_file_records",
+]
 
 _NO_PARTITION = "is a log dir that holds no partition to read (directories marked -delete, -future or -stray are left out)"
-#: One path or several.
-Paths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
+#: One path or several; or partition directories that have been listed already.
+Paths: TypeAlias = "str | os.PathLike[str] | Partition | Iterable[str | os.PathLike[str] | Partition]"
 
 
 #: How often the directory of a running broker is listed.
@@ -55,6 +71,11 @@ class Notes(list[Note]):
     def __init__(self) -> None:
         super().__init__()
         self.dropped = 0
+
+    @property
+    def total(self) -> int:
+        """How many there were, those that were dropped included."""
+        return len(self) + self.dropped
 
     def append(self, note: Note) -> None:
         """Add a note, or count it when there are too many."""
@@ -92,6 +113,7 @@ class Log(NamedTuple):
     name: PartitionName | None
     files: tuple[str, ...]
     snapshots: tuple[tuple[int, int, str], ...] = ()
+    directory: Directory | None = None
 
     @property
     def topic(self) -> str | None:
@@ -101,7 +123,7 @@ class Log(NamedTuple):
     def topic_id(self) -> uuid.UUID | None:
         """The topic's id from `partition.metadata`; None when it is not there or cannot be read."""
         try:
-            return read_partition_metadata(read_file(join(self._directory(), "partition.metadata"))).topic_id
+            return read_partition_metadata(self._listed().read("partition.metadata")).topic_id
         except UnreadableFile:
             return None
 
@@ -124,7 +146,7 @@ class Log(NamedTuple):
                 tries -= 1
                 if not tries or not has_gone(path) or not os.path.isdir(self.path):
                     raise
-                files = _partition(Partition(self.path)).files
+                files = log_of(Partition(self.path)).files
                 left = list(files) if self.topic in COORDINATOR_TOPICS else [other for other in files if other > path]
                 continue
             with source:
@@ -161,9 +183,8 @@ class Log(NamedTuple):
         bases = self._base_offsets()
         if not bases:
             return None
-        directory = os.path.dirname(os.path.realpath(self._directory()))
         try:
-            lines = read_offset_checkpoint(read_file(join(directory, "log-start-offset-checkpoint"))).entries
+            lines = read_offset_checkpoint(self._log_dir().read("log-start-offset-checkpoint")).entries
         except UnreadableFile:
             lines = ()
         own = (self.name.topic, self.name.partition) if self.name else None
@@ -194,6 +215,15 @@ class Log(NamedTuple):
         names = (parse_segment_file_name(os.path.basename(path)) for path in self.files)
         return [name.base_offset for name in names if name is not None]
 
+    def _listed(self) -> Directory:
+        """The log's directory; listed now when only files of it were given."""
+        return Directory(self._directory()) if self.directory is None else self.directory
+
+    def _log_dir(self) -> Directory:
+        """The log dir around it; listed now when only the partition was given."""
+        parent = None if self.directory is None else self.directory.parent
+        return Directory(os.path.dirname(os.path.realpath(self._directory()))) if parent is None else parent
+
     def _directory(self) -> str:
         return self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
 
@@ -211,9 +241,9 @@ class Log(NamedTuple):
                 return
 
 
-def read_file_records(path: str, notes: list[Note]) -> Iterator[LogRecord]:
-    """The records of one file in the log's format: a `.log` or a `.checkpoint`."""
-    with FileSource(path) as source:
+def read_file_records(path: str, notes: list[Note], data: bytes | None = None) -> Iterator[LogRecord]:
+    """The records of one file in the log's format: a `.log` or a `.checkpoint`; `data` are its bytes when they were read."""
+    with FileSource(path) if data is None else nullcontext(BytesSource(data)) as source:
         for item in walk(source):
             yield from _records(path, item, notes)
 
@@ -244,7 +274,7 @@ def _records(
             yield LogRecord(path, item, record)
 
 
-class Given(NamedTuple):
+class FoundLogs(NamedTuple):
     """The logs found at the caller's paths, by what they are for.
 
     Attributes:
@@ -258,7 +288,14 @@ class Given(NamedTuple):
     problems: tuple[Note, ...]
 
 
-def collect(paths: Paths, *topics: str) -> Given:
+def log_of(partition: Partition) -> Log:
+    """The log of a partition directory."""
+    files = tuple(segment.paths[".log"] for segment in partition.segments if ".log" in segment.paths)
+    snapshots = sorted((name.base_offset, name.epoch or 0, path) for name, path in partition.checkpoints if not name.pending)
+    return Log(partition.path, partition.name, files, tuple(snapshots), partition.directory)
+
+
+def collect(paths: Paths, *topics: str) -> FoundLogs:
     """Find the logs of `topics`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
 
     Of several copies of a partition the one that reaches furthest is taken; directories marked `-delete`, `-future` or
@@ -267,10 +304,11 @@ def collect(paths: Paths, *topics: str) -> Given:
     problems: list[Note] = []
     logs: list[Log] = []
     files: dict[str, Log] = {}
-    named = [paths] if isinstance(paths, str | os.PathLike) else paths
-    for path in (os.fspath(item) for item in named):
+    named = [paths] if isinstance(paths, str | os.PathLike | Partition) else paths
+    for item in named:
+        path = item.path if isinstance(item, Partition) else os.fspath(item)
         try:
-            found = list(_logs_at(path, files, problems))
+            found = [log_of(item)] if isinstance(item, Partition) else list(_logs_at(path, files, problems))
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
             continue
@@ -285,7 +323,7 @@ def collect(paths: Paths, *topics: str) -> Given:
         if other is None or _reach(log, problems) > _reach(other, problems):
             chosen[key] = log
     wanted = tuple(log for log in chosen.values() if log.topic in (*topics, None))
-    return Given(wanted, tuple(log for log in chosen.values() if log.topic not in (*topics, None)), tuple(problems))
+    return FoundLogs(wanted, tuple(log for log in chosen.values() if log.topic not in (*topics, None)), tuple(problems))
 
 
 def _reach(log: Log, problems: list[Note]) -> int:
@@ -301,29 +339,23 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
 
     Partitions of a log dir that cannot be read are `problems`, and give None too.
     """
-    path, kind, entries = classify(path)
+    path, kind, directory = classify(path)
     if kind is Kind.FILE:
         _add_file(path, files)
         yield None
     elif kind is Kind.PARTITION:
-        yield _partition(Partition(path, entries))
+        yield log_of(Partition(path, directory))
     else:
-        log_dir = LogDir(path, entries)
+        log_dir = LogDir(path, directory)
         for name in log_dir.partition_names:
             parsed = parse_partition_name(name)
             if parsed is not None and not parsed.mark:
                 try:
-                    yield _partition(log_dir.partition(name))
+                    yield log_of(log_dir.partition(name))
                 except UnreadableFile as error:
                     if not has_gone(error.path):  # a running broker deletes topics
                         problems.append(Note(error.path, None, error.reason))
                     yield None
-
-
-def _partition(partition: Partition) -> Log:
-    files = tuple(segment.paths[".log"] for segment in partition.segments if ".log" in segment.paths)
-    snapshots = sorted((name.base_offset, name.epoch or 0, path) for name, path in partition.checkpoints if not name.pending)
-    return Log(partition.path, partition.name, files, tuple(snapshots))
 
 
 def _add_file(path: str, files: dict[str, Log]) -> None:

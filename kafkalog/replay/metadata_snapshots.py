@@ -14,7 +14,7 @@ from kafkalog.files.source import FileSource
 from kafkalog.replay.logs import Log, Note, read_file_records
 
 if TYPE_CHECKING:
-    from kafkalog.replay.until import Moment
+    from kafkalog.replay.until import Until
 
 __all__ = ["Base", "choose_snapshot"]
 
@@ -30,7 +30,7 @@ class Base(NamedTuple):
     damage: str = ""
 
 
-def choose_snapshot(log: Log, moment: Moment, notes: list[Note]) -> Base | None:
+def choose_snapshot(log: Log, until: Until, notes: list[Note]) -> Base | None:
     """The newest snapshot that is whole; of none is, the newest damaged one; what is not whole is noted.
 
     Raises:
@@ -38,9 +38,9 @@ def choose_snapshot(log: Log, moment: Moment, notes: list[Note]) -> Base | None:
     """
     damaged = None
     for end_offset, epoch, path in reversed(log.snapshots):
-        if moment.offset is not None and end_offset - 1 > moment.offset:
+        if until.offset is not None and end_offset - 1 > until.offset:
             continue
-        if moment.time is not None and not _taken_by(path, moment.time):
+        if until.time is not None and not _taken_by(path, until.time):
             continue
         base = Base(end_offset, epoch, path, _damage(path, headed=log.topic in (CLUSTER_METADATA_TOPIC, None)))
         if not base.damage:

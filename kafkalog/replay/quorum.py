@@ -13,11 +13,12 @@ from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.log import walk
 from kafkalog.core.properties import format_uuid, read_quorum_state
 from kafkalog.errors import FormatError
-from kafkalog.files.partition import Partition
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.files.partition import Partition
 
 __all__ = ["Quorum", "Voter", "read_quorum", "why_not_one_quorum"]
 
@@ -47,13 +48,12 @@ class Quorum(NamedTuple):
         return ", ".join(told) or "not known"
 
 
-def read_quorum(path: str) -> Quorum:
+def read_quorum(partition: Partition) -> Quorum:
     """The quorum of the metadata log in a partition directory, from its control records and, failing these, `quorum-state`.
 
     Raises:
         UnreadableFile: a file cannot be read.
     """
-    partition = Partition(path)
     snapshots = sorted(((name.base_offset, name.epoch or 0), file) for name, file in partition.checkpoints if not name.pending)
     files = [file for _, file in snapshots[-1:]] + [s.paths[".log"] for s in partition.segments if ".log" in s.paths]
     leaders: dict[int, int] = {}
@@ -82,8 +82,8 @@ def _control_records(path: str) -> Iterator[tuple[int, ControlRecord]]:
 
 
 def _voters_of_file(partition: Partition) -> tuple[Voter, ...]:
-    path = partition.file("quorum-state")
-    state = None if path is None else read_quorum_state(read_file(path))
+    name = "quorum-state"
+    state = None if partition.file(name) is None else read_quorum_state(partition.directory.read(name))
     return () if state is None else tuple(Voter(number, None) for number in state.voters)
 
 

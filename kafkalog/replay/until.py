@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["END", "Moment"]
+__all__ = ["END", "Until"]
 
 
-class Moment(NamedTuple):
+class Until(NamedTuple):
     """The last record that counts. Both None: the end.
 
     Args:
@@ -25,4 +25,4 @@ class Moment(NamedTuple):
         return self.time is None or timestamp <= self.time
 
 
-END = Moment()
+END = Until()

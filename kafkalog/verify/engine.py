@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,22 +19,25 @@ from kafkalog.core.filename import (
 )
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.paths import Classified, Kind, check_file_name, classify, join
+from kafkalog.files.classify import Classified, Kind, classify
+from kafkalog.files.log_dir import LogDir, PartitionContext
+from kafkalog.files.partition import Partition
+from kafkalog.files.paths import check_file_name, join
 from kafkalog.files.workers import Workers
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
-from kafkalog.verify.checks.brokers import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.checks.brokers import add_findings, findings_of_brokers
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
-from kafkalog.verify.checks.coordinators import unloaded
+from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.log_dir import LogDirCheck
-from kafkalog.verify.checks.partition import Surroundings
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.scanned_logs import MOST_EVENTS, known_logs
 from kafkalog.verify.second_look import Gone, Look, Looker
+from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,10 +45,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
+    from kafkalog.files.directory import Directory
     from kafkalog.next_start.era import Era
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
-    from kafkalog.verify.checks.partition import PartitionCheck
+    from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.policy import Policy
 
@@ -134,9 +137,26 @@ class _Job(NamedTuple):
     """A directory to look at. `only`: the one file of it that was asked for. `log_dir` it lies in, if that was given."""
 
     path: str
-    around: Surroundings = Surroundings()
+    directory: Directory | None = None
     only: str | None = None
     log_dir: LogDirCheck | None = None
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return os.path.basename(self.path)
+
+    def first(self) -> tuple[Partition, PartitionContext]:
+        """The directory and what its log dir says of it, as they were when they were first listed and read."""
+        if self.log_dir is None:
+            return Partition(self.path, self.directory), PartitionContext()
+        return self.log_dir.log_dir.partition(self.name), self.log_dir.of(self.name)
+
+    def now(self) -> tuple[Partition, PartitionContext]:
+        """The same as they are now."""
+        if self.log_dir is None:
+            return Partition(self.path), PartitionContext()
+        return self.log_dir.log_dir.partition_now(self.name), self.log_dir.now_of(self.name)
 
 
 class _Run:
@@ -169,7 +189,7 @@ class _Run:
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
             elif found.kind is Kind.PARTITION:
-                self.jobs.append(_Job(found.path))
+                self.jobs.append(_Job(found.path, found.directory))
             else:
                 self._add_file(found.path)
         except UnreadableFile as error:
@@ -185,18 +205,18 @@ class _Run:
         self.states = states_for(given, [job.path for job in self.jobs])
 
     def _add_log_dir(self, found: Classified) -> None:
-        log_dir = LogDirCheck(found.path, self.settings, entries=found.entries)
+        log_dir = LogDirCheck(LogDir(found.path, found.directory), self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
             chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
             self.unmatched -= chosen
             if (chosen or not self.topics) and not _matches(name, self.exclude):
-                self.jobs.append(_Job(join(found.path, name), log_dir.of(name), log_dir=log_dir))
+                self.jobs.append(_Job(join(found.path, name), log_dir=log_dir))
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
         if name in LOG_DIR_FILES or name == BOOTSTRAP_CHECKPOINT:
-            log_dir = LogDirCheck(folder or ".", self.settings)
+            log_dir = LogDirCheck(LogDir(folder or "."), self.settings)
             own = join(log_dir.path, name)
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
@@ -213,22 +233,33 @@ class _Run:
         seen = 0
         for job, look, looker in self._looks(executor):
             try:
-                check, report = looker.finish(look, partial(_around_now, job))
+                judged = looker.finish(look, job.now)
             except UnreadableFile as error:
                 self._miss_partition(job, error)
                 continue
-            self.not_checked.extend(check.not_checked if job.only is None else _about(check.not_checked, job.only))
+            facts, report, not_checked = judged
+            self.not_checked.extend(not_checked if job.only is None else _about(not_checked, job.only))
             if job.only is not None:
-                report = self._narrow(report, check, job.only)
-            claim = claim_of(check, job.log_dir)
-            known = known_logs(check.scans, report.findings, self.events_left) if job.only is None else {}
-            self.events_left -= sum(len(log.events) for log in known.values())
-            is_file = job.only is not None
-            self.done.append(Verified(check.path, report, check.topic_id, job.log_dir, claim, known, is_file, check.kinds))
-            if job.log_dir is not None and check.cleaned:
-                job.log_dir.cleaned.append(check.path)
+                report = self._narrow(report, facts, job.only)
+            scanned_logs = known_logs(facts.scans, report.findings, self.events_left) if job.only is None else {}
+            self.events_left -= sum(len(log.events) for log in scanned_logs.values())
+            self.done.append(
+                Verified(
+                    partition=facts.partition,
+                    report=report,
+                    topic_id=facts.topic_id,
+                    owner=job.log_dir,
+                    claim=claim_of(facts, job.log_dir),
+                    known=scanned_logs,
+                    open_transactions=facts.producers.open,
+                    is_file=job.only is not None,
+                    kinds=facts.directory.kinds,
+                )
+            )
+            if job.log_dir is not None and facts.is_cleaned:
+                job.log_dir.cleaned.append(facts.path)
             if job.log_dir is not None:
-                job.log_dir.texts_of_windows += check.texts_of_windows
+                job.log_dir.texts_of_windows += facts.texts_of_windows
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -244,11 +275,9 @@ class _Run:
     def _total(self) -> int:
         total = 0
         for job in self.jobs:
-            try:
-                with os.scandir(job.path) as entries:
-                    total += sum(entry.stat().st_size for entry in entries if entry.is_file())
-            except OSError:
-                continue
+            with suppress(UnreadableFile):
+                partition, _ = job.first()
+                total += sum(entry.size or 0 for entry in partition.directory.entries if entry.is_regular)
         return total
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
@@ -257,7 +286,7 @@ class _Run:
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
-                begun.append((job, looker.begin(job.path, job.around)))
+                begun.append((job, looker.begin(job.first)))
             except UnreadableFile as error:
                 self._miss_partition(job, error)
             while begun and (executor is None or sum(len(look.scans) for _, look in begun) > _AHEAD):
@@ -265,9 +294,9 @@ class _Run:
         for job, look in begun:
             yield job, look, looker
 
-    def _narrow(self, report: PartitionReport, check: PartitionCheck, path: str) -> PartitionReport:
+    def _narrow(self, report: PartitionReport, facts: PartitionFacts, path: str) -> PartitionReport:
         """The report of a single file: its siblings were only witnesses."""
-        own = join(check.path, os.path.basename(path))
+        own = join(facts.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)
         parsed = parse_segment_file_name(name)
@@ -276,7 +305,7 @@ class _Run:
         if parsed is not None and parsed.pending and parsed.suffix in (*_INDEXES, ".snapshot"):
             reason = f"set aside ({parsed.pending}): only the log of its segment is looked at"
         elif parsed is not None and parsed.suffix in _INDEXES:
-            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in facts.scans}
             reason = "" if has_log else "there is no log beside it to compare with"
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
@@ -299,10 +328,11 @@ class _Run:
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
-            controllers.hear(self.log_dirs, [job.path for job in self.jobs if job.only is None and job.log_dir is None])
+            controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
-        loads = () if self.settings.quick else unloaded(self.done, self.release)
-        self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
+        coordinators = Coordinators(self.done)
+        unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
+        self.findings.extend(add_findings(self.done, controllers, chain(coordinators.hanging(), unloaded)))
         self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
@@ -313,8 +343,8 @@ class _Run:
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
         reports = [(one.report, one.known) for one in self.done if not one.is_file]
-        directories = [one.report.path for one in self.done if one.owner is None and not one.is_file]
-        log_dirs = [log_dir.path for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
+        directories = [one.partition.directory for one in self.done if one.owner is None and not one.is_file]
+        log_dirs = [log_dir.evidence for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
         starts = predict_starts(reports, directories, log_dirs, options, executor)
         for one in self.done:
             if not one.is_file:
@@ -357,11 +387,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _around_now(job: _Job) -> Surroundings:
-    """The surroundings of a directory, its log dir's checkpoints read again."""
-    return job.around if job.log_dir is None else job.log_dir.around_now(os.path.basename(job.path))
-
-
 def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
@@ -373,7 +398,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
 
 
-def _about(items: list[NotChecked], path: str) -> list[NotChecked]:
+def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
     return [replace(item, path=path) for item in items if os.path.basename(item.path) == os.path.basename(path)]
 
 

@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> tuple[int, bytes, str]:
     """Exit status, stdout and stderr of `kafkalog dump`, in this process."""
     out: list[bytes] = []
     told: list[str] = []
-    with _replaced("_write_all", lambda data: out.append(bytes(data))), _replaced("say", told.append):
+    with _replaced("write_bytes", lambda data: out.append(bytes(data))), _replaced("say", told.append):
         try:
             status = dump_command.command.main(arguments, prog_name="dump", standalone_mode=False)
         except click.ClickException as error:

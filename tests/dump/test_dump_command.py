@@ -493,19 +493,6 @@ def test_a_decoder_that_leaves_the_program_ends_the_record_only(tmp_path):
         assert b"no Python decoder" in done.stderr
 
 
-def test_output_that_cannot_be_written_is_said_in_one_line(tmp_path):
-    log = tmp_path / "00000000000000000000.log"
-    log.write_bytes((TWITTER / "00000000000000000000.log").read_bytes() * 300)
-    for jobs in ("1", "2"):
-        with open("/dev/full", "wb") as full:
-            command = [sys.executable, "-m", "kafkalog", "dump", str(log), "--print-data-log", "--jobs", jobs]
-            environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
-            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=environment)
-        assert done.returncode == 1
-        assert done.stderr.decode().startswith("kafkalog: cannot write the output: ")
-        assert len(done.stderr.splitlines()) == 1
-
-
 def test_a_closed_stdout_is_no_crash():
     environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
     command = f"{sys.executable} -m kafkalog dump {TWITTER} >&-"
@@ -536,8 +523,8 @@ def test_a_segment_that_goes_while_its_directory_is_printed_is_said_in_one_line(
         shutil.copytree(TWITTER, log_dir / name)
     listed = plan.Partition
 
-    def listed_then_deleted(path):
-        partition = listed(path)
+    def listed_then_deleted(path, directory):
+        partition = listed(path, directory)
         for file in (log_dir / "a-0").glob(f"{74:020d}.*"):
             file.unlink()
         shutil.rmtree(log_dir / "b-0", ignore_errors=True)

@@ -14,8 +14,9 @@ from kafkalog import next_starts, verify
 from kafkalog.dump.filters import Filters
 from kafkalog.dump.inputs import files_of
 from kafkalog.errors import RequestError, UnreadableFile
-from kafkalog.files import paths
-from kafkalog.files.paths import NOTHING_OF_KAFKA, Kind, classify
+from kafkalog.files import directory
+from kafkalog.files.classify import NOTHING_OF_KAFKA, Kind, classify, kind_of_directory
+from kafkalog.files.directory import Entry
 from kafkalog.files.source import FileSource
 from kafkalog.next_start.api import next_start
 from kafkalog.replay.groups import read_groups
@@ -245,12 +246,12 @@ def test_every_command_says_that_a_directory_may_not_be_read(tmp_path, monkeypat
     topic = COMMANDS[command][1]
     log_dir(tmp_path / "d", topic)
 
-    def listed(path, listing=paths.list_directory):
+    def listed(path, listing=directory.list_directory):
         if path == str(tmp_path / "d"):
             raise UnreadableFile(path, "permission denied")
         return listing(path)
 
-    monkeypatch.setattr(paths, "list_directory", listed)
+    monkeypatch.setattr(directory, "list_directory", listed)
     for path in ("d", "d/"):
         assert answer(command, f"{tmp_path}/{path}", tmp_path, monkeypatch) == "permission denied"
 
@@ -335,18 +336,9 @@ def test_a_log_dir_without_partitions_in_use_is_not_called_nothing(tmp_path, mon
 # --- where the line is ---
 
 
-class Entry(NamedTuple):
-    """What `classify` asks of an `os.DirEntry`."""
-
-    name: str
-    folder: bool
-
-    def is_dir(self):
-        return self.folder
-
-
 def kind(name, *entries):
-    return paths.kind_of_directory(name, [Entry(entry.rstrip("/"), entry.endswith("/")) for entry in entries])
+    listed = [Entry(entry.rstrip("/"), entry.endswith("/"), not entry.endswith("/"), None) for entry in entries]
+    return kind_of_directory(name, listed)
 
 
 S, S2, EPOCHS, META = LOG, STRAY, "leader-epoch-checkpoint", "meta.properties"

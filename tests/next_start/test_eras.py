@@ -16,8 +16,9 @@ import sys
 import pytest
 
 from kafkalog.core.release import NEWEST, parse_release, release_text
+from kafkalog.files.log_dir import LogDir
 from kafkalog.next_start.api import next_start, next_starts
-from kafkalog.next_start.cluster_metadata import read_small_metadata_log
+from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.verify import verify
 from tests import encode
@@ -118,7 +119,7 @@ EVIDENCE = {
 @pytest.mark.parametrize(("change", "is_kraft", "words"), EVIDENCE.values(), ids=EVIDENCE)
 def test_each_line_of_evidence_decides_and_is_stated(change, is_kraft, words, kraft):
     change(kraft)
-    states = read_log_dir(str(kraft))
+    states = read_log_dir(BrokerEvidence(LogDir(str(kraft))))
     releases = [release_text(state.release) for state in states]
     newest = release_text(NEWEST)
     assert releases == {True: [newest], False: ["2.8.2"], None: [newest, "2.8.2"]}[is_kraft]
@@ -377,7 +378,9 @@ def test_a_broker_with_zookeeper_makes_of_its_meta_properties_what_was_seen(rele
 def test_a_log_dir_without_meta_properties_beside_the_metadata_says_that_a_new_directory_id_costs_the_partitions(kraft):
     remove_metadata(kraft)
     rewrite(kraft, lambda _: None)
-    for outcome in next_starts([kraft], kafka_version="3.9.1", consumer=False):
+    outcomes = list(next_starts([kraft], kafka_version="3.9.1", consumer=False))
+    assert {outcome.path for outcome in outcomes} >= {str(path) for path in kraft.iterdir() if path.is_dir()}
+    for outcome in outcomes:
         assert "meta.properties is missing: the node exits if no other of its log dirs has one" in outcome.reason
 
 
@@ -399,15 +402,17 @@ def test_every_release_reads_the_metadata_that_it_wrote_itself():
         assert parse_release(own[0].assumed.release) == parse_release(release)
 
 
-def test_a_metadata_log_is_read_once_as_long_as_its_files_stay_as_they_are(tmp_path):
-    log_dir = node(tmp_path / "d", level("metadata.version", 21))
-    log = log_dir / METADATA
-    first = read_small_metadata_log(str(log))
-    assert read_small_metadata_log(str(log)) is first
+def test_a_metadata_log_is_replayed_once_for_all_who_are_handed_its_log_dir(tmp_path):
+    path = node(tmp_path / "d", level("metadata.version", 21))
+    metadata = BrokerEvidence(LogDir(str(path))).metadata
+    first = metadata.of_small_log(METADATA)
     shutil.copy(
-        node(tmp_path / "e", level("metadata.version", 21), level("share.version", 1)) / METADATA / f"{0:020d}.log", log
+        node(tmp_path / "e", level("metadata.version", 21), level("share.version", 1)) / METADATA / f"{0:020d}.log",
+        path / METADATA,
     )
-    assert read_small_metadata_log(str(log)).image.features == {"metadata.version": 21, "share.version": 1}
+    assert metadata.of_small_log(METADATA) is metadata.replayed(METADATA) is first
+    later = BrokerEvidence(LogDir(str(path))).metadata.of_small_log(METADATA)
+    assert later.image.features == {"metadata.version": 21, "share.version": 1}
 
 
 def test_the_way_back_to_an_older_release_names_bootstrap_checkpoint_only_where_it_is(kraft):

@@ -116,23 +116,25 @@ def test_usage_errors_are_status_2(command):
         run(command, "--at", wrong, "x", status=2)
 
 
-def test_a_moment_that_is_none_says_what_would_be_one():
+def test_an_end_that_is_none_says_what_would_be_one():
     done = subprocess.run(
         [sys.executable, "-m", "kafkalog", "groups", "--at", "-5", "x"], capture_output=True, text=True, check=False
     )
-    assert "'-5' is neither an offset, nor ISO 8601 (2024-05-01T12:00:00Z), nor @ and epoch milliseconds" in done.stderr
+    assert (
+        "'-5' is neither an offset, nor ISO 8601 (2024-05-01, 2024-05-01T12:00:00Z) nor @ and epoch milliseconds" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_partition_that_cannot_be_read_hides_no_other(tmp_path, command, monkeypatch):
-    from kafkalog.files import partition, paths
+    from kafkalog.files import directory
 
-    def listed(path, listing=paths.list_directory):
+    def listed(path, listing=directory.list_directory):
         if os.path.basename(path) == "denied-0":
             raise UnreadableFile(path, "permission denied")
         return listing(path)
 
-    monkeypatch.setattr(partition, "list_directory", listed)
+    monkeypatch.setattr(directory, "list_directory", listed)
     write_log(tmp_path, [batch(0, offset_key("g", "t", 0), offset_value(1))])
     for name in ("__transaction_state-0", "__cluster_metadata-0", "denied-0"):
         write_log(tmp_path, [], name)

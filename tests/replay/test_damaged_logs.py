@@ -16,7 +16,7 @@ from kafkalog.replay.groups import read_groups
 from kafkalog.replay.logs import Log
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.transactions import read_transactions
-from kafkalog.replay.until import END, Moment
+from kafkalog.replay.until import END, Until
 from tests import encode
 from tests.internal_topics import offset_key, offset_value, transaction_key, transaction_value
 from tests.replay.test_commands import COMMANDS, lines, of_type, run
@@ -83,10 +83,10 @@ def read_all(tmp_path, monkeypatch):
     paths = [write_log(tmp_path, [b""], f"{topic}-0") for topic in TOPICS]
     read_from = {read_groups: paths[0], read_transactions: [paths[1], paths[4]], read_metadata: paths[3]}
 
-    def read(data, moment=END):
+    def read(data, until=END):
         for name in ("walk", "walk_last_file"):
             monkeypatch.setattr(Log, name, lambda log: ((log.files[0], item) for item in walk(BytesSource(data))))
-        return [function(given, moment) for function, given in read_from.items()]
+        return [function(given, until) for function, given in read_from.items()]
 
     return read
 
@@ -108,7 +108,7 @@ def test_no_bytes_at_all_end_a_replay(seed, read_all):
         data = bytearray(b"".join(dice.choices([*LOGS.values(), dice.randbytes(30)], k=3)))
         for _ in range(dice.randint(1, 8)):
             data[dice.randrange(len(data))] = dice.randrange(256)
-        read_all(bytes(data), dice.choice([END, Moment(offset=1), Moment(time=1)]))
+        read_all(bytes(data), dice.choice([END, Until(offset=1), Until(time=1)]))
 
 
 def test_a_wrapper_that_cannot_be_opened_is_a_note_and_what_follows_counts(tmp_path):

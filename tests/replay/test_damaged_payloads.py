@@ -9,13 +9,13 @@ from functools import cache
 import pytest
 
 from kafkalog.core.messages.records import read_metadata_record
-from kafkalog.render.internal_text import change_text, groups_text, metadata_text, transactions_text
 from kafkalog.render.json_replay import change_lines, group_lines, metadata_lines, transaction_lines
+from kafkalog.render.text_replay import change_text, groups_text, metadata_text, transactions_text
 from kafkalog.replay.groups import read_groups
 from kafkalog.replay.image import diff_images
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.transactions import read_transactions
-from kafkalog.replay.until import Moment
+from kafkalog.replay.until import Until
 from tests import encode
 from tests.internal_topics import internal_records
 from tests.log_dirs import fixture, fixture_log_dirs
@@ -60,7 +60,7 @@ def test_no_payload_ends_a_replay_and_every_record_is_counted(tmp_path, seed):
             for at, (key, value) in enumerate(pairs)
         ]
         write_log(tmp_path, batches, f"{topic}-0")
-    metadata, before = read_metadata(tmp_path), read_metadata(tmp_path, Moment(offset=count // 2))
+    metadata, before = read_metadata(tmp_path), read_metadata(tmp_path, Until(offset=count // 2))
     groups, transactions = read_groups(tmp_path), read_transactions(tmp_path)
     for found, topics in ((metadata, 1), (groups, 2), (transactions, 1)):
         assert found.records == topics * count

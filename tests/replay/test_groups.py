@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kafkalog.replay.groups import read_groups
-from kafkalog.replay.until import Moment
+from kafkalog.replay.until import Until
 from tests import encode
 from tests.internal_topics import accounted, assignment, group_key, group_value, offset_key, offset_value
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
@@ -144,9 +144,9 @@ def test_members_have_what_they_were_assigned(tmp_path):
 def test_a_group_is_shown_as_it_was_at_an_offset_and_at_a_time(tmp_path):
     key = offset_key("g", "t", 0)
     path = write_log(tmp_path, [batch(n, key, offset_value(10 + n), time=1000 * n) for n in range(5)])
-    assert committed(read_groups([path], Moment(offset=2))) == {("g", "t", 0): 12}
-    assert committed(read_groups([path], Moment(time=3000))) == {("g", "t", 0): 13}
-    assert committed(read_groups([path], Moment(time=-5))) == {}
+    assert committed(read_groups([path], Until(offset=2))) == {("g", "t", 0): 12}
+    assert committed(read_groups([path], Until(time=3000))) == {("g", "t", 0): 13}
+    assert committed(read_groups([path], Until(time=-5))) == {}
 
 
 def test_damage_is_noted_and_the_rest_is_used(tmp_path):

@@ -10,20 +10,20 @@ import pytest
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
-from kafkalog.render.internal_text import change_text, metadata_text
+from kafkalog.render.text_replay import change_text, metadata_text
 from kafkalog.replay.image import diff_images
 from kafkalog.replay.metadata import read_metadata
-from kafkalog.replay.until import END, Moment
+from kafkalog.replay.until import END, Until
 from tests import encode
 from tests.internal_topics import accounted, compact, internal_records
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
 from tests.replay.test_groups import write_log
 
 
-def wrong_topics(case, moment):
+def wrong_topics(case, until):
     """Topics that are not as the admin client told."""
     truth = case.account()["ground_truth"]["topics_live"]
-    image = read_metadata([case.path()], moment).image
+    image = read_metadata([case.path()], until).image
     wrong = {}
     for name, told in truth.items():
         topic = image.topic(name)
@@ -50,7 +50,7 @@ def looked_before(case):
     yield END
     changes = metadata_records(case, "BrokerRegistrationChangeRecord")
     offsets = [offset for offset, value in changes if value.get("inControlledShutdown")]
-    yield from (Moment(offset=offset - 1) for offset in reversed(offsets))
+    yield from (Until(offset=offset - 1) for offset in reversed(offsets))
 
 
 def has_account(case):
@@ -66,14 +66,14 @@ JUDGED = [case for case in fixture_log_dirs() if has_account(case)]
 
 @pytest.mark.parametrize("case", JUDGED, ids=lambda case: case.id)
 def test_topics_are_as_the_admin_client_told(case):
-    results = [wrong_topics(case, moment) for moment in looked_before(case)]
+    results = [wrong_topics(case, until) for until in looked_before(case)]
     assert {} in results, min(results, key=len)
 
 
 def test_topics_are_as_the_admin_client_told_in_the_whole_corpus():
     for case in accounted(corpus_log_dirs()):
         if has_account(case):
-            assert any(wrong_topics(case, moment) == {} for moment in looked_before(case)), case.id
+            assert any(wrong_topics(case, until) == {} for until in looked_before(case)), case.id
 
 
 @pytest.mark.parametrize("case", [case for case in JUDGED if case.workload in ("txn", "meta-n1")], ids=lambda case: case.id)
@@ -102,7 +102,7 @@ def test_every_snapshot_is_what_the_log_adds_up_to(tmp_path, release, node):
     compared = 0
     for path in later:
         alone = read_metadata([f"{source}/{path.rsplit('/', 1)[1]}"])
-        replayed = read_metadata([str(target)], Moment(offset=alone.image.last_offset))
+        replayed = read_metadata([str(target)], Until(offset=alone.image.last_offset))
         if replayed.problems:
             continue  # the log behind the first snapshot is gone
         assert replayed.snapshot == first
@@ -211,9 +211,9 @@ def change(tags):
     return bytes([1, 5, 0]) + struct.pack(">i", 0) + TOPIC_ID + body
 
 
-def image_of(tmp_path, *values, moment=END):
+def image_of(tmp_path, *values, until=END):
     batches = [encode.batch([encode.R(value=value)], base_offset=at) for at, value in enumerate(values)]
-    return read_metadata([write_log(tmp_path, batches, "__cluster_metadata-0")], moment)
+    return read_metadata([write_log(tmp_path, batches, "__cluster_metadata-0")], until)
 
 
 def test_a_new_leader_raises_the_leader_epoch_and_a_new_isr_does_not(tmp_path):
@@ -240,7 +240,7 @@ def test_a_metadata_transaction_counts_as_a_whole_or_not_at_all(tmp_path):
     assert [(note.offset, note.message) for note in opened.notes] == [
         (0, "a metadata transaction without an end begins here; its 1 records do not count")
     ]
-    before_its_end = image_of(tmp_path / "d", begin, TOPIC, end, moment=Moment(offset=1))
+    before_its_end = image_of(tmp_path / "d", begin, TOPIC, end, until=Until(offset=1))
     assert (before_its_end.image.topics, before_its_end.notes) == ({}, [])
 
 
@@ -262,7 +262,7 @@ def test_what_does_not_fit_is_noted_and_the_rest_counts(tmp_path):
 
 def test_differences_are_told_by_kind_and_name(tmp_path):
     values = (TOPIC, PARTITION, change([(1, struct.pack(">i", 2))]))
-    before = image_of(tmp_path / "a", *values, moment=Moment(offset=1))
+    before = image_of(tmp_path / "a", *values, until=Until(offset=1))
     after = image_of(tmp_path / "b", *values)
     (only,) = diff_images(before.image, after.image)
     assert (only.what, only.name, only.before["leader"], only.after["leader"]) == ("partition", "orders-0", 1, 2)
@@ -296,7 +296,7 @@ def test_the_preview_of_2_8_is_read_under_the_name_it_gave_its_log(tmp_path):
 def test_an_unregistered_controller_is_gone_and_one_that_was_never_there_is_noted(tmp_path):
     """A real controller of 4.4 was unregistered with kafka-cluster.sh, and the log goes on."""
     source = [f"{fixture('4.4.0', 'meta-n1').path()}/__cluster_metadata-0"]
-    before, after = (read_metadata(source, Moment(offset=offset)).image for offset in (307, 308))
+    before, after = (read_metadata(source, Until(offset=offset)).image for offset in (307, 308))
     (gone,) = diff_images(before, after)
     assert (gone.what, gone.name, gone.before["controllerId"], gone.after) == ("controller", "2", 2, None)
     assert 2 not in read_metadata(source).image.controllers

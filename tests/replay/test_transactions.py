@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from kafkalog.core.producer_snapshot import ProducerEntry
+from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+from kafkalog.replay.producers import ProducerReplay, SegmentEvents
 from kafkalog.replay.transactions import read_transactions
-from kafkalog.replay.until import Moment
+from kafkalog.replay.until import Until
 from tests import encode
 from tests.internal_topics import accounted, transaction_key, transaction_value
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
@@ -20,8 +23,8 @@ def wrong_ids(case):
     if not isinstance(truth, list):
         return None
     # The ids may have expired between the look and the end: the last moment at which the newest one had begun.
-    moment = Moment(time=max(item["startMs"] for item in truth) + 3000)
-    found = read_transactions([case.path()], moment)
+    until = Until(time=max(item["startMs"] for item in truth) + 3000)
+    found = read_transactions([case.path()], until)
     wrong = {}
     for item in truth:
         mine = found.ids.get(item["transactionalId"])
@@ -137,7 +140,7 @@ def test_who_owns_a_producer_id_is_not_known_while_partitions_of_the_topic_are_m
 def test_before_the_end_nothing_is_proven_to_hang(tmp_path):
     topic = coordinator(tmp_path, ("id", transaction_value(7, COMPLETE_COMMIT, [])), ("id", transaction_value(7, ONGOING, [])))
     partition = write_log(tmp_path, [data(0, 7)], "t-0")
-    (item,) = read_transactions([topic, partition], Moment(offset=0)).open
+    (item,) = read_transactions([topic, partition], Until(offset=0)).open
     assert (item.verdict, item.why) == ("unknown", "at that moment: id is in state CompleteCommit: its transaction has ended")
     assert read_transactions([topic, partition]).open[0].verdict == "hanging"
 
@@ -154,10 +157,10 @@ def test_nothing_is_proven_to_hang_while_some_of_the_topic_cannot_be_read(tmp_pa
 def test_at_a_time_later_batches_of_the_partitions_do_not_count(tmp_path):
     marker = encode.marker(commit=False, offset=2, producer_id=7, producer_epoch=0, base_timestamp=3000)
     path = write_log(tmp_path, [data(0, 7, time=1000), data(1, 7, time=2000), marker], "t-0")
-    assert [item.records for item in read_transactions(path, Moment(time=999)).open] == []
-    assert [item.records for item in read_transactions(path, Moment(time=1500)).open] == [1]
-    assert [item.records for item in read_transactions(path, Moment(time=2000)).open] == [2]
-    assert read_transactions(path, Moment(time=3000)).aborted_count == 1
+    assert [item.records for item in read_transactions(path, Until(time=999)).open] == []
+    assert [item.records for item in read_transactions(path, Until(time=1500)).open] == [1]
+    assert [item.records for item in read_transactions(path, Until(time=2000)).open] == [2]
+    assert read_transactions(path, Until(time=3000)).aborted_count == 1
 
 
 def test_markers_end_transactions_and_are_counted(tmp_path):
@@ -193,7 +196,7 @@ def test_an_unknown_state_is_noted_and_shown(tmp_path):
 def test_a_removed_id_is_gone(tmp_path):
     path = coordinator(tmp_path, ("id", transaction_value(7, COMPLETE_COMMIT, [])), ("id", None))
     assert read_transactions([path]).ids == {}
-    assert set(read_transactions([path], Moment(offset=0)).ids) == {"id"}
+    assert set(read_transactions([path], Until(offset=0)).ids) == {"id"}
 
 
 def test_aborted_transactions_go_to_the_caller_who_asks_for_them_one_by_one_and_are_counted():
@@ -208,9 +211,36 @@ def test_aborted_transactions_go_to_the_caller_who_asks_for_them_one_by_one_and_
 def test_a_table_holds_the_last_aborted_ones_and_says_how_many_are_left_out(capsys, monkeypatch):
     from kafkalog.cli import transactions as command
 
-    monkeypatch.setattr(command, "SHOWN", 3)
+    monkeypatch.setattr(command, "_SHOWN", 3)
     command.command.main([fixture("2.1.1", "txn").path()], standalone_mode=False)
     shown = capsys.readouterr().out
     count = read_transactions(fixture("2.1.1", "txn").path()).aborted_count
     assert "Aborted (3)" in shown
     assert f"({count - 3} that were found before these are left out: --format jsonl lists all)" in shown
+
+
+def run_of(producer_id, offset, position=0):
+    one = dict.fromkeys(ProducerRun._fields, 0) | {"producer_id": producer_id, "transactional": True, "records": 3}
+    return ProducerRun(**one | {"first_offset": offset, "last_offset": offset + 2, "first_timestamp": 7, "position": position})
+
+
+def test_producers_whose_transactions_have_ended_are_forgotten():
+    replay = ProducerReplay()
+    ended = TransactionEnd(1, 0, committed=True, coordinator_epoch=0, offset=9, timestamp=9, position=0, size=78)
+    replay.feed(SegmentEvents("a.log", [run_of(1, 0), run_of(2, 3), ended]))
+    replay.drop_idle()
+    assert set(replay.states) == {2}
+    replay.feed(SegmentEvents("b.log", [run_of(2, 10)]))
+    (item,) = replay.open_transactions("t", 0)
+    assert (item.path, item.first_offset, item.last_offset, item.first_timestamp, item.records) == ("a.log", 3, 12, 7, 6)
+
+
+def test_an_open_transaction_that_a_snapshot_tells_of_is_placed_at_its_first_records_in_the_log():
+    replay = ProducerReplay()
+    replay.adopt(ProducerEntry(1, 0, 4, 90, 0, 5, -1, 80), "a.log")
+    (item,) = replay.open_transactions("t", 0)
+    assert (item.path, item.position, item.first_offset, item.last_offset, item.records) == ("a.log", 0, 80, 90, 0)
+    replay.feed(SegmentEvents("b.log", [run_of(1, 100, position=300), run_of(1, 110, position=900)]))
+    (item,) = replay.open_transactions("t", 0)
+    assert (item.path, item.position, item.first_offset, item.last_offset, item.records) == ("b.log", 300, 80, 112, 6)
+    assert replay.first_open_offset() == 80

@@ -1,17 +1,25 @@
-"""A copy of one partition of a fixture's log dir, to be damaged."""
+"""A copy of one partition of a fixture's log dir, to be damaged, and what verify then finds."""
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shutil
 import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER, BatchHeader
 from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY
+from kafkalog.files.source import FileSource
+from kafkalog.verify import Finding, verify
 from tests.log_dirs import FIXTURES
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 BROKER = FIXTURES / "broker"
+NOW = 1795500000000
 
 
 class Lab:
@@ -23,7 +31,7 @@ class Lab:
     """
 
     def __init__(self, target: pathlib.Path, source: str) -> None:
-        log_dir = BROKER / source.rpartition("/")[0]
+        log_dir = self.source = BROKER / source.rpartition("/")[0]
         self.root = target
         self.name = source.rpartition("/")[2]
         self.dir = target / self.name
@@ -33,6 +41,15 @@ class Lab:
                 shutil.copy(path, target)
         shutil.copytree(log_dir / self.name, self.dir)
         self._keep_lines()
+
+    @property
+    def target(self) -> pathlib.Path:
+        """What verify is given: the log dir, or the partition when no file of the log dir is left."""
+        return self.root if any(path.is_file() for path in self.root.iterdir()) else self.dir
+
+    def beside(self, partition: str, name: str = "") -> pathlib.Path:
+        """Copy another partition of the same log dir into it, by another name if wanted."""
+        return pathlib.Path(shutil.copytree(self.source / partition, self.root / (name or partition)))
 
     def _keep_lines(self) -> None:
         """Checkpoint lines of partitions that were not copied are left out."""
@@ -155,3 +172,88 @@ def message(
     body = struct.pack(">bb", magic, attributes) + (struct.pack(">q", timestamp) if magic else b"") + struct.pack(">i", -1)
     body += struct.pack(">i", -1 if value is None else len(value)) + (value or b"") + extra
     return struct.pack(">qiI", offset, len(body) + 4, crc32(body)) + body
+
+
+class Case(NamedTuple):
+    """A proof or a near miss: copies of partitions, what is done to them, and how they are looked at.
+
+    `change` gets a `Lab` for each of `sources`, in `d1`, `d2` …; `meanwhile` too: a context in which verify runs. `options`
+    are those of verify.
+    """
+
+    sources: tuple[str, ...]
+    change: Callable[..., object]
+    options: dict[str, Any]
+    meanwhile: Callable[..., contextlib.AbstractContextManager[object]] | None
+
+    def look(self, where: pathlib.Path, **options: Any) -> Looked:
+        """Make the copies in the empty folder `where`, change them, verify them."""
+        labs = [Lab(where / f"d{number}", source) for number, source in enumerate(self.sources, 1)]
+        before = _contents(where)
+        self.change(*labs)
+        after = _contents(where)
+        with contextlib.nullcontext() if self.meanwhile is None else self.meanwhile(*labs):
+            report = verify([lab.target for lab in labs], now=NOW, **options | self.options)
+        return Looked([relative(finding, where) for finding in report.all_findings()], _changes(before, after))
+
+
+@contextlib.contextmanager
+def changed_in_each_look(path: pathlib.Path, change: Callable[[], object], most: int = 1000) -> Iterator[list[FileSource]]:
+    """Have a file changed once each time that it is opened and read, `most` times; gives the list of these looks."""
+    read_into, looks = FileSource.read_into, []
+
+    def and_change(source, buffer, position):
+        if source.path == str(path) and source not in looks and len(looks) < most:
+            looks.append(source)
+            change()
+        return read_into(source, buffer, position)
+
+    FileSource.read_into = and_change
+    try:
+        yield looks
+    finally:
+        FileSource.read_into = read_into
+
+
+class Looked(NamedTuple):
+    """What verify found, and what had been changed: path → first byte and the one after the last, None when it is gone.
+
+    All paths are relative to the folder that the log dirs are in.
+    """
+
+    findings: list[Finding]
+    changed: dict[str, tuple[int, int] | None]
+
+
+def relative(finding: Finding, where: pathlib.Path) -> Finding:
+    """A finding with paths relative to a folder, in its texts too."""
+
+    def cut(text: str) -> str:
+        return text.replace(f"{where}/", "")
+
+    return finding._replace(
+        path=cut(finding.path),
+        message=cut(finding.message),
+        consequence=cut(finding.consequence),
+        remedy=cut(finding.remedy),
+        facts={name: cut(value) if isinstance(value, str) else value for name, value in finding.facts.items()},
+    )
+
+
+def _contents(where: pathlib.Path) -> dict[str, bytes]:
+    return {str(path.relative_to(where)): path.read_bytes() if path.is_file() else b"" for path in where.rglob("*")}
+
+
+def _changes(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, tuple[int, int] | None]:
+    changed: dict[str, tuple[int, int] | None] = dict.fromkeys(before.keys() - after.keys())
+    changed |= {path: (0, len(after[path])) for path in after.keys() - before.keys()}
+    kept = before.keys() & after.keys()
+    return changed | {path: _changed_range(before[path], after[path]) for path in kept if after[path] != before[path]}
+
+
+def _changed_range(before: bytes, after: bytes) -> tuple[int, int]:
+    """First byte that differs, and the one behind the last."""
+    least = min(len(before), len(after))
+    start = next((at for at in range(least) if before[at] != after[at]), least)
+    same = next((at for at in range(least - start) if before[-1 - at] != after[-1 - at]), least - start)
+    return start, max(start, len(after) - same)

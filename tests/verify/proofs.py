@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import gzip
-import pathlib
+import json
+import os
 import re
 import shutil
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checksum import crc32c
+from kafkalog.core.producer_snapshot import PRODUCER_ENTRY
+from kafkalog.verify.rule import _BY_SUBJECT, RULES
 from tests import encode
 from tests.encode import R
 from tests.internal_topics import transaction_key, transaction_value
-from tests.verify.lab import BROKER, Lab, fields, header, message, seal
+from tests.verify.lab import BROKER, Case, Lab, changed_in_each_look, fields, header, message, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +32,14 @@ COMPACT = "3.9.1/edge/e-tomb-0"
 META = "4.3.1/meta-n1/__cluster_metadata-0"
 KRAFT = "3.9.1/cluster-final-n1"
 
-#: Name of the proof → partition, and what is done to it.
-PROOFS: dict[str, tuple[str, Callable[[Lab], object]]] = {}
+#: Name of the proof → what it is made of.
+PROOFS: dict[str, Case] = {}
 
 
-def proof(name: str, source: str):
-    def add(change: Callable[[Lab], object]):
+def proof(name: str, *sources: str, meanwhile: Callable[..., Any] | None = None, **options: Any):
+    def add(change: Callable[..., object]):
         assert name not in PROOFS, name
-        PROOFS[name] = (source, change)
+        PROOFS[name] = Case(sources, change, options, meanwhile)
         return change
 
     return add
@@ -45,33 +50,28 @@ def simple(name: str, source: str, change: Callable[[Lab], object]) -> None:
 
 
 # --- the controller ---
-def _beside_metadata(lab, name="kept-0", source="kept-0"):
-    """Copy a partition that the controller knows beside its metadata, by another name if wanted."""
-    return pathlib.Path(shutil.copytree(BROKER / "4.3.1/meta-n1" / source, lab.root / name))
-
-
 def _other_topic_id(folder, topic_id="AAAAAAAAAAAAAAAAAAAABA"):
     (folder / "partition.metadata").write_text(f"version: 0\ntopic_id: {topic_id}")
 
 
-simple("topic-made-anew", META, lambda lab: _other_topic_id(_beside_metadata(lab)))
-simple("directory-renamed", META, lambda lab: _beside_metadata(lab, "other-0"))
-simple("partition-of-no-topic", META, lambda lab: _other_topic_id(_beside_metadata(lab, "nobody-0")))
-simple("replica-of-another-broker", META, lambda lab: _beside_metadata(lab, "tmp-1-2", "tmp-1-0"))
+simple("topic-made-anew", META, lambda lab: _other_topic_id(lab.beside("kept-0")))
+simple("directory-renamed", META, lambda lab: lab.beside("kept-0", "other-0"))
+simple("partition-of-no-topic", META, lambda lab: _other_topic_id(lab.beside("kept-0", "nobody-0")))
+simple("replica-of-another-broker", META, lambda lab: lab.beside("tmp-1-0", "tmp-1-2"))
 simple(
     "epoch-not-begun",
     META,
-    lambda lab: (_beside_metadata(lab) / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
+    lambda lab: (lab.beside("kept-0") / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
 )
 
-simple("topic-id-of-another", META, lambda lab: (_beside_metadata(lab), _beside_metadata(lab, "other-0")))
+simple("topic-id-of-another", META, lambda lab: (lab.beside("kept-0"), lab.beside("kept-0", "other-0")))
 
 
 @proof("producer-id-of-no-block", META)
 def _(lab):
     records = [R(0, b"k", b"v")]
     batch = encode.batch(records, base_offset=21, leader_epoch=0, producer_id=99_999, producer_epoch=0, base_sequence=0)
-    lab.append(_beside_metadata(lab) / f"{0:020d}.log", batch)
+    lab.append(lab.beside("kept-0") / f"{0:020d}.log", batch)
 
 
 # --- coordinators ---
@@ -84,11 +84,10 @@ def _(lab):
     lab.append(lab.path(-1), encode.batch([r], base_offset=end, base_timestamp=1_790_000_000_000))
 
 
-simple(
-    "nothing-before-the-end",
-    "2.1.1/groups/__consumer_offsets-0",
-    lambda lab: (lab.dir / f"{10_000:020}.log").write_bytes(b""),
-)
+@proof("nothing-before-the-end", "2.1.1/groups/__consumer_offsets-0", kafka_version="2.3.1")
+def _(lab):
+    (lab.dir / f"{10_000:020}.log").write_bytes(b"")
+
 
 # --- headers ---
 simple("crc-one-bit", PLAIN, lambda lab: lab.patch(lab.path(1), 200, bytes([lab.path(1).read_bytes()[200] ^ 4])))
@@ -97,7 +96,6 @@ simple("attribute-bit-7", PLAIN, lambda lab: lab.field(1, 2, attributes=0x80))
 simple("delta-negative", PLAIN, lambda lab: lab.field(1, 2, last_offset_delta=-3))
 simple("count-too-large", PLAIN, lambda lab: lab.field(1, 2, records_count=5000))
 simple("count-zero", PLAIN, lambda lab: lab.field(1, 2, records_count=0))
-simple("count-minus-one", PLAIN, lambda lab: lab.field(1, 2, records_count=header(lab.batches(1)[2]).records_count - 1))
 simple("producer-epoch-without-id", PLAIN, lambda lab: lab.field(1, 2, producer_epoch=0))
 simple("sequence-missing", TXN, lambda lab: lab.field(0, 3, base_sequence=-1))
 simple("transactional-without-producer", PLAIN, lambda lab: lab.field(1, 2, attributes=0x10))
@@ -106,6 +104,9 @@ simple("epoch-negative", PLAIN, lambda lab: lab.field(1, 2, partition_leader_epo
 simple("horizon-bit-set", PLAIN, lambda lab: lab.field(1, 2, attributes=0x40))
 simple("horizon-without-records", COMPACT, lambda lab: lab.field(1, 0, attributes=0x40, base_timestamp=-5))
 simple("odd-times", "2.1.1/plain/odd-times-0", lambda lab: lab.field(1, 3, base_timestamp=-2, max_timestamp=-1))
+
+
+simple("seconds-for-milliseconds", PLAIN, lambda lab: lab.field(1, 2, base_timestamp=1_550_000, max_timestamp=1_550_000_090))
 
 
 @proof("kafkajs", PLAIN)
@@ -129,33 +130,56 @@ def _(lab):
     lab.crashed()
     last = lab.batches(-1)[-1][:61]
     base = header(last).base_offset + header(last).last_offset_delta + 1
-    data = fields(last, base_offset=base, last_offset_delta=0, records_count=0, attributes=0, base_timestamp=-1)
+    data = fields(last, base_offset=base, last_offset_delta=1, records_count=0, attributes=0, base_timestamp=-1)
     lab.append(lab.path(-1), seal(data))
 
 
 # --- records ---
-def _regzip(batch, change):
-    body = bytearray(gzip.decompress(batch[61:]))
-    return seal(batch[:61] + gzip.compress(bytes(change(body))))
+def _records(batch):
+    """Where each record of an uncompressed batch begins."""
+    at, found = 61, []
+    while at < len(batch):
+        found.append(at)
+        size, shift = 0, 0
+        while batch[at] > 127:
+            size, shift, at = size | (batch[at] & 127) << shift, shift + 7, at + 1
+        size, at = size | batch[at] << shift, at + 1
+        at += (size >> 1) ^ -(size & 1)
+    return found
 
 
+def _delta_of_record(batch, number, delta):
+    """A batch whose record `number` has another offset delta, of one byte."""
+    at = _records(batch)[number]
+    while batch[at] > 127:
+        at += 1
+    place = at + 2  # after the record's attributes
+    while batch[place] > 127:  # the timestamp delta
+        place += 1
+    data = bytearray(batch)
+    data[place + 1] = delta << 1
+    return seal(bytes(data))
+
+
+def _longer_record(batch, number):
+    """A batch whose record `number` says that it has 16 kB."""
+    at = _records(batch)[number]
+    return seal(batch[:at] + b"\xfe\xff\x01" + batch[at + 3 :])
+
+
+simple("record-too-long", PLAIN, lambda lab: lab.change(1, 2, lambda batch: _longer_record(batch, 3)))
 simple("codec-lie", PLAIN, lambda lab: lab.field(1, 2, attributes=1))
-simple("trailing-bytes", "2.1.1/codec/java-lz4-0", lambda lab: lab.change(0, 1, lambda b: seal(b + b"extra")))
+simple("trailing-bytes", "2.1.1/codec/java-lz4-0", lambda lab: lab.change(0, 2, lambda b: seal(b + b"extra")))
 simple("max-timestamp-changed", PLAIN, lambda lab: lab.field(1, 2, max_timestamp=header(lab.batches(1)[2]).max_timestamp + 7))
 
 
-def _bump_delta(body):
-    size_end = 1
-    while body[size_end - 1] > 127:
-        size_end += 1
-    body[size_end + 2] += 2  # the first record's offset delta, now that of the second
-    return body
+@proof("record-deltas-disordered", PLAIN)
+def _(lab):
+    """Deltas 0, 1, 2, 5, 3, 5, 6, 7."""
+    lab.change(1, 2, lambda batch: _delta_of_record(_delta_of_record(batch, 3, 5), 4, 3))
 
 
-simple("record-delta-repeated", GZIP, lambda lab: lab.change(0, 1, lambda b: _regzip(b, _bump_delta)))
-
-
-@proof("null-key-in-compacted", PLAIN)
+@proof("null-key-in-compacted", "4.3.1/meta-n1/kept-0")
 def _(lab):
     lab.checkpoint("cleaner-offset-checkpoint", 10)
 
@@ -164,12 +188,12 @@ def _marker(lab):
     return lab.find(1, lambda h: h.attributes & 0x20)
 
 
-def _marker_bytes(at, data):
+def marker_bytes(at, data):
     return lambda b: seal(b[: 61 + at] + data + b[61 + at + len(data) :])
 
 
-simple("marker-version-negative", TXN, lambda lab: lab.change(1, _marker(lab), _marker_bytes(5, b"\xff\xff")))
-simple("marker-type-5", TXN, lambda lab: lab.change(1, _marker(lab), _marker_bytes(7, b"\0\x05")))
+simple("marker-version-negative", TXN, lambda lab: lab.change(1, _marker(lab), marker_bytes(5, b"\xff\xff")))
+simple("marker-type-5", TXN, lambda lab: lab.change(1, _marker(lab), marker_bytes(7, b"\0\x05")))
 simple("control-bit-set", TXN, lambda lab: lab.field(1, 1, attributes=0x30))
 
 # --- order ---
@@ -180,7 +204,7 @@ simple("base-overflow", PLAIN, lambda lab: lab.field(1, 21, base_offset=1 << 40)
 @proof("batches-swapped", PLAIN)
 def _(lab):
     batches = lab.batches(1)
-    batches[3], batches[4] = batches[4], batches[3]
+    batches[3], batches[4] = fields(batches[4], partition_leader_epoch=2), fields(batches[3], partition_leader_epoch=1)
     lab.write(1, batches)
 
 
@@ -205,7 +229,7 @@ simple("magic-9", PLAIN, lambda lab: lab.change(1, 2, lambda b: b[:16] + b"\x09"
 
 
 # --- old formats ---
-def _appended(*messages):
+def appended(*messages):
     def change(lab):
         offset = int.from_bytes(lab.batches(-1)[-1][:8], "big") + 1
         lab.crashed()
@@ -215,11 +239,11 @@ def _appended(*messages):
     return change
 
 
-def _wrapper(offset, inner, **more):
+def wrapper(offset, inner, **more):
     return message(offset, 1, gzip.compress(inner), attributes=1, **more)
 
 
-def _inner(*offsets, magic=1):
+def inner(*offsets, magic=1):
     return b"".join(message(n, magic, b"x") for n in offsets)
 
 
@@ -231,32 +255,34 @@ def _broken_value(offset):
     return bytes(data[:12]) + struct.pack(">I", crc32(bytes(data[16:]))) + bytes(data[16:])
 
 
-simple("legacy-value-length", OLD, _appended(_broken_value))
-simple("legacy-offset-negative", OLD, _appended(lambda o: message(o - (1 << 63), 1, b"x")))
-simple("legacy-unused-bytes", OLD, _appended(lambda o: message(o, 1, b"x", extra=b"???")))
-simple("legacy-attribute-bit", OLD, _appended(lambda o: message(o, 1, b"x", attributes=0x40)))
-simple("legacy-inner-magic", OLD, _appended(lambda o: _wrapper(o, _inner(0, magic=0))))
-simple("legacy-wrapper-gap", OLD, _appended(lambda o: _wrapper(o + 4, _inner(0, 4))))
-simple("legacy-wrapper-offset", OLD, _appended(lambda o: _wrapper(o + 1, _inner(1, 0))))
-simple("legacy-wrapper-timestamp", OLD, _appended(lambda o: _wrapper(o, _inner(0), timestamp=1_500_000_000_777)))
+simple("legacy-value-length", OLD, appended(_broken_value))
+simple("legacy-offset-negative", OLD, appended(lambda o: message(o - (1 << 63), 1, b"x")))
+simple("legacy-unused-bytes", OLD, appended(lambda o: message(o, 1, b"x", extra=b"???")))
+simple("legacy-attribute-bit", OLD, appended(lambda o: message(o, 1, b"x", attributes=0x40)))
+simple("legacy-inner-magic", OLD, appended(lambda o: wrapper(o, inner(0, magic=0))))
+simple("legacy-wrapper-gap", OLD, appended(lambda o: wrapper(o + 4, inner(0, 4))))
+simple(
+    "legacy-wrapper-offset", OLD, appended(lambda o: message(o + 5, 0, gzip.compress(inner(o, o + 1, magic=0)), attributes=1))
+)
+simple("legacy-wrapper-timestamp", OLD, appended(lambda o: wrapper(o, inner(0), timestamp=1_500_000_000_777)))
 
 
 simple(
     "legacy-wrapper-key",
     OLD,
-    _appended(lambda o: encode.message(o, b"key", gzip.compress(_inner(0)), attributes=1, timestamp=1_500_000_000_000)),
+    appended(lambda o: encode.message(o, b"key", gzip.compress(inner(0)), attributes=1, timestamp=1_500_000_000_000)),
 )
 
 
 @proof("legacy-inner-crc", OLD)
 def _(lab):
-    inner = bytearray(_inner(0))
-    inner[-1] ^= 1
-    _appended(lambda o: _wrapper(o, bytes(inner)))(lab)
+    wrong = bytearray(inner(0))
+    wrong[-1] ^= 1
+    appended(lambda o: wrapper(o, bytes(wrong)))(lab)
 
 
 # --- .index ---
-def _index(lab, number, *values):
+def index(lab, number, *values):
     lab.entry(lab.path(1, ".index"), number, ">ii", *values)
 
 
@@ -267,14 +293,14 @@ def _entries(lab, suffix=".index"):
 @proof("index-swapped", PLAIN)
 def _(lab):
     first, second = _entries(lab)[:2]
-    _index(lab, 0, *second)
-    _index(lab, 1, *first)
+    index(lab, 0, *second)
+    index(lab, 1, *first)
 
 
-simple("index-past-eof", PLAIN, lambda lab: _index(lab, -1, _entries(lab)[-1][0], 900_000))
-simple("index-inside-batch", PLAIN, lambda lab: _index(lab, 1, _entries(lab)[1][0], _entries(lab)[1][1] + 5))
-simple("index-offset-wrong", PLAIN, lambda lab: _index(lab, 0, _entries(lab)[1][0] - 1, _entries(lab)[0][1]))
-simple("index-hole", PLAIN, lambda lab: _index(lab, 1, 0, 0))
+simple("index-past-eof", PLAIN, lambda lab: index(lab, -1, _entries(lab)[-1][0], 900_000))
+simple("index-inside-batch", PLAIN, lambda lab: index(lab, 1, _entries(lab)[1][0], _entries(lab)[1][1] + 5))
+simple("index-offset-wrong", PLAIN, lambda lab: index(lab, 0, _entries(lab)[1][0] - 1, _entries(lab)[0][1]))
+simple("index-hole", PLAIN, lambda lab: [index(lab, number, 0, 0) for number in (3, 4)])
 simple("index-odd-size", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), b"abc"))
 simple("padding-closed", PLAIN, lambda lab: lab.append(lab.path(1, ".index"), bytes(800)))
 
@@ -294,24 +320,24 @@ def _(lab):
 
 
 # --- .timeindex ---
-def _times(lab, number, *values):
+def times(lab, number, *values):
     lab.entry(lab.path(1, ".timeindex"), number, ">qi", *values)
 
 
 @proof("timeindex-swapped", PLAIN)
 def _(lab):
     first, second = _entries(lab, ".timeindex")[:2]
-    _times(lab, 0, *second)
-    _times(lab, 1, *first)
+    times(lab, 0, *second)
+    times(lab, 1, *first)
 
 
-simple("timeindex-past-end", PLAIN, lambda lab: _times(lab, -1, _entries(lab, ".timeindex")[-1][0], 5000))
+simple("timeindex-past-end", PLAIN, lambda lab: times(lab, -1, _entries(lab, ".timeindex")[-1][0], 5000))
 
 
 @proof("timeindex-timestamp", PLAIN)
 def _(lab):
     timestamp, offset = _entries(lab, ".timeindex")[1]
-    _times(lab, 1, timestamp + 1, offset)
+    times(lab, 1, timestamp + 1, offset - 3)
 
 
 @proof("timeindex-not-max", PLAIN)
@@ -321,7 +347,7 @@ def _(lab):
     second = next(
         at for at, b in enumerate(batches) if header(b).base_offset + header(b).last_offset_delta >= 74 + entries[1][1]
     )
-    lab.change(1, second - 1, lambda b: fields(b, max_timestamp=entries[1][0]))
+    lab.change(1, second - 1, lambda b: fields(b, max_timestamp=entries[1][0] + 5))
 
 
 simple("timeindex-last-lost", PLAIN, lambda lab: lab.cut(lab.path(1, ".timeindex"), -12))
@@ -333,7 +359,7 @@ def _aborted(lab, number):
     return list(struct.iter_unpack(">hqqqq", lab.path(2, ".txnindex").read_bytes()))[number]
 
 
-def _txn(lab, number, **changes):
+def txn(lab, number, **changes):
     names = ("version", "producer", "first", "last", "lso")
     values = dict(zip(names, _aborted(lab, number), strict=True)) | changes
     lab.entry(lab.path(2, ".txnindex"), number, ">hqqqq", *values.values())
@@ -347,10 +373,10 @@ def _(lab):
 
 
 simple("txnindex-odd-size", TXN, lambda lab: lab.cut(lab.path(2, ".txnindex"), -5))
-simple("txnindex-version", TXN, lambda lab: _txn(lab, 1, version=0x500))
-simple("txnindex-producer-changed", TXN, lambda lab: _txn(lab, 1, producer=777))
-simple("txnindex-first-changed", TXN, lambda lab: _txn(lab, 1, first=68))
-simple("txnindex-lso-changed", TXN, lambda lab: _txn(lab, 1, lso=66))
+simple("txnindex-version", TXN, lambda lab: txn(lab, 1, version=0x500))
+simple("txnindex-producer-changed", TXN, lambda lab: txn(lab, 1, producer=777))
+simple("txnindex-first-changed", TXN, lambda lab: txn(lab, 1, first=68))
+simple("txnindex-lso-changed", TXN, lambda lab: txn(lab, 1, lso=66))
 simple("txnindex-emptied", TXN, lambda lab: lab.path(2, ".txnindex").write_bytes(b""))
 
 
@@ -369,21 +395,21 @@ simple("snapshot-last-deleted", TXN, lambda lab: _snapshots(lab)[-1].unlink())
 
 
 # --- leader-epoch-checkpoint ---
-def _epochs(text):
+def epochs(text):
     return lambda lab: (lab.dir / "leader-epoch-checkpoint").write_bytes(text)
 
 
-simple("epoch-file-nuls", PLAIN, _epochs(bytes(12)))
+simple("epoch-file-nuls", PLAIN, epochs(bytes(12)))
 simple("epoch-file-deleted", PLAIN, lambda lab: (lab.dir / "leader-epoch-checkpoint").unlink())
-simple("epoch-file-emptied", PLAIN, _epochs(b""))
-simple("epoch-file-edited", PLAIN, _epochs(b"0\n1\r\n0 0\n"))
-simple("text-of-windows", PLAIN, _epochs(b"0\r\n1\r\n0 0\r\n"))
+simple("epoch-file-emptied", PLAIN, epochs(b""))
+simple("epoch-file-edited", PLAIN, epochs(b"0\n1\r\n0 0\n"))
+simple("text-of-windows", PLAIN, epochs(b"0\r\n1\r\n0 0\r\n"))
 simple("binary-of-windows", PLAIN, lambda lab: lab.path(1).write_bytes(lab.path(1).read_bytes().replace(b"\n", b"\r\n")))
-simple("epoch-entry-negative", PLAIN, _epochs(b"0\n1\n-4 0\n"))
-simple("epoch-lines-swapped", PLAIN, _epochs(b"0\n2\n3 400\n0 0\n"))
-simple("epoch-entry-removed", PLAIN, _epochs(b"0\n1\n4 0\n"))
-simple("epoch-start-changed", PLAIN, _epochs(b"0\n2\n0 0\n1 300\n"))
-simple("epoch-beyond-end", PLAIN, _epochs(b"0\n2\n0 0\n1 5000\n"))
+simple("epoch-entry-negative", PLAIN, epochs(b"0\n2\n0 0\n-4 7\n"))
+simple("epoch-lines-swapped", PLAIN, epochs(b"0\n2\n3 400\n2 20\n"))
+simple("epoch-entry-removed", PLAIN, epochs(b"0\n1\n4 0\n"))
+simple("epoch-start-changed", PLAIN, epochs(b"0\n2\n0 0\n1 300\n"))
+simple("epoch-beyond-end", PLAIN, epochs(b"0\n2\n0 0\n1 5000\n"))
 
 
 @proof("epoch-file-tmp", PLAIN)
@@ -396,11 +422,11 @@ def _(lab):
     lab.checkpoint("log-start-offset-checkpoint", 100)
 
 
-simple("log-start-line-removed", PLAIN, _epochs(b"0\n1\n0 20\n"))
+simple("log-start-line-removed", PLAIN, epochs(b"0\n1\n0 20\n"))
 
 
 # --- producers ---
-def _idempotent(lab, *parts):
+def idempotent(lab, *parts):
     """Append batches of producers, of which each part is (producer, epoch, sequence, count)."""
     last = header(lab.batches(-1)[-1])
     offset = last.base_offset + last.last_offset_delta + 1
@@ -418,19 +444,19 @@ simple("epoch-sequence-changed", TXN, lambda lab: lab.field(1, 1, producer_epoch
 simple("producer-epoch-lower", TXN, lambda lab: lab.field(1, 1, producer_epoch=5))
 simple("transactional-bit-cleared", TXN, lambda lab: lab.field(1, 8, attributes=0))
 simple("marker-epoch-lower", TXN, lambda lab: lab.field(1, 8, producer_epoch=3))
-simple("coordinator-epoch-lower", TXN, lambda lab: lab.change(1, _marker(lab), _marker_bytes(12, b"\0\0\0\x09")))
+simple("coordinator-epoch-lower", TXN, lambda lab: lab.change(1, 10, marker_bytes(12, b"\0\0\0\x09")))  # of producer 2
 
 
 @proof("batch-duplicated", TXN)
 def _(lab):
     batches = lab.batches(1)
-    batches.insert(2, batches[1])
+    batches.insert(19, batches[18])
     lab.write(1, batches)
 
 
 @proof("first-sequences-refused", PLAIN)
 def _(lab):
-    _idempotent(lab, (7, 0, 17, 5), (7, 0, 22, 5))
+    idempotent(lab, (7, 0, 17, 5), (7, 0, 22, 5))
 
 
 @proof("open-transaction", TXN)
@@ -490,7 +516,19 @@ RISKY = "3.9.1/cluster-final-n1/ledger-0"
 simple("metadata-zero-id", RISKY, _metadata(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA"))
 simple("kraft-topic-id-changed", META, _metadata(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAg"))
 simple("metadata-final-newline", RISKY, lambda lab: lab.append(lab.dir / "partition.metadata", b"\n"))
-simple("metadata-missing", RISKY, lambda lab: (lab.dir / "partition.metadata").unlink())
+
+
+@proof("metadata-missing", RISKY, RISKY)
+def _(first, second):
+    """Once in a log dir of KRaft, once where nothing shows the era."""
+    (first.dir / "partition.metadata").unlink()
+    second.dir = second.dir.rename(second.root / "other-0")
+    (second.dir / "partition.metadata").unlink()
+    for path in second.root.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
 simple("log-cut-clean", PLAIN, lambda lab: lab.write(-1, lab.batches(-1)[:-1]))
 
 
@@ -502,10 +540,24 @@ def _(lab):
 KILLED = "2.3.1/diverge-before-b0/stock-0"
 
 
-@proof("marker-touched", KILLED)
-def _(lab):
+def touch_marker(lab):
+    """Put a clean-shutdown marker beside the log of a killed broker."""
     lab.checkpoint("recovery-point-offset-checkpoint", 0)
     (lab.root / ".kafka_cleanshutdown").write_bytes(b"")
+
+
+@proof("marker-touched", KILLED)
+def _(lab):
+    """Of five logs one was closed; three have no snapshot at their end, two preallocated indexes."""
+    touch_marker(lab)
+    copies = {name: shutil.copytree(lab.dir, lab.root / f"{name}-0") for name in ("trimmed", "trimmed-too", "padded")}
+    for name in ("trimmed", "trimmed-too"):
+        for suffix, size in ((".index", 8), (".timeindex", 12)):
+            path = copies[name] / f"{74:020d}{suffix}"
+            os.truncate(path, -(-len(path.read_bytes().rstrip(b"\0")) // size) * size)
+    shutil.copy(copies["padded"] / f"{74:020d}.snapshot", copies["padded"] / f"{90:020d}.snapshot")
+    shutil.copytree(BROKER / PLAIN, lab.root / "closed-0")
+    lab.lines("recovery-point-offset-checkpoint", [*(f"{name} 0 0" for name in ("stock", *copies)), "closed 0 533"])
 
 
 @proof("cleaner-beyond-watermark", "2.8.2/repl-b1/orders-0")
@@ -517,7 +569,7 @@ def _(lab):
 simple("recovery-line-removed", PLAIN, lambda lab: lab.checkpoint("recovery-point-offset-checkpoint", None))
 simple("hw-lowered", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", -3))
 simple("log-start-raised", PLAIN, lambda lab: lab.checkpoint("log-start-offset-checkpoint", 9000))
-simple("log-start-lowered", "3.9.1/edge/e-tomb-0", lambda lab: lab.checkpoint("log-start-offset-checkpoint", -1))
+simple("log-start-in-the-second-segment", PLAIN, lambda lab: lab.checkpoint("log-start-offset-checkpoint", 100))
 simple("cleaner-raised", COMPACT, lambda lab: lab.checkpoint("cleaner-offset-checkpoint", 9000))
 simple("recovery-file-nuls", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").write_bytes(bytes(30)))
 simple("recovery-file-removed", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint").unlink())
@@ -525,9 +577,17 @@ simple("recovery-file-emptied", PLAIN, lambda lab: (lab.root / "recovery-point-o
 simple("cleaner-file-removed", COMPACT, lambda lab: (lab.root / "cleaner-offset-checkpoint").unlink())
 simple("meta-removed", PLAIN, lambda lab: (lab.root / "meta.properties").unlink())
 simple("clean-marker-garbage", PLAIN, lambda lab: (lab.root / ".kafka_cleanshutdown").write_text("{{{"))
-simple("checkpoint-tmp-clean", PLAIN, lambda lab: (lab.root / "recovery-point-offset-checkpoint.tmp").write_bytes(b"0\n"))
+
+
+@proof("checkpoint-tmp-clean", PLAIN)
+def _(lab):
+    """A clean stop writes recovery points, and no meta.properties."""
+    for name in ("recovery-point-offset-checkpoint", "meta.properties"):
+        (lab.root / f"{name}.tmp").write_bytes(b"0\n")
+
+
 simple("file-in-log-dir", PLAIN, lambda lab: (lab.root / "notes.txt").write_text("hello"))
-simple("hw-line-removed", PLAIN, lambda lab: lab.checkpoint("replication-offset-checkpoint", None))
+simple("hw-line-removed", RISKY, lambda lab: lab.checkpoint("replication-offset-checkpoint", None))
 
 
 @proof("directory-id-removed", "4.3.1/edge/e-txn-0")
@@ -553,11 +613,15 @@ def _copied_without(*suffixes, partitions=2):
 
 simple("copied-without-logs", PLAIN, _copied_without(".log"))
 simple("copied-without-indexes", PLAIN, _copied_without(".index", ".timeindex"))
-simple(
-    "copied-in-part",
-    PLAIN,
-    lambda lab: lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5", "gone 1 5"]),
-)
+
+
+@proof("copied-in-part", META)
+def _(lab):
+    """The metadata log places `tmp-1` here, and knows nothing of `gone`."""
+    lab.lines("recovery-point-offset-checkpoint", ["kept 0 21", "tmp-1 0 5", "tmp-1 1 5", "gone 0 5", "gone 1 5"])
+    lab.beside("kept-0")
+
+
 simple("checkpoint-line-unknown", PLAIN, lambda lab: lab.lines("replication-offset-checkpoint", ["gone 0 5"]))
 
 
@@ -582,6 +646,9 @@ def _(lab):
 
 
 # --- KRaft ---
+NO_OP = b"\x01\x14\x00\x00"  # a NoOpRecord
+
+
 def _rename_checkpoint(lab):
     path = max(lab.dir.glob("*.checkpoint"))
     path.rename(path.with_name(path.name.replace("0000000001.", "0000000007.")))
@@ -608,7 +675,13 @@ simple("kraft-snapshot-cut", META, _cut_checkpoint)
 simple(
     "quorum-state-cut", META, lambda lab: (lab.dir / "quorum-state").write_bytes((lab.dir / "quorum-state").read_bytes()[:40])
 )
-simple("bootstrap-emptied", META, lambda lab: (lab.root / "bootstrap.checkpoint").write_bytes(b""))
+
+
+@proof("bootstrap-of-no-version", META)
+def _(lab):
+    (lab.root / "bootstrap.checkpoint").write_bytes(encode.batch([R(0, None, NO_OP)], base_offset=0, leader_epoch=0))
+
+
 simple("quorum-state-removed", META, lambda lab: (lab.dir / "quorum-state").unlink())
 simple("quorum-state-old", META, lambda lab: (lab.dir / "quorum-state").write_bytes(_older(lab.dir / "quorum-state")))
 
@@ -618,7 +691,7 @@ def _(lab):
     at = lab.find(0, lambda h: not h.attributes & 0x20)
     old = header(lab.batches(0)[at])
     record = R(0, None, b"\x01\x02\x00\x09ab")  # a TopicRecord whose name ends too early
-    more = [R(n, None, b"\x01\x14\x00\x00") for n in range(1, old.last_offset_delta + 1)]  # NoOpRecord
+    more = [R(n, None, NO_OP) for n in range(1, old.last_offset_delta + 1)]
     fields = {"leader_epoch": old.partition_leader_epoch, "base_timestamp": old.max_timestamp}
     lab.change(0, at, lambda _: encode.batch([record, *more], base_offset=old.base_offset, **fields))
 
@@ -650,151 +723,129 @@ def _(lab):
 
 @proof("cleaner-put-forward-over-abort", TXN)
 def _(lab):
-    lab.checkpoint("cleaner-offset-checkpoint", 118)
+    lab.checkpoint("cleaner-offset-checkpoint", 70)
+
+
+def snapshot_entries(path):
+    data = path.read_bytes()[10:]
+    return [data[at : at + PRODUCER_ENTRY.size] for at in range(0, len(data), PRODUCER_ENTRY.size)]
+
+
+def write_snapshot(path, entries):
+    body = struct.pack(">i", len(entries)) + b"".join(entries)
+    path.write_bytes(struct.pack(">hI", 1, crc32c(body)) + body)
+
+
+def last_offset(entry):
+    return PRODUCER_ENTRY.read(entry).last_offset
 
 
 @proof("snapshot-entry-removed", TXN)
 def _(lab):
     path = _snapshots(lab)[-1]
-    data = path.read_bytes()[10:]
-    entries = [data[at : at + 46] for at in range(0, len(data), 46)]
-    entries.remove(max(entries, key=lambda entry: entry[14:22]))  # that with the largest lastOffset
-    body = struct.pack(">i", len(entries)) + b"".join(entries)
-    path.write_bytes(struct.pack(">hI", 1, crc32c(body)) + body)
+    entries = snapshot_entries(path)
+    write_snapshot(path, [entry for entry in entries if entry is not max(entries, key=last_offset)])
 
 
-#: Proofs that are fixtures as they are: log dirs below `fixtures/broker`.
-AS_THEY_ARE = {
-    "delete-horizons": ["3.9.1/edge"],
-    "follower-index": ["2.3.1/diverge-before-b1"],
-    "preallocated-index": ["2.3.1/diverge-before-b0"],
-    "record-level-timeindex": ["2.1.1/txn"],
-}
-
-#: Near misses that are made: partition, and what is done to it without making anything wrong.
-NEAR: dict[str, tuple[str, Callable[[Lab], object]]] = {}
+# --- as brokers left it ---
+def as_it_is(*_labs):
+    """Nothing is done: a broker's own work is what the rule is about."""
 
 
-def near(name: str, source: str):
-    def add(change: Callable[[Lab], object]):
-        assert name not in NEAR, name
-        NEAR[name] = (source, change)
-        return change
-
-    return add
+simple("delete-horizons", COMPACT, as_it_is)
+simple("follower-index", "2.3.1/diverge-before-b1/stock-0", as_it_is)
+simple("preallocated-index", KILLED, as_it_is)
+simple("record-level-timeindex", TXN, as_it_is)
 
 
-@near("zero-tail-active", PLAIN)
+# --- several directories ---
+def meta(log_dir):
+    """The lines of `meta.properties`."""
+    lines = (log_dir / "meta.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def change_meta(log_dir, **values):
+    """Set lines of `meta.properties`; None takes the line away."""
+    meta = log_dir / "meta.properties"
+    values = {name.replace("_", "."): value for name, value in values.items()}
+    lines = [line for line in meta.read_text().splitlines() if line.partition("=")[0] not in values]
+    lines += [f"{name}={value}" for name, value in values.items() if value is not None]
+    meta.write_text("".join(f"{line}\n" for line in lines))
+
+
+@proof("two-quorums", META, "4.1.1/meta-n2/__cluster_metadata-0")
+def _(first, second):
+    change_meta(second.root, node_id=9, cluster_id=meta(first.root)["cluster.id"])
+
+
+@proof("cluster-id-changed", RISKY, RISKY)
+def _(_first, second):
+    change_meta(second.root, node_id=9, cluster_id="AAAAAAAAAAAAAAAAAAAAAA")
+
+
+@proof("topic-id-differs", META)
 def _(lab):
-    lab.crashed()
-    lab.append(lab.path(-1), bytes(500))
+    lab.beside("kept-0")
+    _other_topic_id(lab.beside("kept-1"))
 
 
-@near("torn-active", PLAIN)
+proof("partition-in-two-dirs", RISKY, RISKY)(as_it_is)
+proof("directory-id-twice", RISKY, RISKY)(as_it_is)
+
+
+def state_of(**values):
+    """The znode of a partition, as `kafkalog verify --partition-state` reads it."""
+    return json.dumps({"controller_epoch": 1, "leader": 0, "version": 1, "leader_epoch": 8, "isr": [0, 1, 2]} | values).encode()
+
+
+proof("state-without-broker", "2.8.2/repl-b1/orders-0", partition_state=state_of(isr=[0, 2]))(as_it_is)
+
+
+@proof("diverged-replicas", RISKY, RISKY)
+def _(_first, second):
+    change_meta(second.root, node_id=9)
+    second.field(0, 2, partition_leader_epoch=1)
+    second.write(-1, second.batches(-1)[:-1])
+
+
+@proof("future-changed", RISKY, RISKY)
+def _(_current, future):
+    change_meta(future.root, directory_id=None)
+    future.dir = future.dir.rename(future.root / f"{future.name}.{'0123456789abcdef' * 2}-future")
+    future.field(0, 2, partition_leader_epoch=1)
+    future.write(-1, future.batches(-1)[:-1])
+
+
+@proof("hanging-transaction", TXN)
 def _(lab):
-    lab.crashed()
-    lab.cut(lab.path(-1), -40)
+    lab.beside("__transaction_state-0")
+    lab.beside("__transaction_state-1")
+    lab.write(-1, lab.batches(-1)[:-1])  # the last marker
 
 
-@near("delete-directory", PLAIN)
+# --- what cannot be had in a small fixture ---
+@contextlib.contextmanager
+def last_segment_of_size(size):
+    """Have the rule see the last segment as a file of `size` bytes; reading 2 GiB would take seconds."""
+    row = RULES["segment-too-large"]
+    rows = _BY_SUBJECT[row.on]
+    at = rows.index(row)
+    rows[at] = dataclasses.replace(
+        row, check=lambda step: row.check(dataclasses.replace(step, size=size) if step.active else step)
+    )
+    yield
+    rows[at] = row
+
+
+proof("sparse-3-gib", PLAIN, meanwhile=lambda _: last_segment_of_size(3 << 30))(as_it_is)
+
+
+@proof(
+    "log-grows",
+    PLAIN,
+    meanwhile=lambda lab: changed_in_each_look(lab.path(1), lambda: lab.append(lab.path(1), bytes(100))),
+    next_start=False,
+)
 def _(lab):
-    lab.dir.rename(lab.root / "twitter-status-0.0123456789abcdef0123456789abcdef-delete")
-    for path in lab.root.glob("*/*.log"):
-        path.unlink()
-
-
-@near("delete-records", PLAIN)
-def _(lab):
-    lab.checkpoint("log-start-offset-checkpoint", 40)
-    (lab.dir / "leader-epoch-checkpoint").write_bytes(b"0\n1\n0 40\n")
-
-
-@near("checkpoint-empty", PLAIN)
-def _(lab):
-    lab.crashed()
-    for name in ("cleaner-offset-checkpoint", "log-start-offset-checkpoint"):
-        (lab.root / name).write_bytes(b"")
-
-
-@near("copied-without-meta", PLAIN)
-def _(lab):
-    for path in lab.root.iterdir():
-        if path.is_file():
-            path.unlink()
-
-
-@near("remote-log-index-cache", KRAFT + "/ledger-0")
-def _(lab):
-    (lab.root / "remote-log-index-cache").mkdir()
-
-
-@near("half-of-the-partitions", PLAIN)
-def _(lab):
-    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5"])
-
-
-@near("marker-and-a-foreign-directory", PLAIN)
-def _(lab):
-    shutil.copytree(BROKER / KILLED, lab.root / "stock-0")
-    lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "stock 0 0"])
-
-
-@near("epoch-at-end", PLAIN)
-def _(lab):
-    last = header(lab.batches(-1)[-1])
-    end = last.base_offset + last.last_offset_delta + 1
-    _epochs(f"0\n2\n0 0\n1 {end}\n".encode())(lab)
-
-
-_TOP = (1 << 31) - 1
-
-
-@near("sequence-wrap", PLAIN)
-def _(lab):
-    _idempotent(lab, (7, 0, _TOP - 2, 3), (7, 0, 0, 3), (8, 0, _TOP - 1, 5), (8, 0, 3, 2))
-
-
-@near("first-segment-deleted-by-retention", TXN)
-def _(lab):
-    for path in lab.dir.glob(f"{0:020d}.*"):
-        path.unlink()
-
-
-@near("producer-unknown", PLAIN)
-def _(lab):
-    _idempotent(lab, (7, 3, 4711, 3), (7, 3, 4714, 3), (7, 4, 0, 3))
-
-
-#: Near misses: log dirs that look as if, and must be silent.
-NEAR_MISSES = {
-    "coordinator-loads": ["4.3.1/edge", "2.1.1/groups", "2.8.2/groups"],
-    "controller-agrees": ["4.3.1/meta-n1", "3.9.1/cluster-final-n1"],
-    "state-agrees": ["2.8.2/repl-b1"],
-    "healthy": ["2.1.1/codec", "3.9.1/cluster-final-n1"],
-    "delete-horizon-set": ["3.9.1/edge", "4.3.1/edge"],
-    "compacted-batch": ["3.9.1/edge", "4.3.1/edge"],
-    "compacted-gap": ["3.9.1/edge", "4.3.1/edge"],
-    "values-only": ["2.1.1/plain"],
-    "tombstone-in-compacted": ["3.9.1/edge"],
-    "snapshot-of-compacted": ["3.9.1/edge", "4.3.1/edge"],
-    "emptied-marker": ["4.3.1/edge"],
-    "coordinator-sequence-0": ["2.1.1/groups", "2.8.2/groups"],
-    "odd-times": ["2.1.1/plain"],
-    "unusual-framing": ["2.1.1/codec"],
-    "old-format": ["0.10.2.2/old"],
-    "zookeeper-era": ["2.1.1/plain"],
-    "follower-index": ["2.3.1/diverge-before-b1", "2.8.2/repl-b1"],
-    "record-level-timeindex": ["2.1.1/plain", "2.1.1/txn"],
-    "active-timeindex": ["2.3.1/diverge-before-b0"],
-    "preallocated-index": ["2.3.1/diverge-before-b0"],
-    "crashed-active": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
-    "crash": ["2.3.1/diverge-before-b0", "1.1.1/swap"],
-    "empty-abort": ["0.11.0.3/txn", "2.1.1/txn"],
-    "active-empty": ["2.1.1/plain", "3.3.2/meta-n1"],
-    "kraft-log": ["4.3.1/meta-n1", "3.7.2/meta-n1", "3.3.2/meta-n1"],
-    "kraft-control": ["4.3.1/meta-n1", "3.7.2/meta-n1"],
-    "future-other-dir": ["3.7.2/jbod-d1", "3.7.2/jbod-d2"],
-    "lagging-follower": ["3.3.2/cluster-n1-lagging"],
-    "log-start-inside-batch": ["4.3.1/meta-n1"],
-    "snapshot-mid-segment": ["2.1.1/txn"],
-}
+    """Nothing beforehand: it grows while it is read."""

@@ -8,12 +8,12 @@ import shutil
 
 import pytest
 
-from kafkalog.render.verify_text import print_report
+from kafkalog.render.text_verify import print_report
 from kafkalog.verify import Severity, verify
 from kafkalog.verify.finding import Cause
 from tests.log_dirs import fixture
 from tests.verify.lab import Lab
-from tests.verify.proofs import PROOFS
+from tests.verify.proofs import KILLED, PROOFS, touch_marker
 
 NOW = 1797500000000
 FALSE = "clean-marker-false"
@@ -117,8 +117,8 @@ def test_the_marker_of_a_broker_that_was_ended_while_it_started_is_no_lie(tmp_pa
 
 def test_few_logs_among_many_do_not_make_a_marker_a_lie(tmp_path):
     """They were put there after the stop; the others show that there was one."""
-    lab = Lab(tmp_path / "d1", PROOFS["marker-touched"][0])
-    PROOFS["marker-touched"][1](lab)
+    lab = Lab(tmp_path / "d1", KILLED)
+    touch_marker(lab)
     (lab.root / "replication-offset-checkpoint").unlink()
     assert FALSE in {f.id for f in verify(lab.root, now=NOW).all_findings()}
     clean = Lab(tmp_path / "d2", "2.1.1/plain/twitter-status-0")
@@ -137,8 +137,8 @@ def test_a_log_that_was_only_written_to_after_the_stop_is_no_false_marker(tmp_pa
 
 
 def test_outdated_values_follow_from_a_cleaner_beyond_the_high_watermark(tmp_path):
-    lab = Lab(tmp_path / "d1", PROOFS["cleaner-beyond-watermark"][0])
-    PROOFS["cleaner-beyond-watermark"][1](lab)
+    lab = Lab(tmp_path / "d1", PROOFS["cleaner-beyond-watermark"].sources[0])
+    PROOFS["cleaner-beyond-watermark"].change(lab)
     found = {f.id: f for f in verify(lab.root, now=NOW).all_findings()}
     cause = found["cleaner-beyond-high-watermark"]
     assert found["compacted-key-twice"].cause == Cause(cause.id, cause.path)
@@ -146,11 +146,11 @@ def test_outdated_values_follow_from_a_cleaner_beyond_the_high_watermark(tmp_pat
 
 
 def test_a_cleaner_up_to_the_high_watermark_is_no_cause(tmp_path):
-    lab = Lab(tmp_path / "d1", PROOFS["cleaner-beyond-watermark"][0])
+    lab = Lab(tmp_path / "d1", PROOFS["cleaner-beyond-watermark"].sources[0])
     lab.checkpoint("cleaner-offset-checkpoint", 60)
     found = {f.id: f for f in verify(lab.root, now=NOW).all_findings()}
     assert "cleaner-beyond-high-watermark" not in found
     assert found["compacted-key-twice"].cause is None
-    PROOFS["cleaner-beyond-watermark"][1](lab)
+    PROOFS["cleaner-beyond-watermark"].change(lab)
     lab.crashed()
     assert "cleaner-beyond-high-watermark" not in {f.id for f in verify(lab.root, now=NOW).all_findings()}

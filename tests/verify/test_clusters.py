@@ -140,9 +140,9 @@ def test_voters_come_from_quorum_state_when_the_log_has_no_control_records(tmp_p
         '{"clusterId":"","leaderId":1,"leaderEpoch":1,"votedId":-1,"appliedOffset":0,'
         '"currentVoters":[{"voterId":7},{"voterId":8}],"data_version":0}'
     )
-    assert [v.node_id for v in read_quorum(str(lab.dir)).voters] == [1]
+    assert [v.node_id for v in read_quorum(Partition(str(lab.dir))).voters] == [1]
     lab.write(0, [batch for batch in lab.batches(0) if not header(batch).attributes & 0x20])
-    assert [v.node_id for v in read_quorum(str(lab.dir)).voters] == [7, 8]
+    assert [v.node_id for v in read_quorum(Partition(str(lab.dir))).voters] == [7, 8]
 
 
 # --- topic ids ---
@@ -266,8 +266,8 @@ def test_a_producer_id_of_no_block_is_told_once_and_proven_by_a_marker(tmp_path)
 
 def test_control_records_that_cannot_be_read_tell_nothing_of_the_quorum(two_quorums):
     log = two_quorums[0] / "__cluster_metadata-0" / f"{0:020d}.log"
-    assert read_quorum(str(log.parent)).leaders == {1: 1}
+    assert read_quorum(Partition(str(log.parent))).leaders == {1: 1}
     data = log.read_bytes()
     first = 12 + int.from_bytes(data[8:12], "big")
     log.write_bytes(seal(data[:66] + b"\xff\xff" + data[68:first]) + data[first:])
-    assert read_quorum(str(log.parent)).leaders == {}
+    assert read_quorum(Partition(str(log.parent))).leaders == {}

@@ -9,6 +9,7 @@ import pytest
 from kafkalog.kafka import segment
 from kafkalog.kafka.log_input_stream import LoggedBatch
 from kafkalog.next_start.api import next_starts
+from kafkalog.render.json_next_start import outcome_json
 from kafkalog.verify import verify
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import scan_segment
@@ -38,7 +39,7 @@ def differing(paths, **assumed):
     return {
         path: (outcome, alone[path])
         for path, outcome in with_scan.items()
-        if outcome.to_json() | {"consumer": 0} != alone[path].to_json() | {"consumer": 0}
+        if outcome_json(outcome) | {"consumer": 0} != outcome_json(alone[path]) | {"consumer": 0}
         or (outcome.consumer is not None and outcome.consumer != alone[path].consumer)
     }
 
@@ -96,7 +97,7 @@ def test_of_a_damaged_partition_only_the_damaged_log_is_gone_through(tmp_path, m
 def test_a_log_with_more_events_than_are_kept_is_not_known():
     folder = fixture("2.1.1", "txn").path() + "/ledger-0"
     path = f"{folder}/00000000000000000000.log"
-    scan = scan_segment(SegmentTask(0, {".log": path}, False, True, "", False, False, (), Settings(NOW)))
+    scan = scan_segment(SegmentTask(base_offset=0, paths={".log": path}, settings=Settings(NOW), clean=True))
     (known,) = known_logs([scan], []).values()
     assert known.events
     assert known_logs([scan], [], len(known.events) - 1) == {}

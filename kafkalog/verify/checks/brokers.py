@@ -4,66 +4,41 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
+from kafkalog.files.broker import brokers_of, same_broker
+from kafkalog.files.log_dir import META_PROPERTIES
 from kafkalog.files.paths import join
-from kafkalog.replay.transactions import TOPIC as TRANSACTION_STATE
-from kafkalog.replay.transactions import OpenTransaction, read_transactions
 from kafkalog.verify.checks.quorums import compare_quorums
 from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, judge_topic_ids
-from kafkalog.verify.report import PartitionReport, in_order
+from kafkalog.verify.report import in_order
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction, QuorumPair
+from kafkalog.verify.rules.clusters import QuorumPair
+from kafkalog.verify.rules.log_dirs import BrokerView
+from kafkalog.verify.rules.replicas import FuturePair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from uuid import UUID
 
-    from kafkalog.kafka.scanned_log import ScannedLog
-    from kafkalog.verify.checks.controller import Controllers, PartitionClaim
+    from kafkalog.files.broker import Broker
+    from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
-__all__ = ["Verified", "add_findings", "findings_of_brokers"]
-
-
-@dataclass
-class Verified:
-    """A partition that was judged by itself.
-
-    Args:
-        directory: Its directory.
-        report: What was found; findings that others lead to are added.
-        topic_id: From its `partition.metadata`.
-        owner: The log dir it was looked at in, None for a directory or a file given by itself.
-        claim: What it says of itself that a controller may know otherwise.
-        known: Name of a `.log` → the part of it that was found sound.
-        is_file: Whether a single file of it was asked for.
-        kinds: Of the files that are there: suffixes of the segments' files, names of the others.
-    """
-
-    directory: str
-    report: PartitionReport
-    topic_id: UUID | None
-    owner: LogDirCheck | None
-    claim: PartitionClaim | None
-    known: dict[str, ScannedLog] = field(default_factory=dict)
-    is_file: bool = False
-    kinds: frozenset[str] = frozenset()
+__all__ = ["add_findings", "findings_of_brokers"]
 
 
 def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
     """Findings about the log dirs of one broker."""
-    brokers: dict[tuple[str, str], list[LogDirCheck]] = {}
-    for log_dir in log_dirs:
-        if log_dir.broker is not None:
-            brokers.setdefault(log_dir.broker, []).append(log_dir)
-    for group in brokers.values():
-        duplicates = tuple(_duplicates(verified, group))
-        yield from findings_of(BrokerView(group[0].path, duplicates, tuple(_directory_ids(group))))
+    for broker in brokers_of(log_dir.log_dir for log_dir in log_dirs):
+        duplicates = tuple(_duplicates(verified, broker))
+        yield from findings_of(
+            BrokerView(path=broker.log_dirs[0].path, duplicates=duplicates, id_problems=tuple(_directory_ids(broker)))
+        )
     yield from _clusters(log_dirs)
     yield from clusters_of_one_topic(verified)
 
@@ -72,100 +47,51 @@ def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
     """Findings about log dirs of one node id that were written in one go, with different cluster ids."""
     for number, log_dir in enumerate(log_dirs):
         for other in log_dirs[:number]:
-            one, two = other.broker, log_dir.broker
-            if one is None or two is None or one[0] == two[0] or one[1] != two[1]:
+            one, two = other.identity, log_dir.identity
+            if one.broker is None or two.broker is None or one.cluster_id == two.cluster_id or one.node_id != two.node_id:
                 continue
-            if other.meta_written is not None and other.meta_written == log_dir.meta_written:
-                what = f"cluster.id {two[0]} and node id {two[1]}, written together with one of cluster.id {one[0]}"
+            if one.written is not None and one.written == two.written:
+                what = f"cluster.id {two.cluster_id} and node id {two.node_id},"
+                what += f" written together with one of cluster.id {one.cluster_id}"
                 paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
-                yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),)))
+                yield from findings_of(BrokerView(path=log_dir.path, duplicates=(), id_problems=((*paths, what),)))
 
 
-def _directory_ids(group: list[LogDirCheck]) -> Iterator[tuple[str, str, str]]:
-    seen: dict[str, str] = {}
-    for log_dir in group:
-        directory_id, path = log_dir.directory_id, join(log_dir.path, "meta.properties")
-        if directory_id is not None and directory_id in seen:
-            yield path, seen[directory_id], f"directory.id {directory_id} twice"
-        elif directory_id is not None:
-            seen[directory_id] = path
+def _directory_ids(broker: Broker) -> Iterator[tuple[str, str, str]]:
+    for one, other in broker.shared_directory_ids():
+        path, first = (log_dir.directory.path_of(META_PROPERTIES) for log_dir in (one, other))
+        yield path, first, f"directory.id {one.identity.directory_id} twice"
 
 
-def _duplicates(verified: list[Verified], group: list[LogDirCheck]) -> Iterator[tuple[str, str, str]]:
-    placed: dict[tuple[str, int], PartitionReport] = {}
-    for log_dir in group:
-        for one in verified:
-            parsed = parse_partition_name(os.path.basename(one.report.path))
-            if one.owner is not log_dir or parsed is None or parsed.mark:
-                continue
-            here, there = one.report, placed.setdefault((parsed.topic, parsed.partition), one.report)
-            if there is not here:
-                ranges = (
-                    f"offsets {here.log_start_offset} to {here.log_end_offset} here, "
-                    f"{there.log_start_offset} to {there.log_end_offset} there"
-                )
-                yield here.path, there.path, ranges
+def _duplicates(verified: list[Verified], broker: Broker) -> Iterator[tuple[str, str, str]]:
+    """Directories of a partition that the broker has another one of, as far as both were looked at."""
+    reports = {one.report.path: one.report for one in verified if one.owner is not None}
+    for place, other in broker.doubled_partitions():
+        here, there = reports.get(place.path), reports.get(other.path)
+        if here is not None and there is not None:
+            ranges = (
+                f"offsets {here.log_start_offset} to {here.log_end_offset} here, "
+                f"{there.log_start_offset} to {there.log_end_offset} there"
+            )
+            yield here.path, there.path, ranges
 
 
 def add_findings(
-    verified: list[Verified],
-    log_dirs: list[LogDirCheck],
-    controllers: Controllers,
-    loads: Iterable[tuple[int, Iterable[Finding]]],
+    verified: list[Verified], controllers: Controllers, more: Iterable[tuple[int, Iterable[Finding]]]
 ) -> list[Finding]:
-    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it; and `loads`.
+    """Add to each partition what its replicas and the controller say about it; and `more`, by place in `verified`.
 
     Returns:
         What all of them together say about the controller's metadata.
     """
     found: dict[int, list[Finding]] = defaultdict(list)
     others = (*_replicas(verified, controllers), *judge_topic_ids(verified, controllers))
-    for number, more in (*others, *_hanging(verified, log_dirs), *_controlled(verified, controllers), *loads):
-        found[number] += _only_of(verified[number], more)
-    for number, more in found.items():
+    for number, findings in (*others, *_controlled(verified, controllers), *more):
+        found[number] += _only_of(verified[number], findings)
+    for number, added in found.items():
         report = verified[number].report
-        verified[number].report = replace(report, findings=in_order((*report.findings, *more)))
+        verified[number].report = replace(report, findings=in_order((*report.findings, *added)))
     return list(controllers.producer_ids(one.claim for one in verified if one.claim is not None and not one.is_file))
-
-
-def _hanging(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[tuple[int, Iterable[Finding]]]:
-    """Findings about open transactions that `__transaction_state` in the same log dir knows better."""
-    for log_dir in log_dirs:
-        own = [
-            (number, one.report) for number, one in enumerate(verified) if one.owner is log_dir and not _is_marked(one.report)
-        ]
-        states = [report.path for _, report in own if report.topic == TRANSACTION_STATE]
-        still = {report.path: number for number, report in own if any(f.id == "txn-open" for f in report.findings)}
-        if not states or not still:
-            continue
-        for item in read_transactions([*states, *still]).open:
-            number = still.get(os.path.dirname(item.path) if item.path not in still else item.path)
-            if item.verdict != "hanging" or number is None:
-                continue
-            for finding in verified[number].report.findings:
-                if finding.id == "txn-open" and finding.facts["first"] == item.first_offset:
-                    yield number, findings_of(_hanging_view(finding, item, certain=log_dir.clean is True))
-
-
-def _is_marked(report: PartitionReport) -> bool:
-    """Whether a directory is on its way out or in: markers go to where the partition is."""
-    parsed = parse_partition_name(os.path.basename(report.path))
-    return parsed is not None and bool(parsed.mark)
-
-
-def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:
-    assert finding.span is not None
-    return HangingTransaction(
-        finding.path,
-        finding.span,
-        item.producer_id,
-        item.producer_epoch,
-        item.first_offset,
-        item.last_offset,
-        item.why,
-        finding.commands,
-        certain and item.transactional_id is not None,
-    )
 
 
 def _controlled(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
@@ -208,14 +134,14 @@ def _replicas(verified: list[Verified], controllers: Controllers) -> Iterator[tu
             elif quorums is not None and not _same_broker(one.owner, verified[at].owner):
                 yield number, findings_of(quorums)
         elif not _same_broker(one.owner, verified[at].owner):
-            pair = compare_replicas(one.report.path, verified[at].report.path)
+            pair = compare_replicas(one.partition, verified[at].partition)
             if pair is not None:
                 yield number, findings_of(pair)
 
 
 def _may_be_replicas(one: Verified, other: Verified) -> bool:
     """Whether two directories of one name may be of one partition: not those of different clusters or topic ids."""
-    clusters = {v.owner.cluster for v in (one, other) if v.owner is not None} - {None}
+    clusters = {v.owner.identity.cluster_id for v in (one, other) if v.owner is not None} - {None}
     return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2
 
 
@@ -228,12 +154,12 @@ def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterab
         if parsed is None or name is None or name.mark or (name.topic, name.partition) != (parsed.topic, parsed.partition):
             continue
         if _same_broker(future.owner, current.owner):
-            pair = compare_replicas(future.report.path, current.report.path)
+            pair = compare_replicas(future.partition, current.partition)
             if pair is not None:
-                yield number, findings_of(FuturePair(pair))
+                yield number, findings_of(FuturePair(pair=pair))
 
 
 def _same_broker(one: LogDirCheck | None, other: LogDirCheck | None) -> bool:
     if one is None or other is None:
         return False
-    return one is other or (one.broker is not None and one.broker == other.broker)
+    return one is other or same_broker(one.log_dir, other.log_dir)

@@ -1,4 +1,4 @@
-"""The controller as a witness against partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
+"""What controllers say of partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
-from kafkalog.errors import FormatError, RequestError, UnreadableFile
+from kafkalog.errors import FormatError, RequestError
+from kafkalog.files.broker import same_broker
 from kafkalog.files.paths import join
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
+from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.scan.results import Marker, ProducerRun
-from kafkalog.verify.views import ControllerWord, ProducerIdBlocks
+from kafkalog.verify.rules.clusters import ProducerIdBlocks
+from kafkalog.verify.rules.controllers import ControllerWord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,16 +26,17 @@ if TYPE_CHECKING:
 
     from kafkalog.core.filename import PartitionName
     from kafkalog.core.span import Span
+    from kafkalog.files.partition import Partition
     from kafkalog.replay.controller import Difference, PartitionStateNode
     from kafkalog.replay.metadata import Metadata
     from kafkalog.verify.checks.log_dir import LogDirCheck
-    from kafkalog.verify.checks.partition import PartitionCheck
+    from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
 
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
 
 _METADATA = frozenset(f"{topic}-0" for topic in METADATA_TOPICS)
-_SAME_MOMENT = "unless it was exported before the directory was copied"
+_IF_AS_OLD = "unless it was exported before the directory was copied"
 States = dict[tuple[str, int], "PartitionStateNode"]
 
 
@@ -56,38 +59,35 @@ class PartitionClaim(NamedTuple):
     producers: tuple[HighestProducer, ...] = ()
 
 
-def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionClaim | None:
+def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionClaim | None:
     """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
-    name = check.partition.name
+    name = facts.partition.name
     if name is None or name.mark or name.topic in METADATA_TOPICS:
         return None
     places: list[tuple[int, str, Span]] = []
-    try:
-        checkpoint = check.partition.leader_epochs
-    except UnreadableFile:
-        checkpoint = None  # its own check has said so
+    checkpoint = facts.epochs
     if checkpoint is not None:
-        path = join(check.path, "leader-epoch-checkpoint")
+        path = join(facts.path, "leader-epoch-checkpoint")
         places += [(entry.epoch, path, span) for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)]
     places += [
         (run.epoch, scan.path, BATCH_HEADER.span_of("partition_leader_epoch", run.position))
-        for scan in check.scans
+        for scan in facts.scans
         for run in scan.epochs
         if run.epoch >= 0
     ]
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
-    broker = None if log_dir is None else log_dir.broker_id
-    claim = Claim(name.topic, name.partition, check.topic_id, epoch, broker)
-    return PartitionClaim(check.path, claim, path, span, log_dir, tuple(_highest_producers(check)))
+    broker = None if log_dir is None else log_dir.identity.number
+    claim = Claim(name.topic, name.partition, facts.topic_id, epoch, broker)
+    return PartitionClaim(facts.path, claim, path, span, log_dir, tuple(_highest_producers(facts)))
 
 
-def _highest_producers(check: PartitionCheck) -> Iterator[HighestProducer]:
+def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
-    for kind in (ProducerRun, Marker):
-        events = [(event.producer_id, scan.path) for scan in check.scans for event in scan.events if isinstance(event, kind)]
+    for kind in (ProducerRun, TransactionEnd):
+        events = [(event.producer_id, scan.path) for scan in facts.scans for event in scan.events if isinstance(event, kind)]
         if events:
             producer_id, path = max(events)
-            yield HighestProducer(producer_id, kind is Marker, path)
+            yield HighestProducer(producer_id, kind is TransactionEnd, path)
 
 
 def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
@@ -123,7 +123,7 @@ def _state(data: bytes, name: PartitionName) -> PartitionStateNode:
 
 
 @dataclass
-class _Witness:
+class _MetadataLog:
     """A metadata log that is whole. `log_dir` is the one it stands in, None for a bare directory."""
 
     path: str
@@ -134,12 +134,12 @@ class _Witness:
         """Whether it is the metadata of a log dir's cluster; None when nothing tells."""
         if log_dir is None:
             return None
-        theirs = None if self.log_dir is None else self.log_dir.cluster
-        if theirs is not None and log_dir.cluster is not None:
-            return theirs == log_dir.cluster
-        broker = log_dir.broker_id
+        theirs = None if self.log_dir is None else self.log_dir.identity.cluster_id
+        if theirs is not None and log_dir.identity.cluster_id is not None:
+            return theirs == log_dir.identity.cluster_id
+        broker = log_dir.identity.number
         registered = self.metadata.image.brokers.get(broker, {}) if broker is not None else {}
-        return True if log_dir.directory_id in registered.get("logDirs", ()) else None
+        return True if log_dir.identity.directory_id in registered.get("logDirs", ()) else None
 
     @property
     def next_producer_id(self) -> int:
@@ -148,11 +148,11 @@ class _Witness:
 
     def covers(self, log_dir: LogDirCheck | None) -> bool:
         """Whether it tells everything that the broker of a log dir knew when it was stopped."""
-        if log_dir is None or not log_dir.clean or log_dir.broker_id is None or not self.of_cluster(log_dir):
+        if log_dir is None or not log_dir.clean or log_dir.identity.number is None or not self.of_cluster(log_dir):
             return False
         mine = self.log_dir
-        own = mine is not None and mine.clean is True and mine.broker is not None and mine.broker == log_dir.broker
-        return covers_stop(self.metadata, log_dir.broker_id, log_dir.registration, own=own)
+        own = mine is not None and mine.clean is True and same_broker(mine.log_dir, log_dir.log_dir)
+        return covers_stop(self.metadata, log_dir.identity.number, log_dir.registration, own=own)
 
 
 class Controllers:
@@ -165,69 +165,77 @@ class Controllers:
     def __init__(self, states: States) -> None:
         self.states = states
         self.not_checked: list[NotChecked] = []
-        self._witnesses: list[_Witness] = []
+        self._metadata_logs: list[_MetadataLog] = []
         #: Pairs of metadata logs that are of two quorums.
         self._parted: set[frozenset[str]] = set()
 
-    def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[str]) -> None:
+    def read(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[Partition]) -> None:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
         for log_dir in log_dirs:
             for name in _METADATA.intersection(log_dir.log_dir.partition_names):
-                self._hear(join(log_dir.path, name), log_dir)
-        for path in bare:
-            if os.path.basename(os.path.realpath(path)) in _METADATA:
-                self._hear(path, None)
+                self._take(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
+        for partition in bare:
+            if os.path.basename(os.path.realpath(partition.path)) in _METADATA:
+                self._take(partition.path, read_metadata(partition), None)
 
-    def _hear(self, path: str, log_dir: LogDirCheck | None) -> None:
-        metadata = read_metadata(path)
+    def _take(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
         if metadata.problems:
             self.not_checked.append(NotChecked(path, f"no witness about partitions: {metadata.problems[0].message}"))
         elif metadata.records:
-            self._witnesses.append(_Witness(path, metadata, log_dir))
+            self._metadata_logs.append(_MetadataLog(path, metadata, log_dir))
 
     def part(self, path: str, other: str) -> None:
         """Two metadata logs are of two quorums: none of the two speaks for a log dir that has the other."""
         self._parted.add(frozenset((path, other)))
 
     def topic_id(self, topic: str, log_dir: LogDirCheck | None) -> tuple[UUID | None, dict[UUID, int], str]:
-        """A topic's id by the metadata that is heard for a log dir, the deleted ids with the offsets, and where it stands.
+        """A topic's id by the metadata that is known for a log dir, the deleted ids with the offsets, and where it stands.
 
         Nothing by metadata of one of two quorums: each has its own id.
         """
-        witness = self._witness_for(log_dir)
-        if witness is None or any(witness.path in pair for pair in self._parted):
+        metadata_log = self._metadata_for(log_dir)
+        if metadata_log is None or any(metadata_log.path in pair for pair in self._parted):
             return None, {}, ""
-        found = witness.metadata.image.topic(topic)
-        return None if found is None else found.topic_id, witness.metadata.past.removed, witness.path
+        found = metadata_log.metadata.image.topic(topic)
+        return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
     def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[Finding]:
         """What producers the logs have whom no block of ids can have given their id: one finding for each metadata log."""
-        found: dict[str, tuple[_Witness, list[tuple[PartitionClaim, HighestProducer]]]] = {}
+        found: dict[str, tuple[_MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
         for partition in partitions:
-            witness = self._witness_for(partition.log_dir)
-            if witness is None:
+            metadata_log = self._metadata_for(partition.log_dir)
+            if metadata_log is None:
                 continue
-            beyond = [(partition, one) for one in partition.producers if one.producer_id >= witness.next_producer_id]
+            beyond = [(partition, one) for one in partition.producers if one.producer_id >= metadata_log.next_producer_id]
             if beyond:
-                found.setdefault(witness.path, (witness, []))[1].extend(beyond)
-        for witness, beyond in found.values():
+                found.setdefault(metadata_log.path, (metadata_log, []))[1].extend(beyond)
+        for metadata_log, beyond in found.values():
             # What proves most is told: a marker, in a log dir whose stop the metadata covers.
-            best, one = max(beyond, key=lambda pair: (pair[1].marker and witness.covers(pair[0].log_dir), pair[1].producer_id))
-            certain, why = _weight(witness, best.log_dir)
+            best, one = max(
+                beyond, key=lambda pair: (pair[1].marker and metadata_log.covers(pair[0].log_dir), pair[1].producer_id)
+            )
+            certain, why = _weight(metadata_log, best.log_dir)
             count = len({partition.path for partition, _ in beyond})
             yield from findings_of(
                 ProducerIdBlocks(
-                    witness.path, witness.next_producer_id, one.producer_id, one.path, count, one.marker, why, certain
+                    path=metadata_log.path,
+                    next_id=metadata_log.next_producer_id,
+                    producer_id=one.producer_id,
+                    file=one.path,
+                    partitions=count,
+                    marker=one.marker,
+                    why=why,
+                    certain=certain,
                 )
             )
 
-    def _witness_for(self, log_dir: LogDirCheck | None) -> _Witness | None:
+    def _metadata_for(self, log_dir: LogDirCheck | None) -> _MetadataLog | None:
         """The metadata that proves most about a log dir: of its cluster and, where there are two, of its quorum."""
-        own = {item.path for item in self._witnesses if log_dir is not None and item.log_dir is log_dir}
+        own = {item.path for item in self._metadata_logs if log_dir is not None and item.log_dir is log_dir}
         return max(
             (
                 item
-                for item in self._witnesses
+                for item in self._metadata_logs
                 if item.of_cluster(log_dir) is not False
                 and not any(frozenset((item.path, path)) in self._parted for path in own)
             ),
@@ -241,21 +249,21 @@ class Controllers:
         state = self.states.get((claim.topic, claim.partition))
         if state is not None:
             for item in against_state(claim, state):
-                yield from findings_of(_word(partition, item, "the given state", _SAME_MOMENT, certain=True))
-        witness = self._witness_for(partition.log_dir)
-        if witness is not None:
-            certain, why = _weight(witness, partition.log_dir)
-            for item in against_metadata(claim, witness.metadata):
-                yield from findings_of(_word(partition, item, witness.path, why, certain=certain))
+                yield from findings_of(_word(partition, item, "the given state", _IF_AS_OLD, certain=True))
+        metadata_log = self._metadata_for(partition.log_dir)
+        if metadata_log is not None:
+            certain, why = _weight(metadata_log, partition.log_dir)
+            for item in against_metadata(claim, metadata_log.metadata):
+                yield from findings_of(_word(partition, item, metadata_log.path, why, certain=certain))
 
 
-def _weight(witness: _Witness, log_dir: LogDirCheck | None) -> tuple[bool, str]:
+def _weight(metadata_log: _MetadataLog, log_dir: LogDirCheck | None) -> tuple[bool, str]:
     """Whether nothing healthy explains what metadata and a log dir differ in, and why it is so."""
-    certain = witness.covers(log_dir)
+    certain = metadata_log.covers(log_dir)
     return certain, "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
 
 
-def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *, certain: bool) -> ControllerWord:
+def _word(partition: PartitionClaim, item: Difference, source: str, why: str, *, certain: bool) -> ControllerWord:
     if item.explained is not None:
         why = f"changed at offset {item.explained} of it"
     path, span = partition.path, None
@@ -263,4 +271,13 @@ def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *
         path = join(partition.path, "partition.metadata")
     elif item.kind == "epoch-behind":
         path, span = partition.epoch_path, partition.epoch_span
-    return ControllerWord(path, span, item.kind, item.told, item.found, witness, why, certain and item.explained is None)
+    return ControllerWord(
+        path=path,
+        span=span,
+        kind=item.kind,
+        told=item.told,
+        found=item.found,
+        witness=source,
+        why=why,
+        certain=certain and item.explained is None,
+    )

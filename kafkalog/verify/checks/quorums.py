@@ -8,21 +8,21 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.replay.quorum import read_quorum, why_not_one_quorum
 from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.views import QuorumPair
+from kafkalog.verify.rules.clusters import QuorumPair
 
 if TYPE_CHECKING:
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.report import PartitionReport
-    from kafkalog.verify.views import ReplicaPair
+    from kafkalog.verify.rules.replicas import ReplicaPair
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["compare_quorums"]
 
 
 def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair | None:
     """What two metadata logs differ in: as those of two quorums, or as replicas of one; None when they do not."""
-    pair = compare_replicas(one.report.path, other.report.path)
+    pair = compare_replicas(one.partition, other.partition)
     try:
-        quorums = read_quorum(one.report.path), read_quorum(other.report.path)
+        quorums = read_quorum(one.partition), read_quorum(other.partition)
     except UnreadableFile:
         return pair  # the checks of the two have said so
     # Bytes that are damaged differ, too.
@@ -31,10 +31,19 @@ def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair 
     why = why_not_one_quorum(*quorums, epochs)
     if not why:
         return pair
-    cluster = (one.owner and one.owner.cluster) or (other.owner and other.owner.cluster) or "unknown"
+    cluster = (one.owner and one.owner.identity.cluster_id) or (other.owner and other.owner.identity.cluster_id) or "unknown"
     path = one.report.path if pair is None else pair.log_path
     span, offset = (None, None) if pair is None else (pair.span, pair.offset)
-    return QuorumPair(path, other.report.path, span, offset, cluster, why, quorums[0].voters_text, quorums[1].voters_text)
+    return QuorumPair(
+        path=path,
+        other=other.report.path,
+        span=span,
+        offset=offset,
+        cluster=cluster,
+        why=why,
+        voters=quorums[0].voters_text,
+        other_voters=quorums[1].voters_text,
+    )
 
 
 def _is_damaged(report: PartitionReport) -> bool:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, MAGIC_AT, Damage, RecordBatch
+from kafkalog.core.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.scan.bit_flips import CRC32, CRC32C, find_flipped_bit
-from kafkalog.verify.subjects import BatchStep, ZeroProducers
+from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.log import Batch
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroProducers:
+    """The batches of a segment that have no producer id, and epoch 0 and sequence 0; the first one's place and offsets."""
+
+    path: str
+    count: int
+    span: Span
+    offsets: tuple[int, int]
+
+
+_NO_FLIP = "no single flipped bit explains it"
+_FLIP_OF_CHECKSUM = "bit {bit} of the stored checksum itself is flipped"
+_FLIP_OF_BYTE = "flipping bit {bit} of byte {byte} makes it match"
 #: Records counted at most in a damaged batch.
 _MOST_COUNTED = 100_000
 
@@ -39,7 +54,7 @@ def _magic_2(step: BatchStep) -> RecordBatch | None:
     remedy=RESTORE + " `kafkalog dump` may still read the records.",
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
-    near_miss="healthy",
+    near_miss="epoch-outside-the-checksum",
     loses=True,
     invariants="A3 B2",
 )
@@ -54,24 +69,26 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
     if step.crc_ok:
         return
     batch = step.batch
-    first = ATTRIBUTES_AT if batch.magic == 2 else MAGIC_AT
-    flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, CRC32C if batch.magic == 2 else CRC32)
-    if flip is None:
-        diagnosis = "no single flipped bit explains it"
-    elif flip[0] < 0:
-        diagnosis = f"bit {flip[1]} of the stored checksum itself is flipped"
-    else:
-        diagnosis = f"flipping bit {flip[1]} of byte {batch.position + first + flip[0]} makes it match"
     yield Hit(
         batch.span,
         (step.spot.base_offset, max(step.spot.base_offset, step.spot.last_offset)),
         stored=batch.header.crc,
         computed=batch.computed_crc,
-        diagnosis=diagnosis,
+        diagnosis=_diagnosis(batch),
         readable=_readable(batch),
         offset=step.spot.base_offset,
         position=batch.position,
     )
+
+
+def _diagnosis(batch: Batch) -> str:
+    """Which flipped bit explains a wrong checksum."""
+    first, polynomial = (ATTRIBUTES_AT, CRC32C) if batch.magic == 2 else (MAGIC_AT, CRC32)
+    flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, polynomial)
+    if flip is None:
+        return _NO_FLIP
+    byte, bit = flip
+    return (_FLIP_OF_CHECKSUM if byte < 0 else _FLIP_OF_BYTE).format(bit=bit, byte=batch.position + first + byte)
 
 
 def _readable(batch: Batch) -> str:
@@ -96,7 +113,7 @@ def _readable(batch: Batch) -> str:
     remedy=RESTORE,
     source="CompressionType.forId (Kafka 3.9.1)",
     proof="codec-7",
-    near_miss="healthy",
+    near_miss="last-codec-that-there-is",
     loses=True,
     invariants="A4",
 )
@@ -148,7 +165,7 @@ def batch_attributes_unknown(step: BatchStep) -> Iterator[Hit]:
     remedy=RESTORE,
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="delta-negative",
-    near_miss="healthy",
+    near_miss="offsets-up-to-the-largest",
     loses=True,
     invariants="A6",
 )
@@ -172,7 +189,7 @@ def batch_offsets_invalid(step: BatchStep) -> Iterator[Hit]:
     remedy=RESTORE,
     source="DefaultRecordBatch.iterator, LogValidator.validateBatch (Kafka 3.9.1)",
     proof="count-too-large",
-    near_miss="compacted-batch",
+    near_miss="count-zero",
     loses=True,
     invariants="A7",
 )
@@ -242,7 +259,7 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare with another replica.",
     source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
     proof="count-zero",
-    near_miss="compacted-batch",
+    near_miss="empty-batch-appended",
     loses=True,
     invariants="A9 A10",
 )
@@ -273,7 +290,7 @@ def batch_emptied_malformed(step: BatchStep) -> Iterator[Hit]:
     remedy="Nothing to do if the topic is, or was, compacted by 3.9.2, 4.0 or later.",
     source="KAFKA-17076, MemoryRecords.filterTo (Kafka 4.0.0)",
     proof="empty-batch-appended",
-    near_miss="compacted-batch",
+    near_miss="emptied-batch-of-a-producer",
     invariants="A10",
 )
 def batch_emptied_without_producer(step: BatchStep) -> Iterator[Hit]:
@@ -292,7 +309,7 @@ def batch_emptied_without_producer(step: BatchStep) -> Iterator[Hit]:
     remedy="Look at the client that wrote offset {offset}.",
     source="LogValidator.validateTimestamp (Kafka 3.9.1)",
     proof="odd-times",
-    near_miss="healthy",
+    near_miss="base-timestamp-minus-one",
     invariants="A17",
 )
 def batch_base_timestamp_odd(step: BatchStep) -> Iterator[Hit]:
@@ -346,7 +363,7 @@ def batch_delete_horizon_odd(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica.",
     source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
     proof="horizon-bit-set",
-    near_miss="delete-horizon-set",
+    near_miss="horizon-after-its-records",
     invariants="A18",
 )
 def batch_delete_horizon_uncompacted(step: BatchStep) -> Iterator[Hit]:
@@ -461,7 +478,7 @@ def batch_producer_fields_zero(zeros: ZeroProducers) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica.",
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="sequence-missing",
-    near_miss="healthy",
+    near_miss="producer-of-zeros",
     invariants="A19 A20",
 )
 def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
@@ -491,7 +508,7 @@ def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica.",
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="transactional-without-producer",
-    near_miss="healthy",
+    near_miss="producer-of-zeros",
     invariants="A21",
 )
 def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
@@ -510,7 +527,7 @@ def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="MemoryRecords.filterTo (Kafka 4.0.0)",
     proof="epoch-minus-one",
-    near_miss="healthy",
+    near_miss="old-message-appended",
     invariants="A24",
 )
 def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
@@ -534,7 +551,7 @@ def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare with another replica; the field is not covered by the checksum.",
     source="DefaultRecordBatch.partitionLeaderEpoch (Kafka 3.9.1)",
     proof="epoch-negative",
-    near_miss="healthy",
+    near_miss="epoch-minus-one",
     invariants="A24",
 )
 def batch_epoch_negative(step: BatchStep) -> Iterator[Hit]:

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import PartitionCheckpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.files.log_dir import CheckpointLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionCheckpoints:
+    """What the log dir's checkpoint files say of a partition.
+
+    `in_use`: the active segment's indexes are preallocated, and the broker was not stopped cleanly. Then the checkpoints may
+    have been copied after the log was.
+    """
+
+    path: str
+    log_path: str
+    recovery_point: CheckpointLine | None
+    high_watermark: CheckpointLine | None
+    log_start: CheckpointLine | None
+    cleaner: CheckpointLine | None
+    first_base: int
+    second_base: int | None
+    log_end: int
+    clean: bool | None
+    mark: str
+    damaged: bool
+    swapping: bool
+    metadata_log: bool
+    recovery_file: str
+    watermark_file: str
+    zookeeper: bool
+    in_use: bool
 
 
 def _segment_path(sibling: str, base: int) -> str:
@@ -31,7 +61,7 @@ def _bounds(view: PartitionCheckpoints) -> bool:
     remedy="Compare the end of the log with another replica before this broker becomes leader.",
     source="LogManager.loadLog, LogLoader (Kafka 3.9.1)",
     proof="log-cut-clean",
-    near_miss="crash",
+    near_miss="log-cut-with-its-checkpoints",
     loses=True,
     invariants="K1 K2",
 )
@@ -63,7 +93,7 @@ def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     remedy="Find out who wrote them, and whether the clean-shutdown marker is the broker's own; compare with another replica.",
     source="LogManager.shutdown (Kafka 3.9.1)",
     proof="log-longer-clean",
-    near_miss="crash",
+    near_miss="log-longer-after-a-crash",
     invariants="K2",
 )
 def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -93,7 +123,7 @@ def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     remedy="Nothing to do if the directory was put here after the stop.",
     source="LogManager.shutdown (Kafka 3.9.1)",
     proof="recovery-line-removed",
-    near_miss="crash",
+    near_miss="lines-missing-after-a-crash",
     invariants="K2 K8",
 )
 def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -113,7 +143,7 @@ def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     "one was down.",
     source="ReplicaManager.checkpointHighWatermarks (Kafka 2.6.3, 3.9.1)",
     proof="hw-line-removed",
-    near_miss="crash",
+    near_miss="lines-missing-after-a-crash",
     invariants="K3 K8",
 )
 def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -135,7 +165,7 @@ def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     remedy="Compare the end of the log with another replica before this broker becomes leader.",
     source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
     proof="log-cut-clean",
-    near_miss="crash",
+    near_miss="log-cut-with-its-checkpoints",
     invariants="K3",
 )
 def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -167,7 +197,7 @@ def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     remedy="Compare with another replica.",
     source="UnifiedLog.updateHighWatermark (Kafka 3.9.1)",
     proof="hw-lowered",
-    near_miss="crash",
+    near_miss="hw-at-log-start",
     invariants="K3",
 )
 def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -194,7 +224,7 @@ def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
     remedy="Do not start the broker: correct the line, or restore the end of the log from another replica.",
     source="LogLoader.load (Kafka 3.9.1), KAFKA-10101",
     proof="log-start-raised",
-    near_miss="delete-records",
+    near_miss="log-start-at-end",
     invariants="K4",
 )
 def log_start_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -214,8 +244,8 @@ def log_start_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     consequence="Whole segments wait to be deleted; or, when it lies lower, older segments are in remote storage or are gone.",
     remedy="Nothing to do if DeleteRecords, retention or tiered storage is at work.",
     source="UnifiedLog.maybeIncrementLogStartOffset (Kafka 3.9.1)",
-    proof="log-start-lowered",
-    near_miss="delete-records",
+    proof="log-start-in-the-second-segment",
+    near_miss="log-start-at-the-end-of-the-first-segment",
     invariants="K5 K6",
 )
 def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -249,7 +279,7 @@ def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]
     "broker is stopped.",
     source="LogCleanerManager.cleanableOffsets (Kafka 3.9.1)",
     proof="cleaner-beyond-watermark",
-    near_miss="compacted-gap",
+    near_miss="cleaner-at-high-watermark",
     invariants="K3 K7",
 )
 def cleaner_beyond_high_watermark(view: PartitionCheckpoints) -> Iterator[Hit]:
@@ -281,7 +311,7 @@ def cleaner_beyond_high_watermark(view: PartitionCheckpoints) -> Iterator[Hit]:
     remedy="Nothing to do if the topic was deleted and created again. Else compare the end of the log with another replica.",
     source="LogCleanerManager.cleanableOffsets, LogManager.addStrayLog (Kafka 3.9.1)",
     proof="cleaner-raised",
-    near_miss="compacted-gap",
+    near_miss="cleaner-at-end",
     invariants="K7",
 )
 def cleaner_checkpoint_out_of_range(view: PartitionCheckpoints) -> Iterator[Hit]:

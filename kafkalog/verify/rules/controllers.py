@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import ControllerWord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.span import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerWord:
+    """One thing in which a partition and the controller differ; `kind` and the rest as in `replay.controller.Difference`.
+
+    `witness` holds the controller's word, `why` says what makes it weigh, and `certain` that nothing healthy explains it.
+    """
+
+    path: str
+    span: Span | None
+    kind: str
+    told: str
+    found: str
+    witness: str
+    why: str
+    certain: bool
+
 
 _STRAY = (
     "A broker of 3.6.2 or later that starts renames the directory to `-stray` and serves nothing of it, earlier ones delete it."
@@ -34,7 +54,7 @@ def _hits(word: ControllerWord, kind: str) -> Iterator[Hit]:
     remedy=_KEEP + " Do not change the id unless it is known to be the wrong one.",
     source=_IS_STRAY,
     proof="topic-made-anew",
-    near_miss="controller-agrees",
+    near_miss="partition-that-the-controller-knows",
     invariants="K11 K12",
 )
 def controller_topic_id_differs(word: ControllerWord) -> Iterator[Hit]:
@@ -55,7 +75,7 @@ def controller_topic_id_differs(word: ControllerWord) -> Iterator[Hit]:
     remedy="With the broker stopped, find out where the directory or its partition.metadata came from. Keep a copy of both.",
     source="LogManager.isStrayKraftReplica, Partition.createLogIfNotExists (Kafka 3.9.1)",
     proof="directory-renamed",
-    near_miss="controller-agrees",
+    near_miss="partition-that-the-controller-knows",
     invariants="K11 K12",
 )
 def controller_topic_name_differs(word: ControllerWord) -> Iterator[Hit]:
@@ -73,7 +93,7 @@ def controller_topic_name_differs(word: ControllerWord) -> Iterator[Hit]:
     remedy=_KEEP,
     source=_IS_STRAY,
     proof="partition-of-no-topic",
-    near_miss="controller-agrees",
+    near_miss="partition-that-the-controller-knows",
     invariants="K8 K12",
 )
 def controller_knows_no_partition(word: ControllerWord) -> Iterator[Hit]:
@@ -93,7 +113,7 @@ def controller_knows_no_partition(word: ControllerWord) -> Iterator[Hit]:
     remedy=_KEEP,
     source=_IS_STRAY,
     proof="replica-of-another-broker",
-    near_miss="controller-agrees",
+    near_miss="partition-that-the-controller-knows",
     invariants="K8 K12",
 )
 def controller_assigns_elsewhere(word: ControllerWord) -> Iterator[Hit]:
@@ -114,7 +134,7 @@ def controller_assigns_elsewhere(word: ControllerWord) -> Iterator[Hit]:
     remedy="Find out whether the controller's data was restored from an older copy. Keep both until that is known.",
     source="PartitionRegistration.merge, LeaderEpochFileCache.assign (Kafka 3.9.1), KIP-101",
     proof="epoch-not-begun",
-    near_miss="controller-agrees",
+    near_miss="epoch-that-the-controller-has-begun",
     invariants="I2 K12",
 )
 def controller_epoch_behind(word: ControllerWord) -> Iterator[Hit]:
@@ -135,7 +155,7 @@ def controller_epoch_behind(word: ControllerWord) -> Iterator[Hit]:
     remedy="Take the copy of a broker in the ISR for the true one.",
     source="TopicPartitionStateZNode, Partition.makeFollower (Kafka 2.8.2)",
     proof="state-without-broker",
-    near_miss="state-agrees",
+    near_miss="state-with-the-broker",
     invariants="D17 K12",
 )
 def controller_isr_without_broker(word: ControllerWord) -> Iterator[Hit]:

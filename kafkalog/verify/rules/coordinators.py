@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import UnloadedPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnloadedPartition:
+    """A partition that the coordinator of `release` does not load.
+
+    It stops at `offset`; `ends` is false when it goes on for ever. `lost` names those concerned. `certain` is false when
+    only releases do that which the log dir may or may not be of.
+    """
+
+    path: str
+    release: str
+    offset: int
+    reason: str
+    outcome: str
+    lost: str
+    ends: bool
+    certain: bool
 
 
 def _facts(load: UnloadedPartition) -> dict[str, Any]:
@@ -28,7 +46,7 @@ def _facts(load: UnloadedPartition) -> dict[str, Any]:
     ),
     source="CoordinatorLoaderImpl.doLoad (4.1.1), GroupMetadataManager.doLoadGroupsAndOffsets (2.3.1), KAFKA-14869",
     proof="state-of-a-later-release",
-    near_miss="coordinator-loads",
+    near_miss="state-of-this-release",
 )
 def coordinator_load_fails(load: UnloadedPartition) -> Iterator[Hit]:
     """A record that the coordinator cannot get past when it loads the partition.
@@ -54,7 +72,7 @@ def coordinator_load_fails(load: UnloadedPartition) -> Iterator[Hit]:
     ),
     source="KAFKA-9065; GroupMetadataManager.doLoadGroupsAndOffsets (2.3.1)",
     proof="nothing-before-the-end",
-    near_miss="coordinator-loads",
+    near_miss="nothing-before-the-end-since-2.4.1",
 )
 def coordinator_load_never_ends(load: UnloadedPartition) -> Iterator[Hit]:
     """The log ends further on than its last batch, which coordinators before 2.4.1 wait for.

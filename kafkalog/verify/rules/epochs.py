@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.log import NEVER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import EpochFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.checkpoint import EpochEntry
-    from kafkalog.verify.scan.results import EpochRun
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.files.log_dir import CheckpointLine
+    from kafkalog.verify.rules.shared import EpochRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochFile:
+    """`leader-epoch-checkpoint` against the leader epochs of the batches.
+
+    `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
+    is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
+    are messages of magic 0 or 1, the last of them at `last_legacy`. `log_start` is what the log dir says; `raised`: the log may
+    have started higher when the file was written; `start_known`: the log dir's checkpoint of log starts is at hand.
+    """
+
+    path: str
+    checkpoint: Checkpoint[EpochEntry] | None
+    size: int
+    runs: tuple[tuple[EpochRun, str], ...]
+    log_end: int | None
+    legacy: bool
+    last_legacy: int
+    clean: bool | None
+    log_only: bool
+    rebuilt: str
+    mark: str
+    log_start: int
+    raised: bool
+    start_known: bool
+    canonical: bool
+    log_start_path: str
+    log_start_line: CheckpointLine | None
+    first_log: str = ""
+    first_base: int = 0
+
 
 REVIEW = "From the batches alone the file would read {rebuilt!r}; with the broker stopped, review it and put it in place."
 
@@ -89,7 +123,7 @@ def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
     remedy=REVIEW,
     source="LeaderEpochCheckpointFile (Kafka 3.9.1), KAFKA-16541",
     proof="epoch-file-emptied",
-    near_miss="old-format",
+    near_miss="epoch-file-empty-beside-old-messages",
     invariants="I3 I6",
 )
 def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
@@ -116,7 +150,7 @@ def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare its entries with the batches. " + REVIEW,
     source="CheckpointFile.write (Kafka 3.9.1)",
     proof="epoch-file-edited",
-    near_miss="healthy",
+    near_miss="text-of-windows",
     invariants="I1",
 )
 def epoch_file_edited(file: EpochFile) -> Iterator[Hit]:
@@ -134,7 +168,7 @@ def epoch_file_edited(file: EpochFile) -> Iterator[Hit]:
     remedy=REVIEW,
     source="LeaderEpochFileCache.assign (Kafka 3.9.1)",
     proof="epoch-entry-negative",
-    near_miss="healthy",
+    near_miss="epoch-one-higher-one-later",
     invariants="I2",
 )
 def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
@@ -155,7 +189,7 @@ def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
     remedy=REVIEW,
     source="LeaderEpochFileCache.truncateAndAppend (Kafka 3.9.1)",
     proof="epoch-lines-swapped",
-    near_miss="healthy",
+    near_miss="epoch-one-higher-one-later",
     invariants="I2",
 )
 def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
@@ -187,7 +221,7 @@ def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare with another replica, the batch and the file. " + REVIEW,
     source="LeaderEpochFileCache.endOffsetFor (Kafka 3.9.1), KAFKA-10432",
     proof="epoch-entry-removed",
-    near_miss="healthy",
+    near_miss="epoch-at-end",
     invariants="I3 I6",
 )
 def epoch_missing(file: EpochFile) -> Iterator[Hit]:
@@ -217,7 +251,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare with another replica, the batches and the file. " + REVIEW,
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-7415",
     proof="epoch-start-changed",
-    near_miss="log-start-inside-batch",
+    near_miss="epoch-rises-in-the-last-segment",
     invariants="I4 I8",
 )
 def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
@@ -230,7 +264,7 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
     for run, log_path in file.runs:
         runs.setdefault(run.epoch, []).append((run, log_path))
     for number, entry in enumerate(entries):
-        following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
+        following = entries[number + 1].start_offset if number + 1 < len(entries) else NEVER
         for run, log_path in runs.get(entry.epoch, ()):
             # An append of magic 0 or 1 drops the entries of all batches before it.
             if run.first_base <= file.last_legacy:
@@ -349,7 +383,7 @@ def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
     remedy="Compare the start of the log with another replica before this one becomes leader.",
     source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
     proof="first-segment-deleted",
-    near_miss="delete-records",
+    near_miss="first-segment-and-its-epoch-deleted",
     loses=True,
     invariants="I8",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
@@ -10,10 +11,48 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
-from kafkalog.verify.subjects import IndexEnd, IndexStep, StaleEntries
+from kafkalog.verify.rules.shared import IndexEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexStep:
+    """An entry of a `.index` that does not fit the log or the entry before it.
+
+    `batch` is the batch that begins at the entry's position (position, first and last offset), None when none does;
+    `inside` where the batch around that position begins and ends.
+    `previous_*` are those of the last entry that fitted. `back`: the entry was found wrong by a later one. `overtaken` is the
+    next entry (offset and position) if this one stands out between its neighbours.
+    """
+
+    path: str
+    log_path: str
+    number: int
+    offset: int
+    position: int
+    previous_offset: int
+    previous_position: int
+    batch: tuple[int, int, int] | None
+    inside: tuple[int, int] | None
+    log_size: int
+    back: bool
+    overtaken: tuple[int, int] | None
+    segment_base: int
+    active: bool
+    clean: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleEntries:
+    """Entries of a preallocated `.index` or `.timeindex` that counted before a truncation: those from `number` on."""
+
+    path: str
+    log_path: str
+    number: int
+    entries: int
+    entry_size: int
 
 
 def _span(step: IndexStep) -> Span:
@@ -41,7 +80,7 @@ def _ordered(step: IndexStep) -> bool:
     remedy=REBUILD,
     source="OffsetIndex.append, AbstractIndex.indexSlotRangeFor (Kafka 3.9.1)",
     proof="index-swapped",
-    near_miss="healthy",
+    near_miss="index-entry-of-a-first-offset",
     invariants="E2 E4",
 )
 def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
@@ -53,7 +92,7 @@ def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
             _span(step),
             (step.offset, step.offset) if step.offset >= 0 else None,
             **_facts(step),
-            place="behind" if step.overtaken is None else "in front of",
+            place="comes after" if step.overtaken is None else "comes before",
             other_offset=other_offset,
             other_position=other_position,
         )
@@ -69,7 +108,7 @@ def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="LogSegment.translateOffset (Kafka 3.9.1)",
     proof="index-past-eof",
-    near_miss="crashed-active",
+    near_miss="index-entry-of-the-last-batch",
     invariants="E5",
 )
 def index_past_eof(step: IndexStep) -> Iterator[Hit]:
@@ -87,7 +126,7 @@ def index_past_eof(step: IndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="FileRecords.searchForOffsetWithSize (Kafka 3.9.1)",
     proof="index-inside-batch",
-    near_miss="healthy",
+    near_miss="index-entry-of-the-next-batch",
     invariants="E5 C12",
 )
 def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
@@ -114,7 +153,7 @@ def index_position_not_batch(step: IndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="OffsetIndex.lookup, LogSegment.append (Kafka 0.10 to 4.3)",
     proof="index-offset-wrong",
-    near_miss="follower-index",
+    near_miss="index-entry-of-a-first-offset",
     invariants="E6 E13",
 )
 def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
@@ -139,7 +178,7 @@ def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
     remedy="Nothing to do. Do not delete the index.",
     source="LogSegment.append (Kafka 0.10 to 4.0.0), KAFKA-806",
     proof="follower-index",
-    near_miss="healthy",
+    near_miss="index-entry-of-the-next-batch",
     invariants="E7 E8 E9",
 )
 def index_append_set_entry(end: IndexEnd) -> Iterator[Hit]:
@@ -195,7 +234,7 @@ def index_hole_zeroed(end: IndexEnd) -> Iterator[Hit]:
     remedy=REBUILD,
     source="AbstractIndex.sanityCheck (Kafka 2.2.2), KAFKA-7283",
     proof="index-odd-size",
-    near_miss="healthy",
+    near_miss="index-without-its-last-entry",
     invariants="E1 F1",
 )
 def index_odd_size(end: IndexEnd) -> Iterator[Hit]:
@@ -243,7 +282,7 @@ def index_padded(end: IndexEnd) -> Iterator[Hit]:
     remedy=REBUILD,
     source="AbstractIndex.roundDownToExactMultiple (Kafka 3.9.1)",
     proof="padding-differs",
-    near_miss="preallocated-index",
+    near_miss="indexes-of-one-setting",
     invariants="E3",
 )
 def index_padding_differs(end: IndexEnd) -> Iterator[Hit]:
@@ -264,7 +303,7 @@ def index_padding_differs(end: IndexEnd) -> Iterator[Hit]:
     remedy="Nothing to do. Do not delete the index.",
     source="AbstractIndex (Kafka 3.9.1)",
     proof="preallocated-index",
-    near_miss="healthy",
+    near_miss="indexes-trimmed-after-a-crash",
     invariants="E3",
 )
 def index_preallocated(end: IndexEnd) -> Iterator[Hit]:
@@ -286,7 +325,7 @@ def index_preallocated(end: IndexEnd) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="AbstractIndex.truncateToEntries0 (Kafka 0.10 to 4.3): the count is lowered, the bytes stay",
     proof="stale-entries",
-    near_miss="healthy",
+    near_miss="indexes-of-one-setting",
     invariants="E5 F5",
 )
 def index_stale_entries(stale: StaleEntries) -> Iterator[Hit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,11 +11,64 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.subjects import BatchStep, MetadataRecord
-from kafkalog.verify.views import KraftLog, KraftSnapshot, PartitionMetadataFile, QuorumFile
+from kafkalog.verify.rules.shared import BatchStep, PartitionMetadataFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.properties import QuorumState
+    from kafkalog.verify.rules.shared import EpochRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KraftLog:
+    """The metadata log as a whole."""
+
+    path: str
+    log_start: int
+    checkpoints: tuple[tuple[int, int, str], ...]
+    runs: tuple[tuple[EpochRun, str], ...]
+    late_leaders: tuple[tuple[int, int, str, int], ...]
+    log_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumFile:
+    """`quorum-state` beside the metadata log, None when it is gone.
+
+    `log_epoch` is the last epoch of the log's batches, -1 when there is none; `in_use`: the node may have been running.
+    """
+
+    path: str
+    size: int
+    state: QuorumState | None
+    log_path: str
+    log_epoch: int
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KraftSnapshot:
+    """A `.checkpoint` file of the metadata log."""
+
+    path: str
+    size: int
+    first_control: str
+    last_control: str
+    first_span: Span
+    last_span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataRecord:
+    """A record of the metadata log that does not decode; `newer`: its type or version may be one of a later release."""
+
+    path: str
+    batch: RecordBatch
+    offset: int
+    name: str
+    problem: str
+    newer: bool
 
 
 _TOPIC_ID = UUID(int=1)
@@ -49,7 +103,7 @@ def kraft_topic_id_differs(file: PartitionMetadataFile) -> Iterator[Hit]:
     remedy="Compare with the metadata log of another controller.",
     source="BatchAccumulator, KafkaRaftLog (Kafka 3.9.1)",
     proof="kraft-producer-id",
-    near_miss="kraft-log",
+    near_miss="kraft-no-op-record",
     invariants="L1 L3",
 )
 def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
@@ -88,7 +142,7 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
     "controller. Never empty that of the last one.",
     source="AbstractApiMessageSerde.read, MetadataRecordSerde (Kafka 3.9.1), KAFKA-19069",
     proof="kraft-record-cut",
-    near_miss="kraft-log",
+    near_miss="kraft-no-op-record",
     loses=True,
     invariants="L1 L3",
 )
@@ -116,7 +170,7 @@ def kraft_record_unreadable(view: MetadataRecord) -> Iterator[Hit]:
     remedy="Copy a `.checkpoint` of offset {start} or more from another controller.",
     source="KafkaMetadataLog.apply (Kafka 3.9.1), KAFKA-14240",
     proof="kraft-snapshot-deleted",
-    near_miss="kraft-log",
+    near_miss="kraft-snapshots-but-one-deleted",
     loses=True,
     invariants="L2",
 )
@@ -174,7 +228,7 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
     "copy a `.checkpoint` of this offset or more from another controller.",
     source="RecordsSnapshotReader, RecordsSnapshotWriter (Kafka 3.9.1)",
     proof="kraft-snapshot-cut",
-    near_miss="kraft-log",
+    near_miss="kraft-snapshot-part",
     loses=True,
     invariants="L3 L5",
 )
@@ -196,7 +250,7 @@ def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
     "who leads; let only one controller at a time start so.",
     source="QuorumState.readElectionState, FileQuorumStateStore.readStateFromFile (Kafka 3.9.1)",
     proof="quorum-state-cut",
-    near_miss="kraft-log",
+    near_miss="quorum-state-of-a-later-epoch",
 )
 def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
     """`quorum-state` is no JSON object of a known version with all of its fields."""
@@ -232,7 +286,7 @@ def quorum_state_missing(file: QuorumFile) -> Iterator[Hit]:
     remedy="Was the directory copied while the node ran? Else find out who put the older file there.",
     source="QuorumState.initialize (Kafka 3.9.1)",
     proof="quorum-state-old",
-    near_miss="kraft-log",
+    near_miss="quorum-state-of-a-later-epoch",
 )
 def quorum_epoch_behind_log(file: QuorumFile) -> Iterator[Hit]:
     """The epoch of `quorum-state` is never smaller than that of the log's last batch.

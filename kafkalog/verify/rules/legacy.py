@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
+from kafkalog.core.batch import Damage
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, LegacyBatch
 from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import BatchStep, LegacyRecords
+from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.legacy import LegacyRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegacyRecords:
+    """The messages of magic 0 or 1 that one shallow message holds, and what ended the decoding early.
+
+    `held` are the messages, None when there are too many to be held; `first_offset` is -1 without any.
+    """
+
+    path: str
+    batch: LegacyBatch
+    held: tuple[LegacyRecord, ...] | None
+    count: int
+    first_offset: int
+    problem: Damage | None
+
+    @property
+    def messages(self) -> Iterator[LegacyRecord]:
+        """The messages that can be read; those that are not held are read again."""
+        if self.held is not None:
+            yield from self.held
+            return
+        for item in self.batch.walk_records():
+            if not isinstance(item, Damage):
+                yield item
 
 
 @rule(
@@ -27,7 +56,7 @@ if TYPE_CHECKING:
     remedy=RESTORE,
     source="AbstractLegacyRecordBatch.DeepRecordsIterator, LegacyRecord.ensureValid (Kafka 3.9.1)",
     proof="legacy-value-length",
-    near_miss="old-format",
+    near_miss="legacy-value",
     loses=True,
     invariants="B3 B4 B6 B10 B11",
 )
@@ -57,7 +86,7 @@ def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
     remedy=RESTORE,
     source="OffsetIndex.append (Kafka 3.9.1)",
     proof="legacy-offset-negative",
-    near_miss="old-format",
+    near_miss="legacy-largest-offset",
     loses=True,
     invariants="B1 C3",
 )
@@ -77,7 +106,7 @@ def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare with another replica.",
     source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="legacy-wrapper-key",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B4",
 )
 def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
@@ -101,7 +130,7 @@ def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
     remedy=RESTORE,
     source="LegacyRecord (Kafka 3.9.1)",
     proof="legacy-unused-bytes",
-    near_miss="old-format",
+    near_miss="legacy-value",
     invariants="B3",
 )
 def legacy_message_unused_bytes(view: LegacyRecords) -> Iterator[Hit]:
@@ -121,7 +150,7 @@ def legacy_message_unused_bytes(view: LegacyRecords) -> Iterator[Hit]:
     remedy=RESTORE,
     source="LegacyRecord.ensureValid (Kafka 3.9.1)",
     proof="legacy-inner-crc",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     loses=True,
     invariants="B2",
 )
@@ -149,7 +178,7 @@ def legacy_inner_crc_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Nothing can be repaired; readers cope with it. First offset: {offset}.",
     source="KAFKA-4298",
     proof="legacy-inner-magic",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B5",
 )
 def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
@@ -177,7 +206,7 @@ def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
     source="AbstractLegacyRecordBatch.DeepRecordsIterator (Kafka 3.9.1)",
     proof="legacy-wrapper-gap",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     history=True,
     invariants="B7",
 )
@@ -202,7 +231,7 @@ def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Compare with another replica.",
     source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="legacy-wrapper-offset",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B6 B8",
 )
 def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
@@ -215,7 +244,8 @@ def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
             ordered &= last < message.offset
             last = message.offset
         if batch.last_offset not in (last, 0) or not ordered:
-            yield Hit(batch.span, (first, batch.last_offset), stored=batch.last_offset, first=first, last=last)
+            offsets = min(first, batch.last_offset), max(first, batch.last_offset)
+            yield Hit(batch.span, offsets, stored=batch.last_offset, first=first, last=last)
 
 
 @rule(
@@ -227,7 +257,7 @@ def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Nothing can be repaired.",
     source="LogValidator (Kafka 0.10.2.2)",
     proof="legacy-wrapper-timestamp",
-    near_miss="old-format",
+    near_miss="legacy-wrapper",
     invariants="B9",
 )
 def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
@@ -254,7 +284,7 @@ def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="LegacyRecord.attributes (Kafka 3.9.1)",
     proof="legacy-attribute-bit",
-    near_miss="old-format",
+    near_miss="legacy-append-time",
     invariants="B10",
 )
 def legacy_attributes_unknown(view: LegacyRecords) -> Iterator[Hit]:

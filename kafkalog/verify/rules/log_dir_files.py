@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
@@ -10,10 +11,66 @@ from kafkalog.core.span import Span
 from kafkalog.next_start.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import BootstrapFile, CleanedLogs, LogDirFiles, MarkerView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDirFiles:
+    """The files of a log dir, and what each of them says that the others must be.
+
+    `sizes`: name → bytes. `log`: a directory that a broker has open as a log, "" when there is none; that of the metadata
+    quorum does not count. `kraft`: by `meta.properties`. `clean`: there is a clean-shutdown marker. `marker` is what is
+    wrong with it, "" when nothing is, and `marker_size` its bytes. `newer_marker`: it is one of 3.7 or later.
+    """
+
+    path: str
+    sizes: Mapping[str, int]
+    log: str
+    listed: frozenset[str]
+    kraft: bool
+    clean: bool
+    marker: str
+    marker_size: int
+    newer_marker: bool
+    has_directory_id: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerView:
+    """A clean-shutdown marker against the logs beside it; `path` is its own.
+
+    `points` logs contradict it: they end after their recovery point, and `snapshots` of them have none at their end, or
+    `padded` of them have preallocated indexes in their active segment. `judged` logs have records.
+    """
+
+    path: str
+    size: int
+    judged: int
+    points: int
+    snapshots: int
+    padded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootstrapFile:
+    """`bootstrap.checkpoint`: its batches that are sound; `has_version`: a record in them is about metadata.version."""
+
+    path: str
+    size: int
+    batches: int
+    damaged: bool
+    has_version: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanedLogs:
+    """A log dir without the log cleaner's checkpoint at `path`; `log` is a partition directory that shows its work."""
+
+    path: str
+    log: str
+
 
 _META = "meta.properties"
 _MARKER = ".kafka_cleanshutdown"
@@ -33,7 +90,7 @@ _KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
     consequence="A node that has its metadata log in this log dir does not start.",
     remedy="With the node stopped, move the file out of the log dir: a node that has a metadata log starts without it.",
     source="BootstrapDirectory, BootstrapMetadata (Kafka 3.8.1)",
-    proof="bootstrap-emptied",
+    proof="bootstrap-of-no-version",
     near_miss="kraft-log",
 )
 def bootstrap_without_version(file: BootstrapFile) -> Iterator[Hit]:
@@ -152,7 +209,7 @@ def meta_properties_missing(files: LogDirFiles) -> Iterator[Hit]:
     remedy="Restore the file; the controller knows the old id (`kafkalog metadata` shows it).",
     source="KafkaRaftServer.initializeLogDirs, CleanShutdownFileHandler (Kafka 3.9.1), KIP-858",
     proof="directory-id-removed",
-    near_miss="zookeeper-era",
+    near_miss="directory-id-of-before-3.7",
     invariants="K10",
 )
 def directory_id_missing(files: LogDirFiles) -> Iterator[Hit]:
@@ -171,7 +228,7 @@ def directory_id_missing(files: LogDirFiles) -> Iterator[Hit]:
     remedy="With the broker stopped, remove the marker unless it is known that the last stop was a clean one.",
     source="CleanShutdownFileHandler (Kafka 3.9.1), LogManager.loadLogs",
     proof="clean-marker-garbage",
-    near_miss="healthy",
+    near_miss="marker-of-3.7",
     invariants="K12",
 )
 def clean_marker_malformed(files: LogDirFiles) -> Iterator[Hit]:
@@ -215,7 +272,7 @@ def clean_marker_false(view: MarkerView) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="CheckpointFile.write (Kafka 3.9.1)",
     proof="checkpoint-tmp-clean",
-    near_miss="healthy",
+    near_miss="notes-tmp",
     invariants="D9",
 )
 def log_dir_leftover_temporary(files: LogDirFiles) -> Iterator[Hit]:
@@ -245,7 +302,7 @@ def _is_temporary(name: str) -> bool:
     remedy="Nothing to do.",
     source="LogManager.loadLogs (Kafka 3.9.1)",
     proof="file-in-log-dir",
-    near_miss="healthy",
+    near_miss="hidden-file",
     invariants="D14",
 )
 def log_dir_unexpected_file(files: LogDirFiles) -> Iterator[Hit]:

@@ -2,17 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.foreign import describe_directory, move_of
 from kafkalog.core.span import Span
 from kafkalog.next_start.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import BrokerView, CheckpointFile, LogDirView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.batch import Damage
+
+
+class MissingPartition(NamedTuple):
+    """A line for a partition that is not in the log dir.
+
+    `placed`: whether the metadata log in the log dir places it there, None when nothing tells; `offset`: the largest in the
+    lines of all checkpoint files for it.
+    """
+
+    name: str
+    span: Span
+    placed: bool | None
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFile:
+    """A checkpoint file of a log dir. `unknown` are its lines for partitions that are not there."""
+
+    path: str
+    name: str
+    damages: tuple[Damage, ...]
+    duplicates: tuple[tuple[str, Span], ...]
+    unknown: tuple[MissingPartition, ...]
+    clean: bool
+    canonical: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDirView:
+    """A log dir's own names and properties."""
+
+    path: str
+    bad_directories: tuple[str, ...]
+    bad_files: tuple[str, ...]
+    meta_problem: str
+    meta_path: str
+    meta_size: int
+    same_dir_futures: tuple[str, ...]
+    strays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerView:
+    """Several log dirs of one broker."""
+
+    path: str
+    duplicates: tuple[tuple[str, str, str], ...]
+    id_problems: tuple[tuple[str, str, str], ...]
+
 
 _EFFECT = {
     "recovery-point-offset-checkpoint": "The broker does not start, or recovers every log in full.",
@@ -61,7 +114,7 @@ def checkpoint_malformed(file: CheckpointFile) -> Iterator[Hit]:
     remedy="With the broker stopped, remove the wrong line, and make the number in the second line that of the lines left.",
     source="OffsetCheckpointFile.read (Kafka 3.9.1)",
     proof="checkpoint-duplicate-line",
-    near_miss="healthy",
+    near_miss="lines-of-two-partitions",
     invariants="K9",
 )
 def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
@@ -80,7 +133,7 @@ def checkpoint_duplicate_line(file: CheckpointFile) -> Iterator[Hit]:
     remedy="Compare its lines with the logs. The next checkpoint replaces it.",
     source="CheckpointFile.write, OffsetCheckpointFile (Kafka 3.9.1)",
     proof="checkpoint-blank",
-    near_miss="healthy",
+    near_miss="checkpoint-of-windows",
     invariants="K9",
 )
 def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
@@ -98,7 +151,7 @@ def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
     remedy="Look for the directory if the partition should be here: in the broker's other log dirs, in lost+found, in copies.",
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
     proof="checkpoint-line-unknown",
-    near_miss="healthy",
+    near_miss="line-of-another-partition-that-is-here",
     loses=True,
     invariants="K8",
 )
@@ -131,7 +184,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
     remedy="Look for the partition it belongs to.",
     source="LogManager.loadLogs (Kafka 3.9.1)",
     proof="log-in-log-dir",
-    near_miss="healthy",
+    near_miss="notes-in-log-dir",
     invariants="D14",
 )
 def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
@@ -169,7 +222,7 @@ def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
     remedy="With the broker stopped, move the file away. The broker then fetches the partition from the leader.",
     source="LogManager.getOrCreateLog (Kafka 3.9.1)",
     proof="partition-is-file",
-    near_miss="healthy",
+    near_miss="file-of-no-listed-partition",
     loses=True,
     invariants="D14",
 )
@@ -189,7 +242,7 @@ def partition_is_file(view: LogDirView) -> Iterator[Hit]:
     remedy=WRITE_META,
     source="MetaPropertiesEnsemble, MetaProperties (Kafka 3.9.1, 4.4.0), BrokerMetadataCheckpoint (1.1.1 to 2.8.2)",
     proof="meta-nuls",
-    near_miss="copied-without-meta",
+    near_miss="meta-with-another-line",
     invariants="K10",
 )
 def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
@@ -207,7 +260,7 @@ def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
     remedy="With the broker stopped, move one of the two away; the future one is a copy.",
     source="LogManager.replaceCurrentWithFutureLog (Kafka 3.9.1)",
     proof="future-same-dir",
-    near_miss="future-other-dir",
+    near_miss="future-in-another-log-dir",
     invariants="D15",
 )
 def future_in_same_dir(view: LogDirView) -> Iterator[Hit]:
@@ -227,7 +280,7 @@ def future_in_same_dir(view: LogDirView) -> Iterator[Hit]:
     "log end. Delete neither before the partition is served again.",
     source="LogManager.loadLog (Kafka 3.9.1), KAFKA-2556",
     proof="partition-in-two-dirs",
-    near_miss="future-other-dir",
+    near_miss="future-in-another-log-dir",
     invariants="D15",
 )
 def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
@@ -245,7 +298,7 @@ def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
     remedy="Find out which log dir belongs to which broker.",
     source="MetaPropertiesEnsemble.verify (Kafka 3.9.1)",
     proof="directory-id-twice",
-    near_miss="healthy",
+    near_miss="log-dirs-of-one-broker",
     invariants="K10",
 )
 def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import PARTITION_FILES, parse_segment_file_name
@@ -11,10 +12,46 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.views import PartitionFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from kafkalog.core.filename import SegmentFileName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionFiles:
+    """The names in a partition directory.
+
+    `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
+    nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
+    from that at the snapshot before. `just_made`: nothing is in the directory, and nothing says that there was anything.
+    `others`: a name that is none of Kafka's, and what it is: "file", "directory", or "link that leads nowhere or special file".
+    `is_foreign`: the directory holds ZooKeeper's data.
+    """
+
+    path: str
+    segments: Mapping[int, Mapping[str, str]]
+    sizes: Mapping[int, int]
+    active: int | None
+    active_index_size: int | None
+    pending: tuple[tuple[SegmentFileName, str, int], ...]
+    others: tuple[tuple[str, str], ...]
+    snapshots: Mapping[int, str]
+    changed: frozenset[int]
+    mark: str
+    log_only: bool
+    clean: bool | None
+    kraft: bool
+    in_log_dir: bool
+    log_start: int | None
+    log_end: int | None
+    has_producers: bool
+    covered: frozenset[int]
+    just_rolled: bool
+    just_made: bool
+    is_foreign: bool
+
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
 _PARSED_BY_BROKER = re.compile(r"([^.]*)\.(?:.*\.)?(log|index|timeindex|txnindex|snapshot|swap|cleaned)")
@@ -30,7 +67,7 @@ _LOG_INSIDE = re.compile(r"(\d{20})\.log", re.IGNORECASE | re.ASCII)
     remedy="Nothing to do if the log is sound; let the broker rebuild it, or copy it again.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="index-deleted",
-    near_miss="active-empty",
+    near_miss="empty-segment-without-indexes",
     invariants="D5",
 )
 def index_missing(files: PartitionFiles) -> Iterator[Hit]:
@@ -53,7 +90,7 @@ def index_missing(files: PartitionFiles) -> Iterator[Hit]:
     remedy="With the broker stopped, move the segment's `.index` away too: then both are rebuilt.",
     source="LogSegment.open (Kafka 3.9.1)",
     proof="timeindex-deleted",
-    near_miss="active-empty",
+    near_miss="empty-segment-without-indexes",
     invariants="D6",
 )
 def timeindex_missing(files: PartitionFiles) -> Iterator[Hit]:
@@ -81,7 +118,7 @@ def _missing(files: PartitionFiles, suffix: str) -> Iterator[Hit]:
     remedy="Copy the whole directory for a complete check.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="logs-only",
-    near_miss="healthy",
+    near_miss="logs-and-epochs",
     invariants="D5 D6",
 )
 def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
@@ -94,12 +131,12 @@ def siblings_not_copied(files: PartitionFiles) -> Iterator[Hit]:
     "index-without-log",
     Severity.WARNING,
     on=PartitionFiles,
-    message="{file} has no log of base offset {base}",
+    message="there is no {file}, the log of base offset {base}",
     consequence="The broker deletes it at the next start. If the log was there before, its records are gone.",
     remedy="Look for the log in other copies; a gap between the segments shows whether records are missing.",
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="log-deleted",
-    near_miss="swap-under-way",
+    near_miss="log-of-a-swap",
     invariants="D8",
 )
 def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
@@ -160,7 +197,7 @@ def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
     remedy="`kafkalog dump` still reads it, if deleted records are wanted.",
     source="LogLoader.removeTempFilesAndCollectSwapFiles (Kafka 3.9.1)",
     proof="pending-delete",
-    near_miss="healthy",
+    near_miss="notes-deleted",
     invariants="D9",
 )
 def leftover_deleted(files: PartitionFiles) -> Iterator[Hit]:
@@ -177,7 +214,7 @@ def leftover_deleted(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="CheckpointFile.write, PartitionMetadataFile.maybeFlush (Kafka 3.9.1)",
     proof="epoch-file-tmp",
-    near_miss="healthy",
+    near_miss="tmp-directory",
     invariants="D9",
 )
 def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
@@ -199,7 +236,7 @@ def leftover_temporary(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="LogLoader.removeTempFilesAndCollectSwapFiles (Kafka 3.9.1), KAFKA-12520",
     proof="cleaner-killed",
-    near_miss="healthy",
+    near_miss="swap-under-way",
     invariants="D9",
 )
 def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
@@ -217,7 +254,7 @@ def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do if the file has no findings of its own. If it is damaged, move it away while the broker is stopped.",
     source="LogLoader.completeSwapOperations (Kafka 3.9.1), KAFKA-12520",
     proof="swap-under-way",
-    near_miss="healthy",
+    near_miss="cleaner-killed",
     invariants="D9",
 )
 def leftover_swap(files: PartitionFiles) -> Iterator[Hit]:
@@ -257,7 +294,7 @@ def leftover_swap_incomplete(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do.",
     source="LogLoader.loadSegmentFiles, LocalLog.deleteEmptyDir (Kafka 2.3.1, 2.8.2, 3.9.1, 4.4.0)",
     proof="foreign-file",
-    near_miss="healthy",
+    near_miss="nfs-file",
     invariants="D14",
 )
 def unexpected_file(files: PartitionFiles) -> Iterator[Hit]:
@@ -369,7 +406,7 @@ def foreign_deleted(files: PartitionFiles) -> Iterator[Hit]:
     remedy="With broker and ZooKeeper stopped, give ZooKeeper a `dataDir` outside the log dir, and move the directory there.",
     source="LogManager.loadLogs (Kafka 2.3.1, 2.8.2, 3.9.1, 4.4.0); ZooKeeper's FileTxnSnapLog",
     proof="zookeeper-version-2",
-    near_miss="healthy",
+    near_miss="topic-called-version",
     invariants="D14",
 )
 def zookeeper_in_log_dir(files: PartitionFiles) -> Iterator[Hit]:
@@ -461,7 +498,7 @@ def _java_long(text: str) -> int | None:
     remedy="Nothing to do if the log is sound.",
     source="UnifiedLog.roll, ProducerStateManager.takeSnapshot (Kafka 2.8 and later)",
     proof="snapshot-deleted",
-    near_miss="healthy",
+    near_miss="oldest-snapshot-deleted",
     invariants="D12",
 )
 def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
@@ -488,7 +525,7 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Nothing to do if an older snapshot is there.",
     source="UnifiedLog.close, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
     proof="snapshot-last-deleted",
-    near_miss="healthy",
+    near_miss="snapshot-last-deleted-after-a-crash",
     invariants="K2",
 )
 def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.dates import date_text
@@ -10,12 +11,38 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import BatchSpot, BatchStep, SegmentTimes
+from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kafkalog.verify.subjects import OddTimes
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+class OddTimes(NamedTuple):
+    """Batches or records whose timestamps are odd for the same cause: how many, and the one that stands for them."""
+
+    number: int
+    spot: BatchSpot
+    offset: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTimes:
+    """The timestamps of a segment that are out of the ordinary, against the given clock.
+
+    Batches by their maxTimestamp: `future` with the largest, `ancient` and `missing` with the first of each cause. `records`
+    are those from before Kafka in other batches. The keys are the causes.
+    """
+
+    path: str
+    now: int
+    future: Mapping[str, OddTimes]
+    ancient: Mapping[str, OddTimes]
+    missing: Mapping[str, OddTimes]
+    records: Mapping[str, OddTimes]
+
 
 _MOST_RELATIVE = 0x7FFFFFFF
 
@@ -29,7 +56,7 @@ _MOST_RELATIVE = 0x7FFFFFFF
     remedy=RESTORE,
     source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1)",
     proof="base-below-segment",
-    near_miss="healthy",
+    near_miss="base-at-the-segments",
     loses=True,
     invariants="C1",
 )
@@ -53,7 +80,7 @@ def batch_before_segment(step: BatchStep) -> Iterator[Hit]:
     remedy="If the offset is right (segments of releases before 2.0), let the broker split the segment. " + RESTORE,
     source="LogSegment.hasOverflow, LogLoader.retryOnOffsetOverflow (Kafka 3.9.1), KAFKA-6264",
     proof="base-overflow",
-    near_miss="healthy",
+    near_miss="last-offset-that-an-index-can-hold",
     invariants="C5",
 )
 def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
@@ -78,7 +105,7 @@ def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare offsets {offset} to {before} with another replica. " + RESTORE,
     source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1), KAFKA-3919",
     proof="batches-swapped",
-    near_miss="healthy",
+    near_miss="batch-removed",
     loses=True,
     invariants="C3",
 )
@@ -171,7 +198,7 @@ def segment_start_gap(step: BatchStep) -> Iterator[Hit]:
     remedy="Compare the batch at offset {offset} with another replica; the field is not covered by the checksum.",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-18723",
     proof="epoch-lower",
-    near_miss="healthy",
+    near_miss="epoch-rises-in-the-last-segment",
     invariants="C8",
 )
 def epoch_decreases(step: BatchStep) -> Iterator[Hit]:
@@ -216,7 +243,7 @@ def _odd(found: Mapping[str, OddTimes]) -> Iterator[Hit]:
     "message.timestamp.after.max.ms.",
     source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
     proof="odd-times",
-    near_miss="healthy",
+    near_miss="dated-a-day-from-now",
     invariants="C10",
 )
 def timestamp_future(segment: SegmentTimes) -> Iterator[Hit]:
@@ -242,8 +269,8 @@ def timestamp_future(segment: SegmentTimes) -> Iterator[Hit]:
     "records in it.",
     remedy="Correct the producer.",
     source="UnifiedLog.deleteRetentionMsBreachedSegments (Kafka 3.9.1), KIP-937",
-    proof="odd-times",
-    near_miss="healthy",
+    proof="seconds-for-milliseconds",
+    near_miss="dated-2011",
     invariants="C10",
 )
 def timestamp_ancient(segment: SegmentTimes) -> Iterator[Hit]:
@@ -261,7 +288,7 @@ def timestamp_ancient(segment: SegmentTimes) -> Iterator[Hit]:
     remedy="Correct the producer.",
     source="LogValidator.validateTimestamp (Kafka 3.9.1), KIP-937",
     proof="one-record-of-go",
-    near_miss="healthy",
+    near_miss="one-record-of-2011",
     invariants="C10",
 )
 def timestamp_ancient_among_others(segment: SegmentTimes) -> Iterator[Hit]:
@@ -278,7 +305,7 @@ def timestamp_ancient_among_others(segment: SegmentTimes) -> Iterator[Hit]:
     remedy="Nothing to do if the producer means it.",
     source="LogSegment.largestTimestamp (Kafka 3.9.1)",
     proof="odd-times",
-    near_miss="healthy",
+    near_miss="dated-1970",
     invariants="C10",
 )
 def timestamp_missing(segment: SegmentTimes) -> Iterator[Hit]:

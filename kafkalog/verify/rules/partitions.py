@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
@@ -9,10 +10,31 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.views import PartitionMetadataFile, SegmentStep
+from kafkalog.verify.rules.shared import PartitionMetadataFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStep:
+    """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches."""
+
+    path: str
+    base: int
+    size: int
+    first: BatchSpot | None
+    previous_path: str
+    previous_base: int
+    previous_last: BatchSpot | None
+    previous_size: int
+    previous_torn: bool
+    top_epoch: int
+    top_epoch_path: str
+    active: bool
+
 
 _MOST_LOG_SIZE = 0x7FFFFFFF
 
@@ -29,7 +51,7 @@ _MOST_LOG_SIZE = 0x7FFFFFFF
     remedy="Compare both segments with another replica. " + RESTORE,
     source="LogSegments, LogLoader (Kafka 3.9.1)",
     proof="segment-renamed-lower",
-    near_miss="healthy",
+    near_miss="middle-segment-deleted",
     invariants="D2",
 )
 def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
@@ -89,7 +111,7 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
     remedy="Compare both segments with another replica; the field is not covered by the checksum.",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1)",
     proof="segment-epoch-lower",
-    near_miss="healthy",
+    near_miss="epoch-rises-in-the-last-segment",
     invariants="C8",
 )
 def segment_epoch_decreases(step: SegmentStep) -> Iterator[Hit]:
@@ -132,7 +154,7 @@ def segment_empty(step: SegmentStep) -> Iterator[Hit]:
     remedy=RESTORE,
     source="FileRecords (Kafka 3.9.1)",
     proof="sparse-3-gib",
-    near_miss="healthy",
+    near_miss="log-of-2-gib-but-one",
     invariants="C11",
 )
 def segment_too_large(step: SegmentStep) -> Iterator[Hit]:
@@ -153,7 +175,7 @@ def segment_too_large(step: SegmentStep) -> Iterator[Hit]:
     remedy="With the broker stopped, write `version: 0` and `topic_id:` with the topic's id (`kafka-topics.sh --describe`).",
     source="PartitionMetadataFile.PartitionMetadataReadBuffer (Kafka 3.9.1)",
     proof="metadata-zero-id",
-    near_miss="healthy",
+    near_miss="metadata-final-newline",
     invariants="K11",
 )
 def partition_metadata_malformed(file: PartitionMetadataFile) -> Iterator[Hit]:
@@ -171,7 +193,7 @@ def partition_metadata_malformed(file: PartitionMetadataFile) -> Iterator[Hit]:
     remedy="Compare the topic id with that of the controller (`kafka-topics.sh --describe`).",
     source="PartitionMetadata.encode (Kafka 3.9.1)",
     proof="metadata-final-newline",
-    near_miss="healthy",
+    near_miss="metadata-of-windows",
     invariants="K11",
 )
 def partition_metadata_edited(file: PartitionMetadataFile) -> Iterator[Hit]:

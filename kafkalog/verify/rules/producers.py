@@ -2,26 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.span import Span
-from kafkalog.replay.transactions import abort_command, old_abort_command
+from kafkalog.replay.producers import ProducerStep, abort_command, old_abort_command
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.scan.producer_events import ProducerStep
-from kafkalog.verify.views import HangingTransaction, OpenTransactionView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.command_line import Command
-    from kafkalog.verify.scan.producer_events import ProducerState
-    from kafkalog.verify.scan.results import ProducerRun
+    from kafkalog.replay.producer_events import ProducerRun
+    from kafkalog.replay.producers import OpenTransaction, ProducerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangingTransaction:
+    """An open transaction that its coordinator will not end, by `__transaction_state`.
+
+    `certain`: an id with this producer id is there and says so, and nothing was written after a clean stop.
+    """
+
+    path: str
+    span: Span
+    producer_id: int
+    producer_epoch: int
+    first_offset: int
+    last_offset: int
+    why: str
+    commands: tuple[Command, ...]
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTransactionView:
+    """A transaction without an end, seen from a clock and from the end of the log.
+
+    `pinned` is the last stable offset. `kraft` tells the broker's era, None when nothing does.
+    """
+
+    path: str
+    transaction: OpenTransaction
+    now: int
+    log_end: int
+    topic: str | None
+    partition: int | None
+    pinned: int
+    kraft: bool | None
+
 
 #: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
 _SEQUENCES = 1 << 31
-_FAR = _SEQUENCES // 2
+_HALF_A_CYCLE = _SEQUENCES // 2
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
 
 
@@ -108,7 +143,7 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and 0 < _ahead(state, run) < _FAR:
+    if run.epoch == state.epoch and 0 < _ahead(state, run) < _HALF_A_CYCLE:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -143,10 +178,10 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and _ahead(state, run) >= _FAR:
+    if run.epoch == state.epoch and _ahead(state, run) >= _HALF_A_CYCLE:
         yield Hit(
             _span(step),
-            (state.last_offset, run.first_offset),
+            (min(state.last_offset, run.first_offset), max(state.last_offset, run.first_offset)),
             severity=Severity.INFO if step.leader_changed else None,
             producer_id=run.producer_id,
             epoch=run.epoch,
@@ -236,7 +271,7 @@ def sequence_begins_late(step: ProducerStep) -> Iterator[Hit]:
     remedy=COMPARE,
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="producer-epoch-lower",
-    near_miss="healthy",
+    near_miss="producer-unknown",
     invariants="J4",
 )
 def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
@@ -267,7 +302,7 @@ def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     remedy="Compare offsets {first} to {offset} with another replica; a marker may be missing.",
     source="ProducerAppendInfo.appendDataBatch (Kafka 3.9.1)",
     proof="transactional-bit-cleared",
-    near_miss="healthy",
+    near_miss="another-producer-inside-a-transaction",
     invariants="J2",
 )
 def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
@@ -292,7 +327,7 @@ def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
     remedy=COMPARE,
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="marker-epoch-lower",
-    near_miss="healthy",
+    near_miss="marker-of-the-next-epoch",
     invariants="J5",
 )
 def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
@@ -322,7 +357,7 @@ def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     remedy=COMPARE,
     source="ProducerAppendInfo.checkCoordinatorEpoch (Kafka 3.9.1)",
     proof="coordinator-epoch-lower",
-    near_miss="healthy",
+    near_miss="marker-of-the-next-coordinator",
     invariants="J6",
 )
 def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
@@ -355,7 +390,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     remedy="If it hangs, abort it with the command for the release of the partition's leader.",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
     proof="open-transaction",
-    near_miss="healthy",
+    near_miss="idempotent-without-a-transaction",
     invariants="J3 J13",
 )
 def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
@@ -369,7 +404,7 @@ def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
         BATCH_HEADER.span(txn.position),
         (txn.first_offset, txn.last_offset),
         producer_id=txn.producer_id,
-        epoch=txn.epoch,
+        epoch=txn.producer_epoch,
         first=txn.first_offset,
         age=_age(view),
         pinned=view.pinned,
@@ -394,7 +429,7 @@ def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
     command = abort_command(topic, partition, txn.first_offset)
     if view.kraft:
         return (command,)
-    return (command, old_abort_command(topic, partition, txn.producer_id, txn.epoch, txn.coordinator_epoch or 0))
+    return (command, old_abort_command(topic, partition, txn.producer_id, txn.producer_epoch, txn.coordinator_epoch or 0))
 
 
 @rule(

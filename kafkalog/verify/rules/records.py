@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.control import ABORT, COMMIT, CONTROL_RECORD_TYPES, ControlRecord
@@ -11,10 +12,52 @@ from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, Unk
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import ControlRecords, Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.batch import Damage, RecordBatch
+    from kafkalog.core.record import Record
+
+
+class Disorder(NamedTuple):
+    """The first record, by number, whose offset delta does not fit after that of the record before it."""
+
+    number: int
+    before: int
+    delta: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """The records of a magic 2 batch, decoded as far as they go.
+
+    `read` is how many can be read, `last_delta` the offset delta of the last of them (-1: none), `problem` what ended the
+    decoding early, `trailing` that everything Kafka reads was whole and only bytes after the codec's end are odd.
+    """
+
+    path: str
+    batch: RecordBatch
+    read: int
+    last_delta: int
+    disorder: Disorder | None
+    max_timestamp: int | None
+    null_keys: int
+    first_null_key: int | None
+    problem: Damage | None
+    trailing: bool
+    compacted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRecords:
+    """The records of a control batch: each with its decoded content, or the error that decoding gave."""
+
+    path: str
+    batch: RecordBatch
+    records: tuple[tuple[Record, ControlRecord | FormatError], ...]
+    problem: Damage | None
+    kraft: bool
 
 
 @rule(
@@ -27,8 +70,8 @@ if TYPE_CHECKING:
     remedy="Let consumers seek past offset {last}, or write the records again from their source. Other replicas have the same "
     "bytes.",
     source="DefaultRecordBatch.iterator, DefaultRecord.readFrom (Kafka 3.9.1)",
-    proof="count-minus-one",
-    near_miss="healthy",
+    proof="record-too-long",
+    near_miss="trailing-bytes",
     loses=True,
     invariants="A11 A26",
 )
@@ -92,7 +135,7 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
     remedy="Nothing to do; it shows which kind of client compressed the batch.",
     source="DefaultRecordBatch.compressedIterator (Kafka 3.9.1)",
     proof="trailing-bytes",
-    near_miss="healthy",
+    near_miss="unusual-framing",
     invariants="A11",
 )
 def records_trailing_bytes(view: Records) -> Iterator[Hit]:
@@ -115,7 +158,7 @@ def records_trailing_bytes(view: Records) -> Iterator[Hit]:
     consequence="Consumers get offset {offset} out of order or twice; committed positions skip or repeat records.",
     remedy="Look at the producer: brokers do not check the deltas of uncompressed batches.",
     source="LogValidator.assignOffsetsNonCompressed (Kafka 3.9.1)",
-    proof="record-delta-repeated",
+    proof="record-deltas-disordered",
     near_miss="compacted-batch",
     invariants="A12 A13 A14",
 )
@@ -144,7 +187,7 @@ def records_offsets_disordered(view: Records) -> Iterator[Hit]:
     remedy="Look at who wrote the batch: the leader computes this field.",
     source="LogValidator (Kafka 3.9.1)",
     proof="max-timestamp-changed",
-    near_miss="odd-times",
+    near_miss="odd-times-of-clients",
     invariants="A15 A16",
 )
 def batch_max_timestamp_mismatch(view: Records) -> Iterator[Hit]:
@@ -200,7 +243,7 @@ def compacted_null_key(view: Records) -> Iterator[Hit]:
     remedy=RESTORE,
     source="EndTransactionMarker.deserialize, ControlRecordType.parse (Kafka 3.9.1)",
     proof="marker-version-negative",
-    near_miss="healthy",
+    near_miss="version-1-of-a-marker",
     loses=True,
     invariants="A22 A23",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, Damage
@@ -11,10 +12,41 @@ from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import FileChange, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """Bytes of a `.log` that are no batch: damage in the middle, or what stands behind the last batch.
+
+    `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
+    (None: not known). `next` is the batch that reading went on with.
+    """
+
+    path: str
+    item: Damage | Padding
+    at_end: bool
+    active: bool
+    clean: bool | None
+    previous: BatchSpot | None
+    next: BatchSpot | None
+    head: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """A `.log` that changed while it was read; sizes in bytes, equal when it was written to in place."""
+
+    path: str
+    size_before: int
+    size_now: int
+    active: bool
+
 
 _OLDEST = LEGACY_HEADER_V0.size
 _LENGTH = BATCH_HEADER.partial("batch_length")
@@ -53,7 +85,7 @@ def _is_torn(tail: Tail) -> bool:
     remedy="Repeat the check when the broker has stopped, or on a copy or snapshot of the file system.",
     source="LogSegment.append, UnifiedLog.truncateTo (Kafka 3.9.1)",
     proof="log-grows",
-    near_miss="healthy",
+    near_miss="log-changes-once",
     invariants="C6",
 )
 def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
@@ -81,7 +113,7 @@ def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     remedy="Active segment after a crash: nothing to do, the broker cuts them off. Else: " + RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1), KAFKA-5431",
     proof="zero-tail-clean",
-    near_miss="zero-tail-active",
+    near_miss="batch-that-ends-in-zeros",
     invariants="C6 C7",
 )
 def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
@@ -107,7 +139,7 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     remedy="Active segment after a crash: nothing to do. Else: " + RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="torn-closed",
-    near_miss="torn-active",
+    near_miss="batch-in-a-record",
     loses=True,
     invariants="C6 C7",
 )
@@ -137,7 +169,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     remedy=RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="garbage-tail",
-    near_miss="torn-active",
+    near_miss="batch-in-a-record",
     loses=True,
     invariants="C6 C7 A1 A2",
 )
@@ -181,7 +213,7 @@ def _where(tail: Tail) -> dict[str, Any]:
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
     proof="length-changed",
-    near_miss="healthy",
+    near_miss="torn-closed",
     loses=True,
     invariants="A1 B1 C12",
 )
@@ -205,7 +237,7 @@ def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch, AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="magic-9",
-    near_miss="healthy",
+    near_miss="old-message-appended",
     loses=True,
     invariants="A2",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
@@ -9,10 +10,56 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
-from kafkalog.verify.subjects import IndexEnd, TimeIndexEnd, TimeIndexStep
+from kafkalog.verify.rules.shared import IndexEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeIndexStep:
+    """An entry of a `.timeindex` that does not fit the log or the entry before it.
+
+    `batch` is the batch that contains the entry's offset; `max_before` the largest timestamp of the batches before it.
+    `overtaken` is the next entry (timestamp and offset) if this one stands out between its neighbours.
+    """
+
+    path: str
+    log_path: str
+    number: int
+    timestamp: int
+    offset: int
+    previous_timestamp: int
+    previous_offset: int
+    batch: BatchSpot | None
+    max_before: int
+    max_position: int
+    max_offset: int
+    last_offset: int
+    overtaken: tuple[int, int] | None
+    segment_base: int
+    active: bool
+    clean: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeIndexEnd:
+    """The end of a `.timeindex`: its last entry against the largest timestamp of the segment."""
+
+    path: str
+    log_path: str
+    entries: int
+    size: int
+    last_timestamp: int | None
+    max_timestamp: int
+    max_timestamp_with_records: int
+    max_position: int
+    max_offset: int
+    active: bool
+    clean: bool | None
+    all_emptied: bool
 
 
 def _span(step: TimeIndexStep) -> Span:
@@ -38,7 +85,7 @@ def _ordered(step: TimeIndexStep) -> bool:
     remedy=REBUILD,
     source="TimeIndex.maybeAppend, TimeIndex.sanityCheck (Kafka 3.9.1)",
     proof="timeindex-swapped",
-    near_miss="healthy",
+    near_miss="timeindex-entry-of-the-same-offset",
     invariants="F2 F3",
 )
 def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
@@ -52,7 +99,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
             number=step.number,
             timestamp=step.timestamp,
             offset=step.offset,
-            place="behind" if step.overtaken is None else "in front of",
+            place="comes after" if step.overtaken is None else "comes before",
             other_timestamp=other_timestamp,
             other_offset=other_offset,
         )
@@ -67,7 +114,7 @@ def timeindex_not_monotonic(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="TimeIndex.lookup (Kafka 3.9.1)",
     proof="timeindex-past-end",
-    near_miss="crashed-active",
+    near_miss="timeindex-entry-of-the-last-batch",
     invariants="F4",
 )
 def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
@@ -93,7 +140,7 @@ def timeindex_offset_not_in_log(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="TimeIndex (Kafka 3.9.1), KAFKA-16310, KAFKA-19407",
     proof="timeindex-timestamp",
-    near_miss="record-level-timeindex",
+    near_miss="timeindex-entry-of-a-first-offset",
     invariants="F5",
 )
 def timeindex_timestamp_mismatch(step: TimeIndexStep) -> Iterator[Hit]:
@@ -125,7 +172,7 @@ def timeindex_timestamp_mismatch(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="TimeIndex.maybeAppend (Kafka 3.9.1), KAFKA-19407",
     proof="timeindex-not-max",
-    near_miss="record-level-timeindex",
+    near_miss="batch-before-one-millisecond-younger",
     invariants="F7",
 )
 def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
@@ -153,7 +200,7 @@ def timeindex_not_running_max(step: TimeIndexStep) -> Iterator[Hit]:
     remedy=REBUILD,
     source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
     proof="timeindex-last-lost",
-    near_miss="active-timeindex",
+    near_miss="timeindex-of-a-crash",
     invariants="F8 F9",
 )
 def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
@@ -185,7 +232,7 @@ def timeindex_last_entry(end: TimeIndexEnd) -> Iterator[Hit]:
     remedy=REBUILD,
     source="LogSegment.onBecomeInactiveSegment (Kafka 3.9.1)",
     proof="timeindex-emptied",
-    near_miss="active-timeindex",
+    near_miss="timeindex-emptied-by-a-crash",
     invariants="F13",
 )
 def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
@@ -208,7 +255,7 @@ def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
     remedy="Nothing to do. Do not delete the index.",
     source="LogValidator (Kafka 0.10.1 to 3.6), KAFKA-16310",
     proof="record-level-timeindex",
-    near_miss="healthy",
+    near_miss="batch-level-timeindex",
     invariants="F6",
 )
 def timeindex_legacy_offset(end: IndexEnd) -> Iterator[Hit]:

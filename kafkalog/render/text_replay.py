@@ -57,8 +57,8 @@ def _notes(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[str]:
 _NAMES = 10
 
 
-def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given: bool) -> Iterator[str]:
-    """What the coordinators do not load. A load that never ends is reported for older releases, too, unless one is given."""
+def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, release_is_named: bool) -> Iterator[str]:
+    """What the coordinators do not load. A load that never ends is reported for older releases, too, unless one is named."""
     lines = []
     for load in loads:
         release = release_of(load.path)
@@ -68,7 +68,7 @@ def _loads(loads: Iterable[Load], release_of: Callable[[str], Release], *, given
             lines.append(f"{where} fails to load it at offset {failure.offset}: {failure.reason}.")
         elif failure is not None:
             lines.append(f"{where} never finishes loading it: {failure.reason}.")
-        elif not given and (older := next((item for item in load.failures if not item.ends), None)) is not None:
+        elif not release_is_named and (older := next((item for item in load.failures if not item.ends), None)) is not None:
             where = f"{load.path}: the coordinator of a broker before Kafka {release_text(older.until)}"
             lines.append(f"{where} never finishes loading it: {older.reason}.")
             failure, release = older, OLDEST
@@ -88,7 +88,7 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[str]:
         if commit.problem == "after-log-end":
             how = f"lies {-(commit.lag or 0)} after the end of the log, {commit.log_end_offset}"
             why = "The log was lost or created again"
-            why += "" if commit.is_of_one_moment else ", or this copy of it is older or was not in sync"
+            why += "" if commit.is_certain else ", or this copy of it is older or was not in sync"
         else:
             start = commit.log_start_offset or 0
             gone = f"{commit.offset}" if start == commit.offset + 1 else f"{commit.offset} to {start - 1}"
@@ -151,13 +151,13 @@ def _expired(found: Groups, now: int) -> Iterator[str]:
 
 
 def groups_text(
-    found: Groups, release_of: Callable[[str], Release] = newest, *, now: int | None = None, given: bool = False
+    found: Groups, release_of: Callable[[str], Release] = newest, *, now: int | None = None, release_is_named: bool = False
 ) -> Iterator[str]:
     """What cannot be loaded or gone on from; the groups, their members, their offsets with the lag where it is known.
 
     What has expired is told where there is a clock: `now`, milliseconds.
     """
-    yield from _loads(found.loads, release_of, given=given)
+    yield from _loads(found.loads, release_of, release_is_named=release_is_named)
     yield from _out_of_range(found.out_of_range)
     yield from _shared_after_the_end(found.share_offsets)
     yield from _without_topic(found.without_topic)
@@ -286,10 +286,10 @@ def transactions_text(
     aborted: Collection[AbortedTransaction],
     release_of: Callable[[str], Release] = newest,
     *,
-    given: bool = False,
+    release_is_named: bool = False,
 ) -> Iterator[str]:
     """The transactional ids, what is open in the partitions with the command that ends it, the last that were aborted."""
-    yield from _loads(found.loads, release_of, given=given)
+    yield from _loads(found.loads, release_of, release_is_named=release_is_named)
     yield from _section(
         "Transactional ids",
         ("transactional id", "producer id", "epoch", "state", "started", "last update", "timeout ms", "partitions"),

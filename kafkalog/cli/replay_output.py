@@ -1,0 +1,40 @@
+"""What `groups`, `transactions` and `metadata` share: the release whose coordinator loads a topic, and their exit status."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kafkalog.cli import exit_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kafkalog.core.release import Release
+    from kafkalog.replay.logs import Note
+
+__all__ = ["release_by", "status_of"]
+
+
+def release_by(named: Release | None) -> Callable[[str], Release]:
+    """The release for the directory of a partition: the one that the user named, or the one that its log dir speaks for."""
+    from kafkalog.files.log_dir import LogDir
+    from kafkalog.next_start.evidence import BrokerEvidence
+
+    @cache
+    def shown(directory: str) -> Release:
+        return BrokerEvidence(LogDir(directory)).era.releases[0]
+
+    def release_of(path: str) -> Release:
+        partition = path if os.path.isdir(path) else os.path.dirname(path)
+        return named or shown(os.path.dirname(os.path.realpath(partition or ".")))
+
+    return release_of
+
+
+def status_of(findings: int, problems: Iterable[Note], *, exit_zero: bool) -> int:
+    """3 if a path could not be read, 1 if there are findings (records that cannot be read are), else 0."""
+    if list(problems):
+        return exit_status.UNREADABLE
+    return exit_status.FINDINGS if findings and not exit_zero else exit_status.OK

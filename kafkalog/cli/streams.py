@@ -1,0 +1,122 @@
+"""Stdout and stderr: everything that a command prints goes through here, and what cannot be written is one kind of error."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import select
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.errors import KafkalogError
+from kafkalog.files.source import describe_os_error, nowhere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["CannotWrite", "say", "take_streams", "write_bytes", "write_json_lines", "write_lines"]
+
+#: Bytes written at once, more than `dump.output.Output` hands on.
+_AT_ONCE = 1 << 20
+
+
+class CannotWrite(KafkalogError):
+    """Stdout does not take what is written to it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"cannot write the output: {reason}")
+
+
+def _refusal(error: OSError) -> Exception:
+    """What to raise when the system refuses to write; a reader that has gone stays a `BrokenPipeError`."""
+    return error if isinstance(error, BrokenPipeError) else CannotWrite(describe_os_error(error))
+
+
+class _Stdout(io.TextIOWrapper):
+    """Text for stdout."""
+
+    def write(self, text: str, /) -> int:
+        """Write text."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise _refusal(error) from None
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        try:
+            super().flush()
+        except OSError as error:
+            raise _refusal(error) from None
+
+
+def take_streams() -> None:
+    """Make both streams UTF-8 whatever the locale; names that are not UTF-8 go out as they came in."""
+    # Where the caller has closed one its number must be taken, or the first file opened would get it.
+    sys.stdout, sys.stderr = sys.stdout or nowhere(), sys.stderr or nowhere()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        lines, through = sys.stdout.line_buffering, sys.stdout.write_through
+        sys.stdout = _Stdout(
+            sys.stdout.detach(), encoding="utf-8", errors="surrogateescape", line_buffering=lines, write_through=through
+        )
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def say(line: str) -> None:
+    """Write one line to stderr, whatever bytes its paths hold."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines of text to stdout."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def write_json_lines(lines: Iterable[dict[str, Any]]) -> None:
+    """Write JSON lines to stdout; in ASCII, so that names that are no text survive."""
+    for line in lines:
+        sys.stdout.write(json.dumps(line) + "\n")
+
+
+@cache
+def _bytes_to(descriptor: int) -> io.BufferedWriter:
+    """A stream that knows to the byte what is written also when a signal interrupts it; `os.write` cannot tell then."""
+    return io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False), _AT_ONCE)
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to stdout at once; interrupted, it still ends the line.
+
+    Raises:
+        BrokenPipeError: nobody reads the output any more.
+        CannotWrite: the output does not take them.
+    """
+    stream = _bytes_to(sys.stdout.fileno())
+    piece = b""
+    try:
+        for at in range(0, len(data), _AT_ONCE):
+            piece = data[at : at + _AT_ONCE]
+            stream.write(piece)
+            _flush(stream)
+    except KeyboardInterrupt:
+        _flush(stream)
+        if not piece.endswith(b"\n"):
+            stream.write(b"\n")
+            _flush(stream)
+        raise
+    except OSError as error:
+        raise _refusal(error) from None
+
+
+def _flush(stream: io.BufferedWriter) -> None:
+    while True:
+        try:
+            return stream.flush()
+        except BlockingIOError:
+            select.select([], [stream], [])

@@ -1,0 +1,183 @@
+"""A directory as it was when it was listed: read once, and passed on to all who ask what is in it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import NamedTuple, TypeAlias
+
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.paths import join, trim
+from kafkalog.files.source import read_file, unreadable
+
+__all__ = ["KEPT_BYTES", "Directory", "Entry", "FileState", "Room", "SmallFile", "list_directory"]
+
+#: Bytes of small files that one log dir, or one partition directory by itself, keeps for those who ask later.
+KEPT_BYTES = 32 << 20
+
+#: What changes when a file does: device, inode, size, and when it was last written to.
+FileState: TypeAlias = tuple[int, int, int, int]
+
+
+class Entry(NamedTuple):
+    """One name in a directory, links followed.
+
+    Args:
+        name: The name.
+        is_directory: Whether it is a directory; a link that leads nowhere, or round in circles, is none.
+        is_regular: Whether it is a regular file, or a link to one: Java's `File.isFile`.
+        state: Its state when the directory was listed; None: the system did not tell, as of a link that leads nowhere.
+    """
+
+    name: str
+    is_directory: bool
+    is_regular: bool
+    state: FileState | None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file; None when they are not known."""
+        return None if self.state is None else self.state[2]
+
+
+class SmallFile(NamedTuple):
+    """A small file, read once: its bytes, or why they could not be read."""
+
+    path: str
+    data: bytes | None
+    error: UnreadableFile | None
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            UnreadableFile: they could not be read, or are too many (`files.ceilings`).
+        """
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+        assert self.data is not None
+        return self.data
+
+
+class Room:
+    """How many bytes of small files may still be kept, in all the directories that share it."""
+
+    def __init__(self, size: int = KEPT_BYTES) -> None:
+        self.left = size
+
+    def takes(self, size: int) -> bool:
+        """Take up room for so many bytes, if there is enough."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
+class Directory:
+    """A directory: listed once, when the object is made; each of its small files is read once, when it is first asked for.
+
+    So all who are handed the object see one moment. It can be pickled, with the files that have been read.
+
+    Args:
+        path: The directory, in the spelling that paths below it shall have.
+        parent: The log dir around it, when that has been listed: the two share the room for files that are kept.
+
+    Raises:
+        UnreadableFile: it is missing, no directory, or may not be read.
+    """
+
+    def __init__(self, path: str, parent: Directory | None = None) -> None:
+        self.path = trim(path)
+        self.parent = parent
+        self.room: Room = Room() if parent is None else parent.room
+        self.entries: tuple[Entry, ...] = tuple(list_directory(self.path))
+        self._by_name = {entry.name: entry for entry in self.entries}
+        self._read: dict[str, SmallFile] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "parent": None}
+
+    def again(self) -> Directory:
+        """The directory as it is now.
+
+        Raises:
+            UnreadableFile: as for the first time.
+        """
+        return Directory(self.path, self.parent)
+
+    def path_of(self, name: str) -> str:
+        """The path of an entry."""
+        return join(self.path, name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def entry(self, name: str) -> Entry | None:
+        """The entry of a name; None: there was none."""
+        return self._by_name.get(name)
+
+    def size_of(self, name: str) -> int | None:
+        """Bytes of a file when the directory was listed; None when it was not there, or cannot be asked."""
+        entry = self._by_name.get(name)
+        return None if entry is None else entry.size
+
+    @property
+    def states(self) -> dict[str, FileState]:
+        """The state of everything that told one, by name."""
+        return {entry.name: entry.state for entry in self.entries if entry.state is not None}
+
+    def has_changed(self) -> bool:
+        """Whether a file has come, gone or been written to since, or the directory is no longer there."""
+        try:
+            return self.again().states != self.states
+        except UnreadableFile:
+            return True
+
+    def small_file(self, name: str) -> SmallFile:
+        """A small file; a second call gives what the first one read."""
+        found = self._read.get(name)
+        if found is None:
+            found = _small_file(self.path_of(name))
+            # Of what is too large to be kept, each who asks reads the bytes there are.
+            if self.room.takes(len(found.data or b"")):
+                self._read[name] = found
+        return found
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a small file, as for `small_file`.
+
+        Raises:
+            UnreadableFile: it cannot be read, or is larger than such a file may be (`files.ceilings`).
+        """
+        return self.small_file(name).content
+
+
+def list_directory(path: str) -> list[Entry]:
+    """The entries of a directory by name.
+
+    Raises:
+        UnreadableFile: it is missing, no directory, or may not be read.
+    """
+    try:
+        with os.scandir(path) as entries:
+            return sorted(map(_entry, entries))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+
+
+def _entry(entry: os.DirEntry[str]) -> Entry:
+    state, is_directory, is_regular = None, False, False
+    with suppress(OSError):
+        is_directory = entry.is_dir()
+        is_regular = entry.is_file()
+        status = entry.stat()
+        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return Entry(entry.name, is_directory, is_regular, state)
+
+
+def _small_file(path: str) -> SmallFile:
+    try:
+        return SmallFile(path, read_file(path), None)
+    except UnreadableFile as error:
+        return SmallFile(path, None, error)
