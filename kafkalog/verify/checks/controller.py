@@ -1,4 +1,4 @@
-"""The controller as a witness against partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
+"""What controllers say of partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kafkalog.files.paths import join
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
+from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
 from kafkalog.verify.rules.controllers import ControllerDifference
-from kafkalog.verify.scan.results import Marker, ProducerRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -82,11 +82,11 @@ def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionCla
 
 def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
-    for kind in (ProducerRun, Marker):
+    for kind in (ProducerRun, TransactionEnd):
         events = [(event.producer_id, scan.path) for scan in facts.scans for event in scan.events if isinstance(event, kind)]
         if events:
             producer_id, path = max(events)
-            yield HighestProducer(producer_id, kind is Marker, path)
+            yield HighestProducer(producer_id, kind is TransactionEnd, path)
 
 
 def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
@@ -168,16 +168,16 @@ class Controllers:
         #: Pairs of metadata logs that are of two quorums.
         self._parted: set[frozenset[str]] = set()
 
-    def add_metadata(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[Partition]) -> None:
+    def read(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[Partition]) -> None:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
         for log_dir in log_dirs:
             for name in _METADATA.intersection(log_dir.log_dir.partition_names):
-                self._add(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
+                self._take(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
         for partition in bare:
             if os.path.basename(os.path.realpath(partition.path)) in _METADATA:
-                self._add(partition.path, read_metadata(partition), None)
+                self._take(partition.path, read_metadata(partition), None)
 
-    def _add(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
+    def _take(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
         if metadata.problems:
             self.not_checked.append(NotChecked(path, f"no witness about partitions: {metadata.problems[0].message}"))
         elif metadata.records:
@@ -188,7 +188,7 @@ class Controllers:
         self._parted.add(frozenset((path, other)))
 
     def topic_id(self, topic: str, log_dir: LogDirCheck | None) -> tuple[UUID | None, dict[UUID, int], str]:
-        """A topic's id by the metadata that is heard for a log dir, the deleted ids with the offsets, and where it stands.
+        """A topic's id by the metadata that is known for a log dir, the deleted ids with the offsets, and where it stands.
 
         Nothing by metadata of one of two quorums: each has its own id.
         """
@@ -196,7 +196,7 @@ class Controllers:
         if metadata_log is None or any(metadata_log.path in pair for pair in self._parted):
             return None, {}, ""
         found = metadata_log.metadata.image.topic(topic)
-        return None if found is None else found.topic_id, metadata_log.metadata.past.removed, metadata_log.path
+        return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
     def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[Finding]:
         """What producers the logs have whom no block of ids can have given their id: one finding for each metadata log."""
