@@ -59,7 +59,7 @@ def situation_of(row: dict[str, Any]) -> Situation:
         log_start=row["log_start"],
         kraft=False,
         index_interval_bytes=row["index_interval"],
-        read="reads" in row,
+        consumer="reads" in row,
     )
 
 
