@@ -172,13 +172,13 @@ def _start_offsets(state: LogDirState, log_dir: LogDir, name: str, otherwise: st
     return {(entry.topic, entry.partition): entry.offset for entry in entries}
 
 
-def _read_offsets(state: LogDirState, log_dir: LogDir, name: str) -> list[OffsetEntry]:
+def _read_offsets(state: LogDirState, log_dir: LogDir, name: str) -> tuple[OffsetEntry, ...]:
     if name in log_dir.others:
         # It cannot be opened, which its reader takes for malformed; the first releases have no place to note that.
         kind = LogDirOffline if LOG_DIRS_FAIL.applies_to(state.release) else BrokerAborts
         raise kind("IOException", f"{name} is a directory")
     if name not in log_dir.files:
-        return []
+        return ()
     data = log_dir.directory.read(name)
     try:
         return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(state.release))
