@@ -34,13 +34,13 @@ def _lines(data: bytes, name: str) -> list[str]:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise LogDirOffline("MalformedInputException", f"{name} is not UTF-8") from None
+        raise LogDirOffline("MalformedInputException", f"{name} is not UTF-8", file=name) from None
     lines = re.split(r"\r\n|\r|\n", text)
     return lines[:-1] if lines[-1] == "" else lines
 
 
 def _malformed(line: str, name: str) -> LogDirOffline:
-    return LogDirOffline("IOException", f"malformed line in {name}: {line[:60]!r}")
+    return LogDirOffline("IOException", f"malformed line in {name}: {line[:60]!r}", file=name)
 
 
 def _number(line: str, name: str) -> int:
@@ -56,12 +56,12 @@ def _read(data: bytes, shape: _Shape, entry: Callable[[list[str]], T | None], *,
         return []
     version = _number(lines[0], shape.name)
     if version != 0:
-        raise LogDirOffline("IOException", f"{shape.name} has version {version}, 0 is expected")
+        raise LogDirOffline("IOException", f"{shape.name} has version {version}, 0 is expected", file=shape.name)
     if len(lines) == 1:
         return []
     count = _number(lines[1], shape.name)
     if count < 0 and numbers_abort:
-        raise BrokerAborts("IllegalArgumentException", f"{shape.name} says {count} entries")
+        raise BrokerAborts("IllegalArgumentException", f"{shape.name} says {count} entries", file=shape.name)
     entries: list[T] = []
     for line in lines[2:]:
         # Java's split drops empty words at the end and keeps one in front.
@@ -73,11 +73,13 @@ def _read(data: bytes, shape: _Shape, entry: Callable[[list[str]], T | None], *,
         value = entry(words)
         if value is None:
             if numbers_abort:
-                raise BrokerAborts("NumberFormatException", f"a field in {shape.name} is no number: {line[:60]!r}")
+                raise BrokerAborts(
+                    "NumberFormatException", f"a field in {shape.name} is no number: {line[:60]!r}", file=shape.name
+                )
             raise _malformed(line, shape.name)
         entries.append(value)
     if len(entries) != count:
-        raise LogDirOffline("IOException", f"{shape.name} says {count} entries and has {len(entries)}")
+        raise LogDirOffline("IOException", f"{shape.name} says {count} entries and has {len(entries)}", file=shape.name)
     return entries
 
 
@@ -133,21 +135,21 @@ def read_topic_id(data: bytes, *, any_version: bool) -> uuid.UUID:
     name = "partition.metadata"
     lines = _lines(data, name)
     if not lines:
-        raise BrokerAborts("NullPointerException", f"{name} is empty")
+        raise BrokerAborts("NullPointerException", f"{name} is empty", file=name)
     words = _metadata_words(lines[0], name)
     version = parse_java_integer(words[1], 32)
     if version is None:
         raise _malformed(lines[0], name)
     if version < 0 or (version > 0 and not any_version):
-        raise LogDirOffline("IOException", f"{name} has version {version}")
+        raise LogDirOffline("IOException", f"{name} has version {version}", file=name)
     if len(lines) < 2:
-        raise BrokerAborts("NullPointerException", f"{name} has no line with the topic id")
+        raise BrokerAborts("NullPointerException", f"{name} has no line with the topic id", file=name)
     words = _metadata_words(lines[1], name)
     topic_id = parse_uuid(words[1])
     if topic_id is None:
-        raise BrokerAborts("IllegalArgumentException", f"{words[1][:60]!r} in {name} is no topic id")
+        raise BrokerAborts("IllegalArgumentException", f"{words[1][:60]!r} in {name} is no topic id", file=name)
     if topic_id.int == 0:
-        raise LogDirOffline("IOException", f"{name} holds the zero id")
+        raise LogDirOffline("IOException", f"{name} holds the zero id", file=name)
     return topic_id
 
 
