@@ -55,7 +55,7 @@ def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, int, int, int, 
         setup=f"gaps = nulls = empty = low = 0; top = {floor}",
         extra=", e",
         finish="return e, gaps, top, low, nulls, empty",
-        payload=False,
+        payload=None,
         key_null="nulls += 1",
         value_null="empty += 1",
     )

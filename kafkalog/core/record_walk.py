@@ -6,7 +6,7 @@ written out, and a *sink* is put into it: the statement that runs for each recor
     o, t        offset delta and timestamp delta
     k, v        raw (zig-zag) key and value length: odd means null, else the size is half of it
     key, val    the bytes, or None
-    raw         what `headers` gives of the header section: its bytes by default; b"" when the record has no headers
+    raw         what the `HeaderSink` makes of the header section: its bytes by default
     i, p, q     number of the record, its first byte, the byte behind it
     base_offset, base_timestamp
 
@@ -28,7 +28,18 @@ from kafkalog.core.source import PIECE, Bytes, WindowedBytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MOST_AT_ONCE", "MOST_HEADERS", "SAFE_BASE", "Irregular", "Run", "compile_walk", "header_fields", "runs", "size_at"]
+__all__ = [
+    "MOST_AT_ONCE",
+    "MOST_HEADERS",
+    "NO_HEADERS",
+    "SAFE_BASE",
+    "HeaderSink",
+    "Irregular",
+    "Run",
+    "compile_walk",
+    "runs",
+    "size_at",
+]
 
 #: Records of a batch that are listed at once.
 MOST_AT_ONCE = 1 << 15
@@ -81,67 +92,27 @@ def _signed64(data: bytes, p: int) -> tuple[int, int]:
     return (value >> 1) ^ -(value & 1), p
 
 
-def _headers(data: bytes, p: int, end: int) -> tuple[int, bytes]:
-    """Step over the header section that starts at `p`, checking its lengths: the place behind it, and its bytes."""
-    start = p
-    count = data[p]
-    p += 1
-    if count > 127:
-        count, p = size_at(data, start)
-    if count & 1 or count >> 1 > end - p:
-        raise Irregular
-    for _ in range(count >> 1):
-        size = data[p]
-        if size > 127:
-            size, p = size_at(data, p)
-            p -= 1
-        if size & 1:
-            raise Irregular
-        p += (size >> 1) + 1
-        size = data[p]
-        if size > 127:
-            size, p = size_at(data, p)
-            p -= 1
-        p += 1 if size & 1 else (size >> 1) + 1
-    # A value may claim to go on behind the last byte; no later look at a byte would notice.
-    if p > end:
-        raise Irregular
-    return p, data[start:p] if count else b""
+class HeaderSink(NamedTuple):
+    """What a loop does with the headers of a record: statements, and an expression.
+
+    `key` and `value` run for `data[q:r]`, `null` instead of `value`; `begin` and `finish` stand around the headers of a
+    record, the first of which begins behind `w`. `finish` sets `raw`; `none` is its value for a record without headers.
+    `most`: how many headers are taken.
+    """
+
+    begin: str = "pass"
+    key: str = "pass"
+    null: str = "pass"
+    value: str = "pass"
+    finish: str = 'raw = data[w:q] if h else b""'
+    none: str = 'b""'
+    most: str = "end - q"
 
 
-def header_fields(data: bytes, p: int, end: int) -> tuple[int, list[bytes | None]]:
-    """The same, and instead of the bytes the keys and values in turn."""
-    count = data[p]
-    p += 1
-    if count > 127:
-        count, p = size_at(data, p - 1)
-    if count & 1 or count >> 1 > min(end - p, MOST_HEADERS):
-        raise Irregular
-    fields: list[bytes | None] = []
-    add = fields.append
-    for _ in range(count >> 1):
-        size = data[p]
-        p += 1
-        if size > 127:
-            size, p = size_at(data, p - 1)
-        if size & 1:
-            raise Irregular
-        q = p + (size >> 1)
-        add(data[p:q])
-        size = data[q]
-        p = q + 1
-        if size > 127:
-            size, p = size_at(data, q)
-        if size & 1:
-            add(None)
-        else:
-            q = p + (size >> 1)
-            add(data[p:q])
-            p = q
-    if p > end:
-        raise Irregular
-    return p, fields
-
+#: Keeps the bytes of the header section.
+BYTES_OF_HEADERS = HeaderSink()
+#: Leaves records with headers to another loop.
+NO_HEADERS = HeaderSink(begin="raise Irregular")
 
 _TEMPLATE = """
 def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=two):
@@ -180,8 +151,23 @@ def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=t
                 else: v, r = size(data, r - 2)
             if v & 1: {value_null}; q = r
             else: q = r + (v >> 1); {value_bytes}
-            if data[q]: q, raw = headers(data, q, end)
-            else: q += 1; raw = b""
+            if data[q]:
+                w = q; h = data[q]; q += 1
+                if h > 127: h, q = size(data, w)
+                if h & 1 or h >> 1 > {headers.most}: raise Irregular
+                {headers.begin}
+                for _ in range(h >> 1):
+                    z = data[q]; q += 1
+                    if z > 127: z, q = size(data, q - 1)
+                    if z & 1: raise Irregular
+                    r = q + (z >> 1); {headers.key}
+                    z = data[r]; q = r + 1
+                    if z > 127: z, q = size(data, r)
+                    if z & 1: {headers.null}
+                    else: r = q + (z >> 1); {headers.value}; q = r
+                if q > end: raise Irregular
+                {headers.finish}
+            else: q += 1; raw = {headers.none}
             if (q - s) << 1 != n: raise Irregular
             {emit}
             p = q
@@ -206,10 +192,10 @@ def compile_walk(
     otherwise: str = "return None",
     extra: str = "",
     names: tuple[tuple[str, Any], ...] = (),
-    payload: bool = True,
+    payload: Callable[[str], str] | None = str,
     key_null: str = _KEY_NULL,
     value_null: str = _VALUE_NULL,
-    headers: Callable[[bytes, int, int], tuple[int, Any]] = _headers,
+    headers: HeaderSink = BYTES_OF_HEADERS,
 ) -> Callable[..., Any]:
     """Make a record loop with a sink.
 
@@ -220,10 +206,10 @@ def compile_walk(
         otherwise: The statement that runs when record `i` at `p` is irregular or bytes up to `end` are left over.
         extra: Further parameters, as text, with a leading comma.
         names: What else the statements may name.
-        payload: False when keys and values are not needed; `key` and `val` are then undefined.
+        payload: Gives the expression for `key` and `val` from that for their bytes; None: they are not needed, and undefined.
         key_null: The statement for a null key; it may raise Irregular to leave such records to another loop.
         value_null: The same for a null value.
-        headers: Steps over a header section: gives the place behind it, and what the sink knows as `raw`.
+        headers: What happens with headers.
 
     Returns:
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
@@ -235,10 +221,11 @@ def compile_walk(
         emit=emit,
         finish=finish,
         otherwise=otherwise,
+        headers=headers,
         key_null=key_null if payload or key_null != _KEY_NULL else "pass",
         value_null=value_null if payload or value_null != _VALUE_NULL else "pass",
-        key_bytes="key = data[q:r]" if payload else "pass",
-        value_bytes="val = data[r:q]" if payload else "pass",
+        key_bytes=f"key = {payload('data[q:r]')}" if payload else "pass",
+        value_bytes=f"val = {payload('data[r:q]')}" if payload else "pass",
     )
     space: dict[str, Any] = {
         "Irregular": Irregular,
@@ -247,7 +234,6 @@ def compile_walk(
         "size": size_at,
         "signed32": _signed32,
         "signed64": _signed64,
-        "headers": headers,
         **dict(names),
     }
     exec(compile(source, "<kafkalog record loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module
@@ -271,7 +257,7 @@ class Run(NamedTuple):
 
 @cache
 def _measure() -> Callable[..., tuple[int, int]]:
-    return compile_walk("pass", setup="pass", finish="return i, p", otherwise="pass", payload=False)
+    return compile_walk("pass", setup="pass", finish="return i, p", otherwise="pass", payload=None)
 
 
 def runs(data: Bytes, at: int, count: int) -> Iterator[Run]:

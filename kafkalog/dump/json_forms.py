@@ -72,12 +72,19 @@ def text_json(*, ensure_ascii: bool) -> Callable[[bytes], str]:
     return text
 
 
-def json_expression(form: str, name: str) -> str:
-    """The source of an expression for the JSON text of the bytes `name`; it needs the names of `json_names` too."""
+def json_expression(form: str, data: str, *, before: str = "", after: str = "") -> str:
+    """The source of an f-string with the JSON text of the bytes `data`, which needs the names of `json_names` too.
+
+    `before` and `after` are source of the f-string, too.
+    """
     if form == "text":
-        return f"text({name})"
-    mark = "" if form == "length" else '"'
-    return f"""f'{{{{"{form}":{mark}{{plain({name})}}{mark}}}}}'"""
+        shown = f"{{text({data})}}"
+    elif form == "hex":
+        shown = f'{{{{"hex":"{{{data}.hex()}}"}}}}'
+    else:
+        mark = "" if form == "length" else '"'
+        shown = f'{{{{"{form}":{mark}{{plain({data})}}{mark}}}}}'
+    return f"f'{before}{shown}{after}'"
 
 
 def json_names(form: str, *, ensure_ascii: bool) -> dict[str, Callable[[bytes], str | int]]:

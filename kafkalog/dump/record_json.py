@@ -6,12 +6,12 @@ For regular batches without filters or decoders; everything else goes the readab
 from __future__ import annotations
 
 import json
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
-from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, Irregular, compile_walk, runs, size_at
+from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_expression, json_names, text_json
 from kafkalog.errors import FormatError, LimitExceeded
@@ -26,6 +26,9 @@ __all__ = ["Passed", "record_lines"]
 #: Lines that are handed out at once.
 _PIECE = 512
 _MOST_SEQUENCE = 0x7FFFFFFF
+_HEADER_TEXT = HeaderSink(
+    begin="parts = []; append = parts.append", finish="raw = ','.join(parts)", none="''", most=str(MOST_HEADERS)
+)
 
 
 class Passed(NamedTuple):
@@ -121,85 +124,52 @@ def _walk(form: str | None, ensure_ascii: bool, append_time: bool, sequenced: bo
     place = "null" if compressed else "{position + p}"
     stamp = "append_time" if append_time else "base_timestamp + t"
     sequence = "{base_sequence + o}" if sequenced else "-1"
-    payload = "" if form is None else ',"key":{key_text},"value":{value_text}'
+    payload = "" if form is None else ',"key":{key},"value":{val}'
     line = (
         f'{{front}}{place}{{middle}}{{offset}},"timestamp":{{{stamp}}},'
         '"keySize":{"null" if k & 1 else k >> 1},"valueSize":{"null" if v & 1 else v >> 1},'
         f'"sequence":{sequence}{payload},"headers":[{{raw or ""}}]}}}}\\n'
     )
     statements = (
-        *(() if form is None else _payload(form)),
         "offset = base_offset + o",
-        f"append(f'{line}')",
-        "if offset != expected: append(gap(expected, offset))",
+        f"line(f'{line}')",
+        "if offset != expected: line(gap(expected, offset))",
         "expected = offset + 1",
         f"if len(rows) >= {_PIECE}: yield ''.join(rows); rows.clear()",
     )
     return compile_walk(
         "\n            ".join(statements),
-        setup="rows = []; append = rows.append; whole = True",
+        setup="rows = []; line = rows.append; whole = True",
         otherwise="whole = False",
         finish="yield ''.join(rows)\n    yield Passed(i, expected, whole)",
         extra=", front, middle, position, base_sequence, append_time, expected, gap",
         names=(
             ("Passed", Passed),
+            ("front_of", _front_of(form, ensure_ascii=ensure_ascii)),
             *(() if form is None else json_names(form, ensure_ascii=ensure_ascii).items()),
         ),
-        payload=form is not None,
-        headers=_headers(form, ensure_ascii=ensure_ascii),
+        payload=None if form is None else partial(json_expression, form),
+        key_null="pass" if form is None else "key = 'null'",
+        value_null="pass" if form is None else "val = 'null'",
+        headers=_header_sink(form),
     )
 
 
-def _payload(form: str) -> Iterator[str]:
-    for variable, length, data in (("key_text", "k", "key"), ("value_text", "v", "val")):
-        yield f"{variable} = 'null' if {length} & 1 else {json_expression(form, data)}"
+def _header_sink(form: str | None) -> HeaderSink:
+    """Makes the text between the brackets of `headers`."""
+    if form is None:
+        return _HEADER_TEXT._replace(key="append(front_of(data[q:r]) + '}')")
+    value = json_expression(form, "data[q:r]", before="{name}", after="}}")
+    return _HEADER_TEXT._replace(key="name = front_of(data[q:r])", null="append(name + 'null}')", value=f"append({value})")
 
 
-def _headers(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes, int, int], tuple[int, str]]:
-    """What steps over a header section, as `record_walk.header_fields`, and gives the text between the brackets of `headers`.
-
-    The same keys come again and again: their text is kept.
-    """
+def _front_of(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes], str]:
+    """What gives the text in front of a header's value. The same keys come again and again: their text is kept."""
     text = text_json(ensure_ascii=ensure_ascii)
     after = "" if form is None else ',"value":'
 
     @lru_cache(maxsize=1024)
-    def front(key: bytes) -> str:
+    def front_of(key: bytes) -> str:
         return f'{{"key":{text(key)}{after}'
 
-    shown = "''" if form is None else json_expression(form, "data[p:q]")
-    null = "" if form is None else "null"
-    names: dict[str, Any] = {"Irregular": Irregular, "size_at": size_at, "front": front, "most": MOST_HEADERS}
-    names |= {} if form is None else json_names(form, ensure_ascii=ensure_ascii)
-    exec(_HEADERS.format(shown=shown, null=null), names)  # noqa: S102 - the text is all ours
-    made: Callable[[bytes, int, int], tuple[int, str]] = names["headers"]
-    return made
-
-
-_HEADERS = """
-def headers(data, p, end):
-    count = data[p]
-    p += 1
-    if count > 127: count, p = size_at(data, p - 1)
-    if count & 1 or count >> 1 > min(end - p, most): raise Irregular
-    parts = []
-    append = parts.append
-    for _ in range(count >> 1):
-        size = data[p]
-        p += 1
-        if size > 127: size, p = size_at(data, p - 1)
-        if size & 1: raise Irregular
-        q = p + (size >> 1)
-        key = front(data[p:q])
-        size = data[q]
-        p = q + 1
-        if size > 127: size, p = size_at(data, q)
-        if size & 1: append(f'{{key}}{null}}}}}')
-        else:
-            q = p + (size >> 1)
-            value = {shown}
-            append(f'{{key}}{{value}}}}}}')
-            p = q
-    if p > end: raise Irregular
-    return p, ','.join(parts)
-"""
+    return front_of

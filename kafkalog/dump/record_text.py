@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.record_walk import SAFE_BASE, compile_walk, header_fields
+from kafkalog.core.record_walk import MOST_HEADERS, NO_HEADERS, SAFE_BASE, HeaderSink, compile_walk
 from kafkalog.dump.lines import lines_of
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ _EXPRESSIONS = {
     "key_size": "-1 if k & 1 else k >> 1",
     "value_size": "-1 if v & 1 else v >> 1",
     "sequence": "base_sequence + o",
-    "header_keys": "b','.join(raw[::2])",
+    "header_keys": "raw",
 }
 _BOTH = {"key_size": "k >> 1", "value_size": "v >> 1"}
 _TAILS = {"none": "\n", "both": " key: %b payload: %b\n", "any": "%b%b\n"}
 _RAISE = "raise Irregular"
-_NO_HEADERS = "if raw: raise Irregular\n            "
+_HEADER_KEYS = HeaderSink(
+    begin="keys = []", key="keys.append(data[q:r])", finish="raw = b','.join(keys)", most=str(MOST_HEADERS)
+)
 
 
 class _Way(NamedTuple):
@@ -82,12 +84,12 @@ def _loop(values: tuple[str, ...], way: _Way, append_time: bool, sequenced: bool
         parts += [f"b'' if {no_key} else b' key: ' + key", "b'' if v & 1 else b' payload: ' + val"]
     raises = {"key_null": _RAISE, "value_null": _RAISE} if shown == "both" else {}
     walk = compile_walk(
-        f"{'' if way.headers else _NO_HEADERS}extend(({', '.join(parts)},))",
+        f"extend(({', '.join(parts)},))",
         setup="flat = []; extend = flat.extend",
         finish="return flat",
         extra=", base_sequence",
-        payload=shown != "none",
-        headers=header_fields,
+        payload=None if shown == "none" else str,
+        headers=_HEADER_KEYS if way.headers else NO_HEADERS,
         **raises,
     )
     return _Loop(walk, len(parts), values.index("offset"))
