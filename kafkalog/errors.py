@@ -17,6 +17,7 @@ __all__ = [
     "KafkalogError",
     "LimitExceeded",
     "MessageError",
+    "NotANumber",
     "RequestError",
     "Truncated",
     "UnknownCompression",
@@ -71,6 +72,10 @@ class Truncated(FormatError):
 
 class BadVarint(FormatError):
     """A variable-length integer goes on past its last allowed byte (5 for varint, 10 for varlong)."""
+
+
+class NotANumber(FormatError):
+    """A text stands where a number should."""
 
 
 class BadLength(FormatError):

@@ -1,14 +1,11 @@
-"""How Kafka's own code fails on what it reads: loading a log, told apart by what the broker does about it, and the tool."""
+"""How Kafka's own code fails on what it reads, told apart by what the broker does about it while it loads a log."""
 
 from __future__ import annotations
-
-from kafkalog.errors import KafkalogError
 
 __all__ = [
     "BrokerAborts",
     "CorruptIndex",
     "CorruptRecord",
-    "Died",
     "InvalidOffset",
     "InvalidRecord",
     "LoadFailure",
@@ -69,22 +66,3 @@ class CorruptIndex(LoadFailure):
 
     def __init__(self, text: str) -> None:
         super().__init__("CorruptIndexException", text)
-
-
-class Died(KafkalogError):
-    """The real tool would end here with an uncaught exception; kafkalog says so and goes on after it.
-
-    Args:
-        reason: What was seen, in a few words.
-        position: Byte place in the file, None when the file as a whole is meant.
-        resume: Byte place where reading may go on; None: look for the next sound batch.
-    """
-
-    def __init__(self, reason: str, position: int | None = None, resume: int | None = None) -> None:
-        self.reason = reason
-        self.position = position
-        self.resume = resume
-        super().__init__(reason, position, resume)
-
-    def __str__(self) -> str:
-        return self.reason

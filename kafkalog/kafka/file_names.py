@@ -119,7 +119,7 @@ class SnapshotNames:
             offset_of_name(name)
 
     def copy(self) -> SnapshotNames:
-        """The same names, in a list of its own."""
+        """A copy of the names that changes on its own."""
         copied = SnapshotNames()
         copied._entries = self._entries.copy()
         copied._others = self._others.copy()

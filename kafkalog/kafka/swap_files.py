@@ -60,7 +60,7 @@ def collect_swap_files(context: LoadContext) -> list[str]:
 
 
 def _drop_indexes_of_swap(context: LoadContext, name: str) -> bool:
-    """Before 3.0: the indexes that a `.swap` file stands for go at once; tells whether it is a `.log.swap`."""
+    """Before 3.0: the indexes that a `.swap` file stands for go at once; returns whether it is a `.log.swap`."""
     plain = name.removesuffix(SWAP)
     if plain.endswith(INDEX_SUFFIXES) and not INDEX_SWAP_COUNTS.applies_to(context.release):
         context.disk.delete(name)

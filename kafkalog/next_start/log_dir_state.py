@@ -187,13 +187,13 @@ def _read_offsets(log_dir: LogDir, release: Release, name: str) -> _Offsets:
     return {(entry.topic, entry.partition): entry.offset for entry in entries}
 
 
-def _read_entries(log_dir: LogDir, release: Release, name: str) -> list[OffsetEntry]:
+def _read_entries(log_dir: LogDir, release: Release, name: str) -> tuple[OffsetEntry, ...]:
     if name in log_dir.others:
         # It cannot be opened, which its reader takes for malformed; the first releases have no place to note that.
         kind = LogDirOffline if LOG_DIRS_FAIL.applies_to(release) else BrokerAborts
         raise kind("IOException", f"{name} is a directory", file=name)
     if name not in log_dir.files:
-        return []
+        return ()
     data = log_dir.directory.read(name)
     try:
         return read_offset_file(data, name, numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(release))

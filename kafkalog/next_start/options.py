@@ -11,7 +11,7 @@ from kafkalog.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
 
 __all__ = ["CONSUMER_BYTES", "STOPS", "Options", "Scanned", "options_of"]
 
@@ -30,7 +30,7 @@ class Scanned(NamedTuple):
     """What a scan of a partition directory has told already: whether anything in it is damaged; what is known of its logs."""
 
     damaged: bool
-    known: Mapping[str, KnownLog]
+    known: Mapping[str, ScannedLog]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Options:
         """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
         return None if self.scanned is None or self._is_damaged(path) else BESIDE_SCAN_BYTES
 
-    def known_of(self, path: str) -> Mapping[str, KnownLog]:
+    def known_of(self, path: str) -> Mapping[str, ScannedLog]:
         """What is known of the logs of a directory."""
         seen = None if self.scanned is None else self.scanned.get(path)
         return {} if seen is None else seen.known

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
     from kafkalog.kafka.overlay import Disk
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
@@ -93,7 +93,7 @@ class Situation:
     read: bool | None = None
     read_up_to: int = CONSUMER_BYTES
     replay: int | None = None
-    known: Mapping[str, KnownLog] = field(default_factory=dict)
+    known: Mapping[str, ScannedLog] = field(default_factory=dict)
 
     @property
     def assumed(self) -> Assumed:
@@ -178,7 +178,7 @@ def load_partition(disk: Disk, situation: Situation) -> Load:
         is_delete=situation.mark == "delete",
         is_compacted=situation.is_compacted,
         is_tiered=situation.is_tiered,
-        known=situation.known,
+        scanned=situation.known,
     )
     load = Load(context)
     try:

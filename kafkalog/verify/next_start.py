@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from kafkalog.files.directory import Directory
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.outcome import Outcome
@@ -73,7 +73,7 @@ def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment:
 
 
 def predict_starts(
-    reports: Iterable[tuple[PartitionReport, dict[str, KnownLog]]],
+    reports: Iterable[tuple[PartitionReport, dict[str, ScannedLog]]],
     directories: Iterable[Directory],
     log_dirs: Iterable[BrokerEvidence],
     options: Options,
