@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.span import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,7 @@ def topic_id_mismatch(pair: TopicIdPair) -> Iterator[Hit]:
     two are of one cluster.
     """
     yield Hit(
-        Span(0, 0),
+        None,
         None,
         severity=None if pair.certain else Severity.INFO,
         topic_id=pair.topic_id,
@@ -198,7 +199,7 @@ def topic_id_mismatch(pair: TopicIdPair) -> Iterator[Hit]:
 def topic_id_shared(pair: SharedTopicId) -> Iterator[Hit]:
     """Two topics have the same topic id. INFO when nothing says that the two are of one cluster: one may be a renamed copy."""
     yield Hit(
-        Span(0, 0),
+        None,
         None,
         severity=None if pair.certain else Severity.INFO,
         topic=pair.topic,
