@@ -102,7 +102,7 @@ class LogSegment:
         name = self.name(".log")
         self.log = self._records(context.disk.get(name) or context.disk.create(name))
         if self.log.size > MAX_SEGMENT_SIZE:
-            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
+            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed", file=name)
         self._index_was_missing = False
         if not INDEXES_UNCHECKED.applies_to(context.release):
             # They are opened with the segment, and made when they are missing: since 1.1 none is missing then.
@@ -364,7 +364,7 @@ class LogSegment:
         """
         name = self.name(extension)
         if name in self.context.disk.directories:
-            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory", file=name)
 
     def append_range(self, source: LogSegment, start: int, size: int) -> None:
         """Make its `.log` from a range of another segment's, with indexes as the cleaner's append writes them."""
