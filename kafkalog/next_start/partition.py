@@ -19,7 +19,7 @@ from kafkalog.kafka.behaviours import (
     TEXT_FILE_FAILURE_CAUGHT,
 )
 from kafkalog.kafka.checkpoint_file import read_epoch_file, read_topic_id
-from kafkalog.kafka.consumer import Reading, read_all, why_not_led
+from kafkalog.kafka.consumer import ConsumedRecords, read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
@@ -277,7 +277,7 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
     if load.failure is not None or log is None or situation.mark in ("delete", "stray"):
         return None, {}
     if stray:
-        empty = _shown(Reading())
+        empty = _shown(ConsumedRecords())
         return Consumer(empty, empty), {}
     if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
         return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
@@ -322,7 +322,7 @@ def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) ->
     return "stray" if stray or situation.mark == "stray" else "loaded"
 
 
-def _shown(reading: Reading) -> ConsumerRead:
+def _shown(reading: ConsumedRecords) -> ConsumerRead:
     error = None if reading.error is None else reading.error.kind
     return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
 
