@@ -333,7 +333,7 @@ class DumpJob:
         try:
             data = self._entries(path)
         except UnreadableFile as error:
-            if error.reason == "no such file or directory":
+            if error.is_missing:
                 return  # the real tool takes a missing one for empty
             raise
         print_transaction_index(data, path, self._dialect, self._output)

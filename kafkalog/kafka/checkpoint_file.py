@@ -28,11 +28,11 @@ def _text(data: bytes, name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise LogDirOffline("MalformedInputException", f"{name} is not UTF-8") from None
+        raise LogDirOffline("MalformedInputException", f"{name} is not UTF-8", file=name) from None
 
 
 def _malformed(line: str, name: str) -> LogDirOffline:
-    return LogDirOffline("IOException", f"malformed line in {name}: {line[:60]!r}")
+    return LogDirOffline("IOException", f"malformed line in {name}: {line[:60]!r}", file=name)
 
 
 def _entries(data: bytes, checkpoint: Checkpoint[T], name: str, *, numbers_abort: bool) -> tuple[T, ...]:
@@ -44,13 +44,14 @@ def _entries(data: bytes, checkpoint: Checkpoint[T], name: str, *, numbers_abort
         line = data[damage.span.start : damage.span.end].decode().rstrip("\r\n")
         no_number = isinstance(damage.error, NotANumber)
         if field == "version" and not no_number:
-            raise LogDirOffline("IOException", f"{name} has version {checkpoint.version}, 0 is expected")
+            raise LogDirOffline("IOException", f"{name} has version {checkpoint.version}, 0 is expected", file=name)
         if field != "version" and count is not None and count < 0 and numbers_abort:
-            raise BrokerAborts("IllegalArgumentException", f"{name} says {count} entries")
+            raise BrokerAborts("IllegalArgumentException", f"{name} says {count} entries", file=name)
         if field == "entry" and no_number and numbers_abort:
-            raise BrokerAborts("NumberFormatException", f"a field in {name} is no number: {line[:60]!r}")
+            raise BrokerAborts("NumberFormatException", f"a field in {name} is no number: {line[:60]!r}", file=name)
         if field == "count" and not no_number:
-            raise LogDirOffline("IOException", f"{name} says {count} entries and has {len(checkpoint.entries)}")
+            text = f"{name} says {count} entries and has {len(checkpoint.entries)}"
+            raise LogDirOffline("IOException", text, file=name)
         raise _malformed(line, name)
     return checkpoint.entries
 
@@ -99,21 +100,21 @@ def read_topic_id(data: bytes, *, any_version: bool) -> uuid.UUID:
     if lines[-1] == "":
         lines.pop()
     if not lines:
-        raise BrokerAborts("NullPointerException", f"{name} is empty")
+        raise BrokerAborts("NullPointerException", f"{name} is empty", file=name)
     words = _metadata_words(lines[0], name)
     version = parse_java_integer(words[1], 32)
     if version is None:
         raise _malformed(lines[0], name)
     if version < 0 or (version > 0 and not any_version):
-        raise LogDirOffline("IOException", f"{name} has version {version}")
+        raise LogDirOffline("IOException", f"{name} has version {version}", file=name)
     if len(lines) < 2:
-        raise BrokerAborts("NullPointerException", f"{name} has no line with the topic id")
+        raise BrokerAborts("NullPointerException", f"{name} has no line with the topic id", file=name)
     words = _metadata_words(lines[1], name)
     topic_id = parse_uuid(words[1])
     if topic_id is None:
-        raise BrokerAborts("IllegalArgumentException", f"{words[1][:60]!r} in {name} is no topic id")
+        raise BrokerAborts("IllegalArgumentException", f"{words[1][:60]!r} in {name} is no topic id", file=name)
     if topic_id.int == 0:
-        raise LogDirOffline("IOException", f"{name} holds the zero id")
+        raise LogDirOffline("IOException", f"{name} holds the zero id", file=name)
     return topic_id
 
 

@@ -50,7 +50,7 @@ class LeaderEpochs:
             return self._append(new)
         if new.epoch < 0 or new.start_offset < 0:
             text = f"epoch {new.epoch} from offset {new.start_offset} in leader-epoch-checkpoint"
-            raise BrokerAborts("IllegalArgumentException", text)
+            raise BrokerAborts("IllegalArgumentException", text, file="leader-epoch-checkpoint")
         if self.entries:
             last = self.entries[-1]
             if new.epoch == last.epoch and new.start_offset >= last.start_offset:

@@ -19,10 +19,12 @@ class LoadFailure(Exception):
     Args:
         kafka_class: Simple name of the Java exception.
         text: Its message, in kafkalog's words where Kafka's holds paths.
+        file: Name of the file that it is about; None: no single one.
     """
 
-    def __init__(self, kafka_class: str, text: str) -> None:
+    def __init__(self, kafka_class: str, text: str, *, file: str | None = None) -> None:
         self.kafka_class = kafka_class
+        self.file = file
         self.text = text
         super().__init__(kafka_class, text)
 

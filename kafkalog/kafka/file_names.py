@@ -51,7 +51,7 @@ def offset_of_name(name: str) -> int:
     offset = parse_offset(name)
     if offset is None:
         kind = "NumberFormatException" if "." in name else "StringIndexOutOfBoundsException"
-        raise BrokerAborts(kind, f"the name of {name} does not begin with an offset")
+        raise BrokerAborts(kind, f"the name of {name} does not begin with an offset", file=name)
     return offset
 
 

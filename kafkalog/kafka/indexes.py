@@ -309,7 +309,7 @@ class BrokerTransactionIndex:
 
     def __init__(self, disk: Disk, name: str, base_offset: int, release: Release) -> None:
         if name in disk.directories:
-            raise LogDirOffline("FileSystemException", f"{name} is a directory")
+            raise LogDirOffline("FileSystemException", f"{name} is a directory", file=name)
         self._disk = disk
         self._has_wide_version = WIDE_TXN_INDEX_VERSION.applies_to(release)
         self.name = name
@@ -343,7 +343,7 @@ class BrokerTransactionIndex:
             # Up to 4.3 it is a signed byte, and only what is above 0 is refused.
             version = entry.version if self._has_wide_version else max(0, entry.version >> 8)
             if version:
-                raise BrokerAborts("KafkaException", f"aborted transaction of version {version} in {self.name}")
+                raise BrokerAborts("KafkaException", f"aborted transaction of version {version} in {self.name}", file=self.name)
             yield entry
 
     def sanity_check(self) -> None:
@@ -367,7 +367,7 @@ class BrokerTransactionIndex:
         """
         if self._last_offset is not None and self._last_offset >= entry.last_offset:
             text = f"aborted transactions end at {self._last_offset}, then at {entry.last_offset}, in {self.name}"
-            raise BrokerAborts("IllegalArgumentException", text)
+            raise BrokerAborts("IllegalArgumentException", text, file=self.name)
         self._last_offset = entry.last_offset
         self._is_open = True
         file = self._disk.get(self.name) or self._disk.create(self.name)

@@ -224,7 +224,7 @@ class Disk:
             LogDirOffline: a directory has its name.
         """
         if name in self.directories:
-            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory", file=name)
         file = self.files[name] = DiskFile(source or BytesSource(b""))
         if name.endswith(SNAPSHOT):
             self.snapshots.add(name)

@@ -39,7 +39,7 @@ from kafkalog.kafka.indexes import (
     offset_index_problem,
     time_index_problem,
 )
-from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place
+from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, LogOffsetPosition
 from kafkalog.kafka.reading_rules import reading_rules
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
 
-__all__ = ["Fetched", "LogSegment", "SegmentOverflow"]
+__all__ = ["FetchedRecords", "LogSegment", "SegmentOverflow"]
 
 
-class Fetched(NamedTuple):
+class FetchedRecords(NamedTuple):
     """What a read of a segment gives: LogSegment.read. `offset` is the one that the broker takes it to start at."""
 
     records: FileRecords
@@ -102,7 +102,7 @@ class LogSegment:
         name = self.name(".log")
         self.log = self._records(context.disk.get(name) or context.disk.create(name))
         if self.log.size > MAX_SEGMENT_SIZE:
-            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
+            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed", file=name)
         self._index_was_missing = False
         if not INDEXES_UNCHECKED.applies_to(context.release):
             # They are opened with the segment, and made when they are missing: since 1.1 none is missing then.
@@ -178,7 +178,7 @@ class LogSegment:
 
     # --- reading ---
 
-    def translate(self, offset: int, least_position: int = 0) -> Place | None:
+    def translate(self, offset: int, least_position: int = 0) -> LogOffsetPosition | None:
         """Where the first batch that reaches `offset` stands, not before a position: LogSegment.translateOffset."""
         start = max(least_position, self.offset_index.lookup(offset).position)
         release = self.context.release
@@ -191,7 +191,7 @@ class LogSegment:
 
     def read(
         self, offset: int, max_size: int, max_position: int | None = None, *, one_batch_at_least: bool = False
-    ) -> Fetched | None:
+    ) -> FetchedRecords | None:
         """The bytes a fetch gets: LogSegment.read.
 
         Args:
@@ -208,7 +208,7 @@ class LogSegment:
         end = self.size if max_position is None else max_position
         found = place.offset if READ_NAMES_BATCH.applies_to(self.context.release) else offset
         records = self.log.slice(place.position, min(end - place.position, max_size))
-        return Fetched(records, place.position, place.size, found)
+        return FetchedRecords(records, place.position, place.size, found)
 
     def read_next_offset(self) -> int:
         """The offset the next record would get, looked for from the last index entry on: LogSegment.readNextOffset."""
@@ -364,7 +364,7 @@ class LogSegment:
         """
         name = self.name(extension)
         if name in self.context.disk.directories:
-            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory", file=name)
 
     def append_range(self, source: LogSegment, start: int, size: int) -> None:
         """Make its `.log` from a range of another segment's, with indexes as the cleaner's append writes them."""

@@ -34,7 +34,7 @@ def collect_swap_files(context: LoadContext) -> list[str]:
     later_go = LATER_SWAPS_GO.applies_to(context.release)
     for name in disk.names():
         if name in disk.unreadable:
-            raise LogDirOffline("IOException", f"{name} may not be read")
+            raise LogDirOffline("IOException", f"{name} may not be read", file=name)
         if name.endswith(DELETED) and not (keeps_snapshots and name.endswith(_KRAFT_SNAPSHOT_DELETED)):
             disk.delete(name)
         elif name.endswith(CLEANED):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.span import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,7 @@ def topic_id_mismatch(pair: TopicIdPair) -> Iterator[Hit]:
     two are of one cluster.
     """
     yield Hit(
-        Span(0, 0),
+        None,
         None,
         severity=None if pair.same_cluster and pair.deleted_id is None else Severity.INFO,
         topic_id=pair.topic_id,
@@ -208,7 +209,7 @@ def _controller_says(pair: TopicIdPair) -> str:
 def topic_id_shared(pair: SharedTopicId) -> Iterator[Hit]:
     """Two topics have the same topic id. INFO when nothing says that the two are of one cluster: one may be a renamed copy."""
     yield Hit(
-        Span(0, 0),
+        None,
         None,
         severity=None if pair.certain else Severity.INFO,
         topic=pair.topic,
