@@ -31,7 +31,16 @@ if TYPE_CHECKING:
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.replay.image import Image, PartitionState
 
-__all__ = ["Doubt", "doubts_of", "missing_directories", "note_placement", "placement_in", "places_here", "share_metadata"]
+__all__ = [
+    "METADATA_LOG",
+    "Doubt",
+    "doubts_of",
+    "missing_directories",
+    "note_placement",
+    "placement_in",
+    "places_here",
+    "share_metadata",
+]
 
 _NOT_MIGRATED = (
     "the log dir is of a broker with ZooKeeper, which this release does not have; unless the cluster's metadata was migrated to"

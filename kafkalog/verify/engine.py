@@ -248,6 +248,7 @@ class _Run:
                 job.log_dir.cleaned.append(check.path)
             if job.log_dir is not None:
                 job.log_dir.texts_of_windows += check.texts_of_windows
+                job.log_dir.line_ends |= check.line_ends
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)

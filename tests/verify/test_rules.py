@@ -362,4 +362,6 @@ def test_one_of_a_kind_is_told_in_the_singular(rule):
         finding = rule.finding(Hit(None, **facts), "")
         for text in (finding.message, finding.consequence, finding.remedy):
             assert set(re.findall(r"\b1 ([a-z]+s)\b", text)) <= _NOT_COUNTED
-            assert not re.search(r"\b1 (batch|byte|entry|log|message|offset|record|segment) (are|have|hold|were|after .* are)\b", text)
+            assert not re.search(
+                r"\b1 (batch|byte|entry|log|message|offset|record|segment) (are|have|hold|were|after .* are)\b", text
+            )

@@ -83,7 +83,7 @@ def _readable(batch: Batch) -> str:
         read += whole
         del item
     if whole:
-        return f"its {read} records can be read" if read < _MOST_COUNTED else "its records can be read"
+        return f"its {read} records can be read" if 1 < read < _MOST_COUNTED else "all of it can be read"
     return f"{read} of its records can be read"
 
 
