@@ -29,7 +29,10 @@ from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Batch", "BytesSource", "Source", "Window", "find_batch", "only_zeros", "walk"]
+__all__ = ["NEVER", "Batch", "BytesSource", "Source", "Window", "find_batch", "only_zeros", "walk"]
+
+#: An offset, and a position, that no log reaches.
+NEVER = 1 << 70
 
 Batch = RecordBatch | LegacyBatch
 

@@ -416,7 +416,9 @@ class LogPrinter:
             self._output.piece(self._lines.batch_head(header))
             codec = self._codec(header.attributes & CODEC_MASK)
             kind = timestamp_type_name(header.attributes)
-            tail = self._lines.tail(position, kind, header.max_timestamp, False, size, magic, codec, header.crc)
+            tail = self._lines.tail(
+                position, kind, header.max_timestamp, valid=False, size=size, magic=magic, codec=codec, crc=header.crc
+            )
             self._output.line(" " + tail)
         if self._deep:
             raise Died(f"a batch of {size} bytes, its header alone has {BATCH_HEADER.size}")

@@ -74,16 +74,21 @@ def era_of(log_dir: LogDir, metadata: ClusterMetadata) -> Era:
     if shown:
         level = _level(metadata, logs)
         shown += [f"{METADATA_VERSION} {level_text(METADATA_VERSION, level)}"] if level is not None else []
-        return Era(True, (_newest_that_fits(level),), f"this is a log dir of a KRaft node, by {', '.join(shown)}")
+        return Era(
+            kraft=True,
+            releases=(_newest_that_fits(level),),
+            evidence=f"this is a log dir of a KRaft node, by {', '.join(shown)}",
+        )
     if of_zookeeper:
         by = f"{' and '.join(of_zookeeper)} in {META_PROPERTIES}, while nothing shows KRaft"
-        return Era(False, (LAST_OF_ZOOKEEPER,), f"this is a log dir of a broker with ZooKeeper, by {by}")
+        evidence = f"this is a log dir of a broker with ZooKeeper, by {by}"
+        return Era(kraft=False, releases=(LAST_OF_ZOOKEEPER,), evidence=evidence)
     lacks = f"{META_PROPERTIES} is missing" if meta is None else f"{META_PROPERTIES} names no node"
     for name in log_dir.partition_names:
         with suppress(UnreadableFile):
             if "partition.metadata" in log_dir.partition(name).files:
                 by = f"partition.metadata in {name}; {lacks}"
-                return Era(True, (NEWEST,), f"this is a log dir of Kafka 2.8 or later, by {by}")
+                return Era(kraft=True, releases=(NEWEST,), evidence=f"this is a log dir of Kafka 2.8 or later, by {by}")
     return open_era(f"{lacks}, there is no metadata log and no partition.metadata")
 
 

@@ -26,7 +26,7 @@ from kafkalog.files.paths import check_file_name, join
 from kafkalog.files.workers import Workers
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
-from kafkalog.verify.checks.brokers import Verified, add_findings, findings_of_brokers
+from kafkalog.verify.checks.brokers import add_findings, findings_of_brokers
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
 from kafkalog.verify.checks.coordinators import unloaded
@@ -37,6 +37,7 @@ from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.scanned_logs import MOST_EVENTS, known_logs
 from kafkalog.verify.second_look import Gone, Look, Looker
+from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.era import Era
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
-    from kafkalog.verify.checks.partition import PartitionCheck
+    from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.policy import Policy
 
@@ -232,23 +233,33 @@ class _Run:
         seen = 0
         for job, look, looker in self._looks(executor):
             try:
-                check, report = looker.finish(look, job.now)
+                judged = looker.finish(look, job.now)
             except UnreadableFile as error:
                 self._miss_partition(job, error)
                 continue
-            self.not_checked.extend(check.not_checked if job.only is None else _about(check.not_checked, job.only))
+            facts, report, not_checked = judged
+            self.not_checked.extend(not_checked if job.only is None else _about(not_checked, job.only))
             if job.only is not None:
-                report = self._narrow(report, check, job.only)
-            claim = claim_of(check, job.log_dir)
-            known = known_logs(check.scans, report.findings, self.events_left) if job.only is None else {}
-            self.events_left -= sum(len(log.events) for log in known.values())
-            is_file = job.only is not None
-            self.done.append(Verified(check.partition, report, check.topic_id, job.log_dir, claim, known, is_file, check.kinds))
-            if job.log_dir is not None and check.cleaned:
-                job.log_dir.cleaned.append(check.path)
+                report = self._narrow(report, facts, job.only)
+            scanned_logs = known_logs(facts.scans, report.findings, self.events_left) if job.only is None else {}
+            self.events_left -= sum(len(log.events) for log in scanned_logs.values())
+            self.done.append(
+                Verified(
+                    partition=facts.partition,
+                    report=report,
+                    topic_id=facts.topic_id,
+                    owner=job.log_dir,
+                    claim=claim_of(facts, job.log_dir),
+                    known=scanned_logs,
+                    is_file=job.only is not None,
+                    kinds=facts.directory.kinds,
+                )
+            )
+            if job.log_dir is not None and facts.is_cleaned:
+                job.log_dir.cleaned.append(facts.path)
             if job.log_dir is not None:
-                job.log_dir.texts_of_windows += check.texts_of_windows
-                job.log_dir.line_ends |= check.line_ends
+                job.log_dir.texts_of_windows += facts.texts_of_windows
+                job.log_dir.line_ends |= facts.line_ends
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -283,9 +294,9 @@ class _Run:
         for job, look in begun:
             yield job, look, looker
 
-    def _narrow(self, report: PartitionReport, check: PartitionCheck, path: str) -> PartitionReport:
+    def _narrow(self, report: PartitionReport, facts: PartitionFacts, path: str) -> PartitionReport:
         """The report of a single file: its siblings were only witnesses."""
-        own = join(check.path, os.path.basename(path))
+        own = join(facts.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)
         parsed = parse_segment_file_name(name)
@@ -294,7 +305,7 @@ class _Run:
         if parsed is not None and parsed.pending and parsed.suffix in (*_INDEXES, ".snapshot"):
             reason = f"set aside ({parsed.pending}): only the log of its segment is looked at"
         elif parsed is not None and parsed.suffix in _INDEXES:
-            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in check.scans}
+            has_log = own.rsplit(".", 1)[0] + ".log" in {scan.path for scan in facts.scans}
             reason = "" if has_log else "there is no log beside it to compare with"
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
@@ -386,7 +397,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(text, pattern) for text in names for pattern in patterns)
 
 
-def _about(items: list[NotChecked], path: str) -> list[NotChecked]:
+def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
     return [replace(item, path=path) for item in items if os.path.basename(item.path) == os.path.basename(path)]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kafkalog.core.filename import parse_segment_file_name
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.paths import join
@@ -16,7 +18,7 @@ from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.options import STOPS, Options, Scanned
 from kafkalog.next_start.outcome import Assumed
 from kafkalog.next_start.partition import unknown_outcome
-from kafkalog.verify.effects import effects_on
+from kafkalog.verify.effects import Effect, records_text
 from kafkalog.verify.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -160,3 +162,98 @@ def _states(log_dirs: Iterable[BrokerEvidence], options: Options) -> Iterator[li
         except UnreadableFile:
             # The check of the log dir itself has said so.
             continue
+
+
+def effects_on(finding: Finding, outcomes: Iterable[Outcome], active: int | None = None) -> tuple[Effect, ...]:
+    """What the predicted starts do where a finding was made; nothing when they leave the place alone.
+
+    Args:
+        finding: About a file of a partition directory, or the directory.
+        outcomes: Its predictions.
+        active: Base offset of its last segment.
+    """
+    places = {finding.path, str(finding.facts.get("file", finding.path))}
+    bases = {parsed.base_offset for path in places if (parsed := parse_segment_file_name(os.path.basename(path))) is not None}
+    found = (_effect(outcome, finding, bases, active) for outcome in outcomes)
+    return tuple(effect for effect in found if effect is not None)
+
+
+def _effect(outcome: Outcome, finding: Finding, bases: set[int], active: int | None) -> Effect | None:
+    deleted = set(_deleted_bases(outcome))
+    whole = _whole(outcome)
+    cut = None
+    if whole is None:
+        cut = next((cut for cut in outcome.truncate or () if _is_cut(cut.path, cut.position, finding, bases)), None)
+        if cut is not None:
+            whole = "cuts"
+        elif deleted & bases:
+            whole = "deletes"
+        elif outcome.records_lost and finding.path in {before for before, _ in outcome.rename or ()}:
+            whole = "replaces"
+        elif outcome.records_lost and not deleted and not outcome.truncate and active in bases:
+            whole = "hides"
+    reason = outcome.reason
+    if whole is None:
+        reason = _consumers_fail(outcome, finding)
+        whole = "serves" if reason else None
+    if whole is None:
+        return None
+    return Effect(
+        stop=outcome.assumed.stop,
+        release=outcome.assumed.release,
+        does=whole,
+        reason=reason,
+        path=None if cut is None else cut.path,
+        position=None if cut is None else cut.position,
+        segments=len(deleted),
+        records=outcome.records_lost,
+        size=outcome.bytes_lost,
+        times=outcome.time_range_lost,
+        log_end_offset=outcome.log_end_offset,
+    )
+
+
+def _whole(outcome: Outcome) -> str | None:
+    """What a start does to the partition as a whole."""
+    if outcome.broker == "aborts":
+        return "stops"
+    if outcome.log_dir == "offline":
+        return "offline"
+    if outcome.partition == "failed":
+        return "failed"
+    return "stray" if outcome.partition == "stray" and outcome.rename else None
+
+
+def _consumers_fail(outcome: Outcome, finding: Finding) -> str:
+    """How consumers fail at the place of a finding; nothing when they do not."""
+    if not finding.path.endswith(".log") or outcome.partition != "loaded":
+        return ""
+    told = {}
+    for level, read in zip(("uncommitted", "committed"), outcome.consumer or (), strict=False):
+        if read is None or not (read.error is not None or read.stuck):
+            continue
+        at = read.stops_at_offset
+        if finding.offsets is not None and not finding.offsets[0] <= at <= finding.offsets[1]:
+            continue
+        told[level] = f"{records_text(read.records)} and " + (
+            f"fail at offset {at}: {read.error}" if read.error is not None else f"get no further than offset {at}"
+        )
+    if len(set(told.values())) == 1 and len(told) > 1:
+        return f"get {told['committed']}"
+    return "; ".join(f"with read_{level} get {text}" for level, text in told.items())
+
+
+def _deleted_bases(outcome: Outcome) -> Iterator[int]:
+    gone = [*(outcome.delete or ()), *(before for before, now in outcome.rename or () if now.endswith(".deleted"))]
+    for path in gone:
+        parsed = parse_segment_file_name(os.path.basename(path))
+        if parsed is not None and parsed.suffix == ".log" and not parsed.pending:
+            yield parsed.base_offset
+
+
+def _is_cut(path: str, position: int, finding: Finding, bases: set[int]) -> bool:
+    """Whether a finding is about what a cut takes away, or about an index of the segment that is cut."""
+    if finding.path == path:
+        return finding.span is None or finding.span.end > position
+    parsed = parse_segment_file_name(os.path.basename(path))
+    return parsed is not None and parsed.base_offset in bases

@@ -28,7 +28,7 @@ _VERBS = {"are": "is", "have": "has", "hold": "holds", "were": "was"}
 _NUMBER_AND_NOUN = re.compile(rf"\{{(\w+)\}} ({'|'.join(_NOUNS)})\b(?: ({'|'.join(_VERBS)})\b)?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One row of the registry.
 
@@ -56,15 +56,15 @@ class Rule:
         """A finding of this rule."""
         facts = {name: value for name, value in hit.facts.items() if value is not None or name in self.named_facts}
         return Finding(
-            self.id,
-            self.severity if hit.severity is None else hit.severity,
-            path if hit.path is None else hit.path,
-            hit.span,
-            hit.offsets,
-            _text(self.message, facts),
-            facts,
-            _text(self.consequence, facts),
-            _text(self.remedy, facts),
+            id=self.id,
+            severity=self.severity if hit.severity is None else hit.severity,
+            path=path if hit.path is None else hit.path,
+            span=hit.span,
+            offsets=hit.offsets,
+            message=_text(self.message, facts),
+            facts=facts,
+            consequence=_text(self.consequence, facts),
+            remedy=_text(self.remedy, facts),
             commands=hit.commands,
         )
 
@@ -107,20 +107,20 @@ def rule(
     def register(check: Callable[[Any], Iterator[Hit]]) -> Callable[[Any], Iterator[Hit]]:
         assert rule_id not in RULES, rule_id
         row = Rule(
-            rule_id,
-            severity,
-            on,
-            check,
-            message,
-            consequence,
-            remedy,
-            source,
-            inspect.cleandoc(check.__doc__ or ""),
-            proof,
-            near_miss,
-            history,
-            loses,
-            tuple(invariants.split()),
+            id=rule_id,
+            severity=severity,
+            on=on,
+            check=check,
+            message=message,
+            consequence=consequence,
+            remedy=remedy,
+            source=source,
+            explanation=inspect.cleandoc(check.__doc__ or ""),
+            proof=proof,
+            near_miss=near_miss,
+            history=history,
+            loses=loses,
+            invariants=tuple(invariants.split()),
         )
         RULES[rule_id] = row
         _BY_SUBJECT.setdefault(on, []).append(row)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.paths import has_gone
-from kafkalog.verify.checks.partition import PartitionCheck
+from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
+from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.scan.results import SegmentScan
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import PartitionContext
     from kafkalog.files.partition import Partition
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.report import PartitionReport
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
 __all__ = ["Gone", "Look", "Looker"]
@@ -43,7 +43,7 @@ class Gone(UnreadableFile):
 class Look(NamedTuple):
     """A directory that is being scanned."""
 
-    check: PartitionCheck
+    directory: DirectoryFacts
     scans: list[SegmentScan | Future[SegmentScan]]
 
 
@@ -73,20 +73,18 @@ class Looker:
             UnreadableFile: it cannot be listed.
         """
         try:
-            check = PartitionCheck(*listed(), self.settings)
+            directory = DirectoryFacts(*listed(), self.settings)
         except UnreadableFile as error:
             if has_gone(error.path):
                 raise Gone(error.path, error.reason) from None
             raise
-        known = {} if before is None else _unchanged(before, check.partition.directory.states)
-        return Look(check, [known.get(_key(task)) or self._scan(task) for task in check.tasks])
+        unchanged = {} if before is None else _unchanged(before, directory.partition.directory.states)
+        return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
 
     def _scan(self, task: SegmentTask) -> SegmentScan | Future[SegmentScan]:
         return scan_segment(task, self.threads) if self.executor is None else self.executor.submit(scan_segment, task)
 
-    def finish(
-        self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]
-    ) -> tuple[PartitionCheck, PartitionReport]:
+    def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
 
         Args:
@@ -99,61 +97,59 @@ class Looker:
         found: set[object] | None = None
         for number in range(1, _MOST_LOOKS + 1):
             look = _collected(look)
-            report = look.check.finish([scan for scan in look.scans if isinstance(scan, SegmentScan)])
-            if not _is_alarming(look.check, report) or not look.check.partition.directory.has_changed():
+            scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
+            judged = judge_partition(read_facts(look.directory, scans))
+            if not _is_alarming(judged) or not look.directory.partition.directory.has_changed():
                 break
             if number == _MOST_LOOKS:
-                report = _found_again(look.check, report, found or set())
+                judged = _found_again(judged, found or set())
                 break
-            found = {_identity(finding) for finding in report.findings}
+            found = {_identity(finding) for finding in judged.report.findings}
             look = self.begin(listed_now, look)
-        return look.check, report
+        return judged
 
 
 def _collected(look: Look) -> Look:
     """The look with its scans done; one whose worker was lost is a log that cannot be read."""
     scans: list[SegmentScan | Future[SegmentScan]] = []
-    for task, scan in zip(look.check.tasks, look.scans, strict=True):
+    for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         if not isinstance(scan, SegmentScan):
             try:
                 scans.append(scan.result())
             except WorkerLost as error:
-                path = task.paths.get(".log", look.check.path)
-                scans.append(SegmentScan(task.base_offset, path, has_log=True, damaged=True, failures=[(path, str(error))]))
+                path = task.paths.get(".log", look.directory.path)
+                scans.append(SegmentScan(base_offset=task.base_offset, path=path, damaged=True, failures=((path, str(error)),)))
         else:
             scans.append(scan)
     return look._replace(scans=scans)
 
 
-def _unchanged(look: Look, states: dict[str, FileState]) -> dict[object, SegmentScan]:
+def _unchanged(look: Look, states: dict[str, FileState]) -> dict[SegmentTask, SegmentScan]:
     """The scans of a look whose files are what they were before it."""
-    kept: dict[object, SegmentScan] = {}
-    before = look.check.partition.directory.states
-    for task, scan in zip(look.check.tasks, look.scans, strict=True):
+    kept: dict[SegmentTask, SegmentScan] = {}
+    before = look.directory.partition.directory.states
+    for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         names = [os.path.basename(path) for path in task.paths.values()]
         if isinstance(scan, SegmentScan) and all(name in states and states[name] == before.get(name) for name in names):
-            kept[_key(task)] = scan
+            kept[task] = scan
     return kept
 
 
-def _key(task: SegmentTask) -> object:
-    return *task._replace(paths={})[2:], task.base_offset, *task.paths.items()
-
-
-def _is_alarming(check: PartitionCheck, report: PartitionReport) -> bool:
+def _is_alarming(judged: JudgedPartition) -> bool:
     """Whether a look found what a change under it could explain."""
-    loud = any(finding.severity >= Severity.WARNING for finding in report.findings)
-    return loud or any(item.failed for item in check.not_checked)
+    loud = any(finding.severity >= Severity.WARNING for finding in judged.report.findings)
+    return loud or any(item.failed for item in judged.not_checked)
 
 
 def _identity(finding: Finding) -> object:
     return finding.id, finding.path, finding.span, finding.offsets
 
 
-def _found_again(check: PartitionCheck, report: PartitionReport, before: set[object]) -> PartitionReport:
-    """The report without what only the last look found."""
+def _found_again(judged: JudgedPartition, before: set[object]) -> JudgedPartition:
+    """What was found, without what only the last look found."""
+    report, not_checked = judged.report, judged.not_checked
     kept = tuple(f for f in report.findings if f.severity < Severity.WARNING or _identity(f) in before)
     if len(kept) < len(report.findings):
         reason = f"it changed each of the {_MOST_LOOKS} times that it was read: what was seen only once is left out"
-        check.not_checked.append(NotChecked(check.path, reason, failed=True))
-    return replace(report, findings=kept)
+        not_checked = (*not_checked, NotChecked(report.path, reason, failed=True))
+    return judged._replace(report=replace(report, findings=kept), not_checked=not_checked)

@@ -230,9 +230,9 @@ def _compare_files(start: Start, outcome, disk: Disk, compare) -> None:
         data = mine[name].read()
         same = (len(data), hashlib.sha256(data).hexdigest()) == after[name]
         if ".log" in name or name.endswith(".txnindex"):
-            compare(f"content of {name}", True, same)
+            compare(f"content of {name}", real=True, predicted=same)
         elif name in rebuilt and len(data) == after[name][0]:
-            compare(f"rebuilt {name}", True, same)
+            compare(f"rebuilt {name}", real=True, predicted=same)
     for before, now in (seen.get("renamed") or {}).items():
         if now.endswith(".deleted"):
             compare(
@@ -268,7 +268,7 @@ def _compare_reading(name: str, real: dict[str, Any] | None, mine, compare) -> N
         return
     kind = error_kind(real["error"])
     if kind == "loop":
-        compare(f"read {name} loops", True, mine.stuck)
+        compare(f"read {name} loops", real=True, predicted=mine.stuck)
         return
     expected = (real["count"], real["position"], kind, real["stuck"])
     compare(f"read {name}", expected, (mine.records, mine.stops_at_offset, mine.error, mine.stuck))

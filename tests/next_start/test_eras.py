@@ -378,7 +378,9 @@ def test_a_broker_with_zookeeper_makes_of_its_meta_properties_what_was_seen(rele
 def test_a_log_dir_without_meta_properties_beside_the_metadata_says_that_a_new_directory_id_costs_the_partitions(kraft):
     remove_metadata(kraft)
     rewrite(kraft, lambda _: None)
-    for outcome in next_starts([kraft], kafka_version="3.9.1", consumer=False):
+    outcomes = list(next_starts([kraft], kafka_version="3.9.1", consumer=False))
+    assert {outcome.path for outcome in outcomes} >= {str(path) for path in kraft.iterdir() if path.is_dir()}
+    for outcome in outcomes:
         assert "meta.properties is missing: the node exits if no other of its log dirs has one" in outcome.reason
 
 

@@ -88,7 +88,9 @@ def test_every_recovered_log_dir_of_the_corpus_is_what_was_predicted_of_the_kill
 
 def harmless(case: LogDirCase) -> None:
     release = STAND_IN.get(case.release, case.release)
-    for outcome in next_starts([case.path()], kafka_version=release, consumer=True):
+    outcomes = list(next_starts([case.path()], kafka_version=release, consumer=True))
+    assert outcomes, case.id
+    for outcome in outcomes:
         assert outcome.severity != "error", (case.id, outcome.path, outcome.reason)
         assert outcome.records_lost == 0, (case.id, outcome.path)
         if outcome.is_unknown:

@@ -81,7 +81,7 @@ def differences(row: dict[str, Any]) -> list[str]:
         for kind, (_, _, records, position, stuck, error) in row["reads"].items():
             mine = getattr(outcome.consumer, kind)
             if error == "LOOP":
-                compare(f"read {kind} in a circle", True, mine.stuck)
+                compare(f"read {kind} in a circle", real=True, predicted=mine.stuck)
             else:
                 compare(f"read {kind}", (records, position, error_kind(error), stuck), tuple(mine[:4]))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 
@@ -98,12 +99,25 @@ def test_offset_lookup_in_a_sound_index_is_the_largest_lower_bound(pairs, target
     assert tuple(index.lookup(target)) == (below[-1] if below else (0, 0))
 
 
-def test_unreadable_file_makes_the_outcome_unknown(tmp_path):
+@pytest.mark.parametrize("name", ["00000000000000000125.index", "00000000000000000125.log", "leader-epoch-checkpoint"])
+def test_a_file_that_the_disk_does_not_give_makes_the_outcome_unknown(name, tmp_path, monkeypatch):
     folder = tmp_path / "plain-0"
     folder.mkdir()
-    for name, data in HEALTHY["plain"].items():
-        (folder / name).write_bytes(data)
-    os.unlink(folder / "00000000000000000125.index")
-    os.symlink("/proc/self/mem", folder / "00000000000000000125.index")
-    for outcome in next_starts([str(folder)], kafka_version="3.9.1"):
-        assert outcome.partition in ("failed", "loaded", "unknown")
+    for other, data in HEALTHY["plain"].items():
+        (folder / other).write_bytes(data)
+
+    def failing(read):
+        def and_fail(descriptor, *rest):
+            if os.readlink(f"/proc/self/fd/{descriptor}") == str(folder / name):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return read(descriptor, *rest)
+
+        return and_fail
+
+    for read in ("pread", "preadv"):
+        monkeypatch.setattr(os, read, failing(getattr(os, read)))
+    outcomes = list(next_starts([str(folder)], kafka_version="3.9.1"))
+    assert len(outcomes) == 2
+    for outcome in outcomes:
+        assert outcome.partition == "unknown"
+        assert outcome.why["records_lost"] == f"it cannot be read: {folder / name}: input/output error"

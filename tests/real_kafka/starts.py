@@ -183,7 +183,7 @@ def compare_read(field: str, real: Read | None, mine: ConsumerRead, compare) -> 
     if real is None:
         compare(field, None, mine)
     elif real.error == "LOOP":
-        compare(f"{field} in a circle", True, mine.stuck)
+        compare(f"{field} in a circle", real=True, predicted=mine.stuck)
     else:
         # Behind the log's end the client may ask once more before it looks where it stands.
         asked_on = real.position >= real.end and "OffsetOutOfRange" in (real.error or "")

@@ -186,14 +186,14 @@ class Case(NamedTuple):
     options: dict[str, Any]
     meanwhile: Callable[..., contextlib.AbstractContextManager[object]] | None
 
-    def look(self, where: pathlib.Path) -> Looked:
+    def look(self, where: pathlib.Path, **options: Any) -> Looked:
         """Make the copies in the empty folder `where`, change them, verify them."""
         labs = [Lab(where / f"d{number}", source) for number, source in enumerate(self.sources, 1)]
         before = _contents(where)
         self.change(*labs)
         after = _contents(where)
         with contextlib.nullcontext() if self.meanwhile is None else self.meanwhile(*labs):
-            report = verify([lab.target for lab in labs], now=NOW, **self.options)
+            report = verify([lab.target for lab in labs], now=NOW, **options | self.options)
         return Looked([relative(finding, where) for finding in report.all_findings()], _changes(before, after))
 
 

@@ -96,7 +96,7 @@ def test_of_a_damaged_partition_only_the_damaged_log_is_gone_through(tmp_path, m
 def test_a_log_with_more_events_than_are_kept_is_not_known():
     folder = fixture("2.1.1", "txn").path() + "/ledger-0"
     path = f"{folder}/00000000000000000000.log"
-    scan = scan_segment(SegmentTask(0, {".log": path}, False, True, "", False, False, (), Settings(NOW)))
+    scan = scan_segment(SegmentTask(base_offset=0, paths={".log": path}, settings=Settings(NOW), clean=True))
     (known,) = known_logs([scan], []).values()
     assert known.events
     assert known_logs([scan], [], len(known.events) - 1) == {}

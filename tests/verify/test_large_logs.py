@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkalog.core.producer_snapshot import ProducerEntry
-from kafkalog.verify.checks.compaction import CompactionHistory, _is_aborted
 from kafkalog.verify.checks.snapshots import missing_producers
+from kafkalog.verify.compaction_history import CompactionHistory, Keys, _is_aborted
 from kafkalog.verify.scan.producer_events import AbortedSpan, ProducerState, Replay
 from kafkalog.verify.scan.results import Cut, Marker, ProducerRun
 
@@ -62,7 +62,35 @@ def test_missing_producers_are_those_of_a_look_at_all_pairs(entries, known, befo
 
 
 def run_of(number, offset):
-    return ProducerRun(number, 0, True, -1, 0, offset, offset, offset, offset, False, 0, 0, -1, 80, -1)
+    return ProducerRun(
+        producer_id=number,
+        epoch=0,
+        transactional=True,
+        first_sequence=-1,
+        next_sequence=0,
+        first_offset=offset,
+        last_offset=offset,
+        last_base=offset,
+        last_timestamp=offset,
+        partial=False,
+        position=0,
+        last_position=0,
+        size=80,
+        hole=-1,
+    )
+
+
+def marker_of(number, offset):
+    return Marker(
+        producer_id=number,
+        epoch=0,
+        committed=False,
+        coordinator_epoch=0,
+        offset=offset,
+        timestamp=offset,
+        position=0,
+        size=78,
+    )
 
 
 @given(st.lists(st.tuples(st.sampled_from(["data", "abort", "cut"]), ids), max_size=30))
@@ -82,7 +110,7 @@ def test_the_replay_tells_who_began_next_and_who_was_heard_of(steps):
                         row[2] = offset
                 open_by[number] = offset
         else:
-            events.append(Marker(number, 0, False, 0, offset, offset, 0, 78))
+            events.append(marker_of(number, offset))
             expected.append([number, offset, -1])
             open_by.pop(number, None)
     scan = SimpleNamespace(epochs=[], first=None, damaged=False, events=events, path="", last_hole=-1, last=None)
@@ -106,10 +134,10 @@ def test_a_batch_is_of_an_aborted_transaction_when_one_of_its_producer_spans_it(
     for number, length, gap in rows:
         spans.append(AbortedSpan(number, at, at + length, None, 0, 78, at))
         at += length + 1 + gap
-    history = CompactionHistory((), (), spans, quick=False)
+    history = CompactionHistory(Keys((), (), quick=False), spans)
     batch = SimpleNamespace(is_transactional=True, header=SimpleNamespace(producer_id=producer), base_offset=base)
     expected = any(
         one.producer_id == producer and one.first_offset <= base <= one.last_offset and one.last_offset < end for one in spans
     )
     assert _is_aborted(batch, history._aborted_below(end)) == expected
-    assert history.never_reached(end) == any(one.last_offset < end for one in spans)
+    assert history.is_uncleaned_below(end) == any(one.last_offset < end for one in spans)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
@@ -18,57 +18,30 @@ from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, judge_topic_ids
 from kafkalog.verify.report import PartitionReport, in_order
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import BrokerView, FuturePair, HangingTransaction, QuorumPair
+from kafkalog.verify.rules.clusters import QuorumPair
+from kafkalog.verify.rules.log_dirs import BrokerView
+from kafkalog.verify.rules.producers import HangingTransaction
+from kafkalog.verify.rules.replicas import FuturePair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from uuid import UUID
 
     from kafkalog.files.broker import Broker
-    from kafkalog.files.partition import Partition
-    from kafkalog.kafka.scanned_log import KnownLog
-    from kafkalog.verify.checks.controller import Controllers, PartitionClaim
+    from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
-__all__ = ["Verified", "add_findings", "findings_of_brokers"]
-
-
-@dataclass
-class Verified:
-    """A partition that was judged by itself.
-
-    Args:
-        partition: Its directory, as it was when it was judged.
-        report: What was found; findings that others lead to are added.
-        topic_id: From its `partition.metadata`.
-        owner: The log dir it was looked at in, None for a directory or a file given by itself.
-        claim: What it says of itself that a controller may know otherwise.
-        known: Name of a `.log` → the part of it that was found sound.
-        is_file: Whether a single file of it was asked for.
-        kinds: Of the files that are there: suffixes of the segments' files, names of the others.
-    """
-
-    partition: Partition
-    report: PartitionReport
-    topic_id: UUID | None
-    owner: LogDirCheck | None
-    claim: PartitionClaim | None
-    known: dict[str, KnownLog] = field(default_factory=dict)
-    is_file: bool = False
-    kinds: frozenset[str] = frozenset()
-
-    @property
-    def directory(self) -> str:
-        """Path of its directory."""
-        return self.partition.path
+__all__ = ["add_findings", "findings_of_brokers"]
 
 
 def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
     """Findings about the log dirs of one broker."""
     for broker in brokers_of(log_dir.log_dir for log_dir in log_dirs):
         duplicates = tuple(_duplicates(verified, broker))
-        yield from findings_of(BrokerView(broker.log_dirs[0].path, duplicates, tuple(_directory_ids(broker))))
+        yield from findings_of(
+            BrokerView(path=broker.log_dirs[0].path, duplicates=duplicates, id_problems=tuple(_directory_ids(broker)))
+        )
     yield from _clusters(log_dirs)
     yield from clusters_of_one_topic(verified)
 
@@ -84,7 +57,7 @@ def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
                 what = f"cluster.id {two.cluster_id} and node id {two.node_id},"
                 what += f" written together with one of cluster.id {one.cluster_id}"
                 paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
-                yield from findings_of(BrokerView(log_dir.path, (), ((*paths, what),)))
+                yield from findings_of(BrokerView(path=log_dir.path, duplicates=(), id_problems=((*paths, what),)))
 
 
 def _directory_ids(broker: Broker) -> Iterator[tuple[str, str, str]]:
@@ -153,15 +126,15 @@ def _is_marked(report: PartitionReport) -> bool:
 def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:
     assert finding.span is not None
     return HangingTransaction(
-        finding.path,
-        finding.span,
-        item.producer_id,
-        item.producer_epoch,
-        item.first_offset,
-        item.last_offset,
-        item.why,
-        finding.commands,
-        certain and item.transactional_id is not None,
+        path=finding.path,
+        span=finding.span,
+        producer_id=item.producer_id,
+        producer_epoch=item.producer_epoch,
+        first_offset=item.first_offset,
+        last_offset=item.last_offset,
+        why=item.why,
+        commands=finding.commands,
+        certain=certain and item.transactional_id is not None,
     )
 
 
@@ -227,7 +200,7 @@ def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterab
         if _same_broker(future.owner, current.owner):
             pair = compare_replicas(future.partition, current.partition)
             if pair is not None:
-                yield number, findings_of(FuturePair(pair))
+                yield number, findings_of(FuturePair(pair=pair))
 
 
 def _same_broker(one: LogDirCheck | None, other: LogDirCheck | None) -> bool:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN
 from kafkalog.verify.checks.log_dir import LogDirCheck
-from kafkalog.verify.checks.partition import PartitionCheck
+from kafkalog.verify.checks.partition import judge_partition
+from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Cause
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.rules.log_dir_files import MarkerView
 from kafkalog.verify.scan.segment import scan_segment
-from kafkalog.verify.views import MarkerView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["doubt_markers"]
 
@@ -56,7 +57,7 @@ def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> MarkerView |
     path = log_dir.marker_path
     snapshots, padded = (sum(name in ids for ids in against) for name in (_NO_SNAPSHOT, _PADDED))
     size = log_dir.log_dir.directory.size_of(CLEAN_SHUTDOWN) or 0
-    return MarkerView(path, size, len(reports), len(against), snapshots, padded)
+    return MarkerView(path=path, size=size, judged=len(reports), points=len(against), snapshots=snapshots, padded=padded)
 
 
 def _is_closed_by_a_stop(directory: str) -> bool:
@@ -70,8 +71,8 @@ def _name_the_marker(log_dir: LogDirCheck, own: Sequence[Verified], cause: Cause
     doubted = LogDirCheck(log_dir.log_dir.without_marker(), log_dir.settings)
     log_dir.findings = _caused(log_dir.findings, doubted.findings, cause)
     for one in own:
-        check = PartitionCheck(one.partition, doubted.of(one.directory.rpartition("/")[2]), log_dir.settings)
-        report = check.finish([scan_segment(task) for task in check.tasks])
+        directory = DirectoryFacts(one.partition, doubted.of(one.directory.rpartition("/")[2]), log_dir.settings)
+        report = judge_partition(read_facts(directory, [scan_segment(task) for task in directory.tasks])).report
         one.report = replace(one.report, findings=tuple(_caused(one.report.findings, report.findings, cause)))
 
 

@@ -1,167 +1,32 @@
-"""The log cleaner: whether it ever went over a log, and whether what it went over looks so.
-
-It keeps no record without a key, no key twice and nothing of an aborted transaction (Cleaner.shouldRetainRecord), and it
-goes over a log from its start. So records of these kinds say that no pass reached them.
-"""
+"""What a compacted log should not hold, and what the cleaner will take away next."""
 
 from __future__ import annotations
 
-import hashlib
-from bisect import bisect_right
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.errors import KafkalogError
-from kafkalog.verify.views import CleanPart
+from kafkalog.files.log_dir import CLEANER_OFFSETS
+from kafkalog.verify.rules.compaction import CleanPart, LargeBatches, Tombstones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from kafkalog.core.log import Batch
-    from kafkalog.core.span import Span
-    from kafkalog.files.log_dir import CheckpointLine
-    from kafkalog.files.segment import Segment
-    from kafkalog.verify.scan.producer_events import AbortedSpan
-    from kafkalog.verify.scan.results import SegmentScan
+    from kafkalog.verify.facts import PartitionFacts
 
-__all__ = ["CompactionHistory"]
-
-FAR = 1 << 62
-#: Records looked at, when a hole has to be explained or the clean part is checked.
-RECORDS_LOOKED_AT = 100_000
-#: Keys longer than this are held by their hash.
-_LONG_KEY = 32
+__all__ = ["compaction_subjects"]
 
 
-class CompactionHistory:
-    """What the records of a log say about the log cleaner.
-
-    Args:
-        segments: All of them, ascending.
-        scans: Of these segments.
-        aborted: The aborted transactions whose data begin in the log; may grow later.
-        quick: The scans did not look at records.
-    """
-
-    def __init__(
-        self, segments: Sequence[Segment], scans: Sequence[SegmentScan], aborted: Sequence[AbortedSpan], *, quick: bool
-    ) -> None:
-        self._segments = segments
-        self._aborted = aborted
-        self._first_aborted, self._aborted_seen = FAR, 0
-        self._keyless = min((scan.first_keyless for scan in scans if scan.first_keyless is not None), default=FAR)
-        self._keyless_known = not quick
-        self._repeated: int | None = None
-
-    def never_reached(self, offset: int) -> bool:
-        """Whether below an offset stands what no pass leaves there, whoever ran it.
-
-        Keys that repeat do not count here: a follower may fetch one part of a log before its leader cleans it and the
-        rest after.
-        """
-        for span in islice(self._aborted, self._aborted_seen, None):
-            self._first_aborted = min(self._first_aborted, span.last_offset)
-        self._aborted_seen = len(self._aborted)
-        return self._first_aborted < offset or self._first_keyless() < offset
-
-    def is_uncleaned_below(self, offset: int) -> bool:
-        """Whether records stand below an offset that a pass reaching it would have removed."""
-        return self.never_reached(offset) or self._first_repeated() < offset
-
-    @property
-    def has_keyless(self) -> bool:
-        """Whether any record has no key: leaders refuse such records in topics that are compacted."""
-        return self._first_keyless() < FAR
-
-    def _first_keyless(self) -> int:
-        if not self._keyless_known:
-            self._look_at_keys()
-        return self._keyless
-
-    def _first_repeated(self) -> int:
-        """Offset of the first record whose key another one has had before; far away if there is none among the first."""
-        if self._repeated is None:
-            self._look_at_keys()
-        return FAR if self._repeated is None else self._repeated
-
-    def _look_at_keys(self) -> None:
-        seen: set[bytes] = set()
-        self._repeated, self._keyless_known = FAR, True
-        for offset, key in islice(self._keys(), RECORDS_LOOKED_AT):
-            if key is None:
-                self._keyless = min(self._keyless, offset)
-            elif key in seen:
-                self._repeated = min(self._repeated, offset)
-            else:
-                seen.add(key)
-
-    def _keys(self) -> Iterator[tuple[int, bytes | None]]:
-        """Offset and key of every record that a client wrote."""
-        for _, batch in self._batches():
-            if isinstance(batch, RecordBatch) and (batch.is_control or not batch.crc_ok):
-                continue
-            for item in batch.walk_records():
-                if not isinstance(item, Damage):
-                    yield item.offset, item.key
-
-    def _batches(self) -> Iterator[tuple[str, Batch]]:
-        try:
-            for segment in self._segments:
-                path = segment.paths[".log"]
-                for batch in segment.batches():
-                    yield path, batch
-        except KafkalogError:
-            return
-
-    # --- the clean part ---
-
-    def clean_part(self, cleaner: CheckpointLine) -> CleanPart | None:
-        """What stands below the cleaner's checkpoint although a pass went over it; None when nothing is odd."""
-        aborted = self._aborted_below(cleaner.offset)
-        last: dict[bytes, int] = {}
-        twice: list[tuple[int, int]] = []
-        left: list[tuple[str, Span, int, int]] = []
-        count = looked_at = 0
-        for path, batch in self._batches():
-            if batch.last_offset >= cleaner.offset or looked_at >= RECORDS_LOOKED_AT:
-                break
-            if isinstance(batch, RecordBatch) and (batch.is_control or not batch.crc_ok):
-                continue
-            records = [item for item in batch.walk_records() if not isinstance(item, Damage)]
-            looked_at += len(records)
-            if isinstance(batch, RecordBatch) and records and _is_aborted(batch, aborted):
-                left.append((path, batch.span, records[0].offset, records[-1].offset))
-                continue
-            for record in records:
-                if record.key is None:
-                    continue
-                key = record.key if len(record.key) <= _LONG_KEY else hashlib.sha256(record.key).digest()
-                if key in last:
-                    count += 1
-                    twice = twice or [(last[key], record.offset)]
-                last[key] = record.offset
-        if not twice and not left:
-            return None
-        place = self._place_of(twice[0][0]) if twice else None
-        return CleanPart(cleaner, count, twice[0] if twice else (-1, -1), place, tuple(left))
-
-    def _aborted_below(self, end: int) -> dict[int, list[tuple[int, int]]]:
-        """First and last offset of the aborted transactions that end below an offset, ascending, by producer id."""
-        found: dict[int, list[tuple[int, int]]] = {}
-        for span in self._aborted:
-            if span.last_offset < end:
-                found.setdefault(span.producer_id, []).append((span.first_offset, span.last_offset))
-        for spans in found.values():
-            spans.sort()
-        return found
-
-    def _place_of(self, offset: int) -> tuple[str, Span] | None:
-        return next(((path, batch.span) for path, batch in self._batches() if batch.last_offset >= offset), None)
-
-
-def _is_aborted(batch: RecordBatch, aborted: dict[int, list[tuple[int, int]]]) -> bool:
-    """Whether a batch belongs to one of these transactions; a producer has one after the other."""
-    spans = aborted.get(batch.header.producer_id, ()) if batch.is_transactional else ()
-    at = bisect_right(spans, batch.base_offset, key=lambda span: span[0])
-    return at > 0 and batch.base_offset <= spans[at - 1][1]
+def compaction_subjects(facts: PartitionFacts) -> Iterator[LargeBatches | Tombstones | CleanPart]:
+    """What the log cleaner stumbles over, what it will take away, and what it has left."""
+    settings = facts.directory.settings
+    for scan in facts.scans:
+        if scan.large is not None and (facts.compacted or settings.max_message_bytes is not None):
+            yield LargeBatches(path=scan.path, large=scan.large, limit=settings.max_message_bytes)
+        # The cleaner does not go near the active segment: its tombstones only wait for a roll.
+        waiting = scan.tombstones and scan.base_offset != facts.directory.active
+        if facts.compacted and (waiting or scan.horizons is not None):
+            yield Tombstones(path=scan.path, count=scan.tombstones, horizons=scan.horizons, now=settings.now, size=scan.size)
+    cleaner = facts.line(CLEANER_OFFSETS)
+    if cleaner is not None and not settings.quick and not facts.directory.mark:
+        part = facts.compaction.clean_part(cleaner)
+        if part is not None:
+            yield part

@@ -16,8 +16,9 @@ from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.rules.clusters import ProducerIdBlocks
+from kafkalog.verify.rules.controllers import ControllerWord
 from kafkalog.verify.scan.results import Marker, ProducerRun
-from kafkalog.verify.views import ControllerWord, ProducerIdBlocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.controller import Difference, PartitionStateNode
     from kafkalog.replay.metadata import Metadata
     from kafkalog.verify.checks.log_dir import LogDirCheck
-    from kafkalog.verify.checks.partition import PartitionCheck
+    from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
 
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
@@ -58,32 +59,32 @@ class PartitionClaim(NamedTuple):
     producers: tuple[HighestProducer, ...] = ()
 
 
-def claim_of(check: PartitionCheck, log_dir: LogDirCheck | None) -> PartitionClaim | None:
+def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionClaim | None:
     """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
-    name = check.partition.name
+    name = facts.partition.name
     if name is None or name.mark or name.topic in METADATA_TOPICS:
         return None
     places: list[tuple[int, str, Span]] = []
-    checkpoint = check.epochs
+    checkpoint = facts.epochs
     if checkpoint is not None:
-        path = join(check.path, "leader-epoch-checkpoint")
+        path = join(facts.path, "leader-epoch-checkpoint")
         places += [(entry.epoch, path, span) for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)]
     places += [
         (run.epoch, scan.path, BATCH_HEADER.span_of("partition_leader_epoch", run.position))
-        for scan in check.scans
+        for scan in facts.scans
         for run in scan.epochs
         if run.epoch >= 0
     ]
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
     broker = None if log_dir is None else log_dir.identity.number
-    claim = Claim(name.topic, name.partition, check.topic_id, epoch, broker)
-    return PartitionClaim(check.path, claim, path, span, log_dir, tuple(_highest_producers(check)))
+    claim = Claim(name.topic, name.partition, facts.topic_id, epoch, broker)
+    return PartitionClaim(facts.path, claim, path, span, log_dir, tuple(_highest_producers(facts)))
 
 
-def _highest_producers(check: PartitionCheck) -> Iterator[HighestProducer]:
+def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
     for kind in (ProducerRun, Marker):
-        events = [(event.producer_id, scan.path) for scan in check.scans for event in scan.events if isinstance(event, kind)]
+        events = [(event.producer_id, scan.path) for scan in facts.scans for event in scan.events if isinstance(event, kind)]
         if events:
             producer_id, path = max(events)
             yield HighestProducer(producer_id, kind is Marker, path)
@@ -218,7 +219,14 @@ class Controllers:
             count = len({partition.path for partition, _ in beyond})
             yield from findings_of(
                 ProducerIdBlocks(
-                    witness.path, witness.next_producer_id, one.producer_id, one.path, count, one.marker, why, certain
+                    path=witness.path,
+                    next_id=witness.next_producer_id,
+                    producer_id=one.producer_id,
+                    file=one.path,
+                    partitions=count,
+                    marker=one.marker,
+                    why=why,
+                    certain=certain,
                 )
             )
 
@@ -264,4 +272,13 @@ def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *
         path = join(partition.path, "partition.metadata")
     elif item.kind == "epoch-behind":
         path, span = partition.epoch_path, partition.epoch_span
-    return ControllerWord(path, span, item.kind, item.told, item.found, witness, why, certain and item.explained is None)
+    return ControllerWord(
+        path=path,
+        span=span,
+        kind=item.kind,
+        told=item.told,
+        found=item.found,
+        witness=witness,
+        why=why,
+        certain=certain and item.explained is None,
+    )

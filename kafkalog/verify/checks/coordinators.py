@@ -13,15 +13,15 @@ from kafkalog.replay.groups import read_groups
 from kafkalog.replay.transactions import TOPIC as TRANSACTION_TOPIC
 from kafkalog.replay.transactions import read_transactions
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import UnloadedPartition
+from kafkalog.verify.rules.coordinators import UnloadedPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kafkalog.core.release import Release
     from kafkalog.replay.coordinators import Load
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["unloaded"]
 
@@ -65,12 +65,12 @@ def _view(load: Load, release: Release, *, given: bool) -> UnloadedPartition | N
     lost = load.lost(failure)
     more = f" and {len(lost) - _NAMES} more" if len(lost) > _NAMES else ""
     return UnloadedPartition(
-        load.file_of(failure),
-        release_text(release) if certain else f"releases before {release_text(failure.until)}",
-        failure.offset,
-        failure.reason,
-        load.outcome(failure, release),
-        ", ".join(lost[:_NAMES]) + more or "none",
-        failure.ends,
-        certain,
+        path=load.file_of(failure),
+        release=release_text(release) if certain else f"releases before {release_text(failure.until)}",
+        offset=failure.offset,
+        reason=failure.reason,
+        outcome=load.outcome(failure, release),
+        lost=", ".join(lost[:_NAMES]) + more or "none",
+        ends=failure.ends,
+        certain=certain,
     )

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from kafkalog.verify.report import NotChecked, in_order
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import KindsNotCopied, LogsNotCopied
+from kafkalog.verify.rules.copies import KindsNotCopied, LogsNotCopied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["fold_what_was_not_copied"]
 
@@ -69,11 +69,11 @@ def fold_what_was_not_copied(
     findings: list[Finding] = []
     not_checked: tuple[NotChecked, ...] = ()
     if ".log" in gone:
-        findings += findings_of(LogsNotCopied(path, sum(not one.report.readable for one in partitions)))
+        findings += findings_of(LogsNotCopied(path=path, partitions=sum(not one.report.readable for one in partitions)))
         not_checked = (NotChecked(path, "no .log is there, so no record could be checked", failed=True),)
     others = tuple(sorted(gone - {".log"}))
     if others:
-        findings += findings_of(KindsNotCopied(path, others, sum(files[kind] for kind in others)))
+        findings += findings_of(KindsNotCopied(path=path, kinds=others, files=sum(files[kind] for kind in others)))
     if not is_log_dir:
         (one,) = partitions
         one.report = replace(one.report, findings=in_order((*one.report.findings, *findings)))

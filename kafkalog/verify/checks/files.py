@@ -7,69 +7,72 @@ from typing import TYPE_CHECKING
 from kafkalog.core.checkpoint import is_as_kafka_writes
 from kafkalog.core.foreign import is_of_zookeeper
 from kafkalog.core.line_ends import unix_line_ends
-from kafkalog.core.properties import format_uuid, read_partition_metadata
+from kafkalog.core.properties import format_uuid
+from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
-from kafkalog.verify.views import EpochFile, PartitionCheckpoints, PartitionFiles, PartitionMetadataFile
+from kafkalog.verify.rules.checkpoints import PartitionCheckpoints
+from kafkalog.verify.rules.epochs import EpochFile
+from kafkalog.verify.rules.names import PartitionFiles
+from kafkalog.verify.rules.shared import PartitionMetadataFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.properties import PartitionMetadata
     from kafkalog.files.segment import Segment
-    from kafkalog.verify.checks.partition import PartitionCheck
-    from kafkalog.verify.scan.results import EpochRun
+    from kafkalog.verify.facts import PartitionFacts
+    from kafkalog.verify.rules.shared import EpochRun
 
-__all__ = ["judge_files"]
-
-
-def judge_files(check: PartitionCheck, log_end: int | None) -> None:
-    """Judge them all, for a partition whose producers were replayed; `log_end` is None when it is not known."""
-    _names(check, log_end)
-    _epochs(check, log_end)
-    _metadata(check)
-    _checkpoints(check, log_end)
+__all__ = ["file_subjects"]
 
 
-def _names(check: PartitionCheck, log_end: int | None) -> None:
-    sizes = {scan.base_offset: scan.size for scan in check.scans}
-    covered = set(check.swapped)
-    if check.active is not None and sizes.get(check.active) == 0:
-        covered.add(check.active)
-    covered.update(segment.base_offset for segment in check.partition.segments if _is_being_deleted(segment))
-    pending = []
-    for parsed, path in check.partition.pending:
-        pending.append((parsed, path, size_of(path) or 0))
-    check.emit(
-        PartitionFiles(
-            check.path,
-            {segment.base_offset: _paths_now(segment) for segment in check.partition.segments},
-            sizes,
-            check.active,
-            size_of(check.segments[-1].paths.get(".index")) if check.segments else None,
-            tuple(pending),
-            tuple((name, check.partition.kind_of(name)) for name in check.partition.others),
-            check.partition.snapshots,
-            frozenset(check.producers.changed),
-            check.mark,
-            check.log_only,
-            check.clean,
-            check.kraft_log,
-            check.around.in_log_dir,
-            check.log_start(),
-            log_end,
-            check.producers.has_producers or (bool(sizes.get(check.active or 0)) and bool(check.epoch_entries())),
-            frozenset(covered),
-            bool(check.scans) and check.scans[-1].batches == 1,
-            _is_just_made(check),
-            not check.segments and is_of_zookeeper(check.partition.others),
-        )
+def file_subjects(facts: PartitionFacts) -> Iterator[PartitionFiles | EpochFile | PartitionMetadataFile | PartitionCheckpoints]:
+    """What stands beside the logs."""
+    yield _names(facts)
+    for subject in (_epochs(facts), _metadata(facts), _checkpoints(facts)):
+        if subject is not None:
+            yield subject
+
+
+def _names(facts: PartitionFacts) -> PartitionFiles:
+    directory, partition = facts.directory, facts.partition
+    sizes = {scan.base_offset: scan.size for scan in facts.scans}
+    covered = set(directory.swapped)
+    if directory.active is not None and sizes.get(directory.active) == 0:
+        covered.add(directory.active)
+    covered.update(segment.base_offset for segment in partition.segments if _is_being_deleted(segment))
+    has_records = bool(sizes.get(directory.active or 0))
+    return PartitionFiles(
+        path=facts.path,
+        segments={segment.base_offset: _paths_now(segment) for segment in partition.segments},
+        sizes=sizes,
+        active=directory.active,
+        active_index_size=size_of(directory.segments[-1].paths.get(".index")) if directory.segments else None,
+        pending=tuple((parsed, path, size_of(path) or 0) for parsed, path in partition.pending),
+        others=tuple((name, partition.kind_of(name)) for name in partition.others),
+        snapshots=partition.snapshots,
+        changed=facts.producers.changed,
+        mark=directory.mark,
+        log_only=directory.log_only,
+        clean=directory.clean,
+        kraft=directory.kraft_log,
+        in_log_dir=facts.context.in_log_dir,
+        log_start=facts.log_start,
+        log_end=facts.log_end,
+        has_producers=facts.producers.has_producers or (has_records and bool(facts.epoch_entries)),
+        covered=frozenset(covered),
+        just_rolled=bool(facts.scans) and facts.scans[-1].batches == 1,
+        just_made=_is_just_made(facts),
+        is_foreign=not directory.segments and is_of_zookeeper(partition.others),
     )
 
 
-def _is_just_made(check: PartitionCheck) -> bool:
+def _is_just_made(facts: PartitionFacts) -> bool:
     """Whether the directory is empty as a broker has made it, which had no time for a file yet."""
-    empty = not check.partition.files and not check.partition.others
-    return empty and check.clean is False and not any(line.offset > 0 for line in check.around.lines.values())
+    empty = not facts.partition.files and not facts.partition.others
+    return empty and facts.directory.clean is False and not any(line.offset > 0 for line in facts.context.lines.values())
 
 
 def _paths_now(segment: Segment) -> dict[str, str]:
@@ -82,104 +85,88 @@ def _paths_now(segment: Segment) -> dict[str, str]:
     return {suffix: path for suffix, path in names.items() if size_of(path) is not None}
 
 
-def _epochs(check: PartitionCheck, log_end: int | None) -> None:
-    path = check.partition.file("leader-epoch-checkpoint")
-    if "leader-epoch-checkpoint" in check.partition.others:
-        return
-    data = check.epoch_data
-    if path is not None and data is None:
-        return
-    checkpoint = check.epochs
-    start = check.log_start() or 0
-    every = [run for scan in check.scans for run in scan.epochs]
-    raised = not check.kraft_log and (check.clean is not True or _is_cut_inside(checkpoint, every))
+def _epochs(facts: PartitionFacts) -> EpochFile | None:
+    directory, file, checkpoint = facts.directory, facts.epoch_file, facts.epochs
+    data = None if file is None else file.data
+    if "leader-epoch-checkpoint" in facts.partition.others or (file is not None and data is None):
+        return None
+    start = facts.log_start or 0
+    every = [run for scan in facts.scans for run in scan.epochs]
+    raised = not directory.kraft_log and (directory.clean is not True or _is_cut_inside(checkpoint, every))
     floor = start
     if checkpoint is not None and checkpoint.entries and raised:
         floor = max(start, checkpoint.entries[0].start_offset)
-    runs = tuple((run, scan.path) for scan in check.scans for run in scan.epochs if run.last_offset >= floor)
-    check.emit(
-        EpochFile(
-            path or join(check.path, "leader-epoch-checkpoint"),
-            checkpoint,
-            len(data or b""),
-            runs,
-            log_end,
-            any(scan.magics for scan in check.scans),
-            max((scan.last_legacy for scan in check.scans), default=-1),
-            check.clean,
-            check.log_only or not check.scans,
-            _rebuilt(every, start),
-            check.mark,
-            start,
-            raised,
-            check.around.log_starts_known,
-            data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
-            check.around.log_start_path if check.clean is True and not check.kraft_log else "",
-            check.around.lines.get("log-start-offset-checkpoint"),
-            check.scans[0].path if _begins_with_first_segment(check) else "",
-            check.segments[0].base_offset if check.segments else 0,
-        )
+    return EpochFile(
+        path=join(facts.path, "leader-epoch-checkpoint") if file is None else file.path,
+        checkpoint=checkpoint,
+        size=len(data or b""),
+        runs=tuple((run, scan.path) for scan in facts.scans for run in scan.epochs if run.last_offset >= floor),
+        log_end=facts.log_end,
+        legacy=any(scan.magics for scan in facts.scans),
+        last_legacy=max((scan.last_legacy for scan in facts.scans), default=-1),
+        clean=directory.clean,
+        log_only=directory.log_only or not facts.scans,
+        rebuilt=_rebuilt(every, start),
+        mark=directory.mark,
+        log_start=start,
+        raised=raised,
+        start_known=facts.context.log_starts_known,
+        canonical=data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
+        log_start_path=facts.context.log_start_path if directory.clean is True and not directory.kraft_log else "",
+        log_start_line=facts.line(LOG_STARTS),
+        first_log=facts.scans[0].path if _begins_with_first_segment(facts) else "",
+        first_base=directory.segments[0].base_offset if directory.segments else 0,
     )
 
 
-def _begins_with_first_segment(check: PartitionCheck) -> bool:
+def _begins_with_first_segment(facts: PartitionFacts) -> bool:
     """Whether nothing but the first segment's name says where the log begins: no line, nothing half done."""
-    lined = "log-start-offset-checkpoint" in check.around.lines
-    settled = bool(check.scans) and not check.swapped and not check.mark and not check.kraft_log
-    return settled and check.around.log_starts_known and not lined
+    directory = facts.directory
+    settled = bool(facts.scans) and not directory.swapped and not directory.mark and not directory.kraft_log
+    return settled and facts.context.log_starts_known and facts.line(LOG_STARTS) is None
 
 
-def _metadata(check: PartitionCheck) -> None:
-    if "partition.metadata" in check.partition.others:
-        return
-    path = check.partition.file("partition.metadata")
-    data = None if path is None else check.read(path)
-    if path is not None and data is None:
-        return
-    metadata = None if data is None else read_partition_metadata(data)
-    if metadata is not None and metadata.damage is None and not check.kraft_log:
-        check.topic_id = metadata.topic_id
-    check.emit(
-        PartitionMetadataFile(
-            path or join(check.path, "partition.metadata"),
-            metadata,
-            len(data or b""),
-            data is None or metadata is None or _is_as_kafka_writes(data, metadata),
-            check.around.kraft,
-            check.log_only,
-            check.mark,
-            check.kraft_log,
-        )
+def _metadata(facts: PartitionFacts) -> PartitionMetadataFile | None:
+    directory, file, metadata = facts.directory, facts.metadata_file, facts.metadata
+    data = None if file is None else file.data
+    if "partition.metadata" in facts.partition.others or (file is not None and data is None):
+        return None
+    return PartitionMetadataFile(
+        path=join(facts.path, "partition.metadata") if file is None else file.path,
+        metadata=metadata,
+        size=len(data or b""),
+        canonical=data is None or metadata is None or _is_as_kafka_writes(data, metadata),
+        kraft=facts.context.kraft,
+        log_only=directory.log_only,
+        mark=directory.mark,
+        metadata_log=directory.kraft_log,
     )
 
 
-def _checkpoints(check: PartitionCheck, log_end: int | None) -> None:
-    lines = check.around.lines
-    if log_end is None or not check.segments or not check.around.in_log_dir:
-        return
-    bases = [segment.base_offset for segment in check.segments]
-    check.emit(
-        PartitionCheckpoints(
-            check.path,
-            check.scans[-1].path,
-            lines.get("recovery-point-offset-checkpoint"),
-            lines.get("replication-offset-checkpoint"),
-            lines.get("log-start-offset-checkpoint"),
-            lines.get("cleaner-offset-checkpoint"),
-            bases[0],
-            bases[1] if len(bases) > 1 else None,
-            bases[-1],
-            log_end,
-            check.clean,
-            check.mark,
-            any(scan.damaged for scan in check.scans),
-            bool(check.swapped),
-            check.kraft_log,
-            check.around.recovery_path,
-            check.around.watermark_path,
-            check.around.kraft is False,
-            check.in_use(),
-        )
+def _checkpoints(facts: PartitionFacts) -> PartitionCheckpoints | None:
+    directory, log_end = facts.directory, facts.log_end
+    if log_end is None or not directory.segments or not facts.context.in_log_dir:
+        return None
+    bases = [segment.base_offset for segment in directory.segments]
+    return PartitionCheckpoints(
+        path=facts.path,
+        log_path=facts.scans[-1].path,
+        recovery_point=facts.line(RECOVERY_POINTS),
+        high_watermark=facts.line(HIGH_WATERMARKS),
+        log_start=facts.line(LOG_STARTS),
+        cleaner=facts.line(CLEANER_OFFSETS),
+        first_base=bases[0],
+        second_base=bases[1] if len(bases) > 1 else None,
+        log_end=log_end,
+        clean=directory.clean,
+        mark=directory.mark,
+        damaged=any(scan.damaged for scan in facts.scans),
+        swapping=bool(directory.swapped),
+        metadata_log=directory.kraft_log,
+        recovery_file=facts.context.recovery_path,
+        watermark_file=facts.context.watermark_path,
+        zookeeper=facts.context.kraft is False,
+        in_use=facts.in_use,
     )
 
 

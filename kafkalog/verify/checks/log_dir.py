@@ -26,19 +26,11 @@ from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.placement import METADATA_LOG, placement_in
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.rules.copies import BinaryLineEnds, PartitionsNotCopied, TextLineEnds
+from kafkalog.verify.rules.log_dir_files import BootstrapFile, CleanedLogs, LogDirFiles
+from kafkalog.verify.rules.log_dirs import CheckpointFile, LogDirView, MissingPartition
 from kafkalog.verify.scan.results import SegmentTask
 from kafkalog.verify.scan.segment import scan_segment
-from kafkalog.verify.views import (
-    BinaryLineEnds,
-    BootstrapFile,
-    CheckpointFile,
-    CleanedLogs,
-    LogDirFiles,
-    LogDirView,
-    MissingPartition,
-    PartitionsNotCopied,
-    TextLineEnds,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -143,7 +135,7 @@ class LogDirCheck:
         if is_part:
             names = tuple(f"{topic}-{number}" for topic, number in missing)
             sure = sum(map(bool, placed.values())) if any(word is not None for word in placed.values()) else None
-            self.emit(PartitionsNotCopied(self.path, len(listed & here), names, sure))
+            self.emit(PartitionsNotCopied(path=self.path, present=len(listed & here), missing=names, placed=sure))
             here |= set(missing)
         largest: Counter[tuple[str, int]] = Counter()
         for _, file in read.values():
@@ -197,14 +189,14 @@ class LogDirCheck:
         canonical = is_as_kafka_writes(data, checkpoint.entries)
         self.emit(
             CheckpointFile(
-                path,
-                name,
-                checkpoint.damages,
-                tuple(duplicates),
-                tuple(unknown),
-                self.log_dir.has_clean_marker,
-                canonical,
-                len(data),
+                path=path,
+                name=name,
+                damages=checkpoint.damages,
+                duplicates=tuple(duplicates),
+                unknown=tuple(unknown),
+                clean=self.log_dir.has_clean_marker,
+                canonical=canonical,
+                size=len(data),
             )
         )
 
@@ -230,25 +222,25 @@ class LogDirCheck:
             problem = self._meta_problem(self.meta)
         self.emit(
             LogDirView(
-                self.path,
-                tuple(name for name in self.log_dir.others if name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN)),
-                tuple(name for name in self.log_dir.files if name in listed),
-                problem,
-                meta_path,
-                size,
-                tuple(futures),
-                tuple(name for name in self.log_dir.files if parse_segment_file_name(name) is not None),
+                path=self.path,
+                bad_directories=tuple(name for name in self.log_dir.others if name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN)),
+                bad_files=tuple(name for name in self.log_dir.files if name in listed),
+                meta_problem=problem,
+                meta_path=meta_path,
+                meta_size=size,
+                same_dir_futures=tuple(futures),
+                strays=tuple(name for name in self.log_dir.files if parse_segment_file_name(name) is not None),
             )
         )
 
     def finish(self) -> None:
         """Judge what only the partitions' logs tell."""
         if self.cleaned and META_PROPERTIES in self.log_dir.files and CLEANER_OFFSETS not in self.log_dir.files:
-            self.emit(CleanedLogs(join(self.path, CLEANER_OFFSETS), self.cleaned[0]))
+            self.emit(CleanedLogs(path=join(self.path, CLEANER_OFFSETS), log=self.cleaned[0]))
         if len({path.rpartition("/")[0] for path in self.line_ends}) > 1:
-            self.emit(BinaryLineEnds(self.path, tuple(sorted(self.line_ends.items()))))
+            self.emit(BinaryLineEnds(path=self.path, files=tuple(sorted(self.line_ends.items()))))
         if self.texts_of_windows:
-            self.emit(TextLineEnds(self.path, tuple(self.texts_of_windows)))
+            self.emit(TextLineEnds(path=self.path, files=tuple(self.texts_of_windows)))
 
     def _files(self) -> None:
         sizes = {name: self.log_dir.directory.size_of(name) or 0 for name in self.log_dir.files}
@@ -263,16 +255,16 @@ class LogDirCheck:
         problem, newer = self._marker_problem()
         self.emit(
             LogDirFiles(
-                self.path,
-                sizes,
-                logs[0] if logs else "",
-                frozenset(f"{topic}-{number}" for lines in self.log_dir.lines.values() for topic, number in lines),
-                values.get("version") == "1",
-                self.log_dir.has_clean_marker,
-                problem,
-                sizes.get(CLEAN_SHUTDOWN, 0),
-                newer,
-                "directory.id" in values,
+                path=self.path,
+                sizes=sizes,
+                log=logs[0] if logs else "",
+                listed=frozenset(f"{topic}-{number}" for lines in self.log_dir.lines.values() for topic, number in lines),
+                kraft=values.get("version") == "1",
+                clean=self.log_dir.has_clean_marker,
+                marker=problem,
+                marker_size=sizes.get(CLEAN_SHUTDOWN, 0),
+                newer_marker=newer,
+                has_directory_id="directory.id" in values,
             )
         )
 
@@ -281,16 +273,20 @@ class LogDirCheck:
         if BOOTSTRAP_CHECKPOINT not in self.log_dir.files:
             return
         paths = {".log": join(self.path, BOOTSTRAP_CHECKPOINT)}
-        scan = scan_segment(SegmentTask(0, paths, False, None, "", True, False, (), self.settings, 0))
+        scan = scan_segment(SegmentTask(base_offset=0, paths=paths, settings=self.settings, kraft=True, snapshot_epoch=0))
         self.files += scan.files
         self.findings.extend(scan.findings)
         self.not_checked.extend(NotChecked(path, reason, failed=True) for path, reason in scan.failures)
         self.line_ends |= scan.line_ends
         if scan.line_ends:
-            self.emit(BinaryLineEnds(paths[".log"], tuple(scan.line_ends.items())))
+            self.emit(BinaryLineEnds(path=paths[".log"], files=tuple(scan.line_ends.items())))
         elif not scan.failures:
             has_version = self._names_a_version()
-            self.emit(BootstrapFile(paths[".log"], scan.size, scan.batches, scan.damaged, has_version))
+            self.emit(
+                BootstrapFile(
+                    path=paths[".log"], size=scan.size, batches=scan.batches, damaged=scan.damaged, has_version=has_version
+                )
+            )
 
     def _marker_problem(self) -> tuple[str, bool]:
         """What is wrong with the clean-shutdown marker, "" if nothing is; and whether it is one of 3.7 or later."""

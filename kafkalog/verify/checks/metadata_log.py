@@ -10,48 +10,68 @@ from kafkalog.core.span import Span
 from kafkalog.errors import FormatError, KafkalogError
 from kafkalog.files.paths import join
 from kafkalog.files.segment import Segment
-from kafkalog.verify.views import KraftLog, KraftSnapshot, QuorumFile
+from kafkalog.verify.rules.kraft import KraftLog, KraftSnapshot, QuorumFile
 
 if TYPE_CHECKING:
-    from kafkalog.verify.checks.partition import PartitionCheck
+    from collections.abc import Iterator
+
+    from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.scan.results import SegmentScan
 
-__all__ = ["judge_metadata_log"]
+__all__ = ["metadata_log_subjects"]
 
 
-def judge_metadata_log(check: PartitionCheck, snapshots: list[SegmentScan]) -> None:
-    """Judge the log against its snapshots and `quorum-state`."""
-    checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in check.partition.checkpoints if not p.pending)
-    changes = {epoch for scan in check.scans for epoch, _ in scan.leader_changes}
+def metadata_log_subjects(facts: PartitionFacts) -> Iterator[KraftLog | QuorumFile | KraftSnapshot]:
+    """The metadata log with its snapshots and `quorum-state`; nothing of another log."""
+    if not facts.directory.kraft_log:
+        return
+    yield _log(facts)
+    quorum = _quorum(facts)
+    if quorum is not None:
+        yield quorum
+    for scan in facts.snapshot_scans:
+        snapshot = _snapshot(scan)
+        if snapshot is not None:
+            yield snapshot
+
+
+def _log(facts: PartitionFacts) -> KraftLog:
+    checkpoints = tuple((p.base_offset, p.epoch or 0, path) for p, path in facts.partition.checkpoints if not p.pending)
+    changes = {epoch for scan in facts.scans for epoch, _ in scan.leader_changes}
     late = []
     seen: set[int] = set()
-    for number, scan in enumerate(check.scans):
+    for number, scan in enumerate(facts.scans):
         for at, run in enumerate(scan.epochs):
             begins = bool(number or at or run.first_base == 0)
             if run.epoch not in seen and run.epoch not in changes and begins:
                 late.append((run.epoch, run.first_base, scan.path, run.position))
             seen.add(run.epoch)
-    start = 0 if check.log_only else check.log_start() or 0
-    runs = tuple((run, scan.path) for scan in check.scans for run in scan.epochs)
-    check.emit(KraftLog(check.path, start, checkpoints, runs, tuple(late), check.log_end() or 0))
-    _quorum(check)
-    for scan in snapshots:
-        _kraft_snapshot(check, scan)
+    return KraftLog(
+        path=facts.path,
+        log_start=0 if facts.directory.log_only else facts.log_start or 0,
+        checkpoints=checkpoints,
+        runs=tuple((run, scan.path) for scan in facts.scans for run in scan.epochs),
+        late_leaders=tuple(late),
+        log_end=facts.log_end or 0,
+    )
 
 
-def _quorum(check: PartitionCheck) -> None:
-    path = check.partition.file("quorum-state")
-    data = None if path is None else check.read(path)
-    if (path is not None and data is None) or "quorum-state" in check.partition.others or check.log_only:
-        return
-    epochs = [run.epoch for scan in check.scans for run in scan.epochs]
-    log_path = check.scans[-1].path if check.scans else check.path
-    state = None if data is None else read_quorum_state(data)
-    path = path or join(check.path, "quorum-state")
-    check.emit(QuorumFile(path, len(data or b""), state, log_path, max(epochs, default=-1), check.in_use()))
+def _quorum(facts: PartitionFacts) -> QuorumFile | None:
+    file = facts.quorum_file
+    data = None if file is None else file.data
+    if (file is not None and data is None) or "quorum-state" in facts.partition.others or facts.directory.log_only:
+        return None
+    return QuorumFile(
+        path=join(facts.path, "quorum-state") if file is None else file.path,
+        size=len(data or b""),
+        state=None if data is None else read_quorum_state(data),
+        log_path=facts.scans[-1].path if facts.scans else facts.path,
+        log_epoch=max((run.epoch for scan in facts.scans for run in scan.epochs), default=-1),
+        in_use=facts.in_use,
+    )
 
 
-def _kraft_snapshot(check: PartitionCheck, scan: SegmentScan) -> None:
+def _snapshot(scan: SegmentScan) -> KraftSnapshot | None:
     first = last = "nothing"
     first_span = last_span = Span(0, scan.size)
     try:
@@ -70,5 +90,12 @@ def _kraft_snapshot(check: PartitionCheck, scan: SegmentScan) -> None:
                 first, first_span = control, batch.span
             last, last_span = control, batch.span
     except KafkalogError:
-        return
-    check.emit(KraftSnapshot(scan.path, 0, scan.size, first, last, first_span, last_span, ()))
+        return None
+    return KraftSnapshot(
+        path=scan.path,
+        size=scan.size,
+        first_control=first,
+        last_control=last,
+        first_span=first_span,
+        last_span=last_span,
+    )

@@ -1,373 +1,136 @@
-"""One partition: which segments to scan, and what the scans and the files beside them say together."""
+"""One partition: what all checks say of its facts, together."""
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_left
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.checkpoint import read_leader_epochs
-from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS, PARTITION_FILES
-from kafkalog.core.line_ends import change_of_entries, unix_line_ends
-from kafkalog.core.producer_snapshot import read_producer_snapshot
-from kafkalog.errors import UnreadableFile
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
-from kafkalog.verify.checks.compaction import CompactionHistory
-from kafkalog.verify.checks.files import judge_files
-from kafkalog.verify.checks.metadata_log import judge_metadata_log
-from kafkalog.verify.checks.producers import ProducerChecks
+from kafkalog.verify.checks.compaction import compaction_subjects
+from kafkalog.verify.checks.files import file_subjects
+from kafkalog.verify.checks.metadata_log import metadata_log_subjects
+from kafkalog.verify.checks.producers import producer_subjects
+from kafkalog.verify.checks.segments import segment_subjects
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.scan.results import SegmentScan, SegmentTask, Settings
-from kafkalog.verify.views import (
-    BinaryLineEnds,
-    LargeBatches,
-    SegmentStep,
-    SnapshotFile,
-    TextLineEnds,
-    Tombstones,
-)
+from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
 
 if TYPE_CHECKING:
-    from uuid import UUID
+    from collections.abc import Callable, Iterable, Iterator
 
-    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
-    from kafkalog.core.producer_snapshot import ProducerSnapshot
-    from kafkalog.files.log_dir import PartitionContext
-    from kafkalog.files.partition import Partition
-    from kafkalog.files.segment import Segment
-    from kafkalog.verify.scan.producer_events import AbortedSpan
+    from kafkalog.verify.facts import PartitionFacts
 
-__all__ = ["PartitionCheck"]
+__all__ = ["JudgedPartition", "judge_partition"]
 
 _HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
+_CHECKS: tuple[Callable[[PartitionFacts], Iterator[object]], ...] = (
+    segment_subjects,
+    producer_subjects,
+    file_subjects,
+    compaction_subjects,
+    metadata_log_subjects,
+)
 
 
-class PartitionCheck:
-    """The check of one partition directory: `tasks` are to be scanned, in any order and anywhere; `finish` judges.
+class JudgedPartition(NamedTuple):
+    """A partition's facts, what was found, and what could not be judged."""
 
-    Args:
-        partition: The directory.
-        context: What the log dir says of it.
-        settings: What the caller wants.
-    """
+    facts: PartitionFacts
+    report: PartitionReport
+    not_checked: tuple[NotChecked, ...]
 
-    def __init__(self, partition: Partition, context: PartitionContext, settings: Settings) -> None:
-        self.partition = partition
-        self.path = partition.path
-        self.around = context
-        self.settings = settings
-        name = partition.name
-        self.topic = name.topic if name else None
-        self.mark = name.mark if name else ""
-        # A clean stop does not close the directories that wait to be deleted.
-        self.clean = False if self.mark in ("delete", "stray") else context.clean
-        self.topic_id: UUID | None = None
-        self.kraft_log = self.topic in METADATA_TOPICS
-        self.not_checked: list[NotChecked] = []
-        self.findings: list[Finding] = []
-        self.files = 0
-        self.bytes = 0
-        self.readable = True
-        #: Path of a binary file → how its line ends were changed; text files whose lines end in CR LF.
-        self.line_ends: dict[str, str] = {}
-        self.texts_of_windows: list[str] = []
-        self.segments = [segment for segment in partition.segments if ".log" in segment.paths]
-        self.active = self.segments[-1].base_offset if self.segments else None
-        siblings = {suffix for segment in partition.segments for suffix in segment.paths}
-        self.log_only = siblings == {".log"} and not context.in_log_dir and partition.file("leader-epoch-checkpoint") is None
-        swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in partition.pending)
-        self.compacted = "cleaner-offset-checkpoint" in context.lines or self.topic in COORDINATOR_TOPICS or swapping
-        self.snapshots = self._read_snapshots()
-        self.snapshot_offsets = sorted(self.snapshots)
-        bounds = [*(segment.base_offset for segment in self.segments), 1 << 63]
-        self.tasks = [self._task(*item) for item in zip(self.segments, bounds[1:], strict=True)]
-        self.tasks += [
-            SegmentTask(0, {".log": file}, False, None, "", True, False, (), settings, parsed.epoch)
-            for parsed, file in partition.checkpoints
-            if not parsed.pending
-        ]
-        self.tasks += [
-            SegmentTask(parsed.base_offset, {".log": file}, True, None, "pending", self.kraft_log, self.compacted, (), settings)
-            for parsed, file in partition.pending
-            if parsed.suffix == ".log" and self.mark != "delete"
-        ]
 
-    def _task(self, segment: Segment, following: int) -> SegmentTask:
-        base, offsets = segment.base_offset, self.snapshot_offsets
-        return SegmentTask(
-            base,
-            {suffix: path for suffix, path in segment.paths.items() if suffix in (".log", ".index", ".timeindex")},
-            base == self.active,
-            self.clean,
-            self.mark,
-            self.kraft_log,
-            self.compacted,
-            tuple(offsets[bisect_left(offsets, base) : bisect_left(offsets, following)]),
-            self.settings,
-            in_use=base == self.active and self.around.in_use,
-        )
+def judge_partition(facts: PartitionFacts) -> JudgedPartition:
+    """Judge a partition by itself."""
+    not_checked = [*facts.not_checked]
+    hashes = tuple(_hashes(facts, not_checked)) if facts.directory.settings.hash else ()
+    damaged = next((scan for scan in facts.scans if scan.damaged), None)
+    whole = damaged or (facts.scans[-1] if facts.scans else None)
+    valid = None
+    if whole is not None:
+        valid = whole.valid_offset if whole.valid_offset is not None else whole.base_offset - 1
+    report = PartitionReport(
+        path=facts.path,
+        topic=facts.partition.topic,
+        partition=facts.partition.number,
+        findings=in_order(_graded(facts, [*_with_line_ends(facts, _findings(facts))])),
+        valid_through_offset=valid,
+        valid_file=whole.path if whole is not None else "",
+        valid_position=whole.valid_position if whole is not None else 0,
+        log_start_offset=facts.log_start,
+        log_end_offset=facts.log_end,
+        segments=len(facts.directory.segments),
+        batches=sum(scan.batches for scan in facts.all_scans),
+        records=sum(scan.records for scan in facts.all_scans),
+        bytes=facts.byte_count,
+        readable=not any(item.failed for item in not_checked),
+        files=facts.file_count,
+        last_segment=facts.directory.active,
+        hashes=hashes,
+    )
+    return JudgedPartition(facts, report, tuple(not_checked))
 
-    # --- reading the small files ---
 
-    def read(self, path: str) -> bytes | None:
-        """A small file's bytes; None, and noted, when it cannot be read."""
-        self.files += 1
-        try:
-            data = self.partition.directory.read(os.path.basename(path))
-        except UnreadableFile as error:
-            self._failed(error)
-            return None
-        self.bytes += len(data)
-        if os.path.basename(path) in PARTITION_FILES and unix_line_ends(data) is not None:
-            self.texts_of_windows.append(path)
-        return data
-
-    @cached_property
-    def epoch_data(self) -> bytes | None:
-        """The `leader-epoch-checkpoint`, read and counted once; None when it is gone or cannot be read."""
-        path = self.partition.file("leader-epoch-checkpoint")
-        return None if path is None else self.read(path)
-
-    @cached_property
-    def epochs(self) -> Checkpoint[EpochEntry] | None:
-        """What it says; None as for `epoch_data`."""
-        return None if self.epoch_data is None else read_leader_epochs(self.epoch_data)
-
-    def _failed(self, error: UnreadableFile) -> None:
-        self.readable = False
-        self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
-
-    def _read_snapshots(self) -> dict[int, tuple[str, ProducerSnapshot, int]]:
-        found = {}
-        for offset, path in self.partition.snapshots.items():
-            data = self.read(path)
-            if data is None:
-                continue
-            if change := change_of_entries(data, lambda data: read_producer_snapshot(data).damage is None):
-                self.line_ends[path] = change
-            found[offset] = (path, read_producer_snapshot(data), len(data))
-        return found
-
-    def emit(self, subject: Any) -> None:
-        """What the rules say about a subject."""
-        self.findings.extend(findings_of(subject))
-
-    # --- judging ---
-
-    def finish(self, scans: list[SegmentScan]) -> PartitionReport:
-        """Judge the partition by the scans of its tasks, in their order."""
-        self.scans = scans[: len(self.segments)]
-        self._own_logs = {segment.paths[".log"] for segment in self.segments}
-        for scan in scans:
-            self.line_ends |= scan.line_ends
-        #: Aborted transactions whose data are still there.
-        self.aborted: list[AbortedSpan] = []
-        self.history = CompactionHistory(self.segments, self.scans, self.aborted, quick=self.settings.quick)
-        for scan in scans:
-            self._take(scan)
-        traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
-        self.compacted |= bool(traces) and not self.history.never_reached(min(traces))
-        log_end = self.log_end()
-        for offset, (path, snapshot, size) in self.snapshots.items():
-            newest = offset == self.snapshot_offsets[-1] and self.in_use()
-            self.emit(SnapshotFile(path, offset, snapshot, size, log_end, self.clean, newest))
-        self._segments_in_a_row()
-        self.producers = ProducerChecks(self)
-        self.producers.run(log_end)
-        judge_files(self, log_end)
-        self._compaction()
-        if self.kraft_log:
-            judge_metadata_log(self, [scan for scan in scans[len(self.segments) :] if scan.path.endswith(".checkpoint")])
-        self._line_ends(scans)
-        return self._report(scans, log_end)
-
-    def _line_ends(self, scans: list[SegmentScan]) -> None:
-        """Tell of changed line ends, in the place of what follows from them."""
-        if self.texts_of_windows and not self.around.in_log_dir:
-            self.emit(TextLineEnds(self.path, tuple(sorted(self.texts_of_windows))))
-        if not self.line_ends:
-            return
-        if not self._own_logs.isdisjoint(self.line_ends):
-            # What the segments say of each other, and the other files of them, cannot be judged then.
-            self.findings = [finding for scan in scans for finding in scan.findings]
-        self.findings = [finding for finding in self.findings if finding.path not in self.line_ends]
-        self.emit(BinaryLineEnds(self.path, tuple(sorted(self.line_ends.items()))))
-
-    def _take(self, scan: SegmentScan) -> None:
-        own = scan.path in self._own_logs
+def _findings(facts: PartitionFacts) -> Iterator[Finding]:
+    """What the scans found, and what the rules say about the subjects of all checks."""
+    own = {scan.path for scan in facts.scans}
+    for scan in facts.all_scans:
         # What is being cleaned or deleted may have any gaps.
-        self.findings.extend(finding for finding in scan.findings if own or not RULES[finding.id].history)
-        self.files += scan.files
-        self.bytes += scan.bytes_read
-        for failure in scan.failures:
-            self._failed(UnreadableFile(*failure))
-        self.not_checked.extend(NotChecked(path, reason) for path, reason in scan.not_checked)
+        yield from (finding for finding in scan.findings if scan.path in own or not RULES[finding.id].history)
+    for check in _CHECKS:
+        for subject in check(facts):
+            yield from findings_of(subject)
 
-    def log_end(self) -> int | None:
-        """The offset after the last; None when it is not known."""
-        if not self.scans or self.scans[-1].is_unread:
-            return None
-        last = self.scans[-1]
-        return last.base_offset if last.last is None else last.last.last_offset + 1
 
-    def in_use(self) -> bool:
-        """Whether the broker may have been running: it was not stopped cleanly, and active indexes are preallocated.
+def _with_line_ends(facts: PartitionFacts, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Tell of changed line ends, in the place of what follows from them."""
+    changed = facts.line_ends
+    of_logs = any(scan.path in changed for scan in facts.scans)
+    if of_logs:
+        # What the segments say of each other, and the other files of them, cannot be judged then.
+        findings = (finding for scan in facts.all_scans for finding in scan.findings)
+    yield from (finding for finding in findings if finding.path not in changed)
+    if facts.texts_of_windows and not facts.context.in_log_dir and not of_logs:
+        yield from findings_of(TextLineEnds(path=facts.path, files=tuple(sorted(facts.texts_of_windows))))
+    if changed:
+        yield from findings_of(BinaryLineEnds(path=facts.path, files=tuple(sorted(changed.items()))))
 
-        If not here, then in another partition: this one may have rolled its segment between the listing of the directory and
-        the copying of its files.
-        """
-        return self.clean is not True and bool(self.scans) and (self.scans[-1].preallocated or self.around.in_use)
 
-    def log_start(self) -> int | None:
-        """The first offset that counts, by the log dir and the names; None without a log."""
-        if not self.segments:
-            return None
-        base = self.segments[0].base_offset
-        if self.kraft_log:
-            oldest = min((p.base_offset for p, _ in self.partition.checkpoints if not p.pending), default=0)
-            data = self.epoch_entries()
-            return oldest if data and data[0][1] == oldest else base
-        line = self.around.lines.get("log-start-offset-checkpoint")
-        return base if line is None else max(base, line.offset)
+def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]:
+    """The findings, those that only hold for logs that were never compacted graded by what is known of that."""
+    lone_hole = sum(finding.id in _HOLES_INSIDE for finding in findings) <= 1
+    for finding in findings:
+        if not RULES[finding.id].history:
+            yield finding
+        elif facts.compacted:
+            continue
+        elif _is_certain(facts, finding, lone_hole=lone_hole):
+            yield finding
+        else:
+            yield finding._replace(severity=min(finding.severity, Severity.INFO))
 
-    def known_start(self) -> int:
-        """The offset below which a broker that loaded the log need not have looked.
 
-        When it rebuilds what it knows of producers it begins at the log's start, wherever that lies in the segments. Of a
-        directory without its log dir the epoch file tells it: its first entry is raised to the start.
-        """
-        start = self.log_start() or 0
-        entries = [] if self.kraft_log else self.epoch_entries()
-        return max(start, entries[0][1]) if entries else start
+def _is_certain(facts: PartitionFacts, finding: Finding, *, lone_hole: bool) -> bool:
+    """Whether no log cleaner explains a finding.
 
-    def epoch_entries(self) -> list[tuple[int, int]]:
-        """Epoch and start offset of each line of `leader-epoch-checkpoint`."""
-        return [] if self.epochs is None else list(self.epochs.entries)
+    A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
+    have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. So
+    may any log with several holes: this broker may have got it when the topic was compacted no longer. But leaders take no
+    record without a key into a compacted topic.
+    """
+    if finding.offsets is not None and facts.compaction.is_uncleaned_below(finding.offsets[0]):
+        return True
+    # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
+    if facts.directory.mark or not facts.context.cleaner_known:
+        return False
+    return (len(facts.directory.segments) > 1 and lone_hole) or facts.compaction.has_keyless
 
-    def _segments_in_a_row(self) -> None:
-        top, top_path = -1, ""
-        for number, scan in enumerate(self.scans):
-            before = self.scans[number - 1] if number else None
-            self.emit(
-                SegmentStep(
-                    scan.path,
-                    scan.base_offset,
-                    scan.size,
-                    scan.first,
-                    before.path if before else "",
-                    before.base_offset if before else scan.base_offset,
-                    before.last if before else None,
-                    before.size if before and not before.is_unread else -1,
-                    before is None or before.damaged,
-                    top,
-                    top_path,
-                    scan.base_offset == self.active,
-                )
-            )
-            for run in scan.epochs:
-                if run.epoch > top:
-                    top, top_path = run.epoch, scan.path
 
-    @cached_property
-    def swapped(self) -> frozenset[int]:
-        """Base offsets of the segments that are being swapped in."""
-        return frozenset(parsed.base_offset for parsed, _ in self.partition.pending if parsed.pending == ".swap")
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        """Of the files that are there: suffixes of the segments' files, names of the others."""
-        suffixes = {suffix for segment in self.partition.segments for suffix in segment.paths}
-        names = {name for name in PARTITION_FILES if self.partition.file(name) is not None}
-        return frozenset(suffixes | names | ({".snapshot"} if self.partition.snapshots else set()))
-
-    @property
-    def cleaned(self) -> bool:
-        """Whether batches show that the log cleaner went over them."""
-        return any(scan.compaction_evidence for scan in self.scans)
-
-    def _compaction(self) -> None:
-        """What a compacted log should not hold, and what the cleaner will take away next."""
-        largest = self.settings.max_message_bytes
-        for scan in self.scans:
-            if scan.large is not None and (self.compacted or largest is not None):
-                self.emit(LargeBatches(scan.path, scan.large, largest))
-            # The cleaner does not go near the active segment: its tombstones only wait for a roll.
-            waiting = scan.tombstones and scan.base_offset != self.active
-            if self.compacted and (waiting or scan.horizons is not None):
-                self.emit(Tombstones(scan.path, scan.tombstones, scan.horizons, self.settings.now, scan.size))
-        cleaner = self.around.lines.get("cleaner-offset-checkpoint")
-        if cleaner is not None and not self.settings.quick and not self.mark:
-            part = self.history.clean_part(cleaner)
-            if part is not None:
-                self.emit(part)
-
-    # --- the result ---
-
-    def _graded(self) -> list[Finding]:
-        """The findings, those that only hold for logs that were never compacted graded by what is known of that."""
-        kept = []
-        lone_hole = sum(finding.id in _HOLES_INSIDE for finding in self.findings) <= 1
-        for finding in self.findings:
-            if not RULES[finding.id].history:
-                kept.append(finding)
-            elif self.compacted:
-                continue
-            elif self._is_certain(finding, lone_hole=lone_hole):
-                kept.append(finding)
-            else:
-                kept.append(finding._replace(severity=min(finding.severity, Severity.INFO)))
-        return kept
-
-    def _is_certain(self, finding: Finding, *, lone_hole: bool) -> bool:
-        """Whether no log cleaner explains a finding.
-
-        A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
-        have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. So
-        may any log with several holes: this broker may have got it when the topic was compacted no longer. But leaders take no
-        record without a key into a compacted topic.
-        """
-        if finding.offsets is not None and self.history.is_uncleaned_below(finding.offsets[0]):
-            return True
-        # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
-        if self.mark or not self.around.cleaner_known:
-            return False
-        return (len(self.segments) > 1 and lone_hole) or self.history.has_keyless
-
-    def _hashes(self, scans: list[SegmentScan]) -> tuple[tuple[str, str], ...]:
-        """Path and SHA-256 of every file of the directory: those of the scans, and the others."""
-        found = {path: digest for scan in scans for path, digest in scan.hashes.items()}
-        known = {*found, *(item.path for item in self.not_checked)}
-        others = [path for path in (join(self.path, name) for name in self.partition.files) if path not in known]
-        found |= hashes_of(others, self._failed)
-        return tuple(sorted(found.items()))
-
-    def _report(self, scans: list[SegmentScan], log_end: int | None) -> PartitionReport:
-        hashes = self._hashes(scans) if self.settings.hash else ()
-        damaged = next((scan for scan in self.scans if scan.damaged), None)
-        whole = damaged or (self.scans[-1] if self.scans else None)
-        valid = None
-        if whole is not None:
-            valid = whole.valid_offset if whole.valid_offset is not None else whole.base_offset - 1
-        return PartitionReport(
-            path=self.path,
-            topic=self.topic,
-            partition=self.partition.number,
-            findings=in_order(self._graded()),
-            valid_through_offset=valid,
-            valid_file=whole.path if whole is not None else "",
-            valid_position=whole.valid_position if whole is not None else 0,
-            log_start_offset=self.log_start(),
-            log_end_offset=log_end,
-            segments=len(self.segments),
-            batches=sum(scan.batches for scan in scans),
-            records=sum(scan.records for scan in scans),
-            bytes=self.bytes,
-            readable=self.readable,
-            files=self.files,
-            last_segment=self.active,
-            hashes=hashes,
-        )
+def _hashes(facts: PartitionFacts, not_checked: list[NotChecked]) -> list[tuple[str, str]]:
+    """Path and SHA-256 of every file of the directory: those of the scans, and the others."""
+    found = {path: digest for scan in facts.all_scans for path, digest in scan.hashes.items()}
+    done = {*found, *(item.path for item in not_checked)}
+    others = [path for path in (join(facts.path, name) for name in facts.partition.files) if path not in done]
+    found |= hashes_of(others, lambda error: not_checked.append(NotChecked(error.path, error.reason, failed=True)))
+    return sorted(found.items())

@@ -2,157 +2,92 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import COORDINATOR_TOPICS
+from kafkalog.core.log import NEVER
 from kafkalog.core.transaction_index import read_transaction_index
-from kafkalog.verify.checks.snapshots import describe_differences, missing_producers
-from kafkalog.verify.scan.producer_events import AbortedSpan, ProducerState, Replay
-from kafkalog.verify.scan.results import Marker, SegmentScan
-from kafkalog.verify.views import MissingProducer, OpenTransactionView, SnapshotEntryView, TransactionIndexFile
+from kafkalog.verify.rules.producers import OpenTransactionView
+from kafkalog.verify.rules.snapshots import SnapshotFile
+from kafkalog.verify.rules.transaction_indexes import TransactionIndexFile
+from kafkalog.verify.scan.results import Marker
 
 if TYPE_CHECKING:
-    from kafkalog.files.segment import Segment
-    from kafkalog.verify.checks.partition import PartitionCheck
+    from collections.abc import Iterator
 
-__all__ = ["ProducerChecks"]
+    from kafkalog.verify.facts import PartitionFacts
+    from kafkalog.verify.scan.results import SegmentScan
 
-_FAR = 1 << 62
+__all__ = ["producer_subjects"]
 
 
-class ProducerChecks:
-    """The replay of a partition whose scans are in.
+def producer_subjects(facts: PartitionFacts) -> Iterator[object]:
+    """What the replay found, and what the files beside the log say of producers."""
+    yield from _snapshot_files(facts)
+    history = facts.producers
+    yield from history.steps
+    yield from history.entries
+    yield from history.missing
+    for scan in facts.scans:
+        index = _transaction_index(facts, scan)
+        if index is not None:
+            yield index
+    yield from _open_transactions(facts)
 
-    Args:
-        check: The partition's; it gets the findings, and the aborted transactions whose data are still there.
-    """
 
-    def __init__(self, check: PartitionCheck) -> None:
-        self.check = check
-        self.start = check.known_start()
-        #: Base offsets of segments whose producers' state differs from that at the snapshot before.
-        self.changed: set[int] = set()
-        self.seeded = self.start == 0
-        self.has_producers = False
-
-    def run(self, log_end: int | None) -> None:
-        """Replay producers over all segments; compare `.txnindex` and `.snapshot` on the way."""
-        current = {"path": ""}
-
-        def at_cut(offset: int, states: dict[int, ProducerState], reliable: bool) -> None:  # noqa: FBT001 - a callback
-            self._compare_snapshot(offset, states, current["path"], reliable=reliable, replay=replay)
-
-        replay = Replay(self.check.emit, at_cut, coordinator=self.check.topic in COORDINATOR_TOPICS, from_start=self.start == 0)
-        written = False
-        for segment, scan in zip(self.check.segments, self.check.scans, strict=True):
-            current["path"] = scan.path
-            if scan.is_unread:
-                replay.forget()
-            if written:
-                self.changed.add(segment.base_offset)
-            written = any(not hasattr(event, "blind") for event in scan.events)
-            aborted = tuple(replay.feed(scan))
-            self.check.aborted += [span for span in aborted if span.first_offset >= 0]
-            self._transaction_index(segment, scan, aborted, complete=replay.complete and replay.reliable)
-            if scan.is_unread:
-                replay.forget()
-            elif scan.damaged:
-                replay.reliable = replay.complete = False
-        self.has_producers = bool(replay.states)
-        if log_end is not None and not self.check.kraft_log:
-            pinned = min(replay.open.values(), default=0)
-            for transaction in replay.open_transactions():
-                self.check.emit(
-                    OpenTransactionView(
-                        transaction.path,
-                        transaction,
-                        self.check.settings.now,
-                        log_end,
-                        self.check.topic,
-                        self.check.partition.number,
-                        pinned,
-                        self.check.around.kraft,
-                    )
-                )
-
-    def _compare_snapshot(
-        self, offset: int, states: dict[int, ProducerState], log_path: str, *, reliable: bool, replay: Replay
-    ) -> None:
-        path, snapshot, _ = self.check.snapshots[offset]
-        end = self.check.log_end()
-        if end is None or offset > end:
-            return
-        if not snapshot.crc_ok or snapshot.damage is not None or self.check.kraft_log:
-            return
-        if not reliable:
-            return
-        for number, entry in enumerate(snapshot.entries):
-            state = states.get(entry.producer_id)
-            problems = describe_differences(
-                entry, state, compacted=self.check.compacted, complete=self.seeded, start=self.start
-            )
-            if problems:
-                span = snapshot.span_of_entry(number)
-                self.check.emit(SnapshotEntryView(path, offset, number, entry, state, problems, span, log_path))
-        older = bisect_left(self.check.snapshot_offsets, offset)
-        if older and not self.check.compacted:
-            before, size = self.check.snapshot_offsets[older - 1], self.check.snapshots[offset][2]
-            for state in missing_producers(snapshot.entries, states, replay.heard_of, max(before, self.start)):
-                self.check.emit(MissingProducer(path, offset, before, state, size, log_path))
-        if not self.seeded and not self.check.compacted:
-            self.seeded = True
-            for entry in snapshot.entries:
-                if entry.producer_id not in states:
-                    self._adopt(entry, states, replay)
-
-    @staticmethod
-    def _adopt(entry: Any, states: dict[int, ProducerState], replay: Replay) -> None:
-        """Take a producer over from a snapshot, whose data lie below the log's first batch."""
-        states[entry.producer_id] = ProducerState(
-            entry.producer_id,
-            entry.producer_epoch,
-            entry.last_sequence,
-            entry.last_offset,
-            entry.offset_delta,
-            entry.timestamp,
-            entry.coordinator_epoch,
-            entry.current_txn_first_offset,
-            data_timestamp=entry.timestamp,
-            marker_timestamp=entry.timestamp,
-            seen_data=False,
+def _snapshot_files(facts: PartitionFacts) -> Iterator[SnapshotFile]:
+    directory = facts.directory
+    newest = max(directory.snapshots, default=None)
+    for offset, (path, snapshot, size) in directory.snapshots.items():
+        yield SnapshotFile(
+            path=path,
+            offset=offset,
+            snapshot=snapshot,
+            size=size,
+            log_end=facts.log_end,
+            clean=directory.clean,
+            being_written=offset == newest and facts.in_use,
         )
-        if entry.current_txn_first_offset >= 0:
-            replay.open[entry.producer_id] = entry.current_txn_first_offset
 
-    def _transaction_index(
-        self, segment: Segment, scan: SegmentScan, aborted: tuple[AbortedSpan, ...], *, complete: bool
-    ) -> None:
-        path = segment.paths.get(".txnindex")
-        index = None
-        if path is not None:
-            data = self.check.read(path)
-            if data is None:
-                return
-            index = read_transaction_index(data)
-        if path is None and not aborted:
-            return
-        self.check.emit(
-            TransactionIndexFile(
-                path or segment.paths[".log"].removesuffix(".log") + ".txnindex",
-                index,
-                aborted,
-                segment.base_offset,
-                _FAR if scan.is_unread else scan.last.last_offset if scan.last is not None else segment.base_offset - 1,
-                self.start,
-                complete,
-                self.check.compacted,
-                scan.damaged
-                or scan.is_unread
-                or any(isinstance(event, Marker) and event.committed is None for event in scan.events),
-                self.check.log_only,
-                segment.base_offset in self.check.swapped,
-                scan.path,
-                segment.base_offset == self.check.active and self.check.in_use(),
-            )
+
+def _transaction_index(facts: PartitionFacts, scan: SegmentScan) -> TransactionIndexFile | None:
+    """A segment's `.txnindex`, or the lack of one that should be there."""
+    directory, base = facts.directory, scan.base_offset
+    aborts, file = facts.producers.aborts[base], facts.transaction_indexes.get(base)
+    if file is None and not aborts.spans:
+        return None
+    if file is not None and file.data is None:
+        return None
+    last_offset = scan.last.last_offset if scan.last is not None else base - 1
+    empty_markers = any(isinstance(event, Marker) and event.committed is None for event in scan.events)
+    return TransactionIndexFile(
+        path=scan.path.removesuffix(".log") + ".txnindex" if file is None else file.path,
+        index=None if file is None or file.data is None else read_transaction_index(file.data),
+        aborted=aborts.spans,
+        base=base,
+        last_offset=NEVER if scan.is_unread else last_offset,
+        data_start=facts.known_start,
+        complete=aborts.complete,
+        compacted=facts.compacted,
+        unknown_markers=scan.damaged or scan.is_unread or empty_markers,
+        log_only=directory.log_only,
+        covered=base in directory.swapped,
+        log_path=scan.path,
+        ahead=base == directory.active and facts.in_use,
+    )
+
+
+def _open_transactions(facts: PartitionFacts) -> Iterator[OpenTransactionView]:
+    log_end = facts.log_end
+    if log_end is None:
+        return
+    for transaction in facts.producers.open:
+        yield OpenTransactionView(
+            path=transaction.path,
+            transaction=transaction,
+            now=facts.directory.settings.now,
+            log_end=log_end,
+            topic=facts.partition.topic,
+            partition=facts.partition.number,
+            pinned=facts.producers.last_stable_offset,
+            kraft=facts.context.kraft,
         )

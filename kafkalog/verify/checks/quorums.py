@@ -8,12 +8,12 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.replay.quorum import read_quorum, why_not_one_quorum
 from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.views import QuorumPair
+from kafkalog.verify.rules.clusters import QuorumPair
 
 if TYPE_CHECKING:
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.report import PartitionReport
-    from kafkalog.verify.views import ReplicaPair
+    from kafkalog.verify.rules.replicas import ReplicaPair
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["compare_quorums"]
 
@@ -34,7 +34,16 @@ def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair 
     cluster = (one.owner and one.owner.identity.cluster_id) or (other.owner and other.owner.identity.cluster_id) or "unknown"
     path = one.report.path if pair is None else pair.log_path
     span, offset = (None, None) if pair is None else (pair.span, pair.offset)
-    return QuorumPair(path, other.report.path, span, offset, cluster, why, quorums[0].voters_text, quorums[1].voters_text)
+    return QuorumPair(
+        path=path,
+        other=other.report.path,
+        span=span,
+        offset=offset,
+        cluster=cluster,
+        why=why,
+        voters=quorums[0].voters_text,
+        other_voters=quorums[1].voters_text,
+    )
 
 
 def _is_damaged(report: PartitionReport) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.span import Span
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
-from kafkalog.verify.views import ReplicaPair
+from kafkalog.files.partition import Partition
+from kafkalog.verify.rules.replicas import Divergence, ReplicaPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,23 +80,22 @@ def _compare(left: Partition, right: Partition) -> ReplicaPair | None:
         return None
     mine, other = difference
     epochs = sorted(ends[0].keys() | ends[1].keys())
-    table = ", ".join(f"{e}: {ends[0].get(e, '-')}/{ends[1].get(e, '-')}" for e in epochs)
     if mine.epoch != other.epoch:
-        kind = "divergent tails of different leaders"
+        kind = Divergence.LEADERS
     elif mine.epoch < 0:
-        kind = "different messages; before leader epochs (KIP-101) an unclean election leaves that for good"
+        kind = Divergence.BEFORE_EPOCHS
     else:
-        kind = "same leader epoch, different bytes"
+        kind = Divergence.BYTES
     return ReplicaPair(
-        left.path,
-        other.path,
-        mine.path,
-        Span(mine.position, mine.position + mine.size),
-        min(mine.base_offset, other.base_offset),
-        mine.epoch,
-        other.epoch,
-        kind,
-        table,
-        last[0] + 1,
-        last[1] + 1,
+        path=left.path,
+        other=other.path,
+        log_path=mine.path,
+        span=Span(mine.position, mine.position + mine.size),
+        offset=min(mine.base_offset, other.base_offset),
+        epoch=mine.epoch,
+        other_epoch=other.epoch,
+        kind=kind,
+        ends=tuple((epoch, ends[0].get(epoch), ends[1].get(epoch)) for epoch in epochs),
+        log_end=last[0] + 1,
+        other_log_end=last[1] + 1,
     )

@@ -6,19 +6,21 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from kafkalog.verify.rules.snapshots import FieldDifference
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.core.producer_snapshot import ProducerEntry
     from kafkalog.verify.scan.producer_events import ProducerState
 
-__all__ = ["describe_differences", "missing_producers"]
+__all__ = ["differences_of_entry", "missing_producers"]
 
 
-def describe_differences(
+def differences_of_entry(
     entry: ProducerEntry, state: ProducerState | None, *, compacted: bool, complete: bool, start: int
-) -> tuple[str, ...]:
-    """What a snapshot says otherwise than the log, a few words each.
+) -> Iterator[FieldDifference]:
+    """What a snapshot says otherwise than the log.
 
     Args:
         entry: The snapshot's.
@@ -28,26 +30,26 @@ def describe_differences(
         start: The log's start: a broker that loaded the log may not know of what stands below.
     """
     if state is None:
-        return ("the log does not know the producer",) if complete and not compacted else ()
+        if complete and not compacted:
+            yield FieldDifference("producerId", entry.producer_id, None)
+        return
     if compacted:
-        return _still_there(entry, state)
+        yield from _differences_still_there(entry, state)
+        return
     if not complete and not state.seen_data:
-        return ()
-    problems = []
+        return
     if entry.producer_epoch != state.epoch:
-        problems.append(f"producerEpoch {entry.producer_epoch}, by the log {state.epoch}")
+        yield FieldDifference("producerEpoch", entry.producer_epoch, state.epoch)
     unseen = state.last_offset < start
     if not (unseen and (entry.last_sequence, entry.last_offset, entry.offset_delta) == (-1, -1, 0)):
-        problems += _last_batch(entry, state, complete=complete)
+        yield from _differences_of_last_batch(entry, state, complete=complete)
     if not _time_fits(entry, state):
-        expected = state.timestamp
-        problems.append(f"timestamp {entry.timestamp}, by the log {expected}")
+        yield FieldDifference("timestamp", entry.timestamp, state.timestamp)
     whole = complete or state.marker_offset >= 0
     if whole and state.marker_known and entry.coordinator_epoch not in (-1, state.coordinator_epoch):
-        problems.append(f"coordinatorEpoch {entry.coordinator_epoch}, by the log {state.coordinator_epoch}")
+        yield FieldDifference("coordinatorEpoch", entry.coordinator_epoch, state.coordinator_epoch)
     if entry.current_txn_first_offset != state.first_offset and whole and not _begins_later(entry, state, start):
-        problems.append(f"currentTxnFirstOffset {entry.current_txn_first_offset}, by the log {state.first_offset}")
-    return tuple(problems)
+        yield FieldDifference("currentTxnFirstOffset", entry.current_txn_first_offset, state.first_offset)
 
 
 def _begins_later(entry: ProducerEntry, state: ProducerState, start: int) -> bool:
@@ -58,45 +60,42 @@ def _begins_later(entry: ProducerEntry, state: ProducerState, start: int) -> boo
     return first > state.first_offset or (first < 0 and state.last_offset < start)
 
 
-def _last_batch(entry: ProducerEntry, state: ProducerState, *, complete: bool) -> list[str]:
+def _differences_of_last_batch(entry: ProducerEntry, state: ProducerState, *, complete: bool) -> Iterator[FieldDifference]:
     stored = (entry.last_sequence, entry.last_offset)
     if stored == (state.last_sequence, state.last_offset):
         # Up to 2.x the delta counts sequence numbers, which wrap.
         if entry.offset_delta not in (state.offset_delta, state.offset_delta - 0x80000000):
-            return [f"offsetDelta {entry.offset_delta}, by the log {state.offset_delta}"]
-        return []
+            yield FieldDifference("offsetDelta", entry.offset_delta, state.offset_delta)
+        return
     # 0.11.0 lets a marker overwrite the last batch.
     overwritten = entry.last_offset == state.marker_offset and entry.offset_delta == 0
     if overwritten and entry.last_sequence in (-1, state.last_sequence):
-        return []
+        return
     if not complete and not state.seen_data:
-        return []
-    problems = []
+        return
     if entry.last_sequence != state.last_sequence:
-        problems.append(f"lastSequence {entry.last_sequence}, by the log {state.last_sequence}")
+        yield FieldDifference("lastSequence", entry.last_sequence, state.last_sequence)
     if entry.last_offset != state.last_offset:
-        problems.append(f"lastOffset {entry.last_offset}, by the log {state.last_offset}")
-    return problems
+        yield FieldDifference("lastOffset", entry.last_offset, state.last_offset)
 
 
 def _time_fits(entry: ProducerEntry, state: ProducerState) -> bool:
     if entry.timestamp == -1:
         return entry.last_offset == -1 or state.data_timestamp == -1
-    known = {state.data_timestamp, state.marker_timestamp}
-    return entry.timestamp in known or (state.partial and entry.timestamp > state.data_timestamp)
+    of_log = {state.data_timestamp, state.marker_timestamp}
+    return entry.timestamp in of_log or (state.partial and entry.timestamp > state.data_timestamp)
 
 
-def _still_there(entry: ProducerEntry, state: ProducerState) -> tuple[str, ...]:
+def _differences_still_there(entry: ProducerEntry, state: ProducerState) -> Iterator[FieldDifference]:
+    """What differs although the producer's last batch is still in the log."""
     if entry.last_offset < 0 or entry.last_offset != state.last_offset:
-        return ()
-    problems = []
+        return
     if entry.producer_epoch != state.epoch and state.marker_offset < state.last_offset:
-        problems.append(f"producerEpoch {entry.producer_epoch}, by the log {state.epoch}")
+        yield FieldDifference("producerEpoch", entry.producer_epoch, state.epoch)
     if entry.last_sequence != state.last_sequence:
-        problems.append(f"lastSequence {entry.last_sequence}, by the log {state.last_sequence}")
+        yield FieldDifference("lastSequence", entry.last_sequence, state.last_sequence)
     if entry.timestamp < state.data_timestamp and entry.timestamp != state.marker_timestamp:
-        problems.append(f"timestamp {entry.timestamp}, by the log {state.data_timestamp}")
-    return tuple(problems)
+        yield FieldDifference("timestamp", entry.timestamp, state.data_timestamp)
 
 
 def missing_producers(

@@ -9,16 +9,16 @@ from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.files.paths import join
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.views import ClusterPair, SharedTopicId, TopicIdPair
+from kafkalog.verify.rules.clusters import ClusterPair, SharedTopicId, TopicIdPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
 
-    from kafkalog.verify.checks.brokers import Verified
     from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.verified import Verified
 
 __all__ = ["clusters_of_one_topic", "judge_topic_ids"]
 
@@ -80,7 +80,14 @@ def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tupl
         if gone is not None:
             word += f"; the topic of id {format_uuid(gone)} was deleted, at offset {removed[gone]} of {witness}"
         certain = _same_cluster(other.log_dir, place.log_dir) is True and gone is None
-        pair = TopicIdPair(place.path, format_uuid(place.topic_id), other.path, format_uuid(other.topic_id), word, certain)
+        pair = TopicIdPair(
+            path=place.path,
+            topic_id=format_uuid(place.topic_id),
+            other=other.path,
+            other_id=format_uuid(other.topic_id),
+            word=word,
+            certain=certain,
+        )
         yield place.number, findings_of(pair)
 
 
@@ -90,7 +97,12 @@ def _shared(places: list[_Place]) -> Iterator[tuple[int, Iterable[Finding]]]:
             same = _same_cluster(other.log_dir, place.log_dir)
             if other.topic != place.topic and same is not False:
                 pair = SharedTopicId(
-                    place.path, format_uuid(place.topic_id), place.topic, other.path, other.topic, certain=same is True
+                    path=place.path,
+                    topic_id=format_uuid(place.topic_id),
+                    topic=place.topic,
+                    other=other.path,
+                    other_topic=other.topic,
+                    certain=same is True,
                 )
                 yield place.number, findings_of(pair)
                 break
@@ -112,6 +124,15 @@ def clusters_of_one_topic(verified: Sequence[Verified]) -> Iterator[Finding]:
                 told.add((other.path, mine.path))
                 files = join(mine.path, "meta.properties"), join(other.path, "meta.properties")
                 topic_id = format_uuid(place.topic_id)
-                yield from findings_of(ClusterPair(files[0], cluster, files[1], theirs, place.topic, topic_id))
+                yield from findings_of(
+                    ClusterPair(
+                        path=files[0],
+                        cluster=cluster,
+                        other=files[1],
+                        other_cluster=theirs,
+                        topic=place.topic,
+                        topic_id=topic_id,
+                    )
+                )
         if mine not in others:
             others.append(mine)

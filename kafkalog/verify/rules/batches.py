@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, MAGIC_AT, Damage, RecordBatch
+from kafkalog.core.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.scan.bit_flips import CRC32, CRC32C, find_flipped_bit
-from kafkalog.verify.subjects import BatchStep, ZeroProducers
+from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.log import Batch
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroProducers:
+    """The batches of a segment that have no producer id, and epoch 0 and sequence 0; the first one's place and offsets."""
+
+    path: str
+    count: int
+    span: Span
+    offsets: tuple[int, int]
+
+
+_NO_FLIP = "no single flipped bit explains it"
+_FLIP_OF_CHECKSUM = "bit {bit} of the stored checksum itself is flipped"
+_FLIP_OF_BYTE = "flipping bit {bit} of byte {byte} makes it match"
 #: Records counted at most in a damaged batch.
 _MOST_COUNTED = 100_000
 
@@ -54,24 +69,26 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
     if step.crc_ok:
         return
     batch = step.batch
-    first = ATTRIBUTES_AT if batch.magic == 2 else MAGIC_AT
-    flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, CRC32C if batch.magic == 2 else CRC32)
-    if flip is None:
-        diagnosis = "no single flipped bit explains it"
-    elif flip[0] < 0:
-        diagnosis = f"bit {flip[1]} of the stored checksum itself is flipped"
-    else:
-        diagnosis = f"flipping bit {flip[1]} of byte {batch.position + first + flip[0]} makes it match"
     yield Hit(
         batch.span,
         (step.spot.base_offset, max(step.spot.base_offset, step.spot.last_offset)),
         stored=batch.header.crc,
         computed=batch.computed_crc,
-        diagnosis=diagnosis,
+        diagnosis=_diagnosis(batch),
         readable=_readable(batch),
         offset=step.spot.base_offset,
         position=batch.position,
     )
+
+
+def _diagnosis(batch: Batch) -> str:
+    """Which flipped bit explains a wrong checksum."""
+    first, polynomial = (ATTRIBUTES_AT, CRC32C) if batch.magic == 2 else (MAGIC_AT, CRC32)
+    flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, polynomial)
+    if flip is None:
+        return _NO_FLIP
+    byte, bit = flip
+    return (_FLIP_OF_CHECKSUM if byte < 0 else _FLIP_OF_BYTE).format(bit=bit, byte=batch.position + first + byte)
 
 
 def _readable(batch: Batch) -> str:

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import PartitionCheckpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.files.log_dir import CheckpointLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionCheckpoints:
+    """What the log dir's checkpoint files say of a partition.
+
+    `in_use`: the active segment's indexes are preallocated, and the broker was not stopped cleanly. Then the checkpoints may
+    have been copied after the log was.
+    """
+
+    path: str
+    log_path: str
+    recovery_point: CheckpointLine | None
+    high_watermark: CheckpointLine | None
+    log_start: CheckpointLine | None
+    cleaner: CheckpointLine | None
+    first_base: int
+    second_base: int | None
+    log_end: int
+    clean: bool | None
+    mark: str
+    damaged: bool
+    swapping: bool
+    metadata_log: bool
+    recovery_file: str
+    watermark_file: str
+    zookeeper: bool
+    in_use: bool
 
 
 def _segment_path(sibling: str, base: int) -> str:

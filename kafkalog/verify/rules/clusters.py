@@ -2,15 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import ClusterPair, ProducerIdBlocks, QuorumPair, SharedTopicId, TopicIdPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicIdPair:
+    """`partition.metadata` with another topic id than a directory of the same topic has, in this log dir or elsewhere.
+
+    `word` is what the controller says of it, "" when it is not heard. `certain`: both are known to be of one cluster, and
+    no controller shows that one of the ids was that of an earlier topic.
+    """
+
+    path: str
+    topic_id: str
+    other: str
+    other_id: str
+    word: str
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTopicId:
+    """`partition.metadata` with the topic id of another topic; `certain`: both are known to be of one cluster."""
+
+    path: str
+    topic_id: str
+    topic: str
+    other: str
+    other_topic: str
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPair:
+    """Two log dirs that name different clusters although they hold the same topic, by its id; `path` is a `meta.properties`."""
+
+    path: str
+    cluster: str
+    other: str
+    other_cluster: str
+    topic: str
+    topic_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumPair:
+    """Two metadata logs that cannot be of one quorum, though nothing says that they are of different clusters.
+
+    `why` tells what proves it. `offset` is the first at which they differ, None when they have none in common.
+    """
+
+    path: str
+    other: str
+    span: Span | None
+    offset: int | None
+    cluster: str
+    why: str
+    voters: str
+    other_voters: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProducerIdBlocks:
+    """Producer ids in logs that no block of ids in the cluster's metadata holds; `path` is the metadata log.
+
+    `next_id` is the first id of the block to come; `producer_id` the largest seen, in the log `file`; `partitions` counts the
+    directories with such ids. `marker`: a transaction's end has such an id, which only a coordinator writes. `certain` and
+    `why` as in `ControllerWord`.
+    """
+
+    path: str
+    next_id: int
+    producer_id: int
+    file: str
+    partitions: int
+    marker: bool
+    why: str
+    certain: bool
 
 
 @rule(

@@ -2,17 +2,90 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.dates import date_text
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.scan.results import DEFAULT_MAX_MESSAGE_BYTES
-from kafkalog.verify.views import CleanPart, LargeBatches, Tombstones
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.files.log_dir import CheckpointLine
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+#: `max.message.bytes` where nobody has set it, since 2.3.
+DEFAULT_MAX_MESSAGE_BYTES = 1048588
+
+
+class Horizons(NamedTuple):
+    """Delete horizons of a segment, in milliseconds: of how many batches, the earliest and latest, the first batch."""
+
+    batches: int
+    earliest: int
+    latest: int
+    first: BatchSpot
+
+    def with_one(self, horizon: int) -> Horizons:
+        """These and another one."""
+        return Horizons(self.batches + 1, min(self.earliest, horizon), max(self.latest, horizon), self.first)
+
+
+class Large(NamedTuple):
+    """Batches of a segment that are larger than the limit: how many, and the largest with its producer id."""
+
+    batches: int
+    spot: BatchSpot
+    producer_id: int
+
+    def with_one(self, spot: BatchSpot, producer_id: int) -> Large:
+        """These and another one."""
+        if spot.end - spot.position > self.spot.end - self.spot.position:
+            return Large(self.batches + 1, spot, producer_id)
+        return self._replace(batches=self.batches + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargeBatches:
+    """The batches of a segment that are larger than the limit; `limit` is the one given, None when none was."""
+
+    path: str
+    large: Large
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstones:
+    """The records without a value of a segment of a compacted log, and the delete horizons that were set."""
+
+    path: str
+    count: int
+    horizons: Horizons | None
+    now: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanPart:
+    """What stands below the cleaner's checkpoint although a pass went over it.
+
+    `twice` is the first pair of offsets with the same key, (-1, -1) when there is none, `place` the file and the batch of
+    the older of the two; `aborted` batches by file, span, first and last offset.
+    """
+
+    cleaner: CheckpointLine
+    count: int
+    twice: tuple[int, int]
+    place: tuple[str, Span] | None
+    aborted: tuple[tuple[str, Span, int, int], ...]
+
+    @property
+    def path(self) -> str:
+        """The checkpoint."""
+        return self.cleaner.path
 
 
 @rule(

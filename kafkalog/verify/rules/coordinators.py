@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import UnloadedPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnloadedPartition:
+    """A partition that the coordinator of `release` does not load.
+
+    It stops at `offset`; `ends` is false when it goes on for ever. `lost` names those concerned. `certain` is false when
+    only releases do that which the log dir may or may not be of.
+    """
+
+    path: str
+    release: str
+    offset: int
+    reason: str
+    outcome: str
+    lost: str
+    ends: bool
+    certain: bool
 
 
 def _facts(load: UnloadedPartition) -> dict[str, Any]:

@@ -2,15 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.line_ends import ADDED
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import BinaryLineEnds, KindsNotCopied, LogsNotCopied, PartitionsNotCopied, TextLineEnds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLineEnds:
+    """Text files of a log dir, or of a partition directory given by itself, whose lines end in CR LF."""
+
+    path: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BinaryLineEnds:
+    """Binary files whose line ends were changed: path and how, as in `core.line_ends`."""
+
+    path: str
+    files: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsNotCopied:
+    """A log dir, or a partition directory given by itself, without any `.log`."""
+
+    path: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindsNotCopied:
+    """A log dir, or a partition directory given by itself, without any file of these kinds; `files` are missing."""
+
+    path: str
+    kinds: tuple[str, ...]
+    files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionsNotCopied:
+    """Partitions that a log dir's checkpoint files name: how many are here, and the names of those that are not.
+
+    `placed` of them the metadata log in the log dir places there; None: there is none that could be read.
+    """
+
+    path: str
+    present: int
+    missing: tuple[str, ...]
+    placed: int | None
+
 
 #: What a broker does without the files of a kind.
 _WITHOUT = {

@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.log import NEVER
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import EpochFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.checkpoint import EpochEntry
-    from kafkalog.verify.scan.results import EpochRun
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
+    from kafkalog.files.log_dir import CheckpointLine
+    from kafkalog.verify.rules.shared import EpochRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochFile:
+    """`leader-epoch-checkpoint` against the leader epochs of the batches.
+
+    `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
+    is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
+    are messages of magic 0 or 1, the last of them at `last_legacy`. `log_start` is what the log dir says; `raised`: the log may
+    have started higher when the file was written; `start_known`: the log dir's checkpoint of log starts is at hand.
+    """
+
+    path: str
+    checkpoint: Checkpoint[EpochEntry] | None
+    size: int
+    runs: tuple[tuple[EpochRun, str], ...]
+    log_end: int | None
+    legacy: bool
+    last_legacy: int
+    clean: bool | None
+    log_only: bool
+    rebuilt: str
+    mark: str
+    log_start: int
+    raised: bool
+    start_known: bool
+    canonical: bool
+    log_start_path: str
+    log_start_line: CheckpointLine | None
+    first_log: str = ""
+    first_base: int = 0
+
 
 REVIEW = "From the batches alone the file would read {rebuilt!r}; with the broker stopped, review it and put it in place."
 
@@ -230,7 +264,7 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
     for run, log_path in file.runs:
         runs.setdefault(run.epoch, []).append((run, log_path))
     for number, entry in enumerate(entries):
-        following = entries[number + 1].start_offset if number + 1 < len(entries) else 1 << 70
+        following = entries[number + 1].start_offset if number + 1 < len(entries) else NEVER
         for run, log_path in runs.get(entry.epoch, ()):
             # An append of magic 0 or 1 drops the entries of all batches before it.
             if run.first_base <= file.last_legacy:

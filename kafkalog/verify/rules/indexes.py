@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
@@ -10,10 +11,48 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
-from kafkalog.verify.subjects import IndexEnd, IndexStep, StaleEntries
+from kafkalog.verify.rules.shared import IndexEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexStep:
+    """An entry of a `.index` that does not fit the log or the entry before it.
+
+    `batch` is the batch that begins at the entry's position (position, first and last offset), None when none does;
+    `inside` where the batch around that position begins and ends.
+    `previous_*` are those of the last entry that fitted. `back`: the entry was found wrong by a later one. `overtaken` is the
+    next entry (offset and position) if this one stands out between its neighbours.
+    """
+
+    path: str
+    log_path: str
+    number: int
+    offset: int
+    position: int
+    previous_offset: int
+    previous_position: int
+    batch: tuple[int, int, int] | None
+    inside: tuple[int, int] | None
+    log_size: int
+    back: bool
+    overtaken: tuple[int, int] | None
+    segment_base: int
+    active: bool
+    clean: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleEntries:
+    """Entries of a preallocated `.index` or `.timeindex` that counted before a truncation: those from `number` on."""
+
+    path: str
+    log_path: str
+    number: int
+    entries: int
+    entry_size: int
 
 
 def _span(step: IndexStep) -> Span:

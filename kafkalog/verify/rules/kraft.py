@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,11 +11,64 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.subjects import BatchStep, MetadataRecord
-from kafkalog.verify.views import KraftLog, KraftSnapshot, PartitionMetadataFile, QuorumFile
+from kafkalog.verify.rules.shared import BatchStep, PartitionMetadataFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.properties import QuorumState
+    from kafkalog.verify.rules.shared import EpochRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KraftLog:
+    """The metadata log as a whole."""
+
+    path: str
+    log_start: int
+    checkpoints: tuple[tuple[int, int, str], ...]
+    runs: tuple[tuple[EpochRun, str], ...]
+    late_leaders: tuple[tuple[int, int, str, int], ...]
+    log_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumFile:
+    """`quorum-state` beside the metadata log, None when it is gone.
+
+    `log_epoch` is the last epoch of the log's batches, -1 when there is none; `in_use`: the node may have been running.
+    """
+
+    path: str
+    size: int
+    state: QuorumState | None
+    log_path: str
+    log_epoch: int
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KraftSnapshot:
+    """A `.checkpoint` file of the metadata log."""
+
+    path: str
+    size: int
+    first_control: str
+    last_control: str
+    first_span: Span
+    last_span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataRecord:
+    """A record of the metadata log that does not decode; `newer`: its type or version may be one of a later release."""
+
+    path: str
+    batch: RecordBatch
+    offset: int
+    name: str
+    problem: str
+    newer: bool
 
 
 _TOPIC_ID = UUID(int=1)

@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core import attributes as bits
+from kafkalog.core.batch import Damage
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, LegacyBatch
 from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import BatchStep, LegacyRecords
+from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.legacy import LegacyRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegacyRecords:
+    """The messages of magic 0 or 1 that one shallow message holds, and what ended the decoding early.
+
+    `held` are the messages, None when there are too many to be held; `first_offset` is -1 without any.
+    """
+
+    path: str
+    batch: LegacyBatch
+    held: tuple[LegacyRecord, ...] | None
+    count: int
+    first_offset: int
+    problem: Damage | None
+
+    @property
+    def messages(self) -> Iterator[LegacyRecord]:
+        """The messages that can be read; those that are not held are read again."""
+        if self.held is not None:
+            yield from self.held
+            return
+        for item in self.batch.walk_records():
+            if not isinstance(item, Damage):
+                yield item
 
 
 @rule(

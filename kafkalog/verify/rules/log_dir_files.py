@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
@@ -10,10 +11,66 @@ from kafkalog.core.span import Span
 from kafkalog.next_start.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import BootstrapFile, CleanedLogs, LogDirFiles, MarkerView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDirFiles:
+    """The files of a log dir, and what each of them says that the others must be.
+
+    `sizes`: name → bytes. `log`: a directory that a broker has open as a log, "" when there is none; that of the metadata
+    quorum does not count. `kraft`: by `meta.properties`. `clean`: there is a clean-shutdown marker. `marker` is what is
+    wrong with it, "" when nothing is, and `marker_size` its bytes. `newer_marker`: it is one of 3.7 or later.
+    """
+
+    path: str
+    sizes: Mapping[str, int]
+    log: str
+    listed: frozenset[str]
+    kraft: bool
+    clean: bool
+    marker: str
+    marker_size: int
+    newer_marker: bool
+    has_directory_id: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkerView:
+    """A clean-shutdown marker against the logs beside it; `path` is its own.
+
+    `points` logs contradict it: they end after their recovery point, and `snapshots` of them have none at their end, or
+    `padded` of them have preallocated indexes in their active segment. `judged` logs have records.
+    """
+
+    path: str
+    size: int
+    judged: int
+    points: int
+    snapshots: int
+    padded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootstrapFile:
+    """`bootstrap.checkpoint`: its batches that are sound; `has_version`: a record in them is about metadata.version."""
+
+    path: str
+    size: int
+    batches: int
+    damaged: bool
+    has_version: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanedLogs:
+    """A log dir without the log cleaner's checkpoint at `path`; `log` is a partition directory that shows its work."""
+
+    path: str
+    log: str
+
 
 _META = "meta.properties"
 _MARKER = ".kafka_cleanshutdown"

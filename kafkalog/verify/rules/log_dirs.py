@@ -2,17 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.foreign import describe_directory, move_of
 from kafkalog.core.span import Span
 from kafkalog.next_start.meta_properties import WRITE_META
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import BrokerView, CheckpointFile, LogDirView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.batch import Damage
+
+
+class MissingPartition(NamedTuple):
+    """A line for a partition that is not in the log dir.
+
+    `placed`: whether the metadata log in the log dir places it there, None when nothing tells; `offset`: the largest in the
+    lines of all checkpoint files for it.
+    """
+
+    name: str
+    span: Span
+    placed: bool | None
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFile:
+    """A checkpoint file of a log dir. `unknown` are its lines for partitions that are not there."""
+
+    path: str
+    name: str
+    damages: tuple[Damage, ...]
+    duplicates: tuple[tuple[str, Span], ...]
+    unknown: tuple[MissingPartition, ...]
+    clean: bool
+    canonical: bool
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogDirView:
+    """A log dir's own names and properties."""
+
+    path: str
+    bad_directories: tuple[str, ...]
+    bad_files: tuple[str, ...]
+    meta_problem: str
+    meta_path: str
+    meta_size: int
+    same_dir_futures: tuple[str, ...]
+    strays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerView:
+    """Several log dirs of one broker."""
+
+    path: str
+    duplicates: tuple[tuple[str, str, str], ...]
+    id_problems: tuple[tuple[str, str, str], ...]
+
 
 _EFFECT = {
     "recovery-point-offset-checkpoint": "The broker does not start, or recovers every log in full.",

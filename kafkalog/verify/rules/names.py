@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import PARTITION_FILES, parse_segment_file_name
@@ -11,10 +12,46 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.views import PartitionFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from kafkalog.core.filename import SegmentFileName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionFiles:
+    """The names in a partition directory.
+
+    `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
+    nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
+    from that at the snapshot before. `just_made`: nothing is in the directory, and nothing says that there was anything.
+    `others`: a name that is none of Kafka's, and what it is: "file", "directory", or "link that leads nowhere or special file".
+    `is_foreign`: the directory holds ZooKeeper's data.
+    """
+
+    path: str
+    segments: Mapping[int, Mapping[str, str]]
+    sizes: Mapping[int, int]
+    active: int | None
+    active_index_size: int | None
+    pending: tuple[tuple[SegmentFileName, str, int], ...]
+    others: tuple[tuple[str, str], ...]
+    snapshots: Mapping[int, str]
+    changed: frozenset[int]
+    mark: str
+    log_only: bool
+    clean: bool | None
+    kraft: bool
+    in_log_dir: bool
+    log_start: int | None
+    log_end: int | None
+    has_producers: bool
+    covered: frozenset[int]
+    just_rolled: bool
+    just_made: bool
+    is_foreign: bool
+
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
 _PARSED_BY_BROKER = re.compile(r"([^.]*)\.(?:.*\.)?(log|index|timeindex|txnindex|snapshot|swap|cleaned)")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.dates import date_text
@@ -10,12 +11,38 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import BatchSpot, BatchStep, SegmentTimes
+from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kafkalog.verify.subjects import OddTimes
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+class OddTimes(NamedTuple):
+    """Batches or records whose timestamps are odd for the same cause: how many, and the one that stands for them."""
+
+    number: int
+    spot: BatchSpot
+    offset: int
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTimes:
+    """The timestamps of a segment that are out of the ordinary, against the given clock.
+
+    Batches by their maxTimestamp: `future` with the largest, `ancient` and `missing` with the first of each cause. `records`
+    are those from before Kafka in other batches. The keys are the causes.
+    """
+
+    path: str
+    now: int
+    future: Mapping[str, OddTimes]
+    ancient: Mapping[str, OddTimes]
+    missing: Mapping[str, OddTimes]
+    records: Mapping[str, OddTimes]
+
 
 _MOST_RELATIVE = 0x7FFFFFFF
 

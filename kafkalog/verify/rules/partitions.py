@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
@@ -9,10 +10,31 @@ from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.views import PartitionMetadataFile, SegmentStep
+from kafkalog.verify.rules.shared import PartitionMetadataFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStep:
+    """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches."""
+
+    path: str
+    base: int
+    size: int
+    first: BatchSpot | None
+    previous_path: str
+    previous_base: int
+    previous_last: BatchSpot | None
+    previous_size: int
+    previous_torn: bool
+    top_epoch: int
+    top_epoch_path: str
+    active: bool
+
 
 _MOST_LOG_SIZE = 0x7FFFFFFF
 

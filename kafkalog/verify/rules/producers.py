@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
@@ -10,18 +11,53 @@ from kafkalog.replay.transactions import abort_command, old_abort_command
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.scan.producer_events import ProducerStep
-from kafkalog.verify.views import HangingTransaction, OpenTransactionView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.command_line import Command
-    from kafkalog.verify.scan.producer_events import ProducerState
+    from kafkalog.verify.scan.producer_events import OpenTransaction, ProducerState
     from kafkalog.verify.scan.results import ProducerRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangingTransaction:
+    """An open transaction that its coordinator will not end, by `__transaction_state`.
+
+    `certain`: an id with this producer id is there and says so, and nothing was written after a clean stop.
+    """
+
+    path: str
+    span: Span
+    producer_id: int
+    producer_epoch: int
+    first_offset: int
+    last_offset: int
+    why: str
+    commands: tuple[Command, ...]
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTransactionView:
+    """A transaction without an end, seen from a clock and from the end of the log.
+
+    `pinned` is the last stable offset. `kraft` tells the broker's era, None when nothing does.
+    """
+
+    path: str
+    transaction: OpenTransaction
+    now: int
+    log_end: int
+    topic: str | None
+    partition: int | None
+    pinned: int
+    kraft: bool | None
+
 
 #: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
 _SEQUENCES = 1 << 31
-_FAR = _SEQUENCES // 2
+_HALF_A_CYCLE = _SEQUENCES // 2
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
 
 
@@ -108,7 +144,7 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and 0 < _ahead(state, run) < _FAR:
+    if run.epoch == state.epoch and 0 < _ahead(state, run) < _HALF_A_CYCLE:
         yield Hit(
             _span(step),
             (state.last_offset, run.first_offset),
@@ -143,7 +179,7 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     if pair is None:
         return
     state, run = pair
-    if run.epoch == state.epoch and _ahead(state, run) >= _FAR:
+    if run.epoch == state.epoch and _ahead(state, run) >= _HALF_A_CYCLE:
         yield Hit(
             _span(step),
             (min(state.last_offset, run.first_offset), max(state.last_offset, run.first_offset)),

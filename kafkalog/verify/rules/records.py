@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.control import ABORT, COMMIT, CONTROL_RECORD_TYPES, ControlRecord
@@ -11,10 +12,52 @@ from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, Unk
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import ControlRecords, Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.batch import Damage, RecordBatch
+    from kafkalog.core.record import Record
+
+
+class Disorder(NamedTuple):
+    """The first record, by number, whose offset delta does not fit after that of the record before it."""
+
+    number: int
+    before: int
+    delta: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """The records of a magic 2 batch, decoded as far as they go.
+
+    `read` is how many can be read, `last_delta` the offset delta of the last of them (-1: none), `problem` what ended the
+    decoding early, `trailing` that everything Kafka reads was whole and only bytes after the codec's end are odd.
+    """
+
+    path: str
+    batch: RecordBatch
+    read: int
+    last_delta: int
+    disorder: Disorder | None
+    max_timestamp: int | None
+    null_keys: int
+    first_null_key: int | None
+    problem: Damage | None
+    trailing: bool
+    compacted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRecords:
+    """The records of a control batch: each with its decoded content, or the error that decoding gave."""
+
+    path: str
+    batch: RecordBatch
+    records: tuple[tuple[Record, ControlRecord | FormatError], ...]
+    problem: Damage | None
+    kraft: bool
 
 
 @rule(

@@ -2,14 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.views import FuturePair, ReplicaPair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.span import Span
+
+
+class Divergence(Enum):
+    """How the two batches differ."""
+
+    LEADERS = "divergent tails of different leaders"
+    BEFORE_EPOCHS = "different messages; before leader epochs (KIP-101) an unclean election leaves that for good"
+    BYTES = "same leader epoch, different bytes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaPair:
+    """Two replicas of a partition, and the first batch in which they differ below the end of the shorter one.
+
+    `ends`: for each leader epoch, ascending, the offset after its last batch here and there, None where it has none.
+    """
+
+    path: str
+    other: str
+    log_path: str
+    span: Span
+    offset: int
+    epoch: int
+    other_epoch: int
+    kind: Divergence
+    ends: tuple[tuple[int, int | None, int | None], ...]
+    log_end: int
+    other_log_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FuturePair:
+    """A future directory of a partition, and the first batch in which it differs from the current one."""
+
+    pair: ReplicaPair
+
+    @property
+    def path(self) -> str:
+        """The future directory."""
+        return self.pair.path
 
 
 @rule(
@@ -34,13 +77,17 @@ def replica_diverges(pair: ReplicaPair) -> Iterator[Hit]:
         path=pair.log_path,
         file=pair.other,
         offset=pair.offset,
-        kind=pair.kind,
+        kind=pair.kind.value,
         epoch=pair.epoch,
         other_epoch=pair.other_epoch,
         end=pair.log_end,
         other_end=pair.other_log_end,
-        ends=pair.ends,
+        ends=", ".join(f"{epoch}: {_end(here)}/{_end(there)}" for epoch, here, there in pair.ends),
     )
+
+
+def _end(offset: int | None) -> str:
+    return "-" if offset is None else str(offset)
 
 
 @rule(

@@ -2,17 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER, SNAPSHOT_VERSION
 from kafkalog.core.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REPLAY
-from kafkalog.verify.views import MissingProducer, SnapshotEntryView, SnapshotFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.core.producer_snapshot import ProducerSnapshot
+    from kafkalog.verify.scan.producer_events import ProducerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFile:
+    """A `.snapshot` by itself; `being_written`: it is the newest of a broker that may have been running."""
+
+    path: str
+    offset: int
+    snapshot: ProducerSnapshot
+    size: int
+    log_end: int | None
+    clean: bool | None
+    being_written: bool = False
+
+
+class FieldDifference(NamedTuple):
+    """A field of an entry, by Kafka's name: what is stored, and what the log says; None: it does not know the producer."""
+
+    field: str
+    stored: int
+    by_log: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotEntry:
+    """An entry of a `.snapshot` that differs from the replayed state."""
+
+    path: str
+    offset: int
+    number: int
+    producer_id: int
+    differences: tuple[FieldDifference, ...]
+    span: Span
+    log_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingProducer:
+    """A producer that wrote between two snapshots, at `before` and `offset`, and is not in the later one."""
+
+    path: str
+    offset: int
+    before: int
+    state: ProducerState
+    size: int
+    log_path: str
 
 
 @rule(
@@ -121,7 +170,7 @@ def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
 @rule(
     "snapshot-differs-from-log",
     Severity.WARNING,
-    on=SnapshotEntryView,
+    on=SnapshotEntry,
     message="entry {number}, producer {producer_id} at offset {offset}, against {file}: {problems}",
     consequence="The broker believes the snapshot: valid appends of the producer are refused, duplicates accepted, or a "
     "transaction is held open or forgotten.",
@@ -131,22 +180,27 @@ def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
     near_miss="snapshot-of-compacted",
     invariants="H6 H7 H8 H9 H10",
 )
-def snapshot_differs_from_log(view: SnapshotEntryView) -> Iterator[Hit]:
+def snapshot_differs_from_log(entry: SnapshotEntry) -> Iterator[Hit]:
     """What a snapshot says of a producer is not what the log says up to that offset.
 
     Compared field by field with a replay of the batches and markers; fields that cannot be known (data below the log's
     start, records that compaction took) are left out.
     """
-    if view.problems:
-        yield Hit(
-            view.span,
-            None,
-            number=view.number,
-            producer_id=view.entry.producer_id,
-            offset=view.offset,
-            problems="; ".join(view.problems),
-            file=view.log_path,
-        )
+    yield Hit(
+        entry.span,
+        None,
+        number=entry.number,
+        producer_id=entry.producer_id,
+        offset=entry.offset,
+        problems="; ".join(map(_in_words, entry.differences)),
+        file=entry.log_path,
+    )
+
+
+def _in_words(difference: FieldDifference) -> str:
+    if difference.by_log is None:
+        return "the log does not know the producer"
+    return f"{difference.field} {difference.stored}, by the log {difference.by_log}"
 
 
 @rule(
@@ -163,20 +217,20 @@ def snapshot_differs_from_log(view: SnapshotEntryView) -> Iterator[Hit]:
     near_miss="snapshot-without-the-oldest-producer",
     invariants="H10 H11",
 )
-def snapshot_producer_missing(view: MissingProducer) -> Iterator[Hit]:
+def snapshot_producer_missing(missing: MissingProducer) -> Iterator[Hit]:
     """A snapshot leaves out a producer that the broker cannot have forgotten.
 
     It forgets producers that are older than producer.id.expiration.ms, but none with an open transaction, and none while
     it still lists one that wrote earlier and has an older timestamp. Not judged in compacted logs.
     """
-    state = view.state
+    state = missing.state
     yield Hit(
-        Span(0, view.size),
+        Span(0, missing.size),
         (state.last_offset, state.last_offset),
         producer_id=state.producer_id,
         last=state.last_offset,
-        file=view.log_path,
-        before=view.before,
-        offset=view.offset,
+        file=missing.log_path,
+        before=missing.before,
+        offset=missing.offset,
         transaction=f"its transaction from offset {state.first_offset} is open" if state.first_offset >= 0 else "none is open",
     )

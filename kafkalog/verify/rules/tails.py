@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, Damage
@@ -11,10 +12,41 @@ from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE
-from kafkalog.verify.subjects import FileChange, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """Bytes of a `.log` that are no batch: damage in the middle, or what stands behind the last batch.
+
+    `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
+    (None: not known). `next` is the batch that reading went on with.
+    """
+
+    path: str
+    item: Damage | Padding
+    at_end: bool
+    active: bool
+    clean: bool | None
+    previous: BatchSpot | None
+    next: BatchSpot | None
+    head: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """A `.log` that changed while it was read; sizes in bytes, equal when it was written to in place."""
+
+    path: str
+    size_before: int
+    size_now: int
+    active: bool
+
 
 _OLDEST = LEGACY_HEADER_V0.size
 _LENGTH = BATCH_HEADER.partial("batch_length")

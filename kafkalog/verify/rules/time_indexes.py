@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
@@ -9,10 +10,56 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
-from kafkalog.verify.subjects import IndexEnd, TimeIndexEnd, TimeIndexStep
+from kafkalog.verify.rules.shared import IndexEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafkalog.verify.rules.shared import BatchSpot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeIndexStep:
+    """An entry of a `.timeindex` that does not fit the log or the entry before it.
+
+    `batch` is the batch that contains the entry's offset; `max_before` the largest timestamp of the batches before it.
+    `overtaken` is the next entry (timestamp and offset) if this one stands out between its neighbours.
+    """
+
+    path: str
+    log_path: str
+    number: int
+    timestamp: int
+    offset: int
+    previous_timestamp: int
+    previous_offset: int
+    batch: BatchSpot | None
+    max_before: int
+    max_position: int
+    max_offset: int
+    last_offset: int
+    overtaken: tuple[int, int] | None
+    segment_base: int
+    active: bool
+    clean: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeIndexEnd:
+    """The end of a `.timeindex`: its last entry against the largest timestamp of the segment."""
+
+    path: str
+    log_path: str
+    entries: int
+    size: int
+    last_timestamp: int | None
+    max_timestamp: int
+    max_timestamp_with_records: int
+    max_position: int
+    max_offset: int
+    active: bool
+    clean: bool | None
+    all_emptied: bool
 
 
 def _span(step: TimeIndexStep) -> Span:

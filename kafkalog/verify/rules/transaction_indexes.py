@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.span import Span
@@ -9,12 +10,34 @@ from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
-from kafkalog.verify.views import TransactionIndexFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.transaction_index import AbortedTxn
+    from kafkalog.core.transaction_index import AbortedTxn, TransactionIndex
+    from kafkalog.verify.scan.producer_events import AbortedSpan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionIndexFile:
+    """The `.txnindex` of a segment, or its absence, against the aborted transactions that a replay finds.
+
+    `data_start`: the log's start. `ahead`: log and index may have been read or copied while they grew.
+    """
+
+    path: str
+    index: TransactionIndex | None
+    aborted: tuple[AbortedSpan, ...]
+    base: int
+    last_offset: int
+    data_start: int
+    complete: bool
+    compacted: bool
+    unknown_markers: bool
+    log_only: bool
+    covered: bool
+    log_path: str
+    ahead: bool = False
 
 
 def _entries(file: TransactionIndexFile) -> Iterator[tuple[int, AbortedTxn, Span]]:

@@ -6,21 +6,24 @@ What is out of the ordinary in any way leaves the loop and is judged with care, 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
-from kafkalog.verify.scan.index_walks import NEVER
-from kafkalog.verify.subjects import BatchSpot
+from kafkalog.core.log import NEVER
+from kafkalog.verify.rules.shared import BatchSpot
+from kafkalog.verify.scan.odd_times import ANCIENT_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalog.files.read_ahead import Slot
-    from kafkalog.verify.scan.segment import Scanner
+    from kafkalog.verify.scan.producer_events import EventRecorder
+    from kafkalog.verify.scan.segment_indexes import SegmentIndexes
+    from kafkalog.verify.scan.walk_state import WalkState
 
-__all__ = ["ANCIENT_MS", "walk_regular"]
-
-#: 2011-01-01: Kafka's first release. A clock that is right cannot be earlier.
-ANCIENT_MS = 1293840000000
+__all__ = ["FastLoop"]
 
 #: baseOffset, batchLength, partitionLeaderEpoch, magic, crc, attributes, lastOffsetDelta, maxTimestamp, then the id, epoch
 #: and sequence of the producer in one, recordsCount.
@@ -40,24 +43,51 @@ _UNPACK = BATCH_HEADER.partial(
 _NO_PRODUCER = b"\xff" * _PRODUCER.type.size
 
 
-def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
-    """Go over batches with right checksums that lie wholly in a buffer, from `position` in the file; stop at any other.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastLoop:
+    """Goes over ordinary batches.
 
-    Returns:
-        The position reached, and whether the batch there is only not all here.
+    Args:
+        state: Where the walk over the log is.
+        base_offset: The segment's.
+        indexes: Its indexes.
+        producers: Takes the batches of producers.
+        look_at_records: `RecordLook.look_at_ordinary`; None: records are not looked at.
+        judge: Judges a batch that is out of the ordinary.
+        latest: The largest timestamp that is ordinary.
+        largest: The largest `batchLength` that is ordinary.
     """
-    checksum, unpack, regular, no_producer = crc32c, _UNPACK, scanner.producers.regular, _NO_PRODUCER
-    careful_records = None if scanner.quick else scanner.irregular_records
-    low, high, most, next_base = ANCIENT_MS, scanner.high, scanner.most, scanner.task.base_offset + 1
-    index, times = scanner.index, scanner.times
+
+    state: WalkState
+    base_offset: int
+    indexes: SegmentIndexes
+    producers: EventRecorder
+    look_at_records: Callable[[bytearray, int, int, int, int, int, int], None] | None
+    judge: Callable[..., None]
+    latest: int
+    largest: int
+
+    def run(self, slot: Slot, position: int) -> tuple[int, bool]:
+        """Go over batches with right checksums that lie wholly in a buffer, from `position` in the file; stop at any other.
+
+        Returns:
+            The position reached, and whether the batch there is only not all here.
+        """
+        return _walk(self, slot, position)
+
+
+def _walk(loop: FastLoop, slot: Slot, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
+    state, checksum, unpack, regular, no_producer = loop.state, crc32c, _UNPACK, loop.producers.regular, _NO_PRODUCER
+    look_at_records, index, times = loop.look_at_records, loop.indexes.offsets, loop.indexes.times
+    low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
     data, begin, limit = slot.data, slot.begin, slot.limit
     view = slot.view[:limit]
     at, batches = position - begin, 0
     while True:
         # Everything that the loop needs, taken anew after each batch that was out of the ordinary. The entry of an index
         # that comes next is wanted at a place of the buffer, or where the next offset, `expected`, goes beyond it.
-        expected, epoch = scanner.expected if scanner.expected >= 0 else -NEVER, scanner.epoch
-        top, top_at = scanner.max_timestamp, -1
+        expected, epoch = state.expected if state.expected >= 0 else -NEVER, state.epoch
+        top, top_at = state.max_timestamp, -1
         want = want_next = NEVER
         entry_number = entry_next = entry_before = entry_at = -1
         if index is not None:
@@ -90,8 +120,8 @@ def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool
                 odd = True
                 break
             expected = base + count
-            if careful_records is not None:
-                careful_records(data, at, end, attributes, count, time, begin)
+            if look_at_records is not None:
+                look_at_records(data, at, end, attributes, count, time, begin)
             if at >= want:
                 assert index is not None
                 if at == want and expected == entry_next and entry_before < base:
@@ -100,7 +130,7 @@ def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool
                 else:
                     if entry_at >= 0:
                         index.settle(entry_number, _batch_at(view, entry_at, begin))
-                    before = (begin + last_at, begin + at) if last_at >= 0 else scanner.previous_place(begin + at)
+                    before = (begin + last_at, begin + at) if last_at >= 0 else state.place_before(begin + at)
                     index.arrive(begin + at, base, expected - 1, *before)
                     entry_number, want, entry_next, entry_before = index.wanted(begin)
                     entry_at = -1
@@ -113,8 +143,8 @@ def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool
                     if time_seen >= 0:
                         times.settle(time_number, (time_seen, time_next - 1))
                     if top_at >= 0:
-                        scanner.raised(_spot_at(view, top_at, begin))
-                    times.arrive(_spot_at(view, at, begin), 2, scanner.max_timestamp, scanner.max_position, scanner.max_offset)
+                        state.raise_timestamp(_spot_at(view, top_at, begin))
+                    times.arrive(_spot_at(view, at, begin), 2, state.max_timestamp, state.max_position, state.max_offset)
                     time_number, time_entry, want_next = times.wanted()
                     time_seen = -1
             if time > top:
@@ -129,15 +159,15 @@ def walk_regular(scanner: Scanner, slot: Slot, position: int) -> tuple[int, bool
             assert times is not None
             times.settle(time_number, (time_seen, time_next - 1))
         if last_at >= 0:
-            scanner.scan.records += expected - first_expected
+            state.records += expected - first_expected
             if top_at >= 0:
-                scanner.raised(_spot_at(view, top_at, begin))
-            scanner.passed(_spot_at(view, last_at, begin))
+                state.raise_timestamp(_spot_at(view, top_at, begin))
+            state.pass_ordinary(_spot_at(view, last_at, begin))
         if not odd:
             break
-        scanner.judge(RecordBatch.read(bytes(view[at:end]), begin + at), crc_ok=True)
+        loop.judge(RecordBatch.read(bytes(view[at:end]), begin + at), crc_ok=True)
         at = end
-    scanner.scan.batches += batches
+    state.batches += batches
     return begin + at, end > limit
 
 
@@ -149,4 +179,11 @@ def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
 
 def _spot_at(view: memoryview, at: int, begin: int) -> BatchSpot:
     base, length, epoch, _, _, _, delta, time, _, _ = _UNPACK(view, at)
-    return BatchSpot(begin + at, begin + at + LOG_OVERHEAD + length, base, base + delta, epoch, time)
+    return BatchSpot(
+        position=begin + at,
+        end=begin + at + LOG_OVERHEAD + length,
+        base_offset=base,
+        last_offset=base + delta,
+        epoch=epoch,
+        max_timestamp=time,
+    )

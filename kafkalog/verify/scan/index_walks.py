@@ -11,9 +11,12 @@ from itertools import islice
 from operator import le, lt
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.log import NEVER
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, leftover, padded_end, padding_between
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
-from kafkalog.verify.subjects import BatchSpot, Hole, IndexEnd, IndexStep, TimeIndexEnd, TimeIndexStep
+from kafkalog.verify.rules.indexes import IndexStep
+from kafkalog.verify.rules.shared import BatchSpot, Hole, IndexEnd
+from kafkalog.verify.rules.time_indexes import TimeIndexEnd, TimeIndexStep
 
 if TYPE_CHECKING:
     from array import array
@@ -22,11 +25,10 @@ if TYPE_CHECKING:
     from kafkalog.core.layout import Layout
     from kafkalog.core.span import Padding, Span
     from kafkalog.verify.scan.results import SegmentTask
+    from kafkalog.verify.scan.walk_state import WalkState
 
-__all__ = ["MOST_REPORTED", "NEVER", "OffsetIndexWalk", "TimeIndexWalk"]
+__all__ = ["MOST_REPORTED", "OffsetIndexWalk", "TimeIndexWalk"]
 
-#: A position and an offset that no batch has.
-NEVER = 1 << 70
 #: Entries of one file that are reported one by one; a file with more is garbage, and its rest is not judged.
 MOST_REPORTED = 1000
 
@@ -175,22 +177,24 @@ class OffsetIndexWalk(_EntryFile):
         number = self._number_before() if back else self.number
         task = self._task
         relative, position = self._entry(number)
+        offset_before, position_before = self._before
         self._emit(
             IndexStep(
-                self.path,
-                task.paths[".log"],
-                number,
-                task.base_offset + relative,
-                position,
-                *self._before,
-                batch,
-                inside,
-                self._log_size,
-                back,
-                self._overtaken,
-                task.base_offset,
-                task.active,
-                task.clean,
+                path=self.path,
+                log_path=task.paths[".log"],
+                number=number,
+                offset=task.base_offset + relative,
+                position=position,
+                previous_offset=offset_before,
+                previous_position=position_before,
+                batch=batch,
+                inside=inside,
+                log_size=self._log_size,
+                back=back,
+                overtaken=self._overtaken,
+                segment_base=task.base_offset,
+                active=task.active,
+                clean=task.clean,
             )
         )
 
@@ -286,23 +290,25 @@ class TimeIndexWalk(_EntryFile):
         if self.reported > MOST_REPORTED:
             return
         task = self._task
+        timestamp_before, offset_before = self._before
         self._emit(
             TimeIndexStep(
-                self.path,
-                task.paths[".log"],
-                self.number,
-                self.timestamp,
-                self.want,
-                *self._before,
-                batch,
-                max_before,
-                max_position,
-                max_offset,
-                -1 if last is None else last.last_offset,
-                self._overtaken,
-                task.base_offset,
-                task.active,
-                task.clean,
+                path=self.path,
+                log_path=task.paths[".log"],
+                number=self.number,
+                timestamp=self.timestamp,
+                offset=self.want,
+                previous_timestamp=timestamp_before,
+                previous_offset=offset_before,
+                batch=batch,
+                max_before=max_before,
+                max_position=max_position,
+                max_offset=max_offset,
+                last_offset=-1 if last is None else last.last_offset,
+                overtaken=self._overtaken,
+                segment_base=task.base_offset,
+                active=task.active,
+                clean=task.clean,
             )
         )
 
@@ -388,24 +394,24 @@ class TimeIndexWalk(_EntryFile):
         """The file as a whole."""
         return _summary(self, sibling, self._task, "timeindex", log_is_sound=log_is_sound)
 
-    def end_subject(self, top: int, top_full: int, position: int, offset: int, *, all_emptied: bool) -> TimeIndexEnd:
+    def end_subject(self, state: WalkState) -> TimeIndexEnd:
         """Its last entry against the largest timestamps of the segment: of all batches, and of those with records."""
-        task = self._task
+        task, top = self._task, state.max_timestamp
         count = self.count or (1 if self.lone_zero and top == 0 else 0)
         last = self.timestamps[self.count - 1] if self.count else (0 if count else None)
         return TimeIndexEnd(
-            self.path,
-            task.paths[".log"],
-            count,
-            len(self.data),
-            last,
-            top,
-            top_full,
-            position,
-            offset,
-            task.active,
-            task.clean,
-            all_emptied,
+            path=self.path,
+            log_path=task.paths[".log"],
+            entries=count,
+            size=len(self.data),
+            last_timestamp=last,
+            max_timestamp=top,
+            max_timestamp_with_records=state.max_full,
+            max_position=state.max_position,
+            max_offset=state.max_offset,
+            active=task.active,
+            clean=task.clean,
+            all_emptied=not state.any_full,
         )
 
 
@@ -413,21 +419,21 @@ def _summary(
     file: OffsetIndexWalk | TimeIndexWalk, sibling: _EntryFile | None, task: SegmentTask, kind: str, *, log_is_sound: bool
 ) -> IndexEnd:
     return IndexEnd(
-        file.path,
-        task.paths.get(".log", ""),
-        kind,
-        len(file.data),
-        file.entry_size,
-        file.count,
-        file.padding,
-        file.leftover,
-        file.hole(),
-        task.active,
-        task.clean,
-        task.mark,
-        None if sibling is None else len(sibling.data),
-        sibling is not None and sibling.padding is not None,
-        file.others,
-        file.first_other,
-        log_is_sound,
+        path=file.path,
+        log_path=task.paths.get(".log", ""),
+        kind=kind,
+        size=len(file.data),
+        entry_size=file.entry_size,
+        entries=file.count,
+        padding=file.padding,
+        leftover=file.leftover,
+        hole=file.hole(),
+        active=task.active,
+        clean=task.clean,
+        mark=task.mark,
+        sibling_size=None if sibling is None else len(sibling.data),
+        sibling_padded=sibling is not None and sibling.padding is not None,
+        others=file.others,
+        first_other=file.first_other,
+        log_is_sound=log_is_sound,
     )

@@ -8,7 +8,7 @@ from kafkalog.core.batch import Damage
 from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.core.messages.schema import NEWEST
-from kafkalog.verify.subjects import MetadataRecord
+from kafkalog.verify.rules.kraft import MetadataRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,9 @@ def unreadable_records(path: str, batch: RecordBatch) -> Iterator[MetadataRecord
             return
         framed = read_metadata_record(record.value)
         if framed.problem:
-            yield MetadataRecord(path, batch, record.offset, framed.name, framed.problem, _is_newer(framed))
+            yield MetadataRecord(
+                path=path, batch=batch, offset=record.offset, name=framed.name, problem=framed.problem, newer=_is_newer(framed)
+            )
 
 
 def _is_newer(framed: FramedRecord) -> bool:

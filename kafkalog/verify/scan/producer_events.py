@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.log import NEVER
 from kafkalog.core.record import increment_sequence
 from kafkalog.verify.scan.results import Cut, Event, Marker, ProducerRun
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AbortedSpan", "EventRecorder", "OpenTransaction", "ProducerState", "ProducerStep", "Replay"]
 
-_FAR = 1 << 70
 _MAX_SEQUENCE = 0x7FFFFFFF
 _LAST_CODEC = 4
 _SOONEST_EXPIRATION_MS = 1000
@@ -39,7 +39,7 @@ class EventRecorder:
         self._open: dict[int, list[int]] = {}
         self._events: list[list[int] | Marker | Cut] = []
         self._cuts = deque(cuts)
-        self._cut = self._cuts[0] if self._cuts else _FAR
+        self._cut = self._cuts[0] if self._cuts else NEVER
         self.last_hole = -1
         #: Batches that claim epoch 0 and sequence 0 of no producer: how many; position, first and last offset of the first.
         self.zeros = 0
@@ -88,7 +88,7 @@ class EventRecorder:
         while offset >= self._cut:
             self._events.append(Cut(self._cuts.popleft()))
             self._open.clear()
-            self._cut = self._cuts[0] if self._cuts else _FAR
+            self._cut = self._cuts[0] if self._cuts else NEVER
 
     def data(self, batch: RecordBatch) -> None:
         """Add any data batch that has a producer id."""
@@ -121,7 +121,6 @@ class EventRecorder:
             partial,
             batch.position,
             batch.position,
-            batch.last_sequence,
             batch.size,
             self.last_hole,
         ]
@@ -162,9 +161,8 @@ class EventRecorder:
                         partial=bool(event[10]),
                         position=event[12],
                         last_position=event[11],
-                        first_last_sequence=event[13],
-                        size=event[14],
-                        hole=event[15],
+                        size=event[13],
+                        hole=event[14],
                     )
                 )
             else:
@@ -307,7 +305,7 @@ class Replay:
         if scan.first is not None and scan.first.base_offset != self._end:
             self._hole = scan.first.base_offset
         if scan.damaged:
-            self._hole = _FAR
+            self._hole = NEVER
         for event in scan.events:
             if isinstance(event, Cut):
                 if event.blind:

@@ -1,17 +1,183 @@
-"""The careful look at the records of a magic 2 batch: everything that the rules ask for."""
+"""The careful look at the records of a batch: everything that the rules ask for."""
 
 from __future__ import annotations
 
-from kafkalog.core.batch import Damage, RecordBatch
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.core import attributes as bits
+from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
+from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.record import wrap32
-from kafkalog.errors import LimitExceeded
-from kafkalog.verify.subjects import Disorder, Records
+from kafkalog.core.record_counts import count_records
+from kafkalog.core.source import HELD
+from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.verify.rules.legacy import LegacyRecords
+from kafkalog.verify.rules.records import ControlRecords, Disorder, Records
+from kafkalog.verify.scan.odd_times import ANCIENT_MS
 
-__all__ = ["look_at_records"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kafkalog.core.legacy import LegacyBatch, LegacyRecord
+    from kafkalog.verify.scan.odd_times import OddTimesNotes
+
+__all__ = ["RecordLook"]
+
+_BASE_OFFSET = BATCH_HEADER.partial("base_offset")
+_BASE_TIMESTAMP = BATCH_HEADER.partial("base_timestamp")
+_HEADER = BATCH_HEADER.size
+#: Control records of one batch that are looked at; a batch that has been written by a broker has a few.
+_MOST_CONTROL_RECORDS = 1 << 12
+#: Messages of a wrapper that are held for the rules; of a larger one they are read again.
+_MOST_HELD = 1 << 14
 
 
-def look_at_records(path: str, batch: RecordBatch, *, compacted: bool) -> Records:
-    """The records of a batch, the careful way, with everything that the rules ask for."""
+class RecordLook:
+    """Looks at the records of a segment's batches, and counts what the rules about whole segments ask for.
+
+    `tombstones` counts records without a value, `first_keyless` is the offset of the first batch with a record that has no key.
+
+    Args:
+        path: The segment's `.log`.
+        times: Takes the odd timestamps.
+        emit: Takes what a rule is to judge.
+        skip: Takes what is not looked at, in words.
+        compacted: The log is known to have been compacted.
+        kraft: It is the metadata log or a snapshot of it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        times: OddTimesNotes,
+        *,
+        emit: Callable[[object], None],
+        skip: Callable[[str], None],
+        compacted: bool,
+        kraft: bool,
+    ) -> None:
+        self._path = path
+        self._times = times
+        self._emit = emit
+        self._skip = skip
+        self._compacted = compacted
+        self._kraft = kraft
+        self.tombstones = 0
+        self.first_keyless: int | None = None
+        self._over_limit = 0
+        self._first_over_limit = ""
+
+    def finish(self) -> None:
+        """All batches were seen."""
+        if self._over_limit:
+            self._skip(f"the records of {self._over_limit} batches, {self._first_over_limit}")
+
+    # --- magic 2 ---
+
+    def look_at_ordinary(self, data: bytearray, at: int, end: int, attributes: int, count: int, time: int, begin: int) -> None:
+        """Look at the records of a batch whose header is ordinary, `data[at:end]`; `data` begins at `begin` in the log."""
+        found = count_records(data, at + _HEADER, end, count, attributes & bits.CODEC_MASK)
+        base_time = _BASE_TIMESTAMP.unpack_from(data, at)[0]
+        if found is not None and base_time + found.smallest < ANCIENT_MS and not attributes & bits.LOG_APPEND_TIME:
+            self._times.note_records(RecordBatch.read(bytes(data[at:end]), begin + at))
+        if (
+            found is None
+            or found.next_delta != count
+            or found.gaps
+            or base_time + found.largest != time
+            or (found.null_keys and self._compacted)
+        ):
+            self._look_closer(RecordBatch.read(bytes(data[at:end]), begin + at))
+        elif found.null_keys and self.first_keyless is None:
+            self.first_keyless = _BASE_OFFSET.unpack_from(data, at)[0]
+        if found is not None:
+            self.tombstones += found.null_values
+
+    def look_at(self, batch: RecordBatch) -> None:
+        """Look at the records of a batch whose header is out of the ordinary."""
+        header = batch.header
+        if header.records_count == 0 and batch.size == _HEADER:
+            return
+        found = count_records(batch.data, _HEADER, batch.size, header.records_count, batch.compression_id)
+        append_time = batch.timestamp_type == "LogAppendTime"
+        smallest = header.max_timestamp if found is None or append_time else header.base_timestamp + found.smallest
+        if smallest < ANCIENT_MS <= header.max_timestamp:
+            self._times.note_records(batch)
+        if (
+            found is None
+            or found.next_delta > header.last_offset_delta + 1
+            or (found.gaps and header.records_count > header.last_offset_delta)
+            or found.gaps
+            or not (append_time or header.base_timestamp + found.largest == header.max_timestamp)
+            or (found.null_keys and self._compacted)
+        ):
+            self._look_closer(batch)
+        if found is not None:
+            self.tombstones += found.null_values
+            if found.null_keys and self.first_keyless is None:
+                self.first_keyless = batch.base_offset
+
+    def _look_closer(self, batch: RecordBatch) -> None:
+        records = _read_with_care(self._path, batch, compacted=self._compacted)
+        self._emit(records)
+        self._note_limit(batch, records.problem)
+
+    def _note_limit(self, batch: RecordBatch | LegacyBatch, problem: Damage | None) -> None:
+        """Records that are too large to be looked at are neither sound nor damaged."""
+        if problem is not None and isinstance(problem.error, LimitExceeded):
+            self._over_limit += 1
+            self._first_over_limit = self._first_over_limit or f"the first at position {batch.position}: {problem.error}"
+
+    def control(self, batch: RecordBatch) -> ControlRecords:
+        """The records of a control batch, decoded."""
+        decoded: list[tuple[Any, ControlRecord | FormatError]] = []
+        problem: Damage | None = None
+        for item in islice(batch.walk_records(), _MOST_CONTROL_RECORDS):
+            if isinstance(item, Damage):
+                problem = item
+                self._note_limit(batch, item)
+                break
+            try:
+                decoded.append((item, read_control_record(item.key, item.value)))
+            except FormatError as error:
+                decoded.append((item, error))
+        if len(decoded) == _MOST_CONTROL_RECORDS < batch.header.records_count:
+            self._skip(f"control records after the first {len(decoded)} of the batch at position {batch.position}")
+        return ControlRecords(path=self._path, batch=batch, records=tuple(decoded), problem=problem, kraft=self._kraft)
+
+    # --- magic 0 and 1 ---
+
+    def legacy(self, batch: LegacyBatch) -> LegacyRecords:
+        """The messages of a message or wrapper of magic 0 or 1."""
+        held: list[LegacyRecord] = []
+        count, first, problem = 0, -1, None
+        for item in batch.walk_records():
+            if isinstance(item, Damage):
+                problem = item
+                self._note_limit(batch, item)
+                continue
+            first = item.offset if not count else first
+            count += 1
+            self.tombstones += item.value is None
+            if count <= _MOST_HELD and item.end <= HELD:
+                held.append(item)
+            del item
+        records = LegacyRecords(
+            path=self._path,
+            batch=batch,
+            held=tuple(held) if len(held) == count else None,
+            count=count,
+            first_offset=first,
+            problem=problem,
+        )
+        if self.first_keyless is None and any(message.key is None for message in records.messages):
+            self.first_keyless = min(batch.last_offset, first)
+        return records
+
+
+def _read_with_care(path: str, batch: RecordBatch, *, compacted: bool) -> Records:
+    """The records of a batch, read one by one, with everything that the rules ask for."""
     largest: int | None = None
     nulls = 0
     first_null: int | None = None
@@ -34,4 +200,16 @@ def look_at_records(path: str, batch: RecordBatch, *, compacted: bool) -> Record
     trailing = False
     if problem is not None and batch.compression_id in (1, 2, 3, 4) and not isinstance(problem.error, LimitExceeded):
         trailing = batch.inflate().trailing and read == batch.header.records_count
-    return Records(path, batch, read, delta, disorder, largest, nulls, first_null, problem, trailing, compacted)
+    return Records(
+        path=path,
+        batch=batch,
+        read=read,
+        last_delta=delta,
+        disorder=disorder,
+        max_timestamp=largest,
+        null_keys=nulls,
+        first_null_key=first_null,
+        problem=problem,
+        trailing=trailing,
+        compacted=compacted,
+    )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.verify.rules.compaction import DEFAULT_MAX_MESSAGE_BYTES
+
 if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.subjects import BatchSpot
+    from kafkalog.verify.rules.compaction import Horizons, Large
+    from kafkalog.verify.rules.shared import BatchSpot, EpochRun
 
 __all__ = [
-    "DEFAULT_MAX_MESSAGE_BYTES",
     "Cut",
-    "EpochRun",
     "Event",
     "Marker",
     "ProducerRun",
@@ -20,10 +21,6 @@ __all__ = [
     "SegmentTask",
     "Settings",
 ]
-
-
-#: `max.message.bytes` where nobody has set it, since 2.3.
-DEFAULT_MAX_MESSAGE_BYTES = 1048588
 
 
 class Settings(NamedTuple):
@@ -44,7 +41,8 @@ class Settings(NamedTuple):
         return DEFAULT_MAX_MESSAGE_BYTES if self.max_message_bytes is None else self.max_message_bytes
 
 
-class SegmentTask(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentTask:
     """A segment to scan.
 
     `paths` by suffix. `active`: it has the highest base offset of its directory. `clean`: the broker was stopped cleanly
@@ -55,26 +53,16 @@ class SegmentTask(NamedTuple):
     """
 
     base_offset: int
-    paths: dict[str, str]
-    active: bool
-    clean: bool | None
-    mark: str
-    kraft: bool
-    compacted: bool
-    cuts: tuple[int, ...]
+    paths: dict[str, str] = field(hash=False)
     settings: Settings
+    active: bool = False
+    clean: bool | None = None
+    mark: str = ""
+    kraft: bool = False
+    compacted: bool = False
+    cuts: tuple[int, ...] = ()
     snapshot_epoch: int | None = None
     in_use: bool = False
-
-
-class EpochRun(NamedTuple):
-    """Batches in a row with the same leader epoch, by offsets and positions."""
-
-    epoch: int
-    first_base: int
-    position: int
-    last_base: int
-    last_offset: int
 
 
 class ProducerRun(NamedTuple):
@@ -97,7 +85,6 @@ class ProducerRun(NamedTuple):
     partial: bool
     position: int
     last_position: int
-    first_last_sequence: int
     size: int
     hole: int
 
@@ -125,51 +112,24 @@ class Cut(NamedTuple):
 Event = ProducerRun | Marker | Cut
 
 
-class Horizons(NamedTuple):
-    """Delete horizons of a segment, in milliseconds: of how many batches, the earliest and latest, the first batch."""
-
-    batches: int
-    earliest: int
-    latest: int
-    first: BatchSpot
-
-    def with_one(self, horizon: int) -> Horizons:
-        """These and another one."""
-        return Horizons(self.batches + 1, min(self.earliest, horizon), max(self.latest, horizon), self.first)
-
-
-class Large(NamedTuple):
-    """Batches of a segment that are larger than the limit: how many, and the largest with its producer id."""
-
-    batches: int
-    spot: BatchSpot
-    producer_id: int
-
-    def with_one(self, spot: BatchSpot, producer_id: int) -> Large:
-        """These and another one."""
-        if spot.end - spot.position > self.spot.end - self.spot.position:
-            return Large(self.batches + 1, spot, producer_id)
-        return self._replace(batches=self.batches + 1)
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentScan:
     """What the scan of one segment brought back. Offsets are None when there is no batch."""
 
     base_offset: int
     path: str
-    findings: list[Finding] = field(default_factory=list)
+    findings: tuple[Finding, ...] = ()
     size: int = 0
     batches: int = 0
     records: int = 0
     first: BatchSpot | None = None
     last: BatchSpot | None = None
-    #: End of the last batch before the first damage, and the offset after it.
+    #: End of the last batch before the first damage, and its last offset.
     valid_position: int = 0
     valid_offset: int | None = None
     max_timestamp: int = -1
-    epochs: list[EpochRun] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    epochs: tuple[EpochRun, ...] = ()
+    events: tuple[Event, ...] = ()
     #: Offset at which the last hole between its batches ends, -1 when there is none.
     last_hole: int = -1
     #: Offset of the first batch that looks as if the log cleaner had been there.
@@ -179,20 +139,19 @@ class SegmentScan:
     horizons: Horizons | None = None
     #: Batches larger than the limit.
     large: Large | None = None
-    magics: set[int] = field(default_factory=set)
+    magics: frozenset[int] = frozenset()
     #: Last offset of the last message of magic 0 or 1.
     last_legacy: int = -1
     damaged: bool = False
     hashes: dict[str, str] = field(default_factory=dict)
-    not_checked: list[tuple[str, str]] = field(default_factory=list)
-    failures: list[tuple[str, str]] = field(default_factory=list)
+    not_checked: tuple[tuple[str, str], ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
     files: int = 0
     bytes_read: int = 0
-    has_log: bool = False
     #: Of the `.log`.
     inode: int = 0
     #: (last offset, position) of a batch in every mebibyte, for searches that come later.
-    places: list[tuple[int, int]] = field(default_factory=list)
+    places: tuple[tuple[int, int], ...] = ()
     #: Path of a file → how its line ends were changed; of a `.log`, nothing else is said about the segment then.
     line_ends: dict[str, str] = field(default_factory=dict)
     #: Whether an index ends in preallocated space.
@@ -200,7 +159,7 @@ class SegmentScan:
     #: Offset of the first batch with a record that has no key; the cleaner keeps none of these.
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.
-    leader_changes: list[tuple[int, int]] = field(default_factory=list)
+    leader_changes: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_unread(self) -> bool:

@@ -7,83 +7,51 @@ is out of the ordinary in any way leaves the loop and is judged with care.
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
-from itertools import islice
-from operator import lt
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core import attributes as bits
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, NO_PRODUCER_ID, Damage, RecordBatch
-from kafkalog.core.control import ABORT, COMMIT, ControlRecord, read_control_record
-from kafkalog.core.dates import timestamp_cause
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, NO_PRODUCER_ID, RecordBatch
+from kafkalog.core.control import ABORT, COMMIT, ControlRecord
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.line_ends import change_of_entries, change_of_log, fits
+from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
-from kafkalog.core.record_counts import count_records
-from kafkalog.core.source import HELD
 from kafkalog.core.span import Span
-from kafkalog.core.time_index import TIME_INDEX_ENTRY
-from kafkalog.errors import FileChanged, FormatError, LimitExceeded, UnreadableFile
+from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.read_ahead import Relay
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rule import RULES, findings_of
-from kafkalog.verify.scan.fast_loop import ANCIENT_MS, walk_regular
-from kafkalog.verify.scan.index_walks import MOST_REPORTED, OffsetIndexWalk, TimeIndexWalk
+from kafkalog.verify.rules.batches import ZeroProducers
+from kafkalog.verify.rules.compaction import Horizons, Large
+from kafkalog.verify.rules.shared import BatchSpot, BatchStep, spot_of
+from kafkalog.verify.rules.tails import FileChange, Tail
+from kafkalog.verify.scan.fast_loop import FastLoop
 from kafkalog.verify.scan.metadata_records import unreadable_records
+from kafkalog.verify.scan.odd_times import OddTimesNotes
 from kafkalog.verify.scan.producer_events import EventRecorder
-from kafkalog.verify.scan.records import look_at_records
-from kafkalog.verify.scan.results import EpochRun, Horizons, Large, Marker, SegmentScan, SegmentTask
-from kafkalog.verify.scan.stale_entries import first_stale_offset_entry, first_stale_time_entry
-from kafkalog.verify.subjects import (
-    BatchSpot,
-    BatchStep,
-    ControlRecords,
-    FileChange,
-    LegacyRecords,
-    OddTimes,
-    SegmentTimes,
-    StaleEntries,
-    Tail,
-    ZeroProducers,
-)
+from kafkalog.verify.scan.records import RecordLook
+from kafkalog.verify.scan.results import Marker, SegmentScan, SegmentTask
+from kafkalog.verify.scan.segment_indexes import SegmentIndexes
+from kafkalog.verify.scan.walk_state import NO_EPOCH, WalkState
 
 if TYPE_CHECKING:
-    from kafkalog.core.legacy import LegacyRecord
+    from kafkalog.core.batch import Damage
     from kafkalog.core.span import Padding
-    from kafkalog.files.read_ahead import Slot
+    from kafkalog.verify.finding import Finding
+    from kafkalog.verify.rules.legacy import LegacyRecords
+    from kafkalog.verify.rules.records import ControlRecords
 
 __all__ = ["Scanner", "scan_segment"]
 
-_BASE_OFFSET = BATCH_HEADER.partial("base_offset")
-_BASE_TIMESTAMP = BATCH_HEADER.partial("base_timestamp")
-#: How many bytes of an index entry ascend from entry to entry: those of its first field.
-_OFFSET_KEY = OFFSET_INDEX_ENTRY["relative_offset"].type.size
-_TIME_KEY = TIME_INDEX_ENTRY["timestamp"].type.size
-_HEADER = BATCH_HEADER.size
-#: Bytes between two of the batches whose place is kept.
-_PLACE_INTERVAL = 1 << 20
-_NO_EPOCH = -1
 _LEADER_CHANGE = 2
 #: Bytes of a log that are looked through for changed line ends.
 _LINE_ENDS_BYTES = 4 << 20
-#: Clocks differ; a day ahead is a fault.
-FUTURE_MS = 24 * 3600 * 1000
-#: Control records of one batch that are looked at; a batch that has been written by a broker has a few.
-_MOST_CONTROL_RECORDS = 1 << 12
-#: Messages of a wrapper that are held for the rules; of a larger one they are read again.
-_MOST_HELD = 1 << 14
 #: Findings of one rule about one log that are listed; the others are counted.
 _MOST_OF_A_KIND = 10_000
-
-
-def _are_untrimmed(offsets: bytes | None, times: bytes | None) -> bool:
-    """Whether the indexes of a segment, those that are there, end in preallocated space."""
-    found = [(offsets, OFFSET_INDEX_ENTRY.size), (times, TIME_INDEX_ENTRY.size)]
-    ends = [padded_end(data, size) + size <= len(data) for data, size in found if data is not None]
-    return bool(ends) and all(ends)
+#: Bytes at the beginning of damage that rules look at.
+_HEAD_BYTES = 64
+#: A last offset delta up to which a batch with a wrong checksum is believed to end where it says.
+_MOST_BELIEVED_DELTA = 1 << 24
 
 
 def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
@@ -94,594 +62,389 @@ def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
     return Scanner(task, threads if task.settings.quick else 1).run()
 
 
-def _ascends(data: bytes, size: int, key: int) -> bool:
-    """Whether the first `key` bytes of entries grow from one to the next, zeros at the end left out."""
-    keys = [data[at : at + key] for at in range(0, padded_end(data, size), size)]
-    return len(data) % size == 0 and all(map(lt, keys, islice(keys, 1, None)))
-
-
 class Scanner:
-    """The state of one scan."""
+    """One scan."""
 
     def __init__(self, task: SegmentTask, threads: int) -> None:
-        self.task = task
-        self.threads = threads
-        #: Batches whose length field says more are looked at with care.
-        self.most = task.settings.large - LOG_OVERHEAD
-        self.path = task.paths.get(".log", "")
-        self.scan = SegmentScan(task.base_offset, self.path, has_log=bool(self.path))
-        self.producers = EventRecorder(task.cuts)
-        self.index: OffsetIndexWalk | None = None
-        self.times: TimeIndexWalk | None = None
-        #: The task as the indexes are judged by it.
-        self.index_task = task
-        self.offset_doubts: list[object] = []
-        self.time_doubts: list[object] = []
-        self.quick = task.settings.quick
-        self.high = task.settings.now + FUTURE_MS
-        self.expected = -1  # next offset if nothing is missing; -1 before the first batch and after damage
-        self.previous: BatchSpot | None = None
-        self.after_damage = False
-        self.epoch = _NO_EPOCH
-        self.epoch_run: tuple[int, int, int] | None = None
-        self.epoch_last: BatchSpot | None = None
-        self.top_epoch: BatchSpot | None = None
-        self.max_timestamp = -1
-        self.max_position = self.max_offset = -1
-        self.max_full = -1  # over batches that hold records
-        self.any_full = False
-        self.any_magic_0 = False
-        #: Timestamps that are out of the ordinary, by their cause.
-        self.future: dict[str, OddTimes] = {}
-        self.ancient: dict[str, OddTimes] = {}
-        self.missing: dict[str, OddTimes] = {}
-        self.odd_records: dict[str, OddTimes] = {}
-        self.kraft_wait = 0
-        self.over_limit = 0
-        self.first_over_limit = ""
-        self.found: Counter[str] = Counter()
+        self._task = task
+        self._threads = threads
+        self._quick = task.settings.quick
+        self._path = task.paths.get(".log", "")
+        self._state = WalkState()
+        self._indexes = SegmentIndexes(task, 0, None, None)
+        self._producers = EventRecorder(task.cuts)
+        self._times = OddTimesNotes(task.settings.now)
+        self._records = RecordLook(
+            self._path, self._times, emit=self._emit, skip=self._skip, compacted=task.compacted, kraft=task.kraft
+        )
+        self._findings: list[Finding] = []
+        self._found: Counter[str] = Counter()
+        self._not_checked: list[tuple[str, str]] = []
+        self._failures: list[tuple[str, str]] = []
+        self._files = self._bytes_read = self._size = self._inode = 0
+        self._magics: set[int] = set()
+        self._last_legacy = -1
+        self._compaction_evidence: int | None = None
+        self._horizons: Horizons | None = None
+        self._large: Large | None = None
+        self._leader_changes: list[tuple[int, int]] = []
+        self._line_ends: dict[str, str] = {}
+        self._preallocated = False
 
     # --- results ---
 
-    def emit(self, subject: Any) -> None:
-        """What the rules say about a subject."""
+    def _emit(self, subject: Any) -> None:
+        """Note what the rules say about a subject."""
         for finding in findings_of(subject):
-            if not (self.task.compacted and RULES[finding.id].history):
-                self.found[finding.id] += 1
-                if self.found[finding.id] <= _MOST_OF_A_KIND:
-                    self.scan.findings.append(finding)
+            if not (self._task.compacted and RULES[finding.id].history):
+                self._found[finding.id] += 1
+                if self._found[finding.id] <= _MOST_OF_A_KIND:
+                    self._findings.append(finding)
 
-    def fail(self, error: UnreadableFile) -> None:
+    def _skip(self, what: str) -> None:
+        """Something in the log is not looked at."""
+        self._not_checked.append((self._path, what))
+
+    def _fail(self, error: UnreadableFile) -> None:
         """A file cannot be read."""
-        self.scan.failures.append((error.path, error.reason))
+        self._failures.append((error.path, error.reason))
+
+    def _result(self) -> SegmentScan:
+        state, task = self._state, self._task
+        return SegmentScan(
+            base_offset=task.base_offset,
+            path=self._path,
+            findings=tuple(self._findings),
+            size=self._size,
+            batches=state.batches,
+            records=state.records,
+            first=state.first,
+            last=state.last,
+            valid_position=state.valid_position,
+            valid_offset=state.valid_offset,
+            max_timestamp=state.max_timestamp,
+            epochs=tuple(state.epochs),
+            events=tuple(self._producers.finish()),
+            last_hole=self._producers.last_hole,
+            compaction_evidence=self._compaction_evidence,
+            tombstones=self._records.tombstones,
+            horizons=self._horizons,
+            large=self._large,
+            magics=frozenset(self._magics),
+            last_legacy=self._last_legacy,
+            damaged=state.damaged,
+            hashes=hashes_of(task.paths.values(), self._fail) if task.settings.hash else {},
+            not_checked=tuple(self._not_checked),
+            failures=tuple(self._failures),
+            files=self._files,
+            bytes_read=self._bytes_read,
+            inode=self._inode,
+            places=tuple(state.places),
+            line_ends=self._line_ends,
+            preallocated=self._preallocated,
+            first_keyless=self._records.first_keyless,
+            leader_changes=tuple(self._leader_changes),
+        )
 
     # --- files ---
 
     def run(self) -> SegmentScan:
         """Scan the segment's files."""
-        scan, task = self.scan, self.task
         try:
-            self._run()
+            if self._path:
+                self._scan()
         except UnreadableFile as error:
-            self.fail(error)
-            scan.damaged = True
-            if isinstance(error, FileChanged) and error.path == self.path:
-                self.emit(FileChange(self.path, error.size_before, error.size_now, task.active))
-        if self.over_limit:
-            scan.not_checked.append((self.path, f"the records of {self.over_limit} batches, {self.first_over_limit}"))
-        for kind, count in self.found.items():
+            self._fail(error)
+            self._state.damaged = True
+            if isinstance(error, FileChanged) and error.path == self._path:
+                self._changed(error.size_before, error.size_now)
+        self._records.finish()
+        for kind, count in self._found.items():
             if count > _MOST_OF_A_KIND:
-                scan.not_checked.append((self.path, f"{count - _MOST_OF_A_KIND} more of {kind}: not listed one by one"))
-        scan.events = self.producers.finish()
-        scan.last_hole = self.producers.last_hole
-        self._close_epoch_run()
-        scan.max_timestamp = self.max_timestamp
-        if task.settings.hash:
-            self._hash()
-        return scan
+                self._skip(f"{count - _MOST_OF_A_KIND} more of {kind}: not listed one by one")
+        self._state.close_epoch()
+        return self._result()
 
-    def _run(self) -> None:
-        scan, task = self.scan, self.task
-        if not self.path:
-            return
-        scan.files += 1
+    def _scan(self) -> None:
+        task = self._task
+        self._files += 1
         # Before the log's size is taken: a running broker appends to the log first.
         siblings = self._sibling(".index"), self._sibling(".timeindex")
-        with FileSource(self.path) as source:
-            scan.size, scan.inode = source.size, source.inode
-            self._open_indexes(source.size, *siblings)
+        with FileSource(self._path) as source:
+            self._size, self._inode = source.size, source.inode
+            self._indexes = SegmentIndexes(task, source.size, *siblings)
             self._walk(source)
-            self._finish_indexes(source)
+            for subject in self._indexes.finish(self._state, source, self._is_log_sound, any_magic_0=0 in self._magics):
+                self._emit(subject)
+            self._preallocated = self._indexes.is_preallocated
+            self._not_checked.extend(self._indexes.unlisted())
             self._take_back_what_line_ends_explain(source)
             grown = source.grown
             if grown is not None or source.is_rewritten:
-                self.emit(FileChange(self.path, source.size, source.size if grown is None else grown.size_now, task.active))
+                self._changed(source.size, source.size if grown is None else grown.size_now)
         if grown is not None and not task.active:
-            self.fail(grown)
+            self._fail(grown)
         elif grown is not None:
-            scan.not_checked.append((self.path, f"bytes from {grown.size_before} on: appended during the scan"))
-        scan.bytes_read += scan.size
-        if self.producers.zeros:
-            position, first, last = self.producers.first_zeros
-            self.emit(ZeroProducers(self.path, self.producers.zeros, Span(position, position + _HEADER), (first, last)))
-        if self.future or self.ancient or self.missing or self.odd_records:
-            self.emit(SegmentTimes(self.path, task.settings.now, self.future, self.ancient, self.missing, self.odd_records))
+            self._skip(f"bytes from {grown.size_before} on: appended during the scan")
+        self._bytes_read += self._size
+        if self._producers.zeros:
+            position, first, last = self._producers.first_zeros
+            span = Span(position, position + BATCH_HEADER.size)
+            self._emit(ZeroProducers(path=self._path, count=self._producers.zeros, span=span, offsets=(first, last)))
+        times = self._times.of_segment(self._path)
+        if times is not None:
+            self._emit(times)
+
+    def _changed(self, size_before: int, size_now: int) -> None:
+        """The log changed while it was read."""
+        self._emit(FileChange(path=self._path, size_before=size_before, size_now=size_now, active=self._task.active))
 
     def _sibling(self, suffix: str) -> bytes | None:
-        path = self.task.paths.get(suffix)
+        path = self._task.paths.get(suffix)
         if path is None:
             return None
-        self.scan.files += 1
+        self._files += 1
         try:
             data = read_file(path)
         except UnreadableFile as error:
-            self.fail(error)
+            self._fail(error)
             return None
-        self.scan.bytes_read += len(data)
+        self._bytes_read += len(data)
         return data
-
-    def _open_indexes(self, log_size: int, offsets: bytes | None, times: bytes | None) -> None:
-        task = self.task
-        if task.kraft and task.active and task.clean and _are_untrimmed(offsets, times):
-            # Since 4.4 a clean stop does not trim the indexes of the metadata log, nor append the last entry.
-            task = self.index_task = task._replace(clean=False)
-        if offsets is not None:
-            self.index = OffsetIndexWalk(task.paths[".index"], offsets, task, log_size, self.offset_doubts.append)
-        if times is not None:
-            self.times = TimeIndexWalk(task.paths[".timeindex"], times, task, self.time_doubts.append)
-
-    def _settle_doubts(self, source: FileSource) -> None:
-        """Report the entries that do not fit, unless they are what a truncation leaves in an index that is in use."""
-        index, times, task = self.index, self.times, self.index_task
-        self.scan.preallocated = any(file is not None and file.padding is not None for file in (index, times))
-        lenient = (self.scan.preallocated or task.in_use) and task.active and not task.clean
-        for file, doubts, first_stale in (
-            (index, self.offset_doubts, first_stale_offset_entry),
-            (times, self.time_doubts, first_stale_time_entry),
-        ):
-            if file is None or not doubts:
-                continue
-            stale = first_stale(file.data[: file.end], task.base_offset, source) if lenient else None
-            if stale is None:
-                for doubt in doubts:
-                    self.emit(doubt)
-            else:
-                file.reported = 0
-                self.emit(StaleEntries(file.path, self.path, stale, file.count, file.entry_size))
-
-    def _finish_indexes(self, source: FileSource) -> None:
-        index, times, scan = self.index, self.times, self.scan
-        last = scan.last
-        blind = scan.damaged
-        if index is not None:
-            index.finish(last.end if last is not None else 0, last)
-            self.emit(index.summary(times, log_is_sound=self._log_is_sound()))
-        if times is not None:
-            times.finish(last, blind=blind)
-        self._settle_doubts(source)
-        if times is not None:
-            self.emit(times.summary(index, log_is_sound=self._log_is_sound()))
-            if not blind and not self.any_magic_0 and last is not None:
-                self.emit(
-                    times.end_subject(
-                        self.max_timestamp,
-                        self.max_full,
-                        self.max_position,
-                        self.max_offset,
-                        all_emptied=not self.any_full,
-                    )
-                )
-        for file in (index, times):
-            if file is not None and file.reported > MOST_REPORTED:
-                reason = f"{file.reported - MOST_REPORTED} more entries are wrong: not listed one by one"
-                scan.not_checked.append((file.path, reason))
 
     def _take_back_what_line_ends_explain(self, source: FileSource) -> None:
         """Note the files whose line ends were changed; what was found in them is a consequence."""
-        wrong = {found.path for found in self.scan.findings if found.severity >= Severity.WARNING}
+        wrong = {found.path for found in self._findings if found.severity >= Severity.WARNING}
         of_log = None
-        if self.scan.damaged or self.path in wrong:
+        if self._state.damaged or self._path in wrong:
             of_log = change_of_log(source.read(0, _LINE_ENDS_BYTES))
-        changed = {} if of_log is None else {self.path: of_log}
-        for file, key in ((self.index, _OFFSET_KEY), (self.times, _TIME_KEY)):
-            if file is None or file.path not in wrong:
-                continue
-            if of_log is not None and fits(file.data, of_log, file.entry_size):
-                changed[file.path] = of_log
-            elif change := change_of_entries(file.data, partial(_ascends, size=file.entry_size, key=key)):
-                changed[file.path] = change
-        self.scan.line_ends = changed
+        changed = {} if of_log is None else {self._path: of_log}
+        changed |= self._indexes.changed_line_ends(wrong, of_log)
+        self._line_ends = changed
         if changed:
-            kept = [] if of_log is not None else [found for found in self.scan.findings if found.path not in changed]
-            self.scan.findings[:] = kept
+            self._findings = [] if of_log is not None else [found for found in self._findings if found.path not in changed]
 
-    def _log_is_sound(self) -> bool:
+    def _is_log_sound(self) -> bool:
         """Whether the walk over the `.log` has found nothing wrong."""
-        wrong = any(found.path == self.path and found.severity >= Severity.WARNING for found in self.scan.findings)
-        return not wrong and not self.scan.damaged
-
-    def _hash(self) -> None:
-        self.scan.hashes = hashes_of(self.task.paths.values(), self.fail)
+        wrong = any(found.path == self._path and found.severity >= Severity.WARNING for found in self._findings)
+        return not wrong and not self._state.damaged
 
     # --- the log ---
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
-        relay = None if self.task.kraft else Relay(source, self.threads)
+        relay = None if self._task.kraft else Relay(source, self._threads)
+        loop = FastLoop(
+            state=self._state,
+            base_offset=self._task.base_offset,
+            indexes=self._indexes,
+            producers=self._producers,
+            look_at_records=None if self._quick else self._records.look_at_ordinary,
+            judge=self.judge,
+            latest=self._times.latest,
+            largest=self._task.settings.large - LOG_OVERHEAD,
+        )
         while position < size:
             if relay is not None:
-                position = relay.run(position, self._look)
+                position = relay.run(position, loop.run)
                 if position >= size:
                     break
             for item in walk(source, position):
                 if isinstance(item, RecordBatch):
                     self.judge(item, crc_ok=item.crc_ok)
                 elif isinstance(item, LegacyBatch):
-                    self._legacy(item)
+                    self._judge_legacy(item)
                 else:
-                    self._gap(source, item)
+                    self._judge_gap(source, item)
                 position = item.span.end
                 if relay is not None and isinstance(item, RecordBatch):
                     break
-        if not self.scan.damaged and self.scan.last is not None:
-            self.scan.valid_position = self.scan.last.end
-            self.scan.valid_offset = self.scan.last.last_offset
-
-    def _look(self, slot: Slot, position: int) -> tuple[int, bool]:
-        return walk_regular(self, slot, position)
-
-    # --- what the loop over ordinary batches asks for and reports ---
-
-    def raised(self, spot: BatchSpot) -> None:
-        """An ordinary batch has the largest timestamp so far."""
-        self.max_timestamp, self.max_position, self.max_offset = spot.max_timestamp, spot.position, spot.last_offset
-
-    def passed(self, last: BatchSpot) -> None:
-        """Ordinary batches were passed, up to `last`."""
-        self.expected = last.last_offset + 1
-        self.any_full = True
-        self.max_full = max(self.max_full, self.max_timestamp)
-        self.previous = self.epoch_last = last
-        self._last_is(last)
-
-    def _last_is(self, spot: BatchSpot) -> None:
-        places = self.scan.places
-        if spot.position - (places[-1][1] if places else 0) >= _PLACE_INTERVAL:
-            places.append((spot.last_offset, spot.position))
-        self.scan.last = spot
-
-    def previous_place(self, position: int) -> tuple[int, int]:
-        """Where the batch before the one at `position` begins and ends."""
-        return (position, position) if self.previous is None else (self.previous.position, self.previous.end)
-
-    def irregular_records(self, data: bytearray, at: int, end: int, attributes: int, count: int, time: int, begin: int) -> None:
-        """Look at the records of a batch whose header is ordinary; report them if they are not."""
-        found = count_records(data, at + _HEADER, end, count, attributes & bits.CODEC_MASK)
-        base_time = _BASE_TIMESTAMP.unpack_from(data, at)[0]
-        if found is not None and base_time + found.smallest < ANCIENT_MS and not attributes & bits.LOG_APPEND_TIME:
-            self._odd_record_times(RecordBatch.read(bytes(data[at:end]), begin + at))
-        if (
-            found is None
-            or found.next_delta != count
-            or found.gaps
-            or base_time + found.largest != time
-            or (found.null_keys and self.task.compacted)
-        ):
-            batch = RecordBatch.read(bytes(data[at:end]), begin + at)
-            self._look_closer(batch)
-        elif found.null_keys and self.scan.first_keyless is None:
-            self.scan.first_keyless = _BASE_OFFSET.unpack_from(data, at)[0]
-        if found is not None:
-            self.scan.tombstones += found.null_values
+        self._state.finish()
 
     def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
-        scan, header = self.scan, batch.header
-        spot = _spot_of(batch)
-        self._step(batch, spot, crc_ok=crc_ok)
-        scan.batches += 1
+        state, header, producers = self._state, batch.header, self._producers
+        spot = spot_of(batch)
+        self._judge_step(batch, spot, crc_ok=crc_ok)
+        state.batches += 1
         if not crc_ok:
-            self._damaged()
-            self.producers.blind(spot.base_offset)
-            self._follow(spot, 2, trusted=header.base_offset == self.expected and 0 <= header.last_offset_delta < 1 << 24)
+            state.note_damage()
+            producers.blind(spot.base_offset)
+            believed = header.base_offset == state.expected and 0 <= header.last_offset_delta < _MOST_BELIEVED_DELTA
+            self._follow(spot, 2, trusted=believed)
             return
-        scan.records += max(0, header.records_count)
-        partial = header.records_count < header.last_offset_delta + 1
-        horizon = batch.delete_horizon_ms
-        if ((partial and not batch.is_control) or horizon is not None) and scan.compaction_evidence is None:
-            scan.compaction_evidence = spot.base_offset
-        if horizon is not None and header.records_count > 0:
-            scan.horizons = scan.horizons.with_one(horizon) if scan.horizons else Horizons(1, horizon, horizon, spot)
-        if batch.size > self.task.settings.large:
+        state.records += max(0, header.records_count)
+        self._note_cleaning(batch, spot)
+        if batch.size > self._task.settings.large:
             self._note_large(spot, header.producer_id)
-        control = self._control(batch) if batch.is_control else None
-        if not self.quick and (control is None or control.problem is None):
-            self._records(batch)
-        self.producers.reach(spot.base_offset)
+        control = self._judge_control(batch) if batch.is_control else None
+        if not self._quick and (control is None or control.problem is None):
+            self._records.look_at(batch)
+        producers.reach(spot.base_offset)
         if header.producer_id == NO_PRODUCER_ID and header.producer_epoch == header.base_sequence == 0:
-            self.producers.zero(batch.position, spot.base_offset, spot.last_offset)
-        if spot.base_offset != self.expected and self.scan.last is not None:
-            self.producers.hole(spot.base_offset)
-        if batch.has_producer and control is None and not batch.is_control:
-            self.producers.data(batch)
-        if self.task.kraft and control is not None:
-            self._kraft_control(control, spot)
-        elif self.task.kraft and not self.quick:
-            for record in unreadable_records(self.path, batch):
-                self.emit(record)
-        self._epoch(spot)
+            producers.zero(batch.position, spot.base_offset, spot.last_offset)
+        if spot.base_offset != state.expected and state.last is not None:
+            producers.hole(spot.base_offset)
+        if batch.has_producer and control is None:
+            producers.data(batch)
+        if self._task.kraft and control is not None:
+            self._note_leader(control, spot)
+        elif self._task.kraft and not self._quick:
+            for record in unreadable_records(self._path, batch):
+                self._emit(record)
+        state.follow_epoch(spot)
         if header.records_count > 0:
-            self.any_full = True
-            self.max_full = max(self.max_full, header.max_timestamp)
-        self._odd_times(spot, header.base_timestamp)
+            state.hold_records(header.max_timestamp)
+        self._times.note_batch(spot, header.base_timestamp)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
 
-    def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
-        large = self.scan.large
-        self.scan.large = Large(1, spot, producer_id) if large is None else large.with_one(spot, producer_id)
-
-    def _records(self, batch: RecordBatch) -> None:
-        header = batch.header
-        if header.records_count == 0 and batch.size == _HEADER:
-            return
-        found = count_records(batch.data, _HEADER, batch.size, header.records_count, batch.compression_id)
-        append_time = batch.timestamp_type == "LogAppendTime"
-        smallest = header.max_timestamp if found is None or append_time else header.base_timestamp + found.smallest
-        if smallest < ANCIENT_MS <= header.max_timestamp:
-            self._odd_record_times(batch)
-        if (
-            found is None
-            or found.next_delta > header.last_offset_delta + 1
-            or (found.gaps and header.records_count > header.last_offset_delta)
-            or found.gaps
-            or not (append_time or header.base_timestamp + found.largest == header.max_timestamp)
-            or (found.null_keys and self.task.compacted)
-        ):
-            self._look_closer(batch)
-        if found is not None:
-            self.scan.tombstones += found.null_values
-            if found.null_keys and self.scan.first_keyless is None:
-                self.scan.first_keyless = batch.base_offset
-
-    def _look_closer(self, batch: RecordBatch) -> None:
-        records = look_at_records(self.path, batch, compacted=self.task.compacted)
-        self.emit(records)
-        self._note_limit(batch, records.problem)
-
-    def _note_limit(self, batch: RecordBatch | LegacyBatch, problem: Damage | None) -> None:
-        """Records that are too large to be looked at are neither sound nor damaged."""
-        if problem is not None and isinstance(problem.error, LimitExceeded):
-            self.over_limit += 1
-            self.first_over_limit = self.first_over_limit or f"the first at position {batch.position}: {problem.error}"
-
-    def _control(self, batch: RecordBatch) -> ControlRecords:
-        """Decode a control batch; its markers are noted for the replay."""
-        decoded: list[tuple[Any, ControlRecord | FormatError]] = []
-        problem: Damage | None = None
-        for item in islice(batch.walk_records(), _MOST_CONTROL_RECORDS):
-            if isinstance(item, Damage):
-                problem = item
-                self._note_limit(batch, item)
-                break
-            try:
-                decoded.append((item, read_control_record(item.key, item.value)))
-            except FormatError as error:
-                decoded.append((item, error))
-        if len(decoded) == _MOST_CONTROL_RECORDS < batch.header.records_count:
-            reason = f"control records after the first {len(decoded)} of the batch at position {batch.position}"
-            self.scan.not_checked.append((self.path, reason))
-        subject = ControlRecords(self.path, batch, tuple(decoded), problem, self.task.kraft)
-        self.emit(subject)
-        header = batch.header
-        if header.producer_id >= 0 and not self.task.kraft:
-            self.producers.reach(header.base_offset)
-            content = decoded[0][1] if decoded else None
-            known = isinstance(content, ControlRecord) and content.type_id in (ABORT, COMMIT)
-            assert not known or isinstance(content, ControlRecord)
-            self.producers.marker(
-                Marker(
-                    header.producer_id,
-                    header.producer_epoch,
-                    content.type_id == COMMIT if known else None,  # type: ignore[union-attr]
-                    content.fields["coordinatorEpoch"] if known else None,  # type: ignore[union-attr]
-                    header.base_offset,
-                    decoded[0][0].timestamp if decoded else header.max_timestamp,
-                    batch.position,
-                    batch.size,
-                )
-            )
-        return subject
-
-    def _kraft_control(self, control: ControlRecords, spot: BatchSpot) -> None:
-        for _, content in control.records:
-            if isinstance(content, ControlRecord) and content.type_id == _LEADER_CHANGE:
-                self.scan.leader_changes.append((spot.epoch, spot.base_offset))
-
-    def _legacy(self, batch: LegacyBatch) -> None:
-        """Judge a message or wrapper of magic 0 or 1."""
-        scan = self.scan
-        crc_ok = batch.crc_ok
-        base = batch.last_offset
-        scan.batches += 1
-        self.any_magic_0 |= batch.magic == 0
-        scan.magics.add(batch.magic)
-        scan.last_legacy = max(scan.last_legacy, base)
-        self.producers.hole(base + 1)  # offsets inside a wrapper are not followed
-        records: LegacyRecords | None = None
-        if crc_ok and (batch.compression_id == 0 or not self.quick):
-            records = self._legacy_records(batch)
-            scan.records += records.count
-            if records.count:
-                base = min(base, records.first_offset)
-            if scan.first_keyless is None and any(message.key is None for message in records.messages):
-                scan.first_keyless = base
-        elif batch.compression_id:
-            # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
-            base = min(base, self.expected if self.expected >= 0 else max(0, self.task.base_offset))
-        spot = BatchSpot(batch.position, batch.position + batch.size, base, batch.last_offset, _NO_EPOCH, batch.max_timestamp)
-        self._step(batch, spot, crc_ok=crc_ok)
-        if batch.size > self.task.settings.large and crc_ok:
-            self._note_large(spot, -1)
-        if not crc_ok:
-            self._damaged()
-        elif records is not None:
-            self.emit(records)
-        self.any_full = True
-        self.max_full = max(self.max_full, batch.max_timestamp)
-        if batch.magic and crc_ok:
-            self._odd_times(spot, spot.max_timestamp)
-        self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == self.expected))
-
-    def _legacy_records(self, batch: LegacyBatch) -> LegacyRecords:
-        held: list[LegacyRecord] = []
-        count, first, problem = 0, -1, None
-        for item in batch.walk_records():
-            if isinstance(item, Damage):
-                problem = item
-                self._note_limit(batch, item)
-                continue
-            first = item.offset if not count else first
-            count += 1
-            self.scan.tombstones += item.value is None
-            if count <= _MOST_HELD and item.end <= HELD:
-                held.append(item)
-            del item
-        return LegacyRecords(self.path, batch, tuple(held) if len(held) == count else None, count, first, problem)
-
-    def _step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
-        self.emit(
+    def _judge_step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
+        state = self._state
+        self._emit(
             BatchStep(
-                self.path,
-                batch,
-                spot,
-                self.previous,
-                self.expected,
-                self.task.base_offset,
-                self.top_epoch,
-                self.task.kraft,
-                self.task.snapshot_epoch,
-                crc_ok,
-                self.scan.last is None and not self.after_damage,
+                path=self._path,
+                batch=batch,
+                spot=spot,
+                previous=state.previous,
+                expected=state.expected,
+                segment_base=self._task.base_offset,
+                top_epoch=state.top_epoch,
+                kraft=self._task.kraft,
+                snapshot_epoch=self._task.snapshot_epoch,
+                crc_ok=crc_ok,
+                first=state.last is None and not state.after_damage,
             )
         )
 
     def _follow(self, spot: BatchSpot, magic: int, *, trusted: bool) -> None:
-        """Go behind a batch: the indexes, the state for the next one."""
-        self.after_damage = False
-        previous = self.previous
-        index, times = self.index, self.times
-        if index is not None and spot.position >= index.want:
-            before = (previous.position, previous.end) if previous is not None else (spot.position, spot.position)
-            if trusted:
-                index.arrive(spot.position, spot.base_offset, spot.last_offset, *before)
-            else:
-                index.skip(spot.end)
-        if not trusted:
-            self.previous, self.expected = None, -1
-            return
-        if times is not None and times.want <= spot.last_offset:
-            times.arrive(spot, magic, self.max_timestamp, self.max_position, self.max_offset)
-        if spot.max_timestamp > self.max_timestamp:
-            self.max_timestamp, self.max_position, self.max_offset = spot.max_timestamp, spot.position, spot.last_offset
-        if self.scan.first is None:
-            self.scan.first = spot
-        self.previous = spot
-        self._last_is(spot)
-        self.expected = spot.last_offset + 1
+        """Go on to the end of a batch; the offsets of one that is not `trusted` prove nothing."""
+        state = self._state
+        state.after_damage = False
+        self._indexes.follow(spot, magic, state, trusted=trusted)
+        if trusted:
+            state.follow(spot)
+        else:
+            state.lose_order()
 
-    def _epoch(self, spot: BatchSpot) -> None:
-        if spot.epoch != self.epoch:
-            self._close_epoch_run()
-            self.epoch = spot.epoch
-            self.epoch_run = (spot.epoch, spot.base_offset, spot.position) if spot.epoch >= 0 else None
-        self.epoch_last = spot
-        if spot.epoch >= 0 and (self.top_epoch is None or spot.epoch > self.top_epoch.epoch):
-            self.top_epoch = spot
+    def _note_cleaning(self, batch: RecordBatch, spot: BatchSpot) -> None:
+        """Note what only the log cleaner leaves."""
+        header, horizon = batch.header, batch.delete_horizon_ms
+        partial = header.records_count < header.last_offset_delta + 1
+        if ((partial and not batch.is_control) or horizon is not None) and self._compaction_evidence is None:
+            self._compaction_evidence = spot.base_offset
+        if horizon is not None and header.records_count > 0:
+            noted = self._horizons
+            self._horizons = Horizons(1, horizon, horizon, spot) if noted is None else noted.with_one(horizon)
 
-    def _close_epoch_run(self) -> None:
-        if self.epoch_run is not None and self.epoch_last is not None:
-            last = self.epoch_last
-            self.scan.epochs.append(EpochRun(*self.epoch_run, last.base_offset, last.last_offset))
-        self.epoch_run = None
+    def _note_large(self, spot: BatchSpot, producer_id: int) -> None:
+        noted = self._large
+        self._large = Large(1, spot, producer_id) if noted is None else noted.with_one(spot, producer_id)
 
-    def _odd_times(self, spot: BatchSpot, first: int) -> None:
-        """Note a batch's maxTimestamp if it is odd; of negative ones, all stored as -1, the `first` record's tells more."""
-        time = spot.max_timestamp
-        if time > self.high:
-            _note_time(self.future, spot, spot.last_offset, time)
-        elif time < 0:
-            _note_time(self.missing, spot, spot.base_offset, min(time, first))
-        elif time < ANCIENT_MS:
-            _note_time(self.ancient, spot, spot.base_offset, time)
+    # --- control batches ---
 
-    def _odd_record_times(self, batch: RecordBatch) -> None:
-        """Note the records of a batch that are from before Kafka, although its largest timestamp is not."""
-        spot = _spot_of(batch)
-        for record in batch.walk_records():
-            if not isinstance(record, Damage) and record.timestamp < ANCIENT_MS:
-                _note_time(self.odd_records, spot, record.offset, record.timestamp)
-
-    def _damaged(self) -> None:
-        scan = self.scan
-        if not scan.damaged:
-            scan.damaged = True
-            if self.previous is not None:
-                scan.valid_position, scan.valid_offset = self.previous.end, self.previous.last_offset
-            elif scan.last is not None:
-                scan.valid_position, scan.valid_offset = scan.last.end, scan.last.last_offset
-
-    def _gap(self, source: FileSource, item: Damage | Padding) -> None:
-        """Bytes that are no batch."""
-        at_end = item.span.end >= source.size
-        active_tail = at_end and self.task.active
-        following: BatchSpot | None = None
-        if not at_end:
-            behind = next(iter(walk(source, item.span.end)), None)
-            if isinstance(behind, RecordBatch):
-                following = BatchSpot(
-                    behind.position, behind.position + behind.size, behind.base_offset, behind.last_offset, -1, -1
+    def _judge_control(self, batch: RecordBatch) -> ControlRecords:
+        """Decode a control batch; its markers are noted for the replay."""
+        control = self._records.control(batch)
+        self._emit(control)
+        header, decoded = batch.header, control.records
+        if header.producer_id >= 0 and not self._task.kraft:
+            self._producers.reach(header.base_offset)
+            content = decoded[0][1] if decoded else None
+            marker = content if isinstance(content, ControlRecord) and content.type_id in (ABORT, COMMIT) else None
+            self._producers.marker(
+                Marker(
+                    producer_id=header.producer_id,
+                    epoch=header.producer_epoch,
+                    committed=None if marker is None else marker.type_id == COMMIT,
+                    coordinator_epoch=None if marker is None else marker.fields["coordinatorEpoch"],
+                    offset=header.base_offset,
+                    timestamp=decoded[0][0].timestamp if decoded else header.max_timestamp,
+                    position=batch.position,
+                    size=batch.size,
                 )
-            elif isinstance(behind, LegacyBatch):
-                last = behind.last_offset
-                following = BatchSpot(behind.position, behind.position + behind.size, last, last, -1, -1)
-        head = source.read(item.span.start, 64)
-        self.emit(
+            )
+        return control
+
+    def _note_leader(self, control: ControlRecords, spot: BatchSpot) -> None:
+        for _, content in control.records:
+            if isinstance(content, ControlRecord) and content.type_id == _LEADER_CHANGE:
+                self._leader_changes.append((spot.epoch, spot.base_offset))
+
+    # --- what is no batch of magic 2 ---
+
+    def _judge_legacy(self, batch: LegacyBatch) -> None:
+        """Judge a message or wrapper of magic 0 or 1."""
+        state, crc_ok, base = self._state, batch.crc_ok, batch.last_offset
+        state.batches += 1
+        self._magics.add(batch.magic)
+        self._last_legacy = max(self._last_legacy, base)
+        self._producers.hole(base + 1)  # offsets inside a wrapper are not followed
+        records: LegacyRecords | None = None
+        if crc_ok and (batch.compression_id == 0 or not self._quick):
+            records = self._records.legacy(batch)
+            state.records += records.count
+            if records.count:
+                base = min(base, records.first_offset)
+        elif batch.compression_id:
+            # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
+            base = min(base, state.expected if state.expected >= 0 else max(0, self._task.base_offset))
+        spot = BatchSpot(
+            position=batch.position,
+            end=batch.position + batch.size,
+            base_offset=base,
+            last_offset=batch.last_offset,
+            epoch=NO_EPOCH,
+            max_timestamp=batch.max_timestamp,
+        )
+        self._judge_step(batch, spot, crc_ok=crc_ok)
+        if batch.size > self._task.settings.large and crc_ok:
+            self._note_large(spot, NO_PRODUCER_ID)
+        if not crc_ok:
+            state.note_damage()
+        elif records is not None:
+            self._emit(records)
+        state.hold_records(batch.max_timestamp)
+        if batch.magic and crc_ok:
+            self._times.note_batch(spot, spot.max_timestamp)
+        self._follow(spot, batch.magic, trusted=base >= 0 and (crc_ok or base == state.expected))
+
+    def _judge_gap(self, source: FileSource, item: Damage | Padding) -> None:
+        """Judge bytes that are no batch."""
+        state, active, clean = self._state, self._task.active, self._task.clean
+        at_end = item.span.end >= source.size
+        following = None if at_end else _batch_from(source, item.span.end)
+        self._emit(
             Tail(
-                self.path,
-                item,
-                at_end,
-                self.task.active,
-                self.task.clean,
-                self.previous or self.scan.last,
-                following,
-                head,
-                source.size,
+                path=self._path,
+                item=item,
+                at_end=at_end,
+                active=active,
+                clean=clean,
+                previous=state.previous or state.last,
+                next=following,
+                head=source.read(item.span.start, _HEAD_BYTES),
+                size=source.size,
             )
         )
-        if not (active_tail and not self.task.clean):
-            self._damaged()
+        if not (at_end and active and not clean):
+            state.note_damage()
         if not at_end:
-            self.producers.blind(-1 if following is None else following.base_offset)
-            self.previous, self.expected, self.after_damage = None, -1, True
-            if self.index is not None:
-                self.index.skip(item.span.end)
-            if self.times is not None and following is not None:
-                self.times.skip_to(following.base_offset)
+            self._producers.blind(-1 if following is None else following.base_offset)
+            state.lose_order()
+            state.after_damage = True
+            self._indexes.skip(item.span.end, following)
 
 
-def _spot_of(batch: RecordBatch) -> BatchSpot:
-    header = batch.header
-    last, epoch = batch.last_offset, header.partition_leader_epoch
-    return BatchSpot(batch.position, batch.position + batch.size, header.base_offset, last, epoch, header.max_timestamp)
-
-
-def _note_time(times: dict[str, OddTimes], spot: BatchSpot, offset: int, timestamp: int) -> None:
-    """Count an odd timestamp by its cause; the largest stands for those after now, the first for the others."""
-    cause = timestamp_cause(timestamp)
-    known = times.get(cause)
-    if known is None:
-        times[cause] = OddTimes(1, spot, offset, timestamp)
-    elif timestamp > known.timestamp >= ANCIENT_MS:
-        times[cause] = OddTimes(known.number + 1, spot, offset, timestamp)
-    else:
-        times[cause] = known._replace(number=known.number + 1)
+def _batch_from(source: FileSource, position: int) -> BatchSpot | None:
+    """The batch that begins at a position; None when there is none."""
+    batch = next(iter(walk(source, position)), None)
+    if not isinstance(batch, RecordBatch | LegacyBatch):
+        return None
+    return BatchSpot(
+        position=batch.position,
+        end=batch.position + batch.size,
+        base_offset=batch.base_offset if isinstance(batch, RecordBatch) else batch.last_offset,
+        last_offset=batch.last_offset,
+        epoch=NO_EPOCH,
+        max_timestamp=-1,
+    )

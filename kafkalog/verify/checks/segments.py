@@ -1,0 +1,37 @@
+"""The segments of a partition, each after the one before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkalog.verify.rules.partitions import SegmentStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.verify.facts import PartitionFacts
+
+__all__ = ["segment_subjects"]
+
+
+def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep]:
+    """Each segment with the one before it."""
+    top, top_path = -1, ""
+    for before, scan in zip((None, *facts.scans), facts.scans, strict=False):
+        yield SegmentStep(
+            path=scan.path,
+            base=scan.base_offset,
+            size=scan.size,
+            first=scan.first,
+            previous_path=before.path if before else "",
+            previous_base=before.base_offset if before else scan.base_offset,
+            previous_last=before.last if before else None,
+            previous_size=before.size if before and not before.is_unread else -1,
+            previous_torn=before is None or before.damaged,
+            top_epoch=top,
+            top_epoch_path=top_path,
+            active=scan.base_offset == facts.directory.active,
+        )
+        for run in scan.epochs:
+            if run.epoch > top:
+                top, top_path = run.epoch, scan.path

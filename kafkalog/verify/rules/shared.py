@@ -1,0 +1,121 @@
+"""What several rules modules look at, or speak of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from kafkalog.core.batch import RecordBatch
+    from kafkalog.core.log import Batch
+    from kafkalog.core.properties import PartitionMetadata
+    from kafkalog.core.span import Padding, Span
+
+
+class BatchSpot(NamedTuple):
+    """Where a batch stands and which offsets it covers; `epoch` is -1 when it has none."""
+
+    position: int
+    end: int
+    base_offset: int
+    last_offset: int
+    epoch: int
+    max_timestamp: int
+
+
+def spot_of(batch: RecordBatch) -> BatchSpot:
+    """Where a batch of magic 2 stands, and what its header says of its offsets."""
+    header = batch.header
+    return BatchSpot(
+        position=batch.position,
+        end=batch.position + batch.size,
+        base_offset=header.base_offset,
+        last_offset=batch.last_offset,
+        epoch=header.partition_leader_epoch,
+        max_timestamp=header.max_timestamp,
+    )
+
+
+class EpochRun(NamedTuple):
+    """Batches in a row with the same leader epoch, by offsets and positions."""
+
+    epoch: int
+    first_base: int
+    position: int
+    last_base: int
+    last_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStep:
+    """A batch after its predecessor in the segment (None: it is the first, or damage stands between).
+
+    `expected` is the offset that follows the predecessor's, -1 when there is none. `top_epoch` is the batch with the
+    largest leader epoch before it. `kraft`: a batch of the metadata log or of one of its snapshots, whose epoch is then
+    `snapshot_epoch`. `crc_ok` is its own checksum; a batch with a wrong one proves nothing by its other fields.
+    """
+
+    path: str
+    batch: Batch
+    spot: BatchSpot
+    previous: BatchSpot | None
+    expected: int
+    segment_base: int
+    top_epoch: BatchSpot | None
+    kraft: bool
+    snapshot_epoch: int | None
+    crc_ok: bool
+    first: bool
+
+
+class Hole(NamedTuple):
+    """Entries of zeros before others: the first such run, entries `number` to `end` - 1, and how many there are in all.
+
+    `page`: a whole page of the file, 4 KiB, is zeros there.
+    """
+
+    number: int
+    end: int
+    zeros: int
+    page: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEnd:
+    """A `.index` or `.timeindex` as a whole, after all of its entries have been seen.
+
+    `others` counts entries that are the last offset of an append of several batches or the first offset of one.
+    `log_is_sound`: nothing is wrong with the segment's `.log`.
+    """
+
+    path: str
+    log_path: str
+    kind: str
+    size: int
+    entry_size: int
+    entries: int
+    padding: Padding | None
+    leftover: Span | None
+    hole: Hole | None
+    active: bool
+    clean: bool | None
+    mark: str
+    sibling_size: int | None
+    sibling_padded: bool
+    others: int
+    first_other: int | None
+    log_is_sound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionMetadataFile:
+    """`partition.metadata`, or its absence; `kraft` is None when nothing tells whether the broker wanted one."""
+
+    path: str
+    metadata: PartitionMetadata | None
+    size: int
+    canonical: bool
+    kraft: bool | None
+    log_only: bool
+    mark: str
+    metadata_log: bool

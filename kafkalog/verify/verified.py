@@ -1,0 +1,47 @@
+"""A partition that was judged by itself, on its way to what others say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from kafkalog.files.partition import Partition
+    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.verify.checks.controller import PartitionClaim
+    from kafkalog.verify.checks.log_dir import LogDirCheck
+    from kafkalog.verify.report import PartitionReport
+
+__all__ = ["Verified"]
+
+
+@dataclass(kw_only=True)
+class Verified:
+    """A partition that was judged by itself.
+
+    Args:
+        partition: Its directory, as it was when it was judged.
+        report: What was found; findings that others lead to are added.
+        topic_id: From its `partition.metadata`.
+        owner: The log dir it was looked at in, None for a directory or a file given by itself.
+        claim: What it says of itself that a controller may know otherwise.
+        known: Name of a `.log` → the part of it that was found sound.
+        is_file: Whether a single file of it was asked for.
+        kinds: Of the files that are there: suffixes of the segments' files, names of the others.
+    """
+
+    partition: Partition
+    report: PartitionReport
+    topic_id: UUID | None
+    owner: LogDirCheck | None
+    claim: PartitionClaim | None
+    known: dict[str, KnownLog] = field(default_factory=dict)
+    is_file: bool = False
+    kinds: frozenset[str] = frozenset()
+
+    @property
+    def directory(self) -> str:
+        """Path of its directory."""
+        return self.partition.path
