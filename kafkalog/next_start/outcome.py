@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["SCHEMA", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
-
-#: Of the lines that `kafkalog next-start` prints; inside a report of `verify` they carry that one's.
-SCHEMA = "kafkalog.next-start/1"
+__all__ = ["Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
 
 
 class Assumed(NamedTuple):
@@ -22,11 +18,6 @@ class Assumed(NamedTuple):
     recovery_point: int | None
     release: str | None
     evidence: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is printed: the evidence only where there is some."""
-        fields = self._asdict()
-        return fields if self.evidence else {name: fields[name] for name in fields if name != "evidence"}
 
 
 class Truncation(NamedTuple):
@@ -146,44 +137,3 @@ class Outcome:
         log = "" if self.log_end_offset is None else f", log {self.log_start_offset} to {self.log_end_offset}"
         lost = f", {self.records_lost} records lost" if self.records_lost else ""
         return f"Outcome({self.path!r}, {self.assumed.stop} stop: {self.partition}{state}{log}{lost})"
-
-    def to_json(self) -> dict[str, Any]:
-        """The `next_start` line, without the fields every line has."""
-        consumer = self.consumer
-        return {
-            "path": self.path,
-            "assumed": self.assumed.to_json(),
-            "broker": self.broker,
-            "log_dir": self.log_dir,
-            "partition": self.partition,
-            "reason": self.reason,
-            "truncate": None if self.truncate is None else [cut._asdict() for cut in self.truncate],
-            "delete": _lists(self.delete),
-            "rename": _lists(self.rename),
-            "create": _lists(self.create),
-            "rebuild": _lists(self.rebuild),
-            "log_start_offset": self.log_start_offset,
-            "log_end_offset": self.log_end_offset,
-            "records_lost": self.records_lost,
-            "bytes_lost": self.bytes_lost,
-            "time_range_lost": _lists(self.time_range_lost),
-            "epochs_after": _lists(self.epochs_after),
-            "consumer": {
-                "uncommitted": _reading(consumer.uncommitted if consumer else None),
-                "committed": _reading(consumer.committed if consumer else None),
-            },
-            "why": self.why,
-        }
-
-    def to_jsonl(self, schema: str = SCHEMA) -> str:
-        """One JSON line; undecodable names come out as lone surrogates, escaped."""
-        return json.dumps({"schema": schema, "type": "next_start", **self.to_json()}, ensure_ascii=True)
-
-
-def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:
-    """The same with lists for tuples, as JSON reads it back."""
-    return None if value is None else [list(item) if isinstance(item, tuple) else item for item in value]
-
-
-def _reading(read: ConsumerRead | None) -> dict[str, Any] | None:
-    return None if read is None else read._asdict()

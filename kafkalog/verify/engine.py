@@ -29,7 +29,7 @@ from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import add_findings, findings_of_brokers
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
-from kafkalog.verify.checks.coordinators import unloaded
+from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.next_start import predict_starts
@@ -251,6 +251,7 @@ class _Run:
                     owner=job.log_dir,
                     claim=claim_of(facts, job.log_dir),
                     known=scanned_logs,
+                    open_transactions=facts.producers.open,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
                 )
@@ -328,10 +329,11 @@ class _Run:
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
-            controllers.hear(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
+            controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
-        loads = () if self.settings.quick else unloaded(self.done, self.release)
-        self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
+        coordinators = Coordinators(self.done)
+        unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
+        self.findings.extend(add_findings(self.done, controllers, chain(coordinators.hanging(), unloaded)))
         self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.control import ABORT, COMMIT
 from kafkalog.kafka.scanned_log import KnownEvent, KnownLog
+from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.scan.results import Marker, ProducerRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +63,7 @@ def _events(scan: SegmentScan) -> Iterator[KnownEvent]:
             yield KnownEvent(
                 event.producer_id, event.first_offset, event.position, event.last_position, event.transactional, None
             )
-        elif isinstance(event, Marker) and event.committed is not None:
+        elif isinstance(event, TransactionEnd) and event.committed is not None:
             kind = COMMIT if event.committed else ABORT
             yield KnownEvent(
                 event.producer_id, event.offset, event.position, event.position, is_transactional=True, marker=kind

@@ -11,16 +11,13 @@ from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.files.broker import brokers_of, same_broker
 from kafkalog.files.log_dir import META_PROPERTIES
 from kafkalog.files.paths import join
-from kafkalog.replay.transactions import TOPIC as TRANSACTION_STATE
-from kafkalog.replay.transactions import OpenTransaction, read_transactions
 from kafkalog.verify.checks.quorums import compare_quorums
 from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, judge_topic_ids
-from kafkalog.verify.report import PartitionReport, in_order
+from kafkalog.verify.report import in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import QuorumPair
 from kafkalog.verify.rules.log_dirs import BrokerView
-from kafkalog.verify.rules.producers import HangingTransaction
 from kafkalog.verify.rules.replicas import FuturePair
 
 if TYPE_CHECKING:
@@ -80,62 +77,21 @@ def _duplicates(verified: list[Verified], broker: Broker) -> Iterator[tuple[str,
 
 
 def add_findings(
-    verified: list[Verified],
-    log_dirs: list[LogDirCheck],
-    controllers: Controllers,
-    loads: Iterable[tuple[int, Iterable[Finding]]],
+    verified: list[Verified], controllers: Controllers, more: Iterable[tuple[int, Iterable[Finding]]]
 ) -> list[Finding]:
-    """Add to each partition what its replicas, its transactions' coordinator, and the controller say about it; and `loads`.
+    """Add to each partition what its replicas and the controller say about it; and `more`, by place in `verified`.
 
     Returns:
         What all of them together say about the controller's metadata.
     """
     found: dict[int, list[Finding]] = defaultdict(list)
     others = (*_replicas(verified, controllers), *judge_topic_ids(verified, controllers))
-    for number, more in (*others, *_hanging(verified, log_dirs), *_controlled(verified, controllers), *loads):
-        found[number] += _only_of(verified[number], more)
-    for number, more in found.items():
+    for number, findings in (*others, *_controlled(verified, controllers), *more):
+        found[number] += _only_of(verified[number], findings)
+    for number, added in found.items():
         report = verified[number].report
-        verified[number].report = replace(report, findings=in_order((*report.findings, *more)))
+        verified[number].report = replace(report, findings=in_order((*report.findings, *added)))
     return list(controllers.producer_ids(one.claim for one in verified if one.claim is not None and not one.is_file))
-
-
-def _hanging(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[tuple[int, Iterable[Finding]]]:
-    """Findings about open transactions that `__transaction_state` in the same log dir knows better."""
-    for log_dir in log_dirs:
-        own = [(number, one) for number, one in enumerate(verified) if one.owner is log_dir and not _is_marked(one.report)]
-        states = [one.partition for _, one in own if one.report.topic == TRANSACTION_STATE]
-        still = {one.report.path: number for number, one in own if any(f.id == "txn-open" for f in one.report.findings)}
-        if not states or not still:
-            continue
-        for item in read_transactions([*states, *(verified[number].partition for number in still.values())]).open:
-            number = still.get(os.path.dirname(item.path) if item.path not in still else item.path)
-            if item.verdict != "hanging" or number is None:
-                continue
-            for finding in verified[number].report.findings:
-                if finding.id == "txn-open" and finding.facts["first"] == item.first_offset:
-                    yield number, findings_of(_hanging_view(finding, item, certain=log_dir.clean is True))
-
-
-def _is_marked(report: PartitionReport) -> bool:
-    """Whether a directory is on its way out or in: markers go to where the partition is."""
-    parsed = parse_partition_name(os.path.basename(report.path))
-    return parsed is not None and bool(parsed.mark)
-
-
-def _hanging_view(finding: Finding, item: OpenTransaction, *, certain: bool) -> HangingTransaction:
-    assert finding.span is not None
-    return HangingTransaction(
-        path=finding.path,
-        span=finding.span,
-        producer_id=item.producer_id,
-        producer_epoch=item.producer_epoch,
-        first_offset=item.first_offset,
-        last_offset=item.last_offset,
-        why=item.why,
-        commands=finding.commands,
-        certain=certain and item.transactional_id is not None,
-    )
 
 
 def _controlled(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.span import Span
-from kafkalog.replay.transactions import abort_command, old_abort_command
+from kafkalog.replay.producers import ProducerStep, abort_command, old_abort_command
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.scan.producer_events import ProducerStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.command_line import Command
-    from kafkalog.verify.scan.producer_events import OpenTransaction, ProducerState
-    from kafkalog.verify.scan.results import ProducerRun
+    from kafkalog.replay.producer_events import ProducerRun
+    from kafkalog.replay.producers import OpenTransaction, ProducerState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,7 +404,7 @@ def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
         BATCH_HEADER.span(txn.position),
         (txn.first_offset, txn.last_offset),
         producer_id=txn.producer_id,
-        epoch=txn.epoch,
+        epoch=txn.producer_epoch,
         first=txn.first_offset,
         age=_age(view),
         pinned=view.pinned,
@@ -430,7 +429,7 @@ def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
     command = abort_command(topic, partition, txn.first_offset)
     if view.kraft:
         return (command,)
-    return (command, old_abort_command(topic, partition, txn.producer_id, txn.epoch, txn.coordinator_epoch or 0))
+    return (command, old_abort_command(topic, partition, txn.producer_id, txn.producer_epoch, txn.coordinator_epoch or 0))
 
 
 @rule(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.transaction_index import AbortedTxn, TransactionIndex
-    from kafkalog.verify.scan.producer_events import AbortedSpan
+    from kafkalog.replay.producers import AbortedSpan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource, printable
-from kafkalog.render.next_start import next_start_cause, next_start_harm, next_start_section
+from kafkalog.render.effects import describe_effects
 from kafkalog.render.quantities import count_text, duration_text, size_text, utc
+from kafkalog.render.text_next_start import next_start_cause, next_start_harm, next_start_section
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
-from kafkalog.verify.effects import describe_effects
 from kafkalog.verify.finding import Cause
 
 if TYPE_CHECKING:
