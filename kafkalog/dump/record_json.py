@@ -164,7 +164,7 @@ def _header_sink(form: str | None) -> HeaderSink:
 
 
 def _front_of(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes], str]:
-    """What gives the text in front of a header's value. The same keys come again and again: their text is kept."""
+    """What gives the text in front of a header's value. Keys repeat, so their text is kept."""
     text = text_json(ensure_ascii=ensure_ascii)
     after = "" if form is None else ',"value":'
 

@@ -1,4 +1,4 @@
-"""From which release on loading a log behaves how."""
+"""From which release on Kafka reads and loads how: each fact once, whoever stands on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["BEHAVIOURS", "LAST_OF_ZOOKEEPER", "Behaviour", "is_zookeeper_era"]
 
 
 class Behaviour(NamedTuple):
-    """Something that loading does from one release on: `since` is that release, `source` where it was read or seen."""
+    """Something that Kafka does in reading or loading from release `since` on; `source` is where it was read or seen."""
 
     since: Release
     name: str
@@ -138,6 +138,24 @@ MAGIC_READ_FIRST = Behaviour(
     "magic-read-first",
     "A consumer fails at an unknown magic even where the batch goes beyond what it got; before, that ended the fetch.",
     "ByteBufferLogInputStream.nextBatchSize",
+)
+SLICES_CHECKED = Behaviour(
+    (2, 1, 0),
+    "slices-checked",
+    "A slice that begins after the end of the log is refused; before, it was empty.",
+    "FileRecords.slice",
+)
+INDEX_END_SEARCHED_FIRST = Behaviour(
+    (2, 1, 0),
+    "index-end-searched-first",
+    "The last 8 KiB of an index are searched first, which matters in one that is garbled or ends in zeros.",
+    "AbstractIndex.indexSlotRangeFor, KAFKA-6432",
+)
+ZSTD_FRAMES_JOINED = Behaviour(
+    (2, 3, 0),
+    "zstd-frames-joined",
+    "The records of a batch may be several zstd frames; before, a frame that ended where a record begins ended the records.",
+    "zstd-jni 1.4.0, ZstdInputStream.read",
 )
 NEWEST_EPOCH_WINS = Behaviour(
     (2, 0, 0),
@@ -362,9 +380,9 @@ FAILURE_EMPTIES_SEGMENT = Behaviour(
     "An I/O error while an unflushed segment is recovered empties it and deletes all later ones; before: log dir offline.",
     "LogLoader.recoverLog",
 )
-READ_TELLS_BATCH = Behaviour(
+READ_NAMES_BATCH = Behaviour(
     (4, 0, 0),
-    "read-tells-batch",
+    "read-names-batch",
     "The last stable offset is the base offset of the batch that the oldest open transaction is said to begin in.",
     "LogSegment.read",
 )
@@ -422,70 +440,8 @@ WIDE_TXN_INDEX_VERSION = Behaviour(
     "TransactionIndex.iterable",
 )
 
-BEHAVIOURS = (
-    INDEXES_UNCHECKED,
-    LOG_DIRS_FAIL,
-    SNAPSHOT_BEFORE_RECOVERY,
-    MISSING_INDEX_MADE,
-    INDEX_SWAP_COUNTS,
-    LAST_TIME_REMEMBERED,
-    SIZE_CANNOT_OVERFLOW,
-    TRUNCATES_INDEXES,
-    LAST_OFFSETS_INDEXED,
-    OVERFLOW_NOTICED,
-    LATER_SWAPS_GO,
-    SNAPSHOT_AT_END,
-    EMPTY_MARKER_PASSES,
-    MAGIC_READ_FIRST,
-    NEWEST_EPOCH_WINS,
-    TRANSACTION_BEGINS_WITH_BATCH,
-    ZSTD_KNOWN,
-    HEADER_KEYS_SLICED,
-    PRODUCERS_RETAINED,
-    FETCHES_UP_TO_POSITION,
-    RANGES_CHECKED,
-    SHORT_LOG_GOES,
-    READS_UP_TO_POSITION,
-    UNSTABLE_OFFSET_SOUGHT,
-    METADATA_READ,
-    ZOMBIES_PASS,
-    EPOCH_ZERO_SKIPPED,
-    EPOCH_ZERO_KEPT,
-    OWN_TRANSACTIONS_PASSED,
-    EPOCHS_SORTED,
-    PRODUCERS_FOLLOWED_BEFORE,
-    EMPTY_TRANSACTION_IGNORED,
-    EPOCHS_GO_WITH_LOG,
-    SNAPSHOT_PER_SEGMENT,
-    SNAPSHOT_MARKED,
-    SWAP_RENAMED,
-    KRAFT_SNAPSHOTS_KEPT,
-    SPLIT_INDEXES_BATCHES,
-    EPOCHS_IN_EVERY_RECOVERY,
-    OFFLINE_STOPS_READS,
-    SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
-    CHECKPOINT_NUMBERS_ABORT,
-    TEXT_FILE_FAILURE_CAUGHT,
-    METADATA_VERSIONS,
-    DELETES_UNREAD,
-    INDEXES_RENAMED_UNREAD,
-    DELETED_ONCE_NAMED,
-    FUTURE_NAMES,
-    STRAY_NAMES,
-    STRAY_PARTITIONS,
-    UNSTABLE_OFFSET_LENIENT,
-    MALFORMED_MESSAGE_UNCAUGHT,
-    FAILURE_EMPTIES_SEGMENT,
-    READ_TELLS_BATCH,
-    SEARCHES_BY_BASE_OFFSET,
-    BOOTSTRAP_READ,
-    BOOTSTRAP_FOR_EMPTY_LOG,
-    META_COMPLETED,
-    META_MADE_ANEW,
-    KRAFT_ONLY,
-    LEAST_SEGMENT_BYTES,
-    WIDE_TXN_INDEX_VERSION,
-)
+#: Every row above.
+BEHAVIOURS = tuple(row for row in tuple(globals().values()) if isinstance(row, Behaviour))
 
 
 #: The last release of ZooKeeper's time, which `auto` takes for a log dir of that time.

@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import Release, parse_release
 from kafkalog.errors import RequestError
-from kafkalog.next_start.limits import BESIDE_SCAN_BYTES, CONSUMER_BYTES, DAMAGED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
 
-__all__ = ["STOPS", "Options", "Scanned", "options_of"]
+__all__ = ["CONSUMER_BYTES", "STOPS", "Options", "Scanned", "options_of"]
 
 STOPS = ("clean", "unclean")
+
+#: Bytes of logs in a log dir up to which consumers' reading is worked out unasked: it takes decoding every record.
+CONSUMER_BYTES = 64 << 20
+#: Beside a scan, which must not be held up: bytes of a directory's logs up to which consumers' reading and the recovery are
+#: worked out although the scan has found nothing wrong.
+BESIDE_SCAN_BYTES = 4 << 20
+#: Beside a scan that has found damage in the directory: bytes of its logs up to which they are worked out.
+DAMAGED_BYTES = 16 << 20
 
 
 class Scanned(NamedTuple):
     """What a scan of a partition directory has told already: whether anything in it is damaged; what is known of its logs."""
 
     damaged: bool
-    known: Mapping[str, KnownLog]
+    known: Mapping[str, ScannedLog]
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Options:
         """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
         return None if self.scanned is None or self._is_damaged(path) else BESIDE_SCAN_BYTES
 
-    def known_of(self, path: str) -> Mapping[str, KnownLog]:
+    def known_of(self, path: str) -> Mapping[str, ScannedLog]:
         """What is known of the logs of a directory."""
         seen = None if self.scanned is None else self.scanned.get(path)
         return {} if seen is None else seen.known
