@@ -105,7 +105,7 @@ def _readable(batch: Batch) -> str:
         read += whole
         del item
     if whole:
-        return f"its {read} records can be read" if read < _MOST_COUNTED else "its records can be read"
+        return f"its {read} records can be read" if 1 < read < _MOST_COUNTED else "all of it can be read"
     return f"{read} of its records can be read"
 
 
@@ -256,8 +256,8 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="a batch without records has {size} bytes, codec {codec} and baseTimestamp {base_timestamp}; "
     "the cleaner leaves 61, 0 and -1",
-    consequence="Only the log cleaner writes batches without records, and not this one: its {unread} bytes after the header "
-    "are read by nobody.",
+    consequence="Only the log cleaner writes batches without records, and not this one: nobody reads its {unread} bytes "
+    "after the header.",
     remedy="Compare with another replica.",
     source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
     proof="count-zero",
@@ -453,7 +453,7 @@ def batch_producer_fields_odd(step: BatchStep) -> Iterator[Hit]:
     "batch-producer-fields-zero",
     Severity.INFO,
     on=ZeroProducers,
-    message="{count} batches without a producer id have producerEpoch 0 and baseSequence 0, the first at offset {offset}",
+    message="producerEpoch 0 and baseSequence 0 in {count} batches without a producer id, the first at offset {offset}",
     consequence="None: without a producer id Kafka looks at neither. KafkaJS writes them so.",
     remedy="Nothing to do.",
     source="DefaultRecordBatch (Kafka 3.9.1); KafkaJS 2.2.4, protocol/recordBatch/v0",

@@ -158,7 +158,7 @@ def tombstone_age(tombstones: Tombstones) -> Iterator[Hit]:
     "compacted-key-twice",
     Severity.INFO,
     on=CleanPart,
-    message="{count} records below the cleaner's position {position} have a younger one with the same key there; the first is "
+    message="{count} records have a younger one with the same key, both below the cleaner's position {position}; the first is "
     "at offset {first}, the younger at {second}; by {file}",
     consequence="A pass that went over both would have removed the older one: readers get outdated values. The cleaner's work "
     "was lost, or its position was moved forward by hand or together with a moved partition.",

@@ -125,7 +125,7 @@ def legacy_wrapper_has_key(records: LegacyRecords) -> Iterator[Hit]:
     "legacy-message-unused-bytes",
     Severity.ERROR,
     on=LegacyRecords,
-    message="{unused} bytes of the message at offset {offset} belong to no field",
+    message="no field holds {unused} bytes of the message at offset {offset}",
     consequence="Kafka's readers refuse or misread the message.",
     remedy=RESTORE,
     source="LegacyRecord (Kafka 3.9.1)",

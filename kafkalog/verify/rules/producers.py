@@ -221,7 +221,7 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     Severity.INFO,
     on=ProducerStep,
     message="producer {producer_id} epoch {epoch} begins with sequence {sequence} in a log that was never cut or cleaned",
-    consequence="The {sequence} records with the sequence numbers from 0 on were never written here, or not for good, though "
+    consequence="Never written here, or not for good: {sequence} records with the sequence numbers from 0 on, though "
     "the producer is idempotent: they reached the broker after those at offset {offset} and were refused, an unclean election "
     "dropped them, or they went to an earlier topic of this name.",
     remedy="Look for OutOfOrderSequenceException in the producer's own log, and whether the topic was deleted and created "
@@ -374,7 +374,7 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     Severity.INFO,
     on=UnendedTransaction,
     message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record {age}",
-    consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets after it are blocked, and the cleaner "
+    consequence="read_committed consumers stop at offset {pinned} and do not get {blocked} offsets from there on; the cleaner "
     "cannot pass. Normal while it is young; hanging if its coordinator has forgotten it.",
     remedy="If it hangs, abort it with the command for the release of the partition's leader.",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",

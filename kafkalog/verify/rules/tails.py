@@ -163,7 +163,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     "log-tail-garbage",
     Severity.ERROR,
     on=Tail,
-    message="{size} bytes after the last batch are no batch: {reason}; the log is valid through offset {offset}",
+    message="after the last batch {size} bytes are no batch: {reason}; the log is valid through offset {offset}",
     consequence="An unclean start cuts the file at byte {position} and deletes all later segments; after a clean stop the "
     "broker may not start.",
     remedy=RESTORE,
