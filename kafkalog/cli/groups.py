@@ -64,7 +64,7 @@ def command(
 
         write_json_lines(group_lines(found, release_of, expired_by))
     else:
-        from kafkalog.render.replay_text import groups_text
+        from kafkalog.render.text_replay import groups_text
 
         write_lines(groups_text(found, release_of, now=expired_by, release_is_named=kafka_version is not None))
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)

@@ -51,7 +51,7 @@ def command(
 
             write_json_lines(change_lines(before, after))
         else:
-            from kafkalog.render.replay_text import change_text
+            from kafkalog.render.text_replay import change_text
 
             write_lines(change_text(before, after))
         findings = count_findings((*before.notes, *after.notes))
@@ -62,7 +62,7 @@ def command(
 
         write_json_lines(metadata_lines(found))
     else:
-        from kafkalog.render.replay_text import metadata_text
+        from kafkalog.render.text_replay import metadata_text
 
         write_lines(metadata_text(found))
     return status_of(count_findings(found.notes), found.problems, exit_zero=exit_zero)

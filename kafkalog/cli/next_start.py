@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import exit_status, options
-from kafkalog.cli.streams import say, write_lines
+from kafkalog.cli.streams import say, write_json_lines, write_lines
 from kafkalog.core.release import release_text
 from kafkalog.files.source import printable
 
@@ -79,8 +79,10 @@ def command(
 
 
 def _print_json(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    from kafkalog.render.json_next_start import outcome_line
+
     for outcome in outcomes:
-        write_lines([outcome.to_jsonl()])
+        write_json_lines([outcome_line(outcome)])
         sys.stdout.flush()
         yield outcome
 
@@ -88,7 +90,7 @@ def _print_json(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
 def _print_text(outcomes: Iterable[Outcome], paths: tuple[str, ...]) -> Iterator[Outcome]:
     """Print the outcomes: a partition of a log dir to which nothing happens in one line, all others in full."""
     from kafkalog.files.paths import trim
-    from kafkalog.render.next_start import next_start_line, next_start_text, next_start_total
+    from kafkalog.render.text_next_start import next_start_line, next_start_text, next_start_total
 
     named = {trim(path) for path in paths}
     count = harmed = unknown = 0

@@ -60,7 +60,7 @@ def command(
         found = read_transactions(paths, until, on_aborted=lambda ended: write_json_lines([aborted_line(ended)]))
         write_json_lines(transaction_lines(found, release_of))
     else:
-        from kafkalog.render.replay_text import transactions_text
+        from kafkalog.render.text_replay import transactions_text
 
         aborted: deque[AbortedTransaction] = deque(maxlen=_SHOWN)
         found = read_transactions(paths, until, on_aborted=aborted.append)

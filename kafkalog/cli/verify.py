@@ -127,9 +127,11 @@ def command(
         progress=None if progress is None else progress.of_all,
     )
     if output_format == "jsonl":
-        write_json_lines(report.lines())
+        from kafkalog.render.json_verify import report_json_lines
+
+        write_json_lines(report_json_lines(report))
     else:
-        from kafkalog.render.verify_text import print_report
+        from kafkalog.render.text_verify import print_report
 
         print_report(report, sys.stdout, max_findings=max_findings)
     if report.failed:

@@ -26,10 +26,6 @@ class Command(NamedTuple):
     use: str = ""
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, object]:
-        """The command as an object of the JSON lines."""
-        return {"line": self.line, "use": self.use, "notes": list(self.notes)}
-
 
 def quoted(word: str) -> str:
     r"""A word as a shell reads it: bare where it may be, else between quotes.

@@ -38,12 +38,12 @@ class Listing:
 
     Args:
         names: Its files.
-        tell: Takes a line for stderr.
+        say: Takes a line for stderr.
     """
 
-    def __init__(self, names: Iterable[str], tell: Callable[[str], object]) -> None:
+    def __init__(self, names: Iterable[str], say: Callable[[str], object]) -> None:
         self._names = frozenset(names)
-        self._tell = tell
+        self._say = say
         self._told: set[str] = set()
 
     def has_lost(self, path: str) -> bool:
@@ -54,7 +54,7 @@ class Listing:
         stem = name.split(".", 1)[0]
         if stem not in self._told:
             self._told.add(stem)
-            self._tell(f"kafkalog: {path}: {_GONE}")
+            self._say(f"kafkalog: {path}: {_GONE}")
         return True
 
 
@@ -69,37 +69,37 @@ class PlannedFile(NamedTuple):
     listing: Listing | None = None
 
 
-def files_of(path: str, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
-    """The files behind a PATH argument.
+def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Iterator[PlannedFile]:
+    """The files that a PATH argument stands for.
 
     Args:
         path: A file, a partition directory or a log dir, as given.
         filters: With any condition only logs are printed, and only those that can hold wanted records.
-        tell: Takes a line for stderr about what is there and not printed.
+        say: Takes a line for stderr about what is there and not printed.
 
     Raises:
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
     path, kind, directory = classify(path)
     if kind is Kind.LOG_DIR:
-        yield from _log_dir_files(LogDir(path, directory), filters, tell)
+        yield from _log_dir_files(LogDir(path, directory), filters, say)
     elif kind is Kind.PARTITION:
-        yield from _partition_files(Partition(path, directory), filters, tell)
+        yield from _partition_files(Partition(path, directory), filters, say)
     else:
         FileSource(path).close()  # says so when it cannot be read
         check_file_name(path)
         yield PlannedFile(path)
 
 
-def _partition_files(partition: Partition, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
-    listing = Listing(partition.files, tell)
+def _partition_files(partition: Partition, filters: Filters, say: Callable[[str], object]) -> Iterator[PlannedFile]:
+    listing = Listing(partition.files, say)
     for path in _ordered(partition, filters):
         yield PlannedFile(path, partition.topic, listing)
     for _, path in partition.pending:
-        tell(f"kafkalog: {path}: not printed, its name says that it is waiting; give it as a file to see it")
+        say(f"kafkalog: {path}: not printed, its name says that it is waiting; give it as a file to see it")
     for name in partition.others:
         if name != REMOTE_INDEX_CACHE:
-            tell(f"Ignoring unknown file {join(partition.path, name)}")
+            say(f"Ignoring unknown file {join(partition.path, name)}")
 
 
 def _ordered(partition: Partition, filters: Filters) -> list[str]:
@@ -129,21 +129,21 @@ def _may_hold(filters: Filters, base: int, end: int | None) -> bool:
     return filters.first_offset is None or end is None or end > filters.first_offset
 
 
-def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], object]) -> Iterator[PlannedFile]:
+def _log_dir_files(log_dir: LogDir, filters: Filters, say: Callable[[str], object]) -> Iterator[PlannedFile]:
     for name in log_dir.partition_names:
         try:
             partition = log_dir.partition(name)
         except UnreadableFile as error:
             if not has_gone(error.path):
                 raise
-            tell(f"kafkalog: {error.path}: {_GONE}")
+            say(f"kafkalog: {error.path}: {_GONE}")
             continue
-        yield from _partition_files(partition, filters, tell)
+        yield from _partition_files(partition, filters, say)
     for name in log_dir.others:
         if name == REMOTE_INDEX_CACHE:
-            tell(f"kafkalog: {join(log_dir.path, name)}: skipped, a cache of remote indexes")
+            say(f"kafkalog: {join(log_dir.path, name)}: skipped, a cache of remote indexes")
         else:
-            tell(f"Ignoring unknown file {join(log_dir.path, name)}")
+            say(f"Ignoring unknown file {join(log_dir.path, name)}")
     for name in log_dir.files:
         path = join(log_dir.path, name)
         if name.endswith(".checkpoint"):
@@ -152,6 +152,6 @@ def _log_dir_files(log_dir: LogDir, filters: Filters, tell: Callable[[str], obje
             if not filters.active:
                 yield PlannedFile(path)
         elif parse_segment_file_name(name) is not None:
-            tell(f"kafkalog: {path}: not printed, a segment file outside a partition directory; give it as a file to see it")
+            say(f"kafkalog: {path}: not printed, a segment file outside a partition directory; give it as a file to see it")
         elif name not in _SILENT:
-            tell(f"Ignoring unknown file {path}")
+            say(f"Ignoring unknown file {path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kafkalog.kafka.failure import Died
+    from kafkalog.dump.tool_died import ToolDied
 
 __all__ = ["Output"]
 
@@ -20,18 +20,18 @@ class Output:
 
     Args:
         write: Takes bytes for stdout.
-        tell: Takes a line for stderr, without the line break.
-        progress: Is told now and then how far a file has been read: its path, position, bytes in all.
+        say: Takes a line for stderr, without the line break.
+        progress: Is called now and then with how far a file has been read: its path, position, bytes in all.
     """
 
     def __init__(
         self,
         write: Callable[[bytes], object],
-        tell: Callable[[str], object],
+        say: Callable[[str], object],
         progress: Callable[[str, int, int], object] | None = None,
     ) -> None:
         self._write = write
-        self._tell = tell
+        self._say = say
         self.progress = progress
         self._parts: list[bytes] = []
         self._size = 0
@@ -82,10 +82,10 @@ class Output:
     def say(self, text: str) -> None:
         """A line for stderr, after everything printed so far."""
         self.flush()
-        self._tell(text)
+        self._say(text)
 
-    def die(self, path: str, death: Died) -> None:
-        """End the line that stands open, and tell where and why the real tool would have ended."""
+    def die(self, path: str, death: ToolDied) -> None:
+        """End the line that is open, and report where and why the real tool would have ended."""
         if self._line_is_open:
             self.put(b"\n")
         self.died = True

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["SCHEMA", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+from kafkalog.next_start.cause import FALSE_MARKER
 
-#: Of the lines that `kafkalog next-start` prints; inside a report of `verify` they carry that one's.
-SCHEMA = "kafkalog.next-start/1"
+if TYPE_CHECKING:
+    from kafkalog.next_start.cause import Cause
+
+__all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+
+
+#: Fields of an outcome that are None only for a reason, in the order in which the reasons are told.
+_EXPLAINED = (
+    "truncate",
+    "delete",
+    "rename",
+    "create",
+    "rebuild",
+    "log_start_offset",
+    "log_end_offset",
+    "records_lost",
+    "bytes_lost",
+    "epochs_after",
+    "consumer",
+)
+#: What is done to files: nothing that can be told.
+NOTHING_TOLD: dict[str, None] = dict.fromkeys(_EXPLAINED[:5])
 
 
 class Assumed(NamedTuple):
@@ -22,11 +41,6 @@ class Assumed(NamedTuple):
     recovery_point: int | None
     release: str | None
     evidence: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is printed: the evidence only where there is some."""
-        fields = self._asdict()
-        return fields if self.evidence else {name: fields[name] for name in fields if name != "evidence"}
 
 
 class Truncation(NamedTuple):
@@ -67,7 +81,7 @@ class Outcome:
         broker: `starts` or `aborts` (the process exits).
         log_dir: `online` or `offline`.
         partition: `loaded`, `stray`, `deleted`, `failed` or `unknown`.
-        reason: Why, in words.
+        causes: Why, in the order in which it is told.
         truncate: The `.log` files that are cut.
         delete: Files removed at once.
         rename: Files (or the directory) renamed: from, to.
@@ -89,7 +103,7 @@ class Outcome:
     broker: str | None
     log_dir: str | None
     partition: str
-    reason: str
+    causes: tuple[Cause, ...]
     truncate: tuple[Truncation, ...] | None = ()
     delete: tuple[str, ...] | None = ()
     rename: tuple[tuple[str, str], ...] | None = ()
@@ -104,6 +118,20 @@ class Outcome:
     consumer: Consumer | None = None
     why: dict[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return "; ".join(cause.text for cause in self.causes)
+
+    def because(self, *causes: Cause, **changes: Any) -> Outcome:
+        """The outcome with more causes, and with other fields changed."""
+        return replace(self, causes=(*self.causes, *causes), **changes)
+
+    def unknown_because(self, cause: Cause, **changes: Any) -> Outcome:
+        """The outcome when it is not known what becomes of the partition that would load, nor what consumers read."""
+        why = {**self.why, "partition": cause.text, "consumer": cause.text, **changes.pop("why", {})}
+        return self.because(cause, partition="unknown", consumer=None, why=why, **changes)
 
     @property
     def is_harmless(self) -> bool:
@@ -126,6 +154,8 @@ class Outcome:
     def severity(self) -> str | None:
         """`error`: data or service is lost, or may be. `warning`: a `.log` is cut, deleted or replaced without loss; else None.
 
+        It is a warning, too, that a log is not recovered because of a clean-shutdown marker that it contradicts.
+
         A partition that is marked for deletion, or set aside already, is served by nobody before and after.
         """
         if self.broker == "aborts" or self.log_dir == "offline" or self.partition == "failed" or self.records_lost:
@@ -138,7 +168,14 @@ class Outcome:
         if any(read is not None and (read.error is not None or read.stuck) for read in reads):
             return "error"
         gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
-        return "warning" if self.truncate or any(path.endswith(".log") for path in gone) else None
+        is_misled = any(cause.kind == FALSE_MARKER for cause in self.causes)
+        return "warning" if is_misled or self.truncate or any(path.endswith(".log") for path in gone) else None
+
+    def explained(self) -> Outcome:
+        """The outcome with a reason for every field that is None."""
+        because = self.why.get("partition", f"the partition is {self.partition}")
+        unknown = (name for name in _EXPLAINED if getattr(self, name) is None and name not in self.why)
+        return replace(self, why={**self.why, **dict.fromkeys(unknown, because)})
 
     def __repr__(self) -> str:
         state = "" if self.broker == "starts" else f", broker {self.broker}"
@@ -146,44 +183,3 @@ class Outcome:
         log = "" if self.log_end_offset is None else f", log {self.log_start_offset} to {self.log_end_offset}"
         lost = f", {self.records_lost} records lost" if self.records_lost else ""
         return f"Outcome({self.path!r}, {self.assumed.stop} stop: {self.partition}{state}{log}{lost})"
-
-    def to_json(self) -> dict[str, Any]:
-        """The `next_start` line, without the fields every line has."""
-        consumer = self.consumer
-        return {
-            "path": self.path,
-            "assumed": self.assumed.to_json(),
-            "broker": self.broker,
-            "log_dir": self.log_dir,
-            "partition": self.partition,
-            "reason": self.reason,
-            "truncate": None if self.truncate is None else [cut._asdict() for cut in self.truncate],
-            "delete": _lists(self.delete),
-            "rename": _lists(self.rename),
-            "create": _lists(self.create),
-            "rebuild": _lists(self.rebuild),
-            "log_start_offset": self.log_start_offset,
-            "log_end_offset": self.log_end_offset,
-            "records_lost": self.records_lost,
-            "bytes_lost": self.bytes_lost,
-            "time_range_lost": _lists(self.time_range_lost),
-            "epochs_after": _lists(self.epochs_after),
-            "consumer": {
-                "uncommitted": _reading(consumer.uncommitted if consumer else None),
-                "committed": _reading(consumer.committed if consumer else None),
-            },
-            "why": self.why,
-        }
-
-    def to_jsonl(self, schema: str = SCHEMA) -> str:
-        """One JSON line; undecodable names come out as lone surrogates, escaped."""
-        return json.dumps({"schema": schema, "type": "next_start", **self.to_json()}, ensure_ascii=True)
-
-
-def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:
-    """The same with lists for tuples, as JSON reads it back."""
-    return None if value is None else [list(item) if isinstance(item, tuple) else item for item in value]
-
-
-def _reading(read: ConsumerRead | None) -> dict[str, Any] | None:
-    return None if read is None else read._asdict()

@@ -16,7 +16,7 @@ from kafkalog.replay.metadata import read_metadata
 if TYPE_CHECKING:
     from kafkalog.replay.group_state import CommittedOffset, Group
     from kafkalog.replay.image import Image, PartitionState, Topic
-    from kafkalog.replay.logs import Given, Log
+    from kafkalog.replay.logs import FoundLogs, Log
 
 __all__ = ["DEFAULT_RETENTION", "Places", "expiry"]
 
@@ -44,16 +44,16 @@ class Places:
     """Where the logs start and end that somebody has committed an offset of, and what the metadata says of their topics.
 
     Args:
-        given: The logs.
+        logs: The logs.
         wanted: Topics and partitions that offsets are committed of.
         problems: What cannot be read is added.
     """
 
-    def __init__(self, given: Given, wanted: set[tuple[str, int]], problems: list[Note]) -> None:
-        self._given = given
+    def __init__(self, logs: FoundLogs, wanted: set[tuple[str, int]], problems: list[Note]) -> None:
+        self._found = logs
         self._logs: dict[tuple[str, int], tuple[Log, int | None, int | None]] = {}
         self._stopped: dict[str, int | None] = {}
-        for log in (*given.wanted, *given.others):
+        for log in (*logs.wanted, *logs.others):
             if log.name is None or (log.name.topic, log.name.partition) not in wanted:
                 continue
             try:
@@ -79,7 +79,7 @@ class Places:
     @cached_property
     def _image(self) -> Image | None:
         """The cluster's metadata; None when it was not given, or not in full."""
-        for log in self._given.others:
+        for log in self._found.others:
             if log.topic in METADATA_TOPICS:
                 metadata = read_metadata(log.path)
                 return metadata.image if metadata.records and not (metadata.problems or metadata.notes) else None

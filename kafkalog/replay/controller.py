@@ -1,4 +1,4 @@
-"""What the controller knows of a partition, as a witness against the partition's own files.
+"""What the controller knows of a partition, held against the partition's own files.
 
 The controller's word comes from `__cluster_metadata` (`against_metadata`), or from the state that ZooKeeper holds under
 `/brokers/topics/TOPIC/partitions/PARTITION/state` (`read_partition_state`, `against_state`).
@@ -126,12 +126,12 @@ def against_metadata(claim: Claim, metadata: Metadata) -> list[Difference]:
     """
     if claim.topic_id is None:
         return []
-    image, past = metadata.image, metadata.past
+    image, history = metadata.image, metadata.history
     topic = image.topics.get(claim.topic_id)
     mine = format_uuid(claim.topic_id)
     if topic is None:
         namesake = image.topic(claim.topic)
-        explained = past.removed.get(claim.topic_id)
+        explained = history.removed.get(claim.topic_id)
         if namesake is not None:
             return [Difference("topic-id", format_uuid(namesake.topic_id), mine, explained)]
         return [Difference("no-partition", "no topic", f"{claim.topic} with id {mine}", explained)]
@@ -142,7 +142,7 @@ def against_metadata(claim: Claim, metadata: Metadata) -> list[Difference]:
         return [Difference("no-partition", f"{len(topic.partitions)} partitions", f"{claim.topic}-{claim.partition}")]
     found = []
     if claim.broker is not None and claim.broker not in state.replicas:
-        explained = past.moved.get((claim.topic_id, claim.partition, claim.broker))
+        explained = history.moved.get((claim.topic_id, claim.partition, claim.broker))
         found.append(Difference("assigned-elsewhere", _listed(state.replicas), str(claim.broker), explained))
     if claim.epoch is not None and claim.epoch > state.leader_epoch:
         found.append(Difference("epoch-behind", str(state.leader_epoch), str(claim.epoch)))
@@ -165,7 +165,7 @@ def covers_stop(metadata: Metadata, broker: int, registration: int | None, *, ow
     epoch = registered["brokerEpoch"]
     if registration is not None and registration != epoch:
         return False
-    return broker in metadata.past.stopped or (own and metadata.past.since <= epoch)
+    return broker in metadata.history.stopped or (own and metadata.history.since <= epoch)
 
 
 def _listed(brokers: tuple[int, ...]) -> str:

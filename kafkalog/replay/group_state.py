@@ -166,8 +166,8 @@ class Group:
         if self.topology_epoch is None or self.topology_epoch == self.validated_topology_epoch:
             return self.topology_epoch is not None
         # 4.1 stores no epoch; but it gives out no tasks of a topology that is not good.
-        given = [member.assignment or {} for member in self.members.values()]
-        return self.validated_topology_epoch == -1 and any(item.get("activeTasks") for item in given)
+        assignments = [member.assignment or {} for member in self.members.values()]
+        return self.validated_topology_epoch == -1 and any(item.get("activeTasks") for item in assignments)
 
     def __repr__(self) -> str:
         return f"Group({self.group!r}, {self.kind}, {self.state}, {len(self.members)} members)"

@@ -10,7 +10,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.replay.committed_offsets import Places, expiry
 from kafkalog.replay.group_replay import SHARE_TOPIC, TOPIC, GroupReplay
 from kafkalog.replay.group_state import CommittedOffset, Group, Member, ShareOffset
-from kafkalog.replay.logs import Given, Note, collect
+from kafkalog.replay.logs import FoundLogs, Note, collect
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.until import END, Until
 
@@ -64,17 +64,17 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
             topics that are known by their ids.
         until: Up to where the records count.
     """
-    given = collect(paths, TOPIC, SHARE_TOPIC)
+    logs = collect(paths, TOPIC, SHARE_TOPIC)
     replay = GroupReplay()
-    problems = list(given.problems)
-    for log in given.wanted:
+    problems = list(logs.problems)
+    for log in logs.wanted:
         try:
             replay.log(log, until)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
-    if not given.wanted:
+    if not logs.wanted:
         problems.append(Note("", None, f"no partition of {TOPIC} was given"))
-    _name_topics(replay, given)
+    _name_topics(replay, logs)
     offsets = [commit for _, commit in sorted(replay.offsets.items())]
     pending = [(number, commit) for number, commits in sorted(replay.pending.items()) for commit in commits.values()]
     shared = sorted(replay.share_offsets.values(), key=_place)
@@ -83,7 +83,7 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
         replay.groups.setdefault(commit.group, Group(commit.group))
     wanted = {(commit.topic, commit.partition) for commit in commits}
     wanted |= {(item.topic, item.partition) for item in shared if item.topic is not None}
-    places = Places(given, wanted, problems)
+    places = Places(logs, wanted, problems)
     for group in replay.groups.values():
         if group.kind == "consumer":
             group.protocol = _chosen_assignor(group)
@@ -112,13 +112,13 @@ def _chosen_assignor(group: Group) -> str | None:
 # --- names of topics that records know by their ids -------------------------------------------------------------------
 
 
-def _name_topics(replay: GroupReplay, given: Given) -> None:
+def _name_topics(replay: GroupReplay, logs: FoundLogs) -> None:
     ids = {topic_id for _, topic_id, _ in replay.share_offsets}
     entries = [
         entry for group in replay.groups.values() for member in group.members.values() for entry in _entries(member.assignment)
     ]
     ids.update(entry["topicId"] for entry in entries)
-    names = _topic_names(ids, replay.topic_names, given)
+    names = _topic_names(ids, replay.topic_names, logs)
     for place, item in replay.share_offsets.items():
         replay.share_offsets[place] = item._replace(topic=names.get(item.topic_id))
     for entry in entries:
@@ -134,16 +134,16 @@ def _entries(assignment: Any) -> list[dict[str, Any]]:
     return [entry for part in lists for entry in part if isinstance(entry, dict) and "topicId" in entry]
 
 
-def _topic_names(ids: set[uuid.UUID], told: dict[uuid.UUID, str], given: Given) -> dict[uuid.UUID, str]:
+def _topic_names(ids: set[uuid.UUID], recorded: dict[uuid.UUID, str], logs: FoundLogs) -> dict[uuid.UUID, str]:
     """Names of topics: from the records, from `partition.metadata` of the partitions given, from the cluster's metadata."""
-    names = {topic_id: told[topic_id] for topic_id in ids if topic_id in told}
-    for log in given.others:
+    names = {topic_id: recorded[topic_id] for topic_id in ids if topic_id in recorded}
+    for log in logs.others:
         if len(names) == len(ids):
             break
         topic_id = log.topic_id()
         if topic_id is not None and topic_id in ids and log.name is not None:
             names.setdefault(topic_id, log.name.topic)
-    for log in given.others:
+    for log in logs.others:
         if len(names) < len(ids) and log.topic in METADATA_TOPICS:
             topics = read_metadata(log.path).image.topics
             names.update({topic_id: topics[topic_id].name for topic_id in ids - names.keys() if topic_id in topics})

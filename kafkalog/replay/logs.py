@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 
     from kafkalog.core.record import Record
 
-__all__ = ["Ends", "Given", "Log", "LogRecord", "Note", "Notes", "Paths", "collect", "count_findings", "read_file_records"]
+__all__ = [
+    "Ends",
+    "FoundLogs",
+    "Log",
+    "LogRecord",
+    "Note",
+    "Notes",
+    "Paths",
+    "collect",
+    "count_findings",
+    "log_of",
+    "read_file_records",
+]
 
 _NO_PARTITION = "is a log dir that holds no partition to read (directories marked -delete, -future or -stray are left out)"
 #: One path or several; or partition directories that have been listed already.
@@ -59,6 +71,11 @@ class Notes(list[Note]):
     def __init__(self) -> None:
         super().__init__()
         self.dropped = 0
+
+    @property
+    def total(self) -> int:
+        """How many there were, those that were dropped included."""
+        return len(self) + self.dropped
 
     def append(self, note: Note) -> None:
         """Add a note, or count it when there are too many."""
@@ -129,7 +146,7 @@ class Log(NamedTuple):
                 tries -= 1
                 if not tries or not has_gone(path) or not os.path.isdir(self.path):
                     raise
-                files = _partition(Partition(self.path)).files
+                files = log_of(Partition(self.path)).files
                 left = list(files) if self.topic in COORDINATOR_TOPICS else [other for other in files if other > path]
                 continue
             with source:
@@ -257,7 +274,7 @@ def _records(
             yield LogRecord(path, item, record)
 
 
-class Given(NamedTuple):
+class FoundLogs(NamedTuple):
     """The logs found at the caller's paths, by what they are for.
 
     Attributes:
@@ -271,7 +288,14 @@ class Given(NamedTuple):
     problems: tuple[Note, ...]
 
 
-def collect(paths: Paths, *topics: str) -> Given:
+def log_of(partition: Partition) -> Log:
+    """The log of a partition directory."""
+    files = tuple(segment.paths[".log"] for segment in partition.segments if ".log" in segment.paths)
+    snapshots = sorted((name.base_offset, name.epoch or 0, path) for name, path in partition.checkpoints if not name.pending)
+    return Log(partition.path, partition.name, files, tuple(snapshots), partition.directory)
+
+
+def collect(paths: Paths, *topics: str) -> FoundLogs:
     """Find the logs of `topics`, and the other ones, at `paths`: log dirs, partition directories, `.log`, `.checkpoint`.
 
     Of several copies of a partition the one that reaches furthest is taken; directories marked `-delete`, `-future` or
@@ -284,7 +308,7 @@ def collect(paths: Paths, *topics: str) -> Given:
     for item in named:
         path = item.path if isinstance(item, Partition) else os.fspath(item)
         try:
-            found = [_partition(item)] if isinstance(item, Partition) else list(_logs_at(path, files, problems))
+            found = [log_of(item)] if isinstance(item, Partition) else list(_logs_at(path, files, problems))
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
             continue
@@ -299,7 +323,7 @@ def collect(paths: Paths, *topics: str) -> Given:
         if other is None or _reach(log, problems) > _reach(other, problems):
             chosen[key] = log
     wanted = tuple(log for log in chosen.values() if log.topic in (*topics, None))
-    return Given(wanted, tuple(log for log in chosen.values() if log.topic not in (*topics, None)), tuple(problems))
+    return FoundLogs(wanted, tuple(log for log in chosen.values() if log.topic not in (*topics, None)), tuple(problems))
 
 
 def _reach(log: Log, problems: list[Note]) -> int:
@@ -320,24 +344,18 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
         _add_file(path, files)
         yield None
     elif kind is Kind.PARTITION:
-        yield _partition(Partition(path, directory))
+        yield log_of(Partition(path, directory))
     else:
         log_dir = LogDir(path, directory)
         for name in log_dir.partition_names:
             parsed = parse_partition_name(name)
             if parsed is not None and not parsed.mark:
                 try:
-                    yield _partition(log_dir.partition(name))
+                    yield log_of(log_dir.partition(name))
                 except UnreadableFile as error:
                     if not has_gone(error.path):  # a running broker deletes topics
                         problems.append(Note(error.path, None, error.reason))
                     yield None
-
-
-def _partition(partition: Partition) -> Log:
-    files = tuple(segment.paths[".log"] for segment in partition.segments if ".log" in segment.paths)
-    snapshots = sorted((name.base_offset, name.epoch or 0, path) for name, path in partition.checkpoints if not name.pending)
-    return Log(partition.path, partition.name, files, tuple(snapshots), partition.directory)
 
 
 def _add_file(path: str, files: dict[str, Log]) -> None:

@@ -14,7 +14,7 @@ from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.replay.image import Image
 from kafkalog.replay.image_records import apply_record, changes_image
 from kafkalog.replay.logs import Log, LogRecord, Note, Notes, collect, read_file_records
-from kafkalog.replay.metadata_history import Past
+from kafkalog.replay.metadata_history import MetadataHistory
 from kafkalog.replay.metadata_snapshots import choose_snapshot
 from kafkalog.replay.until import END, Until
 
@@ -47,7 +47,8 @@ class Written(NamedTuple):
 class Metadata(NamedTuple):
     """An image with the snapshot it began with (None: the log's first record), and what went wrong on the way.
 
-    `past` is what the replayed records show to have been so before, `written` what a reader of them must know.
+    `history` is what the replayed records show to have been so before, `written` what a reader of them must know. `damage` is
+    the first place of a log whose bytes are damaged: what the records after it say may be wrong, for some are not replayed.
     """
 
     image: Image
@@ -55,8 +56,9 @@ class Metadata(NamedTuple):
     notes: list[Note]
     problems: tuple[Note, ...]
     records: int
-    past: Past
+    history: MetadataHistory
     written: Written
+    damage: Note | None = None
 
     def __repr__(self) -> str:
         return f"Metadata({self.image!r}, {len(self.notes)} notes, {len(self.problems)} problems)"
@@ -67,14 +69,30 @@ _LEVEL = "FeatureLevelRecord"
 _NOTHING = "NoOpRecord"
 
 
+class _LogNotes(Notes):
+    """Passes the notes about a log's bytes on, and keeps the first that no crash explains."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__()
+        self._notes = notes
+        self.first: Note | None = None
+
+    def append(self, note: Note) -> None:
+        """Take a note."""
+        if note.is_finding and self.first is None:
+            self.first = note
+        self._notes.append(note)
+
+
 class _Replay:
     """Applies metadata records to an image."""
 
     def __init__(self) -> None:
         self.image = Image()
-        self.past = Past()
+        self.history = MetadataHistory()
         self.written = Written({}, {})
         self.notes = Notes()
+        self.log_notes = _LogNotes(self.notes)
         self.records = 0
         #: An open metadata transaction, which counts as a whole or not at all: its begin, and its records.
         self.begun: LogRecord | None = None
@@ -82,7 +100,8 @@ class _Replay:
 
     def result(self, base: str | None, problems: list[Note]) -> Metadata:
         """What it has come to."""
-        return Metadata(self.image, base, self.notes, tuple(problems), self.records, self.past, self.written)
+        damage = self.log_notes.first
+        return Metadata(self.image, base, self.notes, tuple(problems), self.records, self.history, self.written, damage)
 
     def feed(self, items: Iterable[LogRecord], until: Until = END, start: int = 0) -> None:
         for item in items:
@@ -144,7 +163,7 @@ class _Replay:
         if not changes_image(decoded.name):
             self.notes.append(Note(item.path, item.record.offset, f"{decoded.name}: an image has no such thing"))
             return
-        self.past.see(self.image, decoded.name, value, item.record.offset)
+        self.history.see(self.image, decoded.name, value, item.record.offset)
         problem = apply_record(self.image, decoded.name, value)
         if problem:
             self.notes.append(Note(item.path, item.record.offset, f"{decoded.name}: {problem}"))
@@ -157,13 +176,13 @@ def read_metadata(paths: Paths, until: Until = END) -> Metadata:
         paths: Log dirs, the partition's directory, or single `.log` and `.checkpoint` files of it.
         until: Up to where the records count; the newest snapshot that does not reach beyond it is the base.
     """
-    given = collect(paths, *METADATA_TOPICS)
-    problems = list(given.problems)
+    logs = collect(paths, *METADATA_TOPICS)
+    problems = list(logs.problems)
     replay = _Replay()
     base: str | None = None
-    if not given.wanted:
+    if not logs.wanted:
         problems.append(Note("", None, f"no partition of {CLUSTER_METADATA_TOPIC} was given"))
-    for log in given.wanted:
+    for log in logs.wanted:
         try:
             base = _replay_log(replay, log, until, problems) or base
         except UnreadableFile as error:
@@ -202,13 +221,13 @@ def _replay_log(replay: _Replay, log: Log, until: Until, problems: list[Note]) -
         start = base.end_offset
         replay.image.last_offset = start - 1
         replay.image.last_epoch = base.epoch
-        replay.past.since = start
+        replay.history.since = start
         if base.damage:
             problems.append(Note(base.path, None, f"{base.damage}: the image is not whole"))
     if first is not None and first > start:
         where = "the snapshot's end" if base else "offset 0 and there is no snapshot"
         problems.append(Note(log.path, first, f"the log starts at {first}, after {where}: the image is not whole"))
-    replay.feed(log.records(replay.notes), until, start)
+    replay.feed(log.records(replay.log_notes), until, start)
     return base.path if base else None
 
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
     from kafkalog.replay.image import Image
 
-__all__ = ["Past"]
+__all__ = ["MetadataHistory"]
 
 
 @dataclass
-class Past:
+class MetadataHistory:
     """Changes seen while records were replayed, by what they changed.
 
     Attributes:

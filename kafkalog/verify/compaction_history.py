@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kafkalog.core.span import Span
     from kafkalog.files.log_dir import CheckpointLine
     from kafkalog.files.segment import Segment
-    from kafkalog.verify.scan.producer_events import AbortedSpan
+    from kafkalog.replay.producers import AbortedSpan
     from kafkalog.verify.scan.results import SegmentScan
 
 __all__ = ["CompactionHistory", "Keys"]

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-
-__all__ = ["Effect", "describe_effects", "records_text"]
+__all__ = ["Effect", "records_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,75 +29,7 @@ class Effect:
     times: tuple[int, int] | None = None
     log_end_offset: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """The same as an entry of `facts.next_start`."""
-        return {
-            "stop": self.stop,
-            "release": self.release,
-            "does": self.does,
-            "reason": self.reason,
-            "path": self.path,
-            "position": self.position,
-            "segments_deleted": self.segments,
-            "records_lost": self.records,
-            "bytes_lost": self.size,
-            "time_range_lost": None if self.times is None else list(self.times),
-            "log_end_offset": self.log_end_offset,
-        }
-
-
-def describe_effects(
-    effects: Sequence[Effect],
-    size: Callable[[int], str] = "{} bytes".format,
-    duration: Callable[[int], str] = "{} ms".format,
-) -> str:
-    """The effects as sentences, the kinds of stop that come to the same told at once.
-
-    Args:
-        effects: Those of one finding.
-        size: How a number of bytes is told.
-        duration: How a number of milliseconds is told.
-    """
-    told: dict[Effect, list[str]] = {}
-    for effect in effects:
-        told.setdefault(replace(effect, stop=""), []).append(effect.stop)
-    return " ".join(_sentence(effect, stops, size, duration) for effect, stops in told.items())
-
-
-def _sentence(effect: Effect, stops: list[str], size: Callable[[int], str], duration: Callable[[int], str]) -> str:
-    release = f" of Kafka {effect.release}" if effect.release else ""
-    start = " or ".join(dict.fromkeys(stops))
-    head = f"{'An' if start.startswith('u') else 'A'} {start} start{release} would"
-    match effect.does:
-        case "stops" | "offline" | "failed":
-            return f"{head} fail: {effect.reason}."
-        case "stray":
-            return f"{head} set the directory aside: {effect.reason}."
-        case "serves":
-            return f"After {head[0].lower()}{head[1:].removesuffix(' would')} consumers would {effect.reason}."
-        case "replaces":
-            return f"{head} put this file in the place of a segment: {_lost(effect, size, duration)}."
-        case "hides":
-            return f"{head} end the log at offset {effect.log_end_offset} and lose {_lost(effect, size, duration)}."
-        case "cuts":
-            deeds = f"cut {os.path.basename(effect.path or '')} at byte {effect.position}"
-            deeds += f" and delete {_segments(effect.segments)}" if effect.segments else ""
-        case _:
-            deeds = f"delete {_segments(effect.segments)}"
-    return f"{head} {deeds}: {_lost(effect, size, duration)}."
-
-
-def _segments(count: int) -> str:
-    return f"{count} segment{'' if count == 1 else 's'}"
-
 
 def records_text(count: int) -> str:
     """A number of records in words."""
     return f"{count} record{'' if count == 1 else 's'}"
-
-
-def _lost(effect: Effect, size: Callable[[int], str], duration: Callable[[int], str]) -> str:
-    if not effect.records:
-        return f"{size(effect.size)} that hold no record" if effect.size else "nothing is lost"
-    text = f"{records_text(effect.records)}, {size(effect.size or 0)}"
-    return text if effect.times is None else f"{text}, {duration(effect.times[1] - effect.times[0])} of data"

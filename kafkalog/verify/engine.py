@@ -29,7 +29,7 @@ from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import add_findings, findings_of_brokers
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
-from kafkalog.verify.checks.coordinators import unloaded
+from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.next_start import predict_starts
@@ -111,7 +111,7 @@ def verify(
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(
-        assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, read=False if quick else None
+        assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
     run = _Run(settings, _patterns(topics), _patterns(exclude), options.release)
     for item in paths:
@@ -251,6 +251,7 @@ class _Run:
                     owner=job.log_dir,
                     claim=claim_of(facts, job.log_dir),
                     known=scanned_logs,
+                    open_transactions=facts.producers.open,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
                 )
@@ -259,6 +260,7 @@ class _Run:
                 job.log_dir.cleaned.append(facts.path)
             if job.log_dir is not None:
                 job.log_dir.texts_of_windows += facts.texts_of_windows
+                job.log_dir.line_ends |= facts.line_ends
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -327,10 +329,11 @@ class _Run:
         self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
-            controllers.hear(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
+            controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
-        loads = () if self.settings.quick else unloaded(self.done, self.release)
-        self.findings.extend(add_findings(self.done, self.log_dirs, controllers, loads))
+        coordinators = Coordinators(self.done)
+        unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
+        self.findings.extend(add_findings(self.done, controllers, chain(coordinators.hanging(), unloaded)))
         self.findings = name_causes(self.done, self.findings)
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:

@@ -364,7 +364,8 @@ class PartitionFacts:
             start=self.known_start,
             end=end,
             compacted=self.compacted,
-            coordinator=self.partition.topic in COORDINATOR_TOPICS,
+            topic=self.partition.topic or "",
+            partition=-1 if self.partition.number is None else self.partition.number,
         )
 
     @cached_property

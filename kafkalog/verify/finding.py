@@ -6,7 +6,6 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.errors import RequestError
-from kafkalog.verify.effects import describe_effects
 
 if TYPE_CHECKING:
     from kafkalog.core.command_line import Command
@@ -103,21 +102,3 @@ class Finding(NamedTuple):
     next_start: tuple[Effect, ...] = ()
     commands: tuple[Command, ...] = ()
     cause: Cause | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The finding as a `finding` line of schema `kafkalog.verify/1`, without the fields every line has."""
-        effects = self.next_start
-        more: dict[str, Any] = {"next_start": [effect.to_json() for effect in effects]} if effects else {}
-        more |= {} if self.cause is None else {"cause": self.cause._asdict()}
-        return {
-            "id": self.id,
-            "severity": self.severity.label,
-            "path": self.path,
-            "span": None if self.span is None else [self.span.start, self.span.end],
-            "offsets": None if self.offsets is None else list(self.offsets),
-            "message": self.message,
-            "facts": self.facts | more,
-            "consequence": f"{self.consequence} {describe_effects(effects)}" if effects else self.consequence,
-            "remedy": self.remedy,
-            "commands": [command.to_json() for command in self.commands],
-        }

@@ -6,15 +6,17 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.filename import COORDINATOR_TOPICS
+from kafkalog.replay.producer_events import Cut
+from kafkalog.replay.producers import ProducerReplay, SegmentEvents
 from kafkalog.verify.checks.snapshots import differences_of_entry, missing_producers
 from kafkalog.verify.rules.snapshots import MissingProducer, SnapshotEntry
-from kafkalog.verify.scan.producer_events import AbortedSpan, OpenTransaction, ProducerState, ProducerStep, Replay
-from kafkalog.verify.scan.results import Cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kafkalog.core.producer_snapshot import ProducerEntry, ProducerSnapshot
+    from kafkalog.core.producer_snapshot import ProducerSnapshot
+    from kafkalog.replay.producers import AbortedSpan, OpenTransaction, ProducerState, ProducerStep
     from kafkalog.verify.scan.results import SegmentScan
 
 __all__ = ["ProducerHistory", "SegmentAborts", "replay_producers"]
@@ -72,7 +74,8 @@ def replay_producers(
     start: int,
     end: int | None,
     compacted: bool,
-    coordinator: bool,
+    topic: str,
+    partition: int,
 ) -> ProducerHistory:
     """Replay the producers of a log.
 
@@ -82,11 +85,12 @@ def replay_producers(
         start: The offset below which a broker that loaded the log need not have looked.
         end: The log's end; None when it is not known, or when snapshots and open transactions mean nothing.
         compacted: Batches may have been removed.
-        coordinator: It is of a topic whose coordinator does not number its batches.
+        topic: Its topic, "" when the directory's name does not tell; coordinators do not number the batches of theirs.
+        partition: Its number, -1 when the directory's name does not tell.
     """
     comparison = _Comparison(snapshots, start=start, end=end, compacted=compacted)
     steps: list[ProducerStep] = []
-    replay = Replay(steps.append, comparison.at_cut, coordinator=coordinator, from_start=start == 0)
+    replay = ProducerReplay(steps.append, comparison.at_cut, coordinator=topic in COORDINATOR_TOPICS, from_start=start == 0)
     comparison.replay = replay
     aborts: dict[int, SegmentAborts] = {}
     changed: set[int] = set()
@@ -98,7 +102,7 @@ def replay_producers(
         if is_written:
             changed.add(scan.base_offset)
         is_written = any(not isinstance(event, Cut) for event in scan.events)
-        spans = tuple(replay.feed(scan))
+        spans = tuple(replay.feed(_events_of(scan)))
         aborts[scan.base_offset] = SegmentAborts(spans, replay.complete and replay.reliable)
         if scan.is_unread:
             replay.forget()
@@ -109,10 +113,23 @@ def replay_producers(
         entries=tuple(comparison.entries),
         missing=tuple(comparison.missing),
         aborts=aborts,
-        open=() if end is None else tuple(replay.open_transactions()),
-        last_stable_offset=min(replay.open.values(), default=0),
+        open=() if end is None else tuple(replay.open_transactions(topic, partition)),
+        last_stable_offset=replay.first_open_offset() or 0,
         changed=frozenset(changed),
         has_producers=bool(replay.states),
+    )
+
+
+def _events_of(scan: SegmentScan) -> SegmentEvents:
+    """What the replay wants to know of a segment."""
+    return SegmentEvents(
+        path=scan.path,
+        events=scan.events,
+        epochs=[(run.first_base, run.epoch) for run in scan.epochs],
+        first_offset=None if scan.first is None else scan.first.base_offset,
+        end_offset=None if scan.last is None else scan.last.last_offset + 1,
+        last_hole=scan.last_hole,
+        damaged=scan.damaged,
     )
 
 
@@ -129,7 +146,7 @@ class _Comparison:
     missing: list[MissingProducer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.replay: Replay | None = None
+        self.replay: ProducerReplay | None = None
         #: Whether the replay knows all producers that a snapshot at its offset can hold.
         self._seeded = self.start == 0
 
@@ -175,23 +192,4 @@ class _Comparison:
             self._seeded = True
             for entry in snapshot.entries:
                 if entry.producer_id not in states:
-                    _adopt(entry, states, self.replay)
-
-
-def _adopt(entry: ProducerEntry, states: dict[int, ProducerState], replay: Replay) -> None:
-    """Take a producer over from a snapshot, whose data lie below the log's first batch."""
-    states[entry.producer_id] = ProducerState(
-        producer_id=entry.producer_id,
-        epoch=entry.producer_epoch,
-        last_sequence=entry.last_sequence,
-        last_offset=entry.last_offset,
-        offset_delta=entry.offset_delta,
-        timestamp=entry.timestamp,
-        coordinator_epoch=entry.coordinator_epoch,
-        first_offset=entry.current_txn_first_offset,
-        data_timestamp=entry.timestamp,
-        marker_timestamp=entry.timestamp,
-        seen_data=False,
-    )
-    if entry.current_txn_first_offset >= 0:
-        replay.open[entry.producer_id] = entry.current_txn_first_offset
+                    self.replay.adopt(entry, self.log_path)

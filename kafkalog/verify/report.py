@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify.finding import Finding, Severity
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.policy import Policy
 
-__all__ = ["SCHEMA", "VERDICTS", "NotChecked", "PartitionReport", "Report"]
+__all__ = ["VERDICTS", "NotChecked", "PartitionReport", "Report"]
 
-SCHEMA = "kafkalog.verify/1"
 #: Best first.
 VERDICTS = ("clean", "benign", "unknown", "damaged", "data-loss")
 
@@ -66,22 +66,6 @@ class PartitionReport:
         """`clean`, `benign` (only INFO), `damaged`, `data-loss` or `unknown`."""
         verdict = _verdict_of(self.findings)
         return verdict if self.readable or verdict in ("damaged", "data-loss") else "unknown"
-
-    def to_json(self) -> dict[str, Any]:
-        """The `partition` line, without the fields every line has."""
-        return {
-            "path": self.path,
-            "topic": self.topic,
-            "partition": self.partition,
-            "verdict": self.verdict,
-            "valid_through_offset": self.valid_through_offset,
-            "log_start_offset": self.log_start_offset,
-            "log_end_offset": self.log_end_offset,
-            "segments": self.segments,
-            "batches": self.batches,
-            "records": self.records,
-            "bytes": self.bytes,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,45 +144,11 @@ class Report:
         gone = sum(count - len(p.findings) for p, count in kept) + len(self.findings) - len(own)
         return replace(self, partitions=tuple(p for p, _ in kept), findings=own, suppressed=self.suppressed + gone)
 
-    def summary(self) -> dict[str, Any]:
-        """The `summary` line, without the fields every line has."""
-        return {
-            **self.counts,
-            "verdict": self.verdict,
-            "partitions": len(self.partitions),
-            "segments": sum(p.segments for p in self.partitions),
-            "files": self.files,
-            "bytes": self.bytes,
-            "batches": sum(p.batches for p in self.partitions),
-            "records": sum(p.records for p in self.partitions),
-            "suppressed": self.suppressed,
-            "not_checked": [{"path": item.path, "reason": item.reason} for item in self.not_checked],
-            "hashes": dict(self.hashes),
-            "now": self.now,
-            "version": self.version,
-        }
-
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """The JSON lines of schema `kafkalog.verify/1`, in their order."""
-
-        def line(kind: str, content: dict[str, Any]) -> dict[str, Any]:
-            return {"schema": SCHEMA, "type": kind, **content}
-
-        for partition in self.partitions:
-            for finding in partition.findings:
-                yield line("finding", finding.to_json())
-            yield line("partition", partition.to_json())
-            for outcome in partition.next_start:
-                yield line("next_start", outcome.to_json())
-        for finding in self.findings:
-            yield line("finding", finding.to_json())
-        for outcome in self.next_start:
-            yield line("next_start", outcome.to_json())
-        yield line("summary", self.summary())
-
     def to_jsonl(self) -> str:
-        """All JSON lines as text."""
-        return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in self.lines())
+        """All JSON lines as text, as `kafkalog verify --format jsonl` prints them."""
+        # A service to whom holds a report. In the package itself render knows verify, not the other way round.
+        lines = import_module("kafkalog.render.json_verify").report_json_lines(self)
+        return "".join(json.dumps(line) + "\n" for line in lines)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)

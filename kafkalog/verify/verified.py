@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.files.partition import Partition
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
+    from kafkalog.replay.producers import OpenTransaction
     from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.report import PartitionReport
@@ -27,6 +28,7 @@ class Verified:
         topic_id: From its `partition.metadata`.
         owner: The log dir it was looked at in, None for a directory or a file given by itself.
         claim: What it says of itself that a controller may know otherwise.
+        open_transactions: Those without a marker in its log, oldest first.
         known: Name of a `.log` → the part of it that was found sound.
         is_file: Whether a single file of it was asked for.
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
@@ -37,7 +39,8 @@ class Verified:
     topic_id: UUID | None
     owner: LogDirCheck | None
     claim: PartitionClaim | None
-    known: dict[str, KnownLog] = field(default_factory=dict)
+    open_transactions: tuple[OpenTransaction, ...] = ()
+    known: dict[str, ScannedLog] = field(default_factory=dict)
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
 

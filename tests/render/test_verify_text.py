@@ -7,7 +7,7 @@ import io
 import pytest
 
 import kafkalog
-from kafkalog.render.verify_text import print_report
+from kafkalog.render.text_verify import print_report
 from tests.log_dirs import FIXTURES
 
 BROKER = FIXTURES / "broker"

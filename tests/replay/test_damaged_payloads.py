@@ -10,7 +10,7 @@ import pytest
 
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.render.json_replay import change_lines, group_lines, metadata_lines, transaction_lines
-from kafkalog.render.replay_text import change_text, groups_text, metadata_text, transactions_text
+from kafkalog.render.text_replay import change_text, groups_text, metadata_text, transactions_text
 from kafkalog.replay.groups import read_groups
 from kafkalog.replay.image import diff_images
 from kafkalog.replay.metadata import read_metadata

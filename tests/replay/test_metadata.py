@@ -10,7 +10,7 @@ import pytest
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
-from kafkalog.render.replay_text import change_text, metadata_text
+from kafkalog.render.text_replay import change_text, metadata_text
 from kafkalog.replay.image import diff_images
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.until import END, Until

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from kafkalog.core.properties import format_uuid
-from kafkalog.render.replay_text import groups_text
+from kafkalog.render.text_replay import groups_text
 from kafkalog.replay.groups import read_groups
 from tests import encode
 from tests.internal_topics import (

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kafkalog.core.producer_snapshot import ProducerEntry
+from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
+from kafkalog.replay.producers import ProducerReplay, SegmentEvents
 from kafkalog.replay.transactions import read_transactions
 from kafkalog.replay.until import Until
 from tests import encode
@@ -214,3 +217,30 @@ def test_a_table_holds_the_last_aborted_ones_and_says_how_many_are_left_out(caps
     count = read_transactions(fixture("2.1.1", "txn").path()).aborted_count
     assert "Aborted (3)" in shown
     assert f"({count - 3} that were found before these are left out: --format jsonl lists all)" in shown
+
+
+def run_of(producer_id, offset, position=0):
+    one = dict.fromkeys(ProducerRun._fields, 0) | {"producer_id": producer_id, "transactional": True, "records": 3}
+    return ProducerRun(**one | {"first_offset": offset, "last_offset": offset + 2, "first_timestamp": 7, "position": position})
+
+
+def test_producers_whose_transactions_have_ended_are_forgotten():
+    replay = ProducerReplay()
+    ended = TransactionEnd(1, 0, committed=True, coordinator_epoch=0, offset=9, timestamp=9, position=0, size=78)
+    replay.feed(SegmentEvents("a.log", [run_of(1, 0), run_of(2, 3), ended]))
+    replay.drop_idle()
+    assert set(replay.states) == {2}
+    replay.feed(SegmentEvents("b.log", [run_of(2, 10)]))
+    (item,) = replay.open_transactions("t", 0)
+    assert (item.path, item.first_offset, item.last_offset, item.first_timestamp, item.records) == ("a.log", 3, 12, 7, 6)
+
+
+def test_an_open_transaction_that_a_snapshot_tells_of_is_placed_at_its_first_records_in_the_log():
+    replay = ProducerReplay()
+    replay.adopt(ProducerEntry(1, 0, 4, 90, 0, 5, -1, 80), "a.log")
+    (item,) = replay.open_transactions("t", 0)
+    assert (item.path, item.position, item.first_offset, item.last_offset, item.records) == ("a.log", 0, 80, 90, 0)
+    replay.feed(SegmentEvents("b.log", [run_of(1, 100, position=300), run_of(1, 110, position=900)]))
+    (item,) = replay.open_transactions("t", 0)
+    assert (item.path, item.position, item.first_offset, item.last_offset, item.records) == ("b.log", 300, 80, 112, 6)
+    assert replay.first_open_offset() == 80

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from kafkalog.render.verify_text import print_report
+from kafkalog.render.text_verify import print_report
 from kafkalog.verify import Severity, verify
 from kafkalog.verify.finding import Cause
 from tests.log_dirs import fixture

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from kafkalog.render.verify_text import report_lines
+from kafkalog.render.text_verify import report_lines
 from kafkalog.verify import Severity, verify
 from tests.verify.lab import BROKER, Lab
 

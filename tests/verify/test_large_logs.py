@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafkalog.core.producer_snapshot import ProducerEntry
+from kafkalog.replay.producer_events import Cut, ProducerRun, TransactionEnd
+from kafkalog.replay.producers import AbortedSpan, ProducerReplay, ProducerState, SegmentEvents
 from kafkalog.verify.checks.snapshots import missing_producers
 from kafkalog.verify.compaction_history import CompactionHistory, Keys, _is_aborted
-from kafkalog.verify.scan.producer_events import AbortedSpan, ProducerState, Replay
-from kafkalog.verify.scan.results import Cut, Marker, ProducerRun
 
 ids = st.integers(0, 3)
 small = st.integers(0, 9)
@@ -71,17 +71,19 @@ def run_of(number, offset):
         first_offset=offset,
         last_offset=offset,
         last_base=offset,
+        first_timestamp=offset,
         last_timestamp=offset,
         partial=False,
         position=0,
         last_position=0,
         size=80,
+        records=1,
         hole=-1,
     )
 
 
 def marker_of(number, offset):
-    return Marker(
+    return TransactionEnd(
         producer_id=number,
         epoch=0,
         committed=False,
@@ -113,15 +115,14 @@ def test_the_replay_tells_who_began_next_and_who_was_heard_of(steps):
             events.append(marker_of(number, offset))
             expected.append([number, offset, -1])
             open_by.pop(number, None)
-    scan = SimpleNamespace(epochs=[], first=None, damaged=False, events=events, path="", last_hole=-1, last=None)
     seen = []
-    replay = Replay(
+    replay = ProducerReplay(
         lambda _: None,
         lambda offset, _states, _reliable: seen.append((offset, set(replay.heard_of))),
         coordinator=False,
         from_start=True,
     )
-    assert [[one.producer_id, one.last_offset, one.next_begin] for one in replay.feed(scan)] == expected
+    assert [[one.producer_id, one.last_offset, one.next_begin] for one in replay.feed(SegmentEvents("", events))] == expected
     before = 0
     for (offset, heard_of), last in zip(seen, checks, strict=True):
         assert heard_of >= {number for number, at in last.items() if at >= before}

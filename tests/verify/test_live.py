@@ -11,6 +11,7 @@ import pytest
 from kafkalog import next_start
 from kafkalog.next_start import directory
 from kafkalog.next_start.partition import predict_partition
+from kafkalog.render.json_next_start import outcome_json
 from kafkalog.replay import transactions
 from kafkalog.replay.transactions import read_transactions
 from kafkalog.verify import Severity, verify
@@ -221,7 +222,7 @@ def test_a_partition_that_is_deleted_while_others_are_scanned_is_no_failure(acti
 def test_a_prediction_is_made_again_when_the_directory_changed_under_it(tmp_path, monkeypatch):
     lab = Lab(tmp_path / "d1", "2.1.1/plain/twitter-status-0")
     lab.crashed()
-    expected = next_start(lab.dir, assume_stop="unclean").to_json()
+    expected = outcome_json(next_start(lab.dir, assume_stop="unclean"))
     log = lab.path(-1)
     whole = log.read_bytes()
     log.write_bytes(
@@ -236,7 +237,7 @@ def test_a_prediction_is_made_again_when_the_directory_changed_under_it(tmp_path
         return prediction
 
     monkeypatch.setattr(directory, "predict_partition", first_then_whole)
-    assert next_start(lab.dir, assume_stop="unclean").to_json() == expected
+    assert outcome_json(next_start(lab.dir, assume_stop="unclean")) == expected
     assert len(calls) == 2
 
 

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import kafkalog
-from kafkalog.render.next_start import next_start_section
-from kafkalog.render.verify_text import report_lines
+from kafkalog.render.json_verify import finding_json, report_json_lines
+from kafkalog.render.text_next_start import next_start_section
+from kafkalog.render.text_verify import report_lines
 from kafkalog.verify import Severity, verify
 from tests.log_dirs import fixture
 from tests.next_start.test_log_dirs import lay_out as lay_out_level
@@ -82,8 +83,10 @@ def test_a_finding_says_in_numbers_what_the_start_would_delete(flipped):
     crc = found["batch-crc-mismatch"]
     (effect,) = crc.next_start
     assert (effect.does, effect.position, effect.segments, effect.records) == ("cuts", 435, 2, 181)
-    row = crc.to_json()
-    assert row["facts"]["next_start"] == [effect.to_json()]
+    row = finding_json(crc)
+    (told,) = row["facts"]["next_start"]
+    assert (told["stop"], told["does"], told["path"], told["position"]) == (effect.stop, "cuts", effect.path, effect.position)
+    assert (told["records_lost"], told["bytes_lost"]) == (effect.records, effect.size)
     assert row["consequence"].startswith(crc.consequence)
     assert row["consequence"].endswith(
         "An unclean start of Kafka 3.9.1 would cut 00000000000000000071.log at byte 435 and delete 2 segments: "
@@ -96,7 +99,7 @@ def test_a_finding_that_a_clean_start_serves_says_where_consumers_fail(flipped):
     found = verify(flipped.dir, now=NOW, assume_stop="clean", kafka_version="3.9.1").partitions[0].findings
     (crc,) = [finding for finding in found if finding.id == "batch-crc-mismatch"]
     assert [effect.does for effect in crc.next_start] == ["serves"]
-    assert crc.to_json()["consequence"].endswith(
+    assert finding_json(crc)["consequence"].endswith(
         "After a clean start of Kafka 3.9.1 consumers would get 75 records and fail at offset 75: crc."
     )
 
@@ -107,7 +110,7 @@ def test_a_swap_that_takes_the_place_of_records_says_so(tmp_path):
     found = verify(lab.dir, now=NOW, assume_stop="clean", kafka_version="3.9.1").partitions[0].findings
     swaps = [finding for finding in found if finding.path.endswith(".swap") and finding.next_start]
     assert [[effect.does for effect in finding.next_start] for finding in swaps] == [["replaces"]]
-    assert " would put this file in the place of a segment: 76 records, " in swaps[0].to_json()["consequence"]
+    assert " would put this file in the place of a segment: 76 records, " in finding_json(swaps[0])["consequence"]
 
 
 def test_a_finding_that_the_start_leaves_alone_says_nothing_of_it(flipped):
@@ -124,7 +127,7 @@ def test_findings_in_segments_that_the_start_deletes_say_so(flipped):
     found = [f for f in verify(flipped.root, now=NOW).all_findings() if f.path == str(flipped.path(2))]
     assert [[effect.does for effect in finding.next_start] for finding in found] == [["deletes"]] * len(found)
     assert found
-    assert "would delete 2 segments: " in found[0].to_json()["consequence"]
+    assert "would delete 2 segments: " in finding_json(found[0])["consequence"]
 
 
 def test_a_finding_of_what_stops_the_broker_says_so_for_both_kinds_of_stop_at_once(tmp_path):
@@ -133,7 +136,7 @@ def test_a_finding_of_what_stops_the_broker_says_so_for_both_kinds_of_stop_at_on
     report = verify(lab.dir, now=NOW)
     found = [finding for finding in report.all_findings() if finding.id == "file-name-invalid" or finding.severity == 3]
     assert found
-    sentences = found[0].to_json()["consequence"]
+    sentences = finding_json(found[0])["consequence"]
     assert "A clean or unclean start would fail: the broker stops: NumberFormatException" in sentences
     assert {effect.does for effect in found[0].next_start} == {"stops"}
 
@@ -157,7 +160,7 @@ def test_a_finding_about_a_file_of_the_log_dir_says_what_becomes_of_the_log_dir(
     assert [outcome.path for outcome in report.next_start] == [path]
     finding = next(f for f in report.findings if f.path == path)
     assert [effect.does for effect in finding.next_start] == ["offline"]
-    kinds = [line["type"] for line in report.lines()]
+    kinds = [line["type"] for line in report_json_lines(report)]
     assert kinds[-3:] == ["finding", "next_start", "summary"]
     assert any(line.startswith(f"Next start: {path}: the log dir goes offline") for line in text_of(report))
 
@@ -212,13 +215,14 @@ def test_a_report_with_predictions_is_a_value(flipped):
     assert len(report.partitions[0].next_start) == 1
     merged = report.merge(verify(flipped.root, now=NOW))
     assert [len(partition.next_start) for partition in merged.partitions] == [1, 2, 1]
-    assert [json.loads(line) for line in report.to_jsonl().splitlines()] == list(report.lines())
+    assert [json.loads(line) for line in report.to_jsonl().splitlines()] == list(report_json_lines(report))
 
 
 def test_the_prediction_does_not_change_findings_verdicts_or_the_exit_status(flipped):
     with_it, without = (verify([flipped.root, flipped.dir], now=NOW, next_start=choice) for choice in (True, False))
     assert [f._replace(next_start=()) for f in with_it.all_findings()] == list(without.all_findings())
-    assert with_it.summary() == without.summary()
+    summaries = [list(report_json_lines(report))[-1] for report in (with_it, without)]
+    assert summaries[0] == summaries[1]
     # A prediction that cannot be made is no failure of the check.
     assert run("verify", BROKER / PLAIN).returncode == 0
 

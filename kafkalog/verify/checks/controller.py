@@ -1,4 +1,4 @@
-"""The controller as a witness against partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
+"""What controllers say of partitions: `__cluster_metadata` among the paths, or states out of ZooKeeper."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kafkalog.files.paths import join
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
+from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
-from kafkalog.verify.rules.controllers import ControllerWord
-from kafkalog.verify.scan.results import Marker, ProducerRun
+from kafkalog.verify.rules.controllers import ControllerDifference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
 
 _METADATA = frozenset(f"{topic}-0" for topic in METADATA_TOPICS)
-_SAME_MOMENT = "unless it was exported before the directory was copied"
 States = dict[tuple[str, int], "PartitionStateNode"]
 
 
@@ -83,11 +82,11 @@ def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionCla
 
 def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
     """The largest producer id of the data of a log, and that of its markers."""
-    for kind in (ProducerRun, Marker):
+    for kind in (ProducerRun, TransactionEnd):
         events = [(event.producer_id, scan.path) for scan in facts.scans for event in scan.events if isinstance(event, kind)]
         if events:
             producer_id, path = max(events)
-            yield HighestProducer(producer_id, kind is Marker, path)
+            yield HighestProducer(producer_id, kind is TransactionEnd, path)
 
 
 def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
@@ -123,7 +122,7 @@ def _state(data: bytes, name: PartitionName) -> PartitionStateNode:
 
 
 @dataclass
-class _Witness:
+class _MetadataLog:
     """A metadata log that is whole. `log_dir` is the one it stands in, None for a bare directory."""
 
     path: str
@@ -165,75 +164,78 @@ class Controllers:
     def __init__(self, states: States) -> None:
         self.states = states
         self.not_checked: list[NotChecked] = []
-        self._witnesses: list[_Witness] = []
+        self._metadata_logs: list[_MetadataLog] = []
         #: Pairs of metadata logs that are of two quorums.
         self._parted: set[frozenset[str]] = set()
 
-    def hear(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[Partition]) -> None:
+    def read(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[Partition]) -> None:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
         for log_dir in log_dirs:
             for name in _METADATA.intersection(log_dir.log_dir.partition_names):
-                self._hear(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
+                self._take(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
         for partition in bare:
             if os.path.basename(os.path.realpath(partition.path)) in _METADATA:
-                self._hear(partition.path, read_metadata(partition), None)
+                self._take(partition.path, read_metadata(partition), None)
 
-    def _hear(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
+    def _take(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
         if metadata.problems:
             self.not_checked.append(NotChecked(path, f"no witness about partitions: {metadata.problems[0].message}"))
+        elif metadata.damage is not None:
+            reason = f"no witness about partitions, for it is damaged: {metadata.damage.message}"
+            self.not_checked.append(NotChecked(path, reason))
         elif metadata.records:
-            self._witnesses.append(_Witness(path, metadata, log_dir))
+            self._metadata_logs.append(_MetadataLog(path, metadata, log_dir))
 
     def part(self, path: str, other: str) -> None:
         """Two metadata logs are of two quorums: none of the two speaks for a log dir that has the other."""
         self._parted.add(frozenset((path, other)))
 
     def topic_id(self, topic: str, log_dir: LogDirCheck | None) -> tuple[UUID | None, dict[UUID, int], str]:
-        """A topic's id by the metadata that is heard for a log dir, the deleted ids with the offsets, and where it stands.
+        """A topic's id by the metadata that is known for a log dir, the deleted ids with the offsets, and where it stands.
 
         Nothing by metadata of one of two quorums: each has its own id.
         """
-        witness = self._witness_for(log_dir)
-        if witness is None or any(witness.path in pair for pair in self._parted):
+        metadata_log = self._metadata_for(log_dir)
+        if metadata_log is None or any(metadata_log.path in pair for pair in self._parted):
             return None, {}, ""
-        found = witness.metadata.image.topic(topic)
-        return None if found is None else found.topic_id, witness.metadata.past.removed, witness.path
+        found = metadata_log.metadata.image.topic(topic)
+        return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
     def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[Finding]:
         """What producers the logs have whom no block of ids can have given their id: one finding for each metadata log."""
-        found: dict[str, tuple[_Witness, list[tuple[PartitionClaim, HighestProducer]]]] = {}
+        found: dict[str, tuple[_MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
         for partition in partitions:
-            witness = self._witness_for(partition.log_dir)
-            if witness is None:
+            metadata_log = self._metadata_for(partition.log_dir)
+            if metadata_log is None:
                 continue
-            beyond = [(partition, one) for one in partition.producers if one.producer_id >= witness.next_producer_id]
+            beyond = [(partition, one) for one in partition.producers if one.producer_id >= metadata_log.next_producer_id]
             if beyond:
-                found.setdefault(witness.path, (witness, []))[1].extend(beyond)
-        for witness, beyond in found.values():
+                found.setdefault(metadata_log.path, (metadata_log, []))[1].extend(beyond)
+        for metadata_log, beyond in found.values():
             # What proves most is told: a marker, in a log dir whose stop the metadata covers.
-            best, one = max(beyond, key=lambda pair: (pair[1].marker and witness.covers(pair[0].log_dir), pair[1].producer_id))
-            certain, why = _weight(witness, best.log_dir)
+            best, one = max(
+                beyond, key=lambda pair: (pair[1].marker and metadata_log.covers(pair[0].log_dir), pair[1].producer_id)
+            )
             count = len({partition.path for partition, _ in beyond})
             yield from findings_of(
                 ProducerIdBlocks(
-                    path=witness.path,
-                    next_id=witness.next_producer_id,
+                    path=metadata_log.path,
+                    next_id=metadata_log.next_producer_id,
                     producer_id=one.producer_id,
                     file=one.path,
                     partitions=count,
                     marker=one.marker,
-                    why=why,
-                    certain=certain,
+                    covers_stop=metadata_log.covers(best.log_dir),
                 )
             )
 
-    def _witness_for(self, log_dir: LogDirCheck | None) -> _Witness | None:
+    def _metadata_for(self, log_dir: LogDirCheck | None) -> _MetadataLog | None:
         """The metadata that proves most about a log dir: of its cluster and, where there are two, of its quorum."""
-        own = {item.path for item in self._witnesses if log_dir is not None and item.log_dir is log_dir}
+        own = {item.path for item in self._metadata_logs if log_dir is not None and item.log_dir is log_dir}
         return max(
             (
                 item
-                for item in self._witnesses
+                for item in self._metadata_logs
                 if item.of_cluster(log_dir) is not False
                 and not any(frozenset((item.path, path)) in self._parted for path in own)
             ),
@@ -247,35 +249,27 @@ class Controllers:
         state = self.states.get((claim.topic, claim.partition))
         if state is not None:
             for item in against_state(claim, state):
-                yield from findings_of(_word(partition, item, "the given state", _SAME_MOMENT, certain=True))
-        witness = self._witness_for(partition.log_dir)
-        if witness is not None:
-            certain, why = _weight(witness, partition.log_dir)
-            for item in against_metadata(claim, witness.metadata):
-                yield from findings_of(_word(partition, item, witness.path, why, certain=certain))
+                yield from findings_of(_difference(partition, item, "", covers_stop=False))
+        metadata_log = self._metadata_for(partition.log_dir)
+        if metadata_log is not None:
+            covers_stop = metadata_log.covers(partition.log_dir)
+            for item in against_metadata(claim, metadata_log.metadata):
+                yield from findings_of(_difference(partition, item, metadata_log.path, covers_stop=covers_stop))
 
 
-def _weight(witness: _Witness, log_dir: LogDirCheck | None) -> tuple[bool, str]:
-    """Whether nothing healthy explains what metadata and a log dir differ in, and why it is so."""
-    certain = witness.covers(log_dir)
-    return certain, "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
-
-
-def _word(partition: PartitionClaim, item: Difference, witness: str, why: str, *, certain: bool) -> ControllerWord:
-    if item.explained is not None:
-        why = f"changed at offset {item.explained} of it"
+def _difference(partition: PartitionClaim, item: Difference, source: str, *, covers_stop: bool) -> ControllerDifference:
     path, span = partition.path, None
     if item.kind in ("topic-id", "topic-renamed"):
         path = join(partition.path, "partition.metadata")
     elif item.kind == "epoch-behind":
         path, span = partition.epoch_path, partition.epoch_span
-    return ControllerWord(
+    return ControllerDifference(
         path=path,
         span=span,
         kind=item.kind,
         told=item.told,
         found=item.found,
-        witness=witness,
-        why=why,
-        certain=certain and item.explained is None,
+        source=source,
+        covers_stop=covers_stop,
+        explained=item.explained,
     )

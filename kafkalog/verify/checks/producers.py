@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.log import NEVER
 from kafkalog.core.transaction_index import read_transaction_index
-from kafkalog.verify.rules.producers import OpenTransactionView
+from kafkalog.replay.producer_events import TransactionEnd
+from kafkalog.verify.rules.producers import UnendedTransaction
 from kafkalog.verify.rules.snapshots import SnapshotFile
 from kafkalog.verify.rules.transaction_indexes import TransactionIndexFile
-from kafkalog.verify.scan.results import Marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _transaction_index(facts: PartitionFacts, scan: SegmentScan) -> TransactionI
     if file is not None and file.data is None:
         return None
     last_offset = scan.last.last_offset if scan.last is not None else base - 1
-    empty_markers = any(isinstance(event, Marker) and event.committed is None for event in scan.events)
+    empty_markers = any(isinstance(event, TransactionEnd) and event.committed is None for event in scan.events)
     return TransactionIndexFile(
         path=scan.path.removesuffix(".log") + ".txnindex" if file is None else file.path,
         index=None if file is None or file.data is None else read_transaction_index(file.data),
@@ -76,12 +76,12 @@ def _transaction_index(facts: PartitionFacts, scan: SegmentScan) -> TransactionI
     )
 
 
-def _open_transactions(facts: PartitionFacts) -> Iterator[OpenTransactionView]:
+def _open_transactions(facts: PartitionFacts) -> Iterator[UnendedTransaction]:
     log_end = facts.log_end
     if log_end is None:
         return
     for transaction in facts.producers.open:
-        yield OpenTransactionView(
+        yield UnendedTransaction(
             path=transaction.path,
             transaction=transaction,
             now=facts.directory.settings.now,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.core.producer_snapshot import ProducerEntry
-    from kafkalog.verify.scan.producer_events import ProducerState
+    from kafkalog.replay.producers import ProducerState
 
 __all__ = ["differences_of_entry", "missing_producers"]
 

@@ -45,7 +45,7 @@ class CheckpointFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogDirView:
+class LogDirNames:
     """A log dir's own names and properties."""
 
     path: str
@@ -59,12 +59,31 @@ class LogDirView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerView:
-    """Several log dirs of one broker."""
+class DoubledPartition:
+    """A partition directory at `path` that is in another log dir of the broker, too, at `other`.
+
+    `offsets` are the log start and the log end here, `other_offsets` there; None where they are not known.
+    """
 
     path: str
-    duplicates: tuple[tuple[str, str, str], ...]
-    id_problems: tuple[tuple[str, str, str], ...]
+    other: str
+    offsets: tuple[int | None, int | None]
+    other_offsets: tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedIds:
+    """The `meta.properties` of two log dirs of one node id that say what no two log dirs of a broker can say.
+
+    `directory_id` is the id that both have; None: they were written together, with different cluster ids.
+    """
+
+    path: str
+    other: str
+    node_id: str | None
+    cluster_id: str | None
+    other_cluster_id: str | None
+    directory_id: str | None = None
 
 
 _EFFECT = {
@@ -178,7 +197,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
 @rule(
     "segment-outside-partition",
     Severity.WARNING,
-    on=LogDirView,
+    on=LogDirNames,
     message="{file} is in the log dir itself",
     consequence="The broker ignores it: the file was moved or copied to a wrong place.",
     remedy="Look for the partition it belongs to.",
@@ -187,16 +206,16 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
     near_miss="notes-in-log-dir",
     invariants="D14",
 )
-def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
+def segment_outside_partition(log_dir: LogDirNames) -> Iterator[Hit]:
     """A segment's file is no partition's."""
-    for name in view.strays:
-        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
+    for name in log_dir.strays:
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", file=f"{log_dir.path}/{name}")
 
 
 @rule(
     "directory-name-unparsable",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{name!r} is no partition's name{what}",
     consequence="The broker does not start.",
     remedy="With the broker stopped, {move}.",
@@ -205,18 +224,18 @@ def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
     near_miss="remote-log-index-cache",
     invariants="D14",
 )
-def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
+def directory_name_unparsable(log_dir: LogDirNames) -> Iterator[Hit]:
     """A log dir holds a directory that is no partition's: lost+found, ZooKeeper's data, hidden directories too."""
-    for name in view.bad_directories:
+    for name in log_dir.bad_directories:
         foreign = describe_directory(name)
         what = "" if foreign is None else f": it is {foreign.what}"
-        yield Hit(None, None, path=f"{view.path}/{name}", name=name, what=what, move=move_of(name))
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name, what=what, move=move_of(name))
 
 
 @rule(
     "partition-is-file",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{name!r} is a file, not a directory",
     consequence="The broker takes the log dir offline when it makes the partition.",
     remedy="With the broker stopped, move the file away. The broker then fetches the partition from the leader.",
@@ -226,16 +245,16 @@ def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
     loses=True,
     invariants="D14",
 )
-def partition_is_file(view: LogDirView) -> Iterator[Hit]:
+def partition_is_file(log_dir: LogDirNames) -> Iterator[Hit]:
     """A file has the name of a partition that the checkpoint files list."""
-    for name in view.bad_files:
-        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+    for name in log_dir.bad_files:
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name)
 
 
 @rule(
     "meta-properties-malformed",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{problem}",
     consequence="A KRaft node exits, or leaves the log dir out; so does a broker with ZooKeeper, which since 2.8 completes a "
     "file that only lacks version or broker.id.",
@@ -245,16 +264,16 @@ def partition_is_file(view: LogDirView) -> Iterator[Hit]:
     near_miss="meta-with-another-line",
     invariants="K10",
 )
-def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
+def meta_properties_malformed(log_dir: LogDirNames) -> Iterator[Hit]:
     """`meta.properties` cannot be read, or lacks what every release needs."""
-    if view.meta_problem:
-        yield Hit(Span(0, view.meta_size), None, path=view.meta_path, problem=view.meta_problem)
+    if log_dir.meta_problem:
+        yield Hit(Span(0, log_dir.meta_size), None, path=log_dir.meta_path, problem=log_dir.meta_problem)
 
 
 @rule(
     "future-in-same-dir",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{name!r} is beside the current directory of its partition",
     consequence="The broker cannot promote it and takes the log dir offline.",
     remedy="With the broker stopped, move one of the two away; the future one is a copy.",
@@ -263,36 +282,41 @@ def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
     near_miss="future-in-another-log-dir",
     invariants="D15",
 )
-def future_in_same_dir(view: LogDirView) -> Iterator[Hit]:
+def future_in_same_dir(log_dir: LogDirNames) -> Iterator[Hit]:
     """A `-future` directory belongs in another log dir than the current one."""
-    for name in view.same_dir_futures:
-        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+    for name in log_dir.same_dir_futures:
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name)
 
 
 @rule(
     "partition-duplicated",
     Severity.ERROR,
-    on=BrokerView,
+    on=DoubledPartition,
     message="{partition} is in {file} too: {ranges}",
     consequence="The broker does not start.",
     remedy="With the broker stopped, move the directory that should not be there out of its log dir; in doubt, that with the "
-    "lower "
-    "log end. Delete neither before the partition is served again.",
+    "lower log end. Delete neither before the partition is served again.",
     source="LogManager.loadLog (Kafka 3.9.1), KAFKA-2556",
     proof="partition-in-two-dirs",
     near_miss="future-in-another-log-dir",
     invariants="D15",
 )
-def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
+def partition_duplicated(doubled: DoubledPartition) -> Iterator[Hit]:
     """Two log dirs of one broker hold the same partition."""
-    for path, other, ranges in view.duplicates:
-        yield Hit(None, None, path=path, partition=path.rsplit("/", 1)[-1], file=other, ranges=ranges)
+    (start, end), (other_start, other_end) = doubled.offsets, doubled.other_offsets
+    yield Hit(
+        None,
+        None,
+        partition=doubled.path.rsplit("/", 1)[-1],
+        file=doubled.other,
+        ranges=f"offsets {start} to {end} here, {other_start} to {other_end} there",
+    )
 
 
 @rule(
     "broker-ids-differ",
     Severity.ERROR,
-    on=BrokerView,
+    on=SharedIds,
     message="{what}",
     consequence="The broker does not start with both log dirs ({file} is the other).",
     remedy="Find out which log dir belongs to which broker.",
@@ -301,10 +325,14 @@ def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
     near_miss="log-dirs-of-one-broker",
     invariants="K10",
 )
-def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
+def broker_ids_differ(ids: SharedIds) -> Iterator[Hit]:
     """The directory ids of two log dirs of one broker are the same, or their cluster ids differ.
 
     Different cluster ids make two brokers of them, but for files that were written in the same second for the same node id.
     """
-    for path, other, what in view.id_problems:
-        yield Hit(None, None, path=path, what=what, file=other)
+    if ids.directory_id is not None:
+        what = f"directory.id {ids.directory_id} twice"
+    else:
+        what = f"cluster.id {ids.cluster_id} and node id {ids.node_id}, written together with one of "
+        what += f"cluster.id {ids.other_cluster_id}"
+    yield Hit(None, None, what=what, file=ids.other)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.producer_snapshot import ProducerSnapshot
-    from kafkalog.verify.scan.producer_events import ProducerState
+    from kafkalog.replay.producers import ProducerState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

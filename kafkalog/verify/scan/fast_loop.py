@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.files.read_ahead import Slot
-    from kafkalog.verify.scan.producer_events import EventRecorder
+    from kafkalog.replay.producer_events import EventRecorder
     from kafkalog.verify.scan.segment_indexes import SegmentIndexes
     from kafkalog.verify.scan.walk_state import WalkState
 

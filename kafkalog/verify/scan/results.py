@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.verify.rules.compaction import DEFAULT_MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
+    from kafkalog.replay.producer_events import Event
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.compaction import Horizons, Large
     from kafkalog.verify.rules.shared import BatchSpot, EpochRun
 
 __all__ = [
-    "Cut",
-    "Event",
-    "Marker",
-    "ProducerRun",
     "SegmentScan",
     "SegmentTask",
     "Settings",
@@ -63,53 +60,6 @@ class SegmentTask:
     cuts: tuple[int, ...] = ()
     snapshot_epoch: int | None = None
     in_use: bool = False
-
-
-class ProducerRun(NamedTuple):
-    """Data batches of one producer in a row, without a gap in their sequence numbers.
-
-    `last_*` are about the last batch; `partial` says that it lost records to compaction. `cut` alone is set in an event
-    that only says: here the producers' state is wanted. `position` is that of the first batch. `hole` is the offset
-    at which the last hole of the segment before the run ends, -1 when there is none.
-    """
-
-    producer_id: int
-    epoch: int
-    transactional: bool
-    first_sequence: int
-    next_sequence: int
-    first_offset: int
-    last_offset: int
-    last_base: int
-    last_timestamp: int
-    partial: bool
-    position: int
-    last_position: int
-    size: int
-    hole: int
-
-
-class Marker(NamedTuple):
-    """A transaction marker; `coordinator_epoch` is None when the cleaner emptied it, `committed` too then."""
-
-    producer_id: int
-    epoch: int
-    committed: bool | None
-    coordinator_epoch: int | None
-    offset: int
-    timestamp: int
-    position: int
-    size: int
-
-
-class Cut(NamedTuple):
-    """The producers' state is wanted here; `blind`: from here on nothing is known, bytes could not be read."""
-
-    offset: int
-    blind: bool = False
-
-
-Event = ProducerRun | Marker | Cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, NO_PRODUCER_ID, RecordBatch
-from kafkalog.core.control import ABORT, COMMIT, ControlRecord
+from kafkalog.core.control import ControlRecord
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
@@ -18,6 +18,7 @@ from kafkalog.core.span import Span
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.read_ahead import Relay
 from kafkalog.files.source import FileSource, hashes_of, read_file
+from kafkalog.replay.producer_events import EventRecorder, transaction_end
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rule import RULES, findings_of
@@ -28,9 +29,8 @@ from kafkalog.verify.rules.tails import FileChange, Tail
 from kafkalog.verify.scan.fast_loop import FastLoop
 from kafkalog.verify.scan.metadata_records import unreadable_records
 from kafkalog.verify.scan.odd_times import OddTimesNotes
-from kafkalog.verify.scan.producer_events import EventRecorder
 from kafkalog.verify.scan.records import RecordLook
-from kafkalog.verify.scan.results import Marker, SegmentScan, SegmentTask
+from kafkalog.verify.scan.results import SegmentScan, SegmentTask
 from kafkalog.verify.scan.segment_indexes import SegmentIndexes
 from kafkalog.verify.scan.walk_state import NO_EPOCH, WalkState
 
@@ -349,20 +349,10 @@ class Scanner:
         header, decoded = batch.header, control.records
         if header.producer_id >= 0 and not self._task.kraft:
             self._producers.reach(header.base_offset)
-            content = decoded[0][1] if decoded else None
-            marker = content if isinstance(content, ControlRecord) and content.type_id in (ABORT, COMMIT) else None
-            self._producers.marker(
-                Marker(
-                    producer_id=header.producer_id,
-                    epoch=header.producer_epoch,
-                    committed=None if marker is None else marker.type_id == COMMIT,
-                    coordinator_epoch=None if marker is None else marker.fields["coordinatorEpoch"],
-                    offset=header.base_offset,
-                    timestamp=decoded[0][0].timestamp if decoded else header.max_timestamp,
-                    position=batch.position,
-                    size=batch.size,
-                )
-            )
+            record, content = decoded[0] if decoded else (None, None)
+            timestamp = header.max_timestamp if record is None else record.timestamp
+            marker = content if isinstance(content, ControlRecord) else None
+            self._producers.end(transaction_end(batch, header.base_offset, timestamp, marker))
         return control
 
     def _note_leader(self, control: ControlRecords, spot: BatchSpot) -> None:

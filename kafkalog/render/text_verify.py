@@ -12,10 +12,10 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource, printable
-from kafkalog.render.next_start import next_start_cause, next_start_harm, next_start_section
+from kafkalog.render.effects import describe_effects
 from kafkalog.render.quantities import count_text, duration_text, size_text, utc
+from kafkalog.render.text_next_start import next_start_cause, next_start_harm, next_start_section
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
-from kafkalog.verify.effects import describe_effects
 from kafkalog.verify.finding import Cause
 
 if TYPE_CHECKING:
@@ -196,8 +196,8 @@ def _finding_lines(groups: list[_Group], most: int | None, causes: _Causes) -> I
         yield Line(4, "", f"Consequence: {printable(first.consequence)}", prose=True)
         effects = next((finding.next_start for finding in group.findings if finding.next_start), ())
         if effects:
-            told = describe_effects(effects, size_text, duration_text)
-            yield Line(4, "", f"Next start: {printable(told)}", prose=True)
+            sentences = describe_effects(effects, size_text, duration_text)
+            yield Line(4, "", f"Next start: {printable(sentences)}", prose=True)
         yield Line(4, "", f"Remedy: {printable(first.remedy)}", prose=True)
         for finding in shown:
             yield from _command_lines(finding, several=count > 1)

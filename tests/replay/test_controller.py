@@ -75,15 +75,15 @@ def test_a_renamed_directory_a_partition_too_many_and_an_epoch_ahead_are_told(tm
 
 def test_metadata_covers_a_stop_that_it_has_seen_and_no_later_start():
     found = read_metadata(fixture("4.3.1", "meta-n1").path())
-    assert 1 in found.past.stopped
+    assert 1 in found.history.stopped
     epoch = found.image.brokers[1]["brokerEpoch"]
     assert covers_stop(found, 1, epoch, own=False)
     assert covers_stop(found, 1, None, own=False)
     assert not covers_stop(found, 1, epoch + 1, own=True)
     assert not covers_stop(found, 9, None, own=True)
-    found.past.stopped.clear()
+    found.history.stopped.clear()
     assert not covers_stop(found, 1, epoch, own=True), "records were compacted into the snapshot since the start"
-    found.past.since = epoch
+    found.history.since = epoch
     assert covers_stop(found, 1, epoch, own=True)
     assert not covers_stop(found, 1, epoch, own=False)
 

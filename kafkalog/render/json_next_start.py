@@ -1,0 +1,61 @@
+"""Predictions of the next start as JSON lines: schema `kafkalog.next-start/1`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
+
+__all__ = ["outcome_json", "outcome_line"]
+
+SCHEMA = "kafkalog.next-start/1"
+
+
+def outcome_line(outcome: Outcome) -> dict[str, Any]:
+    """The line of a prediction, as `kafkalog next-start` prints it."""
+    return {"schema": SCHEMA, "type": "next_start", **outcome_json(outcome)}
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """A `next_start` line, without the fields every line has."""
+    consumer = outcome.consumer
+    return {
+        "path": outcome.path,
+        "assumed": _assumed(outcome.assumed),
+        "broker": outcome.broker,
+        "log_dir": outcome.log_dir,
+        "partition": outcome.partition,
+        "reason": outcome.reason,
+        "truncate": None if outcome.truncate is None else [cut._asdict() for cut in outcome.truncate],
+        "delete": _lists(outcome.delete),
+        "rename": _lists(outcome.rename),
+        "create": _lists(outcome.create),
+        "rebuild": _lists(outcome.rebuild),
+        "log_start_offset": outcome.log_start_offset,
+        "log_end_offset": outcome.log_end_offset,
+        "records_lost": outcome.records_lost,
+        "bytes_lost": outcome.bytes_lost,
+        "time_range_lost": _lists(outcome.time_range_lost),
+        "epochs_after": _lists(outcome.epochs_after),
+        "consumer": {
+            "uncommitted": _reading(consumer.uncommitted if consumer else None),
+            "committed": _reading(consumer.committed if consumer else None),
+        },
+        "why": outcome.why,
+    }
+
+
+def _assumed(assumed: Assumed) -> dict[str, Any]:
+    """What a prediction is based on: the evidence only where there is some."""
+    fields = assumed._asdict()
+    return fields if assumed.evidence else {name: fields[name] for name in fields if name != "evidence"}
+
+
+def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:
+    """Tuples as lists, as JSON reads them back."""
+    return None if value is None else [list(item) if isinstance(item, tuple) else item for item in value]
+
+
+def _reading(read: ConsumerRead | None) -> dict[str, Any] | None:
+    return None if read is None else read._asdict()

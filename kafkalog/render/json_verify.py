@@ -1,0 +1,108 @@
+"""A verify report as JSON lines: schema `kafkalog.verify/1`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kafkalog.render.effects import describe_effects
+from kafkalog.render.json_next_start import outcome_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.verify import Finding, PartitionReport, Report
+    from kafkalog.verify.effects import Effect
+
+__all__ = ["finding_json", "report_json_lines"]
+
+SCHEMA = "kafkalog.verify/1"
+
+
+def report_json_lines(report: Report) -> Iterator[dict[str, Any]]:
+    """The lines: of each partition its findings, the `partition` and its predictions; those of log dirs; the `summary`."""
+    for partition in report.partitions:
+        for finding in partition.findings:
+            yield _line("finding", finding_json(finding))
+        yield _line("partition", _partition_json(partition))
+        for outcome in partition.next_start:
+            yield _line("next_start", outcome_json(outcome))
+    for finding in report.findings:
+        yield _line("finding", finding_json(finding))
+    for outcome in report.next_start:
+        yield _line("next_start", outcome_json(outcome))
+    yield _line("summary", _summary_json(report))
+
+
+def _line(kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": SCHEMA, "type": kind, **content}
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A `finding` line, without the fields every line has."""
+    effects = finding.next_start
+    more: dict[str, Any] = {"next_start": [_effect_json(effect) for effect in effects]} if effects else {}
+    more |= {} if finding.cause is None else {"cause": finding.cause._asdict()}
+    return {
+        "id": finding.id,
+        "severity": finding.severity.label,
+        "path": finding.path,
+        "span": None if finding.span is None else [finding.span.start, finding.span.end],
+        "offsets": None if finding.offsets is None else list(finding.offsets),
+        "message": finding.message,
+        "facts": finding.facts | more,
+        "consequence": f"{finding.consequence} {describe_effects(effects)}" if effects else finding.consequence,
+        "remedy": finding.remedy,
+        "commands": [{"line": it.line, "use": it.use, "notes": list(it.notes)} for it in finding.commands],
+    }
+
+
+def _effect_json(effect: Effect) -> dict[str, Any]:
+    """An entry of `facts.next_start`."""
+    return {
+        "stop": effect.stop,
+        "release": effect.release,
+        "does": effect.does,
+        "reason": effect.reason,
+        "path": effect.path,
+        "position": effect.position,
+        "segments_deleted": effect.segments,
+        "records_lost": effect.records,
+        "bytes_lost": effect.size,
+        "time_range_lost": None if effect.times is None else list(effect.times),
+        "log_end_offset": effect.log_end_offset,
+    }
+
+
+def _partition_json(report: PartitionReport) -> dict[str, Any]:
+    return {
+        "path": report.path,
+        "topic": report.topic,
+        "partition": report.partition,
+        "verdict": report.verdict,
+        "valid_through_offset": report.valid_through_offset,
+        "log_start_offset": report.log_start_offset,
+        "log_end_offset": report.log_end_offset,
+        "segments": report.segments,
+        "batches": report.batches,
+        "records": report.records,
+        "bytes": report.bytes,
+    }
+
+
+def _summary_json(report: Report) -> dict[str, Any]:
+    partitions = report.partitions
+    return {
+        **report.counts,
+        "verdict": report.verdict,
+        "partitions": len(partitions),
+        "segments": sum(partition.segments for partition in partitions),
+        "files": report.files,
+        "bytes": report.bytes,
+        "batches": sum(partition.batches for partition in partitions),
+        "records": sum(partition.records for partition in partitions),
+        "suppressed": report.suppressed,
+        "not_checked": [{"path": item.path, "reason": item.reason} for item in report.not_checked],
+        "hashes": dict(report.hashes),
+        "now": report.now,
+        "version": report.version,
+    }

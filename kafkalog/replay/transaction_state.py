@@ -1,0 +1,216 @@
+"""What the coordinator says in `__transaction_state`: its transactional ids, and whether an open transaction is one of theirs.
+
+A transaction is hanging when the coordinator will never write its marker: no transactional id has this producer id and
+epoch in a transaction with that partition.
+Source: TransactionStateManager.loadTransactionMetadata, 3.9; KIP-664 (find-hanging).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import RecordBatch
+from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.core.messages.text import string_hash
+from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
+from kafkalog.errors import UnreadableFile
+from kafkalog.replay.coordinators import LoadWatch
+from kafkalog.replay.logs import Note
+from kafkalog.replay.until import END
+
+if TYPE_CHECKING:
+    from kafkalog.core.messages.reader import Message
+    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.logs import Log, Notes
+    from kafkalog.replay.producers import OpenTransaction
+    from kafkalog.replay.until import Until
+
+__all__ = ["TOPIC", "TransactionState", "TransactionalId"]
+
+TOPIC = "__transaction_state"
+
+_OPEN_STATES = ("Ongoing", "PrepareCommit", "PrepareAbort")
+#: Partitions of the topic unless `transaction.state.log.num.partitions` says otherwise.
+_DEFAULT_PARTITIONS = 50
+
+
+class TransactionalId(NamedTuple):
+    """What the coordinator last wrote about a transactional id. Times are milliseconds; `partitions` of its transaction."""
+
+    transactional_id: str
+    producer_id: int
+    producer_epoch: int
+    state: str
+    timeout_ms: int
+    start_timestamp: int
+    last_update_timestamp: int
+    partitions: tuple[tuple[str, int], ...]
+    previous_producer_id: int
+    next_producer_id: int
+    next_producer_epoch: int
+    client_version: int
+    path: str
+    record_offset: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is under way: begun, or ended but without all its markers."""
+        return self.state in _OPEN_STATES
+
+
+class TransactionState:
+    """Partitions of `__transaction_state`, replayed one after the other; open transactions are judged when all are read.
+
+    Args:
+        notes: Gets what could not be used.
+        until: Up to where their records count.
+    """
+
+    def __init__(self, notes: Notes, until: Until = END) -> None:
+        self.ids: dict[str, TransactionalId] = {}
+        self.records = 0
+        self.loads: list[Load] = []
+        self.problems: list[Note] = []
+        #: Whether every record of the partitions could be used.
+        self.is_read_in_full = True
+        self._notes = notes
+        self._until = until
+        self._logs: list[Log] = []
+
+    def read(self, log: Log) -> Load | None:
+        """Replay a partition; gives what coordinators make of it, None where that cannot be told."""
+        self._logs.append(log)
+        watch = LoadWatch(TRANSACTION_RECORDS)
+        notes_before = self._notes.total
+        try:
+            self.records += self._replay(log, watch)
+            if self._until != END or log.topic is None:
+                return None
+            watch.end(log)
+        except UnreadableFile as error:
+            self.problems.append(Note(error.path, None, error.reason))
+            self.is_read_in_full = False
+            return None
+        finally:
+            self.is_read_in_full &= self._notes.total == notes_before
+        own = [(item.transactional_id, item.record_offset) for item in self.ids.values() if item.path in log.files]
+        load = watch.load(log, own)
+        self.loads.append(load)
+        return load
+
+    def _replay(self, log: Log, watch: LoadWatch) -> int:
+        count = 0
+        for item in log.records(self._notes, watch.unreadable):
+            record = item.record
+            if not self._until.holds(record.offset, record.timestamp):
+                continue
+            count += 1
+            if isinstance(item.batch, RecordBatch) and item.batch.is_control:
+                continue
+            decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
+            watch.record(record.offset, record.value, decoded)
+            if decoded.problem:
+                self._notes.append(Note(item.path, record.offset, decoded.problem))
+            if decoded.key is None:
+                continue
+            name = decoded.key["transactionalId"]
+            if record.value is None:
+                self.ids.pop(name, None)
+            elif decoded.value is not None:
+                self.ids[name] = _transactional_id(name, decoded.value, item.path, record.offset)
+                if not 0 <= decoded.value["transactionStatus"] < len(TRANSACTION_STATES):
+                    problem = f"unknown state {decoded.value['transactionStatus']} of {name}"
+                    self._notes.append(Note(item.path, record.offset, problem))
+                    watch.unreadable(record.offset, problem)
+        return count
+
+    @cached_property
+    def owners(self) -> dict[int, str]:
+        """Transactional id by producer id, the ids a producer has had before or is about to get included."""
+        owners: dict[int, str] = {}
+        for item in self.ids.values():
+            for producer_id in (item.next_producer_id, item.previous_producer_id):
+                if producer_id >= 0:
+                    owners.setdefault(producer_id, item.transactional_id)
+        owners.update({item.producer_id: item.transactional_id for item in self.ids.values()})
+        return owners
+
+    @cached_property
+    def _has_all_partitions(self) -> bool:
+        """Whether the whole topic was read, as far as the ids in it show: their hash tells how many partitions there are."""
+        numbers = sorted(log.name.partition if log.name else -1 for log in self._logs)
+        count = len(numbers)
+        if numbers != list(range(count)):
+            return False
+        homes = {path: log.name.partition for log in self._logs if log.name for path in log.files}
+        hashes = [(string_hash(item.transactional_id), homes[item.path]) for item in self.ids.values()]
+        if any(_home(value, count) != home for value, home in hashes):
+            return False
+        return count >= _DEFAULT_PARTITIONS or any(_home(value, _DEFAULT_PARTITIONS) != home for value, home in hashes)
+
+    def judged(self, transaction: OpenTransaction) -> OpenTransaction:
+        """An open transaction of a partition with a verdict: does the coordinator know it?"""
+        if not self._logs:
+            return transaction
+        judged = self._judged(transaction)
+        if judged.verdict != "hanging":
+            return judged
+        # Clocks differ, a coordinator may still write, records may be lost.
+        if self._until != END:
+            return judged._replace(verdict="unknown", why=f"at that moment: {judged.why}")
+        if not self.is_read_in_full:
+            return judged._replace(verdict="unknown", why=f"{judged.why}; but not all of {TOPIC} could be read")
+        return judged
+
+    def _judged(self, item: OpenTransaction) -> OpenTransaction:
+        name = self.owners.get(item.producer_id)
+        if name is None and not self._has_all_partitions:
+            return item._replace(why=f"no transactional id in the partitions of {TOPIC} given has this producer id; others may")
+        if name is None:
+            return item._replace(verdict="hanging", why="no transactional id has this producer id")
+        owner = self.ids[name]
+        if not owner.is_open:
+            why = f"{name} is in state {owner.state}: its transaction has ended"
+        elif owner.producer_id != item.producer_id:
+            why = f"{name} goes on with producer id {owner.producer_id}"
+        elif (item.topic, item.partition) not in owner.partitions:
+            why = f"the open transaction of {name} does not hold this partition"
+        elif owner.producer_epoch < item.producer_epoch:
+            why = f"{name} is at epoch {owner.producer_epoch}"
+        else:
+            return item._replace(verdict="ongoing", why=f"{name} is in state {owner.state}", transactional_id=name)
+        return item._replace(verdict="hanging", why=why, transactional_id=name)
+
+
+def _transactional_id(name: str, value: Message, path: str, offset: int) -> TransactionalId:
+    number = value["transactionStatus"]
+    state = TRANSACTION_STATES[number] if 0 <= number < len(TRANSACTION_STATES) else f"unknown ({number})"
+    partitions = [
+        (entry["topic"], partition) for entry in value["transactionPartitions"] or [] for partition in entry["partitionIds"]
+    ]
+    return TransactionalId(
+        name,
+        value["producerId"],
+        value["producerEpoch"],
+        state,
+        value["transactionTimeoutMs"],
+        value["transactionStartTimestampMs"],
+        value["transactionLastUpdateTimestampMs"],
+        tuple(sorted(partitions)),
+        value.get("previousProducerId", -1),
+        value.get("nextProducerId", -1),
+        value.get("nextProducerEpoch", -1),
+        value.get("clientTransactionVersion", 0),
+        path,
+        offset,
+    )
+
+
+def _home(value: int, count: int) -> int:
+    """The partition of a transactional id with that hash.
+
+    Source: TransactionStateManager.partitionFor and Utils.abs, 2.8 to 4.3.
+    """
+    size = value if value < 1 << 31 else (1 << 32) - value
+    return (size if size < 1 << 31 else 0) % count
