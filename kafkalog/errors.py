@@ -17,6 +17,7 @@ __all__ = [
     "KafkalogError",
     "LimitExceeded",
     "MessageError",
+    "NotANumber",
     "RequestError",
     "Truncated",
     "UnknownCompression",
@@ -71,6 +72,10 @@ class Truncated(FormatError):
 
 class BadVarint(FormatError):
     """A variable-length integer goes on past its last allowed byte (5 for varint, 10 for varlong)."""
+
+
+class NotANumber(FormatError):
+    """A text stands where a number should."""
 
 
 class BadLength(FormatError):
@@ -171,11 +176,13 @@ class UnreadableFile(KafkalogError):
     Args:
         path: The path as the caller gave it.
         reason: Why, in a few words.
+        is_missing: Whether nothing is called so.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, *, is_missing: bool = False) -> None:
         self.path = path
         self.reason = reason
+        self.is_missing = is_missing
         super().__init__(path, reason)
 
     def __str__(self) -> str:

@@ -78,6 +78,7 @@ def test_errors_are_one_family():
 
 ERRORS = [
     errors.FormatError("wrong", "crc", Span(1, 5)),
+    errors.NotANumber("'x' is no number", "count", Span(2, 3)),
     errors.FormatError("wrong"),
     errors.Truncated(10, 3, "batch", Span(0, 3)),
     errors.BadVarint("no end", "length", Span(0, 5)),

@@ -12,7 +12,8 @@ import click
 from kafkalog.cli import exit_status, options
 from kafkalog.cli.streams import say, write_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
-from kafkalog.core.release import Release, parse_release, release_text
+from kafkalog.core.release import Release, release_text
+from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,22 +23,15 @@ if TYPE_CHECKING:
     from kafkalog.dump.filters import Filters
     from kafkalog.dump.inputs import PlannedFile
     from kafkalog.dump.payload import Payload
-    from kafkalog.kafka.failure import Died
+    from kafkalog.dump.tool_died import ToolDied
 
 __all__ = ["command"]
 
-DECODER_OPTIONS = {
-    "offsets": "0.11.0.0",
-    "transaction-log": "0.11.0.0",
-    "cluster-metadata": "2.8.0",
-    "remote-log-metadata": "3.9.0",
-    "share-group-state": "4.0.0",
-}
 #: Options of the real tool that are younger than the oldest release, and the release they came with.
-_SINCE = {
-    "skip_record_metadata": "2.8.0",
-    "max_bytes": "3.3.0",
-    **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODER_OPTIONS.items()},
+_SINCE: dict[str, Release] = {
+    "skip_record_metadata": (2, 8, 0),
+    "max_bytes": (3, 3, 0),
+    **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODERS.items()},
 }
 _NO_CLASS = ""
 _INT = click.IntRange(-(1 << 31), (1 << 31) - 1)
@@ -81,7 +75,7 @@ class Arguments(NamedTuple):
     @property
     def decoder(self) -> str | None:
         """The internal-topic decoder asked for; of several the one that the real tool prefers."""
-        return next((name for name in DECODER_OPTIONS if getattr(self, f"{name.replace('-', '_')}_decoder")), None)
+        return next((name for name in DECODERS if getattr(self, f"{name.replace('-', '_')}_decoder")), None)
 
     @property
     def prints_payload(self) -> bool:
@@ -191,9 +185,10 @@ def command(**values: Any) -> int:
 def _check(arguments: Arguments) -> None:
     for name, since in _SINCE.items():
         value = getattr(arguments, name)
-        if value is not None and value is not False and arguments.release < parse_release(since):
+        if value is not None and value is not False and arguments.release < since:
             option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} came with Kafka {since}; --kafka-version says {release_text(arguments.release)}.")
+            first, asked = release_text(since), release_text(arguments.release)
+            raise click.UsageError(f"{option} came with Kafka {first}; --kafka-version says {asked}.")
     if not arguments.paths and not arguments.files:
         raise click.UsageError("Give a PATH or --files.")
     if arguments.output_format == "jsonl" and any(arguments.decoder_classes):
@@ -212,7 +207,7 @@ def _filters(arguments: Arguments) -> Filters:
 
 def _topic_decoder(arguments: Arguments, topic: str | None) -> Decoder | None:
     """The decoder that a topic's name asks for, unless the user asked for something else."""
-    from kafkalog.dump.decoders import DECODERS, TOPIC_DECODERS, decoder_for
+    from kafkalog.dump.decoders import decoder_for
 
     name, release = TOPIC_DECODERS.get(topic or ""), arguments.release
     if name is None or arguments.no_decode or arguments.decoder or any(arguments.decoder_classes) or release < DECODERS[name]:
@@ -220,11 +215,11 @@ def _topic_decoder(arguments: Arguments, topic: str | None) -> Decoder | None:
     return decoder_for(name, release)
 
 
-def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Died | None]:
+def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], ToolDied | None]:
     """How keys and values are printed (None: they are not), what is said about deprecated decoders, a missing decoder."""
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.payload import decoded_payload, decoder_class, payload_of, string_decoder
-    from kafkalog.kafka.failure import Died
+    from kafkalog.dump.tool_died import ToolDied
 
     if not arguments.prints_payload:
         return None, (), None
@@ -235,7 +230,7 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Die
         return decoded_payload(decoder_for(arguments.decoder, release)), (), None
     try:
         found = [(string_decoder, None) if not name else decoder_class(name, release) for name in arguments.decoder_classes]
-    except Died as death:
+    except ToolDied as death:
         return None, (), death
     notices = tuple(notice for _, notice in found if notice is not None)
     tombstones = dialect_of(release).key_of_tombstone
@@ -245,7 +240,7 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Die
 def _text(arguments: Arguments, filters: Filters) -> int:
     from kafkalog.cli.progress import progress_of
     from kafkalog.dump.dialects import dialect_of
-    from kafkalog.dump.index_text import IndexOptions
+    from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
     from kafkalog.dump.output import Output
     from kafkalog.dump.payload import decoded_payload

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from kafkalog.core.batch import Damage
 from kafkalog.core.line_ends import unix_line_ends
 from kafkalog.core.span import Span
-from kafkalog.errors import BadLength, FormatError
+from kafkalog.errors import BadLength, FormatError, NotANumber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,8 +50,8 @@ class Checkpoint(NamedTuple, Generic[T]):
     """A whole checkpoint file.
 
     `version` and `declared_count` are None when the file is too short to have them. `spans[i]` are the bytes of
-    `entries[i]`, its line break included. `damages` lists what could not be read, first to last; an empty file is legal
-    and has none.
+    `entries[i]`, its line break included. `damages` lists what could not be read, first to last: errors about the field
+    `version`, `count` or `entry`, `NotANumber` where a number could not be read. An empty file is legal and has none.
     """
 
     version: int | None
@@ -74,24 +74,20 @@ def read_leader_epochs(data: bytes) -> Checkpoint[EpochEntry]:
     """Read a `leader-epoch-checkpoint` file. Never fails: bad lines are damage."""
 
     def entry(words: list[str]) -> EpochEntry | None:
-        if len(words) != 2:
-            return None
         epoch, offset = parse_java_integer(words[0], 32), parse_java_integer(words[1], 64)
         return None if epoch is None or offset is None else EpochEntry(epoch, offset)
 
-    return _read(data, entry, "`epoch startOffset`")
+    return _read(data, entry, "epoch startOffset")
 
 
 def read_offset_checkpoint(data: bytes) -> Checkpoint[OffsetEntry]:
     """Read one of a log dir's checkpoint files. Never fails: bad lines are damage."""
 
     def entry(words: list[str]) -> OffsetEntry | None:
-        if len(words) != 3:
-            return None
         partition, offset = parse_java_integer(words[1], 32), parse_java_integer(words[2], 64)
         return None if partition is None or offset is None else OffsetEntry(words[0], partition, offset)
 
-    return _read(data, entry, "`topic partition offset`")
+    return _read(data, entry, "topic partition offset")
 
 
 def is_as_kafka_writes(data: bytes, entries: Iterable[EpochEntry | OffsetEntry]) -> bool:
@@ -131,7 +127,7 @@ def _read(data: bytes, entry: Callable[[list[str]], T | None], shape: str) -> Ch
             text, span = lines[number]
             value = parse_java_integer(text, 32)
             if value is None:
-                damages.append(Damage(span, FormatError(f"{_short(text)} is no number", name, span)))
+                damages.append(Damage(span, NotANumber(f"{_short(text)} is no number", name, span)))
             elif name == "version" and value != 0:
                 damages.append(Damage(span, BadLength(value, "0", name, span)))
         heads.append(value)
@@ -139,9 +135,12 @@ def _read(data: bytes, entry: Callable[[list[str]], T | None], shape: str) -> Ch
     spans: list[Span] = []
     for text, span in lines[2:]:
         # Java splits on runs of white space and keeps an empty word in front of a leading one.
-        value_read = entry(re.split(r"[ \t\n\x0b\f\r]+", text.rstrip(" \t\n\x0b\f\r")))
+        words = re.split(r"[ \t\n\x0b\f\r]+", text.rstrip(" \t\n\x0b\f\r"))
+        fits = len(words) == len(shape.split())
+        value_read = entry(words) if fits else None
         if value_read is None:
-            damages.append(Damage(span, FormatError(f"{_short(text)} is not {shape}", "entry", span)))
+            error = (NotANumber if fits else FormatError)(f"{_short(text)} is not `{shape}`", "entry", span)
+            damages.append(Damage(span, error))
         else:
             entries.append(value_read)
             spans.append(span)

@@ -97,6 +97,11 @@ class WindowedBytes:
     def __len__(self) -> int:
         return self._size
 
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self._size
+
     @overload
     def __getitem__(self, key: int) -> int: ...
 

@@ -1,5 +1,7 @@
 """What each release prints, as data: a dialect is a row, and a later one is an earlier one plus named edits with a source.
 
+How a release *reads* is not here but in `kafkalog.kafka.behaviours`, since loading a log depends on it too.
+
 A line is a tuple of labels. `Label("lastOffset", "last_offset")` prints `lastOffset: <last_offset>`; the value is a name
 that `lines.py` knows how to get. In a text, `{timestamp_type}` stands for the timestamp type's own name.
 """
@@ -21,7 +23,7 @@ class Label(NamedTuple):
 
 
 class Control(NamedTuple):
-    """How one type of control record is told: its name, and the text in front of its JSON (None: not decoded)."""
+    """How one type of control record is printed: its name, and the text in front of its JSON (None: not decoded)."""
 
     name: str
     json_text: str | None = None
@@ -49,9 +51,6 @@ class Dialect(NamedTuple):
     record_legacy: Labels
     legacy_suffix: str
     upper_codecs: bool
-    zstd: bool
-    zstd_ends_with_frame: bool
-    """A zstd frame that ends where a record begins is taken for the end of the records (zstd-jni before 1.4.0)."""
     key_of_tombstone: bool
     """A record without a value still shows its key."""
     bar_before_payload: bool
@@ -61,30 +60,22 @@ class Dialect(NamedTuple):
     """`.checkpoint` files are read as logs."""
     first_record_is_compared: bool
     """The first record of a file is expected to have offset 0."""
-    int_overflow_of_sizes: bool
-    """A batch whose claimed end passes 2**31 is taken as present."""
     # --- indexes ---
     index_compares_first_record: bool
     empty_index_is_told: bool
-    strict_index_sanity: bool
-    """The last offset must be above the base, not only at it."""
-    slice_checks_position: bool
-    warm_section: bool
-    """The end of an index is searched first."""
     zero_stops_after_check: bool
     """Padding is recognised only after it was compared with the log."""
     time_index_reads_all: bool
     # --- the rest ---
-    txnindex_version_is_a_byte: bool
-    """The version of a `.txnindex` entry is its first byte, and only a positive one is refused."""
     snapshot_line: str
     """Name of the layout of producer lines, see `state_printer.py`."""
     snapshot_schema: str
-    """Which reader complains about malformed snapshots: `struct`, `message`, or one for at most a million producers."""
+    """Which reader complains about malformed snapshots: `struct` or `message`."""
     transaction_state_names: bool
-    """The JSON of `__transaction_state` tells a state by its name."""
+    """The JSON of `__transaction_state` spells a state by its name."""
     dotless_names_kill: bool
     map_order: str
+    """Whose hash maps order the report blocks: Scala's or Java's."""
     sorted_reports: bool
     """Mismatches descend by offset and non-consecutive pairs ascend, each once."""
     non_consecutive_text: str
@@ -96,7 +87,7 @@ class Dialect(NamedTuple):
 
 
 def after(labels: Labels, text: str, *new: Label) -> Labels:
-    """`labels` with others behind the one of that text."""
+    """`labels` with others after the one of that text."""
     at = [label.text for label in labels].index(text) + 1
     return (*labels[:at], *new, *labels[at:])
 
@@ -154,27 +145,20 @@ V0_11_0_0 = Dialect(
     record_legacy=(Label("crc", "record_crc"),),
     legacy_suffix="",
     upper_codecs=True,
-    zstd=False,
-    zstd_ends_with_frame=False,
     key_of_tombstone=False,
     bar_before_payload=False,
     controls=(Control("ABORT"), Control("COMMIT")),
     checkpoints=False,
     first_record_is_compared=False,
-    int_overflow_of_sizes=True,
     index_compares_first_record=True,
     empty_index_is_told=False,
-    strict_index_sanity=True,
-    slice_checks_position=False,
-    warm_section=False,
     zero_stops_after_check=True,
     time_index_reads_all=False,
-    txnindex_version_is_a_byte=True,
     snapshot_line="plain",
     snapshot_schema="struct",
     transaction_state_names=False,
     dotless_names_kill=True,
-    map_order="scala-2.12",
+    map_order="scala",
     sorted_reports=False,
     non_consecutive_text="Non-consecutive offsets in :",
     not_found_text="The following indexed offsets are not found in the log.",
@@ -188,12 +172,11 @@ V1_0_0 = V0_11_0_2.evolve("1.0.0", "tag 1.0.0: all cached batches of a producer"
 V1_0_2 = V1_0_0.evolve("1.0.2", "tag 1.0.2: the first cached batch of a producer", snapshot_line="first-batch")
 V1_1_0 = V1_0_2.evolve(
     "1.1.0", "tag 1.1.0: printing implies deep iteration; sizes no longer overflow",
-    print_is_deep=True, int_overflow_of_sizes=False,
+    print_is_deep=True,
 )  # fmt: skip
 V2_0_0 = V1_1_0.evolve(
     "2.0.0", "tag 2.0.0: count",
     batch_head=after(V1_1_0.batch_head, "lastOffset", Label("count", "records_count")),
-    strict_index_sanity=False,
 )  # fmt: skip
 V2_0_1 = V2_0_0.evolve(
     "2.0.1", "KAFKA-7467: isControl",
@@ -201,7 +184,7 @@ V2_0_1 = V2_0_0.evolve(
 )  # fmt: skip
 V2_1_0 = V2_0_1.evolve(
     "2.1.0", "tag 2.1.0: zstd, FileRecords.slice, the warm section of indexes, wrap-aware sequences",
-    zstd=True, zstd_ends_with_frame=True, slice_checks_position=True, warm_section=True, snapshot_line="first-batch-wrapped",
+    snapshot_line="first-batch-wrapped",
 )  # fmt: skip
 V2_2_0 = V2_1_0.evolve(
     "2.2.0", "KAFKA-7687: batch lines always, short record lines below them",
@@ -214,7 +197,7 @@ V2_2_0 = V2_1_0.evolve(
 )  # fmt: skip
 V2_3_0 = V2_2_0.evolve(
     "2.3.0", "KAFKA-7487: index entries are compared with the batch's last offset",
-    zstd_ends_with_frame=False, index_compares_first_record=False, zero_stops_after_check=False,
+    index_compares_first_record=False, zero_stops_after_check=False,
     non_consecutive_text="Non-consecutive offsets in ",
 )  # fmt: skip
 V2_4_0 = V2_3_0.evolve("2.4.0", "KAFKA-8745: keys of tombstones", key_of_tombstone=True)
@@ -258,7 +241,6 @@ V3_0_0 = V2_8_0.evolve(
     record_legacy=(Label("isValid", "record_valid"), Label("crc", "record_crc")),
     legacy_suffix="}",
     upper_codecs=False,
-    map_order="scala-2.13",
     controls=(*V1_1_0.controls, Control("LEADER_CHANGE"), Control("SNAPSHOT_HEADER"), Control("SNAPSHOT_FOOTER")),
 )  # fmt: skip
 V3_1_0 = V3_0_0.evolve("3.1.0", "tag 3.1.0: the producer's last timestamp", snapshot_line="last-timestamp")
@@ -300,7 +282,7 @@ V4_3_0 = V4_1_0.evolve(
 )  # fmt: skip
 V4_4_0 = V4_3_0.evolve(
     "4.4.0", "tag 4.4.0: aborted transactions through a generated message, transaction states by name",
-    txnindex_version_is_a_byte=False, snapshot_schema="bounded-message", transaction_state_names=True,
+    transaction_state_names=True,
 )  # fmt: skip
 
 #: Every dialect, ascending.
@@ -321,10 +303,10 @@ def dialect_of(release: Release) -> Dialect:
 
 
 def is_proven(release: Release) -> bool:
-    """Whether real output of a release with the same dialect stands behind it."""
+    """Whether it is compared with real output of a release of the same dialect."""
     return any(dialect_of(golden) is dialect_of(release) for golden in GOLDEN_RELEASES)
 
 
 def unproven_releases() -> list[str]:
-    """The releases whose dialect no real output stands behind, as text."""
+    """The releases whose dialect is compared with no real output, as text."""
     return [release_text(release) for release in RELEASES if not is_proven(release)]

@@ -38,7 +38,7 @@ class Filters(NamedTuple):
         return self.values_pass(record.offset, record.timestamp, record.key)
 
     def values_pass(self, offset: int, timestamp: int, key: bytes | None) -> bool:
-        """The same for a record's values."""
+        """Whether a record of these values passes."""
         return (
             (self.first_offset is None or offset >= self.first_offset)
             and (self.end_offset is None or offset < self.end_offset)

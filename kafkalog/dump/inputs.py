@@ -70,7 +70,7 @@ class PlannedFile(NamedTuple):
 
 
 def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Iterator[PlannedFile]:
-    """The files behind a PATH argument.
+    """The files that a PATH argument stands for.
 
     Args:
         path: A file, a partition directory or a log dir, as given.

@@ -11,15 +11,15 @@ from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.index_text import IndexOptions, LogChain, OffsetLookup, print_offset_index, print_time_index
+from kafkalog.dump.index_options import IndexOptions
 from kafkalog.dump.log_text import LogPrinter
 from kafkalog.dump.output import Output
 from kafkalog.dump.ranges import RANGE, split
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.seek import start_position
+from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
-from kafkalog.kafka.failure import Died
 from kafkalog.kafka.file_names import parse_kraft_snapshot_name
 from kafkalog.kafka.java import absolute_path, file_path
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.source import Bytes
+    from kafkalog.dump.index_checks import LogChain
+    from kafkalog.dump.index_text import IndexPrinter
     from kafkalog.dump.inputs import Listing
     from kafkalog.dump.payload import Payload
 
@@ -44,7 +46,7 @@ _BOOTSTRAP = "bootstrap.checkpoint"
 
 
 class PartSummary(NamedTuple):
-    """What a part of a log leaves behind: its first and last record offset, the gaps between, where it ended."""
+    """What is kept of a part of a log: its first and last record offset, the gaps between, where it ended."""
 
     first: int | None
     last: int
@@ -57,7 +59,7 @@ class DumpOptions(NamedTuple):
     """What is asked for.
 
     `directory` is the working directory, for the absolute paths in reports. `payload` None: keys and values are not
-    printed. `notices`: lines that the tool prints behind each `Dumping` line of a log. `no_decoder`: why the release has
+    printed. `notices`: lines that the tool prints after each `Dumping` line of a log. `no_decoder`: why the release has
     no decoder of the name given. `jobs` processes, run by `print_in_turn`, print the record lines of large logs.
     """
 
@@ -70,7 +72,7 @@ class DumpOptions(NamedTuple):
     max_bytes: int = NO_LIMIT
     filters: Filters = Filters()
     notices: tuple[str, ...] = ()
-    no_decoder: Died | None = None
+    no_decoder: ToolDied | None = None
     jobs: int = 1
     print_in_turn: PrintInTurn | None = None
 
@@ -83,7 +85,7 @@ def _java_base(name: str) -> str:
 def _base_offset(name: str) -> int:
     base = parse_java_integer(_java_base(name), 64)
     if base is None:
-        raise Died(f"{_java_base(name)!r} in front of the first dot is no offset")
+        raise ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset")
     return base
 
 
@@ -113,7 +115,7 @@ class DumpJob:
         name = path.rpartition("/")[2]
         dot = name.rfind(".")
         if dot < 0 and self._dialect.dotless_names_kill:
-            self._output.die(path, Died("the name has no dot"))
+            self._output.die(path, ToolDied("the name has no dot"))
             return
         self._dispatch(path, name, name[dot:] if dot >= 0 else "")
 
@@ -155,19 +157,19 @@ class DumpJob:
             self._output.say(f"Ignoring unknown file {path}")
 
     def _guarded(self, path: str, action: Callable[[], None]) -> None:
-        """Run a file's action; what ends it is told, and the next file follows."""
+        """Run a file's action; what ends it is reported, and the next file follows."""
         with ExitStack() as self._stack:
             try:
                 action()
-            except Died as death:
+            except ToolDied as death:
                 self._output.die(path, death)
             except UnreadableFile as error:
-                self._unreadable(error.path, error.path, Died(error.reason))
+                self._unreadable(error.path, error.path, ToolDied(error.reason))
 
     def _has_gone(self, path: str) -> bool:
         return self._listing is not None and self._listing.has_lost(path)
 
-    def _unreadable(self, path: str, missing: str, death: Died) -> None:
+    def _unreadable(self, path: str, missing: str, death: ToolDied) -> None:
         """The real tool would die, unless what it misses was there when its directory was listed."""
         if not self._has_gone(missing):
             self._output.die(path, death)
@@ -190,9 +192,9 @@ class DumpJob:
         source = self._open(path)
         end = source.size
         if end > NO_LIMIT:
-            output.die(path, Died(f"{end} bytes, the real tool opens at most {NO_LIMIT}"))
+            output.die(path, ToolDied(f"{end} bytes, the real tool opens at most {NO_LIMIT}"))
         if options.max_bytes < 0:
-            raise Died(f"--max-bytes {options.max_bytes}")
+            raise ToolDied(f"--max-bytes {options.max_bytes}")
         if options.max_bytes != NO_LIMIT:
             end = min(end, options.max_bytes)
         printer = LogPrinter(
@@ -262,7 +264,7 @@ class DumpJob:
             return "KRaft bootstrap snapshot"
         snapshot = parse_kraft_snapshot_name(name)
         if snapshot is None:
-            raise Died("not named like a snapshot, 20 digits, a dash and 10 digits")
+            raise ToolDied("not named like a snapshot, 20 digits, a dash and 10 digits")
         return f"Snapshot end offset: {snapshot.offset}, epoch: {snapshot.epoch}"
 
     # --- indexes ---
@@ -279,46 +281,40 @@ class DumpJob:
         try:
             source = self._open(self._sibling(path, name, ".log"))
         except UnreadableFile as error:
-            self._unreadable(path, error.path, Died(f"its log cannot be read: {error}"))
+            self._unreadable(path, error.path, ToolDied(f"its log cannot be read: {error}"))
             return None
+        from kafkalog.dump.index_checks import LogChain
+
         return LogChain(source, self._dialect)
 
-    def _offset_index(self, path: str, name: str) -> None:
-        base = _base_offset(name)
-        chain = self._chain(path, name)
-        print_offset_index(
-            self._entries(path),
-            base,
-            chain,
+    def _index_printer(self, path: str, name: str) -> IndexPrinter:
+        from kafkalog.dump.index_text import IndexPrinter
+
+        return IndexPrinter(
             path=path,
             key=self._absolute(path),
+            base_offset=_base_offset(name),
+            chain=self._chain(path, name),
             dialect=self._dialect,
             options=self._options.indexes,
             output=self._output,
             reports=self._reports,
         )
 
+    def _offset_index(self, path: str, name: str) -> None:
+        self._index_printer(path, name).offset_index(self._entries(path))
+
     def _time_index(self, path: str, name: str) -> None:
-        base = _base_offset(name)
-        chain = self._chain(path, name)
+        from kafkalog.dump.index_checks import offset_index_of
+
+        printer = self._index_printer(path, name)
         index: Bytes = b""
         try:
             index = self._entries(self._sibling(path, name, ".index"))
         except UnreadableFile as error:
-            if chain is not None:
-                self._unreadable(path, error.path, Died(f"its index cannot be read: {error}"))
-        print_time_index(
-            self._entries(path),
-            base,
-            OffsetLookup(index, base, warm_section=self._dialect.warm_section),
-            chain,
-            path=path,
-            key=self._absolute(path),
-            dialect=self._dialect,
-            options=self._options.indexes,
-            output=self._output,
-            reports=self._reports,
-        )
+            if printer.chain is not None:
+                self._unreadable(path, error.path, ToolDied(f"its index cannot be read: {error}"))
+        printer.time_index(self._entries(path), offset_index_of(index, printer.base_offset, self._dialect))
 
     def _text_file(self, path: str, name: str) -> None:
         from kafkalog.dump.state_text import print_text_file
@@ -337,7 +333,7 @@ class DumpJob:
         try:
             data = self._entries(path)
         except UnreadableFile as error:
-            if error.reason == "no such file or directory":
+            if error.is_missing:
                 return  # the real tool takes a missing one for empty
             raise
         print_transaction_index(data, path, self._dialect, self._output)

@@ -60,7 +60,7 @@ def text_object(data: bytes) -> dict[str, Any]:
 
 
 def text_json(*, ensure_ascii: bool) -> Callable[[bytes], str]:
-    """The same as JSON text."""
+    """What makes the JSON text of the object that `text` gives."""
     quote = encode_basestring_ascii if ensure_ascii else encode_basestring
 
     def text(data: bytes) -> str:

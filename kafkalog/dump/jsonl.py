@@ -1,4 +1,4 @@
-"""The same files as JSON lines, schema `kafkalog.dump/1`: flat objects, stored values under Kafka's names.
+"""What `dump` shows of files as JSON lines, schema `kafkalog.dump/1`: flat objects, stored values under Kafka's names.
 
 A batch stands in front of its records; damage and padding stand where they are in the file, so the lines of a `.log`
 account for all of its bytes. Docs: docs/dump-jsonl.md.
@@ -27,15 +27,16 @@ from kafkalog.core.span import Padding
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.filters import Filters
-from kafkalog.dump.index_text import LogChain, OffsetLookup, index_problem, time_index_problem
+from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_json import Passed, record_lines
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import start_position
+from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
-from kafkalog.kafka.failure import Died
+from kafkalog.kafka.indexes import time_index_problem
 from kafkalog.kafka.java import file_path
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.inputs import Listing
     from kafkalog.dump.output import Output
+    from kafkalog.kafka.indexes import BrokerOffsetIndex
 
 __all__ = ["SCHEMA", "JsonDump", "JsonOptions"]
 
@@ -184,7 +186,7 @@ class JsonDump:
             return
         try:
             action()
-        except Died as death:
+        except ToolDied as death:
             self._damage(death.position, None, death.reason)
         except UnreadableFile as error:
             self._path, kept = error.path, self._path
@@ -275,7 +277,7 @@ class JsonDump:
             del item  # it may be large, and so may be the next one
 
     def _is_wanted(self, item: Record | LegacyRecord | Damage) -> bool:
-        """Whether a record passes the filters; of what cannot be read for its size nobody knows."""
+        """Whether a record passes the filters; one that is too large to be read does."""
         if isinstance(item, Damage):
             return isinstance(item.error, LimitExceeded)
         return self._options.filters.passes(item)
@@ -374,7 +376,7 @@ class JsonDump:
     def _base(self, name: str) -> int:
         base = parse_java_integer(name.split(".", 1)[0], 64)
         if base is None:
-            raise Died(f"{name.split('.', 1)[0]!r} in front of the first dot is no offset")
+            raise ToolDied(f"{name.split('.', 1)[0]!r} in front of the first dot is no offset")
         return base
 
     def _sanity(self, problem: str) -> None:
@@ -403,14 +405,14 @@ class JsonDump:
     def _check_offset(self, at: int, offset: int, position: int, chain: LogChain) -> None:
         try:
             found = chain.offset_at(position, self._options.max_message_size)
-        except Died as death:
+        except ToolDied as death:
             self._damage(at, at + OFFSET_INDEX_ENTRY.size, death.reason)
             return
         if found != offset:
             self._line("mismatch", at, kind="index", offset=offset, logOffset=found)
 
     def _rest(self, data: Bytes, size: int) -> None:
-        """What stands behind the entries of a file."""
+        """What follows the entries of a file."""
         padding, damage = padding_between(padded_end(data, size), len(data) - len(data) % size), leftover(data, size)
         if padding is not None:
             self._line("metadata", padding.span.start, padding=padding.span.size)
@@ -435,26 +437,28 @@ class JsonDump:
             except UnreadableFile as error:
                 self._unreadable(error.path, f"its index cannot be read: {error.reason}")
                 offsets = b""
-            lookup = OffsetLookup(offsets, base, warm_section=dialect.warm_section)
+            index = offset_index_of(offsets, base, dialect)
             previous = -1
             for number, (timestamp, relative_offset) in enumerate(_entries(TIME_INDEX_ENTRY, data)):
                 at, offset = number * TIME_INDEX_ENTRY.size, wrap64(base + relative_offset)
                 if not self._options.verify_only:
                     self._line("time_index_entry", at, timestamp=timestamp, offset=offset, relativeOffset=relative_offset)
                 if chain is not None:
-                    self._check_time(at, timestamp, offset, previous, lookup, chain)
+                    self._check_time(at, timestamp, offset, previous, index, chain)
                 previous = timestamp
         self._rest(data, TIME_INDEX_ENTRY.size)
 
-    def _check_time(self, at: int, timestamp: int, offset: int, previous: int, lookup: OffsetLookup, chain: LogChain) -> None:
+    def _check_time(
+        self, at: int, timestamp: int, offset: int, previous: int, index: BrokerOffsetIndex, chain: LogChain
+    ) -> None:
         try:
-            frame = chain.find(lookup.position(offset), offset)
-            last = -1 if frame is None else chain.last_offset(frame)
-            if frame is None or last != offset:
+            batch = chain.find(index.lookup(offset).position, offset)
+            last = -1 if batch is None else chain.last_offset(batch)
+            if batch is None or last != offset:
                 self._line("mismatch", at, kind="not-found", offset=offset, logOffset=last)
                 return
-            highest = chain.max_timestamp(frame)
-        except Died as death:
+            highest = chain.max_timestamp(batch)
+        except ToolDied as death:
             self._damage(at, at + TIME_INDEX_ENTRY.size, death.reason)
             return
         if highest != timestamp:

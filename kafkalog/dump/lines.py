@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BatchHeader
+from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.record import increment_sequence, wrap64
 from kafkalog.kafka.java import BOOLEAN
+from kafkalog.kafka.reading_rules import reading_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.dump.dialects import Dialect, Label
 
-__all__ = ["RECORD_VALUES", "Lines", "codec_name", "lines_of"]
-
-_CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+__all__ = ["RECORD_VALUES", "Lines", "codec_names", "lines_of"]
 
 #: How the values of a batch line are got, as expressions over the header's fields and the parameters of `_HEADER_LINE`.
 BATCH_VALUES = {
@@ -68,12 +68,11 @@ _LEGACY_VALUES = {
 _TYPE_FIELD = "{timestamp_type}"
 
 
-def codec_name(dialect: Dialect, codec_id: int) -> str | None:
-    """The codec's name in a dialect's spelling; None when that release does not know the id."""
-    if codec_id > (4 if dialect.zstd else 3):
-        return None
-    name = _CODECS[codec_id]
-    return name.upper() if dialect.upper_codecs else name
+@cache
+def codec_names(dialect: Dialect) -> tuple[str, ...]:
+    """The codecs that a dialect's releases know, by id, in their spelling."""
+    names = (row.name for row in COMPRESSION_TYPES[: reading_rules(dialect.since).codecs])
+    return tuple(name.upper() if dialect.upper_codecs else name for name in names)
 
 
 class Lines(NamedTuple):

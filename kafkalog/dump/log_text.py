@@ -1,7 +1,7 @@
 """Printing a `.log` or `.checkpoint`: batch lines and record lines, in the pieces in which the real tool prints them.
 
 The tool's reader takes any 18 bytes for the head of a batch, as long as the size is 14 or more and fits the file; where
-it would throw, `Died` is told, and printing goes on with the next batch.
+it would throw, `ToolDied` is reported, and printing goes on with the next batch.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from kafkalog.core.attributes import CODEC_MASK, CONTROL, timestamp_type_name
 from kafkalog.core.batch import (
     ATTRIBUTES_AT,
     BATCH_HEADER,
-    HEADER_UP_TO_MAGIC,
     LOG_OVERHEAD,
-    SIZE_AND_MAGIC,
     BatchHeader,
     RecordBatch,
 )
@@ -28,13 +26,15 @@ from kafkalog.core.log import find_batch, only_zeros
 from kafkalog.core.record import iter_headers
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
 from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
-from kafkalog.dump.lines import codec_name, lines_of
+from kafkalog.dump.lines import codec_names, lines_of
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_text import RecordText
 from kafkalog.dump.reports import ConsecutiveOffsets
+from kafkalog.dump.tool_died import ToolDied, dies_within
 from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.kafka.failure import Died
 from kafkalog.kafka.java import replace_malformed
+from kafkalog.kafka.log_input_stream import SizeFieldTooSmall, walk_batches
+from kafkalog.kafka.reading_rules import reading_rules
 from kafkalog.kafka.record_iterators import JavaMessage, records_from, records_of_batch, records_of_message, shallow_message
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["LogPrinter"]
 
 _BASE_OFFSET = BATCH_HEADER.partial("base_offset")
-_MOST_INT = 0x7FFFFFFF
 
 
 def _header_keys(record: Record) -> Iterator[bytes]:
@@ -85,7 +84,9 @@ class LogPrinter:
         filters: Filters,
     ) -> None:
         self._dialect = dialect
+        self._rules = reading_rules(dialect.since)
         self._lines = lines_of(dialect)
+        self._codecs = codec_names(dialect)
         self._output = output
         self._path = path
         self._deep = deep
@@ -99,7 +100,7 @@ class LogPrinter:
             self._fast = RecordText(dialect, printing=payload is not None)
 
     def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
-        """The same printer with another output and another watch over the offsets."""
+        """A copy of this printer with another output and another watch over the offsets."""
         other = copy(self)
         other._output, other.consecutive = output, consecutive  # noqa: SLF001 - a copy of this very object
         return other
@@ -114,9 +115,9 @@ class LogPrinter:
         while True:
             try:
                 return self._run(source, position, stop, end)
-            except Died as death:
+            except ToolDied as death:
                 at = position if death.position is None else death.position
-                self._output.die(self._path, Died(death.reason, at))
+                self._output.die(self._path, ToolDied(death.reason, at))
                 resume = death.resume
                 if resume is None and not only_zeros(source, at, end):
                     resume = find_batch(source, at + 1, end)
@@ -126,47 +127,35 @@ class LogPrinter:
 
     def _run(self, source: Source, position: int, stop: int, end: int) -> int:
         """Like `run`, up to the first place where the real tool would die."""
-        parse = SIZE_AND_MAGIC.unpack_from
         read_header = BATCH_HEADER.read
         head_size = BATCH_HEADER.size
-        stop = min(stop, end - HEADER_UP_TO_MAGIC)
-        while position < stop:
-            begin, data = source.window(position, head_size)
-            if self._output.progress is not None:
-                self._output.progress(self._path, position, end)
-            view = memoryview(data)
-            held = len(data)
-            at = position - begin
-            while position < stop:
-                if held - at < head_size and begin + held < source.size:
-                    break  # the window ends here, the file does not
-                length, magic = parse(data, at)
-                size = length + LOG_OVERHEAD
-                if length < MIN_MESSAGE_SIZE:
-                    raise Died(f"record size {length}, at least {MIN_MESSAGE_SIZE} needed", position)
-                if position > end - size:
-                    if not (self._dialect.int_overflow_of_sizes and position + size > _MOST_INT):
-                        return position
+        places = walk_batches(source, position, end, stop=stop, sizes_overflow=self._rules.sizes_overflow)
+        window, view = b"", memoryview(b"")
+        try:
+            for start, _, size, magic, data, at in places:
+                position = start + size
+                if data is not window:
+                    window, view = data, memoryview(data)
+                    if self._output.progress is not None:
+                        self._output.progress(self._path, start, end)
+                if position > end:
                     self._overflowing(data, at, magic)
-                    raise Died(f"record size {length} reaches beyond the file", position)
-                if held - at < size > HELD:
-                    self._large(WindowedBytes(source, position, size), position, size, magic)
-                    position += size
-                    break
-                if held - at < size:
-                    begin, data = source.window(position, max(size, head_size))
-                    view, held, at = memoryview(data), len(data), position - begin
+                    raise ToolDied(f"record size {size - LOG_OVERHEAD} reaches beyond the file", start)
+                if len(data) - at < size:
+                    if size > HELD:
+                        self._large(WindowedBytes(source, start, size), start, size, magic)
+                        continue
+                    begin, data = source.window(start, max(size, head_size))  # noqa: PLW2901 - a larger one
+                    window, view, at = data, memoryview(data), start - begin  # noqa: PLW2901
                 if magic >= 2 and size >= head_size:
                     header = read_header(data, at)
                     valid = crc32c(view[at + ATTRIBUTES_AT : at + size]) == header.crc
-                    self._batch(data, at, header, position, size, valid=valid)
+                    self._batch(data, at, header, start, size, valid=valid)
                 else:
-                    try:
-                        self._odd(data[at : at + max(size, head_size)], position, size, magic)
-                    except Died as death:
-                        raise Died(death.reason, position, position + size) from None
-                position += size
-                at += size
+                    with dies_within(start, position):
+                        self._odd(data[at : at + max(size, head_size)], start, size, magic)
+        except SizeFieldTooSmall as error:
+            raise ToolDied(f"record size {error.size}, at least {MIN_MESSAGE_SIZE} needed", error.position) from None
         return position
 
     def _large(self, data: WindowedBytes, position: int, size: int, magic: int) -> None:
@@ -175,10 +164,8 @@ class LogPrinter:
             header = BATCH_HEADER.read(data[: BATCH_HEADER.size])
             self._batch(data, 0, header, position, size, valid=checksum(crc32c, data, ATTRIBUTES_AT) == header.crc)
             return
-        try:
+        with dies_within(position, position + size):
             self._odd(data, position, size, magic)
-        except Died as death:
-            raise Died(death.reason, position, position + size) from None
 
     def _overflowing(self, data: bytes, at: int, magic: int) -> None:
         """What old releases print of a batch that claims to end beyond 2**31."""
@@ -193,11 +180,11 @@ class LogPrinter:
 
     def _batch(self, data: Bytes, at: int, header: BatchHeader, position: int, size: int, *, valid: bool) -> None:
         codec_id = header.attributes & CODEC_MASK
-        codec = codec_name(self._dialect, codec_id)
-        if codec is None:
+        if codec_id >= len(self._codecs):
             if self._show_batches:
                 self._output.piece(self._lines.batch_head(header))
-            raise Died(f"compression type id {codec_id}", position, position + size)
+            raise ToolDied(f"compression type id {codec_id}", position, position + size)
+        codec = self._codecs[codec_id]
         if self._filters.active:
             self._filtered_batch(part_of(data, at, at + size), header, position, codec, valid=valid)
             return
@@ -208,19 +195,14 @@ class LogPrinter:
         if self._fast is not None and self._fast_records(data, at, header, position, size, codec):
             return
         batch = RecordBatch(header, position, part_of(data, at, at + size))
-        try:
-            self._readable_records(batch, self._records_of(batch), codec)
-        except Died as death:
-            raise Died(death.reason, position, position + size) from None
+        with dies_within(position, position + size):
+            self._readable_records(batch, records_of_batch(batch, self._rules), codec)
 
     def _readable_records(self, batch: RecordBatch, records: Iterator[Record], codec: str) -> None:
         for record in records:
             self.consecutive.one(record.offset)
             self._record(batch, record, codec)
             del record  # it may be large, and so may be the next one
-
-    def _records_of(self, batch: RecordBatch) -> Iterator[Record]:
-        return records_of_batch(batch, zstd_ends_with_frame=self._dialect.zstd_ends_with_frame)
 
     def _fast_records(self, data: Bytes, at: int, header: BatchHeader, position: int, size: int, codec: str) -> bool:
         """Print the records of a regular batch at once; False: it must go the readable way."""
@@ -235,7 +217,7 @@ class LogPrinter:
                 result = inflate(header.attributes & CODEC_MASK, part_of(data, begin, stop))
             except (FormatError, LimitExceeded):
                 return False
-            if result.problem is not None or (self._dialect.zstd_ends_with_frame and len(result.frame_ends) > 1):
+            if result.problem is not None or (self._rules.zstd_ends_with_frame and len(result.frame_ends) > 1):
                 return False
             section, begin, stop = result.data, 0, len(result.data)
         if count > MOST_AT_ONCE or isinstance(data if section is None else section, WindowedBytes):
@@ -272,7 +254,7 @@ class LogPrinter:
         data, at, index = (batch.data, BATCH_HEADER.size, 0) if section is None else (section, 0, 0)
         if section is not None and not self._fills(batch, section):
             return False  # such a batch gives all or none
-        try:
+        with dies_within(batch.position, batch.position + batch.size):
             for run in runs(data, at, count):
                 place, at = run.begin + run.start, run.begin + run.end
                 number = max(1, run.records)
@@ -285,8 +267,6 @@ class LogPrinter:
                     self._readable_records(batch, records_from(batch, data, place, index, number), codec)
                 index += number
             self._readable_records(batch, records_from(batch, data, at, index), codec)
-        except Died as death:
-            raise Died(death.reason, batch.position, batch.position + batch.size) from None
         return True
 
     @staticmethod
@@ -311,8 +291,8 @@ class LogPrinter:
         if valid and not filters.batch_may_pass(header.base_offset, batch.last_offset, header.max_timestamp):
             return
         shown = False
-        try:
-            for record in self._records_of(batch):
+        with dies_within(position, position + len(data)):
+            for record in records_of_batch(batch, self._rules):
                 if not filters.passes(record):
                     continue
                 if not shown and self._show_batches:
@@ -322,8 +302,6 @@ class LogPrinter:
                     self._record(batch, record, codec)
                 elif self._show_batches:
                     break
-        except Died as death:
-            raise Died(death.reason, position, position + len(data)) from None
 
     def _record(self, batch: RecordBatch, record: Record, codec: str) -> None:
         """One record line, the readable way."""
@@ -371,14 +349,14 @@ class LogPrinter:
             self._output.put_all(value_text)
 
     def _control_text(self, record: Record) -> str:
-        """What stands behind the fields of a control record."""
+        """What follows the fields of a control record."""
         try:
             _, type_id = read_control_type(record.key)
             known = self._dialect.controls
             if 0 <= type_id < len(known) and (type_id in (ABORT, COMMIT) or known[type_id].json_text is not None):
                 fields = read_control_record(record.key, record.value).fields
         except FormatError as error:
-            raise Died(f"control record of offset {record.offset}: {error}") from None
+            raise ToolDied(f"control record of offset {record.offset}: {error}") from None
         if type_id in (ABORT, COMMIT):
             return f" endTxnMarker: {known[type_id].name} coordinatorEpoch: {fields['coordinatorEpoch']}"
         if not 0 <= type_id < len(known):
@@ -408,9 +386,9 @@ class LogPrinter:
                 self._messages(outer, position, size, magic, None)
 
     def _short_batch(self, data: Bytes, position: int, size: int, magic: int) -> None:
-        """A magic 2 batch shorter than its header: the fields are read from the bytes behind it."""
+        """A magic 2 batch shorter than its header: the fields are read from the bytes after it."""
         if len(data) < BATCH_HEADER.size:
-            raise Died(f"{len(data)} bytes are left, a batch header has {BATCH_HEADER.size}")
+            raise ToolDied(f"{len(data)} bytes are left, a batch header has {BATCH_HEADER.size}")
         header = BATCH_HEADER.read(data[: BATCH_HEADER.size])
         if self._show_batches:
             self._output.piece(self._lines.batch_head(header))
@@ -421,18 +399,17 @@ class LogPrinter:
             )
             self._output.line(" " + tail)
         if self._deep:
-            raise Died(f"a batch of {size} bytes, its header alone has {BATCH_HEADER.size}")
+            raise ToolDied(f"a batch of {size} bytes, its header alone has {BATCH_HEADER.size}")
 
     def _codec(self, codec_id: int) -> str:
-        name = codec_name(self._dialect, codec_id)
-        if name is None:
-            raise Died(f"compression type id {codec_id}")
-        return name
+        if codec_id >= len(self._codecs):
+            raise ToolDied(f"compression type id {codec_id}")
+        return self._codecs[codec_id]
 
     def _message_batch_line(self, outer: JavaMessage, position: int, size: int, magic: int) -> None:
         self._output.piece(f"offset: {outer.offset}")
         if magic < 0:
-            raise Died(f"magic {magic}, known are 0, 1 and 2")
+            raise ToolDied(f"magic {magic}, known are 0, 1 and 2")
         tail = self._lines.tail(
             position, outer.timestamp_type, outer.timestamp, outer.valid, size, magic, self._codec(outer.codec_id), outer.crc
         )
@@ -442,7 +419,7 @@ class LogPrinter:
         """The record lines of a message or wrapper; `wanted`: only these."""
         codec = self._codec(outer.codec_id)
         first: int | None = None
-        for message in records_of_message(outer, zstd=self._dialect.zstd) if wanted is None else wanted:
+        for message in records_of_message(outer, self._rules) if wanted is None else wanted:
             first = message.offset if first is None else first
             if wanted is None:
                 self.consecutive.one(message.offset)
@@ -472,6 +449,6 @@ class LogPrinter:
             self._messages(outer, position, len(data), magic, self._wanted(outer))
 
     def _wanted(self, outer: JavaMessage) -> Iterator[JavaMessage]:
-        for message in records_of_message(outer, zstd=self._dialect.zstd):
+        for message in records_of_message(outer, self._rules):
             if self._filters.values_pass(message.offset, message.timestamp, message.key):
                 yield message

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kafkalog.kafka.failure import Died
+    from kafkalog.dump.tool_died import ToolDied
 
 __all__ = ["Output"]
 
@@ -21,7 +21,7 @@ class Output:
     Args:
         write: Takes bytes for stdout.
         say: Takes a line for stderr, without the line break.
-        progress: Is told now and then how far a file has been read: its path, position, bytes in all.
+        progress: Is called now and then with how far a file has been read: its path, position, bytes in all.
     """
 
     def __init__(
@@ -84,8 +84,8 @@ class Output:
         self.flush()
         self._say(text)
 
-    def die(self, path: str, death: Died) -> None:
-        """End the line that stands open, and tell where and why the real tool would have ended."""
+    def die(self, path: str, death: ToolDied) -> None:
+        """End the line that is open, and report where and why the real tool would have ended."""
         if self._line_is_open:
             self.put(b"\n")
         self.died = True

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.release import Release, parse_release, release_text
+from kafkalog.core.release import Release, release_text
 from kafkalog.core.source import HELD, PIECE
+from kafkalog.dump.decoder_changes import DECODERS_MOVED, OLD_DECODERS_GONE
+from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import DecoderFailed, RequestError
-from kafkalog.kafka.failure import Died
 from kafkalog.kafka.java import replace_malformed
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ Decode = Callable[[bytes], Text]
 class Payload(NamedTuple):
     """How keys and values are printed.
 
-    `texts(offset, key, value)` gives what stands behind ` key: ` and ` payload: `, each None when nothing is printed, and
-    raises Died where the real tool's decoder throws. `is_plain`: it is what the tool does by default.
+    `texts(offset, key, value)` gives what follows ` key: ` and ` payload: `, each None when nothing is printed, and
+    raises ToolDied where the real tool's decoder throws. `is_plain`: it is what the tool does by default.
     """
 
     texts: Callable[[int, bytes | None, bytes | None], tuple[Text | None, Text | None]]
@@ -48,13 +49,13 @@ class Payload(NamedTuple):
 
 
 def decoded_payload(decoder: InternalDecoder) -> Payload:
-    """Keys and values as the decoder of an internal topic tells them."""
+    """Keys and values as the decoder of an internal topic prints them."""
 
     def texts(offset: int, key: bytes | None, value: bytes | None) -> tuple[bytes | None, bytes | None]:
         try:
             return decoder.decode(offset, key, value)
         except DecoderFailed as error:
-            raise Died(str(error)) from None
+            raise ToolDied(str(error)) from None
 
     return Payload(texts)
 
@@ -90,7 +91,7 @@ def _in_pieces(function: Callable[[bytes], bytes]) -> Decode:
 def _number(code: str, size: int) -> Callable[[bytes], bytes]:
     def decode(data: bytes) -> bytes:
         if len(data) < size:
-            raise Died(f"{len(data)} bytes where the decoder needs {size}")
+            raise ToolDied(f"{len(data)} bytes where the decoder needs {size}")
         return str(struct.unpack_from(code, data)[0]).encode()
 
     return decode
@@ -109,8 +110,6 @@ _STOCK: dict[str, Decode] = {
 }
 _OLD = "kafka.serializer."
 _NEW = "org.apache.kafka.tools.api."
-_NEW_SINCE = parse_release("3.8.0")
-_OLD_UNTIL = parse_release("4.0.0")
 
 
 def decoder_class(name: str, release: Release) -> tuple[Decode, str | None]:
@@ -123,21 +122,22 @@ def decoder_class(name: str, release: Release) -> tuple[Decode, str | None]:
 
     Raises:
         RequestError: there is no such Python function.
-        Died: that release has no such class; the tool finds out in front of each log.
+        ToolDied: that release has no such class; the tool finds out in front of each log.
     """
     if ":" in name:
         return _python_decoder(name), None
     package, _, short = name.rpartition(".")
     stock = _STOCK.get(short)
-    if stock is not None and package + "." == _OLD and release < _OLD_UNTIL:
-        if release < _NEW_SINCE:
+    moved = DECODERS_MOVED.applies_to(release)
+    if stock is not None and package + "." == _OLD and not OLD_DECODERS_GONE.applies_to(release):
+        if not moved:
             return stock, None
         return stock, f"{name} is deprecated. Please use {_NEW}{short} instead"
-    if stock is not None and package + "." == _NEW and release >= _NEW_SINCE:
+    if stock is not None and package + "." == _NEW and moved:
         return stock, None
-    prefix = _NEW if release >= _NEW_SINCE else _OLD
+    prefix = _NEW if moved else _OLD
     known = ", ".join(prefix + short for short in _STOCK)
-    raise Died(f"Kafka {release_text(release)} has no decoder {name!r}; there are {known}, and module:function in Python")
+    raise ToolDied(f"Kafka {release_text(release)} has no decoder {name!r}; there are {known}, and module:function in Python")
 
 
 def _python_decoder(name: str) -> Callable[[bytes], bytes]:
@@ -153,7 +153,7 @@ def _python_decoder(name: str) -> Callable[[bytes], bytes]:
         try:
             text = found(data)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's function raises ends this record only
-            raise Died(f"decoder {name}: {type(error).__name__}: {error}") from None
+            raise ToolDied(f"decoder {name}: {type(error).__name__}: {error}") from None
         return text if isinstance(text, bytes) else str(text).encode("utf-8", "surrogatepass")
 
     return decode

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD
-from kafkalog.core.legacy import MIN_MESSAGE_SIZE
+from kafkalog.kafka.log_input_stream import SizeFieldTooSmall, walk_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,25 +17,14 @@ __all__ = ["RANGE", "split"]
 #: Bytes of a log that a process prints at a time.
 RANGE = 1 << 20
 
-_SIZE = BATCH_HEADER.partial("batch_length")
-
 
 def split(source: Source, start: int, end: int, size: int = RANGE) -> Iterator[tuple[int, int]]:
     """Ranges of about `size` bytes that begin and end where batches do; all that follows an odd size is one range."""
-    read = _SIZE.unpack_from
-    position = first = start
-    while position < end - HEADER_UP_TO_MAGIC:
-        begin, data = source.window(position, HEADER_UP_TO_MAGIC)
-        at, held = position - begin, len(data)
-        while at + HEADER_UP_TO_MAGIC <= held:
-            (length,) = read(data, at)
-            if length < MIN_MESSAGE_SIZE or begin + at > end - LOG_OVERHEAD - length:
-                yield first, end
-                return
-            at += LOG_OVERHEAD + length
-            if begin + at - first >= size:
-                yield first, begin + at
-                first = begin + at
-        position = begin + at
+    first = start
+    with suppress(SizeFieldTooSmall):
+        for position, _, length, *_ in walk_batches(source, start, end):
+            if position + length - first >= size:
+                yield first, position + length
+                first = position + length
     if first < end:
         yield first, end

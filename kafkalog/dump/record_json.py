@@ -80,7 +80,7 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
     middle = f',"batchPosition":{batch.position},"offset":'
 
     def gap(expected: int, offset: int) -> str:
-        """The line behind a record whose offset does not follow the one before."""
+        """The line after a record whose offset does not follow the one before."""
         if not expected:
             return ""
         place = f'{batch.position},"kind":"non-consecutive","offset":{offset},"previousOffset":{expected - 1}'
@@ -164,7 +164,7 @@ def _header_sink(form: str | None) -> HeaderSink:
 
 
 def _front_of(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes], str]:
-    """What gives the text in front of a header's value. The same keys come again and again: their text is kept."""
+    """What gives the text in front of a header's value. Keys repeat, so their text is kept."""
     text = text_json(ensure_ascii=ensure_ascii)
     after = "" if form is None else ',"value":'
 

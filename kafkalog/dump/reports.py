@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from kafkalog.kafka.java import java_hash_map_order, scala_212_map_order, scala_213_map_order
+from kafkalog.kafka.hash_orders import java_map_order, scala_map_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from kafkalog.dump.dialects import Dialect
 
 __all__ = ["ConsecutiveOffsets", "Reports"]
-
-_ORDERS = {"scala-2.12": scala_212_map_order, "scala-2.13": scala_213_map_order, "java": java_hash_map_order}
 
 Pairs = dict[str, list[tuple[int, int]]]
 
@@ -30,7 +29,7 @@ class Reports:
 
     def lines(self, dialect: Dialect) -> Iterator[str]:
         """All blocks, as a dialect words and orders them."""
-        order = _ORDERS[dialect.map_order]
+        order = java_map_order if dialect.map_order == "java" else partial(scala_map_order, release=dialect.since)
         for path in order(self.index_mismatches):
             pairs = self.index_mismatches[path]
             yield f"Mismatches in :{path}"

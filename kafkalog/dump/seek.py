@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, RecordBatch
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import read_file
+from kafkalog.kafka.log_input_stream import SizeFieldTooSmall, walk_batches
 
 if TYPE_CHECKING:
     from array import array
@@ -57,24 +59,17 @@ def start_position(path: str, filters: Filters, source: Source) -> int:
 
 def _nothing_before(start: int, filters: Filters, source: Source) -> bool:
     """Whether the headers in front of `start` leave no doubt: a chain of ascending batches without a wanted record."""
-    position, last = 0, -1
-    while position < start:
-        begin, data = source.window(position, BATCH_HEADER.size)
-        at = position - begin
-        while position < start and len(data) - at >= BATCH_HEADER.size:
-            header = BATCH_HEADER.read(data, at)
-            highest = header.base_offset + header.last_offset_delta
-            if (
-                header.magic != 2
-                or header.batch_length < LEAST_BATCH_LENGTH
-                or not last < header.base_offset <= highest
-                or filters.batch_may_pass(header.base_offset, highest, header.max_timestamp)
-            ):
+    end, last = 0, -1
+    with suppress(SizeFieldTooSmall):
+        for position, base, size, magic, data, at in walk_batches(source, 0, source.size, stop=start):
+            if magic != 2 or size < BATCH_HEADER.size:
                 return False
-            last = highest
-            at += header.batch_length + LOG_OVERHEAD
-            position += header.batch_length + LOG_OVERHEAD
-    return position == start
+            header = BATCH_HEADER.read(data, at)
+            highest = base + header.last_offset_delta
+            if not last < base <= highest or filters.batch_may_pass(base, highest, header.max_timestamp):
+                return False
+            last, end = highest, position + size
+    return end == start
 
 
 def _by_offset(entries: Entries, relative: int, base: int, source: Source) -> int:
@@ -93,7 +88,7 @@ def _by_offset(entries: Entries, relative: int, base: int, source: Source) -> in
 
 
 def _by_time(stem: str, entries: Entries, since: int, base: int, source: Source) -> int:
-    """An entry (T, O) promises that all later timestamps come behind O; it is trusted if its batch's largest is T."""
+    """An entry (T, O) promises that all later timestamps come after O; it is trusted if its batch's largest is T."""
     times = read_file(stem + ".timeindex")
     stamps = TIME_INDEX_ENTRY.column("timestamp", times, padded_end(times, TIME_INDEX_ENTRY.size))
     if any(a >= b for a, b in pairwise(stamps)):

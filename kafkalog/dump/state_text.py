@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import Checkpoint, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS
-from kafkalog.core.messages.reader import MAX_COLLECTION, too_large
+from kafkalog.core.messages.reader import MAX_COLLECTION, bounds_collections, too_large
 from kafkalog.core.producer_snapshot import (
     PRODUCER_ENTRY,
     SNAPSHOT_HEADER,
@@ -17,7 +17,8 @@ from kafkalog.core.producer_snapshot import (
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
 from kafkalog.core.record import wrap32
 from kafkalog.core.transaction_index import ABORTED_TXN
-from kafkalog.kafka.failure import Died
+from kafkalog.dump.tool_died import ToolDied
+from kafkalog.kafka.behaviours import WIDE_TXN_INDEX_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,11 +34,12 @@ _VERSION = SNAPSHOT_HEADER.partial("version")
 
 
 def print_transaction_index(data: Bytes, path: str, dialect: Dialect, output: Output) -> None:
-    """Print a `.txnindex`. An entry of an unknown version is told and shown all the same."""
+    """Print a `.txnindex`. An entry of an unknown version is reported, and printed all the same."""
+    wide = WIDE_TXN_INDEX_VERSION.applies_to(dialect.since)
     for number, (version, producer_id, first, last, stable) in enumerate(ABORTED_TXN.read_all(data)):
-        shown = version >> 8 if dialect.txnindex_version_is_a_byte else version
-        if shown > 0 or (shown < 0 and not dialect.txnindex_version_is_a_byte):
-            output.die(path, Died(f"entry {number} has version {shown}, known is 0", number * ABORTED_TXN.size))
+        shown = version if wide else version >> 8
+        if shown > 0 or (shown < 0 and wide):
+            output.die(path, ToolDied(f"entry {number} has version {shown}, known is 0", number * ABORTED_TXN.size))
         output.line(
             f"version: {shown} producerId: {producer_id} firstOffset: {first} lastOffset: {last} lastStableOffset: {stable}"
         )
@@ -108,7 +110,7 @@ def _message_complaint(data: bytes, dialect: Dialect) -> str | None:
         return f"{schema}non-nullable field producerEntries was serialized as null"
     if count > left:
         return f"{schema}Tried to allocate a collection of size {count}, but there are only {left} bytes remaining."
-    if count > MAX_COLLECTION and dialect.snapshot_schema == "bounded-message":
+    if count > MAX_COLLECTION and bounds_collections(dialect.since):
         return f"{schema}{too_large(count)}"
     if count * PRODUCER_ENTRY.size > left:
         return f"{schema}null"
@@ -214,7 +216,7 @@ _SNAPSHOT_LINES: dict[str, Callable[[ProducerEntry], str]] = {
 def _told(damages: tuple[Damage | None, ...], path: str, output: Output) -> None:
     for damage in damages:
         if damage is not None:
-            output.die(path, Died(damage.reason, damage.span.start))
+            output.die(path, ToolDied(damage.reason, damage.span.start))
 
 
 def _print_checkpoint(

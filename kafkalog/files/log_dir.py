@@ -278,9 +278,10 @@ class LogDir:
     @cached_property
     def in_use(self) -> bool:
         """Whether an active segment is preallocated although the broker was not stopped cleanly: it was running, or killed."""
-        return self.clean_stop is not True and any(self._is_preallocated(name) for name in self.partition_names)
+        return self.clean_stop is not True and any(self.is_preallocated(name) for name in self.partition_names)
 
-    def _is_preallocated(self, name: str) -> bool:
+    def is_preallocated(self, name: str) -> bool:
+        """Whether the `.index` of the active segment in a partition directory is zero-filled at its end."""
         parsed = parse_partition_name(name)
         if parsed is None or parsed.mark:
             return False

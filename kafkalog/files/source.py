@@ -63,7 +63,7 @@ def describe_os_error(error: OSError) -> str:
 def unreadable(path: str, error: OSError | ValueError) -> UnreadableFile:
     """What to raise when the system refuses a path, or no file can have such a name (Python's own words for it change)."""
     if isinstance(error, OSError):
-        return UnreadableFile(path, describe_os_error(error))
+        return UnreadableFile(path, describe_os_error(error), is_missing=error.errno == errno.ENOENT)
     wrong = "a NUL byte" if "\0" in path else "a character that this system cannot spell"
     return UnreadableFile(path, f"no file name can hold {wrong}")
 

@@ -1,4 +1,4 @@
-"""From which release on loading a log behaves how."""
+"""From which release on Kafka reads and loads how: each fact once, whoever stands on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["BEHAVIOURS", "LAST_OF_ZOOKEEPER", "Behaviour", "is_zookeeper_era"]
 
 
 class Behaviour(NamedTuple):
-    """Something that loading does from one release on: `since` is that release, `source` where it was read or seen."""
+    """Something that Kafka does in reading or loading from release `since` on; `source` is where it was read or seen."""
 
     since: Release
     name: str
@@ -28,8 +28,8 @@ class Behaviour(NamedTuple):
 INDEXES_UNCHECKED = Behaviour(
     (2, 3, 0),
     "indexes-unchecked",
-    "`.index` and `.timeindex` are not looked at, a missing `.index` makes the segment be recovered; before, each was checked,"
-    " the segment recovered if it failed, and a missing one is made again, empty.",
+    "`.index` and `.timeindex` are not checked at a start, and a segment whose `.index` is missing is recovered; before,"
+    " both were checked, a segment that failed the check was recovered, and a missing index was made again, empty.",
     "LogSegment.sanityCheck, KAFKA-7283",
 )
 SHORT_LOG_GOES = Behaviour(
@@ -48,13 +48,15 @@ METADATA_READ = Behaviour(
 READS_UP_TO_POSITION = Behaviour(
     (2, 4, 0),
     "reads-up-to-position",
-    "Producers are followed up to the log's end by position; before, its offset was looked up in each segment's index.",
+    "To rebuild its producers the broker reads the log up to the position where it ends; before, it looked up the end"
+    " offset in the index of each segment.",
     "Log.rebuildProducerState",
 )
 UNSTABLE_OFFSET_SOUGHT = Behaviour(
     (2, 4, 0),
     "unstable-offset-sought",
-    "The start of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
+    "The start of the oldest open transaction is looked for in later segments too; before, the broker stopped when it was"
+    " not found.",
     "Log.maybeIncrementFirstUnstableOffset",
 )
 LOG_DIRS_FAIL = Behaviour(
@@ -79,7 +81,7 @@ MISSING_INDEX_MADE = Behaviour(
 INDEX_SWAP_COUNTS = Behaviour(
     (1, 1, 0),
     "index-swap-counts",
-    "An `.index.swap` makes the indexes of its segment go; before, it went itself.",
+    "Where an `.index.swap` is found, the indexes of its segment are deleted; before, the `.index.swap` itself was.",
     "Log.removeTempFilesAndCollectSwapFiles",
 )
 LAST_TIME_REMEMBERED = Behaviour(
@@ -116,15 +118,15 @@ OVERFLOW_NOTICED = Behaviour(
 LATER_SWAPS_GO = Behaviour(
     (2, 0, 0),
     "later-swaps-go",
-    "A `.swap` at or above the least `.cleaned` goes, and one that is completed leaves the segment alone that ends before it;"
-    " before, every `.log.swap` was completed, and took the segment before it along.",
+    "A `.swap` at or above the lowest `.cleaned` is deleted, and a completed swap keeps a segment that ends before it;"
+    " before, every `.log.swap` was completed, and replaced the segment before it too.",
     "Log.removeTempFilesAndCollectSwapFiles, Log.completeSwapOperations",
 )
 SNAPSHOT_AT_END = Behaviour(
     (2, 0, 0),
     "snapshot-at-end",
-    "Following the producers ends with a `.snapshot`, and writes one for the last two segments; before, one for each segment"
-    " that was followed, none at the end.",
+    "Rebuilding the producers writes a `.snapshot` at its end, and one for each of the last two segments; before, one for"
+    " each segment that was read, and none at the end.",
     "Log.rebuildProducerState",
 )
 EMPTY_MARKER_PASSES = Behaviour(
@@ -139,6 +141,24 @@ MAGIC_READ_FIRST = Behaviour(
     "A consumer fails at an unknown magic even where the batch goes beyond what it got; before, that ended the fetch.",
     "ByteBufferLogInputStream.nextBatchSize",
 )
+SLICES_CHECKED = Behaviour(
+    (2, 1, 0),
+    "slices-checked",
+    "A slice that begins after the end of the log is refused; before, it was empty.",
+    "FileRecords.slice",
+)
+INDEX_END_SEARCHED_FIRST = Behaviour(
+    (2, 1, 0),
+    "index-end-searched-first",
+    "The last 8 KiB of an index are searched first, which matters in one that is garbled or ends in zeros.",
+    "AbstractIndex.indexSlotRangeFor, KAFKA-6432",
+)
+ZSTD_FRAMES_JOINED = Behaviour(
+    (2, 3, 0),
+    "zstd-frames-joined",
+    "The records of a batch may be several zstd frames; before, a frame that ended where a record begins ended the records.",
+    "zstd-jni 1.4.0, ZstdInputStream.read",
+)
 NEWEST_EPOCH_WINS = Behaviour(
     (2, 0, 0),
     "newest-epoch-wins",
@@ -148,8 +168,8 @@ NEWEST_EPOCH_WINS = Behaviour(
 TRANSACTION_BEGINS_WITH_BATCH = Behaviour(
     (2, 1, 0),
     "transaction-begins-with-batch",
-    "A transaction begins at the offset of its first batch; before, at the last offset of it less the difference of its"
-    " sequence numbers.",
+    "A transaction begins at the offset of its first batch; before, at the last offset of that batch minus the difference"
+    " of its last and first sequence numbers.",
     "ProducerAppendInfo.append",
 )
 ZSTD_KNOWN = Behaviour(
@@ -225,8 +245,8 @@ ZOMBIES_PASS = Behaviour(
 PRODUCERS_FOLLOWED_BEFORE = Behaviour(
     (2, 8, 0),
     "producers-followed-before",
-    "Before a segment is recovered, open transactions are followed from segment to segment; before, one that is open at a"
-    " segment's end stayed open, and is the last stable offset in the rebuilt `.txnindex`.",
+    "Before a segment is recovered, open transactions are followed from one segment to the next; before 2.8, a transaction"
+    " that was open at the end of a segment stayed open, and set the last stable offset in the rebuilt `.txnindex`.",
     "Log.updateProducers",
 )
 EMPTY_TRANSACTION_IGNORED = Behaviour(
@@ -296,14 +316,15 @@ EPOCHS_IN_EVERY_RECOVERY = Behaviour(
 OFFLINE_STOPS_READS = Behaviour(
     (3, 0, 0),
     "offline-stops-reads",
-    "In a log dir that went offline a partition with an open transaction stops the broker, for its log must be read.",
+    "In a log dir that went offline, a partition with an open transaction stops the broker, because its log must be read,"
+    " and cannot.",
     "LocalLog.maybeHandleIOException",
 )
 CHECKPOINT_NUMBERS_ABORT = Behaviour(
     (3, 1, 0),
     "checkpoint-numbers-abort",
-    "An entry of `leader-epoch-checkpoint` that is no number, or a negative count, stops the broker; before, it was malformed"
-    " as other lines are.",
+    "An entry of `leader-epoch-checkpoint` that is no number, or a negative count, stops the broker; before, it was a"
+    " malformed line as any other.",
     "CheckpointFile, server-common",
 )
 UNSTABLE_OFFSET_LENIENT = Behaviour(
@@ -321,8 +342,8 @@ MALFORMED_MESSAGE_UNCAUGHT = Behaviour(
 DELETES_UNREAD = Behaviour(
     (3, 7, 0),
     "deletes-unread",
-    "A segment is deleted without a look into its `.timeindex`; before (since 2.3), a directory in the place of one took the"
-    " log dir offline then.",
+    "A segment is deleted without a look into its `.timeindex`; before (since 2.3), a directory of that name took the log"
+    " dir offline.",
     "LogSegment.toString",
 )
 INDEXES_RENAMED_UNREAD = Behaviour(
@@ -334,7 +355,8 @@ INDEXES_RENAMED_UNREAD = Behaviour(
 DELETED_ONCE_NAMED = Behaviour(
     (2, 8, 0),
     "deleted-once-named",
-    "Segments that go are all looked at before the first is renamed; before, after the renaming.",
+    "All segments that are to be deleted are looked at before the first is renamed; before, they were looked at after the"
+    " renaming.",
     "Log.deleteSegmentFiles, SegmentDeletionReason.logReason",
 )
 FUTURE_NAMES = Behaviour(
@@ -362,9 +384,9 @@ FAILURE_EMPTIES_SEGMENT = Behaviour(
     "An I/O error while an unflushed segment is recovered empties it and deletes all later ones; before: log dir offline.",
     "LogLoader.recoverLog",
 )
-READ_TELLS_BATCH = Behaviour(
+READ_NAMES_BATCH = Behaviour(
     (4, 0, 0),
-    "read-tells-batch",
+    "read-names-batch",
     "The last stable offset is the base offset of the batch that the oldest open transaction is said to begin in.",
     "LogSegment.read",
 )
@@ -422,70 +444,8 @@ WIDE_TXN_INDEX_VERSION = Behaviour(
     "TransactionIndex.iterable",
 )
 
-BEHAVIOURS = (
-    INDEXES_UNCHECKED,
-    LOG_DIRS_FAIL,
-    SNAPSHOT_BEFORE_RECOVERY,
-    MISSING_INDEX_MADE,
-    INDEX_SWAP_COUNTS,
-    LAST_TIME_REMEMBERED,
-    SIZE_CANNOT_OVERFLOW,
-    TRUNCATES_INDEXES,
-    LAST_OFFSETS_INDEXED,
-    OVERFLOW_NOTICED,
-    LATER_SWAPS_GO,
-    SNAPSHOT_AT_END,
-    EMPTY_MARKER_PASSES,
-    MAGIC_READ_FIRST,
-    NEWEST_EPOCH_WINS,
-    TRANSACTION_BEGINS_WITH_BATCH,
-    ZSTD_KNOWN,
-    HEADER_KEYS_SLICED,
-    PRODUCERS_RETAINED,
-    FETCHES_UP_TO_POSITION,
-    RANGES_CHECKED,
-    SHORT_LOG_GOES,
-    READS_UP_TO_POSITION,
-    UNSTABLE_OFFSET_SOUGHT,
-    METADATA_READ,
-    ZOMBIES_PASS,
-    EPOCH_ZERO_SKIPPED,
-    EPOCH_ZERO_KEPT,
-    OWN_TRANSACTIONS_PASSED,
-    EPOCHS_SORTED,
-    PRODUCERS_FOLLOWED_BEFORE,
-    EMPTY_TRANSACTION_IGNORED,
-    EPOCHS_GO_WITH_LOG,
-    SNAPSHOT_PER_SEGMENT,
-    SNAPSHOT_MARKED,
-    SWAP_RENAMED,
-    KRAFT_SNAPSHOTS_KEPT,
-    SPLIT_INDEXES_BATCHES,
-    EPOCHS_IN_EVERY_RECOVERY,
-    OFFLINE_STOPS_READS,
-    SNAPSHOTS_OF_WHOLE_LOG_UNMARKED,
-    CHECKPOINT_NUMBERS_ABORT,
-    TEXT_FILE_FAILURE_CAUGHT,
-    METADATA_VERSIONS,
-    DELETES_UNREAD,
-    INDEXES_RENAMED_UNREAD,
-    DELETED_ONCE_NAMED,
-    FUTURE_NAMES,
-    STRAY_NAMES,
-    STRAY_PARTITIONS,
-    UNSTABLE_OFFSET_LENIENT,
-    MALFORMED_MESSAGE_UNCAUGHT,
-    FAILURE_EMPTIES_SEGMENT,
-    READ_TELLS_BATCH,
-    SEARCHES_BY_BASE_OFFSET,
-    BOOTSTRAP_READ,
-    BOOTSTRAP_FOR_EMPTY_LOG,
-    META_COMPLETED,
-    META_MADE_ANEW,
-    KRAFT_ONLY,
-    LEAST_SEGMENT_BYTES,
-    WIDE_TXN_INDEX_VERSION,
-)
+#: Every row above.
+BEHAVIOURS = tuple(row for row in tuple(globals().values()) if isinstance(row, Behaviour))
 
 
 #: The last release of ZooKeeper's time, which `auto` takes for a log dir of that time.

@@ -1,87 +1,62 @@
 """Reading the text files the way the broker does, where it matters *how* a file is malformed.
 
 A malformed line is an IOException and takes the log dir offline; a number that cannot be parsed is another exception,
-which nobody catches. `kafkalog.core.checkpoint` reads the same files for people and does not tell the two apart.
+which no code catches.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from kafkalog.core.checkpoint import EpochEntry, OffsetEntry, parse_java_integer
+from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.properties import parse_uuid
+from kafkalog.errors import FormatError, NotANumber
 from kafkalog.kafka.failure import BrokerAborts, LogDirOffline
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Callable
+
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry, OffsetEntry
 
 __all__ = ["read_epoch_file", "read_offset_file", "read_topic_id"]
 
 T = TypeVar("T")
-_SPACE = re.compile(r"[ \t\n\x0b\f\r]+")
 
 
-class _Shape(NamedTuple):
-    """What a line of a checkpoint file is made of."""
-
-    name: str
-    fields: int
-
-
-def _lines(data: bytes, name: str) -> list[str]:
+def _text(data: bytes, name: str) -> str:
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError:
-        raise LogDirOffline("MalformedInputException", f"{name} is not UTF-8") from None
-    lines = re.split(r"\r\n|\r|\n", text)
-    return lines[:-1] if lines[-1] == "" else lines
+        raise LogDirOffline("MalformedInputException", f"{name} is not UTF-8", file=name) from None
 
 
 def _malformed(line: str, name: str) -> LogDirOffline:
-    return LogDirOffline("IOException", f"malformed line in {name}: {line[:60]!r}")
+    return LogDirOffline("IOException", f"malformed line in {name}: {line[:60]!r}", file=name)
 
 
-def _number(line: str, name: str) -> int:
-    value = parse_java_integer(line, 32)
-    if value is None:
+def _entries(data: bytes, checkpoint: Checkpoint[T], name: str, *, numbers_abort: bool) -> tuple[T, ...]:
+    """The entries of a checkpoint file; what is wrong first, in the order in which the broker reads, fails it."""
+    _text(data, name)
+    count = checkpoint.declared_count
+    for damage in checkpoint.damages:
+        field = damage.error.field if isinstance(damage.error, FormatError) else ""
+        line = data[damage.span.start : damage.span.end].decode().rstrip("\r\n")
+        no_number = isinstance(damage.error, NotANumber)
+        if field == "version" and not no_number:
+            raise LogDirOffline("IOException", f"{name} has version {checkpoint.version}, 0 is expected", file=name)
+        if field != "version" and count is not None and count < 0 and numbers_abort:
+            raise BrokerAborts("IllegalArgumentException", f"{name} says {count} entries", file=name)
+        if field == "entry" and no_number and numbers_abort:
+            raise BrokerAborts("NumberFormatException", f"a field in {name} is no number: {line[:60]!r}", file=name)
+        if field == "count" and not no_number:
+            text = f"{name} says {count} entries and has {len(checkpoint.entries)}"
+            raise LogDirOffline("IOException", text, file=name)
         raise _malformed(line, name)
-    return value
+    return checkpoint.entries
 
 
-def _read(data: bytes, shape: _Shape, entry: Callable[[list[str]], T | None], *, numbers_abort: bool) -> list[T]:
-    lines = _lines(data, shape.name)
-    if not lines:
-        return []
-    version = _number(lines[0], shape.name)
-    if version != 0:
-        raise LogDirOffline("IOException", f"{shape.name} has version {version}, 0 is expected")
-    if len(lines) == 1:
-        return []
-    count = _number(lines[1], shape.name)
-    if count < 0 and numbers_abort:
-        raise BrokerAborts("IllegalArgumentException", f"{shape.name} says {count} entries")
-    entries: list[T] = []
-    for line in lines[2:]:
-        # Java's split drops empty words at the end and keeps one in front.
-        words = _SPACE.split(line)
-        while words and not words[-1]:
-            words.pop()
-        if len(words) != shape.fields:
-            raise _malformed(line, shape.name)
-        value = entry(words)
-        if value is None:
-            if numbers_abort:
-                raise BrokerAborts("NumberFormatException", f"a field in {shape.name} is no number: {line[:60]!r}")
-            raise _malformed(line, shape.name)
-        entries.append(value)
-    if len(entries) != count:
-        raise LogDirOffline("IOException", f"{shape.name} says {count} entries and has {len(entries)}")
-    return entries
-
-
-def read_epoch_file(data: bytes, *, numbers_abort: bool) -> list[EpochEntry]:
+def read_epoch_file(data: bytes, *, numbers_abort: bool) -> tuple[EpochEntry, ...]:
     """The lines of `leader-epoch-checkpoint`.
 
     Args:
@@ -93,15 +68,10 @@ def read_epoch_file(data: bytes, *, numbers_abort: bool) -> list[EpochEntry]:
 
     Source: CheckpointFile.read, LeaderEpochCheckpointFile.Formatter, Kafka 3.9.1 and 2.8.
     """
-
-    def entry(words: list[str]) -> EpochEntry | None:
-        epoch, offset = parse_java_integer(words[0], 32), parse_java_integer(words[1], 64)
-        return None if epoch is None or offset is None else EpochEntry(epoch, offset)
-
-    return _read(data, _Shape("leader-epoch-checkpoint", 2), entry, numbers_abort=numbers_abort)
+    return _entries(data, read_leader_epochs(data), "leader-epoch-checkpoint", numbers_abort=numbers_abort)
 
 
-def read_offset_file(data: bytes, name: str, *, numbers_abort: bool) -> list[OffsetEntry]:
+def read_offset_file(data: bytes, name: str, *, numbers_abort: bool) -> tuple[OffsetEntry, ...]:
     """The lines of one of a log dir's checkpoint files.
 
     Raises:
@@ -109,12 +79,7 @@ def read_offset_file(data: bytes, name: str, *, numbers_abort: bool) -> list[Off
 
     Source: CheckpointFile.read, OffsetCheckpointFile.Formatter, Kafka 3.9.1.
     """
-
-    def entry(words: list[str]) -> OffsetEntry | None:
-        partition, offset = parse_java_integer(words[1], 32), parse_java_integer(words[2], 64)
-        return None if partition is None or offset is None else OffsetEntry(words[0], partition, offset)
-
-    return _read(data, _Shape(name, 3), entry, numbers_abort=numbers_abort)
+    return _entries(data, read_offset_checkpoint(data), name, numbers_abort=numbers_abort)
 
 
 def read_topic_id(data: bytes, *, any_version: bool) -> uuid.UUID:
@@ -131,23 +96,25 @@ def read_topic_id(data: bytes, *, any_version: bool) -> uuid.UUID:
     Source: PartitionMetadataFile.PartitionMetadataReadBuffer, Uuid.fromString, Kafka 3.9.1.
     """
     name = "partition.metadata"
-    lines = _lines(data, name)
+    lines = re.split(r"\r\n|\r|\n", _text(data, name))
+    if lines[-1] == "":
+        lines.pop()
     if not lines:
-        raise BrokerAborts("NullPointerException", f"{name} is empty")
+        raise BrokerAborts("NullPointerException", f"{name} is empty", file=name)
     words = _metadata_words(lines[0], name)
     version = parse_java_integer(words[1], 32)
     if version is None:
         raise _malformed(lines[0], name)
     if version < 0 or (version > 0 and not any_version):
-        raise LogDirOffline("IOException", f"{name} has version {version}")
+        raise LogDirOffline("IOException", f"{name} has version {version}", file=name)
     if len(lines) < 2:
-        raise BrokerAborts("NullPointerException", f"{name} has no line with the topic id")
+        raise BrokerAborts("NullPointerException", f"{name} has no line with the topic id", file=name)
     words = _metadata_words(lines[1], name)
     topic_id = parse_uuid(words[1])
     if topic_id is None:
-        raise BrokerAborts("IllegalArgumentException", f"{words[1][:60]!r} in {name} is no topic id")
+        raise BrokerAborts("IllegalArgumentException", f"{words[1][:60]!r} in {name} is no topic id", file=name)
     if topic_id.int == 0:
-        raise LogDirOffline("IOException", f"{name} holds the zero id")
+        raise LogDirOffline("IOException", f"{name} holds the zero id", file=name)
     return topic_id
 
 

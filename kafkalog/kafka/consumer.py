@@ -1,7 +1,7 @@
 """What a consumer reads afterwards, from the earliest offset on: the broker's fetch, and the client's CompletedFetch.
 
 The partition is taken to have one replica, so that the high watermark is the log's end, and the consumer to ask for
-1 MiB at a time (`max.partition.fetch.bytes`) and to check CRCs (`check.crcs`), as both do unless told otherwise.
+1 MiB at a time (`max.partition.fetch.bytes`) and to check CRCs (`check.crcs`), as both do by default.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from kafkalog.kafka.fetched_records import (
     batches_of,
     client_error,
     contiguous_offsets,
-    first_record,
     offsets_of,
-    ways_of,
 )
+from kafkalog.kafka.reading_rules import reading_rules
+from kafkalog.kafka.record_iterators import records_of_batch
 
 if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kafkalog.kafka.loader import LoadedLog
     from kafkalog.kafka.segment import LogSegment
 
-__all__ = ["Reading", "last_stable_offset", "read_all", "why_not_led"]
+__all__ = ["ConsumedRecords", "last_stable_offset", "read_all", "why_not_led"]
 
 _MAX_PARTITION_FETCH = 1 << 20
 #: Offset ranges kept of what was read; more are counted and not kept.
@@ -51,7 +51,7 @@ class OffsetMetadata(NamedTuple):
 
 
 @dataclass
-class Reading:
+class ConsumedRecords:
     """What the consumer got.
 
     `records` were handed out, with the offsets of `ranges` (first, last); at `stops_at` it stands at the end. `error` is
@@ -112,7 +112,7 @@ class _Leader:
         # The high watermark is never below the log's start.
         end = max(log.log_end_offset, log.log_start_offset)
         self.log_end = OffsetMetadata(end, active.base_offset, active.size)
-        #: Base offsets of the segments with entries in their `.txnindex`: only these can hold what a fetch must be told of.
+        #: Base offsets of the segments with entries in their `.txnindex`: only these can hold what goes with a fetch.
         self._with_aborted = [one.base_offset for one in log.segments.all() if not one.transaction_index.is_empty]
 
     def last_stable(self) -> OffsetMetadata:
@@ -193,7 +193,7 @@ class _Leader:
 
 
 def last_stable_offset(log: LoadedLog) -> int | None:
-    """Where a consumer that reads committed records must stop; None: the broker cannot tell."""
+    """Where a consumer that reads committed records must stop; None: the broker cannot find it."""
     try:
         return _Leader(log).last_stable().offset
     except LoadFailure:
@@ -222,14 +222,16 @@ def why_not_led(log: LoadedLog, high_watermark: int) -> str | None:
     return None
 
 
-def read_all(log: LoadedLog, *, committed: bool) -> Reading:
+def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
     """Read a loaded log from its start to its end, or to its last stable offset."""
     leader = _Leader(log)
     try:
         limit = leader.last_stable() if committed else leader.log_end
     except LoadFailure as error:
-        return Reading(stops_at=log.log_start_offset, end=log.log_end_offset, error=ClientError("corrupt-batch", error.text))
-    reading = Reading(stops_at=log.log_start_offset, end=limit.offset)
+        return ConsumedRecords(
+            stops_at=log.log_start_offset, end=log.log_end_offset, error=ClientError("corrupt-batch", error.text)
+        )
+    reading = ConsumedRecords(stops_at=log.log_start_offset, end=limit.offset)
     asked: set[int] = set()
     while reading.stops_at < limit.offset and reading.error is None:
         at = reading.stops_at
@@ -255,7 +257,7 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
         if failed is not None and (failed.uncaught or reading.records == before[0]):
             # The position is taken over with the records: without any, the batches passed over do not count either.
             reading.take_back(*before, at)
-        # What stands behind the end meets only who asks for more.
+        # What follows the end is met only by a consumer that asks for more.
         reading.error = None if reading.stops_at >= limit.offset else failed
         if reading.stops_at == at and failed is None:
             reading.stuck = True
@@ -266,9 +268,9 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
 class _Client:
     """The client's side: what it hands out of one fetch. It is of the broker's release."""
 
-    def __init__(self, reading: Reading, aborted: list[AbortedTxn], release: Release) -> None:
+    def __init__(self, reading: ConsumedRecords, aborted: list[AbortedTxn], release: Release) -> None:
         self.reading = reading
-        self._ways = ways_of(release)
+        self._rules = reading_rules(release)
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
         self._aborting: set[int] = set()
         self._error: ClientError | None = None
@@ -277,7 +279,7 @@ class _Client:
         """Hand out the records; returns what stopped it: CompletedFetch.nextFetchedRecord."""
         reading = self.reading
         batch: RecordBatch | LegacyBatch | None = None
-        for item in batches_of(fetched.data, fetched.position, self._ways):
+        for item in batches_of(fetched.data, fetched.position, self._rules):
             if isinstance(item, ClientError):
                 return item
             batch = item
@@ -299,13 +301,13 @@ class _Client:
     def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
         reading = self.reading
         is_control = isinstance(batch, RecordBatch) and batch.is_control
-        offsets = contiguous_offsets(batch, self._ways)
+        offsets = contiguous_offsets(batch, self._rules)
         if offsets is not None and offsets.start >= reading.stops_at:
             if not is_control:
                 reading.add(offsets.start, len(offsets))
             reading.stops_at = wrap64(offsets.stop)
             return None
-        for offset in offsets_of(batch, self._ways):
+        for offset in offsets_of(batch, self._rules):
             if isinstance(offset, ClientError):
                 return offset
             if offset >= reading.stops_at:
@@ -321,8 +323,8 @@ class _Client:
         producer_id = batch.header.producer_id
         if batch.is_control:
             try:
-                record = first_record(batch)
-                if record is None and not self._ways.empty_marker_passes:
+                record = next(records_of_batch(batch, self._rules), None)
+                if record is None and not self._rules.empty_marker_passes:
                     self._error = ClientError("invalid-record", f"the control batch at offset {batch.base_offset} is empty")
                     return False
                 if record is not None and record.key is None:

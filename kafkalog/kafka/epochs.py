@@ -15,7 +15,7 @@ __all__ = ["LeaderEpochs"]
 
 
 class LeaderEpochs:
-    """The epochs known so far, ascending; `written` tells that the file was, or will be, written anew.
+    """The epochs known so far, ascending; `written`: the file was, or will be, written again.
 
     Args:
         entries: The lines of `leader-epoch-checkpoint`, in the order of the file.
@@ -50,7 +50,7 @@ class LeaderEpochs:
             return self._append(new)
         if new.epoch < 0 or new.start_offset < 0:
             text = f"epoch {new.epoch} from offset {new.start_offset} in leader-epoch-checkpoint"
-            raise BrokerAborts("IllegalArgumentException", text)
+            raise BrokerAborts("IllegalArgumentException", text, file="leader-epoch-checkpoint")
         if self.entries:
             last = self.entries[-1]
             if new.epoch == last.epoch and new.start_offset >= last.start_offset:
@@ -63,7 +63,7 @@ class LeaderEpochs:
         return True
 
     def _append(self, new: EpochEntry) -> bool:
-        """Take an epoch in behind the last one: LeaderEpochFileCache.assign, before 2.0."""
+        """Take an epoch in after the last one: LeaderEpochFileCache.assign, before 2.0."""
         latest, start = (self.entries[-1].epoch, self.entries[-1].start_offset) if self.entries else (-1, -1)
         if new.epoch >= 0 and new.epoch > latest and new.start_offset >= start:
             self.entries.append(new)
@@ -95,7 +95,7 @@ class LeaderEpochs:
             self.written = True
 
     def _clear_earliest(self, start_offset: int) -> None:
-        """The same before 2.0: nothing happens while the first entry begins at the log's start or above."""
+        """Drop them as releases before 2.0 do: not while the first entry begins at the log's start or above."""
         if not self.entries or self.entries[0].start_offset >= start_offset:
             return
         below = [entry for entry in self.entries if entry.start_offset < start_offset]

@@ -1,14 +1,11 @@
-"""How Kafka's own code fails on what it reads: loading a log, told apart by what the broker does about it, and the tool."""
+"""How Kafka's own code fails on what it reads, told apart by what the broker does about it while it loads a log."""
 
 from __future__ import annotations
-
-from kafkalog.errors import KafkalogError
 
 __all__ = [
     "BrokerAborts",
     "CorruptIndex",
     "CorruptRecord",
-    "Died",
     "InvalidOffset",
     "InvalidRecord",
     "LoadFailure",
@@ -22,10 +19,12 @@ class LoadFailure(Exception):
     Args:
         kafka_class: Simple name of the Java exception.
         text: Its message, in kafkalog's words where Kafka's holds paths.
+        file: Name of the file that it is about; None: no single one.
     """
 
-    def __init__(self, kafka_class: str, text: str) -> None:
+    def __init__(self, kafka_class: str, text: str, *, file: str | None = None) -> None:
         self.kafka_class = kafka_class
+        self.file = file
         self.text = text
         super().__init__(kafka_class, text)
 
@@ -67,22 +66,3 @@ class CorruptIndex(LoadFailure):
 
     def __init__(self, text: str) -> None:
         super().__init__("CorruptIndexException", text)
-
-
-class Died(KafkalogError):
-    """The real tool would end here with an uncaught exception; kafkalog says so and goes on after it.
-
-    Args:
-        reason: What was seen, in a few words.
-        position: Byte place in the file, None when the file as a whole is meant.
-        resume: Byte place where reading may go on; None: look for the next sound batch.
-    """
-
-    def __init__(self, reason: str, position: int | None = None, resume: int | None = None) -> None:
-        self.reason = reason
-        self.position = position
-        self.resume = resume
-        super().__init__(reason, position, resume)
-
-    def __str__(self) -> str:
-        return self.reason

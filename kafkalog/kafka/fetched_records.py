@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, MAGIC_AT, Damage, RecordBatch
-from kafkalog.core.compression import COMPRESSION_TYPES, gzip_up_to_failure
+from kafkalog.core.compression import gzip_up_to_failure
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import Bytes, part_of
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
-from kafkalog.kafka.behaviours import (
-    EMPTY_MARKER_PASSES,
-    HEADER_KEYS_SLICED,
-    MAGIC_READ_FIRST,
-    MALFORMED_MESSAGE_UNCAUGHT,
-    ZSTD_KNOWN,
-)
+from kafkalog.kafka.record_iterators import records_from, records_of_message, shallow_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.record import Record
-    from kafkalog.core.release import Release
+    from kafkalog.kafka.reading_rules import ReadingRules
 
 __all__ = [
     "ClientError",
-    "ClientWays",
     "batches_of",
     "client_error",
     "contiguous_offsets",
-    "first_record",
     "offsets_of",
-    "unpacking_problem",
-    "ways_of",
 ]
 
 _SIZE = BATCH_HEADER.partial("batch_length")
@@ -45,7 +33,7 @@ _ZSTD = 4
 class ClientError(NamedTuple):
     """Why the client stops: `crc`, `corrupt-batch`, `invalid-record`, `decompression` or `unsupported`, and a sentence.
 
-    `uncaught` tells that it is no exception of Kafka's: then the records of the same fetch are not handed out either.
+    `uncaught`: it is no exception of Kafka's; then the records of the same fetch are not handed out either.
     """
 
     kind: str
@@ -53,36 +41,7 @@ class ClientError(NamedTuple):
     uncaught: bool = False
 
 
-class ClientWays(NamedTuple):
-    """What depends on the release in reading a fetch response.
-
-    Args:
-        codecs: How many compression types are known.
-        magic_first: Whether the magic of a batch is looked at before it is asked if all of it is there.
-        malformed_uncaught: Whether nobody catches what a malformed message of magic 0 or 1 leads to.
-        empty_marker_passes: Whether a control batch without a record is passed over.
-        header_keys_sliced: Whether somebody catches what a header key too long for its record leads to.
-    """
-
-    codecs: int
-    magic_first: bool
-    malformed_uncaught: bool
-    empty_marker_passes: bool
-    header_keys_sliced: bool
-
-
-def ways_of(release: Release) -> ClientWays:
-    """How the client of a release reads."""
-    return ClientWays(
-        len(COMPRESSION_TYPES) - (not ZSTD_KNOWN.applies_to(release)),
-        MAGIC_READ_FIRST.applies_to(release),
-        MALFORMED_MESSAGE_UNCAUGHT.applies_to(release),
-        EMPTY_MARKER_PASSES.applies_to(release),
-        HEADER_KEYS_SLICED.applies_to(release),
-    )
-
-
-def batches_of(data: Bytes, position: int, ways: ClientWays) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
+def batches_of(data: Bytes, position: int, rules: ReadingRules) -> Iterator[RecordBatch | LegacyBatch | ClientError]:
     """The batches in a fetch response; an error is the last item, a partial batch at the end is left off.
 
     Source: ByteBufferLogInputStream.nextBatch, Kafka 3.9.1.
@@ -98,7 +57,7 @@ def batches_of(data: Bytes, position: int, ways: ClientWays) -> Iterator[RecordB
         if len(data) - at < HEADER_UP_TO_MAGIC:
             return
         magic = data[at + MAGIC_AT]
-        if magic > 2 and (ways.magic_first or at + size + LOG_OVERHEAD <= len(data)):
+        if magic > 2 and (rules.magic_first or at + size + LOG_OVERHEAD <= len(data)):
             signed = magic - 256 if magic > 127 else magic
             yield ClientError("corrupt-batch", f"magic {signed} at position {position + at}")
             return
@@ -120,9 +79,9 @@ def batches_of(data: Bytes, position: int, ways: ClientWays) -> Iterator[RecordB
         at = end
 
 
-def contiguous_offsets(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> range | None:
+def contiguous_offsets(batch: RecordBatch | LegacyBatch, rules: ReadingRules) -> range | None:
     """The offsets of a sound magic 2 batch whose records have all of them in order; None: look at them one by one."""
-    if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= ways.codecs:
+    if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= rules.codecs:
         return None
     count = batch.header.records_count
     found = count_records(batch.data, BATCH_HEADER.size, batch.size, count, batch.compression_id)
@@ -131,22 +90,22 @@ def contiguous_offsets(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> ra
     return range(batch.base_offset, batch.base_offset + count)
 
 
-def offsets_of(batch: RecordBatch | LegacyBatch, ways: ClientWays) -> Iterator[int | ClientError]:
+def offsets_of(batch: RecordBatch | LegacyBatch, rules: ReadingRules) -> Iterator[int | ClientError]:
     """The offsets of a batch's records in the order they are handed out; an error is the last item.
 
     The client checks the record count as it hands out the last record: one that bytes follow is not handed out.
 
     Args:
         batch: The batch.
-        ways: How the client's release reads.
+        rules: How the client's release reads.
 
     Source: DefaultRecordBatch.RecordIterator, AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
     """
     if isinstance(batch, LegacyBatch):
-        return _legacy_offsets(batch, ways)
+        return _legacy_offsets(batch, rules)
     if batch.header.records_count <= 0:
         return _without_records(batch)
-    return _offsets(batch, ways)
+    return _offsets(batch, rules)
 
 
 def _without_records(batch: RecordBatch) -> Iterator[ClientError]:
@@ -154,19 +113,19 @@ def _without_records(batch: RecordBatch) -> Iterator[ClientError]:
         yield ClientError("invalid-record", f"record count {batch.header.records_count} at offset {batch.base_offset}")
 
 
-def _offsets(batch: RecordBatch, ways: ClientWays) -> Iterator[int | ClientError]:
-    if batch.compression_id >= ways.codecs:
+def _offsets(batch: RecordBatch, rules: ReadingRules) -> Iterator[int | ClientError]:
+    if batch.compression_id >= rules.codecs:
         text = f"compression type {batch.compression_id} at offset {batch.base_offset}"
         yield ClientError("unsupported", text, uncaught=True)
         return
     # Gone over twice, for there may be too many to be held.
     if any(isinstance(item, Damage) for item in batch.walk_records()):
-        yield from _offsets_up_to_damage(batch, ways)
+        yield from _offsets_up_to_damage(batch, rules)
         return
     yield from (record.offset for record in batch.walk_records() if not isinstance(record, Damage))
 
 
-def _offsets_up_to_damage(batch: RecordBatch, ways: ClientWays) -> Iterator[int | ClientError]:
+def _offsets_up_to_damage(batch: RecordBatch, rules: ReadingRules) -> Iterator[int | ClientError]:
     problem: FormatError | None = None
     data: Bytes
     data, at = batch.data, BATCH_HEADER.size
@@ -183,14 +142,10 @@ def _offsets_up_to_damage(batch: RecordBatch, ways: ClientWays) -> Iterator[int 
             return
     header = batch.header
     try:
-        for number in range(header.records_count):
-            record = batch.record_at(data, at)
+        for number, record in enumerate(records_from(batch, data, at), 1):
             at = record.end
-            if number + 1 == header.records_count:
-                if at < len(data):
-                    raise FormatError(f"{len(data) - at} bytes follow the {header.records_count} records", "recordsCount")
-                if problem is not None:
-                    raise problem
+            if number == header.records_count and problem is not None:
+                raise problem
             yield record.offset
     except FormatError as error:
         # Where the bytes run out because the codec gave no more, the codec is what the client reports.
@@ -198,7 +153,7 @@ def _offsets_up_to_damage(batch: RecordBatch, ways: ClientWays) -> Iterator[int 
         ran_out = problem is not None and (isinstance(error, Truncated) or asked_more or at == len(data))
         # The record has an array of its own only where it comes out of a codec; else the key is cut out of the whole fetch.
         too_long = isinstance(error, Truncated) and error.field == "headerKey" and batch.compression_id
-        if too_long and not ran_out and not ways.header_keys_sliced:
+        if too_long and not ran_out and not rules.header_keys_sliced:
             yield ClientError("corrupt-batch", f"{error} (batch at offset {batch.base_offset})", uncaught=True)
             return
         yield client_error(problem if ran_out and problem is not None else error, batch.base_offset)
@@ -224,21 +179,9 @@ def client_error(error: FormatError | LimitExceeded, offset: int) -> ClientError
     return ClientError("invalid-record", text)
 
 
-def unpacking_problem(batch: LegacyBatch) -> FormatError | None:
-    """Why a wrapper of magic 0 or 1 cannot be unpacked to its end, which is done before its first message is given.
-
-    Raises:
-        FormatError, LimitExceeded: the wrapper itself cannot be read.
-
-    Source: AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
-    """
-    inflated = batch.inflate()
-    return None if inflated.trailing else inflated.problem
-
-
-def _legacy_offsets(batch: LegacyBatch, ways: ClientWays) -> Iterator[int | ClientError]:
+def _legacy_offsets(batch: LegacyBatch, rules: ReadingRules) -> Iterator[int | ClientError]:
     offset = batch.last_offset
-    if batch.compression_id >= ways.codecs:
+    if batch.compression_id >= rules.codecs:
         yield ClientError("unsupported", f"compression type {batch.compression_id} at offset {offset}", uncaught=True)
         return
     if not batch.compression_id and not batch.crc_ok:
@@ -248,47 +191,22 @@ def _legacy_offsets(batch: LegacyBatch, ways: ClientWays) -> Iterator[int | Clie
         yield ClientError("invalid-record", f"zstd in the message at offset {offset}, whose format does not know it")
         return
     try:
-        outer = read_message(batch.data)
+        read_message(batch.data)
     except FormatError as error:
         # A wrapper is unpacked outside of what catches the errors of single messages.
-        uncaught = ways.malformed_uncaught or batch.compression_id > 0
+        uncaught = rules.malformed_uncaught or batch.compression_id > 0
         yield ClientError("corrupt-batch", f"{error} (message at offset {offset})", uncaught)
         return
     if not batch.compression_id:
         yield offset
         return
-    if outer.value is None:
-        yield ClientError("invalid-record", f"the compressed message at offset {offset} has no value")
-        return
     try:
-        problem = unpacking_problem(batch)
-        if problem is not None:
-            yield client_error(problem, offset)
-            return
-        for message in batch.records():
-            if message.attributes & CODEC_MASK:
-                yield ClientError("invalid-record", f"a compressed message inside the one at offset {offset}")
-                return
-            if not message.crc_ok:
+        for message in records_of_message(shallow_message(batch.data), rules):
+            if not message.valid:
                 yield ClientError("crc", f"the CRC of the message at offset {message.offset} is wrong")
                 return
+            # Key and value are taken out before the record is handed out.
+            message.check_lengths()
             yield message.offset
     except (FormatError, LimitExceeded) as error:
         yield client_error(error, offset)
-
-
-def first_record(batch: RecordBatch) -> Record | None:
-    """The first record of a batch, None when it says that it has none.
-
-    Raises:
-        FormatError, LimitExceeded: it cannot be read, or bytes follow the only one.
-
-    Source: DefaultRecordBatch.iterator, Kafka 3.9.1.
-    """
-    count = batch.header.records_count
-    if count == 0:
-        return None
-    record = next(batch.records())
-    if count == 1 and batch.compression_id == 0 and record.end != len(batch.data):
-        raise FormatError(f"{len(batch.data) - record.end} bytes follow the only record", "recordsCount")
-    return record

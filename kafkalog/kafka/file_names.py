@@ -51,7 +51,7 @@ def offset_of_name(name: str) -> int:
     offset = parse_offset(name)
     if offset is None:
         kind = "NumberFormatException" if "." in name else "StringIndexOutOfBoundsException"
-        raise BrokerAborts(kind, f"the name of {name} does not begin with an offset")
+        raise BrokerAborts(kind, f"the name of {name} does not begin with an offset", file=name)
     return offset
 
 
@@ -119,7 +119,7 @@ class SnapshotNames:
             offset_of_name(name)
 
     def copy(self) -> SnapshotNames:
-        """The same names, in a list of its own."""
+        """A copy of the names that changes on its own."""
         copied = SnapshotNames()
         copied._entries = self._entries.copy()
         copied._others = self._others.copy()

@@ -1,4 +1,4 @@
-"""`index.interval.bytes`, which no file of a log dir tells: read off the indexes that are there."""
+"""`index.interval.bytes`, which no file of a log dir holds: read off the indexes that are there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.release import NEWEST
 from kafkalog.kafka.failure import LoadFailure
 from kafkalog.kafka.file_names import parse_offset
-from kafkalog.kafka.log_input_stream import FileRecords, reader_of
+from kafkalog.kafka.log_input_stream import FileRecords
+from kafkalog.kafka.reading_rules import reading_rules
 
 if TYPE_CHECKING:
     from kafkalog.kafka.overlay import Disk
@@ -28,17 +29,19 @@ _STEPS = (1 << 20, 1 << 16, 4096, 1024, 1000, 500, 100, 512, 256, 50, 64, 16, 10
 def infer_index_interval(disk: Disk) -> int:
     """The distance in bytes that batches must exceed to get an index entry of their own.
 
-    Every entry stands more than the interval behind the one before it (or the file's begin), and a batch that stands
-    further behind than that has one. The default is taken unless the indexes contradict it.
+    Every entry is more than the interval after the one before it (or the start of the file), and a batch that is further
+    away than that has one. The default is taken unless the indexes contradict it.
     """
     low, high = 0, 1 << 31
     lows: list[int] = []
-    # Those that this start has written anew tell nothing.
+    # Those that this start has written say nothing of the setting.
     for name in [name for name in disk.names() if name.endswith(".index") and not disk[name].changed][:_SEGMENTS]:
         log = disk.get(name.removesuffix(".index") + ".log")
         if log is None or parse_offset(name) is None:
             continue
-        begun, given = _distances(FileRecords(log, reader_of(NEWEST)), disk[name].read(0, OFFSET_INDEX_ENTRY.size * _BATCHES))
+        begun, given = _distances(
+            FileRecords(log, reading_rules(NEWEST)), disk[name].read(0, OFFSET_INDEX_ENTRY.size * _BATCHES)
+        )
         if given:
             high = min(high, *given)
             lows.append(max(begun, default=0))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.record import NO_TIMESTAMP, wrap32
-from kafkalog.core.source import WindowedBytes
+from kafkalog.core.source import PIECE, WindowedBytes
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
 from kafkalog.files.ceilings import ensure_size
@@ -22,15 +23,34 @@ from kafkalog.kafka.failure import BrokerAborts, CorruptIndex, InvalidOffset, Lo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kafkalog.core.layout import Layout
     from kafkalog.core.release import Release
+    from kafkalog.core.source import Bytes, Source
     from kafkalog.kafka.overlay import Disk, DiskFile
+    from kafkalog.kafka.reading_rules import ReadingRules
 
-__all__ = ["OffsetIndex", "OffsetPosition", "TimeIndex", "TimestampOffset", "TransactionIndex", "fits_index"]
+__all__ = [
+    "BrokerOffsetIndex",
+    "BrokerTimeIndex",
+    "BrokerTransactionIndex",
+    "OffsetPosition",
+    "TimestampOffset",
+    "fits_index",
+    "offset_index_problem",
+    "time_index_problem",
+]
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 _FIELDS = len(AbortedTxn._fields)
+#: For look-ups, of which one reads twenty entries.
+_unpack = OFFSET_INDEX_ENTRY.partial("relative_offset", "position").unpack_from
+_ENTRY_SIZE = OFFSET_INDEX_ENTRY.size
 
 #: The last entries, which are searched first: AbstractIndex.warmEntries.
 _WARM_BYTES = 8192
+#: Entries of a `.index` that a window of a file holds.
+_KEPT_IN_A_WINDOW = PIECE // OFFSET_INDEX_ENTRY.size
 
 
 class OffsetPosition(NamedTuple):
@@ -52,17 +72,25 @@ def fits_index(offset: int, base_offset: int) -> bool:
     return 0 <= offset - base_offset <= 0x7FFFFFFF
 
 
-def _search(count: int, target: int, key: Callable[[int], int], warm: int) -> int:
-    """Slot of the largest entry not above `target`, -1 for none: AbstractIndex.indexSlotRangeFor."""
+def _search(count: int, target: int, key: Callable[[int], int], first_warm: int) -> int:
+    """Slot of the largest entry not above `target`, -1 for none; zero padding counts as entries.
+
+    Args:
+        count: How many there are.
+        target: What is looked for.
+        key: What of an entry is compared with it, by slot.
+        first_warm: The first of the last entries, which are searched first.
+
+    Source: AbstractIndex.indexSlotRangeFor, Kafka 3.9.1; before 2.1 without a part that is searched first.
+    """
     if count == 0:
         return -1
-    first_warm = max(0, count - 1 - warm)
-    if key(first_warm) < target:
+    if first_warm < count and key(first_warm) < target:
         low, high = first_warm, count - 1
     elif key(0) > target:
         return -1
     else:
-        low, high = 0, first_warm
+        low, high = 0, min(first_warm, count - 1)
     while low < high:
         middle = (low + high + 1) >> 1
         found = key(middle)
@@ -75,22 +103,62 @@ def _search(count: int, target: int, key: Callable[[int], int], warm: int) -> in
     return low
 
 
-class OffsetIndex:
+def _first_warm(count: int, entry_size: int, rules: ReadingRules) -> int:
+    return max(0, count - 1 - _WARM_BYTES // entry_size) if rules.index_end_first else count
+
+
+def offset_index_problem(entries: Bytes, base_offset: int, least: int) -> str:
+    """What the check of a `.index` finds wrong, "" if nothing: its last entry is below `least`, or it ends in half an entry.
+
+    Source: OffsetIndex.sanityCheck, Kafka 2.2 and 3.9.1.
+    """
+    count = len(entries) // OFFSET_INDEX_ENTRY.size
+    last = base_offset + (_entry(OFFSET_INDEX_ENTRY, entries, count - 1).relative_offset if count else 0)
+    if count and last < least:
+        return f"the last offset {last} is below what the base offset {base_offset} allows"
+    return _size_problem(entries, OFFSET_INDEX_ENTRY.size)
+
+
+def time_index_problem(entries: Bytes, base_offset: int) -> str:
+    """What the check of a `.timeindex` finds wrong, "" if nothing. Source: TimeIndex.sanityCheck, Kafka 2.2 and 3.9.1."""
+    count = len(entries) // TIME_INDEX_ENTRY.size
+    if count:
+        first, last = _entry(TIME_INDEX_ENTRY, entries, 0), _entry(TIME_INDEX_ENTRY, entries, count - 1)
+        if last.timestamp < first.timestamp:
+            return f"the last timestamp {last.timestamp} is below the first {first.timestamp}"
+        if last.relative_offset < 0:
+            return f"the last offset {base_offset + last.relative_offset} is below the base offset {base_offset}"
+    return _size_problem(entries, TIME_INDEX_ENTRY.size)
+
+
+def _entry(layout: Layout[T], entries: Bytes, number: int) -> T:
+    return layout.read(entries[number * layout.size : (number + 1) * layout.size])
+
+
+def _size_problem(entries: Bytes, entry_size: int) -> str:
+    return f"{len(entries)} bytes, not a multiple of {entry_size}" if len(entries) % entry_size else ""
+
+
+class BrokerOffsetIndex:
     """A `.index`, read and rebuilt.
 
     Args:
         base_offset: The segment's.
+        rules: How the release searches.
         file: What has been written so far, None: nothing; bytes that fill no entry are ignored. It is not held in memory.
     """
 
     entry_size = OFFSET_INDEX_ENTRY.size
 
-    def __init__(self, base_offset: int, file: DiskFile | None = None) -> None:
+    def __init__(self, base_offset: int, rules: ReadingRules, file: Source | None = None) -> None:
         self.base_offset = base_offset
+        self._rules = rules
         self._file = file
         #: Entries of the file that count, and what was added to them.
         self._kept = 0 if file is None else file.size // self.entry_size
         self._added = bytearray()
+        #: A look-up reads twenty entries of what may be a million, the first of them always the same and far from each other.
+        self._kept_entry = lru_cache(maxsize=4096)(self._read_entry) if self._kept > _KEPT_IN_A_WINDOW else self._read_entry
         #: Offset of the last entry as it was given, which may be more than an entry can hold (before 2.0).
         self._last: int | None = None
 
@@ -99,14 +167,18 @@ class OffsetIndex:
         """Entries, padding included."""
         return self._kept + len(self._added) // self.entry_size
 
-    def _entry(self, slot: int) -> OffsetPosition:
+    def _stored(self, slot: int) -> tuple[int, int]:
+        """Relative offset and position of an entry."""
         if slot < self._kept:
-            assert self._file is not None
-            at = slot * self.entry_size
-            begin, data = self._file.window(at, self.entry_size)
-            relative, position = OFFSET_INDEX_ENTRY.read(data, at - begin)
-        else:
-            relative, position = OFFSET_INDEX_ENTRY.read(self._added, (slot - self._kept) * self.entry_size)
+            return self._kept_entry(slot)
+        return _unpack(self._added, (slot - self._kept) * _ENTRY_SIZE)
+
+    def _read_entry(self, slot: int) -> tuple[int, int]:
+        begin, data = self._file.window(slot * _ENTRY_SIZE, _ENTRY_SIZE)  # type: ignore[union-attr]  # it has entries
+        return _unpack(data, slot * _ENTRY_SIZE - begin)
+
+    def _entry(self, slot: int) -> OffsetPosition:
+        relative, position = self._stored(slot)
         return OffsetPosition(self.base_offset + relative, position)
 
     @property
@@ -117,7 +189,10 @@ class OffsetIndex:
         return self._entry(self.count - 1).offset if self.count else self.base_offset
 
     def _slot(self, offset: int) -> int:
-        return _search(self.count, offset, lambda slot: self._entry(slot).offset, _WARM_BYTES // self.entry_size)
+        return self._search(offset - self.base_offset, lambda slot: self._stored(slot)[0])
+
+    def _search(self, target: int, key: Callable[[int], int]) -> int:
+        return _search(self.count, target, key, _first_warm(self.count, self.entry_size, self._rules))
 
     def lookup(self, offset: int) -> OffsetPosition:
         """The entry to start a search for `offset` from."""
@@ -125,9 +200,9 @@ class OffsetIndex:
         return OffsetPosition(self.base_offset, 0) if slot < 0 else self._entry(slot)
 
     def upper_bound(self, position: int) -> int | None:
-        """Offset of the first entry behind a byte position, None when there is none: fetchUpperBoundOffset."""
-        slot = _search(self.count, position, lambda slot: self._entry(slot).position, _WARM_BYTES // self.entry_size)
-        # The smallest upper bound stands behind the largest lower bound; an exact hit is its own.
+        """Offset of the first entry after a byte position, None when there is none: fetchUpperBoundOffset."""
+        slot = self._search(position, lambda slot: self._stored(slot)[1])
+        # The smallest upper bound follows the largest lower bound; an exact hit is its own.
         if slot >= 0 and self._entry(slot).position == position:
             return self._entry(slot).offset
         return self._entry(slot + 1).offset if slot + 1 < self.count else None
@@ -153,35 +228,30 @@ class OffsetIndex:
 
     def to_bytes(self) -> bytes:
         """The entries as they are written."""
-        kept = b"" if self._file is None else self._file.read(0, self._kept * self.entry_size)
-        return kept + bytes(self._added)
+        if self._file is None:
+            return bytes(self._added)
+        size = self._kept * self.entry_size
+        ensure_size(".index", size)
+        return WindowedBytes(self._file, 0, size)[:] + self._added
 
 
-class TimeIndex:
+class BrokerTimeIndex:
     """A `.timeindex` while it is rebuilt.
 
     Args:
         base_offset: The segment's.
+        rules: How the release searches.
         remembers: Whether the last entry is kept as it was given, not read back (since 1.1).
     """
 
     entry_size = TIME_INDEX_ENTRY.size
 
-    def __init__(self, base_offset: int, *, remembers: bool = True) -> None:
+    def __init__(self, base_offset: int, rules: ReadingRules, *, remembers: bool = True) -> None:
         self.base_offset = base_offset
+        self._rules = rules
         self._remembers = remembers
         self._data = bytearray()
         self._last = TimestampOffset(NO_TIMESTAMP, base_offset)
-
-    @staticmethod
-    def read_entries(file: DiskFile) -> tuple[TimestampOffset, TimestampOffset] | None:
-        """The first and the last entry of a file, offsets relative as stored; None when it has none."""
-        size = TIME_INDEX_ENTRY.size
-        count = file.size // size
-        if not count:
-            return None
-        first, last = (TIME_INDEX_ENTRY.read(file.read(at, size)) for at in (0, (count - 1) * size))
-        return TimestampOffset(*first), TimestampOffset(*last)
 
     @property
     def last(self) -> TimestampOffset:
@@ -208,9 +278,9 @@ class TimeIndex:
 
     def truncate(self, offset: int) -> None:
         """Drop the entries from `offset` on: TimeIndex.truncateTo."""
-        slot = _search(
-            len(self._data) // self.entry_size, offset, lambda slot: self._entry(slot).offset, _WARM_BYTES // self.entry_size
-        )
+        count = len(self._data) // self.entry_size
+        first_warm = _first_warm(count, self.entry_size, self._rules)
+        slot = _search(count, offset, lambda slot: self._entry(slot).offset, first_warm)
         keep = slot if slot >= 0 and self._entry(slot).offset == offset else slot + 1
         del self._data[keep * self.entry_size :]
         self._last = self._entry(keep - 1) if keep else TimestampOffset(NO_TIMESTAMP, self.base_offset)
@@ -224,7 +294,7 @@ class TimeIndex:
         return bytes(self._data)
 
 
-class TransactionIndex:
+class BrokerTransactionIndex:
     """A `.txnindex`, read and written in place.
 
     Args:
@@ -239,7 +309,7 @@ class TransactionIndex:
 
     def __init__(self, disk: Disk, name: str, base_offset: int, release: Release) -> None:
         if name in disk.directories:
-            raise LogDirOffline("FileSystemException", f"{name} is a directory")
+            raise LogDirOffline("FileSystemException", f"{name} is a directory", file=name)
         self._disk = disk
         self._has_wide_version = WIDE_TXN_INDEX_VERSION.applies_to(release)
         self.name = name
@@ -273,7 +343,7 @@ class TransactionIndex:
             # Up to 4.3 it is a signed byte, and only what is above 0 is refused.
             version = entry.version if self._has_wide_version else max(0, entry.version >> 8)
             if version:
-                raise BrokerAborts("KafkaException", f"aborted transaction of version {version} in {self.name}")
+                raise BrokerAborts("KafkaException", f"aborted transaction of version {version} in {self.name}", file=self.name)
             yield entry
 
     def sanity_check(self) -> None:
@@ -297,7 +367,7 @@ class TransactionIndex:
         """
         if self._last_offset is not None and self._last_offset >= entry.last_offset:
             text = f"aborted transactions end at {self._last_offset}, then at {entry.last_offset}, in {self.name}"
-            raise BrokerAborts("IllegalArgumentException", text)
+            raise BrokerAborts("IllegalArgumentException", text, file=self.name)
         self._last_offset = entry.last_offset
         self._is_open = True
         file = self._disk.get(self.name) or self._disk.create(self.name)
@@ -311,7 +381,7 @@ class TransactionIndex:
                 return
 
     def collect(self, fetch_offset: int, upper_bound: int) -> tuple[list[AbortedTxn], bool]:
-        """The aborted transactions a fetch must be told of, and whether no later segment holds more: collectAbortedTxns."""
+        """The aborted transactions that go with a fetch, and whether no later segment holds more: collectAbortedTxns."""
         file = self._file
         if file is None:
             return [], False
@@ -323,7 +393,7 @@ class TransactionIndex:
 class _Aborted:
     """The entries of a `.txnindex` as fetches ask for them, one after the other: no fetch goes over all of them."""
 
-    def __init__(self, index: TransactionIndex, file: DiskFile) -> None:
+    def __init__(self, index: BrokerTransactionIndex, file: DiskFile) -> None:
         self._source, self._size = file.source, file.size
         self._failure: BrokerAborts | None = None
         # There may be very many, in each of many segments: an array each is a fifth of what the entries would take.

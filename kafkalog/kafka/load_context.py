@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.kafka.epochs import LeaderEpochs
     from kafkalog.kafka.overlay import Disk, DiskFile
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
 
 __all__ = ["InvalidFound", "LoadContext"]
 
@@ -43,7 +43,7 @@ class LoadContext:
         is_delete: Whether the directory is marked `-delete`.
         is_compacted: Whether the log cleaner is known to have worked here.
         is_tiered: Whether the log begins in remote storage.
-        known: Name of a `.log` → what a scan has told of it.
+        scanned: Name of a `.log` → what a scan has found in it.
     """
 
     disk: Disk
@@ -55,10 +55,10 @@ class LoadContext:
     is_delete: bool = False
     is_compacted: bool = False
     is_tiered: bool = False
-    known: Mapping[str, KnownLog] = field(default_factory=dict)
+    scanned: Mapping[str, ScannedLog] = field(default_factory=dict)
     #: The leader epochs that a segment's recovery adds to; None: it adds to none.
     epochs_in_recovery: LeaderEpochs | None = None
-    #: Base offsets of the segments whose indexes were wiped and built anew.
+    #: Base offsets of the segments whose indexes were wiped and built again.
     rebuilt: set[int] = field(default_factory=set)
     #: Names of the `.log` files that an interrupted swap was to replace, and that something has replaced.
     replaced: set[str] = field(default_factory=set)
@@ -71,18 +71,18 @@ class LoadContext:
         """Bytes that must lie between two entries of a rebuilt `.index`."""
         return infer_index_interval(self.disk) if self.index_interval_bytes is None else self.index_interval_bytes
 
-    def known_of(self, file: DiskFile) -> KnownLog | None:
-        """What is known of a file beforehand; None: nothing, or it is no longer as it was."""
+    def scanned_of(self, file: DiskFile) -> ScannedLog | None:
+        """What a scan has found in a file; None: there was none, or the file is no longer as it was."""
         if file.origin is None or file.changed or not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
-            # Before 2.8 producers are followed in ways that a scan does not tell enough for.
+            # Before 2.8 producers are followed in ways for which a scan does not keep enough.
             return None
-        known = self.known.get(file.origin)
-        return known if known is not None and known.end <= file.size else None
+        scanned = self.scanned.get(file.origin)
+        return scanned if scanned is not None and scanned.end <= file.size else None
 
     def note_invalid(self, name: str, position: int, reason: str) -> None:
         """Recovery of a segment ended before its end."""
         self.invalid.append(InvalidFound(name, position, reason))
 
     def remark(self, text: str) -> None:
-        """Something the reason of the outcome shall name."""
+        """Add something that the reason of the outcome is to name."""
         self.remarks.append(text)

@@ -218,7 +218,7 @@ class LogLoader:
         for segment in segments:
             name = segment_file_name(segment.base_offset, ".timeindex")
             if name in self.context.disk.directories:
-                raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
+                raise LogDirOffline("FileNotFoundException", f"{name} is a directory", file=name)
 
     def _regrow_active_indexes(self) -> None:
         active = self.segments.last

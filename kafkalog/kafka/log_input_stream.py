@@ -19,22 +19,29 @@ from kafkalog.core.batch import (
     RecordBatch,
 )
 from kafkalog.core.checksum import crc32, crc32c
-from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
 from kafkalog.core.source import Bytes, checksum
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated
-from kafkalog.kafka.behaviours import SIZE_CANNOT_OVERFLOW, ZSTD_KNOWN
 from kafkalog.kafka.failure import BrokerAborts, CorruptRecord, InvalidRecord
-from kafkalog.kafka.fetched_records import unpacking_problem
+from kafkalog.kafka.record_iterators import unpacking_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.release import Release
+    from kafkalog.core.source import Source
     from kafkalog.kafka.overlay import DiskFile
+    from kafkalog.kafka.reading_rules import ReadingRules
 
-__all__ = ["FileRecords", "LoggedBatch", "Place", "Reader", "reader_of"]
+__all__ = [
+    "MAX_SEGMENT_SIZE",
+    "BatchPlace",
+    "FileRecords",
+    "LogOffsetPosition",
+    "LoggedBatch",
+    "SizeFieldTooSmall",
+    "walk_batches",
+]
 
 _PREFIX = BATCH_HEADER.partial("base_offset", "batch_length", "magic")
 _CRC = BATCH_HEADER.partial("crc")
@@ -47,30 +54,71 @@ _TIMESTAMP = LEGACY_HEADER_V1.partial("timestamp")
 MAX_SEGMENT_SIZE = 0x7FFFFFFF
 
 
-class Place(NamedTuple):
-    """Where a search for an offset ended: FileRecords.LogOffsetPosition; the offset is the batch's last one, or its base."""
+class LogOffsetPosition(NamedTuple):
+    """Where a search for an offset ended: FileRecords.LogOffsetPosition. The offset is the batch's last one, or its base."""
 
     offset: int
     position: int
     size: int
 
 
-class Reader(NamedTuple):
-    """What depends on the release in reading batches.
+class SizeFieldTooSmall(CorruptRecord):
+    """CorruptRecordException of FileLogInputStream: `size` is what the field at `position` holds."""
+
+    def __init__(self, size: int, position: int) -> None:
+        self.size = size
+        self.position = position
+        super().__init__(f"size field {size} at position {position}, {MIN_MESSAGE_SIZE} or more is allowed")
+
+
+#: Of a batch: its position, its stored offset, its size with offset and size fields, its magic; then a window of the file, and
+#: where in it the batch begins: as much of a header as the file has is there.
+BatchPlace = tuple[int, int, int, int, bytes, int]
+
+
+def walk_batches(
+    source: Source, position: int, end: int, *, stop: int | None = None, sizes_overflow: bool = False
+) -> Iterator[BatchPlace]:
+    """The batches from a position on, as far as their size fields lead.
 
     Args:
-        overflows: Whether a size field so large that its batch would end beyond the 2^31st byte is believed.
-        codecs: How many compression types are known.
+        source: The log.
+        position: Where the first one begins.
+        end: First byte that does not belong to it.
+        stop: Where none may begin any more; None: at its end.
+        sizes_overflow: Whether the release believes in a batch that would end after the 2^31st byte: it is the last one.
+
+    Raises:
+        SizeFieldTooSmall: a size field is below 14.
+        BrokerAborts: the position is negative.
+
+    Source: FileLogInputStream.nextBatch, Kafka 3.9.1.
     """
-
-    overflows: bool
-    codecs: int
-
-
-def reader_of(release: Release) -> Reader:
-    """How a release reads batches."""
-    codecs = len(COMPRESSION_TYPES) - (not ZSTD_KNOWN.applies_to(release))
-    return Reader(not SIZE_CANNOT_OVERFLOW.applies_to(release), codecs)
+    if position < 0:
+        raise BrokerAborts("IllegalArgumentException", f"a batch is looked for at position {position}")
+    read, head = _PREFIX.unpack_from, BATCH_HEADER.size
+    last = end - HEADER_UP_TO_MAGIC
+    last = last if stop is None else min(stop, last)
+    begin = held = 0
+    data = b""
+    while position < last:
+        at = position - begin
+        if held - at < head:
+            begin, data = source.window(position, head)
+            at, held = position - begin, len(data)
+        offset, size, magic = read(data, at)
+        if size < MIN_MESSAGE_SIZE:
+            raise SizeFieldTooSmall(size, position)
+        size += LOG_OVERHEAD
+        following = position + size
+        if following > end:
+            if sizes_overflow and following > MAX_SEGMENT_SIZE:
+                yield position, offset, size, magic, data, at
+                text = f"a batch is looked for after size {size - LOG_OVERHEAD} at {position}"
+                raise BrokerAborts("IllegalArgumentException", text)
+            return
+        yield position, offset, size, magic, data, at
+        position = following
 
 
 class LoggedBatch:
@@ -79,11 +127,12 @@ class LoggedBatch:
     `size` counts the whole entry, offset and size fields included.
     """
 
-    __slots__ = ("_file", "_header", "magic", "offset", "position", "reader", "size")
+    __slots__ = ("_at", "_file", "_header", "_window", "magic", "offset", "position", "rules", "size")
 
-    def __init__(self, file: DiskFile, position: int, offset: int, size: int, magic: int, reader: Reader) -> None:
+    def __init__(self, file: DiskFile, place: BatchPlace, rules: ReadingRules) -> None:
+        position, offset, size, magic, self._window, self._at = place
         self._file = file
-        self.reader = reader
+        self.rules = rules
         self.position = position
         self.offset = offset
         self.size = size
@@ -97,17 +146,15 @@ class LoggedBatch:
 
     @property
     def header(self) -> BatchHeader:
-        """Its header; that of a batch shorter than one goes on into the bytes behind it.
+        """Its header; that of a batch shorter than a header goes on into the bytes after the batch.
 
         Raises:
             BrokerAborts: the file ends inside the header.
         """
         if self._header is None:
-            begin, data = self._file.window(self.position, BATCH_HEADER.size)
-            at = self.position - begin
-            if len(data) - at < BATCH_HEADER.size:
+            if len(self._window) - self._at < BATCH_HEADER.size:
                 raise BrokerAborts("KafkaException", f"the file ends inside the batch header at position {self.position}")
-            self._header = BATCH_HEADER.read(data, at)
+            self._header = BATCH_HEADER.read(self._window, self._at)
         return self._header
 
     @property
@@ -131,13 +178,13 @@ class LoggedBatch:
         codec = 0 if self.is_v2 else self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK
         if not codec:
             return self.offset
-        if codec >= self.reader.codecs:
+        if codec >= self.rules.codecs:
             raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {codec}")
         whole = self.bytes()
         try:
             read_message(whole)
             batch = LegacyBatch.read(whole, self.position)
-            problem = unpacking_problem(batch)
+            problem = unpacking_problem(batch, self.rules)
             if problem is not None:
                 raise problem
             return batch.base_offset
@@ -173,6 +220,8 @@ class LoggedBatch:
 
     def bytes(self) -> Bytes:
         """All its bytes."""
+        if len(self._window) - self._at >= self.size:
+            return self._window[self._at : self._at + self.size]
         return self._file.bytes_at(self.position, self.size)
 
     def ensure_valid(self) -> None:
@@ -218,20 +267,20 @@ class FileRecords:
 
     Args:
         file: The file.
-        reader: How the release reads batches.
+        rules: How the release reads batches.
         start: First byte that belongs to it.
         end: First byte that does not; None: the end of the file, as it is when asked.
     """
 
-    def __init__(self, file: DiskFile, reader: Reader, start: int = 0, end: int | None = None) -> None:
+    def __init__(self, file: DiskFile, rules: ReadingRules, start: int = 0, end: int | None = None) -> None:
         self.file = file
-        self.reader = reader
+        self.rules = rules
         self.start = start
         self._end = end
 
     @property
     def end(self) -> int:
-        """First byte behind it."""
+        """First byte after it."""
         return self.file.size if self._end is None else self._end
 
     @property
@@ -243,39 +292,26 @@ class FileRecords:
         """A part of it; what goes beyond the end is left off.
 
         Raises:
-            BrokerAborts: the part starts outside, or its size is negative.
+            BrokerAborts: the part starts outside (before 2.1: before the start), or its size is negative.
+
+        Source: FileRecords.slice, Kafka 3.9.1; FileRecords.read before 2.1.
         """
-        if position < 0 or position > self.size or size < 0:
+        if position < 0 or size < 0 or (self.rules.slices_checked and position > self.size):
             raise BrokerAborts("IllegalArgumentException", f"a slice of {size} bytes from position {position}, of {self.size}")
         start = self.start + position
-        return FileRecords(self.file, self.reader, start, min(start + size, self.end))
+        end = start + size
+        return FileRecords(self.file, self.rules, start, self.end if end > MAX_SEGMENT_SIZE else min(end, self.end))
 
     def batches(self, start: int | None = None) -> Iterator[LoggedBatch]:
         """The batches from position `start` on.
 
         Raises:
-            CorruptRecord: a size field is below 14.
-            BrokerAborts: the position is negative.
-
-        Source: FileLogInputStream.nextBatch, Kafka 3.9.1.
+            SizeFieldTooSmall, BrokerAborts: see `walk_batches`.
         """
         position = self.start if start is None else start
-        if position < 0:
-            raise BrokerAborts("IllegalArgumentException", f"a batch is looked for at position {position}")
-        end = self.end
-        while position < end - HEADER_UP_TO_MAGIC:
-            begin, data = self.file.window(position, BATCH_HEADER.size)
-            offset, size, magic = _PREFIX.unpack_from(data, position - begin)
-            if size < MIN_MESSAGE_SIZE:
-                raise CorruptRecord(f"size field {size} at position {position}, {MIN_MESSAGE_SIZE} or more is allowed")
-            reached = position + LOG_OVERHEAD + size
-            believed = self.reader.overflows and reached > MAX_SEGMENT_SIZE
-            if reached > end and not believed:
-                return
-            yield LoggedBatch(self.file, position, offset, size + LOG_OVERHEAD, magic, self.reader)
-            if believed:
-                raise BrokerAborts("IllegalArgumentException", f"a batch is looked for after size {size} at {position}")
-            position = reached
+        file, rules = self.file, self.rules
+        for place in walk_batches(file, position, self.end, sizes_overflow=rules.sizes_overflow):
+            yield LoggedBatch(file, place, rules)
 
     def last_batch(self) -> LoggedBatch | None:
         """Its last batch."""
@@ -284,7 +320,7 @@ class FileRecords:
             last = batch
         return last
 
-    def search(self, offset: int, start: int, *, names_base: bool, by_base_offset: bool) -> Place | None:
+    def search(self, offset: int, start: int, *, names_base: bool, by_base_offset: bool) -> LogOffsetPosition | None:
         """The first batch from position `start` on that reaches `offset`.
 
         Args:
@@ -299,7 +335,7 @@ class FileRecords:
             for batch in self.batches(start):
                 last = batch.last_offset
                 if last >= offset:
-                    return Place(batch.base_offset if names_base else last, batch.position, batch.size)
+                    return LogOffsetPosition(batch.base_offset if names_base else last, batch.position, batch.size)
             return None
         previous: LoggedBatch | None = None
         for batch in self.batches(start):
@@ -307,8 +343,8 @@ class FileRecords:
             if base >= offset:
                 if base > offset and previous is not None and previous.last_offset >= offset:
                     batch = previous  # noqa: PLW2901 - the one before it holds the offset
-                return Place(batch.base_offset, batch.position, batch.size)
+                return LogOffsetPosition(batch.base_offset, batch.position, batch.size)
             previous = batch
         if previous is not None and previous.last_offset >= offset:
-            return Place(previous.base_offset, previous.position, previous.size)
+            return LogOffsetPosition(previous.base_offset, previous.position, previous.size)
         return None

@@ -79,7 +79,7 @@ class _Growing:
 class DiskFile:
     """One file: where its bytes come from, how many of them count.
 
-    `origin` is the name it had before the start, None for a file that the start makes. `changed` tells that its bytes
+    `origin` is the name it had before the start, None for a file that the start makes. `changed`: its bytes
     are no longer those of `origin`.
     """
 
@@ -97,11 +97,14 @@ class DiskFile:
         Raises:
             FileChanged: the file is shorter than it was when the directory was listed.
         """
-        need = min(need, max(0, self.size - position))
-        begin, data = self._source.window(position, need)
-        if begin + len(data) < position + need:
+        if position + need > self.size:
+            need = max(0, self.size - position)
+        window = self._source.window(position, need)
+        begin, data = window
+        end = begin + len(data)
+        if end < position + need:
             raise FileChanged(self.origin or "", self.size, self._source.size)
-        return Window(begin, data[: max(0, self.size - begin)] if begin + len(data) > self.size else data)
+        return Window(begin, data[: max(0, self.size - begin)]) if end > self.size else window
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
         """Exactly the bytes asked for, fewer at the end.
@@ -221,7 +224,7 @@ class Disk:
             LogDirOffline: a directory has its name.
         """
         if name in self.directories:
-            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory", file=name)
         file = self.files[name] = DiskFile(source or BytesSource(b""))
         if name.endswith(SNAPSHOT):
             self.snapshots.add(name)

@@ -74,7 +74,7 @@ def rebuild_producers(
 
 
 def _follow_whole_segments(producers: ProducerStates, segments: LogSegments, log_start_offset: int, end_offset: int) -> None:
-    """The same before a segment is recovered, before 2.0: Log.recoverSegment."""
+    """Follow whole segments up to one that is recovered next, as releases before 2.0 do: Log.recoverSegment."""
     producers.truncate_and_reload(log_start_offset, end_offset)
     known_up_to = producers.map_end_offset
     for segment in segments.values(known_up_to, end_offset):

@@ -28,8 +28,8 @@ from kafkalog.kafka.behaviours import (
     ZOMBIES_PASS,
 )
 from kafkalog.kafka.failure import BrokerAborts, InvalidRecord
-from kafkalog.kafka.fetched_records import first_record
 from kafkalog.kafka.file_names import SNAPSHOT, SnapshotNames, segment_file_name
+from kafkalog.kafka.record_iterators import records_of_batch
 from kafkalog.kafka.written_snapshots import Producer, ProducerTable, WrittenSnapshot
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.log_input_stream import FileRecords, LoggedBatch
-    from kafkalog.kafka.scanned_log import KnownEvent
+    from kafkalog.kafka.scanned_log import ScannedEvent
 
 __all__ = ["CompletedTransaction", "ProducerStates"]
 
@@ -78,10 +78,10 @@ def read_marker(batch: LoggedBatch) -> Marker | None:
     Source: EndTransactionMarker.deserialize, ControlRecordType.parse, Kafka 3.9.1.
     """
     whole = batch.as_record_batch()
-    if whole.header.records_count and whole.compression_id >= batch.reader.codecs:
+    if whole.header.records_count and whole.compression_id >= batch.rules.codecs:
         raise BrokerAborts("IllegalArgumentException", f"unknown compression type id {whole.compression_id}")
     try:
-        record = first_record(whole)
+        record = next(records_of_batch(whole, batch.rules), None)
         if record is None:
             return None
         if record.key is None:
@@ -134,8 +134,8 @@ class _Append:
         self._write(first, is_transactional=bool(attributes & TRANSACTIONAL))
         return None
 
-    def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
-        """The same of what a scan has told; never before 2.8, where epochs count."""
+    def append_scanned(self, event: ScannedEvent) -> CompletedTransaction | None:
+        """Take over what a scan has found; never before 2.8, where epochs count."""
         if event.marker is not None:
             return self._end(event.offset, self._epoch, Marker(event.marker, self._coordinator_epoch))
         self._write(event.offset, is_transactional=event.is_transactional)
@@ -178,7 +178,7 @@ class _Append:
 
 
 def _sequences_passed(batch: LoggedBatch) -> int:
-    """Last sequence number less the first, as the batch's header tells them: DefaultRecordBatch.lastSequence."""
+    """Last sequence number less the first, by the header of the batch: DefaultRecordBatch.lastSequence."""
     first, delta = batch.header.base_sequence, batch.header.last_offset_delta
     if first == -1:
         return 0
@@ -301,10 +301,10 @@ class ProducerStates:
         self._update(append)
         return completed
 
-    def append_known(self, event: KnownEvent) -> CompletedTransaction | None:
-        """The same of batches that are known from a scan."""
+    def append_scanned(self, event: ScannedEvent) -> CompletedTransaction | None:
+        """Take over batches that a scan has found; the transaction they complete is not yet closed."""
         append = self._prepare(event.producer_id)
-        completed = append.append_known(event)
+        completed = append.append_scanned(event)
         self._update(append)
         return completed
 
@@ -318,10 +318,10 @@ class ProducerStates:
                 appends[producer_id] = (self._known or self)._prepare(producer_id)  # noqa: SLF001 - another one of its class
             return appends[producer_id]
 
-        known = self._context.known_of(records.file)
-        events = None if known is None else known.events_between(records.start, records.end)
+        scanned = self._context.scanned_of(records.file)
+        events = None if scanned is None else scanned.events_between(records.start, records.end)
         if events is not None:
-            completed += filter(None, (append_of(event.producer_id).append_known(event) for event in events))
+            completed += filter(None, (append_of(event.producer_id).append_scanned(event) for event in events))
         else:
             batches = (batch for batch in records.batches() if batch.has_producer)
             completed += filter(None, (append_of(batch.header.producer_id).append(batch) for batch in batches))
@@ -369,7 +369,7 @@ class ProducerStates:
             written = WrittenSnapshot(self._base, self._changed, self._table)
             self._base, self._changed, self._own_table = written, {}, None
             if file.size > written.size:
-                # Kafka opens the file without cutting it: what is longer from before stays behind the new bytes.
+                # Kafka opens the file without cutting it: what an older, longer file had there stays after the new bytes.
                 file.write(written.window(0, written.size).data + file.read(written.size))
             else:
                 file.replace(written)
@@ -378,7 +378,7 @@ class ProducerStates:
             self._last_snapshot_offset = self.map_end_offset
 
     def truncate_and_reload(self, log_start_offset: int, log_end_offset: int) -> None:
-        """Drop the snapshots outside the log, and begin anew from the latest good one: truncateAndReload."""
+        """Drop the snapshots outside the log, and begin again with the latest good one: truncateAndReload."""
         snapshots = self.snapshots
         below = snapshots.offsets(end=log_start_offset)
         for offset in (*below, *snapshots.offsets(start=max(log_start_offset, log_end_offset))):

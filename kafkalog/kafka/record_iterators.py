@@ -1,7 +1,7 @@
 """Records as Kafka's own classes hand them out: the same errors at the same record.
 
 An uncompressed batch gives its records one by one, and the last one only if nothing follows it; a compressed one gives all
-or none. Bytes behind the end of a gzip or lz4 stream are not looked at, behind a zstd stream they are.
+or none. Bytes after the end of a gzip or lz4 stream are not looked at, those after a zstd stream are.
 """
 
 from __future__ import annotations
@@ -14,56 +14,83 @@ from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, RecordBatc
 from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
 from kafkalog.core.layout import INT32, Field, WireType
-from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE
+from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
-from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.kafka.failure import Died
+from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["JavaMessage", "records_from", "records_of_batch", "records_of_message", "shallow_message"]
+    from kafkalog.kafka.reading_rules import ReadingRules
+
+__all__ = [
+    "JavaMessage",
+    "problem_met",
+    "records_from",
+    "records_of_batch",
+    "records_of_message",
+    "shallow_message",
+    "unpacking_problem",
+]
+
+_ZSTD = 4
 
 _OFFSET_AND_SIZE = LEGACY_HEADER_V0.partial("offset", "size")
 _CRC, _MAGIC, _ATTRIBUTES = LEGACY_HEADER_V0["crc"], LEGACY_HEADER_V0["magic"], LEGACY_HEADER_V0["attributes"]
 _TIMESTAMP = LEGACY_HEADER_V1["timestamp"]
 
 
-def _inflate(codec_id: int, data: Bytes, magic: int, *, zstd_ends_with_frame: bool = False) -> Inflated:
-    try:
-        result: Inflated = inflate(codec_id, data, magic=min(magic, 2))
-    except (FormatError, LimitExceeded) as error:
-        raise Died(str(error)) from None
-    # Such a reader never asks what stands behind the last frame.
-    unseen = result.trailing or (zstd_ends_with_frame and bool(result.frame_ends))
-    if result.problem is not None and not unseen:
-        raise Died(str(result.problem))
+def problem_met(section: Inflated, rules: ReadingRules) -> FormatError | None:
+    """What is wrong with a decompressed section as far as its reader looks: not after the end of a gzip or lz4 stream."""
+    # Where a frame may be taken for the end, nothing asks what comes after the last one.
+    unseen = section.trailing or (rules.zstd_ends_with_frame and bool(section.frame_ends))
+    return None if unseen else section.problem
+
+
+def _inflate(codec_id: int, data: Bytes, magic: int, rules: ReadingRules) -> Inflated:
+    result: Inflated = inflate(codec_id, data, magic=min(magic, 2))
+    problem = problem_met(result, rules)
+    if problem is not None:
+        raise problem
     return result
 
 
-def records_of_batch(batch: RecordBatch, *, zstd_ends_with_frame: bool = False) -> Iterator[Record]:
-    """The records of a magic 2 batch of at least 61 bytes.
+def unpacking_problem(batch: LegacyBatch, rules: ReadingRules) -> FormatError | None:
+    """Why a wrapper of magic 0 or 1 cannot be unpacked to its end, which is done before its first message is given.
+
+    Raises:
+        FormatError, LimitExceeded: the wrapper itself cannot be read.
+
+    Source: AbstractLegacyRecordBatch.DeepRecordsIterator, Kafka 3.9.1.
+    """
+    return problem_met(batch.inflate(), rules)
+
+
+def records_of_batch(batch: RecordBatch, rules: ReadingRules) -> Iterator[Record]:
+    """The records of a magic 2 batch that has a whole header.
 
     Args:
         batch: The batch.
-        zstd_ends_with_frame: The dialect's quirk of that name.
+        rules: How the release reads.
 
     Raises:
-        Died: where DefaultRecordBatch.iterator throws; its place is left to the caller.
+        FormatError, LimitExceeded: where DefaultRecordBatch.iterator throws.
+
+    Source: DefaultRecordBatch.iterator, Kafka 3.9.1.
     """
     count = batch.header.records_count
     if count == 0:
         return
     if count < 0:
-        raise Died(f"record count {count}")
+        raise FormatError(f"record count {count}")
     if batch.compression_id == 0:
         yield from records_from(batch, batch.data, BATCH_HEADER.size)
         return
     body = part_of(batch.data, BATCH_HEADER.size)
-    found = _inflate(batch.compression_id, body, batch.magic, zstd_ends_with_frame=zstd_ends_with_frame)
-    ends = found.frame_ends if zstd_ends_with_frame else ()
+    found = _inflate(batch.compression_id, body, batch.magic, rules)
+    ends = found.frame_ends if rules.zstd_ends_with_frame else ()
     # All or none: too many to be held are read twice.
     if count > MOST_AT_ONCE or isinstance(found.data, WindowedBytes):
         for _ in _checked(batch, found.data, ends):
@@ -80,7 +107,7 @@ def _checked(batch: RecordBatch, data: Bytes, frame_ends: Sequence[int]) -> Iter
         if frame_ends and (
             _holds(frame_ends, record.start) or (data[record.start] >= 0x80 and _holds(frame_ends, record.start + 1))
         ):
-            raise Died("a zstd frame ends where a record begins, which this release takes for the end of the records")
+            raise FormatError("a zstd frame ends where a record begins, which this release takes for the end of the records")
         yield record
 
 
@@ -93,26 +120,23 @@ def records_from(batch: RecordBatch, data: Bytes, at: int, index: int = 0, most:
     """The records of a batch from number `index` on, which begins at `at` of its (decompressed) bytes; at most `most`.
 
     Raises:
-        Died: one of them cannot be read, or bytes follow the last one.
+        FormatError, LimitExceeded: one of them cannot be read, or bytes follow the last one.
     """
     count = batch.header.records_count
     end = count if most is None else min(count, index + most)
-    try:
-        for run in runs(data, at, end - index) if batch.is_regular else ():
-            at = run.begin + run.start
-            if not run.records or (index + run.records == count and run.begin + run.end != len(data)):
-                break
-            yield from batch.records_of(run)
-            index, at = index + run.records, run.begin + run.end
-        for number in range(index + 1, end + 1):
-            record = batch.record_at(data, at)
-            at = record.end
-            if number == count and at < len(data):
-                raise Died(f"{len(data) - at} bytes follow the {count} records of the batch")
-            yield record
-            del record
-    except (FormatError, LimitExceeded) as error:
-        raise Died(str(error)) from None
+    for run in runs(data, at, end - index) if batch.is_regular else ():
+        at = run.begin + run.start
+        if not run.records or (index + run.records == count and run.begin + run.end != len(data)):
+            break
+        yield from batch.records_of(run)
+        index, at = index + run.records, run.begin + run.end
+    for number in range(index + 1, end + 1):
+        record = batch.record_at(data, at)
+        at = record.end
+        if number == count and at < len(data):
+            raise FormatError(f"{len(data) - at} bytes follow the {count} records", "recordsCount")
+        yield record
+        del record
 
 
 class JavaMessage:
@@ -120,7 +144,7 @@ class JavaMessage:
 
     Args:
         offset: Its absolute offset.
-        data: Its bytes behind offset and size: at least 14.
+        data: Its bytes after offset and size: at least 14.
         wrapper: Timestamp and timestamp type of the wrapper of a magic 1 message.
     """
 
@@ -134,7 +158,7 @@ class JavaMessage:
     def _int(self, kind: WireType, at: int) -> int:
         found = self.data[at : at + kind.size]
         if len(found) < kind.size:
-            raise Died(f"the message of offset {self.offset} ends inside a field")
+            raise FormatError(f"the message of offset {self.offset} ends inside a field")
         return kind.read(found)
 
     def _field(self, field: Field) -> int:
@@ -200,7 +224,7 @@ class JavaMessage:
             return None
         at += INT32.size
         if size > len(self.data) - at:
-            raise Died(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at}")
+            raise FormatError(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at}")
         return part_of(self.data, at, at + size)
 
     @property
@@ -218,11 +242,20 @@ class JavaMessage:
         """The value, of a large message in windows: that of a wrapper."""
         return self._sized(self._value_at)
 
+    def check_lengths(self) -> None:
+        """See that key and value fit into the message.
+
+        Raises:
+            FormatError: one of them goes beyond its end.
+        """
+        self._sized(self._key_at)
+        self._sized(self._value_at)
+
     @staticmethod
     def _held(data: Bytes | None) -> bytes | None:
         limit = MAX_DECOMPRESSED.get()
         if data is not None and len(data) > limit:
-            raise Died(str(record_over(limit, len(data))))
+            raise record_over(limit, len(data))
         return None if data is None else bytes(data)
 
 
@@ -231,47 +264,47 @@ def shallow_message(data: Bytes) -> JavaMessage:
     return JavaMessage(_OFFSET_AND_SIZE.unpack(data[:LOG_OVERHEAD])[0], part_of(data, LOG_OVERHEAD))
 
 
-def records_of_message(outer: JavaMessage, *, zstd: bool) -> Iterator[JavaMessage]:
+def records_of_message(outer: JavaMessage, rules: ReadingRules) -> Iterator[JavaMessage]:
     """The message itself, or the messages of a wrapper.
 
     Args:
         outer: What stands in the log.
-        zstd: Whether the release knows that codec.
+        rules: How the release reads.
 
     Raises:
-        Died: where AbstractLegacyRecordBatch.iterator throws.
+        FormatError, LimitExceeded: where AbstractLegacyRecordBatch.iterator throws.
     """
     codec = outer.codec_id
-    if codec > (4 if zstd else 3):
-        raise Died(f"compression type id {codec}")
+    if codec >= rules.codecs:
+        raise FormatError(f"compression type id {codec}")
     if codec == 0:
         yield outer
         return
     magic = outer.magic
-    if magic not in (0, 1) or codec == 4:
-        raise Died(f"a wrapper message of magic {magic} with compression type id {codec}")
+    if magic not in (0, 1) or codec == _ZSTD:
+        raise FormatError(f"a wrapper message of magic {magic} with compression type id {codec}")
     value = outer.body
     if value is None:
-        raise Died("a compressed wrapper message without a value")
-    data = _inflate(codec, value, magic).data
+        raise FormatError("a compressed wrapper message without a value")
+    data = _inflate(codec, value, magic, rules).data
     last: int | None = None
     for last, _, _ in _inner_places(data):  # noqa: B007 - the last one is what is wanted
         pass
     if last is None:
-        raise Died("a compressed wrapper message with no messages inside")
+        raise FormatError("a compressed wrapper message with no messages inside")
     base = 0
     if magic == 1 and outer.offset != 0:
         if outer.offset < last:
-            raise Died(f"the wrapper's offset {outer.offset} is below that of its last message, {last}")
+            raise FormatError(f"the wrapper's offset {outer.offset} is below that of its last message, {last}")
         base = outer.offset - last
     wrapper = outer.timestamp, outer.timestamp_type
     for offset, start, end in _inner_places(data):
         body = part_of(data, start, end)
         message = JavaMessage(wrap64(offset + base), body, wrapper if body[MAGIC_AT - LOG_OVERHEAD] == 1 else None)
-        if message.codec_id > (4 if zstd else 3):
-            raise Died(f"compression type id {message.codec_id} inside a wrapper message")
+        if message.codec_id >= rules.codecs:
+            raise FormatError(f"compression type id {message.codec_id} inside a wrapper message")
         if message.codec_id:
-            raise Died("a compressed message inside a compressed message")
+            raise FormatError("a compressed message inside a compressed message")
         yield message
 
 
@@ -281,7 +314,7 @@ def _inner_places(data: Bytes) -> Iterator[tuple[int, int, int]]:
     while len(data) - at >= LOG_OVERHEAD:
         offset, size = _OFFSET_AND_SIZE.unpack(data[at : at + LOG_OVERHEAD])
         if size < MIN_MESSAGE_SIZE:
-            raise Died(f"a message of {size} bytes inside a wrapper message")
+            raise FormatError(f"a message of {size} bytes inside a wrapper message")
         at += LOG_OVERHEAD
         if size > len(data) - at:
             break  # a cut last message is passed over in silence

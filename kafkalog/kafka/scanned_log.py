@@ -1,4 +1,4 @@
-"""What a scan has told of a `.log` already, so that its recovery need not go over the same batches again."""
+"""What a scan has found in a `.log`, so that the model of its recovery need not go over the same batches again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from kafkalog.core.checkpoint import EpochEntry
 
-__all__ = ["KnownEvent", "KnownLog"]
+__all__ = ["ScannedEvent", "ScannedLog"]
 
 
-class KnownEvent(NamedTuple):
-    """Batches in a row of one producer, or a transaction marker of his.
+class ScannedEvent(NamedTuple):
+    """Batches in a row of one producer, or a transaction marker of that producer.
 
     Args:
         producer_id: The producer.
@@ -30,11 +30,11 @@ class KnownEvent(NamedTuple):
     marker: int | None
 
 
-class KnownLog(NamedTuple):
-    """The sound begin of a `.log`: batches of magic 2 alone, checksums right, offsets ascending and fit for the indexes.
+class ScannedLog(NamedTuple):
+    """The sound start of a `.log`: batches of magic 2 alone, checksums right, offsets ascending and fit for the indexes.
 
     Args:
-        end: Bytes; what stands behind them is not known.
+        end: Bytes; what follows them was not scanned.
         places: (last offset, position) of batches here and there, ascending; the last batch is the last of them.
         epochs: The leader epochs, each with the base offset of the first batch that has it.
         events: What producers did, in the order of the log.
@@ -44,10 +44,10 @@ class KnownLog(NamedTuple):
     end: int
     places: tuple[tuple[int, int], ...]
     epochs: tuple[EpochEntry, ...]
-    events: tuple[KnownEvent, ...]
+    events: tuple[ScannedEvent, ...]
     inode: int = 0
 
-    def events_between(self, start: int, end: int) -> list[KnownEvent] | None:
+    def events_between(self, start: int, end: int) -> list[ScannedEvent] | None:
         """The events of a byte range; None when that is not all of them that matter there."""
         if end > self.end:
             return None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.core.source import WindowedBytes
 from kafkalog.kafka.behaviours import (
     EPOCH_ZERO_KEPT,
     EPOCH_ZERO_SKIPPED,
@@ -15,7 +16,7 @@ from kafkalog.kafka.behaviours import (
     LAST_TIME_REMEMBERED,
     MISSING_INDEX_MADE,
     OVERFLOW_NOTICED,
-    READ_TELLS_BATCH,
+    READ_NAMES_BATCH,
     SEARCHES_BY_BASE_OFFSET,
     SPLIT_INDEXES_BATCHES,
     TRUNCATES_INDEXES,
@@ -29,24 +30,34 @@ from kafkalog.kafka.failure import (
     LogDirOffline,
 )
 from kafkalog.kafka.file_names import segment_file_name
-from kafkalog.kafka.indexes import OffsetIndex, TimeIndex, TimestampOffset, TransactionIndex, fits_index
-from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place, reader_of
+from kafkalog.kafka.indexes import (
+    BrokerOffsetIndex,
+    BrokerTimeIndex,
+    BrokerTransactionIndex,
+    TimestampOffset,
+    fits_index,
+    offset_index_problem,
+    time_index_problem,
+)
+from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, LogOffsetPosition
+from kafkalog.kafka.reading_rules import reading_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.source import Bytes
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.overlay import DiskFile
     from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
-    from kafkalog.kafka.scanned_log import KnownEvent
+    from kafkalog.kafka.scanned_log import ScannedEvent
 
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
 
-__all__ = ["Fetched", "LogSegment", "SegmentOverflow"]
+__all__ = ["FetchedRecords", "LogSegment", "SegmentOverflow"]
 
 
-class Fetched(NamedTuple):
+class FetchedRecords(NamedTuple):
     """What a read of a segment gives: LogSegment.read. `offset` is the one that the broker takes it to start at."""
 
     records: FileRecords
@@ -85,28 +96,29 @@ class LogSegment:
 
     def __init__(self, context: LoadContext, base_offset: int, suffix: str = "") -> None:
         self.context = context
+        self._rules = reading_rules(context.release)
         self.base_offset = base_offset
         self.suffix = suffix
         name = self.name(".log")
         self.log = self._records(context.disk.get(name) or context.disk.create(name))
         if self.log.size > MAX_SEGMENT_SIZE:
-            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed")
+            raise BrokerAborts("KafkaException", f"{name} has {self.log.size} bytes, {MAX_SEGMENT_SIZE} are allowed", file=name)
         self._index_was_missing = False
         if not INDEXES_UNCHECKED.applies_to(context.release):
-            # They are opened with the segment, and made when they are missing: since 1.1 nobody misses them then.
+            # They are opened with the segment, and made when they are missing: since 1.1 none is missing then.
             self._index_was_missing = self.name(".index") not in context.disk
             for extension in (".index", ".timeindex"):
                 self._index_file(extension)
-        self.transaction_index = TransactionIndex(context.disk, self.name(".txnindex"), base_offset, context.release)
-        self._offset_index: OffsetIndex | None = None
-        self._time_index: TimeIndex | None = None
+        self.transaction_index = BrokerTransactionIndex(context.disk, self.name(".txnindex"), base_offset, context.release)
+        self._offset_index: BrokerOffsetIndex | None = None
+        self._time_index: BrokerTimeIndex | None = None
 
     def name(self, extension: str) -> str:
         """The name of one of its files."""
         return segment_file_name(self.base_offset, extension) + self.suffix
 
     def _records(self, file: DiskFile) -> FileRecords:
-        return FileRecords(file, reader_of(self.context.release))
+        return FileRecords(file, self._rules)
 
     @property
     def size(self) -> int:
@@ -114,15 +126,15 @@ class LogSegment:
         return self.log.size
 
     @property
-    def offset_index(self) -> OffsetIndex:
+    def offset_index(self) -> BrokerOffsetIndex:
         """Its `.index`, opened now if it was not yet."""
         if self._offset_index is None:
             name = self.name(".index")
             file = self.context.disk.get(name)
-            self._offset_index = OffsetIndex(self.base_offset, file)
+            self._offset_index = BrokerOffsetIndex(self.base_offset, self._rules, file)
             if file is None:
                 # It is made full of zeros; who opens it again takes them for entries.
-                self.context.disk.create(name).write(bytes(OffsetIndex.entry_size))
+                self.context.disk.create(name).write(bytes(BrokerOffsetIndex.entry_size))
         return self._offset_index
 
     def _index_file(self, extension: str) -> DiskFile:
@@ -146,8 +158,8 @@ class LogSegment:
         try:
             if not INDEXES_UNCHECKED.applies_to(release):
                 least = self.base_offset + (not LAST_OFFSETS_INDEXED.applies_to(release))
-                check_offset_index(self._index_file(".index"), self.base_offset, least)
-                check_time_index(self._index_file(".timeindex"), self.base_offset)
+                self._check(".index", offset_index_problem(self._entries(".index"), self.base_offset, least))
+                self._check(".timeindex", time_index_problem(self._entries(".timeindex"), self.base_offset))
             self.transaction_index.sanity_check()
         except CorruptIndex as error:
             if not MISSING_INDEX_MADE.applies_to(release):
@@ -156,22 +168,30 @@ class LogSegment:
             return error.text
         return None
 
+    def _entries(self, extension: str) -> Bytes:
+        return WindowedBytes(self._index_file(extension))
+
+    @staticmethod
+    def _check(extension: str, problem: str) -> None:
+        if problem:
+            raise CorruptIndex(f"the {extension} is corrupt: {problem}")
+
     # --- reading ---
 
-    def translate(self, offset: int, least_position: int = 0) -> Place | None:
+    def translate(self, offset: int, least_position: int = 0) -> LogOffsetPosition | None:
         """Where the first batch that reaches `offset` stands, not before a position: LogSegment.translateOffset."""
         start = max(least_position, self.offset_index.lookup(offset).position)
         release = self.context.release
         return self.log.search(
             offset,
             start,
-            names_base=READ_TELLS_BATCH.applies_to(release),
+            names_base=READ_NAMES_BATCH.applies_to(release),
             by_base_offset=SEARCHES_BY_BASE_OFFSET.applies_to(release),
         )
 
     def read(
         self, offset: int, max_size: int, max_position: int | None = None, *, one_batch_at_least: bool = False
-    ) -> Fetched | None:
+    ) -> FetchedRecords | None:
         """The bytes a fetch gets: LogSegment.read.
 
         Args:
@@ -186,9 +206,9 @@ class LogSegment:
         if one_batch_at_least:
             max_size = max(max_size, place.size)
         end = self.size if max_position is None else max_position
-        found = place.offset if READ_TELLS_BATCH.applies_to(self.context.release) else offset
+        found = place.offset if READ_NAMES_BATCH.applies_to(self.context.release) else offset
         records = self.log.slice(place.position, min(end - place.position, max_size))
-        return Fetched(records, place.position, place.size, found)
+        return FetchedRecords(records, place.position, place.size, found)
 
     def read_next_offset(self) -> int:
         """The offset the next record would get, looked for from the last index entry on: LogSegment.readNextOffset."""
@@ -222,7 +242,7 @@ class LogSegment:
         by_last = LAST_OFFSETS_INDEXED.applies_to(self.context.release)
         must_fit = OVERFLOW_NOTICED.applies_to(self.context.release)
         try:
-            valid = last_entry = self._take_known(producers)
+            valid = last_entry = self._take_scanned(producers)
             for batch in self.log.batches(valid):
                 batch.ensure_valid()
                 last_offset = batch.last_offset
@@ -247,24 +267,24 @@ class LogSegment:
         self._write_indexes()
         return cut
 
-    def _take_known(self, producers: ProducerStates) -> int:
-        """Take over what is known of the log's begin already; returns where going on has to begin, in bytes.
+    def _take_scanned(self, producers: ProducerStates) -> int:
+        """Take over what a scan has found at the start of the log; returns the position from which recovery has to go on.
 
         The indexes get fewer entries than recovery writes; searches end at the same batches all the same.
         """
-        known = self.context.known_of(self.log.file)
-        if known is None:
+        scanned = self.context.scanned_of(self.log.file)
+        if scanned is None:
             return 0
-        steps: list[EpochEntry | KnownEvent] = [*known.epochs, *known.events]
+        steps: list[EpochEntry | ScannedEvent] = [*scanned.epochs, *scanned.events]
         for step in sorted(steps, key=lambda step: step.start_offset if isinstance(step, EpochEntry) else step.offset):
             if isinstance(step, EpochEntry):
                 self._follow_epoch(step.epoch, step.start_offset)
             else:
-                self._follow_transaction(producers, producers.append_known(step))
-        for offset, position in known.places:
+                self._follow_transaction(producers, producers.append_scanned(step))
+        for offset, position in scanned.places:
             self.offset_index.append(offset, position)
             producers.map_end_offset = offset + 1
-        return known.end
+        return scanned.end
 
     def _follow(self, batch: LoggedBatch, last_offset: int, producers: ProducerStates) -> None:
         """What a batch does to the epochs and to the producers."""
@@ -292,12 +312,13 @@ class LogSegment:
         for extension in (".index", ".timeindex"):
             self._index_file(extension)
         self.context.rebuilt.add(self.base_offset)
-        self._offset_index = OffsetIndex(self.base_offset)
+        self._offset_index = BrokerOffsetIndex(self.base_offset, self._rules)
         self._time_index = self._new_time_index()
         self.transaction_index.reset()
 
-    def _new_time_index(self) -> TimeIndex:
-        return TimeIndex(self.base_offset, remembers=LAST_TIME_REMEMBERED.applies_to(self.context.release))
+    def _new_time_index(self) -> BrokerTimeIndex:
+        remembers = LAST_TIME_REMEMBERED.applies_to(self.context.release)
+        return BrokerTimeIndex(self.base_offset, self._rules, remembers=remembers)
 
     def _write_indexes(self) -> None:
         assert self._offset_index is not None
@@ -343,7 +364,7 @@ class LogSegment:
         """
         name = self.name(extension)
         if name in self.context.disk.directories:
-            raise LogDirOffline("FileNotFoundException", f"{name} is a directory")
+            raise LogDirOffline("FileNotFoundException", f"{name} is a directory", file=name)
 
     def append_range(self, source: LogSegment, start: int, size: int) -> None:
         """Make its `.log` from a range of another segment's, with indexes as the cleaner's append writes them."""
@@ -381,23 +402,3 @@ class LogSegment:
             size += batch.size
         if chunk:
             yield chunk
-
-
-def check_offset_index(file: DiskFile, base_offset: int, least: int) -> None:
-    """The check before 2.3. Raises CorruptIndex. Source: OffsetIndex.sanityCheck, Kafka 2.2."""
-    if file.size % OffsetIndex.entry_size:
-        raise CorruptIndex(f"the .index has {file.size} bytes, no multiple of {OffsetIndex.entry_size}")
-    index = OffsetIndex(base_offset, file)
-    if index.count and index.last_offset < least:
-        raise CorruptIndex(f"the last entry of the .index is offset {index.last_offset}, below the segment")
-
-
-def check_time_index(file: DiskFile, base_offset: int) -> None:
-    """The check before 2.3. Raises CorruptIndex. Source: TimeIndex.sanityCheck, Kafka 2.2."""
-    entries = TimeIndex.read_entries(file)
-    if entries and entries[1].timestamp < entries[0].timestamp:
-        raise CorruptIndex("the last timestamp in the .timeindex is below its first")
-    if entries and base_offset + entries[1].offset < base_offset:
-        raise CorruptIndex("the last offset in the .timeindex is below the segment")
-    if file.size % TimeIndex.entry_size:
-        raise CorruptIndex(f"the .timeindex has {file.size} bytes, no multiple of {TimeIndex.entry_size}")

@@ -34,7 +34,7 @@ def collect_swap_files(context: LoadContext) -> list[str]:
     later_go = LATER_SWAPS_GO.applies_to(context.release)
     for name in disk.names():
         if name in disk.unreadable:
-            raise LogDirOffline("IOException", f"{name} may not be read")
+            raise LogDirOffline("IOException", f"{name} may not be read", file=name)
         if name.endswith(DELETED) and not (keeps_snapshots and name.endswith(_KRAFT_SNAPSHOT_DELETED)):
             disk.delete(name)
         elif name.endswith(CLEANED):
@@ -60,7 +60,7 @@ def collect_swap_files(context: LoadContext) -> list[str]:
 
 
 def _drop_indexes_of_swap(context: LoadContext, name: str) -> bool:
-    """Before 3.0: the indexes that a `.swap` file stands for go at once; tells whether it is a `.log.swap`."""
+    """Before 3.0: the indexes that a `.swap` file stands for go at once; returns whether it is a `.log.swap`."""
     plain = name.removesuffix(SWAP)
     if plain.endswith(INDEX_SUFFIXES) and not INDEX_SWAP_COUNTS.applies_to(context.release):
         context.disk.delete(name)

@@ -61,7 +61,7 @@ class ProducerTable:
 
 
 class WrittenSnapshot:
-    """A `.snapshot` as a source of bytes: they are made when somebody asks for them.
+    """A `.snapshot` as a source of bytes: they are made when they are asked for.
 
     Args:
         before: The one it continues; None: it holds all there is.
@@ -78,7 +78,7 @@ class WrittenSnapshot:
         self.size = SNAPSHOT_HEADER.size + len(table.producers) * PRODUCER_ENTRY.size
 
     def take(self) -> ProducerTable:
-        """All producers; the table is the caller's to change, and made anew for whoever asks next."""
+        """All producers; the table is the caller's to change, and made again for the next caller."""
         table = self._table or self._put_together()
         self._table = None
         return table

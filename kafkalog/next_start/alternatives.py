@@ -11,6 +11,7 @@ from kafkalog.kafka.behaviours import is_zookeeper_era
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kafkalog.next_start.cause import Cause
     from kafkalog.next_start.outcome import Outcome
 
 __all__ = ["told"]
@@ -39,20 +40,25 @@ def told(alternatives: Sequence[Sequence[Outcome]]) -> list[Outcome]:
 
 def _is_same(one: Outcome, other: Outcome) -> bool:
     """Whether two releases do the same; why need not be the same."""
-    return replace(one, assumed=other.assumed, reason=other.reason, why=other.why, actions=other.actions) == other
+    return replace(one, assumed=other.assumed, causes=other.causes, why=other.why, actions=other.actions) == other
 
 
 def _in_common(outcomes: Sequence[Outcome]) -> Outcome:
     first = outcomes[0]
-    reasons = dict.fromkeys(outcome.reason for outcome in outcomes)
-    reason = first.reason
-    if len(reasons) > 1:
-        reason = "; ".join(f"with {outcome.assumed.release}: {outcome.reason}" for outcome in outcomes)
+    causes = first.causes
+    if any(outcome.reason != first.reason for outcome in outcomes):
+        causes = tuple(one for outcome in outcomes for one in _introduced(outcome, f"with {outcome.assumed.release}"))
     actions = first.actions if all(outcome.actions == first.actions for outcome in outcomes) else ()
-    return replace(first, assumed=first.assumed._replace(release=None), reason=reason, actions=actions)
+    return replace(first, assumed=first.assumed._replace(release=None), causes=causes, actions=actions)
 
 
 def _conditional(outcome: Outcome) -> Outcome:
     release = outcome.assumed.release or ""
     mode = "ZooKeeper" if is_zookeeper_era(parse_release(release)) else "KRaft"
-    return replace(outcome, reason=f"if the broker runs with {mode}, as Kafka {release}: {outcome.reason}")
+    return replace(outcome, causes=_introduced(outcome, f"if the broker runs with {mode}, as Kafka {release}"))
+
+
+def _introduced(outcome: Outcome, condition: str) -> tuple[Cause, ...]:
+    """The causes of an outcome, told under a condition."""
+    first, *others = outcome.causes
+    return first._replace(text=f"{condition}: {first.text}"), *others

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
-from kafkalog.files.broker import brokers_of, different_brokers, same_broker
+from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir
 from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import told
-from kafkalog.next_start.directory import predict_directory
 from kafkalog.next_start.evidence import BrokerEvidence
-from kafkalog.next_start.log_dir import predict_log_dirs, predict_partitions
+from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
 from kafkalog.next_start.log_dir_state import read_log_dir
+from kafkalog.next_start.obstacle import Noted, Obstacle
 from kafkalog.next_start.options import STOPS, options_of
-from kafkalog.next_start.placement import note_placement, places_here, share_metadata
-from kafkalog.next_start.trouble import Trouble
+from kafkalog.next_start.placement import places_here, why_unplaced, with_shared_metadata
+from kafkalog.next_start.predict import predict_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
@@ -55,7 +56,7 @@ def next_start(
         RequestError: the path is no partition directory, or an argument makes no sense.
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
-    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
+    options = options_of(assume_stop, recovery_point, kafka_version, consumer=consumer)
     text, kind, directory = _classify_directory(os.fspath(path))
     if kind is Kind.LOG_DIR:
         raise RequestError(f"{text} is a log dir; `next_starts` takes it")
@@ -65,9 +66,8 @@ def next_start(
     if log_dir is None:
         return predict_directory(directory, options.stop or "unclean", options)[0]
     log_dir.take(name, directory)
-    states = read_log_dir(BrokerEvidence(log_dir), options.release)
-    link_log_dirs(states)
-    return told([[next(predict_partitions(state, options, [name]))] for state in states])[0]
+    (states,) = link_log_dirs([read_log_dir(BrokerEvidence(log_dir), options.release)])
+    return told([[predict_partition_of(state, options, name)] for state in states])[0]
 
 
 def next_starts(
@@ -96,7 +96,7 @@ def next_starts(
         RequestError: an argument makes no sense.
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
-    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
+    options = options_of(assume_stop, recovery_point, kafka_version, consumer=consumer)
     states: dict[str, list[LogDirState] | Directory] = {}
     for path in paths:
         try:
@@ -108,10 +108,10 @@ def next_starts(
             if on_unreadable is None:
                 raise
             on_unreadable(error)
-    link_log_dirs([one for found in states.values() if isinstance(found, list) for one in found])
+    linked = iter(link_log_dirs([found for found in states.values() if isinstance(found, list)]))
     for found in states.values():
         if isinstance(found, list):
-            yield from predict_log_dirs(found, options)
+            yield from predict_log_dirs(next(linked), options)
         else:
             for stop in STOPS if options.stop is None else (options.stop,):
                 yield from predict_directory(found, stop, options)
@@ -133,44 +133,41 @@ def _log_dir_at(path: str) -> LogDir | None:
     return LogDir(path, directory) if kind is Kind.LOG_DIR else None
 
 
-def link_log_dirs(states: Iterable[LogDirState]) -> None:
-    """Note in the log dirs of one broker what they have of each other: metadata, and what two of them must not share."""
-    states = list(states)
-    share_metadata(states)
-    _note_other_brokers(states)
-    for state in states:
-        group = [other for other in states if other is state or same_broker(other.log_dir, state.log_dir)]
-        _note_files_in_place(state, group)
-        note_placement(state, group)
-    for broker in brokers_of(dict.fromkeys(state.log_dir for state in states)):
-        by_log_dir = {state.log_dir: state for state in states if state.log_dir in broker.log_dirs}
-        for state in by_log_dir.values():
-            for name, parsed in state.partitions.items():
-                if parsed.mark == "future":
-                    _note_future(state, name, by_log_dir.values())
-        for place, first in broker.doubled_partitions():
-            if place.log_dir is not first.log_dir:
-                text = f"IllegalStateException: {first.path} and {place.path} are one partition"
-                by_log_dir[place.log_dir].conflicts[place.name] = by_log_dir[first.log_dir].conflicts[first.name] = text
-        for log_dir, other in broker.shared_directory_ids():
-            if by_log_dir[log_dir].kraft:
-                text = f"RuntimeException: {other.path} has the same directory.id"
-                by_log_dir[log_dir].troubles.append(Trouble(log_dir.directory.path_of(META_PROPERTIES), "aborts", text))
+def link_log_dirs(log_dirs: Iterable[Sequence[LogDirState]]) -> list[list[LogDirState]]:
+    """The log dirs with what those of one broker have of each other: metadata, and what two of them must not share.
+
+    Args:
+        log_dirs: Each log dir as a broker of each era that it may be of finds it.
+    """
+    alternatives = [list(states) for states in log_dirs]
+    every = with_shared_metadata([state for states in alternatives for state in states])
+    linked = iter([_linked(state, every) for state in every])
+    return [[next(linked) for _ in states] for states in alternatives]
 
 
-def _note_other_brokers(states: list[LogDirState]) -> None:
+def _linked(state: LogDirState, states: Sequence[LogDirState]) -> LogDirState:
+    group = [other for other in states if other is state or same_broker(other.log_dir, state.log_dir)]
+    noted = state.noted.and_also(
+        Noted(remarks=tuple(_of_other_brokers(state, states))),
+        Noted(obstacles=tuple(_files_in_place(state, group))),
+        _future_elsewhere(state, group),
+        _doubled(state, Broker(tuple(dict.fromkeys(one.log_dir for one in group)))),
+    )
+    return replace(state, noted=noted, unplaced=why_unplaced(state, group))
+
+
+def _of_other_brokers(state: LogDirState, states: Iterable[LogDirState]) -> Iterator[str]:
     """Log dirs that name different nodes or clusters are those of different brokers; if they are not, the broker stops."""
-    for state in states:
-        for other in states:
-            if not different_brokers(state.log_dir, other.log_dir):
-                continue
-            keys = {(one.topic, one.partition) for one in state.partitions.values()}
-            if keys.isdisjoint((one.topic, one.partition) for one in other.partitions.values()):
-                text = f"{other.path} is of node {other.identity.node_id} of cluster {other.identity.cluster_id}"
-                state.remarks.append(f"{text}, so of another broker than this log dir; one that has both stops")
+    keys = {(one.topic, one.partition) for one in state.partitions.values()}
+    for other in states:
+        if not different_brokers(state.log_dir, other.log_dir):
+            continue
+        if keys.isdisjoint((one.topic, one.partition) for one in other.partitions.values()):
+            text = f"{other.path} is of node {other.identity.node_id} of cluster {other.identity.cluster_id}"
+            yield f"{text}, so of another broker than this log dir; one that has both stops"
 
 
-def _note_files_in_place(state: LogDirState, group: list[LogDirState]) -> None:
+def _files_in_place(state: LogDirState, group: Sequence[LogDirState]) -> Iterator[Obstacle]:
     """Files where the directory of a partition has been: when the broker creates that again, the log dir goes offline."""
     for name, key in state.in_place.items():
         if any((one.topic, one.partition) == key and not one.mark for other in group for one in other.partitions.values()):
@@ -181,14 +178,30 @@ def _note_files_in_place(state: LogDirState, group: list[LogDirState]) -> None:
         text = f"a file is where the directory of {name} has been; "
         text += "the log dir goes offline" if certain else "if the broker creates that again, the log dir goes offline"
         remedy = "Move the file out of the log dir."
-        state.troubles.append(Trouble(join(state.path, name), "late" if certain else "doubtful", text, remedy))
+        yield Obstacle(join(state.path, name), "late" if certain else "doubtful", text, remedy)
 
 
-def _note_future(state: LogDirState, name: str, group: Iterable[LogDirState]) -> None:
-    """What a future replica does to the current one of its broker."""
-    parsed = state.partitions[name]
+def _future_elsewhere(state: LogDirState, group: Iterable[LogDirState]) -> Noted:
+    """Partitions whose future replica is in another log dir of the broker, and takes their place."""
+    notes = {}
     for other in group:
-        current = f"{parsed.topic}-{parsed.partition}"
-        if other is not state and current in other.partitions:
-            text = f"{join(state.path, name)} is its future replica: once that has caught up the broker puts it in the place of"
-            other.notes[current] = f"{text} this directory, which is then deleted"
+        for name, parsed in other.partitions.items():
+            current = f"{parsed.topic}-{parsed.partition}"
+            if parsed.mark == "future" and other is not state and current in state.partitions:
+                text = "is its future replica: once that has caught up the broker puts it in the place of this directory"
+                notes[current] = f"{join(other.path, name)} {text}, which is then deleted"
+    return Noted(notes=notes)
+
+
+def _doubled(state: LogDirState, broker: Broker) -> Noted:
+    """What two log dirs of one broker must not share: a partition, a `directory.id`."""
+    conflicts = {}
+    for place, first in broker.doubled_partitions():
+        if place.log_dir is not first.log_dir:
+            for own in (place, first):
+                if own.log_dir is state.log_dir:
+                    conflicts[own.name] = f"IllegalStateException: {first.path} and {place.path} are one partition"
+    shared = [other for log_dir, other in broker.shared_directory_ids() if log_dir is state.log_dir and state.kraft]
+    path = state.log_dir.directory.path_of(META_PROPERTIES)
+    texts = (f"RuntimeException: {other.path} has the same directory.id" for other in shared)
+    return Noted(obstacles=tuple(Obstacle(path, "aborts", text) for text in texts), conflicts=conflicts)

@@ -12,7 +12,7 @@ from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
-from kafkalog.next_start.trouble import Trouble
+from kafkalog.next_start.obstacle import Obstacle
 from kafkalog.replay.metadata import Place, read_metadata, read_metadata_file
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.image import Image
     from kafkalog.replay.metadata import Metadata
 
-__all__ = ["SEGMENT_BYTES_REMEDY", "ClusterMetadata", "metadata_troubles", "small_segments"]
+__all__ = ["SEGMENT_BYTES_REMEDY", "ClusterMetadata", "obstacles_in_metadata", "small_segments"]
 
 #: Largest metadata log that is replayed for a prediction, in bytes.
 METADATA_BYTES = 64 << 20
@@ -99,7 +99,7 @@ def small_segments(image: Image, release: Release) -> str:
     return f"{text}; so it is of {len(small) - 1} other topics" if len(small) > 1 else text
 
 
-def metadata_troubles(held: ClusterMetadata, release: Release, metadata: Metadata | None) -> Iterator[Trouble]:
+def obstacles_in_metadata(held: ClusterMetadata, release: Release, metadata: Metadata | None) -> Iterator[Obstacle]:
     """What in the cluster's metadata keeps a KRaft node of a release from starting: the first cause, and no consequence of it.
 
     Args:
@@ -127,7 +127,7 @@ def metadata_troubles(held: ClusterMetadata, release: Release, metadata: Metadat
 
 def _unsupported_level(
     release: Release, feature: str, level: int, place: Place, others: list[str], *, has_bootstrap: bool
-) -> Trouble:
+) -> Obstacle:
     known, own, text = levels_of(feature, release), release_text(release), level_text(feature, level)
     if level < known.lowest:
         reason = f"{feature} {text} is too low for Kafka {own}: the lowest it takes is {level_text(feature, known.lowest)}"
@@ -140,7 +140,7 @@ def _unsupported_level(
         reason += f", nor does it take the level of {' and '.join(also)}"
     if not place.path.endswith(BOOTSTRAP_CHECKPOINT):
         reason += f" (record {place.offset} of {os.path.basename(place.path)})"
-    return Trouble(
+    return Obstacle(
         place.path,
         "aborts",
         f"IllegalArgumentException: {reason}",
@@ -168,7 +168,7 @@ def _way_out(release: Release, feature: str, level: int, *, has_bootstrap: bool)
     return f"{text}; then move {BOOTSTRAP_CHECKPOINT}, which keeps the old level, out of the log dir."
 
 
-def _unknown_record(release: Release, metadata: Metadata) -> Iterator[Trouble]:
+def _unknown_record(release: Release, metadata: Metadata) -> Iterator[Obstacle]:
     """The first record of a type or version that the release does not know."""
     for (key, version), (name, place) in metadata.written.kinds.items():
         known = find_metadata_type(key, release)
@@ -178,5 +178,5 @@ def _unknown_record(release: Release, metadata: Metadata) -> Iterator[Trouble]:
         text = f"{what} at offset {place.offset} is not known to Kafka {release_text(release)}"
         text += f": the highest version it knows is {known.highest(release)}" if known is not None else ""
         remedy = "Start the release that wrote it, or a later one."
-        yield Trouble(place.path, "aborts", f"UnsupportedVersionException: {text}", remedy)
+        yield Obstacle(place.path, "aborts", f"UnsupportedVersionException: {text}", remedy)
         return

@@ -8,30 +8,33 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS
 from kafkalog.files.paths import has_gone, join
 from kafkalog.next_start.advice import with_advice
 from kafkalog.next_start.alternatives import told
-from kafkalog.next_start.directory import given_up, predict_in_situation
+from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, NOTE, OTHER_PARTITION, Cause
+from kafkalog.next_start.clean_marker import StopTraces, contradiction, is_against, is_closed_by_a_stop
 from kafkalog.next_start.loss import everything_in
 from kafkalog.next_start.options import STOPS, Options
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome
 from kafkalog.next_start.partition import Prediction, Situation
-from kafkalog.next_start.placement import Doubt, doubts_of, missing_directories
-from kafkalog.next_start.together import settle, trouble_outcomes
+from kafkalog.next_start.placement import Misplacement, misplacements, missing_directories
+from kafkalog.next_start.predict import given_up, predict_in_situation
+from kafkalog.next_start.side_effects import obstacle_outcomes, with_side_effects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
 
-__all__ = ["predict_log_dirs", "predict_partitions"]
+__all__ = ["predict_log_dirs", "predict_partition_of"]
 
 
 def predict_log_dirs(
     alternatives: Sequence[LogDirState], options: Options, run: Callable[..., Iterable[Prediction]] = map
 ) -> list[Outcome]:
-    """Everything in a log dir, of each era that it may be of.
+    """Everything in a log dir, of each era that it may be of: first what stands beside the partitions, then these by name.
 
     Args:
         alternatives: The log dir as a broker of each finds it.
@@ -42,62 +45,91 @@ def predict_log_dirs(
 
 
 def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., Iterable[Prediction]]) -> Iterator[Outcome]:
-    """First what stands beside the partitions, then each partition by name."""
-    return predict_partitions(state, options, sorted(state.partitions), run, with_troubles=True)
+    predictions = _predict_all(state, options, sorted(state.partitions), run)
+    # A running broker deletes topics.
+    there = {name: one for name, one in predictions.items() if not has_gone(one.outcome.path)}
+    stop = STOPS[not _is_clean(state, options)]
+    assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state))
+    for outcome in obstacle_outcomes(state, assumed, list(there.values())):
+        yield with_advice(outcome)
+    for name in missing_directories(state):
+        yield with_advice(_made_anew(join(state.path, name), assumed))
+    yield from _in_context(state, options, there)
 
 
-def predict_partitions(
-    state: LogDirState,
-    options: Options,
-    names: list[str],
-    run: Callable[..., Iterable[Prediction]] = map,
-    *,
-    with_troubles: bool = False,
-) -> Iterator[Outcome]:
-    """Some partitions of a log dir.
+def predict_partition_of(state: LogDirState, options: Options, name: str) -> Outcome:
+    """One partition of a log dir, by its directory's name, as if it were alone there."""
+    (outcome,) = _in_context(state, options, _predict_all(state, options, [name]))
+    return outcome
 
-    Args:
-        state: The log dir.
-        options: What is assumed.
-        names: The directories' names.
-        run: As for `predict_log_dir`.
-        with_troubles: Whether what stands beside the partitions is told too.
-    """
-    predictions = _predict_all(state, options, names, run)
-    if with_troubles:
-        # A running broker deletes topics.
-        there = [number for number, one in enumerate(predictions) if not has_gone(one.outcome.path)]
-        names, predictions = [names[number] for number in there], [predictions[number] for number in there]
-        stop = STOPS[not _is_clean(state, options)]
-        assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state))
-        for outcome in trouble_outcomes(state, assumed, predictions):
-            yield with_advice(outcome)
-        for name in missing_directories(state):
-            yield with_advice(_made_anew(join(state.path, name), assumed))
-    doubts = doubts_of(state)
-    mixed_up = next((name for name, doubt in doubts.items() if doubt.partition == "failed"), None)
-    unserved = (
-        f"the broker stops taking partitions over where it meets {mixed_up}; which it does before, it decides"
-        if mixed_up
-        else ""
+
+def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, Prediction]) -> Iterator[Outcome]:
+    """The outcomes of partitions with what their log dir, their broker and the controller do to them."""
+    misplaced = misplacements(state)
+    mixed_up = next((name for name, one in misplaced.items() if one.partition == "failed"), None)
+    marker = _false_marker(state, predictions) if options.stop is None else None
+    for name, outcome in with_side_effects(state, predictions).items():
+        found = _placed(state, name, outcome, misplaced.get(name), mixed_up)
+        causes = [Cause(NOTE, state.noted.notes[name])] if name in state.noted.notes else []
+        causes += [Cause(NOTE, remark) for remark in state.noted.remarks]
+        causes += [marker[name]] if marker is not None and name in marker else []
+        yield with_advice(found.because(*causes, assumed=found.assumed._replace(evidence=_evidence(state))))
+
+
+def _placed(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplacement | None, mixed_up: str | None) -> Outcome:
+    """An outcome with what the controller makes of the directory."""
+    parsed = state.partitions.get(name)
+    if outcome.partition != "loaded":
+        return outcome
+    if parsed is not None and parsed.mark == "future":
+        text = "a future replica is promoted, kept, cut or dropped as the controller decides"
+        return outcome.unknown_because(Cause(CONTROLLER, text))
+    if misplaced is not None:
+        return _misplaced(state, name, outcome, misplaced)
+    if mixed_up is not None:
+        text = f"the broker stops taking partitions over where it meets {mixed_up}; which it does before, it decides"
+        return outcome.unknown_because(Cause(OTHER_PARTITION, text, mixed_up))
+    if state.unplaced:
+        return outcome.unknown_because(Cause(CONTROLLER, state.unplaced, META_PROPERTIES))
+    return outcome
+
+
+def _false_marker(state: LogDirState, predictions: Mapping[str, Prediction]) -> dict[str, Cause] | None:
+    """Why the marker of a clean shutdown is not to be believed, for each partition that recovery may do good; None: it is."""
+    if not state.log_dir.has_clean_marker:
+        return None
+    no_points = state.log_dir.directory.size_of(RECOVERY_POINTS) == 0
+    traces = {
+        name: _stop_traces(state, name, one.outcome)
+        for name, one in predictions.items()
+        if is_closed_by_a_stop(name) and one.outcome.log_end_offset
+    }
+    found = contradiction(traces.values(), no_points=no_points)
+    if found is None:
+        return None
+    cause = Cause(FALSE_MARKER, found.text, state.log_dir.directory.path_of(CLEAN_SHUTDOWN))
+    against = {name for name, one in traces.items() if is_against(one, no_points=no_points)}
+    # What fails to load without being recovered may load with it.
+    against |= {name for name, one in predictions.items() if is_closed_by_a_stop(name) and one.outcome.severity == "error"}
+    return dict.fromkeys(against, cause)
+
+
+def _stop_traces(state: LogDirState, name: str, outcome: Outcome) -> StopTraces:
+    """What a log shows of a clean stop, by its directory and the end that loading finds."""
+    parsed, end = state.partitions[name], outcome.log_end_offset or 0
+    point = state.recovery_points.get((parsed.topic, parsed.partition))
+    is_marked = bool(parsed.mark)
+    files = state.log_dir.partition(name)
+    active = max((entry for entry in files.directory.entries if entry.name.endswith(".log")), default=None)
+    has_records = active is not None and bool(active.size)
+    has_producers = bool(files.snapshots) or (has_records and bool(outcome.epochs_after))
+    lacks_snapshot = end not in files.snapshots and has_producers and has_records and outcome.log_start_offset != end
+    return StopTraces(
+        is_point_before_end=not is_marked and point is not None and point < end,
+        lacks_point=not is_marked and point is None and bool(state.recovery_points),
+        lacks_snapshot=not is_marked and lacks_snapshot,
+        is_padded=(point is None or point < end) and state.log_dir.is_preallocated(name),
     )
-    for name, outcome in zip(names, settle(state, names, predictions), strict=True):
-        parsed = state.partitions.get(name)
-        settled = outcome
-        if parsed is not None and parsed.mark == "future" and outcome.partition == "loaded":
-            text = "a future replica is promoted, kept, cut or dropped as the controller decides"
-            settled = _unknown_state(outcome, text)
-        elif name in doubts and outcome.partition == "loaded":
-            settled = _doubted(state, name, outcome, doubts[name])
-        elif unserved and outcome.partition == "loaded":
-            settled = _unknown_state(outcome, unserved)
-        elif state.unplaced and outcome.partition == "loaded":
-            settled = _unknown_state(outcome, state.unplaced)
-        if name in state.notes:
-            settled = replace(settled, reason=f"{settled.reason}; {state.notes[name]}")
-        if state.remarks:
-            settled = replace(settled, reason="; ".join((settled.reason, *state.remarks)))
-        yield with_advice(replace(settled, assumed=settled.assumed._replace(evidence=_evidence(state))))
 
 
 def _evidence(state: LogDirState) -> str:
@@ -109,13 +141,14 @@ def _made_anew(path: str, assumed: Assumed) -> Outcome:
     """A partition whose directory is gone."""
     nothing = ConsumerRead(0, 0, None, stuck=False)
     why = "what the directory held is not in this log dir"
+    text = "the directory is missing, though the metadata log places the partition here: an empty one is made"
     return Outcome(
         path,
         assumed,
         "starts",
         "online",
         "loaded",
-        "the directory is missing, though the metadata log places the partition here: an empty one is made",
+        (Cause(CONTROLLER, text),),
         create=(path,),
         log_start_offset=0,
         log_end_offset=0,
@@ -125,33 +158,34 @@ def _made_anew(path: str, assumed: Assumed) -> Outcome:
     )
 
 
-def _doubted(state: LogDirState, name: str, outcome: Outcome, doubt: Doubt) -> Outcome:
+def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplacement) -> Outcome:
     """A log that loads, and is not the one that the controller means."""
-    if doubt.partition == "unknown":
-        return _unknown_state(outcome, doubt.reason)
-    if doubt.partition == "failed":
-        return replace(outcome, partition="failed", reason=f"{outcome.reason}; {doubt.reason}", consumer=None)
+    cause = Cause(CONTROLLER, misplaced.reason)
+    if misplaced.partition == "unknown":
+        return outcome.unknown_because(cause)
+    if misplaced.partition == "failed":
+        return outcome.because(cause, partition="failed", consumer=None)
     nothing = ConsumerRead(0, 0, None, stuck=False)
-    if doubt.partition == "deleted":
+    is_deleted = misplaced.partition == "deleted"
+    if is_deleted:
         lost = everything_in(state.log_dir.partition(name).directory)
         outcome = replace(outcome, records_lost=lost.records, bytes_lost=lost.size, time_range_lost=lost.time_range)
-    mark = "delete" if doubt.partition == "deleted" else "stray"
-    return replace(
-        outcome,
-        partition=doubt.partition,
-        reason=f"{outcome.reason}; {doubt.reason}",
+    mark = "delete" if is_deleted else "stray"
+    return outcome.because(
+        cause,
+        partition=misplaced.partition,
         rename=(*(outcome.rename or ()), (outcome.path, f"{outcome.path}.*-{mark}")),
-        log_start_offset=0 if doubt.is_replaced else None,
-        log_end_offset=0 if doubt.is_replaced else None,
+        log_start_offset=0 if misplaced.is_replaced else None,
+        log_end_offset=0 if misplaced.is_replaced else None,
         epochs_after=(),
-        consumer=Consumer(nothing, nothing) if doubt.is_replaced else None,
+        consumer=Consumer(nothing, nothing) if misplaced.is_replaced else None,
     )
 
 
 def _predict_all(
-    state: LogDirState, options: Options, names: list[str], run: Callable[..., Iterable[Prediction]]
-) -> list[Prediction]:
-    """What each partition would be by itself."""
+    state: LogDirState, options: Options, names: list[str], run: Callable[..., Iterable[Prediction]] = map
+) -> dict[str, Prediction]:
+    """What each partition would be by itself, by the directory's name."""
     directories: dict[str, Directory] = {}
     found: dict[str, Prediction] = {}
     situations = {name: _situation(state, name, options) for name in names}
@@ -160,34 +194,29 @@ def _predict_all(
             directories[name] = state.log_dir.partition(name).directory
         except UnreadableFile as error:
             found[name] = given_up(error.path, situations[name], f"it cannot be read: {error.reason}")
-    general = options.read_up_to("")
-    plain = [directory for name, directory in directories.items() if situations[name].read_up_to == general]
+    general = options.consumer_limit("")
+    plain = [directory for name, directory in directories.items() if situations[name].consumer_limit == general]
     if sum(map(_log_size, plain)) > general:
         # Together they are too large: of those only what is empty is read.
         for name, one in situations.items():
-            situations[name] = replace(one, read_up_to=0) if one.read_up_to == general else one
+            situations[name] = replace(one, consumer_limit=0) if one.consumer_limit == general else one
     own = [situations[name] for name in directories]
     found |= zip(directories, run(predict_in_situation, directories.values(), own), strict=True)
     left_out = [name for name, one in found.items() if one.is_left_out]
-    if left_out and (state.troubles or any(one.outcome.log_dir == "offline" for one in found.values())):
+    if left_out and (state.noted.obstacles or any(one.outcome.log_dir == "offline" for one in found.values())):
         # What happens to each in a log dir that goes offline depends on the others, so none may be left out.
         whole = [replace(situations[name], replay=None) for name in left_out]
         found |= zip(left_out, run(predict_in_situation, [directories[name] for name in left_out], whole), strict=True)
-    return [found[name] for name in names]
+    return {name: found[name] for name in names}
 
 
 def _is_clean(state: LogDirState, options: Options) -> bool:
-    return state.clean if options.stop is None else options.stop == "clean"
+    return state.log_dir.has_clean_marker if options.stop is None else options.stop == "clean"
 
 
 def _log_size(directory: Directory) -> int:
     """Bytes of the `.log` files of a directory."""
     return sum(entry.size or 0 for entry in directory.entries if entry.name.endswith(".log"))
-
-
-def _unknown_state(outcome: Outcome, why: str) -> Outcome:
-    whys = {**outcome.why, "partition": why, "consumer": why}
-    return replace(outcome, partition="unknown", reason=f"{outcome.reason}; {why}", consumer=None, why=whys)
 
 
 def _situation(state: LogDirState, name: str, options: Options) -> Situation:
@@ -208,8 +237,8 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
         is_compacted=key in state.compacted,
         # With remote storage the line stands for every log; without, only for one whose start lies inside a segment.
         is_tiered=state.is_tiered and key in state.log_starts,
-        read=options.read,
-        read_up_to=options.read_up_to(path),
+        consumer=options.consumer,
+        consumer_limit=options.consumer_limit(path),
         replay=options.replay_of(path),
         known=options.known_of(path),
     )

@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import Release, parse_release
 from kafkalog.errors import RequestError
-from kafkalog.next_start.limits import BESIDE_SCAN_BYTES, CONSUMER_BYTES, DAMAGED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
 
-__all__ = ["STOPS", "Options", "Scanned", "options_of"]
+__all__ = ["CONSUMER_BYTES", "STOPS", "Options", "Scanned", "options_of"]
 
 STOPS = ("clean", "unclean")
+
+#: Bytes of logs in a log dir up to which consumers' reading is worked out unasked: it takes decoding every record.
+CONSUMER_BYTES = 64 << 20
+#: Beside a scan, which must not be held up: bytes of a directory's logs up to which consumers' reading and the recovery are
+#: worked out although the scan has found nothing wrong.
+BESIDE_SCAN_BYTES = 4 << 20
+#: Beside a scan that has found damage in the directory: bytes of its logs up to which they are worked out.
+DAMAGED_BYTES = 16 << 20
 
 
 class Scanned(NamedTuple):
     """What a scan of a partition directory has told already: whether anything in it is damaged; what is known of its logs."""
 
     damaged: bool
-    known: Mapping[str, KnownLog]
+    known: Mapping[str, ScannedLog]
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Options:
         stop: `clean`, `unclean`, or None: by the marker in the log dir.
         recovery_point: An offset for every partition, or None: by the checkpoint.
         release: The release that starts, or None: by what the log dir shows.
-        read: Whether to work out what consumers read; None: where the log is not too large.
+        consumer: Whether to work out what consumers read; None: where the log is not too large.
         scanned: Path → what a scan has told of the directory, when the prediction goes along with one: large logs in
             which nothing is damaged are then left out. None: everything is worked out.
     """
@@ -42,10 +49,10 @@ class Options:
     stop: str | None = None
     recovery_point: int | None = None
     release: Release | None = None
-    read: bool | None = None
+    consumer: bool | None = None
     scanned: Mapping[str, Scanned] | None = None
 
-    def read_up_to(self, path: str) -> int:
+    def consumer_limit(self, path: str) -> int:
         """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
         if self.scanned is None:
             return CONSUMER_BYTES
@@ -59,13 +66,13 @@ class Options:
         """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
         return None if self.scanned is None or self._is_damaged(path) else BESIDE_SCAN_BYTES
 
-    def known_of(self, path: str) -> Mapping[str, KnownLog]:
+    def known_of(self, path: str) -> Mapping[str, ScannedLog]:
         """What is known of the logs of a directory."""
         seen = None if self.scanned is None else self.scanned.get(path)
         return {} if seen is None else seen.known
 
 
-def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, read: bool | None) -> Options:
+def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, consumer: bool | None) -> Options:
     """The options as `next_start` takes them, checked.
 
     Raises:
@@ -76,4 +83,4 @@ def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str,
     if recovery_point is not None and not 0 <= recovery_point < 1 << 63:
         raise RequestError(f"a recovery point is an offset, 0 or more, not {recovery_point}")
     release = None if kafka_version == "auto" else parse_release(kafka_version)
-    return Options(None if assume_stop == "auto" else assume_stop, recovery_point, release, read)
+    return Options(None if assume_stop == "auto" else assume_stop, recovery_point, release, consumer)

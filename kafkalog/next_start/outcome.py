@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+from kafkalog.next_start.cause import FALSE_MARKER
+
+if TYPE_CHECKING:
+    from kafkalog.next_start.cause import Cause
+
+__all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+
+
+#: Fields of an outcome that are None only for a reason, in the order in which the reasons are told.
+_EXPLAINED = (
+    "truncate",
+    "delete",
+    "rename",
+    "create",
+    "rebuild",
+    "log_start_offset",
+    "log_end_offset",
+    "records_lost",
+    "bytes_lost",
+    "epochs_after",
+    "consumer",
+)
+#: What is done to files: nothing that can be told.
+NOTHING_TOLD: dict[str, None] = dict.fromkeys(_EXPLAINED[:5])
 
 
 class Assumed(NamedTuple):
@@ -58,7 +81,7 @@ class Outcome:
         broker: `starts` or `aborts` (the process exits).
         log_dir: `online` or `offline`.
         partition: `loaded`, `stray`, `deleted`, `failed` or `unknown`.
-        reason: Why, in words.
+        causes: Why, in the order in which it is told.
         truncate: The `.log` files that are cut.
         delete: Files removed at once.
         rename: Files (or the directory) renamed: from, to.
@@ -80,7 +103,7 @@ class Outcome:
     broker: str | None
     log_dir: str | None
     partition: str
-    reason: str
+    causes: tuple[Cause, ...]
     truncate: tuple[Truncation, ...] | None = ()
     delete: tuple[str, ...] | None = ()
     rename: tuple[tuple[str, str], ...] | None = ()
@@ -95,6 +118,20 @@ class Outcome:
     consumer: Consumer | None = None
     why: dict[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return "; ".join(cause.text for cause in self.causes)
+
+    def because(self, *causes: Cause, **changes: Any) -> Outcome:
+        """The outcome with more causes, and with other fields changed."""
+        return replace(self, causes=(*self.causes, *causes), **changes)
+
+    def unknown_because(self, cause: Cause, **changes: Any) -> Outcome:
+        """The outcome when it is not known what becomes of the partition that would load, nor what consumers read."""
+        why = {**self.why, "partition": cause.text, "consumer": cause.text, **changes.pop("why", {})}
+        return self.because(cause, partition="unknown", consumer=None, why=why, **changes)
 
     @property
     def is_harmless(self) -> bool:
@@ -117,6 +154,8 @@ class Outcome:
     def severity(self) -> str | None:
         """`error`: data or service is lost, or may be. `warning`: a `.log` is cut, deleted or replaced without loss; else None.
 
+        It is a warning, too, that a log is not recovered because of a clean-shutdown marker that it contradicts.
+
         A partition that is marked for deletion, or set aside already, is served by nobody before and after.
         """
         if self.broker == "aborts" or self.log_dir == "offline" or self.partition == "failed" or self.records_lost:
@@ -129,7 +168,14 @@ class Outcome:
         if any(read is not None and (read.error is not None or read.stuck) for read in reads):
             return "error"
         gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
-        return "warning" if self.truncate or any(path.endswith(".log") for path in gone) else None
+        is_misled = any(cause.kind == FALSE_MARKER for cause in self.causes)
+        return "warning" if is_misled or self.truncate or any(path.endswith(".log") for path in gone) else None
+
+    def explained(self) -> Outcome:
+        """The outcome with a reason for every field that is None."""
+        because = self.why.get("partition", f"the partition is {self.partition}")
+        unknown = (name for name in _EXPLAINED if getattr(self, name) is None and name not in self.why)
+        return replace(self, why={**self.why, **dict.fromkeys(unknown, because)})
 
     def __repr__(self) -> str:
         state = "" if self.broker == "starts" else f", broker {self.broker}"

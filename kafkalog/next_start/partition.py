@@ -19,23 +19,35 @@ from kafkalog.kafka.behaviours import (
     TEXT_FILE_FAILURE_CAUGHT,
 )
 from kafkalog.kafka.checkpoint_file import read_epoch_file, read_topic_id
-from kafkalog.kafka.consumer import Reading, read_all, why_not_led
+from kafkalog.kafka.consumer import ConsumedRecords, read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
 from kafkalog.kafka.load_context import LoadContext
 from kafkalog.kafka.loader import LoadedLog, LogLoader
-from kafkalog.next_start.limits import CONSUMER_BYTES
+from kafkalog.next_start.cause import (
+    INVALID_BATCH,
+    LOAD_FAILURE,
+    LOADED,
+    MARKED,
+    NOTE,
+    SEGMENTS_DELETED,
+    STRAY,
+    UNKNOWN,
+    UNREAD_RECORDS,
+    Cause,
+)
 from kafkalog.next_start.loss import Loss, left_behind, lost_from
+from kafkalog.next_start.options import CONSUMER_BYTES
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
     from kafkalog.kafka.overlay import Disk
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
@@ -62,8 +74,8 @@ class Situation:
         is_compacted: Whether the log cleaner is known to have worked here.
         is_tiered: Whether the log is known to begin in remote storage.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
-        read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
-        read_up_to: Bytes of logs up to which that is done when nothing is said about it.
+        consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
+        consumer_limit: Bytes of logs up to which that is done when nothing is said about it.
         replay: Most bytes of logs whose recovery is gone through; None: any.
         known: Name of a `.log` → what a scan has told of it: these bytes need not be gone through.
     """
@@ -78,10 +90,10 @@ class Situation:
     is_compacted: bool = False
     is_tiered: bool = False
     index_interval_bytes: int | None = None
-    read: bool | None = None
-    read_up_to: int = CONSUMER_BYTES
+    consumer: bool | None = None
+    consumer_limit: int = CONSUMER_BYTES
     replay: int | None = None
-    known: Mapping[str, KnownLog] = field(default_factory=dict)
+    known: Mapping[str, ScannedLog] = field(default_factory=dict)
 
     @property
     def assumed(self) -> Assumed:
@@ -102,7 +114,7 @@ class Load:
 class Prediction(NamedTuple):
     """An outcome, and what it means for others.
 
-    `reads_log`: loading reads the log through the log dir's failure channel, which an offline one forbids. `spoils`: why
+    `reads_log`: loading reads the log through the log dir's failure channel, which an offline one forbids. `not_led`: why
     the broker cannot lead the partition, nor some of the others.
 
     `is_left_out`: the outcome is unknown because working it out would have taken too long.
@@ -110,7 +122,7 @@ class Prediction(NamedTuple):
 
     outcome: Outcome
     reads_log: bool
-    spoils: str | None = None
+    not_led: str | None = None
     is_left_out: bool = False
 
 
@@ -150,7 +162,8 @@ def _to_replay(disk: Disk, situation: Situation) -> int:
 
 def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
     """An outcome of which nothing is known, and why."""
-    return Outcome(path, assumed, None, None, "unknown", why, None, None, None, None, None, why={"partition": why})
+    causes = (Cause(UNKNOWN, why),)
+    return Outcome(path, assumed, None, None, "unknown", causes, None, None, None, None, None, why={"partition": why})
 
 
 def load_partition(disk: Disk, situation: Situation) -> Load:
@@ -165,7 +178,7 @@ def load_partition(disk: Disk, situation: Situation) -> Load:
         is_delete=situation.mark == "delete",
         is_compacted=situation.is_compacted,
         is_tiered=situation.is_tiered,
-        known=situation.known,
+        scanned=situation.known,
     )
     load = Load(context)
     try:
@@ -181,7 +194,7 @@ def load_partition(disk: Disk, situation: Situation) -> Load:
         _read_text_file(_check_topic_id, disk, situation.release)
     except LoadFailure as failure:
         is_alone = isinstance(failure, LogDirOffline) and not LOG_DIRS_FAIL.applies_to(situation.release)
-        load.failure = BrokerAborts(failure.kafka_class, failure.text) if is_alone else failure
+        load.failure = BrokerAborts(failure.kafka_class, failure.text, file=failure.file) if is_alone else failure
     return load
 
 
@@ -192,14 +205,14 @@ def _read_text_file(read: Callable[[Disk, Release], T], disk: Disk, release: Rel
     except LogDirOffline as failure:
         if TEXT_FILE_FAILURE_CAUGHT.applies_to(release):
             raise
-        raise BrokerAborts("KafkaStorageException", f"{failure.text} ({failure.kafka_class})") from None
+        raise BrokerAborts("KafkaStorageException", f"{failure.text} ({failure.kafka_class})", file=failure.file) from None
 
 
 def _epoch_entries(disk: Disk, release: Release) -> Iterable[EpochEntry]:
     file = disk.get(EPOCH_FILE)
     if file is None:
         if EPOCH_FILE in disk:
-            raise LogDirOffline("IOException", f"{EPOCH_FILE} is no regular file")
+            raise LogDirOffline("IOException", f"{EPOCH_FILE} is no regular file", file=EPOCH_FILE)
         disk.create(EPOCH_FILE)
         return []
     return read_epoch_file(file.read(), numbers_abort=CHECKPOINT_NUMBERS_ABORT.applies_to(release))
@@ -212,7 +225,7 @@ def _check_topic_id(disk: Disk, release: Release) -> None:
     if file is not None:
         read_topic_id(file.read(), any_version=METADATA_VERSIONS.applies_to(release))
     elif METADATA_FILE in disk:
-        raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file")
+        raise LogDirOffline("IOException", f"{METADATA_FILE} is no regular file", file=METADATA_FILE)
 
 
 def _describe(path: str, load: Load, situation: Situation) -> Outcome:
@@ -233,7 +246,7 @@ def _describe(path: str, load: Load, situation: Situation) -> Outcome:
         broker="aborts" if failure is not None and not isinstance(failure, LogDirOffline) else "starts",
         log_dir="offline" if isinstance(failure, LogDirOffline) else "online",
         partition=_state(situation, failure, stray=stray),
-        reason="; ".join(_reasons(load, situation, behind, changes, stray=stray)),
+        causes=tuple(_causes(load, situation, behind, changes, stray=stray)),
         truncate=changes.truncated,
         delete=changes.deleted,
         rename=(*changes.renamed, *(((path, f"{path}.*-stray"),) if stray else ())),
@@ -264,7 +277,7 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
     if load.failure is not None or log is None or situation.mark in ("delete", "stray"):
         return None, {}
     if stray:
-        empty = _shown(Reading())
+        empty = _shown(ConsumedRecords())
         return Consumer(empty, empty), {}
     if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
         return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
@@ -272,8 +285,8 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
     if not_led is not None:
         return None, {"consumer": f"nobody leads the partition, so nothing can be read: {not_led}"}
     size = sum(segment.size for segment in log.segments.all())
-    if not (size <= situation.read_up_to if situation.read is None else situation.read):
-        asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
+    if not (size <= situation.consumer_limit if situation.consumer is None else situation.consumer):
+        asked = "it was not asked for" if situation.consumer is False else "`kafkalog next-start --consumer` does it"
         why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
     try:
@@ -309,7 +322,7 @@ def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) ->
     return "stray" if stray or situation.mark == "stray" else "loaded"
 
 
-def _shown(reading: Reading) -> ConsumerRead:
+def _shown(reading: ConsumedRecords) -> ConsumerRead:
     error = None if reading.error is None else reading.error.kind
     return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
 
@@ -350,25 +363,35 @@ def _next_offset(name: str, log: LoadedLog | None) -> int | None:
     return log.segments[base_offset].read_next_offset()
 
 
-def _reasons(load: Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> list[str]:
-    said = list(load.context.remarks)
+def _causes(load: Load, situation: Situation, behind: Loss, changes: _Changes, *, stray: bool) -> Iterator[Cause]:
+    told = False
+    for cause in _findings_of_loading(load, behind, changes):
+        told = True
+        yield cause
+    failure = load.failure
+    if failure is not None:
+        what = "the log dir goes offline" if isinstance(failure, LogDirOffline) else "the broker stops"
+        yield Cause(LOAD_FAILURE, f"{what}: {failure}", failure.file)
+    elif stray:
+        text = f"{METADATA_FILE} is missing, so the directory is renamed -stray and an empty partition takes its place"
+        yield Cause(STRAY, text, METADATA_FILE)
+    elif situation.mark:
+        yield Cause(MARKED, f"the directory is marked -{situation.mark}")
+    elif not told:
+        how = "nothing is checked after a clean stop" if situation.clean else "recovery finds nothing wrong"
+        yield Cause(LOADED, f"loaded; {how}")
+
+
+def _findings_of_loading(load: Load, behind: Loss, changes: _Changes) -> Iterator[Cause]:
+    for text in load.context.remarks:
+        yield Cause(NOTE, text)
     for found in load.context.invalid:
-        said.append(f"recovery stops in {found.name} at position {found.position}: {found.reason}")
+        text = f"recovery stops in {found.name} at position {found.position}: {found.reason}"
+        yield Cause(INVALID_BATCH, text, found.name, found.position)
     segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
     if segments:
-        said.append(f"{segments} segment{'s' if segments > 1 else ''} deleted")
+        yield Cause(SEGMENTS_DELETED, f"{segments} segment{'s' if segments > 1 else ''} deleted")
     if behind.size and load.log is not None:
         text = f"the log ends at offset {load.log.log_end_offset}, found from the last index entry on"
-        said.append(f"{text}; {behind.records} records after it stay in the file unread, and their offsets are given out again")
-    if isinstance(load.failure, LogDirOffline):
-        said.append(f"the log dir goes offline: {load.failure}")
-    elif load.failure is not None:
-        said.append(f"the broker stops: {load.failure}")
-    elif stray:
-        said.append(f"{METADATA_FILE} is missing, so the directory is renamed -stray and an empty partition takes its place")
-    elif situation.mark:
-        said.append(f"the directory is marked -{situation.mark}")
-    elif not said:
-        how = "nothing is checked after a clean stop" if situation.clean else "recovery finds nothing wrong"
-        said.append(f"loaded; {how}")
-    return said
+        text = f"{text}; {behind.records} records after it stay in the file unread, and their offsets are given out again"
+        yield Cause(UNREAD_RECORDS, text)

@@ -7,39 +7,42 @@ those looked at, it is asked. Else the directories of a topic are witnesses for 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.broker import same_broker
 from kafkalog.kafka.behaviours import STRAY_PARTITIONS
 from kafkalog.next_start.cluster_metadata import (
     SEGMENT_BYTES_REMEDY,
-    metadata_troubles,
+    obstacles_in_metadata,
     small_segments,
 )
 from kafkalog.next_start.log_dir_state import read_log_dir
-from kafkalog.next_start.trouble import Trouble
+from kafkalog.next_start.obstacle import Noted, Obstacle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.replay.image import Image, PartitionState
+    from kafkalog.replay.metadata import Metadata
 
 __all__ = [
     "METADATA_LOG",
-    "Doubt",
-    "doubts_of",
+    "Misplacement",
+    "misplacements",
     "missing_directories",
-    "note_placement",
     "placement_in",
     "places_here",
-    "share_metadata",
+    "why_unplaced",
+    "with_shared_metadata",
 ]
 
 _NOT_MIGRATED = (
@@ -51,7 +54,7 @@ _RESERVED_IDS = 100
 METADATA_LOG = f"{CLUSTER_METADATA_TOPIC}-0"
 
 
-class Doubt(NamedTuple):
+class Misplacement(NamedTuple):
     """Why a directory that loads is not what the controller means.
 
     Args:
@@ -67,29 +70,41 @@ class Doubt(NamedTuple):
     why: str = ""
 
 
-def share_metadata(states: Iterable[LogDirState]) -> None:
-    """Let each log dir know the metadata that stand in one of the log dirs of its broker, and what is wrong with them."""
-    states = list(states)
-    for state in states:
-        if not state.kraft:
-            continue
-        has_log = METADATA_LOG in state.partitions
-        metadata = state.evidence.metadata.of_small_log(METADATA_LOG) if has_log else None
-        state.troubles.extend(metadata_troubles(state.evidence.metadata, state.release, metadata))
-        if not has_log:
-            continue
-        image = None if metadata is None else metadata.image
-        too_small = "" if image is None else small_segments(image, state.release)
-        if too_small and state.is_given:
-            state.troubles.append(Trouble(state.path, "aborts", f"ConfigException: {too_small}", SEGMENT_BYTES_REMEDY))
-        elif too_small:
-            # Settings do not tell which release starts.
-            state.notes[METADATA_LOG] = f"{too_small}: such a release does not start with that"
-        for other in states:
-            same = other is state or (state.identity.broker is not None and other.identity.broker == state.identity.broker)
-            if same and other.kraft:
-                other.image = image
-                other.siblings = {one.identity.directory_id for one in states if one.identity.broker == other.identity.broker}
+def with_shared_metadata(states: Sequence[LogDirState]) -> list[LogDirState]:
+    """The log dirs, each knowing the metadata in one of the log dirs of its broker, and what is wrong with its own."""
+    noted = [replace(state, noted=state.noted.and_also(_noted_of_metadata(state))) for state in states]
+    return [_with_image(state, noted) for state in noted]
+
+
+def _noted_of_metadata(state: LogDirState) -> Noted:
+    if not state.kraft:
+        return Noted()
+    metadata = _own_metadata(state)
+    noted = Noted(obstacles=tuple(obstacles_in_metadata(state.evidence.metadata, state.release, metadata)))
+    too_small = "" if metadata is None else small_segments(metadata.image, state.release)
+    if too_small and state.is_given:
+        obstacle = Obstacle(state.path, "aborts", f"ConfigException: {too_small}", SEGMENT_BYTES_REMEDY)
+        return noted.and_also(Noted(obstacles=(obstacle,)))
+    if too_small:
+        # Settings do not tell which release starts.
+        return noted.and_also(Noted(notes={METADATA_LOG: f"{too_small}: such a release does not start with that"}))
+    return noted
+
+
+def _own_metadata(state: LogDirState) -> Metadata | None:
+    return state.evidence.metadata.of_small_log(METADATA_LOG) if METADATA_LOG in state.partitions else None
+
+
+def _with_image(state: LogDirState, states: Sequence[LogDirState]) -> LogDirState:
+    if not state.kraft:
+        return state
+    group = [other for other in states if other is state or same_broker(other.log_dir, state.log_dir)]
+    holders = [other for other in group if other.kraft and METADATA_LOG in other.partitions]
+    if not holders:
+        return state
+    metadata = _own_metadata(holders[-1])
+    siblings = frozenset(other.identity.directory_id for other in group)
+    return replace(state, image=None if metadata is None else metadata.image, siblings=siblings)
 
 
 def placement_in(evidence: BrokerEvidence) -> Callable[[str, int], bool | None]:
@@ -98,8 +113,7 @@ def placement_in(evidence: BrokerEvidence) -> Callable[[str, int], bool | None]:
     Raises:
         UnreadableFile: a file of the log dir cannot be read.
     """
-    states = read_log_dir(evidence)
-    share_metadata(states)
+    states = with_shared_metadata(read_log_dir(evidence))
     return partial(places_here, next((state for state in states if state.kraft), states[0]))
 
 
@@ -122,15 +136,18 @@ def _directory_of(partition: PartitionState, broker: int) -> UUID | None:
     return None if directory is None or directory.int < _RESERVED_IDS else directory
 
 
-def note_placement(state: LogDirState, group: list[LogDirState]) -> None:
-    """Note a log dir without its id, beside others of the broker that have one: partitions placed by it are not served."""
+def why_unplaced(state: LogDirState, group: Iterable[LogDirState]) -> str:
+    """Why it is not known which partitions of a log dir are served: only others of the broker have an id; "": it is known."""
     is_late = state.kraft and STRAY_PARTITIONS.applies_to(state.release)
-    if is_late and state.identity.directory_id is None and any(other.identity.directory_id is not None for other in group):
-        text = "meta.properties holds no directory.id, though that of another log dir of the broker does: a new one is made,"
-        state.unplaced = f"{text} and partitions that the controller has placed by the old one are not served"
+    if not is_late or state.identity.directory_id is not None:
+        return ""
+    if all(other.identity.directory_id is None for other in group):
+        return ""
+    text = "meta.properties holds no directory.id, though that of another log dir of the broker does: a new one is made,"
+    return f"{text} and partitions that the controller has placed by the old one are not served"
 
 
-def doubts_of(state: LogDirState) -> dict[str, Doubt]:
+def misplacements(state: LogDirState) -> dict[str, Misplacement]:
     """Directory name → why its partition is not served as it stands; by topic id and assignment.
 
     Source: LogManager.isStrayKraftReplica, Kafka 3.9.1; BrokerMetadataPublisher.findStrayPartitions, Kafka 3.5.2.
@@ -142,30 +159,30 @@ def doubts_of(state: LogDirState) -> dict[str, Doubt]:
         return dict.fromkeys(names, _stray(_NOT_MIGRATED, is_replaced=False))
     ids = _topic_ids(state)
     if state.image is not None:
-        found = {name: _by_image(state, state.image, state.partitions[name], topic_id) for name, topic_id in ids.items()}
-        doubts = {name: doubt for name, doubt in found.items() if doubt is not None}
+        judged = {name: _by_image(state, state.image, state.partitions[name], topic_id) for name, topic_id in ids.items()}
+        found = {name: one for name, one in judged.items() if one is not None}
     else:
-        doubts = _by_each_other(state, ids)
-    return doubts if STRAY_PARTITIONS.applies_to(state.release) else _before_strays(state, doubts)
+        found = _by_each_other(state, ids)
+    return found if STRAY_PARTITIONS.applies_to(state.release) else _before_strays(state, found)
 
 
-def _before_strays(state: LogDirState, doubts: dict[str, Doubt]) -> dict[str, Doubt]:
+def _before_strays(state: LogDirState, found: dict[str, Misplacement]) -> dict[str, Misplacement]:
     """What the releases before 3.7 do with directories that are not meant to be here: they delete them."""
     nameless = _unassigned_without_id(state)
     deleted = {}
-    for name, doubt in doubts.items():
-        if doubt.partition != "stray":
-            deleted[name] = doubt
+    for name, one in found.items():
+        if one.partition != "stray":
+            deleted[name] = one
         elif nameless is not None:
-            text = f"{doubt.why}, so it would be deleted; the broker gives that up where it meets {nameless}, which has no id"
-            deleted[name] = Doubt(text, "failed")
+            text = f"{one.why}, so it would be deleted; the broker gives that up where it meets {nameless}, which has no id"
+            deleted[name] = Misplacement(text, "failed")
         elif state.image is None and _lacks_ids(state):
-            text = f"{doubt.why}, so it is deleted; unless the broker gives that up at one without `partition.metadata`"
-            deleted[name] = Doubt(text, "unknown")
+            text = f"{one.why}, so it is deleted; unless the broker gives that up at one without `partition.metadata`"
+            deleted[name] = Misplacement(text, "unknown")
         else:
-            text = f"{doubt.why}, so the directory is renamed -delete, and deleted a minute later with all that is in it"
-            deleted[name] = Doubt(
-                f"{text}; an empty partition takes its place" if doubt.is_replaced else text, "deleted", doubt.is_replaced
+            text = f"{one.why}, so the directory is renamed -delete, and deleted a minute later with all that is in it"
+            deleted[name] = Misplacement(
+                f"{text}; an empty partition takes its place" if one.is_replaced else text, "deleted", one.is_replaced
             )
     return deleted
 
@@ -206,7 +223,7 @@ def _topic_ids(state: LogDirState) -> dict[str, UUID]:
     return ids
 
 
-def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id: UUID) -> Doubt | None:
+def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id: UUID) -> Misplacement | None:
     broker = state.identity.number
     namesake = image.topic(parsed.topic)
     own = None if namesake is None else namesake.partitions.get(parsed.partition)
@@ -221,30 +238,30 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     known = {state.identity.directory_id, *state.siblings}
     if directory is not None and STRAY_PARTITIONS.applies_to(state.release) and format_uuid(directory) not in known:
         text = f"the metadata log places it in directory {format_uuid(directory)}, which is none of the log dirs looked at"
-        return Doubt(f"{text}: if the broker has no such log dir, the partition is not served", "unknown")
+        return Misplacement(f"{text}: if the broker has no such log dir, the partition is not served", "unknown")
     if broker is not None and broker not in partition.replicas:
         there = ", ".join(map(str, partition.replicas))
         return _stray(f"by the metadata log the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
     return _inconsistent(topic_id, topic.name) if topic.name != parsed.topic and is_own else None
 
 
-def _stray(why: str, *, is_replaced: bool) -> Doubt:
+def _stray(why: str, *, is_replaced: bool) -> Misplacement:
     text = f"{why}, so the directory is renamed -stray"
-    return Doubt(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced, why)
+    return Misplacement(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced, why)
 
 
-def _inconsistent(topic_id: UUID, topic: str) -> Doubt:
+def _inconsistent(topic_id: UUID, topic: str) -> Misplacement:
     text = f"InconsistentTopicIdException: its topic id {format_uuid(topic_id)} is that of {topic}, so it is never served"
-    return Doubt(text, "failed")
+    return Misplacement(text, "failed")
 
 
-def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Doubt]:
+def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Misplacement]:
     """The odd ones out: a topic has one id, and an id one topic. Where it is not clear which, nobody here can tell."""
     pairs = Counter((state.partitions[name].topic, topic_id) for name, topic_id in ids.items())
     owners = {
         topic_id: _most({topic: pairs[topic, other] for topic, other in pairs if other == topic_id}) for _, topic_id in pairs
     }
-    doubts: dict[str, Doubt] = {}
+    found: dict[str, Misplacement] = {}
     for name, topic_id in ids.items():
         topic = state.partitions[name].topic
         owner = owners[topic_id]
@@ -252,19 +269,19 @@ def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Doubt]
         if owner is not None and owner != topic:
             # If nothing else here is of a topic of that name there may be none, and then nobody asks for it.
             if votes:
-                doubts[name] = _inconsistent(topic_id, owner)
+                found[name] = _inconsistent(topic_id, owner)
             continue
         usual = _most(votes)
         if owner is None or usual is None:
             text = (
                 f"the partitions of {topic} hold ids that contradict each other; which is right, and which directory is stray,"
             )
-            doubts[name] = Doubt(f"{text} the controller knows", "unknown")
+            found[name] = Misplacement(f"{text} the controller knows", "unknown")
         elif topic_id != usual:
             count = votes[usual]
             why = f"its topic id is {format_uuid(topic_id)}, that of {count} other partitions of the topic {format_uuid(usual)}"
-            doubts[name] = _stray(why, is_replaced=True)
-    return doubts
+            found[name] = _stray(why, is_replaced=True)
+    return found
 
 
 def missing_directories(state: LogDirState) -> list[str]:

@@ -45,7 +45,8 @@ class Hit:
     """What a rule yields: the place, and the facts its templates are filled with.
 
     Args:
-        span: The bytes concerned, in the file of `path`; None when the file is gone or it is a whole directory.
+        span: The bytes concerned, in the file of `path`; None where it is about a name, a directory, or a
+            file that is gone.
         offsets: First and last log offset concerned, None when it is about none.
         path: The file, when it is not the subject's own.
         severity: When this case deserves another one than the rule's.

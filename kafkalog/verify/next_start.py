@@ -12,12 +12,12 @@ from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.paths import join
 from kafkalog.next_start.api import link_log_dirs
-from kafkalog.next_start.directory import given_up, predict_directory
 from kafkalog.next_start.log_dir import predict_log_dirs
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.options import STOPS, Options, Scanned
 from kafkalog.next_start.outcome import Assumed
 from kafkalog.next_start.partition import unknown_outcome
+from kafkalog.next_start.predict import given_up, predict_directory
 from kafkalog.verify.effects import Effect, records_text
 from kafkalog.verify.finding import Finding, Severity
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from kafkalog.files.directory import Directory
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.outcome import Outcome
@@ -73,7 +73,7 @@ def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment:
 
 
 def predict_starts(
-    reports: Iterable[tuple[PartitionReport, dict[str, KnownLog]]],
+    reports: Iterable[tuple[PartitionReport, dict[str, ScannedLog]]],
     directories: Iterable[Directory],
     log_dirs: Iterable[BrokerEvidence],
     options: Options,
@@ -115,9 +115,7 @@ def predict_starts(
         arguments = [(stop, directory, one) for directory, one in zip(own.values(), each, strict=True)]
         for path, outcomes in zip(own, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
             found.directories[path] = (*found.directories.get(path, ()), *outcomes)
-    states = list(_states(log_dirs, options))
-    link_log_dirs(state for alternatives in states for state in alternatives)
-    for alternatives in states:
+    for alternatives in link_log_dirs(_states(log_dirs, options)):
         here = {join(state.path, name) for state in alternatives for name in state.partitions}
         for outcome in predict_log_dirs(alternatives, options, in_situations):
             if outcome.path in here:

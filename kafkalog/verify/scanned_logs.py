@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.control import ABORT, COMMIT
-from kafkalog.kafka.scanned_log import KnownEvent, KnownLog
+from kafkalog.kafka.scanned_log import ScannedEvent, ScannedLog
 from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.finding import Severity
 
@@ -26,7 +26,7 @@ _MOST_RELATIVE_OFFSET = 0x7FFFFFFF
 
 def known_logs(
     scans: Iterable[SegmentScan], findings: Iterable[Finding], most_events: int = MOST_EVENTS
-) -> dict[str, KnownLog]:
+) -> dict[str, ScannedLog]:
     """Name of each `.log` → the part of it that was found sound.
 
     Args:
@@ -35,7 +35,7 @@ def known_logs(
         most_events: Events of producers to keep; a log that has more is left out.
     """
     suspect = {finding.path for finding in findings if finding.severity >= Severity.WARNING}
-    known: dict[str, KnownLog] = {}
+    known: dict[str, ScannedLog] = {}
     for scan in scans:
         if scan.path in suspect or scan.failures or scan.magics:
             continue
@@ -46,7 +46,7 @@ def known_logs(
     return known
 
 
-def _known(scan: SegmentScan) -> KnownLog | None:
+def _known(scan: SegmentScan) -> ScannedLog | None:
     first, last = scan.first, scan.last
     if first is None or last is None or scan.damaged or last.end != scan.valid_position:
         return None
@@ -54,17 +54,17 @@ def _known(scan: SegmentScan) -> KnownLog | None:
         return None
     places = [place for place in scan.places if place[1] < last.position]
     epochs = tuple(EpochEntry(run.epoch, run.first_base) for run in scan.epochs)
-    return KnownLog(last.end, (*places, (last.last_offset, last.position)), epochs, tuple(_events(scan)), scan.inode)
+    return ScannedLog(last.end, (*places, (last.last_offset, last.position)), epochs, tuple(_events(scan)), scan.inode)
 
 
-def _events(scan: SegmentScan) -> Iterator[KnownEvent]:
+def _events(scan: SegmentScan) -> Iterator[ScannedEvent]:
     for event in scan.events:
         if isinstance(event, ProducerRun):
-            yield KnownEvent(
+            yield ScannedEvent(
                 event.producer_id, event.first_offset, event.position, event.last_position, event.transactional, None
             )
         elif isinstance(event, TransactionEnd) and event.committed is not None:
             kind = COMMIT if event.committed else ABORT
-            yield KnownEvent(
+            yield ScannedEvent(
                 event.producer_id, event.offset, event.position, event.position, is_transactional=True, marker=kind
             )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.files.partition import Partition
-    from kafkalog.kafka.scanned_log import KnownLog
+    from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.checks.log_dir import LogDirCheck
@@ -40,7 +40,7 @@ class Verified:
     owner: LogDirCheck | None
     claim: PartitionClaim | None
     open_transactions: tuple[OpenTransaction, ...] = ()
-    known: dict[str, KnownLog] = field(default_factory=dict)
+    known: dict[str, ScannedLog] = field(default_factory=dict)
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
 

@@ -7,9 +7,10 @@ import struct
 import pytest
 
 from kafkalog.core.messages.text import string_hash
-from kafkalog.dump.decoders import DECODERS, TOPIC_DECODERS, decoder_for
-from kafkalog.dump.decoders.scala_order import map_order, partition_hash, set_order
+from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
+from kafkalog.dump.decoders import decoder_for
 from kafkalog.errors import DecoderFailed, RequestError
+from kafkalog.kafka.hash_orders import partition_hash, scala_map_order, scala_set_order
 from tests.encode import unsigned_varint
 from tests.internal_topics import (
     assignment,
@@ -275,14 +276,14 @@ def test_hashes_are_javas():
 
 def test_the_order_of_a_map_depends_on_the_release():
     members = [f"consumer-{number}" for number in range(14)]
-    old, new = map_order(members, (2, 8, 2)), map_order(members, (3, 7, 2))
+    old, new = scala_map_order(members, (2, 8, 2)), scala_map_order(members, (3, 7, 2))
     assert old == [f"consumer-{number}" for number in (11, 3, 6, 5, 8, 10, 2, 13, 12, 4, 7, 1, 0, 9)]
     assert new == [f"consumer-{number}" for number in (11, 10, 6, 5, 4, 3, 13, 2, 12, 1, 0, 9, 8, 7)]
 
 
 def test_the_order_of_a_set_depends_on_the_release():
     groups = [[("orders", number) for number in range(9)], [("pay", number) for number in range(9)]]
-    old, new = set_order(groups, (2, 8, 2)), set_order(groups, (3, 9, 1))
+    old, new = scala_set_order(groups, (2, 8, 2)), scala_set_order(groups, (3, 9, 1))
     assert " ".join(f"{topic[0]}{number}" for topic, number in old) == "p0 o1 p4 o5 o2 p8 p5 o6 p1 p2 o3 p6 o7 o0 p3 o4 p7 o8"
     assert " ".join(f"{topic[0]}{number}" for topic, number in new) == "o7 p8 o8 p6 p7 p4 p5 p2 p3 p0 o0 p1 o1 o2 o3 o4 o5 o6"
 
@@ -291,4 +292,4 @@ def test_a_set_poured_into_another_does_not_make_it_grow():
     told = {"orders": [0, 17, 34], "pay": [3, 40, 500, 6], "c": [7], "d": [8], "long-topic-name": [11, 222, 333, 44, 5, 66]}
     groups = [[(topic, number) for number in numbers] for topic, numbers in told.items()]
     order = "pay40 long5 pay6 pay500 pay3 long11 long44 orders0 long333 orders17 long222 orders34 c7 d8 long66"
-    assert " ".join(f"{topic.partition('-')[0]}{number}" for topic, number in set_order(groups, (3, 9, 1))) == order
+    assert " ".join(f"{topic.partition('-')[0]}{number}" for topic, number in scala_set_order(groups, (3, 9, 1))) == order

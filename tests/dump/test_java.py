@@ -1,11 +1,14 @@
-"""Java's spelling of text, and the order of its hash maps."""
+"""Java's spelling of text, and the order of hash maps."""
 
 import random
+from functools import partial
 
 import pytest
 
-from kafkalog.core.messages.text import decode_utf8
+from kafkalog.core.messages.text import decode_utf8, string_hash
+from kafkalog.core.release import NEWEST, OLDEST
 from kafkalog.kafka import java
+from kafkalog.kafka.hash_orders import java_map_order, scala_map_order
 
 
 @pytest.mark.parametrize(
@@ -40,13 +43,15 @@ def test_replacing_a_whole_batch_at_once_would_be_the_same_as_field_by_field():
 
 
 def test_string_hash_is_that_of_java():
-    assert java.string_hash("") == 0
-    assert java.string_hash("hello") == 99162322
-    assert java.string_hash("polygenelubricants") == 0x80000000
-    assert java.string_hash("😀") == 0xD83D * 31 + 0xDE00
+    assert string_hash("") == 0
+    assert string_hash("hello") == 99162322
+    assert string_hash("polygenelubricants") == 0x80000000
+    assert string_hash("😀") == 0xD83D * 31 + 0xDE00
 
 
-@pytest.mark.parametrize("order", [java.java_hash_map_order, java.scala_212_map_order, java.scala_213_map_order])
+@pytest.mark.parametrize(
+    "order", [java_map_order, partial(scala_map_order, release=OLDEST), partial(scala_map_order, release=NEWEST)]
+)
 def test_every_key_is_listed_once(order):
     keys = [f"/data/topic-{n}/00000000000000000000.index" for n in range(50)]
     assert sorted(order(keys)) == sorted(keys)

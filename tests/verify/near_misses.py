@@ -529,6 +529,7 @@ def beyond(rule_id: str, source: str, change: Callable[[Lab], object], **more: A
 
 beyond("batch-codec-unknown", PLAIN, _at(1, 2, attributes=5))
 beyond("batch-offsets-invalid", PLAIN, _at(1, 21, base_offset=(1 << 63) - 1, last_offset_delta=1))
+beyond("batch-base-timestamp-odd", PLAIN, _at(1, 2, base_timestamp=-2))
 beyond("batch-epoch-negative", PLAIN, _at(1, 2, partition_leader_epoch=-2))
 beyond("batch-count-mismatch", PLAIN, _at(1, 2, records_count=-1))
 beyond("batch-delete-horizon-uncompacted", PLAIN, _at(1, 2, attributes=0x40, base_timestamp=1550000090699))

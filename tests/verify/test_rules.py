@@ -41,6 +41,11 @@ def test_a_rule_finds_on_its_proof_what_is_stated_at_the_bytes_that_the_proof_ch
     for finding in found:
         assert set(finding.facts) == rule.named_facts
         assert finding.offsets is None or finding.offsets[0] <= finding.offsets[1]
+        file = tmp_path / finding.path
+        if finding.span is not None and not PROOFS[rule.proof].meanwhile:
+            size = file.stat().st_size
+            assert 0 <= finding.span.start <= finding.span.end <= size
+            assert finding.span.start < finding.span.end or not size
     # Where nothing was changed, a broker's own work is what the rule is about, or two sound copies together.
     if changed:
         assert any(_is_at_the_change(finding, changed) for finding in found) != (rule.id in ELSEWHERE)

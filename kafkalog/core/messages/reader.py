@@ -14,7 +14,7 @@ from kafkalog.errors import BadVarint, FormatError, MessageError, Truncated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_COLLECTION", "UNKNOWN_TAGS", "Message", "kafka_reason", "read_message", "too_large"]
+__all__ = ["MAX_COLLECTION", "UNKNOWN_TAGS", "Message", "bounds_collections", "kafka_reason", "read_message", "too_large"]
 
 Message = dict[str, Any]
 
@@ -86,7 +86,7 @@ class _Reader:
         self.cursor = cursor
         self.version = version
         self.highest, self.flexible, self.fields = _form(schema, version, release)
-        self.bounded = release >= _BOUNDED_SINCE and release is not NEWEST
+        self.bounded = bounds_collections(release) and release is not NEWEST
 
     def struct(self, fields: tuple[Field, ...]) -> Message:
         present, tagged = self.fields[id(fields)]
@@ -210,6 +210,11 @@ class _Reader:
         if size > remaining:
             raise MessageError(f"Error reading byte array of {size} byte(s): only {remaining} byte(s) available", field)
         return self.cursor.take(size, field)
+
+
+def bounds_collections(release: Release) -> bool:
+    """Whether a release refuses collections of more than `MAX_COLLECTION` items."""
+    return release >= _BOUNDED_SINCE
 
 
 def too_large(count: int) -> str:

@@ -15,6 +15,7 @@ from kafkalog.core.messages.reader import kafka_reason, read_message
 from kafkalog.core.messages.record_types import RecordType, find_record_type
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.transaction import TRANSACTION_LOG_VALUE, TRANSACTION_STATES
+from kafkalog.dump.decoder_changes import VALUE_VERSIONS_STRICT
 from kafkalog.dump.decoders.base import DELETED, Texts
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.errors import DecoderFailed, FormatError
@@ -45,8 +46,7 @@ class CoordinatorJson:
         self.release = release
         self.types = types
         self.label = label
-        #: Before 4.0 values of unknown versions were read as far as the known fields go.
-        self.strict_versions = release >= (4, 0, 0)
+        self.strict_versions = VALUE_VERSIONS_STRICT.applies_to(release)
         self.state_names = dialect_of(release).transaction_state_names
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002

@@ -15,6 +15,7 @@ from kafkalog.core.messages.reader import Message, kafka_reason, read_message
 from kafkalog.core.messages.records import read_metadata_record, read_remote_log_record
 from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS, REMOTE_PARTITION_STATES, REMOTE_SEGMENT_STATES
 from kafkalog.core.properties import format_uuid
+from kafkalog.dump.decoder_changes import METADATA_FRAMED, RECORD_INTERNAL
 from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _NO_VALUE = (
     'Cannot invoke "java.nio.ByteBuffer.remaining()" because the return value of '
     '"org.apache.kafka.common.record.Record.value()" is null'
 )
-_NO_VALUE_4_3 = _NO_VALUE.replace("record.Record", "record.internal.Record")
+_NO_VALUE_INTERNAL = _NO_VALUE.replace("record.Record", "record.internal.Record")
 
 
 class _Unreadable(Exception):
@@ -55,7 +56,7 @@ class ClusterMetadataJson:
         return None, text.encode()
 
     def _text(self, value: bytes | None) -> str:
-        if self.release < (3, 0, 0):
+        if not METADATA_FRAMED.applies_to(self.release):
             schema, version, message = _read_preview(value, self.release)
         else:
             if value is None:
@@ -149,7 +150,7 @@ class RemoteLogMetadataText:
 
     def _text(self, value: bytes | None) -> str:
         if value is None:
-            raise _Unreadable(_NO_VALUE if self.release < (4, 3, 0) else _NO_VALUE_4_3)
+            raise _Unreadable(_NO_VALUE_INTERNAL if RECORD_INTERNAL.applies_to(self.release) else _NO_VALUE)
         schema, _, message = _read_frame(value, self.release, remote=True)
         return _MEANINGS[schema.key or 0](message)
 

@@ -18,9 +18,10 @@ from kafkalog.core.messages.group import (
 )
 from kafkalog.core.messages.json_form import compact_json
 from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.dump.decoder_changes import GROUPS_AS_JSON, JSON_ESCAPED, KEYS_NAMED, PROTOCOL_TYPE_STORED, UNKNOWN_KEYS_PASS
 from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
-from kafkalog.dump.decoders.scala_order import map_order
 from kafkalog.errors import DecoderFailed
+from kafkalog.kafka.hash_orders import scala_map_order
 
 if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
@@ -37,10 +38,9 @@ class OffsetsText:
 
     def __init__(self, release: Release) -> None:
         self.release = release
-        #: 2.4.1 gave keys names, and tombstones a text.
-        self.named_keys = release >= (2, 4, 1)
-        self.json_group = release >= (1, 0, 0)
-        self.unknown_keys = release >= (3, 4, 1)
+        self.named_keys = KEYS_NAMED.applies_to(release)
+        self.json_group = GROUPS_AS_JSON.applies_to(release)
+        self.unknown_keys = UNKNOWN_KEYS_PASS.applies_to(release)
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -96,11 +96,10 @@ class OffsetsText:
             return DELETED
         metadata = self._value(value, GROUP_METADATA_VALUE, "group metadata")
         kind, protocol, generation = metadata["protocolType"], metadata["protocol"], metadata["generation"]
-        if not metadata["members"] and self.release < (1, 0, 1):
-            # Until then a group took its protocol type from its members.
+        if not metadata["members"] and not PROTOCOL_TYPE_STORED.applies_to(self.release):
             kind = ""
         members: dict[str, bytes] = {member["memberId"]: member["assignment"] for member in metadata["members"]}
-        ordered = map_order(members, self.release)
+        ordered = scala_map_order(members, self.release)
         assignment = ",".join(self._member(name, members[name], kind) for name in ordered)
         assignment = f"{{{assignment}}}"
         if not self.json_group:
@@ -111,8 +110,7 @@ class OffsetsText:
         ).encode()
 
     def _json(self, text: str | None) -> str:
-        # Before 1.1 Kafka wrote JSON itself, and escaped nothing.
-        return f'"{text}"' if text is not None and self.release < (1, 1, 0) else compact_json(text)
+        return f'"{text}"' if text is not None and not JSON_ESCAPED.applies_to(self.release) else compact_json(text)
 
     def _member(self, name: str, assignment: bytes, kind: str) -> str:
         if kind != _CONSUMER:

@@ -15,9 +15,10 @@ from kafkalog.core.messages.transaction import (
     TRANSACTION_RECORDS,
     TRANSACTION_STATES,
 )
+from kafkalog.dump.decoder_changes import BRACKETS, KEYS_NAMED, STATE_DEAD_KNOWN, UNKNOWN_KEYS_PASS
 from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
-from kafkalog.dump.decoders.scala_order import set_order
 from kafkalog.errors import DecoderFailed
+from kafkalog.kafka.hash_orders import scala_set_order
 
 if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
@@ -33,11 +34,10 @@ class TransactionsText:
 
     def __init__(self, release: Release) -> None:
         self.release = release
-        self.named_keys = release >= (2, 4, 1)
-        self.brackets = release >= (2, 5, 0)
-        self.unknown_keys = release >= (3, 4, 1)
-        #: 0.11 does not know the last state.
-        self.states = TRANSACTION_STATES if release >= (1, 0, 0) else TRANSACTION_STATES[:-1]
+        self.named_keys = KEYS_NAMED.applies_to(release)
+        self.brackets = BRACKETS.applies_to(release)
+        self.unknown_keys = UNKNOWN_KEYS_PASS.applies_to(release)
+        self.states = TRANSACTION_STATES if STATE_DEAD_KNOWN.applies_to(release) else TRANSACTION_STATES[:-1]
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -83,6 +83,8 @@ class TransactionsText:
             groups = []
         elif groups is None:
             raise DecoderFailed("a transaction without a list of partitions")
-        ordered = set_order([[(group["topic"], number) for number in group["partitionIds"]] for group in groups], self.release)
+        ordered = scala_set_order(
+            [[(group["topic"], number) for number in group["partitionIds"]] for group in groups], self.release
+        )
         names = [f"{topic}-{number}" for topic, number in ordered]
         return f"[{','.join(names)}]" if self.brackets else f"Set({', '.join(names)})"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
-from kafkalog.files.log_dir import CLEAN_SHUTDOWN
+from kafkalog.files.log_dir import CLEAN_SHUTDOWN, RECOVERY_POINTS
+from kafkalog.next_start.clean_marker import StopTraces, contradiction, is_closed_by_a_stop
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.partition import judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["doubt_markers"]
 
-_RECOVERY_POINTS = "recovery-point-offset-checkpoint"
-_BEHIND, _NO_SNAPSHOT, _PADDED = "recovery-point-behind-end", "snapshot-at-end-missing", "index-padded"
+#: What a log lacks of a clean stop: the findings that say so, in the order of `StopTraces`.
+_TRACES = ("recovery-point-behind-end", "recovery-point-missing", "snapshot-at-end-missing", "index-padded")
 
 
 def doubt_markers(verified: Sequence[Verified], log_dirs: Iterable[LogDirCheck]) -> Iterator[Finding]:
@@ -45,25 +45,23 @@ def doubt_markers(verified: Sequence[Verified], log_dirs: Iterable[LogDirCheck])
 
 def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> MarkerView | None:
     """The marker of a log dir as its logs contradict it; None when they do not, or when they are the fewer."""
-    reports = [one.report for one in own if _is_closed_by_a_stop(one.directory) and one.report.log_end_offset]
-    found = [{finding.id for finding in report.findings} for report in reports]
+    reports = [one.report for one in own if is_closed_by_a_stop(one.directory) and one.report.log_end_offset]
+    ids = [{finding.id for finding in report.findings} for report in reports]
+    traces = [StopTraces(*(name in found for name in _TRACES)) for found in ids]
     # A broker that is killed in its first minute has not written any recovery point yet.
-    none_written = any(f.id == "checkpoint-emptied" and f.path.endswith(f"/{_RECOVERY_POINTS}") for f in log_dir.findings)
-    behind = [ids for ids in found if none_written or _BEHIND in ids]
-    against = [ids for ids in behind if _NO_SNAPSHOT in ids or _PADDED in ids]
-    closed = [ids for ids in found if not ids & {_BEHIND, _NO_SNAPSHOT, _PADDED, "recovery-point-missing"}]
-    if len(against) <= len(closed):
+    no_points = any(f.id == "checkpoint-emptied" and f.path.endswith(f"/{RECOVERY_POINTS}") for f in log_dir.findings)
+    found = contradiction(traces, no_points=no_points)
+    if found is None:
         return None
-    path = log_dir.marker_path
-    snapshots, padded = (sum(name in ids for ids in against) for name in (_NO_SNAPSHOT, _PADDED))
     size = log_dir.log_dir.directory.size_of(CLEAN_SHUTDOWN) or 0
-    return MarkerView(path=path, size=size, judged=len(reports), points=len(against), snapshots=snapshots, padded=padded)
-
-
-def _is_closed_by_a_stop(directory: str) -> bool:
-    """Whether a clean stop closes a directory as a log: not the metadata log, nor what is on its way out."""
-    name = parse_partition_name(directory.rpartition("/")[2])
-    return name is not None and name.mark in ("", "future") and name.topic not in METADATA_TOPICS
+    return MarkerView(
+        path=log_dir.marker_path,
+        size=size,
+        judged=found.judged,
+        points=found.against,
+        snapshots=found.without_snapshot,
+        padded=found.padded,
+    )
 
 
 def _name_the_marker(log_dir: LogDirCheck, own: Sequence[Verified], cause: Cause) -> None:

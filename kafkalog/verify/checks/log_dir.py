@@ -217,7 +217,7 @@ class LogDirCheck:
         if self.meta is None and META_PROPERTIES not in self.log_dir.files:
             reason = "missing: the broker, its cluster and its era are not known; a broker does not start without it"
             self.not_checked.append(NotChecked(meta_path, reason))
-        problem, size = "", 0
+        problem, size = "", self.log_dir.directory.size_of(META_PROPERTIES) or 0
         if self.meta is not None:
             problem = self._meta_problem(self.meta)
         self.emit(

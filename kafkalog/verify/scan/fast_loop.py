@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FastLoop"]
 
-#: baseOffset, batchLength, partitionLeaderEpoch, magic, crc, attributes, lastOffsetDelta, maxTimestamp, then the id, epoch
-#: and sequence of the producer in one, recordsCount.
+#: baseOffset, batchLength, partitionLeaderEpoch, magic, crc, attributes, lastOffsetDelta, baseTimestamp, maxTimestamp, then
+#: the id, epoch and sequence of the producer in one, recordsCount.
 _PRODUCER = BATCH_HEADER.raw("producer_id", "base_sequence")
 _UNPACK = BATCH_HEADER.partial(
     "base_offset",
@@ -36,6 +36,7 @@ _UNPACK = BATCH_HEADER.partial(
     "crc",
     BATCH_HEADER["attributes"].unsigned,
     "last_offset_delta",
+    "base_timestamp",
     "max_timestamp",
     _PRODUCER,
     "records_count",
@@ -100,7 +101,7 @@ def _walk(loop: FastLoop, slot: Slot, position: int) -> tuple[int, bool]:  # noq
         first_expected, last_at, odd, end = expected, -1, False, 0
         while True:
             try:
-                base, length, e, magic, crc, attributes, delta, time, producer, count = unpack(view, at)
+                base, length, e, magic, crc, attributes, delta, base_time, time, producer, count = unpack(view, at)
             except struct.error:
                 end = NEVER
                 break
@@ -112,6 +113,7 @@ def _walk(loop: FastLoop, slot: Slot, position: int) -> tuple[int, bool]:  # noq
                 and delta + 1 == count > 0
                 and e == epoch
                 and low <= time <= high
+                and base_time >= -1
                 and length <= most
                 and (
                     (producer == no_producer and attributes < 5) or regular(producer, base, count, time, attributes, begin + at)
@@ -178,7 +180,7 @@ def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
 
 
 def _spot_at(view: memoryview, at: int, begin: int) -> BatchSpot:
-    base, length, epoch, _, _, _, delta, time, _, _ = _UNPACK(view, at)
+    base, length, epoch, _, _, _, delta, _, time, _, _ = _UNPACK(view, at)
     return BatchSpot(
         position=begin + at,
         end=begin + at + LOG_OVERHEAD + length,

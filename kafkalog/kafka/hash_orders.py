@@ -1,7 +1,7 @@
-"""The order in which Scala's hash tables list what is in them: it decides what the old decoders print first.
+"""The order in which the hash tables of Java and Scala list what is in them: it decides what the tool prints first.
 
-Source: scala.collection.mutable.HashTable and FlatHashTable, immutable.HashSet (2.12); mutable.HashMap and HashSet (2.13).
-Kafka's own builds used here are those with Scala 2.11 and 2.12 up to 2.8, with 2.13 since 3.0.
+Source: java.util.HashMap;
+scala.collection.mutable.HashTable and FlatHashTable, immutable.HashSet (2.12); mutable.HashMap and HashSet (2.13).
 """
 
 from __future__ import annotations
@@ -9,18 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from kafkalog.core.messages.text import string_hash
+from kafkalog.core.record import wrap32
+from kafkalog.kafka.behaviours import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kafkalog.core.messages.schema import Release
+    from kafkalog.core.release import Release
 
-__all__ = ["map_order", "partition_hash", "set_order"]
+__all__ = ["java_map_order", "partition_hash", "scala_map_order", "scala_set_order"]
 
 T = TypeVar("T")
 
 _MASK = 0xFFFFFFFF
-_SCALA_2_13: Release = (3, 0, 0)
+
+#: Kafka is built with several; this is the one of its own downloads.
+SCALA_2_13 = Behaviour(
+    (3, 0, 0),
+    "scala-2.13",
+    "Kafka's own builds are made with Scala 2.13; before, with 2.11 or 2.12.",
+    "kafka_2.13-3.0.0.tgz",
+)
 
 
 def partition_hash(topic: str, partition: int) -> int:
@@ -40,15 +49,29 @@ def _index(value: int, rotation: int, bits: int) -> int:
     return rotated >> (32 - bits) & ((1 << bits) - 1)
 
 
-def _signed(value: int) -> int:
-    return value - (1 << 32) if value >> 31 else value
+def _spread(value: int) -> int:
+    return value ^ value >> 16
 
 
-def map_order(keys: Iterable[str], release: Release) -> list[str]:
-    """Keys in the order a mutable HashMap lists them, when they were put into it in this order."""
+def java_map_order(keys: Iterable[str]) -> list[str]:
+    """The order in which a java.util.HashMap filled by computeIfAbsent lists `keys`, given in order of insertion."""
+    distinct = list(dict.fromkeys(keys))
+    size = 16
+    for count in range(len(distinct)):
+        # The table grows before an insertion, once it holds more than three quarters of its size.
+        if count > size * 3 // 4:
+            size *= 2
+    buckets: dict[int, list[str]] = {}
+    for key in distinct:
+        buckets.setdefault(_spread(string_hash(key)) & size - 1, []).insert(0, key)
+    return [key for bucket in sorted(buckets) for key in buckets[bucket]]
+
+
+def scala_map_order(keys: Iterable[str], release: Release) -> list[str]:
+    """The order in which a mutable HashMap of a release's Scala lists `keys`, given in order of insertion."""
     distinct = list(dict.fromkeys(keys))
     hashes = {key: string_hash(key) for key in distinct}
-    if release >= _SCALA_2_13:
+    if SCALA_2_13.applies_to(release):
         size = 16
         for count in range(len(distinct)):
             if count + 1 >= size * 3 // 4:
@@ -75,9 +98,8 @@ def _map_order_2_12(keys: list[str], hashes: dict[str, int]) -> list[str]:
 
 def _order_2_13(items: list[T], hashed: Callable[[T], int], size: int) -> list[T]:
     def place(item: T) -> tuple[int, int]:
-        value = hashed(item)
-        improved = value ^ value >> 16
-        return improved & (size - 1), _signed(improved)
+        improved = _spread(hashed(item))
+        return improved & (size - 1), wrap32(improved)
 
     return sorted(items, key=place)
 
@@ -85,10 +107,10 @@ def _order_2_13(items: list[T], hashed: Callable[[T], int], size: int) -> list[T
 Partition = tuple[str, int]
 
 
-def set_order(groups: Iterable[Iterable[Partition]], release: Release) -> list[Partition]:
-    """Topic partitions in the order a mutable Set lists them, when each group was made a Set and then added to it."""
+def scala_set_order(groups: Iterable[Iterable[Partition]], release: Release) -> list[Partition]:
+    """Topic partitions in the order a mutable Set of a release's Scala lists them: each group was made a Set, then added."""
     sets = [list(dict.fromkeys(group)) for group in groups]
-    if release < _SCALA_2_13:
+    if not SCALA_2_13.applies_to(release):
         return _set_order_2_12(sets)
     size = 16
     content: dict[Partition, int] = {}

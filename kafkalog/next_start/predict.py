@@ -10,11 +10,10 @@ from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.behaviours import is_zookeeper_era
 from kafkalog.kafka.overlay import open_disk
-from kafkalog.next_start.advice import with_advice
+from kafkalog.next_start.advice import remedy_for, with_advice
 from kafkalog.next_start.alternatives import told
 from kafkalog.next_start.era import OPEN
 from kafkalog.next_start.partition import Prediction, Situation, predict_partition, unknown_outcome
-from kafkalog.next_start.remedies import remedy_for
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -89,8 +88,8 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             recovery_point=options.recovery_point,
             mark=parsed.mark if parsed else "",
             kraft=not is_zookeeper_era(release),
-            read=options.read,
-            read_up_to=options.read_up_to(path),
+            consumer=options.consumer,
+            consumer_limit=options.consumer_limit(path),
             replay=options.replay_of(path),
             known=options.known_of(path),
         )
