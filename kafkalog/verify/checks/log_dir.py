@@ -28,7 +28,7 @@ from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, PartitionsNotCopied, TextLineEnds
 from kafkalog.verify.rules.log_dir_files import BootstrapFile, CleanedLogs, LogDirFiles
-from kafkalog.verify.rules.log_dirs import CheckpointFile, LogDirView, MissingPartition
+from kafkalog.verify.rules.log_dirs import CheckpointFile, LogDirNames, MissingPartition
 from kafkalog.verify.scan.results import SegmentTask
 from kafkalog.verify.scan.segment import scan_segment
 
@@ -221,7 +221,7 @@ class LogDirCheck:
         if self.meta is not None:
             problem = self._meta_problem(self.meta)
         self.emit(
-            LogDirView(
+            LogDirNames(
                 path=self.path,
                 bad_directories=tuple(name for name in self.log_dir.others if name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN)),
                 bad_files=tuple(name for name in self.log_dir.files if name in listed),

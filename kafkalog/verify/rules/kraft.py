@@ -146,18 +146,18 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
     loses=True,
     invariants="L1 L3",
 )
-def kraft_record_unreadable(view: MetadataRecord) -> Iterator[Hit]:
+def kraft_record_unreadable(record: MetadataRecord) -> Iterator[Hit]:
     """A metadata record does not decode, although the checksum is right.
 
     INFO when its type or version is not known here: a later release than those this program knows may have written it.
     """
     yield Hit(
-        view.batch.span,
-        (view.offset, view.offset),
-        severity=Severity.INFO if view.newer else None,
-        offset=view.offset,
-        name=view.name or "unknown",
-        problem=view.problem,
+        record.batch.span,
+        (record.offset, record.offset),
+        severity=Severity.INFO if record.newer else None,
+        offset=record.offset,
+        name=record.name or "unknown",
+        problem=record.problem,
     )
 
 
