@@ -359,14 +359,16 @@ class _Run:
         """Everything, in the order of the arguments."""
         partitions = tuple(one.report for one in self.done)
         return Report(
-            self.settings.now,
-            partitions,
-            in_order(self.findings),
-            tuple(self.not_checked),
-            self._release_taken(),
-            sum(report.files for report in partitions) + sum(log_dir.files for log_dir in self.log_dirs),
-            sum(report.bytes for report in partitions),
-            tuple(chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])),
+            now=self.settings.now,
+            partitions=partitions,
+            findings=in_order(self.findings),
+            not_checked=tuple(self.not_checked),
+            version=self._release_taken(),
+            files=sum(report.files for report in partitions) + sum(log_dir.files for log_dir in self.log_dirs),
+            bytes=sum(report.bytes for report in partitions),
+            hashes=tuple(
+                chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])
+            ),
             quick=self.settings.quick,
             next_start=self.next_start,
             evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,

@@ -54,17 +54,33 @@ def _known(scan: SegmentScan) -> ScannedLog | None:
         return None
     places = [place for place in scan.places if place[1] < last.position]
     epochs = tuple(EpochEntry(run.epoch, run.first_base) for run in scan.epochs)
-    return ScannedLog(last.end, (*places, (last.last_offset, last.position)), epochs, tuple(_events(scan)), scan.inode)
+    return ScannedLog(
+        end=last.end,
+        places=(*places, (last.last_offset, last.position)),
+        epochs=epochs,
+        events=tuple(_events(scan)),
+        inode=scan.inode,
+    )
 
 
 def _events(scan: SegmentScan) -> Iterator[ScannedEvent]:
     for event in scan.events:
         if isinstance(event, ProducerRun):
             yield ScannedEvent(
-                event.producer_id, event.first_offset, event.position, event.last_position, event.transactional, None
+                producer_id=event.producer_id,
+                offset=event.first_offset,
+                position=event.position,
+                last_position=event.last_position,
+                is_transactional=event.transactional,
+                marker=None,
             )
         elif isinstance(event, TransactionEnd) and event.committed is not None:
             kind = COMMIT if event.committed else ABORT
             yield ScannedEvent(
-                event.producer_id, event.offset, event.position, event.position, is_transactional=True, marker=kind
+                producer_id=event.producer_id,
+                offset=event.offset,
+                position=event.position,
+                last_position=event.position,
+                is_transactional=True,
+                marker=kind,
             )

@@ -76,8 +76,15 @@ def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionCla
     ]
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))
     broker = None if log_dir is None else log_dir.identity.number
-    claim = Claim(name.topic, name.partition, facts.topic_id, epoch, broker)
-    return PartitionClaim(facts.path, claim, path, span, log_dir, tuple(_highest_producers(facts)))
+    claim = Claim(topic=name.topic, partition=name.partition, topic_id=facts.topic_id, epoch=epoch, broker=broker)
+    return PartitionClaim(
+        path=facts.path,
+        claim=claim,
+        epoch_path=path,
+        epoch_span=span,
+        log_dir=log_dir,
+        producers=tuple(_highest_producers(facts)),
+    )
 
 
 def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:

@@ -38,7 +38,13 @@ def _places(verified: Sequence[Verified]) -> Iterator[_Place]:
         name = parse_partition_name(os.path.basename(os.path.realpath(one.directory)))
         if one.topic_id is None or name is None or name.mark in ("delete", "stray") or name.topic in METADATA_TOPICS:
             continue
-        yield _Place(number, join(one.directory, "partition.metadata"), one.owner, name.topic, one.topic_id)
+        yield _Place(
+            number=number,
+            path=join(one.directory, "partition.metadata"),
+            log_dir=one.owner,
+            topic=name.topic,
+            topic_id=one.topic_id,
+        )
 
 
 def _same_cluster(one: LogDirCheck | None, other: LogDirCheck | None) -> bool | None:
