@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import select
 import sys
 from functools import cache
@@ -80,6 +79,8 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def write_json_lines(lines: Iterable[dict[str, Any]]) -> None:
     """Write JSON lines to stdout; in ASCII, so that names that are no text survive."""
+    import json
+
     for line in lines:
         sys.stdout.write(json.dumps(line) + "\n")
 

@@ -80,7 +80,7 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
     middle = f',"batchPosition":{batch.position},"offset":'
 
     def gap(expected: int, offset: int) -> str:
-        """The line behind a record whose offset does not follow the one before."""
+        """The line after a record whose offset does not follow the one before."""
         if not expected:
             return ""
         place = f'{batch.position},"kind":"non-consecutive","offset":{offset},"previousOffset":{expected - 1}'

@@ -28,8 +28,8 @@ class Behaviour(NamedTuple):
 INDEXES_UNCHECKED = Behaviour(
     (2, 3, 0),
     "indexes-unchecked",
-    "`.index` and `.timeindex` are not looked at, a missing `.index` makes the segment be recovered; before, each was checked,"
-    " the segment recovered if it failed, and a missing one is made again, empty.",
+    "`.index` and `.timeindex` are not checked at a start, and a segment whose `.index` is missing is recovered; before,"
+    " both were checked, a segment that failed the check was recovered, and a missing index was made again, empty.",
     "LogSegment.sanityCheck, KAFKA-7283",
 )
 SHORT_LOG_GOES = Behaviour(
@@ -48,13 +48,15 @@ METADATA_READ = Behaviour(
 READS_UP_TO_POSITION = Behaviour(
     (2, 4, 0),
     "reads-up-to-position",
-    "Producers are followed up to the log's end by position; before, its offset was looked up in each segment's index.",
+    "To rebuild its producers the broker reads the log up to the position where it ends; before, it looked up the end"
+    " offset in the index of each segment.",
     "Log.rebuildProducerState",
 )
 UNSTABLE_OFFSET_SOUGHT = Behaviour(
     (2, 4, 0),
     "unstable-offset-sought",
-    "The start of the oldest open transaction is looked for in later segments too; before, its absence stopped the broker.",
+    "The start of the oldest open transaction is looked for in later segments too; before, the broker stopped when it was"
+    " not found.",
     "Log.maybeIncrementFirstUnstableOffset",
 )
 LOG_DIRS_FAIL = Behaviour(
@@ -79,7 +81,7 @@ MISSING_INDEX_MADE = Behaviour(
 INDEX_SWAP_COUNTS = Behaviour(
     (1, 1, 0),
     "index-swap-counts",
-    "An `.index.swap` makes the indexes of its segment go; before, it went itself.",
+    "Where an `.index.swap` is found, the indexes of its segment are deleted; before, the `.index.swap` itself was.",
     "Log.removeTempFilesAndCollectSwapFiles",
 )
 LAST_TIME_REMEMBERED = Behaviour(
@@ -116,15 +118,15 @@ OVERFLOW_NOTICED = Behaviour(
 LATER_SWAPS_GO = Behaviour(
     (2, 0, 0),
     "later-swaps-go",
-    "A `.swap` at or above the least `.cleaned` goes, and one that is completed leaves the segment alone that ends before it;"
-    " before, every `.log.swap` was completed, and took the segment before it along.",
+    "A `.swap` at or above the lowest `.cleaned` is deleted, and a completed swap keeps a segment that ends before it;"
+    " before, every `.log.swap` was completed, and replaced the segment before it too.",
     "Log.removeTempFilesAndCollectSwapFiles, Log.completeSwapOperations",
 )
 SNAPSHOT_AT_END = Behaviour(
     (2, 0, 0),
     "snapshot-at-end",
-    "Following the producers ends with a `.snapshot`, and writes one for the last two segments; before, one for each segment"
-    " that was followed, none at the end.",
+    "Rebuilding the producers writes a `.snapshot` at its end, and one for each of the last two segments; before, one for"
+    " each segment that was read, and none at the end.",
     "Log.rebuildProducerState",
 )
 EMPTY_MARKER_PASSES = Behaviour(
@@ -166,8 +168,8 @@ NEWEST_EPOCH_WINS = Behaviour(
 TRANSACTION_BEGINS_WITH_BATCH = Behaviour(
     (2, 1, 0),
     "transaction-begins-with-batch",
-    "A transaction begins at the offset of its first batch; before, at the last offset of it less the difference of its"
-    " sequence numbers.",
+    "A transaction begins at the offset of its first batch; before, at the last offset of that batch minus the difference"
+    " of its last and first sequence numbers.",
     "ProducerAppendInfo.append",
 )
 ZSTD_KNOWN = Behaviour(
@@ -243,8 +245,8 @@ ZOMBIES_PASS = Behaviour(
 PRODUCERS_FOLLOWED_BEFORE = Behaviour(
     (2, 8, 0),
     "producers-followed-before",
-    "Before a segment is recovered, open transactions are followed from segment to segment; before, one that is open at a"
-    " segment's end stayed open, and is the last stable offset in the rebuilt `.txnindex`.",
+    "Before a segment is recovered, open transactions are followed from one segment to the next; before 2.8, a transaction"
+    " that was open at the end of a segment stayed open, and set the last stable offset in the rebuilt `.txnindex`.",
     "Log.updateProducers",
 )
 EMPTY_TRANSACTION_IGNORED = Behaviour(
@@ -314,14 +316,15 @@ EPOCHS_IN_EVERY_RECOVERY = Behaviour(
 OFFLINE_STOPS_READS = Behaviour(
     (3, 0, 0),
     "offline-stops-reads",
-    "In a log dir that went offline a partition with an open transaction stops the broker, for its log must be read.",
+    "In a log dir that went offline, a partition with an open transaction stops the broker, because its log must be read,"
+    " and cannot.",
     "LocalLog.maybeHandleIOException",
 )
 CHECKPOINT_NUMBERS_ABORT = Behaviour(
     (3, 1, 0),
     "checkpoint-numbers-abort",
-    "An entry of `leader-epoch-checkpoint` that is no number, or a negative count, stops the broker; before, it was malformed"
-    " as other lines are.",
+    "An entry of `leader-epoch-checkpoint` that is no number, or a negative count, stops the broker; before, it was a"
+    " malformed line as any other.",
     "CheckpointFile, server-common",
 )
 UNSTABLE_OFFSET_LENIENT = Behaviour(
@@ -339,8 +342,8 @@ MALFORMED_MESSAGE_UNCAUGHT = Behaviour(
 DELETES_UNREAD = Behaviour(
     (3, 7, 0),
     "deletes-unread",
-    "A segment is deleted without a look into its `.timeindex`; before (since 2.3), a directory in the place of one took the"
-    " log dir offline then.",
+    "A segment is deleted without a look into its `.timeindex`; before (since 2.3), a directory of that name took the log"
+    " dir offline.",
     "LogSegment.toString",
 )
 INDEXES_RENAMED_UNREAD = Behaviour(
@@ -352,7 +355,8 @@ INDEXES_RENAMED_UNREAD = Behaviour(
 DELETED_ONCE_NAMED = Behaviour(
     (2, 8, 0),
     "deleted-once-named",
-    "Segments that go are all looked at before the first is renamed; before, after the renaming.",
+    "All segments that are to be deleted are looked at before the first is renamed; before, they were looked at after the"
+    " renaming.",
     "Log.deleteSegmentFiles, SegmentDeletionReason.logReason",
 )
 FUTURE_NAMES = Behaviour(

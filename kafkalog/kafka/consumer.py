@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kafkalog.kafka.loader import LoadedLog
     from kafkalog.kafka.segment import LogSegment
 
-__all__ = ["Reading", "last_stable_offset", "read_all", "why_not_led"]
+__all__ = ["ConsumedRecords", "last_stable_offset", "read_all", "why_not_led"]
 
 _MAX_PARTITION_FETCH = 1 << 20
 #: Offset ranges kept of what was read; more are counted and not kept.
@@ -51,7 +51,7 @@ class OffsetMetadata(NamedTuple):
 
 
 @dataclass
-class Reading:
+class ConsumedRecords:
     """What the consumer got.
 
     `records` were handed out, with the offsets of `ranges` (first, last); at `stops_at` it stands at the end. `error` is
@@ -222,14 +222,16 @@ def why_not_led(log: LoadedLog, high_watermark: int) -> str | None:
     return None
 
 
-def read_all(log: LoadedLog, *, committed: bool) -> Reading:
+def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
     """Read a loaded log from its start to its end, or to its last stable offset."""
     leader = _Leader(log)
     try:
         limit = leader.last_stable() if committed else leader.log_end
     except LoadFailure as error:
-        return Reading(stops_at=log.log_start_offset, end=log.log_end_offset, error=ClientError("corrupt-batch", error.text))
-    reading = Reading(stops_at=log.log_start_offset, end=limit.offset)
+        return ConsumedRecords(
+            stops_at=log.log_start_offset, end=log.log_end_offset, error=ClientError("corrupt-batch", error.text)
+        )
+    reading = ConsumedRecords(stops_at=log.log_start_offset, end=limit.offset)
     asked: set[int] = set()
     while reading.stops_at < limit.offset and reading.error is None:
         at = reading.stops_at
@@ -266,7 +268,7 @@ def read_all(log: LoadedLog, *, committed: bool) -> Reading:
 class _Client:
     """The client's side: what it hands out of one fetch. It is of the broker's release."""
 
-    def __init__(self, reading: Reading, aborted: list[AbortedTxn], release: Release) -> None:
+    def __init__(self, reading: ConsumedRecords, aborted: list[AbortedTxn], release: Release) -> None:
         self.reading = reading
         self._rules = reading_rules(release)
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, MAGIC_AT, Damage, RecordBatch
 from kafkalog.core.compression import gzip_up_to_failure
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE, LegacyBatch, read_message
 from kafkalog.core.record_counts import count_records
 from kafkalog.core.source import Bytes, part_of
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded, Truncated, UnknownCompression
-from kafkalog.kafka.record_iterators import records_from, unpacking_problem
+from kafkalog.kafka.record_iterators import records_from, records_of_message, shallow_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +191,7 @@ def _legacy_offsets(batch: LegacyBatch, rules: ReadingRules) -> Iterator[int | C
         yield ClientError("invalid-record", f"zstd in the message at offset {offset}, whose format does not know it")
         return
     try:
-        outer = read_message(batch.data)
+        read_message(batch.data)
     except FormatError as error:
         # A wrapper is unpacked outside of what catches the errors of single messages.
         uncaught = rules.malformed_uncaught or batch.compression_id > 0
@@ -201,21 +200,13 @@ def _legacy_offsets(batch: LegacyBatch, rules: ReadingRules) -> Iterator[int | C
     if not batch.compression_id:
         yield offset
         return
-    if outer.value is None:
-        yield ClientError("invalid-record", f"the compressed message at offset {offset} has no value")
-        return
     try:
-        problem = unpacking_problem(batch, rules)
-        if problem is not None:
-            yield client_error(problem, offset)
-            return
-        for message in batch.records():
-            if message.attributes & CODEC_MASK:
-                yield ClientError("invalid-record", f"a compressed message inside the one at offset {offset}")
-                return
-            if not message.crc_ok:
+        for message in records_of_message(shallow_message(batch.data), rules):
+            if not message.valid:
                 yield ClientError("crc", f"the CRC of the message at offset {message.offset} is wrong")
                 return
+            # Key and value are taken out before the record is handed out.
+            message.check_lengths()
             yield message.offset
     except (FormatError, LimitExceeded) as error:
         yield client_error(error, offset)

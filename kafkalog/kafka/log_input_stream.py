@@ -37,8 +37,8 @@ __all__ = [
     "MAX_SEGMENT_SIZE",
     "BatchPlace",
     "FileRecords",
+    "LogOffsetPosition",
     "LoggedBatch",
-    "Place",
     "SizeFieldTooSmall",
     "walk_batches",
 ]
@@ -54,8 +54,8 @@ _TIMESTAMP = LEGACY_HEADER_V1.partial("timestamp")
 MAX_SEGMENT_SIZE = 0x7FFFFFFF
 
 
-class Place(NamedTuple):
-    """Where a search for an offset ended: FileRecords.LogOffsetPosition; the offset is the batch's last one, or its base."""
+class LogOffsetPosition(NamedTuple):
+    """Where a search for an offset ended: FileRecords.LogOffsetPosition. The offset is the batch's last one, or its base."""
 
     offset: int
     position: int
@@ -320,7 +320,7 @@ class FileRecords:
             last = batch
         return last
 
-    def search(self, offset: int, start: int, *, names_base: bool, by_base_offset: bool) -> Place | None:
+    def search(self, offset: int, start: int, *, names_base: bool, by_base_offset: bool) -> LogOffsetPosition | None:
         """The first batch from position `start` on that reaches `offset`.
 
         Args:
@@ -335,7 +335,7 @@ class FileRecords:
             for batch in self.batches(start):
                 last = batch.last_offset
                 if last >= offset:
-                    return Place(batch.base_offset if names_base else last, batch.position, batch.size)
+                    return LogOffsetPosition(batch.base_offset if names_base else last, batch.position, batch.size)
             return None
         previous: LoggedBatch | None = None
         for batch in self.batches(start):
@@ -343,8 +343,8 @@ class FileRecords:
             if base >= offset:
                 if base > offset and previous is not None and previous.last_offset >= offset:
                     batch = previous  # noqa: PLW2901 - the one before it holds the offset
-                return Place(batch.base_offset, batch.position, batch.size)
+                return LogOffsetPosition(batch.base_offset, batch.position, batch.size)
             previous = batch
         if previous is not None and previous.last_offset >= offset:
-            return Place(previous.base_offset, previous.position, previous.size)
+            return LogOffsetPosition(previous.base_offset, previous.position, previous.size)
         return None

@@ -242,6 +242,15 @@ class JavaMessage:
         """The value, of a large message in windows: that of a wrapper."""
         return self._sized(self._value_at)
 
+    def check_lengths(self) -> None:
+        """See that key and value fit into the message.
+
+        Raises:
+            FormatError: one of them goes beyond its end.
+        """
+        self._sized(self._key_at)
+        self._sized(self._value_at)
+
     @staticmethod
     def _held(data: Bytes | None) -> bytes | None:
         limit = MAX_DECOMPRESSED.get()

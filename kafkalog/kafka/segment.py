@@ -39,7 +39,7 @@ from kafkalog.kafka.indexes import (
     offset_index_problem,
     time_index_problem,
 )
-from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, Place
+from kafkalog.kafka.log_input_stream import MAX_SEGMENT_SIZE, FileRecords, LoggedBatch, LogOffsetPosition
 from kafkalog.kafka.reading_rules import reading_rules
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
 
-__all__ = ["Fetched", "LogSegment", "SegmentOverflow"]
+__all__ = ["FetchedRecords", "LogSegment", "SegmentOverflow"]
 
 
-class Fetched(NamedTuple):
+class FetchedRecords(NamedTuple):
     """What a read of a segment gives: LogSegment.read. `offset` is the one that the broker takes it to start at."""
 
     records: FileRecords
@@ -178,7 +178,7 @@ class LogSegment:
 
     # --- reading ---
 
-    def translate(self, offset: int, least_position: int = 0) -> Place | None:
+    def translate(self, offset: int, least_position: int = 0) -> LogOffsetPosition | None:
         """Where the first batch that reaches `offset` stands, not before a position: LogSegment.translateOffset."""
         start = max(least_position, self.offset_index.lookup(offset).position)
         release = self.context.release
@@ -191,7 +191,7 @@ class LogSegment:
 
     def read(
         self, offset: int, max_size: int, max_position: int | None = None, *, one_batch_at_least: bool = False
-    ) -> Fetched | None:
+    ) -> FetchedRecords | None:
         """The bytes a fetch gets: LogSegment.read.
 
         Args:
@@ -208,7 +208,7 @@ class LogSegment:
         end = self.size if max_position is None else max_position
         found = place.offset if READ_NAMES_BATCH.applies_to(self.context.release) else offset
         records = self.log.slice(place.position, min(end - place.position, max_size))
-        return Fetched(records, place.position, place.size, found)
+        return FetchedRecords(records, place.position, place.size, found)
 
     def read_next_offset(self) -> int:
         """The offset the next record would get, looked for from the last index entry on: LogSegment.readNextOffset."""

@@ -90,7 +90,7 @@ def remedy_for(directory: Directory, outcome: Outcome, situation: Situation) -> 
     if outcome.partition != "failed" and not outcome.records_lost:
         return None
     # Whether it helps does not depend on what consumers make of it, and must be known however large the log is.
-    situation = replace(situation, read=False, replay=None)
+    situation = replace(situation, consumer=False, replay=None)
     for candidate in _candidates(directory, outcome, situation):
         try:
             with open_disk(directory) as disk:

@@ -56,7 +56,7 @@ def next_start(
         RequestError: the path is no partition directory, or an argument makes no sense.
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
-    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
+    options = options_of(assume_stop, recovery_point, kafka_version, consumer=consumer)
     text, kind, directory = _classify_directory(os.fspath(path))
     if kind is Kind.LOG_DIR:
         raise RequestError(f"{text} is a log dir; `next_starts` takes it")
@@ -96,7 +96,7 @@ def next_starts(
         RequestError: an argument makes no sense.
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
-    options = options_of(assume_stop, recovery_point, kafka_version, read=consumer)
+    options = options_of(assume_stop, recovery_point, kafka_version, consumer=consumer)
     states: dict[str, list[LogDirState] | Directory] = {}
     for path in paths:
         try:

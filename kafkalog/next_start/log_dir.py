@@ -194,12 +194,12 @@ def _predict_all(
             directories[name] = state.log_dir.partition(name).directory
         except UnreadableFile as error:
             found[name] = given_up(error.path, situations[name], f"it cannot be read: {error.reason}")
-    general = options.read_up_to("")
-    plain = [directory for name, directory in directories.items() if situations[name].read_up_to == general]
+    general = options.consumer_limit("")
+    plain = [directory for name, directory in directories.items() if situations[name].consumer_limit == general]
     if sum(map(_log_size, plain)) > general:
         # Together they are too large: of those only what is empty is read.
         for name, one in situations.items():
-            situations[name] = replace(one, read_up_to=0) if one.read_up_to == general else one
+            situations[name] = replace(one, consumer_limit=0) if one.consumer_limit == general else one
     own = [situations[name] for name in directories]
     found |= zip(directories, run(predict_in_situation, directories.values(), own), strict=True)
     left_out = [name for name, one in found.items() if one.is_left_out]
@@ -237,8 +237,8 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
         is_compacted=key in state.compacted,
         # With remote storage the line stands for every log; without, only for one whose start lies inside a segment.
         is_tiered=state.is_tiered and key in state.log_starts,
-        read=options.read,
-        read_up_to=options.read_up_to(path),
+        consumer=options.consumer,
+        consumer_limit=options.consumer_limit(path),
         replay=options.replay_of(path),
         known=options.known_of(path),
     )

@@ -41,7 +41,7 @@ class Options:
         stop: `clean`, `unclean`, or None: by the marker in the log dir.
         recovery_point: An offset for every partition, or None: by the checkpoint.
         release: The release that starts, or None: by what the log dir shows.
-        read: Whether to work out what consumers read; None: where the log is not too large.
+        consumer: Whether to work out what consumers read; None: where the log is not too large.
         scanned: Path → what a scan has told of the directory, when the prediction goes along with one: large logs in
             which nothing is damaged are then left out. None: everything is worked out.
     """
@@ -49,10 +49,10 @@ class Options:
     stop: str | None = None
     recovery_point: int | None = None
     release: Release | None = None
-    read: bool | None = None
+    consumer: bool | None = None
     scanned: Mapping[str, Scanned] | None = None
 
-    def read_up_to(self, path: str) -> int:
+    def consumer_limit(self, path: str) -> int:
         """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
         if self.scanned is None:
             return CONSUMER_BYTES
@@ -72,7 +72,7 @@ class Options:
         return {} if seen is None else seen.known
 
 
-def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, read: bool | None) -> Options:
+def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, consumer: bool | None) -> Options:
     """The options as `next_start` takes them, checked.
 
     Raises:
@@ -83,4 +83,4 @@ def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str,
     if recovery_point is not None and not 0 <= recovery_point < 1 << 63:
         raise RequestError(f"a recovery point is an offset, 0 or more, not {recovery_point}")
     release = None if kafka_version == "auto" else parse_release(kafka_version)
-    return Options(None if assume_stop == "auto" else assume_stop, recovery_point, release, read)
+    return Options(None if assume_stop == "auto" else assume_stop, recovery_point, release, consumer)

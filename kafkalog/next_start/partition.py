@@ -19,7 +19,7 @@ from kafkalog.kafka.behaviours import (
     TEXT_FILE_FAILURE_CAUGHT,
 )
 from kafkalog.kafka.checkpoint_file import read_epoch_file, read_topic_id
-from kafkalog.kafka.consumer import Reading, read_all, why_not_led
+from kafkalog.kafka.consumer import ConsumedRecords, read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
@@ -74,8 +74,8 @@ class Situation:
         is_compacted: Whether the log cleaner is known to have worked here.
         is_tiered: Whether the log is known to begin in remote storage.
         index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
-        read: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
-        read_up_to: Bytes of logs up to which that is done when nothing is said about it.
+        consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
+        consumer_limit: Bytes of logs up to which that is done when nothing is said about it.
         replay: Most bytes of logs whose recovery is gone through; None: any.
         known: Name of a `.log` → what a scan has told of it: these bytes need not be gone through.
     """
@@ -90,8 +90,8 @@ class Situation:
     is_compacted: bool = False
     is_tiered: bool = False
     index_interval_bytes: int | None = None
-    read: bool | None = None
-    read_up_to: int = CONSUMER_BYTES
+    consumer: bool | None = None
+    consumer_limit: int = CONSUMER_BYTES
     replay: int | None = None
     known: Mapping[str, ScannedLog] = field(default_factory=dict)
 
@@ -277,7 +277,7 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
     if load.failure is not None or log is None or situation.mark in ("delete", "stray"):
         return None, {}
     if stray:
-        empty = _shown(Reading())
+        empty = _shown(ConsumedRecords())
         return Consumer(empty, empty), {}
     if situation.is_tiered and log.log_start_offset < log.segments.first.base_offset:
         return None, {"consumer": f"the log begins in remote storage, up to offset {log.segments.first.base_offset}"}
@@ -285,8 +285,8 @@ def _consumer(load: Load, situation: Situation, *, stray: bool) -> tuple[Consume
     if not_led is not None:
         return None, {"consumer": f"nobody leads the partition, so nothing can be read: {not_led}"}
     size = sum(segment.size for segment in log.segments.all())
-    if not (size <= situation.read_up_to if situation.read is None else situation.read):
-        asked = "it was not asked for" if situation.read is False else "`kafkalog next-start --consumer` does it"
+    if not (size <= situation.consumer_limit if situation.consumer is None else situation.consumer):
+        asked = "it was not asked for" if situation.consumer is False else "`kafkalog next-start --consumer` does it"
         why = f"{size} bytes of records would have to be decoded: {asked}"
         return None, {"consumer": why}
     try:
@@ -322,7 +322,7 @@ def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) ->
     return "stray" if stray or situation.mark == "stray" else "loaded"
 
 
-def _shown(reading: Reading) -> ConsumerRead:
+def _shown(reading: ConsumedRecords) -> ConsumerRead:
     error = None if reading.error is None else reading.error.kind
     return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
 

@@ -88,8 +88,8 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             recovery_point=options.recovery_point,
             mark=parsed.mark if parsed else "",
             kraft=not is_zookeeper_era(release),
-            read=options.read,
-            read_up_to=options.read_up_to(path),
+            consumer=options.consumer,
+            consumer_limit=options.consumer_limit(path),
             replay=options.replay_of(path),
             known=options.known_of(path),
         )

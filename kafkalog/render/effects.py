@@ -21,17 +21,17 @@ def describe_effects(
     size: Callable[[int], str] = "{} bytes".format,
     duration: Callable[[int], str] = "{} ms".format,
 ) -> str:
-    """The effects as sentences, the kinds of stop that come to the same told at once.
+    """The effects as sentences, the kinds of stop that come to the same in one sentence.
 
     Args:
         effects: Those of one finding.
-        size: How a number of bytes is told.
-        duration: How a number of milliseconds is told.
+        size: How a number of bytes is written.
+        duration: How a number of milliseconds is written.
     """
-    told: dict[Effect, list[str]] = {}
+    stops_of: dict[Effect, list[str]] = {}
     for effect in effects:
-        told.setdefault(replace(effect, stop=""), []).append(effect.stop)
-    return " ".join(_sentence(effect, stops, size, duration) for effect, stops in told.items())
+        stops_of.setdefault(replace(effect, stop=""), []).append(effect.stop)
+    return " ".join(_sentence(effect, stops, size, duration) for effect, stops in stops_of.items())
 
 
 def _sentence(effect: Effect, stops: list[str], size: Callable[[int], str], duration: Callable[[int], str]) -> str:

@@ -49,10 +49,10 @@ def next_start_total(count: int, harmed: int, unknown: int) -> str:
         harmed: Those that lose data or service.
         unknown: Those whose result cannot be predicted.
     """
-    told = f"{count_text(count, 'prediction')}: "
+    head = f"{count_text(count, 'prediction')}: "
     if not harmed and not unknown:
-        return f"{told}nothing is lost"
-    return told + ", ".join(
+        return f"{head}nothing is lost"
+    return head + ", ".join(
         [f"{harmed} with loss of data or service", *([f"{unknown} that cannot be predicted"] if unknown else [])]
     )
 
@@ -64,15 +64,15 @@ def next_start_section(outcomes: Sequence[Outcome], segments: int) -> list[str]:
         outcomes: Its predictions, one for each kind of stop.
         segments: How many segments it has.
     """
-    told: dict[tuple[str, ...], list[Outcome]] = {}
+    by_text: dict[tuple[str, ...], list[Outcome]] = {}
     certain = _certain_harms(outcomes)
     for outcome in outcomes:
         own = [_in_short(outcome, segments)]
         if outcome in certain:
             own += [f"  {line}" for line in _details(outcome)]
-        told.setdefault(tuple(own), []).append(outcome)
+        by_text.setdefault(tuple(own), []).append(outcome)
     text: list[str] = []
-    for lines, same in told.items():
+    for lines, same in by_text.items():
         stops = " or ".join(dict.fromkeys(outcome.assumed.stop for outcome in same))
         text += [f"{_assumed(same[0], stops)}: {lines[0]}", *lines[1:]]
     return text

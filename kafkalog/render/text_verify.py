@@ -196,8 +196,8 @@ def _finding_lines(groups: list[_Group], most: int | None, causes: _Causes) -> I
         yield Line(4, "", f"Consequence: {printable(first.consequence)}", prose=True)
         effects = next((finding.next_start for finding in group.findings if finding.next_start), ())
         if effects:
-            told = describe_effects(effects, size_text, duration_text)
-            yield Line(4, "", f"Next start: {printable(told)}", prose=True)
+            sentences = describe_effects(effects, size_text, duration_text)
+            yield Line(4, "", f"Next start: {printable(sentences)}", prose=True)
         yield Line(4, "", f"Remedy: {printable(first.remedy)}", prose=True)
         for finding in shown:
             yield from _command_lines(finding, several=count > 1)

@@ -146,8 +146,8 @@ class LoadWatch:
         """Note a failure, in the releases that `CAUSES` and the bounds allow; of each cause the first counts."""
         row = CAUSES[cause]
         since, until = max(since, row.since, OLDEST), min(until, row.until)
-        known = any(item.cause == cause and (item.since, item.until) == (since, until) for item in self.failures)
-        if since < until and not known:
+        is_noted = any(item.cause == cause and (item.since, item.until) == (since, until) for item in self.failures)
+        if since < until and not is_noted:
             self.failures.append(Failure(cause, offset, reason, since, until))
 
     def unreadable(self, offset: int, reason: str) -> None:
@@ -186,10 +186,10 @@ class LoadWatch:
         for kind in self.types:
             if kind.number != number:
                 continue
-            known = min((since for held, since in kind.value.versions if held == version), default=NEWEST)
+            first = min((since for held, since in kind.value.versions if held == version), default=NEWEST)
             since = max(kind.since, NEW_COORDINATOR) if number > 2 else kind.since
             reason = f"version {version} of {kind.value.name} is unknown"
-            self.fail("unknown-version", offset, reason, since=since, until=min(known, kind.until))
+            self.fail("unknown-version", offset, reason, since=since, until=min(first, kind.until))
 
     # --- groups, as the new coordinator holds them ---
 

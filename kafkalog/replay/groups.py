@@ -134,9 +134,9 @@ def _entries(assignment: Any) -> list[dict[str, Any]]:
     return [entry for part in lists for entry in part if isinstance(entry, dict) and "topicId" in entry]
 
 
-def _topic_names(ids: set[uuid.UUID], told: dict[uuid.UUID, str], logs: FoundLogs) -> dict[uuid.UUID, str]:
+def _topic_names(ids: set[uuid.UUID], recorded: dict[uuid.UUID, str], logs: FoundLogs) -> dict[uuid.UUID, str]:
     """Names of topics: from the records, from `partition.metadata` of the partitions given, from the cluster's metadata."""
-    names = {topic_id: told[topic_id] for topic_id in ids if topic_id in told}
+    names = {topic_id: recorded[topic_id] for topic_id in ids if topic_id in recorded}
     for log in logs.others:
         if len(names) == len(ids):
             break

@@ -75,8 +75,8 @@ def _partition(image: Image, value: Message) -> str:
 
 
 def _directories(ids: Iterable[uuid.UUID]) -> tuple[uuid.UUID, ...]:
-    known = tuple(ids)
-    return known if any(directory.int for directory in known) else ()
+    directories = tuple(ids)
+    return directories if any(directory.int for directory in directories) else ()
 
 
 #: Fields of a partition that a change record replaces when it has them.

@@ -31,8 +31,8 @@ class Voter(NamedTuple):
 
     def is_same(self, other: Voter) -> bool:
         """Whether the two can be one node's."""
-        known = self.directory_id is not None and other.directory_id is not None
-        return self.node_id == other.node_id and (not known or self.directory_id == other.directory_id)
+        both_told = self.directory_id is not None and other.directory_id is not None
+        return self.node_id == other.node_id and (not both_told or self.directory_id == other.directory_id)
 
 
 class Quorum(NamedTuple):

@@ -111,7 +111,7 @@ def verify(
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(
-        assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, read=False if quick else None
+        assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
     run = _Run(settings, _patterns(topics), _patterns(exclude), options.release)
     for item in paths:

@@ -437,7 +437,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_reported(tmp_path, monkeypatch)
 
 
 def test_start_up_imports_neither_codecs_nor_rich():
-    heavy = ("rich", "lz4", "zstandard", "snappy", "numpy", "dataclasses")
+    heavy = ("rich", "lz4", "zstandard", "snappy", "numpy", "dataclasses", "json")
     code = f"import sys; from kafkalog.cli import dump, main; print(*(m for m in {heavy} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=FIXTURES.parent)
     assert done.stdout.split() == []

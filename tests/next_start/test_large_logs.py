@@ -14,7 +14,7 @@ from kafkalog.core.transaction_index import AbortedTxn
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts
 from kafkalog.kafka.file_names import SnapshotNames, offset_of_name
-from kafkalog.kafka.indexes import TransactionIndex
+from kafkalog.kafka.indexes import BrokerTransactionIndex
 from kafkalog.kafka.load_context import LoadContext
 from kafkalog.kafka.overlay import Disk
 from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
@@ -59,7 +59,7 @@ entries = st.lists(
 @given(entries, st.lists(st.tuples(offsets, offsets), min_size=1, max_size=4))
 def test_fetches_get_the_aborted_transactions_of_a_look_at_all_entries(rows, asked):
     data = b"".join(encode.struct.pack(">hqqqq", *row) for row in rows)
-    index = TransactionIndex(Disk({"a.txnindex": BytesSource(data)}), "a.txnindex", 0, parse_release("4.3.1"))
+    index = BrokerTransactionIndex(Disk({"a.txnindex": BytesSource(data)}), "a.txnindex", 0, parse_release("4.3.1"))
     for fetch_offset, upper_bound in asked:
         found, complete, fails = [], False, False
         for row in rows:
@@ -80,7 +80,7 @@ def test_fetches_get_the_aborted_transactions_of_a_look_at_all_entries(rows, ask
 
 def test_entries_that_are_appended_are_there_for_the_next_fetch():
     disk = Disk({})
-    index = TransactionIndex(disk, "a.txnindex", 0, parse_release("4.3.1"))
+    index = BrokerTransactionIndex(disk, "a.txnindex", 0, parse_release("4.3.1"))
     first, second = AbortedTxn(0, 1, 0, 3, 4), AbortedTxn(0, 2, 5, 8, 9)
     index.append(first)
     assert index.collect(0, 100) == ([first], False)
@@ -88,7 +88,7 @@ def test_entries_that_are_appended_are_there_for_the_next_fetch():
     assert index.collect(0, 100) == ([first, second], False)
     index.truncate(8)
     assert index.collect(0, 100) == ([first], False)
-    index = TransactionIndex(disk, "a.txnindex", 0, parse_release("4.3.1"))
+    index = BrokerTransactionIndex(disk, "a.txnindex", 0, parse_release("4.3.1"))
     index.append(second)
     assert disk["a.txnindex"].read() == b"".join(encode.struct.pack(">hqqqq", *row) for row in (first, second))
 

@@ -59,7 +59,7 @@ def situation_of(row: dict[str, Any]) -> Situation:
         log_start=row["log_start"],
         kraft=False,
         index_interval_bytes=row["index_interval"],
-        read="reads" in row,
+        consumer="reads" in row,
     )
 
 
@@ -137,4 +137,13 @@ def test_a_header_key_too_long_for_its_record_costs_an_old_consumer_of_compresse
     bad = encode.batch(encode.varint(len(body)) + body, base_offset=1, count=1, last_offset_delta=0, **codec)
     files = {f"{0:020d}.log": BytesSource(sound + bad), f"{0:020d}.index": BytesSource(b"")}
     outcome = predict_partition("P", Disk(files), Situation(clean=True, release=release, kraft=False)).outcome
+    assert tuple(outcome.consumer.uncommitted)[:3] == expected
+
+
+@pytest.mark.parametrize(("cut", "expected"), [(0, (3, 3, None)), (5, (2, 3, None)), (90, (0, 0, "invalid-record"))])
+def test_a_cut_last_message_in_a_wrapper_is_passed_over_in_silence(cut, expected):
+    inside = b"".join(encode.message(number, b"k", b"value", magic=1) for number in range(3))
+    wrapper = encode.message(2, None, gzip.compress(inside[: len(inside) - cut]), magic=1, attributes=1)
+    files = {f"{0:020d}.log": BytesSource(wrapper), f"{0:020d}.index": BytesSource(b"")}
+    outcome = predict_partition("P", Disk(files), Situation(clean=True, release=(2, 8, 2), kraft=False)).outcome
     assert tuple(outcome.consumer.uncommitted)[:3] == expected

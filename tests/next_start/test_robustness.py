@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kafkalog.core.log import BytesSource
-from kafkalog.core.release import RELEASES
-from kafkalog.kafka.indexes import OffsetIndex
+from kafkalog.core.release import NEWEST, RELEASES
+from kafkalog.kafka.indexes import BrokerOffsetIndex
 from kafkalog.kafka.overlay import Disk
+from kafkalog.kafka.reading_rules import reading_rules
 from kafkalog.next_start.api import next_starts
 from kafkalog.next_start.partition import Situation, predict_partition
 from tests.next_start.broker_starts import packed_starts
@@ -92,7 +93,7 @@ def test_nothing_is_written_under_the_examined_path(tmp_path):
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 5000)), max_size=40), st.integers(0, 1100))
 def test_offset_lookup_in_a_sound_index_is_the_largest_lower_bound(pairs, target):
-    index = OffsetIndex(0)
+    index = BrokerOffsetIndex(0, reading_rules(NEWEST))
     for offset, position in sorted(dict(pairs).items()):
         index.append(offset, position)
     below = [(offset, position) for offset, position in sorted(dict(pairs).items()) if offset <= target]

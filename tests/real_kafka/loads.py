@@ -70,7 +70,7 @@ def _differences(release: str, case: Case, folder: Path, real: Loaded) -> list[s
         log_start=harmed.log_start,
         kraft=False,
         index_interval_bytes=case.index_interval,
-        read=False,
+        consumer=False,
     )
     load = load_partition(disk, situation)
     found: list[str] = []

@@ -49,7 +49,7 @@ def predict(release: str, case: Case) -> tuple[Outcome, Disk]:
         log_start=harmed.log_start,
         kraft=False,
         index_interval_bytes=case.index_interval,
-        read=True,
+        consumer=True,
     )
     return predict_partition("P", disk, situation).outcome, disk
 

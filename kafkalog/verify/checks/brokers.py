@@ -17,13 +17,14 @@ from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, judge_topic_
 from kafkalog.verify.report import in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import QuorumPair
-from kafkalog.verify.rules.log_dirs import BrokerView
+from kafkalog.verify.rules.log_dirs import DoubledPartition, SharedIds
 from kafkalog.verify.rules.replicas import FuturePair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kafkalog.files.broker import Broker
+    from kafkalog.files.log_dir import LogDir
     from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.finding import Finding
@@ -35,45 +36,51 @@ __all__ = ["add_findings", "findings_of_brokers"]
 def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
     """Findings about the log dirs of one broker."""
     for broker in brokers_of(log_dir.log_dir for log_dir in log_dirs):
-        duplicates = tuple(_duplicates(verified, broker))
-        yield from findings_of(
-            BrokerView(path=broker.log_dirs[0].path, duplicates=duplicates, id_problems=tuple(_directory_ids(broker)))
-        )
-    yield from _clusters(log_dirs)
+        for subject in (*_doubled_partitions(verified, broker), *_shared_directory_ids(broker)):
+            yield from findings_of(subject)
+    for subject in _parted_clusters([log_dir.log_dir for log_dir in log_dirs]):
+        yield from findings_of(subject)
     yield from clusters_of_one_topic(verified)
 
 
-def _clusters(log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
-    """Findings about log dirs of one node id that were written in one go, with different cluster ids."""
+def _parted_clusters(log_dirs: list[LogDir]) -> Iterator[SharedIds]:
+    """Log dirs of one node id that were written in one go, with different cluster ids."""
     for number, log_dir in enumerate(log_dirs):
         for other in log_dirs[:number]:
             one, two = other.identity, log_dir.identity
             if one.broker is None or two.broker is None or one.cluster_id == two.cluster_id or one.node_id != two.node_id:
                 continue
             if one.written is not None and one.written == two.written:
-                what = f"cluster.id {two.cluster_id} and node id {two.node_id},"
-                what += f" written together with one of cluster.id {one.cluster_id}"
-                paths = join(log_dir.path, "meta.properties"), join(other.path, "meta.properties")
-                yield from findings_of(BrokerView(path=log_dir.path, duplicates=(), id_problems=((*paths, what),)))
+                yield _shared_ids(log_dir, other)
 
 
-def _directory_ids(broker: Broker) -> Iterator[tuple[str, str, str]]:
-    for one, other in broker.shared_directory_ids():
-        path, first = (log_dir.directory.path_of(META_PROPERTIES) for log_dir in (one, other))
-        yield path, first, f"directory.id {one.identity.directory_id} twice"
+def _shared_directory_ids(broker: Broker) -> Iterator[SharedIds]:
+    for log_dir, other in broker.shared_directory_ids():
+        yield replace(_shared_ids(log_dir, other), directory_id=log_dir.identity.directory_id)
 
 
-def _duplicates(verified: list[Verified], broker: Broker) -> Iterator[tuple[str, str, str]]:
+def _shared_ids(log_dir: LogDir, other: LogDir) -> SharedIds:
+    return SharedIds(
+        path=log_dir.directory.path_of(META_PROPERTIES),
+        other=other.directory.path_of(META_PROPERTIES),
+        node_id=log_dir.identity.node_id,
+        cluster_id=log_dir.identity.cluster_id,
+        other_cluster_id=other.identity.cluster_id,
+    )
+
+
+def _doubled_partitions(verified: list[Verified], broker: Broker) -> Iterator[DoubledPartition]:
     """Directories of a partition that the broker has another one of, as far as both were looked at."""
     reports = {one.report.path: one.report for one in verified if one.owner is not None}
     for place, other in broker.doubled_partitions():
         here, there = reports.get(place.path), reports.get(other.path)
         if here is not None and there is not None:
-            ranges = (
-                f"offsets {here.log_start_offset} to {here.log_end_offset} here, "
-                f"{there.log_start_offset} to {there.log_end_offset} there"
+            yield DoubledPartition(
+                path=here.path,
+                other=there.path,
+                offsets=(here.log_start_offset, here.log_end_offset),
+                other_offsets=(there.log_start_offset, there.log_end_offset),
             )
-            yield here.path, there.path, ranges
 
 
 def add_findings(

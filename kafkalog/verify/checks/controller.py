@@ -18,7 +18,7 @@ from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
-from kafkalog.verify.rules.controllers import ControllerWord
+from kafkalog.verify.rules.controllers import ControllerDifference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
 
 _METADATA = frozenset(f"{topic}-0" for topic in METADATA_TOPICS)
-_IF_AS_OLD = "unless it was exported before the directory was copied"
 States = dict[tuple[str, int], "PartitionStateNode"]
 
 
@@ -214,7 +213,6 @@ class Controllers:
             best, one = max(
                 beyond, key=lambda pair: (pair[1].marker and metadata_log.covers(pair[0].log_dir), pair[1].producer_id)
             )
-            certain, why = _weight(metadata_log, best.log_dir)
             count = len({partition.path for partition, _ in beyond})
             yield from findings_of(
                 ProducerIdBlocks(
@@ -224,8 +222,7 @@ class Controllers:
                     file=one.path,
                     partitions=count,
                     marker=one.marker,
-                    why=why,
-                    certain=certain,
+                    covers_stop=metadata_log.covers(best.log_dir),
                 )
             )
 
@@ -249,35 +246,27 @@ class Controllers:
         state = self.states.get((claim.topic, claim.partition))
         if state is not None:
             for item in against_state(claim, state):
-                yield from findings_of(_word(partition, item, "the given state", _IF_AS_OLD, certain=True))
+                yield from findings_of(_difference(partition, item, "", covers_stop=False))
         metadata_log = self._metadata_for(partition.log_dir)
         if metadata_log is not None:
-            certain, why = _weight(metadata_log, partition.log_dir)
+            covers_stop = metadata_log.covers(partition.log_dir)
             for item in against_metadata(claim, metadata_log.metadata):
-                yield from findings_of(_word(partition, item, metadata_log.path, why, certain=certain))
+                yield from findings_of(_difference(partition, item, metadata_log.path, covers_stop=covers_stop))
 
 
-def _weight(metadata_log: _MetadataLog, log_dir: LogDirCheck | None) -> tuple[bool, str]:
-    """Whether nothing healthy explains what metadata and a log dir differ in, and why it is so."""
-    certain = metadata_log.covers(log_dir)
-    return certain, "it covers the broker's stop" if certain else "a copy of another moment may say so, too"
-
-
-def _word(partition: PartitionClaim, item: Difference, source: str, why: str, *, certain: bool) -> ControllerWord:
-    if item.explained is not None:
-        why = f"changed at offset {item.explained} of it"
+def _difference(partition: PartitionClaim, item: Difference, source: str, *, covers_stop: bool) -> ControllerDifference:
     path, span = partition.path, None
     if item.kind in ("topic-id", "topic-renamed"):
         path = join(partition.path, "partition.metadata")
     elif item.kind == "epoch-behind":
         path, span = partition.epoch_path, partition.epoch_span
-    return ControllerWord(
+    return ControllerDifference(
         path=path,
         span=span,
         kind=item.kind,
         told=item.told,
         found=item.found,
-        witness=source,
-        why=why,
-        certain=certain and item.explained is None,
+        source=source,
+        covers_stop=covers_stop,
+        explained=item.explained,
     )

@@ -70,23 +70,22 @@ def judge_topic_ids(verified: Sequence[Verified], controllers: Controllers) -> I
 def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
     """A topic's directories with another id than the right one: the controller's if it is heard, else that of the first."""
     for place in places:
-        right, removed, witness = controllers.topic_id(place.topic, place.log_dir)
+        right, removed, source = controllers.topic_id(place.topic, place.log_dir)
         peers = [other for other in places if _same_cluster(other.log_dir, place.log_dir) is not False]
         other = next((peer for peer in peers if peer.topic_id == right), peers[0])
         if other.topic_id == place.topic_id:
             continue
-        word = "" if right is None else f"; the controller has {format_uuid(right)}, by {witness}"
-        gone = next((topic_id for topic_id in (place.topic_id, other.topic_id) if topic_id in removed), None)
-        if gone is not None:
-            word += f"; the topic of id {format_uuid(gone)} was deleted, at offset {removed[gone]} of {witness}"
-        certain = _same_cluster(other.log_dir, place.log_dir) is True and gone is None
+        deleted = next((topic_id for topic_id in (place.topic_id, other.topic_id) if topic_id in removed), None)
         pair = TopicIdPair(
             path=place.path,
             topic_id=format_uuid(place.topic_id),
             other=other.path,
             other_id=format_uuid(other.topic_id),
-            word=word,
-            certain=certain,
+            controller_id=None if right is None else format_uuid(right),
+            deleted_id=None if deleted is None else format_uuid(deleted),
+            deleted_at=None if deleted is None else removed[deleted],
+            source=source,
+            same_cluster=_same_cluster(other.log_dir, place.log_dir) is True,
         )
         yield place.number, findings_of(pair)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,16 +19,19 @@ if TYPE_CHECKING:
 class TopicIdPair:
     """`partition.metadata` with another topic id than a directory of the same topic has, in this log dir or elsewhere.
 
-    `word` is what the controller says of it, "" when it is not heard. `certain`: both are known to be of one cluster, and
-    no controller shows that one of the ids was that of an earlier topic.
+    `controller_id` is the id by the metadata log `source`, None when there is none that tells. `deleted_id` is the one of the
+    two ids whose topic was deleted, at offset `deleted_at` of that log. `same_cluster`: both are known to be of one cluster.
     """
 
     path: str
     topic_id: str
     other: str
     other_id: str
-    word: str
-    certain: bool
+    controller_id: str | None
+    deleted_id: str | None
+    deleted_at: int | None
+    source: str
+    same_cluster: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +80,8 @@ class ProducerIdBlocks:
     """Producer ids in logs that no block of ids in the cluster's metadata holds; `path` is the metadata log.
 
     `next_id` is the first id of the block to come; `producer_id` the largest seen, in the log `file`; `partitions` counts the
-    directories with such ids. `marker`: a transaction's end has such an id, which only a coordinator writes. `certain` and
-    `why` as in `ControllerWord`.
+    directories with such ids. `marker`: a transaction's end has such an id, which only a coordinator writes. `covers_stop`: the
+    metadata tells everything that the broker knew when it was stopped.
     """
 
     path: str
@@ -86,8 +90,7 @@ class ProducerIdBlocks:
     file: str
     partitions: int
     marker: bool
-    why: str
-    certain: bool
+    covers_stop: bool
 
 
 @rule(
@@ -175,12 +178,19 @@ def topic_id_mismatch(pair: TopicIdPair) -> Iterator[Hit]:
     yield Hit(
         None,
         None,
-        severity=None if pair.certain else Severity.INFO,
+        severity=None if pair.same_cluster and pair.deleted_id is None else Severity.INFO,
         topic_id=pair.topic_id,
         file=pair.other,
         other_id=pair.other_id,
-        word=pair.word,
+        word=_controller_says(pair),
     )
+
+
+def _controller_says(pair: TopicIdPair) -> str:
+    text = "" if pair.controller_id is None else f"; the controller has {pair.controller_id}, by {pair.source}"
+    if pair.deleted_id is not None:
+        text += f"; the topic of id {pair.deleted_id} was deleted, at offset {pair.deleted_at} of {pair.source}"
+    return text
 
 
 @rule(
@@ -233,10 +243,10 @@ def producer_id_not_given(blocks: ProducerIdBlocks) -> Iterator[Hit]:
     yield Hit(
         None,
         None,
-        severity=Severity.WARNING if blocks.certain and blocks.marker else None,
+        severity=Severity.WARNING if blocks.covers_stop and blocks.marker else None,
         next_id=blocks.next_id,
         file=blocks.file,
         producer_id=blocks.producer_id,
         partitions=blocks.partitions,
-        why=blocks.why,
+        why=WEIGHT_OF_METADATA[blocks.covers_stop],
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControllerWord:
-    """One thing in which a partition and the controller differ; `kind` and the rest as in `replay.controller.Difference`.
+class ControllerDifference:
+    """One thing in which a partition and the controller differ; `kind`, `told`, `found` as in `replay.controller.Difference`.
 
-    `witness` holds the controller's word, `why` says what makes it weigh, and `certain` that nothing healthy explains it.
+    `source` is the metadata log that holds the controller's word, "" when it is a state out of ZooKeeper. `covers_stop`: it
+    tells everything that the broker knew when it was stopped. `explained` is the offset in it of what explains the difference.
     """
 
     path: str
@@ -26,11 +28,25 @@ class ControllerWord:
     kind: str
     told: str
     found: str
-    witness: str
-    why: str
-    certain: bool
+    source: str
+    covers_stop: bool
+    explained: int | None
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing healthy explains it."""
+        return (self.covers_stop or not self.source) and self.explained is None
+
+    @property
+    def why(self) -> str:
+        """What makes it weigh, in words."""
+        if self.explained is not None:
+            return f"changed at offset {self.explained} of it"
+        return WEIGHT_OF_METADATA[self.covers_stop] if self.source else _GIVEN_STATE_WEIGHS
 
 
+_GIVEN_STATE = "the given state"
+_GIVEN_STATE_WEIGHS = "unless it was exported before the directory was copied"
 _STRAY = (
     "A broker of 3.6.2 or later that starts renames the directory to `-stray` and serves nothing of it, earlier ones delete it."
 )
@@ -38,17 +54,25 @@ _KEEP = "Copy the directory away before the broker starts, if its records may be
 _IS_STRAY = "LogManager.isStrayKraftReplica (Kafka 3.9.1), BrokerMetadataPublisher.findStrayPartitions (Kafka 3.3.2)"
 
 
-def _hits(word: ControllerWord, kind: str) -> Iterator[Hit]:
-    """The word if it is of this kind; INFO when something healthy explains it."""
-    if word.kind == kind:
-        severity = None if word.certain else Severity.INFO
-        yield Hit(word.span, None, severity=severity, told=word.told, found=word.found, witness=word.witness, why=word.why)
+def _hits(difference: ControllerDifference, kind: str) -> Iterator[Hit]:
+    """The difference if it is of this kind; INFO when something healthy explains it."""
+    if difference.kind == kind:
+        severity = None if difference.certain else Severity.INFO
+        yield Hit(
+            difference.span,
+            None,
+            severity=severity,
+            told=difference.told,
+            found=difference.found,
+            witness=difference.source or _GIVEN_STATE,
+            why=difference.why,
+        )
 
 
 @rule(
     "controller-topic-id-differs",
     Severity.ERROR,
-    on=ControllerWord,
+    on=ControllerDifference,
     message="topic id {found}, but the topic's is {told} by {witness}: {why}",
     consequence=_STRAY,
     remedy=_KEEP + " Do not change the id unless it is known to be the wrong one.",
@@ -57,19 +81,19 @@ def _hits(word: ControllerWord, kind: str) -> Iterator[Hit]:
     near_miss="partition-that-the-controller-knows",
     invariants="K11 K12",
 )
-def controller_topic_id_differs(word: ControllerWord) -> Iterator[Hit]:
+def controller_topic_id_differs(difference: ControllerDifference) -> Iterator[Hit]:
     """`partition.metadata` and the controller give the topic different ids.
 
     INFO when the metadata shows that the topic of this id was deleted, or when the metadata may be of another moment than
     the directory: only that of the broker's clean stop proves that this id was never there.
     """
-    yield from _hits(word, "topic-id")
+    yield from _hits(difference, "topic-id")
 
 
 @rule(
     "controller-topic-name-differs",
     Severity.ERROR,
-    on=ControllerWord,
+    on=ControllerDifference,
     message="topic id {found} is that of topic {told} by {witness}",
     consequence="The broker loads the directory under a name that no topic has, or that of another one: it is not served.",
     remedy="With the broker stopped, find out where the directory or its partition.metadata came from. Keep a copy of both.",
@@ -78,16 +102,16 @@ def controller_topic_id_differs(word: ControllerWord) -> Iterator[Hit]:
     near_miss="partition-that-the-controller-knows",
     invariants="K11 K12",
 )
-def controller_topic_name_differs(word: ControllerWord) -> Iterator[Hit]:
+def controller_topic_name_differs(difference: ControllerDifference) -> Iterator[Hit]:
     """The topic id in `partition.metadata` is that of another topic than the directory's. An id never changes its name."""
-    if word.kind == "topic-renamed":
-        yield Hit(None, None, told=word.told, found=word.found, witness=word.witness)
+    if difference.kind == "topic-renamed":
+        yield Hit(None, None, told=difference.told, found=difference.found, witness=difference.source or _GIVEN_STATE)
 
 
 @rule(
     "controller-knows-no-partition",
     Severity.ERROR,
-    on=ControllerWord,
+    on=ControllerDifference,
     message="the controller has no {found} ({told}) by {witness}: {why}",
     consequence=_STRAY,
     remedy=_KEEP,
@@ -96,18 +120,18 @@ def controller_topic_name_differs(word: ControllerWord) -> Iterator[Hit]:
     near_miss="partition-that-the-controller-knows",
     invariants="K8 K12",
 )
-def controller_knows_no_partition(word: ControllerWord) -> Iterator[Hit]:
+def controller_knows_no_partition(difference: ControllerDifference) -> Iterator[Hit]:
     """The cluster has no topic of this id, or not so many partitions of it.
 
     INFO when the metadata shows that the topic was deleted, or may be of another moment than the directory.
     """
-    yield from _hits(word, "no-partition")
+    yield from _hits(difference, "no-partition")
 
 
 @rule(
     "controller-assigns-elsewhere",
     Severity.ERROR,
-    on=ControllerWord,
+    on=ControllerDifference,
     message="broker {found} is no replica, the controller has {told} by {witness}: {why}",
     consequence=_STRAY,
     remedy=_KEEP,
@@ -116,18 +140,18 @@ def controller_knows_no_partition(word: ControllerWord) -> Iterator[Hit]:
     near_miss="partition-that-the-controller-knows",
     invariants="K8 K12",
 )
-def controller_assigns_elsewhere(word: ControllerWord) -> Iterator[Hit]:
+def controller_assigns_elsewhere(difference: ControllerDifference) -> Iterator[Hit]:
     """The broker is not among the partition's replicas.
 
     INFO when the metadata shows that the partition was moved away, or may be of another moment than the directory.
     """
-    yield from _hits(word, "assigned-elsewhere")
+    yield from _hits(difference, "assigned-elsewhere")
 
 
 @rule(
     "controller-epoch-behind",
     Severity.WARNING,
-    on=ControllerWord,
+    on=ControllerDifference,
     message="leader epoch {found}, but the controller has only come to {told} by {witness}: {why}",
     consequence="The controller begins these epochs again: a leader drops the entries from its epoch file, and followers "
     "truncate to where they think that the histories part.",
@@ -137,19 +161,19 @@ def controller_assigns_elsewhere(word: ControllerWord) -> Iterator[Hit]:
     near_miss="epoch-that-the-controller-has-begun",
     invariants="I2 K12",
 )
-def controller_epoch_behind(word: ControllerWord) -> Iterator[Hit]:
+def controller_epoch_behind(difference: ControllerDifference) -> Iterator[Hit]:
     """The partition has a leader epoch that the controller has not begun.
 
     INFO when the metadata may be older than the directory. The other way round is no finding: an epoch in which nobody wrote
     leaves no trace in a log.
     """
-    yield from _hits(word, "epoch-behind")
+    yield from _hits(difference, "epoch-behind")
 
 
 @rule(
     "controller-isr-without-broker",
     Severity.INFO,
-    on=ControllerWord,
+    on=ControllerDifference,
     message="broker {found} is not in the ISR: {told} by {witness}",
     consequence="This copy may lack committed records, or hold some that it truncates when it follows the leader.",
     remedy="Take the copy of a broker in the ISR for the true one.",
@@ -158,7 +182,7 @@ def controller_epoch_behind(word: ControllerWord) -> Iterator[Hit]:
     near_miss="state-with-the-broker",
     invariants="D17 K12",
 )
-def controller_isr_without_broker(word: ControllerWord) -> Iterator[Hit]:
+def controller_isr_without_broker(difference: ControllerDifference) -> Iterator[Hit]:
     """The given state does not have the log dir's broker among the in-sync replicas, which a stopped broker leaves."""
-    if word.kind == "out-of-isr":
-        yield Hit(None, None, told=word.told, found=word.found, witness=word.witness)
+    if difference.kind == "out-of-isr":
+        yield Hit(None, None, told=difference.told, found=difference.found, witness=difference.source or _GIVEN_STATE)

@@ -59,12 +59,31 @@ class LogDirView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerView:
-    """Several log dirs of one broker."""
+class DoubledPartition:
+    """A partition directory at `path` that is in another log dir of the broker, too, at `other`.
+
+    `offsets` are the log start and the log end here, `other_offsets` there; None where they are not known.
+    """
 
     path: str
-    duplicates: tuple[tuple[str, str, str], ...]
-    id_problems: tuple[tuple[str, str, str], ...]
+    other: str
+    offsets: tuple[int | None, int | None]
+    other_offsets: tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedIds:
+    """The `meta.properties` of two log dirs of one node id that say what no two log dirs of a broker can say.
+
+    `directory_id` is the id that both have; None: they were written together, with different cluster ids.
+    """
+
+    path: str
+    other: str
+    node_id: str | None
+    cluster_id: str | None
+    other_cluster_id: str | None
+    directory_id: str | None = None
 
 
 _EFFECT = {
@@ -272,27 +291,32 @@ def future_in_same_dir(view: LogDirView) -> Iterator[Hit]:
 @rule(
     "partition-duplicated",
     Severity.ERROR,
-    on=BrokerView,
+    on=DoubledPartition,
     message="{partition} is in {file} too: {ranges}",
     consequence="The broker does not start.",
     remedy="With the broker stopped, move the directory that should not be there out of its log dir; in doubt, that with the "
-    "lower "
-    "log end. Delete neither before the partition is served again.",
+    "lower log end. Delete neither before the partition is served again.",
     source="LogManager.loadLog (Kafka 3.9.1), KAFKA-2556",
     proof="partition-in-two-dirs",
     near_miss="future-in-another-log-dir",
     invariants="D15",
 )
-def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
+def partition_duplicated(doubled: DoubledPartition) -> Iterator[Hit]:
     """Two log dirs of one broker hold the same partition."""
-    for path, other, ranges in view.duplicates:
-        yield Hit(None, None, path=path, partition=path.rsplit("/", 1)[-1], file=other, ranges=ranges)
+    (start, end), (other_start, other_end) = doubled.offsets, doubled.other_offsets
+    yield Hit(
+        None,
+        None,
+        partition=doubled.path.rsplit("/", 1)[-1],
+        file=doubled.other,
+        ranges=f"offsets {start} to {end} here, {other_start} to {other_end} there",
+    )
 
 
 @rule(
     "broker-ids-differ",
     Severity.ERROR,
-    on=BrokerView,
+    on=SharedIds,
     message="{what}",
     consequence="The broker does not start with both log dirs ({file} is the other).",
     remedy="Find out which log dir belongs to which broker.",
@@ -301,10 +325,14 @@ def partition_duplicated(view: BrokerView) -> Iterator[Hit]:
     near_miss="log-dirs-of-one-broker",
     invariants="K10",
 )
-def broker_ids_differ(view: BrokerView) -> Iterator[Hit]:
+def broker_ids_differ(ids: SharedIds) -> Iterator[Hit]:
     """The directory ids of two log dirs of one broker are the same, or their cluster ids differ.
 
     Different cluster ids make two brokers of them, but for files that were written in the same second for the same node id.
     """
-    for path, other, what in view.id_problems:
-        yield Hit(None, None, path=path, what=what, file=other)
+    if ids.directory_id is not None:
+        what = f"directory.id {ids.directory_id} twice"
+    else:
+        what = f"cluster.id {ids.cluster_id} and node id {ids.node_id}, written together with one of "
+        what += f"cluster.id {ids.other_cluster_id}"
+    yield Hit(None, None, what=what, file=ids.other)

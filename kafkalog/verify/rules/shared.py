@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from kafkalog.core.span import Padding, Span
 
 
+#: Why a controller's metadata proves what it says of a broker's log dir, or does not; by whether it covers the broker's stop.
+WEIGHT_OF_METADATA = {True: "it covers the broker's stop", False: "a copy of another moment may say so, too"}
+
+
 class BatchSpot(NamedTuple):
     """Where a batch stands and which offsets it covers; `epoch` is -1 when it has none."""
 
