@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,19 +28,27 @@ def _is_examined(path) -> bool:
     return os.path.realpath(os.fsdecode(path)).startswith(tuple(f"{tree}/" for tree in EXAMINED))
 
 
-#: Files below `fixtures/` that tests have opened in this process; of xdist's workers too, once they have ended.
+#: Paths below `fixtures/` that tests have opened in this process, or given to a command; of xdist's workers too, once they
+#: have ended.
 _opened: set[str] = set()
 _FIXTURES = f"{os.path.realpath(FIXTURES)}/"
 _hashing = False
 
 
+def _use(path) -> None:
+    if isinstance(path, str) and path.startswith(_FIXTURES) and not _hashing:
+        _opened.add(path.removeprefix(_FIXTURES).rstrip("/"))
+
+
 def _watch(event, args) -> None:
     if event == "open":
         path, _, flags = args
-        if isinstance(path, str) and path.startswith(_FIXTURES) and not _hashing:
-            _opened.add(path.removeprefix(_FIXTURES))
+        _use(path)
         if flags & _WRITING and _is_examined(path):
             _violations.append(f"open {path!r} with flags {flags:o}")
+    elif event == "subprocess.Popen":
+        for argument in args[1]:
+            _use(argument)
     elif event in _CHANGES and any(_is_examined(arg) for arg in args):
         _violations.append(f"{event} {args!r}")
 
@@ -63,10 +72,21 @@ def what_only_hashes_a_fixture_does_not_use_it(request):
     _hashing = False
 
 
+#: Rows of the manifest whose files are fixtures each; in the others all files are one: a log dir as it was left.
+_EACH_FILE = ("accounts", "broker-starts", "golden/*.jsonl.xz")
+
+
 def _unused_fixtures() -> list[str]:
-    """Files of `SHA256SUMS` that no test has opened. The recipes made the others."""
-    lines = (FIXTURES / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    return [name for line in lines if not (name := line.split("  ", 1)[1]).startswith("recipes/") and name not in _opened]
+    """Fixtures of which no test has opened a file, nor given one to a command. The recipes, which made the others, are none."""
+    manifest = tomllib.loads((FIXTURES / "MANIFEST.toml").read_text(encoding="utf-8"))
+    whole = {row["path"] for row in [*manifest["log_dir"], *manifest["unit"]]} - {*_EACH_FILE, "recipes"}
+    names = [line.split("  ", 1)[1] for line in (FIXTURES / "SHA256SUMS").read_text(encoding="utf-8").splitlines()]
+
+    def fixture_of(name: str) -> str:
+        return next((path for path in whole if f"{name}/".startswith(f"{path}/")), name)
+
+    fixtures = {fixture_of(name) for name in names if not name.startswith("recipes/")}
+    return sorted(fixtures - set(map(fixture_of, _opened)))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -55,7 +55,8 @@ def take_streams() -> None:
     """Make both streams UTF-8 whatever the locale; names that are not UTF-8 go out as they came in."""
     # Where the caller has closed one its number must be taken, or the first file opened would get it.
     sys.stdout, sys.stderr = sys.stdout or nowhere(), sys.stderr or nowhere()
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    # A class of its own, as a test's that keeps what is written, needs its own buffer.
+    if type(sys.stdout) is io.TextIOWrapper:
         lines, through = sys.stdout.line_buffering, sys.stdout.write_through
         sys.stdout = _Stdout(
             sys.stdout.detach(), encoding="utf-8", errors="surrogateescape", line_buffering=lines, write_through=through

@@ -370,7 +370,7 @@ class RecordBatch:
                 yield record
                 del record
             if at < len(data):
-                left = f"{len(data) - at} bytes follow the {header.records_count} records"
+                left = f"bytes follow the last of the records ({len(data) - at})"
                 raise FormatError(left, "recordsCount", Span(at, len(data)))
         except FormatError as error:
             if problem is None:

@@ -355,26 +355,31 @@ def _snappy(data: Bytes, limit: int, magic: int) -> Pieces:  # noqa: ARG001 - as
     return _End(len(data))
 
 
-def _sliced(block: bytes) -> Iterator[bytes]:
+def _sliced(block: bytearray) -> Iterator[bytes]:
     """A block in pieces: there may be one only, and its reader would join what is left of it with nothing."""
-    return iter((block,)) if len(block) <= PIECE else (block[at : at + PIECE] for at in range(0, len(block), PIECE))
+    return (bytes(block[at : at + PIECE]) for at in range(0, len(block), PIECE))
 
 
-def _snappy_block(data: Bytes, at: int, end: int, before: int, limit: int) -> tuple[bytes, str]:
+def _snappy_block(data: Bytes, at: int, end: int, before: int, limit: int) -> tuple[bytearray, str]:
     """One block decompressed, and what is wrong with it or ""."""
-    import snappy
+    # What `snappy` stands on: that one copies what it returns, which may be all that the limit allows.
+    import cramjam
 
     size = _snappy_block_size(data[at : min(end, at + 5)])
     # The best that snappy can do is 64 bytes out of 3; what claims more is a lie and must not be allocated.
     if size is None or size > (end - at) * 64:
-        return b"", f"block of {end - at} bytes claims {size} bytes of data"
+        return bytearray(), f"block of {end - at} bytes claims {size} bytes of data"
     if before + size > limit:
         raise _over(limit, before + size)
+    # Both are held at once.
+    if end - at + size > limit:
+        raise LimitExceeded(limit, end - at + size, "bytes of one snappy block and of what it holds", "--max-decompressed")
+    piece = bytearray(size)
     try:
-        piece = bytes(snappy.uncompress(data[at:end]))
-    except Exception as error:  # noqa: BLE001 - the binding's own exception type differs from release to release
-        return b"", str(error) or type(error).__name__
-    return piece, "" if len(piece) == size else f"block claims {size} bytes and holds {len(piece)}"
+        written = cramjam.snappy.decompress_raw_into(data[at:end], piece)
+    except cramjam.DecompressionError as error:
+        return bytearray(), str(error).removeprefix("snappy: ")
+    return piece, "" if written == size else f"block claims {size} bytes and holds {written}"
 
 
 # --- lz4 --------------------------------------------------------------------------------------------------------------

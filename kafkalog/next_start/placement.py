@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.metadata import Metadata
 
 __all__ = [
+    "METADATA_LOG",
     "Misplacement",
     "misplacements",
     "missing_directories",

@@ -221,7 +221,7 @@ class LoadWatch:
             (held.targets.discard if gone else held.targets.add)(key["memberId"])
         elif what == "TargetAssignmentMetadata":
             if gone and held.targets:
-                self._early(offset, f"the target assignment of {name}", f"it still has {len(held.targets)} members")
+                self._early(offset, f"the target assignment of {name}", f"it still has members ({len(held.targets)})")
             held.assignment_epoch = _NO_ASSIGNMENT if decoded.value is None else decoded.value["assignmentEpoch"]
         elif what == "Metadata" and gone:
             self._group_goes(offset, name, held)
@@ -238,9 +238,9 @@ class LoadWatch:
 
     def _group_goes(self, offset: int, name: str, held: _Held) -> None:
         if held.members:
-            self._early(offset, f"group {name}", f"it still has {len(held.members)} members")
+            self._early(offset, f"group {name}", f"it still has members ({len(held.members)})")
         elif held.targets:
-            self._early(offset, f"group {name}", f"its target assignment still has {len(held.targets)} members")
+            self._early(offset, f"group {name}", f"its target assignment still has members ({len(held.targets)})")
         elif held.assignment_epoch != _NO_ASSIGNMENT:
             self._early(offset, f"group {name}", "its target assignment has not been removed")
         del self.groups[name]

@@ -47,7 +47,8 @@ class Written(NamedTuple):
 class Metadata(NamedTuple):
     """An image with the snapshot it began with (None: the log's first record), and what went wrong on the way.
 
-    `history` is what the replayed records show to have been so before, `written` what a reader of them must know.
+    `history` is what the replayed records show to have been so before, `written` what a reader of them must know. `damage` is
+    the first place of a log whose bytes are damaged: what the records after it say may be wrong, for some are not replayed.
     """
 
     image: Image
@@ -57,6 +58,7 @@ class Metadata(NamedTuple):
     records: int
     history: MetadataHistory
     written: Written
+    damage: Note | None = None
 
     def __repr__(self) -> str:
         return f"Metadata({self.image!r}, {len(self.notes)} notes, {len(self.problems)} problems)"
@@ -67,6 +69,21 @@ _LEVEL = "FeatureLevelRecord"
 _NOTHING = "NoOpRecord"
 
 
+class _LogNotes(Notes):
+    """Passes the notes about a log's bytes on, and keeps the first that no crash explains."""
+
+    def __init__(self, notes: Notes) -> None:
+        super().__init__()
+        self._notes = notes
+        self.first: Note | None = None
+
+    def append(self, note: Note) -> None:
+        """Take a note."""
+        if note.is_finding and self.first is None:
+            self.first = note
+        self._notes.append(note)
+
+
 class _Replay:
     """Applies metadata records to an image."""
 
@@ -75,6 +92,7 @@ class _Replay:
         self.history = MetadataHistory()
         self.written = Written({}, {})
         self.notes = Notes()
+        self.log_notes = _LogNotes(self.notes)
         self.records = 0
         #: An open metadata transaction, which counts as a whole or not at all: its begin, and its records.
         self.begun: LogRecord | None = None
@@ -82,7 +100,8 @@ class _Replay:
 
     def result(self, base: str | None, problems: list[Note]) -> Metadata:
         """What it has come to."""
-        return Metadata(self.image, base, self.notes, tuple(problems), self.records, self.history, self.written)
+        damage = self.log_notes.first
+        return Metadata(self.image, base, self.notes, tuple(problems), self.records, self.history, self.written, damage)
 
     def feed(self, items: Iterable[LogRecord], until: Until = END, start: int = 0) -> None:
         for item in items:
@@ -208,7 +227,7 @@ def _replay_log(replay: _Replay, log: Log, until: Until, problems: list[Note]) -
     if first is not None and first > start:
         where = "the snapshot's end" if base else "offset 0 and there is no snapshot"
         problems.append(Note(log.path, first, f"the log starts at {first}, after {where}: the image is not whole"))
-    replay.feed(log.records(replay.notes), until, start)
+    replay.feed(log.records(replay.log_notes), until, start)
     return base.path if base else None
 
 

@@ -6,6 +6,7 @@ What follows from a cause keeps its id, its place and its severity, and names th
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
@@ -35,7 +36,8 @@ def name_causes(verified: Sequence[Verified], findings: Sequence[Finding]) -> li
     Returns:
         These, with their causes.
     """
-    everywhere = [relation for one in verified for cause in one.report.findings for relation in _between(cause)]
+    causes = chain(findings, *(one.report.findings for one in verified))
+    everywhere = [relation for cause in causes for relation in _between(cause)]
     for one in verified:
         relations = [*everywhere, *(relation for cause in one.report.findings for relation in _inside(cause))]
         if relations:
@@ -57,6 +59,9 @@ def _between(cause: Finding) -> Iterator[_Relation]:
     if cause.id == "quorums-differ":
         roots = [_log_dir_of(cause.path), _log_dir_of(cause.facts["other"])]
         yield cause, lambda finding: finding.id in _OF_TWO_QUORUMS and _is_between(finding, roots)
+    elif cause.id == "binary-line-ends":
+        # The log dir's, of which those of its partitions are parts.
+        yield cause, lambda finding: finding.id == cause.id and finding.path.rpartition("/")[0] == cause.path
 
 
 def _inside(cause: Finding) -> Iterator[_Relation]:

@@ -260,6 +260,7 @@ class _Run:
                 job.log_dir.cleaned.append(facts.path)
             if job.log_dir is not None:
                 job.log_dir.texts_of_windows += facts.texts_of_windows
+                job.log_dir.line_ends |= facts.line_ends
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)

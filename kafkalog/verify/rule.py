@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,13 @@ __all__ = ["RULES", "Rule", "findings_of", "rule", "rule_of"]
 #: Every rule by its id, in the order of the modules; filled by importing `kafkalog.verify.rules`.
 RULES: dict[str, Rule] = {}
 _BY_SUBJECT: dict[type, list[Rule]] = {}
+
+_NOUNS = {
+    "batches": "batch", "bytes": "byte", "entries": "entry", "logs": "log", "messages": "message", "offsets": "offset",
+    "partitions": "partition", "records": "record", "segments": "segment",
+}  # fmt: skip
+_VERBS = {"are": "is", "have": "has", "hold": "holds", "were": "was"}
+_NUMBER_AND_NOUN = re.compile(rf"\{{(\w+)\}} ({'|'.join(_NOUNS)})\b(?: ({'|'.join(_VERBS)})\b)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +61,10 @@ class Rule:
             path=path if hit.path is None else hit.path,
             span=hit.span,
             offsets=hit.offsets,
-            message=self.message.format(**facts),
+            message=_text(self.message, facts),
             facts=facts,
-            consequence=self.consequence.format(**facts),
-            remedy=self.remedy.format(**facts),
+            consequence=_text(self.consequence, facts),
+            remedy=_text(self.remedy, facts),
             commands=hit.commands,
         )
 
@@ -65,6 +73,18 @@ class Rule:
         """The facts that its templates name."""
         templates = (self.message, self.consequence, self.remedy)
         return frozenset(name for text in templates for _, name, _, _ in string.Formatter().parse(text) if name)
+
+
+def _text(template: str, facts: dict[str, Any]) -> str:
+    """A template about facts; a 1 takes the noun right after it, and the verb after that, in the singular."""
+
+    def agreeing(match: re.Match[str]) -> str:
+        name, noun, verb = match.groups()
+        if facts[name] != 1:
+            return match[0]
+        return f"{{{name}}} {_NOUNS[noun]}" + (f" {_VERBS[verb]}" if verb else "")
+
+    return _NUMBER_AND_NOUN.sub(agreeing, template).format(**facts)
 
 
 def rule(

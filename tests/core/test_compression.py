@@ -12,7 +12,7 @@ import zlib
 
 import lz4.frame  # noqa: TID251 - the codecs' own encoders make what Kafka's clients send
 import pytest
-import snappy  # noqa: TID251
+import snappy
 import zstandard  # noqa: TID251
 from hypothesis import given
 from hypothesis import strategies as st
@@ -278,3 +278,13 @@ def test_a_wrapper_of_magic_1_may_not_use_zstd():
 
 def test_crc_of_zlib_agrees_with_the_fixture_encoder():
     assert zlib.crc32(TEXT) == int.from_bytes(gzip.compress(TEXT)[-8:-4], "little")
+
+
+def test_a_snappy_block_and_what_it_holds_count_together_for_the_limit():
+    content = random.Random(7).randbytes(3000)
+    block = snappy.compress(content)
+    together = len(block) + len(content)
+    assert decompress(SNAPPY, block, limit=together) == content
+    with pytest.raises(LimitExceeded, match=f"{together} wanted.*--max-decompressed"):
+        decompress(SNAPPY, block, limit=together - 1)
+    assert decompress(SNAPPY, encode.xerial(b"") + _block(block) * 4, limit=4 * len(content)) == content * 4

@@ -100,12 +100,7 @@ class Lab:
 
     def batches(self, number: int) -> list[bytes]:
         """The batches of segment `number`, or messages of magic 0 and 1."""
-        data, found, at = self.path(number).read_bytes(), [], 0
-        while at < len(data):
-            end = at + 12 + int.from_bytes(data[at + 8 : at + 12], "big")
-            found.append(data[at:end])
-            at = end
-        return found
+        return batches_of(self.path(number).read_bytes())
 
     def write(self, number: int, batches: list[bytes]) -> None:
         """Write the batches of segment `number`."""
@@ -139,6 +134,16 @@ class Lab:
             struct.pack_into(f">{field.type.code}", data, 10 + at * PRODUCER_ENTRY.size + field.at, value)
         struct.pack_into(">I", data, 2, crc32c(bytes(data[6:])))
         path.write_bytes(data)
+
+
+def batches_of(data: bytes) -> list[bytes]:
+    """The batches of a log's bytes, or messages of magic 0 and 1."""
+    found, at = [], 0
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at + 8 : at + 12], "big")
+        found.append(data[at:end])
+        at = end
+    return found
 
 
 def seal(batch: bytes) -> bytes:

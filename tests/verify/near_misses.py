@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests import encode
 from tests.encode import R
 from tests.internal_topics import transaction_key, transaction_value
-from tests.verify.lab import BROKER, NOW, Case, Lab, changed_in_each_look, fields, header, message, seal
+from tests.verify.lab import BROKER, NOW, Case, Lab, batches_of, changed_in_each_look, fields, header, message, seal
 from tests.verify.proofs import (
     COMPACT,
     KILLED,
@@ -306,6 +306,19 @@ nearly("tmp-directory", PLAIN, lambda lab: (lab.dir / "notes.tmp").mkdir())
 nearly("topic-called-version", PLAIN, lambda lab: lab.dir.rename(lab.root / "version-2"))
 
 
+nearly("copy-beside-its-segment", PLAIN, lambda lab: shutil.copy(lab.path(1), lab.path(1, ".LOG")))
+nearly("nfs-directory", PLAIN, lambda lab: (lab.dir / ".nfs000000000016e8d200000002").mkdir())
+nearly("directory-of-no-segment", PLAIN, lambda lab: (lab.dir / f"{900:020d}.log.d").mkdir())
+nearly("notes-log-txt", PLAIN, lambda lab: (lab.dir / "notes.log.txt").write_text("hello"))
+nearly("index-of-20-digits", PLAIN, lambda lab: (lab.dir / f"{900:020d}.index").write_bytes(b""))
+
+
+@near("empty-index-after-a-clean-stop", PLAIN)
+def _(lab):
+    for suffix in (".log", ".index"):
+        (lab.dir / f"{533:020d}{suffix}").write_bytes(b"")
+
+
 @near("empty-segment-without-indexes", PLAIN)
 def _(lab):
     lab.crashed()
@@ -503,6 +516,37 @@ nearly(
 nearly("quorum-state-of-a-later-epoch", META, lambda lab: _epoch_of_quorum(lab, 9))
 
 
+def _new_leader(lab):
+    """Append what the leader of epoch 2 writes first: its LEADER_CHANGE."""
+    batches = batches_of((lab.dir / f"{0:020d}.log.deleted").read_bytes())
+    change = next(batch for batch in batches if header(batch).attributes & 0x20)
+    lab.append(lab.path(0), seal(fields(change, base_offset=_end(lab), partition_leader_epoch=2)))
+
+
+@near("kraft-snapshot-where-an-epoch-ends", META)
+def _(lab):
+    """The batch before its offset is of epoch 1, that at its offset of epoch 2."""
+    shutil.copy(max(lab.dir.glob("*.checkpoint")), lab.dir / f"{_end(lab):020d}-{1:010d}.checkpoint")
+    _new_leader(lab)
+
+
+@near("quorum-state-of-nothing-written", META)
+def _(lab):
+    lab.path(0).write_bytes(b"")
+    (lab.dir / "quorum-state").unlink()
+
+
+@near("bootstrap-with-another-record", META)
+def _(lab):
+    path = lab.root / "bootstrap.checkpoint"
+    last = header(batches_of(path.read_bytes())[-1])
+    more = encode.batch([R(0, None, NO_OP)], base_offset=last.base_offset + last.last_offset_delta + 1, leader_epoch=1)
+    lab.append(path, more)
+
+
+nearly("kraft-new-leader", META, _new_leader)
+
+
 def _epoch_of_quorum(lab, epoch):
     path = lab.dir / "quorum-state"
     path.write_bytes(re.sub(rb'"leaderEpoch":\d+', b'"leaderEpoch":%d' % epoch, path.read_bytes()))
@@ -580,8 +624,6 @@ NEAR_MISSES = {
     "old-format": ["0.10.2.2/old"],
     "zookeeper-era": ["2.1.1/plain"],
     "empty-abort": ["0.11.0.3/txn", "2.1.1/txn"],
-    "active-empty": ["2.1.1/plain", "3.3.2/meta-n1"],
-    "kraft-log": ["4.3.1/meta-n1", "3.7.2/meta-n1", "3.3.2/meta-n1"],
     "kraft-control": ["4.3.1/meta-n1", "3.7.2/meta-n1"],
     "snapshot-mid-segment": ["2.1.1/txn"],
 }

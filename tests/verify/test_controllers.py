@@ -64,9 +64,23 @@ def test_marked_directories_are_not_held_against_the_controller(lab, mark):
     assert words(lab.root) == []
 
 
-def test_metadata_with_damage_proves_nothing(lab):
+def test_metadata_that_is_damaged_is_no_witness_and_that_is_said_once(lab):
     lab.change(0, len(lab.batches(0)) // 2, lambda batch: batch[:-3] + b"\xff\xff\xff")
-    assert words(lab.root) in ([], [(ID, "info")])
+    report = verify(lab.root, now=NOW, next_start=False)
+    assert [f.id for f in report.all_findings() if "controller" in f.id or f.id == "producer-id-not-given"] == []
+    (said,) = (item for item in report.not_checked if "no witness" in item.reason)
+    assert (said.path, said.failed) == (str(lab.dir), False)
+    assert "damaged" in said.reason
+
+
+@pytest.mark.parametrize(("name", "expected"), [("kept 0 300", "error"), ("kept 7 300", "warning")])
+def test_that_damaged_metadata_do_not_place_a_missing_partition_is_no_comfort(lab, name, expected):
+    shutil.rmtree(lab.root / "kept-0")
+    (lab.root / "recovery-point-offset-checkpoint").write_text(f"0\n1\n{name}\n")
+    (lab.root / ".kafka_cleanshutdown").touch()
+    lab.change(0, len(lab.batches(0)) // 2, lambda batch: batch[:-3] + b"\xff\xff\xff")
+    found = [f for f in verify(lab.root, now=NOW, next_start=False).all_findings() if f.id == "checkpoint-line-unknown"]
+    assert [f.severity.label for f in found] == [expected]
 
 
 def test_metadata_that_is_not_whole_is_no_witness_and_that_is_said(lab):

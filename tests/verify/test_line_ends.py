@@ -63,7 +63,7 @@ def test_a_text_file_of_mixed_line_ends_was_edited(tmp_path):
     assert "text-line-ends" not in ids
 
 
-def test_binary_files_that_were_taken_for_text_are_one_finding_for_a_partition(log_dir):
+def test_binary_files_that_were_taken_for_text_are_one_finding_for_a_log_dir(log_dir):
     changed = set()
     for path in log_dir.rglob("*"):
         if path.is_file() and b"\n" in path.read_bytes():
@@ -72,10 +72,12 @@ def test_binary_files_that_were_taken_for_text_are_one_finding_for_a_partition(l
                 changed.add(str(path.parent))
     report = verify(log_dir, now=NOW, next_start=False)
     found = [f for f in report.all_findings() if f.severity >= Severity.WARNING and f.cause is None]
-    assert {f.id for f in found} == {"binary-line-ends"}
-    partitions = [f.path for f in found if "bootstrap" not in f.path]
-    assert sorted(partitions) == sorted(set(partitions))
-    assert changed <= set(partitions)
+    assert [(f.id, f.path) for f in found] == [("binary-line-ends", str(log_dir))]
+    parts = [f.path for f in report.all_findings() if f.cause is not None and f.cause.path == str(log_dir)]
+    assert sorted(parts) == sorted(set(parts))
+    assert changed <= set(parts)
+    assert found[0].facts["count"] >= len(parts)
+    assert {one.path for one in report.partitions if one.verdict == "data-loss"} >= changed
 
 
 def test_one_damaged_batch_beside_a_changed_segment_is_still_told(tmp_path):

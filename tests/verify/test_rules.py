@@ -354,3 +354,19 @@ def test_a_metadata_log_with_one_trimmed_index_or_a_rolled_segment_is_judged_as_
     (finding,) = [f for f in verify(rolled.root, now=NOW).all_findings() if f.severity > Severity.INFO]
     assert finding.id == "timeindex-empty"
     assert "Nothing needs to be moved in `__cluster_metadata`" in finding.remedy
+
+
+#: Words after a number that is no count: an id, an epoch, the number of an entry.
+_NOT_COUNTED = {"allows", "begins", "does", "ends", "gives", "hangs", "has", "is", "lies", "says", "was", "writes"}
+
+
+@EVERY_RULE
+def test_one_of_a_kind_is_told_in_the_singular(rule):
+    for row in stated(rule):
+        facts = {name: 1 if type(value) is int else value for name, value in _facts(rule, row).items()}
+        finding = rule.finding(Hit(None, **facts), "")
+        for text in (finding.message, finding.consequence, finding.remedy):
+            assert set(re.findall(r"\b1 ([a-z]+s)\b", text)) <= _NOT_COUNTED
+            assert not re.search(
+                r"\b1 (batch|byte|entry|log|message|offset|record|segment) (are|have|hold|were|after .* are)\b", text
+            )

@@ -12,7 +12,7 @@ from kafkalog.verify.checks.partition import judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Cause
 from kafkalog.verify.rule import findings_of
-from kafkalog.verify.rules.log_dir_files import MarkerView
+from kafkalog.verify.rules.log_dir_files import ContradictedMarker
 from kafkalog.verify.scan.segment import scan_segment
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ def doubt_markers(verified: Sequence[Verified], log_dirs: Iterable[LogDirCheck])
     """
     for log_dir in log_dirs:
         own = [one for one in verified if one.owner is log_dir and not one.is_file]
-        view = _contradicted(log_dir, own) if log_dir.clean else None
-        if view is None:
+        marker = _contradicted(log_dir, own) if log_dir.clean else None
+        if marker is None:
             continue
-        yield from findings_of(view)
+        yield from findings_of(marker)
         log_dir.clean = False
-        _name_the_marker(log_dir, own, Cause("clean-marker-false", view.path))
+        _name_the_marker(log_dir, own, Cause("clean-marker-false", marker.path))
 
 
-def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> MarkerView | None:
+def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> ContradictedMarker | None:
     """The marker of a log dir as its logs contradict it; None when they do not, or when they are the fewer."""
     reports = [one.report for one in own if is_closed_by_a_stop(one.directory) and one.report.log_end_offset]
     ids = [{finding.id for finding in report.findings} for report in reports]
@@ -54,7 +54,7 @@ def _contradicted(log_dir: LogDirCheck, own: Sequence[Verified]) -> MarkerView |
     if found is None:
         return None
     size = log_dir.log_dir.directory.size_of(CLEAN_SHUTDOWN) or 0
-    return MarkerView(
+    return ContradictedMarker(
         path=log_dir.marker_path,
         size=size,
         judged=found.judged,

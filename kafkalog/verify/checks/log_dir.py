@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
-    CLUSTER_METADATA_TOPIC,
     LOG_DIR_CHECKPOINTS,
     LOG_DIR_FILES,
     METADATA_TOPICS,
@@ -24,12 +23,12 @@ from kafkalog.files.log_dir import CLEAN_SHUTDOWN, CLEANER_OFFSETS, META_PROPERT
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.next_start.evidence import BrokerEvidence
-from kafkalog.next_start.placement import placement_in
+from kafkalog.next_start.placement import METADATA_LOG, placement_in
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, PartitionsNotCopied, TextLineEnds
 from kafkalog.verify.rules.log_dir_files import BootstrapFile, CleanedLogs, LogDirFiles
-from kafkalog.verify.rules.log_dirs import CheckpointFile, LogDirView, MissingPartition
+from kafkalog.verify.rules.log_dirs import CheckpointFile, LogDirNames, MissingPartition
 from kafkalog.verify.scan.results import SegmentTask
 from kafkalog.verify.scan.segment import scan_segment
 
@@ -71,6 +70,8 @@ class LogDirCheck:
             for name in LOG_DIR_FILES
             if name in log_dir.files and self._has_line_ends_of_windows(name)
         ]
+        #: Binary files, of partitions too, whose line ends were changed, and how.
+        self.line_ends: dict[str, str] = {}
         #: Partition directories that show the work of the log cleaner.
         self.cleaned: list[str] = []
         #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing tells.
@@ -148,13 +149,17 @@ class LogDirCheck:
 
     def _placed(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool | None]:
         """Whether the metadata log in the log dir places partitions there; None where it cannot be asked."""
-        if f"{CLUSTER_METADATA_TOPIC}-0" not in self.log_dir.partition_names:
+        if METADATA_LOG not in self.log_dir.partition_names:
             return dict.fromkeys(partitions)
         try:
             placement = placement_in(self.evidence)
         except UnreadableFile:
             return dict.fromkeys(partitions)
-        return {(topic, number): placement(topic, number) for topic, number in partitions}
+        metadata = self.evidence.metadata.of_small_log(METADATA_LOG)
+        if metadata is None or metadata.damage is None:
+            return {(topic, number): placement(topic, number) for topic, number in partitions}
+        # A log that is damaged may have placed more.
+        return {(topic, number): placement(topic, number) or None for topic, number in partitions}
 
     def _in_place(self) -> set[tuple[str, int]]:
         """Partitions whose directory's name a file has; they are told by themselves."""
@@ -216,7 +221,7 @@ class LogDirCheck:
         if self.meta is not None:
             problem = self._meta_problem(self.meta)
         self.emit(
-            LogDirView(
+            LogDirNames(
                 path=self.path,
                 bad_directories=tuple(name for name in self.log_dir.others if name not in (REMOTE_INDEX_CACHE, CLEAN_SHUTDOWN)),
                 bad_files=tuple(name for name in self.log_dir.files if name in listed),
@@ -232,6 +237,8 @@ class LogDirCheck:
         """Judge what only the partitions' logs tell."""
         if self.cleaned and META_PROPERTIES in self.log_dir.files and CLEANER_OFFSETS not in self.log_dir.files:
             self.emit(CleanedLogs(path=join(self.path, CLEANER_OFFSETS), log=self.cleaned[0]))
+        if len({path.rpartition("/")[0] for path in self.line_ends}) > 1:
+            self.emit(BinaryLineEnds(path=self.path, files=tuple(sorted(self.line_ends.items()))))
         if self.texts_of_windows:
             self.emit(TextLineEnds(path=self.path, files=tuple(self.texts_of_windows)))
 
@@ -270,6 +277,7 @@ class LogDirCheck:
         self.files += scan.files
         self.findings.extend(scan.findings)
         self.not_checked.extend(NotChecked(path, reason, failed=True) for path, reason in scan.failures)
+        self.line_ends |= scan.line_ends
         if scan.line_ends:
             self.emit(BinaryLineEnds(path=paths[".log"], files=tuple(scan.line_ends.items())))
         elif not scan.failures:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.log import NEVER
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.replay.producer_events import TransactionEnd
-from kafkalog.verify.rules.producers import OpenTransactionView
+from kafkalog.verify.rules.producers import UnendedTransaction
 from kafkalog.verify.rules.snapshots import SnapshotFile
 from kafkalog.verify.rules.transaction_indexes import TransactionIndexFile
 
@@ -76,12 +76,12 @@ def _transaction_index(facts: PartitionFacts, scan: SegmentScan) -> TransactionI
     )
 
 
-def _open_transactions(facts: PartitionFacts) -> Iterator[OpenTransactionView]:
+def _open_transactions(facts: PartitionFacts) -> Iterator[UnendedTransaction]:
     log_end = facts.log_end
     if log_end is None:
         return
     for transaction in facts.producers.open:
-        yield OpenTransactionView(
+        yield UnendedTransaction(
             path=transaction.path,
             transaction=transaction,
             now=facts.directory.settings.now,

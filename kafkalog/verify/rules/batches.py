@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, MAGIC_AT, Damage, RecordBatch
@@ -42,6 +42,11 @@ _MOST_COUNTED = 100_000
 def _magic_2(step: BatchStep) -> RecordBatch | None:
     """The batch, if it is one of magic 2 whose header is vouched for by its checksum."""
     return step.batch if step.crc_ok and isinstance(step.batch, RecordBatch) else None
+
+
+def _field(batch: RecordBatch, name: str, **facts: Any) -> Hit:
+    """A field of a batch's header; its base offset is among the facts."""
+    return Hit(batch.span_of(name), (batch.base_offset, batch.last_offset), **facts, offset=batch.base_offset)
 
 
 @rule(
@@ -100,7 +105,7 @@ def _readable(batch: Batch) -> str:
         read += whole
         del item
     if whole:
-        return f"its {read} records can be read" if read < _MOST_COUNTED else "its records can be read"
+        return f"its {read} records can be read" if 1 < read < _MOST_COUNTED else "all of it can be read"
     return f"{read} of its records can be read"
 
 
@@ -124,11 +129,10 @@ def batch_codec_unknown(step: BatchStep) -> Iterator[Hit]:
     """
     batch = _magic_2(step)
     if batch is not None and batch.compression_id > 4:
-        yield Hit(
-            batch.span_of("attributes"),
-            (batch.base_offset, batch.last_offset),
+        yield _field(
+            batch,
+            "attributes",
             codec=batch.compression_id,
-            offset=batch.base_offset,
         )
 
 
@@ -148,11 +152,10 @@ def batch_attributes_unknown(step: BatchStep) -> Iterator[Hit]:
     """Attribute bits 7 to 15 are set, which no release of Kafka has used."""
     batch = _magic_2(step)
     if batch is not None and batch.header.attributes & ~bits.KNOWN_BITS:
-        yield Hit(
-            batch.span_of("attributes"),
-            (batch.base_offset, batch.last_offset),
+        yield _field(
+            batch,
+            "attributes",
             bits=batch.header.attributes & ~bits.KNOWN_BITS & 0xFFFF,
-            offset=batch.base_offset,
         )
 
 
@@ -203,13 +206,12 @@ def batch_count_mismatch(step: BatchStep) -> Iterator[Hit]:
         return
     count, delta = batch.header.records_count, batch.header.last_offset_delta
     if not 0 <= count <= delta + 1:
-        yield Hit(
-            batch.span_of("records_count"),
-            (batch.base_offset, batch.last_offset),
+        yield _field(
+            batch,
+            "records_count",
             count=count,
             delta=delta,
             most=delta + 1,
-            offset=batch.base_offset,
         )
 
 
@@ -254,8 +256,8 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="a batch without records has {size} bytes, codec {codec} and baseTimestamp {base_timestamp}; "
     "the cleaner leaves 61, 0 and -1",
-    consequence="Only the log cleaner writes batches without records, and not this one: its {unread} bytes after the header "
-    "are read by nobody.",
+    consequence="Only the log cleaner writes batches without records, and not this one: nobody reads its {unread} bytes "
+    "after the header.",
     remedy="Compare with another replica.",
     source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
     proof="count-zero",
@@ -316,13 +318,12 @@ def batch_base_timestamp_odd(step: BatchStep) -> Iterator[Hit]:
     """The base timestamp is below -1. Java's producer refuses such timestamps, librdkafka does not."""
     batch = _magic_2(step)
     if batch is not None and batch.header.base_timestamp < -1 and not batch.header.attributes & bits.DELETE_HORIZON:
-        yield Hit(
-            batch.span_of("base_timestamp"),
-            (batch.base_offset, batch.last_offset),
+        yield _field(
+            batch,
+            "base_timestamp",
             base_timestamp=batch.header.base_timestamp,
             date=date_text(batch.header.base_timestamp),
             cause=timestamp_cause(batch.header.base_timestamp),
-            offset=batch.base_offset,
         )
 
 
@@ -345,12 +346,11 @@ def batch_delete_horizon_odd(step: BatchStep) -> Iterator[Hit]:
         return
     header = batch.header
     if header.records_count <= 0 or header.base_timestamp < 0:
-        yield Hit(
-            batch.span_of("attributes"),
-            (batch.base_offset, batch.last_offset),
+        yield _field(
+            batch,
+            "attributes",
             count=header.records_count,
             base_timestamp=header.base_timestamp,
-            offset=batch.base_offset,
         )
 
 
@@ -453,7 +453,7 @@ def batch_producer_fields_odd(step: BatchStep) -> Iterator[Hit]:
     "batch-producer-fields-zero",
     Severity.INFO,
     on=ZeroProducers,
-    message="{count} batches without a producer id have producerEpoch 0 and baseSequence 0, the first at offset {offset}",
+    message="producerEpoch 0 and baseSequence 0 in {count} batches without a producer id, the first at offset {offset}",
     consequence="None: without a producer id Kafka looks at neither. KafkaJS writes them so.",
     remedy="Nothing to do.",
     source="DefaultRecordBatch (Kafka 3.9.1); KafkaJS 2.2.4, protocol/recordBatch/v0",
@@ -534,11 +534,10 @@ def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
     """The partition leader epoch is -1. A WARNING after batches that have an epoch: leaders always set one."""
     batch = _magic_2(step)
     if batch is not None and batch.header.partition_leader_epoch == -1:
-        yield Hit(
-            batch.span_of("partition_leader_epoch"),
-            (batch.base_offset, batch.last_offset),
+        yield _field(
+            batch,
+            "partition_leader_epoch",
             severity=None if step.top_epoch is None else Severity.WARNING,
-            offset=batch.base_offset,
         )
 
 
@@ -558,9 +557,8 @@ def batch_epoch_negative(step: BatchStep) -> Iterator[Hit]:
     """The partition leader epoch is below -1, which nothing writes."""
     batch = _magic_2(step)
     if batch is not None and batch.header.partition_leader_epoch < -1:
-        yield Hit(
-            batch.span_of("partition_leader_epoch"),
-            (batch.base_offset, batch.last_offset),
+        yield _field(
+            batch,
+            "partition_leader_epoch",
             epoch=batch.header.partition_leader_epoch,
-            offset=batch.base_offset,
         )

@@ -48,8 +48,8 @@ def _segment_path(sibling: str, base: int) -> str:
     return f"{folder}{slash}{base:020d}.log"
 
 
-def _bounds(view: PartitionCheckpoints) -> bool:
-    return not view.mark
+def _bounds(partition: PartitionCheckpoints) -> bool:
+    return not partition.mark
 
 
 @rule(
@@ -57,7 +57,7 @@ def _bounds(view: PartitionCheckpoints) -> bool:
     Severity.WARNING,
     on=PartitionCheckpoints,
     message="the recovery point is {point}, but {file} ends at offset {end}",
-    consequence="{count} offsets that were flushed to disk are gone. The broker clips the recovery point.",
+    consequence="Of what was flushed to disk {count} offsets are gone. The broker clips the recovery point.",
     remedy="Compare the end of the log with another replica before this broker becomes leader.",
     source="LogManager.loadLog, LogLoader (Kafka 3.9.1)",
     proof="log-cut-clean",
@@ -65,22 +65,22 @@ def _bounds(view: PartitionCheckpoints) -> bool:
     loses=True,
     invariants="K1 K2",
 )
-def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+def recovery_point_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The log was flushed up to the recovery point, and is shorter now.
 
     INFO when the broker may have been running: the checkpoint can have been copied after the log was.
     """
-    point = view.recovery_point
-    if point is not None and _bounds(view) and point.offset > view.log_end:
+    point = partition.recovery_point
+    if point is not None and _bounds(partition) and point.offset > partition.log_end:
         yield Hit(
             point.span,
-            (view.log_end, point.offset - 1),
+            (partition.log_end, point.offset - 1),
             path=point.path,
-            severity=Severity.INFO if view.in_use else None,
+            severity=Severity.INFO if partition.in_use else None,
             point=point.offset,
-            file=view.log_path,
-            end=view.log_end,
-            count=point.offset - view.log_end,
+            file=partition.log_path,
+            end=partition.log_end,
+            count=point.offset - partition.log_end,
         )
 
 
@@ -89,28 +89,28 @@ def recovery_point_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionCheckpoints,
     message="the recovery point is {point}, but {file} ends at offset {end} ({stop})",
-    consequence="{count} offsets were added after the stop, or belong to another log, or the stop was no clean one.",
+    consequence="After the stop {count} offsets were added, or the log is another one, or the stop was no clean one.",
     remedy="Find out who wrote them, and whether the clean-shutdown marker is the broker's own; compare with another replica.",
     source="LogManager.shutdown (Kafka 3.9.1)",
     proof="log-longer-clean",
     near_miss="log-longer-after-a-crash",
     invariants="K2",
 )
-def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+def recovery_point_behind_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """A clean stop sets the recovery point to the end of the log; and it is never negative."""
-    point = view.recovery_point
-    if point is None or not _bounds(view) or view.metadata_log:
+    point = partition.recovery_point
+    if point is None or not _bounds(partition) or partition.metadata_log:
         return
-    if point.offset < 0 or (view.clean and point.offset < view.log_end):
+    if point.offset < 0 or (partition.clean and point.offset < partition.log_end):
         yield Hit(
             point.span,
-            (max(0, point.offset), view.log_end),
+            (max(0, point.offset), partition.log_end),
             path=point.path,
-            stop="the broker was stopped cleanly" if view.clean else "no offset is negative",
+            stop="the broker was stopped cleanly" if partition.clean else "no offset is negative",
             point=point.offset,
-            file=view.log_path,
-            end=view.log_end,
-            count=view.log_end - point.offset,
+            file=partition.log_path,
+            end=partition.log_end,
+            count=partition.log_end - point.offset,
         )
 
 
@@ -126,10 +126,16 @@ def recovery_point_behind_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     near_miss="lines-missing-after-a-crash",
     invariants="K2 K8",
 )
-def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
+def recovery_point_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """A clean stop writes a recovery point for every log of the log dir."""
-    if view.clean and view.recovery_point is None and view.recovery_file and not view.mark and not view.metadata_log:
-        yield Hit(None, None, file=view.recovery_file)
+    if (
+        partition.clean
+        and partition.recovery_point is None
+        and partition.recovery_file
+        and not partition.mark
+        and not partition.metadata_log
+    ):
+        yield Hit(None, None, file=partition.recovery_file)
 
 
 @rule(
@@ -146,14 +152,20 @@ def recovery_point_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     near_miss="lines-missing-after-a-crash",
     invariants="K3 K8",
 )
-def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
+def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """A clean stop writes a high watermark for every partition that the broker serves.
 
     INFO in the ZooKeeper era: a broker keeps the directories of replicas that were moved away while it was down, and serves
     them no more.
     """
-    if view.clean and view.high_watermark is None and view.watermark_file and not view.mark and not view.metadata_log:
-        yield Hit(None, None, severity=Severity.INFO if view.zookeeper else None, file=view.watermark_file)
+    if (
+        partition.clean
+        and partition.high_watermark is None
+        and partition.watermark_file
+        and not partition.mark
+        and not partition.metadata_log
+    ):
+        yield Hit(None, None, severity=Severity.INFO if partition.zookeeper else None, file=partition.watermark_file)
 
 
 @rule(
@@ -161,30 +173,32 @@ def hw_missing(view: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionCheckpoints,
     message="the high watermark is {offset}, but the log ends at offset {end}, and there is no {file}",
-    consequence="{count} offsets that consumers may have read are not in this log.",
+    consequence="This log lacks {count} offsets that consumers may have read.",
     remedy="Compare the end of the log with another replica before this broker becomes leader.",
     source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
     proof="log-cut-clean",
     near_miss="log-cut-with-its-checkpoints",
     invariants="K3",
 )
-def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed high watermark is after the end of the log.
 
     INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
     """
-    mark = view.high_watermark
-    flushed = view.recovery_point is not None and view.recovery_point.offset > view.log_end and not view.in_use
-    if mark is not None and _bounds(view) and mark.offset > view.log_end:
+    mark = partition.high_watermark
+    flushed = (
+        partition.recovery_point is not None and partition.recovery_point.offset > partition.log_end and not partition.in_use
+    )
+    if mark is not None and _bounds(partition) and mark.offset > partition.log_end:
         yield Hit(
             mark.span,
-            (view.log_end, mark.offset - 1),
+            (partition.log_end, mark.offset - 1),
             path=mark.path,
-            severity=None if view.clean or flushed else Severity.INFO,
+            severity=None if partition.clean or flushed else Severity.INFO,
             offset=mark.offset,
-            file=_segment_path(view.log_path, view.log_end),
-            end=view.log_end,
-            count=mark.offset - view.log_end,
+            file=_segment_path(partition.log_path, partition.log_end),
+            end=partition.log_end,
+            count=mark.offset - partition.log_end,
         )
 
 
@@ -200,16 +214,16 @@ def hw_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     near_miss="hw-at-log-start",
     invariants="K3",
 )
-def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
+def hw_below_log_start(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed high watermark lies before the log's start. INFO unless the broker was stopped cleanly."""
-    mark = view.high_watermark
-    start = max(view.first_base, view.log_start.offset if view.log_start is not None else 0)
-    if mark is not None and _bounds(view) and (mark.offset < 0 or (mark.offset < start and not view.swapping)):
+    mark = partition.high_watermark
+    start = max(partition.first_base, partition.log_start.offset if partition.log_start is not None else 0)
+    if mark is not None and _bounds(partition) and (mark.offset < 0 or (mark.offset < start and not partition.swapping)):
         yield Hit(
             mark.span,
             None,
             path=mark.path,
-            severity=None if view.clean or mark.offset < 0 else Severity.INFO,
+            severity=None if partition.clean or mark.offset < 0 else Severity.INFO,
             offset=mark.offset,
             start=start,
         )
@@ -227,12 +241,17 @@ def hw_below_log_start(view: PartitionCheckpoints) -> Iterator[Hit]:
     near_miss="log-start-at-end",
     invariants="K4",
 )
-def log_start_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
+def log_start_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed log start offset is after the end of the log."""
-    start = view.log_start
-    if start is not None and _bounds(view) and start.offset > view.log_end:
+    start = partition.log_start
+    if start is not None and _bounds(partition) and start.offset > partition.log_end:
         yield Hit(
-            start.span, (view.log_end, start.offset), path=start.path, offset=start.offset, file=view.log_path, end=view.log_end
+            start.span,
+            (partition.log_end, start.offset),
+            path=start.path,
+            offset=start.offset,
+            file=partition.log_path,
+            end=partition.log_end,
         )
 
 
@@ -248,13 +267,13 @@ def log_start_beyond_end(view: PartitionCheckpoints) -> Iterator[Hit]:
     near_miss="log-start-at-the-end-of-the-first-segment",
     invariants="K5 K6",
 )
-def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]:
+def log_start_outside_first_segment(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed log start offset does not lie in the first segment."""
-    start = view.log_start
-    if start is None or not _bounds(view) or start.offset > view.log_end:
+    start = partition.log_start
+    if start is None or not _bounds(partition) or start.offset > partition.log_end:
         return
-    last = view.second_base - 1 if view.second_base is not None else view.log_end
-    if not view.first_base <= start.offset <= last:
+    last = partition.second_base - 1 if partition.second_base is not None else partition.log_end
+    if not partition.first_base <= start.offset <= last:
         negative = start.offset < 0
         yield Hit(
             start.span,
@@ -262,7 +281,7 @@ def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]
             path=start.path,
             severity=Severity.WARNING if negative else None,
             offset=start.offset,
-            first=view.first_base,
+            first=partition.first_base,
             last=last,
         )
 
@@ -282,15 +301,15 @@ def log_start_outside_first_segment(view: PartitionCheckpoints) -> Iterator[Hit]
     near_miss="cleaner-at-high-watermark",
     invariants="K3 K7",
 )
-def cleaner_beyond_high_watermark(view: PartitionCheckpoints) -> Iterator[Hit]:
+def cleaner_beyond_high_watermark(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The first dirty offset of the log cleaner is after the high watermark, although a clean stop writes both.
 
     What an unclean stop leaves proves nothing: the cleaner writes its checkpoint at once, the high watermark every few seconds.
     """
-    cleaner, mark = view.cleaner, view.high_watermark
-    if cleaner is None or mark is None or not view.clean or not _bounds(view):
+    cleaner, mark = partition.cleaner, partition.high_watermark
+    if cleaner is None or mark is None or not partition.clean or not _bounds(partition):
         return
-    if 0 <= mark.offset < cleaner.offset <= view.log_end:
+    if 0 <= mark.offset < cleaner.offset <= partition.log_end:
         yield Hit(
             cleaner.span,
             (mark.offset, cleaner.offset - 1),
@@ -314,19 +333,19 @@ def cleaner_beyond_high_watermark(view: PartitionCheckpoints) -> Iterator[Hit]:
     near_miss="cleaner-at-end",
     invariants="K7",
 )
-def cleaner_checkpoint_out_of_range(view: PartitionCheckpoints) -> Iterator[Hit]:
+def cleaner_checkpoint_out_of_range(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The first dirty offset of the log cleaner is after the end of the log.
 
     Of all checkpoints only the cleaner's keeps the lines of logs that are gone. A WARNING when the offset is negative.
     """
-    cleaner = view.cleaner
-    if cleaner is not None and _bounds(view) and (cleaner.offset > view.log_end or cleaner.offset < 0):
+    cleaner = partition.cleaner
+    if cleaner is not None and _bounds(partition) and (cleaner.offset > partition.log_end or cleaner.offset < 0):
         yield Hit(
             cleaner.span,
             None,
             path=cleaner.path,
             severity=Severity.WARNING if cleaner.offset < 0 else None,
             offset=cleaner.offset,
-            file=view.log_path,
-            end=view.log_end,
+            file=partition.log_path,
+            end=partition.log_end,
         )

@@ -103,21 +103,21 @@ class CleanPart:
     near_miss="batch-of-the-largest-size",
     invariants="A27",
 )
-def batch_larger_than_max(view: LargeBatches) -> Iterator[Hit]:
+def batch_larger_than_max(large: LargeBatches) -> Iterator[Hit]:
     """Batches are larger than the limit of `--max-message-bytes`; in a compacted log, than Kafka's default limit.
 
     The topic's own setting is not in the directory.
     """
-    spot = view.large.spot
+    spot = large.large.spot
     yield Hit(
         Span(spot.position, spot.end),
         (spot.base_offset, spot.last_offset),
-        count=view.large.batches,
-        limit=DEFAULT_MAX_MESSAGE_BYTES if view.limit is None else view.limit,
-        whose="Kafka's default limit" if view.limit is None else "the limit given",
+        count=large.large.batches,
+        limit=DEFAULT_MAX_MESSAGE_BYTES if large.limit is None else large.limit,
+        whose="Kafka's default limit" if large.limit is None else "the limit given",
         size=spot.end - spot.position,
         offset=spot.base_offset,
-        producer_id=view.large.producer_id,
+        producer_id=large.large.producer_id,
     )
 
 
@@ -135,30 +135,30 @@ def batch_larger_than_max(view: LargeBatches) -> Iterator[Hit]:
     near_miss="tombstone-in-a-log-that-is-not-compacted",
     invariants="A18",
 )
-def tombstone_age(view: Tombstones) -> Iterator[Hit]:
+def tombstone_age(tombstones: Tombstones) -> Iterator[Hit]:
     """A segment of a compacted log holds tombstones, or batches with a delete horizon.
 
     Releases before 3.1 store no horizon: they take the time of the file's last change instead.
     """
-    found = view.horizons
+    found = tombstones.horizons
     if found is None:
-        horizons, span, offsets = "no delete horizon is set yet", Span(0, view.size), None
+        horizons, span, offsets = "no delete horizon is set yet", Span(0, tombstones.size), None
     else:
-        passed = "the last of them has passed" if found.latest < view.now else "the first of them has passed"
+        passed = "the last of them has passed" if found.latest < tombstones.now else "the first of them has passed"
         horizons = (
             f"batches with a delete horizon: {found.batches}, from {date_text(found.earliest)} to {date_text(found.latest)}; "
-            + (passed if found.earliest < view.now else "none has passed")
+            + (passed if found.earliest < tombstones.now else "none has passed")
         )
         first = found.first
         span, offsets = Span(first.position, first.end), (first.base_offset, first.last_offset)
-    yield Hit(span, offsets, count=view.count, horizons=horizons)
+    yield Hit(span, offsets, count=tombstones.count, horizons=horizons)
 
 
 @rule(
     "compacted-key-twice",
     Severity.INFO,
     on=CleanPart,
-    message="{count} records below the cleaner's position {position} have a younger one with the same key there; the first is "
+    message="{count} records have a younger one with the same key, both below the cleaner's position {position}; the first is "
     "at offset {first}, the younger at {second}; by {file}",
     consequence="A pass that went over both would have removed the older one: readers get outdated values. The cleaner's work "
     "was lost, or its position was moved forward by hand or together with a moved partition.",

@@ -84,13 +84,13 @@ _WITHOUT = {
     near_miss="logs-deleted",
     invariants="D1 D8",
 )
-def logs_not_copied(view: LogsNotCopied) -> Iterator[Hit]:
+def logs_not_copied(copy: LogsNotCopied) -> Iterator[Hit]:
     """Not one of the partitions has a `.log`, and at least two of them should have one.
 
     Of a directory given by itself: not one of at least two segments. If others have their logs, or if there is only one, each
     log that is missing is reported by itself, as a possible loss: index-without-log, partition-without-log.
     """
-    yield Hit(None, None, partitions=_partitions(view.partitions))
+    yield Hit(None, None, partitions=_partitions(copy.partitions))
 
 
 @rule(
@@ -106,18 +106,18 @@ def logs_not_copied(view: LogsNotCopied) -> Iterator[Hit]:
     near_miss="index-deleted",
     invariants="D5 D6",
 )
-def files_not_copied(view: KindsNotCopied) -> Iterator[Hit]:
+def files_not_copied(copy: KindsNotCopied) -> Iterator[Hit]:
     """Not one segment has its `.index` (`.timeindex`, `.snapshot`), and in at least two partitions it is missed.
 
     Of a directory given by itself: in at least two segments. `.txnindex`, `leader-epoch-checkpoint`, `partition.metadata` and
     `quorum-state` are only counted where no `.index` is there either. If one of the partitions has the file, each that is
     missing is reported by itself: index-missing, timeindex-missing, snapshot-at-end-missing and so on.
     """
-    rebuilt = ".timeindex" if ".index" in view.kinds else ""
-    effect = " ".join(_WITHOUT[kind] for kind in view.kinds if kind in _WITHOUT and kind != rebuilt)
-    *others, last = (f"`{kind}`" for kind in view.kinds)
+    rebuilt = ".timeindex" if ".index" in copy.kinds else ""
+    effect = " ".join(_WITHOUT[kind] for kind in copy.kinds if kind in _WITHOUT and kind != rebuilt)
+    *others, last = (f"`{kind}`" for kind in copy.kinds)
     kinds = f"{', '.join(others)} or {last}" if others else last
-    yield Hit(None, None, kinds=kinds, files=view.files, effect=effect)
+    yield Hit(None, None, kinds=kinds, files=copy.files, effect=effect)
 
 
 def _partitions(count: int) -> str:
@@ -137,9 +137,9 @@ def _partitions(count: int) -> str:
     near_miss="epoch-file-edited",
     invariants="I1 K9 K11",
 )
-def text_line_ends(view: TextLineEnds) -> Iterator[Hit]:
+def text_line_ends(copy: TextLineEnds) -> Iterator[Hit]:
     """Each line of a text file ends in CR LF. That is reported once for a log dir; nobody need have edited the file."""
-    yield Hit(None, None, count=len(view.files), file=view.files[0])
+    yield Hit(None, None, count=len(copy.files), file=copy.files[0])
 
 
 @rule(
@@ -155,18 +155,18 @@ def text_line_ends(view: TextLineEnds) -> Iterator[Hit]:
     loses=True,
     invariants="A1 A3",
 )
-def binary_line_ends(view: BinaryLineEnds) -> Iterator[Hit]:
+def binary_line_ends(copy: BinaryLineEnds) -> Iterator[Hit]:
     """A checkout by git, or a copy in text mode, took binary files for text. What follows from that is not reported.
 
     It is only said where it is proven: with the bytes put back, checksums of batches are right that were wrong, or entries
     are in order that were not.
     """
-    file, change = view.files[0]
+    file, change = copy.files[0]
     if change == ADDED:
         undo = "If there is no other, replace each CR LF by LF in a copy of the files, and check that."
     else:
         undo = "If there is no other: where a CR is missing can be worked out batch by batch, by the checksums."
-    yield Hit(None, None, count=len(view.files), file=file, change=change, undo=undo)
+    yield Hit(None, None, count=len(copy.files), file=file, change=change, undo=undo)
 
 
 @rule(
@@ -181,15 +181,15 @@ def binary_line_ends(view: BinaryLineEnds) -> Iterator[Hit]:
     near_miss="half-of-the-partitions",
     invariants="K8",
 )
-def partitions_not_copied(view: PartitionsNotCopied) -> Iterator[Hit]:
+def partitions_not_copied(copy: PartitionsNotCopied) -> Iterator[Hit]:
     """More of the partitions in the checkpoint files are missing than are here: only a part was copied.
 
     The cleaner's checkpoint does not count: it keeps lines of partitions that are gone. Nor do partitions that the metadata
     log in the log dir no longer places there. A WARNING when none of the partitions is here. A single one that is missing,
     and each one if as many are here as are missing, is told by itself: checkpoint-line-unknown.
     """
-    names = ", ".join(view.missing[:3]) + (", …" if len(view.missing) > 3 else "")
-    severity = Severity.WARNING if not view.present else None
-    missing = len(view.missing)
-    word = "" if view.placed is None else f"; the metadata log places {view.placed} of them here"
-    yield Hit(None, None, severity=severity, missing=missing, listed=missing + view.present, names=names, word=word)
+    names = ", ".join(copy.missing[:3]) + (", …" if len(copy.missing) > 3 else "")
+    severity = Severity.WARNING if not copy.present else None
+    missing = len(copy.missing)
+    word = "" if copy.placed is None else f"; the metadata log places {copy.placed} of them here"
+    yield Hit(None, None, severity=severity, missing=missing, listed=missing + copy.present, names=names, word=word)

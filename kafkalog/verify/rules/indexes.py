@@ -23,8 +23,8 @@ class IndexStep:
 
     `batch` is the batch that begins at the entry's position (position, first and last offset), None when none does;
     `inside` where the batch around that position begins and ends.
-    `previous_*` are those of the last entry that fitted. `back`: the entry was found wrong by a later one. `overtaken` is the
-    next entry (offset and position) if this one stands out between its neighbours.
+    `previous_*` are those of the last entry that fitted. `found_late`: a later entry or batch showed that it is wrong.
+    `overtaken` is the next entry (offset and position) if this one stands out between its neighbours.
     """
 
     path: str
@@ -37,7 +37,7 @@ class IndexStep:
     batch: tuple[int, int, int] | None
     inside: tuple[int, int] | None
     log_size: int
-    back: bool
+    found_late: bool
     overtaken: tuple[int, int] | None
     segment_base: int
     active: bool
@@ -85,7 +85,7 @@ def _ordered(step: IndexStep) -> bool:
 )
 def index_not_monotonic(step: IndexStep) -> Iterator[Hit]:
     """Offsets and positions of the entries must grow, and the first entry lies after the segment's start."""
-    if not step.back and step.batch is None and step.inside is None and not _ordered(step):
+    if not step.found_late and step.batch is None and step.inside is None and not _ordered(step):
         before = max(step.previous_offset, step.segment_base), max(0, step.previous_position)
         other_offset, other_position = step.overtaken or before
         yield Hit(

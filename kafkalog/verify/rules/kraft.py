@@ -83,7 +83,7 @@ _TOPIC_ID = UUID(int=1)
     remedy="With the node stopped, move the file out of the directory: the node writes a new one.",
     source="UnifiedLog.initializeTopicId, KafkaMetadataLog (Kafka 3.8.1)",
     proof="kraft-topic-id-changed",
-    near_miss="kraft-log",
+    near_miss="partition-that-the-controller-knows",
     invariants="K11",
 )
 def kraft_topic_id_differs(file: PartitionMetadataFile) -> Iterator[Hit]:
@@ -146,18 +146,18 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
     loses=True,
     invariants="L1 L3",
 )
-def kraft_record_unreadable(view: MetadataRecord) -> Iterator[Hit]:
+def kraft_record_unreadable(record: MetadataRecord) -> Iterator[Hit]:
     """A metadata record does not decode, although the checksum is right.
 
     INFO when its type or version is not known here: a later release than those this program knows may have written it.
     """
     yield Hit(
-        view.batch.span,
-        (view.offset, view.offset),
-        severity=Severity.INFO if view.newer else None,
-        offset=view.offset,
-        name=view.name or "unknown",
-        problem=view.problem,
+        record.batch.span,
+        (record.offset, record.offset),
+        severity=Severity.INFO if record.newer else None,
+        offset=record.offset,
+        name=record.name or "unknown",
+        problem=record.problem,
     )
 
 
@@ -189,7 +189,7 @@ def kraft_snapshot_missing(log: KraftLog) -> Iterator[Hit]:
     remedy="Compare with the metadata log of another controller.",
     source="LeaderState.appendStartOfEpochControlRecords (Kafka 3.9.1)",
     proof="kraft-epoch-changed",
-    near_miss="kraft-log",
+    near_miss="kraft-new-leader",
     invariants="L1",
 )
 def kraft_leader_change_missing(log: KraftLog) -> Iterator[Hit]:
@@ -207,7 +207,7 @@ def kraft_leader_change_missing(log: KraftLog) -> Iterator[Hit]:
     remedy="Compare with the files of another controller.",
     source="KafkaMetadataLog.createNewSnapshot (Kafka 3.9.1)",
     proof="kraft-snapshot-renamed",
-    near_miss="kraft-log",
+    near_miss="kraft-snapshot-where-an-epoch-ends",
     invariants="L4",
 )
 def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
@@ -268,7 +268,7 @@ def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
     "without it.",
     source="QuorumState.initialize, FileQuorumStateStore (Kafka 3.9.1)",
     proof="quorum-state-removed",
-    near_miss="kraft-log",
+    near_miss="quorum-state-of-nothing-written",
 )
 def quorum_state_missing(file: QuorumFile) -> Iterator[Hit]:
     """`quorum-state` is gone. Every node writes it when it first hears of a leader."""

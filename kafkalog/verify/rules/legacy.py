@@ -60,9 +60,9 @@ class LegacyRecords:
     loses=True,
     invariants="B3 B4 B6 B10 B11",
 )
-def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_message_unreadable(records: LegacyRecords) -> Iterator[Hit]:
     """Key or value do not fit into the message, or a compressed wrapper does not give whole messages."""
-    problem, batch = view.problem, view.batch
+    problem, batch = records.problem, records.batch
     if problem is not None:
         reason = problem.reason
         if isinstance(problem.error, DecompressionFailed):
@@ -70,7 +70,7 @@ def legacy_message_unreadable(view: LegacyRecords) -> Iterator[Hit]:
         yield Hit(
             batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
         )
-    elif batch.compression_id and any(message.attributes & bits.CODEC_MASK for message in view.messages):
+    elif batch.compression_id and any(message.attributes & bits.CODEC_MASK for message in records.messages):
         reason = "a compressed message inside a compressed wrapper"
         yield Hit(
             batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
@@ -109,9 +109,9 @@ def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
     near_miss="legacy-wrapper",
     invariants="B4",
 )
-def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_wrapper_has_key(records: LegacyRecords) -> Iterator[Hit]:
     """Keys belong to the messages inside a wrapper; the wrapper itself has none."""
-    batch = view.batch
+    batch = records.batch
     if not batch.compression_id:
         return
     at = LEGACY_HEADER_V1.size if batch.magic else LEGACY_HEADER_V0.size
@@ -125,7 +125,7 @@ def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
     "legacy-message-unused-bytes",
     Severity.ERROR,
     on=LegacyRecords,
-    message="{unused} bytes of the message at offset {offset} belong to no field",
+    message="no field holds {unused} bytes of the message at offset {offset}",
     consequence="Kafka's readers refuse or misread the message.",
     remedy=RESTORE,
     source="LegacyRecord (Kafka 3.9.1)",
@@ -133,11 +133,11 @@ def legacy_wrapper_has_key(view: LegacyRecords) -> Iterator[Hit]:
     near_miss="legacy-value",
     invariants="B3",
 )
-def legacy_message_unused_bytes(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_message_unused_bytes(records: LegacyRecords) -> Iterator[Hit]:
     """The size of a message is larger than its fields need."""
-    for message in view.messages:
+    for message in records.messages:
         if message.unused:
-            yield Hit(view.batch.span, (message.offset, message.offset), unused=message.unused, offset=message.offset)
+            yield Hit(records.batch.span, (message.offset, message.offset), unused=message.unused, offset=message.offset)
             return
 
 
@@ -154,13 +154,13 @@ def legacy_message_unused_bytes(view: LegacyRecords) -> Iterator[Hit]:
     loses=True,
     invariants="B2",
 )
-def legacy_inner_crc_mismatch(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_inner_crc_mismatch(records: LegacyRecords) -> Iterator[Hit]:
     """The checksum of a message inside a compressed wrapper does not match, although the wrapper's own does."""
-    if view.batch.compression_id:
-        for number, message in enumerate(view.messages):
+    if records.batch.compression_id:
+        for number, message in enumerate(records.messages):
             if not message.crc_ok:
                 yield Hit(
-                    view.batch.span,
+                    records.batch.span,
                     (message.offset, message.offset),
                     number=number,
                     stored=message.crc,
@@ -181,11 +181,11 @@ def legacy_inner_crc_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     near_miss="legacy-wrapper",
     invariants="B5",
 )
-def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_inner_magic_differs(records: LegacyRecords) -> Iterator[Hit]:
     """A wrapper holds messages of another format version than its own."""
-    batch = view.batch
+    batch = records.batch
     if batch.compression_id:
-        for message in view.messages:
+        for message in records.messages:
             if message.magic != batch.magic:
                 yield Hit(
                     batch.span,
@@ -210,11 +210,11 @@ def legacy_inner_magic_differs(view: LegacyRecords) -> Iterator[Hit]:
     history=True,
     invariants="B7",
 )
-def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_wrapper_gap(records: LegacyRecords) -> Iterator[Hit]:
     """The offsets inside a wrapper have gaps."""
-    batch = view.batch
-    if batch.compression_id and view.count and view.problem is None:
-        first, count = view.first_offset, view.count
+    batch = records.batch
+    if batch.compression_id and records.count and records.problem is None:
+        first, count = records.first_offset, records.count
         missing = batch.last_offset - first + 1 - count
         if missing > 0:
             yield Hit(
@@ -234,13 +234,13 @@ def legacy_wrapper_gap(view: LegacyRecords) -> Iterator[Hit]:
     near_miss="legacy-wrapper",
     invariants="B6 B8",
 )
-def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_wrapper_offset_mismatch(records: LegacyRecords) -> Iterator[Hit]:
     """The offset of a wrapper is not that of its last message, or its messages are not in order."""
-    batch = view.batch
-    if batch.compression_id and view.count and view.problem is None:
-        first = last = view.first_offset
+    batch = records.batch
+    if batch.compression_id and records.count and records.problem is None:
+        first = last = records.first_offset
         ordered = True
-        for message in itertools.islice(view.messages, 1, None):
+        for message in itertools.islice(records.messages, 1, None):
             ordered &= last < message.offset
             last = message.offset
         if batch.last_offset not in (last, 0) or not ordered:
@@ -260,15 +260,15 @@ def legacy_wrapper_offset_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     near_miss="legacy-wrapper",
     invariants="B9",
 )
-def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_wrapper_timestamp_mismatch(records: LegacyRecords) -> Iterator[Hit]:
     """Magic 1 with CreateTime: the timestamp of a wrapper is not the largest of its messages."""
-    batch = view.batch
-    if batch.compression_id and batch.magic == 1 and batch.timestamp_type == "CreateTime" and view.count:
-        largest = max((message.timestamp for message in view.messages if message.magic == 1), default=None)
-        if largest is not None and view.problem is None and largest != batch.max_timestamp:
+    batch = records.batch
+    if batch.compression_id and batch.magic == 1 and batch.timestamp_type == "CreateTime" and records.count:
+        largest = max((message.timestamp for message in records.messages if message.magic == 1), default=None)
+        if largest is not None and records.problem is None and largest != batch.max_timestamp:
             yield Hit(
                 batch.span,
-                (view.first_offset, batch.last_offset),
+                (records.first_offset, batch.last_offset),
                 stored=batch.max_timestamp,
                 largest=largest,
                 offset=batch.last_offset,
@@ -287,9 +287,9 @@ def legacy_wrapper_timestamp_mismatch(view: LegacyRecords) -> Iterator[Hit]:
     near_miss="legacy-append-time",
     invariants="B10",
 )
-def legacy_attributes_unknown(view: LegacyRecords) -> Iterator[Hit]:
+def legacy_attributes_unknown(records: LegacyRecords) -> Iterator[Hit]:
     """Attribute bits above those of the format version are set."""
-    batch = view.batch
+    batch = records.batch
     odd = batch.header.attributes & 0xFF & ~bits.LEGACY_KNOWN_BITS
     if odd:
         yield Hit(

@@ -38,7 +38,7 @@ class LogDirFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarkerView:
+class ContradictedMarker:
     """A clean-shutdown marker against the logs beside it; `path` is its own.
 
     `points` logs contradict it: they end after their recovery point, and `snapshots` of them have none at their end, or
@@ -91,7 +91,7 @@ _KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
     remedy="With the node stopped, move the file out of the log dir: a node that has a metadata log starts without it.",
     source="BootstrapDirectory, BootstrapMetadata (Kafka 3.8.1)",
     proof="bootstrap-of-no-version",
-    near_miss="kraft-log",
+    near_miss="bootstrap-with-another-record",
 )
 def bootstrap_without_version(file: BootstrapFile) -> Iterator[Hit]:
     """`bootstrap.checkpoint` is empty, or lacks the record that every node looks for in it. Without the file it starts."""
@@ -240,7 +240,7 @@ def clean_marker_malformed(files: LogDirFiles) -> Iterator[Hit]:
 @rule(
     "clean-marker-false",
     Severity.WARNING,
-    on=MarkerView,
+    on=ContradictedMarker,
     message="the marker says that the broker was stopped cleanly, but {points} of {judged} logs say that it was not: their "
     "recovery point lies before their end, {snapshots} have no snapshot at the end, {padded} have preallocated indexes in "
     "the active segment",
@@ -253,14 +253,16 @@ def clean_marker_malformed(files: LogDirFiles) -> Iterator[Hit]:
     near_miss="marker-and-a-foreign-directory",
     invariants="K2 K12",
 )
-def clean_marker_false(view: MarkerView) -> Iterator[Hit]:
+def clean_marker_false(marker: ContradictedMarker) -> Iterator[Hit]:
     """The clean-shutdown marker lies: most logs of the log dir are as a killed broker leaves them.
 
     A clean stop sets every recovery point to the log's end, writes a snapshot there and trims the indexes. A single log that is
     otherwise, among logs that were closed, was put here later. The findings that there would not be without the marker name
     this one as their cause.
     """
-    yield Hit(Span(0, view.size), None, points=view.points, judged=view.judged, snapshots=view.snapshots, padded=view.padded)
+    yield Hit(
+        Span(0, marker.size), None, points=marker.points, judged=marker.judged, snapshots=marker.snapshots, padded=marker.padded
+    )
 
 
 @rule(

@@ -45,7 +45,7 @@ class CheckpointFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogDirView:
+class LogDirNames:
     """A log dir's own names and properties."""
 
     path: str
@@ -197,7 +197,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
 @rule(
     "segment-outside-partition",
     Severity.WARNING,
-    on=LogDirView,
+    on=LogDirNames,
     message="{file} is in the log dir itself",
     consequence="The broker ignores it: the file was moved or copied to a wrong place.",
     remedy="Look for the partition it belongs to.",
@@ -206,16 +206,16 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
     near_miss="notes-in-log-dir",
     invariants="D14",
 )
-def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
+def segment_outside_partition(log_dir: LogDirNames) -> Iterator[Hit]:
     """A segment's file is no partition's."""
-    for name in view.strays:
-        yield Hit(None, None, path=f"{view.path}/{name}", file=f"{view.path}/{name}")
+    for name in log_dir.strays:
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", file=f"{log_dir.path}/{name}")
 
 
 @rule(
     "directory-name-unparsable",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{name!r} is no partition's name{what}",
     consequence="The broker does not start.",
     remedy="With the broker stopped, {move}.",
@@ -224,18 +224,18 @@ def segment_outside_partition(view: LogDirView) -> Iterator[Hit]:
     near_miss="remote-log-index-cache",
     invariants="D14",
 )
-def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
+def directory_name_unparsable(log_dir: LogDirNames) -> Iterator[Hit]:
     """A log dir holds a directory that is no partition's: lost+found, ZooKeeper's data, hidden directories too."""
-    for name in view.bad_directories:
+    for name in log_dir.bad_directories:
         foreign = describe_directory(name)
         what = "" if foreign is None else f": it is {foreign.what}"
-        yield Hit(None, None, path=f"{view.path}/{name}", name=name, what=what, move=move_of(name))
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name, what=what, move=move_of(name))
 
 
 @rule(
     "partition-is-file",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{name!r} is a file, not a directory",
     consequence="The broker takes the log dir offline when it makes the partition.",
     remedy="With the broker stopped, move the file away. The broker then fetches the partition from the leader.",
@@ -245,16 +245,16 @@ def directory_name_unparsable(view: LogDirView) -> Iterator[Hit]:
     loses=True,
     invariants="D14",
 )
-def partition_is_file(view: LogDirView) -> Iterator[Hit]:
+def partition_is_file(log_dir: LogDirNames) -> Iterator[Hit]:
     """A file has the name of a partition that the checkpoint files list."""
-    for name in view.bad_files:
-        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+    for name in log_dir.bad_files:
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name)
 
 
 @rule(
     "meta-properties-malformed",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{problem}",
     consequence="A KRaft node exits, or leaves the log dir out; so does a broker with ZooKeeper, which since 2.8 completes a "
     "file that only lacks version or broker.id.",
@@ -264,16 +264,16 @@ def partition_is_file(view: LogDirView) -> Iterator[Hit]:
     near_miss="meta-with-another-line",
     invariants="K10",
 )
-def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
+def meta_properties_malformed(log_dir: LogDirNames) -> Iterator[Hit]:
     """`meta.properties` cannot be read, or lacks what every release needs."""
-    if view.meta_problem:
-        yield Hit(Span(0, view.meta_size), None, path=view.meta_path, problem=view.meta_problem)
+    if log_dir.meta_problem:
+        yield Hit(Span(0, log_dir.meta_size), None, path=log_dir.meta_path, problem=log_dir.meta_problem)
 
 
 @rule(
     "future-in-same-dir",
     Severity.ERROR,
-    on=LogDirView,
+    on=LogDirNames,
     message="{name!r} is beside the current directory of its partition",
     consequence="The broker cannot promote it and takes the log dir offline.",
     remedy="With the broker stopped, move one of the two away; the future one is a copy.",
@@ -282,10 +282,10 @@ def meta_properties_malformed(view: LogDirView) -> Iterator[Hit]:
     near_miss="future-in-another-log-dir",
     invariants="D15",
 )
-def future_in_same_dir(view: LogDirView) -> Iterator[Hit]:
+def future_in_same_dir(log_dir: LogDirNames) -> Iterator[Hit]:
     """A `-future` directory belongs in another log dir than the current one."""
-    for name in view.same_dir_futures:
-        yield Hit(None, None, path=f"{view.path}/{name}", name=name)
+    for name in log_dir.same_dir_futures:
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name)
 
 
 @rule(

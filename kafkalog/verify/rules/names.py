@@ -340,7 +340,7 @@ def _stands_for(files: PartitionFiles, name: str) -> str:
     remedy="With the broker stopped, compare the file with another replica, and rename it if it is the segment.",
     source="UnifiedLog.isLogFile (Kafka 3.9.1)",
     proof="name-upper-case",
-    near_miss="foreign-file",
+    near_miss="copy-beside-its-segment",
     loses=True,
     invariants="D1",
 )
@@ -366,7 +366,7 @@ def segment_renamed(files: PartitionFiles) -> Iterator[Hit]:
     "broker itself): then the file goes. Keep log dirs on local disks.",
     source="LogManager.deleteLogs, Utils.delete (Kafka 3.9.1); seen as Yolean/kubernetes-kafka#157 and KAFKA-13403",
     proof="nfs-file",
-    near_miss="foreign-file",
+    near_miss="nfs-directory",
     invariants="D14",
 )
 def file_held_open(files: PartitionFiles) -> Iterator[Hit]:
@@ -424,7 +424,7 @@ def zookeeper_in_log_dir(files: PartitionFiles) -> Iterator[Hit]:
     remedy=RESTORE,
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="log-is-directory",
-    near_miss="foreign-file",
+    near_miss="directory-of-no-segment",
     loses=True,
     invariants="D14",
 )
@@ -444,7 +444,7 @@ def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
     remedy="With the broker stopped, move the file out of the directory.",
     source="LocalLog.offsetFromFile, LogLoader (Kafka 3.9.1)",
     proof="notes-log",
-    near_miss="foreign-file",
+    near_miss="notes-log-txt",
     invariants="D14 D1",
 )
 def file_name_unparsable(files: PartitionFiles) -> Iterator[Hit]:
@@ -466,7 +466,7 @@ def file_name_unparsable(files: PartitionFiles) -> Iterator[Hit]:
     remedy="With the broker stopped, rename the file if its content begins at offset {base}.",
     source="LogFileUtils.filenamePrefixFromOffset, LogLoader (Kafka 3.9.1)",
     proof="name-short",
-    near_miss="foreign-file",
+    near_miss="index-of-20-digits",
     loses=True,
     invariants="D1",
 )
@@ -548,7 +548,7 @@ def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
     remedy="Restart the broker if it complains; nothing is lost.",
     source="KAFKA-6388, KAFKA-13603",
     proof="index-zero-capacity",
-    near_miss="active-empty",
+    near_miss="empty-index-after-a-clean-stop",
     invariants="D4 E3",
 )
 def index_zero_capacity(files: PartitionFiles) -> Iterator[Hit]:

@@ -136,7 +136,7 @@ def segment_epoch_decreases(step: SegmentStep) -> Iterator[Hit]:
     remedy="Compare with another replica if the topic was never compacted.",
     source="LogCleaner (Kafka 3.9.1)",
     proof="segment-emptied",
-    near_miss="active-empty",
+    near_miss="empty-segment-without-indexes",
     invariants="D4",
 )
 def segment_empty(step: SegmentStep) -> Iterator[Hit]:

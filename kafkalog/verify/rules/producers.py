@@ -38,7 +38,7 @@ class HangingTransaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenTransactionView:
+class UnendedTransaction:
     """A transaction without an end, seen from a clock and from the end of the log.
 
     `pinned` is the last stable offset. `kraft` tells the broker's era, None when nothing does.
@@ -93,6 +93,20 @@ def _marker_span(step: ProducerStep) -> Span:
     return Span(start, marker.position + marker.size)
 
 
+def _numbers(step: ProducerStep, run: ProducerRun, offsets: tuple[int, int], before: int | None = None) -> Hit:
+    """Sequence numbers that do not follow; INFO when the partition's leader changed in between."""
+    return Hit(
+        _span(step),
+        offsets,
+        severity=Severity.INFO if step.leader_changed else None,
+        producer_id=run.producer_id,
+        epoch=run.epoch,
+        sequence=run.first_sequence,
+        before=before,
+        offset=run.first_offset,
+    )
+
+
 @rule(
     "sequence-gap",
     Severity.WARNING,
@@ -144,16 +158,7 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
         return
     state, run = pair
     if run.epoch == state.epoch and 0 < _ahead(state, run) < _HALF_A_CYCLE:
-        yield Hit(
-            _span(step),
-            (state.last_offset, run.first_offset),
-            severity=Severity.INFO if step.leader_changed else None,
-            producer_id=run.producer_id,
-            epoch=run.epoch,
-            sequence=run.first_sequence,
-            before=state.last_sequence,
-            offset=run.first_offset,
-        )
+        yield _numbers(step, run, (state.last_offset, run.first_offset), before=state.last_sequence)
 
 
 @rule(
@@ -179,16 +184,8 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
         return
     state, run = pair
     if run.epoch == state.epoch and _ahead(state, run) >= _HALF_A_CYCLE:
-        yield Hit(
-            _span(step),
-            (min(state.last_offset, run.first_offset), max(state.last_offset, run.first_offset)),
-            severity=Severity.INFO if step.leader_changed else None,
-            producer_id=run.producer_id,
-            epoch=run.epoch,
-            sequence=run.first_sequence,
-            before=state.last_sequence,
-            offset=run.first_offset,
-        )
+        first, last = sorted((state.last_offset, run.first_offset))
+        yield _numbers(step, run, (first, last), before=state.last_sequence)
 
 
 @rule(
@@ -216,15 +213,7 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     begins = state.seen_data and state.last_sequence >= 0 and run.epoch > state.epoch
     begins |= state.restarted and not state.seen_data and run.epoch >= state.epoch
     if begins:
-        yield Hit(
-            _span(step),
-            (run.first_offset, run.last_offset),
-            severity=Severity.INFO if step.leader_changed else None,
-            producer_id=run.producer_id,
-            epoch=run.epoch,
-            sequence=run.first_sequence,
-            offset=run.first_offset,
-        )
+        yield _numbers(step, run, (run.first_offset, run.last_offset))
 
 
 @rule(
@@ -232,7 +221,7 @@ def sequence_restart(step: ProducerStep) -> Iterator[Hit]:
     Severity.INFO,
     on=ProducerStep,
     message="producer {producer_id} epoch {epoch} begins with sequence {sequence} in a log that was never cut or cleaned",
-    consequence="The {sequence} records with the sequence numbers from 0 on were never written here, or not for good, though "
+    consequence="Never written here, or not for good: {sequence} records with the sequence numbers from 0 on, though "
     "the producer is idempotent: they reached the broker after those at offset {offset} and were refused, an unclean election "
     "dropped them, or they went to an earlier topic of this name.",
     remedy="Look for OutOfOrderSequenceException in the producer's own log, and whether the topic was deleted and created "
@@ -383,9 +372,9 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
 @rule(
     "txn-open",
     Severity.INFO,
-    on=OpenTransactionView,
+    on=UnendedTransaction,
     message="producer {producer_id} epoch {epoch} has a transaction open since offset {first}; its last record {age}",
-    consequence="read_committed consumers stop at offset {pinned}: {blocked} offsets after it are blocked, and the cleaner "
+    consequence="read_committed consumers stop at offset {pinned} and do not get {blocked} offsets from there on; the cleaner "
     "cannot pass. Normal while it is young; hanging if its coordinator has forgotten it.",
     remedy="If it hangs, abort it with the command for the release of the partition's leader.",
     source="ProducerStateManager.firstUnstableOffset (Kafka 3.9.1), KIP-664",
@@ -393,41 +382,41 @@ def marker_coordinator_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     near_miss="idempotent-without-a-transaction",
     invariants="J3 J13",
 )
-def txn_open(view: OpenTransactionView) -> Iterator[Hit]:
+def txn_open(transaction: UnendedTransaction) -> Iterator[Hit]:
     """A transaction has data, but no marker ends it.
 
     The log cannot show whether it hangs: a merely open one looks the same. `kafka-transactions.sh find-hanging`
     asks the coordinator.
     """
-    txn = view.transaction
+    txn = transaction.transaction
     yield Hit(
         BATCH_HEADER.span(txn.position),
         (txn.first_offset, txn.last_offset),
         producer_id=txn.producer_id,
         epoch=txn.producer_epoch,
         first=txn.first_offset,
-        age=_age(view),
-        pinned=view.pinned,
-        blocked=view.log_end - view.pinned,
-        commands=_commands(view),
+        age=_age(transaction),
+        pinned=transaction.pinned,
+        blocked=transaction.log_end - transaction.pinned,
+        commands=_commands(transaction),
     )
 
 
-def _age(view: OpenTransactionView) -> str:
-    if view.transaction.last_timestamp < 0:
+def _age(transaction: UnendedTransaction) -> str:
+    if transaction.transaction.last_timestamp < 0:
         return "has no timestamp"
-    seconds = (view.now - view.transaction.last_timestamp) // 1000
+    seconds = (transaction.now - transaction.transaction.last_timestamp) // 1000
     if seconds < 0:
         return "is dated after now"
     return f"is {seconds // 86400} d {seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02} old"
 
 
-def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
+def _commands(transaction: UnendedTransaction) -> tuple[Command, ...]:
     """What to run, in the form that the broker's release asks for; in both where nothing shows the release."""
-    txn = view.transaction
-    topic, partition = view.topic or "TOPIC", view.partition or 0
+    txn = transaction.transaction
+    topic, partition = transaction.topic or "TOPIC", transaction.partition or 0
     command = abort_command(topic, partition, txn.first_offset)
-    if view.kraft:
+    if transaction.kraft:
         return (command,)
     return (command, old_abort_command(topic, partition, txn.producer_id, txn.producer_epoch, txn.coordinator_epoch or 0))
 
@@ -444,19 +433,19 @@ def _commands(view: OpenTransactionView) -> tuple[Command, ...]:
     near_miss="open-transaction",
     invariants="J3",
 )
-def txn_hanging(view: HangingTransaction) -> Iterator[Hit]:
+def txn_hanging(transaction: HangingTransaction) -> Iterator[Hit]:
     """A transaction is open here, and `__transaction_state` in the same log dir says that its coordinator is done with it.
 
     INFO when no transactional id has the producer id (the id may have expired, or be in a partition of
     `__transaction_state` on another broker), and in copies of a broker that was not stopped cleanly.
     """
     yield Hit(
-        view.span,
-        (view.first_offset, view.last_offset),
-        severity=None if view.certain else Severity.INFO,
-        producer_id=view.producer_id,
-        epoch=view.producer_epoch,
-        first=view.first_offset,
-        why=view.why,
-        commands=view.commands,
+        transaction.span,
+        (transaction.first_offset, transaction.last_offset),
+        severity=None if transaction.certain else Severity.INFO,
+        producer_id=transaction.producer_id,
+        epoch=transaction.producer_epoch,
+        first=transaction.first_offset,
+        why=transaction.why,
+        commands=transaction.commands,
     )

@@ -75,21 +75,21 @@ class ControlRecords:
     loses=True,
     invariants="A11 A26",
 )
-def records_unreadable(view: Records) -> Iterator[Hit]:
+def records_unreadable(records: Records) -> Iterator[Hit]:
     """The records do not decode: a length, a count or a header does not fit, or bytes are left over.
 
     Exactly `recordsCount` records must fill the batch, each as long as it says, each header with a key.
     """
-    problem, batch = view.problem, view.batch
+    problem, batch = records.problem, records.batch
     if problem is None or isinstance(problem.error, DecompressionFailed | LimitExceeded | UnknownCompression):
         return
     yield Hit(
         batch.span,
         (batch.base_offset, batch.last_offset),
-        read=view.read,
+        read=records.read,
         count=batch.header.records_count,
         reason=problem.reason,
-        offset=batch.base_offset + view.last_delta + 1,
+        offset=batch.base_offset + records.last_delta + 1,
         last=batch.last_offset,
     )
 
@@ -108,10 +108,10 @@ def records_unreadable(view: Records) -> Iterator[Hit]:
     loses=True,
     invariants="A11",
 )
-def records_decompression_failed(view: Records) -> Iterator[Hit]:
+def records_decompression_failed(records: Records) -> Iterator[Hit]:
     """The compressed section cannot be decompressed to its end."""
-    problem, batch = view.problem, view.batch
-    if problem is None or not isinstance(problem.error, DecompressionFailed) or view.trailing:
+    problem, batch = records.problem, records.batch
+    if problem is None or not isinstance(problem.error, DecompressionFailed) or records.trailing:
         return
     yield Hit(
         Span(batch.position, batch.position + batch.size),
@@ -119,7 +119,7 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
         codec=problem.error.codec,
         size=batch.size - BATCH_HEADER.size,
         reason=problem.error.reason,
-        read=view.read,
+        read=records.read,
         count=batch.header.records_count,
         offset=batch.base_offset,
         last=batch.last_offset,
@@ -138,15 +138,15 @@ def records_decompression_failed(view: Records) -> Iterator[Hit]:
     near_miss="unusual-framing",
     invariants="A11",
 )
-def records_trailing_bytes(view: Records) -> Iterator[Hit]:
+def records_trailing_bytes(records: Records) -> Iterator[Hit]:
     """After the end of the compressed stream are bytes that belong to nothing, or its content checksum disagrees."""
-    if view.problem is not None and view.trailing:
+    if records.problem is not None and records.trailing:
         yield Hit(
-            view.batch.span,
-            (view.batch.base_offset, view.batch.last_offset),
-            count=view.read,
-            reason=view.problem.reason,
-            offset=view.batch.base_offset,
+            records.batch.span,
+            (records.batch.base_offset, records.batch.last_offset),
+            count=records.read,
+            reason=records.problem.reason,
+            offset=records.batch.base_offset,
         )
 
 
@@ -162,19 +162,19 @@ def records_trailing_bytes(view: Records) -> Iterator[Hit]:
     near_miss="compacted-batch",
     invariants="A12 A13 A14",
 )
-def records_offsets_disordered(view: Records) -> Iterator[Hit]:
+def records_offsets_disordered(records: Records) -> Iterator[Hit]:
     """The offset deltas of the records do not increase strictly, or leave the range of the batch."""
-    if view.disorder is not None:
-        number, before, delta = view.disorder
+    if records.disorder is not None:
+        number, before, delta = records.disorder
         yield Hit(
-            view.batch.span,
-            (view.batch.base_offset, view.batch.last_offset),
+            records.batch.span,
+            (records.batch.base_offset, records.batch.last_offset),
             delta=delta,
             number=number,
             before=before,
             least=before + 1,
-            most=view.batch.header.last_offset_delta,
-            offset=view.batch.base_offset + delta,
+            most=records.batch.header.last_offset_delta,
+            offset=records.batch.base_offset + delta,
         )
 
 
@@ -190,22 +190,22 @@ def records_offsets_disordered(view: Records) -> Iterator[Hit]:
     near_miss="odd-times-of-clients",
     invariants="A15 A16",
 )
-def batch_max_timestamp_mismatch(view: Records) -> Iterator[Hit]:
+def batch_max_timestamp_mismatch(records: Records) -> Iterator[Hit]:
     """CreateTime: the header's maxTimestamp is not the largest timestamp of the records.
 
     With LogAppendTime the header holds the broker's clock, and the records' own deltas mean nothing. If all records are
     older than -1, the header says -1.
     """
-    batch = view.batch
-    if view.problem is not None or view.max_timestamp is None or batch.timestamp_type == "LogAppendTime":
+    batch = records.batch
+    if records.problem is not None or records.max_timestamp is None or batch.timestamp_type == "LogAppendTime":
         return
     stored = batch.header.max_timestamp
-    if stored != max(view.max_timestamp, -1):
+    if stored != max(records.max_timestamp, -1):
         yield Hit(
             Span(batch.span_of("attributes").start, batch.span_of("max_timestamp").end),
             (batch.base_offset, batch.last_offset),
             stored=stored,
-            largest=view.max_timestamp,
+            largest=records.max_timestamp,
             offset=batch.base_offset,
         )
 
@@ -222,14 +222,14 @@ def batch_max_timestamp_mismatch(view: Records) -> Iterator[Hit]:
     near_miss="tombstone-in-compacted",
     invariants="A25",
 )
-def compacted_null_key(view: Records) -> Iterator[Hit]:
+def compacted_null_key(records: Records) -> Iterator[Hit]:
     """The topic is compacted now, and records without a key are in its log."""
-    if view.compacted and view.null_keys and view.first_null_key is not None:
+    if records.compacted and records.null_keys and records.first_null_key is not None:
         yield Hit(
-            view.batch.span,
-            (view.batch.base_offset, view.batch.last_offset),
-            count=view.null_keys,
-            offset=view.first_null_key,
+            records.batch.span,
+            (records.batch.base_offset, records.batch.last_offset),
+            count=records.null_keys,
+            offset=records.first_null_key,
         )
 
 
@@ -247,14 +247,14 @@ def compacted_null_key(view: Records) -> Iterator[Hit]:
     loses=True,
     invariants="A22 A23",
 )
-def control_record_unreadable(view: ControlRecords) -> Iterator[Hit]:
+def control_record_unreadable(control: ControlRecords) -> Iterator[Hit]:
     """The key or value of a control record is too short, or has a negative version."""
-    batch = view.batch
-    for record, content in view.records:
+    batch = control.batch
+    for record, content in control.records:
         if isinstance(content, FormatError):
             yield Hit(batch.span, (record.offset, record.offset), reason=str(content), offset=record.offset)
-    if view.problem is not None:
-        yield Hit(batch.span, (batch.base_offset, batch.last_offset), reason=view.problem.reason, offset=batch.base_offset)
+    if control.problem is not None:
+        yield Hit(batch.span, (batch.base_offset, batch.last_offset), reason=control.problem.reason, offset=batch.base_offset)
 
 
 @rule(
@@ -270,22 +270,22 @@ def control_record_unreadable(view: ControlRecords) -> Iterator[Hit]:
     loses=True,
     invariants="A22 A23",
 )
-def control_type_unexpected(view: ControlRecords) -> Iterator[Hit]:
+def control_type_unexpected(control: ControlRecords) -> Iterator[Hit]:
     """A control record is neither COMMIT nor ABORT; or, in the metadata log, it is one of these.
 
     Types that are not known at all are left alone in the metadata log: newer releases add some.
     """
-    wrong = {ABORT, COMMIT} if view.kraft else {row.id for row in CONTROL_RECORD_TYPES} - {ABORT, COMMIT}
-    for record, content in view.records:
+    wrong = {ABORT, COMMIT} if control.kraft else {row.id for row in CONTROL_RECORD_TYPES} - {ABORT, COMMIT}
+    for record, content in control.records:
         if isinstance(content, ControlRecord) and (
-            content.type_id in wrong or (not view.kraft and content.name == "UNKNOWN") or content.type_id < 0
+            content.type_id in wrong or (not control.kraft and content.name == "UNKNOWN") or content.type_id < 0
         ):
             yield Hit(
-                view.batch.span,
+                control.batch.span,
                 (record.offset, record.offset),
                 type=content.type_id,
                 name=content.name,
-                where="the metadata log" if view.kraft else "a partition's log",
+                where="the metadata log" if control.kraft else "a partition's log",
                 offset=record.offset,
             )
 
@@ -302,15 +302,15 @@ def control_type_unexpected(view: ControlRecords) -> Iterator[Hit]:
     near_miss="emptied-marker",
     invariants="A22 A23",
 )
-def control_batch_odd(view: ControlRecords) -> Iterator[Hit]:
+def control_batch_odd(control: ControlRecords) -> Iterator[Hit]:
     """The fields of a control batch are not those of a transaction marker, or of a KRaft control batch.
 
     A marker is transactional, has a producer, no sequence, no codec and one record (none when the cleaner emptied it).
     A KRaft control batch has no producer, is not transactional and holds at least one record.
     """
-    batch, header = view.batch, view.batch.header
+    batch, header = control.batch, control.batch.header
     odd = []
-    if view.kraft:
+    if control.kraft:
         odd += ["a producer id"] if header.producer_id != -1 else []
         odd += ["the transactional bit"] if batch.is_transactional else []
         odd += ["no records"] if header.records_count < 1 else []
@@ -320,7 +320,7 @@ def control_batch_odd(view: ControlRecords) -> Iterator[Hit]:
         odd += [f"baseSequence {header.base_sequence}"] if header.base_sequence != -1 else []
         odd += [f"lastOffsetDelta {header.last_offset_delta}"] if header.last_offset_delta else []
         odd += [f"{header.records_count} records"] if header.records_count > 1 else []
-        for record, content in view.records:
+        for record, content in control.records:
             if isinstance(content, ControlRecord):
                 versions = (content.version, content.fields.get("version", 0))
                 odd += [f"versions {versions[0]} and {versions[1]} at offset {record.offset}"] if any(versions) else []

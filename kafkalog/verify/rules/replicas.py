@@ -104,9 +104,9 @@ def _end(offset: int | None) -> str:
     near_miss="future-in-another-log-dir",
     invariants="D16",
 )
-def future_differs(view: FuturePair) -> Iterator[Hit]:
+def future_differs(future: FuturePair) -> Iterator[Hit]:
     """A `-future` directory is a copy of the current one, batch by batch; where both have a batch, this one differs."""
-    pair = view.pair
+    pair = future.pair
     yield Hit(
         pair.span,
         (pair.offset, pair.offset),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """Bytes of a `.log` that are no batch: damage in the middle, or what stands behind the last batch.
+    """Bytes of a `.log` that are no batch: damage in the middle, or what stands after the last batch.
 
     `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
     (None: not known). `next` is the batch that reading went on with.
@@ -163,7 +163,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     "log-tail-garbage",
     Severity.ERROR,
     on=Tail,
-    message="{size} bytes after the last batch are no batch: {reason}; the log is valid through offset {offset}",
+    message="after the last batch {size} bytes are no batch: {reason}; the log is valid through offset {offset}",
     consequence="An unclean start cuts the file at byte {position} and deletes all later segments; after a clean stop the "
     "broker may not start.",
     remedy=RESTORE,

@@ -54,7 +54,7 @@ def _valid(entry: AbortedTxn) -> bool:
     "txnindex-odd-size",
     Severity.WARNING,
     on=TransactionIndexFile,
-    message="{left} bytes after the entries ({entries}) are no entry of 34 bytes",
+    message="after the entries ({entries}) {left} bytes are no entry of 34 bytes",
     consequence="Brokers ignore them; what they said is lost: an aborted transaction may be read as committed.",
     remedy=REBUILD,
     source="TransactionIndex.iterator (Kafka 3.9.1)",

@@ -1,7 +1,7 @@
 """Following `.index` and `.timeindex` along while their `.log` is walked.
 
 Both files are held as bytes and as arrays of numbers, twice their size. What an entry of a `.index`
-must mean holds for every writer since 0.10: its position is the begin of a batch, that batch does not begin behind its
+must mean holds for every writer since 0.10: its position is the begin of a batch, that batch does not begin after its
 offset, and the batch at the next entry's position does.
 """
 
@@ -52,13 +52,13 @@ class _EntryFile:
         self.padding: Padding | None = padding_between(self.end, len(data) - len(data) % size)
 
     def column(self, name: str) -> array[int]:
-        """The numbers of a field of every entry; behind the last one a -1, which no batch fits."""
+        """The numbers of a field of every entry; after the last one a -1, which no batch fits."""
         numbers = self._layout.column(name, self.data, self.end)
         numbers.append(-1)
         return numbers
 
     def _first_zero(self, number: int) -> int | None:
-        """Number of the first entry of zeros from `number` on that has a real entry behind it."""
+        """Number of the first entry of zeros from `number` on that has a real entry after it."""
         zeros = bytes(self.entry_size)
         at = self.data.find(zeros, number * self.entry_size, self.end)
         while at >= 0:
@@ -69,7 +69,7 @@ class _EntryFile:
         return None
 
     def hole(self) -> Hole | None:
-        """The entries of zeros that have real ones behind them."""
+        """The entries of zeros that have real ones after them."""
         first = number = self._first_zero(0)
         end, zeros = 0, 0
         while number is not None:
@@ -98,7 +98,7 @@ class _EntryFile:
 class OffsetIndexWalk(_EntryFile):
     """A `.index` on its way along the log.
 
-    `want` is the position of the next entry; the walker calls `arrive` when a batch begins there or behind it, `skip`
+    `want` is the position of the next entry; the walker calls `arrive` when a batch begins there or after it, `skip`
     when bytes cannot be read, and `finish` at the end.
     """
 
@@ -123,7 +123,7 @@ class OffsetIndexWalk(_EntryFile):
         self._advance()
 
     def _advance(self) -> None:
-        """Take up the next entry, or the first behind it that fits those before.
+        """Take up the next entry, or the first after it that fits those before.
 
         An offset that does not grow is left to the log: it tells whether this entry is wrong or the one before.
         """
@@ -143,8 +143,8 @@ class OffsetIndexWalk(_EntryFile):
         """For the loop over ordinary batches: what the next entry wants, as far as it has no oddity.
 
         Returns:
-            Its number; its position, counted from `begin`; the offset behind the one it has; and an offset that the batch
-            there must begin behind. The last is more than any if each entry needs a careful look.
+            Its number; its position, counted from `begin`; the offset after the one it has; and an offset that the batch
+            there must begin after. The last is more than any if each entry needs a careful look.
         """
         return self.number, self.want - begin, self.offset + 1, NEVER if self._disordered else self._before[0]
 
@@ -159,22 +159,22 @@ class OffsetIndexWalk(_EntryFile):
         """The next entry (offset, position) if the current one stands out: those around it are in order without it."""
         if not self._disordered:
             return None
-        behind = [self._entry(number) for number in range(self.number + 1, min(self.number + 3, self.count))]
-        if not behind or not max(0, self._before[1]) < behind[0].position <= position:
+        following = [self._entry(number) for number in range(self.number + 1, min(self.number + 3, self.count))]
+        if not following or not max(0, self._before[1]) < following[0].position <= position:
             return None
-        if len(behind) > 1 and behind[1].position > position:
+        if len(following) > 1 and following[1].position > position:
             return None
-        return self._task.base_offset + behind[0].relative_offset, behind[0].position
+        return self._task.base_offset + following[0].relative_offset, following[0].position
 
     def _entry(self, number: int) -> OffsetIndexEntry:
         return OFFSET_INDEX_ENTRY.read(self.data, number * self.entry_size)
 
-    def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, back: bool = False) -> None:
-        """Something is wrong with the current entry, or (`back`) with the last one that seemed to fit."""
+    def _report(self, batch: tuple[int, int, int] | None, inside: tuple[int, int] | None, *, late: bool = False) -> None:
+        """Something is wrong with the current entry, or (`late`) with the last one that seemed to fit."""
         self.reported += 1
         if self.reported > MOST_REPORTED:
             return
-        number = self._number_before() if back else self.number
+        number = self._number_before() if late else self.number
         task = self._task
         relative, position = self._entry(number)
         offset_before, position_before = self._before
@@ -190,7 +190,7 @@ class OffsetIndexWalk(_EntryFile):
                 batch=batch,
                 inside=inside,
                 log_size=self._log_size,
-                back=back,
+                found_late=late,
                 overtaken=self._overtaken,
                 segment_base=task.base_offset,
                 active=task.active,
@@ -206,7 +206,7 @@ class OffsetIndexWalk(_EntryFile):
         return number
 
     def arrive(self, position: int, base: int, last: int, before: int, before_end: int) -> int:
-        """A batch of offsets `base` … `last` begins at `position`, which is `want` or behind it.
+        """A batch of offsets `base` … `last` begins at `position`, which is `want` or after it.
 
         `before` and `before_end` are where the batch before it begins and ends. Returns the new `want`.
         """
@@ -219,7 +219,7 @@ class OffsetIndexWalk(_EntryFile):
         offset = self.offset
         if self._before[0] >= base:
             # The entry before says that its batch reaches up to here.
-            self._report(self._before_batch, None, back=True)
+            self._report(self._before_batch, None, late=True)
         if base > offset:
             self._report((position, base, last), None)
             self._before = (self._before[0], position)
@@ -250,7 +250,7 @@ class OffsetIndexWalk(_EntryFile):
             self._advance()
         if last is not None and self._before[0] > last.last_offset and self._before_batch is not None:
             self.number = self.count
-            self._report(self._before_batch, None, back=True)
+            self._report(self._before_batch, None, late=True)
 
     def summary(self, sibling: _EntryFile | None, *, log_is_sound: bool) -> IndexEnd:
         """The file as a whole."""
@@ -313,7 +313,7 @@ class TimeIndexWalk(_EntryFile):
         )
 
     def _advance(self) -> None:
-        """Take up the next entry, or the first behind it that fits those before."""
+        """Take up the next entry, or the first after it that fits those before."""
         for number in range(self.number + 1, self.count):
             self.number = number
             timestamp, relative = self.timestamps[number], self.offsets[number]
@@ -329,7 +329,7 @@ class TimeIndexWalk(_EntryFile):
         self.number, self.want = self.count, NEVER
 
     def wanted(self) -> tuple[int, int, int]:
-        """For the loop over ordinary batches: number and timestamp of the next entry, and the offset behind the one it has.
+        """For the loop over ordinary batches: number and timestamp of the next entry, and the offset after the one it has.
 
         The timestamp is one that no batch has if each entry needs a careful look.
         """
@@ -346,14 +346,14 @@ class TimeIndexWalk(_EntryFile):
         if not self._disordered:
             return None
         base, size = self._task.base_offset, self.entry_size
-        behind = [
+        following = [
             TIME_INDEX_ENTRY.read(self.data, at * size) for at in range(self.number + 1, min(self.number + 3, self.count))
         ]
-        if not behind or not self._before[1] <= base + behind[0].relative_offset < offset:
+        if not following or not self._before[1] <= base + following[0].relative_offset < offset:
             return None
-        if len(behind) > 1 and base + behind[1].relative_offset >= offset:
+        if len(following) > 1 and base + following[1].relative_offset >= offset:
             return None
-        return behind[0].timestamp, base + behind[0].relative_offset
+        return following[0].timestamp, base + following[0].relative_offset
 
     def arrive(self, spot: BatchSpot, magic: int, max_before: int, max_position: int, max_offset: int) -> int:
         """A batch with offsets up to `want` or more.
@@ -383,7 +383,7 @@ class TimeIndexWalk(_EntryFile):
             self._advance()
 
     def finish(self, last: BatchSpot | None, *, blind: bool) -> None:
-        """The log has no more batches; `blind` when bytes behind the last one could not be read."""
+        """The log has no more batches; `blind` when bytes after the last one could not be read."""
         while self.want != NEVER:
             if not blind:
                 self._report(None, -1, -1, -1, last)

@@ -71,7 +71,8 @@ class RecordLook:
     def finish(self) -> None:
         """All batches were seen."""
         if self._over_limit:
-            self._skip(f"the records of {self._over_limit} batches, {self._first_over_limit}")
+            batches = "batch" if self._over_limit == 1 else "batches"
+            self._skip(f"the records of {self._over_limit} {batches}, {self._first_over_limit}")
 
     # --- magic 2 ---
 

@@ -1,4 +1,4 @@
-"""Entries behind the end of an index that counted before a truncation.
+"""Entries after the end of an index that counted before a truncation.
 
 A broker truncates an index by lowering the count that it keeps in memory. The bytes stay in the preallocated file until
 new entries overwrite them or the file is trimmed, at a roll or a clean stop (AbstractIndex.truncateToEntries0, Kafka 0.10
@@ -77,9 +77,9 @@ def _batches(log: Source, segment_base: int) -> Iterator[tuple[int, int, int, in
 
 
 def _first_stale(order: list[tuple[int, int]], sound: list[bool], *, strictly: bool) -> int | None:
-    """Where the entries that count end: behind the longest sound and growing beginning.
+    """Where the entries that count end: after the longest sound and growing beginning.
 
-    A wrong entry with sound ones behind it that go on growing is damage.
+    A wrong entry with sound ones after it that go on growing is damage.
     """
 
     def grows(before: tuple[int, int], entry: tuple[int, int]) -> bool:
