@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from array import array
+from bisect import bisect_left
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
@@ -17,6 +20,7 @@ KEPT_BYTES = 32 << 20
 
 #: What changes when a file does: device, inode, size, and when it was last written to.
 FileState: TypeAlias = tuple[int, int, int, int]
+_UNSIGNED = 1 << 64
 
 
 class Entry(NamedTuple):
@@ -91,9 +95,12 @@ class Directory:
         self.path = trim(path)
         self.parent = parent
         self.room: Room = Room() if parent is None else parent.room
-        self.entries: tuple[Entry, ...] = tuple(list_directory(self.path))
-        self._by_name = {entry.name: entry for entry in self.entries}
-        self._read: dict[str, SmallFile] = {}
+        listed = list_directory(self.path)
+        # A broker has hundreds of thousands of files: what is kept of one is its name, a byte and four numbers.
+        self._names = tuple(entry.name for entry in listed)
+        self._kinds = bytes(entry.is_directory | entry.is_regular << 1 | (entry.state is not None) << 2 for entry in listed)
+        self._states = array("Q", (number % _UNSIGNED for entry in listed for number in entry.state or (0, 0, 0, 0)))
+        self._read: dict[str, bytes | UnreadableFile] = {}
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "parent": None}
@@ -106,20 +113,34 @@ class Directory:
         """
         return Directory(self.path, self.parent)
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Everything in it, by name."""
+        return tuple(map(self._entry, range(len(self._names))))
+
+    def _entry(self, number: int) -> Entry:
+        kind = self._kinds[number]
+        state = None
+        if kind & 4:
+            device, inode, size, written = self._states[4 * number : 4 * number + 4]
+            state = (device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED)
+        return Entry(self._names[number], bool(kind & 1), bool(kind & 2), state)
+
     def path_of(self, name: str) -> str:
         """The path of an entry."""
         return join(self.path, name)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._by_name
+        return self.entry(name) is not None
 
     def entry(self, name: str) -> Entry | None:
         """The entry of a name; None: there was none."""
-        return self._by_name.get(name)
+        at = bisect_left(self._names, name)
+        return self._entry(at) if at < len(self._names) and self._names[at] == name else None
 
     def size_of(self, name: str) -> int | None:
         """Bytes of a file when the directory was listed; None when it was not there, or cannot be asked."""
-        entry = self._by_name.get(name)
+        entry = self.entry(name)
         return None if entry is None else entry.size
 
     @property
@@ -136,13 +157,16 @@ class Directory:
 
     def small_file(self, name: str) -> SmallFile:
         """A small file; a second call gives what the first one read."""
-        found = self._read.get(name)
+        path, found = self.path_of(name), self._read.get(name)
         if found is None:
-            found = _small_file(self.path_of(name))
+            try:
+                found = read_file(path)
+            except UnreadableFile as error:
+                found = error
             # Of what is too large to be kept, each who asks reads the bytes there are.
-            if self.room.takes(len(found.data or b"")):
+            if self.room.takes(len(found) if isinstance(found, bytes) else 0):
                 self._read[name] = found
-        return found
+        return SmallFile(path, found, None) if isinstance(found, bytes) else SmallFile(path, None, found)
 
     def read(self, name: str) -> bytes:
         """The bytes of a small file, as for `small_file`.
@@ -173,11 +197,5 @@ def _entry(entry: os.DirEntry[str]) -> Entry:
         is_regular = entry.is_file()
         status = entry.stat()
         state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    return Entry(entry.name, is_directory, is_regular, state)
-
-
-def _small_file(path: str) -> SmallFile:
-    try:
-        return SmallFile(path, read_file(path), None)
-    except UnreadableFile as error:
-        return SmallFile(path, None, error)
+    # The directories of a log dir have the same names again and again.
+    return Entry(sys.intern(entry.name), is_directory, is_regular, state)

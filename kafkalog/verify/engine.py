@@ -245,7 +245,7 @@ class _Run:
             self.events_left -= sum(len(log.events) for log in scanned_logs.values())
             self.done.append(
                 Verified(
-                    partition=facts.partition,
+                    listed=facts.partition.directory,
                     report=report,
                     topic_id=facts.topic_id,
                     owner=job.log_dir,
@@ -344,7 +344,7 @@ class _Run:
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
         reports = [(one.report, one.known) for one in self.done if not one.is_file]
-        directories = [one.partition.directory for one in self.done if one.owner is None and not one.is_file]
+        directories = [one.listed for one in self.done if one.owner is None and not one.is_file]
         log_dirs = [log_dir.evidence for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
         starts = predict_starts(reports, directories, log_dirs, options, executor)
         for one in self.done:

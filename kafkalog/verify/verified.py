@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kafkalog.files.partition import Partition
+
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from kafkalog.files.partition import Partition
+    from kafkalog.files.directory import Directory
     from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.verify.checks.controller import PartitionClaim
@@ -23,7 +25,7 @@ class Verified:
     """A partition that was judged by itself.
 
     Args:
-        partition: Its directory, as it was when it was judged.
+        listed: Its directory, as it was when it was judged.
         report: What was found; findings that others lead to are added.
         topic_id: From its `partition.metadata`.
         owner: The log dir it was looked at in, None for a directory or a file given by itself.
@@ -34,7 +36,7 @@ class Verified:
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
     """
 
-    partition: Partition
+    listed: Directory
     report: PartitionReport
     topic_id: UUID | None
     owner: LogDirCheck | None
@@ -47,4 +49,9 @@ class Verified:
     @property
     def directory(self) -> str:
         """Path of its directory."""
-        return self.partition.path
+        return self.listed.path
+
+    @property
+    def partition(self) -> Partition:
+        """Its directory as a partition's; made when it is asked for, because there may be thousands."""
+        return Partition(self.listed.path, self.listed)

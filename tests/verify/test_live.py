@@ -9,7 +9,7 @@ import time
 import pytest
 
 from kafkalog import next_start
-from kafkalog.next_start import directory
+from kafkalog.next_start import predict
 from kafkalog.next_start.partition import predict_partition
 from kafkalog.render.json_next_start import outcome_json
 from kafkalog.replay import transactions
@@ -236,7 +236,7 @@ def test_a_prediction_is_made_again_when_the_directory_changed_under_it(tmp_path
         log.write_bytes(whole)
         return prediction
 
-    monkeypatch.setattr(directory, "predict_partition", first_then_whole)
+    monkeypatch.setattr(predict, "predict_partition", first_then_whole)
     assert outcome_json(next_start(lab.dir, assume_stop="unclean")) == expected
     assert len(calls) == 2
 
