@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
-    from kafkalog.core.span import Span
     from kafkalog.files.partition import Partition
     from kafkalog.replay.controller import Difference, PartitionStateNode
     from kafkalog.replay.metadata import Metadata
+    from kafkalog.span import Span
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding

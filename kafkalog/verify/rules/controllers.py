@@ -12,7 +12,7 @@ from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.span import Span
+    from kafkalog.span import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
