@@ -186,9 +186,9 @@ class Controllers:
 
     def _take(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
         if metadata.problems:
-            self.not_checked.append(NotChecked(path, f"no witness about partitions: {metadata.problems[0].message}"))
+            self.not_checked.append(NotChecked(path, f"partitions are not compared with it: {metadata.problems[0].message}"))
         elif metadata.damage is not None:
-            reason = f"no witness about partitions, for it is damaged: {metadata.damage.message}"
+            reason = f"it is damaged, so partitions are not compared with it: {metadata.damage.message}"
             self.not_checked.append(NotChecked(path, reason))
         elif metadata.records:
             self._metadata_logs.append(_MetadataLog(path, metadata, log_dir))
