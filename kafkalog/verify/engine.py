@@ -35,8 +35,8 @@ from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.scan.results import Settings
-from kafkalog.verify.scanned_logs import MOST_EVENTS, known_logs
 from kafkalog.verify.second_look import Gone, Look, Looker
+from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
 from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class _Run:
             self.not_checked.extend(not_checked if job.only is None else _about(not_checked, job.only))
             if job.only is not None:
                 report = self._narrow(report, facts, job.only)
-            scanned_logs = known_logs(facts.scans, report.findings, self.events_left) if job.only is None else {}
+            scanned_logs = sound_parts_of(facts.scans, report.findings, self.events_left) if job.only is None else {}
             self.events_left -= sum(len(log.events) for log in scanned_logs.values())
             self.done.append(
                 Verified(
@@ -250,7 +250,7 @@ class _Run:
                     topic_id=facts.topic_id,
                     owner=job.log_dir,
                     claim=claim_of(facts, job.log_dir),
-                    known=scanned_logs,
+                    scanned_logs=scanned_logs,
                     open_transactions=facts.producers.open,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
@@ -343,7 +343,7 @@ class _Run:
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
-        reports = [(one.report, one.known) for one in self.done if not one.is_file]
+        reports = [(one.report, one.scanned_logs) for one in self.done if not one.is_file]
         directories = [one.listed for one in self.done if one.owner is None and not one.is_file]
         log_dirs = [log_dir.evidence for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
         starts = predict_starts(reports, directories, log_dirs, options, executor)
