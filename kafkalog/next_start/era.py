@@ -29,7 +29,7 @@ class Era(NamedTuple):
     """What a log dir shows of its broker.
 
     Args:
-        kraft: Whether it runs with KRaft; None: nothing tells.
+        kraft: Whether it runs with KRaft; None: nothing shows it.
         releases: As what the next start is predicted when nothing is asked for. Several when the era is open: one of each.
         evidence: What it is taken from, in words.
     """

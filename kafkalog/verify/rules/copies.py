@@ -186,7 +186,7 @@ def partitions_not_copied(copy: PartitionsNotCopied) -> Iterator[Hit]:
 
     The cleaner's checkpoint does not count: it keeps lines of partitions that are gone. Nor do partitions that the metadata
     log in the log dir no longer places there. A WARNING when none of the partitions is here. A single one that is missing,
-    and each one if as many are here as are missing, is told by itself: checkpoint-line-unknown.
+    and each one if as many are here as are missing, is reported by itself: checkpoint-line-unknown.
     """
     names = ", ".join(copy.missing[:3]) + (", …" if len(copy.missing) > 3 else "")
     severity = Severity.WARNING if not copy.present else None
