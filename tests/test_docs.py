@@ -44,6 +44,7 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+@functools.cache
 def files_that_are_there():
     here = (
         path for name in ("kafkalog", "tests", "fixtures", "benchmarks", "docs", ".ci") for path in (ROOT / name).rglob("*")
