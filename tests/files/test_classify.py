@@ -289,6 +289,27 @@ def test_a_partition_in_a_log_dir_without_files_outweighs_log_dirs_called_like_p
     assert classify(str(tmp_path)).kind is Kind.LOG_DIR
 
 
+def test_a_log_dir_with_files_of_its_own_is_one_whatever_its_directories_hold(tmp_path):
+    (tmp_path / "old-1").mkdir()
+    log_dir(tmp_path / "old-1", "t", *LOG_DIR_FILES)
+    (tmp_path / "meta.properties").write_text("broker.id=1\nversion=0\n")
+    assert classify(str(tmp_path)).kind is Kind.LOG_DIR
+
+
+def test_of_each_folder_in_a_folder_only_a_number_of_names_is_read(tmp_path, monkeypatch):
+    (tmp_path / "wide").mkdir()
+    for number in range(9):
+        (tmp_path / "wide" / f"x{number}").touch()
+    read = []
+    monkeypatch.setattr("kafkalog.files.classify._MOST", 4)
+    monkeypatch.setattr(
+        "kafkalog.files.directory._entry", lambda entry, real=directory._entry: read.append(entry) or real(entry)
+    )
+    with pytest.raises(UnreadableFile, match=NOTHING_OF_KAFKA):
+        classify(str(tmp_path))
+    assert len(read) == 1 + 4
+
+
 def test_an_emptied_partition_with_folders_of_segments_is_still_one(tmp_path):
     partition(tmp_path / "t-0" / "backup" / "t-0")
     assert classify(str(tmp_path / "t-0")).kind is Kind.PARTITION

@@ -57,6 +57,13 @@ def test_a_copy_in_which_only_the_metadata_log_survived_is_one_statement_about_t
     assert report.failed
 
 
+def test_a_copy_of_nothing_but_text_files_is_one_statement_about_the_logs(log_dir):
+    without(log_dir, ".log", ".index", ".timeindex", ".txnindex", ".snapshot")
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert ids(report) == ["logs-not-copied"]
+    assert report.verdict == "unknown"
+
+
 def test_a_log_that_is_missing_in_the_metadata_log_is_told_of_it_by_itself(log_dir):
     metadata = log_dir / "__cluster_metadata-0"
     for path in log_dir.glob("*/*.log"):

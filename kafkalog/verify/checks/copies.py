@@ -98,7 +98,7 @@ def _missing(one: Verified) -> Iterator[tuple[str, int]]:
     for finding in one.report.findings:
         kind = _kind_of(one, finding)
         if kind is not None:
-            yield kind, finding.facts.get("segments", 1)
+            yield kind, finding.facts.get("segments") or 1
 
 
 def _kind_of(one: Verified, finding: Finding) -> str | None:
