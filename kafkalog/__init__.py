@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record, RecordHeader
-    from kafkalog.core.span import Padding, Span
     from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceeded, RequestError, UnreadableFile
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.metadata import read_metadata
     from kafkalog.replay.transactions import read_transactions
     from kafkalog.replay.until import Until
+    from kafkalog.span import Padding, Span
     from kafkalog.verify.engine import verify
     from kafkalog.verify.finding import Finding, Severity
     from kafkalog.verify.policy import Policy
@@ -81,14 +81,14 @@ _LAZY = {
     "LegacyRecord": "kafkalog.core.legacy",
     "LimitExceeded": "kafkalog.errors",
     "LogDir": "kafkalog.files.log_dir",
-    "Padding": "kafkalog.core.span",
+    "Padding": "kafkalog.span",
     "Partition": "kafkalog.files.partition",
     "Record": "kafkalog.core.record",
     "RecordBatch": "kafkalog.core.batch",
     "RecordHeader": "kafkalog.core.record",
     "RequestError": "kafkalog.errors",
     "Segment": "kafkalog.files.segment",
-    "Span": "kafkalog.core.span",
+    "Span": "kafkalog.span",
     "UnreadableFile": "kafkalog.errors",
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kafkalog.core.span import Span
+    from kafkalog.span import Span
 
 __all__ = [
     "BadLength",

@@ -10,7 +10,7 @@ import pytest
 
 import kafkalog
 from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.span import Padding
+from kafkalog.span import Padding
 from tests.log_dirs import LogDirCase, corpus_log_dirs, fixture_log_dirs
 
 

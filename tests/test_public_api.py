@@ -13,7 +13,7 @@ import pytest
 
 import kafkalog
 from kafkalog import errors
-from kafkalog.core.span import Span
+from kafkalog.span import Span
 
 ROOT = pathlib.Path(kafkalog.__file__).parent
 

@@ -13,8 +13,8 @@ from kafkalog.core.layout import INT8, INT16, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import Record, RecordDetail, increment_sequence, read_detail, read_record, wrap32, wrap64
 from kafkalog.core.record_walk import SAFE_BASE, Run, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
-from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError, LimitExceeded
+from kafkalog.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

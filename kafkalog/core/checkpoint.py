@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.line_ends import unix_line_ends
-from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError, NotANumber
+from kafkalog.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, BadVarint, Truncated
+from kafkalog.span import Span
 
 if TYPE_CHECKING:
     from kafkalog.core.source import Bytes

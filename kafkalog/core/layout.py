@@ -16,8 +16,8 @@ from array import array
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
 from kafkalog.core.source import PIECE
-from kafkalog.core.span import Span
 from kafkalog.errors import Truncated
+from kafkalog.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

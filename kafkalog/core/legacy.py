@@ -12,8 +12,8 @@ from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, compression_ty
 from kafkalog.core.layout import INT8, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
 from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
-from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
+from kafkalog.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,8 +23,8 @@ from kafkalog.core.batch import (
 )
 from kafkalog.core.legacy import LEAST_LEGACY_LENGTHS, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.source import HELD, Bytes, BytesSource, Source, Window, WindowedBytes
-from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
+from kafkalog.span import Padding, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from kafkalog.core.batch import Damage
 from kafkalog.core.layout import INT32, Layout
 from kafkalog.core.source import PIECE
-from kafkalog.core.span import Padding, Span
 from kafkalog.errors import Truncated
+from kafkalog.span import Padding, Span
 
 if TYPE_CHECKING:
     from kafkalog.core.source import Bytes

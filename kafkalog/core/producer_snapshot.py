@@ -7,8 +7,8 @@ from typing import Annotated, NamedTuple
 from kafkalog.core.batch import Damage
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.layout import INT16, INT32, INT64, UINT32, Layout
-from kafkalog.core.span import Span
 from kafkalog.errors import BadLength, Truncated
+from kafkalog.span import Span
 
 __all__ = [
     "PRODUCER_ENTRY",

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.checkpoint import parse_java_integer
-from kafkalog.core.span import Span
 from kafkalog.errors import FormatError
+from kafkalog.span import Span
 
 __all__ = [
     "JsonFile",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.cursor import Cursor
-from kafkalog.core.span import Span  # noqa: TC001 - a field's type
 from kafkalog.errors import BadLength, FormatError
+from kafkalog.span import Span  # noqa: TC001 - a field's type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

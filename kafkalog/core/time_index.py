@@ -9,7 +9,7 @@ from kafkalog.core.offset_index import leftover, padded_end, padding_between
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
-    from kafkalog.core.span import Padding
+    from kafkalog.span import Padding
 
 __all__ = ["TIME_INDEX_ENTRY", "TimeIndex", "TimeIndexEntry", "read_time_index"]
 

@@ -23,7 +23,6 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end,
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
 from kafkalog.core.record import Record, iter_headers, wrap64
-from kafkalog.core.span import Padding
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.filters import Filters
@@ -38,6 +37,7 @@ from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFil
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 from kafkalog.kafka.indexes import time_index_problem
 from kafkalog.kafka.java import file_path
+from kafkalog.span import Padding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

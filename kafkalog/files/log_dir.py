@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from kafkalog.core.span import Span
+    from kafkalog.span import Span
 
 __all__ = [
     "CLEANER_OFFSETS",

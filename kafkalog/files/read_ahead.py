@@ -1,8 +1,8 @@
-"""Reading a file in windows while what was read before is looked at.
+"""Reading a file in windows, the next one while the last one is worked on.
 
-Copying bytes out of the page cache takes longer than their checksum. With two threads, one looks at its window while the
-other reads the next; then they change places. So each window is read and looked at by one core, which has in its cache
-what it has just read, and no two looks are at the same time, so that they need no locks.
+Copying bytes out of the page cache takes longer than their checksum. With two threads, one works on its window while the
+other reads the next; then they change places. So each window is read and worked on by one core, which has in its cache
+what it has just read. The work itself is never done by both at once, so it needs no locks.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
     from kafkalog.files.source import FileSource
 
-    Look: TypeAlias = Callable[["Slot", int], tuple[int, bool]]
-    Batons: TypeAlias = tuple[SimpleQueue[int | None], SimpleQueue[int | None]]
+    Work: TypeAlias = Callable[["Buffer", int], tuple[int, bool]]
+    Turns: TypeAlias = tuple[SimpleQueue[int | None], SimpleQueue[int | None]]
 
-__all__ = ["WINDOW", "Relay", "Slot"]
+__all__ = ["WINDOW", "Buffer", "ReadAhead"]
 
 #: Bytes read at a time, into the same buffers again and again: fresh memory costs more than the checksums, and what does
 #: not fit the cache of a core is fetched twice.
 WINDOW = 1 << 20
-#: Windows for which a second thread pays.
+#: Windows from which on a second thread pays.
 _ENOUGH_FOR_TWO = 16
 
 
-class Slot:
+class Buffer:
     """A buffer: `data[at]`, for `at` from `first` up to `limit`, is the byte at `begin + at` in the file.
 
-    A window is read to the second half of it; what the look at the window before has left over is put in front.
+    A window is read to its second half. What the work on the window before did not use is carried over to the place before it.
     `view` is a view of all of `data`.
     """
 
@@ -56,15 +56,15 @@ class Slot:
 
     @property
     def end(self) -> int:
-        """Position in the file behind the last byte that is here."""
+        """Position in the file after the last byte that is here."""
         return self.begin + self.limit
 
     def holds(self, position: int) -> bool:
         """Whether the byte at a position of the file is here."""
         return self.begin + self.first <= position < self.end
 
-    def leave(self, position: int, other: Slot) -> bool:
-        """Put what is here from `position` on in front of the window of a slot, maybe this one; False if it is too much."""
+    def carry_over(self, position: int, other: Buffer) -> bool:
+        """Copy what is here from `position` on to before a buffer's window, maybe this one's; False if it is too much."""
         rest = self.end - position
         if rest > self.half:
             return False
@@ -73,8 +73,8 @@ class Slot:
         return True
 
 
-class Relay:
-    """Shows a file, window by window, to a look at it.
+class ReadAhead:
+    """Hands a file, window by window, to a function that works on it.
 
     Args:
         source: The file.
@@ -85,75 +85,76 @@ class Relay:
         self._source = source
         self._threads = threads
         self._window = min(WINDOW, source.size)
-        self._slot = Slot(self._window)
-        self._second: Slot | None = None
+        self._buffer = Buffer(self._window)
+        self._second: Buffer | None = None
         self._reached = 0
         self._error: BaseException | None = None
 
-    def run(self, position: int, look: Look) -> int:
-        """Let `look` go over the file from `position` on; gives the position where it stopped.
+    def run(self, position: int, work: Work) -> int:
+        """Let `work` go over the file from `position` on; returns the position where it stopped.
 
-        `look` gets a slot and the position where to begin in it. It returns the position it has come to, and whether it
-        wants to see more: then it is shown what follows, together with what it left, which is less than a window; or it
-        has stopped for good. It runs in either thread, but never in both.
+        `work` gets a buffer and the position to begin at. It returns the position that it has reached, and whether to go on. If
+        so, it is called with the next window; the bytes that it has not used, fewer than a window, stand before it. If not,
+        `run` ends.
+        `work` runs in either thread, but never in both at once.
 
         Raises:
             FileChanged, UnreadableFile: as for `FileSource.read_into`.
         """
-        slot, size = self._slot, self._source.size
-        if not slot.holds(position):
-            slot.restart(self._source, position)
+        buffer, size = self._buffer, self._source.size
+        if not buffer.holds(position):
+            buffer.restart(self._source, position)
         while True:
-            position, more = look(slot, position)
-            if not more or slot.end >= size:
+            position, more = work(buffer, position)
+            if not more or buffer.end >= size:
                 return position
             if self._threads > 1 and size - position >= _ENOUGH_FOR_TWO * self._window:
-                return self._run_in_turns(position, look)
-            end = slot.end
-            if not slot.leave(position, slot):
+                return self._run_in_turns(position, work)
+            end = buffer.end
+            if not buffer.carry_over(position, buffer):
                 return position
-            slot.fill(self._source, end)
+            buffer.fill(self._source, end)
 
-    def _run_in_turns(self, position: int, look: Look) -> int:
+    def _run_in_turns(self, position: int, work: Work) -> int:
         from queue import SimpleQueue
 
         if self._second is None:
-            self._second = Slot(self._window)
-        slots = self._slot, self._second
-        batons: Batons = SimpleQueue(), SimpleQueue()
-        self._slot.first = self._window
+            self._second = Buffer(self._window)
+        buffers = self._buffer, self._second
+        turns: Turns = SimpleQueue(), SimpleQueue()
+        self._buffer.first = self._window
         self._reached, self._error = position, None
 
-        def help_out() -> None:
+        def second_thread() -> None:
             try:
-                self._take_turns(1, slots, batons, position, look)
+                self._take_turns(1, buffers, turns, position, work)
             except BaseException as error:  # noqa: BLE001 - raised again where the work was asked for
                 self._error = error
-                batons[0].put(None)
+                turns[0].put(None)
 
-        helper = threading.Thread(target=help_out, name="kafkalog-relay", daemon=True)
-        batons[0].put(position)
+        helper = threading.Thread(target=second_thread, name="kafkalog-read-ahead", daemon=True)
+        turns[0].put(position)
         helper.start()
         try:
-            self._take_turns(0, slots, batons, position, look)
+            self._take_turns(0, buffers, turns, position, work)
         finally:
-            batons[1].put(None)
+            turns[1].put(None)
             helper.join()
         if self._error is not None:
             raise self._error
         return self._reached
 
-    def _take_turns(self, me: int, slots: tuple[Slot, Slot], batons: Batons, origin: int, look: Look) -> None:
-        """Read every other window; look at it when the baton arrives, which is the position that the other has come to."""
-        slot, other, size = slots[me], slots[1 - me], self._source.size
+    def _take_turns(self, me: int, buffers: tuple[Buffer, Buffer], turns: Turns, origin: int, work: Work) -> None:
+        """Read every other window; work on it in turn. The turn comes with the position that the other thread has reached."""
+        buffer, other, size = buffers[me], buffers[1 - me], self._source.size
         for start in range(origin + me * self._window, size, 2 * self._window):
-            slot.fill(self._source, start)
-            position = batons[me].get()
+            buffer.fill(self._source, start)
+            position = turns[me].get()
             if position is None:
                 return
-            position, more = look(slot, position)
-            if not more or slot.end >= size or not slot.leave(position, other):
-                self._slot, self._second, self._reached = slot, other, position
-                batons[1 - me].put(None)
+            position, more = work(buffer, position)
+            if not more or buffer.end >= size or not buffer.carry_over(position, other):
+                self._buffer, self._second, self._reached = buffer, other, position
+                turns[1 - me].put(None)
                 return
-            batons[1 - me].put(position)
+            turns[1 - me].put(position)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.record import Record
-    from kafkalog.core.span import Padding
     from kafkalog.errors import FileChanged
+    from kafkalog.span import Padding
 
 __all__ = ["Segment"]
 

@@ -91,7 +91,7 @@ def complete_swaps_by_renaming(context: LoadContext, swaps: list[str]) -> None:
             offset = None if name.endswith(SWAP) else parse_offset(name)
             if offset is not None and least <= offset < end:
                 disk.delete(name)
-                if size or context.is_compacted:
+                if size or context.settings.is_compacted:
                     context.replaced.add(name)
     for name in disk.names():
         if name.endswith(SWAP):

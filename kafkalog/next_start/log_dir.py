@@ -240,5 +240,5 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
         consumer=options.consumer,
         consumer_limit=options.consumer_limit(path),
         replay=options.replay_of(path),
-        known=options.known_of(path),
+        scanned=options.scanned_logs_of(path),
     )

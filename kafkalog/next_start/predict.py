@@ -28,7 +28,7 @@ _TRIES = 5
 
 
 def predict_in_situation(directory: Directory, situation: Situation) -> Prediction:
-    """What becomes of a directory with given surroundings.
+    """What becomes of a directory that is loaded in a situation.
 
     Harm is believed when the directory has not changed since it was listed, or when it is found twice: a running broker's
     files, read at different moments, can contradict each other.
@@ -36,8 +36,8 @@ def predict_in_situation(directory: Directory, situation: Situation) -> Predicti
     before: Outcome | None = None
     for _ in range(_TRIES):
         states = directory.states
-        known = {name: log for name, log in situation.known.items() if name in states and log.inode == states[name][1]}
-        prediction = _predict(directory, replace(situation, known=known))
+        same = {name: log for name, log in situation.scanned.items() if name in states and log.inode == states[name][1]}
+        prediction = _predict(directory, replace(situation, scanned=same))
         outcome = prediction.outcome
         is_told_at_once = prediction.is_left_out or not _is_alarming(outcome)
         if is_told_at_once or outcome == before or not directory.has_changed():
@@ -91,7 +91,7 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             consumer=options.consumer,
             consumer_limit=options.consumer_limit(path),
             replay=options.replay_of(path),
-            known=options.known_of(path),
+            scanned=options.scanned_logs_of(path),
         )
         outcome = predict_in_situation(directory, situation).outcome
         evidence = "" if options.release is not None else OPEN.evidence

@@ -13,7 +13,6 @@ from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
-from kafkalog.core.span import Padding
 from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
@@ -21,6 +20,7 @@ from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone, join
 from kafkalog.files.source import FileSource, size_of
+from kafkalog.span import Padding
 
 if TYPE_CHECKING:
     import uuid

@@ -8,10 +8,10 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.control import read_control_type
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
 from kafkalog.core.log import walk
-from kafkalog.core.span import Padding
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.files.source import FileSource
 from kafkalog.replay.logs import Log, Note, read_file_records
+from kafkalog.span import Padding
 
 if TYPE_CHECKING:
     from kafkalog.replay.until import Until

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kafkalog.core.log import Batch
-    from kafkalog.core.span import Span
     from kafkalog.files.log_dir import CheckpointLine
     from kafkalog.files.segment import Segment
     from kafkalog.replay.producers import AbortedSpan
+    from kafkalog.span import Span
     from kafkalog.verify.scan.results import SegmentScan
 
 __all__ = ["CompactionHistory", "Keys"]

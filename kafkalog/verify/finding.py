@@ -9,7 +9,7 @@ from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from kafkalog.core.command_line import Command
-    from kafkalog.core.span import Span
+    from kafkalog.span import Span
     from kafkalog.verify.effects import Effect
 
 __all__ = ["Cause", "Finding", "Hit", "Severity"]

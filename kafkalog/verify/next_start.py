@@ -84,13 +84,13 @@ def predict_starts(
     A log dir is looked at as a whole, whichever of its partitions were verified: what stands in one can stop the broker.
 
     Args:
-        reports: What was found in the partitions, and what is known of their logs: it decides what is gone through again.
+        reports: What was found in the partitions, and the sound parts of their logs: these are not read again.
         directories: Partition directories given by themselves.
         log_dirs: Log dirs.
         options: What is assumed.
         executor: Where to work; None: here.
     """
-    scanned = {report.path: Scanned(_is_damaged(report), known) for report, known in reports}
+    scanned = {report.path: Scanned(_is_damaged(report), logs) for report, logs in reports}
     options = replace(options, scanned=scanned)
     found = NextStarts()
 

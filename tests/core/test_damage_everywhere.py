@@ -13,10 +13,10 @@ from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.offset_index import read_offset_index
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_json_file, read_partition_metadata, read_properties
-from kafkalog.core.span import Padding
 from kafkalog.core.time_index import read_time_index
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.span import Padding
 from tests.log_dirs import fixture
 
 #: Release, workload, file, how many batches of it: of every magic and codec, wrappers, markers, emptied batches.

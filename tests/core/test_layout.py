@@ -15,7 +15,7 @@ from kafkalog.core.batch import (
 )
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry
-from kafkalog.core.span import Span
+from kafkalog.span import Span
 from tests.encode import R, batch
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import BytesSource, Window, find_batch, walk
-from kafkalog.core.span import Padding
 from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
+from kafkalog.span import Padding
 from tests import encode
 from tests.encode import R
 

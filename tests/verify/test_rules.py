@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from kafkalog.core.span import Span
+from kafkalog.span import Span
 from kafkalog.verify import RULES, Severity, verify
 from kafkalog.verify.finding import Hit
 from tests.verify.lab import BROKER, NOW, Lab, changed_in_each_look

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from kafkalog.files import read_ahead as relay
+from kafkalog.files import read_ahead
 from kafkalog.verify import engine, verify
 from tests.verify.lab import Lab
 
@@ -40,8 +40,8 @@ def test_windows_and_threads_do_not_show_in_the_report(tmp_path, monkeypatch, qu
         damaged(lab, rng)
         monkeypatch.undo()
         whole = verify(lab.dir, now=NOW, quick=quick).to_jsonl()
-        monkeypatch.setattr(relay, "_ENOUGH_FOR_TWO", 1)
-        monkeypatch.setattr(relay, "WINDOW", rng.choice((200, 700, 3000)))
+        monkeypatch.setattr(read_ahead, "_ENOUGH_FOR_TWO", 1)
+        monkeypatch.setattr(read_ahead, "WINDOW", rng.choice((200, 700, 3000)))
         for cores in (1, 2):
             monkeypatch.setattr(engine, "_cores", lambda cores=cores: cores)
             assert verify(lab.dir, now=NOW, quick=quick).to_jsonl() == whole

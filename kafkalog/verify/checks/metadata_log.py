@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.properties import read_quorum_state
-from kafkalog.core.span import Span
 from kafkalog.errors import FormatError, KafkalogError
 from kafkalog.files.paths import join
 from kafkalog.files.segment import Segment
+from kafkalog.span import Span
 from kafkalog.verify.rules.kraft import KraftLog, KraftSnapshot, QuorumFile
 
 if TYPE_CHECKING:

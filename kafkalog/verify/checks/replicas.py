@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
-from kafkalog.core.span import Span
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
 from kafkalog.files.partition import Partition
+from kafkalog.span import Span
 from kafkalog.verify.rules.replicas import Divergence, ReplicaPair
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.span import Span
+    from kafkalog.replay.quorum import QuorumConflict, Voter
+    from kafkalog.span import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ class ClusterPair:
 class QuorumPair:
     """Two metadata logs that cannot be of one quorum, though nothing says that they are of different clusters.
 
-    `why` tells what proves it. `offset` is the first at which they differ, None when they have none in common.
+    `conflict` proves it. `offset` is the first at which they differ, None when they have none in common. `voters` and
+    `other_voters` are () where they are not known.
     """
 
     path: str
@@ -70,9 +72,16 @@ class QuorumPair:
     span: Span | None
     offset: int | None
     cluster: str
-    why: str
-    voters: str
-    other_voters: str
+    conflict: QuorumConflict
+    voters: tuple[Voter, ...]
+    other_voters: tuple[Voter, ...]
+
+
+_CONFLICTS = {
+    "leaders": "epoch {epoch} is led by node {leader} in this one and by node {other_leader} in the other",
+    "voters": "none of its voters is a voter of the other",
+    "batches": "both have other batches of the same epoch, {epoch}, there",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +131,16 @@ def quorums_differ(pair: QuorumPair) -> Iterator[Hit]:
         other=pair.other,
         cluster=pair.cluster,
         difference=difference,
-        why=pair.why,
-        voters=pair.voters,
-        other_voters=pair.other_voters,
+        why=_CONFLICTS[pair.conflict.kind].format(**pair.conflict._asdict()),
+        voters=_listed(pair.voters),
+        other_voters=_listed(pair.other_voters),
     )
+
+
+def _listed(voters: tuple[Voter, ...]) -> str:
+    """Node ids, with directory ids where they are known."""
+    words = [f"{voter.node_id} ({voter.directory_id})" if voter.directory_id else str(voter.node_id) for voter in voters]
+    return ", ".join(words) or "not known"
 
 
 @rule(

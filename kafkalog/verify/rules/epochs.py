@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.log import NEVER
-from kafkalog.core.span import Span
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
-from kafkalog.core.span import Span
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
@@ -172,7 +172,8 @@ def index_offset_mismatch(step: IndexStep) -> Iterator[Hit]:
     "index-append-set-entry",
     Severity.INFO,
     on=IndexEnd,
-    message="{count} of {entries} entries, the first number {number}, do not hold the last offset of the batch they point to",
+    message="entries that do not hold the last offset of the batch they point to: {count} of {entries}, the first is number "
+    "{number}",
     consequence="None: followers and the cleaner of 2.0 to 4.0.0, and all writers before 2.0, write entries so. Kafka's own "
     "dump tool reports them as mismatches.",
     remedy="Nothing to do. Do not delete the index.",
@@ -192,7 +193,7 @@ def index_append_set_entry(end: IndexEnd) -> Iterator[Hit]:
     "index-hole-zeroed",
     Severity.ERROR,
     on=IndexEnd,
-    message="{zeros} of {entries} entries, the first number {number}, are zeros, and others follow: {cause}",
+    message="entries of zeros with others after them: {zeros} of {entries}, the first is number {number}: {cause}",
     consequence="Look-ups go astray, no start notices it, and Kafka's dump tool stops there without a word.",
     remedy="{log}. With the broker stopped, move the `.index` and `.timeindex` of the segment away: the broker rebuilds both, "
     "and `.txnindex`.",

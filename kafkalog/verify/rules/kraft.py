@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kafkalog.core.batch import BATCH_HEADER, RecordBatch
 from kafkalog.core.properties import format_uuid
-from kafkalog.core.span import Span
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import BatchStep, PartitionMetadataFile

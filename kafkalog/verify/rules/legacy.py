@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import Damage
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, LegacyBatch
-from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE

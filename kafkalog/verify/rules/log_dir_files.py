@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
 from kafkalog.core.foreign import describe_file, is_held_open
-from kafkalog.core.span import Span
 from kafkalog.next_start.meta_properties import WRITE_META
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 

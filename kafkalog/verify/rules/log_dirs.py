@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.foreign import describe_directory, move_of
-from kafkalog.core.span import Span
 from kafkalog.next_start.meta_properties import WRITE_META
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import PARTITION_FILES, parse_segment_file_name
 from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
-from kafkalog.core.span import Span
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE

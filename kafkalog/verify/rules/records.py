@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.control import ABORT, COMMIT, CONTROL_RECORD_TYPES, ControlRecord
-from kafkalog.core.span import Span
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, UnknownCompression
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE

@@ -12,7 +12,7 @@ from kafkalog.verify.rule import rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.span import Span
+    from kafkalog.span import Span
 
 
 class Divergence(Enum):

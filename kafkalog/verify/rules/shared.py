@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import RecordBatch
     from kafkalog.core.log import Batch
     from kafkalog.core.properties import PartitionMetadata
-    from kafkalog.core.span import Padding, Span
+    from kafkalog.span import Padding, Span
 
 
 #: Why a controller's metadata proves what it says of a broker's log dir, or does not; by whether it covers the broker's stop.

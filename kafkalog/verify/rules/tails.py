@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, Damage
 from kafkalog.core.legacy import LEGACY_HEADER_V0, MIN_MESSAGE_SIZE
-from kafkalog.core.span import Padding, Span
 from kafkalog.errors import BadLength, Truncated, UnknownMagic
+from kafkalog.span import Padding, Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import RESTORE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kafkalog.core.span import Span
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.remedies import REBUILD
@@ -249,7 +249,7 @@ def timeindex_empty(end: TimeIndexEnd) -> Iterator[Hit]:
     "timeindex-legacy-offset",
     Severity.INFO,
     on=IndexEnd,
-    message="{count} of {entries} entries, the first number {number}, name a record in the middle of a batch",
+    message="entries that name a record in the middle of a batch: {count} of {entries}, the first is number {number}",
     consequence="None: leaders up to 3.6 write the offset of the record that has the timestamp. Kafka's own dump tool reports "
     "such entries as not found.",
     remedy="Nothing to do. Do not delete the index.",

@@ -18,7 +18,7 @@ from kafkalog.verify.scan.odd_times import ANCIENT_MS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafkalog.files.read_ahead import Slot
+    from kafkalog.files.read_ahead import Buffer
     from kafkalog.replay.producer_events import EventRecorder
     from kafkalog.verify.scan.segment_indexes import SegmentIndexes
     from kafkalog.verify.scan.walk_state import WalkState
@@ -68,21 +68,21 @@ class FastLoop:
     latest: int
     largest: int
 
-    def run(self, slot: Slot, position: int) -> tuple[int, bool]:
+    def run(self, buffer: Buffer, position: int) -> tuple[int, bool]:
         """Go over batches with right checksums that lie wholly in a buffer, from `position` in the file; stop at any other.
 
         Returns:
             The position reached, and whether the batch there is only not all here.
         """
-        return _walk(self, slot, position)
+        return _walk(self, buffer, position)
 
 
-def _walk(loop: FastLoop, slot: Slot, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
+def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
     state, checksum, unpack, regular, no_producer = loop.state, crc32c, _UNPACK, loop.producers.regular, _NO_PRODUCER
     look_at_records, index, times = loop.look_at_records, loop.indexes.offsets, loop.indexes.times
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
-    data, begin, limit = slot.data, slot.begin, slot.limit
-    view = slot.view[:limit]
+    data, begin, limit = buffer.data, buffer.begin, buffer.limit
+    view = buffer.view[:limit]
     at, batches = position - begin, 0
     while True:
         # Everything that the loop needs, taken anew after each batch that was out of the ordinary. The entry of an index

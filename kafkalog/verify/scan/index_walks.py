@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.core.layout import Layout
-    from kafkalog.core.span import Padding, Span
+    from kafkalog.span import Padding, Span
     from kafkalog.verify.scan.results import SegmentTask
     from kafkalog.verify.scan.walk_state import WalkState
 

@@ -14,11 +14,11 @@ from kafkalog.core.control import ControlRecord
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
-from kafkalog.core.span import Span
 from kafkalog.errors import FileChanged, UnreadableFile
-from kafkalog.files.read_ahead import Relay
+from kafkalog.files.read_ahead import ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
+from kafkalog.span import Span
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rule import RULES, findings_of
@@ -36,7 +36,7 @@ from kafkalog.verify.scan.walk_state import NO_EPOCH, WalkState
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
-    from kafkalog.core.span import Padding
+    from kafkalog.span import Padding
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
@@ -233,7 +233,7 @@ class Scanner:
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
-        relay = None if self._task.kraft else Relay(source, self._threads)
+        read_ahead = None if self._task.kraft else ReadAhead(source, self._threads)
         loop = FastLoop(
             state=self._state,
             base_offset=self._task.base_offset,
@@ -245,8 +245,8 @@ class Scanner:
             largest=self._task.settings.large - LOG_OVERHEAD,
         )
         while position < size:
-            if relay is not None:
-                position = relay.run(position, loop.run)
+            if read_ahead is not None:
+                position = read_ahead.run(position, loop.run)
                 if position >= size:
                     break
             for item in walk(source, position):
@@ -257,7 +257,7 @@ class Scanner:
                 else:
                     self._judge_gap(source, item)
                 position = item.span.end
-                if relay is not None and isinstance(item, RecordBatch):
+                if read_ahead is not None and isinstance(item, RecordBatch):
                     break
         self._state.finish()
 
