@@ -137,7 +137,7 @@ def _sized(data: Bytes, place: int, end: int, field: str) -> tuple[bytes | None,
 
 
 def _extent(data: Bytes, place: int, end: int, field: str) -> tuple[int | None, int]:
-    """First byte of what stands behind the length at `place`, None for null, and the byte behind it."""
+    """First byte of what follows the length at `place`, None for null, and the byte after it."""
     if end - place < 4:
         raise Truncated(4, max(0, end - place), field, Span(place, end))
     (size,) = _INT32.unpack(data[place : place + 4])
@@ -170,7 +170,7 @@ def inner_messages(data: Bytes, limit: int | None = None) -> Iterator[LegacyReco
                 yield Damage(Span(at, len(data)), record_over(limit, size))
                 return
             if isinstance(data, WindowedBytes) and size < HELD:
-                data.window(at, end - at)  # so that reading it anew for the checksum finds it held
+                data.window(at, end - at)  # so that it is held when the checksum reads it again
             message = read_message(data, at, end)
         except FormatError as error:
             yield Damage(Span(at, len(data)), error)

@@ -21,10 +21,10 @@ from kafkalog.kafka.behaviours import (
 )
 from kafkalog.kafka.failure import BrokerAborts, InvalidOffset, LogDirOffline
 from kafkalog.kafka.file_names import DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, segment_file_name
+from kafkalog.kafka.log_segment import LogSegment, SegmentOverflow
+from kafkalog.kafka.log_segments import LogSegments
 from kafkalog.kafka.producer_rebuild import rebuild_producers
-from kafkalog.kafka.producers import ProducerStates
-from kafkalog.kafka.segment import LogSegment, SegmentOverflow
-from kafkalog.kafka.segments import LogSegments
+from kafkalog.kafka.producer_states import ProducerStates
 from kafkalog.kafka.split import replace_segments, split_segment
 from kafkalog.kafka.swap_files import collect_swap_files, complete_swaps_by_renaming
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kafkalog.kafka.behaviours import INDEX_SWAP_COUNTS, KRAFT_SNAPSHOTS_KEPT, LATER_SWAPS_GO, SWAP_RENAMED
 from kafkalog.kafka.failure import LogDirOffline
 from kafkalog.kafka.file_names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset, segment_file_name
-from kafkalog.kafka.segment import LogSegment
+from kafkalog.kafka.log_segment import LogSegment
 
 if TYPE_CHECKING:
     from kafkalog.kafka.load_context import LoadContext

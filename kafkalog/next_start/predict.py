@@ -11,7 +11,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.behaviours import is_zookeeper_era
 from kafkalog.kafka.overlay import open_disk
 from kafkalog.next_start.advice import remedy_for, with_advice
-from kafkalog.next_start.alternatives import told
+from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.era import OPEN
 from kafkalog.next_start.partition import Prediction, Situation, predict_partition, unknown_outcome
 
@@ -39,8 +39,8 @@ def predict_in_situation(directory: Directory, situation: Situation) -> Predicti
         same = {name: log for name, log in situation.scanned.items() if name in states and log.inode == states[name][1]}
         prediction = _predict(directory, replace(situation, scanned=same))
         outcome = prediction.outcome
-        is_told_at_once = prediction.is_left_out or not _is_alarming(outcome)
-        if is_told_at_once or outcome == before or not directory.has_changed():
+        is_final = prediction.is_left_out or not _is_alarming(outcome)
+        if is_final or outcome == before or not directory.has_changed():
             return prediction
         before = outcome
         try:
@@ -97,4 +97,4 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
         evidence = "" if options.release is not None else OPEN.evidence
         return with_advice(replace(outcome, assumed=outcome.assumed._replace(evidence=evidence)))
 
-    return told([[predict(release)] for release in ([options.release] if options.release else OPEN.releases)])
+    return merged([[predict(release)] for release in ([options.release] if options.release else OPEN.releases)])

@@ -146,7 +146,7 @@ def against_metadata(claim: Claim, metadata: Metadata) -> list[Difference]:
 
 
 def covers_stop(metadata: Metadata, broker: int, registration: int | None, *, own: bool) -> bool:
-    """Whether the metadata tells everything that a cleanly stopped broker knew when it stopped, and all changes since.
+    """Whether the metadata has everything that a cleanly stopped broker knew when it stopped, and all changes since.
 
     Args:
         metadata: Of the broker's cluster.

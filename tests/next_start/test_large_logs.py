@@ -17,7 +17,7 @@ from kafkalog.kafka.file_names import SnapshotNames, offset_of_name
 from kafkalog.kafka.indexes import BrokerTransactionIndex
 from kafkalog.kafka.load_context import LoadContext, LoadSettings
 from kafkalog.kafka.overlay import Disk
-from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
+from kafkalog.kafka.producer_states import CompletedTransaction, ProducerStates
 from kafkalog.kafka.written_snapshots import Producer, ProducerTable, WrittenSnapshot
 from tests import encode
 

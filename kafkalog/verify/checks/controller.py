@@ -46,7 +46,7 @@ class HighestProducer(NamedTuple):
 
 
 class PartitionClaim(NamedTuple):
-    """What a partition directory says of itself, and where its highest leader epoch stands."""
+    """What a partition directory says of itself, and where its highest leader epoch is."""
 
     path: str
     claim: Claim
@@ -128,14 +128,14 @@ def _state(data: bytes, name: PartitionName) -> PartitionStateNode:
 
 @dataclass
 class _MetadataLog:
-    """A metadata log that is whole. `log_dir` is the one it stands in, None for a bare directory."""
+    """A metadata log that is whole. `log_dir` is the one it is in, None for a bare directory."""
 
     path: str
     metadata: Metadata
     log_dir: LogDirCheck | None
 
     def of_cluster(self, log_dir: LogDirCheck | None) -> bool | None:
-        """Whether it is the metadata of a log dir's cluster; None when nothing tells."""
+        """Whether it is the metadata of a log dir's cluster; None when nothing shows it."""
         if log_dir is None:
             return None
         theirs = None if self.log_dir is None else self.log_dir.identity.cluster_id
@@ -151,7 +151,7 @@ class _MetadataLog:
         return int(self.metadata.image.others.get(NEXT_PRODUCER_ID, 0))
 
     def covers(self, log_dir: LogDirCheck | None) -> bool:
-        """Whether it tells everything that the broker of a log dir knew when it was stopped."""
+        """Whether it has everything that the broker of a log dir knew when it was stopped."""
         if log_dir is None or not log_dir.clean or log_dir.identity.number is None or not self.of_cluster(log_dir):
             return False
         mine = self.log_dir

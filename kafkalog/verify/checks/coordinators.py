@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
     from kafkalog.core.release import Release
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.report import PartitionReport

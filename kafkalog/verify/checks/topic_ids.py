@@ -46,7 +46,7 @@ def _places(verified: Sequence[Verified]) -> Iterator[_Place]:
 
 
 def _same_cluster(one: LogDirCheck | None, other: LogDirCheck | None) -> bool | None:
-    """Whether two log dirs are of one cluster; None when nothing tells."""
+    """Whether two log dirs are of one cluster; None when nothing shows it."""
     if one is not None and one is other:
         return True
     here, there = (None if log_dir is None else log_dir.identity.cluster_id for log_dir in (one, other))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class TopicIdPair:
     """`partition.metadata` with another topic id than a directory of the same topic has, in this log dir or elsewhere.
 
-    `controller_id` is the id by the metadata log `source`, None when there is none that tells. `deleted_id` is the one of the
+    `controller_id` is the id by the metadata log `source`, None when it is not known. `deleted_id` is the one of the
     two ids whose topic was deleted, at offset `deleted_at` of that log. `same_cluster`: both are known to be of one cluster.
     """
 
@@ -90,7 +90,7 @@ class ProducerIdBlocks:
 
     `next_id` is the first id of the block to come; `producer_id` the largest seen, in the log `file`; `partitions` counts the
     directories with such ids. `marker`: a transaction's end has such an id, which only a coordinator writes. `covers_stop`: the
-    metadata tells everything that the broker knew when it was stopped.
+    metadata has everything that the broker knew when it was stopped.
     """
 
     path: str
