@@ -13,11 +13,11 @@ from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, RecordBatch
 from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
-from kafkalog.core.layout import INT32, Field, WireType
+from kafkalog.core.layout import INT32
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
-from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
+from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
 from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:
@@ -38,8 +38,11 @@ __all__ = [
 _ZSTD = 4
 
 _OFFSET_AND_SIZE = LEGACY_HEADER_V0.partial("offset", "size")
-_CRC, _MAGIC, _ATTRIBUTES = LEGACY_HEADER_V0["crc"], LEGACY_HEADER_V0["magic"], LEGACY_HEADER_V0["attributes"]
-_TIMESTAMP = LEGACY_HEADER_V1["timestamp"]
+_HEAD_FIELDS = [LEGACY_HEADER_V1[name] for name in ("crc", "magic", "attributes", "timestamp")]
+_CRC, _MAGIC, _ATTRIBUTES, _TIMESTAMP = range(len(_HEAD_FIELDS))
+#: What comes after offset and size; every message is at least as long.
+_HEAD = LEGACY_HEADER_V1.run("crc", "timestamp")
+_KEY_LENGTH_AT_V0, _KEY_LENGTH_AT_V1 = LEGACY_HEADER_V0.size - LOG_OVERHEAD, LEGACY_HEADER_V1.size - LOG_OVERHEAD
 
 
 def problem_met(section: Inflated, rules: ReadingRules) -> FormatError | None:
@@ -148,21 +151,30 @@ class JavaMessage:
         wrapper: Timestamp and timestamp type of the wrapper of a magic 1 message.
     """
 
-    __slots__ = ("_wrapper", "data", "offset")
+    __slots__ = ("_head", "_key_size", "_wrapper", "data", "offset")
 
     def __init__(self, offset: int, data: Bytes, wrapper: tuple[int, str] | None = None) -> None:
         self.offset = offset
         self.data = data
         self._wrapper = wrapper
+        self._key_size: int | None = None
+        start = data[: _HEAD.size]
+        self._head = _HEAD.unpack(start) if len(start) == _HEAD.size else _whole_fields(start)
 
-    def _int(self, kind: WireType, at: int) -> int:
-        found = self.data[at : at + kind.size]
-        if len(found) < kind.size:
-            raise FormatError(f"the message of offset {self.offset} ends inside a field")
-        return kind.read(found)
+    def _field(self, number: int) -> int:
+        try:
+            return self._head[number]
+        except IndexError:
+            raise self._cut() from None
 
-    def _field(self, field: Field) -> int:
-        return self._int(field.type, field.at - LOG_OVERHEAD)
+    def _cut(self) -> FormatError:
+        return FormatError(f"the message of offset {self.offset} ends inside a field")
+
+    def _length(self, at: int) -> int:
+        found = self.data[at : at + INT32.size]
+        if len(found) < INT32.size:
+            raise self._cut()
+        return int.from_bytes(found, "big", signed=True)
 
     @property
     def crc(self) -> int:
@@ -202,12 +214,14 @@ class JavaMessage:
 
     @property
     def _key_at(self) -> int:
-        return (LEGACY_HEADER_V1 if self.magic else LEGACY_HEADER_V0).size - LOG_OVERHEAD
+        return _KEY_LENGTH_AT_V1 if self.magic else _KEY_LENGTH_AT_V0
 
     @property
     def key_size(self) -> int:
         """The stored length of the key."""
-        return self._int(INT32, self._key_at)
+        if self._key_size is None:
+            self._key_size = self._length(self._key_at)
+        return self._key_size
 
     @property
     def _value_at(self) -> int:
@@ -216,10 +230,10 @@ class JavaMessage:
     @property
     def value_size(self) -> int:
         """The stored length of the value."""
-        return self._int(INT32, self._value_at)
+        return self._length(self._value_at)
 
     def _sized(self, at: int) -> Bytes | None:
-        size = self._int(INT32, at)
+        size = self._length(at)
         if size < 0:
             return None
         at += INT32.size
@@ -257,6 +271,12 @@ class JavaMessage:
         if data is not None and len(data) > limit:
             raise record_over(limit, len(data))
         return None if data is None else bytes(data)
+
+
+def _whole_fields(start: bytes) -> tuple[int, ...]:
+    """Of a message that ends inside its fixed fields: those that are whole."""
+    whole = sum(field.end - LOG_OVERHEAD <= len(start) for field in _HEAD_FIELDS)
+    return _HEAD.unpack(start.ljust(_HEAD.size, b"\0"))[:whole]
 
 
 def shallow_message(data: Bytes) -> JavaMessage:
@@ -299,7 +319,7 @@ def records_of_message(outer: JavaMessage, rules: ReadingRules) -> Iterator[Java
         base = outer.offset - last
     wrapper = outer.timestamp, outer.timestamp_type
     for offset, start, end in _inner_places(data):
-        body = part_of(data, start, end)
+        body = data[start:end] if end - start < HELD else part_of(data, start, end)
         message = JavaMessage(wrap64(offset + base), body, wrapper if body[MAGIC_AT - LOG_OVERHEAD] == 1 else None)
         if message.codec_id >= rules.codecs:
             raise FormatError(f"compression type id {message.codec_id} inside a wrapper message")
