@@ -11,7 +11,7 @@ from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, compression_type, inflate, record_over
 from kafkalog.core.layout import INT8, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
-from kafkalog.core.source import HELD, Bytes, checksum, part_of
+from kafkalog.core.source import HELD, Bytes, checksum, part_of, window_of
 from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
 from kafkalog.span import Span
 
@@ -179,11 +179,14 @@ def _each(data: Bytes, limit: int, read: Callable[[Bytes, int], T]) -> Iterator[
     A message of more than `limit` bytes counts as damage.
     """
     at, last = 0, len(data)
+    begin, held = 0, b""
     while at < last:
         if last - at < LOG_OVERHEAD:
             yield Damage(Span(at, last), Truncated(LOG_OVERHEAD, last - at, "offset and size"))
             return
-        (size,) = _SIZE.unpack(data[at : at + LOG_OVERHEAD])
+        if begin + len(held) < at + LOG_OVERHEAD:
+            begin, held = window_of(data, at, LOG_OVERHEAD)
+        (size,) = _SIZE.unpack_from(held, at - begin)
         end = at + LOG_OVERHEAD + size
         try:
             if size < MIN_MESSAGE_SIZE or end > last:
@@ -192,7 +195,12 @@ def _each(data: Bytes, limit: int, read: Callable[[Bytes, int], T]) -> Iterator[
             if size > limit:
                 yield Damage(Span(at, last), record_over(limit, size))
                 return
-            found = read(data[at:end] if size < HELD else part_of(data, at, end), at)
+            if size >= HELD:
+                found = read(part_of(data, at, end), at)
+            else:
+                if begin + len(held) < end:
+                    begin, held = window_of(data, at, end - at)
+                found = read(held[at - begin : end - begin], at)
         except FormatError as error:
             yield Damage(Span(at, last), error)
             return

@@ -17,7 +17,7 @@ from kafkalog.core.layout import INT32
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
-from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
+from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of, window_of
 from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:
@@ -232,19 +232,21 @@ class JavaMessage:
         """The stored length of the value."""
         return self._length(self._value_at)
 
-    def _sized(self, at: int) -> Bytes | None:
-        size = self._length(at)
-        if size < 0:
-            return None
-        at += INT32.size
-        if size > len(self.data) - at:
-            raise FormatError(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at}")
-        return part_of(self.data, at, at + size)
+    def _checked(self, at: int, size: int) -> int:
+        """The length that stands at `at`, which must not lead out of the message."""
+        there = len(self.data) - at - INT32.size
+        if size > there:
+            raise FormatError(f"the message of offset {self.offset} says {size} bytes and has {there}")
+        return size
+
+    def _sized(self, at: int, size: int) -> Bytes | None:
+        start = at + INT32.size
+        return None if self._checked(at, size) < 0 else part_of(self.data, start, start + size)
 
     @property
     def key(self) -> bytes | None:
         """The key."""
-        return self._held(self._sized(self._key_at))
+        return self._held(self._sized(self._key_at, self.key_size))
 
     @property
     def value(self) -> bytes | None:
@@ -254,7 +256,8 @@ class JavaMessage:
     @property
     def body(self) -> Bytes | None:
         """The value, of a large message in windows: that of a wrapper."""
-        return self._sized(self._value_at)
+        value_at = self._value_at
+        return self._sized(value_at, self._length(value_at))
 
     def check_lengths(self) -> None:
         """See that key and value fit into the message.
@@ -262,8 +265,9 @@ class JavaMessage:
         Raises:
             FormatError: one of them goes beyond its end.
         """
-        self._sized(self._key_at)
-        self._sized(self._value_at)
+        self._checked(self._key_at, self.key_size)
+        value_at = self._value_at
+        self._checked(value_at, self._length(value_at))
 
     @staticmethod
     def _held(data: Bytes | None) -> bytes | None:
@@ -321,22 +325,26 @@ def records_of_message(outer: JavaMessage, rules: ReadingRules) -> Iterator[Java
     for offset, start, end in _inner_places(data):
         body = data[start:end] if end - start < HELD else part_of(data, start, end)
         message = JavaMessage(wrap64(offset + base), body, wrapper if body[MAGIC_AT - LOG_OVERHEAD] == 1 else None)
-        if message.codec_id >= rules.codecs:
-            raise FormatError(f"compression type id {message.codec_id} inside a wrapper message")
-        if message.codec_id:
+        codec = message.codec_id
+        if codec >= rules.codecs:
+            raise FormatError(f"compression type id {codec} inside a wrapper message")
+        if codec:
             raise FormatError("a compressed message inside a compressed message")
         yield message
 
 
 def _inner_places(data: Bytes) -> Iterator[tuple[int, int, int]]:
     """Stored offset, first byte and end of each message in a wrapper, offset and size not counted."""
-    at = 0
-    while len(data) - at >= LOG_OVERHEAD:
-        offset, size = _OFFSET_AND_SIZE.unpack(data[at : at + LOG_OVERHEAD])
+    at, last = 0, len(data)
+    begin, held = 0, b""
+    while last - at >= LOG_OVERHEAD:
+        if begin + len(held) < at + LOG_OVERHEAD:
+            begin, held = window_of(data, at, LOG_OVERHEAD)
+        offset, size = _OFFSET_AND_SIZE.unpack_from(held, at - begin)
         if size < MIN_MESSAGE_SIZE:
             raise FormatError(f"a message of {size} bytes inside a wrapper message")
         at += LOG_OVERHEAD
-        if size > len(data) - at:
+        if size > last - at:
             break  # a cut last message is passed over in silence
         yield offset, at, at + size
         at += size
