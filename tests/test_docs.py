@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import importlib
 import os
 import pathlib
 import re
 import subprocess
+from fnmatch import fnmatch
 
 import pytest
 
@@ -40,6 +42,34 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@functools.cache
+def files_that_are_there():
+    here = (
+        path for name in ("kafkalog", "tests", "fixtures", "benchmarks", "docs", ".ci") for path in (ROOT / name).rglob("*")
+    )
+    return {f"/{path.relative_to(ROOT).as_posix()}" for path in (*here, *ROOT.glob("*"))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_and_directories_that_a_page_names_are_there(page):
+    there = files_that_are_there()
+    text = page.read_text(encoding="utf-8")
+    names = set(re.findall(r"[\w./*-]+\.(?:py|toml)\b", text)) | set(re.findall(r"`([a-z_]+(?:/[a-z_-]+)*)/`", text))
+    missing = [name for name in names if not any(fnmatch(path, f"*/{name}") for path in there)]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_a_page_names_are_there(page):
+    for name in set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))):
+        assert any(f"def {name}" in text for text in texts_of_tests()), name
+
+
+@functools.cache
+def texts_of_tests():
+    return [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
 
 
 def test_the_index_names_every_page():

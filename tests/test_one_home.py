@@ -86,7 +86,7 @@ TABLES = {
     "cli/dump.py",  # options by the release they came with
     "dump/dialects.py",
     "kafka/behaviours.py",
-    "replay/coordinators.py",  # what ends the loading of a coordinator
+    "replay/coordinator_loads.py",  # what ends the loading of a coordinator
 }
 
 

@@ -18,7 +18,7 @@ from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafkalog.cli.workers import PrintedInTurn
+    from kafkalog.cli.printed_in_turn import PrintedInTurn
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.filters import Filters
     from kafkalog.dump.inputs import PlannedFile
@@ -339,6 +339,6 @@ def _each_file(
 
 
 def _print_in_turn() -> PrintedInTurn:
-    from kafkalog.cli.workers import PrintedInTurn
+    from kafkalog.cli.printed_in_turn import PrintedInTurn
 
     return PrintedInTurn()

@@ -13,5 +13,5 @@ UNREADABLE = 3
 INTERNAL = 4
 INTERRUPTED = 128 + signal.SIGINT
 
-#: Where the output cannot be written: what was examined is not told. `dump` has one status for all that it cannot do.
+#: Where the output cannot be written: the result is not reported. `dump` has one status for all that it cannot do.
 CANNOT_WRITE = {"dump": FINDINGS}

@@ -169,7 +169,7 @@ def _collect(start: Callable[[], Pieces], limit: int) -> tuple[Bytes, _End]:
 
 
 class _Again:
-    """A source over decompressed bytes: goes forward with the codec, and anew from the begin for what lies before."""
+    """A source over decompressed bytes: goes forward with the codec, and starts again for what lies before."""
 
     def __init__(self, start: Callable[[], Iterator[bytes]], size: int) -> None:
         self.size = size
@@ -232,7 +232,7 @@ def _at_end(codec: str, data: Bytes, consumed: int) -> _End:
 
 # --- gzip -------------------------------------------------------------------------------------------------------------
 
-#: Bytes given to zlib at a time: at the begin of a member, and at most.
+#: Bytes given to zlib at a time: at the beginning of a member, and at most.
 _GZIP_FIRST_STEP = 1 << 12
 _GZIP_LAST_STEP = 1 << 20
 

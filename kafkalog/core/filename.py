@@ -21,6 +21,7 @@ __all__ = [
     "TEXT_FILES",
     "PartitionName",
     "SegmentFileName",
+    "is_metadata_log",
     "parse_partition_name",
     "parse_segment_file_name",
 ]
@@ -107,3 +108,9 @@ def parse_partition_name(name: str) -> PartitionName | None:
     if not dash or not topic or not re.fullmatch(r"\d{1,10}", number, re.ASCII) or int(number) > 0x7FFFFFFF:
         return None
     return PartitionName(topic, int(number), mark)
+
+
+def is_metadata_log(name: str) -> bool:
+    """Whether a directory name is that of a metadata log in use."""
+    parsed = parse_partition_name(name)
+    return parsed is not None and not parsed.mark and parsed.topic in METADATA_TOPICS

@@ -68,7 +68,7 @@ class Field(NamedTuple):
 
     @property
     def unsigned(self) -> Field:
-        """The same bytes, read as a number without a sign."""
+        """A field over these bytes, read as a number without a sign."""
         return self._replace(type=self.type._replace(name=f"u{self.type.name}", code=self.type.code.upper()))
 
 

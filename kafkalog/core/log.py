@@ -76,7 +76,7 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
             batch = _batch(whole, position)
             if batch.crc_ok or _plausible_end(source, position + length, size):
                 return batch
-            # A length that is too large may end in the middle of a later batch, so that one may end behind it.
+            # A length that is too large may end in the middle of a later batch, so that one may end after it.
             found = find_batch(source, position + 1, size, position + length, budget)
             if found is None:
                 return batch
@@ -97,7 +97,7 @@ def _batch(whole: Bytes, position: int) -> Batch:
 
 
 def _frame_problem(data: bytes, at: int, position: int, size: int) -> FormatError | None:
-    """What keeps the bytes at `at` from being the begin of a batch, or None."""
+    """What keeps the bytes at `at` from being the beginning of a batch, or None."""
     left = size - position
     if left <= HEADER_UP_TO_MAGIC or len(data) - at <= HEADER_UP_TO_MAGIC:
         return Truncated(HEADER_UP_TO_MAGIC + 1, min(left, len(data) - at), "batch header", Span(position, size))

@@ -47,7 +47,7 @@ class RecordCounts(NamedTuple):
 
 @cache
 def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, int, int, int, int, int] | None]:
-    """The loop over a batch; without `any_below` `largest` is only right if it is 0 or more, and told as -1 if not."""
+    """The loop over a batch; without `any_below` `largest` is only right if it is 0 or more, and given as -1 if not."""
     also, floor = ("if", "-1 << 63") if any_below else ("elif", "-1")
     statements = ("if o != e: gaps += 1", "e = o + 1", "if t > top: top = t", f"{also} t < low: low = t")
     return compile_walk(

@@ -7,7 +7,7 @@ written out, and a *sink* is put into it: the statement that runs for each recor
     k, v        raw (zig-zag) key and value length: odd means null, else the size is half of it
     key, val    the bytes, or None
     raw         what the `HeaderSink` makes of the header section: its bytes by default
-    i, p, q     number of the record, its first byte, the byte behind it
+    i, p, q     number of the record, its first byte, the byte after it
     base_offset, base_timestamp
 
 What is not perfectly regular (a varint of more than nine bytes, a length that does not add up, values near the ends of
@@ -60,7 +60,7 @@ class Irregular(Exception):
 
 
 def _raw(data: bytes, p: int) -> tuple[int, int]:
-    """Any varint from its first byte: raw value and the place behind it."""
+    """Any varint from its first byte: raw value and the place after it."""
     value = shift = 0
     while shift < 63:
         byte = data[p]
@@ -75,7 +75,7 @@ def _raw(data: bytes, p: int) -> tuple[int, int]:
 
 
 def size_at(data: bytes, p: int) -> tuple[int, int]:
-    """The same for a raw 32-bit number, which may not take more than five bytes."""
+    """A raw 32-bit varint, which may not take more than five bytes, and the place after it."""
     value, q = _raw(data, p)
     if value > 0xFFFFFFFF or q - p > 5:
         raise Irregular
@@ -96,7 +96,7 @@ class HeaderSink(NamedTuple):
     """What a loop does with the headers of a record: statements, and an expression.
 
     `key` and `value` run for `data[q:r]`, `null` instead of `value`; `begin` and `finish` stand around the headers of a
-    record, the first of which begins behind `w`. `finish` sets `raw`; `none` is its value for a record without headers.
+    record, the first of which begins after `w`. `finish` sets `raw`; `none` is its value for a record without headers.
     `most`: how many headers are taken.
     """
 
@@ -287,7 +287,7 @@ def runs(data: Bytes, at: int, count: int) -> Iterator[Run]:
 
 
 def _length(data: Bytes, at: int) -> tuple[int, int]:
-    """The length in front of the record at `at`, -1 when it cannot be read, and the place behind it."""
+    """The length in front of the record at `at`, -1 when it cannot be read, and the place after it."""
     try:
         raw, used = size_at(data[at : at + 5], 0)
     except (Irregular, IndexError):

@@ -62,7 +62,7 @@ class Dialect(NamedTuple):
     """The first record of a file is expected to have offset 0."""
     # --- indexes ---
     index_compares_first_record: bool
-    empty_index_is_told: bool
+    empty_index_is_reported: bool
     zero_stops_after_check: bool
     """Padding is recognised only after it was compared with the log."""
     time_index_reads_all: bool
@@ -151,7 +151,7 @@ V0_11_0_0 = Dialect(
     checkpoints=False,
     first_record_is_compared=False,
     index_compares_first_record=True,
-    empty_index_is_told=False,
+    empty_index_is_reported=False,
     zero_stops_after_check=True,
     time_index_reads_all=False,
     snapshot_line="plain",
@@ -209,7 +209,7 @@ V2_7_0 = V2_4_1.evolve(
     controls=(*V2_4_1.controls, Control("QUORUM_REASSIGNMENT"), Control("LEADER_CHANGE")),
 )  # fmt: skip
 V2_8_0 = V2_7_0.evolve(
-    "2.8.0", "KAFKA-10694 and KAFKA-12327: long record lines, empty indexes are told",
+    "2.8.0", "KAFKA-10694 and KAFKA-12327: long record lines, empty indexes are reported",
     record_head=(
         Label("offset", "offset"),
         Label("isValid", "record_valid"),
@@ -228,7 +228,7 @@ V2_8_0 = V2_7_0.evolve(
         Label("compressType", "codec"),
         Label("position", "position"),
     ),
-    empty_index_is_told=True,
+    empty_index_is_reported=True,
 )  # fmt: skip
 V3_0_0 = V2_8_0.evolve(
     "3.0.0", "tag 3.0.0: short record lines with a stray brace, codecs by name, Scala 2.13",

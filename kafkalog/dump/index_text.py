@@ -55,7 +55,7 @@ class IndexPrinter:
             ToolDied: where the real tool throws and nothing more of the file can be shown.
         """
         dialect, options, output = self.dialect, self.options, self.output
-        if len(data) < OFFSET_INDEX_ENTRY.size and dialect.empty_index_is_told:
+        if len(data) < OFFSET_INDEX_ENTRY.size and dialect.empty_index_is_reported:
             output.line(f"{self.path} is empty.")
             return
         if options.sanity_only:

@@ -47,7 +47,7 @@ class Listing:
         self._told: set[str] = set()
 
     def has_lost(self, path: str) -> bool:
-        """Whether a file of the directory has gone since, which is told once for the files of a segment."""
+        """Whether a file of the directory has gone since, which is reported once for the files of a segment."""
         name = path.rpartition("/")[2]
         if name not in self._names or not has_gone(path):
             return False

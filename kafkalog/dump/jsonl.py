@@ -137,10 +137,23 @@ class JsonDump:
             self._put_pieces(line)
         self._output.put(b"\n")
 
+    def _lines_of_entries(self, kind: str, *names: str) -> Callable[..., None]:
+        """What prints an entry, given its position and then these fields, all integers.
+
+        An index has millions of entries, so what their lines have in common is made once.
+        """
+        common = self._json({"schema": SCHEMA, "type": kind, "path": self._path}).removesuffix(b"}").replace(b"%", b"%%")
+        line = common + "".join(f',"{name}":%d' for name in ("position", *names)).encode() + b"}\n"
+        put = self._output.put
+        return lambda *values: put(line % values)
+
     def _put_json(self, value: Any) -> None:
+        self._output.put(self._json(value))
+
+    def _json(self, value: Any) -> bytes:
         # Undecodable names are lone surrogates, which only an escape can carry.
         text = json.dumps(value, ensure_ascii=not self._path.isascii(), separators=(",", ":"), default=_other)
-        self._output.put(text.encode("utf-8", "backslashreplace"))
+        return text.encode("utf-8", "backslashreplace")
 
     def _put_pieces(self, value: Any) -> None:
         """A JSON value part of which is long."""
@@ -394,10 +407,11 @@ class JsonDump:
             return
         with self._log_beside(name) as source:
             chain = None if source is None else LogChain(source, self._options.dialect)
+            line = self._lines_of_entries("index_entry", "offset", "relativeOffset", "logPosition")
             for number, (relative_offset, position) in enumerate(_entries(OFFSET_INDEX_ENTRY, data)):
                 at, offset = number * OFFSET_INDEX_ENTRY.size, wrap64(base + relative_offset)
                 if not self._options.verify_only:
-                    self._line("index_entry", at, offset=offset, relativeOffset=relative_offset, logPosition=position)
+                    line(at, offset, relative_offset, position)
                 if chain is not None:
                     self._check_offset(at, offset, position, chain)
         self._rest(data, OFFSET_INDEX_ENTRY.size)
@@ -439,10 +453,11 @@ class JsonDump:
                 offsets = b""
             index = offset_index_of(offsets, base, dialect)
             previous = -1
+            line = self._lines_of_entries("time_index_entry", "timestamp", "offset", "relativeOffset")
             for number, (timestamp, relative_offset) in enumerate(_entries(TIME_INDEX_ENTRY, data)):
                 at, offset = number * TIME_INDEX_ENTRY.size, wrap64(base + relative_offset)
                 if not self._options.verify_only:
-                    self._line("time_index_entry", at, timestamp=timestamp, offset=offset, relativeOffset=relative_offset)
+                    line(at, timestamp, offset, relative_offset)
                 if chain is not None:
                     self._check_time(at, timestamp, offset, previous, index, chain)
                 previous = timestamp
@@ -470,8 +485,9 @@ class JsonDump:
 
     def _transaction_index(self) -> None:
         with small_or_in_windows(self._path) as data:
+            line = self._lines_of_entries("aborted_txn", *_names(ABORTED_TXN))
             for number, entry in enumerate(ABORTED_TXN.read_all(data)):
-                self._line("aborted_txn", number * ABORTED_TXN.size, **_named(ABORTED_TXN, entry))
+                line(number * ABORTED_TXN.size, *entry)
             damage = leftover(data, ABORTED_TXN.size)
         if damage is not None:
             self._damage(damage.span.start, damage.span.end, damage.reason, deadly=False)

@@ -14,25 +14,31 @@ __all__ = ["Ceiling", "ceiling_of", "ensure_lines", "ensure_size"]
 
 
 class Ceiling(NamedTuple):
-    """The most bytes, and of a text file the most lines."""
+    """The most bytes, how to look at a file that has more, and of a text file the most lines."""
 
     size: int
+    look: str
     lines: int | None = None
+
+
+_PRINT = "print it with `kafkalog dump`, which has no limit here,"
+_FIRST_BYTES = "look at its first bytes (`head -c 200`)"
+_FIRST_LINES = "look at its first lines (`head`)"
 
 
 #: By the end of the name. `segment.index.bytes` is 10 MiB unless it was raised.
 _BY_SUFFIX = {
-    ".index": Ceiling(32 << 20),
-    ".timeindex": Ceiling(32 << 20),
-    ".txnindex": Ceiling(16 << 20),
-    ".snapshot": Ceiling(16 << 20),
+    ".index": Ceiling(32 << 20, _PRINT),
+    ".timeindex": Ceiling(32 << 20, _PRINT),
+    ".txnindex": Ceiling(16 << 20, _PRINT),
+    ".snapshot": Ceiling(16 << 20, _FIRST_BYTES),
 }
-_LINES = Ceiling(8 << 20, 100_000)
+_LINES = Ceiling(8 << 20, _FIRST_LINES, 100_000)
 _BY_NAME = {
-    **dict.fromkeys(TEXT_FILES, Ceiling(1 << 20, 10_000)),
+    **dict.fromkeys(TEXT_FILES, Ceiling(1 << 20, _FIRST_LINES, 10_000)),
     **dict.fromkeys(("leader-epoch-checkpoint", *LOG_DIR_CHECKPOINTS), _LINES),
 }
-_OTHERS = Ceiling(64 << 20)
+_OTHERS = Ceiling(64 << 20, _FIRST_BYTES)
 
 
 def ceiling_of(path: str) -> Ceiling:
@@ -48,7 +54,9 @@ def ensure_size(path: str, size: int) -> None:
     Raises:
         UnreadableFile: it is.
     """
-    _ensure(path, size, ceiling_of(path).size, "bytes")
+    ceiling = ceiling_of(path)
+    if size > ceiling.size:
+        raise _too_large(path, f"{size} bytes", ceiling.size, ceiling.look)
 
 
 def ensure_lines(path: str, data: bytes) -> None:
@@ -57,11 +65,11 @@ def ensure_lines(path: str, data: bytes) -> None:
     Raises:
         UnreadableFile: it has.
     """
-    most = ceiling_of(path).lines
-    if most is not None:
-        _ensure(path, data.count(b"\n"), most, "lines")
+    ceiling = ceiling_of(path)
+    if ceiling.lines is not None and (lines := data.count(b"\n")) > ceiling.lines:
+        raise _too_large(path, f"{lines} lines", ceiling.lines, ceiling.look)
 
 
-def _ensure(path: str, count: int, most: int, unit: str) -> None:
-    if count > most:
-        raise UnreadableFile(path, f"has {count} {unit}, at most {most} are read; see whether Kafka wrote it")
+def _too_large(path: str, has: str, most: int, look: str) -> UnreadableFile:
+    reason = f"has {has}, at most {most} are read, and Kafka seldom writes more; {look} to learn what wrote it"
+    return UnreadableFile(path, reason)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import enum
 import os
 import stat
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, parse_partition_name, parse_segment_file_name
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.directory import Directory
-from kafkalog.files.paths import trim
-from kafkalog.files.source import unreadable
+from kafkalog.files.directory import Directory, list_directory
+from kafkalog.files.paths import join, trim
+from kafkalog.files.source import printable, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kafkalog.files.directory import Entry
 
@@ -22,6 +23,10 @@ __all__ = ["NOTHING_OF_KAFKA", "Classified", "Kind", "classify", "kind_of_direct
 
 #: Why a directory is refused that is neither a partition directory nor a log dir.
 NOTHING_OF_KAFKA = "holds nothing of Kafka: no segment files, no partition directories"
+
+#: How many folders are looked into for log dirs, and at how many names in each of them.
+_MOST = 1000
+_SHOWN = 3
 
 
 class Kind(enum.Enum):
@@ -47,7 +52,7 @@ def classify(path: str) -> Classified:
     <Kind.LOG_DIR: 'log dir'>
 
     Raises:
-        UnreadableFile: it is missing, may not be read, or is a directory that holds nothing of Kafka.
+        UnreadableFile: it is missing, may not be read, or is a directory that holds nothing of Kafka, or log dirs.
     """
     path = trim(path)
     try:
@@ -57,7 +62,11 @@ def classify(path: str) -> Classified:
     if not is_folder:
         return Classified(path, Kind.FILE)
     directory = Directory(path)
-    kind = kind_of_directory(os.path.basename(os.path.realpath(path)), directory.entries)
+    entries = directory.entries
+    kind = kind_of_directory(os.path.basename(os.path.realpath(path)), entries)
+    log_dirs = _log_dirs_in(path, kind, entries)
+    if log_dirs:
+        raise UnreadableFile(path, f"holds no partition directories itself, but {_names(log_dirs)}")
     if kind is None:
         raise UnreadableFile(path, NOTHING_OF_KAFKA)
     return Classified(path, kind, directory)
@@ -96,3 +105,43 @@ def kind_of_directory(name: str, entries: Iterable[Entry]) -> Kind | None:
         return Kind.LOG_DIR
     surplus = len(segments) + partition_files - max(partitions, 1)
     return Kind.PARTITION if surplus > 0 or (surplus == 0 and is_named) else Kind.LOG_DIR
+
+
+def _log_dirs_in(path: str, kind: Kind | None, entries: Sequence[Entry]) -> list[str]:
+    """The log dirs in a folder that has no file of Kafka's own.
+
+    By their names, `broker-1` and `broker-2` pass for partition directories, and the folder around them for a log dir. It is
+    none if all that are called so are log dirs; the first that is not ends the search.
+    """
+    if any(_is_of_kafka(entry.name) for entry in entries):
+        return []
+    is_log_dir = kind is Kind.LOG_DIR
+    folders = (one.name for one in entries if one.is_directory and (not is_log_dir or parse_partition_name(one.name)))
+    found: list[str] = []
+    for name in islice(folders, _MOST):
+        if _is_log_dir(join(path, name), by_files=kind is not None):
+            found.append(name)
+        elif is_log_dir:
+            return []
+    return found
+
+
+def _is_of_kafka(name: str) -> bool:
+    return name in LOG_DIR_FILES or name in PARTITION_FILES or parse_segment_file_name(name) is not None
+
+
+def _is_log_dir(path: str, *, by_files: bool) -> bool:
+    """Whether a folder is a log dir; with `by_files`, one that has some of a log dir's own files."""
+    try:
+        entries = list_directory(path, _MOST)
+    except UnreadableFile:
+        return False
+    kind = kind_of_directory(os.path.basename(os.path.realpath(path)), entries)
+    return kind is Kind.LOG_DIR and (not by_files or any(entry.name in LOG_DIR_FILES for entry in entries))
+
+
+def _names(log_dirs: list[str]) -> str:
+    if len(log_dirs) == 1:
+        return f"a log dir: {printable(log_dirs[0])}: give its path"
+    more = f" and {len(log_dirs) - _SHOWN} more" if len(log_dirs) > _SHOWN else ""
+    return f"log dirs: {', '.join(map(printable, log_dirs[:_SHOWN]))}{more}: give their paths"

@@ -7,6 +7,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
@@ -177,15 +178,15 @@ class Directory:
         return self.small_file(name).content
 
 
-def list_directory(path: str) -> list[Entry]:
-    """The entries of a directory by name.
+def list_directory(path: str, most: int | None = None) -> list[Entry]:
+    """The entries of a directory by name; with `most`, no more of them than that.
 
     Raises:
         UnreadableFile: it is missing, no directory, or may not be read.
     """
     try:
         with os.scandir(path) as entries:
-            return sorted(map(_entry, entries))
+            return sorted(map(_entry, islice(entries, most)))
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
 

@@ -86,8 +86,8 @@ class PartitionContext:
 
     Args:
         in_log_dir: Whether there is a log dir that could say something.
-        clean: Whether the broker was stopped cleanly; None: nothing tells.
-        kraft: Whether it runs with KRaft; None: nothing tells.
+        clean: Whether the broker was stopped cleanly; None: nothing shows it.
+        kraft: Whether it runs with KRaft; None: nothing shows it.
         in_use: Whether an active segment of some partition is preallocated, so that the broker was running, or was killed.
         lines: The partition's lines in the checkpoint files, by the file's name.
         cleaner_known: Whether the log cleaner's checkpoint could be read.
@@ -303,7 +303,7 @@ class LogDir:
 
         Args:
             name: The directory's name.
-            kraft: Whether its broker runs with KRaft; None: nothing tells.
+            kraft: Whether its broker runs with KRaft; None: nothing shows it.
         """
         return self._context(name, self.lines, kraft=kraft)
 

@@ -61,7 +61,7 @@ class Lifeline:
         held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
         try:
             with warnings.catch_warnings():
-                # Other threads may hold a lock for ever in the child; it takes none but those that the interpreter makes anew.
+                # Other threads may hold a lock for ever in the child; it takes none but those that the interpreter makes again.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 worker = os.fork()
             if not worker:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kafkalog.core.source import Bytes
     from kafkalog.core.transaction_index import AbortedTxn
     from kafkalog.kafka.loader import LoadedLog
-    from kafkalog.kafka.segment import LogSegment
+    from kafkalog.kafka.log_segment import LogSegment
 
 __all__ = ["ConsumedRecords", "last_stable_offset", "read_all", "why_not_led"]
 

@@ -39,11 +39,11 @@ def infer_index_interval(disk: Disk) -> int:
         log = disk.get(name.removesuffix(".index") + ".log")
         if log is None or parse_offset(name) is None:
             continue
-        begun, given = _distances(
+        begun, taken = _distances(
             FileRecords(log, reading_rules(NEWEST)), disk[name].read(0, OFFSET_INDEX_ENTRY.size * _BATCHES)
         )
-        if given:
-            high = min(high, *given)
+        if taken:
+            high = min(high, *taken)
             lows.append(max(begun, default=0))
     if high > DEFAULT_INDEX_INTERVAL:
         return DEFAULT_INDEX_INTERVAL

@@ -1,4 +1,4 @@
-"""What loading one partition works on: the directory, the release, the settings that no file holds."""
+"""What loading one partition works on: the directory, and what the log dir says of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kafkalog.kafka.overlay import Disk, DiskFile
     from kafkalog.kafka.scanned_log import ScannedLog
 
-__all__ = ["InvalidFound", "LoadContext"]
+__all__ = ["InvalidFound", "LoadContext", "LoadSettings"]
 
 
 @dataclass(frozen=True)
@@ -29,33 +29,44 @@ class InvalidFound:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadSettings:
+    """What a partition is loaded with, apart from its own directory.
+
+    Args:
+        clean: Whether the log dir was shut down cleanly.
+        release: The release that starts.
+        recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line; None: not known, 0 is taken.
+        log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
+        mark: `delete`, `future` or `stray` when the directory's name says so, else "".
+        is_compacted: Whether the log cleaner is known to have worked here.
+        is_tiered: Whether the log is known to begin in remote storage.
+        index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
+        scanned: Name of a `.log` → what a scan has found in it: these bytes need not be read again.
+    """
+
+    clean: bool
+    release: Release
+    recovery_point: int | None = 0
+    log_start: int = 0
+    mark: str = ""
+    is_compacted: bool = False
+    is_tiered: bool = False
+    index_interval_bytes: int | None = None
+    scanned: Mapping[str, ScannedLog] = field(default_factory=dict)
+
+
 @dataclass
 class LoadContext:
     """One load of one partition.
 
     Args:
         disk: The directory, as an overlay.
-        release: Whose behaviour is modelled.
-        clean: Whether the log dir was shut down cleanly.
-        recovery_point: Offset up to which the log is known to be flushed.
-        log_start_checkpoint: The partition's line in `log-start-offset-checkpoint`, 0 when there is none.
-        index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
-        is_delete: Whether the directory is marked `-delete`.
-        is_compacted: Whether the log cleaner is known to have worked here.
-        is_tiered: Whether the log begins in remote storage.
-        scanned: Name of a `.log` → what a scan has found in it.
+        settings: What it is loaded with.
     """
 
     disk: Disk
-    release: Release
-    clean: bool
-    recovery_point: int
-    log_start_checkpoint: int
-    index_interval_bytes: int | None = None
-    is_delete: bool = False
-    is_compacted: bool = False
-    is_tiered: bool = False
-    scanned: Mapping[str, ScannedLog] = field(default_factory=dict)
+    settings: LoadSettings
     #: The leader epochs that a segment's recovery adds to; None: it adds to none.
     epochs_in_recovery: LeaderEpochs | None = None
     #: Base offsets of the segments whose indexes were wiped and built again.
@@ -66,17 +77,23 @@ class LoadContext:
     invalid: list[InvalidFound] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
+    @property
+    def release(self) -> Release:
+        """The release whose behaviour is modelled."""
+        return self.settings.release
+
     @cached_property
     def index_interval(self) -> int:
         """Bytes that must lie between two entries of a rebuilt `.index`."""
-        return infer_index_interval(self.disk) if self.index_interval_bytes is None else self.index_interval_bytes
+        stated = self.settings.index_interval_bytes
+        return infer_index_interval(self.disk) if stated is None else stated
 
     def scanned_of(self, file: DiskFile) -> ScannedLog | None:
         """What a scan has found in a file; None: there was none, or the file is no longer as it was."""
         if file.origin is None or file.changed or not EMPTY_TRANSACTION_IGNORED.applies_to(self.release):
             # Before 2.8 producers are followed in ways for which a scan does not keep enough.
             return None
-        scanned = self.scanned.get(file.origin)
+        scanned = self.settings.scanned.get(file.origin)
         return scanned if scanned is not None and scanned.end <= file.size else None
 
     def note_invalid(self, name: str, position: int, reason: str) -> None:

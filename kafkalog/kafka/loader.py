@@ -21,10 +21,10 @@ from kafkalog.kafka.behaviours import (
 )
 from kafkalog.kafka.failure import BrokerAborts, InvalidOffset, LogDirOffline
 from kafkalog.kafka.file_names import DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, segment_file_name
+from kafkalog.kafka.log_segment import LogSegment, SegmentOverflow
+from kafkalog.kafka.log_segments import LogSegments
 from kafkalog.kafka.producer_rebuild import rebuild_producers
-from kafkalog.kafka.producers import ProducerStates
-from kafkalog.kafka.segment import LogSegment, SegmentOverflow
-from kafkalog.kafka.segments import LogSegments
+from kafkalog.kafka.producer_states import ProducerStates
 from kafkalog.kafka.split import replace_segments, split_segment
 from kafkalog.kafka.swap_files import collect_swap_files, complete_swaps_by_renaming
 
@@ -79,7 +79,7 @@ class LogLoader:
         self._retry_on_overflow(self._load_segments)
         if not renames:
             self._complete_swaps_by_recovery(swaps)
-        if context.is_delete:
+        if context.settings.mark == "delete":
             if not self.segments:
                 self.segments.add(LogSegment(context, 0))
             end_offset = 0
@@ -87,14 +87,14 @@ class LogLoader:
             end_offset = self._retry_on_overflow(self._recover_log)
             self._regrow_active_indexes()
         self.epochs.truncate_from_end(end_offset)
-        start_offset = context.log_start_checkpoint
-        if not context.is_tiered:
+        start_offset = context.settings.log_start
+        if not context.settings.is_tiered:
             start_offset = max(start_offset, self.segments.first.base_offset)
         # Up to 2.8 the log start offset had been raised to the first segment before; since then the checkpoint counts.
-        self.epochs.truncate_from_start(context.log_start_checkpoint if renames else start_offset)
+        self.epochs.truncate_from_start(context.settings.log_start if renames else start_offset)
         if SNAPSHOT_PER_SEGMENT.applies_to(context.release):
             self.producers.remove_stray_snapshots(self.segments.base_offsets)
-        rebuild_producers(self.producers, self.segments, start_offset, end_offset, after_clean_stop=context.clean)
+        rebuild_producers(self.producers, self.segments, start_offset, end_offset, after_clean_stop=context.settings.clean)
         self._check_unstable_offset(start_offset, end_offset)
         return LoadedLog(self.segments, self.producers, start_offset, end_offset)
 
@@ -146,7 +146,7 @@ class LogLoader:
             covered = self.segments.values(segment.base_offset, segment.read_next_offset())
             if LATER_SWAPS_GO.applies_to(context.release):
                 covered = [old for old in covered if old.read_next_offset() > segment.base_offset]
-            if segment.size or context.is_compacted:
+            if segment.size or context.settings.is_compacted:
                 # An empty segment covers nothing, and takes the place of the one with its name all the same.
                 context.replaced.update((name.removesuffix(SWAP), *(old.name(".log") for old in covered)))
             replace_segments(self.segments, [segment], covered)
@@ -155,7 +155,7 @@ class LogLoader:
         """Recover one segment with the producers as they were at its start; returns the bytes cut: recoverSegment."""
         follows = PRODUCERS_FOLLOWED_BEFORE.applies_to(self.context.release)
         producers = ProducerStates(self.context, None if follows else self.producers)
-        start = self.context.log_start_checkpoint
+        start = self.context.settings.log_start
         rebuild_producers(producers, self.segments, start, segment.base_offset, after_clean_stop=False, recovers=True)
         cut = segment.recover(producers)
         producers.take_snapshot()
@@ -165,27 +165,27 @@ class LogLoader:
         """Recover what was not flushed, and find the log's end; returns it: recoverLog."""
         context = self.context
         context.epochs_in_recovery = self.epochs
-        if not context.clean:
+        if not context.settings.clean:
             self._recover_unflushed()
         end_offset: int | None = None
         if self.segments and SHORT_LOG_GOES.applies_to(context.release):
             end_offset = self.segments.last.read_next_offset()
-            if end_offset < context.log_start_checkpoint:
-                context.remark(f"the log ends at {end_offset}, below its start {context.log_start_checkpoint}: all segments go")
+            if end_offset < context.settings.log_start:
+                context.remark(f"the log ends at {end_offset}, below its start {context.settings.log_start}: all segments go")
                 marks = not SNAPSHOTS_OF_WHOLE_LOG_UNMARKED.applies_to(context.release)
                 self.delete_segments(self.segments.all(), with_snapshots=marks)
                 if EPOCHS_GO_WITH_LOG.applies_to(context.release):
                     self.epochs.clear()
-                    self.producers.truncate_fully(context.log_start_checkpoint)
+                    self.producers.truncate_fully(context.settings.log_start)
                 end_offset = None
         if not self.segments:
-            start = context.log_start_checkpoint if SHORT_LOG_GOES.applies_to(context.release) else 0
+            start = context.settings.log_start if SHORT_LOG_GOES.applies_to(context.release) else 0
             self.segments.add(LogSegment(context, start))
         return self.segments.last.read_next_offset() if end_offset is None else end_offset
 
     def _recover_unflushed(self) -> None:
         # A segment at the largest offset of all is never among them.
-        unflushed = self.segments.values(self.context.recovery_point, _LARGEST_OFFSET)
+        unflushed = self.segments.values(self.context.settings.recovery_point or 0, _LARGEST_OFFSET)
         for number, segment in enumerate(unflushed):
             try:
                 cut = self.recover_segment(segment)

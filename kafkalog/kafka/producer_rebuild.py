@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from kafkalog.kafka.behaviours import READS_UP_TO_POSITION, SNAPSHOT_AT_END, SNAPSHOT_BEFORE_RECOVERY
 
 if TYPE_CHECKING:
-    from kafkalog.kafka.producers import ProducerStates
-    from kafkalog.kafka.segments import LogSegments
+    from kafkalog.kafka.log_segments import LogSegments
+    from kafkalog.kafka.producer_states import ProducerStates
 
 __all__ = ["rebuild_producers"]
 

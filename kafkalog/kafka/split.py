@@ -8,11 +8,11 @@ from kafkalog.kafka.behaviours import SPLIT_INDEXES_BATCHES
 from kafkalog.kafka.failure import BrokerAborts, CorruptRecord
 from kafkalog.kafka.file_names import DELETED, SWAP
 from kafkalog.kafka.indexes import fits_index
-from kafkalog.kafka.segment import LogSegment
+from kafkalog.kafka.log_segment import LogSegment
 
 if TYPE_CHECKING:
-    from kafkalog.kafka.producers import ProducerStates
-    from kafkalog.kafka.segments import LogSegments
+    from kafkalog.kafka.log_segments import LogSegments
+    from kafkalog.kafka.producer_states import ProducerStates
 
 NEWEST_MAGIC = 2
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kafkalog.kafka.behaviours import INDEX_SWAP_COUNTS, KRAFT_SNAPSHOTS_KEPT, LATER_SWAPS_GO, SWAP_RENAMED
 from kafkalog.kafka.failure import LogDirOffline
 from kafkalog.kafka.file_names import CLEANED, DELETED, INDEX_SUFFIXES, SWAP, offset_of_name, parse_offset, segment_file_name
-from kafkalog.kafka.segment import LogSegment
+from kafkalog.kafka.log_segment import LogSegment
 
 if TYPE_CHECKING:
     from kafkalog.kafka.load_context import LoadContext
@@ -91,7 +91,7 @@ def complete_swaps_by_renaming(context: LoadContext, swaps: list[str]) -> None:
             offset = None if name.endswith(SWAP) else parse_offset(name)
             if offset is not None and least <= offset < end:
                 disk.delete(name)
-                if size or context.is_compacted:
+                if size or context.settings.is_compacted:
                     context.replaced.add(name)
     for name in disk.names():
         if name.endswith(SWAP):

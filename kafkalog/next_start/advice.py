@@ -117,7 +117,7 @@ def _logs(disk: Disk) -> dict[int, DiskFile]:
 
 
 def _reaches_the_end(disk: Disk, log_end_offset: int) -> bool:
-    """Whether no sound record of the last segment stands behind the log's end."""
+    """Whether no sound record of the last segment lies after the log's end."""
     logs = _logs(disk)
     return not logs or not records_from(logs[max(logs)], log_end_offset)
 

@@ -1,4 +1,4 @@
-"""What brokers of several releases would do, as it is told: once where they do the same, else each, the worst first."""
+"""What brokers of several releases would do, as it is reported: once where they do the same, else each, the worst first."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from kafkalog.next_start.cause import Cause
     from kafkalog.next_start.outcome import Outcome
 
-__all__ = ["told"]
+__all__ = ["merged"]
 
 
-def told(alternatives: Sequence[Sequence[Outcome]]) -> list[Outcome]:
+def merged(alternatives: Sequence[Sequence[Outcome]]) -> list[Outcome]:
     """The outcomes for each path.
 
     Args:
@@ -59,6 +59,6 @@ def _conditional(outcome: Outcome) -> Outcome:
 
 
 def _introduced(outcome: Outcome, condition: str) -> tuple[Cause, ...]:
-    """The causes of an outcome, told under a condition."""
+    """The causes of an outcome, reported under a condition."""
     first, *others = outcome.causes
     return first._replace(text=f"{condition}: {first.text}"), *others

@@ -12,7 +12,7 @@ from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir
 from kafkalog.files.paths import join
-from kafkalog.next_start.alternatives import told
+from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
 from kafkalog.next_start.log_dir_state import read_log_dir
@@ -67,7 +67,7 @@ def next_start(
         return predict_directory(directory, options.stop or "unclean", options)[0]
     log_dir.take(name, directory)
     (states,) = link_log_dirs([read_log_dir(BrokerEvidence(log_dir), options.release)])
-    return told([[predict_partition_of(state, options, name)] for state in states])[0]
+    return merged([[predict_partition_of(state, options, name)] for state in states])[0]
 
 
 def next_starts(

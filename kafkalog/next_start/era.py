@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.features import METADATA_VERSION, level_text, levels_of, releases_for
-from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, METADATA_TOPICS, parse_partition_name
+from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, is_metadata_log
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import META_PROPERTIES
@@ -29,7 +29,7 @@ class Era(NamedTuple):
     """What a log dir shows of its broker.
 
     Args:
-        kraft: Whether it runs with KRaft; None: nothing tells.
+        kraft: Whether it runs with KRaft; None: nothing shows it.
         releases: As what the next start is predicted when nothing is asked for. Several when the era is open: one of each.
         evidence: What it is taken from, in words.
     """
@@ -65,7 +65,7 @@ def era_of(log_dir: LogDir, metadata: ClusterMetadata) -> Era:
     fields = ["version=1"] if version == "1" else []
     fields += [name for name in _OF_KRAFT if name in values]
     shown = [f"{', '.join(fields)} in {META_PROPERTIES}"] if fields else []
-    logs = [name for name in log_dir.partition_names if _is_metadata_log(name)]
+    logs = [name for name in log_dir.partition_names if is_metadata_log(name)]
     shown += [f"a metadata log ({name})" for name in logs]
     of_zookeeper = [f"version={version}"] if version == "0" else []
     of_zookeeper += ["broker.id"] if "broker.id" in values else []
@@ -90,11 +90,6 @@ def era_of(log_dir: LogDir, metadata: ClusterMetadata) -> Era:
                 by = f"partition.metadata in {name}; {lacks}"
                 return Era(kraft=True, releases=(NEWEST,), evidence=f"this is a log dir of Kafka 2.8 or later, by {by}")
     return open_era(f"{lacks}, there is no metadata log and no partition.metadata")
-
-
-def _is_metadata_log(name: str) -> bool:
-    parsed = parse_partition_name(name)
-    return parsed is not None and not parsed.mark and parsed.topic in METADATA_TOPICS
 
 
 def _level(metadata: ClusterMetadata, logs: list[str]) -> int | None:

@@ -11,7 +11,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS
 from kafkalog.files.paths import has_gone, join
 from kafkalog.next_start.advice import with_advice
-from kafkalog.next_start.alternatives import told
+from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, NOTE, OTHER_PARTITION, Cause
 from kafkalog.next_start.clean_marker import StopTraces, contradiction, is_against, is_closed_by_a_stop
 from kafkalog.next_start.loss import everything_in
@@ -34,14 +34,14 @@ __all__ = ["predict_log_dirs", "predict_partition_of"]
 def predict_log_dirs(
     alternatives: Sequence[LogDirState], options: Options, run: Callable[..., Iterable[Prediction]] = map
 ) -> list[Outcome]:
-    """Everything in a log dir, of each era that it may be of: first what stands beside the partitions, then these by name.
+    """Everything in a log dir, of each era that it may be of: first what lies beside the partitions, then these by name.
 
     Args:
         alternatives: The log dir as a broker of each finds it.
         options: What is assumed.
         run: `map`, or one that works in other processes.
     """
-    return told([list(_predict_log_dir(state, options, run)) for state in alternatives])
+    return merged([list(_predict_log_dir(state, options, run)) for state in alternatives])
 
 
 def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., Iterable[Prediction]]) -> Iterator[Outcome]:
@@ -53,7 +53,7 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
     for outcome in obstacle_outcomes(state, assumed, list(there.values())):
         yield with_advice(outcome)
     for name in missing_directories(state):
-        yield with_advice(_made_anew(join(state.path, name), assumed))
+        yield with_advice(_created_empty(join(state.path, name), assumed))
     yield from _in_context(state, options, there)
 
 
@@ -137,7 +137,7 @@ def _evidence(state: LogDirState) -> str:
     return "" if state.is_given else state.era.evidence
 
 
-def _made_anew(path: str, assumed: Assumed) -> Outcome:
+def _created_empty(path: str, assumed: Assumed) -> Outcome:
     """A partition whose directory is gone."""
     nothing = ConsumerRead(0, 0, None, stuck=False)
     why = "what the directory held is not in this log dir"
@@ -226,7 +226,7 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
     is_metadata = parsed.topic == CLUSTER_METADATA_TOPIC
     recovery_point = state.recovery_points.get(key, 0) if options.recovery_point is None else options.recovery_point
     return Situation(
-        # The metadata log is opened by another hand: always as after an unclean stop, from its begin.
+        # The metadata log is opened by other code: always as after an unclean stop, from its beginning.
         clean=_is_clean(state, options) and not is_metadata,
         release=state.release,
         recovery_point=0 if is_metadata else recovery_point,
@@ -240,5 +240,5 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
         consumer=options.consumer,
         consumer_limit=options.consumer_limit(path),
         replay=options.replay_of(path),
-        known=options.known_of(path),
+        scanned=options.scanned_logs_of(path),
     )

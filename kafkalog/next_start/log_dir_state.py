@@ -1,4 +1,4 @@
-"""What stands in a log dir beside the partitions, and what LogManager makes of it."""
+"""What is in a log dir beside the partitions, and what LogManager makes of it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class LogDirState:
         in_place: Name of a regular file → the partition whose directory is called so, and has been here.
         noted: What a start does not get over, and what is worth knowing.
         unplaced: Why it is not known which partitions of it are served; empty: nothing speaks against it.
-        image: What the controller has told, from a metadata log in a log dir of the same broker; None: not at hand.
+        image: What the controller says, from a metadata log in a log dir of the same broker; None: not at hand.
         siblings: Directory ids of the log dirs of the same broker that are looked at.
     """
 

@@ -27,10 +27,10 @@ DAMAGED_BYTES = 16 << 20
 
 
 class Scanned(NamedTuple):
-    """What a scan of a partition directory has told already: whether anything in it is damaged; what is known of its logs."""
+    """What a scan of a partition directory has found: whether anything in it is damaged; name of a `.log` → its sound part."""
 
     damaged: bool
-    known: Mapping[str, ScannedLog]
+    logs: Mapping[str, ScannedLog]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Options:
         recovery_point: An offset for every partition, or None: by the checkpoint.
         release: The release that starts, or None: by what the log dir shows.
         consumer: Whether to work out what consumers read; None: where the log is not too large.
-        scanned: Path → what a scan has told of the directory, when the prediction goes along with one: large logs in
+        scanned: Path → what a scan has found in the directory, when the prediction goes along with one: large logs in
             which nothing is damaged are then left out. None: everything is worked out.
     """
 
@@ -66,10 +66,10 @@ class Options:
         """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""
         return None if self.scanned is None or self._is_damaged(path) else BESIDE_SCAN_BYTES
 
-    def known_of(self, path: str) -> Mapping[str, ScannedLog]:
-        """What is known of the logs of a directory."""
+    def scanned_logs_of(self, path: str) -> Mapping[str, ScannedLog]:
+        """What a scan has found in the logs of a directory."""
         seen = None if self.scanned is None else self.scanned.get(path)
-        return {} if seen is None else seen.known
+        return {} if seen is None else seen.logs
 
 
 def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str, *, consumer: bool | None) -> Options:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
 
 
-#: Fields of an outcome that are None only for a reason, in the order in which the reasons are told.
+#: Fields of an outcome that are None only for a reason, in the order in which the reasons are reported.
 _EXPLAINED = (
     "truncate",
     "delete",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.release import release_text
@@ -23,7 +23,7 @@ from kafkalog.kafka.consumer import ConsumedRecords, read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
-from kafkalog.kafka.load_context import LoadContext
+from kafkalog.kafka.load_context import LoadContext, LoadSettings
 from kafkalog.kafka.loader import LoadedLog, LogLoader
 from kafkalog.next_start.cause import (
     INVALID_BATCH,
@@ -42,12 +42,11 @@ from kafkalog.next_start.options import CONSUMER_BYTES
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, Truncation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
     from kafkalog.kafka.overlay import Disk
-    from kafkalog.kafka.scanned_log import ScannedLog
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
 
@@ -59,45 +58,27 @@ EPOCH_FILE = "leader-epoch-checkpoint"
 METADATA_FILE = "partition.metadata"
 
 
-@dataclass(frozen=True)
-class Situation:
-    """What a partition is loaded with, apart from its own directory.
+@dataclass(frozen=True, kw_only=True)
+class Situation(LoadSettings):
+    """What a partition is loaded with, and what is worked out of it.
 
     Args:
-        clean: Whether the log dir was shut down cleanly.
-        release: The release that starts.
-        recovery_point: From `recovery-point-offset-checkpoint`, 0 when there is no line; None: not known, 0 is taken.
-        log_start: From `log-start-offset-checkpoint`, 0 when there is no line.
         high_watermark: From `replication-offset-checkpoint`, 0 when there is no line; None: not known, the log's end is taken.
-        mark: `delete`, `future` or `stray` when the directory's name says so, else "".
         kraft: Whether the broker runs with KRaft.
-        is_compacted: Whether the log cleaner is known to have worked here.
-        is_tiered: Whether the log is known to begin in remote storage.
-        index_interval_bytes: `index.interval.bytes`; None: read off the indexes that are there.
         consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
-        consumer_limit: Bytes of logs up to which that is done when nothing is said about it.
-        replay: Most bytes of logs whose recovery is gone through; None: any.
-        known: Name of a `.log` → what a scan has told of it: these bytes need not be gone through.
+        consumer_limit: Bytes of logs up to which that is done when `consumer` is None.
+        replay: Most bytes of logs whose recovery is worked out; None: any.
     """
 
-    clean: bool
-    release: Release
-    recovery_point: int | None = 0
-    log_start: int = 0
     high_watermark: int | None = None
-    mark: str = ""
     kraft: bool = True
-    is_compacted: bool = False
-    is_tiered: bool = False
-    index_interval_bytes: int | None = None
     consumer: bool | None = None
     consumer_limit: int = CONSUMER_BYTES
     replay: int | None = None
-    known: Mapping[str, ScannedLog] = field(default_factory=dict)
 
     @property
     def assumed(self) -> Assumed:
-        """The same as an outcome shows it."""
+        """What an outcome says that was taken for its prediction."""
         return Assumed("clean" if self.clean else "unclean", self.recovery_point, release_text(self.release))
 
 
@@ -155,8 +136,8 @@ def _to_replay(disk: Disk, situation: Situation) -> int:
         following = logs[number + 1][0] if number + 1 < len(logs) else None
         unflushed = not situation.clean and (following is None or following > (situation.recovery_point or 0))
         if unflushed or name.removesuffix(".log") + ".index" not in disk:
-            known = situation.known.get(name)
-            size += disk[name].size - (0 if known is None else known.end)
+            scanned = situation.scanned.get(name)
+            size += disk[name].size - (0 if scanned is None else scanned.end)
     return size
 
 
@@ -168,18 +149,7 @@ def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
 
 def load_partition(disk: Disk, situation: Situation) -> Load:
     """Load it in the model, and keep how far that came: UnifiedLog.apply, the epochs, then the segments, then the topic id."""
-    context = LoadContext(
-        disk,
-        situation.release,
-        situation.clean,
-        situation.recovery_point or 0,
-        situation.log_start,
-        situation.index_interval_bytes,
-        is_delete=situation.mark == "delete",
-        is_compacted=situation.is_compacted,
-        is_tiered=situation.is_tiered,
-        scanned=situation.known,
-    )
+    context = LoadContext(disk, situation)
     load = Load(context)
     try:
         load.epochs = LeaderEpochs(

@@ -287,7 +287,7 @@ def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Mispla
 def missing_directories(state: LogDirState) -> list[str]:
     """Names of the partition directories that are gone: placed here by the controller, and with records by a checkpoint.
 
-    The broker makes them anew, empty.
+    The broker creates them again, empty.
     """
     broker = state.identity.number
     here = state.identity.directory_id

@@ -11,7 +11,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.behaviours import is_zookeeper_era
 from kafkalog.kafka.overlay import open_disk
 from kafkalog.next_start.advice import remedy_for, with_advice
-from kafkalog.next_start.alternatives import told
+from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.era import OPEN
 from kafkalog.next_start.partition import Prediction, Situation, predict_partition, unknown_outcome
 
@@ -28,7 +28,7 @@ _TRIES = 5
 
 
 def predict_in_situation(directory: Directory, situation: Situation) -> Prediction:
-    """What becomes of a directory with given surroundings.
+    """What becomes of a directory that is loaded in a situation.
 
     Harm is believed when the directory has not changed since it was listed, or when it is found twice: a running broker's
     files, read at different moments, can contradict each other.
@@ -36,11 +36,11 @@ def predict_in_situation(directory: Directory, situation: Situation) -> Predicti
     before: Outcome | None = None
     for _ in range(_TRIES):
         states = directory.states
-        known = {name: log for name, log in situation.known.items() if name in states and log.inode == states[name][1]}
-        prediction = _predict(directory, replace(situation, known=known))
+        same = {name: log for name, log in situation.scanned.items() if name in states and log.inode == states[name][1]}
+        prediction = _predict(directory, replace(situation, scanned=same))
         outcome = prediction.outcome
-        is_told_at_once = prediction.is_left_out or not _is_alarming(outcome)
-        if is_told_at_once or outcome == before or not directory.has_changed():
+        is_final = prediction.is_left_out or not _is_alarming(outcome)
+        if is_final or outcome == before or not directory.has_changed():
             return prediction
         before = outcome
         try:
@@ -91,10 +91,10 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             consumer=options.consumer,
             consumer_limit=options.consumer_limit(path),
             replay=options.replay_of(path),
-            known=options.known_of(path),
+            scanned=options.scanned_logs_of(path),
         )
         outcome = predict_in_situation(directory, situation).outcome
         evidence = "" if options.release is not None else OPEN.evidence
         return with_advice(replace(outcome, assumed=outcome.assumed._replace(evidence=evidence)))
 
-    return told([[predict(release)] for release in ([options.release] if options.release else OPEN.releases)])
+    return merged([[predict(release)] for release in ([options.release] if options.release else OPEN.releases)])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import release_text
-from kafkalog.replay.coordinators import newest
+from kafkalog.replay.coordinator_loads import newest
 from kafkalog.replay.image import diff_images, partition_object
 from kafkalog.replay.logs import Notes
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.groups import CommittedOffset, Group, Groups, ShareOffset
     from kafkalog.replay.image import Image
     from kafkalog.replay.logs import Note

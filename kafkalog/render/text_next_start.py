@@ -25,7 +25,7 @@ __all__ = [
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
-#: What is told where nothing shows the era: these two do the same.
+#: What is shown where nothing shows the era: these two do the same.
 _BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)}"
 
 
@@ -122,7 +122,7 @@ def _in_short(outcome: Outcome, segments: int) -> str:
     if outcome.records_lost:
         return f"{count_text(outcome.records_lost, 'record')} lost"
     if outcome.partition == "loaded" and outcome.records_lost is None:
-        return "begins anew, empty; what is lost cannot be told"
+        return "starts empty; what is lost is not known"
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""

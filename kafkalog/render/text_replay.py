@@ -12,7 +12,7 @@ from kafkalog.core.release import OLDEST, release_text
 from kafkalog.files.source import printable
 from kafkalog.render.quantities import count_text, utc
 from kafkalog.render.tables import table
-from kafkalog.replay.coordinators import newest
+from kafkalog.replay.coordinator_loads import newest
 from kafkalog.replay.image import diff_images
 from kafkalog.replay.logs import Notes
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.groups import CommittedOffset, Groups, ShareOffset
     from kafkalog.replay.image import Image
     from kafkalog.replay.logs import Note
@@ -155,7 +155,7 @@ def groups_text(
 ) -> Iterator[str]:
     """What cannot be loaded or gone on from; the groups, their members, their offsets with the lag where it is known.
 
-    What has expired is told where there is a clock: `now`, milliseconds.
+    What has expired is shown where there is a clock: `now`, milliseconds.
     """
     yield from _loads(found.loads, release_of, release_is_named=release_is_named)
     yield from _out_of_range(found.out_of_range)
@@ -201,7 +201,7 @@ def groups_text(
             for member in group.members.values()
         ],
     )
-    # Where nobody has committed something before it, the start tells nothing.
+    # Where nobody has committed something before it, the start says nothing.
     starts = any(commit.problem == "before-log-start" for commit in found.offsets)
     headings = (
         "group",

@@ -118,9 +118,9 @@ def _spread(group: _Group) -> str:
 
 
 class _Causes:
-    """Which findings of a report follow from others, and where that is told.
+    """Which findings of a report follow from others, and where that is reported.
 
-    A cause with consequences in other places is told first of all, one with consequences in its own partition there. What
+    A cause with consequences in other places is reported first of all, one with consequences in its own partition there. What
     follows is named in a line, unless it is graver than its cause.
     """
 
@@ -142,11 +142,11 @@ class _Causes:
             places.setdefault(finding.cause, set()).add(place)
 
     def first(self, report: Report) -> list[Finding]:
-        """The causes that are told first."""
+        """The causes that are reported first."""
         return [finding for finding in report.all_findings() if Cause(finding.id, finding.path) in self.wide]
 
     def shown(self, findings: Iterable[Finding]) -> list[Finding]:
-        """Those of a partition's or the log dirs' findings that are told in full there."""
+        """Those of a partition's or the log dirs' findings that are reported in full there."""
         return [
             finding
             for finding in findings
@@ -155,7 +155,7 @@ class _Causes:
         ]
 
     def named(self, findings: Sequence[Finding]) -> Iterator[Line]:
-        """The lines for what was told first, and for what follows from it."""
+        """The lines for what was reported first, and for what follows from it."""
         for name in dict.fromkeys(f.id for f in findings if Cause(f.id, f.path) in self.wide):
             yield Line(2, "", f"reported above: {name}")
         by_cause: dict[str, list[Finding]] = {}
@@ -209,7 +209,7 @@ def _finding_lines(groups: list[_Group], most: int | None, causes: _Causes) -> I
 
 
 def _command_lines(finding: Finding, *, several: bool) -> Iterator[Line]:
-    """What the remedy tells to run, each on a line of its own that nothing wraps."""
+    """What the remedy says to run, each on a line of its own that nothing wraps."""
     if several and finding.commands:
         yield Line(6, "", f"for {_place(finding)}:")
     for command in finding.commands:
@@ -270,7 +270,7 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
     quiet = [row for row in rows if several and not next_start_harm(row.next_start)]
     sound = [row for row in quiet if row.verdict in _SOUND]
     # Of a copy without logs the log dir speaks, once.
-    told_together = {row.path for row in (*sound, *(row for row in quiet if not row.segments and not row.findings))}
+    reported_together = {row.path for row in (*sound, *(row for row in quiet if not row.segments and not row.findings))}
     causes = _Causes(report)
     first = causes.first(report)
     if first:
@@ -278,12 +278,13 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
         yield from _finding_lines(_folded(first), None, causes)
         yield Line(0, "", "")
     for row in rows:
-        if row.path not in told_together:
+        if row.path not in reported_together:
             yield from _partition_lines(row, max_findings, causes)
             yield Line(0, "", "")
     infos = _folded(finding for row in sound for finding in causes.shown(row.findings))
     if infos:
-        yield Line(0, "benign", f"what the {count_text(len(sound), 'sound partition')} hold besides:")
+        verb = "holds" if len(sound) == 1 else "hold"
+        yield Line(0, "benign", f"what the {count_text(len(sound), 'sound partition')} {verb} besides:")
         yield from _finding_lines(infos, max_findings, causes)
         yield Line(0, "", "")
     about_log_dirs = causes.shown(report.findings)
@@ -338,7 +339,7 @@ def _next_start_summary(report: Report) -> str:
     parts += [] if only_beside else [f"harm to {len(harmed)} of {count_text(len(predicted), 'partition')}"]
     parts += [f"{len(unknown)} unknown"] if unknown else []
     made = sum(outcome.partition == "loaded" for outcome in report.next_start)
-    parts += [f"{count_text(made, 'partition')} placed here and missing: begun anew, empty"] if made else []
+    parts += [f"{count_text(made, 'partition')} placed here and missing: created again, empty"] if made else []
     parts += ["the broker stops"] if any(outcome.broker == "aborts" for outcome in report.next_start) else []
     return f"next start: {', '.join(parts)}"
 

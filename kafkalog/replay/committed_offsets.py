@@ -29,7 +29,7 @@ def expiry(commit: CommittedOffset, group: Group) -> int | None:
     """From which time on the coordinator deletes an offset, milliseconds; None as long as the group has members.
 
     Source: GroupMetadata.removeExpiredOffsets, 3.9.1; ClassicGroup.offsetExpirationCondition, 4.1.1. There an offset of a
-    topic that no member subscribes to any more expires, too: not told here.
+    topic that no member subscribes to any more expires, too: not shown here.
     """
     if group.members:
         return None
@@ -94,7 +94,7 @@ class Places:
         return None if topic is None else topic.partitions.get(commit.partition)
 
     def _topic_problem(self, commit: CommittedOffset) -> str | None:
-        """Whether the metadata has not, or has made anew, what the commit is for."""
+        """Whether the metadata does not have what the commit is for, or has created it again."""
         if self._image is None:
             return None
         topic = self._topics.get(commit.topic)

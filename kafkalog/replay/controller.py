@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kafkalog.core.properties import format_uuid
 from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:
@@ -47,14 +46,13 @@ class Claim(NamedTuple):
 class Difference(NamedTuple):
     """One thing in which a partition and the controller differ.
 
-    `kind` is `topic-renamed`, `topic-id`, `no-partition`, `assigned-elsewhere`, `epoch-behind` or `out-of-isr`; `told` is
-    the controller's value and `found` the directory's. `explained` is the offset of the metadata record that explains the
-    difference, None when nothing does.
+    `kind` is `topic-renamed`, `topic-id`, `no-topic`, `no-partition`, `assigned-elsewhere`, `epoch-behind` or `out-of-isr`.
+    `controller` is what the controller has, by name; the directory's side is in the `Claim`. `explained` is the offset of the
+    metadata record that explains the difference, None when nothing does.
     """
 
     kind: str
-    told: str
-    found: str
+    controller: dict[str, Any]
     explained: int | None = None
 
 
@@ -112,10 +110,9 @@ def against_state(claim: Claim, state: PartitionStateNode) -> list[Difference]:
     """In what a partition and its state in ZooKeeper differ."""
     found = []
     if claim.epoch is not None and claim.epoch > state.leader_epoch:
-        found.append(Difference("epoch-behind", str(state.leader_epoch), str(claim.epoch)))
+        found.append(Difference("epoch-behind", {"leader_epoch": state.leader_epoch}))
     if claim.broker is not None and claim.broker not in state.isr:
-        leader = "no leader" if state.leader < 0 else f"leader {state.leader}"
-        found.append(Difference("out-of-isr", f"{_listed(state.isr)} with {leader}", str(claim.broker)))
+        found.append(Difference("out-of-isr", {"isr": state.isr, "leader": state.leader}))
     return found
 
 
@@ -128,29 +125,28 @@ def against_metadata(claim: Claim, metadata: Metadata) -> list[Difference]:
         return []
     image, history = metadata.image, metadata.history
     topic = image.topics.get(claim.topic_id)
-    mine = format_uuid(claim.topic_id)
     if topic is None:
         namesake = image.topic(claim.topic)
         explained = history.removed.get(claim.topic_id)
         if namesake is not None:
-            return [Difference("topic-id", format_uuid(namesake.topic_id), mine, explained)]
-        return [Difference("no-partition", "no topic", f"{claim.topic} with id {mine}", explained)]
+            return [Difference("topic-id", {"own_topic_id": namesake.topic_id}, explained)]
+        return [Difference("no-topic", {}, explained)]
     if topic.name != claim.topic:
-        return [Difference("topic-renamed", topic.name, mine)]
+        return [Difference("topic-renamed", {"name": topic.name})]
     state = topic.partitions.get(claim.partition)
     if state is None:
-        return [Difference("no-partition", f"{len(topic.partitions)} partitions", f"{claim.topic}-{claim.partition}")]
+        return [Difference("no-partition", {"partitions": len(topic.partitions)})]
     found = []
     if claim.broker is not None and claim.broker not in state.replicas:
         explained = history.moved.get((claim.topic_id, claim.partition, claim.broker))
-        found.append(Difference("assigned-elsewhere", _listed(state.replicas), str(claim.broker), explained))
+        found.append(Difference("assigned-elsewhere", {"replicas": state.replicas}, explained))
     if claim.epoch is not None and claim.epoch > state.leader_epoch:
-        found.append(Difference("epoch-behind", str(state.leader_epoch), str(claim.epoch)))
+        found.append(Difference("epoch-behind", {"leader_epoch": state.leader_epoch}))
     return found
 
 
 def covers_stop(metadata: Metadata, broker: int, registration: int | None, *, own: bool) -> bool:
-    """Whether the metadata tells everything that a cleanly stopped broker knew when it stopped, and all changes since.
+    """Whether the metadata has everything that a cleanly stopped broker knew when it stopped, and all changes since.
 
     Args:
         metadata: Of the broker's cluster.
@@ -166,7 +162,3 @@ def covers_stop(metadata: Metadata, broker: int, registration: int | None, *, ow
     if registration is not None and registration != epoch:
         return False
     return broker in metadata.history.stopped or (own and metadata.history.since <= epoch)
-
-
-def _listed(brokers: tuple[int, ...]) -> str:
-    return ", ".join(map(str, brokers)) or "none"

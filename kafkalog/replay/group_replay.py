@@ -18,7 +18,7 @@ from kafkalog.core.messages.group import GROUP_RECORDS
 from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.errors import FormatError
-from kafkalog.replay.coordinators import LoadWatch
+from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.group_state import STABLE, CommittedOffset, Group, Member, ShareOffset
 from kafkalog.replay.logs import Note, Notes
 from kafkalog.replay.until import END
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.messages.reader import Message
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.logs import Log, LogRecord
     from kafkalog.replay.until import Until
 

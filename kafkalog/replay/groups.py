@@ -17,7 +17,7 @@ from kafkalog.replay.until import END, Until
 if TYPE_CHECKING:
     import uuid
 
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.logs import Paths
 
 __all__ = ["CommittedOffset", "Group", "Groups", "Member", "ShareOffset", "read_groups"]
@@ -42,7 +42,7 @@ class Groups(NamedTuple):
 
     @property
     def without_topic(self) -> list[CommittedOffset]:
-        """Commits for topics or partitions that the cluster's metadata does not have, or has made anew."""
+        """Commits for topics or partitions that the cluster's metadata does not have, or has created again."""
         return [commit for commit in self.offsets if commit.topic_problem is not None]
 
     def expired(self, now: int) -> list[CommittedOffset]:

@@ -131,7 +131,7 @@ class Log(NamedTuple):
         """Every batch and the damage between them, with the file it is in.
 
         Where a file has gone since the directory was listed, because a broker deletes and compacts, the directory is listed
-        again. The log of a coordinator is then walked from its begin: what the cleaner moved may stand before.
+        again. The log of a coordinator is then walked from its beginning: what the cleaner moved may lie before.
 
         Raises:
             UnreadableFile: a file cannot be read.
@@ -179,7 +179,7 @@ class Log(NamedTuple):
         )
 
     def start_offset(self) -> int | None:
-        """Where the log starts: with its first file, or behind that if the broker's checkpoint says so; None without files."""
+        """Where the log starts: with its first file, or after that if the broker's checkpoint says so; None without files."""
         bases = self._base_offsets()
         if not bases:
             return None
@@ -228,7 +228,7 @@ class Log(NamedTuple):
         return self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
 
     def walk_last_file(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
-        """The same as `walk`, of the last file that holds anything."""
+        """The batches of the last file that holds anything, as `walk` yields them."""
         for path in reversed(self.files):
             with FileSource(path) as source:
                 items = walk(source)
@@ -260,7 +260,7 @@ def _records(
     if isinstance(item, Damage):
         notes.append(_damage_note(path, item))
         return
-    # The first offset of a wrapper of magic 0 or 1 stands in what it holds, which may be damaged, too.
+    # The first offset of a wrapper of magic 0 or 1 is in what it holds, which may be damaged, too.
     offset = item.base_offset if isinstance(item, RecordBatch) else item.last_offset
     if not item.crc_ok:
         notes.append(Note(path, offset, "the batch's CRC is wrong; its records are used all the same"))

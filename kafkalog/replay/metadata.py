@@ -94,7 +94,7 @@ class _Replay:
         self.notes = Notes()
         self.log_notes = _LogNotes(self.notes)
         self.records = 0
-        #: An open metadata transaction, which counts as a whole or not at all: its begin, and its records.
+        #: An open metadata transaction, which counts as a whole or not at all: its first offset, and its records.
         self.begun: LogRecord | None = None
         self.transaction: list[tuple[LogRecord, FramedRecord]] = []
 
@@ -213,7 +213,7 @@ def _replay_log(replay: _Replay, log: Log, until: Until, problems: list[Note]) -
     first = _first_offset(log)
     base = choose_snapshot(log, until, replay.notes)
     if base is not None and base.damage and first == 0:
-        base = None  # The log tells everything.
+        base = None  # The log has everything.
     start = 0
     if base is not None:
         # A snapshot numbers its records from 0; what they say is the state before its end offset.

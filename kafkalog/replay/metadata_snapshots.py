@@ -1,4 +1,4 @@
-"""Which snapshot an image of the metadata begins with: the newest that is whole and does not reach beyond the moment."""
+"""Which snapshot an image of the metadata begins with: the newest that is whole and does not reach beyond the limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADER, _FOOTER = 3, 4
 
 
 class Base(NamedTuple):
-    """A snapshot to begin with: the offset behind what it holds, the leader epoch there, and what is wrong with it."""
+    """A snapshot to begin with: the offset after what it holds, the leader epoch there, and what is wrong with it."""
 
     end_offset: int
     epoch: int

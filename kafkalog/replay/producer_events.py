@@ -170,7 +170,7 @@ class EventRecorder:
         self.zeros = 0
         self.first_zeros = (-1, -1, -1)
 
-    def regular(self, producer: bytes, base: int, count: int, timestamp: int, attributes: int, position: int) -> bool:
+    def goes_on(self, producer: bytes, base: int, count: int, timestamp: int, attributes: int, position: int) -> bool:
         """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not.
 
         `producer` is its id, epoch and base sequence as they stand in the header. `attributes` are not negative.

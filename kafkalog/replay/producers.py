@@ -1,6 +1,6 @@
 """The one replay of a partition's producers: their states, their transactions, what does not follow from what was before.
 
-Kafka's own bookkeeping, with the behaviours of its releases, is `kafka.producers`; this one goes over all that a log
+Kafka's own bookkeeping, with the behaviours of its releases, is `kafka.producer_states`; this one goes over all that a log
 holds, damaged or not, and notes what is odd.
 """
 
@@ -79,7 +79,7 @@ class ProducerStep:
     """A run of batches or a marker, and the state of its producer before (None: the producer was not known).
 
     `coordinator`: an internal topic whose writers do not number their batches. `leader_changed`: the partition's leader
-    epoch is another one than at the producer's last batch. `over_hole`: offsets are missing behind that one. `whole`: every
+    epoch is another one than at the producer's last batch. `over_hole`: offsets are missing after that one. `whole`: every
     offset from 0 on, up to this step, holds a record that has been read.
     `elapsed`: milliseconds since the producer was last heard of, by the timestamps.
     """

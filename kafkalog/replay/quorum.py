@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalog.files.partition import Partition
 
-__all__ = ["Quorum", "Voter", "read_quorum", "why_not_one_quorum"]
+__all__ = ["Quorum", "QuorumConflict", "Voter", "conflict_of", "read_quorum"]
 
 
 class Voter(NamedTuple):
@@ -31,8 +31,8 @@ class Voter(NamedTuple):
 
     def is_same(self, other: Voter) -> bool:
         """Whether the two can be one node's."""
-        both_told = self.directory_id is not None and other.directory_id is not None
-        return self.node_id == other.node_id and (not both_told or self.directory_id == other.directory_id)
+        both_known = self.directory_id is not None and other.directory_id is not None
+        return self.node_id == other.node_id and (not both_known or self.directory_id == other.directory_id)
 
 
 class Quorum(NamedTuple):
@@ -41,11 +41,18 @@ class Quorum(NamedTuple):
     leaders: dict[int, int]
     voters: tuple[Voter, ...]
 
-    @property
-    def voters_text(self) -> str:
-        """The voters for people: node ids, with directory ids where known."""
-        told = [f"{v.node_id} ({v.directory_id})" if v.directory_id else str(v.node_id) for v in self.voters]
-        return ", ".join(told) or "not known"
+
+class QuorumConflict(NamedTuple):
+    """What shows that two metadata logs are of two quorums.
+
+    `kind` is `leaders`: `epoch` has two, `leader` and `other_leader`; `voters`: the logs part, and have no voter in common;
+    or `batches`: the logs part within `epoch`.
+    """
+
+    kind: str
+    epoch: int = -1
+    leader: int = -1
+    other_leader: int = -1
 
 
 def read_quorum(partition: Partition) -> Quorum:
@@ -78,7 +85,7 @@ def _control_records(path: str) -> Iterator[tuple[int, ControlRecord]]:
                 try:
                     yield batch.header.partition_leader_epoch, read_control_record(record.key, record.value)  # type: ignore[union-attr]
                 except (FormatError, AttributeError):
-                    continue  # its own check tells
+                    continue  # a check of its own reports it
 
 
 def _voters_of_file(partition: Partition) -> tuple[Voter, ...]:
@@ -87,8 +94,8 @@ def _voters_of_file(partition: Partition) -> tuple[Voter, ...]:
     return () if state is None else tuple(Voter(number, None) for number in state.voters)
 
 
-def why_not_one_quorum(one: Quorum, other: Quorum, epochs: tuple[int, int] | None) -> str:
-    """Why two metadata logs cannot be of one quorum; "" when they can.
+def conflict_of(one: Quorum, other: Quorum, epochs: tuple[int, int] | None) -> QuorumConflict | None:
+    """Why two metadata logs cannot be of one quorum; None when they can.
 
     Args:
         one: The quorum of the one.
@@ -98,11 +105,11 @@ def why_not_one_quorum(one: Quorum, other: Quorum, epochs: tuple[int, int] | Non
     for epoch in sorted(one.leaders.keys() & other.leaders.keys()):
         here, there = one.leaders[epoch], other.leaders[epoch]
         if here != there:
-            return f"epoch {epoch} is led by node {here} in this one and by node {there} in the other"
+            return QuorumConflict("leaders", epoch, here, there)
     if epochs is None:
-        return ""
+        return None
     if one.voters and other.voters and not any(a.is_same(b) for a in one.voters for b in other.voters):
-        return "none of its voters is a voter of the other"
+        return QuorumConflict("voters")
     if epochs[0] == epochs[1] >= 0:
-        return f"both have other batches of the same epoch, {epochs[0]}, there"
-    return ""
+        return QuorumConflict("batches", epochs[0])
+    return None

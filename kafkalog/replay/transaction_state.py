@@ -15,13 +15,13 @@ from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.text import string_hash
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import UnreadableFile
-from kafkalog.replay.coordinators import LoadWatch
+from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.logs import Note
 from kafkalog.replay.until import END
 
 if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.logs import Log, Notes
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.replay.until import Until
@@ -79,7 +79,7 @@ class TransactionState:
         self._logs: list[Log] = []
 
     def read(self, log: Log) -> Load | None:
-        """Replay a partition; gives what coordinators make of it, None where that cannot be told."""
+        """Replay a partition; returns what coordinators make of it, None where that is not known."""
         self._logs.append(log)
         watch = LoadWatch(TRANSACTION_RECORDS)
         notes_before = self._notes.total

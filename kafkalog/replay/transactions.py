@@ -1,4 +1,4 @@
-"""Transactions: what the coordinator says in `__transaction_state`, joined with what stands in the partitions.
+"""Transactions: what the coordinator says in `__transaction_state`, joined with what is in the partitions.
 
 A transaction is open in a partition from its first transactional batch to its marker.
 Source: ProducerStateManager, 3.9; KIP-664 (find-hanging).
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.core.filename import PartitionName
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.logs import Paths
 
 __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]

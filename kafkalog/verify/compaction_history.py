@@ -107,7 +107,7 @@ class CompactionHistory:
         self._first_aborted = min((span.last_offset for span in aborted), default=NEVER)
 
     def is_uncleaned_below(self, offset: int) -> bool:
-        """Whether records stand below an offset that a pass reaching it would have removed, whoever ran it.
+        """Whether records lie below an offset that a pass reaching it would have removed, whoever ran it.
 
         Keys that repeat prove less than the others: a follower may fetch one part of a log before its leader cleans it, and
         the rest after.
@@ -123,7 +123,7 @@ class CompactionHistory:
     # --- the clean part ---
 
     def clean_part(self, cleaner: CheckpointLine) -> CleanPart | None:
-        """What stands below the cleaner's checkpoint although a pass went over it; None when nothing is odd."""
+        """What lies below the cleaner's checkpoint although a pass went over it; None when nothing is odd."""
         aborted = self._aborted_below(cleaner.offset)
         last: dict[bytes, int] = {}
         twice: list[tuple[int, int]] = []

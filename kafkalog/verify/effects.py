@@ -1,4 +1,4 @@
-"""What a predicted start does where a finding was made: the numbers behind "a start would delete three segments"."""
+"""What a predicted start does where a finding was made: the numbers of "a start would delete three segments"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Effect:
     """What a start after one kind of stop does to the place of a finding, and to the partition with it.
 
     `does` is `stops` (the broker exits), `offline` (the log dir), `failed` (the partition is not served), `stray`, `cuts`
-    (`path` at byte `position`), `deletes` (the segment), `replaces` (it by an interrupted swap), `hides` (records behind the
+    (`path` at byte `position`), `deletes` (the segment), `replaces` (it by an interrupted swap), `hides` (records after the
     log's end) or `serves` (what consumers then fail at: `reason` says how). `segments` counts the segments that are deleted,
     `size` the bytes that are lost; `times` are the first and last timestamp lost, milliseconds.
     """

@@ -26,7 +26,7 @@ from kafkalog.files.paths import check_file_name, join
 from kafkalog.files.workers import Workers
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
-from kafkalog.verify.checks.brokers import add_findings, findings_of_brokers
+from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
 from kafkalog.verify.checks.coordinators import Coordinators
@@ -34,9 +34,10 @@ from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
+from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan.results import Settings
-from kafkalog.verify.scanned_logs import MOST_EVENTS, known_logs
 from kafkalog.verify.second_look import Gone, Look, Looker
+from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
 from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
@@ -177,8 +178,8 @@ class _Run:
         #: Patterns of topics that no directory has matched yet.
         self.unmatched = set(topics)
         self.next_start: tuple[Outcome, ...] = ()
-        #: Looked at only for the sake of a file in them.
-        self.file_witnesses: list[LogDirCheck] = []
+        #: Log dirs that are looked at only for the sake of a file in them.
+        self.dirs_of_single_files: list[LogDirCheck] = []
 
     # --- what to do ---
 
@@ -200,9 +201,9 @@ class _Run:
         for pattern in sorted(self.unmatched) if self.log_dirs else ():
             self.not_checked.append(NotChecked(self.log_dirs[0].path, f"no partition is called {pattern!r}", failed=True))
 
-    def take_states(self, given: bytes | Mapping[str, bytes]) -> None:
+    def take_states(self, stated: bytes | Mapping[str, bytes]) -> None:
         """Take in the states of partitions out of ZooKeeper."""
-        self.states = states_for(given, [job.path for job in self.jobs])
+        self.states = states_for(stated, [job.path for job in self.jobs])
 
     def _add_log_dir(self, found: Classified) -> None:
         log_dir = LogDirCheck(LogDir(found.path, found.directory), self.settings)
@@ -220,7 +221,7 @@ class _Run:
             own = join(log_dir.path, name)
             log_dir.findings = [f._replace(path=path) for f in log_dir.findings if f.path == own]
             self.log_dirs.append(log_dir)
-            self.file_witnesses.append(log_dir)
+            self.dirs_of_single_files.append(log_dir)
             return
         check_file_name(path)
         self.jobs.append(_Job(folder or ".", only=path))
@@ -241,7 +242,7 @@ class _Run:
             self.not_checked.extend(not_checked if job.only is None else _about(not_checked, job.only))
             if job.only is not None:
                 report = self._narrow(report, facts, job.only)
-            scanned_logs = known_logs(facts.scans, report.findings, self.events_left) if job.only is None else {}
+            scanned_logs = sound_parts_of(facts.scans, report.findings, self.events_left) if job.only is None else {}
             self.events_left -= sum(len(log.events) for log in scanned_logs.values())
             self.done.append(
                 Verified(
@@ -250,7 +251,7 @@ class _Run:
                     topic_id=facts.topic_id,
                     owner=job.log_dir,
                     claim=claim_of(facts, job.log_dir),
-                    known=scanned_logs,
+                    scanned_logs=scanned_logs,
                     open_transactions=facts.producers.open,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
@@ -326,15 +327,21 @@ class _Run:
         for one in self.done:
             if one.owner is None and not one.is_file:
                 self._fold(one.report.path, [one], is_log_dir=False)
-        self.findings.extend(findings_of_brokers(self.done, self.log_dirs))
+        self._ask(compare_log_dirs(self.done, self.log_dirs))
         controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
         coordinators = Coordinators(self.done)
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
-        self.findings.extend(add_findings(self.done, controllers, chain(coordinators.hanging(), unloaded)))
+        add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
+        self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         self.findings = name_causes(self.done, self.findings)
+
+    def _ask(self, subjects: Iterable[Subject]) -> None:
+        """Ask the rules about what belongs to no single partition."""
+        for subject in subjects:
+            self.findings.extend(findings_of(subject))
 
     def _fold(self, path: str, partitions: list[Verified], *, is_log_dir: bool) -> None:
         findings, not_checked = fold_what_was_not_copied(path, partitions, is_log_dir=is_log_dir)
@@ -343,9 +350,9 @@ class _Run:
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
-        reports = [(one.report, one.known) for one in self.done if not one.is_file]
+        reports = [(one.report, one.scanned_logs) for one in self.done if not one.is_file]
         directories = [one.listed for one in self.done if one.owner is None and not one.is_file]
-        log_dirs = [log_dir.evidence for log_dir in self.log_dirs if log_dir not in self.file_witnesses]
+        log_dirs = [log_dir.evidence for log_dir in self.log_dirs if log_dir not in self.dirs_of_single_files]
         starts = predict_starts(reports, directories, log_dirs, options, executor)
         for one in self.done:
             if not one.is_file:
@@ -390,8 +397,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _patterns(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _patterns(patterns: str | Sequence[str]) -> tuple[str, ...]:
+    return (patterns,) if isinstance(patterns, str) else tuple(patterns)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -278,7 +278,7 @@ class PartitionFacts:
 
     @property
     def topic_id(self) -> UUID | None:
-        """By `partition.metadata`; None when nothing tells."""
+        """By `partition.metadata`; None when nothing shows it."""
         sound = self.metadata is not None and self.metadata.damage is None and not self.directory.kraft_log
         return self.metadata.topic_id if sound and self.metadata is not None else None
 

@@ -81,16 +81,16 @@ def predict_starts(
 ) -> NextStarts:
     """Predict the next start of what has been verified.
 
-    A log dir is looked at as a whole, whichever of its partitions were verified: what stands in one can stop the broker.
+    A log dir is looked at as a whole, whichever of its partitions were verified: what is in one can stop the broker.
 
     Args:
-        reports: What was found in the partitions, and what is known of their logs: it decides what is gone through again.
+        reports: What was found in the partitions, and the sound parts of their logs: these are not read again.
         directories: Partition directories given by themselves.
         log_dirs: Log dirs.
         options: What is assumed.
         executor: Where to work; None: here.
     """
-    scanned = {report.path: Scanned(_is_damaged(report), known) for report, known in reports}
+    scanned = {report.path: Scanned(_is_damaged(report), logs) for report, logs in reports}
     options = replace(options, scanned=scanned)
     found = NextStarts()
 
@@ -110,7 +110,7 @@ def predict_starts(
     own = {directory.path: directory for directory in directories}
     stops = STOPS if options.stop is None else (options.stop,)
     for stop in stops:
-        # What is known of the others need not travel to another process.
+        # What was found in the others need not travel to another process.
         each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in own]
         arguments = [(stop, directory, one) for directory, one in zip(own.values(), each, strict=True)]
         for path, outcomes in zip(own, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
@@ -141,11 +141,11 @@ def _each(
     if executor is None:
         yield from starmap(function, arguments)
         return
-    for given, future in [(given, executor.submit(function, *given)) for given in arguments]:
+    for each, future in [(each, executor.submit(function, *each)) for each in arguments]:
         try:
             result = future.result()
         except WorkerLost as error:
-            result = otherwise(*given, str(error))
+            result = otherwise(*each, str(error))
         yield result
 
 

@@ -31,7 +31,7 @@ class Verified:
         owner: The log dir it was looked at in, None for a directory or a file given by itself.
         claim: What it says of itself that a controller may know otherwise.
         open_transactions: Those without a marker in its log, oldest first.
-        known: Name of a `.log` → the part of it that was found sound.
+        scanned_logs: Name of a `.log` → the part of it that was found sound.
         is_file: Whether a single file of it was asked for.
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
     """
@@ -42,7 +42,7 @@ class Verified:
     owner: LogDirCheck | None
     claim: PartitionClaim | None
     open_transactions: tuple[OpenTransaction, ...] = ()
-    known: dict[str, ScannedLog] = field(default_factory=dict)
+    scanned_logs: dict[str, ScannedLog] = field(default_factory=dict)
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
 

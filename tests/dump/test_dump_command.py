@@ -516,6 +516,19 @@ def test_a_seek_does_not_pass_over_damage(copy):
         assert [line["offset"] for line in lines(out) if line["type"] == "record"] == [60, 61, 60, 61]
 
 
+@pytest.mark.parametrize("folder", [b"100%d", "é%s".encode(), b"\xff%%"])
+def test_entries_as_json_lines_name_any_path(tmp_path, folder):
+    home = os.path.join(os.fsencode(tmp_path), folder)
+    shutil.copytree(os.fsencode(FIXTURES / "broker/2.1.1/txn/ledger-0"), home)
+    for suffix in (".index", ".timeindex", ".txnindex"):
+        path = os.fsdecode(home) + f"/{0:020d}{suffix}"
+        entries = [line for line in lines(run([path, "--format", "jsonl"])[1]) if line["type"] != "mismatch"]
+        assert entries
+        assert {line["path"] for line in entries} == {path}
+        numbers = [value for line in entries for value in list(line.values())[3:]]  # after schema, type and path
+        assert {type(value) for value in numbers} == {int}
+
+
 @pytest.mark.parametrize("form", ["text", "jsonl"])
 def test_a_segment_that_goes_while_its_directory_is_printed_is_said_in_one_line(form, tmp_path, monkeypatch):
     log_dir = tmp_path / "d1"

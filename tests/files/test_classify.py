@@ -241,6 +241,80 @@ def test_every_command_says_the_same_of_what_is_nothing(tmp_path, monkeypatch, c
         assert answer(command, f"{tmp_path}/{name}", tmp_path, monkeypatch) == reason, name
 
 
+INSTEAD = "holds no partition directories itself, but "
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_names_the_log_dirs_in_a_folder(tmp_path, monkeypatch, command):
+    topic = COMMANDS[command][1]
+    shapes = {
+        "one": (["d1"], (), "a log dir: d1: give its path"),
+        "two": (["d1", "d2"], (), "log dirs: d1, d2: give their paths"),
+        "five": (["a", "b", "c", "d", "e"], LOG_DIR_FILES, "log dirs: a, b, c and 2 more: give their paths"),
+        # By their names partition directories, as the folder is in the second.
+        "named": (["broker-1", "broker-2"], LOG_DIR_FILES, "log dirs: broker-1, broker-2: give their paths"),
+        "kafka-1": (["broker-1", "broker-2"], LOG_DIR_FILES, "log dirs: broker-1, broker-2: give their paths"),
+        "kafka-2": (["a", "b"], LOG_DIR_FILES, "log dirs: a, b: give their paths"),
+    }
+    for name, (folders, files, said) in shapes.items():
+        for folder in folders:
+            (tmp_path / name / folder).mkdir(parents=True)
+            log_dir(tmp_path / name / folder, topic, *files)
+        (tmp_path / name / "photos").mkdir()
+        (tmp_path / name / "lost+found").mkdir(mode=0)
+        (tmp_path / name / "gone").symlink_to("nowhere")
+        for slash in ("", "/"):
+            assert answer(command, f"{tmp_path / name}{slash}", tmp_path / name, monkeypatch) == INSTEAD + said, name
+
+
+def test_only_one_level_is_looked_at_for_log_dirs_and_no_more_than_a_number_of_folders(tmp_path, monkeypatch):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    log_dir(tmp_path / "deep" / "er", "t", *LOG_DIR_FILES)
+    with pytest.raises(UnreadableFile, match=NOTHING_OF_KAFKA):
+        classify(str(tmp_path))
+    for number in range(4):
+        (tmp_path / "wide" / f"x{number}").mkdir(parents=True)
+    log_dir(tmp_path / "wide" / "x3", "t")
+    with pytest.raises(UnreadableFile, match="a log dir: x3"):
+        classify(str(tmp_path / "wide"))
+    monkeypatch.setattr("kafkalog.files.classify._MOST", 3)
+    with pytest.raises(UnreadableFile, match=NOTHING_OF_KAFKA):
+        classify(str(tmp_path / "wide"))
+
+
+def test_a_partition_in_a_log_dir_without_files_outweighs_log_dirs_called_like_partitions(tmp_path):
+    partition(tmp_path / "t-0")
+    (tmp_path / "old-1").mkdir()
+    log_dir(tmp_path / "old-1", "t", *LOG_DIR_FILES)
+    assert classify(str(tmp_path)).kind is Kind.LOG_DIR
+
+
+def test_a_log_dir_with_files_of_its_own_is_one_whatever_its_directories_hold(tmp_path):
+    (tmp_path / "old-1").mkdir()
+    log_dir(tmp_path / "old-1", "t", *LOG_DIR_FILES)
+    (tmp_path / "meta.properties").write_text("broker.id=1\nversion=0\n")
+    assert classify(str(tmp_path)).kind is Kind.LOG_DIR
+
+
+def test_of_each_folder_in_a_folder_only_a_number_of_names_is_read(tmp_path, monkeypatch):
+    (tmp_path / "wide").mkdir()
+    for number in range(9):
+        (tmp_path / "wide" / f"x{number}").touch()
+    read = []
+    monkeypatch.setattr("kafkalog.files.classify._MOST", 4)
+    monkeypatch.setattr(
+        "kafkalog.files.directory._entry", lambda entry, real=directory._entry: read.append(entry) or real(entry)
+    )
+    with pytest.raises(UnreadableFile, match=NOTHING_OF_KAFKA):
+        classify(str(tmp_path))
+    assert len(read) == 1 + 4
+
+
+def test_an_emptied_partition_with_folders_of_segments_is_still_one(tmp_path):
+    partition(tmp_path / "t-0" / "backup" / "t-0")
+    assert classify(str(tmp_path / "t-0")).kind is Kind.PARTITION
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_says_that_a_directory_may_not_be_read(tmp_path, monkeypatch, command):
     topic = COMMANDS[command][1]

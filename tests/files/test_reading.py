@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -14,6 +16,7 @@ import kafkalog
 from kafkalog.core.batch import Damage
 from kafkalog.core.log import walk
 from kafkalog.errors import FileChanged, UnreadableFile
+from kafkalog.files.ceilings import ceiling_of
 from kafkalog.files.source import FileSource, printable, read_file
 from kafkalog.span import Padding
 from tests import encode
@@ -241,6 +244,38 @@ def test_a_file_of_text_that_is_far_too_large_is_refused(tmp_path):
         file.truncate(1 << 40)
     with pytest.raises(UnreadableFile, match=f"has {1 << 40} bytes, at most {8 << 20} are read"):
         read_file(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [
+        (f"{7:020}.index", "print it with `kafkalog dump`"),
+        (f"{7:020}.timeindex", "print it with `kafkalog dump`"),
+        (f"{7:020}.txnindex", "print it with `kafkalog dump`"),
+        (f"{7:020}.snapshot", "look at its first bytes (`head -c 200`)"),
+        ("replication-offset-checkpoint", "look at its first lines (`head`)"),
+        ("meta.properties", "look at its first lines (`head`)"),
+    ],
+)
+def test_what_is_too_large_to_be_read_is_refused_with_what_to_do_next(tmp_path, name, look):
+    path = tmp_path / name
+    with open(path, "wb") as file:
+        file.truncate(ceiling_of(str(path)).size)
+    if path.suffix:  # zeros are no lines
+        assert read_file(str(path))
+    with open(path, "ab") as file:
+        file.truncate(ceiling_of(str(path)).size + 1)
+    with pytest.raises(UnreadableFile, match="Kafka seldom writes more") as refused:
+        read_file(str(path))
+    assert look in refused.value.reason
+
+
+def test_the_index_that_is_too_large_for_the_others_is_printed_by_dump(tmp_path):
+    path = tmp_path / f"{7:020}.txnindex"
+    with open(path, "wb") as file:
+        file.truncate(ceiling_of(str(path)).size + 34)
+    done = subprocess.run([sys.executable, "-m", "kafkalog", "dump", str(path)], capture_output=True, check=True)
+    assert done.stdout.count(b"lastStableOffset") == os.stat(path).st_size // 34
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -15,9 +15,9 @@ from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts
 from kafkalog.kafka.file_names import SnapshotNames, offset_of_name
 from kafkalog.kafka.indexes import BrokerTransactionIndex
-from kafkalog.kafka.load_context import LoadContext
+from kafkalog.kafka.load_context import LoadContext, LoadSettings
 from kafkalog.kafka.overlay import Disk
-from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
+from kafkalog.kafka.producer_states import CompletedTransaction, ProducerStates
 from kafkalog.kafka.written_snapshots import Producer, ProducerTable, WrittenSnapshot
 from tests import encode
 
@@ -136,7 +136,7 @@ def test_a_row_of_written_snapshots_holds_what_each_would_hold_alone(done):
 @given(st.dictionaries(offsets, st.integers(0, 3)), offsets, st.integers(0, 3), st.sampled_from(["0.11.0.3", "4.3.1"]))
 def test_the_last_stable_offset_is_the_first_of_the_other_open_transactions(ongoing, first, producer_id, version):
     release = parse_release(version)
-    states = ProducerStates(LoadContext(Disk({}), release, clean=True, recovery_point=0, log_start_checkpoint=0))
+    states = ProducerStates(LoadContext(Disk({}), LoadSettings(release=release, clean=True)))
     for offset, number in ongoing.items():
         states.ongoing.add(offset, number)
     others = {offset for offset, number in ongoing.items() if number != producer_id}, set(ongoing) - {first}

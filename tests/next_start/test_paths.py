@@ -15,7 +15,7 @@ FIRST, SECOND = "00000000000000000000", "00000000000000000010"
 
 def predict(files: dict[str, bytes], release: str, *, directories: tuple[str, ...] = (), **more):
     disk = Disk({name: BytesSource(data) for name, data in files.items()}, frozenset(directories))
-    situation = Situation(**{"clean": True, "release": parse_release(release), "kraft": False, "read": True, **more})
+    situation = Situation(**{"clean": True, "release": parse_release(release), "kraft": False, "consumer": True, **more})
     return predict_partition("p-0", disk, situation).outcome
 
 

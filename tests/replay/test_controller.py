@@ -1,4 +1,4 @@
-"""The controller as a witness: what differs, what explains it, and when it proves something."""
+"""The controller's word: what differs, what explains it, and when it proves something."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from kafkalog.replay.controller import (
     read_partition_state,
 )
 from kafkalog.replay.metadata import read_metadata
+from kafkalog.verify import RULES
+from kafkalog.verify.rules.controllers import ControllerDifference
 from tests.internal_topics import compact
 from tests.log_dirs import fixture
 from tests.replay.test_metadata import PARTITION, TOPIC, TOPIC_ID, image_of, ints, record
@@ -30,8 +32,15 @@ MADE_ANEW = record(2, compact("orders") + OTHER_ID)
 MOVED = bytes([1, 5, 0]) + struct.pack(">i", 0) + TOPIC_ID + bytes([1, 2, 5]) + ints(2)
 
 
+def words(claim, item):
+    """The controller's value and the directory's, as the rules word them."""
+    subject = ControllerDifference(path="p", span=None, claim=claim, difference=item, source="m", covers_stop=False)
+    (hit,) = (hit for row in RULES.values() if row.on is ControllerDifference for hit in row.check(subject))
+    return hit.facts["told"], hit.facts["found"]
+
+
 def kinds(claim, found):
-    return [(item.kind, item.told, item.found, item.explained) for item in against_metadata(claim, found)]
+    return [(item.kind, *words(claim, item), item.explained) for item in against_metadata(claim, found)]
 
 
 def test_a_partition_as_the_controller_knows_it_differs_in_nothing(tmp_path):
@@ -47,7 +56,7 @@ def test_nothing_is_said_without_a_topic_id(tmp_path):
 
 def test_a_deleted_topic_is_explained_by_its_removal(tmp_path):
     assert kinds(CLAIM, image_of(tmp_path / "a", TOPIC, PARTITION, REMOVED)) == [
-        ("no-partition", "no topic", "orders with id AAECAwQFBgcICQoLDA0ODw", 2)
+        ("no-topic", "no topic", "orders with id AAECAwQFBgcICQoLDA0ODw", 2)
     ]
     unknown = CLAIM._replace(topic_id=uuid.UUID(bytes=OTHER_ID), topic="late")
     assert kinds(unknown, image_of(tmp_path / "b", TOPIC, PARTITION))[0][-1] is None
@@ -99,11 +108,13 @@ def test_a_state_out_of_zookeeper_is_read_alone_and_from_what_the_shell_prints()
 def test_a_state_differs_by_a_lower_epoch_and_an_isr_without_the_broker():
     node = PartitionStateNode(3, 1, 7, (1, 2))
     assert against_state(CLAIM._replace(epoch=7), node) == []
-    (only,) = against_state(CLAIM._replace(epoch=8), node)
-    assert (only.kind, only.told, only.found) == ("epoch-behind", "7", "8")
-    (only,) = against_state(CLAIM._replace(broker=3), node)
-    assert (only.kind, only.told, only.found) == ("out-of-isr", "1, 2 with leader 1", "3")
-    assert against_state(CLAIM._replace(broker=3), node._replace(leader=-1))[0].told == "1, 2 with no leader"
+    claim = CLAIM._replace(epoch=8)
+    (only,) = against_state(claim, node)
+    assert (only.kind, *words(claim, only)) == ("epoch-behind", "7", "8")
+    claim = CLAIM._replace(broker=3)
+    (only,) = against_state(claim, node)
+    assert (only.kind, *words(claim, only)) == ("out-of-isr", "1, 2 with leader 1", "3")
+    assert words(claim, against_state(claim, node._replace(leader=-1))[0])[0] == "1, 2 with no leader"
 
 
 @pytest.mark.parametrize(

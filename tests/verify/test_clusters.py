@@ -10,8 +10,9 @@ import pytest
 
 from kafkalog.core.properties import format_uuid
 from kafkalog.files.partition import Partition
-from kafkalog.replay.quorum import Quorum, Voter, read_quorum, why_not_one_quorum
+from kafkalog.replay.quorum import Quorum, Voter, conflict_of, read_quorum
 from kafkalog.verify import Severity, verify
+from kafkalog.verify.rules.clusters import QuorumPair, quorums_differ
 from tests import encode
 from tests.encode import R
 from tests.log_dirs import FIXTURES
@@ -131,7 +132,15 @@ ONE = Quorum({1: 1, 2: 1}, (Voter(1, "A"),))
     ],
 )
 def test_what_keeps_two_metadata_logs_from_being_of_one_quorum(other, epochs, why):
-    assert why_not_one_quorum(ONE, other, epochs) == why
+    conflict = conflict_of(ONE, other, epochs)
+    if not why:
+        assert conflict is None
+        return
+    pair = QuorumPair(
+        path="p", other="o", span=None, offset=None, cluster="c", conflict=conflict, voters=(), other_voters=other.voters
+    )
+    (hit,) = quorums_differ(pair)
+    assert hit.facts["why"] == why
 
 
 def test_voters_come_from_quorum_state_when_the_log_has_no_control_records(tmp_path):

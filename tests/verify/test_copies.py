@@ -42,6 +42,71 @@ def test_a_copy_without_logs_is_one_statement_and_its_verdict_is_unknown(log_dir
     assert found.severity is Severity.INFO
 
 
+def test_a_copy_in_which_only_the_metadata_log_survived_is_one_statement_about_the_others(log_dir):
+    for path in log_dir.glob("*/*.log"):
+        if path.parent.name != "__cluster_metadata-0":
+            path.unlink()
+    report = verify(log_dir, now=NOW, next_start=False)
+    (found,) = report.all_findings()
+    assert (found.id, found.path) == ("logs-not-copied", str(log_dir))
+    assert "in 5 partitions (the metadata log has its own)" in found.message
+    verdicts = {one.path.rpartition("/")[2]: one.verdict for one in report.partitions}
+    assert verdicts.pop("__cluster_metadata-0") == "clean"
+    assert set(verdicts.values()) == {"unknown"}
+    assert report.verdict == "unknown"
+    assert report.failed
+
+
+def test_a_copy_of_nothing_but_text_files_is_one_statement_about_the_logs(log_dir):
+    without(log_dir, ".log", ".index", ".timeindex", ".txnindex", ".snapshot")
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert ids(report) == ["logs-not-copied"]
+    assert report.verdict == "unknown"
+
+
+def test_a_log_that_is_missing_in_the_metadata_log_is_told_of_it_by_itself(log_dir):
+    metadata = log_dir / "__cluster_metadata-0"
+    for path in log_dir.glob("*/*.log"):
+        if path.parent != metadata:
+            path.unlink()
+    shutil.copy(metadata / f"{0:020d}.index", metadata / f"{230:020d}.index")
+    found = ids(verify(log_dir, now=NOW, next_start=False))
+    assert {"logs-not-copied", "index-without-log"} <= set(found)
+
+
+def test_a_copy_in_which_only_the_metadata_log_has_indexes_is_one_statement(log_dir):
+    for path in log_dir.glob("*/*.index"):
+        if path.parent.name != "__cluster_metadata-0":
+            path.unlink()
+    (found,) = verify(log_dir, now=NOW, next_start=False).all_findings()
+    assert found.id == "files-not-copied"
+    assert found.message.startswith("no partition but the metadata log has any `.index`: ")
+
+
+def test_one_partition_beside_the_metadata_log_that_lost_its_logs_is_a_possible_loss(log_dir):
+    for path in log_dir.iterdir():
+        if path.is_dir() and path.name not in ("ledger-0", "__cluster_metadata-0"):
+            shutil.rmtree(path)
+    for path in log_dir.glob("ledger-0/*.log"):
+        path.unlink()
+    found = ids(verify(log_dir, now=NOW, next_start=False))
+    assert "partition-without-log" in found
+    assert "logs-not-copied" not in found
+
+
+def test_directories_that_were_just_made_beside_a_metadata_log_are_no_copy_without_logs(log_dir):
+    for path in log_dir.iterdir():
+        if path.is_dir() and path.name != "__cluster_metadata-0":
+            for file in path.iterdir():
+                file.unlink()
+        elif path.name.endswith("-checkpoint") or path.name == ".kafka_cleanshutdown":
+            path.unlink()
+    report = verify(log_dir, now=NOW, next_start=False)
+    found = [f for f in report.all_findings() if f.id in ("partition-without-log", "logs-not-copied")]
+    assert {(f.id, f.severity) for f in found} == {("partition-without-log", Severity.INFO)}
+    assert report.verdict != "unknown"
+
+
 @pytest.mark.parametrize("partitions", ["*", "ledger-0"])
 def test_no_summary_says_that_nothing_is_lost_where_logs_are_missing(log_dir, partitions):
     for path in log_dir.glob(f"{partitions}/*.log"):
@@ -190,6 +255,17 @@ def test_a_log_dir_of_which_no_partition_is_left_is_a_warning(log_dir):
 
 
 # --- the metadata log's word ---
+
+
+def test_the_snapshot_of_a_format_says_nothing_of_topics_where_the_metadata_log_was_not_copied(tmp_path):
+    log_dir = shutil.copytree(BROKER / "4.1.1/meta-n1", tmp_path / "d1")
+    _format, *later = sorted(log_dir.glob("__cluster_metadata-0/*.checkpoint"))
+    for path in later:
+        path.unlink()
+    without(log_dir, ".log")
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert "logs-not-copied" in ids(report)
+    assert [name for name in ids(report) if name.startswith("controller-")] == []
 
 
 def test_a_partition_that_the_metadata_log_places_here_and_that_is_gone_is_a_loss_told_once(log_dir):

@@ -1,7 +1,7 @@
 """The records of `__cluster_metadata`: everything a KRaft controller decides, and its snapshots.
 
 A value is a frame version, an API key and a version, each an unsigned varint, and a message. Frame version 0 is the
-preview of Kafka 2.8, whose messages were others; 3.0 began anew with frame version 1.
+preview of Kafka 2.8, whose messages were others; 3.0 started over with frame version 1.
 Source: `metadata/src/main/resources/common/metadata/*.json` of Kafka 2.8 to 3.9, the generated classes of 4.0.0 to 4.4.0.
 """
 

@@ -60,7 +60,7 @@ def read_consumer_protocol(data: bytes, schema: Schema, release: Release = NEWES
 
 
 def read_as_clients_write(data: bytes, schema: Schema) -> tuple[int, Message, int]:
-    """The same, and how many bytes are left over; a message may end where one of a lower version does.
+    """Version, message and the number of bytes left over; a message may end where one of a lower version does.
 
     Versions only add fields at the end, and clients leave them out: KafkaJS writes subscriptions of version 1 without
     `ownedPartitions`. Coordinators pass the bytes on as they are, and other members read what is there.
@@ -84,7 +84,7 @@ def read_as_clients_write(data: bytes, schema: Schema) -> tuple[int, Message, in
 
 
 def consumer_protocol_object(data: bytes, schema: Schema) -> Any:
-    """The same as plain JSON values; the bytes when they are something else, or hold more than is known."""
+    """Version and message as plain JSON values; the bytes when they are something else, or hold more than is known."""
     try:
         version, message, left = read_as_clients_write(data, schema)
     except FormatError:

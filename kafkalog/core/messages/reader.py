@@ -32,7 +32,7 @@ def read_message(cursor: Cursor, schema: Schema, version: int, release: Release 
     """Read a message.
 
     Args:
-        cursor: Where it begins; afterwards it stands behind its last byte.
+        cursor: Where it begins; afterwards it is after its last byte.
         schema: What it is.
         version: Its version; beyond the highest known one it is read as far as the known fields go, as Kafka does.
         release: Read it as this release does.

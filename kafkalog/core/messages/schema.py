@@ -9,7 +9,7 @@ A table is text, one field a line, children indented below their parent:
     topicId                 uuid        4+          tag=0 since=4.1.0
 
 Types are bool, int8, int16, uint16, int32, int64, float64, string, bytes, uuid and struct; `[]` before it makes an array,
-`?` behind it allows null. No versions means all. Order is Kafka's order of declaration: untagged fields are stored in it,
+`?` after it allows null. No versions means all. Order is Kafka's order of declaration: untagged fields are stored in it,
 and its JSON follows it. `tag` is the number of a tagged field, `default` its value when it is absent (else Kafka's empty
 value of the type; `empty` is a struct of such values), `name` the struct's name in Kafka's messages. `since` and `until`
 (exclusive) name releases, where Kafka changed a message without counting its version up.
@@ -26,7 +26,7 @@ __all__ = ["NEWEST", "Field", "Release", "Schema", "schema"]
 
 Release = tuple[int, ...]
 
-#: A release behind all others: the newest form of every message.
+#: A release after all others: the newest form of every message.
 NEWEST: Release = (1 << 30,)
 
 _EMPTY: dict[str, Any] = {

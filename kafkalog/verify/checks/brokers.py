@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.files.broker import brokers_of, same_broker
@@ -13,7 +13,7 @@ from kafkalog.files.log_dir import META_PROPERTIES
 from kafkalog.files.paths import join
 from kafkalog.verify.checks.quorums import compare_quorums
 from kafkalog.verify.checks.replicas import compare_replicas
-from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, judge_topic_ids
+from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, pairs_of_topic_ids
 from kafkalog.verify.report import in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import QuorumPair
@@ -30,16 +30,18 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.verified import Verified
 
-__all__ = ["add_findings", "findings_of_brokers"]
+__all__ = ["Subject", "add_findings", "compare_log_dirs", "compare_partitions"]
+
+#: What rules are asked about; it has a `path`.
+Subject = Any
 
 
-def findings_of_brokers(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Finding]:
-    """Findings about the log dirs of one broker."""
+def compare_log_dirs(verified: list[Verified], log_dirs: list[LogDirCheck]) -> Iterator[Subject]:
+    """What log dirs, of one broker or of several, say of each other."""
     for broker in brokers_of(log_dir.log_dir for log_dir in log_dirs):
-        for subject in (*_doubled_partitions(verified, broker), *_shared_directory_ids(broker)):
-            yield from findings_of(subject)
-    for subject in _parted_clusters([log_dir.log_dir for log_dir in log_dirs]):
-        yield from findings_of(subject)
+        yield from _doubled_partitions(verified, broker)
+        yield from _shared_directory_ids(broker)
+    yield from _parted_clusters([log_dir.log_dir for log_dir in log_dirs])
     yield from clusters_of_one_topic(verified)
 
 
@@ -83,42 +85,36 @@ def _doubled_partitions(verified: list[Verified], broker: Broker) -> Iterator[Do
             )
 
 
-def add_findings(
-    verified: list[Verified], controllers: Controllers, more: Iterable[tuple[int, Iterable[Finding]]]
-) -> list[Finding]:
-    """Add to each partition what its replicas and the controller say about it; and `more`, by place in `verified`.
+def compare_partitions(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Subject]]:
+    """What replicas, other topics and the controllers say of each partition, with its place in `verified`."""
+    # All replicas first: they show which metadata logs do not speak for each other's log dirs.
+    yield from list(_replicas(verified, controllers))
+    yield from pairs_of_topic_ids(verified, controllers)
+    for number, one in enumerate(verified):
+        for difference in () if one.claim is None else controllers.differences(one.claim):
+            yield number, difference
 
-    Returns:
-        What all of them together say about the controller's metadata.
-    """
+
+def add_findings(verified: list[Verified], subjects: Iterable[tuple[int, Subject]]) -> None:
+    """Ask the rules about subjects, each by the place of its partition in `verified`, and add the findings to the reports."""
     found: dict[int, list[Finding]] = defaultdict(list)
-    others = (*_replicas(verified, controllers), *judge_topic_ids(verified, controllers))
-    for number, findings in (*others, *_controlled(verified, controllers), *more):
-        found[number] += _only_of(verified[number], findings)
+    for number, subject in subjects:
+        found[number] += _only_of(verified[number], findings_of(subject))
     for number, added in found.items():
         report = verified[number].report
         verified[number].report = replace(report, findings=in_order((*report.findings, *added)))
-    return list(controllers.producer_ids(one.claim for one in verified if one.claim is not None and not one.is_file))
-
-
-def _controlled(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
-    """Findings about partitions that the controller knows otherwise."""
-    for number, one in enumerate(verified):
-        if one.claim is None:
-            continue
-        yield number, controllers.findings(one.claim)
 
 
 def _only_of(one: Verified, found: Iterable[Finding]) -> Iterable[Finding]:
-    """The findings about a partition; those about the named file where only that was asked for: the others are witnesses."""
+    """The findings about a partition; only those about the named file where only that was asked for."""
     if not one.is_file:
         return found
     own = join(one.directory, os.path.basename(one.report.path))
     return [finding._replace(path=one.report.path) for finding in found if finding.path == own]
 
 
-def _replicas(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
-    """Findings about replicas: the same partition on another broker, or in another copy."""
+def _replicas(verified: list[Verified], controllers: Controllers) -> Iterator[tuple[int, Subject]]:
+    """Replicas that differ: the same partition on another broker, or in another copy."""
     earlier: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, one in enumerate(verified):
         parsed = parse_partition_name(os.path.basename(os.path.realpath(one.report.path)))
@@ -137,13 +133,13 @@ def _replicas(verified: list[Verified], controllers: Controllers) -> Iterator[tu
             quorums = compare_quorums(one, verified[at])
             if isinstance(quorums, QuorumPair):
                 controllers.part(one.report.path, verified[at].report.path)
-                yield number, findings_of(quorums)
+                yield number, quorums
             elif quorums is not None and not _same_broker(one.owner, verified[at].owner):
-                yield number, findings_of(quorums)
+                yield number, quorums
         elif not _same_broker(one.owner, verified[at].owner):
             pair = compare_replicas(one.partition, verified[at].partition)
             if pair is not None:
-                yield number, findings_of(pair)
+                yield number, pair
 
 
 def _may_be_replicas(one: Verified, other: Verified) -> bool:
@@ -152,8 +148,8 @@ def _may_be_replicas(one: Verified, other: Verified) -> bool:
     return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2
 
 
-def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterable[Finding]]]:
-    """Findings about a `-future` directory: it is a copy of the current one in another log dir of the same broker."""
+def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, FuturePair]]:
+    """What differs in a `-future` directory: it is a copy of the current one in another log dir of the same broker."""
     future = verified[number]
     parsed = parse_partition_name(os.path.basename(future.report.path))
     for current in verified:
@@ -163,7 +159,7 @@ def _future(verified: list[Verified], number: int) -> Iterator[tuple[int, Iterab
         if _same_broker(future.owner, current.owner):
             pair = compare_replicas(future.partition, current.partition)
             if pair is not None:
-                yield number, findings_of(FuturePair(pair=pair))
+                yield number, FuturePair(pair=pair)
 
 
 def _same_broker(one: LogDirCheck | None, other: LogDirCheck | None) -> bool:

@@ -16,7 +16,6 @@ from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
-from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
 from kafkalog.verify.rules.controllers import ControllerDifference
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from kafkalog.span import Span
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.facts import PartitionFacts
-    from kafkalog.verify.finding import Finding
 
 __all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
 
@@ -48,7 +46,7 @@ class HighestProducer(NamedTuple):
 
 
 class PartitionClaim(NamedTuple):
-    """What a partition directory says of itself, and where its highest leader epoch stands."""
+    """What a partition directory says of itself, and where its highest leader epoch is."""
 
     path: str
     claim: Claim
@@ -96,11 +94,11 @@ def _highest_producers(facts: PartitionFacts) -> Iterator[HighestProducer]:
             yield HighestProducer(producer_id, kind is TransactionEnd, path)
 
 
-def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
+def states_for(stated: bytes | Mapping[str, bytes], paths: Iterable[str]) -> States:
     """The given states of partitions, by topic and number.
 
     Args:
-        given: A state of the one partition among `paths`, or states by `TOPIC-PARTITION`.
+        stated: A state of the one partition among `paths`, or states by `TOPIC-PARTITION`.
         paths: The partition directories that are checked.
 
     Raises:
@@ -108,12 +106,12 @@ def states_for(given: bytes | Mapping[str, bytes], paths: Iterable[str]) -> Stat
     """
     names = map(parse_partition_name, (os.path.basename(os.path.realpath(path)) for path in paths))
     here = {(name.topic, name.partition): name for name in names if name is not None and not name.mark}
-    if isinstance(given, bytes):
+    if isinstance(stated, bytes):
         if len(here) > 1:
             raise RequestError(f"the partition state names no partition, and {len(here)} are given: write TOPIC-PARTITION=FILE")
-        return {key: _state(given, name) for key, name in here.items()}
+        return {key: _state(stated, name) for key, name in here.items()}
     states: States = {}
-    for text, data in given.items():
+    for text, data in stated.items():
         name = parse_partition_name(text)
         if name is None or name.mark or (name.topic, name.partition) not in here:
             raise RequestError(f"a state is given for {text}, but {text} is not among the partitions")
@@ -130,14 +128,14 @@ def _state(data: bytes, name: PartitionName) -> PartitionStateNode:
 
 @dataclass
 class _MetadataLog:
-    """A metadata log that is whole. `log_dir` is the one it stands in, None for a bare directory."""
+    """A metadata log that is whole. `log_dir` is the one it is in, None for a bare directory."""
 
     path: str
     metadata: Metadata
     log_dir: LogDirCheck | None
 
     def of_cluster(self, log_dir: LogDirCheck | None) -> bool | None:
-        """Whether it is the metadata of a log dir's cluster; None when nothing tells."""
+        """Whether it is the metadata of a log dir's cluster; None when nothing shows it."""
         if log_dir is None:
             return None
         theirs = None if self.log_dir is None else self.log_dir.identity.cluster_id
@@ -153,7 +151,7 @@ class _MetadataLog:
         return int(self.metadata.image.others.get(NEXT_PRODUCER_ID, 0))
 
     def covers(self, log_dir: LogDirCheck | None) -> bool:
-        """Whether it tells everything that the broker of a log dir knew when it was stopped."""
+        """Whether it has everything that the broker of a log dir knew when it was stopped."""
         if log_dir is None or not log_dir.clean or log_dir.identity.number is None or not self.of_cluster(log_dir):
             return False
         mine = self.log_dir
@@ -190,7 +188,7 @@ class Controllers:
         elif metadata.damage is not None:
             reason = f"it is damaged, so partitions are not compared with it: {metadata.damage.message}"
             self.not_checked.append(NotChecked(path, reason))
-        elif metadata.records:
+        elif metadata.image.last_offset >= 0:  # the snapshot of a format ends at offset 0, before any topic
             self._metadata_logs.append(_MetadataLog(path, metadata, log_dir))
 
     def part(self, path: str, other: str) -> None:
@@ -208,8 +206,8 @@ class Controllers:
         found = metadata_log.metadata.image.topic(topic)
         return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
-    def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[Finding]:
-        """What producers the logs have whom no block of ids can have given their id: one finding for each metadata log."""
+    def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[ProducerIdBlocks]:
+        """What producers the logs have whom no block of ids can have given their id: one subject for each metadata log."""
         found: dict[str, tuple[_MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
         for partition in partitions:
             metadata_log = self._metadata_for(partition.log_dir)
@@ -219,21 +217,19 @@ class Controllers:
             if beyond:
                 found.setdefault(metadata_log.path, (metadata_log, []))[1].extend(beyond)
         for metadata_log, beyond in found.values():
-            # What proves most is told: a marker, in a log dir whose stop the metadata covers.
+            # What proves most is reported: a marker, in a log dir whose stop the metadata covers.
             best, one = max(
                 beyond, key=lambda pair: (pair[1].marker and metadata_log.covers(pair[0].log_dir), pair[1].producer_id)
             )
             count = len({partition.path for partition, _ in beyond})
-            yield from findings_of(
-                ProducerIdBlocks(
-                    path=metadata_log.path,
-                    next_id=metadata_log.next_producer_id,
-                    producer_id=one.producer_id,
-                    file=one.path,
-                    partitions=count,
-                    marker=one.marker,
-                    covers_stop=metadata_log.covers(best.log_dir),
-                )
+            yield ProducerIdBlocks(
+                path=metadata_log.path,
+                next_id=metadata_log.next_producer_id,
+                producer_id=one.producer_id,
+                file=one.path,
+                partitions=count,
+                marker=one.marker,
+                covers_stop=metadata_log.covers(best.log_dir),
             )
 
     def _metadata_for(self, log_dir: LogDirCheck | None) -> _MetadataLog | None:
@@ -250,18 +246,18 @@ class Controllers:
             default=None,
         )
 
-    def findings(self, partition: PartitionClaim) -> Iterator[Finding]:
+    def differences(self, partition: PartitionClaim) -> Iterator[ControllerDifference]:
         """What a partition and the controllers differ in."""
         claim = partition.claim
         state = self.states.get((claim.topic, claim.partition))
         if state is not None:
             for item in against_state(claim, state):
-                yield from findings_of(_difference(partition, item, "", covers_stop=False))
+                yield _difference(partition, item, "", covers_stop=False)
         metadata_log = self._metadata_for(partition.log_dir)
         if metadata_log is not None:
             covers_stop = metadata_log.covers(partition.log_dir)
             for item in against_metadata(claim, metadata_log.metadata):
-                yield from findings_of(_difference(partition, item, metadata_log.path, covers_stop=covers_stop))
+                yield _difference(partition, item, metadata_log.path, covers_stop=covers_stop)
 
 
 def _difference(partition: PartitionClaim, item: Difference, source: str, *, covers_stop: bool) -> ControllerDifference:
@@ -271,12 +267,5 @@ def _difference(partition: PartitionClaim, item: Difference, source: str, *, cov
     elif item.kind == "epoch-behind":
         path, span = partition.epoch_path, partition.epoch_span
     return ControllerDifference(
-        path=path,
-        span=span,
-        kind=item.kind,
-        told=item.told,
-        found=item.found,
-        source=source,
-        covers_stop=covers_stop,
-        explained=item.explained,
+        path=path, span=span, claim=partition.claim, difference=item, source=source, covers_stop=covers_stop
     )

@@ -15,15 +15,14 @@ from kafkalog.replay.groups import read_groups
 from kafkalog.replay.logs import Notes, log_of
 from kafkalog.replay.transaction_state import TOPIC as TRANSACTION_TOPIC
 from kafkalog.replay.transaction_state import TransactionState
-from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.coordinators import UnloadedPartition
 from kafkalog.verify.rules.producers import HangingTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from kafkalog.core.release import Release
-    from kafkalog.replay.coordinators import Load
+    from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.report import PartitionReport
@@ -39,7 +38,7 @@ class Coordinators:
     """The coordinators of the partitions that were looked at: each partition of `__transaction_state` is replayed once.
 
     Args:
-        verified: The partitions; findings are given by their place among them.
+        verified: The partitions; a subject is yielded with the place of its partition among them.
     """
 
     def __init__(self, verified: Sequence[Verified]) -> None:
@@ -62,8 +61,8 @@ class Coordinators:
                         self._loads[number] = load
         return self._states[home]
 
-    def hanging(self) -> Iterator[tuple[int, Iterable[Finding]]]:
-        """Findings about open transactions that `__transaction_state` in the same log dir knows better."""
+    def hanging(self) -> Iterator[tuple[int, HangingTransaction]]:
+        """Open transactions that `__transaction_state` in the same log dir knows better."""
         for number, one in enumerate(self._verified):
             home = _home_of(number, one)
             if one.owner is None or home not in self._members or _is_marked(one.report):
@@ -73,10 +72,10 @@ class Coordinators:
                 judged = self._state_in(home).judged(transaction)
                 if judged.verdict == "hanging" and judged.first_offset in findings:
                     finding = findings[judged.first_offset]
-                    yield number, findings_of(_hanging(finding, judged, is_stopped=one.owner.clean is True))
+                    yield number, _hanging(finding, judged, is_stopped=one.owner.clean is True)
 
-    def unloaded(self, release: Release | None) -> Iterator[tuple[int, Iterable[Finding]]]:
-        """Findings about partitions that coordinators do not load.
+    def unloaded(self, release: Release | None) -> Iterator[tuple[int, UnloadedPartition]]:
+        """Partitions that coordinators do not load.
 
         Args:
             release: The release that starts; None: the one that the log dir speaks for.
@@ -86,7 +85,7 @@ class Coordinators:
             for load in self._loads_of(number, one):
                 subject = _unloaded(load, release or shown, is_certain=release is not None)
                 if subject is not None:
-                    yield number, findings_of(subject)
+                    yield number, subject
 
     def _loads_of(self, number: int, one: Verified) -> Sequence[Load]:
         topic = _topic_of(one)
@@ -146,7 +145,7 @@ def _unloaded(load: Load, release: Release, *, is_certain: bool) -> UnloadedPart
         offset=failure.offset,
         reason=failure.reason,
         outcome=load.outcome(failure, release),
-        lost=", ".join(lost[:_NAMES]) + more or "none",
+        lost=", ".join(lost[:_NAMES]) + more or "nobody whose name the partition still holds",
         ends=failure.ends,
         certain=certain,
     )

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kafkalog.core.filename import is_metadata_log
+from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked, in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.copies import KindsNotCopied, LogsNotCopied
@@ -42,6 +44,8 @@ def fold_what_was_not_copied(
 ) -> tuple[tuple[Finding, ...], tuple[NotChecked, ...]]:
     """Take what the reports say of files of a kind that none of the partitions has out of them, and say it once.
 
+    Whether the metadata log has the kind does not matter: it may have survived by itself.
+
     Args:
         path: The log dir, or a partition directory given by itself.
         partitions: Those of it that were checked; their reports are changed.
@@ -50,7 +54,8 @@ def fold_what_was_not_copied(
     Returns:
         The findings about the place as a whole, and what could not be judged there.
     """
-    present = {kind for one in partitions for kind in one.kinds}
+    own = [one for one in partitions if not is_metadata_log(one.directory.rpartition("/")[2])] or partitions
+    present = {kind for one in own for kind in one.kinds}
     files: Counter[str] = Counter()
     lacking: Counter[str] = Counter()
     for one in partitions:
@@ -62,18 +67,25 @@ def fold_what_was_not_copied(
         gone |= lacking.keys() & _ALONG
     if not gone:
         return (), ()
+    without_log = 0
     for one in partitions:
-        unjudged = ".log" in gone and ".log" not in one.kinds
-        kept = tuple(finding for finding in one.report.findings if _KINDS.get(finding.id) not in gone)
+        kinds = [_kind_of(one, finding) for finding in one.report.findings]
+        unjudged = ".log" in gone and ".log" in kinds
+        without_log += unjudged
+        kept = tuple(finding for finding, kind in zip(one.report.findings, kinds, strict=True) if kind not in gone)
         one.report = replace(one.report, findings=kept, readable=one.report.readable and not unjudged)
+    in_metadata = {kind for one in partitions for kind in one.kinds} - present
     findings: list[Finding] = []
     not_checked: tuple[NotChecked, ...] = ()
     if ".log" in gone:
-        findings += findings_of(LogsNotCopied(path=path, partitions=sum(not one.report.readable for one in partitions)))
-        not_checked = (NotChecked(path, "no .log is there, so no record could be checked", failed=True),)
+        has_metadata = ".log" in in_metadata
+        findings += findings_of(LogsNotCopied(path=path, partitions=without_log, has_metadata=has_metadata))
+        but, other = (" but the metadata log's", "other ") if has_metadata else ("", "")
+        not_checked = (NotChecked(path, f"no .log{but} is there, so no {other}record could be checked", failed=True),)
     others = tuple(sorted(gone - {".log"}))
     if others:
-        findings += findings_of(KindsNotCopied(path=path, kinds=others, files=sum(files[kind] for kind in others)))
+        count, has_metadata = sum(files[kind] for kind in others), not in_metadata.isdisjoint(others)
+        findings += findings_of(KindsNotCopied(path=path, kinds=others, files=count, has_metadata=has_metadata))
     if not is_log_dir:
         (one,) = partitions
         one.report = replace(one.report, findings=in_order((*one.report.findings, *findings)))
@@ -84,6 +96,13 @@ def fold_what_was_not_copied(
 def _missing(one: Verified) -> Iterator[tuple[str, int]]:
     """The kinds of files that a report says are missing, and how many."""
     for finding in one.report.findings:
-        kind = _KINDS.get(finding.id)
+        kind = _kind_of(one, finding)
         if kind is not None:
-            yield kind, finding.facts.get("segments", 1)
+            yield kind, finding.facts.get("segments") or 1
+
+
+def _kind_of(one: Verified, finding: Finding) -> str | None:
+    """The kind that a finding says is missing altogether; None: some are there, or there never was one."""
+    kind = _KINDS.get(finding.id)
+    just_made = finding.id == "partition-without-log" and finding.severity is Severity.INFO
+    return None if kind in one.kinds or just_made else kind

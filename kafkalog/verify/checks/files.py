@@ -1,4 +1,4 @@
-"""What stands beside the logs of a partition: names, epochs, topic id, the lines of its log dir's checkpoints."""
+"""What lies beside the logs of a partition: names, epochs, topic id, the lines of its log dir's checkpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["file_subjects"]
 
 
 def file_subjects(facts: PartitionFacts) -> Iterator[PartitionFiles | EpochFile | PartitionMetadataFile | PartitionCheckpoints]:
-    """What stands beside the logs."""
+    """What lies beside the logs."""
     yield _names(facts)
     for subject in (_epochs(facts), _metadata(facts), _checkpoints(facts)):
         if subject is not None:

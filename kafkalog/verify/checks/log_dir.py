@@ -74,7 +74,7 @@ class LogDirCheck:
         self.line_ends: dict[str, str] = {}
         #: Partition directories that show the work of the log cleaner.
         self.cleaned: list[str] = []
-        #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing tells.
+        #: The broker epoch under which the broker was stopped cleanly, since 3.7; None when nothing shows it.
         self.registration = self._registration()
         self._names()
         self._files()
@@ -144,7 +144,7 @@ class LogDirCheck:
                 largest[key] = max(largest[key], entry.offset)
         for name, (data, file) in read.items():
             self._checkpoint(name, data, file, here, placed, largest)
-            # What is a loss is told once.
+            # A loss is reported once.
             here |= {(entry.topic, entry.partition) for entry in file.entries if placed.get((entry.topic, entry.partition))}
 
     def _placed(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool | None]:
@@ -162,7 +162,7 @@ class LogDirCheck:
         return {(topic, number): placement(topic, number) or None for topic, number in partitions}
 
     def _in_place(self) -> set[tuple[str, int]]:
-        """Partitions whose directory's name a file has; they are told by themselves."""
+        """Partitions whose directory's name a file has; they are reported by themselves."""
         parsed = map(parse_partition_name, self.log_dir.files)
         return {(name.topic, name.partition) for name in parsed if name is not None}
 

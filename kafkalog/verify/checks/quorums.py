@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.errors import UnreadableFile
-from kafkalog.replay.quorum import read_quorum, why_not_one_quorum
+from kafkalog.replay.quorum import conflict_of, read_quorum
 from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rules.clusters import QuorumPair
@@ -28,8 +28,8 @@ def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair 
     # Bytes that are damaged differ, too.
     sound = not (_is_damaged(one.report) or _is_damaged(other.report))
     epochs = None if pair is None or not sound else (pair.epoch, pair.other_epoch)
-    why = why_not_one_quorum(*quorums, epochs)
-    if not why:
+    conflict = conflict_of(*quorums, epochs)
+    if conflict is None:
         return pair
     cluster = (one.owner and one.owner.identity.cluster_id) or (other.owner and other.owner.identity.cluster_id) or "unknown"
     path = one.report.path if pair is None else pair.log_path
@@ -40,9 +40,9 @@ def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair 
         span=span,
         offset=offset,
         cluster=cluster,
-        why=why,
-        voters=quorums[0].voters_text,
-        other_voters=quorums[1].voters_text,
+        conflict=conflict,
+        voters=quorums[0].voters,
+        other_voters=quorums[1].voters,
     )
 
 

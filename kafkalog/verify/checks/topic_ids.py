@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.files.paths import join
-from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.clusters import ClusterPair, SharedTopicId, TopicIdPair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.checks.log_dir import LogDirCheck
-    from kafkalog.verify.finding import Finding
     from kafkalog.verify.verified import Verified
 
-__all__ = ["clusters_of_one_topic", "judge_topic_ids"]
+__all__ = ["clusters_of_one_topic", "pairs_of_topic_ids"]
 
 
 class _Place(NamedTuple):
@@ -48,15 +46,17 @@ def _places(verified: Sequence[Verified]) -> Iterator[_Place]:
 
 
 def _same_cluster(one: LogDirCheck | None, other: LogDirCheck | None) -> bool | None:
-    """Whether two log dirs are of one cluster; None when nothing tells."""
+    """Whether two log dirs are of one cluster; None when nothing shows it."""
     if one is not None and one is other:
         return True
     here, there = (None if log_dir is None else log_dir.identity.cluster_id for log_dir in (one, other))
     return None if here is None or there is None else here == there
 
 
-def judge_topic_ids(verified: Sequence[Verified], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
-    """Findings about topics of several ids and ids of several topics, with the number of the partition they are about."""
+def pairs_of_topic_ids(
+    verified: Sequence[Verified], controllers: Controllers
+) -> Iterator[tuple[int, TopicIdPair | SharedTopicId]]:
+    """Topics of several ids and ids of several topics, with the number of the partition they are about."""
     by_topic: dict[str, list[_Place]] = {}
     by_id: dict[UUID, list[_Place]] = {}
     for place in _places(verified):
@@ -73,7 +73,7 @@ def judge_topic_ids(verified: Sequence[Verified], controllers: Controllers) -> I
             yield from _shared(places)
 
 
-def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tuple[int, Iterable[Finding]]]:
+def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tuple[int, TopicIdPair]]:
     """A topic's directories with another id than the right one: the controller's if it is heard, else that of the first."""
     for place in places:
         right, removed, source = controllers.topic_id(place.topic, place.log_dir)
@@ -93,10 +93,10 @@ def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tupl
             source=source,
             same_cluster=_same_cluster(other.log_dir, place.log_dir) is True,
         )
-        yield place.number, findings_of(pair)
+        yield place.number, pair
 
 
-def _shared(places: list[_Place]) -> Iterator[tuple[int, Iterable[Finding]]]:
+def _shared(places: list[_Place]) -> Iterator[tuple[int, SharedTopicId]]:
     for at, place in enumerate(places):
         for other in places[:at]:
             same = _same_cluster(other.log_dir, place.log_dir)
@@ -109,14 +109,14 @@ def _shared(places: list[_Place]) -> Iterator[tuple[int, Iterable[Finding]]]:
                     other_topic=other.topic,
                     certain=same is True,
                 )
-                yield place.number, findings_of(pair)
+                yield place.number, pair
                 break
 
 
-def clusters_of_one_topic(verified: Sequence[Verified]) -> Iterator[Finding]:
-    """Findings about log dirs that name different clusters and hold the same topic, once for each two of them."""
+def clusters_of_one_topic(verified: Sequence[Verified]) -> Iterator[ClusterPair]:
+    """Log dirs that name different clusters and hold the same topic, once for each two of them."""
     first: dict[tuple[str, UUID], list[LogDirCheck]] = {}
-    told: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str]] = set()
     for place in _places(verified):
         mine = place.log_dir
         cluster = None if mine is None else mine.identity.cluster_id
@@ -125,19 +125,17 @@ def clusters_of_one_topic(verified: Sequence[Verified]) -> Iterator[Finding]:
         others = first.setdefault((place.topic, place.topic_id), [])
         for other in others:
             theirs = other.identity.cluster_id
-            if theirs is not None and theirs != cluster and (other.path, mine.path) not in told:
-                told.add((other.path, mine.path))
+            if theirs is not None and theirs != cluster and (other.path, mine.path) not in pairs:
+                pairs.add((other.path, mine.path))
                 files = join(mine.path, "meta.properties"), join(other.path, "meta.properties")
                 topic_id = format_uuid(place.topic_id)
-                yield from findings_of(
-                    ClusterPair(
-                        path=files[0],
-                        cluster=cluster,
-                        other=files[1],
-                        other_cluster=theirs,
-                        topic=place.topic,
-                        topic_id=topic_id,
-                    )
+                yield ClusterPair(
+                    path=files[0],
+                    cluster=cluster,
+                    other=files[1],
+                    other_cluster=theirs,
+                    topic=place.topic,
+                    topic_id=topic_id,
                 )
         if mine not in others:
             others.append(mine)

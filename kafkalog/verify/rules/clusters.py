@@ -12,6 +12,7 @@ from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.replay.quorum import QuorumConflict, Voter
     from kafkalog.span import Span
 
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class TopicIdPair:
     """`partition.metadata` with another topic id than a directory of the same topic has, in this log dir or elsewhere.
 
-    `controller_id` is the id by the metadata log `source`, None when there is none that tells. `deleted_id` is the one of the
+    `controller_id` is the id by the metadata log `source`, None when it is not known. `deleted_id` is the one of the
     two ids whose topic was deleted, at offset `deleted_at` of that log. `same_cluster`: both are known to be of one cluster.
     """
 
@@ -62,7 +63,8 @@ class ClusterPair:
 class QuorumPair:
     """Two metadata logs that cannot be of one quorum, though nothing says that they are of different clusters.
 
-    `why` tells what proves it. `offset` is the first at which they differ, None when they have none in common.
+    `conflict` proves it. `offset` is the first at which they differ, None when they have none in common. `voters` and
+    `other_voters` are () where they are not known.
     """
 
     path: str
@@ -70,9 +72,16 @@ class QuorumPair:
     span: Span | None
     offset: int | None
     cluster: str
-    why: str
-    voters: str
-    other_voters: str
+    conflict: QuorumConflict
+    voters: tuple[Voter, ...]
+    other_voters: tuple[Voter, ...]
+
+
+_CONFLICTS = {
+    "leaders": "epoch {epoch} is led by node {leader} in this one and by node {other_leader} in the other",
+    "voters": "none of its voters is a voter of the other",
+    "batches": "both have other batches of the same epoch, {epoch}, there",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +90,7 @@ class ProducerIdBlocks:
 
     `next_id` is the first id of the block to come; `producer_id` the largest seen, in the log `file`; `partitions` counts the
     directories with such ids. `marker`: a transaction's end has such an id, which only a coordinator writes. `covers_stop`: the
-    metadata tells everything that the broker knew when it was stopped.
+    metadata has everything that the broker knew when it was stopped.
     """
 
     path: str
@@ -122,10 +131,16 @@ def quorums_differ(pair: QuorumPair) -> Iterator[Hit]:
         other=pair.other,
         cluster=pair.cluster,
         difference=difference,
-        why=pair.why,
-        voters=pair.voters,
-        other_voters=pair.other_voters,
+        why=_CONFLICTS[pair.conflict.kind].format(**pair.conflict._asdict()),
+        voters=_listed(pair.voters),
+        other_voters=_listed(pair.other_voters),
     )
+
+
+def _listed(voters: tuple[Voter, ...]) -> str:
+    """Node ids, with directory ids where they are known."""
+    words = [f"{voter.node_id} ({voter.directory_id})" if voter.directory_id else str(voter.node_id) for voter in voters]
+    return ", ".join(words) or "not known"
 
 
 @rule(

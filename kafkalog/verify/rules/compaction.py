@@ -70,7 +70,7 @@ class Tombstones:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanPart:
-    """What stands below the cleaner's checkpoint although a pass went over it.
+    """What lies below the cleaner's checkpoint although a pass went over it.
 
     `twice` is the first pair of offsets with the same key, (-1, -1) when there is none, `place` the file and the batch of
     the older of the two; `aborted` batches by file, span, first and last offset.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from kafkalog.core.properties import format_uuid
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
@@ -12,25 +14,29 @@ from kafkalog.verify.rules.shared import WEIGHT_OF_METADATA
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.replay.controller import Claim, Difference
     from kafkalog.span import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerDifference:
-    """One thing in which a partition and the controller differ; `kind`, `told`, `found` as in `replay.controller.Difference`.
+    """One thing in which a partition and the controller differ.
 
-    `source` is the metadata log that holds the controller's word, "" when it is a state out of ZooKeeper. `covers_stop`: it
-    tells everything that the broker knew when it was stopped. `explained` is the offset in it of what explains the difference.
+    `claim` is what the partition says of itself. `source` is the metadata log that holds the controller's word, "" when it is
+    a state out of ZooKeeper. `covers_stop`: it has everything that the broker knew when it was stopped.
     """
 
     path: str
     span: Span | None
-    kind: str
-    told: str
-    found: str
+    claim: Claim
+    difference: Difference
     source: str
     covers_stop: bool
-    explained: int | None
+
+    @property
+    def explained(self) -> int | None:
+        """The offset in the metadata log of what explains the difference."""
+        return self.difference.explained
 
     @property
     def certain(self) -> bool:
@@ -54,19 +60,40 @@ _KEEP = "Copy the directory away before the broker starts, if its records may be
 _IS_STRAY = "LogManager.isStrayKraftReplica (Kafka 3.9.1), BrokerMetadataPublisher.findStrayPartitions (Kafka 3.3.2)"
 
 
-def _hits(difference: ControllerDifference, kind: str) -> Iterator[Hit]:
-    """The difference if it is of this kind; INFO when something healthy explains it."""
-    if difference.kind == kind:
-        severity = None if difference.certain else Severity.INFO
-        yield Hit(
-            difference.span,
-            None,
-            severity=severity,
-            told=difference.told,
-            found=difference.found,
-            witness=difference.source or _GIVEN_STATE,
-            why=difference.why,
-        )
+#: Kind of difference → what the controller has, and what the partition says of itself.
+_TOLD_AND_FOUND = {
+    "topic-id": ("{own_topic_id}", "{topic_id}"),
+    "topic-renamed": ("{name}", "{topic_id}"),
+    "no-topic": ("no topic", "{topic} with id {topic_id}"),
+    "no-partition": ("{partitions} partitions", "{topic}-{partition}"),
+    "assigned-elsewhere": ("{replicas}", "{broker}"),
+    "epoch-behind": ("{leader_epoch}", "{epoch}"),
+    "out-of-isr": ("{isr} with {leader}", "{broker}"),
+}
+
+
+def _in_words(name: str, value: object) -> str:
+    if isinstance(value, UUID):
+        return format_uuid(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    if name == "leader":
+        return "no leader" if isinstance(value, int) and value < 0 else f"leader {value}"
+    return str(value)
+
+
+def _facts(subject: ControllerDifference) -> dict[str, Any]:
+    """What the rules have in common: the controller's value, the partition's, and where the controller's stands."""
+    values = {**subject.claim._asdict(), **subject.difference.controller}
+    words = {name: _in_words(name, value) for name, value in values.items()}
+    told, found = (text.format(**words) for text in _TOLD_AND_FOUND[subject.difference.kind])
+    return {"told": told, "found": found, "witness": subject.source or _GIVEN_STATE}
+
+
+def _hits(subject: ControllerDifference, *kinds: str) -> Iterator[Hit]:
+    """The difference if it is of one of these kinds; INFO when something healthy explains it."""
+    if subject.difference.kind in kinds:
+        yield Hit(subject.span, None, severity=None if subject.certain else Severity.INFO, **_facts(subject), why=subject.why)
 
 
 @rule(
@@ -81,13 +108,13 @@ def _hits(difference: ControllerDifference, kind: str) -> Iterator[Hit]:
     near_miss="partition-that-the-controller-knows",
     invariants="K11 K12",
 )
-def controller_topic_id_differs(difference: ControllerDifference) -> Iterator[Hit]:
+def controller_topic_id_differs(subject: ControllerDifference) -> Iterator[Hit]:
     """`partition.metadata` and the controller give the topic different ids.
 
     INFO when the metadata shows that the topic of this id was deleted, or when the metadata may be of another moment than
     the directory: only that of the broker's clean stop proves that this id was never there.
     """
-    yield from _hits(difference, "topic-id")
+    yield from _hits(subject, "topic-id")
 
 
 @rule(
@@ -102,10 +129,10 @@ def controller_topic_id_differs(difference: ControllerDifference) -> Iterator[Hi
     near_miss="partition-that-the-controller-knows",
     invariants="K11 K12",
 )
-def controller_topic_name_differs(difference: ControllerDifference) -> Iterator[Hit]:
+def controller_topic_name_differs(subject: ControllerDifference) -> Iterator[Hit]:
     """The topic id in `partition.metadata` is that of another topic than the directory's. An id never changes its name."""
-    if difference.kind == "topic-renamed":
-        yield Hit(None, None, told=difference.told, found=difference.found, witness=difference.source or _GIVEN_STATE)
+    if subject.difference.kind == "topic-renamed":
+        yield Hit(None, None, **_facts(subject))
 
 
 @rule(
@@ -120,12 +147,12 @@ def controller_topic_name_differs(difference: ControllerDifference) -> Iterator[
     near_miss="partition-that-the-controller-knows",
     invariants="K8 K12",
 )
-def controller_knows_no_partition(difference: ControllerDifference) -> Iterator[Hit]:
+def controller_knows_no_partition(subject: ControllerDifference) -> Iterator[Hit]:
     """The cluster has no topic of this id, or not so many partitions of it.
 
     INFO when the metadata shows that the topic was deleted, or may be of another moment than the directory.
     """
-    yield from _hits(difference, "no-partition")
+    yield from _hits(subject, "no-topic", "no-partition")
 
 
 @rule(
@@ -140,12 +167,12 @@ def controller_knows_no_partition(difference: ControllerDifference) -> Iterator[
     near_miss="partition-that-the-controller-knows",
     invariants="K8 K12",
 )
-def controller_assigns_elsewhere(difference: ControllerDifference) -> Iterator[Hit]:
+def controller_assigns_elsewhere(subject: ControllerDifference) -> Iterator[Hit]:
     """The broker is not among the partition's replicas.
 
     INFO when the metadata shows that the partition was moved away, or may be of another moment than the directory.
     """
-    yield from _hits(difference, "assigned-elsewhere")
+    yield from _hits(subject, "assigned-elsewhere")
 
 
 @rule(
@@ -161,13 +188,13 @@ def controller_assigns_elsewhere(difference: ControllerDifference) -> Iterator[H
     near_miss="epoch-that-the-controller-has-begun",
     invariants="I2 K12",
 )
-def controller_epoch_behind(difference: ControllerDifference) -> Iterator[Hit]:
+def controller_epoch_behind(subject: ControllerDifference) -> Iterator[Hit]:
     """The partition has a leader epoch that the controller has not begun.
 
     INFO when the metadata may be older than the directory. The other way round is no finding: an epoch in which nobody wrote
     leaves no trace in a log.
     """
-    yield from _hits(difference, "epoch-behind")
+    yield from _hits(subject, "epoch-behind")
 
 
 @rule(
@@ -182,7 +209,7 @@ def controller_epoch_behind(difference: ControllerDifference) -> Iterator[Hit]:
     near_miss="state-with-the-broker",
     invariants="D17 K12",
 )
-def controller_isr_without_broker(difference: ControllerDifference) -> Iterator[Hit]:
+def controller_isr_without_broker(subject: ControllerDifference) -> Iterator[Hit]:
     """The given state does not have the log dir's broker among the in-sync replicas, which a stopped broker leaves."""
-    if difference.kind == "out-of-isr":
-        yield Hit(None, None, told=difference.told, found=difference.found, witness=difference.source or _GIVEN_STATE)
+    if subject.difference.kind == "out-of-isr":
+        yield Hit(None, None, **_facts(subject))

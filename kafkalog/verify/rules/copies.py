@@ -31,19 +31,24 @@ class BinaryLineEnds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogsNotCopied:
-    """A log dir, or a partition directory given by itself, without any `.log`."""
+    """A log dir, or a partition directory given by itself, without any `.log` but those that the metadata log may have."""
 
     path: str
     partitions: int
+    has_metadata: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindsNotCopied:
-    """A log dir, or a partition directory given by itself, without any file of these kinds; `files` are missing."""
+    """A log dir, or a partition directory given by itself, without any file of these kinds; `files` are missing.
+
+    `has_metadata`: the metadata log has some.
+    """
 
     path: str
     kinds: tuple[str, ...]
     files: int
+    has_metadata: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +79,9 @@ _WITHOUT = {
     "logs-not-copied",
     Severity.INFO,
     on=LogsNotCopied,
-    message="not one `.log` is there, in {partitions}: a copy without them, or all records are gone",
-    consequence="No record could be checked, and the verdict is unknown. A broker that starts on these files begins every "
-    "partition again, empty.",
+    message="not one `.log` is there, in {partitions}{but}: a copy without them, or all records are gone",
+    consequence="Not one of their records could be checked, and the verdict is unknown. A broker that starts on these files "
+    "begins each of them again, empty.",
     remedy="Copy the `.log` files as well (a .gitignore or a backup's rule for log files leaves them out), and check again. If "
     "these are the broker's own files, do not start it: look for the logs in other copies and on the other replicas.",
     source="LogLoader.load (Kafka 3.9.1)",
@@ -85,19 +90,20 @@ _WITHOUT = {
     invariants="D1 D8",
 )
 def logs_not_copied(copy: LogsNotCopied) -> Iterator[Hit]:
-    """Not one of the partitions has a `.log`, and at least two of them should have one.
+    """Not one of the partitions has a `.log`, and at least two of them should have one. The metadata log may have its own.
 
     Of a directory given by itself: not one of at least two segments. If others have their logs, or if there is only one, each
     log that is missing is reported by itself, as a possible loss: index-without-log, partition-without-log.
     """
-    yield Hit(None, None, partitions=_partitions(copy.partitions))
+    but = " (the metadata log has its own)" if copy.has_metadata else ""
+    yield Hit(None, None, partitions=_partitions(copy.partitions), but=but)
 
 
 @rule(
     "files-not-copied",
     Severity.INFO,
     on=KindsNotCopied,
-    message="no partition has any {kinds}: {files} are missing",
+    message="no partition{but} has any {kinds}: {files} are missing",
     consequence="{effect}",
     remedy="Copy these files as well if they are wanted (a .gitignore or a backup's rule may leave them out). With all "
     "partitions' logs sound, nothing else is to do.",
@@ -109,6 +115,8 @@ def logs_not_copied(copy: LogsNotCopied) -> Iterator[Hit]:
 def files_not_copied(copy: KindsNotCopied) -> Iterator[Hit]:
     """Not one segment has its `.index` (`.timeindex`, `.snapshot`), and in at least two partitions it is missed.
 
+    The metadata log may have its own.
+
     Of a directory given by itself: in at least two segments. `.txnindex`, `leader-epoch-checkpoint`, `partition.metadata` and
     `quorum-state` are only counted where no `.index` is there either. If one of the partitions has the file, each that is
     missing is reported by itself: index-missing, timeindex-missing, snapshot-at-end-missing and so on.
@@ -117,7 +125,8 @@ def files_not_copied(copy: KindsNotCopied) -> Iterator[Hit]:
     effect = " ".join(_WITHOUT[kind] for kind in copy.kinds if kind in _WITHOUT and kind != rebuilt)
     *others, last = (f"`{kind}`" for kind in copy.kinds)
     kinds = f"{', '.join(others)} or {last}" if others else last
-    yield Hit(None, None, kinds=kinds, files=copy.files, effect=effect)
+    but = " but the metadata log" if copy.has_metadata else ""
+    yield Hit(None, None, but=but, kinds=kinds, files=copy.files, effect=effect)
 
 
 def _partitions(count: int) -> str:
@@ -186,7 +195,7 @@ def partitions_not_copied(copy: PartitionsNotCopied) -> Iterator[Hit]:
 
     The cleaner's checkpoint does not count: it keeps lines of partitions that are gone. Nor do partitions that the metadata
     log in the log dir no longer places there. A WARNING when none of the partitions is here. A single one that is missing,
-    and each one if as many are here as are missing, is told by itself: checkpoint-line-unknown.
+    and each one if as many are here as are missing, is reported by itself: checkpoint-line-unknown.
     """
     names = ", ".join(copy.missing[:3]) + (", …" if len(copy.missing) > 3 else "")
     severity = Severity.WARNING if not copy.present else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class MissingPartition(NamedTuple):
     """A line for a partition that is not in the log dir.
 
-    `placed`: whether the metadata log in the log dir places it there, None when nothing tells; `offset`: the largest in the
+    `placed`: whether the metadata log in the log dir places it there, None when nothing shows it; `offset`: the largest in the
     lines of all checkpoint files for it.
     """
 
@@ -97,7 +97,7 @@ _EFFECT = {
 _MOVED = "None: the partition was deleted or moved, and the next writing drops the line."
 _NOT_PLACED = "None: the metadata log does not place the partition here (any more), and the next writing drops the line."
 _PLACED = (
-    "The metadata log places the partition here: the broker begins it anew, empty. What this replica held is lost, unless "
+    "The metadata log places the partition here: the broker creates it again, empty. What this replica held is lost, unless "
     "another has it."
 )
 _TAKEN_AWAY = (

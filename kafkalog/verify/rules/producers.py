@@ -54,7 +54,7 @@ class UnendedTransaction:
     kraft: bool | None
 
 
-#: Sequence numbers are counted modulo this; what is more than half of it ahead is behind.
+#: Sequence numbers are counted modulo this; what is more than half of it ahead is a step back.
 _SEQUENCES = 1 << 31
 _HALF_A_CYCLE = _SEQUENCES // 2
 COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."

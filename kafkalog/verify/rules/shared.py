@@ -17,7 +17,7 @@ WEIGHT_OF_METADATA = {True: "it covers the broker's stop", False: "a copy of ano
 
 
 class BatchSpot(NamedTuple):
-    """Where a batch stands and which offsets it covers; `epoch` is -1 when it has none."""
+    """Where a batch is and which offsets it covers; `epoch` is -1 when it has none."""
 
     position: int
     end: int
@@ -28,7 +28,7 @@ class BatchSpot(NamedTuple):
 
 
 def spot_of(batch: RecordBatch) -> BatchSpot:
-    """Where a batch of magic 2 stands, and what its header says of its offsets."""
+    """Where a batch of magic 2 is, and what its header says of its offsets."""
     header = batch.header
     return BatchSpot(
         position=batch.position,
@@ -52,7 +52,7 @@ class EpochRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStep:
-    """A batch after its predecessor in the segment (None: it is the first, or damage stands between).
+    """A batch after its predecessor in the segment (None: it is the first, or there is damage between).
 
     `expected` is the offset that follows the predecessor's, -1 when there is none. `top_epoch` is the batch with the
     largest leader epoch before it. `kraft`: a batch of the metadata log or of one of its snapshots, whose epoch is then
@@ -113,7 +113,7 @@ class IndexEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionMetadataFile:
-    """`partition.metadata`, or its absence; `kraft` is None when nothing tells whether the broker wanted one."""
+    """`partition.metadata`, or its absence; `kraft` is None when nothing shows it whether the broker wanted one."""
 
     path: str
     metadata: PartitionMetadata | None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """Bytes of a `.log` that are no batch: damage in the middle, or what stands after the last batch.
+    """Bytes of a `.log` that are no batch: damage in the middle, or what follows the last batch.
 
     `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
     (None: not known). `next` is the batch that reading went on with.

@@ -78,14 +78,14 @@ class FastLoop:
 
 
 def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
-    state, checksum, unpack, regular, no_producer = loop.state, crc32c, _UNPACK, loop.producers.regular, _NO_PRODUCER
+    state, checksum, unpack, goes_on, no_producer = loop.state, crc32c, _UNPACK, loop.producers.goes_on, _NO_PRODUCER
     look_at_records, index, times = loop.look_at_records, loop.indexes.offsets, loop.indexes.times
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
     data, begin, limit = buffer.data, buffer.begin, buffer.limit
     view = buffer.view[:limit]
     at, batches = position - begin, 0
     while True:
-        # Everything that the loop needs, taken anew after each batch that was out of the ordinary. The entry of an index
+        # Everything that the loop needs, read again after each batch that was out of the ordinary. The entry of an index
         # that comes next is wanted at a place of the buffer, or where the next offset, `expected`, goes beyond it.
         expected, epoch = state.expected if state.expected >= 0 else -NEVER, state.epoch
         top, top_at = state.max_timestamp, -1
@@ -116,7 +116,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
                 and base_time >= -1
                 and length <= most
                 and (
-                    (producer == no_producer and attributes < 5) or regular(producer, base, count, time, attributes, begin + at)
+                    (producer == no_producer and attributes < 5) or goes_on(producer, base, count, time, attributes, begin + at)
                 )
             ):
                 odd = True

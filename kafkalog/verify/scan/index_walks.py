@@ -1,7 +1,7 @@
 """Following `.index` and `.timeindex` along while their `.log` is walked.
 
 Both files are held as bytes and as arrays of numbers, twice their size. What an entry of a `.index`
-must mean holds for every writer since 0.10: its position is the begin of a batch, that batch does not begin after its
+must mean holds for every writer since 0.10: its position is the first byte of a batch, that batch does not begin after its
 offset, and the batch at the next entry's position does.
 """
 

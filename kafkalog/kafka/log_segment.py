@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from kafkalog.core.source import Bytes
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.overlay import DiskFile
-    from kafkalog.kafka.producers import CompletedTransaction, ProducerStates
+    from kafkalog.kafka.producer_states import CompletedTransaction, ProducerStates
     from kafkalog.kafka.scanned_log import ScannedEvent
 
 #: Bytes that LogSegment.appendChunkFromFile copies at once.

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.results import SegmentScan
 
-__all__ = ["MOST_EVENTS", "known_logs"]
+__all__ = ["MOST_EVENTS", "sound_parts_of"]
 
 #: Events of producers that are kept until the prediction, over all partitions: some 20 MiB.
 MOST_EVENTS = 100_000
 _MOST_RELATIVE_OFFSET = 0x7FFFFFFF
 
 
-def known_logs(
+def sound_parts_of(
     scans: Iterable[SegmentScan], findings: Iterable[Finding], most_events: int = MOST_EVENTS
 ) -> dict[str, ScannedLog]:
     """Name of each `.log` → the part of it that was found sound.
@@ -35,18 +35,18 @@ def known_logs(
         most_events: Events of producers to keep; a log that has more is left out.
     """
     suspect = {finding.path for finding in findings if finding.severity >= Severity.WARNING}
-    known: dict[str, ScannedLog] = {}
+    found: dict[str, ScannedLog] = {}
     for scan in scans:
         if scan.path in suspect or scan.failures or scan.magics:
             continue
-        log = _known(scan)
+        log = _sound_part(scan)
         if log is not None and len(log.events) <= most_events:
             most_events -= len(log.events)
-            known[os.path.basename(scan.path)] = log
-    return known
+            found[os.path.basename(scan.path)] = log
+    return found
 
 
-def _known(scan: SegmentScan) -> ScannedLog | None:
+def _sound_part(scan: SegmentScan) -> ScannedLog | None:
     first, last = scan.first, scan.last
     if first is None or last is None or scan.damaged or last.end != scan.valid_position:
         return None

@@ -13,7 +13,7 @@ from kafkalog.render.json_next_start import outcome_json
 from kafkalog.verify import verify
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import scan_segment
-from kafkalog.verify.scanned_logs import known_logs
+from kafkalog.verify.sound_parts import sound_parts_of
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
 from tests.next_start.broker_starts import packed_starts
 from tests.verify.lab import Lab
@@ -98,9 +98,9 @@ def test_a_log_with_more_events_than_are_kept_is_not_known():
     folder = fixture("2.1.1", "txn").path() + "/ledger-0"
     path = f"{folder}/00000000000000000000.log"
     scan = scan_segment(SegmentTask(base_offset=0, paths={".log": path}, settings=Settings(NOW), clean=True))
-    (known,) = known_logs([scan], []).values()
+    (known,) = sound_parts_of([scan], []).values()
     assert known.events
-    assert known_logs([scan], [], len(known.events) - 1) == {}
+    assert sound_parts_of([scan], [], len(known.events) - 1) == {}
     assert known.events_between(0, known.end) == list(known.events)
     assert known.events_between(0, known.end + 1) is None
     run = next(event for event in known.events if event.position < event.last_position)

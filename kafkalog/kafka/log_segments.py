@@ -10,7 +10,7 @@ from kafkalog.kafka.failure import BrokerAborts
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
-    from kafkalog.kafka.segment import LogSegment
+    from kafkalog.kafka.log_segment import LogSegment
 
 __all__ = ["LogSegments"]
 
