@@ -283,7 +283,8 @@ def report_lines(report: Report, *, max_findings: int | None = None) -> Iterator
             yield Line(0, "", "")
     infos = _folded(finding for row in sound for finding in causes.shown(row.findings))
     if infos:
-        yield Line(0, "benign", f"what the {count_text(len(sound), 'sound partition')} hold besides:")
+        verb = "holds" if len(sound) == 1 else "hold"
+        yield Line(0, "benign", f"what the {count_text(len(sound), 'sound partition')} {verb} besides:")
         yield from _finding_lines(infos, max_findings, causes)
         yield Line(0, "", "")
     about_log_dirs = causes.shown(report.findings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_the_findings_of_a_damaged_partition_stand_apart_and_first(tmp_path):
     assert lines[0].startswith(f"data-loss  {log_dir}/twitter-status-0: valid through offset ")
     assert lines[1] == "  error  batch-crc-mismatch"
     assert next(line for line in lines if line.startswith("benign  what the")).endswith("sound partitions hold besides:")
+
+
+def test_one_sound_partition_is_told_of_in_the_singular(tmp_path):
+    for name in ("odd-times-0", "twitter-status-0"):
+        shutil.copytree(BROKER / "2.1.1" / "plain" / name, tmp_path / name)
+    log = tmp_path / "twitter-status-0" / "00000000000000000000.log"
+    log.write_bytes(log.read_bytes()[:-1])
+    lines = printed(kafkalog.verify(tmp_path, now=NOW)).splitlines()
+    assert "benign  what the 1 sound partition holds besides:" in lines
 
 
 @pytest.mark.parametrize("columns", ["60", "120"])

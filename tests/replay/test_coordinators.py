@@ -126,6 +126,12 @@ def test_an_end_that_no_batch_reaches_is_waited_for_before_2_4_1(command, first,
     assert found["coordinator-load-never-ends"] == "ERROR"
 
 
+def test_a_partition_without_a_name_concerns_nobody_whose_name_is_known(tmp_path):
+    empty_segments(tmp_path, "__consumer_offsets", 0, 20)
+    (found,) = [f for f in verify(tmp_path, kafka_version="2.3.1").all_findings() if f.id == "coordinator-load-never-ends"]
+    assert found.consequence.endswith("This concerns nobody whose name the partition still holds.")
+
+
 def test_a_log_that_starts_at_its_end_is_loaded_at_once(tmp_path):
     empty_segments(tmp_path, "__consumer_offsets", 0, 20)
     (tmp_path / "log-start-offset-checkpoint").write_text("0\n1\n__consumer_offsets 0 20\n")

@@ -257,6 +257,17 @@ def test_a_log_dir_of_which_no_partition_is_left_is_a_warning(log_dir):
 # --- the metadata log's word ---
 
 
+def test_the_snapshot_of_a_format_says_nothing_of_topics_where_the_metadata_log_was_not_copied(tmp_path):
+    log_dir = shutil.copytree(BROKER / "4.1.1/meta-n1", tmp_path / "d1")
+    _format, *later = sorted(log_dir.glob("__cluster_metadata-0/*.checkpoint"))
+    for path in later:
+        path.unlink()
+    without(log_dir, ".log")
+    report = verify(log_dir, now=NOW, next_start=False)
+    assert "logs-not-copied" in ids(report)
+    assert [name for name in ids(report) if name.startswith("controller-")] == []
+
+
 def test_a_partition_that_the_metadata_log_places_here_and_that_is_gone_is_a_loss_told_once(log_dir):
     shutil.rmtree(log_dir / "ledger-0")
     report = verify(log_dir, now=NOW)

@@ -188,7 +188,7 @@ class Controllers:
         elif metadata.damage is not None:
             reason = f"it is damaged, so partitions are not compared with it: {metadata.damage.message}"
             self.not_checked.append(NotChecked(path, reason))
-        elif metadata.records:
+        elif metadata.image.last_offset >= 0:  # the snapshot of a format ends at offset 0, before any topic
             self._metadata_logs.append(_MetadataLog(path, metadata, log_dir))
 
     def part(self, path: str, other: str) -> None:

@@ -145,7 +145,7 @@ def _unloaded(load: Load, release: Release, *, is_certain: bool) -> UnloadedPart
         offset=failure.offset,
         reason=failure.reason,
         outcome=load.outcome(failure, release),
-        lost=", ".join(lost[:_NAMES]) + more or "none",
+        lost=", ".join(lost[:_NAMES]) + more or "nobody whose name the partition still holds",
         ends=failure.ends,
         certain=certain,
     )
