@@ -75,7 +75,7 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
 
 
 def _is_between(finding: Finding, roots: Sequence[str]) -> bool:
-    """Whether a finding and its witness are in these two log dirs."""
+    """Whether a finding is in one of these log dirs, and the file that shows it in the other."""
     paths = finding.path, str(finding.facts.get("file", ""))
     return all(any(path.startswith(f"{root}/") for path in paths) for root in roots)
 

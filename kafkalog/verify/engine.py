@@ -297,7 +297,7 @@ class _Run:
             yield job, look, looker
 
     def _narrow(self, report: PartitionReport, facts: PartitionFacts, path: str) -> PartitionReport:
-        """The report of a single file: its siblings were only witnesses."""
+        """The report of a single file: its siblings were read to compare it with."""
         own = join(facts.path, os.path.basename(path))
         name = os.path.basename(path)
         findings = tuple(f._replace(path=path) for f in report.findings if f.path == own)

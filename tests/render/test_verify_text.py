@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 
 import pytest
@@ -26,6 +27,17 @@ def printed(report, stream=None):
     stream = stream or io.StringIO()
     print_report(report, stream)
     return stream.getvalue()
+
+
+@pytest.mark.parametrize(("set_by", "has_colour"), [(None, True), ("NO_COLOR", False)])
+def test_a_terminal_gets_colours_unless_no_color_is_set(set_by, has_colour, monkeypatch):
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if set_by is not None:
+        monkeypatch.setenv(set_by, "1")
+    report = kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW)
+    assert bool(re.search("\x1b\\[[0-9;]*3[0-9]", printed(report, Terminal()))) == has_colour
 
 
 def test_what_sound_partitions_hold_besides_is_told_once_for_all_of_them():
