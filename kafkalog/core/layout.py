@@ -39,10 +39,6 @@ class WireType(NamedTuple):
     code: str
     size: int
 
-    def read(self, data: Buffer) -> int:
-        """The number in exactly its bytes."""
-        return int.from_bytes(data, "big", signed=self.code.islower())
-
 
 INT8 = WireType("int8", "b", 1)
 INT16 = WireType("int16", "h", 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import LOG_OVERHEAD, MAGIC_AT, Damage
@@ -11,12 +11,12 @@ from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, compression_type, inflate, record_over
 from kafkalog.core.layout import INT8, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
-from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
+from kafkalog.core.source import HELD, Bytes, checksum, part_of, window_of
 from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
 from kafkalog.span import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "LEAST_LEGACY_LENGTHS",
@@ -27,7 +27,6 @@ __all__ = [
     "LegacyHeaderV0",
     "LegacyHeaderV1",
     "LegacyRecord",
-    "inner_messages",
     "read_message",
 ]
 
@@ -35,6 +34,8 @@ __all__ = [
 MIN_MESSAGE_SIZE = 14
 
 _INT32 = struct.Struct(">i")
+
+T = TypeVar("T")
 
 
 class LegacyHeaderV0(NamedTuple):
@@ -62,6 +63,9 @@ LEGACY_HEADER_V0 = Layout(LegacyHeaderV0)
 LEGACY_HEADER_V1 = Layout(LegacyHeaderV1)
 
 _SIZE = LEGACY_HEADER_V0.partial("size")
+_HEAD = LEGACY_HEADER_V1.run("offset", "timestamp")
+#: Where the key's length stands, by magic.
+_KEY_LENGTH_AT = (LEGACY_HEADER_V0.size, LEGACY_HEADER_V1.size)
 
 #: Least `size` by magic: the second format has a timestamp more.
 LEAST_LEGACY_LENGTHS = (MIN_MESSAGE_SIZE, MIN_MESSAGE_SIZE + LEGACY_HEADER_V1["timestamp"].type.size)
@@ -99,11 +103,17 @@ class LegacyRecord(NamedTuple):
         return ()
 
 
-def read_message(data: Bytes, at: int = 0, end: int | None = None) -> LegacyRecord:
-    """Read one message from its offset field on; it must end at `end`.
+def read_message(data: Bytes, begin: int = 0, base: int = 0, append_time: int | None = None) -> LegacyRecord:
+    """Read one message from exactly its own bytes, offset and size included.
 
     **On disk**: int64 offset, int32 size, uint32 crc, int8 magic, int8 attributes, [int64 timestamp in magic 1], int32
     key length and key, int32 value length and value. A negative length means null.
+
+    Args:
+        data: The bytes.
+        begin: Where they begin in those that spans are about.
+        base: What is added to the stored offset.
+        append_time: The timestamp of a message of magic 1, instead of the stored one.
 
     Raises:
         Truncated: the message is cut.
@@ -112,70 +122,90 @@ def read_message(data: Bytes, at: int = 0, end: int | None = None) -> LegacyReco
 
     Source: LegacyRecord, Kafka 3.9.1.
     """
-    end = len(data) if end is None else end
-    if end - at < LOG_OVERHEAD + MIN_MESSAGE_SIZE:
-        raise Truncated(LOG_OVERHEAD + MIN_MESSAGE_SIZE, end - at, "message", Span(at, end))
-    magic = (data[at + MAGIC_AT] ^ 0x80) - 0x80
-    timestamp = NO_TIMESTAMP
+    (stored, _, crc, magic, attributes, timestamp), (key_at, key_end), (value_at, value_end) = _parts(data, begin)
     if magic == 0:
-        offset, _, crc, _, attributes = LEGACY_HEADER_V0.read(data[at : at + LEGACY_HEADER_V0.size])
-        place = at + LEGACY_HEADER_V0.size
-    elif magic == 1:
-        offset, _, crc, _, attributes, timestamp = LEGACY_HEADER_V1.read(data[at : at + LEGACY_HEADER_V1.size])
-        place = at + LEGACY_HEADER_V1.size
-    else:
-        raise UnknownMagic(magic, LEGACY_HEADER_V0.span_of("magic", at))
-    key, place = _sized(data, place, end, "keyLength")
-    value, place = _sized(data, place, end, "valueLength")
-    computed = checksum(crc32, data, at + MAGIC_AT, end)
-    return LegacyRecord(offset, timestamp, key, value, magic, attributes, crc, computed, offset, end - place, at, end)
+        timestamp = NO_TIMESTAMP
+    elif append_time is not None:
+        timestamp = append_time
+    return LegacyRecord(
+        wrap64(base + stored),
+        timestamp,
+        None if key_at is None else data[key_at:key_end],
+        None if value_at is None else data[value_at:value_end],
+        magic,
+        attributes,
+        crc,
+        checksum(crc32, data, MAGIC_AT),
+        stored,
+        len(data) - value_end,
+        begin,
+        begin + len(data),
+    )
 
 
-def _sized(data: Bytes, place: int, end: int, field: str) -> tuple[bytes | None, int]:
-    start, stop = _extent(data, place, end, field)
-    return None if start is None else data[start:stop], stop
+#: First byte of what stands after its length, None for null, and the byte after it.
+_Extent = tuple[int | None, int]
 
 
-def _extent(data: Bytes, place: int, end: int, field: str) -> tuple[int | None, int]:
-    """First byte of what follows the length at `place`, None for null, and the byte after it."""
-    if end - place < 4:
-        raise Truncated(4, max(0, end - place), field, Span(place, end))
-    (size,) = _INT32.unpack(data[place : place + 4])
-    place += 4
+def _parts(data: Bytes, begin: int = 0) -> tuple[tuple[int, ...], _Extent, _Extent]:
+    """The fields of `LegacyHeaderV1`, the last of which means nothing in magic 0, and where key and value are."""
+    if len(data) < LOG_OVERHEAD + MIN_MESSAGE_SIZE:
+        raise Truncated(LOG_OVERHEAD + MIN_MESSAGE_SIZE, len(data), "message", Span(begin, begin + len(data)))
+    # Even the shortest message is as long as the second format's header.
+    head = _HEAD.unpack(data[: _HEAD.size])
+    magic = head[3]
+    if magic not in (0, 1):
+        raise UnknownMagic(magic, LEGACY_HEADER_V0.span_of("magic", begin))
+    key = _extent(data, _KEY_LENGTH_AT[magic], "keyLength", begin)
+    return head, key, _extent(data, key[1], "valueLength", begin)
+
+
+def _extent(data: Bytes, place: int, field: str, begin: int = 0) -> _Extent:
+    """What stands after the length at `place`."""
+    start, end = place + _INT32.size, len(data)
+    if start > end:
+        raise Truncated(_INT32.size, max(0, end - place), field, Span(begin + place, begin + end))
+    (size,) = _INT32.unpack(data[place:start])
     if size < 0:
-        return None, place
-    if size > end - place:
-        raise BadLength(size, f"-1 to {end - place}", field, Span(place - 4, place))
-    return place, place + size
+        return None, start
+    if size > end - start:
+        raise BadLength(size, f"-1 to {end - start}", field, Span(begin + place, begin + start))
+    return start, start + size
 
 
-def inner_messages(data: Bytes, limit: int | None = None) -> Iterator[LegacyRecord | Damage]:
-    """The messages packed into a wrapper's decompressed value, with their stored offsets; damage ends the walk.
+def _each(data: Bytes, limit: int, read: Callable[[Bytes, int], T]) -> Iterator[T | Damage]:
+    """What `read` makes of the messages in a wrapper's decompressed value, with their places; damage ends the walk.
 
-    A message of more than `limit` bytes counts as damage, `MAX_DECOMPRESSED` by default.
+    A message of more than `limit` bytes counts as damage.
     """
-    limit = MAX_DECOMPRESSED.get() if limit is None else limit
-    at = 0
-    while at < len(data):
-        if len(data) - at < LOG_OVERHEAD:
-            yield Damage(Span(at, len(data)), Truncated(LOG_OVERHEAD, len(data) - at, "offset and size"))
+    at, last = 0, len(data)
+    begin, held = 0, b""
+    while at < last:
+        if last - at < LOG_OVERHEAD:
+            yield Damage(Span(at, last), Truncated(LOG_OVERHEAD, last - at, "offset and size"))
             return
-        (size,) = _SIZE.unpack(data[at : at + LOG_OVERHEAD])
+        if begin + len(held) < at + LOG_OVERHEAD:
+            begin, held = window_of(data, at, LOG_OVERHEAD)
+        (size,) = _SIZE.unpack_from(held, at - begin)
         end = at + LOG_OVERHEAD + size
         try:
-            if size < MIN_MESSAGE_SIZE or end > len(data):
-                allowed = f"{MIN_MESSAGE_SIZE} to {len(data) - at - LOG_OVERHEAD}"
+            if size < MIN_MESSAGE_SIZE or end > last:
+                allowed = f"{MIN_MESSAGE_SIZE} to {last - at - LOG_OVERHEAD}"
                 raise BadLength(size, allowed, "size", LEGACY_HEADER_V0.span_of("size", at))
             if size > limit:
-                yield Damage(Span(at, len(data)), record_over(limit, size))
+                yield Damage(Span(at, last), record_over(limit, size))
                 return
-            if isinstance(data, WindowedBytes) and size < HELD:
-                data.window(at, end - at)  # so that it is held when the checksum reads it again
-            message = read_message(data, at, end)
+            if size >= HELD:
+                found = read(part_of(data, at, end), at)
+            else:
+                if begin + len(held) < end:
+                    begin, held = window_of(data, at, end - at)
+                found = read(held[at - begin : end - begin], at)
         except FormatError as error:
-            yield Damage(Span(at, len(data)), error)
+            yield Damage(Span(at, last), error)
             return
-        yield message
+        yield found
+        del found
         at = end
 
 
@@ -302,9 +332,8 @@ class LegacyBatch:
 
     def _value(self) -> Bytes | None:
         """A wrapper's value, of a large one in windows."""
-        size = len(self.data)
-        _, place = _extent(self.data, self.layout.size, size, "keyLength")
-        start, end = _extent(self.data, place, size, "valueLength")
+        _, place = _extent(self.data, self.layout.size, "keyLength")
+        start, end = _extent(self.data, place, "valueLength")
         return None if start is None else part_of(self.data, start, end)
 
     def records(self, *, limit: int | None = None) -> Iterator[LegacyRecord]:
@@ -332,31 +361,30 @@ class LegacyBatch:
         except (FormatError, LimitExceeded) as error:
             yield Damage(self.span, error)
             return
-        last: LegacyRecord | None = None
+        last: int | None = None
         damage: Damage | None = None
         # Magic 1 stores offsets relative to the last one, so that the messages are gone over twice.
-        for item in inner_messages(result.data, limit):
-            if isinstance(item, Damage):
-                damage = item._replace(span=item.span._replace(space=self.position))
+        for found in _each(result.data, limit, _parts):
+            if isinstance(found, Damage):
+                damage = found._replace(span=found.span._replace(space=self.position))
             else:
-                last = item
+                last = found[0][0]
         if result.problem is not None:
             damage = Damage(self.span, result.problem)
         elif last is None and damage is None:
             damage = Damage(self.span, FormatError("a compressed wrapper message with no messages inside", "value"))
         try:
-            base = 0 if last is None else self._inner_base(last.stored_offset)
+            base = 0 if last is None else self._inner_base(last)
         except FormatError as error:
             yield Damage(self.span, error)
             return
         header = self.header
         time = header.timestamp if isinstance(header, LegacyHeaderV1) and header.attributes & bits.LOG_APPEND_TIME else None
-        del last
-        for item in inner_messages(result.data, limit):
+        for item in _each(result.data, limit, lambda data, begin: read_message(data, begin, base, time)):
             if isinstance(item, Damage):
                 break
-            timestamp = item.timestamp if time is None or item.magic != 1 else time
-            yield item._replace(offset=wrap64(base + item.stored_offset), timestamp=timestamp)
+            yield item
+            del item
         if damage is not None:
             yield damage
 

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["HELD", "PIECE", "Bytes", "BytesSource", "Part", "Source", "Window", "WindowedBytes", "checksum", "part_of"]
+__all__ = [
+    "HELD",
+    "PIECE",
+    "Bytes",
+    "BytesSource",
+    "Part",
+    "Source",
+    "Window",
+    "WindowedBytes",
+    "checksum",
+    "part_of",
+    "window_of",
+]
 
 #: Bytes of one batch, stored or decompressed, that are held at once; what is larger is read in windows.
 HELD = 8 << 20
@@ -159,6 +171,11 @@ Bytes = bytes | WindowedBytes
 def part_of(data: Bytes | bytearray, start: int, stop: int | None = None) -> Bytes:
     """The bytes from `start` to `stop`, in windows where they are in windows."""
     return data.part(start, stop) if isinstance(data, WindowedBytes) else bytes(data[start:stop])
+
+
+def window_of(data: Bytes, at: int, need: int) -> Window:
+    """Bytes from number `at` on: at least `need` of them, or all up to the end."""
+    return data.window(at, need) if isinstance(data, WindowedBytes) else Window(0, data)
 
 
 def checksum(function: Callable[..., int], data: Bytes, start: int, stop: int | None = None) -> int:

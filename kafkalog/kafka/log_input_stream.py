@@ -127,7 +127,7 @@ class LoggedBatch:
     `size` counts the whole entry, offset and size fields included.
     """
 
-    __slots__ = ("_at", "_file", "_header", "_window", "magic", "offset", "position", "rules", "size")
+    __slots__ = ("_at", "_base_offset", "_file", "_header", "_window", "magic", "offset", "position", "rules", "size")
 
     def __init__(self, file: DiskFile, place: BatchPlace, rules: ReadingRules) -> None:
         position, offset, size, magic, self._window, self._at = place
@@ -138,6 +138,7 @@ class LoggedBatch:
         self.size = size
         self.magic = magic
         self._header: BatchHeader | None = None
+        self._base_offset: int | None = None
 
     @property
     def is_v2(self) -> bool:
@@ -175,7 +176,14 @@ class LoggedBatch:
             InvalidRecord: that message cannot be read.
             BrokerAborts: it is malformed, or its codec does not exist, or does not understand it.
         """
-        codec = 0 if self.is_v2 else self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK
+        if self.is_v2:
+            return self.offset
+        if self._base_offset is None:
+            self._base_offset = self._first_offset()
+        return self._base_offset
+
+    def _first_offset(self) -> int:
+        codec = self._file.read(self.position + _LEGACY_ATTRIBUTES, 1)[0] & CODEC_MASK
         if not codec:
             return self.offset
         if codec >= self.rules.codecs:

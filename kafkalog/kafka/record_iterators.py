@@ -13,11 +13,11 @@ from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, RecordBatch
 from kafkalog.core.checksum import crc32
 from kafkalog.core.compression import MAX_DECOMPRESSED, Inflated, inflate, record_over
-from kafkalog.core.layout import INT32, Field, WireType
+from kafkalog.core.layout import INT32
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.record import NO_TIMESTAMP, Record, wrap64
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
-from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
+from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of, window_of
 from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:
@@ -38,8 +38,11 @@ __all__ = [
 _ZSTD = 4
 
 _OFFSET_AND_SIZE = LEGACY_HEADER_V0.partial("offset", "size")
-_CRC, _MAGIC, _ATTRIBUTES = LEGACY_HEADER_V0["crc"], LEGACY_HEADER_V0["magic"], LEGACY_HEADER_V0["attributes"]
-_TIMESTAMP = LEGACY_HEADER_V1["timestamp"]
+_HEAD_FIELDS = [LEGACY_HEADER_V1[name] for name in ("crc", "magic", "attributes", "timestamp")]
+_CRC, _MAGIC, _ATTRIBUTES, _TIMESTAMP = range(len(_HEAD_FIELDS))
+#: What comes after offset and size; every message is at least as long.
+_HEAD = LEGACY_HEADER_V1.run("crc", "timestamp")
+_KEY_LENGTH_AT_V0, _KEY_LENGTH_AT_V1 = LEGACY_HEADER_V0.size - LOG_OVERHEAD, LEGACY_HEADER_V1.size - LOG_OVERHEAD
 
 
 def problem_met(section: Inflated, rules: ReadingRules) -> FormatError | None:
@@ -148,21 +151,30 @@ class JavaMessage:
         wrapper: Timestamp and timestamp type of the wrapper of a magic 1 message.
     """
 
-    __slots__ = ("_wrapper", "data", "offset")
+    __slots__ = ("_head", "_key_size", "_wrapper", "data", "offset")
 
     def __init__(self, offset: int, data: Bytes, wrapper: tuple[int, str] | None = None) -> None:
         self.offset = offset
         self.data = data
         self._wrapper = wrapper
+        self._key_size: int | None = None
+        start = data[: _HEAD.size]
+        self._head = _HEAD.unpack(start) if len(start) == _HEAD.size else _whole_fields(start)
 
-    def _int(self, kind: WireType, at: int) -> int:
-        found = self.data[at : at + kind.size]
-        if len(found) < kind.size:
-            raise FormatError(f"the message of offset {self.offset} ends inside a field")
-        return kind.read(found)
+    def _field(self, number: int) -> int:
+        try:
+            return self._head[number]
+        except IndexError:
+            raise self._cut() from None
 
-    def _field(self, field: Field) -> int:
-        return self._int(field.type, field.at - LOG_OVERHEAD)
+    def _cut(self) -> FormatError:
+        return FormatError(f"the message of offset {self.offset} ends inside a field")
+
+    def _length(self, at: int) -> int:
+        found = self.data[at : at + INT32.size]
+        if len(found) < INT32.size:
+            raise self._cut()
+        return int.from_bytes(found, "big", signed=True)
 
     @property
     def crc(self) -> int:
@@ -202,12 +214,14 @@ class JavaMessage:
 
     @property
     def _key_at(self) -> int:
-        return (LEGACY_HEADER_V1 if self.magic else LEGACY_HEADER_V0).size - LOG_OVERHEAD
+        return _KEY_LENGTH_AT_V1 if self.magic else _KEY_LENGTH_AT_V0
 
     @property
     def key_size(self) -> int:
         """The stored length of the key."""
-        return self._int(INT32, self._key_at)
+        if self._key_size is None:
+            self._key_size = self._length(self._key_at)
+        return self._key_size
 
     @property
     def _value_at(self) -> int:
@@ -216,21 +230,23 @@ class JavaMessage:
     @property
     def value_size(self) -> int:
         """The stored length of the value."""
-        return self._int(INT32, self._value_at)
+        return self._length(self._value_at)
 
-    def _sized(self, at: int) -> Bytes | None:
-        size = self._int(INT32, at)
-        if size < 0:
-            return None
-        at += INT32.size
-        if size > len(self.data) - at:
-            raise FormatError(f"the message of offset {self.offset} says {size} bytes and has {len(self.data) - at}")
-        return part_of(self.data, at, at + size)
+    def _checked(self, at: int, size: int) -> int:
+        """The length that stands at `at`, which must not lead out of the message."""
+        there = len(self.data) - at - INT32.size
+        if size > there:
+            raise FormatError(f"the message of offset {self.offset} says {size} bytes and has {there}")
+        return size
+
+    def _sized(self, at: int, size: int) -> Bytes | None:
+        start = at + INT32.size
+        return None if self._checked(at, size) < 0 else part_of(self.data, start, start + size)
 
     @property
     def key(self) -> bytes | None:
         """The key."""
-        return self._held(self._sized(self._key_at))
+        return self._held(self._sized(self._key_at, self.key_size))
 
     @property
     def value(self) -> bytes | None:
@@ -240,7 +256,8 @@ class JavaMessage:
     @property
     def body(self) -> Bytes | None:
         """The value, of a large message in windows: that of a wrapper."""
-        return self._sized(self._value_at)
+        value_at = self._value_at
+        return self._sized(value_at, self._length(value_at))
 
     def check_lengths(self) -> None:
         """See that key and value fit into the message.
@@ -248,8 +265,9 @@ class JavaMessage:
         Raises:
             FormatError: one of them goes beyond its end.
         """
-        self._sized(self._key_at)
-        self._sized(self._value_at)
+        self._checked(self._key_at, self.key_size)
+        value_at = self._value_at
+        self._checked(value_at, self._length(value_at))
 
     @staticmethod
     def _held(data: Bytes | None) -> bytes | None:
@@ -257,6 +275,12 @@ class JavaMessage:
         if data is not None and len(data) > limit:
             raise record_over(limit, len(data))
         return None if data is None else bytes(data)
+
+
+def _whole_fields(start: bytes) -> tuple[int, ...]:
+    """Of a message that ends inside its fixed fields: those that are whole."""
+    whole = sum(field.end - LOG_OVERHEAD <= len(start) for field in _HEAD_FIELDS)
+    return _HEAD.unpack(start.ljust(_HEAD.size, b"\0"))[:whole]
 
 
 def shallow_message(data: Bytes) -> JavaMessage:
@@ -299,24 +323,28 @@ def records_of_message(outer: JavaMessage, rules: ReadingRules) -> Iterator[Java
         base = outer.offset - last
     wrapper = outer.timestamp, outer.timestamp_type
     for offset, start, end in _inner_places(data):
-        body = part_of(data, start, end)
+        body = data[start:end] if end - start < HELD else part_of(data, start, end)
         message = JavaMessage(wrap64(offset + base), body, wrapper if body[MAGIC_AT - LOG_OVERHEAD] == 1 else None)
-        if message.codec_id >= rules.codecs:
-            raise FormatError(f"compression type id {message.codec_id} inside a wrapper message")
-        if message.codec_id:
+        codec = message.codec_id
+        if codec >= rules.codecs:
+            raise FormatError(f"compression type id {codec} inside a wrapper message")
+        if codec:
             raise FormatError("a compressed message inside a compressed message")
         yield message
 
 
 def _inner_places(data: Bytes) -> Iterator[tuple[int, int, int]]:
     """Stored offset, first byte and end of each message in a wrapper, offset and size not counted."""
-    at = 0
-    while len(data) - at >= LOG_OVERHEAD:
-        offset, size = _OFFSET_AND_SIZE.unpack(data[at : at + LOG_OVERHEAD])
+    at, last = 0, len(data)
+    begin, held = 0, b""
+    while last - at >= LOG_OVERHEAD:
+        if begin + len(held) < at + LOG_OVERHEAD:
+            begin, held = window_of(data, at, LOG_OVERHEAD)
+        offset, size = _OFFSET_AND_SIZE.unpack_from(held, at - begin)
         if size < MIN_MESSAGE_SIZE:
             raise FormatError(f"a message of {size} bytes inside a wrapper message")
         at += LOG_OVERHEAD
-        if size > len(data) - at:
+        if size > last - at:
             break  # a cut last message is passed over in silence
         yield offset, at, at + size
         at += size

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import Damage
@@ -19,32 +18,35 @@ from kafkalog.verify.rules.shared import BatchStep
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.core.legacy import LegacyRecord
+
+class OddMessage(NamedTuple):
+    """The offset of the first message with something odd, and what it has: unused bytes, another magic."""
+
+    offset: int
+    value: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyRecords:
-    """The messages of magic 0 or 1 that one shallow message holds, and what ended the decoding early.
+    """What the messages of magic 0 or 1 are that one shallow message holds, and what ended the decoding early.
 
-    `held` are the messages, None when there are too many to be held; `first_offset` is -1 without any.
+    `first_offset` and `last_offset` are those of the first and last message, -1 without any; `ordered`: every offset is above
+    the one before it. `largest_timestamp` is that of the messages of magic 1, None without any. `nested`: a message is itself
+    compressed. `sound_crcs`: the checksums of all match.
     """
 
     path: str
     batch: LegacyBatch
-    held: tuple[LegacyRecord, ...] | None
     count: int
     first_offset: int
+    last_offset: int
+    ordered: bool
+    largest_timestamp: int | None
+    nested: bool
+    sound_crcs: bool
+    unused: OddMessage | None
+    other_magic: OddMessage | None
     problem: Damage | None
-
-    @property
-    def messages(self) -> Iterator[LegacyRecord]:
-        """The messages that can be read; those that are not held are read again."""
-        if self.held is not None:
-            yield from self.held
-            return
-        for item in self.batch.walk_records():
-            if not isinstance(item, Damage):
-                yield item
 
 
 @rule(
@@ -70,7 +72,7 @@ def legacy_message_unreadable(records: LegacyRecords) -> Iterator[Hit]:
         yield Hit(
             batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
         )
-    elif batch.compression_id and any(message.attributes & bits.CODEC_MASK for message in records.messages):
+    elif batch.compression_id and records.nested:
         reason = "a compressed message inside a compressed wrapper"
         yield Hit(
             batch.span, (batch.last_offset, batch.last_offset), magic=batch.magic, reason=reason, offset=batch.last_offset
@@ -135,10 +137,9 @@ def legacy_wrapper_has_key(records: LegacyRecords) -> Iterator[Hit]:
 )
 def legacy_message_unused_bytes(records: LegacyRecords) -> Iterator[Hit]:
     """The size of a message is larger than its fields need."""
-    for message in records.messages:
-        if message.unused:
-            yield Hit(records.batch.span, (message.offset, message.offset), unused=message.unused, offset=message.offset)
-            return
+    if records.unused is not None:
+        offset, unused = records.unused
+        yield Hit(records.batch.span, (offset, offset), unused=unused, offset=offset)
 
 
 @rule(
@@ -156,9 +157,10 @@ def legacy_message_unused_bytes(records: LegacyRecords) -> Iterator[Hit]:
 )
 def legacy_inner_crc_mismatch(records: LegacyRecords) -> Iterator[Hit]:
     """The checksum of a message inside a compressed wrapper does not match, although the wrapper's own does."""
-    if records.batch.compression_id:
-        for number, message in enumerate(records.messages):
-            if not message.crc_ok:
+    if records.batch.compression_id and not records.sound_crcs:
+        # There may be too many to be held: they are read again.
+        for number, message in enumerate(records.batch.walk_records()):
+            if not isinstance(message, Damage) and not message.crc_ok:
                 yield Hit(
                     records.batch.span,
                     (message.offset, message.offset),
@@ -184,17 +186,9 @@ def legacy_inner_crc_mismatch(records: LegacyRecords) -> Iterator[Hit]:
 def legacy_inner_magic_differs(records: LegacyRecords) -> Iterator[Hit]:
     """A wrapper holds messages of another format version than its own."""
     batch = records.batch
-    if batch.compression_id:
-        for message in records.messages:
-            if message.magic != batch.magic:
-                yield Hit(
-                    batch.span,
-                    (message.offset, batch.last_offset),
-                    inner=message.magic,
-                    magic=batch.magic,
-                    offset=message.offset,
-                )
-                return
+    if batch.compression_id and records.other_magic is not None:
+        offset, magic = records.other_magic
+        yield Hit(batch.span, (offset, batch.last_offset), inner=magic, magic=batch.magic, offset=offset)
 
 
 @rule(
@@ -238,12 +232,8 @@ def legacy_wrapper_offset_mismatch(records: LegacyRecords) -> Iterator[Hit]:
     """The offset of a wrapper is not that of its last message, or its messages are not in order."""
     batch = records.batch
     if batch.compression_id and records.count and records.problem is None:
-        first = last = records.first_offset
-        ordered = True
-        for message in itertools.islice(records.messages, 1, None):
-            ordered &= last < message.offset
-            last = message.offset
-        if batch.last_offset not in (last, 0) or not ordered:
+        first, last = records.first_offset, records.last_offset
+        if batch.last_offset not in (last, 0) or not records.ordered:
             offsets = min(first, batch.last_offset), max(first, batch.last_offset)
             yield Hit(batch.span, offsets, stored=batch.last_offset, first=first, last=last)
 
@@ -263,8 +253,8 @@ def legacy_wrapper_offset_mismatch(records: LegacyRecords) -> Iterator[Hit]:
 def legacy_wrapper_timestamp_mismatch(records: LegacyRecords) -> Iterator[Hit]:
     """Magic 1 with CreateTime: the timestamp of a wrapper is not the largest of its messages."""
     batch = records.batch
-    if batch.compression_id and batch.magic == 1 and batch.timestamp_type == "CreateTime" and records.count:
-        largest = max((message.timestamp for message in records.messages if message.magic == 1), default=None)
+    if batch.compression_id and batch.magic == 1 and batch.timestamp_type == "CreateTime":
+        largest = records.largest_timestamp
         if largest is not None and records.problem is None and largest != batch.max_timestamp:
             yield Hit(
                 batch.span,

@@ -10,16 +10,15 @@ from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.record import wrap32
 from kafkalog.core.record_counts import count_records
-from kafkalog.core.source import HELD
 from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.verify.rules.legacy import LegacyRecords
+from kafkalog.verify.rules.legacy import LegacyRecords, OddMessage
 from kafkalog.verify.rules.records import ControlRecords, Disorder, Records
 from kafkalog.verify.scan.odd_times import ANCIENT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafkalog.core.legacy import LegacyBatch, LegacyRecord
+    from kafkalog.core.legacy import LegacyBatch
     from kafkalog.verify.scan.odd_times import OddTimesNotes
 
 __all__ = ["RecordLook"]
@@ -29,8 +28,6 @@ _BASE_TIMESTAMP = BATCH_HEADER.partial("base_timestamp")
 _HEADER = BATCH_HEADER.size
 #: Control records of one batch that are looked at; a batch that has been written by a broker has a few.
 _MOST_CONTROL_RECORDS = 1 << 12
-#: Messages of a wrapper that are held for the rules; of a larger one they are read again.
-_MOST_HELD = 1 << 14
 
 
 class RecordLook:
@@ -151,30 +148,52 @@ class RecordLook:
 
     def legacy(self, batch: LegacyBatch) -> LegacyRecords:
         """The messages of a message or wrapper of magic 0 or 1."""
-        held: list[LegacyRecord] = []
-        count, first, problem = 0, -1, None
+        count, first, last = 0, -1, -1
+        ordered = sound_crcs = True
+        nested = keyless = False
+        largest: int | None = None
+        unused: OddMessage | None = None
+        other_magic: OddMessage | None = None
+        problem: Damage | None = None
         for item in batch.walk_records():
             if isinstance(item, Damage):
                 problem = item
                 self._note_limit(batch, item)
                 continue
-            first = item.offset if not count else first
+            offset = item.offset
+            if not count:
+                first = offset
+            elif offset <= last:
+                ordered = False
+            last = offset
             count += 1
+            if item.magic == 1 and (largest is None or item.timestamp > largest):
+                largest = item.timestamp
+            if item.magic != batch.magic and other_magic is None:
+                other_magic = OddMessage(offset, item.magic)
+            if item.unused and unused is None:
+                unused = OddMessage(offset, item.unused)
+            nested = nested or bool(item.attributes & bits.CODEC_MASK)
+            sound_crcs = sound_crcs and item.crc_ok
+            keyless = keyless or item.key is None
             self.tombstones += item.value is None
-            if count <= _MOST_HELD and item.end <= HELD:
-                held.append(item)
             del item
-        records = LegacyRecords(
+        if self.first_keyless is None and keyless:
+            self.first_keyless = min(batch.last_offset, first)
+        return LegacyRecords(
             path=self._path,
             batch=batch,
-            held=tuple(held) if len(held) == count else None,
             count=count,
             first_offset=first,
+            last_offset=last,
+            ordered=ordered,
+            largest_timestamp=largest,
+            nested=nested,
+            sound_crcs=sound_crcs,
+            unused=unused,
+            other_magic=other_magic,
             problem=problem,
         )
-        if self.first_keyless is None and any(message.key is None for message in records.messages):
-            self.first_keyless = min(batch.last_offset, first)
-        return records
 
 
 def _read_with_care(path: str, batch: RecordBatch, *, compacted: bool) -> Records:
