@@ -85,9 +85,9 @@ class Finding(NamedTuple):
     """One thing that is wrong, odd or worth knowing, at one place.
 
     `span` is a half-open byte range of the file `path`, None when that file is gone. `offsets` are the first and last log
-    offset concerned. `facts["file"]` names the damaged file when `path` is only the file that shows it. `next_start` are the effects of
-    the predicted starts on that place, `commands` the commands in the remedy. `cause` is the finding that this one follows
-    from, None when it has no cause.
+    offset concerned. `facts["file"]` names the damaged file when `path` is only the file that shows the damage. `next_start`
+    are the effects of the predicted starts on that place, `commands` the commands in the remedy. `cause` is the finding that
+    this one follows from, None when it has no cause.
     """
 
     id: str
