@@ -1,4 +1,4 @@
-"""`kafkalog verify`: the truth about a directory."""
+"""`kafkalog verify`: whether a directory is sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other programs leave among Kafka's files, told by the name: of a file, or of a directory.
+"""What other programs leave among Kafka's files, recognised by the name of a file or a directory.
 
 A file is in no broker's way while it loads a partition, unless its name ends like one of Kafka's. A directory in a log dir is:
 the broker takes its name for that of a partition, and stops if it is none.

@@ -1,4 +1,4 @@
-"""From which release on the decoders of internal topics, and the classes for keys and values, print or read what."""
+"""What the decoders of internal topics, and the classes for keys and values, print and read, and from which release on."""
 
 from __future__ import annotations
 

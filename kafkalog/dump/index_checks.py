@@ -1,4 +1,4 @@
-"""What the real tool checks an `.index` and a `.timeindex` by: the `.log` and the index beside it."""
+"""What the real tool compares an `.index` and a `.timeindex` with: the `.log`, and the index beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for of indexes."""
+"""The options of `dump` that concern indexes."""
 
 from __future__ import annotations
 

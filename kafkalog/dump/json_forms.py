@@ -1,4 +1,4 @@
-"""How bytes stand in JSON lines: as an object whose one name says the form."""
+"""Bytes in JSON lines: an object whose one name says the form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reports that stand on stderr after all files: five kinds, each a block per file."""
+"""The reports that are printed on stderr after all files: five kinds, each a block per file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Printing `.txnindex` and `.snapshot`, and the text files that the real tool cannot print, in the same spirit."""
+"""Printing `.txnindex` and `.snapshot`, and the text files that the real tool cannot print, in a similar form."""
 
 from __future__ import annotations
 

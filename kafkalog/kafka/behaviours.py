@@ -1,4 +1,4 @@
-"""From which release on Kafka reads and loads how: each fact once, whoever stands on it."""
+"""How Kafka reads and loads, and from which release on: each fact is here once, whoever needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Kafka's own code fails on what it reads, told apart by what the broker does about it while it loads a log."""
+"""How Kafka's own code fails on what it reads: a class for each thing that the broker does about it while it loads a log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scan has found in a `.log`, so that the model of its recovery need not go over the same batches again."""
+"""What a scan has found in a `.log`, so that the model of its recovery need not read the same batches again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a stop in the middle of something leaves: `.deleted`, `.cleaned`, `.swap`."""
+"""The files that an interrupted deletion, cleaning or split leaves: `.deleted`, `.cleaned`, `.swap`."""
 
 from __future__ import annotations
 

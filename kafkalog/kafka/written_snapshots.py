@@ -1,4 +1,4 @@
-"""The `.snapshot` files that a start writes, and the producers that stand in them.
+"""The `.snapshot` files that a start writes, and the producers in them.
 
 A broker writes one with every segment that it recovers. All producers in every one of them would be many times the log, so
 each holds what has changed since the one before it, and only one table of all producers is kept for a row of them.

@@ -143,12 +143,12 @@ def _created_empty(path: str, assumed: Assumed) -> Outcome:
     why = "what the directory held is not in this log dir"
     text = "the directory is missing, though the metadata log places the partition here: an empty one is made"
     return Outcome(
-        path,
-        assumed,
-        "starts",
-        "online",
-        "loaded",
-        (Cause(CONTROLLER, text),),
+        path=path,
+        assumed=assumed,
+        broker="starts",
+        log_dir="online",
+        partition="loaded",
+        causes=(Cause(CONTROLLER, text),),
         create=(path,),
         log_start_offset=0,
         log_end_offset=0,

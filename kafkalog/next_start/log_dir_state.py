@@ -131,17 +131,17 @@ def _state_of(evidence: BrokerEvidence, release: Release, *, is_given: bool) -> 
     has_future_check = kraft and log_dir.identity.directory_id is not None
     conflicts = Noted(conflicts=_conflicts(partitions, has_future_check=has_future_check))
     return LogDirState(
-        evidence,
-        release,
-        is_given,
-        kraft,
-        points.offsets,
-        starts.offsets,
-        watermarks.offsets,
-        frozenset(cleaned.offsets),
-        partitions,
-        _files_in_place(log_dir, {*points.offsets, *watermarks.offsets}),
-        meta.and_also(points.noted, starts.noted, watermarks.noted, cleaned.noted, misnamed, conflicts),
+        evidence=evidence,
+        release=release,
+        is_given=is_given,
+        kraft=kraft,
+        recovery_points=points.offsets,
+        log_starts=starts.offsets,
+        high_watermarks=watermarks.offsets,
+        compacted=frozenset(cleaned.offsets),
+        partitions=partitions,
+        in_place=_files_in_place(log_dir, {*points.offsets, *watermarks.offsets}),
+        noted=meta.and_also(points.noted, starts.noted, watermarks.noted, cleaned.noted, misnamed, conflicts),
     )
 
 

@@ -1,4 +1,4 @@
-"""Something in a log dir, outside its partitions, that a start does not get over."""
+"""Something in a log dir, outside its partitions, that a start fails on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Noted", "Obstacle"]
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Something in a log dir, outside its partitions, that a start does not get over.
+    """Something in a log dir, outside its partitions, that a start fails on.
 
     Args:
         path: The file or directory.

@@ -95,7 +95,7 @@ class Load:
 class Prediction(NamedTuple):
     """An outcome, and what it means for others.
 
-    `reads_log`: loading reads the log through the log dir's failure channel, which an offline one forbids. `not_led`: why
+    `reads_log`: loading reads the log in a way that fails once the log dir is offline. `not_led`: why
     the broker cannot lead the partition, nor some of the others.
 
     `is_left_out`: the outcome is unknown because working it out would have taken too long.
@@ -144,7 +144,20 @@ def _to_replay(disk: Disk, situation: Situation) -> int:
 def unknown_outcome(path: str, assumed: Assumed, why: str) -> Outcome:
     """An outcome of which nothing is known, and why."""
     causes = (Cause(UNKNOWN, why),)
-    return Outcome(path, assumed, None, None, "unknown", causes, None, None, None, None, None, why={"partition": why})
+    return Outcome(
+        path=path,
+        assumed=assumed,
+        broker=None,
+        log_dir=None,
+        partition="unknown",
+        causes=causes,
+        truncate=None,
+        delete=None,
+        rename=None,
+        create=None,
+        rebuild=None,
+        why={"partition": why},
+    )
 
 
 def load_partition(disk: Disk, situation: Situation) -> Load:

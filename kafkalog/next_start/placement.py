@@ -1,4 +1,4 @@
-"""Which partition directories a broker sets aside as stray, as far as the log dirs of that broker tell.
+"""Which partition directories a broker sets aside as stray, as far as the log dirs of that broker show it.
 
 What decides is the controller's metadata. The broker keeps a replica of them in one of its log dirs; where that is among
 those looked at, it is asked. Else the directories of a topic are witnesses for each other: a topic has one id.

@@ -49,7 +49,17 @@ def _obstacle_outcome(state: LogDirState, assumed: Assumed, obstacle: Obstacle, 
         text = f"the log dir goes offline: {text}; {_HALTS}"
     actions = (obstacle.remedy,) if obstacle.remedy else ()
     causes = (Cause(LOG_DIR, text, obstacle.path),)
-    return Outcome(obstacle.path, assumed, broker, log_dir, partition, causes, **NOTHING_TOLD, why=why, actions=actions)
+    return Outcome(
+        path=obstacle.path,
+        assumed=assumed,
+        broker=broker,
+        log_dir=log_dir,
+        partition=partition,
+        causes=causes,
+        **NOTHING_TOLD,
+        why=why,
+        actions=actions,
+    )
 
 
 def with_side_effects(state: LogDirState, predictions: Mapping[str, Prediction]) -> dict[str, Outcome]:
@@ -110,7 +120,16 @@ def _failed(outcome: Outcome, cause: Cause, *, broker: str = "starts", log_dir: 
 def _not_loaded(outcome: Outcome, obstacle: Obstacle) -> Outcome:
     """The log dir is offline before anything in it is looked at: all stays as it is."""
     causes = (Cause(LOG_DIR, f"the log dir is offline: {obstacle.reason}", obstacle.path),)
-    return Outcome(outcome.path, outcome.assumed, "starts", "offline", "failed", causes, records_lost=0, bytes_lost=0)
+    return Outcome(
+        path=outcome.path,
+        assumed=outcome.assumed,
+        broker="starts",
+        log_dir="offline",
+        partition="failed",
+        causes=causes,
+        records_lost=0,
+        bytes_lost=0,
+    )
 
 
 def _in_offline_dir(state: LogDirState, prediction: Prediction, obstacle: Obstacle) -> Outcome:

@@ -3,8 +3,9 @@
 The controller's word comes from `__cluster_metadata` (`against_metadata`), or from the state that ZooKeeper holds under
 `/brokers/topics/TOPIC/partitions/PARTITION/state` (`read_partition_state`, `against_state`).
 
-Two copies are hardly ever of the same moment. What the metadata shows to have been so once is *explained*; what it does
-not is only a contradiction when the metadata *covers the stop* of the broker that left the directory (`covers_stop`).
+Two copies are hardly ever taken at the same time. A difference is *explained* where the metadata shows that the partition
+once was as its directory says. Any other difference is a contradiction only when the metadata *covers the stop* of the broker
+that left the directory (`covers_stop`).
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ class LoadWatch:
         self.types = types
         self.failures: list[Failure] = []
         self.groups: dict[str, _Held] = {}
-        #: Those of whom a record could not be used, and its offset.
+        #: Groups or transactional ids with a record that could not be used, and its offset.
         self.unread: dict[str, int] = {}
 
     def fail(self, cause: str, offset: int, reason: str, *, since: Release = (), until: Release = NEWEST) -> None:

@@ -171,13 +171,13 @@ class GroupReplay:
             self._remove(name, "classic")
             return
         group = Group(
-            name,
-            "classic",
-            value["generation"],
-            value["protocolType"],
-            value["protocol"],
-            value["leader"],
-            value.get("currentStateTimestamp", -1),
+            group=name,
+            kind="classic",
+            generation=value["generation"],
+            protocol_type=value["protocolType"],
+            protocol=value["protocol"],
+            leader=value["leader"],
+            state_timestamp=value.get("currentStateTimestamp", -1),
             path=item.path,
             record_offset=item.record.offset,
         )
@@ -302,16 +302,16 @@ class GroupReplay:
         # An update says nothing of what has not changed.
         held = self.share_offsets.get(place) if decoded.name == "ShareUpdate" else None
         self.share_offsets[place] = ShareOffset(
-            key["groupId"],
-            None,
-            key["topicId"],
-            key["partition"],
-            held.start_offset if held and start == -1 else start,
-            held.state_epoch if held else value.get("stateEpoch", -1),
-            held.leader_epoch if held and leader_epoch == -1 else leader_epoch,
-            value.get("deliveryCompleteCount", -1),
-            item.path,
-            item.record.offset,
+            group=key["groupId"],
+            topic=None,
+            topic_id=key["topicId"],
+            partition=key["partition"],
+            start_offset=held.start_offset if held and start == -1 else start,
+            state_epoch=held.state_epoch if held else value.get("stateEpoch", -1),
+            leader_epoch=held.leader_epoch if held and leader_epoch == -1 else leader_epoch,
+            delivery_complete_count=value.get("deliveryCompleteCount", -1),
+            path=item.path,
+            record_offset=item.record.offset,
         )
 
 

@@ -88,14 +88,14 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
         if group.kind == "consumer":
             group.protocol = _chosen_assignor(group)
     return Groups(
-        dict(sorted(replay.groups.items())),
-        [places.of(commit)._replace(expires_at=expiry(commit, replay.groups[commit.group])) for commit in offsets],
-        [(number, places.of(commit)) for number, commit in pending],
-        [item._replace(log_end_offset=places.bounds(item.topic, item.partition)[1]) for item in shared],
-        replay.notes,
-        tuple(problems),
-        replay.records,
-        tuple(replay.loads),
+        groups=dict(sorted(replay.groups.items())),
+        offsets=[places.of(commit)._replace(expires_at=expiry(commit, replay.groups[commit.group])) for commit in offsets],
+        pending=[(number, places.of(commit)) for number, commit in pending],
+        share_offsets=[item._replace(log_end_offset=places.bounds(item.topic, item.partition)[1]) for item in shared],
+        notes=replay.notes,
+        problems=tuple(problems),
+        records=replay.records,
+        loads=tuple(replay.loads),
     )
 
 

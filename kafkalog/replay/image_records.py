@@ -58,18 +58,18 @@ def _partition(image: Image, value: Message) -> str:
     if topic is None:
         return f"unknown topic id {format_uuid(value['topicId'])}"
     topic.partitions[value["partitionId"]] = PartitionState(
-        value["partitionId"],
-        value["leader"],
-        value["leaderEpoch"],
-        value["partitionEpoch"],
-        tuple(value["replicas"]),
-        tuple(value["isr"]),
-        tuple(value["removingReplicas"] or ()),
-        tuple(value["addingReplicas"] or ()),
-        value.get("leaderRecoveryState", 0),
-        tuple(value.get("eligibleLeaderReplicas") or ()),
-        tuple(value.get("lastKnownElr") or ()),
-        _directories(value.get("directories") or ()),
+        partition=value["partitionId"],
+        leader=value["leader"],
+        leader_epoch=value["leaderEpoch"],
+        partition_epoch=value["partitionEpoch"],
+        replicas=tuple(value["replicas"]),
+        isr=tuple(value["isr"]),
+        removing_replicas=tuple(value["removingReplicas"] or ()),
+        adding_replicas=tuple(value["addingReplicas"] or ()),
+        leader_recovery_state=value.get("leaderRecoveryState", 0),
+        eligible_leader_replicas=tuple(value.get("eligibleLeaderReplicas") or ()),
+        last_known_elr=tuple(value.get("lastKnownElr") or ()),
+        directories=_directories(value.get("directories") or ()),
     )
     return ""
 

@@ -101,7 +101,16 @@ class _Replay:
     def result(self, base: str | None, problems: list[Note]) -> Metadata:
         """What it has come to."""
         damage = self.log_notes.first
-        return Metadata(self.image, base, self.notes, tuple(problems), self.records, self.history, self.written, damage)
+        return Metadata(
+            image=self.image,
+            snapshot=base,
+            notes=self.notes,
+            problems=tuple(problems),
+            records=self.records,
+            history=self.history,
+            written=self.written,
+            damage=damage,
+        )
 
     def feed(self, items: Iterable[LogRecord], until: Until = END, start: int = 0) -> None:
         for item in items:

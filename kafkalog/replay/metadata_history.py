@@ -1,6 +1,6 @@
-"""What metadata records show to have been so once, although the image at their end no longer says it.
+"""Earlier states of the metadata that its records show and the image at their end no longer has.
 
-A copy of a broker's directory is hardly ever as old as the copy of the metadata beside it. What was so once explains how
+A copy of a broker's directory is hardly ever as old as the copy of the metadata beside it. An earlier state explains how
 the two may differ without anything being wrong.
 """
 

@@ -1,4 +1,4 @@
-"""The one replay of a partition's producers: their states, their transactions, what does not follow from what was before.
+"""The one replay of a partition's producers: states, transactions, and each step that does not follow from the last.
 
 Kafka's own bookkeeping, with the behaviours of its releases, is `kafka.producer_states`; this one goes over all that a log
 holds, damaged or not, and notes what is odd.
@@ -393,13 +393,13 @@ class ProducerReplay:
             return None
         oldest = next((other.offset for other in self._begun.values()), marker.offset + 1)
         return AbortedSpan(
-            marker.producer_id,
-            first,
-            marker.offset,
-            oldest if self.complete else None,
-            marker.position,
-            marker.size,
-            state.last_offset if state is not None and first >= 0 else -1,
+            producer_id=marker.producer_id,
+            first_offset=first,
+            last_offset=marker.offset,
+            last_stable_offset=oldest if self.complete else None,
+            position=marker.position,
+            size=marker.size,
+            data_offset=state.last_offset if state is not None and first >= 0 else -1,
             begin_known=self.complete or base.marker_offset >= 0,
         )
 

@@ -190,20 +190,20 @@ def _transactional_id(name: str, value: Message, path: str, offset: int) -> Tran
         (entry["topic"], partition) for entry in value["transactionPartitions"] or [] for partition in entry["partitionIds"]
     ]
     return TransactionalId(
-        name,
-        value["producerId"],
-        value["producerEpoch"],
-        state,
-        value["transactionTimeoutMs"],
-        value["transactionStartTimestampMs"],
-        value["transactionLastUpdateTimestampMs"],
-        tuple(sorted(partitions)),
-        value.get("previousProducerId", -1),
-        value.get("nextProducerId", -1),
-        value.get("nextProducerEpoch", -1),
-        value.get("clientTransactionVersion", 0),
-        path,
-        offset,
+        transactional_id=name,
+        producer_id=value["producerId"],
+        producer_epoch=value["producerEpoch"],
+        state=state,
+        timeout_ms=value["transactionTimeoutMs"],
+        start_timestamp=value["transactionStartTimestampMs"],
+        last_update_timestamp=value["transactionLastUpdateTimestampMs"],
+        partitions=tuple(sorted(partitions)),
+        previous_producer_id=value.get("previousProducerId", -1),
+        next_producer_id=value.get("nextProducerId", -1),
+        next_producer_epoch=value.get("nextProducerEpoch", -1),
+        client_version=value.get("clientTransactionVersion", 0),
+        path=path,
+        record_offset=offset,
     )
 
 

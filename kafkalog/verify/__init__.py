@@ -1,4 +1,4 @@
-"""The truth about a directory: whether its data are sound, and if not, where and what to do."""
+"""Whether the data in a directory are sound, and if not, where the damage is and what to do."""
 
 from __future__ import annotations
 

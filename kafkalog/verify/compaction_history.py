@@ -1,4 +1,4 @@
-"""The log cleaner: whether it ever went over a log, and whether what it went over looks so.
+"""The log cleaner: whether it ever cleaned a log, and whether the part that it cleaned looks cleaned.
 
 It keeps no record without a key, no key twice and nothing of an aborted transaction (Cleaner.shouldRetainRecord), and it
 goes over a log from its start. So records of these kinds say that no pass reached them.

@@ -1,4 +1,4 @@
-"""`verify`: from paths to a report."""
+"""A whole run of `verify`: classify the paths, scan and judge each partition, compare them, predict the next start, report."""
 
 from __future__ import annotations
 

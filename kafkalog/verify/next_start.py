@@ -1,4 +1,4 @@
-"""What the next start does to what was verified: the predictions that go along with a report."""
+"""What the next start does to the verified directories: the predictions in a report."""
 
 from __future__ import annotations
 

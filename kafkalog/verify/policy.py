@@ -1,4 +1,4 @@
-"""What the caller wants to hear: rules chosen, severities changed, findings that are already known."""
+"""What the caller wants reported: chosen rules, changed severities, and no findings of the baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The producers of a partition: what a replay of its scans shows, beside what its `.snapshot` files say."""
+"""The producers of a partition: a replay of its scans, compared with its `.snapshot` files."""
 
 from __future__ import annotations
 

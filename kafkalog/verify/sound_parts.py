@@ -1,4 +1,4 @@
-"""What the scans of a partition spare a prediction: the batches that were found sound need not be gone through again."""
+"""The sound part of each `.log`, by its scan: the model of a start need not read these batches again."""
 
 from __future__ import annotations
 

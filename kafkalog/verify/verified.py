@@ -1,4 +1,4 @@
-"""A partition that was judged by itself, on its way to what others say of it."""
+"""A partition that was judged by itself, before it is compared with others."""
 
 from __future__ import annotations
 

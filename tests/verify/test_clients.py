@@ -38,7 +38,7 @@ def test_records_that_came_before_a_producers_first_sequence_are_told_with_their
     (found,) = findings(FIXTURES / "cases/first-sequence-not-zero/firstseq-0")
     assert (found.id, found.offsets) == (LATE, (0, 9))
     assert (found.facts["producer_id"], found.facts["epoch"], found.facts["sequence"]) == (0, 0, 17)
-    assert "The 17 records" in found.consequence
+    assert "17 records with the sequence numbers from 0 on" in found.consequence
 
 
 def _plain(offset):

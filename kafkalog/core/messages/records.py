@@ -1,4 +1,4 @@
-"""Records of internal topics, decoded as far as they go: what is unknown or broken is said, not dropped."""
+"""Records of internal topics, decoded as far as possible: what is unknown or broken is reported, not dropped."""
 
 from __future__ import annotations
 

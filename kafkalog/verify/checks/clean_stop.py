@@ -1,4 +1,4 @@
-"""Clean-shutdown markers that lie, and what is only found because they are believed."""
+"""Clean-shutdown markers that the logs contradict, and the findings that only follow from such a marker."""
 
 from __future__ import annotations
 

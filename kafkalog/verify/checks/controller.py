@@ -207,7 +207,7 @@ class Controllers:
         return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
     def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[ProducerIdBlocks]:
-        """What producers the logs have whom no block of ids can have given their id: one subject for each metadata log."""
+        """Producer ids in the logs that are in no block of ids handed out so far: one subject for each metadata log."""
         found: dict[str, tuple[_MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
         for partition in partitions:
             metadata_log = self._metadata_for(partition.log_dir)

@@ -1,4 +1,4 @@
-"""One partition: what all checks say of its facts, together."""
+"""One partition: its facts go through all checks."""
 
 from __future__ import annotations
 

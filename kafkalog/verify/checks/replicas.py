@@ -42,7 +42,15 @@ def _marks(partition: Partition) -> Iterator[_Mark]:
                 except (FormatError, LimitExceeded):
                     base = batch.last_offset
             crc = batch.header.crc
-            yield _Mark(base, batch.last_offset, epoch, crc, batch.size, segment.paths[".log"], batch.position)
+            yield _Mark(
+                base_offset=base,
+                last_offset=batch.last_offset,
+                epoch=epoch,
+                crc=crc,
+                size=batch.size,
+                path=segment.paths[".log"],
+                position=batch.position,
+            )
 
 
 def compare_replicas(one: Partition, other: Partition) -> ReplicaPair | None:

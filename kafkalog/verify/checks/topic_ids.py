@@ -1,4 +1,4 @@
-"""Topic ids against each other: one topic has one id, and one id is one topic's, in all log dirs of a cluster."""
+"""Topic ids compared: one topic has one id, and one id belongs to one topic, in all log dirs of a cluster."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def pairs_of_topic_ids(
 
 
 def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tuple[int, TopicIdPair]]:
-    """A topic's directories with another id than the right one: the controller's if it is heard, else that of the first."""
+    """A topic's directories with a wrong id; the right one is the controller's where that is known, else the first."""
     for place in places:
         right, removed, source = controllers.topic_id(place.topic, place.log_dir)
         peers = [other for other in places if _same_cluster(other.log_dir, place.log_dir) is not False]

@@ -512,7 +512,7 @@ def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
     invariants="A21",
 )
 def batch_transactional_without_producer(step: BatchStep) -> Iterator[Hit]:
-    """The batch claims to belong to a transaction of nobody."""
+    """The batch is marked transactional, but has no producer id."""
     batch = _magic_2(step)
     if batch is not None and batch.is_transactional and batch.header.producer_id == -1 and not step.kraft:
         yield Hit(batch.span_of("attributes"), (batch.base_offset, batch.last_offset), offset=batch.base_offset)

@@ -148,7 +148,7 @@ def controller_topic_name_differs(subject: ControllerDifference) -> Iterator[Hit
     invariants="K8 K12",
 )
 def controller_knows_no_partition(subject: ControllerDifference) -> Iterator[Hit]:
-    """The cluster has no topic of this id, or not so many partitions of it.
+    """The cluster has no topic of this id, or fewer partitions of it.
 
     INFO when the metadata shows that the topic was deleted, or may be of another moment than the directory.
     """

@@ -1,4 +1,4 @@
-"""Rules about copies in which not everything is: one statement about the copy, not one for each file."""
+"""Rules about incomplete copies: one statement about the copy, not one for each file."""
 
 from __future__ import annotations
 

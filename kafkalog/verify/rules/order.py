@@ -237,7 +237,8 @@ def _odd(found: Mapping[str, OddTimes]) -> Iterator[Hit]:
     "timestamp-future",
     Severity.INFO,
     on=SegmentTimes,
-    message="{count} batches are dated after now; the largest timestamp is {largest}, {date}, at offset {offset}: {cause}",
+    message="{count} batches are dated after now; the largest timestamp is {largest}, {date}, in the batch that ends at offset "
+    "{offset}: {cause}",
     consequence="Time-based retention keeps the segment until retention.ms after {date}, and every segment after it.",
     remedy="Delete by offset (kafka-delete-records.sh) or by size, and correct the producer; see "
     "message.timestamp.after.max.ms.",

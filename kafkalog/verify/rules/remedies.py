@@ -1,4 +1,4 @@
-"""What to do first, where many rules say the same. Nothing here loses a byte: files are moved, not deleted."""
+"""What to do first: remedies that many rules share. Nothing here loses a byte: files are moved, not deleted."""
 
 from __future__ import annotations
 

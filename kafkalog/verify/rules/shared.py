@@ -1,4 +1,4 @@
-"""What several rules modules look at, or speak of."""
+"""Subjects and words that several rules modules share."""
 
 from __future__ import annotations
 

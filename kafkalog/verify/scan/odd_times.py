@@ -1,4 +1,4 @@
-"""The timestamps of a segment that are out of the ordinary, by their causes."""
+"""The unusual timestamps of a segment, by their causes."""
 
 from __future__ import annotations
 
