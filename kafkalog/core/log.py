@@ -102,14 +102,14 @@ def _frame_problem(data: bytes, at: int, position: int, size: int) -> FormatErro
     if left <= HEADER_UP_TO_MAGIC or len(data) - at <= HEADER_UP_TO_MAGIC:
         return Truncated(HEADER_UP_TO_MAGIC + 1, min(left, len(data) - at), "batch header", Span(position, size))
     length, magic = SIZE_AND_MAGIC.unpack_from(data, at)
-    field = BATCH_HEADER.span_of("batch_length", position)
     if length < MIN_MESSAGE_SIZE:
-        return BadLength(length, f"{MIN_MESSAGE_SIZE} or more", "batchLength", field)
+        return BadLength(length, f"{MIN_MESSAGE_SIZE} or more", "batchLength", BATCH_HEADER.span_of("batch_length", position))
     if not 0 <= magic <= 2:
         return UnknownMagic(magic, BATCH_HEADER.span_of("magic", position))
     least = _LEAST_LENGTHS[magic]
     if length < least:
-        return BadLength(length, f"{least} or more in magic {magic}", "batchLength", field)
+        allowed = f"{least} or more in magic {magic}"
+        return BadLength(length, allowed, "batchLength", BATCH_HEADER.span_of("batch_length", position))
     if length + LOG_OVERHEAD > left:
         return Truncated(length + LOG_OVERHEAD, left, "batch", Span(position, size))
     return None

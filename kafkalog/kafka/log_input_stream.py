@@ -6,6 +6,7 @@ leads, and looks at a header only when a value of it is asked for.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CODEC_MASK
@@ -129,7 +130,7 @@ class LoggedBatch:
 
     __slots__ = ("_at", "_base_offset", "_file", "_header", "_window", "magic", "offset", "position", "rules", "size")
 
-    def __init__(self, file: DiskFile, place: BatchPlace, rules: ReadingRules) -> None:
+    def __init__(self, file: DiskFile, rules: ReadingRules, place: BatchPlace) -> None:
         position, offset, size, magic, self._window, self._at = place
         self._file = file
         self.rules = rules
@@ -304,11 +305,11 @@ class FileRecords:
 
         Source: FileRecords.slice, Kafka 3.9.1; FileRecords.read before 2.1.
         """
-        if position < 0 or size < 0 or (self.rules.slices_checked and position > self.size):
+        start, end = self.start + position, self.end
+        if position < 0 or size < 0 or (self.rules.slices_checked and start > end):
             raise BrokerAborts("IllegalArgumentException", f"a slice of {size} bytes from position {position}, of {self.size}")
-        start = self.start + position
-        end = start + size
-        return FileRecords(self.file, self.rules, start, self.end if end > MAX_SEGMENT_SIZE else min(end, self.end))
+        stop = start + size
+        return FileRecords(self.file, self.rules, start, end if stop > MAX_SEGMENT_SIZE else min(stop, end))
 
     def batches(self, start: int | None = None) -> Iterator[LoggedBatch]:
         """The batches from position `start` on.
@@ -317,9 +318,8 @@ class FileRecords:
             SizeFieldTooSmall, BrokerAborts: see `walk_batches`.
         """
         position = self.start if start is None else start
-        file, rules = self.file, self.rules
-        for place in walk_batches(file, position, self.end, sizes_overflow=rules.sizes_overflow):
-            yield LoggedBatch(file, place, rules)
+        places = walk_batches(self.file, position, self.end, sizes_overflow=self.rules.sizes_overflow)
+        return map(partial(LoggedBatch, self.file, self.rules), places)
 
     def last_batch(self) -> LoggedBatch | None:
         """Its last batch."""

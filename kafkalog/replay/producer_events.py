@@ -6,10 +6,11 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.attributes import TRANSACTIONAL
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.control import ABORT, COMMIT
 from kafkalog.core.log import NEVER
-from kafkalog.core.record import increment_sequence
+from kafkalog.core.record import increment_sequence, wrap64
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import RecordBatch
@@ -142,7 +143,7 @@ class _OpenRun:
             following = 0 if last == _MAX_SEQUENCE else last + 1
         self.next_sequence = following
         self.last_base = header.base_offset
-        self.last_offset = batch.last_offset
+        self.last_offset = wrap64(header.base_offset + delta)
         self.last_timestamp = header.max_timestamp
         self.last_position = batch.position
         self.partial = header.records_count < delta + 1
@@ -223,7 +224,7 @@ class EventRecorder:
         if (
             run is None
             or run.epoch != header.producer_epoch
-            or run.transactional != batch.is_transactional
+            or run.transactional != bool(header.attributes & TRANSACTIONAL)
             or run.next_sequence != header.base_sequence
         ):
             run = self._open[header.producer_id] = _OpenRun(batch, self.last_hole)

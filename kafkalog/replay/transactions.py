@@ -153,13 +153,13 @@ class _Partitions:
         self.open.extend(sorted(found, key=lambda transaction: transaction.first_offset))
 
     def _end(self, batch: RecordBatch, path: str) -> TransactionEnd:
-        end = transaction_end(batch, batch.base_offset, batch.header.max_timestamp, None)
+        end: TransactionEnd | None = None
         try:
             for record in batch.records():
                 end = transaction_end(batch, record.offset, record.timestamp, read_control_record(record.key, record.value))
         except (FormatError, LimitExceeded) as error:
             self._notes.append(Note(path, batch.base_offset, f"a marker that cannot be read: {error}"))
-        return end
+        return transaction_end(batch, batch.base_offset, batch.header.max_timestamp, None) if end is None else end
 
     def _replay(self, replay: ProducerReplay, recorder: EventRecorder, name: PartitionName, path: str) -> None:
         events = recorder.finish()
