@@ -392,9 +392,12 @@ def test_what_exceeds_the_limit_is_told_with_the_option_that_raises_it(tmp_path)
         done = run(*command, path)
         assert (done.returncode, done.stderr) == (0, "")
     arguments = ("verify", "--no-next-start", "--select", "records-*", directory)
+    judged = run(*arguments, "--max-decompressed", 1000)
+    assert (judged.returncode, judged.stdout.split()[0]) == (3, "unknown")
     assert f"the records of 1 batch, the first at position 0: bytes of decompressed records in one batch: {wanted}" in " ".join(
-        run(*arguments, "--max-decompressed", 1000).stdout.split()
+        judged.stdout.split()
     )
+    assert run(*arguments).returncode == 0
     assert "max-decompressed" not in run(*arguments).stdout
 
 

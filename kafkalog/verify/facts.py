@@ -404,6 +404,8 @@ def _failures(files: Iterable[SmallFile]) -> Iterator[NotChecked]:
 def _not_checked_of(scan: SegmentScan) -> Iterator[NotChecked]:
     for path, reason in scan.failures:
         yield NotChecked(path, reason, failed=True)
+    if scan.over_limit:
+        yield NotChecked(scan.path, scan.over_limit, failed=True)
     for path, reason in scan.not_checked:
         yield NotChecked(path, reason)
 

@@ -65,11 +65,11 @@ class RecordLook:
         self._over_limit = 0
         self._first_over_limit = ""
 
-    def finish(self) -> None:
-        """All batches were seen."""
-        if self._over_limit:
-            batches = "batch" if self._over_limit == 1 else "batches"
-            self._skip(f"the records of {self._over_limit} {batches}, {self._first_over_limit}")
+    @property
+    def over_limit(self) -> str:
+        """The batches whose records exceed a limit of kafkalog's own, in words; "" without any."""
+        batches = "batch" if self._over_limit == 1 else "batches"
+        return f"the records of {self._over_limit} {batches}, {self._first_over_limit}" if self._over_limit else ""
 
     # --- magic 2 ---
 

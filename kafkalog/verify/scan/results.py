@@ -95,6 +95,8 @@ class SegmentScan:
     damaged: bool = False
     hashes: dict[str, str] = field(default_factory=dict)
     not_checked: tuple[tuple[str, str], ...] = ()
+    #: Which records exceed a limit of kafkalog's own and so were not judged; "" for none.
+    over_limit: str = ""
     failures: tuple[tuple[str, str], ...] = ()
     files: int = 0
     bytes_read: int = 0

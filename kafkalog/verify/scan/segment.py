@@ -135,6 +135,7 @@ class Scanner:
             damaged=state.damaged,
             hashes=hashes_of(task.paths.values(), self._fail) if task.settings.hash else {},
             not_checked=tuple(self._not_checked),
+            over_limit=self._records.over_limit,
             failures=tuple(self._failures),
             files=self._files,
             bytes_read=self._bytes_read,
@@ -158,7 +159,6 @@ class Scanner:
             self._state.damaged = True
             if isinstance(error, FileChanged) and error.path == self._path:
                 self._changed(error.size_before, error.size_now)
-        self._records.finish()
         for kind, count in self._found.items():
             if count > _MOST_OF_A_KIND:
                 self._skip(f"{count - _MOST_OF_A_KIND} more of {kind}: not listed one by one")
