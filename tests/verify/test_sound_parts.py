@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from kafkalog.kafka import segment
 from kafkalog.kafka.log_input_stream import LoggedBatch
 from kafkalog.next_start.api import next_starts
 from kafkalog.render.json_next_start import outcome_json
@@ -74,7 +73,7 @@ def test_recorded_starts_are_predicted_alike(tmp_path):
 def test_sound_logs_are_not_gone_through_again(monkeypatch):
     seen = []
     ensure_valid = LoggedBatch.ensure_valid
-    monkeypatch.setattr(segment.LoggedBatch, "ensure_valid", lambda batch: (seen.append(batch), ensure_valid(batch)))
+    monkeypatch.setattr(LoggedBatch, "ensure_valid", lambda batch: (seen.append(batch), ensure_valid(batch)))
     path = f"{fixture('3.9.1', 'cluster-final-n1').path()}/ledger-0"
     verify(path, now=NOW, quick=True, assume_stop="unclean")
     assert seen == []
@@ -89,7 +88,7 @@ def test_of_a_damaged_partition_only_the_damaged_log_is_gone_through(tmp_path, m
     lab.patch(lab.path(1), 700, bytes([lab.path(1).read_bytes()[700] ^ 4]))
     seen = set()
     ensure_valid = LoggedBatch.ensure_valid
-    monkeypatch.setattr(segment.LoggedBatch, "ensure_valid", lambda batch: (seen.add(batch._file.origin), ensure_valid(batch)))
+    monkeypatch.setattr(LoggedBatch, "ensure_valid", lambda batch: (seen.add(batch._file.origin), ensure_valid(batch)))
     verify(lab.dir, now=NOW, assume_stop="unclean", kafka_version="3.9.1")
     assert seen == {lab.path(1).name}
 
