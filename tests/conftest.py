@@ -53,6 +53,10 @@ def _watch(event, args) -> None:
         _violations.append(f"{event} {args!r}")
 
 
+# Modules of tests read fixtures while they are imported, so that it listens from the first of them on.
+sys.addaudithook(_watch)
+
+
 def _inventory() -> dict[str, tuple[int, int]]:
     return {
         os.path.join(folder, name): (status.st_size, status.st_mtime_ns)
@@ -123,9 +127,8 @@ def pytest_terminal_summary(terminalreporter, config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def examined_trees_stay_as_they_are():
-    """Watches every `open` of this process, and compares names, sizes and times before and after the whole suite."""
+    """Asks the watch over every `open`, and compares names, sizes and times before and after the whole suite."""
     before = _inventory()
-    sys.addaudithook(_watch)
     yield
     assert _violations == []
     assert _inventory() == before
