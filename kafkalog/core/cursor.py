@@ -77,10 +77,6 @@ class Cursor:
         """Four bytes, signed."""
         return self._fixed(">i", 4, field)
 
-    def uint32(self, field: str = "") -> int:
-        """Four bytes, unsigned."""
-        return self._fixed(">I", 4, field)
-
     def int64(self, field: str = "") -> int:
         """Eight bytes, signed."""
         return self._fixed(">q", 8, field)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["IndexPrinter"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexPrinter:
+class IndexPrinter(NamedTuple):
     """Prints one index.
 
     Args:

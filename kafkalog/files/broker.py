@@ -31,10 +31,6 @@ class Broker(NamedTuple):
 
     log_dirs: tuple[LogDir, ...]
 
-    def directories_of(self, topic: str, partition: int) -> list[PlacedDirectory]:
-        """The directories of a partition that the broker serves, in all its log dirs: those without a mark."""
-        return [place for place, key in self._unmarked() if key == (topic, partition)]
-
     def doubled_partitions(self) -> Iterator[tuple[PlacedDirectory, PlacedDirectory]]:
         """Directories of a partition that an earlier one is already of, each with the first one."""
         first: dict[tuple[str, int], PlacedDirectory] = {}

@@ -38,6 +38,19 @@ class Case(NamedTuple):
     harmed: Harmed
     index_interval: int
 
+    def situation(self, release: str, *, consumer: bool) -> Situation:
+        """What the model is given of it."""
+        harmed = self.harmed
+        return Situation(
+            clean=harmed.clean,
+            release=parse_release(release),
+            recovery_point=harmed.recovery_point,
+            log_start=harmed.log_start,
+            kraft=False,
+            index_interval_bytes=self.index_interval,
+            consumer=consumer,
+        )
+
 
 def interval_of(files: dict[str, bytes]) -> int:
     """`index.interval.bytes`, read off the undamaged indexes."""
@@ -63,16 +76,7 @@ def differences_of_release(release: str, cases: Sequence[Case], scratch: Path) -
 def _differences(release: str, case: Case, folder: Path, real: Loaded) -> list[str]:
     harmed = case.harmed
     disk = Disk({name: BytesSource(data) for name, data in harmed.files.items()}, frozenset(harmed.directories))
-    situation = Situation(
-        clean=harmed.clean,
-        release=parse_release(release),
-        recovery_point=harmed.recovery_point,
-        log_start=harmed.log_start,
-        kraft=False,
-        index_interval_bytes=case.index_interval,
-        consumer=False,
-    )
-    load = load_partition(disk, situation)
+    load = load_partition(disk, case.situation(release, consumer=False))
     found: list[str] = []
 
     def compare(field: str, theirs: object, ours: object) -> None:

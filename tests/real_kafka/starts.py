@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.core.log import BytesSource
-from kafkalog.core.release import parse_release
 from kafkalog.kafka.file_names import parse_offset
 from kafkalog.kafka.overlay import Disk
-from kafkalog.next_start.partition import Situation, predict_partition
+from kafkalog.next_start.partition import predict_partition
 from tests.next_start.broker_starts import error_kind
 from tests.real_kafka.loads import compare_files
 
@@ -42,16 +41,7 @@ def predict(release: str, case: Case) -> tuple[Outcome, Disk]:
     harmed = case.harmed
     files = {name: BytesSource(data) for name, data in harmed.files.items() if name != METADATA}
     disk = Disk(files, frozenset(harmed.directories))
-    situation = Situation(
-        clean=harmed.clean,
-        release=parse_release(release),
-        recovery_point=harmed.recovery_point,
-        log_start=harmed.log_start,
-        kraft=False,
-        index_interval_bytes=case.index_interval,
-        consumer=True,
-    )
-    return predict_partition("P", disk, situation).outcome, disk
+    return predict_partition("P", disk, case.situation(release, consumer=True)).outcome, disk
 
 
 def is_served(release: str, case: Case) -> bool:
