@@ -115,13 +115,11 @@ def _log_dirs_in(path: str, kind: Kind | None, entries: Sequence[Entry]) -> list
     """
     if any(_is_of_kafka(entry.name) for entry in entries):
         return []
-    is_log_dir = kind is Kind.LOG_DIR
-    folders = (one.name for one in entries if one.is_directory and (not is_log_dir or parse_partition_name(one.name)))
     found: list[str] = []
-    for name in islice(folders, _MOST):
+    for name in islice((one.name for one in entries if one.is_directory), _MOST):
         if _is_log_dir(join(path, name), by_files=kind is not None):
             found.append(name)
-        elif is_log_dir:
+        elif kind is Kind.LOG_DIR and parse_partition_name(name) is not None:
             return []
     return found
 

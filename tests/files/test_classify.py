@@ -255,6 +255,7 @@ def test_every_command_names_the_log_dirs_in_a_folder(tmp_path, monkeypatch, com
         "named": (["broker-1", "broker-2"], LOG_DIR_FILES, "log dirs: broker-1, broker-2: give their paths"),
         "kafka-1": (["broker-1", "broker-2"], LOG_DIR_FILES, "log dirs: broker-1, broker-2: give their paths"),
         "kafka-2": (["a", "b"], LOG_DIR_FILES, "log dirs: a, b: give their paths"),
+        "mixed": (["broker-1", "d2"], LOG_DIR_FILES, "log dirs: broker-1, d2: give their paths"),
     }
     for name, (folders, files, said) in shapes.items():
         for folder in folders:
@@ -284,8 +285,9 @@ def test_only_one_level_is_looked_at_for_log_dirs_and_no_more_than_a_number_of_f
 
 def test_a_partition_in_a_log_dir_without_files_outweighs_log_dirs_called_like_partitions(tmp_path):
     partition(tmp_path / "t-0")
-    (tmp_path / "old-1").mkdir()
-    log_dir(tmp_path / "old-1", "t", *LOG_DIR_FILES)
+    for copy in ("backup", "old-1"):
+        (tmp_path / copy).mkdir()
+        log_dir(tmp_path / copy, "t", *LOG_DIR_FILES)
     assert classify(str(tmp_path)).kind is Kind.LOG_DIR
 
 
