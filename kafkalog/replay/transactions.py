@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
+from kafkalog.files.arguments import check_type
 from kafkalog.replay.logs import Log, Note, Notes, collect
 from kafkalog.replay.producer_events import EventRecorder, TransactionEnd, transaction_end
 from kafkalog.replay.producers import OpenTransaction, ProducerReplay, SegmentEvents
@@ -76,6 +77,7 @@ def read_transactions(
             Only the end proves that a transaction hangs: before it the verdict is "ongoing" or "unknown".
         on_aborted: Called with each aborted transaction when it is found. They are not collected then: there can be millions.
     """
+    check_type("until", until, Until)
     logs = collect(paths, TOPIC)
     problems = list(logs.problems)
     notes = Notes()
