@@ -171,7 +171,7 @@ class Log(NamedTuple):
 
     def _is_torn_tail(self, path: str, damage: Damage) -> bool:
         """Whether a file ends there in the middle of a batch, and nothing says that the broker was stopped cleanly."""
-        log_dir = os.path.dirname(os.path.realpath(self._directory()))
+        log_dir = os.path.dirname(os.path.realpath(self.folder()))
         return (
             path == self.files[-1]
             and damage.span.end == size_of(path)
@@ -218,14 +218,15 @@ class Log(NamedTuple):
 
     def _listed(self) -> Directory:
         """The log's directory; listed now when only files of it were given."""
-        return Directory(self._directory()) if self.directory is None else self.directory
+        return Directory(self.folder()) if self.directory is None else self.directory
 
     def _log_dir(self) -> Directory:
         """The log dir around it; listed now when only the partition was given."""
         parent = None if self.directory is None else self.directory.parent
-        return Directory(os.path.dirname(os.path.realpath(self._directory()))) if parent is None else parent
+        return Directory(os.path.dirname(os.path.realpath(self.folder()))) if parent is None else parent
 
-    def _directory(self) -> str:
+    def folder(self) -> str:
+        """The directory that its files are in."""
         return self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
 
     def walk_last_file(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
