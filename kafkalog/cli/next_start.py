@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+#: Of outcomes, worst first.
+_SEVERITIES = ("error", "warning", "info")
+
 
 @click.command("next-start")
 @options.required_paths
@@ -35,10 +38,10 @@ __all__ = ["command"]
 )
 @options.format_option()
 @options.fail_on(
-    ("error", "warning", "info"),
-    "error",
-    "Least severity that makes the exit status 1. error: data or service is lost; warning: files go, but no data is lost; "
-    "info: as warning.",
+    _SEVERITIES,
+    "warning",
+    "Least severity that makes the exit status 1. error: data or service is lost; warning: also what no healthy broker leaves; "
+    "info: also a log that is cut or replaced without loss.",
 )
 @options.exit_zero
 @options.max_decompressed
@@ -117,5 +120,5 @@ def _print_text(outcomes: Iterable[Outcome], paths: tuple[str, ...]) -> Iterator
 def _status(outcome: Outcome, fail_on: str, *, exit_zero: bool) -> int:
     if outcome.is_unknown:
         return exit_status.UNREADABLE
-    failing = ("error",) if fail_on == "error" else ("error", "warning")
+    failing = _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     return exit_status.FINDINGS if outcome.severity in failing and not exit_zero else exit_status.OK

@@ -146,15 +146,16 @@ class Outcome:
     @property
     def harm(self) -> tuple[int, int]:
         """How bad it is, to be compared: what keeps the broker or the log dir from serving first, then what is lost."""
-        ranks = {"error": 3, "warning": 1, None: 0}
-        rank = 5 if self.broker == "aborts" else 4 if self.log_dir == "offline" else ranks[self.severity]
-        return max(rank, 2 if self.is_unknown else 0), self.records_lost or 0
+        ranks = {"error": 4, "warning": 2, "info": 1, None: 0}
+        rank = 6 if self.broker == "aborts" else 5 if self.log_dir == "offline" else ranks[self.severity]
+        return max(rank, 3 if self.is_unknown else 0), self.records_lost or 0
 
     @property
     def severity(self) -> str | None:
-        """`error`: data or service is lost, or may be. `warning`: a `.log` is cut, deleted or replaced without loss; else None.
+        """How bad it is: `error`, `warning`, `info`, or None when no `.log` is touched.
 
-        It is a warning, too, that a log is not recovered because of a clean-shutdown marker that it contradicts.
+        `error`: data or service is lost, or may be. `warning`: a log is not recovered because of a clean-shutdown marker that
+        it contradicts. `info`: a `.log` is cut, deleted or replaced without loss, as every start does after a crash.
 
         A partition that is marked for deletion, or set aside already, is served by nobody before and after.
         """
@@ -168,8 +169,9 @@ class Outcome:
         if any(read is not None and (read.error is not None or read.stuck) for read in reads):
             return "error"
         gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
-        is_misled = any(cause.kind == FALSE_MARKER for cause in self.causes)
-        return "warning" if is_misled or self.truncate or any(path.endswith(".log") for path in gone) else None
+        if any(cause.kind == FALSE_MARKER for cause in self.causes):
+            return "warning"
+        return "info" if self.truncate or any(path.endswith(".log") for path in gone) else None
 
     def explained(self) -> Outcome:
         """The outcome with a reason for every field that is None."""

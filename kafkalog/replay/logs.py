@@ -14,6 +14,7 @@ from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
 from kafkalog.errors import Truncated, UnreadableFile
+from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
@@ -170,7 +171,7 @@ class Log(NamedTuple):
 
     def _is_torn_tail(self, path: str, damage: Damage) -> bool:
         """Whether a file ends there in the middle of a batch, and nothing says that the broker was stopped cleanly."""
-        log_dir = os.path.dirname(os.path.realpath(self._directory()))
+        log_dir = os.path.dirname(os.path.realpath(self.folder()))
         return (
             path == self.files[-1]
             and damage.span.end == size_of(path)
@@ -217,14 +218,15 @@ class Log(NamedTuple):
 
     def _listed(self) -> Directory:
         """The log's directory; listed now when only files of it were given."""
-        return Directory(self._directory()) if self.directory is None else self.directory
+        return Directory(self.folder()) if self.directory is None else self.directory
 
     def _log_dir(self) -> Directory:
         """The log dir around it; listed now when only the partition was given."""
         parent = None if self.directory is None else self.directory.parent
-        return Directory(os.path.dirname(os.path.realpath(self._directory()))) if parent is None else parent
+        return Directory(os.path.dirname(os.path.realpath(self.folder()))) if parent is None else parent
 
-    def _directory(self) -> str:
+    def folder(self) -> str:
+        """The directory that its files are in."""
         return self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
 
     def walk_last_file(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
@@ -304,9 +306,8 @@ def collect(paths: Paths, *topics: str) -> FoundLogs:
     problems: list[Note] = []
     logs: list[Log] = []
     files: dict[str, Log] = {}
-    named = [paths] if isinstance(paths, str | os.PathLike | Partition) else paths
-    for item in named:
-        path = item.path if isinstance(item, Partition) else os.fspath(item)
+    for item in items_of(paths, Partition):
+        path = item.path if isinstance(item, Partition) else path_of(item)
         try:
             found = [log_of(item)] if isinstance(item, Partition) else list(_logs_at(path, files, problems))
         except UnreadableFile as error:

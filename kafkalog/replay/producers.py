@@ -155,8 +155,9 @@ class OpenTransaction(NamedTuple):
 
     Offsets and timestamps are of its first and last records, `path` and `position` of its first batch. `coordinator_epoch`
     is that of the producer's last marker, -1 when it has none, None when the cleaner emptied it. `verdict` is "ongoing" (the
-    coordinator knows it), "hanging" (it does not) or "unknown" (nobody has asked `__transaction_state`); `why` says what
-    decided, `transactional_id` whose it is.
+    coordinator knows it), "hanging" (it does not, and it is proven) or "unknown"; `why` says what decided,
+    `transactional_id` whose it is. `next_marker_timestamp` and `last_marker_timestamp` are those of the first and the last
+    marker that any producer has in the partition after its first record, -1 when there is none: a broker's clock wrote them.
     """
 
     path: str
@@ -171,6 +172,8 @@ class OpenTransaction(NamedTuple):
     records: int
     position: int
     coordinator_epoch: int | None
+    next_marker_timestamp: int = -1
+    last_marker_timestamp: int = -1
     verdict: str = "unknown"
     why: str = "no partition of __transaction_state was given"
     transactional_id: str | None = None
@@ -182,9 +185,12 @@ class OpenTransaction(NamedTuple):
 
 
 class _Begun:
-    """Where a transaction began that has not ended yet; place and time of its first records in the log, and how many it has."""
+    """Where a transaction began that has not ended yet; place and time of its first records in the log, and how many it has.
 
-    __slots__ = ("offset", "path", "position", "records", "timestamp")
+    `next_marker` is the timestamp of the first marker after it began, -1 when there is none.
+    """
+
+    __slots__ = ("next_marker", "offset", "path", "position", "records", "timestamp")
 
     def __init__(self, offset: int, path: str) -> None:
         self.offset = offset
@@ -192,6 +198,7 @@ class _Begun:
         self.position = 0
         self.timestamp = -1
         self.records = 0
+        self.next_marker = -1
 
 
 class ProducerReplay:
@@ -217,6 +224,8 @@ class ProducerReplay:
         #: Ids of those that wrote since the last snapshot, or at its offset or above.
         self.heard_of: set[int] = set()
         self._begun: dict[int, _Begun] = {}  # by producer id, in log order
+        self._since_marker: list[_Begun] = []  # those that began after the last marker
+        self._last_marker = -1  # its timestamp
         self._emit = emit
         self._at_cut = at_cut
         self._coordinator = coordinator
@@ -244,7 +253,11 @@ class ProducerReplay:
             seen_data=False,
         )
         if entry.current_txn_first_offset >= 0:
-            self._begun[entry.producer_id] = _Begun(entry.current_txn_first_offset, path)
+            self._begin(entry.producer_id, _Begun(entry.current_txn_first_offset, path))
+
+    def _begin(self, producer_id: int, begun: _Begun) -> None:
+        self._begun[producer_id] = begun
+        self._since_marker.append(begun)
 
     def feed(self, segment: SegmentEvents) -> list[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
@@ -295,6 +308,7 @@ class ProducerReplay:
         """What was replayed so far is not reliable: bytes could not be read."""
         self.states.clear()
         self._begun.clear()
+        self._since_marker.clear()
         self.heard_of.clear()
         self.complete = self.reliable = False
 
@@ -312,7 +326,7 @@ class ProducerReplay:
         begins = run.transactional and first < 0
         if begins:
             first = run.first_offset
-            self._begun[run.producer_id] = _Begun(first, path)
+            self._begin(run.producer_id, _Begun(first, path))
         if run.transactional:
             begun = self._begun[run.producer_id]
             if not begun.records:
@@ -361,6 +375,10 @@ class ProducerReplay:
         """Take a marker in; the transaction if it was aborted."""
         state = self.states.get(marker.producer_id)
         begun = self._begun.pop(marker.producer_id, None)
+        for other in self._since_marker:
+            other.next_marker = marker.timestamp
+        self._since_marker.clear()
+        self._last_marker = marker.timestamp
         first = -1 if begun is None else begun.offset
         if state is not None and self._emit is not None:
             changed = self._is_led_by_another(state, marker.offset)
@@ -424,6 +442,8 @@ class ProducerReplay:
                 records=begun.records,
                 position=begun.position,
                 coordinator_epoch=state.coordinator_epoch,
+                next_marker_timestamp=begun.next_marker,
+                last_marker_timestamp=self._last_marker if begun.next_marker >= 0 else -1,
             )
 
 

@@ -1,7 +1,8 @@
 """What the coordinator says in `__transaction_state`: its transactional ids, and whether an open transaction is one of theirs.
 
 A transaction is hanging when the coordinator will never write its marker: no transactional id has this producer id and
-epoch in a transaction with that partition.
+epoch in a transaction with that partition. The two logs must be of one moment for that, or the difference between them is only
+that one of them is older: see `Copy`.
 Source: TransactionStateManager.loadTransactionMetadata, 3.9; KIP-664 (find-hanging).
 """
 
@@ -20,19 +21,25 @@ from kafkalog.replay.logs import Note
 from kafkalog.replay.until import END
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalog.core.messages.reader import Message
     from kafkalog.replay.coordinator_loads import Load
+    from kafkalog.replay.image import Image
     from kafkalog.replay.logs import Log, Notes
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.replay.until import Until
 
-__all__ = ["TOPIC", "TransactionState", "TransactionalId"]
+__all__ = ["TOPIC", "Copy", "TransactionState", "TransactionalId"]
 
 TOPIC = "__transaction_state"
 
 _OPEN_STATES = ("Ongoing", "PrepareCommit", "PrepareAbort")
 #: Partitions of the topic unless `transaction.state.log.num.partitions` says otherwise.
 _DEFAULT_PARTITIONS = 50
+#: Files that were read, or fetched from a leader, one after the other are taken to be of moments less than this apart: as long
+#: as find-hanging lets a transaction be open before it asks about it (transaction.max.timeout.ms). Milliseconds.
+_APART = 15 * 60 * 1000
 
 
 class TransactionalId(NamedTuple):
@@ -59,6 +66,28 @@ class TransactionalId(NamedTuple):
         return self.state in _OPEN_STATES
 
 
+class Copy(NamedTuple):
+    """How the files of a partition and those of `__transaction_state` came to be here: whether they are of one moment.
+
+    `is_one_stop`: one broker left both with one clean stop. `image` is the cluster's metadata, None where it is not known: it
+    tells whether other brokers have replicas, from which this one may still have had to fetch.
+    """
+
+    is_one_stop: bool
+    image: Image | None = None
+
+    def doubt(self, topic: str, partition: int) -> str:
+        """Why one of the two may be older than the other, "" when neither can be."""
+        if not self.is_one_stop:
+            return "no clean stop shows that the files are of one moment"
+        for name, number in ((topic, partition), (TOPIC, None)):
+            found = None if self.image is None else self.image.topic(name)
+            for state in () if found is None else found.partitions.values():
+                if number in (None, state.partition) and len(state.replicas) > 1:
+                    return f"other brokers have replicas of {name}, and this one may have lagged"
+        return ""
+
+
 class TransactionState:
     """Partitions of `__transaction_state`, replayed one after the other; open transactions are judged when all are read.
 
@@ -77,6 +106,7 @@ class TransactionState:
         self._notes = notes
         self._until = until
         self._logs: list[Log] = []
+        self._newest = -1  # timestamp of the newest record, by a broker's clock
 
     def read(self, log: Log) -> Load | None:
         """Replay a partition; returns what coordinators make of it, None where that is not known."""
@@ -106,6 +136,7 @@ class TransactionState:
             if not self._until.holds(record.offset, record.timestamp):
                 continue
             count += 1
+            self._newest = max(self._newest, record.timestamp)
             if isinstance(item.batch, RecordBatch) and item.batch.is_control:
                 continue
             decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
@@ -149,19 +180,32 @@ class TransactionState:
             return False
         return count >= _DEFAULT_PARTITIONS or any(_home(value, _DEFAULT_PARTITIONS) != home for value, home in hashes)
 
-    def judged(self, transaction: OpenTransaction) -> OpenTransaction:
-        """An open transaction of a partition with a verdict: does the coordinator know it?"""
+    def judged(self, transaction: OpenTransaction, copy: Callable[[], Copy]) -> OpenTransaction:
+        """An open transaction of a partition with a verdict: does the coordinator know it?
+
+        Args:
+            transaction: The transaction.
+            copy: Tells how its partition and this topic came to be here; called where it matters.
+        """
         if not self._logs:
             return transaction
         judged = self._judged(transaction)
         if judged.verdict != "hanging":
             return judged
-        # Clocks differ, a coordinator may still write, records may be lost.
         if self._until != END:
             return judged._replace(verdict="unknown", why=f"at that moment: {judged.why}")
         if not self.is_read_in_full:
             return judged._replace(verdict="unknown", why=f"{judged.why}; but not all of {TOPIC} could be read")
+        doubt = copy().doubt(judged.topic, judged.partition)
+        if doubt and not self._is_of_one_moment(judged):
+            return judged._replace(verdict="unknown", why=f"{judged.why}; but {doubt}")
         return judged
+
+    def _is_of_one_moment(self, item: OpenTransaction) -> bool:
+        """Whether the coordinator's log goes on after the transaction began, and the partition's after its marker was due."""
+        owner = self.ids.get(item.transactional_id or "")
+        ended = -1 if owner is None else owner.last_update_timestamp
+        return 0 <= item.next_marker_timestamp <= self._newest - _APART and item.last_marker_timestamp > ended
 
     def _judged(self, item: OpenTransaction) -> OpenTransaction:
         name = self.owners.get(item.producer_id)

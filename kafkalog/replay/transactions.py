@@ -6,22 +6,29 @@ Source: ProducerStateManager, 3.9; KIP-664 (find-hanging).
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.control import read_control_record
+from kafkalog.core.filename import is_metadata_log
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
+from kafkalog.files.arguments import check_type
+from kafkalog.files.broker import same_broker
+from kafkalog.files.log_dir import LogDir
 from kafkalog.replay.logs import Log, Note, Notes, collect
 from kafkalog.replay.producer_events import EventRecorder, TransactionEnd, transaction_end
 from kafkalog.replay.producers import OpenTransaction, ProducerReplay, SegmentEvents
-from kafkalog.replay.transaction_state import TOPIC, TransactionalId, TransactionState
+from kafkalog.replay.transaction_state import TOPIC, Copy, TransactionalId, TransactionState
 from kafkalog.replay.until import END, Until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kafkalog.core.filename import PartitionName
     from kafkalog.replay.coordinator_loads import Load
+    from kafkalog.replay.image import Image
     from kafkalog.replay.logs import Paths
 
 __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]
@@ -76,6 +83,7 @@ def read_transactions(
             Only the end proves that a transaction hangs: before it the verdict is "ongoing" or "unknown".
         on_aborted: Called with each aborted transaction when it is found. They are not collected then: there can be millions.
     """
+    check_type("until", until, Until)
     logs = collect(paths, TOPIC)
     problems = list(logs.problems)
     notes = Notes()
@@ -83,6 +91,7 @@ def read_transactions(
     for log in logs.wanted:
         state.read(log)
     problems += state.problems
+    copies = _Copies(logs.wanted)
     if not logs.wanted and not logs.others:
         problems.append(Note("", None, f"neither a partition of {TOPIC} nor another one was given"))
     collected: list[AbortedTransaction] = []
@@ -94,7 +103,7 @@ def read_transactions(
             problems.append(Note(error.path, None, error.reason))
     return Transactions(
         ids=dict(sorted(state.ids.items())),
-        open=[state.judged(item) for item in partitions.open],
+        open=[state.judged(item, partial(copies.of, log)) for item, log in partitions.open],
         aborted=collected,
         aborted_count=partitions.aborted,
         committed=partitions.committed,
@@ -105,13 +114,68 @@ def read_transactions(
     )
 
 
+class _Copies:
+    """How partitions and `__transaction_state` came to be here; looked at when a transaction is open.
+
+    Args:
+        states: The logs of `__transaction_state`.
+    """
+
+    def __init__(self, states: Iterable[Log]) -> None:
+        self._states = states
+        self._log_dirs: dict[str, LogDir | None] = {}
+        self._images: dict[str, Image | None] = {}
+        self._copies: dict[str, Copy] = {}
+
+    def of(self, log: Log) -> Copy:
+        """How a partition and the topic came to be here."""
+        path = _home(log)
+        if path not in self._copies:
+            self._copies[path] = self._copy(path)
+        return self._copies[path]
+
+    def _copy(self, path: str) -> Copy:
+        log_dirs = [self._log_dir(one) for one in dict.fromkeys((path, *map(_home, self._states)))]
+        left = [one for one in log_dirs if one is not None and one.clean_stop is True]
+        if left != log_dirs or any(one is not left[0] and not same_broker(one, left[0]) for one in left):
+            return Copy(is_one_stop=False)
+        images = map(self._image, left)
+        return Copy(is_one_stop=True, image=next((image for image in images if image is not None), None))
+
+    def _log_dir(self, path: str) -> LogDir | None:
+        if path not in self._log_dirs:
+            try:
+                self._log_dirs[path] = LogDir(path)
+            except UnreadableFile:
+                self._log_dirs[path] = None
+        return self._log_dirs[path]
+
+    def _image(self, log_dir: LogDir) -> Image | None:
+        """The cluster's metadata, if its log is in a log dir."""
+        from kafkalog.replay.metadata import read_metadata  # most have no open transaction
+
+        if log_dir.path not in self._images:
+            name = next((name for name in log_dir.partition_names if is_metadata_log(name)), None)
+            try:
+                self._images[log_dir.path] = None if name is None else read_metadata(log_dir.partition(name)).image
+            except UnreadableFile:
+                self._images[log_dir.path] = None
+        return self._images[log_dir.path]
+
+
+def _home(log: Log) -> str:
+    """The path of the log dir around a log."""
+    return os.path.dirname(os.path.realpath(log.folder()))
+
+
 class _Partitions:
     """The partitions beside `__transaction_state`; aborted transactions go where the caller wants them and are counted."""
 
     def __init__(
         self, until: Until, owners: dict[int, str], on_aborted: Callable[[AbortedTransaction], object], notes: list[Note]
     ) -> None:
-        self.open: list[OpenTransaction] = []
+        #: With the log that each is in.
+        self.open: list[tuple[OpenTransaction, Log]] = []
         self.aborted = 0
         self.committed = 0
         self._until = until
@@ -150,7 +214,7 @@ class _Partitions:
                 recorder = EventRecorder()
         self._replay(replay, recorder, log.name, last)
         found = replay.open_transactions(log.name.topic, log.name.partition)
-        self.open.extend(sorted(found, key=lambda transaction: transaction.first_offset))
+        self.open.extend((begun, log) for begun in sorted(found, key=lambda begun: begun.first_offset))
 
     def _end(self, batch: RecordBatch, path: str) -> TransactionEnd:
         end: TransactionEnd | None = None

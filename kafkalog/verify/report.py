@@ -160,7 +160,7 @@ def _verdict_of(findings: Iterable[Finding]) -> str:
     worst = Severity.IGNORE
     for finding in findings:
         worst = max(worst, finding.severity)
-        if finding.severity is Severity.ERROR and finding.id in RULES and RULES[finding.id].loses:
+        if finding.severity >= Severity.WARNING and finding.id in RULES and RULES[finding.id].loses is not None:
             return "data-loss"
     return "damaged" if worst >= Severity.WARNING else "benign" if worst is Severity.INFO else "clean"
 

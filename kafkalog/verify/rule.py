@@ -6,7 +6,7 @@ import inspect
 import re
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kafkalog.errors import RequestError
 from kafkalog.verify.finding import Finding, Hit, Severity
@@ -14,7 +14,10 @@ from kafkalog.verify.finding import Finding, Hit, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["RULES", "Rule", "findings_of", "rule", "rule_of"]
+__all__ = ["RULES", "Loss", "Rule", "findings_of", "rule", "rule_of"]
+
+#: What the offsets of a finding have lost.
+Loss = Literal["gone", "unreadable"]
 
 #: Every rule by its id, in the order of the modules; filled by importing `kafkalog.verify.rules`.
 RULES: dict[str, Rule] = {}
@@ -33,8 +36,10 @@ class Rule:
     """One row of the registry.
 
     `message`, `consequence` and `remedy` are templates over the facts of a hit. `history` marks a rule that only holds in
-    logs that were never compacted. `loses` says that its findings mean records that are gone or cannot be read. `proof`
-    and `near_miss` name the cases of the test suite that trigger it and that only look as if.
+    logs that were never compacted. `loses` says what the offsets of its findings mean: "gone" (the copy holds them no longer),
+    "unreadable" (their bytes are there, but the records cannot be read as they are), None (no record is lost). The offsets are
+    then exactly those; a finding that cannot know them has none, and says why in the fact `offsets_unknown`. `proof` and
+    `near_miss` name the cases of the test suite that trigger it and that only look as if.
     """
 
     id: str
@@ -49,7 +54,7 @@ class Rule:
     proof: str
     near_miss: str
     history: bool = False
-    loses: bool = False
+    loses: Loss | None = None
     invariants: tuple[str, ...] = ()
 
     def finding(self, hit: Hit, path: str) -> Finding:
@@ -99,7 +104,7 @@ def rule(
     proof: str,
     near_miss: str,
     history: bool = False,
-    loses: bool = False,
+    loses: Loss | None = None,
     invariants: str = "",
 ) -> Callable[[Callable[[Any], Iterator[Hit]]], Callable[[Any], Iterator[Hit]]]:
     """Register the decorated generator as a rule; its docstring is the explanation that people read."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kafkalog.core.producer_snapshot import ProducerEntry
+from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.replay.producers import ProducerReplay, SegmentEvents
+from kafkalog.replay.transaction_state import Copy
 from kafkalog.replay.transactions import read_transactions
 from kafkalog.replay.until import Until
 from tests import encode
@@ -91,12 +93,16 @@ def data(offset, producer_id, epoch=0, time=1_000):
     )
 
 
-def coordinator(folder, *states):
+def coordinator(folder, *states, time=0, clean=True):
+    """A log dir with a partition of `__transaction_state`, left by a clean stop."""
     batches = [
-        encode.batch([encode.R(key=transaction_key(name), value=value)], base_offset=at)
+        encode.batch([encode.R(key=transaction_key(name), value=value)], base_offset=at, base_timestamp=time)
         for at, (name, value) in enumerate(states)
     ]
-    return write_log(folder, batches, "__transaction_state-0")
+    path = write_log(folder, batches, "__transaction_state-0")
+    if clean:
+        (folder / ".kafka_cleanshutdown").touch()
+    return path
 
 
 @pytest.mark.parametrize(
@@ -119,12 +125,13 @@ def test_what_the_coordinator_says_decides(tmp_path, value, verdict, why):
 def test_who_owns_a_producer_id_is_not_known_while_partitions_of_the_topic_are_missing(tmp_path):
     """The hash of "id" is 3355: partition 0 of one or five, 5 of fifty, 1 of three."""
     value = transaction_value(8, ONGOING, [("t", [0])])
-    partition = write_log(tmp_path, [data(0, 7)], "t-0")
 
     def verdict(*numbers, home):
         folder = tmp_path / "-".join(map(str, numbers))
         records = {home: [encode.batch([encode.R(key=transaction_key("id"), value=value)])]}
+        partition = write_log(folder, [data(0, 7)], "t-0")
         logs = [write_log(folder, records.get(number, []), f"__transaction_state-{number}") for number in numbers]
+        (folder / ".kafka_cleanshutdown").touch()
         (item,) = read_transactions([partition, *logs]).open
         assert ("others may" in item.why) == (item.verdict == "unknown")
         return item.verdict
@@ -135,6 +142,55 @@ def test_who_owns_a_producer_id_is_not_known_while_partitions_of_the_topic_are_m
     assert verdict(0, 1, home=0) == "unknown"  # in one of two it would be in the other
     assert verdict(*range(6), home=5) == "unknown"  # it may be one of fifty
     assert verdict(3, home=3) == "unknown"
+
+
+def aborted(offset, time):
+    return encode.marker(commit=False, offset=offset, producer_id=9, producer_epoch=0, base_timestamp=time)
+
+
+@pytest.mark.parametrize(
+    ("markers", "verdict"),
+    [
+        ((3000,), "hanging"),
+        ((3001,), "unknown"),  # the coordinator's log may end before the transaction began
+        ((2000,), "unknown"),  # the partition's log may end before the marker: the coordinator's last word is of 2000
+        ((1000, 2001), "hanging"),
+        ((), "unknown"),
+    ],
+)
+def test_without_a_clean_stop_later_entries_of_both_logs_prove_that_a_transaction_hangs(tmp_path, markers, verdict):
+    topic = coordinator(tmp_path, ("id", transaction_value(7, COMPLETE_COMMIT, [])), time=15 * 60_000 + 3000, clean=False)
+    ends = [aborted(1 + at, time) for at, time in enumerate(markers)]
+    partition = write_log(tmp_path, [data(0, 7), *ends], "t-0")
+    (item,) = read_transactions([topic, partition]).open
+    assert item.verdict == verdict
+    why = "id is in state CompleteCommit: its transaction has ended"
+    assert item.why == (why if verdict == "hanging" else f"{why}; but no clean stop shows that the files are of one moment")
+
+
+def test_logs_that_two_clean_stops_left_are_not_of_one_moment(tmp_path):
+    topic = coordinator(tmp_path / "one", ("id", transaction_value(7, COMPLETE_COMMIT, [])))
+    partition = write_log(tmp_path / "two", [data(0, 7)], "t-0")
+    (tmp_path / "two" / ".kafka_cleanshutdown").touch()
+    assert read_transactions([topic, partition]).open[0].verdict == "unknown"
+    for name, cluster in (("one", "c"), ("two", "c")):
+        (tmp_path / name / "meta.properties").write_text(f"broker.id=1\ncluster.id={cluster}\nversion=0\n")
+    assert read_transactions([topic, partition]).open[0].verdict == "hanging"
+    (tmp_path / "two" / "meta.properties").write_text("broker.id=2\ncluster.id=c\nversion=0\n")
+    assert read_transactions([topic, partition]).open[0].verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("log_dir", "topic", "doubt"),
+    [
+        ("cluster-final-n1", "ledger", "other brokers have replicas of ledger, and this one may have lagged"),
+        ("cluster-final-n1", "alone", "other brokers have replicas of __transaction_state, and this one may have lagged"),
+        ("txn", "txn-hang", ""),
+    ],
+)
+def test_a_replica_of_several_may_have_lagged(log_dir, topic, doubt):
+    image = read_metadata(f"{fixture('3.9.1', log_dir).path()}/__cluster_metadata-0").image
+    assert Copy(is_one_stop=True, image=image).doubt(topic, 0) == doubt
 
 
 def test_before_the_end_nothing_is_proven_to_hang(tmp_path):

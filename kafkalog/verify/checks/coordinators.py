@@ -69,10 +69,10 @@ class Coordinators:
                 continue
             findings = {f.facts["first"]: f for f in one.report.findings if f.id == "txn-open"}
             for transaction in one.open_transactions if findings else ():
-                judged = self._state_in(home).judged(transaction)
+                judged = self._state_in(home).judged(transaction, one.owner.copy)
                 if judged.verdict == "hanging" and judged.first_offset in findings:
                     finding = findings[judged.first_offset]
-                    yield number, _hanging(finding, judged, is_stopped=one.owner.clean is True)
+                    yield number, _hanging(finding, judged)
 
     def unloaded(self, release: Release | None) -> Iterator[tuple[int, UnloadedPartition]]:
         """Partitions that coordinators do not load.
@@ -112,8 +112,7 @@ def _is_marked(report: PartitionReport) -> bool:
     return name is not None and bool(name.mark)
 
 
-def _hanging(finding: Finding, transaction: OpenTransaction, *, is_stopped: bool) -> HangingTransaction:
-    """What hangs; `is_stopped`: nothing was written after a clean stop."""
+def _hanging(finding: Finding, transaction: OpenTransaction) -> HangingTransaction:
     assert finding.span is not None
     return HangingTransaction(
         path=finding.path,
@@ -124,7 +123,6 @@ def _hanging(finding: Finding, transaction: OpenTransaction, *, is_stopped: bool
         last_offset=transaction.last_offset,
         why=transaction.why,
         commands=finding.commands,
-        certain=is_stopped and transaction.transactional_id is not None,
     )
 
 

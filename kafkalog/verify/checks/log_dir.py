@@ -13,6 +13,7 @@ from kafkalog.core.filename import (
     LOG_DIR_FILES,
     METADATA_TOPICS,
     REMOTE_INDEX_CACHE,
+    is_metadata_log,
     parse_partition_name,
     parse_segment_file_name,
 )
@@ -24,6 +25,7 @@ from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.placement import METADATA_LOG, placement_in
+from kafkalog.replay.transaction_state import Copy
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, PartitionsNotCopied, TextLineEnds
@@ -104,6 +106,12 @@ class LogDirCheck:
         marker = self._reading(CLEAN_SHUTDOWN, lambda: self.log_dir.clean_shutdown)
         epoch = None if marker is None or marker.value is None else marker.value.get("brokerEpoch")
         return epoch if isinstance(epoch, int) else None
+
+    def copy(self) -> Copy:
+        """How its partitions came to be here."""
+        logs = filter(is_metadata_log, self.log_dir.partition_names)
+        image = next((self.evidence.metadata.replayed(name).image for name in logs), None)
+        return Copy(is_one_stop=self.clean is True, image=image)
 
     def emit(self, subject: Any) -> None:
         """What the rules say about a subject."""

@@ -60,7 +60,7 @@ def _field(batch: RecordBatch, name: str, **facts: Any) -> Hit:
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
     near_miss="epoch-outside-the-checksum",
-    loses=True,
+    loses="unreadable",
     invariants="A3 B2",
 )
 def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
@@ -119,7 +119,7 @@ def _readable(batch: Batch) -> str:
     source="CompressionType.forId (Kafka 3.9.1)",
     proof="codec-7",
     near_miss="last-codec-that-there-is",
-    loses=True,
+    loses="unreadable",
     invariants="A4",
 )
 def batch_codec_unknown(step: BatchStep) -> Iterator[Hit]:
@@ -169,7 +169,7 @@ def batch_attributes_unknown(step: BatchStep) -> Iterator[Hit]:
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="delta-negative",
     near_miss="offsets-up-to-the-largest",
-    loses=True,
+    loses="unreadable",
     invariants="A6",
 )
 def batch_offsets_invalid(step: BatchStep) -> Iterator[Hit]:
@@ -193,7 +193,7 @@ def batch_offsets_invalid(step: BatchStep) -> Iterator[Hit]:
     source="DefaultRecordBatch.iterator, LogValidator.validateBatch (Kafka 3.9.1)",
     proof="count-too-large",
     near_miss="count-zero",
-    loses=True,
+    loses="unreadable",
     invariants="A7",
 )
 def batch_count_mismatch(step: BatchStep) -> Iterator[Hit]:
@@ -262,7 +262,7 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
     proof="count-zero",
     near_miss="empty-batch-appended",
-    loses=True,
+    loses="unreadable",
     invariants="A9 A10",
 )
 def batch_emptied_malformed(step: BatchStep) -> Iterator[Hit]:

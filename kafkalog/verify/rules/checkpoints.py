@@ -62,7 +62,7 @@ def _bounds(partition: PartitionCheckpoints) -> bool:
     source="LogManager.loadLog, LogLoader (Kafka 3.9.1)",
     proof="log-cut-clean",
     near_miss="log-cut-with-its-checkpoints",
-    loses=True,
+    loses="gone",
     invariants="K1 K2",
 )
 def recovery_point_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:

@@ -161,7 +161,7 @@ def text_line_ends(copy: TextLineEnds) -> Iterator[Hit]:
     source="DefaultRecordBatch.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="binary-of-windows",
     near_miss="crc-one-bit",
-    loses=True,
+    loses="unreadable",
     invariants="A1 A3",
 )
 def binary_line_ends(copy: BinaryLineEnds) -> Iterator[Hit]:

@@ -384,7 +384,7 @@ def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
     source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
     proof="first-segment-deleted",
     near_miss="first-segment-and-its-epoch-deleted",
-    loses=True,
+    loses="gone",
     invariants="I8",
 )
 def first_segment_missing(file: EpochFile) -> Iterator[Hit]:

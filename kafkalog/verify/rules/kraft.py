@@ -143,7 +143,7 @@ def kraft_batch_odd(step: BatchStep) -> Iterator[Hit]:
     source="AbstractApiMessageSerde.read, MetadataRecordSerde (Kafka 3.9.1), KAFKA-19069",
     proof="kraft-record-cut",
     near_miss="kraft-no-op-record",
-    loses=True,
+    loses="unreadable",
     invariants="L1 L3",
 )
 def kraft_record_unreadable(record: MetadataRecord) -> Iterator[Hit]:
@@ -171,7 +171,7 @@ def kraft_record_unreadable(record: MetadataRecord) -> Iterator[Hit]:
     source="KafkaMetadataLog.apply (Kafka 3.9.1), KAFKA-14240",
     proof="kraft-snapshot-deleted",
     near_miss="kraft-snapshots-but-one-deleted",
-    loses=True,
+    loses="gone",
     invariants="L2",
 )
 def kraft_snapshot_missing(log: KraftLog) -> Iterator[Hit]:
@@ -229,7 +229,7 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
     source="RecordsSnapshotReader, RecordsSnapshotWriter (Kafka 3.9.1)",
     proof="kraft-snapshot-cut",
     near_miss="kraft-snapshot-part",
-    loses=True,
+    loses="unreadable",
     invariants="L3 L5",
 )
 def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:

@@ -59,7 +59,7 @@ class LegacyRecords:
     source="AbstractLegacyRecordBatch.DeepRecordsIterator, LegacyRecord.ensureValid (Kafka 3.9.1)",
     proof="legacy-value-length",
     near_miss="legacy-value",
-    loses=True,
+    loses="unreadable",
     invariants="B3 B4 B6 B10 B11",
 )
 def legacy_message_unreadable(records: LegacyRecords) -> Iterator[Hit]:
@@ -89,7 +89,7 @@ def legacy_message_unreadable(records: LegacyRecords) -> Iterator[Hit]:
     source="OffsetIndex.append (Kafka 3.9.1)",
     proof="legacy-offset-negative",
     near_miss="legacy-largest-offset",
-    loses=True,
+    loses="unreadable",
     invariants="B1 C3",
 )
 def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
@@ -152,7 +152,7 @@ def legacy_message_unused_bytes(records: LegacyRecords) -> Iterator[Hit]:
     source="LegacyRecord.ensureValid (Kafka 3.9.1)",
     proof="legacy-inner-crc",
     near_miss="legacy-wrapper",
-    loses=True,
+    loses="unreadable",
     invariants="B2",
 )
 def legacy_inner_crc_mismatch(records: LegacyRecords) -> Iterator[Hit]:

@@ -171,7 +171,7 @@ def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
     proof="checkpoint-line-unknown",
     near_miss="line-of-another-partition-that-is-here",
-    loses=True,
+    loses="gone",
     invariants="K8",
 )
 def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
@@ -242,7 +242,7 @@ def directory_name_unparsable(log_dir: LogDirNames) -> Iterator[Hit]:
     source="LogManager.getOrCreateLog (Kafka 3.9.1)",
     proof="partition-is-file",
     near_miss="file-of-no-listed-partition",
-    loses=True,
+    loses="gone",
     invariants="D14",
 )
 def partition_is_file(log_dir: LogDirNames) -> Iterator[Hit]:

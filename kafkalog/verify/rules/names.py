@@ -165,7 +165,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     source="LogLoader.load (Kafka 3.9.1)",
     proof="logs-deleted",
     near_miss="delete-directory",
-    loses=True,
+    loses="gone",
     invariants="D1",
 )
 def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
@@ -341,7 +341,7 @@ def _stands_for(files: PartitionFiles, name: str) -> str:
     source="UnifiedLog.isLogFile (Kafka 3.9.1)",
     proof="name-upper-case",
     near_miss="copy-beside-its-segment",
-    loses=True,
+    loses="gone",
     invariants="D1",
 )
 def segment_renamed(files: PartitionFiles) -> Iterator[Hit]:
@@ -425,7 +425,7 @@ def zookeeper_in_log_dir(files: PartitionFiles) -> Iterator[Hit]:
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="log-is-directory",
     near_miss="directory-of-no-segment",
-    loses=True,
+    loses="gone",
     invariants="D14",
 )
 def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
@@ -467,7 +467,7 @@ def file_name_unparsable(files: PartitionFiles) -> Iterator[Hit]:
     source="LogFileUtils.filenamePrefixFromOffset, LogLoader (Kafka 3.9.1)",
     proof="name-short",
     near_miss="index-of-20-digits",
-    loses=True,
+    loses="gone",
     invariants="D1",
 )
 def file_name_not_canonical(files: PartitionFiles) -> Iterator[Hit]:

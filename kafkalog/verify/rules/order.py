@@ -57,7 +57,7 @@ _MOST_RELATIVE = 0x7FFFFFFF
     source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1)",
     proof="base-below-segment",
     near_miss="base-at-the-segments",
-    loses=True,
+    loses="unreadable",
     invariants="C1",
 )
 def batch_before_segment(step: BatchStep) -> Iterator[Hit]:
@@ -106,7 +106,7 @@ def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
     source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1), KAFKA-3919",
     proof="batches-swapped",
     near_miss="batch-removed",
-    loses=True,
+    loses="unreadable",
     invariants="C3",
 )
 def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:

@@ -84,7 +84,7 @@ def _segment_path(sibling: str, base: int) -> str:
     proof="middle-segment-deleted",
     near_miss="compacted-gap",
     history=True,
-    loses=True,
+    loses="gone",
     invariants="D3",
 )
 def segment_gap(step: SegmentStep) -> Iterator[Hit]:

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangingTransaction:
-    """An open transaction that its coordinator will not end, by `__transaction_state`.
-
-    `certain`: an id with this producer id is there and says so, and nothing was written after a clean stop.
-    """
+    """An open transaction that its coordinator will not end, by `__transaction_state`."""
 
     path: str
     span: Span
@@ -34,7 +31,6 @@ class HangingTransaction:
     last_offset: int
     why: str
     commands: tuple[Command, ...]
-    certain: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,13 +432,13 @@ def _commands(transaction: UnendedTransaction) -> tuple[Command, ...]:
 def txn_hanging(transaction: HangingTransaction) -> Iterator[Hit]:
     """A transaction is open here, and `__transaction_state` in the same log dir says that its coordinator is done with it.
 
-    INFO when no transactional id has the producer id (the id may have expired, or be in a partition of
-    `__transaction_state` on another broker), and in copies of a broker that was not stopped cleanly.
+    Only what is proven is told. When no transactional id has the producer id, all partitions of `__transaction_state` must be
+    here. The two logs must be of one moment: the broker was stopped cleanly and other brokers have no replicas; or later
+    markers in the partition, and later records in `__transaction_state`, show that neither is too old.
     """
     yield Hit(
         transaction.span,
         (transaction.first_offset, transaction.last_offset),
-        severity=None if transaction.certain else Severity.INFO,
         producer_id=transaction.producer_id,
         epoch=transaction.producer_epoch,
         first=transaction.first_offset,

@@ -72,7 +72,7 @@ class ControlRecords:
     source="DefaultRecordBatch.iterator, DefaultRecord.readFrom (Kafka 3.9.1)",
     proof="record-too-long",
     near_miss="trailing-bytes",
-    loses=True,
+    loses="unreadable",
     invariants="A11 A26",
 )
 def records_unreadable(records: Records) -> Iterator[Hit]:
@@ -105,7 +105,7 @@ def records_unreadable(records: Records) -> Iterator[Hit]:
     source="CompressionType.wrapForInput (Kafka 3.9.1)",
     proof="codec-lie",
     near_miss="unusual-framing",
-    loses=True,
+    loses="unreadable",
     invariants="A11",
 )
 def records_decompression_failed(records: Records) -> Iterator[Hit]:
@@ -244,7 +244,7 @@ def compacted_null_key(records: Records) -> Iterator[Hit]:
     source="EndTransactionMarker.deserialize, ControlRecordType.parse (Kafka 3.9.1)",
     proof="marker-version-negative",
     near_miss="version-1-of-a-marker",
-    loses=True,
+    loses="unreadable",
     invariants="A22 A23",
 )
 def control_record_unreadable(control: ControlRecords) -> Iterator[Hit]:
@@ -267,7 +267,7 @@ def control_record_unreadable(control: ControlRecords) -> Iterator[Hit]:
     source="EndTransactionMarker.deserialize, ControlRecordType (Kafka 3.9.1)",
     proof="marker-type-5",
     near_miss="kraft-control",
-    loses=True,
+    loses="unreadable",
     invariants="A22 A23",
 )
 def control_type_unexpected(control: ControlRecords) -> Iterator[Hit]:

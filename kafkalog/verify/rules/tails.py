@@ -140,7 +140,7 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="torn-closed",
     near_miss="batch-in-a-record",
-    loses=True,
+    loses="gone",
     invariants="C6 C7",
 )
 def log_tail_torn(tail: Tail) -> Iterator[Hit]:
@@ -170,7 +170,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="garbage-tail",
     near_miss="batch-in-a-record",
-    loses=True,
+    loses="unreadable",
     invariants="C6 C7 A1 A2",
 )
 def log_tail_garbage(tail: Tail) -> Iterator[Hit]:
@@ -214,7 +214,7 @@ def _where(tail: Tail) -> dict[str, Any]:
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
     proof="length-changed",
     near_miss="torn-closed",
-    loses=True,
+    loses="unreadable",
     invariants="A1 B1 C12",
 )
 def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
@@ -238,7 +238,7 @@ def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
     source="FileLogInputStream.nextBatch, AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="magic-9",
     near_miss="old-message-appended",
-    loses=True,
+    loses="unreadable",
     invariants="A2",
 )
 def batch_magic_unknown(tail: Tail) -> Iterator[Hit]:
