@@ -16,6 +16,7 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import is_metadata_log
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
+from kafkalog.files.arguments import check_type
 from kafkalog.files.broker import same_broker
 from kafkalog.files.log_dir import LogDir
 from kafkalog.replay.logs import Log, Note, Notes, collect
@@ -87,6 +88,7 @@ def read_transactions(
             Only the end proves that a transaction hangs: before it the verdict is "ongoing" or "unknown".
         on_aborted: Called with each aborted transaction when it is found. They are not collected then: there can be millions.
     """
+    check_type("until", until, Until)
     logs = collect(paths, TOPIC)
     problems = list(logs.problems)
     notes = Notes()

@@ -1,126 +1,39 @@
-"""The log cleaner: whether it ever cleaned a log, and whether the part that it cleaned looks cleaned.
-
-It keeps no record without a key, no key twice and nothing of an aborted transaction (Cleaner.shouldRetainRecord), and it
-goes over a log from its start. So records of these kinds say that no pass reached them.
-"""
+"""The part of a log that the log cleaner cleaned, and whether it looks cleaned."""
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.log import NEVER
-from kafkalog.errors import KafkalogError
+from kafkalog.kafka.cleaner_traces import RECORDS_LOOKED_AT, CleanerTraces
 from kafkalog.verify.rules.compaction import CleanPart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from kafkalog.core.log import Batch
     from kafkalog.files.log_dir import CheckpointLine
-    from kafkalog.files.segment import Segment
     from kafkalog.replay.producers import AbortedSpan
     from kafkalog.span import Span
-    from kafkalog.verify.scan.results import SegmentScan
 
-__all__ = ["CompactionHistory", "Keys"]
+__all__ = ["CompactionHistory"]
 
-#: Records looked at, when a hole has to be explained or the clean part is checked.
-RECORDS_LOOKED_AT = 100_000
 #: Keys longer than this are held by their hash.
 _LONG_KEY = 32
 
 
-class Keys:
-    """The keys of a log's records, read when they are asked for.
-
-    Args:
-        segments: All of them, ascending.
-        scans: Of these segments.
-        quick: The scans did not look at records.
-    """
-
-    def __init__(self, segments: Sequence[Segment], scans: Sequence[SegmentScan], *, quick: bool) -> None:
-        self._segments = segments
-        self._scans = scans
-        self._quick = quick
-
-    @cached_property
-    def first_keyless(self) -> int:
-        """Offset of the first record without a key; `NEVER` when there is none, or none among those looked at."""
-        noted = min((scan.first_keyless for scan in self._scans if scan.first_keyless is not None), default=NEVER)
-        return min(noted, self._looked_at[0]) if self._quick else noted
-
-    @property
-    def first_repeated(self) -> int:
-        """Offset of the first record whose key another one has had before; `NEVER` when there is none among the first."""
-        return self._looked_at[1]
-
-    @cached_property
-    def _looked_at(self) -> tuple[int, int]:
-        seen: set[bytes] = set()
-        keyless = repeated = NEVER
-        for offset, key in islice(self._keys(), RECORDS_LOOKED_AT):
-            if key is None:
-                keyless = min(keyless, offset)
-            elif key in seen:
-                repeated = min(repeated, offset)
-            else:
-                seen.add(key)
-        return keyless, repeated
-
-    def _keys(self) -> Iterator[tuple[int, bytes | None]]:
-        """Offset and key of every record that a client wrote."""
-        for _, batch in self.batches():
-            if isinstance(batch, RecordBatch) and (batch.is_control or not batch.crc_ok):
-                continue
-            for item in batch.walk_records():
-                if not isinstance(item, Damage):
-                    yield item.offset, item.key
-
-    def batches(self) -> Iterator[tuple[str, Batch]]:
-        """The batches with the path of their log, up to the first that cannot be read."""
-        try:
-            for segment in self._segments:
-                path = segment.paths[".log"]
-                for batch in segment.batches():
-                    yield path, batch
-        except KafkalogError:
-            return
-
-
 class CompactionHistory:
-    """What the records of a log say about the log cleaner.
+    """The part that was cleaned, against the cleaner's checkpoint.
 
     Args:
-        keys: Their keys.
+        traces: What the records say about the cleaner.
         aborted: The aborted transactions whose data begin in the log.
     """
 
-    def __init__(self, keys: Keys, aborted: Sequence[AbortedSpan]) -> None:
-        self._keys = keys
+    def __init__(self, traces: CleanerTraces, aborted: Sequence[AbortedSpan]) -> None:
+        self._traces = traces
         self._aborted = aborted
-        self._first_aborted = min((span.last_offset for span in aborted), default=NEVER)
-
-    def is_uncleaned_below(self, offset: int) -> bool:
-        """Whether records lie below an offset that a pass reaching it would have removed, whoever ran it.
-
-        Keys that repeat prove less than the others: a follower may fetch one part of a log before its leader cleans it, and
-        the rest after.
-        """
-        keys = self._keys
-        return self._first_aborted < offset or keys.first_keyless < offset or keys.first_repeated < offset
-
-    @property
-    def has_keyless(self) -> bool:
-        """Whether any record has no key: leaders refuse such records in topics that are compacted."""
-        return self._keys.first_keyless < NEVER
-
-    # --- the clean part ---
 
     def clean_part(self, cleaner: CheckpointLine) -> CleanPart | None:
         """What lies below the cleaner's checkpoint although a pass went over it; None when nothing is odd."""
@@ -129,7 +42,7 @@ class CompactionHistory:
         twice: list[tuple[int, int]] = []
         left: list[tuple[str, Span, int, int]] = []
         count = looked_at = 0
-        for path, batch in self._keys.batches():
+        for path, batch in self._traces.batches():
             if batch.last_offset >= cleaner.offset or looked_at >= RECORDS_LOOKED_AT:
                 break
             if isinstance(batch, RecordBatch) and (batch.is_control or not batch.crc_ok):
@@ -163,7 +76,7 @@ class CompactionHistory:
         return found
 
     def _place_of(self, offset: int) -> tuple[str, Span] | None:
-        return next(((path, batch.span) for path, batch in self._keys.batches() if batch.last_offset >= offset), None)
+        return next(((path, batch.span) for path, batch in self._traces.batches() if batch.last_offset >= offset), None)
 
 
 def _is_aborted(batch: RecordBatch, aborted: dict[int, list[tuple[int, int]]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,9 @@ from kafkalog.core.log import NEVER
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.files.log_dir import CLEANER_OFFSETS, LOG_STARTS
-from kafkalog.verify.compaction_history import CompactionHistory, Keys
+from kafkalog.kafka.cleaner_traces import CleanerTraces
+from kafkalog.kafka.remains import Remains, SegmentEnd
+from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.scan.results import SegmentTask
@@ -247,15 +250,19 @@ class PartitionFacts:
         return any(scan.compaction_evidence for scan in self.scans)
 
     @cached_property
-    def keys(self) -> Keys:
-        """The keys of its records."""
-        return Keys(self.directory.segments, self.scans, quick=self.directory.settings.quick)
+    def _keyless(self) -> int:
+        """The first record without a key that the scans have seen; `NEVER` when there was none."""
+        return min((scan.first_keyless for scan in self.scans if scan.first_keyless is not None), default=NEVER)
+
+    def _traces(self, first_aborted: int = NEVER) -> CleanerTraces:
+        is_read = not self.directory.settings.quick
+        return CleanerTraces(self.directory.segments, self._keyless, is_read=is_read, first_aborted=first_aborted)
 
     @cached_property
     def compacted(self) -> bool:
         """Whether the log was compacted, by what is said of it and by its batches."""
         traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
-        return self.directory.named_compacted or (bool(traces) and self.keys.first_keyless >= min(traces))
+        return self.directory.named_compacted or (bool(traces) and self._traces().first_keyless >= min(traces))
 
     # --- the small files ---
 
@@ -369,9 +376,43 @@ class PartitionFacts:
         )
 
     @cached_property
-    def compaction(self) -> CompactionHistory:
+    def cleaner_traces(self) -> CleanerTraces:
         """What its records say about the log cleaner."""
-        return CompactionHistory(self.keys, self.producers.aborted)
+        return self._traces(min((span.last_offset for span in self.producers.aborted), default=NEVER))
+
+    @cached_property
+    def remains(self) -> Remains:
+        """What is left of its log, as far as it tells of offsets that are gone."""
+        directory = self.directory
+        pairs = itertools.pairwise(self.epoch_entries)
+        is_sound = self.epochs is not None and not self.epochs.damages
+        is_sound &= all(one.epoch < other.epoch and one.start_offset < other.start_offset for one, other in pairs)
+        return Remains(
+            segments=tuple(map(_end_of, self.scans)),
+            traces=self.cleaner_traces,
+            epochs=self.epoch_entries if is_sound else (),
+            without_log=tuple(one.base_offset for one in self.partition.segments if ".log" not in one.paths),
+            snapshots=tuple(sorted(self.partition.snapshots)),
+            mark=directory.mark,
+            is_swapping=bool(directory.swapped),
+            is_metadata=directory.kraft_log,
+            is_compacted=self.compacted,
+        )
+
+    @cached_property
+    def compaction(self) -> CompactionHistory:
+        """The part that the log cleaner cleaned."""
+        return CompactionHistory(self.cleaner_traces, self.producers.aborted)
+
+
+def _end_of(scan: SegmentScan) -> SegmentEnd:
+    base = scan.base_offset
+    if scan.is_unread:
+        return SegmentEnd(base, base, is_damaged=True)
+    is_torn = any(finding.id == "log-tail-torn" for finding in scan.findings)
+    last = scan.last
+    end, position = (base, 0) if last is None else (last.last_offset + 1, last.end)
+    return SegmentEnd(base, end, is_torn, is_damaged=position < scan.size and not is_torn)
 
 
 def read_facts(directory: DirectoryFacts, scans: Sequence[SegmentScan]) -> PartitionFacts:

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kafkalog.core.log import NEVER
 from kafkalog.core.producer_snapshot import ProducerEntry
+from kafkalog.kafka.cleaner_traces import CleanerTraces
 from kafkalog.replay.producer_events import Cut, ProducerRun, TransactionEnd
 from kafkalog.replay.producers import AbortedSpan, ProducerReplay, ProducerState, SegmentEvents
 from kafkalog.verify.checks.snapshots import missing_producers
-from kafkalog.verify.compaction_history import CompactionHistory, Keys, _is_aborted
+from kafkalog.verify.compaction_history import CompactionHistory, _is_aborted
 
 ids = st.integers(0, 3)
 small = st.integers(0, 9)
@@ -135,10 +137,11 @@ def test_a_batch_is_of_an_aborted_transaction_when_one_of_its_producer_spans_it(
     for number, length, gap in rows:
         spans.append(AbortedSpan(number, at, at + length, None, 0, 78, at))
         at += length + 1 + gap
-    history = CompactionHistory(Keys((), (), quick=False), spans)
+    history = CompactionHistory(CleanerTraces(()), spans)
+    traces = CleanerTraces((), is_read=True, first_aborted=min((one.last_offset for one in spans), default=NEVER))
     batch = SimpleNamespace(is_transactional=True, header=SimpleNamespace(producer_id=producer), base_offset=base)
     expected = any(
         one.producer_id == producer and one.first_offset <= base <= one.last_offset and one.last_offset < end for one in spans
     )
     assert _is_aborted(batch, history._aborted_below(end)) == expected
-    assert history.is_uncleaned_below(end) == any(one.last_offset < end for one in spans)
+    assert traces.is_uncleaned_below(end) == any(one.last_offset < end for one in spans)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
+from kafkalog.kafka.gone_offsets import is_uncleaned
 from kafkalog.verify.checks.compaction import compaction_subjects
 from kafkalog.verify.checks.files import file_subjects
 from kafkalog.verify.checks.metadata_log import metadata_log_subjects
@@ -112,19 +113,9 @@ def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]
 
 
 def _is_certain(facts: PartitionFacts, finding: Finding, *, lone_hole: bool) -> bool:
-    """Whether no log cleaner explains a finding.
-
-    A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
-    have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. So
-    may any log with several holes: this broker may have got it when the topic was compacted no longer. But leaders take no
-    record without a key into a compacted topic.
-    """
-    if finding.offsets is not None and facts.compaction.is_uncleaned_below(finding.offsets[0]):
-        return True
-    # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
-    if facts.directory.mark or not facts.context.cleaner_known:
-        return False
-    return (len(facts.directory.segments) > 1 and lone_hole) or facts.compaction.has_keyless
+    """Whether no log cleaner explains a finding."""
+    first = finding.offsets[0] if finding.offsets is not None else 0
+    return is_uncleaned(first, facts.remains, facts.context, lone_hole=lone_hole)
 
 
 def _hashes(facts: PartitionFacts, not_checked: list[NotChecked]) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from kafkalog.core.log import walk
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.read_ahead import ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
+from kafkalog.kafka.cleaner_traces import is_cleaned
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
 from kafkalog.span import Span
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
@@ -329,8 +330,7 @@ class Scanner:
     def _note_cleaning(self, batch: RecordBatch, spot: BatchSpot) -> None:
         """Note what only the log cleaner leaves."""
         header, horizon = batch.header, batch.delete_horizon_ms
-        partial = header.records_count < header.last_offset_delta + 1
-        if ((partial and not batch.is_control) or horizon is not None) and self._compaction_evidence is None:
+        if self._compaction_evidence is None and is_cleaned(batch):
             self._compaction_evidence = spot.base_offset
         if horizon is not None and header.records_count > 0:
             noted = self._horizons

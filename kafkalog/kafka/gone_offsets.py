@@ -1,0 +1,163 @@
+"""Offsets that are gone already: a log had them, and no file of its directory holds them any more.
+
+Nothing a start does brings them back or takes them away. What tells of them: the names of the segments, index files without
+their `.log`, the leader epochs, and the partition's lines in the checkpoints of the log dir.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.files.log_dir import HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
+from kafkalog.kafka.remains import SegmentEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.files.log_dir import PartitionContext
+    from kafkalog.kafka.remains import Remains
+
+__all__ = ["AT_END", "AT_START", "IN_BETWEEN", "Gone", "gone_offsets", "hole_between", "is_partial_copy", "is_uncleaned"]
+
+#: Where offsets are missing: before the first segment, between two, after the last batch.
+AT_START, IN_BETWEEN, AT_END = "start", "middle", "end"
+_EPOCHS = "leader-epoch-checkpoint"
+
+
+class Gone(NamedTuple):
+    """Offsets that a log had and that no file of its directory holds.
+
+    Args:
+        first: The first of them.
+        last: The last of them; None: how far they went is not known.
+        place: `AT_START`, `IN_BETWEEN` or `AT_END`.
+        witness: The file or the line that tells of them, in words.
+        certain: Whether nothing else explains it; else the log cleaner, a crash or remote storage may.
+    """
+
+    first: int
+    last: int | None
+    place: str
+    witness: str
+    certain: bool = True
+
+    @property
+    def number(self) -> int | None:
+        """How many they are; None: not known."""
+        return None if self.last is None else self.last - self.first + 1
+
+
+def gone_offsets(remains: Remains, context: PartitionContext) -> tuple[Gone, ...]:
+    """The offsets that are gone from a log, ascending.
+
+    Args:
+        remains: What is left of it.
+        context: What its log dir says of it.
+    """
+    if remains.mark == "delete":
+        return ()
+    found = (_at_start(remains, context), *_in_between(remains, context), _at_end(remains, context))
+    return tuple(gone for gone in found if gone is not None)
+
+
+def hole_between(before: SegmentEnd, base: int) -> tuple[int, int] | None:
+    """First and last offset that no file holds between a segment and the next one; None: nothing is missing there.
+
+    Args:
+        before: The segment.
+        base: Base offset of the next one.
+    """
+    return (before.end, base - 1) if before.end < base and not before.is_damaged else None
+
+
+def is_uncleaned(offset: int, remains: Remains, context: PartitionContext, *, lone_hole: bool) -> bool:
+    """Whether no log cleaner explains that a log lacks an offset.
+
+    A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
+    have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. So
+    may any log with several holes: this broker may have got it when the topic was compacted no longer. But leaders take no
+    record without a key into a compacted topic.
+
+    Args:
+        offset: The offset.
+        remains: What is left of the log.
+        context: What its log dir says of it.
+        lone_hole: Whether the log lacks offsets in one place only.
+    """
+    if remains.traces.is_uncleaned_below(offset):
+        return True
+    # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
+    if remains.mark or not context.cleaner_known:
+        return False
+    return (len(remains.segments) > 1 and lone_hole) or remains.traces.has_keyless
+
+
+def is_partial_copy(missing: int, present: int) -> bool:
+    """Whether so many partitions are missing from a log dir that it is a copy of some of them.
+
+    Args:
+        missing: Partitions that its files speak of, and that are not there.
+        present: Those that are there.
+    """
+    return missing > max(1, present)
+
+
+def _in_between(remains: Remains, context: PartitionContext) -> Iterator[Gone]:
+    holes = [hole for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None]
+    if not holes or _is_cleaned(remains):
+        return
+    lone_hole = len(holes) == 1 if remains.has_one_hole is None else remains.has_one_hole
+    for first, last in holes:
+        certain = is_uncleaned(first, remains, context, lone_hole=lone_hole)
+        yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", certain)
+
+
+def _is_cleaned(remains: Remains) -> bool:
+    """Whether something says that the log was compacted: a name, a line, or what only the cleaner leaves."""
+    return remains.is_compacted or remains.traces.is_cleaned
+
+
+def _at_start(remains: Remains, context: PartitionContext) -> Gone | None:
+    """What was before the first segment.
+
+    When retention or DeleteRecords move the start of a log, the epochs below it are cut, and the files of a segment go
+    together. Logs with a log start of their own (DeleteRecords, remote storage) may begin elsewhere.
+    """
+    if not remains.segments or remains.is_metadata or remains.is_swapping or remains.mark or remains.is_tiered:
+        return None
+    base = remains.segments[0].base
+    if remains.without_log and remains.without_log[0] < base:
+        return Gone(remains.without_log[0], base - 1, AT_START, "index files without their `.log`")
+    if not context.clean or not context.log_starts_known:
+        return None
+    line = context.lines.get(LOG_STARTS)
+    if line is not None:
+        return Gone(line.offset, base - 1, AT_START, LOG_STARTS, certain=False) if 0 <= line.offset < base else None
+    first = remains.epochs[0].start_offset if remains.epochs else base
+    return Gone(first, base - 1, AT_START, _EPOCHS) if first < base else None
+
+
+def _at_end(remains: Remains, context: PartitionContext) -> Gone | None:
+    """What was after the last batch: flushed, read by consumers, or known to an index."""
+    if remains.mark or remains.is_metadata or remains.is_swapping:
+        return None
+    last = remains.segments[-1] if remains.segments else SegmentEnd(0, 0)
+    if last.is_damaged:
+        return None
+    point, mark = context.lines.get(RECOVERY_POINTS), context.lines.get(HIGH_WATERMARKS)
+    told: dict[int, tuple[str, bool]] = {}
+    if context.clean:
+        told |= {entry.start_offset: (_EPOCHS, True) for entry in remains.epochs[-1:]}
+        told |= {offset: (f"{offset:020d}.snapshot", True) for offset in remains.snapshots[-1:]}
+    if mark is not None:
+        is_flushed = point is not None and point.offset > last.end and not context.in_use
+        told[mark.offset] = (f"the high watermark {mark.offset}", bool(context.clean) or is_flushed)
+    if point is not None:
+        told[point.offset] = (f"the recovery point {point.offset}", not context.in_use)
+    orphans = [base for base in remains.without_log if base >= last.end]
+    for end in sorted(told, reverse=True):
+        witness, certain = told[end]
+        if end > last.end and (certain or not orphans):
+            return Gone(last.end, end - 1, AT_END, witness, certain)
+    return Gone(last.end, None, AT_END, "index files without their `.log`") if orphans else None

@@ -1,0 +1,150 @@
+"""What is left of a log: where each of its segments ends, and what the files beside them tell of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import Damage
+from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
+from kafkalog.core.log import Batch, walk
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.errors import Truncated, UnreadableFile
+from kafkalog.files.source import FileSource
+from kafkalog.kafka.cleaner_traces import CleanerTraces
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kafkalog.core.checkpoint import EpochEntry
+    from kafkalog.files.partition import Partition
+    from kafkalog.files.segment import Segment
+
+__all__ = ["Remains", "SegmentEnd", "remains_of"]
+
+
+class SegmentEnd(NamedTuple):
+    """A segment, as the offsets between segments are judged.
+
+    Args:
+        base: Its base offset.
+        end: The offset after its last whole batch; the base offset without one.
+        is_torn: Whether the file ends inside a batch.
+        is_damaged: Whether it ends in other bytes that are no batch: what is missing may be there, and cannot be read.
+    """
+
+    base: int
+    end: int
+    is_torn: bool = False
+    is_damaged: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remains:
+    """What is left of a log, as far as it tells of offsets that are gone.
+
+    Args:
+        segments: Its segments, ascending.
+        epochs: The entries of its `leader-epoch-checkpoint`, if they can be taken at their word; else empty.
+        without_log: Base offsets of index files without their `.log`, ascending.
+        snapshots: Offsets of its `.snapshot` files.
+        mark: What the directory's name is marked with.
+        is_swapping: Whether a segment is being swapped in.
+        is_metadata: Whether it is the metadata log.
+        is_compacted: Whether something says that the topic is compacted, or was.
+        is_tiered: Whether the log may begin in remote storage.
+        traces: What the records say about the log cleaner.
+        has_one_hole: Whether at most one place inside the log lacks offsets; None: `gone_offsets` counts those it knows of.
+    """
+
+    segments: tuple[SegmentEnd, ...]
+    traces: CleanerTraces
+    epochs: Sequence[EpochEntry] = ()
+    without_log: tuple[int, ...] = ()
+    snapshots: tuple[int, ...] = ()
+    mark: str = ""
+    is_swapping: bool = False
+    is_metadata: bool = False
+    is_compacted: bool = False
+    is_tiered: bool = False
+    has_one_hole: bool | None = None
+
+
+def remains_of(partition: Partition, *, is_compacted: bool = False, is_tiered: bool = False) -> Remains:
+    """What is left of a partition's log; of each segment no more is read than from its last index entry on.
+
+    Args:
+        partition: The directory.
+        is_compacted: Whether something outside says that the topic is compacted.
+        is_tiered: Whether the log may begin in remote storage.
+
+    Raises:
+        UnreadableFile: a file of it cannot be read.
+    """
+    segments = tuple(segment for segment in partition.segments if ".log" in segment.paths)
+    pending = {parsed.pending for parsed, _ in partition.pending}
+    return Remains(
+        segments=tuple(_end_of(segment) for segment in segments),
+        traces=CleanerTraces(segments),
+        epochs=_sound_epochs(partition),
+        without_log=tuple(segment.base_offset for segment in partition.segments if ".log" not in segment.paths),
+        snapshots=tuple(sorted(partition.snapshots)),
+        mark=partition.name.mark if partition.name else "",
+        is_swapping=".swap" in pending,
+        is_metadata=partition.topic in METADATA_TOPICS,
+        is_tiered=is_tiered,
+        is_compacted=is_compacted or bool(pending & {".swap", ".cleaned"}) or partition.topic in COORDINATOR_TOPICS,
+    )
+
+
+def _sound_epochs(partition: Partition) -> Sequence[EpochEntry]:
+    """The entries of the epoch file; none where they contradict each other or are not whole."""
+    try:
+        file = partition.leader_epochs
+    except UnreadableFile:
+        return ()
+    if file is None or file.damages:
+        return ()
+    grow = all(one.epoch < other.epoch and one.start_offset < other.start_offset for one, other in pairwise(file.entries))
+    return file.entries if grow and all(min(entry) >= 0 for entry in file.entries) else ()
+
+
+def _end_of(segment: Segment) -> SegmentEnd:
+    """Where a segment ends, from its last index entry on; from its beginning where no batch is at that entry's place."""
+    with FileSource(segment.paths[".log"]) as log:
+        start = _last_indexed(segment.paths.get(".index"))
+        found = _end_from(segment.base_offset, log, start) if start < log.size else None
+        return found or _end_from(segment.base_offset, log, 0) or SegmentEnd(segment.base_offset, segment.base_offset)
+
+
+def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
+    """Where a log ends, read from a position on; None where no batch begins there."""
+    end, last = base, None
+    for last in walk(log, start):
+        if isinstance(last, Batch):
+            end = last.last_offset + 1
+        elif last.span.start == start > 0:
+            return None
+    is_torn = isinstance(last, Damage) and isinstance(last.error, Truncated)
+    is_sound = last is None or is_torn or (isinstance(last, Batch) and last.crc_ok)
+    return SegmentEnd(base, end, is_torn, not is_sound)
+
+
+def _last_indexed(path: str | None) -> int:
+    """Position of the batch of the last entry of a `.index`; 0 without one. A preallocated one is zero after its entries."""
+    if path is None:
+        return 0
+    size = OFFSET_INDEX_ENTRY.size
+    try:
+        with FileSource(path) as index:
+            low, high = 0, index.size // size
+            while low < high:
+                middle = (low + high) // 2
+                if any(index.read(middle * size, size)):
+                    low = middle + 1
+                else:
+                    high = middle
+            return OFFSET_INDEX_ENTRY.read(index.read((low - 1) * size, size)).position if low else 0
+    except UnreadableFile:
+        return 0

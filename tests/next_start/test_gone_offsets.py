@@ -1,0 +1,160 @@
+"""Offsets that a log had and that no file holds any more: files are taken out of a real broker's log dir."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, RECOVERY_POINTS, LogDir, PartitionContext
+from kafkalog.files.partition import Partition
+from kafkalog.kafka.gone_offsets import AT_END, AT_START, IN_BETWEEN, gone_offsets, is_partial_copy
+from kafkalog.kafka.remains import remains_of
+from tests.log_dirs import fixture
+
+PLAIN, TOPIC = "2.1.1/plain", "twitter-status-0"
+
+
+@pytest.fixture
+def log_dir(tmp_path):
+    return shutil.copytree(fixture(*PLAIN.split("/")).path(), tmp_path / "logs")
+
+
+def bases(partition):
+    return sorted(int(path.stem) for path in partition.glob("*.log"))
+
+
+def remove(partition, base, *suffixes):
+    for path in partition.glob(f"{base:020d}.*"):
+        if not suffixes or path.suffix in suffixes:
+            path.unlink()
+
+
+def gone(log_dir, name=TOPIC):
+    """Of a partition in a log dir."""
+    opened = LogDir(str(log_dir))
+    context = opened.context_of(name)
+    return gone_offsets(remains_of(opened.partition(name), is_compacted=CLEANER_OFFSETS in context.lines), context)
+
+
+def spans(found):
+    return [(one.place, one.first, one.last, one.certain) for one in found]
+
+
+def test_a_whole_log_lacks_nothing(log_dir):
+    assert gone(log_dir) == ()
+
+
+def test_a_middle_segment_that_is_missing_takes_its_offsets_along(log_dir):
+    first, following = bases(log_dir / TOPIC)[2:4]
+    remove(log_dir / TOPIC, first)
+    assert spans(gone(log_dir)) == [(IN_BETWEEN, first, following - 1, True)]
+
+
+def test_a_closed_segment_whose_end_is_cut_off_lacks_the_offsets_up_to_the_next(log_dir):
+    path = log_dir / TOPIC / f"{bases(log_dir / TOPIC)[1]:020d}.log"
+    path.write_bytes(path.read_bytes()[:-30])
+    (found,) = gone(log_dir)
+    assert (found.place, found.last, found.certain) == (IN_BETWEEN, bases(log_dir / TOPIC)[2] - 1, True)
+    assert found.number == found.last - found.first + 1 > 0
+
+
+def test_bytes_that_are_no_batch_at_the_end_of_a_segment_may_hold_what_is_missing(log_dir):
+    path = log_dir / TOPIC / f"{bases(log_dir / TOPIC)[1]:020d}.log"
+    data = path.read_bytes()
+    path.write_bytes(data[:-200] + bytes(200))
+    assert gone(log_dir) == ()
+
+
+def test_a_first_segment_that_is_missing_is_told_by_the_epoch_file(log_dir):
+    remove(log_dir / TOPIC, 0)
+    assert spans(gone(log_dir)) == [(AT_START, 0, bases(log_dir / TOPIC)[0] - 1, True)]
+
+
+def test_a_first_segment_that_retention_deleted_is_not_missed(log_dir):
+    partition = log_dir / TOPIC
+    remove(partition, 0)
+    (partition / "leader-epoch-checkpoint").write_text(f"0\n1\n0 {bases(partition)[0]}\n")
+    assert gone(log_dir) == ()
+
+
+def test_without_a_clean_stop_the_epoch_file_may_be_older_than_the_log(log_dir):
+    remove(log_dir / TOPIC, 0)
+    (log_dir / ".kafka_cleanshutdown").unlink()
+    assert gone(log_dir) == ()
+
+
+def test_a_first_log_whose_indexes_are_still_there_is_missed_after_any_stop(log_dir):
+    (log_dir / ".kafka_cleanshutdown").unlink()
+    remove(log_dir / TOPIC, 0, ".log")
+    assert spans(gone(log_dir)) == [(AT_START, 0, bases(log_dir / TOPIC)[0] - 1, True)]
+
+
+def test_a_last_segment_that_is_missing_is_told_by_the_recovery_point(log_dir):
+    last = bases(log_dir / TOPIC)[-1]
+    remove(log_dir / TOPIC, last)
+    assert spans(gone(log_dir)) == [(AT_END, last, 532, True)]
+    assert "recovery point 533" in gone(log_dir)[0].witness
+
+
+def test_an_emptied_partition_has_lost_all_that_was_flushed(log_dir):
+    for path in (log_dir / TOPIC).iterdir():
+        path.unlink()
+    assert spans(gone(log_dir)) == [(AT_END, 0, 532, True)]
+
+
+def test_logs_that_are_all_cut_to_nothing_are_missed_one_by_one(log_dir):
+    names = bases(log_dir / TOPIC)
+    for path in (log_dir / TOPIC).glob("*.log"):
+        path.write_bytes(b"")
+    found = gone(log_dir)
+    assert (found[0].first, found[-1].last) == (0, 532)
+    assert sum(one.number for one in found) == 533
+    assert [one.place for one in found] == [IN_BETWEEN] * (len(names) - 1) + [AT_END]
+
+
+def test_without_checkpoints_a_clean_stop_leaves_a_snapshot_that_tells_the_end(log_dir):
+    partition = log_dir / "many-0"
+    for name in (RECOVERY_POINTS, HIGH_WATERMARKS):
+        (log_dir / name).write_text("0\n0\n")
+    for path in partition.glob("*.log"):
+        path.write_bytes(b"")
+    assert spans(gone(log_dir, "many-0")) == [(AT_END, 0, 2999, True)]
+
+
+def test_a_lone_high_watermark_beyond_the_end_after_a_crash_proves_nothing(log_dir):
+    last = bases(log_dir / TOPIC)[-1]
+    remove(log_dir / TOPIC, last)
+    (log_dir / ".kafka_cleanshutdown").unlink()
+    recovery = log_dir / RECOVERY_POINTS
+    recovery.write_text(recovery.read_text().replace("twitter-status 0 533", f"twitter-status 0 {last}"))
+    assert spans(gone(log_dir)) == [(AT_END, last, 532, False)]
+
+
+def test_a_partition_by_itself_knows_of_its_middle_segment_by_records_without_a_key(log_dir):
+    partition = log_dir / TOPIC
+    first, last = bases(partition)[2:4]
+    remove(partition, first)
+    found = gone_offsets(remains_of(Partition(str(partition))), PartitionContext())
+    assert [(one.first, one.last) for one in found] == [(first, last - 1)]
+
+
+def test_the_holes_of_a_compacted_log_are_the_cleaners(tmp_path):
+    folder = shutil.copytree(fixture("3.9.1", "edge").path(), tmp_path / "logs")
+    remove(folder / "e-tomb-0", bases(folder / "e-tomb-0")[1])
+    assert gone(folder, "e-tomb-0") == ()
+
+
+def test_index_files_after_the_last_log_tell_of_a_segment_of_unknown_length(log_dir):
+    for name in (RECOVERY_POINTS, HIGH_WATERMARKS):
+        (log_dir / name).unlink()
+    partition = log_dir / TOPIC
+    last = bases(partition)[-1]
+    remove(partition, last, ".log", ".snapshot")
+    (log_dir / ".kafka_cleanshutdown").unlink()
+    assert [(one.first, one.last, one.number) for one in gone(log_dir)] == [(last, None, None)]
+
+
+@pytest.mark.parametrize(("missing", "present", "expected"), [(1, 0, False), (2, 1, True), (3, 3, False), (40, 3, True)])
+def test_a_copy_of_some_partitions_is_told_by_how_many_are_missing(missing, present, expected):
+    assert is_partial_copy(missing, present) is expected
