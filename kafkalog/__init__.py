@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceeded, RequestError, UnreadableFile
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
-    from kafkalog.files.segment import Segment
+    from kafkalog.files.segment import Segment, open_segment
     from kafkalog.next_start.api import next_start, next_starts
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.replay.groups import read_groups
@@ -65,6 +67,7 @@ __all__ = [
     "next_starts",
     "open_log_dir",
     "open_partition",
+    "open_segment",
     "read_groups",
     "read_metadata",
     "read_transactions",
@@ -92,6 +95,7 @@ _LAZY = {
     "UnreadableFile": "kafkalog.errors",
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
+    "open_segment": "kafkalog.files.segment",
     "Until": "kafkalog.replay.until",
     "Outcome": "kafkalog.next_start.outcome",
     "next_starts": "kafkalog.next_start.api",
@@ -106,13 +110,36 @@ _LAZY = {
 }
 
 
+class _Package(ModuleType):
+    """This package: two of its functions have the names of packages in it, which an import would put in their place."""
+
+    @property
+    def next_start(self) -> Any:
+        """The function `kafkalog.next_start.api.next_start`."""
+        return import_module("kafkalog.next_start.api").next_start
+
+    @next_start.setter
+    def next_start(self, package: ModuleType) -> None:
+        del package
+
+    @property
+    def verify(self) -> Any:
+        """The function `kafkalog.verify.engine.verify`."""
+        return import_module("kafkalog.verify.engine").verify
+
+    @verify.setter
+    def verify(self, package: ModuleType) -> None:
+        del package
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("next_start", "verify"):
-        return import_module(f"kafkalog.{name}")  # a package that can be called
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)

@@ -143,8 +143,8 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(large):
 
 #: Runs kafkalog with the function `{name}` of the module `{module}` replaced: `{body}` comes before each call.
 SCRIPT = """
-import os, signal, sys
-import {module} as module
+import importlib, os, signal, sys
+module = importlib.import_module("{module}")
 from kafkalog.cli.main import run
 original = module.{name}
 def die():

@@ -102,6 +102,11 @@ class LegacyRecord(NamedTuple):
         """Magic 0 and 1 have no headers."""
         return ()
 
+    @property
+    def is_aborted(self) -> bool:
+        """False: magic 0 and 1 have no transactions."""
+        return False
+
 
 def read_message(data: Bytes, begin: int = 0, base: int = 0, append_time: int | None = None) -> LegacyRecord:
     """Read one message from exactly its own bytes, offset and size included.

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_TIMESTAMP",
+    "AbortedRecord",
+    "KeptRecord",
     "Record",
     "RecordDetail",
     "RecordHeader",
@@ -78,6 +80,15 @@ class Record(NamedTuple):
         """The headers in stored order; duplicates are allowed and kept."""
         return read_headers(Cursor(self.raw_headers)) if self.raw_headers else ()
 
+    @property
+    def is_aborted(self) -> bool | None:
+        """Whether it belongs to an aborted transaction; False too for one of no transaction.
+
+        `Partition.records` decides it, by the markers that follow in the log. None: its transaction has no end there, or
+        nobody has looked, as for a record that its batch gave.
+        """
+        return None
+
     def __repr__(self) -> str:
         def short(data: bytes | None) -> str:
             if data is None:
@@ -86,7 +97,30 @@ class Record(NamedTuple):
 
         headers = f", {len(self.headers)} headers" if self.raw_headers else ""
         payload = f"key={short(self.key)}, value={short(self.value)}"
-        return f"Record(offset={self.offset}, timestamp={self.timestamp}, {payload}{headers})"
+        aborted = ", aborted" if self.is_aborted else ""
+        return f"Record(offset={self.offset}, timestamp={self.timestamp}, {payload}{headers}{aborted})"
+
+
+class AbortedRecord(Record):
+    """A record of an aborted transaction."""
+
+    __slots__ = ()
+
+    @property
+    def is_aborted(self) -> bool:
+        """True."""
+        return True
+
+
+class KeptRecord(Record):
+    """A record of a committed transaction, or of none."""
+
+    __slots__ = ()
+
+    @property
+    def is_aborted(self) -> bool:
+        """False."""
+        return False
 
 
 def read_headers(cursor: Cursor) -> tuple[RecordHeader, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,12 +11,15 @@ from kafkalog.core.checkpoint import Checkpoint, OffsetEntry, parse_java_integer
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, PartitionName, parse_partition_name
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import JsonFile, Properties, read_json_file, read_properties
-from kafkalog.errors import UnreadableFile
+from kafkalog.errors import RequestError, UnreadableFile
+from kafkalog.files.arguments import path_of
+from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.partition import Partition
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
@@ -183,10 +185,11 @@ class LogDir:
         """One of the checkpoint files (`LOG_DIR_CHECKPOINTS`); None when it is not there.
 
         Raises:
+            RequestError: there is no such checkpoint file.
             UnreadableFile: it cannot be read.
         """
         if name not in LOG_DIR_CHECKPOINTS:
-            raise KeyError(name)
+            raise RequestError(f"{name!r} is none of a log dir's checkpoint files: {', '.join(LOG_DIR_CHECKPOINTS)}")
         data = self._read(name)
         return None if data is None else read_offset_checkpoint(data)
 
@@ -353,7 +356,14 @@ def _lines_for(name: PartitionName | None, all_lines: Mapping[str, _Lines]) -> d
 def open_log_dir(path: str | os.PathLike[str]) -> LogDir:
     """Open a log dir for reading.
 
+    A directory that only you know to be one is opened with `LogDir(path)`.
+
     Raises:
-        UnreadableFile: it is missing, no directory, or may not be read.
+        RequestError: it is a partition directory, or a file.
+        UnreadableFile: it is missing, may not be read, or holds nothing of Kafka.
     """
-    return LogDir(os.fspath(path))
+    path, kind, directory = classify(path_of(path))
+    if kind is not Kind.LOG_DIR:
+        function = "open_partition" if kind is Kind.PARTITION else "open_segment"
+        raise RequestError(f"{path} is a {kind.value}, no log dir: kafkalog.{function} opens it")
+    return LogDir(path, directory)

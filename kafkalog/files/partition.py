@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checkpoint import Checkpoint, EpochEntry, read_leader_epochs
 from kafkalog.core.filename import (
     PARTITION_FILES,
@@ -14,20 +15,28 @@ from kafkalog.core.filename import (
     parse_partition_name,
     parse_segment_file_name,
 )
+from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.properties import PartitionMetadata, read_partition_metadata
+from kafkalog.core.record import AbortedRecord, KeptRecord
+from kafkalog.core.transaction_ends import TransactionEnds
+from kafkalog.errors import RequestError
+from kafkalog.files.arguments import path_of
+from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
-from kafkalog.files.segment import Segment
+from kafkalog.files.segment import Segment, readable_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
     from kafkalog.core.batch import Damage
-    from kafkalog.core.legacy import LegacyRecord
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
 
-__all__ = ["Partition", "open_partition"]
+__all__ = ["IsolationLevel", "Partition", "open_partition"]
+
+#: Kafka's names for what a consumer gets of transactions.
+IsolationLevel: TypeAlias = Literal["read_uncommitted", "read_committed"]
 
 
 class Partition:
@@ -130,10 +139,49 @@ class Partition:
             for damage in segment.damages():
                 yield segment, damage
 
-    def records(self) -> Iterator[Record | LegacyRecord]:
-        """All records that can be read, control records too."""
-        for segment in self.segments:
-            yield from segment.records()
+    def records(
+        self, *, control: bool = False, isolation: IsolationLevel = "read_uncommitted"
+    ) -> Iterator[Record | LegacyRecord]:
+        """All records that can be read, in the order of the log; each knows whether its transaction was aborted.
+
+        The first batch of a transaction makes the log's batches be read once more than its records are: only what follows
+        tells how the transaction ends.
+
+        Args:
+            control: Whether to give control records too, as transaction markers.
+            isolation: `read_uncommitted`: all; `read_committed`: those that a consumer of this isolation level gets: none of
+                aborted transactions, and none from where the oldest transaction that is open begins.
+
+        Raises:
+            RequestError: there is no such isolation level.
+        """
+        if isolation not in get_args(IsolationLevel):
+            raise RequestError(f"{isolation!r} is no isolation level; there are {' and '.join(get_args(IsolationLevel))}")
+        return self._records(control=control, committed=isolation == "read_committed")
+
+    def _records(self, *, control: bool, committed: bool) -> Iterator[Record | LegacyRecord]:
+        ends: TransactionEnds | None = None
+        for batch in self.batches():
+            aborted: bool | None = False
+            if isinstance(batch, RecordBatch):
+                if batch.is_transactional and ends is None:
+                    ends = self._transaction_ends()
+                if ends is not None:
+                    aborted = ends.is_aborted(batch)
+                    if committed and ends.first_open_offset is not None and batch.base_offset >= ends.first_open_offset:
+                        return
+                if (committed and aborted) or (batch.is_control and not control):
+                    continue
+            records = readable_records(batch)
+            if isinstance(batch, LegacyBatch) or aborted is None:
+                yield from records
+            else:
+                kind = AbortedRecord if aborted else KeptRecord
+                yield from (tuple.__new__(kind, record) for record in records)
+
+    def _transaction_ends(self) -> TransactionEnds:
+        indexes = (segment.transaction_index for segment in self.segments)
+        return TransactionEnds(self.batches(), (entry for index in indexes if index is not None for entry in index.entries))
 
     def __enter__(self) -> Partition:
         return self
@@ -154,7 +202,14 @@ def open_partition(path: str | os.PathLike[str]) -> Partition:
     >>> partition.segments[0].base_offset
     0
 
+    A directory that only you know to be one is opened with `Partition(path)`.
+
     Raises:
-        UnreadableFile: it is missing, no directory, or may not be read.
+        RequestError: it is a log dir, or a file.
+        UnreadableFile: it is missing, may not be read, or holds nothing of Kafka.
     """
-    return Partition(os.fspath(path))
+    path, kind, directory = classify(path_of(path))
+    if kind is not Kind.PARTITION:
+        function = "open_log_dir" if kind is Kind.LOG_DIR else "open_segment"
+        raise RequestError(f"{path} is a {kind.value}, no partition directory: kafkalog.{function} opens it")
+    return Partition(path, directory)

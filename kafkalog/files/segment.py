@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import Damage
+from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.filename import SEGMENT_SUFFIXES, parse_segment_file_name
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.offset_index import OffsetIndex, read_offset_index
 from kafkalog.core.producer_snapshot import ProducerSnapshot, read_producer_snapshot
 from kafkalog.core.time_index import TimeIndex, read_time_index
 from kafkalog.core.transaction_index import TransactionIndex, read_transaction_index
+from kafkalog.errors import RequestError
+from kafkalog.files.arguments import check_type, path_of
+from kafkalog.files.classify import Kind, classify
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from kafkalog.errors import FileChanged
     from kafkalog.span import Padding
 
-__all__ = ["Segment"]
+__all__ = ["Segment", "open_segment", "readable_records"]
 
 
 class Segment:
@@ -75,13 +80,15 @@ class Segment:
             if isinstance(item, Damage):
                 yield item
 
-    def records(self) -> Iterator[Record | LegacyRecord]:
-        """All records that can be read, control records too; what cannot be read is left out (see `walk`)."""
+    def records(self, *, control: bool = False) -> Iterator[Record | LegacyRecord]:
+        """All records that can be read; what cannot be read is left out (see `walk`).
+
+        Args:
+            control: Whether to give control records too, as transaction markers.
+        """
         for batch in self.batches():
-            items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
-            for item in items:
-                if not isinstance(item, Damage):
-                    yield item
+            if control or not (isinstance(batch, RecordBatch) and batch.is_control):
+                yield from readable_records(batch)
 
     @property
     def size(self) -> int:
@@ -136,3 +143,43 @@ class Segment:
     def __repr__(self) -> str:
         kinds = " ".join(self.paths)
         return f"Segment(base offset {self.base_offset}, {self.size} bytes, {kinds})"
+
+
+def readable_records(batch: Batch) -> Iterator[Record | LegacyRecord]:
+    """The records of a batch that can be read."""
+    items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
+    for item in items:
+        if not isinstance(item, Damage):
+            yield item
+
+
+def open_segment(path: str | os.PathLike[str], base_offset: int | None = None) -> Segment:
+    """Open one segment for reading: a file of it, and those of the same base offset beside it.
+
+    >>> open_segment("fixtures/broker/2.1.1/plain/twitter-status-0/00000000000000000000.log")
+    Segment(base offset 0, 16232 bytes, .log .index .timeindex)
+
+    Args:
+        path: One of its files: the `.log`, an index, a `.snapshot`; also one that is set aside (`.deleted`, `.cleaned`,
+            `.swap`), or a KRaft snapshot (`.checkpoint`), which is read as a log.
+        base_offset: For a file that is not named after an offset, which is then read as a `.log` without any beside it.
+
+    Raises:
+        RequestError: it is no file, or its name tells no base offset and none is given.
+        UnreadableFile: it is missing, or may not be read.
+    """
+    check_type("base_offset", base_offset, int, None)
+    path, kind, directory = classify(path_of(path))
+    if directory is not None:
+        function = "open_partition" if kind is Kind.PARTITION else "open_log_dir"
+        raise RequestError(f"{path} is a {kind.value}: kafkalog.{function} opens it")
+    folder, name = os.path.split(path)
+    parsed = parse_segment_file_name(name)
+    if base_offset is not None or (parsed is not None and parsed.suffix == ".checkpoint"):
+        number = base_offset if base_offset is not None or parsed is None else parsed.base_offset
+        return Segment(number or 0, {".log": path})
+    if parsed is None:
+        raise RequestError(f"{path}: its name tells no base offset; give one as open_segment(path, base_offset)")
+    stem = name.removesuffix(parsed.pending).removesuffix(parsed.suffix)
+    beside = {suffix: os.path.join(folder, stem + suffix + parsed.pending) for suffix in SEGMENT_SUFFIXES}
+    return Segment(parsed.base_offset, {suffix: file for suffix, file in beside.items() if os.path.isfile(file)})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
+from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
+    from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
 
 __all__ = ["link_log_dirs", "next_start", "next_starts"]
@@ -57,9 +59,9 @@ def next_start(
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
     options = options_of(assume_stop, recovery_point, kafka_version, consumer=consumer)
-    text, kind, directory = _classify_directory(os.fspath(path))
+    text, kind, directory = _classify_directory(path_of(path))
     if kind is Kind.LOG_DIR:
-        raise RequestError(f"{text} is a log dir; `next_starts` takes it")
+        raise RequestError(f"{text} is a log dir, no partition directory: kafkalog.next_starts takes it")
     real = os.path.realpath(text)
     parent, name = os.path.split(real)
     log_dir = None if parse_partition_name(name) is None else _log_dir_at(parent)
@@ -71,7 +73,7 @@ def next_start(
 
 
 def next_starts(
-    paths: Iterable[str | os.PathLike[str]],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     assume_stop: str = "auto",
     recovery_point: int | None = None,
@@ -85,7 +87,7 @@ def next_starts(
     partition directory given by itself gives one for a clean stop and one for an unclean stop, unless `assume_stop` says which.
 
     Args:
-        paths: Partition directories and log dirs.
+        paths: A partition directory, a log dir, or several of them.
         assume_stop: As for `next_start`.
         recovery_point: As for `next_start`, for every partition.
         kafka_version: As for `next_start`.
@@ -97,10 +99,16 @@ def next_starts(
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
     options = options_of(assume_stop, recovery_point, kafka_version, consumer=consumer)
+    return _predicted([path_of(item) for item in items_of(paths)], options, on_unreadable)
+
+
+def _predicted(
+    paths: Iterable[str], options: Options, on_unreadable: Callable[[UnreadableFile], None] | None
+) -> Iterator[Outcome]:
     states: dict[str, list[LogDirState] | Directory] = {}
     for path in paths:
         try:
-            text, kind, directory = _classify_directory(os.fspath(path))
+            text, kind, directory = _classify_directory(path)
             states[text] = directory
             if kind is Kind.LOG_DIR:
                 states[text] = read_log_dir(BrokerEvidence(LogDir(text, directory)), options.release)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.release import Release, parse_release
 from kafkalog.errors import RequestError
+from kafkalog.files.arguments import check_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +81,8 @@ def options_of(assume_stop: str, recovery_point: int | None, kafka_version: str,
     """
     if assume_stop not in ("auto", *STOPS):
         raise RequestError(f"{assume_stop!r} is no kind of stop; there are auto, clean, unclean")
+    check_type("recovery_point", recovery_point, int, None)
+    check_type("consumer", consumer, bool, None)
     if recovery_point is not None and not 0 <= recovery_point < 1 << 63:
         raise RequestError(f"a recovery point is an offset, 0 or more, not {recovery_point}")
     release = None if kafka_version == "auto" else parse_release(kafka_version)

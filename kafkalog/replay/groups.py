@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.filename import METADATA_TOPICS
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.arguments import check_type
 from kafkalog.replay.committed_offsets import Places, expiry
 from kafkalog.replay.group_replay import SHARE_TOPIC, TOPIC, GroupReplay
 from kafkalog.replay.group_state import CommittedOffset, Group, Member, ShareOffset
@@ -64,6 +65,7 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
             topics that are known by their ids.
         until: Up to where the records count.
     """
+    check_type("until", until, Until)
     logs = collect(paths, TOPIC, SHARE_TOPIC)
     replay = GroupReplay()
     problems = list(logs.problems)

@@ -14,6 +14,7 @@ from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
 from kafkalog.errors import Truncated, UnreadableFile
+from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
@@ -305,9 +306,8 @@ def collect(paths: Paths, *topics: str) -> FoundLogs:
     problems: list[Note] = []
     logs: list[Log] = []
     files: dict[str, Log] = {}
-    named = [paths] if isinstance(paths, str | os.PathLike | Partition) else paths
-    for item in named:
-        path = item.path if isinstance(item, Partition) else os.fspath(item)
+    for item in items_of(paths, Partition):
+        path = item.path if isinstance(item, Partition) else path_of(item)
         try:
             found = [log_of(item)] if isinstance(item, Partition) else list(_logs_at(path, files, problems))
         except UnreadableFile as error:

@@ -11,6 +11,7 @@ from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, METADATA_TOPICS
 from kafkalog.core.messages.json_form import json_object
 from kafkalog.core.messages.records import FramedRecord, read_metadata_record
 from kafkalog.errors import FormatError, UnreadableFile
+from kafkalog.files.arguments import check_type
 from kafkalog.replay.image import Image
 from kafkalog.replay.image_records import apply_record, changes_image
 from kafkalog.replay.logs import Log, LogRecord, Note, Notes, collect, read_file_records
@@ -185,6 +186,7 @@ def read_metadata(paths: Paths, until: Until = END) -> Metadata:
         paths: Log dirs, the partition's directory, or single `.log` and `.checkpoint` files of it.
         until: Up to where the records count; the newest snapshot that does not reach beyond it is the base.
     """
+    check_type("until", until, Until)
     logs = collect(paths, *METADATA_TOPICS)
     problems = list(logs.problems)
     replay = _Replay()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kafkalog.callable_package import make_callable
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry
 from kafkalog.verify.engine import verify
 from kafkalog.verify.finding import Finding, Severity
@@ -22,5 +21,3 @@ __all__ = [
     "rule_of",
     "verify",
 ]
-
-make_callable(__name__, "kafkalog.verify.engine")

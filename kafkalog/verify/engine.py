@@ -19,6 +19,7 @@ from kafkalog.core.filename import (
 )
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.partition import Partition
@@ -33,6 +34,7 @@ from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.next_start import predict_starts
+from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan.results import Settings
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.policy import Policy
 
 __all__ = ["verify"]
 
@@ -105,18 +106,22 @@ def verify(
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
-        RequestError: a pattern of the policy names no rule; a value makes no sense; `partition_state` is no such JSON, or
-            not of a partition given.
+        RequestError: a pattern of the policy names no rule; a value makes no sense, or is of the wrong type;
+            `partition_state` is no such JSON, or not of a partition given.
     """
-    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    paths = [path_of(item) for item in items_of(path)]
+    for name, value in (("now", now), ("max_message_bytes", max_message_bytes)):
+        check_type(name, value, int, None)
+    check_type("jobs", jobs, int)
+    check_type("policy", policy, Policy, None)
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
-    run = _Run(settings, _patterns(topics), _patterns(exclude), options.release)
+    run = _Run(settings, _patterns("topics", topics), _patterns("exclude", exclude), options.release)
     for item in paths:
-        run.add(os.fspath(item))
+        run.add(item)
     run.miss()
     if partition_state is not None:
         run.take_states(partition_state)
@@ -397,8 +402,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _patterns(patterns: str | Sequence[str]) -> tuple[str, ...]:
-    return (patterns,) if isinstance(patterns, str) else tuple(patterns)
+def _patterns(name: str, patterns: str | Sequence[str]) -> tuple[str, ...]:
+    found = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    for pattern in found:
+        check_type(f"each of {name}", pattern, str)
+    return found
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import kafkalog
+from kafkalog.next_start import options
 from kafkalog.render.json_verify import finding_json, report_json_lines
 from kafkalog.render.text_next_start import next_start_section
 from kafkalog.render.text_verify import report_lines
@@ -248,12 +249,12 @@ def test_consumers_are_left_out_of_a_quick_check_with_why(flipped):
 def test_consumers_of_larger_logs_are_left_out_with_why(flipped, monkeypatch):
     shutil.copytree(flipped.dir, flipped.root / "ledger-9")
     shutil.copy(BROKER / KRAFT / flipped.path(1).name, flipped.root / "ledger-9")
-    monkeypatch.setattr("kafkalog.next_start.options.BESIDE_SCAN_BYTES", 1000)
+    monkeypatch.setattr(options, "BESIDE_SCAN_BYTES", 1000)
     damaged, sound = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
     assert "kafkalog next-start --consumer" in sound.why["consumer"]
     # Where something is damaged more is done for it.
     assert damaged.consumer.uncommitted.records == 75
-    monkeypatch.setattr("kafkalog.next_start.options.DAMAGED_BYTES", 1000)
+    monkeypatch.setattr(options, "DAMAGED_BYTES", 1000)
     damaged, _ = (p.next_start[0] for p in verify(flipped.root, now=NOW, kafka_version="3.6").partitions)
     assert "kafkalog next-start --consumer" in damaged.why["consumer"]
     assert damaged.records_lost == 181

@@ -7,9 +7,10 @@ import os
 import pytest
 
 from kafkalog.kafka.log_input_stream import LoggedBatch
+from kafkalog.next_start import options
 from kafkalog.next_start.api import next_starts
 from kafkalog.render.json_next_start import outcome_json
-from kafkalog.verify import verify
+from kafkalog.verify import engine, verify
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import scan_segment
 from kafkalog.verify.sound_parts import sound_parts_of
@@ -107,8 +108,8 @@ def test_a_log_with_more_events_than_are_kept_is_not_known():
 
 
 def test_large_logs_that_the_scan_cannot_vouch_for_are_left_out_with_why(tmp_path, monkeypatch):
-    monkeypatch.setattr("kafkalog.next_start.options.BESIDE_SCAN_BYTES", 1000)
-    monkeypatch.setattr("kafkalog.verify.engine.MOST_EVENTS", 0)
+    monkeypatch.setattr(options, "BESIDE_SCAN_BYTES", 1000)
+    monkeypatch.setattr(engine, "MOST_EVENTS", 0)
     lab = Lab(tmp_path / "d1", "3.9.1/cluster-final-n1/ledger-0")
     (outcome,) = outcomes_of(verify(lab.dir, now=NOW, assume_stop="unclean", kafka_version="3.9.1")).values()
     assert outcome.partition == "unknown"
