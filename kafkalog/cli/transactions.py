@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import options
+from kafkalog.cli.command import Command
 from kafkalog.cli.replay_output import release_by, status_of
 from kafkalog.cli.streams import write_json_lines, write_lines
 
@@ -22,7 +23,16 @@ __all__ = ["command"]
 _SHOWN = 1000
 
 
-@click.command("transactions")
+@click.command(
+    "transactions",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "ids, open, hanging"),
+        ("orders-0 __transaction_state-7", "one partition, and its coordinator"),
+        ("--at 2024-05-01T12:00Z /kafka/data", "as they were then"),
+    ),
+    sections={"What is shown": ("until",)},
+)
 @options.required_paths
 @options.at("the state", "__transaction_state")
 @options.fail_on(
