@@ -66,6 +66,7 @@ class Arguments(NamedTuple):
     producer_id: int | None
     key: bytes | None
     payload: str | None
+    read_on: bool
     jobs: int
 
     @property
@@ -194,6 +195,9 @@ class _Key(options.ParamType):
     default=None,
     help="How they are shown, with --print-data-log.",
 )
+@click.option(
+    "--read-on", is_flag=True, help="Print also the sound batches and index entries that the real tool does not get to."
+)
 @options.jobs
 @options.max_decompressed
 def command(**values: Any) -> int:
@@ -201,7 +205,8 @@ def command(**values: Any) -> int:
 
     A PATH is a file, a partition directory or a log dir; --files prints only what the real tool can print.
 
-    Exit status: 0; 1 where the real tool would fail, or a PATH is missing or holds no file of Kafka; 2 usage.
+    Exit status: 0; 1 where the real tool would fail or passes over what is sound, or a PATH is missing or holds no file of
+    Kafka; 2 usage.
     """
     arguments = Arguments(**values)
     _check(arguments)
@@ -287,6 +292,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         filters=filters,
         notices=notices,
         no_decoder=no_decoder,
+        read_on=arguments.read_on,
         jobs=arguments.jobs,
         print_in_turn=in_turn,
     )
