@@ -80,6 +80,7 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, section by section; those with the same help on one line."""
+        del ctx
         formatter.write_paragraph()
         for heading, options in sections_of(self).items():
             formatter.write(f"{heading}:\n")

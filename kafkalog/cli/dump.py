@@ -120,8 +120,8 @@ class _Key(options.ParamType):
     "dump",
     cls=ToolCommand,
     examples=(
-        ("--print-data-log orders-0", "with keys and values"),
-        ("--files orders-0/00000000000000000000.log", "as the real tool is called"),
+        ("--print-data-log orders-0", "keys and values too"),
+        ("--files orders-0/00000000000000000000.log", "as the real tool"),
         ("--format jsonl --offsets 100:200 orders-0", "for programs"),
     ),
     sections={
@@ -130,6 +130,7 @@ class _Key(options.ParamType):
             "print_data_log",
             "deep_iteration",
             "skip_record_metadata",
+            "read_on",
             "verify_index_only",
             "index_sanity_check",
             "max_message_size",

@@ -24,8 +24,8 @@ __all__ = ["command"]
     "groups",
     cls=Command,
     examples=(
-        ("/kafka/data", "all groups, with their lag"),
-        ("--at 2024-05-01T12:00Z /kafka/data", "as they were then"),
+        ("/kafka/data", "all, with their lag"),
+        ("--at 2024-05-01 /kafka/data", "as they were then"),
         ("--format jsonl __consumer_offsets-12", "for programs"),
     ),
     sections={"What is shown": ("until",)},

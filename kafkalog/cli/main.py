@@ -18,6 +18,7 @@ from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.core.command_line import quoted
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
+from kafkalog.files.source import printable
 
 __all__ = ["COMMANDS", "main", "run"]
 
@@ -73,10 +74,11 @@ class LazyGroup(click.Group):
 
 
 def _no_such_command(name: str, ctx: click.Context) -> click.UsageError:
-    guess = did_you_mean(name, COMMANDS)
-    if not guess and os.path.exists(name):
-        guess = f" Say what to do with this path: `kafkalog verify {quoted(name)}`, for example."
-    return click.UsageError(f"No such command: {name}.{guess or f' There are {', '.join(COMMANDS)}.'}", ctx)
+    if os.path.exists(name):
+        hint = f" Say what to do with this path, for example `kafkalog verify {quoted(name)}`."
+    else:
+        hint = did_you_mean(name, COMMANDS) or f" There are {', '.join(COMMANDS)}."
+    return click.UsageError(f"No such command: {printable(name)}.{hint}", ctx)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:

@@ -21,9 +21,9 @@ __all__ = ["command"]
     "metadata",
     cls=Command,
     examples=(
-        ("/kafka/data", "topics, brokers, settings"),
+        ("/kafka/data", "as it is at the end"),
         ("--at 1200 __cluster_metadata-0", "after offset 1200"),
-        ("--diff 1200 1300 __cluster_metadata-0", "what changed in between"),
+        ("--diff 1200 1300 __cluster_metadata-0", "what changed"),
     ),
     sections={"What is shown": ("until", "diff")},
 )

@@ -30,8 +30,8 @@ _SEVERITIES = ("error", "warning", "info")
     "next-start",
     cls=Command,
     examples=(
-        ("/kafka/data", "starting the broker on it"),
-        ("--assume-stop unclean orders-0", "one partition, after a crash"),
+        ("/kafka/data", "a whole log dir"),
+        ("--assume-stop unclean orders-0", "after a crash"),
         ("--kafka-version 4.0 /mnt/copy/data", "before an upgrade"),
     ),
     sections={"What is predicted": ("consumer",)},

@@ -28,8 +28,8 @@ _SHOWN = 1000
     cls=Command,
     examples=(
         ("/kafka/data", "ids, open, hanging"),
-        ("orders-0 __transaction_state-7", "one partition, and its coordinator"),
-        ("--at 2024-05-01T12:00Z /kafka/data", "as they were then"),
+        ("orders-0 __transaction_state-7", "with its coordinator"),
+        ("--at 2024-05-01 /kafka/data", "as they were then"),
     ),
     sections={"What is shown": ("until",)},
 )

@@ -30,7 +30,7 @@ __all__ = ["command"]
     examples=(
         ("/kafka/data", "a whole log dir"),
         ("--quick /mnt/copy/orders-0", "checksums, but no records"),
-        ("--select 'index-*' --format jsonl orders-0", "for programs"),
+        ("--format jsonl orders-0", "for programs"),
     ),
     sections={
         "What is checked": ("quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start"),
