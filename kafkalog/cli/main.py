@@ -15,6 +15,7 @@ import click
 from kafkalog.cli import exit_status
 from kafkalog.cli.command import COMMANDS, command_of
 from kafkalog.cli.streams import CannotWrite, say, take_streams
+from kafkalog.core.command_line import command as command_line
 from kafkalog.core.command_line import quoted
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
@@ -75,7 +76,7 @@ class LazyGroup(click.Group):
 
 def _no_such_command(name: str, ctx: click.Context) -> click.UsageError:
     if os.path.exists(name):
-        hint = f" Say what to do with this path, for example `kafkalog verify {quoted(name)}`."
+        hint = f" Say what to do with this path: `{command_line(('kafkalog', 'verify', quoted(name)), {}).line}`, for example."
     else:
         hint = did_you_mean(name, COMMANDS) or f" There are {', '.join(COMMANDS)}."
     return click.UsageError(f"No such command: {printable(name)}.{hint}", ctx)

@@ -31,7 +31,7 @@ _MOST_ABORTED = 1000
         ("orders-0 __transaction_state-7", "with its coordinator"),
         ("--at 2024-05-01 /kafka/data", "as they were then"),
     ),
-    sections={"What is shown": ("until",)},
+    sections={"What is shown": ("until", "aborted")},
 )
 @options.required_paths
 @options.at("the state", "__transaction_state")
