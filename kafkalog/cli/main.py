@@ -14,6 +14,7 @@ import click
 
 from kafkalog.cli import exit_status
 from kafkalog.cli.streams import CannotWrite, say, take_streams
+from kafkalog.core.printable import printable
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
 
 __all__ = ["main", "run"]
@@ -146,6 +147,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as request:
         status = request.exit_code
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # it repeats what was typed
         with contextlib.suppress(OSError):
             error.show()
         status = exit_status.USAGE

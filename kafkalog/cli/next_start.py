@@ -77,7 +77,7 @@ def command(
     for outcome in printed:
         status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
     for error in unreadable:
-        say(f"kafkalog: {printable(str(error))}")
+        say(f"kafkalog: {error}")
     return exit_status.UNREADABLE if unreadable else status
 
 

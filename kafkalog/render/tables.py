@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from kafkalog.core.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -25,12 +27,11 @@ def _cell(value: object) -> str:
         return NONE
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return printable(str(value))
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """The lines of a table; None is shown as `-`, what cannot be printed by its hex code."""
+    """The lines of a table; None is shown as `-`, names as `printable` shows them."""
     names = list(headings)
     values = [list(row) for row in rows]
     cells = [names, *([_cell(value) for value in row] for row in values)]
