@@ -11,7 +11,6 @@ from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
-from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
