@@ -11,6 +11,7 @@ from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
+from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -90,7 +91,7 @@ def command(
     for outcome in printed:
         status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
     for error in unreadable:
-        say(f"kafkalog: {error}")
+        say(f"kafkalog: {printable(str(error))}")
     return exit_status.UNREADABLE if unreadable else status
 
 
