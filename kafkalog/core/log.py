@@ -29,7 +29,7 @@ from kafkalog.span import Padding, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NEVER", "Batch", "BytesSource", "Source", "Window", "find_batch", "only_zeros", "walk"]
+__all__ = ["NEVER", "Batch", "BytesSource", "Source", "Walk", "Window", "find_batch", "only_zeros", "walk"]
 
 #: An offset, and a position, that no log reaches.
 NEVER = 1 << 70
@@ -51,13 +51,31 @@ def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Bat
         start: Position of the first batch.
         end: Where to stop; the end of the source by default.
     """
-    size = source.size if end is None else end
+    steps = Walk(source, start, end)
     position = start
-    budget = _Budget(size - start)
-    while position < size:
-        item = _read_at(source, position, size, budget)
+    while position < steps.end:
+        item = steps.at(position)
         yield item
         position = item.span.end
+
+
+class Walk:
+    """A walk for a caller who goes from place to place himself: over sound batches he may go on his own.
+
+    Args:
+        source: The bytes of the file.
+        start: Position of the first batch.
+        end: Where to stop; the end of the source by default.
+    """
+
+    def __init__(self, source: Source, start: int = 0, end: int | None = None) -> None:
+        self.end = source.size if end is None else end
+        self._source = source
+        self._budget = _Budget(self.end - start)
+
+    def at(self, position: int) -> Batch | Damage | Padding:
+        """What begins at `position`, where the item before it ended."""
+        return _read_at(self._source, position, self.end, self._budget)
 
 
 def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch | Damage | Padding:
