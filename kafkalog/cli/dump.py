@@ -34,6 +34,7 @@ _SINCE: dict[str, Release] = {
     **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODERS.items()},
 }
 _NO_CLASS = ""
+_DECODES = "Decode the records of this internal topic."
 _INT = click.IntRange(-(1 << 31), (1 << 31) - 1)
 
 
@@ -65,6 +66,7 @@ class Arguments(NamedTuple):
     producer_id: int | None
     key: bytes | None
     payload: str | None
+    read_on: bool
     jobs: int
 
     @property
@@ -114,16 +116,44 @@ class _Key(options.ParamType):
             self.fail(f"{value!r} is not hex: and pairs of hexadecimal digits", param, ctx)
 
 
-@click.command("dump", cls=ToolCommand)
+@click.command(
+    "dump",
+    cls=ToolCommand,
+    examples=(
+        ("--print-data-log orders-0", "keys and values too"),
+        ("--files orders-0/00000000000000000000.log", "as the real tool"),
+        ("--format jsonl --offsets 100:200 orders-0", "for programs"),
+    ),
+    sections={
+        "What is printed": (
+            "files",
+            "print_data_log",
+            "deep_iteration",
+            "skip_record_metadata",
+            "read_on",
+            "verify_index_only",
+            "index_sanity_check",
+            "max_message_size",
+            "max_bytes",
+        ),
+        "Which records": ("offsets", "since", "until", "producer_id", "key"),
+        "Keys and values": (
+            "payload",
+            "key_decoder_class",
+            "value_decoder_class",
+            *(f"{name.replace('-', '_')}_decoder" for name in DECODERS),
+            "no_decode",
+        ),
+        "Output": ("release", "output_format"),
+    },
+)
 @options.paths
-@click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as the real tool takes them.")
+@click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as for the real tool.")
 @click.option("--print-data-log", is_flag=True, help="Print keys and values.")
 @click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
-@click.option("--verify-index-only", is_flag=True, help="Check indexes without printing their entries.")
+@click.option("--verify-index-only", is_flag=True, help="Check indexes, print no entries.")
 @click.option("--index-sanity-check", is_flag=True, help="Only make the sanity check of an index.")
-@click.option(
-    "--max-message-size", type=_INT, metavar="BYTES", default=5242880, help="Bytes of the log to read per index entry."
-)
+@click.option("--max-message-size", type=_INT, metavar="BYTES", default=5242880, help="Bytes read per index entry.")
 @click.option("--max-bytes", type=_INT, metavar="BYTES", help="Read at most this many bytes of a log.")
 @click.option("--skip-record-metadata", is_flag=True, help="Print only the keys and values of records.")
 @click.option(
@@ -131,49 +161,53 @@ class _Key(options.ParamType):
     is_flag=False,
     flag_value=_NO_CLASS,
     metavar="[CLASS]",
-    help="Decode keys with this Java decoder class or Python module:function.",
+    help="A decoder: Java class, or Python module:function.",
 )
 @click.option(
     "--value-decoder-class",
     is_flag=False,
     flag_value=_NO_CLASS,
     metavar="[CLASS]",
-    help="Decode values with this Java decoder class or Python module:function.",
+    help="A decoder: Java class, or Python module:function.",
 )
-@click.option("--offsets-decoder", is_flag=True, help="Decode records of __consumer_offsets.")
-@click.option("--transaction-log-decoder", is_flag=True, help="Decode records of __transaction_state.")
-@click.option("--cluster-metadata-decoder", is_flag=True, help="Decode records of __cluster_metadata.")
-@click.option("--remote-log-metadata-decoder", is_flag=True, help="Decode records of __remote_log_metadata.")
-@click.option("--share-group-state-decoder", is_flag=True, help="Decode records of __share_group_state.")
-@click.option("--no-decode", is_flag=True, help="Do not choose a decoder by the name of an internal topic.")
+@click.option("--offsets-decoder", is_flag=True, help=_DECODES)
+@click.option("--transaction-log-decoder", is_flag=True, help=_DECODES)
+@click.option("--cluster-metadata-decoder", is_flag=True, help=_DECODES)
+@click.option("--remote-log-metadata-decoder", is_flag=True, help=_DECODES)
+@click.option("--share-group-state-decoder", is_flag=True, help=_DECODES)
+@click.option("--no-decode", is_flag=True, help="Choose no decoder by the name of the topic.")
 @options.kafka_version_of_text
-@options.format_option("Text as the real tool prints it")
+@options.format_option("Text as of the real tool")
 @click.option(
     "--offsets",
     type=_Offsets(),
     metavar="A:B",
     default=":",
     show_default="all",
-    help="Print only offsets from A up to, but not including, B.",
+    help="From A up to, but not including, B.",
 )
-@options.time_option("--since", "Print only records of this time or later")
-@options.time_option("--until", "Print only records before this time")
-@click.option("--producer-id", type=int, metavar="N", help="Print only records of this producer id.")
-@click.option("--key", type=_Key(), metavar="TEXT", help="Print only records with this key; hex:… for bytes.")
+@options.time_option("--since", "Records of this time or later")
+@options.time_option("--until", "Records before this time")
+@click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")
+@click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")
 @click.option(
     "--payload",
-    type=click.Choice(["text", "hex", "base64", "length", "sha256", "none"]),
+    type=options.choice(["text", "hex", "base64", "length", "sha256", "none"]),
     default=None,
-    help="How keys and values are shown, with --print-data-log.",
+    help="How they are shown, with --print-data-log.",
+)
+@click.option(
+    "--read-on", is_flag=True, help="Print also the sound batches and index entries that the real tool does not get to."
 )
 @options.jobs
 @options.max_decompressed
 def command(**values: Any) -> int:
     """Print log files as Kafka's DumpLogSegments would.
 
-    A PATH is a file, a partition directory or a log dir. `--files` prints only what the real tool can print.
+    A PATH is a file, a partition directory or a log dir; --files prints only what the real tool can print.
 
-    Exit status: 0; 1 where the real tool would fail, or a PATH is missing or holds no file of Kafka; 2 usage.
+    Exit status: 0; 1 where the real tool would fail or passes over what is sound, or a PATH is missing or holds no file of
+    Kafka; 2 usage.
     """
     arguments = Arguments(**values)
     _check(arguments)
@@ -259,6 +293,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         filters=filters,
         notices=notices,
         no_decoder=no_decoder,
+        read_on=arguments.read_on,
         jobs=arguments.jobs,
         print_in_turn=in_turn,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import options
+from kafkalog.cli.command import Command
 from kafkalog.cli.replay_output import release_by, status_of
 from kafkalog.cli.streams import write_json_lines, write_lines
 
@@ -19,15 +20,24 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("groups")
+@click.command(
+    "groups",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "all, with their lag"),
+        ("--at 2024-05-01 /kafka/data", "as they were then"),
+        ("--format jsonl __consumer_offsets-12", "for programs"),
+    ),
+    sections={"What is shown": ("until",)},
+)
 @options.required_paths
 @options.at("the state", "__consumer_offsets")
 @options.kafka_version("The release whose coordinator loads the topic")
 @options.fail_on(
     ("error", "warning", "info"),
     "warning",
-    "What makes the exit status 1. error: records that cannot be read or loaded; warning: committed offsets outside their "
-    "log too; info: also those that a copy taken at another time may explain, or whose topic is not there.",
+    "What makes the exit status 1. error: records that cannot be read or loaded; warning: also committed offsets outside "
+    "their log; info: also those that a copy taken at another time may explain, or whose topic is not there.",
 )
 @options.now("The present, by which offsets have expired")
 @options.format_option()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import options
+from kafkalog.cli.command import Command
 from kafkalog.cli.replay_output import status_of
 from kafkalog.cli.streams import write_json_lines, write_lines
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("metadata")
+@click.command(
+    "metadata",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "as it is at the end"),
+        ("--at 1200 __cluster_metadata-0", "after offset 1200"),
+        ("--diff 1200 1300 __cluster_metadata-0", "what changed"),
+    ),
+    sections={"What is shown": ("until", "diff")},
+)
 @options.required_paths
 @options.at("the metadata")
 @click.option(

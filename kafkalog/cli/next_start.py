@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import exit_status, options
+from kafkalog.cli.command import Command
 from kafkalog.cli.streams import say, write_json_lines, write_lines
 from kafkalog.core.release import release_text
 from kafkalog.files.source import printable
@@ -25,7 +26,16 @@ __all__ = ["command"]
 _SEVERITIES = ("error", "warning", "info")
 
 
-@click.command("next-start")
+@click.command(
+    "next-start",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "a whole log dir"),
+        ("--assume-stop unclean orders-0", "after a crash"),
+        ("--kafka-version 4.0 /mnt/copy/data", "before an upgrade"),
+    ),
+    sections={"What is predicted": ("consumer",)},
+)
 @options.required_paths
 @options.assume_stop
 @options.recovery_point

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
+from kafkalog.core.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ __all__ = [
     "ParamType",
     "assume_stop",
     "at",
+    "choice",
     "exit_zero",
     "fail_on",
     "format_option",
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType
 
-#: How TIME is written, in every command.
-_TIME = "ISO 8601, or @ and epoch milliseconds"
 _TIME_EXAMPLES = "ISO 8601 (2024-05-01, 2024-05-01T12:00:00Z) nor @ and epoch milliseconds (@1714564800000)"
 _WHOLE_NUMBER = re.compile(r"-?\d{1,19}", re.ASCII)
 
@@ -128,6 +128,21 @@ TIME = _Time()
 OFFSET_OR_TIME = _OffsetOrTime()
 
 
+class _Choice(click.Choice):  # type: ignore[type-arg]
+    """One of a few words; a wrong one is answered with all, and the one that was meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What is wrong with a word."""
+        del ctx
+        words = list(map(str, self.choices))
+        return f"{value!r} is none of {', '.join(words)}.{did_you_mean(str(value), words)}"
+
+
+def choice(words: Sequence[str]) -> click.Choice[str]:
+    """The kind of value that is one of these words."""
+    return _Choice(words)
+
+
 def paths(command: Callable[..., Any]) -> Callable[..., Any]:
     """`PATH...`, none or more."""
     return click.argument("paths", nargs=-1, metavar="[PATH]...")(command)
@@ -143,9 +158,9 @@ def format_option(text: str = "Text for people") -> Decorator:
     return click.option(
         "--format",
         "output_format",
-        type=click.Choice(["text", "jsonl"]),
+        type=choice(["text", "jsonl"]),
         default="text",
-        help=f"{text}, or one JSON object per line for programs.",
+        help=f"{text}, or a JSON object per line.",
     )
 
 
@@ -156,7 +171,7 @@ def kafka_version(what: str) -> Decorator:
         type=_KafkaVersion(auto=True),
         metavar="VERSION",
         default="auto",
-        help=f"{what}: X.Y.Z, or X.Y for its last patch. auto: what the log dir shows.",
+        help=f"{what}; auto: what the log dir shows.",
     )
 
 
@@ -171,13 +186,13 @@ def kafka_version_of_text(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="VERSION",
         default=NEWEST,
         show_default="the newest",
-        help="The release whose text is printed: X.Y.Z, or X.Y for its last patch.",
+        help="The release whose text is printed.",
     )(command)
 
 
 def fail_on(values: Sequence[str], default: str, meaning: str) -> Decorator:
     """`--fail-on`; `meaning` says what each value stands for."""
-    return click.option("--fail-on", type=click.Choice(values), default=default, help=meaning)
+    return click.option("--fail-on", type=choice(values), default=default, help=meaning)
 
 
 def exit_zero(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,18 +212,18 @@ def at(what: str, topic: str = "") -> Decorator:
         metavar="OFFSET|TIME",
         default=END,
         show_default="the end of the log",
-        help=f"Show {what} after this offset{of_topic}, or at this time ({_TIME}).",
+        help=f"Show {what} after this offset{of_topic}, or at this time.",
     )
 
 
 def now(what: str) -> Decorator:
     """`--now`, None for the clock; `what` says what it is for."""
-    return click.option("--now", type=TIME, metavar="TIME", show_default="the system's clock", help=f"{what}: {_TIME}.")
+    return click.option("--now", type=TIME, metavar="TIME", show_default="the clock", help=f"{what}.")
 
 
 def time_option(name: str, meaning: str) -> Decorator:
     """An option with a time, None when it is not given."""
-    return click.option(name, type=TIME, metavar="TIME", help=f"{meaning}: {_TIME}.")
+    return click.option(name, type=TIME, metavar="TIME", help=f"{meaning}.")
 
 
 def jobs(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -220,9 +235,9 @@ def assume_stop(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--assume-stop`."""
     return click.option(
         "--assume-stop",
-        type=click.Choice(["auto", "clean", "unclean"]),
+        type=choice(["auto", "clean", "unclean"]),
         default="auto",
-        help="How the broker stopped. auto: what the marker in the log dir says; both kinds for a partition directory.",
+        help="How the broker stopped; auto: by the log dir's marker.",
     )(command)
 
 
@@ -233,7 +248,8 @@ def recovery_point(command: Callable[..., Any]) -> Callable[..., Any]:
         type=_RecoveryPoint(),
         metavar="OFFSET",
         default="auto",
-        help="Offset up to which the logs are flushed. auto: what the log dir's checkpoint says.",
+        show_default="by the checkpoint",
+        help="Offset up to which logs are flushed.",
     )(command)
 
 
@@ -244,7 +260,8 @@ def max_decompressed(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(1),
         metavar="BYTES",
         default=DEFAULT_LIMIT,
+        show_default="128 MiB",
         expose_value=False,
         callback=lambda _, __, value: MAX_DECOMPRESSED.set(value),
-        help="Read compressed batches, and single records, of up to this many bytes when decompressed.",
+        help="Most bytes of a batch when decompressed.",
     )(command)

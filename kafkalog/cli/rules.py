@@ -8,13 +8,22 @@ import textwrap
 import click
 
 from kafkalog.cli import exit_status, options
+from kafkalog.cli.command import Command
 from kafkalog.cli.streams import write_json_lines, write_lines
 
 #: Columns of a line of the list.
 _COLUMNS = 400
 
 
-@click.command("rules")
+@click.command(
+    "rules",
+    cls=Command,
+    examples=(
+        ("", "all rules, a line each"),
+        ("batch-crc-mismatch", "what one means, costs, and what to do"),
+        ("--format jsonl", "all of them, for programs"),
+    ),
+)
 @click.argument("rule_id", metavar="[ID]", required=False)
 @options.format_option()
 def command(rule_id: str | None, output_format: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import options
+from kafkalog.cli.command import Command
 from kafkalog.cli.replay_output import release_by, status_of
 from kafkalog.cli.streams import write_json_lines, write_lines
 
@@ -19,10 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 #: Aborted transactions in a table, the last ones: people read no more.
-_SHOWN = 1000
+_MOST_ABORTED = 1000
 
 
-@click.command("transactions")
+@click.command(
+    "transactions",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "ids, open, hanging"),
+        ("orders-0 __transaction_state-7", "with its coordinator"),
+        ("--at 2024-05-01 /kafka/data", "as they were then"),
+    ),
+    sections={"What is shown": ("until", "aborted")},
+)
 @options.required_paths
 @options.at("the state", "__transaction_state")
 @options.fail_on(
@@ -32,6 +42,7 @@ _SHOWN = 1000
 )
 @options.kafka_version("The release whose coordinator loads the topic")
 @options.format_option()
+@click.option("--aborted", is_flag=True, help=f"List the aborted transactions, the last {_MOST_ABORTED}. JSON lines have all.")
 @options.exit_zero
 @options.max_decompressed
 def command(
@@ -41,12 +52,13 @@ def command(
     fail_on: str,
     kafka_version: Release | None,
     output_format: str,
+    aborted: bool,
     exit_zero: bool,
 ) -> int:
     """Show the state of every transactional id, and the transactions in the partitions found beside it.
 
-    PATH is a log dir, a partition directory or a .log file. A transaction that is open in a partition is hanging if no
-    transactional id can end it any more; the command that ends it is shown.
+    PATH is a log dir, a partition directory or a .log file. A transaction that is open in a partition is hanging if it is
+    proven that no transactional id will end it any more; what it blocks and the command that ends it are shown.
 
     Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
     """
@@ -62,9 +74,9 @@ def command(
     else:
         from kafkalog.render.text_replay import transactions_text
 
-        aborted: deque[AbortedTransaction] = deque(maxlen=_SHOWN)
-        found = read_transactions(paths, until, on_aborted=aborted.append)
-        write_lines(transactions_text(found, aborted, release_of, release_is_named=kafka_version is not None))
+        listed: deque[AbortedTransaction] = deque(maxlen=_MOST_ABORTED if aborted else 0)
+        found = read_transactions(paths, until, on_aborted=listed.append)
+        write_lines(transactions_text(found, listed, release_of, release_is_named=kafka_version is not None))
     hanging = sum(begun.verdict == "hanging" for begun in found.open)
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
     findings = count_findings(found.notes) + unloaded + (hanging if fail_on == "warning" else 0)

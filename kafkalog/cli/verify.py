@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import exit_status, options
+from kafkalog.cli.command import Command
 from kafkalog.cli.progress import progress_of
 from kafkalog.cli.streams import write_json_lines
 from kafkalog.core.release import release_text
@@ -22,50 +23,59 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("verify", no_args_is_help=True)
+@click.command(
+    "verify",
+    cls=Command,
+    no_args_is_help=True,
+    examples=(
+        ("/kafka/data", "a whole log dir"),
+        ("--quick /mnt/copy/orders-0", "checksums, but no records"),
+        ("--format jsonl orders-0", "for programs"),
+    ),
+    sections={
+        "What is checked": ("quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start"),
+        "Which findings": ("select", "ignore", "level", "strict", "baseline", "max_findings"),
+        "What is assumed": (),
+        "Output": ("output_format", "hash_inputs"),
+    },
+)
 @options.required_paths
 @options.format_option()
-@click.option("--select", multiple=True, metavar="ID,...", help="Check only these rules; patterns like index-* are allowed.")
-@click.option("--ignore", multiple=True, metavar="ID,...", help="Do not check these rules; patterns are allowed.")
-@click.option(
-    "--level", multiple=True, metavar="ID=SEVERITY", help="Give a rule another severity: error, warning, info or ignore."
-)
+@click.option("--select", multiple=True, metavar="ID,...", help="Only of these rules; index-* is a pattern.")
+@click.option("--ignore", multiple=True, metavar="ID,...", help="None of these rules, or patterns.")
+@click.option("--level", multiple=True, metavar="ID=SEVERITY", help="A rule's severity: error, warning, info or ignore.")
 @click.option("--strict", is_flag=True, help="Report INFO as WARNING.")
-@click.option(
-    "--baseline", metavar="FILE", help="Leave out the findings in FILE, the output of an earlier run with --format jsonl."
-)
-@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Show at most N rules per partition in text.")
-@click.option(
-    "--quick", is_flag=True, help="Check headers, checksums, indexes and names only; decompress nothing and read no records."
-)
-@click.option("--hash", "hash_inputs", is_flag=True, help="Write the SHA-256 of every file of the directories into the report.")
+@click.option("--baseline", metavar="FILE", help="None of FILE, the JSON lines of an earlier run.")
+@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
+@click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records.")
+@click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file.")
 @options.jobs
 @click.option(
     "--partition-state",
     "partition_states",
     multiple=True,
     metavar="[TOPIC-PARTITION=]FILE",
-    help="JSON of the partition's state in ZooKeeper, to compare with.",
+    help="The partition's state in ZooKeeper (JSON).",
 )
 @click.option(
     "--topic",
     "topics",
     multiple=True,
     metavar="PATTERN",
-    help="Check only these topics or partition directories of a log dir.",
+    help="Only these topics or partition directories.",
 )
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Do not check these topics or partition directories.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
 @options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1.")
 @options.exit_zero
 @click.option(
     "--max-message-bytes",
     type=click.IntRange(0),
     metavar="BYTES",
-    help="The topic's max.message.bytes; larger batches are reported.",
+    help="Report batches larger than this max.message.bytes.",
 )
 @options.now("The present")
 @options.kafka_version("The release of the broker")
-@click.option("--next-start/--no-next-start", default=True, help="Also predict what the next start of a broker will do.")
+@click.option("--next-start/--no-next-start", default=True, help="Also predict the next start of a broker.")
 @options.assume_stop
 @options.recovery_point
 @options.max_decompressed

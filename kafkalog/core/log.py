@@ -29,7 +29,7 @@ from kafkalog.span import Padding, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NEVER", "Batch", "BytesSource", "Source", "Walk", "Window", "find_batch", "only_zeros", "walk"]
+__all__ = ["NEVER", "Batch", "BytesSource", "SearchBudget", "Source", "Window", "find_batch", "only_zeros", "walk"]
 
 #: An offset, and a position, that no log reaches.
 NEVER = 1 << 70
@@ -40,45 +40,31 @@ Batch = RecordBatch | LegacyBatch
 _LEAST_LENGTHS = (*LEAST_LEGACY_LENGTHS, LEAST_BATCH_LENGTH)
 
 
-def walk(source: Source, start: int = 0, end: int | None = None) -> Iterator[Batch | Damage | Padding]:
+def walk(
+    source: Source, start: int = 0, end: int | None = None, budget: SearchBudget | None = None
+) -> Iterator[Batch | Damage | Padding]:
     """Every batch from `start` on, in file order, and the damage between them.
 
-    A batch with a wrong CRC is a batch if a plausible batch or the end follows where it says it ends; otherwise its
-    length cannot be trusted and the walk looks for the next sound batch, which counts as sound by magic, length and CRC.
+    A batch with a wrong CRC is a batch if a plausible batch or the end follows where it says it ends, and it does not consist
+    of sound batches up to there; otherwise its length cannot be trusted and the walk looks for the next sound batch, which
+    counts as sound by magic, length and CRC.
 
     Args:
         source: The bytes of the file.
         start: Position of the first batch.
         end: Where to stop; the end of the source by default.
+        budget: What all walks and searches of a file share, when there are several.
     """
-    steps = Walk(source, start, end)
+    size = source.size if end is None else end
     position = start
-    while position < steps.end:
-        item = steps.at(position)
+    budget = budget or SearchBudget(size - start)
+    while position < size:
+        item = _read_at(source, position, size, budget)
         yield item
         position = item.span.end
 
 
-class Walk:
-    """A walk for a caller who goes from place to place himself: over sound batches he may go on his own.
-
-    Args:
-        source: The bytes of the file.
-        start: Position of the first batch.
-        end: Where to stop; the end of the source by default.
-    """
-
-    def __init__(self, source: Source, start: int = 0, end: int | None = None) -> None:
-        self.end = source.size if end is None else end
-        self._source = source
-        self._budget = _Budget(self.end - start)
-
-    def at(self, position: int) -> Batch | Damage | Padding:
-        """What begins at `position`, where the item before it ended."""
-        return _read_at(self._source, position, self.end, self._budget)
-
-
-def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch | Damage | Padding:
+def _read_at(source: Source, position: int, size: int, budget: SearchBudget) -> Batch | Damage | Padding:
     """The batch at `position`, or the damage from there to the next sound batch."""
     begin, data = source.window(position, BATCH_HEADER.size)
     at = position - begin
@@ -92,10 +78,13 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
         if len(data) - at >= length or length > HELD:
             whole = data[at : at + length] if length <= HELD else WindowedBytes(source, position, length)
             batch = _batch(whole, position)
-            if batch.crc_ok or _plausible_end(source, position + length, size):
+            if batch.crc_ok:
                 return batch
-            # A length that is too large may end in the middle of a later batch, so that one may end after it.
-            found = find_batch(source, position + 1, size, position + length, budget)
+            if _plausible_end(source, position + length, size):
+                found = _swallowed(source, batch, budget)
+            else:
+                # A length that is too large may end in the middle of a later batch, so that one may end after it.
+                found = find_batch(source, position + 1, size, position + length, budget)
             if found is None:
                 return batch
             reason = f"CRC wrong, and a sound batch begins at {found}, before the end that its length says"
@@ -107,6 +96,23 @@ def _read_at(source: Source, position: int, size: int, budget: _Budget) -> Batch
         return Padding(Span(position, size))
     found = find_batch(source, position + 1, size, budget=budget)
     return Damage(Span(position, size if found is None else found), error)
+
+
+def _swallowed(source: Source, batch: Batch, budget: SearchBudget) -> int | None:
+    """Position of the first of the sound batches that a batch with a wrong CRC takes for its own bytes.
+
+    Its length is certainly wrong only if they fill it up to its end and are of later offsets: a record may hold anything.
+    """
+    end = batch.span.end
+    found = position = find_batch(source, batch.position + 1, end, budget=budget)
+    while position is not None and position < end:
+        if not _is_sound(source, position, end, budget):
+            return None
+        begin, data = source.window(position, BATCH_HEADER.size)
+        if BATCH_HEADER.read(data, position - begin).base_offset <= batch.last_offset:
+            return None
+        position += SIZE_AND_MAGIC.unpack_from(data, position - begin)[0] + LOG_OVERHEAD
+    return found
 
 
 def _batch(whole: Bytes, position: int) -> Batch:
@@ -175,7 +181,7 @@ _CHUNK = 1 << 18
 _OVERLAP = BATCH_HEADER.size
 
 
-class _Budget:
+class SearchBudget:
     """How many bytes may still be checksummed in vain; bounds the time on input made to be slow.
 
     As many as there are, and more with the bytes gone over, so that false heads cost no more than a few times what reading
@@ -190,7 +196,9 @@ class _Budget:
         self.left = size + (1 << 20)
 
 
-def find_batch(source: Source, start: int, end: int, before: int | None = None, budget: _Budget | None = None) -> int | None:
+def find_batch(
+    source: Source, start: int, end: int, before: int | None = None, budget: SearchBudget | None = None
+) -> int | None:
     """Position of the first sound batch from `start` on, by magic, length and CRC.
 
     Args:
@@ -198,11 +206,11 @@ def find_batch(source: Source, start: int, end: int, before: int | None = None, 
         start: The first position it may begin at.
         end: Where it must have ended.
         before: The first position it may no longer begin at; `end` by default.
-        budget: What all searches of one walk share.
+        budget: What all searches of one file share.
     """
     position = start
     stop = end if before is None else min(before, end)
-    budget = budget or _Budget(end - start)
+    budget = budget or SearchBudget(end - start)
     chunk = _FIRST_CHUNK
     while position < stop:
         # Behind `stop` there is only the head of a batch that begins before it.
@@ -232,7 +240,7 @@ def _candidates(piece: bytes) -> Iterator[int]:
     return merge(magic_2, (match.start() for match in _LEGACY.finditer(piece)))
 
 
-def _is_sound(source: Source, position: int, end: int, budget: _Budget) -> bool:
+def _is_sound(source: Source, position: int, end: int, budget: SearchBudget) -> bool:
     """Whether a batch with the right CRC stands at `position`, as far as the budget allows to say."""
     begin, data = source.window(position, BATCH_HEADER.size)
     at = position - begin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import parse_java_integer
@@ -14,6 +14,7 @@ from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.index_options import IndexOptions
 from kafkalog.dump.log_text import LogPrinter
 from kafkalog.dump.output import Output
+from kafkalog.dump.passed_over import PassedOver, Search, Way
 from kafkalog.dump.ranges import RANGE, split
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.seek import start_position
@@ -46,13 +47,20 @@ _BOOTSTRAP = "bootstrap.checkpoint"
 
 
 class PartSummary(NamedTuple):
-    """What is kept of a part of a log: its first and last record offset, the gaps between, where it ended."""
+    """What is kept of a part of a log: its first and last record offset, the gaps between, where it began and ended.
+
+    `right_at` and `lost_at` are those of its `Way`; `passed` are the batches that the real tool passed over between.
+    """
 
     first: int | None
     last: int
     pairs: list[tuple[int, int]]
+    start: int
     stop: int
     died: bool
+    right_at: int | None
+    lost_at: int | None
+    passed: PassedOver
 
 
 class DumpOptions(NamedTuple):
@@ -60,7 +68,8 @@ class DumpOptions(NamedTuple):
 
     `directory` is the working directory, for the absolute paths in reports. `payload` None: keys and values are not
     printed. `notices`: lines that the tool prints after each `Dumping` line of a log. `no_decoder`: why the release has
-    no decoder of the name given. `jobs` processes, run by `print_in_turn`, print the record lines of large logs.
+    no decoder of the name given. `read_on`: what is sound and the real tool passes over is printed, too. `jobs` processes,
+    run by `print_in_turn`, print the record lines of large logs.
     """
 
     directory: str
@@ -73,6 +82,7 @@ class DumpOptions(NamedTuple):
     filters: Filters = Filters()
     notices: tuple[str, ...] = ()
     no_decoder: ToolDied | None = None
+    read_on: bool = False
     jobs: int = 1
     print_in_turn: PrintInTurn | None = None
 
@@ -207,19 +217,25 @@ class DumpJob:
             filters=options.filters,
         )
         start = start_position(path, options.filters, source) if options.filters.active else 0
+        found = partial(printer.passed_over, source) if options.read_on else None
+        search = Search(source, options.filters, found)
         try:
-            stop = self._run(printer, source, start, end)
+            stop, lost_at = self._run(printer, search, source, start, end)
             if stop < end and options.max_bytes == NO_LIMIT:
                 output.line(f"Found {end - stop} invalid bytes at the end of {path.rpartition('/')[2]}")
+            search.look_at_end(stop if lost_at is None else lost_at, end)
+            self._tell_passed_over(path, search.passed)
         finally:
             if printer.consecutive.pairs and not options.filters.active:
                 self._reports.non_consecutive.setdefault(self._absolute(path), []).extend(printer.consecutive.pairs)
         self._tell_growth(source)
 
-    def _run(self, printer: LogPrinter, source: FileSource, start: int, end: int) -> int:
+    def _run(self, printer: LogPrinter, search: Search, source: FileSource, start: int, end: int) -> tuple[int, int | None]:
+        """Print a log; returns where its last batch ends, and where the tool was lost then (None: it was not)."""
         options = self._options
-        if options.jobs == 1 or options.print_in_turn is None or not options.deep or end - start < 2 * RANGE:
-            return printer.run(source, start, end, end)
+        if options.jobs == 1 or options.print_in_turn is None or options.read_on or not options.deep or end - start < 2 * RANGE:
+            way = Way(search.look, right_at=start)
+            return printer.run(source, start, end, end, way), way.lost_at
         self._output.flush()
         path = source.path
 
@@ -228,10 +244,16 @@ class DumpJob:
 
         own_source = cache(FileSource)  # a worker's own, so that windows are not shared
         parts = options.print_in_turn(options.jobs, lambda: split(own_source(path), start, end), prepare)
+        lost_at: int | None = None
         for part in parts:
             printer.consecutive.add(part.first, part.last, part.pairs)
             self._output.died |= part.died
-        return parts[-1].stop
+            lost_at = part.start if lost_at is None else lost_at
+            if part.right_at is not None:
+                search.look(lost_at, part.right_at)
+                search.passed = search.passed.then(part.passed)
+                lost_at = part.lost_at
+        return parts[-1].stop, lost_at
 
     def _prepare(
         self, printer: LogPrinter, source: FileSource, part: tuple[int, int], end: int
@@ -242,7 +264,9 @@ class DumpJob:
         own = Output(lambda data: events.append(lambda: output.put(data)), lambda line: events.append(lambda: output.say(line)))
         first, stop = part
         consecutive = ConsecutiveOffsets(first_is_compared=False)
-        last = printer.redirected(own, consecutive).run(source, first, stop, end)
+        search = Search(source, self._options.filters)
+        way = Way(search.look)
+        last = printer.redirected(own, consecutive).run(source, first, stop, end, way)
         own.flush()
 
         def show() -> None:
@@ -250,7 +274,23 @@ class DumpJob:
                 event()
             output.flush()
 
-        return show, PartSummary(consecutive.first, consecutive.last, consecutive.pairs, last, own.died)
+        return show, PartSummary(
+            *(consecutive.first, consecutive.last, consecutive.pairs),
+            *(first, last, own.died),
+            *(way.right_at, way.lost_at, search.passed),
+        )
+
+    def _tell_passed_over(self, path: str, passed: PassedOver) -> None:
+        if not passed.batches:
+            return
+        self._output.died = True
+        where = f"{passed}, from position {passed.position} on"
+        way = f"goes wrong at position {passed.lost_at} and does not get there"
+        if self._options.read_on:
+            text = f"printed, though Kafka's own tool {way}: {where}"
+        else:
+            text = f"not printed: {where}; Kafka's own tool {way}; --read-on prints what it misses"
+        self._output.say(f"kafkalog: {path}: {text}")
 
     def _tell_growth(self, source: FileSource) -> None:
         change: FileChanged | None = source.grown
@@ -297,6 +337,7 @@ class DumpJob:
             chain=self._chain(path, name),
             dialect=self._dialect,
             options=self._options.indexes,
+            read_on=self._options.read_on,
             output=self._output,
             reports=self._reports,
         )

@@ -22,11 +22,12 @@ from kafkalog.core.compression import inflate
 from kafkalog.core.control import ABORT, COMMIT, read_control_record, read_control_type
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
-from kafkalog.core.log import find_batch, only_zeros
+from kafkalog.core.log import SearchBudget, find_batch, only_zeros
 from kafkalog.core.record import iter_headers
 from kafkalog.core.record_walk import MOST_AT_ONCE, runs
 from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
 from kafkalog.dump.lines import codec_names, lines_of
+from kafkalog.dump.passed_over import Way
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_text import RecordText
 from kafkalog.dump.reports import ConsecutiveOffsets
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.filters import Filters
+    from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
     from kafkalog.core.source import Source
     from kafkalog.dump.dialects import Dialect
@@ -105,12 +107,21 @@ class LogPrinter:
         other._output, other.consecutive = output, consecutive  # noqa: SLF001 - a copy of this very object
         return other
 
-    def run(self, source: Source, start: int, stop: int, end: int) -> int:
+    def run(self, source: Source, start: int, stop: int, end: int, way: Way | None = None) -> int:
         """Print the batches that begin from `start` on and before `stop`, of a log of `end` bytes.
+
+        Args:
+            source: The log.
+            start: Where the first batch begins.
+            stop: Where none begins any more.
+            end: First byte that does not belong to the log.
+            way: Is told of each batch.
 
         Returns:
             Where the last batch ends.
         """
+        self._way = way or Way(lambda *_: None)
+        self._budget = SearchBudget(end - start)
         position = start
         while True:
             try:
@@ -120,10 +131,15 @@ class LogPrinter:
                 self._output.die(self._path, ToolDied(death.reason, at))
                 resume = death.resume
                 if resume is None and not only_zeros(source, at, end):
-                    resume = find_batch(source, at + 1, end)
+                    resume = find_batch(source, at + 1, end, budget=self._budget)
                 if resume is None or resume >= stop:
                     return end if resume is None else resume
                 position = resume
+
+    def passed_over(self, source: Source, batch: Batch) -> None:
+        """Print a batch that the real tool does not get to; the watch over the offsets does not see it."""
+        consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self.redirected(self._output, consecutive).run(source, batch.position, batch.position + 1, batch.span.end)
 
     def _run(self, source: Source, position: int, stop: int, end: int) -> int:
         """Like `run`, up to the first place where the real tool would die."""
@@ -139,6 +155,7 @@ class LogPrinter:
                     if self._output.progress is not None:
                         self._output.progress(self._path, start, end)
                 if position > end:
+                    self._way.at_batch(start, valid=False)
                     self._overflowing(data, at, magic)
                     raise ToolDied(f"record size {size - LOG_OVERHEAD} reaches beyond the file", start)
                 if len(data) - at < size:
@@ -150,6 +167,7 @@ class LogPrinter:
                 if magic >= 2 and size >= head_size:
                     header = read_header(data, at)
                     valid = crc32c(view[at + ATTRIBUTES_AT : at + size]) == header.crc
+                    self._way.at_batch(start, valid=valid)
                     self._batch(data, at, header, start, size, valid=valid)
                 else:
                     with dies_within(start, position):
@@ -162,7 +180,9 @@ class LogPrinter:
         """A batch that is read in windows."""
         if magic >= 2:
             header = BATCH_HEADER.read(data[: BATCH_HEADER.size])
-            self._batch(data, 0, header, position, size, valid=checksum(crc32c, data, ATTRIBUTES_AT) == header.crc)
+            valid = checksum(crc32c, data, ATTRIBUTES_AT) == header.crc
+            self._way.at_batch(position, valid=valid)
+            self._batch(data, 0, header, position, size, valid=valid)
             return
         with dies_within(position, position + size):
             self._odd(data, position, size, magic)
@@ -375,11 +395,14 @@ class LogPrinter:
 
     def _odd(self, data: Bytes, position: int, size: int, magic: int) -> None:
         if magic >= 2:
+            self._way.at_batch(position, valid=False)
             self._short_batch(data, position, size, magic)
-        elif self._filters.active:
-            self._filtered_message(part_of(data, 0, size), position, magic)
+            return
+        outer = shallow_message(part_of(data, 0, size))
+        self._way.at_batch(position, valid=magic >= 0 and outer.valid)
+        if self._filters.active:
+            self._filtered_message(outer, position, size, magic)
         else:
-            outer = shallow_message(part_of(data, 0, size))
             if self._show_batches:
                 self._message_batch_line(outer, position, size, magic)
             if self._deep:
@@ -436,17 +459,16 @@ class LogPrinter:
                 self._print_payload(prefix, message.offset, key, message.value)
             self._output.put(b"\n")
 
-    def _filtered_message(self, data: Bytes, position: int, magic: int) -> None:
+    def _filtered_message(self, outer: JavaMessage, position: int, size: int, magic: int) -> None:
         if not self._filters.producer_passes(-1):
             return
-        outer = shallow_message(data)
         # Gone over twice, for there may be too many to be held.
         if not sum(1 for _ in self._wanted(outer)):
             return
         if self._show_batches:
-            self._message_batch_line(outer, position, len(data), magic)
+            self._message_batch_line(outer, position, size, magic)
         if self._deep:
-            self._messages(outer, position, len(data), magic, self._wanted(outer))
+            self._messages(outer, position, size, magic, self._wanted(outer))
 
     def _wanted(self, outer: JavaMessage) -> Iterator[JavaMessage]:
         for message in records_of_message(outer, self._rules):

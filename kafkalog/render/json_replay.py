@@ -231,7 +231,10 @@ def transaction_lines(found: Transactions, release_of: Callable[[str], Release] 
             "firstTimestamp": begun.first_timestamp,
             "lastTimestamp": begun.last_timestamp,
             "records": begun.records,
+            "blockedRecords": begun.blocked_records,
+            "blockedBytes": begun.blocked_bytes,
             "abort": begun.abort_command.line,
+            "abortOlder": begun.abort_commands[1].line,
             "abortNotes": list(begun.abort_command.notes),
             "path": begun.path,
         }

@@ -10,7 +10,7 @@ from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import OLDEST, release_text
 from kafkalog.files.source import printable
-from kafkalog.render.quantities import count_text, utc
+from kafkalog.render.quantities import count_text, size_text, utc
 from kafkalog.render.tables import table
 from kafkalog.replay.coordinator_loads import newest
 from kafkalog.replay.image import diff_images
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.image import Image
     from kafkalog.replay.logs import Note
     from kafkalog.replay.metadata import Metadata
+    from kafkalog.replay.producers import OpenTransaction
     from kafkalog.replay.transactions import AbortedTransaction, Transactions
 
 __all__ = ["change_text", "groups_text", "metadata_text", "transactions_text"]
@@ -288,7 +289,7 @@ def transactions_text(
     *,
     release_is_named: bool = False,
 ) -> Iterator[str]:
-    """The transactional ids, what is open in the partitions with the command that ends it, the last that were aborted."""
+    """The transactional ids, what is open in the partitions, the aborted ones that are listed; last what hangs."""
     yield from _loads(found.loads, release_of, release_is_named=release_is_named)
     yield from _section(
         "Transactional ids",
@@ -309,29 +310,21 @@ def transactions_text(
     )
     yield from _section(
         "Open in the partitions",
-        ("partition", "producer id", "epoch", "first offset", "last offset", "records", "last record", "verdict", "why"),
+        ("partition", "verdict", "first offset", "records", "since", "producer id", "epoch", "transactional id"),
         [
             [
                 f"{begun.topic}-{begun.partition}",
+                begun.verdict,
+                begun.first_offset,
+                begun.records,
+                utc(begun.first_timestamp),
                 begun.producer_id,
                 begun.producer_epoch,
-                begun.first_offset,
-                begun.last_offset,
-                begun.records,
-                utc(begun.last_timestamp),
-                begun.verdict,
-                begun.why,
+                begun.transactional_id,
             ]
             for begun in found.open
         ],
     )
-    hanging = [begun for begun in found.open if begun.verdict == "hanging"]
-    if hanging:
-        yield "Hanging transactions are ended by (Kafka 3.0 or later):"
-        for begun in hanging:
-            yield f"  {begun.abort_command.line}"
-            yield from (f"    note: {note}" for note in begun.abort_command.notes)
-        yield ""
     yield from _section(
         "Aborted",
         ("partition", "producer id", "epoch", "first offset", "marker at", "marker written", "transactional id"),
@@ -348,16 +341,57 @@ def transactions_text(
             for ended in aborted
         ],
     )
-    if len(aborted) < found.aborted_count:
+    if aborted and len(aborted) < found.aborted_count:
         yield f"({found.aborted_count - len(aborted)} that were found before these are left out: --format jsonl lists all)"
         yield ""
     if found.committed or found.aborted_count:
-        yield f"{found.committed} COMMIT and {found.aborted_count} ABORT markers in the partitions"
+        more = " (--aborted lists the transactions that were aborted)" if found.aborted_count and not aborted else ""
+        yield f"{found.committed} COMMIT and {found.aborted_count} ABORT markers in the partitions{more}"
         yield ""
     elif not (found.ids or found.open or found.problems):
         yield "No transactional ids, and no transactions in the partitions."
         yield ""
+    yield from _unproven([begun for begun in found.open if begun.verdict == "unknown"])
+    yield from _hanging([begun for begun in found.open if begun.verdict == "hanging"], release_of)
     yield from _notes(found.notes, found.problems)
+
+
+def _unproven(transactions: Iterable[OpenTransaction]) -> Iterator[str]:
+    """Why it is not known whether transactions hang."""
+    reasons: dict[str, list[str]] = {}
+    for begun in transactions:
+        reasons.setdefault(begun.why, []).append(f"{begun.topic}-{begun.partition} from offset {begun.first_offset}")
+    for why, places in reasons.items():
+        more = f" and {len(places) - _NAMES} more" if len(places) > _NAMES else ""
+        what = "this one hangs" if len(places) == 1 else "these hang"
+        yield printable(f"It is not known whether {what}: {', '.join(places[:_NAMES])}{more}")
+        yield printable(f"  {why}")
+    yield from [""] if reasons else []
+
+
+#: Brokers that take the abort command with the first offset alone.
+_TAKES_OFFSET = (3, 0, 0, 0)
+
+
+def _hanging(transactions: list[OpenTransaction], release_of: Callable[[str], Release]) -> Iterator[str]:
+    """Which transactions hang, what they block and what ends them."""
+    if not transactions:
+        return
+    yield "1 transaction hangs." if len(transactions) == 1 else f"{len(transactions)} transactions hang."
+    for begun in transactions:
+        name = f"{begun.topic}-{begun.partition}"
+        yield printable(f"{name} from offset {begun.first_offset}: {begun.why}.")
+        if begun.blocked_records is not None and begun.blocked_bytes is not None:
+            what = f"{count_text(begun.blocked_records, 'record')} ({size_text(begun.blocked_bytes)})"
+            since = f", since {utc(begun.first_timestamp)}" if begun.first_timestamp >= 0 else ""
+            yield f"  read_committed consumers do not get {what}{since}"
+        is_new = release_of(begun.path) >= _TAKES_OFFSET
+        for command in begun.abort_commands[: 1 if is_new else 2]:
+            yield f"  {command.use}:" if not is_new else "  abort it with:"
+            yield f"    {command.line}"
+            yield from (f"    note: {note}" for note in command.notes)
+    yield "Make sure that its producer is gone before you abort one."
+    yield ""
 
 
 def metadata_text(found: Metadata) -> Iterator[str]:

@@ -158,6 +158,8 @@ class OpenTransaction(NamedTuple):
     coordinator knows it), "hanging" (it does not, and it is proven) or "unknown"; `why` says what decided,
     `transactional_id` whose it is. `next_marker_timestamp` and `last_marker_timestamp` are those of the first and the last
     marker that any producer has in the partition after its first record, -1 when there is none: a broker's clock wrote them.
+    `blocked_records` and `blocked_bytes` are what read_committed consumers do not get while it is open: records of all
+    producers from its first one on, without markers, and the size of their batches; None where that was not looked at.
     """
 
     path: str
@@ -174,14 +176,22 @@ class OpenTransaction(NamedTuple):
     coordinator_epoch: int | None
     next_marker_timestamp: int = -1
     last_marker_timestamp: int = -1
+    blocked_records: int | None = None
+    blocked_bytes: int | None = None
     verdict: str = "unknown"
     why: str = "no partition of __transaction_state was given"
     transactional_id: str | None = None
 
     @property
     def abort_command(self) -> Command:
-        """The command that makes the partition's leader write an ABORT marker."""
+        """The command that makes the partition's leader write an ABORT marker, for brokers of 3.0 and later."""
         return abort_command(self.topic, self.partition, self.first_offset)
+
+    @property
+    def abort_commands(self) -> tuple[Command, Command]:
+        """That command, and the one for older brokers."""
+        ids = self.producer_id, self.producer_epoch, self.coordinator_epoch or 0
+        return self.abort_command, old_abort_command(self.topic, self.partition, *ids)
 
 
 class _Begun:

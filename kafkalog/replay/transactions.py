@@ -7,7 +7,9 @@ Source: ProducerStateManager, 3.9; KIP-664 (find-hanging).
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import Damage, RecordBatch
@@ -53,7 +55,10 @@ class AbortedTransaction(NamedTuple):
 
 
 class Transactions(NamedTuple):
-    """All that was found, ids and partitions ascending; `committed` and `aborted_count` count the markers."""
+    """All that was found, ids and partitions ascending, hanging transactions before the other open ones.
+
+    `committed` and `aborted_count` count the markers.
+    """
 
     ids: dict[str, TransactionalId]
     open: list[OpenTransaction]
@@ -101,9 +106,10 @@ def read_transactions(
             partitions.read(log)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
+    begun = [(state.judged(item, partial(copies.of, log)), log) for item, log in partitions.open]
     return Transactions(
         ids=dict(sorted(state.ids.items())),
-        open=[state.judged(item, partial(copies.of, log)) for item, log in partitions.open],
+        open=_with_what_they_block(begun, problems),
         aborted=collected,
         aborted_count=partitions.aborted,
         committed=partitions.committed,
@@ -112,6 +118,45 @@ def read_transactions(
         records=state.records,
         loads=tuple(state.loads),
     )
+
+
+def _with_what_they_block(begun: list[tuple[OpenTransaction, Log]], problems: list[Note]) -> list[OpenTransaction]:
+    """Open transactions, the hanging ones first, with what these block."""
+    hanging: dict[int, tuple[Log, list[OpenTransaction]]] = {}
+    others: dict[str, list[OpenTransaction]] = {"unknown": [], "ongoing": []}
+    for transaction, log in begun:
+        if transaction.verdict == "hanging":
+            hanging.setdefault(id(log), (log, []))[1].append(transaction)
+        else:
+            others[transaction.verdict].append(transaction)
+    found = []
+    for log, transactions in hanging.values():
+        try:
+            blocked = _blocked(log, transactions)
+        except UnreadableFile as error:
+            problems.append(Note(error.path, None, error.reason))
+            found += transactions
+            continue
+        for item, (records, size) in zip(transactions, blocked, strict=True):
+            found.append(item._replace(blocked_records=records, blocked_bytes=size))
+    return found + others["unknown"] + others["ongoing"]
+
+
+def _blocked(log: Log, transactions: list[OpenTransaction]) -> list[tuple[int, int]]:
+    """Records and bytes of data from each of the transactions of a partition on, which begin at ascending offsets.
+
+    Raises:
+        UnreadableFile: a file cannot be read.
+    """
+    starts = [transaction.first_offset for transaction in transactions]
+    records, sizes = [0] * len(starts), [0] * len(starts)
+    for _, item in log._replace(files=log.files[log.files.index(transactions[0].path) :]).walk():
+        if isinstance(item, RecordBatch) and not item.is_control and item.last_offset >= starts[0]:
+            at = bisect_right(starts, item.last_offset) - 1
+            records[at] += item.header.records_count
+            sizes[at] += item.size
+    totals = zip(accumulate(reversed(records)), accumulate(reversed(sizes)), strict=True)
+    return list(totals)[::-1]
 
 
 class _Copies:

@@ -8,13 +8,14 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import RequestError
 from kafkalog.verify.finding import Finding, Hit, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["RULES", "Loss", "Rule", "findings_of", "rule", "rule_of"]
+__all__ = ["RULES", "Loss", "Rule", "findings_of", "no_such_rule", "rule", "rule_of"]
 
 #: What the offsets of a finding have lost.
 Loss = Literal["gone", "unreadable"]
@@ -150,4 +151,9 @@ def rule_of(rule_id: str) -> Rule:
     try:
         return RULES[rule_id]
     except KeyError:
-        raise RequestError(f"no rule {rule_id!r}: `kafkalog rules` lists the ids") from None
+        raise no_such_rule(rule_id) from None
+
+
+def no_such_rule(text: str) -> RequestError:
+    """What to say of an id, or a pattern, of no rule."""
+    return RequestError(f"no rule {text!r}: `kafkalog rules` lists the ids.{did_you_mean(text.strip('*'), RULES)}")

@@ -172,6 +172,23 @@ def test_the_same_is_seen_through_the_smallest_windows(seed, more):
     assert all(span.size > 0 for _, span, _, _ in seen)
 
 
+@pytest.mark.parametrize("sound", [batches(), messages()], ids=["magic-2", "magic-0-and-1"])
+@pytest.mark.parametrize("last", [3, 4, 5])
+def test_a_length_that_ends_where_a_later_batch_does_hides_none(sound, last):
+    wrong = sum(map(len, sound[2 : last + 1])) - 12
+    items = read(b"".join([*sound[:2], sound[2][:8] + struct.pack(">i", wrong) + sound[2][12:], *sound[3:]]))
+    assert offsets(items) == [0, 1, 3, 4, 5]
+    assert [damage.span.start for damage in damages(items)] == [sum(map(len, sound[:2]))]
+
+
+def test_batches_in_a_record_are_no_batches_of_the_log():
+    inner = b"".join(batches())
+    for records in ([R(value=inner)], [R(value=b"", headers=[(b"h", inner)])]):
+        outer = bytearray(encode.batch(records, base_offset=100))
+        outer[30] ^= 1
+        assert [type(item) for item in read(bytes(outer) + batches()[0])] == [RecordBatch, RecordBatch]
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_walked_to_their_end(data):
     position = 0

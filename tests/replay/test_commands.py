@@ -70,11 +70,41 @@ def test_groups_as_json_lines(txn):
     assert all(os.path.exists(line["path"]) for line in of_type("offset", found))
 
 
-def test_transactions_give_the_command_that_ends_a_hanging_one(txn):
+def test_a_hanging_transaction_comes_first_with_what_it_blocks_and_the_command_that_ends_it(txn):
     command = "kafka-transactions.sh --bootstrap-server BROKER:PORT abort --topic txn-hang --partition 0 --start-offset 5"
-    assert command in run("transactions", txn, status=1)
-    (hanging,) = [line for line in of_type("open", lines("transactions", txn, status=1)) if line["verdict"] == "hanging"]
-    assert hanging["abort"] == command
+    text = run("transactions", txn, status=1).splitlines()
+    table = text[text.index("Open in the partitions (3)") + 2 :][:3]
+    assert [row.split()[:2] for row in table] == [
+        ["txn-hang-0", "hanging"],
+        ["txn-open-0", "ongoing"],
+        ["txn-open-1", "ongoing"],
+    ]
+    at = text.index("1 transaction hangs.")
+    assert text[at + 1 : at + 5] == [
+        "txn-hang-0 from offset 5: no transactional id has this producer id.",
+        "  read_committed consumers do not get 14 records (1.7 KiB), since 2023-11-14T22:13:20.000Z",
+        "  abort it with:",
+        f"    {command}",
+    ]
+    first, *others = of_type("open", lines("transactions", txn, status=1))
+    assert (first["verdict"], first["abort"], first["blockedRecords"], first["blockedBytes"]) == ("hanging", command, 14, 1700)
+    assert {(line["verdict"], line["blockedRecords"], line["blockedBytes"]) for line in others} == {("ongoing", None, None)}
+
+
+def test_whether_a_transaction_hangs_is_not_known_without_the_coordinator(txn):
+    text = run("transactions", f"{txn}/txn-hang-0", f"{txn}/txn-open-0").splitlines()
+    at = text.index("It is not known whether these hang: txn-hang-0 from offset 5, txn-open-0 from offset 3")
+    assert text[at + 1] == "  no partition of __transaction_state was given"
+
+
+def test_aborted_transactions_are_counted_and_listed_when_asked_for(txn):
+    text = run("transactions", "--exit-zero", txn)
+    counted = next(line for line in text.splitlines() if " ABORT markers" in line)
+    number = int(counted.split()[3])
+    assert counted.endswith("(--aborted lists the transactions that were aborted)")
+    assert "\nAborted" not in text
+    assert f"\nAborted ({number})\n" in run("transactions", "--exit-zero", "--aborted", txn)
+    assert len(of_type("aborted", lines("transactions", txn, status=1))) == number
 
 
 def test_hanging_transactions_fail_unless_only_errors_shall(txn):

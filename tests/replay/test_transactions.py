@@ -168,6 +168,24 @@ def test_without_a_clean_stop_later_entries_of_both_logs_prove_that_a_transactio
     assert item.why == (why if verdict == "hanging" else f"{why}; but no clean stop shows that the files are of one moment")
 
 
+def test_each_of_several_hanging_transactions_blocks_what_follows_it(tmp_path):
+    """Records of all producers from its first one on, in later segments too; no markers."""
+    topic = coordinator(tmp_path, ("id", transaction_value(7, COMPLETE_COMMIT, [])))
+    plain = encode.batch([encode.R(value=b"v")] * 3, base_offset=3)
+    first = [data(0, 5), data(1, 7), aborted(2, 9), plain]
+    last = [data(6, 8), data(7, 7)]
+    partition = write_log(tmp_path, first, "t-0")
+    (tmp_path / "t-0" / f"{6:020}.log").write_bytes(b"".join(last))
+    found = read_transactions([topic, partition]).open
+    sizes = [len(batch) for batch in (*first, *last)]
+    del sizes[2]
+    assert [(item.producer_id, item.blocked_records, item.blocked_bytes) for item in found] == [
+        (5, 7, sum(sizes)),
+        (7, 6, sum(sizes[1:])),
+        (8, 2, sum(sizes[3:])),
+    ]
+
+
 def test_logs_that_two_clean_stops_left_are_not_of_one_moment(tmp_path):
     topic = coordinator(tmp_path / "one", ("id", transaction_value(7, COMPLETE_COMMIT, [])))
     partition = write_log(tmp_path / "two", [data(0, 7)], "t-0")
@@ -267,8 +285,8 @@ def test_aborted_transactions_go_to_the_caller_who_asks_for_them_one_by_one_and_
 def test_a_table_holds_the_last_aborted_ones_and_says_how_many_are_left_out(capsys, monkeypatch):
     from kafkalog.cli import transactions as command
 
-    monkeypatch.setattr(command, "_SHOWN", 3)
-    command.command.main([fixture("2.1.1", "txn").path()], standalone_mode=False)
+    monkeypatch.setattr(command, "_MOST_ABORTED", 3)
+    command.command.main(["--aborted", fixture("2.1.1", "txn").path()], standalone_mode=False)
     shown = capsys.readouterr().out
     count = read_transactions(fixture("2.1.1", "txn").path()).aborted_count
     assert "Aborted (3)" in shown

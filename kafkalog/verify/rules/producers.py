@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
-from kafkalog.replay.producers import ProducerStep, abort_command, old_abort_command
+from kafkalog.replay.producers import ProducerStep
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -409,12 +409,8 @@ def _age(transaction: UnendedTransaction) -> str:
 
 def _commands(transaction: UnendedTransaction) -> tuple[Command, ...]:
     """What to run, in the form that the broker's release asks for; in both where nothing shows the release."""
-    txn = transaction.transaction
-    topic, partition = transaction.topic or "TOPIC", transaction.partition or 0
-    command = abort_command(topic, partition, txn.first_offset)
-    if transaction.kraft:
-        return (command,)
-    return (command, old_abort_command(topic, partition, txn.producer_id, txn.producer_epoch, txn.coordinator_epoch or 0))
+    txn = transaction.transaction._replace(topic=transaction.topic or "TOPIC", partition=transaction.partition or 0)
+    return (txn.abort_command,) if transaction.kraft else txn.abort_commands
 
 
 @rule(
