@@ -91,7 +91,7 @@ def test_the_version_names_python_codecs_and_releases(option):
         (["help", "transaction"], "No such command: transaction. Did you mean transactions?"),
         (["frobnicate"], "No such command: frobnicate. There are dump, "),
         ([PLAIN], f"Say what to do with this path: `kafkalog verify {PLAIN}`, for example."),
-        (["verify", "--jbos", "2", PLAIN], "No such option: --jbos. Did you mean --jobs?"),
+        (["verify", "--jobbs", "2", PLAIN], "No such option: --jobbs. Did you mean --jobs?"),
         (["verify", "-jobs", "2", PLAIN], "No such option: -jobs. Did you mean --jobs?"),
         (["verify", "--print-data-log", PLAIN], "No such option: --print-data-log. `kafkalog dump` has it."),
         (["dump", "--print-data", PLAIN], "Did you mean --print-data-log?"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from kafkalog.cli import exit_status, options
-from kafkalog.cli.streams import say, write_bytes
+from kafkalog.cli.streams import say, write_bytes, write_json_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import Release, release_text
 from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
@@ -67,6 +67,7 @@ class Arguments(NamedTuple):
     key: bytes | None
     payload: str | None
     read_on: bool
+    raw: bool
     jobs: int
 
     @property
@@ -144,7 +145,7 @@ class _Key(options.ParamType):
             *(f"{name.replace('-', '_')}_decoder" for name in DECODERS),
             "no_decode",
         ),
-        "Output": ("release", "output_format"),
+        "Output": ("release", "output_format", "raw"),
     },
 )
 @options.paths
@@ -196,9 +197,8 @@ class _Key(options.ParamType):
     default=None,
     help="How they are shown, with --print-data-log.",
 )
-@click.option(
-    "--read-on", is_flag=True, help="Print also the sound batches and index entries that the real tool does not get to."
-)
+@click.option("--read-on", is_flag=True, help="Print also what is sound and the real tool does not reach.")
+@click.option("--raw", is_flag=True, help="Escape no control characters on a terminal.")
 @options.jobs
 @options.max_decompressed
 def command(**values: Any) -> int:
@@ -271,17 +271,23 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Too
     return payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones), notices, None
 
 
+def _on_terminal(arguments: Arguments) -> bool:
+    """Whether what a log holds could do something to a terminal."""
+    return sys.stdout.isatty() and not arguments.raw
+
+
 def _text(arguments: Arguments, filters: Filters) -> int:
     from kafkalog.cli.progress import progress_of
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
-    from kafkalog.dump.output import Output
+    from kafkalog.dump.output import Output, TerminalOutput
     from kafkalog.dump.payload import decoded_payload
 
     payload, notices, no_decoder = _payload(arguments)
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
-    in_turn = _print_in_turn() if arguments.jobs > 1 else None
+    on_terminal = _on_terminal(arguments)
+    in_turn = _print_in_turn() if arguments.jobs > 1 and not on_terminal else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -294,13 +300,12 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         read_on=arguments.read_on,
-        jobs=arguments.jobs,
+        jobs=1 if in_turn is None else arguments.jobs,
         print_in_turn=in_turn,
     )
     progress = progress_of(beside_output=False)
-    output = (
-        Output(write_bytes, say) if progress is None else Output(write_bytes, progress.cleared_before(say), progress.of_file)
-    )
+    kind = TerminalOutput if on_terminal else Output
+    output = kind(write_bytes, say) if progress is None else kind(write_bytes, progress.cleared_before(say), progress.of_file)
     job = DumpJob(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -334,7 +339,7 @@ def _json_lines(arguments: Arguments, filters: Filters) -> int:
         filters=filters,
         decoder=None if arguments.decoder is None else decoder_for(arguments.decoder, arguments.release),
     )
-    output = Output(write_bytes, say)
+    output = Output(write_json_bytes if _on_terminal(arguments) else write_bytes, say)
     dump = JsonDump(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:

@@ -9,8 +9,8 @@ import click
 
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
-from kafkalog.cli.replay_output import release_by, status_of
-from kafkalog.cli.streams import write_json_lines, write_lines
+from kafkalog.cli.replay_output import release_by, show, status_of
+from kafkalog.cli.streams import write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -42,6 +42,7 @@ __all__ = ["command"]
 @options.now("The present, by which offsets have expired")
 @options.format_option()
 @options.exit_zero
+@options.color
 @options.max_decompressed
 def command(
     *,
@@ -52,6 +53,7 @@ def command(
     now: int | None,
     output_format: str,
     exit_zero: bool,
+    color: str,
 ) -> int:
     """Show the groups that __consumer_offsets knows: state, generation, members, last committed offsets.
 
@@ -74,9 +76,9 @@ def command(
 
         write_json_lines(group_lines(found, release_of, expired_by))
     else:
-        from kafkalog.render.text_replay import groups_text
+        from kafkalog.render.text_groups import groups_text
 
-        write_lines(groups_text(found, release_of, now=expired_by, release_is_named=kafka_version is not None))
+        show(groups_text(found, release_of, now=expired_by, release_is_named=kafka_version is not None), color)
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
     findings = count_findings(found.notes) + unloaded + _commits_that_fail(found, fail_on)
     return status_of(findings, found.problems, exit_zero=exit_zero)

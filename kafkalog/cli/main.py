@@ -17,9 +17,9 @@ from kafkalog.cli.command import COMMANDS, command_of
 from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.core.command_line import command as command_line
 from kafkalog.core.command_line import quoted
+from kafkalog.core.printable import printable
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
-from kafkalog.files.source import printable
 
 __all__ = ["COMMANDS", "main", "run"]
 
@@ -183,6 +183,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as request:
         status = request.exit_code
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # it repeats what was typed
         with contextlib.suppress(OSError):
             error.show()
         status = exit_status.USAGE

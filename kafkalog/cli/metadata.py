@@ -8,8 +8,8 @@ import click
 
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
-from kafkalog.cli.replay_output import status_of
-from kafkalog.cli.streams import write_json_lines, write_lines
+from kafkalog.cli.replay_output import show, status_of
+from kafkalog.cli.streams import write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.replay.until import Until
@@ -38,9 +38,16 @@ __all__ = ["command"]
 )
 @options.format_option()
 @options.exit_zero
+@options.color
 @options.max_decompressed
 def command(
-    *, paths: tuple[str, ...], until: Until, diff: tuple[Until, Until] | None, output_format: str, exit_zero: bool
+    *,
+    paths: tuple[str, ...],
+    until: Until,
+    diff: tuple[Until, Until] | None,
+    output_format: str,
+    exit_zero: bool,
+    color: str,
 ) -> int:
     """Show the cluster's metadata, replayed from a snapshot and the log of __cluster_metadata.
 
@@ -61,9 +68,9 @@ def command(
 
             write_json_lines(change_lines(before, after))
         else:
-            from kafkalog.render.text_replay import change_text
+            from kafkalog.render.text_metadata import change_text
 
-            write_lines(change_text(before, after))
+            show(change_text(before, after), color)
         findings = count_findings((*before.notes, *after.notes))
         return status_of(findings, (*before.problems, *after.problems), exit_zero=exit_zero)
     found = read_metadata(paths, until)
@@ -72,7 +79,7 @@ def command(
 
         write_json_lines(metadata_lines(found))
     else:
-        from kafkalog.render.text_replay import metadata_text
+        from kafkalog.render.text_metadata import metadata_text
 
-        write_lines(metadata_text(found))
+        show(metadata_text(found), color)
     return status_of(count_findings(found.notes), found.problems, exit_zero=exit_zero)

@@ -9,9 +9,8 @@ import click
 
 from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
-from kafkalog.cli.streams import say, write_json_lines, write_lines
+from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
-from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,6 +46,8 @@ _SEVERITIES = ("error", "warning", "info")
     help="Also predict what consumers read after the start.",
 )
 @options.format_option()
+@options.detail("Only what is lost, and what to do first.", "Also print what happens to all other partitions.")
+@options.color
 @options.fail_on(
     _SEVERITIES,
     "warning",
@@ -63,6 +64,8 @@ def command(
     kafka_version: Release | None,
     consumer: bool | None,
     output_format: str,
+    detail: str | None,
+    color: str,
     fail_on: str,
     exit_zero: bool,
 ) -> int:
@@ -83,11 +86,11 @@ def command(
         on_unreadable=unreadable.append,
     )
     status = exit_status.OK
-    printed = _print_json(outcomes) if output_format == "jsonl" else _print_text(outcomes, paths)
+    printed = _print_json(outcomes) if output_format == "jsonl" else _print_text(outcomes, paths, detail, color)
     for outcome in printed:
         status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
     for error in unreadable:
-        say(f"kafkalog: {printable(str(error))}")
+        say(f"kafkalog: {error}")
     return exit_status.UNREADABLE if unreadable else status
 
 
@@ -100,31 +103,14 @@ def _print_json(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         yield outcome
 
 
-def _print_text(outcomes: Iterable[Outcome], paths: tuple[str, ...]) -> Iterator[Outcome]:
-    """Print the outcomes: a partition of a log dir to which nothing happens in one line, all others in full."""
+def _print_text(outcomes: Iterable[Outcome], paths: tuple[str, ...], detail: str | None, color: str) -> list[Outcome]:
     from kafkalog.files.paths import trim
-    from kafkalog.render.text_next_start import next_start_line, next_start_text, next_start_total
+    from kafkalog.render.screen import Screen
+    from kafkalog.render.text_next_start import next_starts_text
 
-    named = {trim(path) for path in paths}
-    count = harmed = unknown = 0
-    was_short = True
-    evidence = ""
-    for outcome in outcomes:
-        if outcome.assumed.evidence != evidence:
-            evidence = outcome.assumed.evidence
-            if evidence:
-                write_lines([("\n" if count else "") + f"{printable(evidence)}."])
-        is_short = outcome.path not in named and outcome.severity is None and not outcome.is_unknown
-        if count and not (is_short and was_short):
-            write_lines([""])
-        write_lines([next_start_line(outcome)] if is_short else next_start_text(outcome))
-        sys.stdout.flush()
-        count, was_short = count + 1, is_short
-        harmed += outcome.severity == "error"
-        unknown += outcome.is_unknown and outcome.severity != "error"
-        yield outcome
-    if count > 1:
-        write_lines(["", next_start_total(count, harmed, unknown)])
+    made = list(outcomes)
+    Screen.of(sys.stdout, color).show(next_starts_text(made, {trim(path) for path in paths}, detail=detail))
+    return made
 
 
 def _status(outcome: Outcome, fail_on: str, *, exit_zero: bool) -> int:

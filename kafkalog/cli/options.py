@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
@@ -24,6 +25,8 @@ __all__ = [
     "assume_stop",
     "at",
     "choice",
+    "color",
+    "detail",
     "exit_zero",
     "fail_on",
     "format_option",
@@ -162,6 +165,32 @@ def format_option(text: str = "Text for people") -> Decorator:
         default="text",
         help=f"{text}, or a JSON object per line.",
     )
+
+
+def color(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--color`."""
+    return click.option(
+        "--color",
+        type=choice(["auto", "always", "never"]),
+        default="auto",
+        help="Colours. auto: by the terminal, NO_COLOR, FORCE_COLOR.",
+    )(command)
+
+
+def detail(headline: str, everything: str) -> Decorator:
+    """`-q` and `-v`; each says what is shown. The command gets `detail`: `headline`, `everything` or None."""
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def asked(*, quiet: bool, verbose: bool, **arguments: Any) -> Any:
+            if quiet and verbose:
+                raise click.UsageError("-q and -v exclude each other")
+            return command(detail="headline" if quiet else "everything" if verbose else None, **arguments)
+
+        shown = click.option("-v", "--verbose", is_flag=True, help=everything)(asked)
+        return click.option("-q", "--quiet", is_flag=True, help=headline)(shown)
+
+    return decorated
 
 
 def kafka_version(what: str) -> Decorator:

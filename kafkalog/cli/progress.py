@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from kafkalog.core.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,7 +42,7 @@ class Progress:
             return
         self._next = now + _EVERY_SECONDS
         self._shown = True
-        sys.stderr.write(_CLEAR + text_after(now - self._began))
+        sys.stderr.write(_CLEAR + printable(text_after(now - self._began)))
         sys.stderr.flush()
 
     def clear(self) -> None:

@@ -9,8 +9,8 @@ import click
 
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
-from kafkalog.cli.replay_output import release_by, status_of
-from kafkalog.cli.streams import write_json_lines, write_lines
+from kafkalog.cli.replay_output import release_by, show, status_of
+from kafkalog.cli.streams import write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -44,6 +44,7 @@ _MOST_ABORTED = 1000
 @options.format_option()
 @click.option("--aborted", is_flag=True, help=f"List the aborted transactions, the last {_MOST_ABORTED}. JSON lines have all.")
 @options.exit_zero
+@options.color
 @options.max_decompressed
 def command(
     *,
@@ -54,6 +55,7 @@ def command(
     output_format: str,
     aborted: bool,
     exit_zero: bool,
+    color: str,
 ) -> int:
     """Show the state of every transactional id, and the transactions in the partitions found beside it.
 
@@ -72,11 +74,11 @@ def command(
         found = read_transactions(paths, until, on_aborted=lambda ended: write_json_lines([aborted_line(ended)]))
         write_json_lines(transaction_lines(found, release_of))
     else:
-        from kafkalog.render.text_replay import transactions_text
+        from kafkalog.render.text_transactions import transactions_text
 
         listed: deque[AbortedTransaction] = deque(maxlen=_MOST_ABORTED if aborted else 0)
         found = read_transactions(paths, until, on_aborted=listed.append)
-        write_lines(transactions_text(found, listed, release_of, release_is_named=kafka_version is not None))
+        show(transactions_text(found, listed, release_of, release_is_named=kafka_version is not None), color)
     hanging = sum(begun.verdict == "hanging" for begun in found.open)
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
     findings = count_findings(found.notes) + unloaded + (hanging if fail_on == "warning" else 0)

@@ -36,11 +36,16 @@ __all__ = ["command"]
         "What is checked": ("quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start"),
         "Which findings": ("select", "ignore", "level", "strict", "baseline", "max_findings"),
         "What is assumed": (),
-        "Output": ("output_format", "hash_inputs"),
+        "Output": ("output_format", "quiet", "verbose", "hash_inputs"),
     },
 )
 @options.required_paths
 @options.format_option()
+@options.detail(
+    "Only what is wrong, what it costs, what to do.",
+    "Also info findings, bytes, all partitions and files.",
+)
+@options.color
 @click.option("--select", multiple=True, metavar="ID,...", help="Only of these rules; index-* is a pattern.")
 @click.option("--ignore", multiple=True, metavar="ID,...", help="None of these rules, or patterns.")
 @click.option("--level", multiple=True, metavar="ID=SEVERITY", help="A rule's severity: error, warning, info or ignore.")
@@ -83,6 +88,8 @@ def command(
     *,
     paths: tuple[str, ...],
     output_format: str,
+    detail: str | None,
+    color: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     level: tuple[str, ...],
@@ -141,9 +148,10 @@ def command(
 
         write_json_lines(report_json_lines(report))
     else:
-        from kafkalog.render.text_verify import print_report
+        from kafkalog.render.screen import Screen
+        from kafkalog.render.text_verify import report_text
 
-        print_report(report, sys.stdout, max_findings=max_findings)
+        Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
     if report.failed:
         return exit_status.UNREADABLE
     if exit_zero or fail_on == "never" or report.worst < Severity.parse(fail_on):

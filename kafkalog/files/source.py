@@ -9,6 +9,7 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kafkalog.core.printable import printable
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
@@ -44,11 +45,6 @@ _KINDS = (
     (stat.S_ISCHR, "is a character device, not a regular file"),
     (stat.S_ISBLK, "is a block device, not a regular file"),
 )
-
-
-def printable(path: str) -> str:
-    r"""A path as text that any stream can take: undecodable bytes and control characters as `\udc80`, `\n`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
 def describe_os_error(error: OSError) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.verify.account import Account, account_of
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.rule import RULES
 
@@ -60,6 +62,11 @@ class PartitionReport:
     hashes: tuple[tuple[str, str], ...] = ()
     last_segment: int | None = None
     next_start: tuple[Outcome, ...] = ()
+
+    @property
+    def account(self) -> Account:
+        """Its damage in numbers; worked out when it is asked for."""
+        return account_of(self.path, self.findings, self.next_start, self.log_start_offset, self.log_end_offset)
 
     @property
     def verdict(self) -> str:
@@ -116,6 +123,13 @@ class Report:
         if self.failed:
             verdicts.append("unknown")
         return max(verdicts, key=VERDICTS.index)
+
+    @property
+    def account(self) -> Account:
+        """The damage beside the partitions; worked out when it is asked for."""
+        paths = (*(finding.path for finding in self.findings), *(outcome.path for outcome in self.next_start))
+        first = next(iter(paths), "")
+        return account_of(os.path.dirname(first) or first, self.findings, self.next_start)
 
     @property
     def failed(self) -> bool:

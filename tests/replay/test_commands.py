@@ -202,7 +202,7 @@ def test_control_characters_in_metadata_do_not_reach_the_terminal(tmp_path):
     text = run("groups", path)
     assert "\x1b" not in text
     assert "g\\x1b[31m" in text
-    assert "a\\x00\\x0a" in text
+    assert "a\\x00\\n" in text
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal_in_sentences(tmp_path):

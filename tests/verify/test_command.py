@@ -120,7 +120,8 @@ def test_the_json_lines_have_their_order_schema_and_fields(damaged):
     partition = rows[-3]
     assert set(partition) == {
         "schema", "type", "path", "topic", "partition", "verdict", "valid_through_offset", "log_start_offset",
-        "log_end_offset", "segments", "batches", "records", "bytes",
+        "log_end_offset", "segments", "batches", "records", "bytes", "offsets", "gone", "unreadable", "unreadable_bytes",
+        "uncounted", "unreached", "skipped", "starts", "explained_by", "first_action", "more",
     }  # fmt: skip
     assert (partition["topic"], partition["partition"], partition["verdict"]) == ("twitter-status", 0, "data-loss")
     assert partition["log_end_offset"] == 533
@@ -184,7 +185,7 @@ def test_a_lone_index_is_unknown(tmp_path, damaged):
 
 
 def test_the_text_says_how_far_the_log_is_valid_what_it_costs_and_what_to_do(damaged):
-    text = run("verify", damaged.root).stdout
+    text = run("verify", "-v", damaged.root).stdout
     assert "data-loss" in text
     assert "valid through offset" in text
     assert "Consequence: " in text
