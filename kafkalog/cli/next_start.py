@@ -14,7 +14,7 @@ from kafkalog.core.release import release_text
 from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kafkalog.core.release import Release
     from kafkalog.errors import UnreadableFile
@@ -87,7 +87,7 @@ def command(
         on_unreadable=unreadable.append,
     )
     status = exit_status.OK
-    printed = _print_json(outcomes) if output_format == "jsonl" else _print_text(outcomes, paths, detail, color)
+    printed = _print_json(outcomes) if output_format == "jsonl" else _print_text(outcomes, paths, unreadable, detail, color)
     for outcome in printed:
         status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
     for error in unreadable:
@@ -104,12 +104,17 @@ def _print_json(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         yield outcome
 
 
-def _print_text(outcomes: Iterable[Outcome], paths: tuple[str, ...], detail: str | None, color: str) -> list[Outcome]:
+def _print_text(
+    outcomes: Iterable[Outcome], paths: tuple[str, ...], unreadable: Sequence[UnreadableFile], detail: str | None, color: str
+) -> list[Outcome]:
+    """Print all in one text; nothing where no path could be read."""
     from kafkalog.files.paths import trim
     from kafkalog.render.screen import Screen
     from kafkalog.render.text_next_start import next_starts_text
 
     made = list(outcomes)
+    if unreadable and not made:
+        return made
     Screen.of(sys.stdout, color).show(next_starts_text(made, {trim(path) for path in paths}, detail=detail))
     return made
 
