@@ -70,7 +70,7 @@ class Situation(LoadSettings):
         consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
         consumer_limit: Bytes of logs up to which that is done when `consumer` is None.
         replay: Most bytes of logs whose recovery is worked out; None: any.
-        context: What the log dir says of it, for what is gone already; None: that is not looked for.
+        context: What the log dir says of it; None: what is gone already is not looked for.
         compacts: Whether the topic's settings have its log compacted.
     """
 
