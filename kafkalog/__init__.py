@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from kafkalog.replay.transactions import read_transactions
     from kafkalog.replay.until import Until
     from kafkalog.span import Padding, Span
+    from kafkalog.table.api import table
+    from kafkalog.table.table import Table
     from kafkalog.verify.engine import verify
     from kafkalog.verify.finding import Finding, Severity
     from kafkalog.verify.policy import Policy
@@ -60,6 +62,7 @@ __all__ = [
     "Segment",
     "Severity",
     "Span",
+    "Table",
     "UnreadableFile",
     "Until",
     "__version__",
@@ -71,6 +74,7 @@ __all__ = [
     "read_groups",
     "read_metadata",
     "read_transactions",
+    "table",
     "verify",
 ]
 
@@ -92,6 +96,7 @@ _LAZY = {
     "RequestError": "kafkalog.errors",
     "Segment": "kafkalog.files.segment",
     "Span": "kafkalog.span",
+    "Table": "kafkalog.table.table",
     "UnreadableFile": "kafkalog.errors",
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
@@ -111,7 +116,7 @@ _LAZY = {
 
 
 class _Package(ModuleType):
-    """This package: two of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: three of its functions have the names of packages in it, which an import would put in their place."""
 
     @property
     def next_start(self) -> Any:
@@ -120,6 +125,15 @@ class _Package(ModuleType):
 
     @next_start.setter
     def next_start(self, package: ModuleType) -> None:
+        del package
+
+    @property
+    def table(self) -> Any:
+        """The function `kafkalog.table.api.table`."""
+        return import_module("kafkalog.table.api").table
+
+    @table.setter
+    def table(self, package: ModuleType) -> None:
         del package
 
     @property

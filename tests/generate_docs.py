@@ -30,6 +30,7 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
 from kafkalog.render.rules import rule_markdown
+from kafkalog.table.api import TABLES
 from kafkalog.verify import RULES
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
@@ -154,6 +155,21 @@ def judged_invariants() -> str:
     return table(("", "rules"), rows)
 
 
+def tables() -> str:
+    """Each table with its columns."""
+    parts = []
+    for definition in TABLES.values():
+        rows = (
+            (f"`{one.name}`", one.type, "" if one.is_default else "no", one.meaning.replace("|", "\\|"))
+            for one in definition.columns
+        )
+        parts.append(
+            f"### {definition.name}\n\n{definition.meaning}\n\n" + table(("column", "type", "default", "meaning"), rows)
+        )
+    return "\n".join(parts)
+
+
+PARTS["tables"] = tables
 PARTS["invariants-unjudged"] = unjudged_invariants
 PARTS["invariants-judged"] = judged_invariants
 PARTS["rules"] = rule_table

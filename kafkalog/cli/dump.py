@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.cli.printed_in_turn import PrintedInTurn
+    from kafkalog.core.filters import Filters
     from kafkalog.dump.decoders.base import Decoder
-    from kafkalog.dump.filters import Filters
     from kafkalog.dump.inputs import PlannedFile
     from kafkalog.dump.payload import Payload
     from kafkalog.dump.tool_died import ToolDied
@@ -238,7 +238,7 @@ def _check(arguments: Arguments) -> None:
 
 
 def _filters(arguments: Arguments) -> Filters:
-    from kafkalog.dump.filters import Filters
+    from kafkalog.core.filters import Filters
 
     return Filters(*arguments.offsets, arguments.since, arguments.until, arguments.producer_id, arguments.key)
 

@@ -22,7 +22,7 @@ from kafkalog.files.source import FileSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kafkalog.dump.filters import Filters
+    from kafkalog.core.filters import Filters
 
 __all__ = ["Listing", "PlannedFile", "files_of"]
 

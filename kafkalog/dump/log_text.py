@@ -41,11 +41,11 @@ from kafkalog.kafka.record_iterators import JavaMessage, records_from, records_o
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.filters import Filters
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
     from kafkalog.core.source import Source
     from kafkalog.dump.dialects import Dialect
-    from kafkalog.dump.filters import Filters
     from kafkalog.dump.output import Output
     from kafkalog.dump.payload import Payload
 

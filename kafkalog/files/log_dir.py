@@ -5,7 +5,8 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.checkpoint import Checkpoint, OffsetEntry, parse_java_integer, read_offset_checkpoint
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, PartitionName, parse_partition_name
@@ -334,6 +335,11 @@ class LogDir:
         return self.directory.path_of(name) if name in self.lines and self.directory.size_of(name) else ""
 
     # --- life ---
+
+    def table(self, name: str = "records", **options: Any) -> Any:
+        """A table of what it holds, as `kafkalog.table` gives it with the same arguments."""
+        # A service to whom holds a log dir. In the package itself table knows files, not the other way round.
+        return import_module("kafkalog.table.api").table(self, name, **options)
 
     def __enter__(self) -> LogDir:
         return self

@@ -77,7 +77,7 @@ def is_uncleaned(offset: int, remains: Remains, context: PartitionContext, *, lo
     A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
     have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. So
     may any log with several holes: this broker may have got it when the topic was compacted no longer. But leaders take no
-    record without a key into a compacted topic.
+    record without a key into a compacted topic. The metadata log is never cleaned: snapshots take the place of its beginning.
 
     Args:
         offset: The offset.
@@ -85,7 +85,7 @@ def is_uncleaned(offset: int, remains: Remains, context: PartitionContext, *, lo
         context: What its log dir says of it.
         lone_hole: Whether the log lacks offsets in one place only.
     """
-    if remains.traces.is_uncleaned_below(offset):
+    if remains.is_metadata or remains.traces.is_uncleaned_below(offset):
         return True
     # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
     if remains.mark or not context.cleaner_known:

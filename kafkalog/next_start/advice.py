@@ -26,6 +26,8 @@ _MOVE_MARKER = (
     "Before the broker starts, move `.kafka_cleanshutdown` out of the log dir: the broker then recovers the logs from their"
     " recovery points."
 )
+#: Commands that print every sound record; a plain text dump ends where Kafka's own tool does.
+_GIVES_EVERYTHING = "`kafkalog dump --read-on` (or `--format jsonl`)"
 
 
 def with_advice(outcome: Outcome) -> Outcome:
@@ -64,7 +66,12 @@ def _actions(outcome: Outcome) -> list[str]:
             "If another replica has these records, let it lead: do not let this one be elected (no unclean leader election),"
             " then start it, and it will fetch what it lost."
         )
-        steps.append("If no replica has them, take the records out of the copy first, with `kafkalog dump`.")
+        steps.append(f"If no replica has them, take the records out of the copy first, with {_GIVES_EVERYTHING}.")
+    elif any(read is not None and read.skipped for read in outcome.consumer or ()):
+        steps.append(
+            "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one"
+            f" miss records without an error. If none is, take them out of the copy, with {_GIVES_EVERYTHING}."
+        )
     return steps
 
 

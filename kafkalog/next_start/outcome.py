@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.next_start.cause import FALSE_MARKER
 
 if TYPE_CHECKING:
+    from kafkalog.kafka.consumed import Skipped
     from kafkalog.next_start.cause import Cause
 
 __all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
@@ -54,14 +55,29 @@ class Truncation(NamedTuple):
 class ConsumerRead(NamedTuple):
     """What a consumer gets that begins at the earliest offset.
 
-    `records` it is handed; `stops_at_offset` is where it is then. `error` is None when it reaches the end, or when it
-    is `stuck`: it waits for ever, or is sent round in a circle (then `records` counts the first round).
+    Args:
+        records: Those that it is handed.
+        stops_at_offset: Where it is then.
+        error: Why it fails; None when it reaches the end, or is stuck.
+        stuck: It waits for ever, or is sent round in a circle (then `records` counts the first round).
+        read: First and last offset of each stretch that it is handed records of, ascending. Offsets inside a stretch that no
+            record has (markers, aborted and compacted records, what is gone) do not break it.
+        skipped: Offsets that it passes over without an error, though bytes for them are in the log.
+        unreached: First and last offset that it never gets to, because it fails or is stuck; None when it reads to the end.
     """
 
     records: int
     stops_at_offset: int
     error: str | None
     stuck: bool
+    read: tuple[tuple[int, int], ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    unreached: tuple[int, int] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it reads to the end, and passes nothing over."""
+        return self.error is None and not self.stuck and not self.skipped
 
 
 class Consumer(NamedTuple):
@@ -166,7 +182,7 @@ class Outcome:
         if self.partition == "loaded" and self.records_lost is None:
             return "error"
         reads = () if self.consumer is None else self.consumer
-        if any(read is not None and (read.error is not None or read.stuck) for read in reads):
+        if any(read is not None and not read.is_whole for read in reads):
             return "error"
         gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
         if any(cause.kind == FALSE_MARKER for cause in self.causes):

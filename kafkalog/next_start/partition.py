@@ -19,7 +19,8 @@ from kafkalog.kafka.behaviours import (
     TEXT_FILE_FAILURE_CAUGHT,
 )
 from kafkalog.kafka.checkpoint_file import read_epoch_file, read_topic_id
-from kafkalog.kafka.consumer import ConsumedRecords, read_all, why_not_led
+from kafkalog.kafka.consumed import ConsumedRecords
+from kafkalog.kafka.consumer import read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
@@ -307,7 +308,15 @@ def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) ->
 
 def _shown(reading: ConsumedRecords) -> ConsumerRead:
     error = None if reading.error is None else reading.error.kind
-    return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
+    return ConsumerRead(
+        reading.records,
+        reading.stops_at,
+        error,
+        reading.stuck or reading.loops,
+        tuple(reading.handed),
+        tuple(reading.skipped),
+        reading.unreached,
+    )
 
 
 def _epochs_after(load: Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:

@@ -58,4 +58,11 @@ def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:
 
 
 def _reading(read: ConsumerRead | None) -> dict[str, Any] | None:
-    return None if read is None else read._asdict()
+    if read is None:
+        return None
+    stretches = {
+        "read": [list(stretch) for stretch in read.read],
+        "skipped": [skipped._asdict() for skipped in read.skipped],
+        "unreached": None if read.unreached is None else list(read.unreached),
+    }
+    return {**read._asdict(), **stretches}

@@ -73,11 +73,16 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""
-        what = f"loads{number}, {'but consumers fail' if unread else 'nothing lost'}"
+        what = f"loads{number}, {_unread_text(outcome) if unread else 'nothing lost'}"
         if outcome.broker is None:
             what = f"if the broker started: {what}"
         return "; ".join((what, *_without_loss(outcome)))
     return f"{outcome.partition}: {outcome.reason}"
+
+
+def _unread_text(outcome: Outcome) -> str:
+    skips = any(read is not None and read.skipped for read in outcome.consumer or ())
+    return "but consumers skip offsets" if skips else "but consumers fail"
 
 
 def _without_loss(outcome: Outcome) -> Iterator[str]:
@@ -172,13 +177,24 @@ def consumer_texts(outcome: Outcome) -> Iterator[str]:
 
 def _read_text(read: ConsumerRead, end: int | None) -> str:
     records = count_text(read.records, "record")
+    if read.skipped:
+        sound = sum(skipped.records for skipped in read.skipped)
+        records += f" (offsets {_stretches(read.read)}) and skip offsets {_stretches(read.skipped)} without an error"
+        records += f", among them {count_text(sound, 'sound record')}" if sound else ""
     if read.stuck and read.error is None:
         return f"{records} and get no further than offset {read.stops_at_offset}, without an error"
     if read.error is not None:
         return f"{records} and fail at offset {read.stops_at_offset}: {read.error}"
     if end is not None and read.stops_at_offset < end:
         return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
-    return f"all {records}, up to offset {read.stops_at_offset}"
+    return records if read.skipped else f"all {records}, up to offset {read.stops_at_offset}"
+
+
+def _stretches(stretches: Sequence[Sequence[int]]) -> str:
+    """Offsets as people read them: `0..28 and 136..259`."""
+    told = [f"{first}..{last}" if first < last else f"{first}" for first, last, *_ in stretches[:_NAMED]]
+    told += [f"{len(stretches) - _NAMED} more stretches"] if len(stretches) > _NAMED else []
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told) or "none"
 
 
 def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:

@@ -95,7 +95,7 @@ def account_of(
     gone = _merged(finding.offsets for finding in losses["gone"])
     unreadable = _without(_merged(finding.offsets for finding in losses["unreadable"]), gone)
     cause = max(loud, key=_weight, default=None)
-    unreached, skipped = _unread(outcomes, log_end_offset)
+    unreached, skipped = _unread(outcomes)
     return Account(
         offsets=_extent(log_start_offset, log_end_offset, (*gone, *unreadable)),
         gone=gone,
@@ -162,15 +162,11 @@ def _weight(finding: Finding) -> tuple[object, ...]:
     return finding.cause is None, loses, finding.severity, lost
 
 
-def _unread(outcomes: Sequence[Outcome], end: int | None) -> tuple[Ranges, Ranges]:
+def _unread(outcomes: Sequence[Outcome]) -> tuple[Ranges, Ranges]:
     """What consumers do not get: offsets that they never reach, and those that they skip."""
-    unreached: list[tuple[int, int]] = []
-    for outcome in outcomes:
-        read = None if outcome.consumer is None else outcome.consumer.uncommitted
-        log_end = outcome.log_end_offset if outcome.log_end_offset is not None else end
-        if read is not None and log_end is not None and (read.error is not None or read.stuck):
-            unreached.append((read.stops_at_offset, log_end - 1))
-    return _merged(unreached), ()
+    reads = [outcome.consumer.uncommitted for outcome in outcomes if outcome.consumer is not None]
+    unreached = _merged(read.unreached for read in reads if read is not None)
+    return unreached, _merged((one.first, one.last) for read in reads if read is not None for one in read.skipped)
 
 
 def _at_start(outcome: Outcome) -> AtStart:

@@ -171,6 +171,7 @@ class DirectoryFacts:
             compacted=self.named_compacted,
             cuts=offsets[bisect_left(offsets, base) : bisect_left(offsets, following)],
             in_use=base == self.active and self.context.in_use,
+            following=None if following == NEVER else following,
         )
 
 

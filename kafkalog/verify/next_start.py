@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
-    from kafkalog.next_start.outcome import Outcome
+    from kafkalog.next_start.outcome import ConsumerRead, Outcome
     from kafkalog.next_start.partition import Prediction, Situation
     from kafkalog.verify.report import PartitionReport
 
@@ -228,17 +228,24 @@ def _consumers_fail(outcome: Outcome, finding: Finding) -> str:
         return ""
     told = {}
     for level, read in zip(("uncommitted", "committed"), outcome.consumer or (), strict=False):
-        if read is None or not (read.error is not None or read.stuck):
-            continue
-        at = read.stops_at_offset
-        if finding.offsets is not None and not finding.offsets[0] <= at <= finding.offsets[1]:
-            continue
-        told[level] = f"{records_text(read.records)} and " + (
-            f"fail at offset {at}: {read.error}" if read.error is not None else f"get no further than offset {at}"
-        )
+        text = "" if read is None else _failure_at(read, finding.offsets)
+        if read is not None and text:
+            told[level] = f"{records_text(read.records)} and {text}"
     if len(set(told.values())) == 1 and len(told) > 1:
         return f"get {told['committed']}"
     return "; ".join(f"with read_{level} get {text}" for level, text in told.items())
+
+
+def _failure_at(read: ConsumerRead, offsets: tuple[int, int] | None) -> str:
+    """What a consumer does wrong at some offsets, or anywhere; "" when nothing."""
+    first, last = (0, read.stops_at_offset) if offsets is None else offsets
+    skipped = [one for one in read.skipped if one.first <= last and first <= one.last]
+    if skipped:
+        return f"skip offsets {' and '.join(f'{one.first} to {one.last}' for one in skipped)} without an error"
+    at = read.stops_at_offset
+    if not first <= at <= last or not (read.error is not None or read.stuck):
+        return ""
+    return f"fail at offset {at}: {read.error}" if read.error is not None else f"get no further than offset {at}"
 
 
 def _deleted_bases(outcome: Outcome) -> Iterator[int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify.account import Account, account_of
 from kafkalog.verify.finding import Finding, Severity
-from kafkalog.verify.rule import RULES
+from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -174,7 +174,7 @@ def _verdict_of(findings: Iterable[Finding]) -> str:
     worst = Severity.IGNORE
     for finding in findings:
         worst = max(worst, finding.severity)
-        if finding.severity >= Severity.WARNING and finding.id in RULES and RULES[finding.id].loses is not None:
+        if loss_of(finding) is not None:
             return "data-loss"
     return "damaged" if worst >= Severity.WARNING else "benign" if worst is Severity.INFO else "clean"
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from kafkalog import next_starts, verify
-from kafkalog.dump.filters import Filters
+from kafkalog.core.filters import Filters
 from kafkalog.dump.inputs import files_of
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files import directory

@@ -12,7 +12,6 @@ from kafkalog.verify.checks.files import file_subjects
 from kafkalog.verify.checks.metadata_log import metadata_log_subjects
 from kafkalog.verify.checks.producers import producer_subjects
 from kafkalog.verify.checks.segments import segment_subjects
-from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.verify.facts import PartitionFacts
+    from kafkalog.verify.finding import Finding
 
 __all__ = ["JudgedPartition", "judge_partition"]
 
@@ -109,7 +109,7 @@ def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]
         elif _is_certain(facts, finding, lone_hole=lone_hole):
             yield finding
         else:
-            yield finding._replace(severity=min(finding.severity, Severity.INFO))
+            yield RULES[finding.id].if_explained(finding)
 
 
 def _is_certain(facts: PartitionFacts, finding: Finding, *, lone_hole: bool) -> bool:

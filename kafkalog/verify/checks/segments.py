@@ -28,6 +28,7 @@ def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep]:
             previous_last=before.last if before else None,
             previous_size=before.size if before and not before.is_unread else -1,
             previous_torn=before is None or before.damaged,
+            is_end_indexed=before is not None and any(finding.id == "index-past-eof" for finding in before.findings),
             top_epoch=top,
             top_epoch_path=top_path,
             active=scan.base_offset == facts.directory.active,

@@ -54,6 +54,7 @@ class PartitionFiles:
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
+_UNREAD = "the file was not read, because of its name"
 _PARSED_BY_BROKER = re.compile(r"([^.]*)\.(?:.*\.)?(log|index|timeindex|txnindex|snapshot|swap|cleaned)")
 _LOG_INSIDE = re.compile(r"(\d{20})\.log", re.IGNORECASE | re.ASCII)
 
@@ -179,7 +180,14 @@ def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
     if not has_log and not swapped and files.mark != "delete" and not files.is_foreign:
         first = min((*files.segments, *files.snapshots), default=0)
         severity = Severity.INFO if files.just_made else None
-        yield Hit(None, None, severity=severity, file=f"{files.path}/{first:020d}.log", segments=len(files.segments))
+        yield Hit(
+            None,
+            None,
+            severity=severity,
+            file=f"{files.path}/{first:020d}.log",
+            segments=len(files.segments),
+            offsets_unknown="no log is left that tells how far it went",
+        )
 
 
 def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
@@ -352,7 +360,8 @@ def segment_renamed(files: PartitionFiles) -> Iterator[Hit]:
     for name, kind in files.others:
         right = _stands_for(files, name) if kind == "file" else ""
         if right:
-            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}", right=right)
+            path = f"{files.path}/{name}"
+            yield Hit(None, None, path=path, file=path, right=right, offsets_unknown=_UNREAD)
 
 
 @rule(
@@ -432,7 +441,9 @@ def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
     """A directory has the name of a file of Kafka's."""
     for name, kind in files.others:
         if kind == "directory" and _is_of_kafka(name):
-            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}")
+            path = f"{files.path}/{name}"
+            unknown = "a directory has the place of the log" if name.endswith(".log") else None
+            yield Hit(None, None, path=path, file=path, offsets_unknown=unknown)
 
 
 @rule(
@@ -479,7 +490,9 @@ def file_name_not_canonical(files: PartitionFiles) -> Iterator[Hit]:
             right = f"{'-' if base < 0 else ''}{abs(base):020d}{name[len(match[1]) :]}"
             path = f"{files.path}/{name}"
             if right != name or base < 0:
-                yield Hit(None, None, path=path, file=path, base=base, right=right)
+                is_log = name.endswith(".log")
+                unknown = _UNREAD if is_log else None
+                yield Hit(None, None, path=path, file=path, base=base, right=right, offsets_unknown=unknown)
 
 
 def _java_long(text: str) -> int | None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentStep:
-    """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches."""
+    """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches.
+
+    `is_end_indexed`: an index of the segment before points to batches after its last one.
+    """
 
     path: str
     base: int
@@ -31,12 +34,15 @@ class SegmentStep:
     previous_last: BatchSpot | None
     previous_size: int
     previous_torn: bool
+    is_end_indexed: bool
     top_epoch: int
     top_epoch_path: str
     active: bool
 
 
 _MOST_LOG_SIZE = 0x7FFFFFFF
+#: What a hole between segments means; by whether an index of the segment before it goes on after its last batch.
+_WHAT_IS_MISSING = {True: "the end of the segment before is cut off", False: "a segment is missing, or the end of one"}
 
 
 # --- segments in a row ---
@@ -75,11 +81,12 @@ def _segment_path(sibling: str, base: int) -> str:
 
 @rule(
     "segment-gap",
-    Severity.WARNING,
+    Severity.ERROR,
     on=SegmentStep,
-    message="{before} ends at offset {last}, this segment begins at {base}, and there is no {file}",
-    consequence="{count} offsets hold no record. In a log that was never compacted a segment or the end of one is missing.",
-    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    message="offsets {first} to {last} are gone: {before} {ends}, this segment begins at {base}, and there is no {file}",
+    consequence="{count} offsets hold no record: {what}. No log cleaner has been here that could have removed them.",
+    if_cleaned="{count} offsets hold no record. The log cleaner may have removed them; if it never ran here, {what}.",
+    remedy=RESTORE,
     source="UnifiedLog.roll (Kafka 3.9.1)",
     proof="middle-segment-deleted",
     near_miss="compacted-gap",
@@ -94,11 +101,14 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
         yield Hit(
             Span(0, min(step.size, BATCH_HEADER.size)),
             (end, step.base - 1),
+            first=end,
+            last=step.base - 1,
             before=step.previous_path,
+            ends="is empty" if step.previous_last is None else f"ends at offset {end - 1}",
             file=_segment_path(step.path, end),
-            last=end - 1,
             base=step.base,
             count=step.base - end,
+            what=_WHAT_IS_MISSING[step.is_end_indexed],
         )
 
 

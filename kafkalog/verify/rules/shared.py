@@ -56,7 +56,9 @@ class BatchStep:
 
     `expected` is the offset that follows the predecessor's, -1 when there is none. `top_epoch` is the batch with the
     largest leader epoch before it. `kraft`: a batch of the metadata log or of one of its snapshots, whose epoch is then
-    `snapshot_epoch`. `crc_ok` is its own checksum; a batch with a wrong one proves nothing by its other fields.
+    `snapshot_epoch`. `crc_ok` is its own checksum; a batch with a wrong one proves nothing by its other fields:
+    `lost` are then the offsets that it took, by its neighbours, None when these do not tell either. `compacted`: something
+    says that the log was compacted.
     """
 
     path: str
@@ -70,6 +72,8 @@ class BatchStep:
     snapshot_epoch: int | None
     crc_ok: bool
     first: bool
+    compacted: bool
+    lost: tuple[int, int] | None
 
 
 class Hole(NamedTuple):
