@@ -87,7 +87,7 @@ def command(
     )
     with shown(paths, beside_output=output_format == "text"):
         made = [_print_json(outcome) if output_format == "jsonl" else outcome for outcome in outcomes]
-    if output_format == "text":
+    if output_format == "text" and (made or not unreadable):
         _print_text(made, paths, detail, color)
     status = max((_status(outcome, fail_on, exit_zero=exit_zero) for outcome in made), default=exit_status.OK)
     for error in unreadable:

@@ -10,7 +10,7 @@ import click
 from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
-from kafkalog.cli.streams import write_json_lines
+from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
 from kafkalog.errors import RequestError
 
@@ -115,7 +115,8 @@ def command(
 
     Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 something could not be read or judged.
     """
-    from kafkalog.files.source import read_file
+    from kafkalog.files.paths import trim
+    from kafkalog.files.source import printable, read_file
     from kafkalog.verify import Policy, Severity, read_baseline, verify
 
     policy = Policy(
@@ -142,15 +143,19 @@ def command(
             max_message_bytes=max_message_bytes,
             partition_state=_states(partition_states),
         )
+    unread = [item for item in report.not_checked if item.failed and item.path in set(map(trim, paths))]
     if output_format == "jsonl":
         from kafkalog.render.json_verify import report_json_lines
 
         write_json_lines(report_json_lines(report))
-    else:
+    elif report.partitions or report.findings or len(unread) < len(report.not_checked):
         from kafkalog.render.screen import Screen
         from kafkalog.render.text_verify import report_text
 
         Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
+    sys.stdout.flush()
+    for item in unread:
+        say(printable(f"kafkalog: {item.path}: {item.reason}"))
     if report.failed:
         return exit_status.UNREADABLE
     if exit_zero or fail_on == "never" or report.worst < Severity.parse(fail_on):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ WINDOW = 1 << 20
 #: How often a small file is read that shrinks under the eyes.
 _TRIES = 3
 
+_WINDOWS = re.compile(r"([A-Za-z]):[\\/](.*)", re.DOTALL)
+
 _KINDS = (
     (stat.S_ISDIR, "is a directory"),
     (stat.S_ISFIFO, "is a FIFO, not a regular file"),
@@ -64,9 +67,39 @@ def describe_os_error(error: OSError) -> str:
 def unreadable(path: str, error: OSError | ValueError) -> UnreadableFile:
     """What to raise when the system refuses a path, or no file can have such a name (Python's own words for it change)."""
     if isinstance(error, OSError):
-        return UnreadableFile(path, describe_os_error(error), is_missing=error.errno == errno.ENOENT)
+        reason = describe_os_error(error) + _what_to_do(path, error)
+        return UnreadableFile(path, reason, is_missing=error.errno == errno.ENOENT)
     wrong = "a NUL byte" if "\0" in path else "a character that this system cannot spell"
     return UnreadableFile(path, f"no file name can hold {wrong}")
+
+
+def _what_to_do(path: str, error: OSError) -> str:
+    windows = _WINDOWS.fullmatch(path)
+    if error.errno == errno.ENOENT and windows is not None:
+        rest = windows[2].replace("\\", "/")
+        return f": this is a path of Windows; under WSL it is /mnt/{windows[1].lower()}/{rest}"
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return ""
+    owner = _owner_of(path)
+    if owner is None:
+        return ": run as the user of the broker, or as root (sudo)"
+    return f": it belongs to {owner}; run as that user (sudo -u {owner}) or as root"
+
+
+def _owner_of(path: str) -> str | None:
+    """Who may read a path, or the nearest folder above it that tells; None: the system knows no name."""
+    import pwd
+
+    while True:
+        try:
+            return pwd.getpwuid(os.stat(path).st_uid).pw_name
+        except KeyError:
+            return None
+        except (OSError, ValueError):
+            above = os.path.dirname(path)
+            if above in (path, ""):
+                return None
+            path = above
 
 
 class FileSource:

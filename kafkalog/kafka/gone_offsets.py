@@ -142,7 +142,9 @@ def _at_end(remains: Remains, context: PartitionContext) -> Gone | None:
     """What was after the last batch: flushed, read by consumers, or known to an index."""
     if remains.mark or remains.is_metadata or remains.is_swapping:
         return None
-    last = remains.segments[-1] if remains.segments else SegmentEnd(0, 0)
+    line = context.lines.get(LOG_STARTS)
+    start = 0 if line is None else max(0, line.offset)
+    last = remains.segments[-1] if remains.segments else SegmentEnd(start, start)
     if last.is_damaged:
         return None
     point, mark = context.lines.get(RECOVERY_POINTS), context.lines.get(HIGH_WATERMARKS)

@@ -28,6 +28,10 @@ _MOVE_MARKER = (
 )
 #: Commands that print every sound record; a plain text dump ends where Kafka's own tool does.
 _GIVES_EVERYTHING = "`kafkalog dump --read-on` (or `--format jsonl`)"
+_COMPARE = (
+    "Offsets that are gone come back from another replica only: if one has them, let it lead before this one does, and let this"
+    " broker fetch the partition again."
+)
 
 
 def with_advice(outcome: Outcome) -> Outcome:
@@ -38,7 +42,8 @@ def with_advice(outcome: Outcome) -> Outcome:
 def _actions(outcome: Outcome) -> list[str]:
     misled = next((cause for cause in outcome.causes if cause.kind == FALSE_MARKER), None)
     if outcome.severity != "error":
-        return [] if misled is None else [_MOVE_MARKER]
+        found = [] if misled is None else [_MOVE_MARKER]
+        return [*found, _COMPARE] if outcome.has_lost else found
     steps = ["Do not start the broker yet. Copy the log dir with its checkpoint files while the broker is stopped."]
     if outcome.assumed.stop == "clean":
         steps.append("Keep `.kafka_cleanshutdown` in the copy: the first start deletes it, and the next one counts as unclean.")

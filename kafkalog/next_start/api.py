@@ -12,7 +12,7 @@ from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir
-from kafkalog.files.paths import join
+from kafkalog.files.paths import check_file_name, join
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
@@ -128,7 +128,8 @@ def _predicted(
 def _classify_directory(path: str) -> tuple[str, Kind, Directory]:
     text, kind, directory = classify(path)
     if directory is None:
-        raise UnreadableFile(text, "not a directory")
+        check_file_name(text)
+        raise UnreadableFile(text, "is a file; a start loads directories: give the one it is in, or the log dir")
     return text, kind, directory
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
+    from kafkalog.files.log_dir import PartitionContext
     from kafkalog.kafka.overlay import Disk
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
@@ -69,6 +70,8 @@ class Situation(LoadSettings):
         consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
         consumer_limit: Bytes of logs up to which that is done when `consumer` is None.
         replay: Most bytes of logs whose recovery is worked out; None: any.
+        context: What the log dir says of it, for what is gone already; None: that is not looked for.
+        compacts: Whether the topic's settings have its log compacted.
     """
 
     high_watermark: int | None = None
@@ -76,6 +79,8 @@ class Situation(LoadSettings):
     consumer: bool | None = None
     consumer_limit: int = CONSUMER_BYTES
     replay: int | None = None
+    context: PartitionContext | None = None
+    compacts: bool = False
 
     @property
     def assumed(self) -> Assumed:

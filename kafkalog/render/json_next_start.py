@@ -42,6 +42,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             "uncommitted": _reading(consumer.uncommitted if consumer else None),
             "committed": _reading(consumer.committed if consumer else None),
         },
+        "already_gone": None if outcome.already_gone is None else [gone._asdict() for gone in outcome.already_gone],
         "why": outcome.why,
     }
 

@@ -19,7 +19,7 @@ from tests.verify.lab import BROKER
 CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
 LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
 STATE = ["assumed", "broker", "log_dir", "partition", "reason"]
-FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "why"]
+FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "already_gone", "why"]
 
 
 def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
