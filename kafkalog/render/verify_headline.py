@@ -122,7 +122,8 @@ def _one(subject: _Subject) -> Iterator[Item]:
     yield from _lost_lines(account)
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
-        if any(read is not None and not read.is_whole for read in outcome.consumer or ()):
+        reads = [read for read in outcome.consumer or () if read is not None]
+        if any(read.error is not None or read.stuck or read.skipped for read in reads):
             for text in consumer_texts(outcome):
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
     for text, stops in troubles.items():
