@@ -213,7 +213,11 @@ def command(**values: Any) -> int:
     _check(arguments)
     filters = _filters(arguments)
     sys.stdout.flush()
-    return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
+    from kafkalog.cli.progress import shown
+
+    files = [name for names in arguments.files for name in names.split(",")]
+    with shown((*arguments.paths, *files), beside_output=False):
+        return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
 
 
 def _check(arguments: Arguments) -> None:
@@ -272,7 +276,6 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Too
 
 
 def _text(arguments: Arguments, filters: Filters) -> int:
-    from kafkalog.cli.progress import progress_of
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
@@ -298,10 +301,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         jobs=jobs,
         print_in_turn=in_turn,
     )
-    progress = progress_of(beside_output=False)
-    output = (
-        Output(write_bytes, say) if progress is None else Output(write_bytes, progress.cleared_before(say), progress.of_file)
-    )
+    output = Output(write_bytes, say)
     job = DumpJob(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -311,8 +311,6 @@ def _text(arguments: Arguments, filters: Filters) -> int:
 
     missing = _each_file(arguments, filters, job.tool_file, path_file, output.say)
     died = job.finish()
-    if progress is not None:
-        progress.clear()
     if in_turn is not None and in_turn.lost:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if died or missing else exit_status.OK

@@ -9,7 +9,7 @@ import click
 
 from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
-from kafkalog.cli.progress import progress_of
+from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
 from kafkalog.errors import RequestError
@@ -126,24 +126,23 @@ def command(
         strict=strict,
         baseline=frozenset() if baseline is None else read_baseline(read_file(baseline).decode("utf-8", "replace")),
     )
-    progress = progress_of(beside_output=True)
-    report = verify(
-        paths,
-        now=now,
-        quick=quick,
-        hash_inputs=hash_inputs,
-        jobs=jobs,
-        kafka_version=None if kafka_version is None else release_text(kafka_version),
-        next_start=next_start,
-        assume_stop=assume_stop,
-        recovery_point=recovery_point,
-        topics=topics,
-        exclude=exclude,
-        policy=policy,
-        max_message_bytes=max_message_bytes,
-        partition_state=_states(partition_states),
-        progress=None if progress is None else progress.of_all,
-    )
+    with shown(paths):
+        report = verify(
+            paths,
+            now=now,
+            quick=quick,
+            hash_inputs=hash_inputs,
+            jobs=jobs,
+            kafka_version=None if kafka_version is None else release_text(kafka_version),
+            next_start=next_start,
+            assume_stop=assume_stop,
+            recovery_point=recovery_point,
+            topics=topics,
+            exclude=exclude,
+            policy=policy,
+            max_message_bytes=max_message_bytes,
+            partition_state=_states(partition_states),
+        )
     unread = [item for item in report.not_checked if item.failed and item.path in set(map(trim, paths))]
     if output_format == "jsonl":
         from kafkalog.render.json_verify import report_json_lines

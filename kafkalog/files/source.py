@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
+from kafkalog.files.meter import note_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -158,6 +159,7 @@ class FileSource:
                 data += more
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, size)
         return data
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
@@ -185,6 +187,7 @@ class FileSource:
                 have += got
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, have)
         return have
 
     @property
