@@ -34,6 +34,7 @@ from kafkalog.table.api import TABLES
 from kafkalog.verify import RULES
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
+from tests.man_page import PATH, man_page
 from tests.tour import SETUP, STEPS, transcript
 from tests.verify.invariants import GROUPS, UNJUDGED, judges, numbers
 
@@ -197,6 +198,10 @@ def main() -> int:
             stale.append(path)
             if "--check" not in sys.argv:
                 path.write_text(render(text), encoding="utf-8")
+    if not PATH.exists() or PATH.read_text(encoding="utf-8") != man_page():
+        stale.append(PATH)
+        if "--check" not in sys.argv:
+            PATH.write_text(man_page(), encoding="utf-8")
     for path in stale:
         print(f"{path.relative_to(DOCS.parent)}: {'does not follow the code' if '--check' in sys.argv else 'written'}")
     return 1 if stale and "--check" in sys.argv else 0
