@@ -67,7 +67,7 @@ class Arguments(NamedTuple):
     key: bytes | None
     payload: str | None
     read_on: bool
-    jobs: int | None
+    jobs: int
 
     @property
     def decoder_classes(self) -> tuple[str | None, str | None]:
@@ -290,8 +290,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
 
     payload, notices, no_decoder = _payload(arguments)
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
-    jobs = _jobs(arguments)
-    in_turn = _print_in_turn() if jobs > 1 else None
+    in_turn = _print_in_turn() if arguments.jobs > 1 else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -304,7 +303,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         read_on=arguments.read_on,
-        jobs=jobs,
+        jobs=arguments.jobs,
         print_in_turn=in_turn,
     )
     output = Output(write_bytes, say)
@@ -320,15 +319,6 @@ def _text(arguments: Arguments, filters: Filters) -> int:
     if in_turn is not None and in_turn.lost:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if died or missing else exit_status.OK
-
-
-def _jobs(arguments: Arguments) -> int:
-    """How many processes print; a terminal takes lines no faster from several."""
-    from kafkalog.files.workers import cores
-
-    if arguments.jobs is not None:
-        return arguments.jobs
-    return 1 if sys.stdout.isatty() else cores()
 
 
 def _json_lines(arguments: Arguments, filters: Filters) -> int:

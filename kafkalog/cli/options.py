@@ -128,20 +128,6 @@ class _RecoveryPoint(ParamType):
         return int(value)
 
 
-class _Jobs(ParamType):
-    """A number of processes; None for `auto`."""
-
-    name = "jobs"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        """The number."""
-        if isinstance(value, int) or value == "auto":
-            return None if value == "auto" else value
-        if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or int(value) == 0:
-            self.fail(f"{value!r} is neither a number, 1 or more, nor auto", param, ctx)
-        return int(value)
-
-
 TIME = _Time()
 OFFSET_OR_TIME = _OffsetOrTime()
 
@@ -274,9 +260,7 @@ def time_option(name: str, meaning: str) -> Decorator:
 
 def jobs(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--jobs`."""
-    return click.option(
-        "--jobs", type=_Jobs(), metavar="N", default="auto", help="Processes; auto: as many as cores, where it pays."
-    )(command)
+    return click.option("--jobs", type=click.IntRange(1), metavar="N", default=1, help="Number of processes.")(command)
 
 
 def assume_stop(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -122,7 +122,7 @@ def command(
     max_findings: int | None,
     quick: bool,
     hash_inputs: bool,
-    jobs: int | None,
+    jobs: int,
     partition_states: tuple[str, ...],
     topics: tuple[str, ...],
     exclude: tuple[str, ...],

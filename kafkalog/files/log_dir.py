@@ -98,6 +98,7 @@ class PartitionContext:
         log_starts_known: Whether that could be read.
         recovery_path: Path of the checkpoint of recovery points; "" when no line can be expected of it.
         watermark_path: Path of the checkpoint of high watermarks; "" when no line can be expected of it.
+        may_be_tiered: Whether its older segments may be in remote storage.
     """
 
     in_log_dir: bool = False
@@ -110,6 +111,7 @@ class PartitionContext:
     log_starts_known: bool = False
     recovery_path: str = ""
     watermark_path: str = ""
+    may_be_tiered: bool = True
 
 
 _Lines = dict[tuple[str, int], CheckpointLine]
