@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from kafkalog.cli import exit_status, options
+from kafkalog.cli import completion, exit_status, options
 from kafkalog.cli.streams import say, write_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import Release, release_text
@@ -148,7 +148,13 @@ class _Key(options.ParamType):
     },
 )
 @options.paths
-@click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as for the real tool.")
+@click.option(
+    "--files",
+    multiple=True,
+    metavar="A,B,C",
+    shell_complete=completion.files,
+    help="Files, separated by commas, as for the real tool.",
+)
 @click.option("--print-data-log", is_flag=True, help="Print keys and values.")
 @click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
 @click.option("--verify-index-only", is_flag=True, help="Check indexes, print no entries.")
@@ -213,7 +219,11 @@ def command(**values: Any) -> int:
     _check(arguments)
     filters = _filters(arguments)
     sys.stdout.flush()
-    return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
+    from kafkalog.cli.progress import shown
+
+    files = [name for names in arguments.files for name in names.split(",")]
+    with shown((*arguments.paths, *files), beside_output=False):
+        return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
 
 
 def _check(arguments: Arguments) -> None:
@@ -272,7 +282,6 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Too
 
 
 def _text(arguments: Arguments, filters: Filters) -> int:
-    from kafkalog.cli.progress import progress_of
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
@@ -297,10 +306,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         jobs=arguments.jobs,
         print_in_turn=in_turn,
     )
-    progress = progress_of(beside_output=False)
-    output = (
-        Output(write_bytes, say) if progress is None else Output(write_bytes, progress.cleared_before(say), progress.of_file)
-    )
+    output = Output(write_bytes, say)
     job = DumpJob(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -310,8 +316,6 @@ def _text(arguments: Arguments, filters: Filters) -> int:
 
     missing = _each_file(arguments, filters, job.tool_file, path_file, output.say)
     died = job.finish()
-    if progress is not None:
-        progress.clear()
     if in_turn is not None and in_turn.lost:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if died or missing else exit_status.OK

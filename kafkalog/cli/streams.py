@@ -13,7 +13,7 @@ from kafkalog.errors import KafkalogError
 from kafkalog.files.source import describe_os_error, nowhere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["CannotWrite", "say", "take_streams", "write_bytes", "write_json_lines", "write_lines"]
 
@@ -65,8 +65,14 @@ def take_streams() -> None:
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
+#: Takes a line of progress out of the way of what is said.
+before_saying: Callable[[], object] | None = None
+
+
 def say(line: str) -> None:
     """Write one line to stderr, whatever bytes its paths hold."""
+    if before_saying is not None:
+        before_saying()
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(line + "\n")
         sys.stderr.flush()

@@ -152,8 +152,6 @@ class LogPrinter:
                 position = start + size
                 if data is not window:
                     window, view = data, memoryview(data)
-                    if self._output.progress is not None:
-                        self._output.progress(self._path, start, end)
                 if position > end:
                     self._way.at_batch(start, valid=False)
                     self._overflowing(data, at, magic)

@@ -21,18 +21,15 @@ class Output:
     Args:
         write: Takes bytes for stdout.
         say: Takes a line for stderr, without the line break.
-        progress: Is called now and then with how far a file has been read: its path, position, bytes in all.
     """
 
     def __init__(
         self,
         write: Callable[[bytes], object],
         say: Callable[[str], object],
-        progress: Callable[[str, int, int], object] | None = None,
     ) -> None:
         self._write = write
         self._say = say
-        self.progress = progress
         self._parts: list[bytes] = []
         self._size = 0
         # Small at first, so that the first lines come at once.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
+from kafkalog.files.meter import note_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -110,13 +111,15 @@ class FileSource:
 
     Args:
         path: Where it is; printed as given.
+        window: Bytes read at a time, where not more are asked for; 1 MiB by default.
 
     Raises:
         UnreadableFile: it is missing, no regular file, or may not be read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, window: int | None = None) -> None:
         self.path = path
+        self._at_once = window
         self._fd = -1
         try:
             # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
@@ -144,7 +147,7 @@ class FileSource:
         at = position - held.start
         end = min(position + need, self.size)
         if at < 0 or end - held.start > len(held.data) or at > len(held.data):
-            size = min(max(need, WINDOW), self.size - position)
+            size = min(max(need, self._at_once or WINDOW), self.size - position)
             held = self._window = Window(position, self._read(position, max(0, size)))
         return held
 
@@ -158,6 +161,7 @@ class FileSource:
                 data += more
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, size)
         return data
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
@@ -185,6 +189,7 @@ class FileSource:
                 have += got
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, have)
         return have
 
     @property

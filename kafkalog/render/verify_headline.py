@@ -30,7 +30,7 @@ _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": S
 #: Columns of the words on the left, rows of the table, letters of a sentence, paths that could not be read.
 _HANG = 12
 _ROWS = 8
-_LETTERS = 260
+_LETTERS = 400
 _PATHS = 3
 
 
@@ -122,14 +122,13 @@ def _one(subject: _Subject) -> Iterator[Item]:
     yield from _lost_lines(account)
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
-        if any(read is not None and (read.error is not None or read.stuck) for read in outcome.consumer or ()):
+        reads = [read for read in outcome.consumer or () if read is not None]
+        if any(read.error is not None or read.stuck or read.skipped for read in reads):
             for text in consumer_texts(outcome):
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
     for text, stops in troubles.items():
         when_so = "" if len(stops) == len(subject.outcomes) else f"after {_article(stops)} stop: "
         yield _labelled("consumers", f"{when_so}{text.removeprefix('consumers ')}")
-    if account.skipped:
-        yield _labelled("skipped", f"{_part(account.skipped, account.offsets)}, by consumers, without an error")
     if account.unreached:
         yield _labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
 
@@ -215,9 +214,10 @@ def _at_stop(report: Report, stop: str) -> Iterator[str]:
     for partition in report.partitions:
         outcomes = _at(stop, partition.next_start)
         harmful = certain_harms(outcomes)
-        if harmful:
-            harms.setdefault(_kind_of(harmful[0]), []).append((partition, harmful[0]))
-        else:
+        kind = _kind_of(harmful[0]) if harmful else ""
+        if kind:
+            harms.setdefault(kind, []).append((partition, harmful[0]))
+        elif not harmful:
             unknown += any(outcome.is_unknown or outcome.severity == "error" for outcome in outcomes)
     yield from _beside_texts(_at(stop, report.next_start))
     for kind, places in harms.items():
@@ -227,7 +227,7 @@ def _at_stop(report: Report, stop: str) -> Iterator[str]:
         yield f"{count_text(len(logless), 'partition')} without a log {agreeing(len(logless), 'gets', 'get')} an empty one"
     if unknown:
         yield f"{count_text(unknown, 'partition')} cannot be predicted"
-    if set(harms) <= {"consumers"} and not (logless or unknown or report.next_start):
+    if not (harms or logless or unknown or report.next_start):
         yield _nothing_lost(report)
 
 
@@ -245,6 +245,7 @@ def _beside_texts(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 
 def _kind_of(outcome: Outcome) -> str:
+    """What a harmful start does; "" where only consumers fail, of which more is said by itself."""
     if outcome.broker == "aborts":
         return "stops"
     if outcome.log_dir == "offline":
@@ -252,7 +253,7 @@ def _kind_of(outcome: Outcome) -> str:
     if outcome.records_lost:
         return "loses"
     if outcome.partition == "loaded":
-        return "empty" if outcome.records_lost is None else "consumers"
+        return "empty" if outcome.records_lost is None else ""
     return outcome.partition
 
 
@@ -263,7 +264,6 @@ _DOES = {
     "deleted": "{them} would be deleted, with {held}",
     "failed": "{them} would not be served, with {held}",
     "empty": "{them} would begin empty; how much is lost is not known",
-    "consumers": "consumers fail in {them}",
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command, command_on
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.rule import RULES
+from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -91,7 +91,7 @@ def account_of(
         log_end_offset: The one after the last.
     """
     loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
-    losses = {kind: [f for f in loud if f.id in RULES and RULES[f.id].loses == kind] for kind in ("gone", "unreadable")}
+    losses = {kind: [f for f in loud if loss_of(f) == kind] for kind in ("gone", "unreadable")}
     gone = _merged(finding.offsets for finding in losses["gone"])
     unreadable = _without(_merged(finding.offsets for finding in losses["unreadable"]), gone)
     cause = max(loud, key=_weight, default=None)
@@ -157,7 +157,7 @@ def _extent(start: int | None, end: int | None, lost: Sequence[tuple[int, int]])
 
 def _weight(finding: Finding) -> tuple[object, ...]:
     """How much a finding explains: what follows from another explains nothing; the first one of equals is taken."""
-    loses = finding.id in RULES and RULES[finding.id].loses is not None
+    loses = loss_of(finding) is not None
     lost = 0 if finding.offsets is None or not loses else count_of((finding.offsets,))
     return finding.cause is None, loses, finding.severity, lost
 
