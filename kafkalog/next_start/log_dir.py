@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
+    from kafkalog.next_start.metadata_start import MetadataStart
 
 __all__ = ["predict_log_dirs", "predict_partition_of"]
 
@@ -87,8 +88,9 @@ def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, 
         for name, outcome in with_side_effects(state, predictions).items()
     }
     outcomes = {name: replace(outcome, set_aside=_set_aside(state, name, outcome)) for name, outcome in outcomes.items()}
-    if METADATA_LOG in outcomes and state.is_metadata_cut:
-        outcomes[METADATA_LOG] = _of_metadata_log(state, outcomes)
+    start = state.metadata_start
+    if METADATA_LOG in outcomes and start is not None and start.is_changed:
+        outcomes[METADATA_LOG] = _of_metadata_log(state, start, outcomes)
     evidence, caveat = _evidence(state), _caveat(state)
     for name, found in outcomes.items():
         causes = [Cause(NOTE, state.noted.notes[name])] if name in state.noted.notes else []
@@ -98,11 +100,10 @@ def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, 
         yield with_advice(found.because(*causes, assumed=assumed))
 
 
-def _of_metadata_log(state: LogDirState, outcomes: Mapping[str, Outcome]) -> Outcome:
+def _of_metadata_log(state: LogDirState, start: MetadataStart, outcomes: Mapping[str, Outcome]) -> Outcome:
     """The outcome of a metadata log that is cut, with what that does to the partitions of its log dir."""
-    outcome, start = outcomes[METADATA_LOG], state.metadata_start
-    assert start is not None
-    aside = [one.set_aside for one in outcomes.values() if one.set_aside is not None]
+    outcome = outcomes[METADATA_LOG]
+    aside = [one.set_aside for one in outcomes.values() if one.set_aside is not None and state.is_metadata_cut]
     causes = []
     if aside:
         records = [one.records for one in aside if one.records is not None]

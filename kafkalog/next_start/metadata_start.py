@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.files.log_dir import Identity
     from kafkalog.files.partition import Partition
-    from kafkalog.kafka.load_context import InvalidFound
     from kafkalog.replay.image import Image
     from kafkalog.replay.metadata import Metadata
 
@@ -108,7 +107,7 @@ def metadata_start(partition: Partition, before: Metadata, identity: Identity, r
         start, end = load.log.log_start_offset, load.log.log_end_offset
         last_epoch = load.epochs.entries[-1].epoch if load.epochs is not None and load.epochs.entries else 0
         is_anew = latest is not None and (latest.epoch, latest.offset) > (last_epoch, end)
-        text = _what_happens(partition, before, load.context.invalid, latest if is_anew else None, end)
+        text = _what_happens(partition, before, latest if is_anew else None, end)
         if latest is not None and is_anew:
             end = latest.offset
         begin = start if latest is None else max(start, latest.offset)
@@ -136,19 +135,27 @@ def _bad_snapshot(snapshots: list[_Snapshot], start: int) -> BadSnapshot | None:
     return BadSnapshot(snapshots[-1].path, damages[snapshots[-1]], start == 0 or any(older))
 
 
-def _what_happens(partition: Partition, before: Metadata, invalid: list[InvalidFound], anew: _Snapshot | None, end: int) -> str:
+def _what_happens(partition: Partition, before: Metadata, anew: _Snapshot | None, end: int) -> str:
     """What becomes of the log, as the end of "the metadata log, which …"; "" when it stays as it is."""
     known = before.image.last_offset + 1
     has_log = any(".log" in segment.paths for segment in partition.segments)
     if anew is not None:
-        how = "is missing" if not has_log else f"ends at offset {end}" if not invalid else f"the start cuts at offset {end}"
+        how = (
+            "is missing"
+            if not has_log
+            else f"ends at offset {end}"
+            if before.damage is None
+            else f"the start cuts at offset {end}"
+        )
         is_less = anew.offset < known or before.damage is not None or not has_log
         return f"{how} and begins anew at the end of its snapshot {anew.offset}" if is_less else ""
     if not has_log or not end:
         return "is missing" if not has_log else "is empty"
-    if end < known or (before.damage is not None and invalid):
+    if end < known or before.damage is not None:
         return f"the start cuts at offset {end}"
-    return ""
+    # A clean stop leaves one at the end of the log.
+    reached = max(partition.snapshots, default=0)
+    return f"ends at offset {end}, though it reached {reached} before" if reached > end else ""
 
 
 def _role(partition: Partition, identity: Identity) -> str:

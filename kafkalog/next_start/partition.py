@@ -34,6 +34,7 @@ from kafkalog.next_start.cause import (
     NOTE,
     SEGMENTS_DELETED,
     STRAY,
+    TORN_TAIL,
     UNKNOWN,
     UNREAD_RECORDS,
     Cause,
@@ -385,6 +386,12 @@ def _findings_of_loading(load: Load, behind: Loss, changes: _Changes) -> Iterato
     for found in load.context.invalid:
         text = f"recovery stops in {found.name} at position {found.position}: {found.reason}"
         yield Cause(INVALID_BATCH, text, found.name, found.position)
+    blamed = {found.name for found in load.context.invalid}
+    for cut in changes.truncated:
+        name = cut.path.rpartition("/")[2]
+        if name not in blamed and load.failure is None:
+            text = f"{name} ends in bytes that are no whole batch: the start cuts them off at position {cut.position}"
+            yield Cause(TORN_TAIL, text, name, cut.position)
     segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
     if segments:
         yield Cause(SEGMENTS_DELETED, f"{segments} segment{'s' if segments > 1 else ''} deleted")
