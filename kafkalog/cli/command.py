@@ -17,6 +17,8 @@ __all__ = ["COMMANDS", "VALUES", "Command", "command_of", "names_of", "sections_
 
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, what one wants, its line in the help).
 COMMANDS = {
+    "info": ("info", "Look", "Show what is in a log dir, a partition or a segment."),
+    "show": ("show", "Look", "Show one place of a file, byte by byte."),
     "dump": ("dump", "Look", "Print log files as Kafka's DumpLogSegments would."),
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),

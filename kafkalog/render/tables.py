@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 __all__ = ["columns_of", "fitted", "shortened", "table"]
 
@@ -75,7 +75,7 @@ def _taken(text: str, width: int) -> str:
 Part = tuple[list[str], list[list[object]]]
 
 
-def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> list[Part]:
+def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int, whole: Collection[int] = ()) -> list[Part]:
     """A table as one or more that are not wider than a terminal.
 
     Columns without a value are left out, long texts shortened; columns for which there is still no room stand in further
@@ -85,6 +85,7 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         headings: Of the columns.
         rows: Values; None where there is none.
         width: Columns of the terminal.
+        whole: Columns, by number, whose texts are not shortened.
     """
     used = [at for at in range(len(headings)) if any(row[at] is not None for row in rows)]
     columns = {at: [row[at] for row in rows] for at in used}
@@ -92,7 +93,8 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         at: max(columns_of(headings[at]), *(columns_of(_cell(value)) for value in values)) for at, values in columns.items()
     }
     least = {
-        at: widths[at] if _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(headings[at]))) for at in columns
+        at: widths[at] if at in whole or _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(headings[at])))
+        for at in columns
     }
     parts = []
     for group in _grouped(used, least, width):
