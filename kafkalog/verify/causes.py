@@ -90,7 +90,7 @@ def _between(cause: Finding) -> Iterator[_Relation]:
     if cause.id == "quorums-differ":
         roots = [_log_dir_of(cause.path), _log_dir_of(cause.facts["other"])]
         yield cause, lambda finding: finding.id in _OF_TWO_QUORUMS and _is_between(finding, roots)
-    elif cause.id == "controller-topic-name-differs" and cause.facts.get("was") is not None:
+    elif cause.id == "controller-topic-name-differs":
         was = cause.facts["was"]
         yield cause, lambda finding: finding.id == "checkpoint-line-unknown" and finding.facts["partition"] == was
     elif cause.id == "binary-line-ends":

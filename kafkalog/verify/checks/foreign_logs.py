@@ -112,5 +112,5 @@ def _with_original(finding: Finding, others: Iterable[Verified]) -> Finding:
     same = [path for path in candidates if digests.get(path) == digests.get(finding.path)]
     if not same:
         return finding
-    facts = finding.facts | {"original": f". Its bytes are those of {same[0]}"}
+    facts = finding.facts | {"witnesses": f"{finding.facts['witnesses']}; its bytes are those of {same[0]}"}
     return rule_of(finding.id).retold(finding, facts)

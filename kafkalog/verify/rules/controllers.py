@@ -123,7 +123,7 @@ def controller_topic_id_differs(subject: ControllerDifference) -> Iterator[Hit]:
     "controller-topic-name-differs",
     Severity.ERROR,
     on=ControllerDifference,
-    message="{what}: topic id {found} is that of topic {told} by {witness}",
+    message="{what} {was}: topic id {found} is that of topic {told} by {witness}",
     consequence="{effect}",
     remedy="{advice}",
     source="LogManager.isStrayKraftReplica, Partition.createLogIfNotExists (Kafka 3.9.1)",
@@ -135,17 +135,17 @@ def controller_topic_name_differs(subject: ControllerDifference) -> Iterator[Hit
     """The topic id in `partition.metadata` is that of another topic than the directory's. An id never changes its name."""
     if subject.difference.kind != "topic-renamed":
         return
-    what = "no topic made this directory"
+    what, was = "no topic made the directory", f"{subject.claim.topic}-{subject.claim.partition}"
     effect = "The broker loads it under a name that no topic has, or that of another one, or sets it aside: it is not served."
     advice = (
         "With the broker stopped, find out where the directory or its partition.metadata came from, and move the directory out "
         "of the log dir. Keep both."
     )
     if subject.was is not None:
-        what = f"this is the directory of {subject.was} under another name"
+        what, was = "under another name this is", subject.was
         effect += f" And it makes {subject.was} again, empty."
         advice = f"With the broker stopped, rename the directory back to {subject.was}. No record is lost."
-    yield Hit(None, None, **_facts(subject), what=what, effect=effect, advice=advice, was=subject.was)
+    yield Hit(None, None, **_facts(subject), what=what, effect=effect, advice=advice, was=was)
 
 
 @rule(

@@ -74,7 +74,7 @@ class ReplacedLog:
     "log-replaced",
     Severity.ERROR,
     on=ReplacedLog,
-    message="this is another log: {misfits} do not fit it, and {witnesses}{original}",
+    message="this is another log: {misfits} do not fit it, and {witnesses}",
     consequence="The records of this segment are gone; in their place consumers get those of another partition, or of another "
     "time of this one.",
     remedy="Do not move the indexes away: they are those of the log that should be here. Look for that log in copies. "
@@ -96,7 +96,6 @@ def log_replaced(log: ReplacedLog) -> Iterator[Hit]:
         log.offsets,
         misfits="{} of {} entries of the `.index` and {} of {} of the `.timeindex`".format(*log.index, *log.time_index),
         witnesses=" and ".join(log.witnesses),
-        original="",
         offsets_unknown=None if log.offsets is not None else "nothing tells how far the log of this segment went",
     )
 
