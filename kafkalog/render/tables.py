@@ -41,7 +41,7 @@ def _is_right(rows: Sequence[Sequence[object]], column: int) -> bool:
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """The lines of a table; None is shown as `-`, what cannot be printed by its code."""
-    names = list(headings)
+    names = list(map(_cell, headings))
     values = [list(row) for row in rows]
     cells = [names, *([_cell(value) for value in row] for row in values)]
     widths = [max(columns_of(row[column]) for row in cells) for column in range(len(names))]
@@ -89,10 +89,12 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
     used = [at for at in range(len(headings)) if any(row[at] is not None for row in rows)]
     columns = {at: [row[at] for row in rows] for at in used}
     widths = {
-        at: max(columns_of(headings[at]), *(columns_of(_cell(value)) for value in values)) for at, values in columns.items()
+        at: max(columns_of(_cell(headings[at])), *(columns_of(_cell(value)) for value in values))
+        for at, values in columns.items()
     }
     least = {
-        at: widths[at] if _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(headings[at]))) for at in columns
+        at: widths[at] if _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(_cell(headings[at]))))
+        for at in columns
     }
     parts = []
     for group in _grouped(used, least, width):

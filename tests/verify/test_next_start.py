@@ -55,6 +55,19 @@ def test_a_log_dir_gives_one_next_start_line_after_each_partition_line(flipped):
     assert {**line, "schema": alone["schema"]} == alone
 
 
+def test_a_damaged_partition_in_a_log_dir_is_told_what_the_other_kind_of_stop_would_cost(flipped):
+    (flipped.root / ".kafka_cleanshutdown").touch()
+    report = verify(flipped.root, now=NOW, kafka_version="3.9.1")
+    (partition,) = report.partitions
+    assert [outcome.assumed.stop for outcome in partition.next_start] == ["clean"]
+    (other,) = partition.otherwise
+    assert (other.assumed.stop, other.records_lost) == ("unclean", 181)
+    assert [(one.stop, one.records) for one in partition.account.starts] == [("clean", 0), ("unclean", 181)]
+    told = next(line for line in text_of(report) if line.startswith("next start"))
+    assert "after an unclean stop: ledger-0 loses 181 records, 24.9 KiB" in told
+    assert verify(flipped.root, now=NOW, assume_stop="clean").partitions[0].otherwise == ()
+
+
 def test_a_partition_directory_gives_a_line_for_each_kind_of_stop_clean_first(flipped):
     rows, _ = lines(flipped.dir)
     starts = [row for row in rows if row["type"] == "next_start"]
