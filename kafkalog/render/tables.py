@@ -86,16 +86,12 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         rows: Values; None where there is none.
         width: Columns of the terminal.
     """
-    used = [at for at in range(len(headings)) if any(row[at] is not None for row in rows)]
+    names = list(map(_cell, headings))
+    used = [at for at in range(len(names)) if any(row[at] is not None for row in rows)]
     columns = {at: [row[at] for row in rows] for at in used}
-    widths = {
-        at: max(columns_of(_cell(headings[at])), *(columns_of(_cell(value)) for value in values))
-        for at, values in columns.items()
-    }
-    least = {
-        at: widths[at] if _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(_cell(headings[at]))))
-        for at in columns
-    }
+    cells = {at: [names[at], *map(_cell, values)] for at, values in columns.items()}
+    widths = {at: max(map(columns_of, texts)) for at, texts in cells.items()}
+    least = {at: widths[at] if _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(names[at]))) for at in columns}
     parts = []
     for group in _grouped(used, least, width):
         room = _room(group, widths, least, width)
@@ -103,7 +99,7 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         for number in range(len(rows)):
             values = [columns[at][number] for at in group]
             shown.append([_short(value, room[at]) for at, value in zip(group, values, strict=True)])
-        parts.append(([headings[at] for at in group], shown))
+        parts.append(([names[at] for at in group], shown))
     return parts
 
 

@@ -145,7 +145,8 @@ def _otherwise(
     for path, outcomes in predicted.items():
         states = [state for state in alternatives if path == join(state.path, os.path.basename(path))]
         name = os.path.basename(path)
-        if not states or not outcomes or is_metadata_log(name) or not (options.scanned or {})[path].damaged:
+        seen = (options.scanned or {}).get(path)
+        if not states or not outcomes or is_metadata_log(name) or seen is None or not seen.damaged:
             continue
         left -= sum(entry.size or 0 for entry in states[0].log_dir.partition(name).directory.entries if entry.is_regular)
         if left < 0:
