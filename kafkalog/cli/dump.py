@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from kafkalog.cli import exit_status, options
+from kafkalog.cli import completion, exit_status, options
 from kafkalog.cli.streams import say, write_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import Release, release_text
@@ -148,7 +148,13 @@ class _Key(options.ParamType):
     },
 )
 @options.paths
-@click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as for the real tool.")
+@click.option(
+    "--files",
+    multiple=True,
+    metavar="A,B,C",
+    shell_complete=completion.files,
+    help="Files, separated by commas, as for the real tool.",
+)
 @click.option("--print-data-log", is_flag=True, help="Print keys and values.")
 @click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
 @click.option("--verify-index-only", is_flag=True, help="Check indexes, print no entries.")

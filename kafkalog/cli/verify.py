@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli import exit_status, options
+from kafkalog.cli import completion, exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import say, write_json_lines
@@ -46,11 +46,34 @@ __all__ = ["command"]
     "Also info findings, bytes, all partitions and files.",
 )
 @options.color
-@click.option("--select", multiple=True, metavar="ID,...", help="Only of these rules; index-* is a pattern.")
-@click.option("--ignore", multiple=True, metavar="ID,...", help="None of these rules, or patterns.")
-@click.option("--level", multiple=True, metavar="ID=SEVERITY", help="A rule's severity: error, warning, info or ignore.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="ID,...",
+    shell_complete=completion.rule_ids,
+    help="Only of these rules; index-* is a pattern.",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="ID,...",
+    shell_complete=completion.rule_ids,
+    help="None of these rules, or patterns.",
+)
+@click.option(
+    "--level",
+    multiple=True,
+    metavar="ID=SEVERITY",
+    shell_complete=completion.rule_ids,
+    help="A rule's severity: error, warning, info or ignore.",
+)
 @click.option("--strict", is_flag=True, help="Report INFO as WARNING.")
-@click.option("--baseline", metavar="FILE", help="None of FILE, the JSON lines of an earlier run.")
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="None of FILE, the JSON lines of an earlier run.",
+)
 @click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
 @click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records.")
 @click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file.")
@@ -60,6 +83,7 @@ __all__ = ["command"]
     "partition_states",
     multiple=True,
     metavar="[TOPIC-PARTITION=]FILE",
+    shell_complete=completion.files,
     help="The partition's state in ZooKeeper (JSON).",
 )
 @click.option(

@@ -111,13 +111,15 @@ class FileSource:
 
     Args:
         path: Where it is; printed as given.
+        window: Bytes read at a time, where not more are asked for; 1 MiB by default.
 
     Raises:
         UnreadableFile: it is missing, no regular file, or may not be read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, window: int | None = None) -> None:
         self.path = path
+        self._at_once = window
         self._fd = -1
         try:
             # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
@@ -145,7 +147,7 @@ class FileSource:
         at = position - held.start
         end = min(position + need, self.size)
         if at < 0 or end - held.start > len(held.data) or at > len(held.data):
-            size = min(max(need, WINDOW), self.size - position)
+            size = min(max(need, self._at_once or WINDOW), self.size - position)
             held = self._window = Window(position, self._read(position, max(0, size)))
         return held
 

@@ -59,7 +59,9 @@ _Relation = tuple["Finding", "Callable[[Finding], bool]"]
 
 def _named(findings: Iterable[Finding], relations: Sequence[_Relation]) -> Iterator[Finding]:
     for finding in findings:
-        cause = next((cause for cause, follows in relations if finding.cause is None and follows(finding)), None)
+        cause = next(
+            (cause for cause, follows in relations if finding.cause is None and finding is not cause and follows(finding)), None
+        )
         yield finding if cause is None else finding._replace(cause=Cause(cause.id, cause.path))
 
 

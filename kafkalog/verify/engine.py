@@ -34,6 +34,7 @@ from kafkalog.verify.checks.controller import Controllers, States, claim_of, sta
 from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.log_dir import LogDirCheck
+from kafkalog.verify.fitting import fit_restores
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -347,6 +348,7 @@ class _Run:
         add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         self.findings = name_causes(self.done, self.findings)
+        fit_restores(self.done, controllers)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""

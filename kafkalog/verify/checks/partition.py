@@ -12,6 +12,7 @@ from kafkalog.verify.checks.files import file_subjects
 from kafkalog.verify.checks.metadata_log import metadata_log_subjects
 from kafkalog.verify.checks.producers import producer_subjects
 from kafkalog.verify.checks.segments import segment_subjects
+from kafkalog.verify.fitting import fitted_to_files
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
@@ -55,7 +56,7 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         path=facts.path,
         topic=facts.partition.topic,
         partition=facts.partition.number,
-        findings=in_order(_graded(facts, [*_with_line_ends(facts, _findings(facts))])),
+        findings=in_order(fitted_to_files(facts, _graded(facts, [*_with_line_ends(facts, _findings(facts))]))),
         valid_through_offset=valid,
         valid_file=whole.path if whole is not None else "",
         valid_position=whole.valid_position if whole is not None else 0,

@@ -58,7 +58,7 @@ def _field(batch: RecordBatch, name: str, **facts: Any) -> Hit:
     message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}; {readable}",
     consequence="Consumers that check CRCs fail at offset {offset}, followers stop there. A recovery after an unclean stop "
     "truncates the log at byte {position} and deletes all later segments.",
-    remedy=RESTORE + " `kafkalog dump --read-on` prints the batch as well, as far as it can be read.",
+    remedy=RESTORE,
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
     near_miss="epoch-outside-the-checksum",

@@ -45,6 +45,56 @@ _MOST_LOG_SIZE = 0x7FFFFFFF
 _WHAT_IS_MISSING = {True: "the end of the segment before is cut off", False: "a segment is missing, or the end of one"}
 
 
+def _segment_path(sibling: str, base: int) -> str:
+    """Path of the log of a base offset, beside another one."""
+    folder, slash, _ = sibling.rpartition("/")
+    return f"{folder}{slash}{base:020d}.log"
+
+
+# --- before the first segment ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingStart:
+    """Offsets from `first` to `last` that a log had before its first segment, the `.log` at `path`, and who tells of them."""
+
+    path: str
+    first: int
+    last: int
+    witness: str
+
+
+@rule(
+    "first-segment-missing",
+    Severity.ERROR,
+    on=MissingStart,
+    message="offsets {first} to {last} are gone: {witness} tells of them, the log begins after them, and there is no {file}",
+    consequence="{count} offsets are not in this log. Neither retention nor DeleteRecords leaves that.",
+    remedy=RESTORE,
+    source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
+    proof="first-segment-deleted",
+    near_miss="first-segment-and-its-epoch-deleted",
+    loses="gone",
+    invariants="I8",
+)
+def first_segment_missing(start: MissingStart) -> Iterator[Hit]:
+    """Something tells of offsets before the first segment, after a clean stop.
+
+    When retention or DeleteRecords move the start of a log, the epochs and the recorded log start below it go with it, and all
+    files of a segment go together. Logs that may begin in remote storage are left alone, and so are directories where a
+    segment is being swapped in.
+    """
+    yield Hit(
+        None,
+        (start.first, start.last),
+        first=start.first,
+        last=start.last,
+        witness=start.witness,
+        file=_segment_path(start.path, start.first),
+        count=start.last - start.first + 1,
+    )
+
+
 # --- segments in a row ---
 
 
@@ -71,12 +121,6 @@ def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
             last=last.last_offset,
             base=step.base,
         )
-
-
-def _segment_path(sibling: str, base: int) -> str:
-    """Path of the log of a base offset, beside another one."""
-    folder, slash, _ = sibling.rpartition("/")
-    return f"{folder}{slash}{base:020d}.log"
 
 
 @rule(
