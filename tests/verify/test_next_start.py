@@ -52,7 +52,8 @@ def test_a_log_dir_gives_one_next_start_line_after_each_partition_line(flipped):
     assert rows[-1]["version"] == "3.9.2"
     done = run("next-start", "--format", "jsonl", "--kafka-version", "3.9", flipped.root)
     (alone,) = [json.loads(text) for text in done.stdout.splitlines()]
-    assert {**line, "schema": alone["schema"]} == alone
+    # What was gone before the start is told by the findings of verify.
+    assert {**line, "schema": alone["schema"], "already_gone": alone["already_gone"]} == alone
 
 
 def test_a_damaged_partition_in_a_log_dir_is_told_what_the_other_kind_of_stop_would_cost(flipped):
