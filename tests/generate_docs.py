@@ -35,8 +35,10 @@ from kafkalog.table.api import TABLES
 from kafkalog.verify import RULES
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
+from tests.incidents import INCIDENTS
 from tests.man_page import PATH, man_page
-from tests.tour import SETUP, STEPS, transcript
+from tests.tour import COLUMNS, SETUP, STEPS
+from tests.transcripts import transcript
 from tests.verify.invariants import GROUPS, UNJUDGED, judges, numbers
 
 if TYPE_CHECKING:
@@ -186,9 +188,13 @@ def tables() -> str:
 PARTS["tables"] = tables
 PARTS["invariants-unjudged"] = unjudged_invariants
 PARTS["invariants-judged"] = judged_invariants
+for _name, _incident in INCIDENTS.items():
+    PARTS[f"{_name}-setup"] = functools.partial("```sh\n{}```\n".format, _incident.setup)
+    for _number, _line in enumerate(_incident.steps, 1):
+        PARTS[f"{_name}-{_number}"] = functools.partial(transcript, _incident.setup, _line)
 PARTS["rules"] = rule_table
 PARTS["tour-setup"] = lambda: f"```sh\n{SETUP}```\n"
-PARTS.update({name: functools.partial(transcript, name) for name in STEPS})
+PARTS.update({name: functools.partial(transcript, SETUP, line, COLUMNS) for name, line in STEPS.items()})
 PARTS.update({f"rules-{page}": rules_of(page) for page in rule_pages()})
 
 
