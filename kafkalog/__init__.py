@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
     from kafkalog.files.segment import Segment, open_segment
+    from kafkalog.info.api import describe
+    from kafkalog.info.values import Description, LogDirInfo, PartitionInfo, SegmentInfo
     from kafkalog.next_start.api import next_start, next_starts
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.replay.groups import read_groups
@@ -49,6 +51,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Damage",
+    "Description",
     "ExtraMissing",
     "FileChanged",
     "Finding",
@@ -58,9 +61,11 @@ __all__ = [
     "LegacyRecord",
     "LimitExceeded",
     "LogDir",
+    "LogDirInfo",
     "Outcome",
     "Padding",
     "Partition",
+    "PartitionInfo",
     "PartitionReport",
     "Policy",
     "Record",
@@ -69,12 +74,14 @@ __all__ = [
     "Report",
     "RequestError",
     "Segment",
+    "SegmentInfo",
     "Severity",
     "Span",
     "Table",
     "UnreadableFile",
     "Until",
     "__version__",
+    "describe",
     "next_start",
     "next_starts",
     "open_log_dir",
@@ -112,6 +119,11 @@ _LAZY = {
     "open_partition": "kafkalog.files.partition",
     "open_segment": "kafkalog.files.segment",
     "Until": "kafkalog.replay.until",
+    "Description": "kafkalog.info.values",
+    "LogDirInfo": "kafkalog.info.values",
+    "PartitionInfo": "kafkalog.info.values",
+    "SegmentInfo": "kafkalog.info.values",
+    "describe": "kafkalog.info.api",
     "Outcome": "kafkalog.next_start.outcome",
     "next_starts": "kafkalog.next_start.api",
     "read_groups": "kafkalog.replay.groups",

@@ -8,12 +8,15 @@ import importlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 from fnmatch import fnmatch
 
 import pytest
 
+from kafkalog.cli.command import COMMANDS
 from tests.generate_docs import DOCS, PARTS, names_in, render
+from tests.man_page import PATH, man_page
 from tests.tour import SETUP
 
 ROOT = DOCS.parent
@@ -30,6 +33,21 @@ def test_generated_parts_follow_the_code(page):
     text = page.read_text(encoding="utf-8")
     assert render(text) == text, "run python -m tests.generate_docs"
     assert text.count("<!-- generated:") == len(names_in(text)) == text.count("<!-- end generated -->")
+
+
+def test_the_man_page_follows_the_help_of_the_commands():
+    assert PATH.read_text(encoding="utf-8") == man_page(), "run python -m tests.generate_docs"
+    for name in COMMANDS:
+        assert f".SS {name}".replace("-", "\\-") in man_page()
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="no groff")
+def test_the_man_page_can_be_shown():
+    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", str(PATH)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    shown = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
+    assert "--fail-on" in shown
+    assert "kafkalog verify --quick" in shown
 
 
 def test_every_generated_part_stands_on_a_page():

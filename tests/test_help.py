@@ -89,7 +89,7 @@ def test_the_version_names_python_codecs_and_releases(option):
     [
         (["verfy"], "No such command: verfy. Did you mean verify?"),
         (["help", "transaction"], "No such command: transaction. Did you mean transactions?"),
-        (["frobnicate"], "No such command: frobnicate. There are dump, "),
+        (["frobnicate"], "No such command: frobnicate. There are info, "),
         ([PLAIN], f"Say what to do with this path: `kafkalog verify {PLAIN}`, for example."),
         (["verify", "--jobbs", "2", PLAIN], "No such option: --jobbs. Did you mean --jobs?"),
         (["verify", "-jobs", "2", PLAIN], "No such option: -jobs. Did you mean --jobs?"),

@@ -13,10 +13,12 @@ from kafkalog.core.suggestion import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["COMMANDS", "Command", "command_of", "default_of", "sections_of"]
+__all__ = ["COMMANDS", "VALUES", "Command", "command_of", "names_of", "sections_of", "text_of"]
 
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, what one wants, its line in the help).
 COMMANDS = {
+    "info": ("info", "Look", "Show what is in a log dir, a partition or a segment."),
+    "show": ("show", "Look", "Show one place of a file, byte by byte."),
     "dump": ("dump", "Look", "Print log files as Kafka's DumpLogSegments would."),
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
@@ -32,7 +34,7 @@ _SHARED_SECTIONS: dict[str, tuple[str, ...]] = {
     "Output": ("output_format", "quiet", "verbose", "color", "fail_on", "exit_zero", "jobs", "max_decompressed"),
 }
 #: What a word in the place of a value means, in every command.
-_VALUES = {
+VALUES = {
     "TIME": "ISO 8601 (2024-05-01T12:00Z), or @ and epoch milliseconds.",
     "VERSION": "a release of Kafka, X.Y.Z, or X.Y for its last patch.",
 }
@@ -84,14 +86,14 @@ class Command(click.Command):
         formatter.write_paragraph()
         for heading, options in sections_of(self).items():
             formatter.write(f"{heading}:\n")
-            for text, alike in groupby(options, key=_text_of):
-                names = ", ".join(_names_of(option) for option in alike)
+            for text, alike in groupby(options, key=text_of):
+                names = ", ".join(names_of(option) for option in alike)
                 _write_option(formatter, names, text)
 
     def _format_values(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         used = {_metavar_of(option) for option in self.get_params(ctx) if isinstance(option, click.Option)}
         formatter.write_paragraph()
-        for word, meaning in _VALUES.items():
+        for word, meaning in VALUES.items():
             if any(word in metavar.split("|") for metavar in used):
                 formatter.write_text(f"{word}: {meaning}")
 
@@ -123,7 +125,7 @@ def sections_of(command: Command) -> dict[str, list[click.Option]]:
     return found
 
 
-def _names_of(option: click.Option) -> str:
+def names_of(option: click.Option) -> str:
     """`-q, --quiet`, `--jobs N`."""
     names = sorted(option.opts, key=len) + option.secondary_opts
     separator = "/" if option.secondary_opts else ", "
@@ -138,7 +140,7 @@ def _metavar_of(option: click.Option) -> str:
     return option.type.name.upper()
 
 
-def default_of(option: click.Option) -> str:
+def _default_of(option: click.Option) -> str:
     """What an option is when it is not given, in words; "" when that is nothing."""
     if isinstance(option.show_default, str):
         return option.show_default
@@ -149,8 +151,9 @@ def default_of(option: click.Option) -> str:
     return str(option.default)
 
 
-def _text_of(option: click.Option) -> str:
-    default = default_of(option)
+def text_of(option: click.Option) -> str:
+    """What an option does, and what it is when it is not given."""
+    default = _default_of(option)
     return (option.help or "") + (f" [default: {default}]" if default else "")
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from kafkalog.cli import exit_status, options
-from kafkalog.cli.streams import say, write_bytes, write_json_bytes
+from kafkalog.cli import completion, exit_status, options
+from kafkalog.cli.streams import say, write_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import Release, release_text
 from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
@@ -67,7 +67,6 @@ class Arguments(NamedTuple):
     key: bytes | None
     payload: str | None
     read_on: bool
-    raw: bool
     jobs: int
 
     @property
@@ -145,11 +144,17 @@ class _Key(options.ParamType):
             *(f"{name.replace('-', '_')}_decoder" for name in DECODERS),
             "no_decode",
         ),
-        "Output": ("release", "output_format", "raw"),
+        "Output": ("release", "output_format"),
     },
 )
 @options.paths
-@click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as for the real tool.")
+@click.option(
+    "--files",
+    multiple=True,
+    metavar="A,B,C",
+    shell_complete=completion.files,
+    help="Files, separated by commas, as for the real tool.",
+)
 @click.option("--print-data-log", is_flag=True, help="Print keys and values.")
 @click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
 @click.option("--verify-index-only", is_flag=True, help="Check indexes, print no entries.")
@@ -197,8 +202,9 @@ class _Key(options.ParamType):
     default=None,
     help="How they are shown, with --print-data-log.",
 )
-@click.option("--read-on", is_flag=True, help="Print also what is sound and the real tool does not reach.")
-@click.option("--raw", is_flag=True, help="Escape no control characters on a terminal.")
+@click.option(
+    "--read-on", is_flag=True, help="Print also the sound batches and index entries that the real tool does not get to."
+)
 @options.jobs
 @options.max_decompressed
 def command(**values: Any) -> int:
@@ -213,7 +219,11 @@ def command(**values: Any) -> int:
     _check(arguments)
     filters = _filters(arguments)
     sys.stdout.flush()
-    return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
+    from kafkalog.cli.progress import shown
+
+    files = [name for names in arguments.files for name in names.split(",")]
+    with shown((*arguments.paths, *files), beside_output=False):
+        return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
 
 
 def _check(arguments: Arguments) -> None:
@@ -271,23 +281,16 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Too
     return payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones), notices, None
 
 
-def _on_terminal(arguments: Arguments) -> bool:
-    """Whether what a log holds could do something to a terminal."""
-    return sys.stdout.isatty() and not arguments.raw
-
-
 def _text(arguments: Arguments, filters: Filters) -> int:
-    from kafkalog.cli.progress import progress_of
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
-    from kafkalog.dump.output import Output, TerminalOutput
+    from kafkalog.dump.output import Output
     from kafkalog.dump.payload import decoded_payload
 
     payload, notices, no_decoder = _payload(arguments)
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
-    on_terminal = _on_terminal(arguments)
-    in_turn = _print_in_turn() if arguments.jobs > 1 and not on_terminal else None
+    in_turn = _print_in_turn() if arguments.jobs > 1 else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -300,12 +303,10 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         read_on=arguments.read_on,
-        jobs=1 if in_turn is None else arguments.jobs,
+        jobs=arguments.jobs,
         print_in_turn=in_turn,
     )
-    progress = progress_of(beside_output=False)
-    kind = TerminalOutput if on_terminal else Output
-    output = kind(write_bytes, say) if progress is None else kind(write_bytes, progress.cleared_before(say), progress.of_file)
+    output = Output(write_bytes, say)
     job = DumpJob(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -315,8 +316,6 @@ def _text(arguments: Arguments, filters: Filters) -> int:
 
     missing = _each_file(arguments, filters, job.tool_file, path_file, output.say)
     died = job.finish()
-    if progress is not None:
-        progress.clear()
     if in_turn is not None and in_turn.lost:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if died or missing else exit_status.OK
@@ -339,7 +338,7 @@ def _json_lines(arguments: Arguments, filters: Filters) -> int:
         filters=filters,
         decoder=None if arguments.decoder is None else decoder_for(arguments.decoder, arguments.release),
     )
-    output = Output(write_json_bytes if _on_terminal(arguments) else write_bytes, say)
+    output = Output(write_bytes, say)
     dump = JsonDump(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:

@@ -9,6 +9,7 @@ import click
 
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
 from kafkalog.cli.replay_output import release_by, show, status_of
 from kafkalog.cli.streams import write_json_lines
 
@@ -67,7 +68,8 @@ def command(
     from kafkalog.replay.until import END
 
     clock = time.time_ns() // 1_000_000 if now is None else now
-    found = read_groups(paths, until)
+    with shown(paths, counts=lambda name: name.startswith(("__consumer_offsets-", "__share_group_state-"))):
+        found = read_groups(paths, until)
     # What has expired since then is not asked about an earlier state.
     expired_by = clock if until == END else None
     release_of = release_by(kafka_version)

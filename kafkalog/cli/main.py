@@ -8,18 +8,22 @@ import os
 import signal
 import sys
 from itertools import groupby
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from kafkalog.cli import exit_status
 from kafkalog.cli.command import COMMANDS, command_of
+from kafkalog.cli.completion import beginning_with
 from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.core.command_line import command as command_line
 from kafkalog.core.command_line import quoted
-from kafkalog.core.printable import printable
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
+from kafkalog.files.source import printable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["COMMANDS", "main", "run"]
 
@@ -48,6 +52,10 @@ class LazyGroup(click.Group):
         if name not in self.list_commands(ctx) and not name.startswith("-") and not ctx.resilient_parsing:
             raise _no_such_command(name, ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, without importing them, and the options of the group."""
+        return [*beginning_with(incomplete, self.list_commands(ctx)), *super(click.Group, self).shell_complete(ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an interrupt, or a reader of stdout that has gone, ends it without another word."""
@@ -92,7 +100,12 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
 
 
 @click.command("help", short_help="Show the help of a command.")
-@click.argument("name", metavar="[COMMAND]", required=False)
+@click.argument(
+    "name",
+    metavar="[COMMAND]",
+    required=False,
+    shell_complete=lambda _ctx, _param, incomplete: beginning_with(incomplete, COMMANDS),
+)
 @click.pass_context
 def _help(ctx: click.Context, name: str | None) -> None:
     """Show the help of a command, as `kafkalog COMMAND --help` does."""
@@ -183,7 +196,6 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as request:
         status = request.exit_code
     except click.ClickException as error:
-        error.message = printable(error.message)  # type: ignore[misc]  # it repeats what was typed
         with contextlib.suppress(OSError):
             error.show()
         status = exit_status.USAGE

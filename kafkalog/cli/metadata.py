@@ -8,6 +8,7 @@ import click
 
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
 from kafkalog.cli.replay_output import show, status_of
 from kafkalog.cli.streams import write_json_lines
 
@@ -55,6 +56,7 @@ def command(
 
     Exit status: 0; 1 records that cannot be read or replayed; 2 usage; 3 a PATH could not be read.
     """
+    from kafkalog.core.filename import is_metadata_log
     from kafkalog.replay.logs import count_findings
     from kafkalog.replay.metadata import read_metadata
     from kafkalog.replay.until import END
@@ -62,7 +64,8 @@ def command(
     if diff and until != END:
         raise click.UsageError("--at and --diff exclude each other")
     if diff:
-        before, after = (read_metadata(paths, end) for end in diff)
+        with shown(paths, counts=is_metadata_log):
+            before, after = (read_metadata(paths, end) for end in diff)
         if output_format == "jsonl":
             from kafkalog.render.json_replay import change_lines
 
@@ -73,7 +76,8 @@ def command(
             show(change_text(before, after), color)
         findings = count_findings((*before.notes, *after.notes))
         return status_of(findings, (*before.problems, *after.problems), exit_zero=exit_zero)
-    found = read_metadata(paths, until)
+    with shown(paths, counts=is_metadata_log):
+        found = read_metadata(paths, until)
     if output_format == "jsonl":
         from kafkalog.render.json_replay import metadata_lines
 

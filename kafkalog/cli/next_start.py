@@ -9,12 +9,12 @@ import click
 
 from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
+from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from kafkalog.core.release import Release
     from kafkalog.errors import UnreadableFile
     from kafkalog.next_start.outcome import Outcome
@@ -85,32 +85,30 @@ def command(
         consumer=consumer,
         on_unreadable=unreadable.append,
     )
-    status = exit_status.OK
-    printed = _print_json(outcomes) if output_format == "jsonl" else _print_text(outcomes, paths, detail, color)
-    for outcome in printed:
-        status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
+    with shown(paths, beside_output=output_format == "text"):
+        made = [_print_json(outcome) if output_format == "jsonl" else outcome for outcome in outcomes]
+    if output_format == "text" and (made or not unreadable):
+        _print_text(made, paths, detail, color)
+    status = max((_status(outcome, fail_on, exit_zero=exit_zero) for outcome in made), default=exit_status.OK)
     for error in unreadable:
-        say(f"kafkalog: {error}")
+        say(f"kafkalog: {printable(str(error))}")
     return exit_status.UNREADABLE if unreadable else status
 
 
-def _print_json(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _print_json(outcome: Outcome) -> Outcome:
     from kafkalog.render.json_next_start import outcome_line
 
-    for outcome in outcomes:
-        write_json_lines([outcome_line(outcome)])
-        sys.stdout.flush()
-        yield outcome
+    write_json_lines([outcome_line(outcome)])
+    sys.stdout.flush()
+    return outcome
 
 
-def _print_text(outcomes: Iterable[Outcome], paths: tuple[str, ...], detail: str | None, color: str) -> list[Outcome]:
+def _print_text(outcomes: list[Outcome], paths: tuple[str, ...], detail: str | None, color: str) -> None:
     from kafkalog.files.paths import trim
     from kafkalog.render.screen import Screen
     from kafkalog.render.text_next_start import next_starts_text
 
-    made = list(outcomes)
-    Screen.of(sys.stdout, color).show(next_starts_text(made, {trim(path) for path in paths}, detail=detail))
-    return made
+    Screen.of(sys.stdout, color).show(next_starts_text(outcomes, {trim(path) for path in paths}, detail=detail))
 
 
 def _status(outcome: Outcome, fail_on: str, *, exit_zero: bool) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from kafkalog.cli import completion
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
 from kafkalog.core.suggestion import did_you_mean
 
@@ -148,12 +149,12 @@ def choice(words: Sequence[str]) -> click.Choice[str]:
 
 def paths(command: Callable[..., Any]) -> Callable[..., Any]:
     """`PATH...`, none or more."""
-    return click.argument("paths", nargs=-1, metavar="[PATH]...")(command)
+    return click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=completion.files)(command)
 
 
 def required_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     """`PATH...`, one or more."""
-    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(command)
+    return click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completion.files)(command)
 
 
 def format_option(text: str = "Text for people") -> Decorator:
@@ -198,6 +199,7 @@ def kafka_version(what: str) -> Decorator:
     return click.option(
         "--kafka-version",
         type=_KafkaVersion(auto=True),
+        shell_complete=completion.releases_or_auto,
         metavar="VERSION",
         default="auto",
         help=f"{what}; auto: what the log dir shows.",
@@ -212,6 +214,7 @@ def kafka_version_of_text(command: Callable[..., Any]) -> Callable[..., Any]:
         "--kafka-version",
         "release",
         type=_KafkaVersion(auto=False),
+        shell_complete=completion.releases,
         metavar="VERSION",
         default=NEWEST,
         show_default="the newest",

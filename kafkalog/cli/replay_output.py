@@ -8,6 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from kafkalog.cli import exit_status
+from kafkalog.cli.streams import say
+from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,7 +45,11 @@ def show(items: Iterable[Item], color: str) -> None:
 
 
 def status_of(findings: int, problems: Iterable[Note], *, exit_zero: bool) -> int:
-    """3 if a path could not be read, 1 if there are findings (records that cannot be read are), else 0."""
-    if list(problems):
+    """3 if a path could not be read, which is said on stderr; 1 for findings (records that cannot be read are), else 0."""
+    unread = list(dict.fromkeys(problems))
+    sys.stdout.flush()
+    for note in unread:
+        say(printable(f"kafkalog: {note.path + ': ' if note.path else ''}{note.message}"))
+    if unread:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if findings and not exit_zero else exit_status.OK

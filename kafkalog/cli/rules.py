@@ -7,7 +7,7 @@ import textwrap
 
 import click
 
-from kafkalog.cli import exit_status, options
+from kafkalog.cli import completion, exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.streams import write_json_lines, write_lines
 
@@ -24,7 +24,7 @@ _COLUMNS = 400
         ("--format jsonl", "all of them, for programs"),
     ),
 )
-@click.argument("rule_id", metavar="[ID]", required=False)
+@click.argument("rule_id", metavar="[ID]", required=False, shell_complete=completion.rule_ids)
 @options.format_option()
 def command(rule_id: str | None, output_format: str) -> int:
     """List the rules of `kafkalog verify`, or explain one of them."""

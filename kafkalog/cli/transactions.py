@@ -9,6 +9,7 @@ import click
 
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
 from kafkalog.cli.replay_output import release_by, show, status_of
 from kafkalog.cli.streams import write_json_lines
 
@@ -71,13 +72,15 @@ def command(
     if output_format == "jsonl":
         from kafkalog.render.json_replay import aborted_line, transaction_lines
 
-        found = read_transactions(paths, until, on_aborted=lambda ended: write_json_lines([aborted_line(ended)]))
+        with shown(paths, beside_output=False):
+            found = read_transactions(paths, until, on_aborted=lambda ended: write_json_lines([aborted_line(ended)]))
         write_json_lines(transaction_lines(found, release_of))
     else:
         from kafkalog.render.text_transactions import transactions_text
 
         listed: deque[AbortedTransaction] = deque(maxlen=_MOST_ABORTED if aborted else 0)
-        found = read_transactions(paths, until, on_aborted=listed.append)
+        with shown(paths):
+            found = read_transactions(paths, until, on_aborted=listed.append)
         show(transactions_text(found, listed, release_of, release_is_named=kafka_version is not None), color)
     hanging = sum(begun.verdict == "hanging" for begun in found.open)
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli import exit_status, options
+from kafkalog.cli import completion, exit_status, options
 from kafkalog.cli.command import Command
-from kafkalog.cli.progress import progress_of
-from kafkalog.cli.streams import write_json_lines
+from kafkalog.cli.progress import shown
+from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
 from kafkalog.errors import RequestError
 
@@ -46,11 +46,34 @@ __all__ = ["command"]
     "Also info findings, bytes, all partitions and files.",
 )
 @options.color
-@click.option("--select", multiple=True, metavar="ID,...", help="Only of these rules; index-* is a pattern.")
-@click.option("--ignore", multiple=True, metavar="ID,...", help="None of these rules, or patterns.")
-@click.option("--level", multiple=True, metavar="ID=SEVERITY", help="A rule's severity: error, warning, info or ignore.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="ID,...",
+    shell_complete=completion.rule_ids,
+    help="Only of these rules; index-* is a pattern.",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="ID,...",
+    shell_complete=completion.rule_ids,
+    help="None of these rules, or patterns.",
+)
+@click.option(
+    "--level",
+    multiple=True,
+    metavar="ID=SEVERITY",
+    shell_complete=completion.rule_ids,
+    help="A rule's severity: error, warning, info or ignore.",
+)
 @click.option("--strict", is_flag=True, help="Report INFO as WARNING.")
-@click.option("--baseline", metavar="FILE", help="None of FILE, the JSON lines of an earlier run.")
+@click.option(
+    "--baseline",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="None of FILE, the JSON lines of an earlier run.",
+)
 @click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
 @click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records.")
 @click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file.")
@@ -60,6 +83,7 @@ __all__ = ["command"]
     "partition_states",
     multiple=True,
     metavar="[TOPIC-PARTITION=]FILE",
+    shell_complete=completion.files,
     help="The partition's state in ZooKeeper (JSON).",
 )
 @click.option(
@@ -115,7 +139,8 @@ def command(
 
     Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 something could not be read or judged.
     """
-    from kafkalog.files.source import read_file
+    from kafkalog.files.paths import trim
+    from kafkalog.files.source import printable, read_file
     from kafkalog.verify import Policy, Severity, read_baseline, verify
 
     policy = Policy(
@@ -125,33 +150,36 @@ def command(
         strict=strict,
         baseline=frozenset() if baseline is None else read_baseline(read_file(baseline).decode("utf-8", "replace")),
     )
-    progress = progress_of(beside_output=True)
-    report = verify(
-        paths,
-        now=now,
-        quick=quick,
-        hash_inputs=hash_inputs,
-        jobs=jobs,
-        kafka_version=None if kafka_version is None else release_text(kafka_version),
-        next_start=next_start,
-        assume_stop=assume_stop,
-        recovery_point=recovery_point,
-        topics=topics,
-        exclude=exclude,
-        policy=policy,
-        max_message_bytes=max_message_bytes,
-        partition_state=_states(partition_states),
-        progress=None if progress is None else progress.of_all,
-    )
+    with shown(paths):
+        report = verify(
+            paths,
+            now=now,
+            quick=quick,
+            hash_inputs=hash_inputs,
+            jobs=jobs,
+            kafka_version=None if kafka_version is None else release_text(kafka_version),
+            next_start=next_start,
+            assume_stop=assume_stop,
+            recovery_point=recovery_point,
+            topics=topics,
+            exclude=exclude,
+            policy=policy,
+            max_message_bytes=max_message_bytes,
+            partition_state=_states(partition_states),
+        )
+    unread = [item for item in report.not_checked if item.failed and item.path in set(map(trim, paths))]
     if output_format == "jsonl":
         from kafkalog.render.json_verify import report_json_lines
 
         write_json_lines(report_json_lines(report))
-    else:
+    elif report.partitions or report.findings or len(unread) < len(report.not_checked):
         from kafkalog.render.screen import Screen
         from kafkalog.render.text_verify import report_text
 
         Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
+    sys.stdout.flush()
+    for item in unread:
+        say(printable(f"kafkalog: {item.path}: {item.reason}"))
     if report.failed:
         return exit_status.UNREADABLE
     if exit_zero or fail_on == "never" or report.worst < Severity.parse(fail_on):

@@ -67,8 +67,12 @@ def classify(path: str) -> Classified:
     log_dirs = _log_dirs_in(path, kind, entries)
     if log_dirs:
         raise UnreadableFile(path, f"holds no partition directories itself, but {_names(log_dirs)}")
-    if kind is None:
-        raise UnreadableFile(path, NOTHING_OF_KAFKA)
+    if kind is None or not any(_is_of_kafka(entry.name) for entry in entries):
+        from kafkalog.files.mistakes import mistaken_directory
+
+        mistaken = mistaken_directory(path, entries)
+        if mistaken is not None or kind is None:
+            raise UnreadableFile(path, mistaken or NOTHING_OF_KAFKA)
     return Classified(path, kind, directory)
 
 

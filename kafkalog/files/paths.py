@@ -29,11 +29,16 @@ def check_file_name(path: str) -> None:
     """Refuse a file that no command can make anything of.
 
     Raises:
-        UnreadableFile: it has neither a name of Kafka's nor the suffix of one.
+        UnreadableFile: it has neither a name of Kafka's nor the suffix of one, or its bytes are evidently another program's.
     """
     name = os.path.basename(path)
     if name in TEXT_FILES or parse_segment_file_name(name) is not None:
         return
+    from kafkalog.files.mistakes import mistaken_file
+
+    mistaken = mistaken_file(path)
+    if mistaken is not None:
+        raise UnreadableFile(path, mistaken)
     for pending in (*PENDING_SUFFIXES, ".part"):
         name = name.removesuffix(pending)
     if not name.endswith((*SEGMENT_SUFFIXES, ".checkpoint")):

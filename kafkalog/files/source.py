@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kafkalog.core.printable import printable
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
+from kafkalog.files.meter import note_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +39,8 @@ WINDOW = 1 << 20
 #: How often a small file is read that shrinks under the eyes.
 _TRIES = 3
 
+_WINDOWS = re.compile(r"([A-Za-z]):[\\/](.*)", re.DOTALL)
+
 _KINDS = (
     (stat.S_ISDIR, "is a directory"),
     (stat.S_ISFIFO, "is a FIFO, not a regular file"),
@@ -45,6 +48,11 @@ _KINDS = (
     (stat.S_ISCHR, "is a character device, not a regular file"),
     (stat.S_ISBLK, "is a block device, not a regular file"),
 )
+
+
+def printable(path: str) -> str:
+    r"""A path as text that any stream can take: undecodable bytes and control characters as `\udc80`, `\n`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
 def describe_os_error(error: OSError) -> str:
@@ -59,9 +67,39 @@ def describe_os_error(error: OSError) -> str:
 def unreadable(path: str, error: OSError | ValueError) -> UnreadableFile:
     """What to raise when the system refuses a path, or no file can have such a name (Python's own words for it change)."""
     if isinstance(error, OSError):
-        return UnreadableFile(path, describe_os_error(error), is_missing=error.errno == errno.ENOENT)
+        reason = describe_os_error(error) + _what_to_do(path, error)
+        return UnreadableFile(path, reason, is_missing=error.errno == errno.ENOENT)
     wrong = "a NUL byte" if "\0" in path else "a character that this system cannot spell"
     return UnreadableFile(path, f"no file name can hold {wrong}")
+
+
+def _what_to_do(path: str, error: OSError) -> str:
+    windows = _WINDOWS.fullmatch(path)
+    if error.errno == errno.ENOENT and windows is not None:
+        rest = windows[2].replace("\\", "/")
+        return f": this is a path of Windows; under WSL it is /mnt/{windows[1].lower()}/{rest}"
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return ""
+    owner = _owner_of(path)
+    if owner is None:
+        return ": run as the user of the broker, or as root (sudo)"
+    return f": it belongs to {owner}; run as that user (sudo -u {owner}) or as root"
+
+
+def _owner_of(path: str) -> str | None:
+    """Who may read a path, or the nearest folder above it that tells; None: the system knows no name."""
+    import pwd
+
+    while True:
+        try:
+            return pwd.getpwuid(os.stat(path).st_uid).pw_name
+        except KeyError:
+            return None
+        except (OSError, ValueError):
+            above = os.path.dirname(path)
+            if above in (path, ""):
+                return None
+            path = above
 
 
 class FileSource:
@@ -73,13 +111,15 @@ class FileSource:
 
     Args:
         path: Where it is; printed as given.
+        window: Bytes read at a time, where not more are asked for; 1 MiB by default.
 
     Raises:
         UnreadableFile: it is missing, no regular file, or may not be read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, window: int | None = None) -> None:
         self.path = path
+        self._at_once = window
         self._fd = -1
         try:
             # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
@@ -107,7 +147,7 @@ class FileSource:
         at = position - held.start
         end = min(position + need, self.size)
         if at < 0 or end - held.start > len(held.data) or at > len(held.data):
-            size = min(max(need, WINDOW), self.size - position)
+            size = min(max(need, self._at_once or WINDOW), self.size - position)
             held = self._window = Window(position, self._read(position, max(0, size)))
         return held
 
@@ -121,6 +161,7 @@ class FileSource:
                 data += more
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, size)
         return data
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
@@ -148,6 +189,7 @@ class FileSource:
                 have += got
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, have)
         return have
 
     @property

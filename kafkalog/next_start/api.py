@@ -11,8 +11,8 @@ from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
-from kafkalog.files.log_dir import META_PROPERTIES, LogDir
-from kafkalog.files.paths import join
+from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
+from kafkalog.files.paths import check_file_name, join
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
@@ -64,7 +64,7 @@ def next_start(
         raise RequestError(f"{text} is a log dir, no partition directory: kafkalog.next_starts takes it")
     real = os.path.realpath(text)
     parent, name = os.path.split(real)
-    log_dir = None if parse_partition_name(name) is None else _log_dir_at(parent)
+    log_dir = None if parse_partition_name(name) is None else log_dir_at(parent)
     if log_dir is None:
         return predict_directory(directory, options.stop or "unclean", options)[0]
     log_dir.take(name, directory)
@@ -128,17 +128,9 @@ def _predicted(
 def _classify_directory(path: str) -> tuple[str, Kind, Directory]:
     text, kind, directory = classify(path)
     if directory is None:
-        raise UnreadableFile(text, "not a directory")
+        check_file_name(text)
+        raise UnreadableFile(text, "is a file; a start loads directories: give the one it is in, or the log dir")
     return text, kind, directory
-
-
-def _log_dir_at(path: str) -> LogDir | None:
-    """The log dir at a path; None when there is none."""
-    try:
-        _, kind, directory = classify(path)
-    except UnreadableFile:
-        return None
-    return LogDir(path, directory) if kind is Kind.LOG_DIR else None
 
 
 def link_log_dirs(log_dirs: Iterable[Sequence[LogDirState]]) -> list[list[LogDirState]]:

@@ -10,6 +10,9 @@ from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS
 from kafkalog.files.paths import has_gone, join
+from kafkalog.kafka.cleaner_traces import CleanerTraces
+from kafkalog.kafka.gone_offsets import gone_offsets, is_partial_copy
+from kafkalog.kafka.remains import Remains
 from kafkalog.next_start.advice import with_advice
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, NOTE, OTHER_PARTITION, Cause
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from kafkalog.next_start.log_dir_state import LogDirState
 
 __all__ = ["predict_log_dirs", "predict_partition_of"]
+
+
+_POLICY = "cleanup.policy"
 
 
 def predict_log_dirs(
@@ -52,8 +58,9 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
     assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state))
     for outcome in obstacle_outcomes(state, assumed, list(there.values())):
         yield with_advice(outcome)
-    for name in missing_directories(state):
-        yield with_advice(_created_empty(join(state.path, name), assumed))
+    missing = missing_directories(state)
+    for name in () if is_partial_copy(len(missing), len(state.partitions)) else missing:
+        yield with_advice(_created_empty(state, name, assumed))
     yield from _in_context(state, options, there)
 
 
@@ -134,11 +141,18 @@ def _stop_traces(state: LogDirState, name: str, outcome: Outcome) -> StopTraces:
 
 def _evidence(state: LogDirState) -> str:
     """What the release is taken from, "" when it was given."""
-    return "" if state.is_given else state.era.evidence
+    evidence = [] if state.is_given else [state.era.evidence]
+    missing = missing_directories(state)
+    if is_partial_copy(len(missing), len(state.partitions)):
+        evidence.append(
+            f"{len(missing)} partitions that belong into this log dir are not in this copy, which is one of some of them"
+        )
+    return "; ".join(evidence)
 
 
-def _created_empty(path: str, assumed: Assumed) -> Outcome:
+def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
     """A partition whose directory is gone."""
+    path = join(state.path, name)
     nothing = ConsumerRead(0, 0, None, stuck=False)
     why = "what the directory held is not in this log dir"
     text = "the directory is missing, though the metadata log places the partition here: an empty one is made"
@@ -154,6 +168,7 @@ def _created_empty(path: str, assumed: Assumed) -> Outcome:
         log_end_offset=0,
         epochs_after=(),
         consumer=Consumer(nothing, nothing),
+        already_gone=gone_offsets(Remains(segments=(), traces=CleanerTraces(())), state.log_dir.context_of(name)),
         why={"records_lost": why, "bytes_lost": why},
     )
 
@@ -241,4 +256,6 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
         consumer_limit=options.consumer_limit(path),
         replay=options.replay_of(path),
         scanned=options.scanned_logs_of(path),
+        context=state.log_dir.context_of(name) if options.scanned is None else None,
+        compacts=state.image is not None and "compact" in state.image.configs.get(("topic", parsed.topic), {}).get(_POLICY, ""),
     )

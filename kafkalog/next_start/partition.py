@@ -19,7 +19,8 @@ from kafkalog.kafka.behaviours import (
     TEXT_FILE_FAILURE_CAUGHT,
 )
 from kafkalog.kafka.checkpoint_file import read_epoch_file, read_topic_id
-from kafkalog.kafka.consumer import ConsumedRecords, read_all, why_not_led
+from kafkalog.kafka.consumed import ConsumedRecords
+from kafkalog.kafka.consumer import read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
+    from kafkalog.files.log_dir import PartitionContext
     from kafkalog.kafka.overlay import Disk
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
@@ -68,6 +70,8 @@ class Situation(LoadSettings):
         consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
         consumer_limit: Bytes of logs up to which that is done when `consumer` is None.
         replay: Most bytes of logs whose recovery is worked out; None: any.
+        context: What the log dir says of it, for what is gone already; None: that is not looked for.
+        compacts: Whether the topic's settings have its log compacted.
     """
 
     high_watermark: int | None = None
@@ -75,6 +79,8 @@ class Situation(LoadSettings):
     consumer: bool | None = None
     consumer_limit: int = CONSUMER_BYTES
     replay: int | None = None
+    context: PartitionContext | None = None
+    compacts: bool = False
 
     @property
     def assumed(self) -> Assumed:
@@ -307,7 +313,15 @@ def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) ->
 
 def _shown(reading: ConsumedRecords) -> ConsumerRead:
     error = None if reading.error is None else reading.error.kind
-    return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
+    return ConsumerRead(
+        reading.records,
+        reading.stops_at,
+        error,
+        reading.stuck or reading.loops,
+        tuple(reading.handed),
+        tuple(reading.skipped),
+        reading.unreached,
+    )
 
 
 def _epochs_after(load: Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:

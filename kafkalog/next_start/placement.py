@@ -301,7 +301,9 @@ def missing_directories(state: LogDirState) -> list[str]:
             places = dict(zip(partition.replicas, partition.directories, strict=False))
             is_placed = broker in places and format_uuid(places[broker]) == here
             name = f"{topic.name}-{number}"
+            # Of one that was just created nothing is told by the checkpoints, unless they tell nothing of any.
             has_held = state.recovery_points.get(key, 0) > 0 or state.high_watermarks.get(key, 0) > 0
+            has_held |= state.log_dir.has_clean_marker and not state.recovery_points
             if is_placed and has_held and key not in present and name not in state.in_place:
                 gone.append(name)
     return sorted(gone)

@@ -42,6 +42,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             "uncommitted": _reading(consumer.uncommitted if consumer else None),
             "committed": _reading(consumer.committed if consumer else None),
         },
+        "already_gone": None if outcome.already_gone is None else [gone._asdict() for gone in outcome.already_gone],
         "why": outcome.why,
     }
 
@@ -58,4 +59,11 @@ def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:
 
 
 def _reading(read: ConsumerRead | None) -> dict[str, Any] | None:
-    return None if read is None else read._asdict()
+    if read is None:
+        return None
+    stretches = {
+        "read": [list(stretch) for stretch in read.read],
+        "skipped": [skipped._asdict() for skipped in read.skipped],
+        "unreached": None if read.unreached is None else list(read.unreached),
+    }
+    return {**read._asdict(), **stretches}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
     from kafkalog.render.screen import Item
 
-__all__ = ["assumed_text", "certain_harms", "consumer_texts", "details", "harm_text", "in_short", "one_line"]
+__all__ = ["assumed_text", "certain_harms", "consumer_texts", "details", "gone_text", "harm_text", "in_short", "one_line"]
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
@@ -69,15 +69,22 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
     if outcome.records_lost:
         return f"{count_text(outcome.records_lost, 'record')} lost"
     if outcome.partition == "loaded" and outcome.records_lost is None:
-        return "starts empty; what is lost is not known"
+        gone = gone_text(outcome)
+        return f"starts empty; {gone}" if gone else "starts empty; what is lost is not known"
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""
-        what = f"loads{number}, {'but consumers fail' if unread else 'nothing lost'}"
+        nothing = "nothing more lost" if outcome.already_gone else "nothing lost"
+        what = f"loads{number}, {_unread_text(outcome) if unread else nothing}"
         if outcome.broker is None:
             what = f"if the broker started: {what}"
         return "; ".join((what, *_without_loss(outcome)))
     return f"{outcome.partition}: {outcome.reason}"
+
+
+def _unread_text(outcome: Outcome) -> str:
+    skips = any(read is not None and read.skipped for read in outcome.consumer or ())
+    return "but consumers skip offsets" if skips else "but consumers fail"
 
 
 def _without_loss(outcome: Outcome) -> Iterator[str]:
@@ -109,6 +116,11 @@ def details(outcome: Outcome, indent: int, *, is_full: bool) -> Iterator[Item]:
         texts.append(f"cuts {size_text(outcome.bytes_lost)} that hold no record")
     elif outcome.records_lost:
         texts.append(f"lost: {_loss_text(outcome.records_lost, outcome.bytes_lost, outcome.time_range_lost)}")
+    gone = gone_text(outcome)
+    if gone:
+        witnesses = ", ".join(dict.fromkeys(one.witness for one in outcome.already_gone or ()))
+        removes = "" if outcome.records_lost else "the start removes nothing more; "
+        texts.append(f"{removes}{gone} ({witnesses})")
     yield from (Line(indent, "", text, prose=True) for text in texts)
     yield from (Line(indent, "", text) for text in (_touched(outcome) if is_full else _touched_in_short(outcome)))
     texts = list(consumer_texts(outcome))
@@ -117,6 +129,19 @@ def details(outcome: Outcome, indent: int, *, is_full: bool) -> Iterator[Item]:
     if outcome.actions:
         yield Line(indent, "", "before the restart:")
         yield from (Line(indent + 2, f"{at}.", text, prose=True, hang=3) for at, text in enumerate(outcome.actions, 1))
+
+
+def gone_text(outcome: Outcome) -> str:
+    """The offsets that are gone before the start; "" when there are none."""
+    told = []
+    for certain, words in ((True, "already gone"), (False, "gone, unless something else explains it")):
+        gone = [one for one in outcome.already_gone or () if one.certain == certain]
+        counted = [(one.first, one.last) for one in gone if one.last is not None]
+        open_ended = [one.first for one in gone if one.last is None]
+        texts = [f"offsets {_stretches(counted)} are {words}"] if counted else []
+        texts += [f"what came from offset {first} on is {words}, how far is not known" for first in open_ended]
+        told += texts
+    return "; ".join(told)
 
 
 def _touched(outcome: Outcome) -> Iterator[str]:
@@ -172,13 +197,24 @@ def consumer_texts(outcome: Outcome) -> Iterator[str]:
 
 def _read_text(read: ConsumerRead, end: int | None) -> str:
     records = count_text(read.records, "record")
+    if read.skipped:
+        sound = sum(skipped.records for skipped in read.skipped)
+        records += f" (offsets {_stretches(read.read)}) and skip offsets {_stretches(read.skipped)} without an error"
+        records += f", among them {count_text(sound, 'sound record')}" if sound else ""
     if read.stuck and read.error is None:
         return f"{records} and get no further than offset {read.stops_at_offset}, without an error"
     if read.error is not None:
         return f"{records} and fail at offset {read.stops_at_offset}: {read.error}"
     if end is not None and read.stops_at_offset < end:
         return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
-    return f"all {records}, up to offset {read.stops_at_offset}"
+    return records if read.skipped else f"all {records}, up to offset {read.stops_at_offset}"
+
+
+def _stretches(stretches: Sequence[Sequence[int]]) -> str:
+    """Offsets as people read them: `0..28 and 136..259`."""
+    told = [f"{first}..{last}" if first < last else f"{first}" for first, last, *_ in stretches[:_NAMED]]
+    told += [f"{len(stretches) - _NAMED} more stretches"] if len(stretches) > _NAMED else []
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told) or "none"
 
 
 def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:

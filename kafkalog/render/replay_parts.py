@@ -35,16 +35,13 @@ def paragraph(lines: list[str]) -> Iterator[Item]:
     yield from [""] if lines else []
 
 
-def notes_text(notes: Iterable[Note], problems: Iterable[Note]) -> Iterator[Item]:
-    """What was noticed while the topics were read, and what could not be read."""
+def notes_text(notes: Iterable[Note]) -> Iterator[Item]:
+    """What was noticed while the topics were read; what could not be read is said on stderr."""
     for note in notes:
         place = [*([note.path] if note.path else []), *([f"offset {note.offset}"] if note.offset is not None else [])]
         yield Line(0, "note:", f"{', '.join(place)}{': ' if place else ''}{note.message}", prose=True, style="label")
     if isinstance(notes, Notes) and notes.dropped:
         yield Line(0, "note:", f"and {notes.dropped:,} more like these", style="label")
-    for note in problems:
-        text = f"{note.path + ': ' if note.path else ''}{note.message}"
-        yield Line(0, "not read:", text, prose=True, style="error")
 
 
 #: Names in one line; all are in the JSON lines.

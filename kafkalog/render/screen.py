@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO, TypeAlias
 
-__all__ = ["COLORS", "Item", "Line", "Screen", "Table"]
+__all__ = ["Item", "Line", "Pieces", "Screen", "Table"]
 
-#: What `--color` takes.
-COLORS = ("auto", "always", "never")
 #: Columns of a terminal that does not say how many it has, and the fewest that anything is fitted to.
 _COLUMNS, _FEWEST = 80, 40
 
@@ -36,6 +34,9 @@ _STYLES = {
     "clean": "1;32",
     "title": "1",
     "label": "1",
+    "time": "35",
+    "checksum": "1",
+    "payload": "32",
 }
 
 
@@ -62,15 +63,25 @@ class Line(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows under headings; None is shown as `-`. `styled`: the column whose words are coloured."""
+    """Rows under headings; None is shown as `-`. `styled`: the column whose words are coloured.
+
+    `whole`: the columns whose texts are not shortened to fit a terminal.
+    """
 
     headings: tuple[str, ...]
     rows: list[list[object]]
     indent: int = 0
     styled: int | None = None
+    whole: tuple[int, ...] = ()
 
 
-Item: TypeAlias = "str | Line | Table"
+class Pieces(NamedTuple):
+    """A line of pieces, each with its style ("": none); it is not wrapped."""
+
+    pieces: tuple[tuple[str, str], ...]
+
+
+Item: TypeAlias = "str | Line | Pieces | Table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,8 @@ class Screen:
     def _lines(self, item: Item) -> Iterator[str]:
         if isinstance(item, str):
             yield printable(item)
+        elif isinstance(item, Pieces):
+            yield "".join(self._painted(printable(text), style) for text, style in item.pieces).rstrip()
         elif isinstance(item, Table):
             yield from self._table(item)
         else:
@@ -115,7 +128,7 @@ class Screen:
     def _table(self, item: Table) -> Iterator[str]:
         indent = " " * item.indent
         width = None if self.width is None else self.width - item.indent
-        parts = [(item.headings, item.rows)] if width is None else fitted(item.headings, item.rows, width)
+        parts = [(item.headings, item.rows)] if width is None else fitted(item.headings, item.rows, width, item.whole)
         for number, (headings, rows) in enumerate(parts):
             if number:
                 yield ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 __all__ = ["columns_of", "fitted", "shortened", "table"]
 
@@ -41,7 +41,7 @@ def _is_right(rows: Sequence[Sequence[object]], column: int) -> bool:
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """The lines of a table; None is shown as `-`, what cannot be printed by its code."""
-    names = list(headings)
+    names = list(map(_cell, headings))
     values = [list(row) for row in rows]
     cells = [names, *([_cell(value) for value in row] for row in values)]
     widths = [max(columns_of(row[column]) for row in cells) for column in range(len(names))]
@@ -75,7 +75,7 @@ def _taken(text: str, width: int) -> str:
 Part = tuple[list[str], list[list[object]]]
 
 
-def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> list[Part]:
+def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int, whole: Collection[int] = ()) -> list[Part]:
     """A table as one or more that are not wider than a terminal.
 
     Columns without a value are left out, long texts shortened; columns for which there is still no room stand in further
@@ -85,14 +85,16 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         headings: Of the columns.
         rows: Values; None where there is none.
         width: Columns of the terminal.
+        whole: Columns, by number, whose texts are not shortened.
     """
-    used = [at for at in range(len(headings)) if any(row[at] is not None for row in rows)]
+    names = list(map(_cell, headings))
+    used = [at for at in range(len(names)) if any(row[at] is not None for row in rows)]
     columns = {at: [row[at] for row in rows] for at in used}
-    widths = {
-        at: max(columns_of(headings[at]), *(columns_of(_cell(value)) for value in values)) for at, values in columns.items()
-    }
+    cells = {at: [names[at], *map(_cell, values)] for at, values in columns.items()}
+    widths = {at: max(map(columns_of, texts)) for at, texts in cells.items()}
     least = {
-        at: widths[at] if _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(headings[at]))) for at in columns
+        at: widths[at] if at in whole or _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(names[at])))
+        for at in columns
     }
     parts = []
     for group in _grouped(used, least, width):
@@ -101,7 +103,7 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         for number in range(len(rows)):
             values = [columns[at][number] for at in group]
             shown.append([_short(value, room[at]) for at, value in zip(group, values, strict=True)])
-        parts.append(([headings[at] for at in group], shown))
+        parts.append(([names[at] for at in group], shown))
     return parts
 
 

@@ -112,7 +112,7 @@ def groups_text(
     yield from _offsets(found)
     yield from _pending(found)
     yield from _shared(found)
-    yield from notes_text(found.notes, found.problems)
+    yield from notes_text(found.notes)
 
 
 def _groups(found: Groups) -> Iterator[Item]:

@@ -31,7 +31,7 @@ def metadata_text(found: Metadata) -> Iterator[Item]:
         yield "No records of metadata."
         yield ""
     yield from _image_text(image)
-    yield from notes_text(found.notes, found.problems)
+    yield from notes_text(found.notes)
 
 
 def _level(feature: str, level: int) -> str:
@@ -135,7 +135,7 @@ def change_text(before: Metadata, after: Metadata) -> Iterator[Item]:
             yield f"- {change.what} {change.name}: {_other(change.what, change.before)}"
         else:
             yield f"~ {change.what} {change.name}: {_differences(change.before, change.after)}"
-    yield from notes_text(dict.fromkeys((*before.notes, *after.notes)), dict.fromkeys((*before.problems, *after.problems)))
+    yield from notes_text(dict.fromkeys((*before.notes, *after.notes)))
 
 
 def _shown(value: Any) -> str:

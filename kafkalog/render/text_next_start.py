@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on
-from kafkalog.render.outcome_words import assumed_text, details, in_short
+from kafkalog.render.outcome_words import assumed_text, details, gone_text, in_short
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.render.screen import Line, Table
 
@@ -70,7 +70,8 @@ def _headline(outcomes: Sequence[Outcome]) -> Iterator[Item]:
         yield Line(0, "harm", _harm_sentence(harmful, places), style="error")
         yield from _harms(harmful)
     elif not unknown:
-        yield Line(0, "no harm", _sound_sentence(outcomes, places), prose=True, style="clean")
+        is_clean = not any(one.has_lost for one in outcomes)
+        yield Line(0, "no harm" if is_clean else "lost", _sound_sentence(outcomes, places), prose=True, style="clean")
     if unknown:
         count = len({one.path for one in unknown})
         where = count_text(count, "prediction")
@@ -88,6 +89,10 @@ def _harm_sentence(harmful: Sequence[Outcome], places: int) -> str:
 
 
 def _sound_sentence(outcomes: Sequence[Outcome], places: int) -> str:
+    lost = [one for one in outcomes if one.already_gone]
+    if lost:
+        where = os.path.basename(lost[0].path) if len({one.path for one in lost}) == 1 else f"{len(lost):,} partitions"
+        return f"a start removes nothing more, but {where} has lost data already: {gone_text(lost[0])}"
     loaded = [one for one in outcomes if one.partition == "loaded"]
     touched = sum(one.severity == "warning" for one in outcomes)
     them = "the partition" if places == 1 else count_text(places, "partition")

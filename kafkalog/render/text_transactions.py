@@ -91,7 +91,7 @@ def transactions_text(
         yield ""
     yield from _unproven([begun for begun in found.open if begun.verdict == "unknown"])
     yield from _hanging([begun for begun in found.open if begun.verdict == "hanging"], release_of)
-    yield from notes_text(found.notes, found.problems)
+    yield from notes_text(found.notes)
 
 
 def _unproven(transactions: Iterable[OpenTransaction]) -> Iterator[Item]:

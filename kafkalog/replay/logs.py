@@ -19,7 +19,7 @@ from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import has_gone, join
+from kafkalog.files.paths import check_file_name, has_gone, join
 from kafkalog.files.source import FileSource, size_of
 from kafkalog.span import Padding
 
@@ -47,6 +47,9 @@ _NO_PARTITION = "is a log dir that holds no partition to read (directories marke
 #: One path or several; or partition directories that have been listed already.
 Paths: TypeAlias = "str | os.PathLike[str] | Partition | Iterable[str | os.PathLike[str] | Partition]"
 
+
+#: Topics that are named of many.
+_SHOWN = 3
 
 #: How often the directory of a running broker is listed.
 _TRIES = 5
@@ -289,6 +292,13 @@ class FoundLogs(NamedTuple):
     others: tuple[Log, ...]
     problems: tuple[Note, ...]
 
+    def what_was_given_instead_of(self, topic: str) -> str:
+        """What to say where there is no partition of a topic."""
+        given = sorted({log.topic for log in self.others if log.topic is not None})
+        shown = f"{', '.join(given[:_SHOWN])}{f' and {len(given) - _SHOWN} more' if len(given) > _SHOWN else ''}"
+        what = f"what was given is of {shown}; " if given else ""
+        return f"no partition of {topic} was given: {what}give the log dir, or a directory called {topic}-N"
+
 
 def log_of(partition: Partition) -> Log:
     """The log of a partition directory."""
@@ -365,6 +375,8 @@ def _add_file(path: str, files: dict[str, Log]) -> None:
     held = files.get(directory) or Log(path, parse_partition_name(os.path.basename(directory)), ())
     base = os.path.basename(path)
     parsed = parse_segment_file_name(base)
+    if parsed is None:
+        check_file_name(path)
     if base.endswith(".checkpoint"):
         number = (parsed.base_offset, parsed.epoch or 0) if parsed else (0, 0)
         held = held._replace(snapshots=tuple(sorted({*held.snapshots, (*number, path)})))

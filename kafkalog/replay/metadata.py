@@ -191,8 +191,8 @@ def read_metadata(paths: Paths, until: Until = END) -> Metadata:
     problems = list(logs.problems)
     replay = _Replay()
     base: str | None = None
-    if not logs.wanted:
-        problems.append(Note("", None, f"no partition of {CLUSTER_METADATA_TOPIC} was given"))
+    if not logs.wanted and not problems:
+        problems.append(Note("", None, logs.what_was_given_instead_of(CLUSTER_METADATA_TOPIC)))
     for log in logs.wanted:
         try:
             base = _replay_log(replay, log, until, problems) or base

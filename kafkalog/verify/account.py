@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command, command_on
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.rule import RULES
+from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -78,6 +78,7 @@ def account_of(
     path: str,
     findings: Sequence[Finding],
     outcomes: Sequence[Outcome],
+    otherwise: Sequence[Outcome] = (),
     log_start_offset: int | None = None,
     log_end_offset: int | None = None,
 ) -> Account:
@@ -87,15 +88,16 @@ def account_of(
         path: Its directory, or the file that was asked for.
         findings: What was found in it.
         outcomes: The predictions of its next start.
+        otherwise: Those of a start after the kind of stop that its log dir does not show.
         log_start_offset: First offset that is there; None without a log.
         log_end_offset: The one after the last.
     """
     loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
-    losses = {kind: [f for f in loud if f.id in RULES and RULES[f.id].loses == kind] for kind in ("gone", "unreadable")}
+    losses = {kind: [f for f in loud if loss_of(f) == kind] for kind in ("gone", "unreadable")}
     gone = _merged(finding.offsets for finding in losses["gone"])
     unreadable = _without(_merged(finding.offsets for finding in losses["unreadable"]), gone)
     cause = max(loud, key=_weight, default=None)
-    unreached, skipped = _unread(outcomes, log_end_offset)
+    unreached, skipped = _unread(outcomes)
     return Account(
         offsets=_extent(log_start_offset, log_end_offset, (*gone, *unreadable)),
         gone=gone,
@@ -108,7 +110,7 @@ def account_of(
         ),
         unreached=_without(unreached, (*gone, *unreadable)),
         skipped=_without(skipped, (*gone, *unreadable)),
-        starts=tuple(_at_start(outcome) for outcome in outcomes),
+        starts=tuple(_at_start(outcome) for outcome in (*outcomes, *otherwise)),
         cause=cause,
         first_action=_first_action(outcomes, cause),
         more=tuple(_more(path, cause)),
@@ -157,20 +159,16 @@ def _extent(start: int | None, end: int | None, lost: Sequence[tuple[int, int]])
 
 def _weight(finding: Finding) -> tuple[object, ...]:
     """How much a finding explains: what follows from another explains nothing; the first one of equals is taken."""
-    loses = finding.id in RULES and RULES[finding.id].loses is not None
+    loses = loss_of(finding) is not None
     lost = 0 if finding.offsets is None or not loses else count_of((finding.offsets,))
     return finding.cause is None, loses, finding.severity, lost
 
 
-def _unread(outcomes: Sequence[Outcome], end: int | None) -> tuple[Ranges, Ranges]:
+def _unread(outcomes: Sequence[Outcome]) -> tuple[Ranges, Ranges]:
     """What consumers do not get: offsets that they never reach, and those that they skip."""
-    unreached: list[tuple[int, int]] = []
-    for outcome in outcomes:
-        read = None if outcome.consumer is None else outcome.consumer.uncommitted
-        log_end = outcome.log_end_offset if outcome.log_end_offset is not None else end
-        if read is not None and log_end is not None and (read.error is not None or read.stuck):
-            unreached.append((read.stops_at_offset, log_end - 1))
-    return _merged(unreached), ()
+    reads = [outcome.consumer.uncommitted for outcome in outcomes if outcome.consumer is not None]
+    unreached = _merged(read.unreached for read in reads if read is not None)
+    return unreached, _merged((one.first, one.last) for read in reads if read is not None for one in read.skipped)
 
 
 def _at_start(outcome: Outcome) -> AtStart:

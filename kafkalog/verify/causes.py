@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.verify.finding import Cause
+from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,14 @@ __all__ = ["name_causes"]
 #: What two clusters that take each other for replicas look like.
 _OF_TWO_QUORUMS = frozenset(("topic-id-mismatch", "topic-id-shared", "partition-duplicated", "replica-diverges"))
 #: What stands in the part of a log that the cleaner says it has been over.
+#: What files beside the log still say of records that it has lost.
+_OF_LOST_OFFSETS = frozenset(
+    (
+        "index-past-eof", "index-offset-mismatch", "index-position-not-batch", "index-not-monotonic", "timeindex-not-monotonic",
+        "timeindex-offset-not-in-log", "timeindex-timestamp-mismatch", "timeindex-not-running-max", "timeindex-last-entry",
+        "txnindex-entry-invalid", "txnindex-extra-entry", "snapshot-ahead-of-log", "epoch-beyond-end", "hw-beyond-end",
+    )
+)  # fmt: skip
 _OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
 
 
@@ -50,7 +59,9 @@ _Relation = tuple["Finding", "Callable[[Finding], bool]"]
 
 def _named(findings: Iterable[Finding], relations: Sequence[_Relation]) -> Iterator[Finding]:
     for finding in findings:
-        cause = next((cause for cause, follows in relations if finding.cause is None and follows(finding)), None)
+        cause = next(
+            (cause for cause, follows in relations if finding.cause is None and finding is not cause and follows(finding)), None
+        )
         yield finding if cause is None else finding._replace(cause=Cause(cause.id, cause.path))
 
 
@@ -66,12 +77,19 @@ def _between(cause: Finding) -> Iterator[_Relation]:
 
 def _inside(cause: Finding) -> Iterator[_Relation]:
     """What follows from a finding in the same partition."""
+    if loss_of(cause) is not None and cause.offsets is not None:
+        yield cause, lambda finding: finding.id in _OF_LOST_OFFSETS and _is_within(finding.offsets, cause.offsets)
     if cause.id == "topic-id-mismatch":
         yield cause, lambda finding: finding.id == "controller-topic-id-differs" and finding.path == cause.path
     elif cause.id in ("cleaner-beyond-high-watermark", "cleaner-checkpoint-out-of-range"):
         yield cause, lambda finding: finding.id in _OF_THE_CLEANER
     elif cause.id == "binary-line-ends":
         yield cause, lambda finding: finding.id == "coordinator-load-fails"
+
+
+def _is_within(offsets: tuple[int, int] | None, lost: tuple[int, int] | None) -> bool:
+    """Whether offsets are lost ones, or end right after these, as the name of a snapshot does."""
+    return offsets is not None and lost is not None and lost[0] <= offsets[0] and offsets[1] <= lost[1] + 1
 
 
 def _is_between(finding: Finding, roots: Sequence[str]) -> bool:

@@ -19,7 +19,7 @@ from tests.verify.lab import BROKER
 CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
 LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
 STATE = ["assumed", "broker", "log_dir", "partition", "reason"]
-FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "why"]
+FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "already_gone", "why"]
 
 
 def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
@@ -63,7 +63,8 @@ def test_a_torn_tail_after_an_unclean_stop_is_told_in_all_fields(tmp_path):
     assert (line["log_start_offset"], line["log_end_offset"]) == (0, 148)
     assert (line["records_lost"], line["bytes_lost"], line["time_range_lost"]) == (0, 198, None)
     assert line["epochs_after"] == [[0, 0]]
-    assert line["consumer"]["uncommitted"] == {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False}
+    told = {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False}
+    assert line["consumer"]["uncommitted"] == {**told, "read": [[0, 147]], "skipped": [], "unreached": None}
 
 
 def test_an_invisible_segment_is_counted_as_lost(tmp_path):

@@ -206,6 +206,15 @@ class Controllers:
         found = metadata_log.metadata.image.topic(topic)
         return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
+    def replicas_of(self, claim: PartitionClaim | None) -> tuple[tuple[int, ...], str]:
+        """The brokers that hold a partition by the metadata that is known for its log dir, and where that stands; else ()."""
+        metadata_log = None if claim is None else self._metadata_for(claim.log_dir)
+        if claim is None or metadata_log is None:
+            return (), ""
+        found = metadata_log.metadata.image.topic(claim.claim.topic)
+        placed = None if found is None else found.partitions.get(claim.claim.partition)
+        return (() if placed is None else placed.replicas), metadata_log.path
+
     def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[ProducerIdBlocks]:
         """Producer ids in the logs that are in no block of ids handed out so far: one subject for each metadata log."""
         found: dict[str, tuple[_MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
