@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO, TypeAlias
 
-__all__ = ["COLORS", "Item", "Line", "Pieces", "Screen", "Table"]
+__all__ = ["Item", "Line", "Pieces", "Screen", "Table"]
 
-#: What `--color` takes.
-COLORS = ("auto", "always", "never")
 #: Columns of a terminal that does not say how many it has, and the fewest that anything is fitted to.
 _COLUMNS, _FEWEST = 80, 40
 

@@ -41,7 +41,7 @@ def _is_right(rows: Sequence[Sequence[object]], column: int) -> bool:
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """The lines of a table; None is shown as `-`, what cannot be printed by its code."""
-    names = list(headings)
+    names = list(map(_cell, headings))
     values = [list(row) for row in rows]
     cells = [names, *([_cell(value) for value in row] for row in values)]
     widths = [max(columns_of(row[column]) for row in cells) for column in range(len(names))]
@@ -87,13 +87,13 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         width: Columns of the terminal.
         whole: Columns, by number, whose texts are not shortened.
     """
-    used = [at for at in range(len(headings)) if any(row[at] is not None for row in rows)]
+    names = list(map(_cell, headings))
+    used = [at for at in range(len(names)) if any(row[at] is not None for row in rows)]
     columns = {at: [row[at] for row in rows] for at in used}
-    widths = {
-        at: max(columns_of(headings[at]), *(columns_of(_cell(value)) for value in values)) for at, values in columns.items()
-    }
+    cells = {at: [names[at], *map(_cell, values)] for at, values in columns.items()}
+    widths = {at: max(map(columns_of, texts)) for at, texts in cells.items()}
     least = {
-        at: widths[at] if at in whole or _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(headings[at])))
+        at: widths[at] if at in whole or _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(names[at])))
         for at in columns
     }
     parts = []
@@ -103,7 +103,7 @@ def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int
         for number in range(len(rows)):
             values = [columns[at][number] for at in group]
             shown.append([_short(value, room[at]) for at, value in zip(group, values, strict=True)])
-        parts.append(([headings[at] for at in group], shown))
+        parts.append(([names[at] for at in group], shown))
     return parts
 
 

@@ -10,7 +10,8 @@ from kafkalog.render.quantities import agreeing, count_text, size_text, when
 from kafkalog.render.screen import Line, Table
 from kafkalog.render.verify_causes import Causes, folded
 from kafkalog.render.verify_findings import Style, finding_lines
-from kafkalog.render.verify_headline import badness, headline, is_loud, name_of
+from kafkalog.render.verify_headline import badness, headline, is_loud
+from kafkalog.render.verify_start import name_of
 from kafkalog.verify import Severity
 
 if TYPE_CHECKING:

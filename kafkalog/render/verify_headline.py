@@ -6,31 +6,28 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.filename import is_metadata_log
-from kafkalog.render.outcome_words import certain_harms, consumer_texts
+from kafkalog.render.outcome_words import consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
 from kafkalog.render.screen import Line, Table
+from kafkalog.render.verify_start import article, cut, is_predicted, name_of, start_text
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.render.screen import Item
     from kafkalog.verify import PartitionReport, Report
     from kafkalog.verify.account import Account, Ranges
 
-__all__ = ["DAMAGED", "headline", "is_loud", "name_of"]
+__all__ = ["DAMAGED", "badness", "headline", "is_loud"]
 
 #: Verdicts that say that something is wrong.
 DAMAGED = ("data-loss", "damaged")
-#: Rules that say, from a severity on, that partitions are not here.
-_LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
-#: Columns of the words on the left, rows of the table, letters of a sentence, paths that could not be read.
+#: Columns of the words on the left, rows of the table, paths that could not be read.
 _HANG = 12
 _ROWS = 8
-_LETTERS = 400
 _PATHS = 3
 
 
@@ -52,12 +49,6 @@ def is_loud(partition: PartitionReport) -> bool:
     return partition.verdict == "unknown" and bool(partition.segments or partition.findings)
 
 
-def name_of(partition: PartitionReport, report: Report) -> str:
-    """What a partition is called: its directory's name, or its path where another one has that name."""
-    name = os.path.basename(partition.path)
-    return name if sum(os.path.basename(other.path) == name for other in report.partitions) == 1 else partition.path
-
-
 def badness(partition: PartitionReport) -> tuple[object, ...]:
     """How bad a partition is, to be compared."""
     account = partition.account
@@ -74,7 +65,7 @@ def headline(report: Report) -> Iterator[Item]:
         yield from _one(subjects[0])
     elif subjects:
         yield from _several(subjects)
-    yield _labelled("next start", _start_text(report)) if _is_predicted(report) else _labelled("next start", "not predicted")
+    yield _labelled("next start", start_text(report)) if is_predicted(report) else _labelled("next start", "not predicted")
     if subjects:
         yield from _what_to_do(subjects[0])
     else:
@@ -127,7 +118,7 @@ def _one(subject: _Subject) -> Iterator[Item]:
             for text in consumer_texts(outcome):
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
     for text, stops in troubles.items():
-        when_so = "" if len(stops) == len(subject.outcomes) else f"after {_article(stops)} stop: "
+        when_so = "" if len(stops) == len(subject.outcomes) else f"after {article(stops)} stop: "
         yield _labelled("consumers", f"{when_so}{text.removeprefix('consumers ')}")
     if account.unreached:
         yield _labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
@@ -181,130 +172,17 @@ def _several(subjects: list[_Subject]) -> Iterator[Item]:
         yield _labelled("not counted", why)
 
 
-def _is_predicted(report: Report) -> bool:
-    return bool(report.next_start) or any(partition.next_start for partition in report.partitions)
-
-
-def _start_text(report: Report) -> str:
-    """What the next start takes away, after each kind of stop that was predicted."""
-    predicted = [partition for partition in report.partitions if partition.next_start]
-    # A metadata log is recovered whatever the stop was: it does not say what the stop was.
-    asked = [one for one in predicted if not is_metadata_log(os.path.basename(one.path))] or predicted
-    stops = [outcome.assumed.stop for one in asked for outcome in one.next_start] or [o.assumed.stop for o in report.next_start]
-    texts: dict[str, list[str]] = {}
-    for stop in sorted(set(stops)):
-        texts.setdefault("; ".join(_at_stop(report, stop)), []).append(stop)
-    release = f" (Kafka {report.version})" if report.version is not None else ""
-    return "; ".join(f"after {_article(names)} stop: {text}" for text, names in texts.items()) + release
-
-
-def _article(stops: Sequence[str]) -> str:
-    return "a clean or an unclean" if len(set(stops)) > 1 else "an unclean" if "unclean" in stops else "a clean"
-
-
-def _at(stop: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The predictions for a kind of stop; the one there is, where that does not depend on it."""
-    return [outcome for outcome in outcomes if outcome.assumed.stop == stop] or list(outcomes)
-
-
-def _at_stop(report: Report, stop: str) -> Iterator[str]:
-    """What one start does, in half sentences."""
-    harms: dict[str, list[tuple[PartitionReport, Outcome]]] = {}
-    unknown = 0
-    for partition in report.partitions:
-        outcomes = _at(stop, partition.next_start)
-        harmful = certain_harms(outcomes)
-        kind = _kind_of(harmful[0]) if harmful else ""
-        if kind:
-            harms.setdefault(kind, []).append((partition, harmful[0]))
-        elif not harmful:
-            unknown += any(outcome.is_unknown or outcome.severity == "error" for outcome in outcomes)
-    yield from _beside_texts(_at(stop, report.next_start))
-    for kind, places in harms.items():
-        yield _harm_sentence(kind, places, report)
-    logless = [p for p in report.partitions if p.next_start and not p.segments and p.verdict not in ("clean", "benign")]
-    if logless:
-        yield f"{count_text(len(logless), 'partition')} without a log {agreeing(len(logless), 'gets', 'get')} an empty one"
-    if unknown:
-        yield f"{count_text(unknown, 'partition')} cannot be predicted"
-    if not (harms or logless or unknown or report.next_start):
-        yield _nothing_lost(report)
-
-
-def _beside_texts(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """What is done beside the partitions."""
-    aborts = [outcome for outcome in outcomes if outcome.broker == "aborts"]
-    if aborts:
-        yield _cut(aborts[0].reason)
-    made = sum(outcome.partition == "loaded" for outcome in outcomes)
-    if made:
-        yield f"{count_text(made, 'partition')} placed here and missing {agreeing(made, 'is', 'are')} created again, empty"
-    others = [outcome for outcome in outcomes if outcome not in aborts and outcome.partition != "loaded"]
-    if others:
-        yield _cut(others[0].reason)
-
-
-def _kind_of(outcome: Outcome) -> str:
-    """What a harmful start does; "" where only consumers fail, of which more is said by itself."""
-    if outcome.broker == "aborts":
-        return "stops"
-    if outcome.log_dir == "offline":
-        return "offline"
-    if outcome.records_lost:
-        return "loses"
-    if outcome.partition == "loaded":
-        return "empty" if outcome.records_lost is None else ""
-    return outcome.partition
-
-
-_DOES = {
-    "stops": "the broker does not start because of {them}",
-    "offline": "the log dir goes offline because of {them}",
-    "stray": "{them} would be set aside as -stray, with {held}",
-    "deleted": "{them} would be deleted, with {held}",
-    "failed": "{them} would not be served, with {held}",
-    "empty": "{them} would begin empty; how much is lost is not known",
-}
-
-
-def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], report: Report) -> str:
-    them = name_of(places[0][0], report) if len(places) == 1 else count_text(len(places), "partition")
-    if kind == "loses":
-        records = sum(outcome.records_lost or 0 for _, outcome in places)
-        size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))
-        return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}"
-    records, size = sum(p.records for p, _ in places), size_text(sum(p.bytes for p, _ in places))
-    return _DOES.get(kind, "{them}: " + kind).format(them=them, held=f"{count_text(records, 'record')}, {size}")
-
-
-def _nothing_lost(report: Report) -> str:
-    """The good news, as far as it goes."""
-    if any(partition.account.gone or partition.account.uncounted for partition in report.partitions):
-        return "nothing more is removed"
-    lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
-    is_damaged = any(partition.account.unreadable for partition in report.partitions)
-    return "nothing is removed" if is_damaged else f"nothing is lost{' of what is here' if lacking else ''}"
-
-
 def _what_to_do(subject: _Subject) -> Iterator[Item]:
     cause = subject.account.cause
     if cause is not None:
-        yield _labelled("because", f"{cause.id}: {_cut(cause.message.replace(f'{subject.path}/', ''))}")
+        yield _labelled("because", f"{cause.id}: {cut(cause.message.replace(f'{subject.path}/', ''))}")
     first = subject.account.first_action
     if first is not None:
-        yield _labelled("first", _cut(first))
+        yield _labelled("first", cut(first))
     if cause is not None and cause.remedy != first:
-        yield _labelled("then", _cut(cause.remedy))
+        yield _labelled("then", cut(cause.remedy))
     for at, command in enumerate(subject.account.more):
         yield Line(0, "" if at else "more", command.line, hang=_HANG, style="label")
-
-
-def _cut(text: str) -> str:
-    """The first sentences of a text."""
-    if len(text) <= _LETTERS:
-        return text
-    end = text.rfind(". ", 0, _LETTERS)
-    return text[: end + 1] if end > 0 else f"{text[: text.rfind(' ', 0, _LETTERS)]} …"
 
 
 def _notes_text(report: Report) -> str:

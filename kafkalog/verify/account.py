@@ -78,6 +78,7 @@ def account_of(
     path: str,
     findings: Sequence[Finding],
     outcomes: Sequence[Outcome],
+    otherwise: Sequence[Outcome] = (),
     log_start_offset: int | None = None,
     log_end_offset: int | None = None,
 ) -> Account:
@@ -87,6 +88,7 @@ def account_of(
         path: Its directory, or the file that was asked for.
         findings: What was found in it.
         outcomes: The predictions of its next start.
+        otherwise: Those of a start after the kind of stop that its log dir does not show.
         log_start_offset: First offset that is there; None without a log.
         log_end_offset: The one after the last.
     """
@@ -108,7 +110,7 @@ def account_of(
         ),
         unreached=_without(unreached, (*gone, *unreadable)),
         skipped=_without(skipped, (*gone, *unreadable)),
-        starts=tuple(_at_start(outcome) for outcome in outcomes),
+        starts=tuple(_at_start(outcome) for outcome in (*outcomes, *otherwise)),
         cause=cause,
         first_action=_first_action(outcomes, cause),
         more=tuple(_more(path, cause)),

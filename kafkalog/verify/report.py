@@ -41,7 +41,8 @@ class PartitionReport:
     Offsets are log offsets: `valid_through_offset` is the last one before the first damage, -1 when there is none;
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
-    dir, one for each kind of stop of a directory given by itself, none for a single file.
+    dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
+    damaged partition, those of a start after the other kind of stop.
     """
 
     path: str
@@ -62,11 +63,12 @@ class PartitionReport:
     hashes: tuple[tuple[str, str], ...] = ()
     last_segment: int | None = None
     next_start: tuple[Outcome, ...] = ()
+    otherwise: tuple[Outcome, ...] = ()
 
     @property
     def account(self) -> Account:
         """Its damage in numbers; worked out when it is asked for."""
-        return account_of(self.path, self.findings, self.next_start, self.log_start_offset, self.log_end_offset)
+        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, self.log_end_offset)
 
     @property
     def verdict(self) -> str:

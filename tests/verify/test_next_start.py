@@ -52,7 +52,21 @@ def test_a_log_dir_gives_one_next_start_line_after_each_partition_line(flipped):
     assert rows[-1]["version"] == "3.9.2"
     done = run("next-start", "--format", "jsonl", "--kafka-version", "3.9", flipped.root)
     (alone,) = [json.loads(text) for text in done.stdout.splitlines()]
-    assert {**line, "schema": alone["schema"]} == alone
+    # What was gone before the start is told by the findings of verify.
+    assert {**line, "schema": alone["schema"], "already_gone": alone["already_gone"]} == alone
+
+
+def test_a_damaged_partition_in_a_log_dir_is_told_what_the_other_kind_of_stop_would_cost(flipped):
+    (flipped.root / ".kafka_cleanshutdown").touch()
+    report = verify(flipped.root, now=NOW, kafka_version="3.9.1")
+    (partition,) = report.partitions
+    assert [outcome.assumed.stop for outcome in partition.next_start] == ["clean"]
+    (other,) = partition.otherwise
+    assert (other.assumed.stop, other.records_lost) == ("unclean", 181)
+    assert [(one.stop, one.records) for one in partition.account.starts] == [("clean", 0), ("unclean", 181)]
+    told = next(line for line in text_of(report) if line.startswith("next start"))
+    assert "after an unclean stop: ledger-0 loses 181 records, 24.9 KiB" in told
+    assert verify(flipped.root, now=NOW, assume_stop="clean").partitions[0].otherwise == ()
 
 
 def test_a_partition_directory_gives_a_line_for_each_kind_of_stop_clean_first(flipped):
@@ -95,7 +109,8 @@ def test_a_finding_says_in_numbers_what_the_start_would_delete(flipped):
     )
     everything = "\n".join(plain(report_text(report, detail="everything")))
     assert "and delete 2 segments: 181 records, 24.9 KiB, 1 min 51 s of data." in everything
-    assert "next start after an unclean stop: ledger-0 loses 181 records, 24.9 KiB (Kafka 3.9.1)" in text_of(report)
+    told = next(line for line in text_of(report) if line.startswith("next start"))
+    assert told.startswith("next start after an unclean stop: ledger-0 loses 181 records, 24.9 KiB; after a clean stop: ")
 
 
 def test_a_finding_that_a_clean_start_serves_says_where_consumers_fail(flipped):
