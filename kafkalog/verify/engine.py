@@ -35,6 +35,7 @@ from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
 from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
+from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.fitting import fit_restores
 from kafkalog.verify.next_start import predict_starts
@@ -350,6 +351,7 @@ class _Run:
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
         add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
+        name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
         fit_restores(self.done, controllers)
 
