@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["rule_json", "rule_markdown", "rule_text", "rules_text"]
 
 
+_OF_HISTORY = "Holds only for logs that were never compacted; INFO where nothing shows whether one was."
+
+
 def _paragraphs(rule: Rule) -> list[tuple[str, str]]:
     return [
         ("Says", rule.message),
@@ -44,9 +47,7 @@ def rule_text(rule: Rule) -> Iterator[Item]:
         yield Line(0, "", " ".join(paragraph.splitlines()), prose=True)
         yield ""
     if rule.history:
-        yield Line(
-            0, "", "Holds only for logs that were never compacted; INFO where nothing shows whether one was.", prose=True
-        )
+        yield Line(0, "", _OF_HISTORY, prose=True)
         yield ""
     for name, text in _paragraphs(rule):
         yield Line(0, f"{name}:", text, prose=True, style="label")
@@ -56,7 +57,7 @@ def rule_markdown(rule: Rule) -> str:
     """A rule's page of the documentation."""
     lines = [f"## {rule.id}", "", f"Severity: **{rule.severity.label}**", "", rule.explanation, ""]
     if rule.history:
-        lines += ["Holds only for logs that were never compacted; INFO where nothing shows whether one was.", ""]
+        lines += [_OF_HISTORY, ""]
     for name, text in _paragraphs(rule):
         lines += [f"**{name}.** {text}", ""]
     return "\n".join(lines).rstrip() + "\n"
