@@ -47,6 +47,7 @@ __all__ = ["command"]
 )
 @options.format_option()
 @options.color
+@options.max_spool
 def command(*, paths: tuple[str, ...], full: bool, segments: bool | None, sort: str, output_format: str, color: str) -> int:
     """Show what is in log dirs, partition directories and segments: offsets, records, sizes, times, codecs, epochs.
 
@@ -80,7 +81,7 @@ def command(*, paths: tuple[str, ...], full: bool, segments: bool | None, sort: 
             write_json_lines(description_lines(described, with_segments=with_segments))
         else:
             screen.show([""] if len(found) > 1 else [])
-            screen.show(description_items(described, with_segments=with_segments, sort=sort))
+            screen.show(description_items(described, with_segments=with_segments, sort=sort, width=screen.width))
     if output_format == "jsonl":
         from kafkalog.render.json_info import info_summary
 

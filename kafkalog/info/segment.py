@@ -50,6 +50,8 @@ class _Seen:
 
     def __init__(self) -> None:
         self.batches = self.bad_crcs = self.damaged_bytes = self.padding = 0
+        #: Positions of the first batch with a wrong CRC, and of the first bytes that are no batch.
+        self.bad_at = self.damaged_at = -1
         self.records: int | None = 0
         self.first: Batch | None = None
         self.last: Batch | None = None
@@ -61,6 +63,7 @@ class _Seen:
     def add(self, item: Batch | Damage | Padding) -> None:
         """Add a batch, or what is none."""
         if isinstance(item, Damage):
+            self.damaged_at = item.span.start if self.damaged_at < 0 else self.damaged_at
             self.damaged_bytes += item.span.size
         elif isinstance(item, RecordBatch | LegacyBatch):
             self._batch(item)
@@ -69,7 +72,9 @@ class _Seen:
 
     def _batch(self, batch: Batch) -> None:
         self.batches += 1
-        self.bad_crcs += not batch.crc_ok
+        if not batch.crc_ok:
+            self.bad_at = batch.position if not self.bad_crcs else self.bad_at
+            self.bad_crcs += 1
         self.first, self.last = self.first or batch, batch
         self.magics.add(batch.magic)
         name = _codec_name(batch)
@@ -167,10 +172,14 @@ class SegmentReader:
 
     def _tell(self, seen: _Seen) -> None:
         """Put into words what is odd about the batches."""
+        among = " of those that were read" if self._not_read else ""
         if seen.bad_crcs:
-            self.problems.append(f"{seen.bad_crcs} of the batches read have a wrong CRC")
+            batches = "1 batch" if seen.bad_crcs == 1 else f"{seen.bad_crcs} batches"
+            verb, first = ("has", "") if seen.bad_crcs == 1 else ("have", ", the first")
+            self.problems.append(f"{batches}{among} {verb} a wrong CRC{first} at position {seen.bad_at}")
         if seen.damaged_bytes:
-            self.problems.append(f"{seen.damaged_bytes} of the bytes read are no batch")
+            size = "1 byte is" if seen.damaged_bytes == 1 else f"{seen.damaged_bytes} bytes are"
+            self.problems.append(f"{size} no batch, from position {seen.damaged_at} on{among and ', of those that were read'}")
         if self._not_read and self._last_position is None and seen.first is not None:
             self.problems.append("no index entry leads to its end, which was not looked for")
         if isinstance(seen.first, RecordBatch) and seen.first.base_offset < self._base:

@@ -10,6 +10,7 @@ from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS,
 from kafkalog.info.values import PartitionInfo, SegmentInfo
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.render.screen import Line, Table
+from kafkalog.render.tables import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,20 +39,28 @@ _CHECKPOINTS = {
 #: Sentences about single files that are shown, and names.
 _MOST = 20
 _NAMES = 5
+_YEAR_10000 = 253402300800000
 #: Columns that are said once where they are the same in every row.
 _SAID_ONCE = ("start", "codecs", "magic", "epochs")
 #: Columns whose texts may be shortened to fit a terminal.
 _SHORTENED = ("partition", "codecs")
 
 
-def description_items(found: Description, *, with_segments: bool, sort: str) -> Iterator[Item]:
-    """What is at a path: whose it is, then its partitions, or the segments of each."""
+def description_items(found: Description, *, with_segments: bool, sort: str, width: int | None = None) -> Iterator[Item]:
+    """What is at a path: whose it is, then its partitions, or the segments of each.
+
+    Args:
+        found: What is there.
+        with_segments: Whether to show the segments of each partition, not a row for each.
+        sort: How rows are ordered, one of `SORTS`.
+        width: Columns of the terminal; of a log dir what does not fit into them is left out. None: nothing is.
+    """
     if found.log_dir is not None and found.kind == "log dir":
         yield from _log_dir(found.log_dir)
     if found.kind == "log dir" and not with_segments:
         yield ""
-        yield from _rows(_partition_columns(_in_order(found.partitions, sort)))
-        yield from _problems([(info.path, text) for info in found.partitions for text in _all_problems(info)])
+        yield from _rows(_partition_columns(_in_order(found.partitions, sort)), width)
+        yield from _problems([problem for info in found.partitions for problem in _all_problems(info)])
         return
     for partition in _in_order(found.partitions, sort):
         if found.kind == "log dir":
@@ -59,8 +68,7 @@ def description_items(found: Description, *, with_segments: bool, sort: str) -> 
         yield from _partition(partition, found)
         yield ""
         yield from _rows(_segment_columns(_in_order(partition.segments, sort)))
-        yield from _problems([(partition.path, text) for text in partition.problems])
-        yield from _problems([(segment.path, text) for segment in partition.segments for text in segment.problems])
+        yield from _problems(_all_problems(partition))
 
 
 def totals_items(found: Sequence[Description]) -> Iterator[Item]:
@@ -186,11 +194,10 @@ def _partition_columns(found: Sequence[PartitionInfo]) -> dict[str, list[object]
         "size": _to_the_right([size_text(one.size) for one in found]),
         "segments": [len(one.segments) for one in found],
         "newest": [_date(one.newest_timestamp) for one in found],
-        "codecs": [_codecs(one) for one in found],
+        "open txns": [len(one.open_transactions) or None for one in found],
+        "codecs": [", ".join(one.codecs) or None for one in found],
         "magic": [_numbers(one.magics) for one in found],
         "epochs": [_epochs(one) for one in found],
-        "open txns": [len(one.open_transactions) or None for one in found],
-        "odd": [len(_all_problems(one)) or None for one in found],
     }
 
 
@@ -219,8 +226,8 @@ def _segment_columns(found: Sequence[SegmentInfo]) -> dict[str, list[object]]:
     }
 
 
-def _rows(columns: dict[str, list[object]]) -> Iterator[Item]:
-    """A table; what is the same in all its rows stands above it."""
+def _rows(columns: dict[str, list[object]], width: int | None = None) -> Iterator[Item]:
+    """A table; what is the same in all its rows stands above it. With a width, one table: what does not fit is named."""
     count = len(next(iter(columns.values())))
     if not count:
         return
@@ -231,7 +238,15 @@ def _rows(columns: dict[str, list[object]]) -> Iterator[Item]:
         yield Line(2, "", f"Everywhere, as far as it is known: {said}.", prose=True)
     names = [name for name in columns if name not in once and any(value is not None for value in columns[name])]
     whole = tuple(number for number, name in enumerate(names) if name not in _SHORTENED)
-    yield Table(tuple(names), [list(row) for row in zip(*(columns[name] for name in names), strict=True)], whole=whole)
+    rows = [list(row) for row in zip(*(columns[name] for name in names), strict=True)]
+    left_out: list[str] = []
+    if width is not None:
+        fitting = len(fitted(names, rows, width, whole)[0][0])
+        names, left_out = names[:fitting], names[fitting:]
+        rows = [row[:fitting] for row in rows]
+    yield Table(tuple(names), rows, whole=tuple(number for number in whole if number < len(names)))
+    if left_out:
+        yield Line(0, "", f"(no room for {' and '.join(left_out)}: give a partition, or --format jsonl)", prose=True)
 
 
 def _problems(found: Sequence[tuple[str, str]]) -> Iterator[Item]:
@@ -241,9 +256,10 @@ def _problems(found: Sequence[tuple[str, str]]) -> Iterator[Item]:
         yield Line(0, "", f"and {len(found) - _MOST} more; --format jsonl has all of them")
 
 
-def _all_problems(found: PartitionInfo) -> list[str]:
-    files = [f"{os.path.basename(segment.path)}: {text}" for segment in found.segments for text in segment.problems]
-    return [*found.problems, *files]
+def _all_problems(found: PartitionInfo) -> list[tuple[str, str]]:
+    """What is odd in a partition and in its segments, with the path of each."""
+    own = [(found.path, text) for text in found.problems]
+    return own + [(segment.path, text) for segment in found.segments for text in segment.problems]
 
 
 def _to_the_right(texts: Sequence[str]) -> list[object]:
@@ -253,7 +269,12 @@ def _to_the_right(texts: Sequence[str]) -> list[object]:
 
 def _date(timestamp: int | None) -> str | None:
     """To the minute, UTC."""
-    return None if timestamp is None else date_text(timestamp)[:-7]
+    if timestamp is None:
+        return None
+    date = date_text(timestamp)
+    return (
+        date[:-7] if 0 <= timestamp < _YEAR_10000 else f"year {date.partition('-')[0]}" if timestamp > 0 else f"{timestamp} ms"
+    )
 
 
 def _most_records(info: PartitionInfo | SegmentInfo) -> int:

@@ -9,11 +9,12 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.filename import parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, SNAPSHOT_VERSION, read_producer_snapshot
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.mounted import exists
 from kafkalog.files.source import FileSource
 from kafkalog.show.batches import offsets_note, opaque, time_note
 from kafkalog.show.values import Part, layout_rows
@@ -97,19 +98,17 @@ class EntryFile:
 
     def number_of(self, offset: int) -> int | None:
         """The entry that a look-up of an offset finds, or that is about it; None: there is none."""
+        data = self._data[self._begin :]
+        used = padded_end(data, self._layout.size) if self._suffix in (".index", ".timeindex") else len(data)
         found = None
-        for number in range(self.count):
-            values = self._read(number)
+        for number, values in enumerate(self._layout.read_all(data[:used])):
             if self._suffix == ".txnindex":
                 if values.first_offset <= offset <= values.last_offset:
                     return number
             elif self._suffix == ".snapshot":
                 if values.last_offset - values.offset_delta <= offset <= values.last_offset:
                     return number
-            elif (
-                not self._is_padding(self._begin + number * self._layout.size)
-                and (self._base or 0) + values.relative_offset <= offset
-            ):
+            elif (self._base or 0) + values.relative_offset <= offset:
                 found = number
         return found
 
@@ -161,7 +160,7 @@ class EntryFile:
     def _log_note(self, position: int) -> tuple[str, str]:
         """What is in the `.log` beside it at a position."""
         path = self.path.removesuffix(".index") + ".log"
-        if not self.path.endswith(".index") or not os.path.exists(path):
+        if not self.path.endswith(".index") or not exists(path):
             return f"0x{position:x}", ""
         try:
             with FileSource(path) as source:

@@ -23,8 +23,10 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
 from kafkalog.files.log_dir import LogDir, PartitionContext
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import check_file_name, join
+from kafkalog.files.paths import join
 from kafkalog.files.workers import Workers
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
@@ -33,6 +35,7 @@ from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
 from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
+from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.fitting import fit_restores
 from kafkalog.verify.next_start import predict_starts
@@ -194,6 +197,7 @@ class _Run:
         """Take an argument in."""
         try:
             found = classify(path)
+            self.not_checked += [NotChecked(error.path, error.reason, failed=True) for error in problems_since()]
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
             elif found.kind is Kind.PARTITION:
@@ -347,6 +351,7 @@ class _Run:
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
         add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
+        name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
         fit_restores(self.done, controllers)
 

@@ -77,6 +77,15 @@ class Rule:
             commands=hit.commands,
         )
 
+    def retold(self, finding: Finding, facts: dict[str, Any]) -> Finding:
+        """A finding of this rule with other facts, and its texts about these."""
+        return finding._replace(
+            facts=facts,
+            message=_text(self.message, facts),
+            consequence=_text(self.consequence, facts),
+            remedy=_text(self.remedy, facts),
+        )
+
     def if_explained(self, finding: Finding) -> Finding:
         """A finding of this rule where the log cleaner may explain it: no more than an INFO, which says so."""
         finding = finding._replace(severity=min(finding.severity, Severity.INFO))

@@ -44,7 +44,7 @@ def lines(*arguments, status=0):
 def shown(found, width=None, *, with_segments=True):
     stream = io.StringIO()
     screen = Screen(stream, width, is_coloured=False)
-    screen.show(description_items(found, with_segments=with_segments, sort="name"))
+    screen.show(description_items(found, with_segments=with_segments, sort="name", width=width))
     screen.show(totals_items([found]))
     return stream.getvalue()
 
@@ -184,7 +184,7 @@ def test_with_full_all_of_it_is_gone_over(large_log):
     (segment,) = found.partitions[0].segments
     assert (segment.is_scanned, segment.bytes_not_read) == (True, 0)
     assert segment.damaged_bytes > 32 << 20
-    assert f"{segment.damaged_bytes} of the bytes read are no batch" in shown(found)
+    assert f"{segment.damaged_bytes} bytes are no batch, from position " in shown(found)
 
 
 def test_where_no_index_leads_to_the_end_of_a_segment_that_is_said(large_log):
@@ -241,8 +241,8 @@ def test_damage_is_said_and_judged_by_nobody(tmp_path):
     data[1000] ^= 1
     log.write_bytes(data[:-7])
     text = run(folder).stdout
-    assert "1 of the batches read have a wrong CRC" in text or "1 of the batches read has a wrong CRC" in text
-    assert "of the bytes read are no batch" in text
+    assert "1 batch has a wrong CRC at position " in text
+    assert re.search(r"\d+ bytes are no batch, from position \d+ on\n", text)
     os.remove(log)
     text = run(folder).stdout
     assert "its .log is missing" in text

@@ -64,7 +64,7 @@ simple(
     lambda lab: (lab.beside("kept-0") / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
 )
 
-simple("topic-id-of-another", META, lambda lab: (lab.beside("kept-0"), lab.beside("kept-0", "other-0")))
+simple("topic-id-of-another", f"{KRAFT}/ledger-0", lambda lab: lab.beside("ledger-0", "other-0"))
 
 
 @proof("producer-id-of-no-block", META)
@@ -403,6 +403,11 @@ def _(lab):
 
 simple("snapshot-deleted", TXN, lambda lab: lab.path(-1, ".snapshot").unlink())
 simple("snapshot-last-deleted", TXN, lambda lab: _snapshots(lab)[-1].unlink())
+
+
+@proof("log-of-another-partition", PLAIN)
+def _(lab):
+    shutil.copyfile(BROKER / GZIP / f"{0:020d}.log", lab.path(0))
 
 
 # --- leader-epoch-checkpoint ---

@@ -9,6 +9,7 @@ from kafkalog.files.source import hashes_of
 from kafkalog.kafka.gone_offsets import is_uncleaned
 from kafkalog.verify.checks.compaction import compaction_subjects
 from kafkalog.verify.checks.files import file_subjects
+from kafkalog.verify.checks.foreign_logs import replaced_logs
 from kafkalog.verify.checks.metadata_log import metadata_log_subjects
 from kafkalog.verify.checks.producers import producer_subjects
 from kafkalog.verify.checks.segments import segment_subjects
@@ -56,7 +57,9 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         path=facts.path,
         topic=facts.partition.topic,
         partition=facts.partition.number,
-        findings=in_order(fitted_to_files(facts, _graded(facts, [*_with_line_ends(facts, _findings(facts))]))),
+        findings=in_order(
+            fitted_to_files(facts, _with_replaced_logs(facts, _graded(facts, [*_with_line_ends(facts, _findings(facts))])))
+        ),
         valid_through_offset=valid,
         valid_file=whole.path if whole is not None else "",
         valid_position=whole.valid_position if whole is not None else 0,
@@ -83,6 +86,14 @@ def _findings(facts: PartitionFacts) -> Iterator[Finding]:
     for check in _CHECKS:
         for subject in check(facts):
             yield from findings_of(subject)
+
+
+def _with_replaced_logs(facts: PartitionFacts, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, and what they say together of logs that were put in the place of others."""
+    findings = tuple(findings)
+    yield from findings
+    for subject in replaced_logs(facts, findings):
+        yield from findings_of(subject)
 
 
 def _with_line_ends(facts: PartitionFacts, findings: Iterable[Finding]) -> Iterator[Finding]:

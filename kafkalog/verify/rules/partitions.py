@@ -51,6 +51,55 @@ def _segment_path(sibling: str, base: int) -> str:
     return f"{folder}{slash}{base:020d}.log"
 
 
+# --- the log of another place ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedLog:
+    """A `.log` that is sound and does not fit what lies beside it.
+
+    `offsets` are those that the log of this place had, None where the last one is not known. `index` and `time_index`: how
+    many of their entries do not fit, and how many there are. `witnesses`: what else does not fit.
+    """
+
+    path: str
+    size: int
+    offsets: tuple[int, int] | None
+    index: tuple[int, int]
+    time_index: tuple[int, int]
+    witnesses: tuple[str, ...]
+
+
+@rule(
+    "log-replaced",
+    Severity.ERROR,
+    on=ReplacedLog,
+    message="this is another log: {misfits} do not fit it, and {witnesses}",
+    consequence="The records of this segment are gone; in their place consumers get those of another partition, or of another "
+    "time of this one.",
+    remedy="Do not move the indexes away: they are those of the log that should be here. Look for that log in copies. "
+    + RESTORE,
+    source="LogSegment.append, OffsetIndex, TimeIndex (Kafka 3.9.1)",
+    proof="log-of-another-partition",
+    near_miss="index-swapped",
+    loses="gone",
+    invariants="D2 E5 F5",
+)
+def log_replaced(log: ReplacedLog) -> Iterator[Hit]:
+    """A `.log` whose batches are all sound, but whose two indexes do not fit it, nor do its neighbours or snapshots.
+
+    It was copied from another partition, or from another time of this one. What its indexes and neighbours lead to is told
+    under it.
+    """
+    yield Hit(
+        Span(0, log.size),
+        log.offsets,
+        misfits="{} of {} entries of the `.index` and {} of {} of the `.timeindex`".format(*log.index, *log.time_index),
+        witnesses=" and ".join(log.witnesses),
+        offsets_unknown=None if log.offsets is not None else "nothing tells how far the log of this segment went",
+    )
+
+
 # --- before the first segment ---
 
 
