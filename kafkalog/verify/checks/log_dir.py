@@ -25,6 +25,7 @@ from kafkalog.files.log_dir import CLEAN_SHUTDOWN, CLEANER_OFFSETS, META_PROPERT
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.next_start.evidence import BrokerEvidence
+from kafkalog.next_start.meta_proposal import missing_values
 from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.placement import placement_in
 from kafkalog.replay.transaction_state import Copy
@@ -277,6 +278,7 @@ class LogDirCheck:
                 marker_size=sizes.get(CLEAN_SHUTDOWN, 0),
                 newer_marker=newer,
                 has_directory_id="directory.id" in values,
+                proposed_meta="" if META_PROPERTIES in self.log_dir.files else missing_values(self.evidence),
             )
         )
 
