@@ -19,10 +19,20 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record, RecordHeader
-    from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceeded, RequestError, UnreadableFile
+    from kafkalog.errors import (
+        ExtraMissing,
+        FileChanged,
+        FormatError,
+        KafkalogError,
+        LimitExceeded,
+        RequestError,
+        UnreadableFile,
+    )
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
     from kafkalog.files.segment import Segment, open_segment
+    from kafkalog.info.api import describe
+    from kafkalog.info.values import Description, LogDirInfo, PartitionInfo, SegmentInfo
     from kafkalog.next_start.api import next_start, next_starts
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.replay.groups import read_groups
@@ -30,6 +40,8 @@ if TYPE_CHECKING:
     from kafkalog.replay.transactions import read_transactions
     from kafkalog.replay.until import Until
     from kafkalog.span import Padding, Span
+    from kafkalog.table.api import table
+    from kafkalog.table.table import Table
     from kafkalog.verify.engine import verify
     from kafkalog.verify.finding import Finding, Severity
     from kafkalog.verify.policy import Policy
@@ -39,6 +51,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Damage",
+    "Description",
+    "ExtraMissing",
     "FileChanged",
     "Finding",
     "FormatError",
@@ -47,9 +61,11 @@ __all__ = [
     "LegacyRecord",
     "LimitExceeded",
     "LogDir",
+    "LogDirInfo",
     "Outcome",
     "Padding",
     "Partition",
+    "PartitionInfo",
     "PartitionReport",
     "Policy",
     "Record",
@@ -58,11 +74,14 @@ __all__ = [
     "Report",
     "RequestError",
     "Segment",
+    "SegmentInfo",
     "Severity",
     "Span",
+    "Table",
     "UnreadableFile",
     "Until",
     "__version__",
+    "describe",
     "next_start",
     "next_starts",
     "open_log_dir",
@@ -71,12 +90,14 @@ __all__ = [
     "read_groups",
     "read_metadata",
     "read_transactions",
+    "table",
     "verify",
 ]
 
 #: Names are imported when they are used: start-up is half of a small dump, and reading logs needs little of what is here.
 _LAZY = {
     "Damage": "kafkalog.core.batch",
+    "ExtraMissing": "kafkalog.errors",
     "FileChanged": "kafkalog.errors",
     "FormatError": "kafkalog.errors",
     "KafkalogError": "kafkalog.errors",
@@ -92,11 +113,17 @@ _LAZY = {
     "RequestError": "kafkalog.errors",
     "Segment": "kafkalog.files.segment",
     "Span": "kafkalog.span",
+    "Table": "kafkalog.table.table",
     "UnreadableFile": "kafkalog.errors",
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
     "open_segment": "kafkalog.files.segment",
     "Until": "kafkalog.replay.until",
+    "Description": "kafkalog.info.values",
+    "LogDirInfo": "kafkalog.info.values",
+    "PartitionInfo": "kafkalog.info.values",
+    "SegmentInfo": "kafkalog.info.values",
+    "describe": "kafkalog.info.api",
     "Outcome": "kafkalog.next_start.outcome",
     "next_starts": "kafkalog.next_start.api",
     "read_groups": "kafkalog.replay.groups",
@@ -111,7 +138,7 @@ _LAZY = {
 
 
 class _Package(ModuleType):
-    """This package: two of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: three of its functions have the names of packages in it, which an import would put in their place."""
 
     @property
     def next_start(self) -> Any:
@@ -120,6 +147,15 @@ class _Package(ModuleType):
 
     @next_start.setter
     def next_start(self, package: ModuleType) -> None:
+        del package
+
+    @property
+    def table(self) -> Any:
+        """The function `kafkalog.table.api.table`."""
+        return import_module("kafkalog.table.api").table
+
+    @table.setter
+    def table(self, package: ModuleType) -> None:
         del package
 
     @property

@@ -12,8 +12,11 @@ from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
 from kafkalog.core.messages.schema import NEWEST
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
+from kafkalog.render.json_info import description_lines, info_summary
 from kafkalog.render.json_replay import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
+from kafkalog.render.json_show import part_lines
 from kafkalog.replay.logs import Note
+from kafkalog.show.parts import Wanted, parts_of
 from tests.json_line_meanings import MEANINGS
 from tests.log_dirs import fixture
 
@@ -126,13 +129,30 @@ def _keys(lines: Iterable[dict]) -> dict[str, list[str]]:
 def _json_lines() -> str:
     parts = []
     for command, kinds in json_line_keys().items():
-        for kind, names in kinds.items():
-            if kind in ("note", "not_read") and command != "groups":
-                continue  # the same in all of them
-            heading = "`note` and `not_read` are the same in all three commands." if kind == "note" else ""
-            rows = [f"| `{name}` | {meaning_of(command, kind, name)} |" for name in names]
-            parts.append("\n".join([*([heading, ""] if heading else []), f"| {command} `{kind}` | |", "|---|---|", *rows, ""]))
+        if command != "groups":  # the same in all of them
+            kinds = {kind: names for kind, names in kinds.items() if kind not in ("note", "not_read")}  # noqa: PLW2901
+        parts += _tables(command, kinds)
     return "\n".join(parts)
+
+
+def _tables(command: str, kinds: dict[str, list[str]]) -> Iterator[str]:
+    """A table for each type of line."""
+    for kind, names in kinds.items():
+        heading = ["`note` and `not_read` are the same in all three commands.", ""] if kind == "note" else []
+        rows = [f"| `{name}` | {meaning_of(command, kind, name)} |" for name in names]
+        yield "\n".join([*heading, f"| {command} `{kind}` | |", "|---|---|", *rows, ""])
+
+
+def _info_lines() -> str:
+    found = kafkalog.describe(fixture("4.3.1", "meta-n1").path())
+    lines = (*description_lines(found, with_segments=True), info_summary([found], ()))
+    return "\n".join(_tables("info", _keys(lines)))
+
+
+def _show_lines() -> str:
+    path = f"{fixture('2.1.1', 'plain').path()}/many-0/00000000000000000000.log"
+    lines = (line for part in parts_of(path, Wanted(records=0)) for line in part_lines(path, part, 0))
+    return "\n".join(_tables("show", _keys(lines)))
 
 
 def meaning_of(command: str, kind: str, name: str) -> str:
@@ -142,3 +162,5 @@ def meaning_of(command: str, kind: str, name: str) -> str:
 
 
 MESSAGE_PARTS["json-lines"] = _json_lines
+MESSAGE_PARTS["info-lines"] = _info_lines
+MESSAGE_PARTS["show-lines"] = _show_lines

@@ -25,15 +25,21 @@ from kafkalog.core.control import CONTROL_RECORD_TYPES
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
+from kafkalog.core.record import RECORD_FIELDS
 from kafkalog.core.release import RELEASES, release_text
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
 from kafkalog.render.rules import rule_markdown
+from kafkalog.table.api import TABLES
 from kafkalog.verify import RULES
+from tests import picture
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
-from tests.tour import SETUP, STEPS, transcript
+from tests.incidents import INCIDENTS
+from tests.man_page import PATH, man_page
+from tests.tour import COLUMNS, SETUP, STEPS
+from tests.transcripts import transcript
 from tests.verify.invariants import GROUPS, UNJUDGED, judges, numbers
 
 if TYPE_CHECKING:
@@ -81,7 +87,16 @@ def help_of(*arguments: str) -> str:
     return f"```text\n{shown.output}```\n"
 
 
+def output_of(*arguments: str) -> str:
+    """What a command prints, with the command."""
+    shown = CliRunner().invoke(main_command, arguments, standalone_mode=False)
+    assert shown.exception is None, shown.exception
+    return f"```console\n$ kafkalog {' '.join(arguments)}\n{shown.output}```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "output-show": lambda: output_of("show", "--offset", "3", "fixtures/broker/2.1.1/plain/twitter-status-0"),
+    "output-info": lambda: output_of("info", "fixtures/broker/4.3.1/meta-n1"),
     "dialects": dialects,
     "unproven-releases": lambda: ", ".join(unproven_releases()) + "\n",
     "golden-exclusions": lambda: "".join(f"- `{pattern}`: {reason}\n" for pattern, reason in EXCLUSIONS.items()),
@@ -95,6 +110,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "aborted-transaction": layout(ABORTED_TXN),
     "snapshot-header": layout(SNAPSHOT_HEADER),
     "producer-entry": layout(PRODUCER_ENTRY),
+    "record-fields": lambda: table(
+        ("field", "stored as", "meaning"), ((f"`{field.name}`", field.type, field.meaning) for field in RECORD_FIELDS)
+    ),
     "attributes": lambda: table(
         ("mask", "name", "magic", "meaning"),
         ((f"`{bit.mask:#04x}`", f"`{bit.name}`", f"{bit.since_magic} and later", bit.meaning) for bit in ATTRIBUTE_BITS),
@@ -154,11 +172,30 @@ def judged_invariants() -> str:
     return table(("", "rules"), rows)
 
 
+def tables() -> str:
+    """Each table with its columns."""
+    parts = []
+    for definition in TABLES.values():
+        rows = (
+            (f"`{one.name}`", one.type, "" if one.is_default else "no", one.meaning.replace("|", "\\|"))
+            for one in definition.columns
+        )
+        parts.append(
+            f"### {definition.name}\n\n{definition.meaning}\n\n" + table(("column", "type", "default", "meaning"), rows)
+        )
+    return "\n".join(parts)
+
+
+PARTS["tables"] = tables
 PARTS["invariants-unjudged"] = unjudged_invariants
 PARTS["invariants-judged"] = judged_invariants
+for _name, _incident in INCIDENTS.items():
+    PARTS[f"{_name}-setup"] = functools.partial("```sh\n{}```\n".format, _incident.setup)
+    for _number, _line in enumerate(_incident.steps, 1):
+        PARTS[f"{_name}-{_number}"] = functools.partial(transcript, _incident.setup, _line)
 PARTS["rules"] = rule_table
 PARTS["tour-setup"] = lambda: f"```sh\n{SETUP}```\n"
-PARTS.update({name: functools.partial(transcript, name) for name in STEPS})
+PARTS.update({name: functools.partial(transcript, SETUP, line, COLUMNS) for name, line in STEPS.items()})
 PARTS.update({f"rules-{page}": rules_of(page) for page in rule_pages()})
 
 
@@ -181,6 +218,14 @@ def main() -> int:
             stale.append(path)
             if "--check" not in sys.argv:
                 path.write_text(render(text), encoding="utf-8")
+    if not PATH.exists() or PATH.read_text(encoding="utf-8") != man_page():
+        stale.append(PATH)
+        if "--check" not in sys.argv:
+            PATH.write_text(man_page(), encoding="utf-8")
+    if not picture.PATH.exists() or picture.text_in(picture.PATH.read_text(encoding="utf-8")) != picture.text_now():
+        stale.append(picture.PATH)
+        if "--check" not in sys.argv:
+            picture.PATH.write_text(picture.picture(), encoding="utf-8")
     for path in stale:
         print(f"{path.relative_to(DOCS.parent)}: {'does not follow the code' if '--check' in sys.argv else 'written'}")
     return 1 if stale and "--check" in sys.argv else 0

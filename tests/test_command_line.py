@@ -17,6 +17,8 @@ TWITTER = FIXTURES / "broker/2.1.1/plain/twitter-status-0/00000000000000000000.l
 NO_SPACE = b"kafkalog: cannot write the output: no space left on device\n"
 #: What a command examines where it prints something in either format.
 EXAMINED = {
+    "info": fixture("2.1.1", "plain").path(),
+    "show": TWITTER,
     "dump": TWITTER,
     "verify": fixture("2.1.1", "plain").path(),
     "next-start": fixture("2.1.1", "plain").path(),

@@ -8,12 +8,18 @@ import importlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import xml.etree.ElementTree as ET
 from fnmatch import fnmatch
 
 import pytest
 
+import kafkalog
+from kafkalog.cli.command import COMMANDS
+from tests import picture
 from tests.generate_docs import DOCS, PARTS, names_in, render
+from tests.man_page import PATH, man_page
 from tests.tour import SETUP
 
 ROOT = DOCS.parent
@@ -30,6 +36,40 @@ def test_generated_parts_follow_the_code(page):
     text = page.read_text(encoding="utf-8")
     assert render(text) == text, "run python -m tests.generate_docs"
     assert text.count("<!-- generated:") == len(names_in(text)) == text.count("<!-- end generated -->")
+
+
+def test_the_man_page_follows_the_help_of_the_commands():
+    assert PATH.read_text(encoding="utf-8") == man_page(), "run python -m tests.generate_docs"
+    for name in COMMANDS:
+        assert f".SS {name}".replace("-", "\\-") in man_page()
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="no groff")
+def test_the_man_page_can_be_shown():
+    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", str(PATH)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    shown = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
+    assert "--fail-on" in shown
+    assert "kafkalog verify --quick" in shown
+
+
+def test_the_picture_in_the_readme_shows_what_the_command_shows():
+    drawn = picture.PATH.read_text(encoding="utf-8")
+    assert picture.text_in(drawn) == picture.text_now(), "run python -m tests.generate_docs"
+    ET.fromstring(drawn)
+    assert "http" not in re.sub(r"xmlns=\"[^\"]*\"|<!--.*?-->", "", drawn)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "](docs/verify.svg)" in readme
+    for line in picture.SETUP.splitlines():
+        assert line in readme, "the README's first command makes the damage of the picture"
+    assert len(picture.text_now().splitlines()) <= 24
+
+
+def test_the_readme_installs_the_wheel_of_this_version():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"kafkalog-([\w.]+)-py3-none-any\.whl", readme)) == {kafkalog.__version__}
+    for name in COMMANDS:
+        assert f"kafkalog {name} " in readme or f"{name}, " in readme or f", {name}" in readme, name
 
 
 def test_every_generated_part_stands_on_a_page():
@@ -80,9 +120,10 @@ def test_the_index_names_every_page():
     assert not missing
 
 
-def test_examples_in_the_python_page_run():
-    result = doctest.testfile(str(DOCS / "python.md"), module_relative=False)
-    assert result.attempted > 20
+@pytest.mark.parametrize(("page", "least"), [("python.md", 21), ("tables.md", 10)])
+def test_examples_in_the_python_pages_run(page, least):
+    result = doctest.testfile(str(DOCS / page), module_relative=False)
+    assert result.attempted >= least
     assert result.failed == 0
 
 

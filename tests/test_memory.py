@@ -11,15 +11,16 @@ import struct
 import subprocess
 import sys
 
-import lz4.frame  # noqa: TID251 - the codecs' own encoders make what Kafka's clients send
+import lz4.frame
 import pytest
 import snappy
-import zstandard  # noqa: TID251
+import zstandard
 
 from kafkalog.core import batch as core_batch
 from kafkalog.core import compression, layout, log, offset_index, record_walk
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checksum import crc32c
+from kafkalog.core.filters import Filters
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import BytesSource, walk
 from kafkalog.core.release import NEWEST
@@ -27,7 +28,6 @@ from kafkalog.core.source import Window, WindowedBytes
 from kafkalog.dump import json_forms, jsonl, payload
 from kafkalog.dump import log_text as log_printer
 from kafkalog.dump.dialects import dialect_of
-from kafkalog.dump.filters import Filters
 from kafkalog.dump.job import DumpJob, DumpOptions
 from kafkalog.dump.output import Output
 from kafkalog.files import source

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from kafkalog.cli import exit_status, options
-from kafkalog.cli.streams import say, write_bytes
+from kafkalog.cli import completion, exit_status, options
+from kafkalog.cli.streams import say, write_bytes, write_json_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import Release, release_text
 from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.cli.printed_in_turn import PrintedInTurn
+    from kafkalog.core.filters import Filters
     from kafkalog.dump.decoders.base import Decoder
-    from kafkalog.dump.filters import Filters
     from kafkalog.dump.inputs import PlannedFile
     from kafkalog.dump.payload import Payload
     from kafkalog.dump.tool_died import ToolDied
+    from kafkalog.files.intake import As
 
 __all__ = ["command"]
 
@@ -34,6 +35,7 @@ _SINCE: dict[str, Release] = {
     **{f"{name.replace('-', '_')}_decoder": since for name, since in DECODERS.items()},
 }
 _NO_CLASS = ""
+_DECODES = "Decode the records of this internal topic."
 _INT = click.IntRange(-(1 << 31), (1 << 31) - 1)
 
 
@@ -66,6 +68,8 @@ class Arguments(NamedTuple):
     key: bytes | None
     payload: str | None
     read_on: bool
+    read_as: As | None
+    raw: bool
     jobs: int
 
     @property
@@ -115,16 +119,52 @@ class _Key(options.ParamType):
             self.fail(f"{value!r} is not hex: and pairs of hexadecimal digits", param, ctx)
 
 
-@click.command("dump", cls=ToolCommand)
+@click.command(
+    "dump",
+    cls=ToolCommand,
+    examples=(
+        ("--print-data-log orders-0", "keys and values too"),
+        ("--files orders-0/00000000000000000000.log", "as the real tool"),
+        ("--format jsonl --offsets 100:200 orders-0", "for programs"),
+    ),
+    sections={
+        "What is printed": (
+            "files",
+            "read_as",
+            "print_data_log",
+            "deep_iteration",
+            "skip_record_metadata",
+            "read_on",
+            "verify_index_only",
+            "index_sanity_check",
+            "max_message_size",
+            "max_bytes",
+        ),
+        "Which records": ("offsets", "since", "until", "producer_id", "key"),
+        "Keys and values": (
+            "payload",
+            "key_decoder_class",
+            "value_decoder_class",
+            *(f"{name.replace('-', '_')}_decoder" for name in DECODERS),
+            "no_decode",
+        ),
+        "Output": ("release", "output_format", "raw"),
+    },
+)
 @options.paths
-@click.option("--files", multiple=True, metavar="A,B,C", help="Files, separated by commas, as the real tool takes them.")
+@options.read_as
+@click.option(
+    "--files",
+    multiple=True,
+    metavar="A,B,C",
+    shell_complete=completion.files,
+    help="Files, separated by commas, as for the real tool.",
+)
 @click.option("--print-data-log", is_flag=True, help="Print keys and values.")
 @click.option("--deep-iteration", is_flag=True, help="Print a line per record.")
-@click.option("--verify-index-only", is_flag=True, help="Check indexes without printing their entries.")
+@click.option("--verify-index-only", is_flag=True, help="Check indexes, print no entries.")
 @click.option("--index-sanity-check", is_flag=True, help="Only make the sanity check of an index.")
-@click.option(
-    "--max-message-size", type=_INT, metavar="BYTES", default=5242880, help="Bytes of the log to read per index entry."
-)
+@click.option("--max-message-size", type=_INT, metavar="BYTES", default=5242880, help="Bytes read per index entry.")
 @click.option("--max-bytes", type=_INT, metavar="BYTES", help="Read at most this many bytes of a log.")
 @click.option("--skip-record-metadata", is_flag=True, help="Print only the keys and values of records.")
 @click.option(
@@ -132,50 +172,50 @@ class _Key(options.ParamType):
     is_flag=False,
     flag_value=_NO_CLASS,
     metavar="[CLASS]",
-    help="Decode keys with this Java decoder class or Python module:function.",
+    help="A decoder: Java class, or Python module:function.",
 )
 @click.option(
     "--value-decoder-class",
     is_flag=False,
     flag_value=_NO_CLASS,
     metavar="[CLASS]",
-    help="Decode values with this Java decoder class or Python module:function.",
+    help="A decoder: Java class, or Python module:function.",
 )
-@click.option("--offsets-decoder", is_flag=True, help="Decode records of __consumer_offsets.")
-@click.option("--transaction-log-decoder", is_flag=True, help="Decode records of __transaction_state.")
-@click.option("--cluster-metadata-decoder", is_flag=True, help="Decode records of __cluster_metadata.")
-@click.option("--remote-log-metadata-decoder", is_flag=True, help="Decode records of __remote_log_metadata.")
-@click.option("--share-group-state-decoder", is_flag=True, help="Decode records of __share_group_state.")
-@click.option("--no-decode", is_flag=True, help="Do not choose a decoder by the name of an internal topic.")
+@click.option("--offsets-decoder", is_flag=True, help=_DECODES)
+@click.option("--transaction-log-decoder", is_flag=True, help=_DECODES)
+@click.option("--cluster-metadata-decoder", is_flag=True, help=_DECODES)
+@click.option("--remote-log-metadata-decoder", is_flag=True, help=_DECODES)
+@click.option("--share-group-state-decoder", is_flag=True, help=_DECODES)
+@click.option("--no-decode", is_flag=True, help="Choose no decoder by the name of the topic.")
 @options.kafka_version_of_text
-@options.format_option("Text as the real tool prints it")
+@options.format_option("Text as of the real tool")
 @click.option(
     "--offsets",
     type=_Offsets(),
     metavar="A:B",
     default=":",
     show_default="all",
-    help="Print only offsets from A up to, but not including, B.",
+    help="From A up to, but not including, B.",
 )
-@options.time_option("--since", "Print only records of this time or later")
-@options.time_option("--until", "Print only records before this time")
-@click.option("--producer-id", type=int, metavar="N", help="Print only records of this producer id.")
-@click.option("--key", type=_Key(), metavar="TEXT", help="Print only records with this key; hex:… for bytes.")
+@options.time_option("--since", "Records of this time or later")
+@options.time_option("--until", "Records before this time")
+@click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")
+@click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")
 @click.option(
     "--payload",
-    type=click.Choice(["text", "hex", "base64", "length", "sha256", "none"]),
+    type=options.choice(["text", "hex", "base64", "length", "sha256", "none"]),
     default=None,
-    help="How keys and values are shown, with --print-data-log.",
+    help="How they are shown, with --print-data-log.",
 )
-@click.option(
-    "--read-on", is_flag=True, help="Print also the sound batches and index entries that the real tool does not get to."
-)
+@click.option("--read-on", is_flag=True, help="Print also what is sound and the real tool does not reach.")
+@click.option("--raw", is_flag=True, help="Escape no control characters on a terminal.")
 @options.jobs
 @options.max_decompressed
+@options.max_spool
 def command(**values: Any) -> int:
     """Print log files as Kafka's DumpLogSegments would.
 
-    A PATH is a file, a partition directory or a log dir. `--files` prints only what the real tool can print.
+    A PATH is a file, a partition directory or a log dir; --files prints only what the real tool can print.
 
     Exit status: 0; 1 where the real tool would fail or passes over what is sound, or a PATH is missing or holds no file of
     Kafka; 2 usage.
@@ -184,7 +224,11 @@ def command(**values: Any) -> int:
     _check(arguments)
     filters = _filters(arguments)
     sys.stdout.flush()
-    return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
+    from kafkalog.cli.progress import shown
+
+    files = [name for names in arguments.files for name in names.split(",")]
+    with shown((*arguments.paths, *files), beside_output=False):
+        return _json_lines(arguments, filters) if arguments.output_format == "jsonl" else _text(arguments, filters)
 
 
 def _check(arguments: Arguments) -> None:
@@ -205,7 +249,7 @@ def _check(arguments: Arguments) -> None:
 
 
 def _filters(arguments: Arguments) -> Filters:
-    from kafkalog.dump.filters import Filters
+    from kafkalog.core.filters import Filters
 
     return Filters(*arguments.offsets, arguments.since, arguments.until, arguments.producer_id, arguments.key)
 
@@ -242,17 +286,22 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Too
     return payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones), notices, None
 
 
+def _on_terminal(arguments: Arguments) -> bool:
+    """Whether what a log holds could do something to a terminal."""
+    return sys.stdout.isatty() and not arguments.raw
+
+
 def _text(arguments: Arguments, filters: Filters) -> int:
-    from kafkalog.cli.progress import progress_of
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
-    from kafkalog.dump.output import Output
+    from kafkalog.dump.output import Output, TerminalOutput
     from kafkalog.dump.payload import decoded_payload
 
     payload, notices, no_decoder = _payload(arguments)
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
-    in_turn = _print_in_turn() if arguments.jobs > 1 else None
+    on_terminal = _on_terminal(arguments)
+    in_turn = _print_in_turn() if arguments.jobs > 1 and not on_terminal else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -265,13 +314,10 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         read_on=arguments.read_on,
-        jobs=arguments.jobs,
+        jobs=1 if in_turn is None else arguments.jobs,
         print_in_turn=in_turn,
     )
-    progress = progress_of(beside_output=False)
-    output = (
-        Output(write_bytes, say) if progress is None else Output(write_bytes, progress.cleared_before(say), progress.of_file)
-    )
+    output = (TerminalOutput if on_terminal else Output)(write_bytes, say)
     job = DumpJob(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -281,8 +327,6 @@ def _text(arguments: Arguments, filters: Filters) -> int:
 
     missing = _each_file(arguments, filters, job.tool_file, path_file, output.say)
     died = job.finish()
-    if progress is not None:
-        progress.clear()
     if in_turn is not None and in_turn.lost:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if died or missing else exit_status.OK
@@ -305,7 +349,7 @@ def _json_lines(arguments: Arguments, filters: Filters) -> int:
         filters=filters,
         decoder=None if arguments.decoder is None else decoder_for(arguments.decoder, arguments.release),
     )
-    output = Output(write_bytes, say)
+    output = Output(write_json_bytes if _on_terminal(arguments) else write_bytes, say)
     dump = JsonDump(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -334,8 +378,9 @@ def _each_file(
     from kafkalog.dump.inputs import files_of
     from kafkalog.errors import UnreadableFile
 
-    for path in arguments.paths:
+    for given in arguments.paths:
         try:
+            (path,) = options.named_paths((given,), arguments.read_as)
             for file in files_of(path, filters, say_in_turn):
                 path_file(file)
         except UnreadableFile as error:

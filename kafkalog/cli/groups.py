@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import options
-from kafkalog.cli.replay_output import release_by, status_of
-from kafkalog.cli.streams import write_json_lines, write_lines
+from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
+from kafkalog.cli.replay_output import release_by, show, status_of
+from kafkalog.cli.streams import write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -19,20 +21,31 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("groups")
+@click.command(
+    "groups",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "all, with their lag"),
+        ("--at 2024-05-01 /kafka/data", "as they were then"),
+        ("--format jsonl __consumer_offsets-12", "for programs"),
+    ),
+    sections={"What is shown": ("until",)},
+)
 @options.required_paths
 @options.at("the state", "__consumer_offsets")
 @options.kafka_version("The release whose coordinator loads the topic")
 @options.fail_on(
     ("error", "warning", "info"),
     "warning",
-    "What makes the exit status 1. error: records that cannot be read or loaded; warning: committed offsets outside their "
-    "log too; info: also those that a copy taken at another time may explain, or whose topic is not there.",
+    "What makes the exit status 1. error: records that cannot be read or loaded; warning: also committed offsets outside "
+    "their log; info: also those that a copy taken at another time may explain, or whose topic is not there.",
 )
 @options.now("The present, by which offsets have expired")
 @options.format_option()
 @options.exit_zero
+@options.color
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],
@@ -42,6 +55,7 @@ def command(
     now: int | None,
     output_format: str,
     exit_zero: bool,
+    color: str,
 ) -> int:
     """Show the groups that __consumer_offsets knows: state, generation, members, last committed offsets.
 
@@ -55,7 +69,8 @@ def command(
     from kafkalog.replay.until import END
 
     clock = time.time_ns() // 1_000_000 if now is None else now
-    found = read_groups(paths, until)
+    with shown(paths, counts=lambda name: name.startswith(("__consumer_offsets-", "__share_group_state-"))):
+        found = read_groups(paths, until)
     # What has expired since then is not asked about an earlier state.
     expired_by = clock if until == END else None
     release_of = release_by(kafka_version)
@@ -64,9 +79,9 @@ def command(
 
         write_json_lines(group_lines(found, release_of, expired_by))
     else:
-        from kafkalog.render.text_replay import groups_text
+        from kafkalog.render.text_groups import groups_text
 
-        write_lines(groups_text(found, release_of, now=expired_by, release_is_named=kafka_version is not None))
+        show(groups_text(found, release_of, now=expired_by, release_is_named=kafka_version is not None), color)
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
     findings = count_findings(found.notes) + unloaded + _commits_that_fail(found, fail_on)
     return status_of(findings, found.problems, exit_zero=exit_zero)

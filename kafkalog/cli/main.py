@@ -7,30 +7,29 @@ import gc
 import os
 import signal
 import sys
-from importlib import import_module
-from typing import Any, NoReturn
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from kafkalog.cli import exit_status
+from kafkalog.cli.command import COMMANDS, command_of
+from kafkalog.cli.completion import beginning_with
 from kafkalog.cli.streams import CannotWrite, say, take_streams
+from kafkalog.core.command_line import command as command_line
+from kafkalog.core.command_line import quoted
+from kafkalog.core.printable import printable
+from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
+from kafkalog.files.mounted import TELL
 
-__all__ = ["main", "run"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["COMMANDS", "main", "run"]
 
 # A collection for every 700 new objects would take a tenth of the start-up, and nothing here makes cycles by the thousand.
 gc.set_threshold(100_000, 20, 20)
-
-#: Sub-command → (module under kafkalog.cli that holds a click command called `command`, its line in the help).
-COMMANDS = {
-    "dump": ("dump", "Print log files as Kafka's DumpLogSegments would."),
-    "verify": ("verify", "Check files, partition directories and log dirs."),
-    "rules": ("rules", "List and explain what verify looks for."),
-    "next-start": ("next_start", "Show what the next start of a broker will do."),
-    "groups": ("groups", "Show groups, their members and committed offsets."),
-    "transactions": ("transactions", "Show transactional ids; open, hanging and aborted transactions."),
-    "metadata": ("metadata", "Show the cluster's metadata: topics, partitions, brokers, settings."),
-}
 
 
 class LazyGroup(click.Group):
@@ -39,16 +38,25 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of the table."""
         del ctx
-        return list(COMMANDS)
+        return [*COMMANDS, "help"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name."""
         del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"kafkalog.cli.{COMMANDS[cmd_name][0]}").command
-        assert isinstance(command, click.Command)
-        return command
+        if cmd_name == "help":
+            return _help
+        return command_of(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of the first word; one that is none is answered with the one that was meant."""
+        name = args[0]
+        if name not in self.list_commands(ctx) and not name.startswith("-") and not ctx.resilient_parsing:
+            raise _no_such_command(name, ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, without importing them, and the options of the group."""
+        return [*beginning_with(incomplete, self.list_commands(ctx)), *super(click.Group, self).shell_complete(ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an interrupt, or a reader of stdout that has gone, ends it without another word."""
@@ -65,24 +73,67 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(_status_without_output(ctx)) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
+        """List the commands by what one wants, without importing them."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        formatter.write_paragraph()
+        for wish, rows in groupby(COMMANDS.items(), key=lambda row: row[1][1]):
+            formatter.write(f"{wish}:\n")
+            for name, (_, _, help_line) in rows:
+                formatter.write(f"  {name:{width}}  {help_line}\n")
+
+
+def _no_such_command(name: str, ctx: click.Context) -> click.UsageError:
+    if os.path.exists(name):
+        hint = f" Say what to do with this path: `{command_line(('kafkalog', 'verify', quoted(name)), {}).line}`, for example."
+    else:
+        hint = did_you_mean(name, COMMANDS) or f" There are {', '.join(COMMANDS)}."
+    return click.UsageError(f"No such command: {printable(name)}.{hint}", ctx)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
     if value:
-        from kafkalog import __version__
+        from kafkalog.cli.version import version_lines
 
-        click.echo(f"kafkalog {__version__}")
+        for line in version_lines():
+            click.echo(line)
         ctx.exit()
 
 
-@click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+@click.command("help", short_help="Show the help of a command.")
+@click.argument(
+    "name",
+    metavar="[COMMAND]",
+    required=False,
+    shell_complete=lambda _ctx, _param, incomplete: beginning_with(incomplete, COMMANDS),
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version.")
+@click.pass_context
+def _help(ctx: click.Context, name: str | None) -> None:
+    """Show the help of a command, as `kafkalog COMMAND --help` does."""
+    assert ctx.parent is not None
+    if name is None:
+        click.echo(ctx.parent.get_help())
+        return
+    command = main.get_command(ctx.parent, name)
+    if command is None:
+        raise _no_such_command(name, ctx)
+    click.echo(command.get_help(click.Context(command, ctx.parent, info_name=name)))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`kafkalog help COMMAND` explains one of them. Nothing that is examined is ever written to.",
+)
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version, those of Python and the codecs, and the releases of Kafka covered.",
+)
 def main() -> None:
     """Forensics of Kafka's log segments: offline, read-only, without a JVM."""
 
@@ -139,6 +190,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status."""
     take_streams()
     status = exit_status.INTERNAL
+    TELL.set(lambda text: say(f"kafkalog: {text}"))
     _listen_for_the_end()
     try:
         result = main.main(args=arguments, prog_name="kafkalog", standalone_mode=False)
@@ -146,6 +198,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as request:
         status = request.exit_code
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # it repeats what was typed
         with contextlib.suppress(OSError):
             error.show()
         status = exit_status.USAGE

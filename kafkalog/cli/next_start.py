@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import exit_status, options
-from kafkalog.cli.streams import say, write_json_lines, write_lines
+from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
+from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
-from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from kafkalog.core.release import Release
     from kafkalog.errors import UnreadableFile
     from kafkalog.next_start.outcome import Outcome
@@ -25,7 +24,16 @@ __all__ = ["command"]
 _SEVERITIES = ("error", "warning", "info")
 
 
-@click.command("next-start")
+@click.command(
+    "next-start",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "a whole log dir"),
+        ("--assume-stop unclean orders-0", "after a crash"),
+        ("--kafka-version 4.0 /mnt/copy/data", "before an upgrade"),
+    ),
+    sections={"What is predicted": ("consumer",)},
+)
 @options.required_paths
 @options.assume_stop
 @options.recovery_point
@@ -37,6 +45,8 @@ _SEVERITIES = ("error", "warning", "info")
     help="Also predict what consumers read after the start.",
 )
 @options.format_option()
+@options.detail("Only what is lost, and what to do first.", "Also print what happens to all other partitions.")
+@options.color
 @options.fail_on(
     _SEVERITIES,
     "warning",
@@ -45,6 +55,7 @@ _SEVERITIES = ("error", "warning", "info")
 )
 @options.exit_zero
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],
@@ -53,6 +64,8 @@ def command(
     kafka_version: Release | None,
     consumer: bool | None,
     output_format: str,
+    detail: str | None,
+    color: str,
     fail_on: str,
     exit_zero: bool,
 ) -> int:
@@ -72,49 +85,30 @@ def command(
         consumer=consumer,
         on_unreadable=unreadable.append,
     )
-    status = exit_status.OK
-    printed = _print_json(outcomes) if output_format == "jsonl" else _print_text(outcomes, paths)
-    for outcome in printed:
-        status = max(status, _status(outcome, fail_on, exit_zero=exit_zero))
+    with shown(paths, beside_output=output_format == "text"):
+        made = [_print_json(outcome) if output_format == "jsonl" else outcome for outcome in outcomes]
+    if output_format == "text" and (made or not unreadable):
+        _print_text(made, paths, detail, color)
+    status = max((_status(outcome, fail_on, exit_zero=exit_zero) for outcome in made), default=exit_status.OK)
     for error in unreadable:
-        say(f"kafkalog: {printable(str(error))}")
+        say(f"kafkalog: {error}")
     return exit_status.UNREADABLE if unreadable else status
 
 
-def _print_json(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def _print_json(outcome: Outcome) -> Outcome:
     from kafkalog.render.json_next_start import outcome_line
 
-    for outcome in outcomes:
-        write_json_lines([outcome_line(outcome)])
-        sys.stdout.flush()
-        yield outcome
+    write_json_lines([outcome_line(outcome)])
+    sys.stdout.flush()
+    return outcome
 
 
-def _print_text(outcomes: Iterable[Outcome], paths: tuple[str, ...]) -> Iterator[Outcome]:
-    """Print the outcomes: a partition of a log dir to which nothing happens in one line, all others in full."""
+def _print_text(outcomes: list[Outcome], paths: tuple[str, ...], detail: str | None, color: str) -> None:
     from kafkalog.files.paths import trim
-    from kafkalog.render.text_next_start import next_start_line, next_start_text, next_start_total
+    from kafkalog.render.screen import Screen
+    from kafkalog.render.text_next_start import next_starts_text
 
-    named = {trim(path) for path in paths}
-    count = harmed = unknown = 0
-    was_short = True
-    evidence = ""
-    for outcome in outcomes:
-        if outcome.assumed.evidence != evidence:
-            evidence = outcome.assumed.evidence
-            if evidence:
-                write_lines([("\n" if count else "") + f"{printable(evidence)}."])
-        is_short = outcome.path not in named and outcome.severity is None and not outcome.is_unknown
-        if count and not (is_short and was_short):
-            write_lines([""])
-        write_lines([next_start_line(outcome)] if is_short else next_start_text(outcome))
-        sys.stdout.flush()
-        count, was_short = count + 1, is_short
-        harmed += outcome.severity == "error"
-        unknown += outcome.is_unknown and outcome.severity != "error"
-        yield outcome
-    if count > 1:
-        write_lines(["", next_start_total(count, harmed, unknown)])
+    Screen.of(sys.stdout, color).show(next_starts_text(outcomes, {trim(path) for path in paths}, detail=detail))
 
 
 def _status(outcome: Outcome, fail_on: str, *, exit_zero: bool) -> int:

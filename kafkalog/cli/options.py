@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from kafkalog.cli import completion
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
+from kafkalog.core.suggestion import did_you_mean
+from kafkalog.files.mounted import DEFAULT_SPOOL, EXAMINED, MAX_SPOOL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kafkalog.core.release import Release
+    from kafkalog.files.intake import As
     from kafkalog.replay.until import Until
 
     Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -22,6 +27,9 @@ __all__ = [
     "ParamType",
     "assume_stop",
     "at",
+    "choice",
+    "color",
+    "detail",
     "exit_zero",
     "fail_on",
     "format_option",
@@ -29,8 +37,11 @@ __all__ = [
     "kafka_version",
     "kafka_version_of_text",
     "max_decompressed",
+    "max_spool",
+    "named_paths",
     "now",
     "paths",
+    "read_as",
     "recovery_point",
     "required_paths",
     "time_option",
@@ -42,8 +53,6 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType
 
-#: How TIME is written, in every command.
-_TIME = "ISO 8601, or @ and epoch milliseconds"
 _TIME_EXAMPLES = "ISO 8601 (2024-05-01, 2024-05-01T12:00:00Z) nor @ and epoch milliseconds (@1714564800000)"
 _WHOLE_NUMBER = re.compile(r"-?\d{1,19}", re.ASCII)
 
@@ -128,14 +137,36 @@ TIME = _Time()
 OFFSET_OR_TIME = _OffsetOrTime()
 
 
+class _Choice(click.Choice):  # type: ignore[type-arg]
+    """One of a few words; a wrong one is answered with all, and the one that was meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What is wrong with a word."""
+        del ctx
+        words = list(map(str, self.choices))
+        return f"{value!r} is none of {', '.join(words)}.{did_you_mean(str(value), words)}"
+
+
+def choice(words: Sequence[str]) -> click.Choice[str]:
+    """The kind of value that is one of these words."""
+    return _Choice(words)
+
+
+def _examined(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    EXAMINED.set(value)
+    return value
+
+
 def paths(command: Callable[..., Any]) -> Callable[..., Any]:
     """`PATH...`, none or more."""
-    return click.argument("paths", nargs=-1, metavar="[PATH]...")(command)
+    return click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=completion.files, callback=_examined)(command)
 
 
 def required_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     """`PATH...`, one or more."""
-    return click.argument("paths", nargs=-1, required=True, metavar="PATH...")(command)
+    return click.argument(
+        "paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completion.files, callback=_examined
+    )(command)
 
 
 def format_option(text: str = "Text for people") -> Decorator:
@@ -143,10 +174,36 @@ def format_option(text: str = "Text for people") -> Decorator:
     return click.option(
         "--format",
         "output_format",
-        type=click.Choice(["text", "jsonl"]),
+        type=choice(["text", "jsonl"]),
         default="text",
-        help=f"{text}, or one JSON object per line for programs.",
+        help=f"{text}, or a JSON object per line.",
     )
+
+
+def color(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--color`."""
+    return click.option(
+        "--color",
+        type=choice(["auto", "always", "never"]),
+        default="auto",
+        help="Colours. auto: by the terminal, NO_COLOR, FORCE_COLOR.",
+    )(command)
+
+
+def detail(headline: str, everything: str) -> Decorator:
+    """`-q` and `-v`; each says what is shown. The command gets `detail`: `headline`, `everything` or None."""
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def asked(*, quiet: bool, verbose: bool, **arguments: Any) -> Any:
+            if quiet and verbose:
+                raise click.UsageError("-q and -v exclude each other")
+            return command(detail="headline" if quiet else "everything" if verbose else None, **arguments)
+
+        shown = click.option("-v", "--verbose", is_flag=True, help=everything)(asked)
+        return click.option("-q", "--quiet", is_flag=True, help=headline)(shown)
+
+    return decorated
 
 
 def kafka_version(what: str) -> Decorator:
@@ -154,9 +211,10 @@ def kafka_version(what: str) -> Decorator:
     return click.option(
         "--kafka-version",
         type=_KafkaVersion(auto=True),
+        shell_complete=completion.releases_or_auto,
         metavar="VERSION",
         default="auto",
-        help=f"{what}: X.Y.Z, or X.Y for its last patch. auto: what the log dir shows.",
+        help=f"{what}; auto: what the log dir shows.",
     )
 
 
@@ -168,16 +226,17 @@ def kafka_version_of_text(command: Callable[..., Any]) -> Callable[..., Any]:
         "--kafka-version",
         "release",
         type=_KafkaVersion(auto=False),
+        shell_complete=completion.releases,
         metavar="VERSION",
         default=NEWEST,
         show_default="the newest",
-        help="The release whose text is printed: X.Y.Z, or X.Y for its last patch.",
+        help="The release whose text is printed.",
     )(command)
 
 
 def fail_on(values: Sequence[str], default: str, meaning: str) -> Decorator:
     """`--fail-on`; `meaning` says what each value stands for."""
-    return click.option("--fail-on", type=click.Choice(values), default=default, help=meaning)
+    return click.option("--fail-on", type=choice(values), default=default, help=meaning)
 
 
 def exit_zero(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,18 +256,18 @@ def at(what: str, topic: str = "") -> Decorator:
         metavar="OFFSET|TIME",
         default=END,
         show_default="the end of the log",
-        help=f"Show {what} after this offset{of_topic}, or at this time ({_TIME}).",
+        help=f"Show {what} after this offset{of_topic}, or at this time.",
     )
 
 
 def now(what: str) -> Decorator:
     """`--now`, None for the clock; `what` says what it is for."""
-    return click.option("--now", type=TIME, metavar="TIME", show_default="the system's clock", help=f"{what}: {_TIME}.")
+    return click.option("--now", type=TIME, metavar="TIME", show_default="the clock", help=f"{what}.")
 
 
 def time_option(name: str, meaning: str) -> Decorator:
     """An option with a time, None when it is not given."""
-    return click.option(name, type=TIME, metavar="TIME", help=f"{meaning}: {_TIME}.")
+    return click.option(name, type=TIME, metavar="TIME", help=f"{meaning}.")
 
 
 def jobs(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -220,9 +279,9 @@ def assume_stop(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--assume-stop`."""
     return click.option(
         "--assume-stop",
-        type=click.Choice(["auto", "clean", "unclean"]),
+        type=choice(["auto", "clean", "unclean"]),
         default="auto",
-        help="How the broker stopped. auto: what the marker in the log dir says; both kinds for a partition directory.",
+        help="How the broker stopped; auto: by the log dir's marker.",
     )(command)
 
 
@@ -233,7 +292,8 @@ def recovery_point(command: Callable[..., Any]) -> Callable[..., Any]:
         type=_RecoveryPoint(),
         metavar="OFFSET",
         default="auto",
-        help="Offset up to which the logs are flushed. auto: what the log dir's checkpoint says.",
+        show_default="by the checkpoint",
+        help="Offset up to which logs are flushed.",
     )(command)
 
 
@@ -244,7 +304,62 @@ def max_decompressed(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(1),
         metavar="BYTES",
         default=DEFAULT_LIMIT,
+        show_default="128 MiB",
         expose_value=False,
         callback=lambda _, __, value: MAX_DECOMPRESSED.set(value),
-        help="Read compressed batches, and single records, of up to this many bytes when decompressed.",
+        help="Most bytes of an unpacked batch.",
     )(command)
+
+
+def max_spool(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--max-spool`, which holds for each archive and for standard input."""
+    return click.option(
+        "--max-spool",
+        type=click.IntRange(1),
+        metavar="BYTES",
+        default=DEFAULT_SPOOL,
+        expose_value=False,
+        callback=lambda _, __, value: MAX_SPOOL.set(value),
+        show_default="64 GiB",
+        help="Largest temporary file.",
+    )(command)
+
+
+class _As(ParamType):
+    """`KIND[,base=N]`, what a file is read as."""
+
+    name = "kind"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> As:
+        """The kind, and the base offset."""
+        from kafkalog.errors import RequestError
+        from kafkalog.files.intake import parse_as
+
+        try:
+            return parse_as(value) if isinstance(value, str) else value
+        except RequestError as error:
+            self.fail(str(error), param, ctx)
+
+
+def read_as(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--as`; `named_paths` makes paths of it."""
+    return click.option(
+        "--as",
+        "read_as",
+        type=_As(),
+        metavar="KIND[,base=N]",
+        help="Read a file as log, index, …, whatever its name.",
+    )(command)
+
+
+def named_paths(paths: tuple[str, ...], read_as: As | None) -> tuple[str, ...]:
+    """The paths under which files are read as something.
+
+    Raises:
+        UnreadableFile: one cannot be read, or is a directory.
+    """
+    if read_as is None:
+        return paths
+    from kafkalog.files.intake import named
+
+    return tuple(named(path, read_as) for path in paths)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kafkalog.cli import options
-from kafkalog.cli.replay_output import release_by, status_of
-from kafkalog.cli.streams import write_json_lines, write_lines
+from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
+from kafkalog.cli.replay_output import release_by, show, status_of
+from kafkalog.cli.streams import write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -22,7 +24,16 @@ __all__ = ["command"]
 _MOST_ABORTED = 1000
 
 
-@click.command("transactions")
+@click.command(
+    "transactions",
+    cls=Command,
+    examples=(
+        ("/kafka/data", "ids, open, hanging"),
+        ("orders-0 __transaction_state-7", "with its coordinator"),
+        ("--at 2024-05-01 /kafka/data", "as they were then"),
+    ),
+    sections={"What is shown": ("until", "aborted")},
+)
 @options.required_paths
 @options.at("the state", "__transaction_state")
 @options.fail_on(
@@ -34,7 +45,9 @@ _MOST_ABORTED = 1000
 @options.format_option()
 @click.option("--aborted", is_flag=True, help=f"List the aborted transactions, the last {_MOST_ABORTED}. JSON lines have all.")
 @options.exit_zero
+@options.color
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],
@@ -44,6 +57,7 @@ def command(
     output_format: str,
     aborted: bool,
     exit_zero: bool,
+    color: str,
 ) -> int:
     """Show the state of every transactional id, and the transactions in the partitions found beside it.
 
@@ -59,14 +73,16 @@ def command(
     if output_format == "jsonl":
         from kafkalog.render.json_replay import aborted_line, transaction_lines
 
-        found = read_transactions(paths, until, on_aborted=lambda ended: write_json_lines([aborted_line(ended)]))
+        with shown(paths, beside_output=False):
+            found = read_transactions(paths, until, on_aborted=lambda ended: write_json_lines([aborted_line(ended)]))
         write_json_lines(transaction_lines(found, release_of))
     else:
-        from kafkalog.render.text_replay import transactions_text
+        from kafkalog.render.text_transactions import transactions_text
 
         listed: deque[AbortedTransaction] = deque(maxlen=_MOST_ABORTED if aborted else 0)
-        found = read_transactions(paths, until, on_aborted=listed.append)
-        write_lines(transactions_text(found, listed, release_of, release_is_named=kafka_version is not None))
+        with shown(paths):
+            found = read_transactions(paths, until, on_aborted=listed.append)
+        show(transactions_text(found, listed, release_of, release_is_named=kafka_version is not None), color)
     hanging = sum(begun.verdict == "hanging" for begun in found.open)
     unloaded = sum(load.failure(release_of(load.path)) is not None for load in found.loads)
     findings = count_findings(found.notes) + unloaded + (hanging if fail_on == "warning" else 0)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kafkalog.cli import exit_status, options
-from kafkalog.cli.progress import progress_of
-from kafkalog.cli.streams import write_json_lines
+from kafkalog.cli import completion, exit_status, options
+from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
+from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
 from kafkalog.errors import RequestError
 
@@ -17,62 +18,106 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.release import Release
+    from kafkalog.files.intake import As
     from kafkalog.verify import Severity
 
 __all__ = ["command"]
 
 
-@click.command("verify", no_args_is_help=True)
+@click.command(
+    "verify",
+    cls=Command,
+    no_args_is_help=True,
+    examples=(
+        ("/kafka/data", "a whole log dir"),
+        ("--quick /mnt/copy/orders-0", "checksums, but no records"),
+        ("--format jsonl orders-0", "for programs"),
+    ),
+    sections={
+        "What is checked": ("read_as", "quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start"),
+        "Which findings": ("select", "ignore", "level", "strict", "baseline", "max_findings"),
+        "What is assumed": (),
+        "Output": ("output_format", "quiet", "verbose", "hash_inputs"),
+    },
+)
 @options.required_paths
+@options.read_as
 @options.format_option()
-@click.option("--select", multiple=True, metavar="ID,...", help="Check only these rules; patterns like index-* are allowed.")
-@click.option("--ignore", multiple=True, metavar="ID,...", help="Do not check these rules; patterns are allowed.")
+@options.detail(
+    "Only what is wrong, what it costs, what to do.",
+    "Also info findings, bytes, sound partitions.",
+)
+@options.color
 @click.option(
-    "--level", multiple=True, metavar="ID=SEVERITY", help="Give a rule another severity: error, warning, info or ignore."
+    "--select",
+    multiple=True,
+    metavar="ID,...",
+    shell_complete=completion.rule_ids,
+    help="Only of these rules; index-* is a pattern.",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="ID,...",
+    shell_complete=completion.rule_ids,
+    help="None of these rules, or patterns.",
+)
+@click.option(
+    "--level",
+    multiple=True,
+    metavar="ID=SEVERITY",
+    shell_complete=completion.rule_ids,
+    help="A rule's severity: error, warning, info or ignore.",
 )
 @click.option("--strict", is_flag=True, help="Report INFO as WARNING.")
 @click.option(
-    "--baseline", metavar="FILE", help="Leave out the findings in FILE, the output of an earlier run with --format jsonl."
+    "--baseline",
+    metavar="FILE",
+    shell_complete=completion.files,
+    help="None of FILE, the JSON lines of an earlier run.",
 )
-@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Show at most N rules per partition in text.")
-@click.option(
-    "--quick", is_flag=True, help="Check headers, checksums, indexes and names only; decompress nothing and read no records."
-)
-@click.option("--hash", "hash_inputs", is_flag=True, help="Write the SHA-256 of every file of the directories into the report.")
+@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
+@click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records.")
+@click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file.")
 @options.jobs
 @click.option(
     "--partition-state",
     "partition_states",
     multiple=True,
     metavar="[TOPIC-PARTITION=]FILE",
-    help="JSON of the partition's state in ZooKeeper, to compare with.",
+    shell_complete=completion.files,
+    help="The partition's state in ZooKeeper (JSON).",
 )
 @click.option(
     "--topic",
     "topics",
     multiple=True,
     metavar="PATTERN",
-    help="Check only these topics or partition directories of a log dir.",
+    help="Only these topics or partition directories.",
 )
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Do not check these topics or partition directories.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
 @options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1.")
 @options.exit_zero
 @click.option(
     "--max-message-bytes",
     type=click.IntRange(0),
     metavar="BYTES",
-    help="The topic's max.message.bytes; larger batches are reported.",
+    help="Report batches larger than this max.message.bytes.",
 )
 @options.now("The present")
 @options.kafka_version("The release of the broker")
-@click.option("--next-start/--no-next-start", default=True, help="Also predict what the next start of a broker will do.")
+@click.option("--next-start/--no-next-start", default=True, help="Also predict the next start of a broker.")
 @options.assume_stop
 @options.recovery_point
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],
+    read_as: As | None,
     output_format: str,
+    detail: str | None,
+    color: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     level: tuple[str, ...],
@@ -96,9 +141,10 @@ def command(
 ) -> int:
     """Check files, partition directories and log dirs, and report what is wrong, what it costs and what to do.
 
-    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 something could not be read or judged.
+    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read or judged.
     """
-    from kafkalog.files.source import read_file
+    from kafkalog.files.paths import trim
+    from kafkalog.files.source import printable, read_file
     from kafkalog.verify import Policy, Severity, read_baseline, verify
 
     policy = Policy(
@@ -108,32 +154,37 @@ def command(
         strict=strict,
         baseline=frozenset() if baseline is None else read_baseline(read_file(baseline).decode("utf-8", "replace")),
     )
-    progress = progress_of(beside_output=True)
-    report = verify(
-        paths,
-        now=now,
-        quick=quick,
-        hash_inputs=hash_inputs,
-        jobs=jobs,
-        kafka_version=None if kafka_version is None else release_text(kafka_version),
-        next_start=next_start,
-        assume_stop=assume_stop,
-        recovery_point=recovery_point,
-        topics=topics,
-        exclude=exclude,
-        policy=policy,
-        max_message_bytes=max_message_bytes,
-        partition_state=_states(partition_states),
-        progress=None if progress is None else progress.of_all,
-    )
+    paths = options.named_paths(paths, read_as)
+    with shown(paths):
+        report = verify(
+            paths,
+            now=now,
+            quick=quick,
+            hash_inputs=hash_inputs,
+            jobs=jobs,
+            kafka_version=None if kafka_version is None else release_text(kafka_version),
+            next_start=next_start,
+            assume_stop=assume_stop,
+            recovery_point=recovery_point,
+            topics=topics,
+            exclude=exclude,
+            policy=policy,
+            max_message_bytes=max_message_bytes,
+            partition_state=_states(partition_states),
+        )
+    unread = [item for item in report.not_checked if item.failed and item.path in set(map(trim, paths))]
     if output_format == "jsonl":
         from kafkalog.render.json_verify import report_json_lines
 
         write_json_lines(report_json_lines(report))
-    else:
-        from kafkalog.render.text_verify import print_report
+    elif report.partitions or report.findings or len(unread) < len(report.not_checked):
+        from kafkalog.render.screen import Screen
+        from kafkalog.render.text_verify import report_text
 
-        print_report(report, sys.stdout, max_findings=max_findings)
+        Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
+    sys.stdout.flush()
+    for item in unread:
+        say(printable(f"kafkalog: {item.path}: {item.reason}"))
     if report.failed:
         return exit_status.UNREADABLE
     if exit_zero or fail_on == "never" or report.worst < Severity.parse(fail_on):

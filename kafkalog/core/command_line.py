@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Command", "command", "quoted"]
+__all__ = ["Command", "command", "command_on", "quoted"]
 
 # Topic.validate, Kafka 0.11 to 4.4.
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}", re.ASCII)
@@ -73,6 +73,16 @@ def command(words: Iterable[str], options: Mapping[str, str | int], use: str = "
     if "$'" in line and not all(char.isprintable() for value in options.values() for char in str(value)):
         notes.append("$'…' is read by bash, ksh and zsh, not by every sh")
     return Command(line, use, tuple(notes))
+
+
+def command_on(words: Iterable[str], path: str) -> Command:
+    """A command about a path.
+
+    Args:
+        words: The program and what stands before the path, which is ours.
+        path: Printed as given; one that begins with `-` would be taken for an option.
+    """
+    return command((*words, quoted(f"./{path}" if path.startswith("-") else path)), {})
 
 
 def _topic_doubts(name: str) -> list[str]:

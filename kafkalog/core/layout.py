@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.source import WindowedBytes
 
-__all__ = ["INT8", "INT16", "INT32", "INT64", "UINT32", "Field", "Layout", "WireType"]
+__all__ = ["INT8", "INT16", "INT32", "INT64", "UINT32", "Field", "Layout", "WireType", "kafka_name"]
 
 #: Whether arrays on this machine have the lowest byte first; files have it last.
 _IS_LITTLE = struct.pack("=h", 1) == struct.pack("<h", 1)
@@ -47,6 +47,12 @@ INT64 = WireType("int64", "q", 8)
 UINT32 = WireType("uint32", "I", 4)
 
 
+def kafka_name(name: str) -> str:
+    """A name as Kafka spells it, `lastOffsetDelta` for `last_offset_delta`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 class Field(NamedTuple):
     """One field of a layout: `at` is its place in bytes from the start of the structure."""
 
@@ -63,8 +69,7 @@ class Field(NamedTuple):
     @property
     def kafka_name(self) -> str:
         """The field's name as Kafka spells it, `lastOffsetDelta` for `last_offset_delta`."""
-        first, *rest = self.name.split("_")
-        return first + "".join(word.capitalize() for word in rest)
+        return kafka_name(self.name)
 
     @property
     def unsigned(self) -> Field:

@@ -36,6 +36,8 @@ NEVER = 1 << 70
 
 Batch = RecordBatch | LegacyBatch
 
+#: Reads `baseOffset` and `batchLength` (magic 0 and 1: `offset` and `size`).
+_OFFSET_AND_SIZE = BATCH_HEADER.partial("base_offset", "batch_length")
 #: Least size by magic.
 _LEAST_LENGTHS = (*LEAST_LEGACY_LENGTHS, LEAST_BATCH_LENGTH)
 
@@ -108,10 +110,12 @@ def _swallowed(source: Source, batch: Batch, budget: SearchBudget) -> int | None
     while position is not None and position < end:
         if not _is_sound(source, position, end, budget):
             return None
-        begin, data = source.window(position, BATCH_HEADER.size)
-        if BATCH_HEADER.read(data, position - begin).base_offset <= batch.last_offset:
+        # A message of magic 0 or 1 may be shorter than the header of magic 2.
+        begin, data = source.window(position, LOG_OVERHEAD)
+        offset, length = _OFFSET_AND_SIZE.unpack_from(data, position - begin)
+        if offset <= batch.last_offset:
             return None
-        position += SIZE_AND_MAGIC.unpack_from(data, position - begin)[0] + LOG_OVERHEAD
+        position += length + LOG_OVERHEAD
     return found
 
 

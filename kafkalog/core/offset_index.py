@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from kafkalog.core.batch import Damage
@@ -11,6 +12,8 @@ from kafkalog.errors import Truncated
 from kafkalog.span import Padding, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalog.core.source import Bytes
 
 __all__ = ["OFFSET_INDEX_ENTRY", "OffsetIndex", "OffsetIndexEntry", "read_offset_index"]
@@ -44,6 +47,18 @@ def padded_end(data: Bytes, entry_size: int) -> int:
         if found:
             break
     return min(used + -used % entry_size, len(data) - len(data) % entry_size)
+
+
+def padded_end_by_halving(is_zero: Callable[[int], bool], count: int) -> int:
+    """How many of `count` entries are in use, by looking at few of them: the first of those that are zeros up to the end.
+
+    For files whose zeros are too many to read; entries of nothing but zeros before the padding would mislead it.
+
+    Args:
+        is_zero: Whether an entry, by number, is nothing but zeros.
+        count: Whole entries of the file.
+    """
+    return bisect_left(range(count), 1, key=is_zero) if count and is_zero(count - 1) else count
 
 
 def leftover(data: Bytes, entry_size: int) -> Damage | None:

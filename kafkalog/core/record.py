@@ -9,11 +9,13 @@ from kafkalog.errors import BadLength, FormatError
 from kafkalog.span import Span  # noqa: TC001 - a field's type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "NO_TIMESTAMP",
+    "RECORD_FIELDS",
     "AbortedRecord",
+    "FieldPlace",
     "KeptRecord",
     "Record",
     "RecordDetail",
@@ -23,6 +25,7 @@ __all__ = [
     "read_detail",
     "read_headers",
     "read_record",
+    "walk_fields",
     "wrap32",
     "wrap64",
 ]
@@ -219,3 +222,72 @@ def read_detail(cursor: Cursor, base_offset: int, base_timestamp: int, log_appen
     return RecordDetail(
         record, attributes, timestamp_delta, offset_delta, cursor.span(start), key_span, value_span, cursor.span(headers_start)
     )
+
+
+class RecordField(NamedTuple):
+    """A field of a record: Kafka's name, how it is stored, what it means."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+#: In the order of the record; those of headers come once for each header.
+RECORD_FIELDS = (
+    RecordField("length", "varint", "Bytes that follow this field."),
+    RecordField("attributes", "int8", "Not used."),
+    RecordField(
+        "timestampDelta", "varlong", "Timestamp minus `baseTimestamp`; without meaning when the batch is LogAppendTime."
+    ),
+    RecordField("offsetDelta", "varint", "Offset minus `baseOffset`."),
+    RecordField("keyLength", "varint", "Bytes of the key; a negative length is null."),
+    RecordField("key", "bytes", "The key."),
+    RecordField("valueLength", "varint", "Bytes of the value; a negative length is null."),
+    RecordField("value", "bytes", "The value."),
+    RecordField("headersCount", "varint", "Headers that follow."),
+    RecordField("headerKeyLength", "varint", "Bytes of a header's key; not negative."),
+    RecordField("headerKey", "bytes", "A header's key, UTF-8 by convention."),
+    RecordField("headerValueLength", "varint", "Bytes of a header's value; a negative length is null."),
+    RecordField("headerValue", "bytes", "A header's value."),
+)
+
+
+class FieldPlace(NamedTuple):
+    """A field of a record as it stands in the bytes: its name in `RECORD_FIELDS`, its place, its number (bytes: None)."""
+
+    name: str
+    start: int
+    end: int
+    value: int | None
+
+
+def walk_fields(cursor: Cursor) -> Iterator[FieldPlace]:
+    """Every field of the record at the cursor, one after the other, as `read_detail` reads them; empty ones of bytes too.
+
+    Raises:
+        FormatError: what is there is none of its fields; those before it have been given.
+    """
+
+    def number(name: str, read: Callable[[str], int]) -> FieldPlace:
+        start = cursor.at
+        value = read(name)
+        return FieldPlace(name, start, cursor.at, value)
+
+    def sized(name: str) -> Iterator[FieldPlace]:
+        size = number(f"{name}Length", cursor.varint)
+        yield size
+        start = cursor.at
+        cursor.nullable(size.value or 0, name)
+        yield FieldPlace(name, start, cursor.at, None)
+
+    yield number("length", cursor.varint)
+    yield number("attributes", cursor.int8)
+    yield number("timestampDelta", cursor.varlong)
+    yield number("offsetDelta", cursor.varint)
+    yield from sized("key")
+    yield from sized("value")
+    headers = number("headersCount", cursor.varint)
+    yield headers
+    for _ in range(headers.value or 0):
+        yield from sized("headerKey")
+        yield from sized("headerValue")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
+from kafkalog.core.filters import Filters
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
-from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_options import IndexOptions
 from kafkalog.dump.log_text import LogPrinter
 from kafkalog.dump.output import Output

@@ -18,6 +18,7 @@ from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
+from kafkalog.core.filters import Filters
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
 from kafkalog.core.producer_snapshot import read_producer_snapshot
@@ -25,7 +26,6 @@ from kafkalog.core.properties import format_uuid, read_json_file, read_partition
 from kafkalog.core.record import Record, iter_headers, wrap64
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
-from kafkalog.dump.filters import Filters
 from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.payload import MANY_HEADERS

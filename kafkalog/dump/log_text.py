@@ -41,11 +41,11 @@ from kafkalog.kafka.record_iterators import JavaMessage, records_from, records_o
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.filters import Filters
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
     from kafkalog.core.source import Source
     from kafkalog.dump.dialects import Dialect
-    from kafkalog.dump.filters import Filters
     from kafkalog.dump.output import Output
     from kafkalog.dump.payload import Payload
 
@@ -98,7 +98,7 @@ class LogPrinter:
         self._show_batches = dialect.batch_always or not deep
         self.consecutive = ConsecutiveOffsets(first_is_compared=dialect.first_record_is_compared)
         self._fast: RecordText | None = None
-        if deep and not skip_metadata and not filters.active and (payload is None or payload.is_plain):
+        if deep and output.takes_lines and not skip_metadata and not filters.active and (payload is None or payload.is_plain):
             self._fast = RecordText(dialect, printing=payload is not None)
 
     def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
@@ -152,8 +152,6 @@ class LogPrinter:
                 position = start + size
                 if data is not window:
                     window, view = data, memoryview(data)
-                    if self._output.progress is not None:
-                        self._output.progress(self._path, start, end)
                 if position > end:
                     self._way.at_batch(start, valid=False)
                     self._overflowing(data, at, magic)

@@ -15,8 +15,8 @@ from kafkalog.core.log import Batch, SearchBudget, walk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalog.core.filters import Filters
     from kafkalog.core.source import Source
-    from kafkalog.dump.filters import Filters
 
 __all__ = ["PassedOver", "Search", "Way"]
 

@@ -18,8 +18,8 @@ from kafkalog.kafka.log_input_stream import SizeFieldTooSmall, walk_batches
 if TYPE_CHECKING:
     from array import array
 
+    from kafkalog.core.filters import Filters
     from kafkalog.core.source import Source
-    from kafkalog.dump.filters import Filters
 
 __all__ = ["start_position"]
 

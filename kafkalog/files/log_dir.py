@@ -5,7 +5,8 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.checkpoint import Checkpoint, OffsetEntry, parse_java_integer, read_offset_checkpoint
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, REMOTE_INDEX_CACHE, PartitionName, parse_partition_name
@@ -36,6 +37,7 @@ __all__ = [
     "Identity",
     "LogDir",
     "PartitionContext",
+    "log_dir_at",
     "open_log_dir",
 ]
 
@@ -97,6 +99,7 @@ class PartitionContext:
         log_starts_known: Whether that could be read.
         recovery_path: Path of the checkpoint of recovery points; "" when no line can be expected of it.
         watermark_path: Path of the checkpoint of high watermarks; "" when no line can be expected of it.
+        may_be_tiered: Whether its older segments may be in remote storage.
     """
 
     in_log_dir: bool = False
@@ -109,6 +112,7 @@ class PartitionContext:
     log_starts_known: bool = False
     recovery_path: str = ""
     watermark_path: str = ""
+    may_be_tiered: bool = True
 
 
 _Lines = dict[tuple[str, int], CheckpointLine]
@@ -335,6 +339,11 @@ class LogDir:
 
     # --- life ---
 
+    def table(self, name: str = "records", **options: Any) -> Any:
+        """A table of what it holds, as `kafkalog.table` gives it with the same arguments."""
+        # A service to whom holds a log dir. In the package itself table knows files, not the other way round.
+        return import_module("kafkalog.table.api").table(self, name, **options)
+
     def __enter__(self) -> LogDir:
         return self
 
@@ -367,3 +376,12 @@ def open_log_dir(path: str | os.PathLike[str]) -> LogDir:
         function = "open_partition" if kind is Kind.PARTITION else "open_segment"
         raise RequestError(f"{path} is a {kind.value}, no log dir: kafkalog.{function} opens it")
     return LogDir(path, directory)
+
+
+def log_dir_at(path: str) -> LogDir | None:
+    """The log dir at a path, which nobody has named: the folder around a partition directory; None when it is none."""
+    try:
+        _, kind, directory = classify(path)
+    except UnreadableFile:
+        return None
+    return LogDir(path, directory) if kind is Kind.LOG_DIR else None

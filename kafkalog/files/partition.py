@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checkpoint import Checkpoint, EpochEntry, read_leader_epochs
@@ -18,12 +19,11 @@ from kafkalog.core.filename import (
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.properties import PartitionMetadata, read_partition_metadata
 from kafkalog.core.record import AbortedRecord, KeptRecord
-from kafkalog.core.transaction_ends import TransactionEnds
 from kafkalog.errors import RequestError
 from kafkalog.files.arguments import path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
-from kafkalog.files.segment import Segment, readable_records
+from kafkalog.files.segment import Segment, readable_records, transaction_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
     from kafkalog.core.log import Batch
     from kafkalog.core.record import Record
+    from kafkalog.core.transaction_ends import TransactionEnds
 
 __all__ = ["IsolationLevel", "Partition", "open_partition"]
 
@@ -165,7 +166,7 @@ class Partition:
             aborted: bool | None = False
             if isinstance(batch, RecordBatch):
                 if batch.is_transactional and ends is None:
-                    ends = self._transaction_ends()
+                    ends = transaction_ends(self.segments)
                 if ends is not None:
                     aborted = ends.is_aborted(batch)
                     if committed and ends.first_open_offset is not None and batch.base_offset >= ends.first_open_offset:
@@ -179,9 +180,10 @@ class Partition:
                 kind = AbortedRecord if aborted else KeptRecord
                 yield from (tuple.__new__(kind, record) for record in records)
 
-    def _transaction_ends(self) -> TransactionEnds:
-        indexes = (segment.transaction_index for segment in self.segments)
-        return TransactionEnds(self.batches(), (entry for index in indexes if index is not None for entry in index.entries))
+    def table(self, name: str = "records", **options: Any) -> Any:
+        """A table of what it holds, as `kafkalog.table` gives it with the same arguments."""
+        # A service to whom holds a partition. In the package itself table knows files, not the other way round.
+        return import_module("kafkalog.table.api").table(self, name, **options)
 
     def __enter__(self) -> Partition:
         return self

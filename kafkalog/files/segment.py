@@ -11,14 +11,15 @@ from kafkalog.core.log import Batch, walk
 from kafkalog.core.offset_index import OffsetIndex, read_offset_index
 from kafkalog.core.producer_snapshot import ProducerSnapshot, read_producer_snapshot
 from kafkalog.core.time_index import TimeIndex, read_time_index
+from kafkalog.core.transaction_ends import TransactionEnds
 from kafkalog.core.transaction_index import TransactionIndex, read_transaction_index
 from kafkalog.errors import RequestError
 from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.classify import Kind, classify
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.source import FileSource, read_file, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from kafkalog.core.legacy import LegacyRecord
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kafkalog.errors import FileChanged
     from kafkalog.span import Padding
 
-__all__ = ["Segment", "open_segment", "readable_records"]
+__all__ = ["Segment", "open_segment", "readable_records", "transaction_ends"]
 
 
 class Segment:
@@ -153,6 +154,14 @@ def readable_records(batch: Batch) -> Iterator[Record | LegacyRecord]:
             yield item
 
 
+def transaction_ends(segments: Iterable[Segment]) -> TransactionEnds:
+    """How the transactions in the segments of a partition ended: a walk over all their batches."""
+    segments = tuple(segments)
+    indexes = (segment.transaction_index for segment in segments)
+    entries = (entry for index in indexes if index is not None for entry in index.entries)
+    return TransactionEnds((batch for segment in segments for batch in segment.batches()), entries)
+
+
 def open_segment(path: str | os.PathLike[str], base_offset: int | None = None) -> Segment:
     """Open one segment for reading: a file of it, and those of the same base offset beside it.
 
@@ -182,4 +191,4 @@ def open_segment(path: str | os.PathLike[str], base_offset: int | None = None) -
         raise RequestError(f"{path}: its name tells no base offset; give one as open_segment(path, base_offset)")
     stem = name.removesuffix(parsed.pending).removesuffix(parsed.suffix)
     beside = {suffix: os.path.join(folder, stem + suffix + parsed.pending) for suffix in SEGMENT_SUFFIXES}
-    return Segment(parsed.base_offset, {suffix: file for suffix, file in beside.items() if os.path.isfile(file)})
+    return Segment(parsed.base_offset, {suffix: file for suffix, file in beside.items() if size_of(file) is not None})

@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kafkalog.core.printable import printable
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
+from kafkalog.files.meter import note_read
+from kafkalog.files.mounted import Folder, Piece, node_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +41,8 @@ WINDOW = 1 << 20
 #: How often a small file is read that shrinks under the eyes.
 _TRIES = 3
 
+_WINDOWS = re.compile(r"([A-Za-z]):[\\/](.*)", re.DOTALL)
+
 _KINDS = (
     (stat.S_ISDIR, "is a directory"),
     (stat.S_ISFIFO, "is a FIFO, not a regular file"),
@@ -44,11 +50,6 @@ _KINDS = (
     (stat.S_ISCHR, "is a character device, not a regular file"),
     (stat.S_ISBLK, "is a block device, not a regular file"),
 )
-
-
-def printable(path: str) -> str:
-    r"""A path as text that any stream can take: undecodable bytes and control characters as `\udc80`, `\n`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
 def describe_os_error(error: OSError) -> str:
@@ -63,9 +64,39 @@ def describe_os_error(error: OSError) -> str:
 def unreadable(path: str, error: OSError | ValueError) -> UnreadableFile:
     """What to raise when the system refuses a path, or no file can have such a name (Python's own words for it change)."""
     if isinstance(error, OSError):
-        return UnreadableFile(path, describe_os_error(error), is_missing=error.errno == errno.ENOENT)
+        reason = describe_os_error(error) + _what_to_do(path, error)
+        return UnreadableFile(path, reason, is_missing=error.errno == errno.ENOENT)
     wrong = "a NUL byte" if "\0" in path else "a character that this system cannot spell"
     return UnreadableFile(path, f"no file name can hold {wrong}")
+
+
+def _what_to_do(path: str, error: OSError) -> str:
+    windows = _WINDOWS.fullmatch(path)
+    if error.errno == errno.ENOENT and windows is not None:
+        rest = windows[2].replace("\\", "/")
+        return f": this is a path of Windows; under WSL it is /mnt/{windows[1].lower()}/{rest}"
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return ""
+    owner = _owner_of(path)
+    if owner is None:
+        return ": run as the user of the broker, or as root (sudo)"
+    return f": it belongs to {owner}; run as that user (sudo -u {owner}) or as root"
+
+
+def _owner_of(path: str) -> str | None:
+    """Who may read a path, or the nearest folder above it that tells; None: the system knows no name."""
+    import pwd
+
+    while True:
+        try:
+            return pwd.getpwuid(os.stat(path).st_uid).pw_name
+        except KeyError:
+            return None
+        except (OSError, ValueError):
+            above = os.path.dirname(path)
+            if above in (path, ""):
+                return None
+            path = above
 
 
 class FileSource:
@@ -77,15 +108,24 @@ class FileSource:
 
     Args:
         path: Where it is; printed as given.
+        window: Bytes read at a time, where not more are asked for; 1 MiB by default.
 
     Raises:
         UnreadableFile: it is missing, no regular file, or may not be read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, window: int | None = None) -> None:
         self.path = path
+        self._at_once = window
         self._fd = -1
+        #: Where it begins in what is open: not at 0 when it is a piece of something else.
+        self._begin = 0
+        self._is_piece = False
         try:
+            node = node_at(path)
+            if node is not None:
+                self._open_node(node)
+                return
             # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             status = os.fstat(self._fd)
@@ -100,6 +140,28 @@ class FileSource:
         self.inode = status.st_ino
         self._window = Window(0, b"")
 
+    @classmethod
+    def of_descriptor(cls, path: str, descriptor: int) -> FileSource:
+        """A file that is open already, and will be closed with it; `path` is what it is called."""
+        source = cls.__new__(cls)
+        source.path, source._at_once = path, None  # noqa: SLF001 - its own
+        status = os.fstat(descriptor)
+        source._open_node(Piece(descriptor, 0, status.st_size, status.st_mtime_ns, status.st_ino))  # noqa: SLF001 - its own
+        os.close(descriptor)
+        return source
+
+    def descriptor(self) -> int:
+        """A descriptor of what is open, the caller's own."""
+        return os.dup(self._fd)
+
+    def _open_node(self, node: Piece | Folder) -> None:
+        if not isinstance(node, Piece):
+            raise UnreadableFile(self.path, "is a directory")
+        self._fd = os.dup(node.descriptor)
+        _, self._begin, self.size, self.modified_ns, self.inode = node
+        self._is_piece = True
+        self._window = Window(0, b"")
+
     def window(self, position: int, need: int) -> Window:
         """Bytes from `position` on: at least `need` of them, or all up to the end.
 
@@ -111,20 +173,22 @@ class FileSource:
         at = position - held.start
         end = min(position + need, self.size)
         if at < 0 or end - held.start > len(held.data) or at > len(held.data):
-            size = min(max(need, WINDOW), self.size - position)
+            size = min(max(need, self._at_once or WINDOW), self.size - position)
             held = self._window = Window(position, self._read(position, max(0, size)))
         return held
 
     def _read(self, position: int, size: int) -> bytes:
         try:
-            data = os.pread(self._fd, size, position)
+            begin = self._begin + position
+            data = os.pread(self._fd, size, begin)
             while len(data) < size:
-                more = os.pread(self._fd, size - len(data), position + len(data))
+                more = os.pread(self._fd, size - len(data), begin + len(data))
                 if not more:
                     raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
                 data += more
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, size)
         return data
 
     def read(self, position: int = 0, size: int | None = None) -> bytes:
@@ -146,24 +210,25 @@ class FileSource:
         have = 0
         try:
             while have < want:
-                got = os.preadv(self._fd, [buffer[have:want]], position + have)
+                got = os.preadv(self._fd, [buffer[have:want]], self._begin + position + have)
                 if not got:
                     raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
                 have += got
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
+        note_read(self.path, have)
         return have
 
     @property
     def grown(self) -> FileChanged | None:
         """What to report when bytes were appended since it was opened, else None."""
-        now = os.fstat(self._fd).st_size
+        now = self.size if self._is_piece else os.fstat(self._fd).st_size
         return FileChanged(self.path, self.size, now) if now != self.size else None
 
     @property
     def is_rewritten(self) -> bool:
         """Whether it was written to since it was opened, by its time of modification."""
-        return os.fstat(self._fd).st_mtime_ns != self.modified_ns
+        return not self._is_piece and os.fstat(self._fd).st_mtime_ns != self.modified_ns
 
     def close(self) -> None:
         """Give the file back; may be called again."""
@@ -241,6 +306,9 @@ def _sha256(path: str) -> str:
 def size_of(path: str | None) -> int | None:
     """Bytes of a file; None when there is none, or it cannot be asked."""
     try:
+        node = None if path is None else node_at(path)
+        if isinstance(node, Piece):
+            return node.size
         return None if path is None else os.stat(path).st_size
     except OSError:
         return None

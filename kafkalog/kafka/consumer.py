@@ -7,15 +7,16 @@ The partition is taken to have one replica, so that the high watermark is the lo
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import ABORT, read_control_type
+from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.record import wrap64
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.kafka.behaviours import FETCHES_UP_TO_POSITION
+from kafkalog.kafka.consumed import ConsumedRecords
 from kafkalog.kafka.failure import CorruptRecord, InvalidRecord, LoadFailure, LogDirOffline
 from kafkalog.kafka.fetched_records import (
     ClientError,
@@ -28,18 +29,16 @@ from kafkalog.kafka.reading_rules import reading_rules
 from kafkalog.kafka.record_iterators import records_of_batch
 
 if TYPE_CHECKING:
-    from kafkalog.core.legacy import LegacyBatch
     from kafkalog.core.release import Release
     from kafkalog.core.source import Bytes
     from kafkalog.core.transaction_index import AbortedTxn
     from kafkalog.kafka.loader import LoadedLog
     from kafkalog.kafka.log_segment import LogSegment
+    from kafkalog.kafka.log_segments import LogSegments
 
-__all__ = ["ConsumedRecords", "last_stable_offset", "read_all", "why_not_led"]
+__all__ = ["last_stable_offset", "read_all", "why_not_led"]
 
 _MAX_PARTITION_FETCH = 1 << 20
-#: Offset ranges kept of what was read; more are counted and not kept.
-_MAX_RANGES = 100_000
 
 
 class OffsetMetadata(NamedTuple):
@@ -48,41 +47,6 @@ class OffsetMetadata(NamedTuple):
     offset: int
     segment: int | None
     position: int
-
-
-@dataclass
-class ConsumedRecords:
-    """What the consumer got.
-
-    `records` were handed out, with the offsets of `ranges` (first, last); at `stops_at` it stands at the end. `error` is
-    None when it got to the end, or waits for ever (`stuck`), or reads the same records again and again (`loops`). `offline`
-    is what the log dir goes offline for when the broker comes to it.
-    """
-
-    records: int = 0
-    ranges: list[tuple[int, int]] = field(default_factory=list)
-    stops_at: int = 0
-    end: int = 0
-    error: ClientError | None = None
-    stuck: bool = False
-    loops: bool = False
-    offline: str | None = None
-
-    def add(self, offset: int, count: int = 1) -> None:
-        """Records with `count` offsets in a row more."""
-        self.records += count
-        last = offset + count - 1
-        if self.ranges and self.ranges[-1][1] + 1 == offset:
-            self.ranges[-1] = (self.ranges[-1][0], last)
-        elif len(self.ranges) < _MAX_RANGES:
-            self.ranges.append((offset, last))
-
-    def take_back(self, records: int, last: list[tuple[int, int]], count: int, position: int) -> None:
-        """Forget what was handed out since."""
-        self.records = records
-        del self.ranges[count:]
-        self.ranges[-1:] = last
-        self.stops_at = position
 
 
 class _BrokerError(Exception):
@@ -97,6 +61,7 @@ class _BrokerError(Exception):
 
 class _Fetch(NamedTuple):
     data: Bytes
+    segment: int
     position: int
     aborted: list[AbortedTxn]
 
@@ -144,7 +109,7 @@ class _Leader:
         Raises:
             _BrokerError: the broker fails.
         """
-        empty = _Fetch(b"", 0, [])
+        empty = _Fetch(b"", 0, 0, [])
         segment = self.log.segments.floor(offset)
         if offset >= limit.offset or segment is None:
             return empty
@@ -157,7 +122,8 @@ class _Leader:
                         return empty
                     records = fetched.records
                     aborted = self._aborted(offset, segment, fetched.position, records.size) if with_aborted else []
-                    return _Fetch(records.file.bytes_at(records.start, records.size), fetched.position, aborted)
+                    data = records.file.bytes_at(records.start, records.size)
+                    return _Fetch(data, segment.base_offset, fetched.position, aborted)
                 segment = self.log.segments.higher(segment.base_offset)
         except CorruptRecord as error:
             raise _BrokerError(error.text, "corrupt-batch") from None
@@ -249,14 +215,14 @@ def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
         if not fetched.data:
             reading.stuck = True
             break
-        before = (reading.records, list(reading.ranges[-1:]), len(reading.ranges))
-        failed = _Client(reading, fetched.aborted, leader.release).take(fetched, committed=committed)
+        before = reading.mark()
+        failed = _Client(reading, log.segments, fetched.aborted, leader.release).take(fetched, committed=committed)
         if reading.stops_at < 0:
             # No consumer can stand there: an IllegalArgumentException out of SubscriptionState.
             failed = ClientError("invalid-record", f"the offset after the last one is {reading.stops_at}", uncaught=True)
-        if failed is not None and (failed.uncaught or reading.records == before[0]):
+        if failed is not None and (failed.uncaught or reading.records == before.records):
             # The position is taken over with the records: without any, the batches passed over do not count either.
-            reading.take_back(*before, at)
+            reading.take_back(before)
         # What follows the end is met only by a consumer that asks for more.
         reading.error = None if reading.stops_at >= limit.offset else failed
         if reading.stops_at == at and failed is None:
@@ -268,8 +234,9 @@ def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
 class _Client:
     """The client's side: what it hands out of one fetch. It is of the broker's release."""
 
-    def __init__(self, reading: ConsumedRecords, aborted: list[AbortedTxn], release: Release) -> None:
+    def __init__(self, reading: ConsumedRecords, segments: LogSegments, aborted: list[AbortedTxn], release: Release) -> None:
         self.reading = reading
+        self._segments = segments
         self._rules = reading_rules(release)
         self._waiting = sorted(aborted, key=lambda entry: entry.first_offset, reverse=True)
         self._aborting: set[int] = set()
@@ -283,15 +250,19 @@ class _Client:
             if isinstance(item, ClientError):
                 return item
             batch = item
+            reading.pass_bytes(self._segments, fetched.segment, batch)
             if isinstance(batch, RecordBatch):
                 if not batch.crc_ok:
                     return ClientError("crc", f"the CRC of the batch at offset {batch.base_offset} is wrong")
                 if committed and batch.header.producer_id > -1 and self._skips(batch):
                     reading.stops_at = batch.next_offset
                     continue
+            reading.note_dropped(batch)
             error = self._error or self._hand_out(batch)
             if error is not None:
                 return error
+            if isinstance(batch, LegacyBatch):
+                reading.note_short(batch)
         if batch is None:
             text = f"no complete batch in the {len(fetched.data)} bytes at position {fetched.position}"
             return ClientError("corrupt-batch", text)

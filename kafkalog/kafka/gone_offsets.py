@@ -77,7 +77,7 @@ def is_uncleaned(offset: int, remains: Remains, context: PartitionContext, *, lo
     A compacted log with a closed segment soon gets its line in the cleaner's checkpoint. One of a single segment may
     have none, and still have holes: those that the cleaner of its leader made before this broker got the partition. So
     may any log with several holes: this broker may have got it when the topic was compacted no longer. But leaders take no
-    record without a key into a compacted topic.
+    record without a key into a compacted topic. The metadata log is never cleaned: snapshots take the place of its beginning.
 
     Args:
         offset: The offset.
@@ -85,7 +85,7 @@ def is_uncleaned(offset: int, remains: Remains, context: PartitionContext, *, lo
         context: What its log dir says of it.
         lone_hole: Whether the log lacks offsets in one place only.
     """
-    if remains.traces.is_uncleaned_below(offset):
+    if remains.is_metadata or remains.traces.is_uncleaned_below(offset):
         return True
     # A line leaves the checkpoint when its directory is renamed, and comes when it is put in its place.
     if remains.mark or not context.cleaner_known:
@@ -133,24 +133,34 @@ def _at_start(remains: Remains, context: PartitionContext) -> Gone | None:
         return None
     line = context.lines.get(LOG_STARTS)
     if line is not None:
-        return Gone(line.offset, base - 1, AT_START, LOG_STARTS, certain=False) if 0 <= line.offset < base else None
+        is_gone = 0 <= line.offset < base
+        return Gone(line.offset, base - 1, AT_START, LOG_STARTS, certain=not context.may_be_tiered) if is_gone else None
     first = remains.epochs[0].start_offset if remains.epochs else base
     return Gone(first, base - 1, AT_START, _EPOCHS) if first < base else None
+
+
+def _start_of(remains: Remains, context: PartitionContext) -> SegmentEnd:
+    """Where a log without any segment began, as far as something tells it."""
+    line = context.lines.get(LOG_STARTS)
+    start = max(line.offset if line is not None else 0, remains.epochs[0].start_offset if remains.epochs else 0)
+    return SegmentEnd(start, start)
 
 
 def _at_end(remains: Remains, context: PartitionContext) -> Gone | None:
     """What was after the last batch: flushed, read by consumers, or known to an index."""
     if remains.mark or remains.is_metadata or remains.is_swapping:
         return None
-    last = remains.segments[-1] if remains.segments else SegmentEnd(0, 0)
+    last = remains.segments[-1] if remains.segments else _start_of(remains, context)
     if last.is_damaged:
         return None
     point, mark = context.lines.get(RECOVERY_POINTS), context.lines.get(HIGH_WATERMARKS)
     told: dict[int, tuple[str, bool]] = {}
-    if context.clean:
+    # Where a clean stop has noted the end of the log, a file that goes further is wrong itself.
+    if context.clean and point is None:
         told |= {entry.start_offset: (_EPOCHS, True) for entry in remains.epochs[-1:]}
         told |= {offset: (f"{offset:020d}.snapshot", True) for offset in remains.snapshots[-1:]}
-    if mark is not None:
+    is_whole = bool(context.clean) and point is not None and point.offset <= last.end
+    if mark is not None and not is_whole:
         is_flushed = point is not None and point.offset > last.end and not context.in_use
         told[mark.offset] = (f"the high watermark {mark.offset}", bool(context.clean) or is_flushed)
     if point is not None:

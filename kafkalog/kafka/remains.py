@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.files.partition import Partition
     from kafkalog.files.segment import Segment
 
-__all__ = ["Remains", "SegmentEnd", "remains_of"]
+__all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of"]
 
 
 class SegmentEnd(NamedTuple):
@@ -88,7 +88,7 @@ def remains_of(partition: Partition, *, is_compacted: bool = False, is_tiered: b
         segments=tuple(_end_of(segment) for segment in segments),
         traces=CleanerTraces(segments),
         epochs=_sound_epochs(partition),
-        without_log=tuple(segment.base_offset for segment in partition.segments if ".log" not in segment.paths),
+        without_log=bases_without_log(partition),
         snapshots=tuple(sorted(partition.snapshots)),
         mark=partition.name.mark if partition.name else "",
         is_swapping=".swap" in pending,
@@ -96,6 +96,15 @@ def remains_of(partition: Partition, *, is_compacted: bool = False, is_tiered: b
         is_tiered=is_tiered,
         is_compacted=is_compacted or bool(pending & {".swap", ".cleaned"}) or partition.topic in COORDINATOR_TOPICS,
     )
+
+
+def bases_without_log(partition: Partition) -> tuple[int, ...]:
+    """Base offsets of index files without their `.log`, ascending; but not where that waits to be deleted with them."""
+    put_aside = {
+        parsed.base_offset for parsed, _ in partition.pending if (parsed.suffix, parsed.pending) == (".log", ".deleted")
+    }
+    bases = (segment.base_offset for segment in partition.segments if ".log" not in segment.paths)
+    return tuple(base for base in bases if base not in put_aside)
 
 
 def _sound_epochs(partition: Partition) -> Sequence[EpochEntry]:

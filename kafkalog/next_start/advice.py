@@ -26,6 +26,12 @@ _MOVE_MARKER = (
     "Before the broker starts, move `.kafka_cleanshutdown` out of the log dir: the broker then recovers the logs from their"
     " recovery points."
 )
+#: Commands that print every sound record; a plain text dump ends where Kafka's own tool does.
+_GIVES_EVERYTHING = "`kafkalog dump --read-on` (or `--format jsonl`)"
+_COMPARE = (
+    "Offsets that are gone come back from another replica only: if one has them, let it lead before this one does, and let this"
+    " broker fetch the partition again."
+)
 
 
 def with_advice(outcome: Outcome) -> Outcome:
@@ -36,7 +42,8 @@ def with_advice(outcome: Outcome) -> Outcome:
 def _actions(outcome: Outcome) -> list[str]:
     misled = next((cause for cause in outcome.causes if cause.kind == FALSE_MARKER), None)
     if outcome.severity != "error":
-        return [] if misled is None else [_MOVE_MARKER]
+        found = [] if misled is None else [_MOVE_MARKER]
+        return [*found, _COMPARE] if outcome.has_lost else found
     steps = ["Do not start the broker yet. Copy the log dir with its checkpoint files while the broker is stopped."]
     if outcome.assumed.stop == "clean":
         steps.append("Keep `.kafka_cleanshutdown` in the copy: the first start deletes it, and the next one counts as unclean.")
@@ -64,7 +71,12 @@ def _actions(outcome: Outcome) -> list[str]:
             "If another replica has these records, let it lead: do not let this one be elected (no unclean leader election),"
             " then start it, and it will fetch what it lost."
         )
-        steps.append("If no replica has them, take the records out of the copy first, with `kafkalog dump`.")
+        steps.append(f"If no replica has them, take the records out of the copy first, with {_GIVES_EVERYTHING}.")
+    elif any(read is not None and read.skipped for read in outcome.consumer or ()):
+        steps.append(
+            "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one"
+            f" miss records without an error. If none is, take them out of the copy, with {_GIVES_EVERYTHING}."
+        )
     return steps
 
 

@@ -11,7 +11,9 @@ from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
-from kafkalog.files.log_dir import META_PROPERTIES, LogDir
+from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import problems_since
 from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
@@ -19,7 +21,7 @@ from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.obstacle import Noted, Obstacle
 from kafkalog.next_start.options import STOPS, options_of
-from kafkalog.next_start.placement import places_here, why_unplaced, with_shared_metadata
+from kafkalog.next_start.placement import by_metadata, places_here, why_unplaced, with_shared_metadata
 from kafkalog.next_start.predict import predict_directory
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def next_start(
         raise RequestError(f"{text} is a log dir, no partition directory: kafkalog.next_starts takes it")
     real = os.path.realpath(text)
     parent, name = os.path.split(real)
-    log_dir = None if parse_partition_name(name) is None else _log_dir_at(parent)
+    log_dir = None if parse_partition_name(name) is None else log_dir_at(parent)
     if log_dir is None:
         return predict_directory(directory, options.stop or "unclean", options)[0]
     log_dir.take(name, directory)
@@ -112,6 +114,8 @@ def _predicted(
             states[text] = directory
             if kind is Kind.LOG_DIR:
                 states[text] = read_log_dir(BrokerEvidence(LogDir(text, directory)), options.release)
+            for problem in problems_since():
+                raise problem
         except UnreadableFile as error:
             if on_unreadable is None:
                 raise
@@ -128,17 +132,9 @@ def _predicted(
 def _classify_directory(path: str) -> tuple[str, Kind, Directory]:
     text, kind, directory = classify(path)
     if directory is None:
-        raise UnreadableFile(text, "not a directory")
+        check_file_name(text)
+        raise UnreadableFile(text, "is a file; a start loads directories: give the one it is in, or the log dir")
     return text, kind, directory
-
-
-def _log_dir_at(path: str) -> LogDir | None:
-    """The log dir at a path; None when there is none."""
-    try:
-        _, kind, directory = classify(path)
-    except UnreadableFile:
-        return None
-    return LogDir(path, directory) if kind is Kind.LOG_DIR else None
 
 
 def link_log_dirs(log_dirs: Iterable[Sequence[LogDirState]]) -> list[list[LogDirState]]:
@@ -150,7 +146,7 @@ def link_log_dirs(log_dirs: Iterable[Sequence[LogDirState]]) -> list[list[LogDir
     alternatives = [list(states) for states in log_dirs]
     every = with_shared_metadata([state for states in alternatives for state in states])
     linked = iter([_linked(state, every) for state in every])
-    return [[next(linked) for _ in states] for states in alternatives]
+    return [[one for _ in states for one in by_metadata(next(linked))] for states in alternatives]
 
 
 def _linked(state: LogDirState, states: Sequence[LogDirState]) -> LogDirState:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.next_start.cause import FALSE_MARKER
 
 if TYPE_CHECKING:
+    from kafkalog.kafka.consumed import Skipped
+    from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.cause import Cause
 
-__all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+__all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "SetAside", "Truncation"]
 
 
 #: Fields of an outcome that are None only for a reason, in the order in which the reasons are reported.
@@ -35,12 +37,16 @@ class Assumed(NamedTuple):
     """What a prediction is based on: the kind of stop (`clean` or `unclean`), the recovery point, the release.
 
     `release` is None for what holds in either era; `evidence` says what the release was taken from, "" when it was given.
+    `condition` says what else must hold, as a clause that begins with "if"; "" when nothing. `caveat` says what the log dir
+    lacks as a whole; "" when nothing.
     """
 
     stop: str
     recovery_point: int | None
     release: str | None
     evidence: str = ""
+    condition: str = ""
+    caveat: str = ""
 
 
 class Truncation(NamedTuple):
@@ -54,14 +60,31 @@ class Truncation(NamedTuple):
 class ConsumerRead(NamedTuple):
     """What a consumer gets that begins at the earliest offset.
 
-    `records` it is handed; `stops_at_offset` is where it is then. `error` is None when it reaches the end, or when it
-    is `stuck`: it waits for ever, or is sent round in a circle (then `records` counts the first round).
+    Args:
+        records: Those that it is handed.
+        stops_at_offset: Where it is then.
+        error: Why it fails; None when it reaches the end, or is stuck.
+        stuck: It waits for ever, or is sent round in a circle (then `records` counts the first round).
+        read: First and last offset of each stretch that it is handed records of, ascending. Offsets inside a stretch that no
+            record has (markers, aborted and compacted records, what is gone) do not break it.
+        skipped: Offsets that it passes over without an error, though bytes for them are in the log.
+        unreached: First and last offset that it never gets to, because it fails or is stuck; None when it reads to the end.
     """
 
     records: int
     stops_at_offset: int
     error: str | None
     stuck: bool
+    read: tuple[tuple[int, int], ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    unreached: tuple[int, int] | None = None
+
+
+class SetAside(NamedTuple):
+    """What a directory holds that is renamed as a whole: records (None: not counted) and bytes of its `.log` files."""
+
+    records: int | None
+    size: int
 
 
 class Consumer(NamedTuple):
@@ -94,6 +117,8 @@ class Outcome:
         time_range_lost: First and last timestamp of those records, milliseconds; None when there are none.
         epochs_after: (epoch, start offset) of the leader epochs after loading, before an election.
         consumer: What consumers read afterwards.
+        set_aside: What the directory holds, when it is renamed as a whole: nobody serves it then, though it is not lost yet.
+        already_gone: Offsets that the log has lost before the start, ascending; None: not known, for it cannot be read.
         why: Field name → why it is None.
         actions: What to do before the restart, in order; only where it is certain.
     """
@@ -116,6 +141,8 @@ class Outcome:
     time_range_lost: tuple[int, int] | None = None
     epochs_after: tuple[tuple[int, int], ...] | None = None
     consumer: Consumer | None = None
+    set_aside: SetAside | None = None
+    already_gone: tuple[Gone, ...] | None = None
     why: dict[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
 
@@ -139,6 +166,11 @@ class Outcome:
         return self.broker == "starts" and self.log_dir == "online" and self.partition == "loaded" and self.records_lost == 0
 
     @property
+    def has_lost(self) -> bool:
+        """Whether offsets are gone for certain before the start."""
+        return any(gone.certain for gone in self.already_gone or ())
+
+    @property
     def is_unknown(self) -> bool:
         """Whether the prediction does not know if the start does harm."""
         return self.broker != "aborts" and self.partition == "unknown" and self.log_dir != "offline"
@@ -154,8 +186,9 @@ class Outcome:
     def severity(self) -> str | None:
         """How bad it is: `error`, `warning`, `info`, or None when no `.log` is touched.
 
-        `error`: data or service is lost, or may be. `warning`: a log is not recovered because of a clean-shutdown marker that
-        it contradicts. `info`: a `.log` is cut, deleted or replaced without loss, as every start does after a crash.
+        `error`: data or service is lost, or may be. `warning`: offsets are gone already, of which the start takes nothing more;
+        or a log is not recovered because of a clean-shutdown marker that it contradicts. `info`: a `.log` is cut, deleted or
+        replaced without loss, as every start does after a crash.
 
         A partition that is marked for deletion, or set aside already, is served by nobody before and after.
         """
@@ -165,13 +198,18 @@ class Outcome:
             return "error"
         if self.partition == "loaded" and self.records_lost is None:
             return "error"
-        reads = () if self.consumer is None else self.consumer
-        if any(read is not None and (read.error is not None or read.stuck) for read in reads):
+        if not all(read is None or self._is_read(read) for read in self.consumer or ()):
             return "error"
         gone = (*(self.delete or ()), *(path for path, _ in self.rename or ()))
-        if any(cause.kind == FALSE_MARKER for cause in self.causes):
+        if self.has_lost or any(cause.kind == FALSE_MARKER for cause in self.causes):
             return "warning"
         return "info" if self.truncate or any(path.endswith(".log") for path in gone) else None
+
+    def _is_read(self, read: ConsumerRead) -> bool:
+        """Whether a consumer gets all that is there: it passes over nothing but the rest of what is gone."""
+        gone = [(one.first, one.last) for one in self.already_gone or () if one.last is not None]
+        passed_over = [one for one in read.skipped if not any(a <= one.first and one.last <= b for a, b in gone)]
+        return read.error is None and not read.stuck and not passed_over
 
     def explained(self) -> Outcome:
         """The outcome with a reason for every field that is None."""

@@ -19,7 +19,8 @@ from kafkalog.kafka.behaviours import (
     TEXT_FILE_FAILURE_CAUGHT,
 )
 from kafkalog.kafka.checkpoint_file import read_epoch_file, read_topic_id
-from kafkalog.kafka.consumer import ConsumedRecords, read_all, why_not_led
+from kafkalog.kafka.consumed import ConsumedRecords
+from kafkalog.kafka.consumer import read_all, why_not_led
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts, LoadFailure, LogDirOffline
 from kafkalog.kafka.file_names import SWAP, parse_offset
@@ -33,6 +34,7 @@ from kafkalog.next_start.cause import (
     NOTE,
     SEGMENTS_DELETED,
     STRAY,
+    TORN_TAIL,
     UNKNOWN,
     UNREAD_RECORDS,
     Cause,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.release import Release
+    from kafkalog.files.log_dir import PartitionContext
     from kafkalog.kafka.overlay import Disk
 
 __all__ = ["Load", "Prediction", "Situation", "load_partition", "predict_partition", "unknown_outcome"]
@@ -68,6 +71,8 @@ class Situation(LoadSettings):
         consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
         consumer_limit: Bytes of logs up to which that is done when `consumer` is None.
         replay: Most bytes of logs whose recovery is worked out; None: any.
+        context: What the log dir says of it; None: what is gone already is not looked for.
+        compacts: Whether the topic's settings have its log compacted.
     """
 
     high_watermark: int | None = None
@@ -75,6 +80,8 @@ class Situation(LoadSettings):
     consumer: bool | None = None
     consumer_limit: int = CONSUMER_BYTES
     replay: int | None = None
+    context: PartitionContext | None = None
+    compacts: bool = False
 
     @property
     def assumed(self) -> Assumed:
@@ -307,7 +314,15 @@ def _state(situation: Situation, failure: LoadFailure | None, *, stray: bool) ->
 
 def _shown(reading: ConsumedRecords) -> ConsumerRead:
     error = None if reading.error is None else reading.error.kind
-    return ConsumerRead(reading.records, reading.stops_at, error, reading.stuck or reading.loops)
+    return ConsumerRead(
+        reading.records,
+        reading.stops_at,
+        error,
+        reading.stuck or reading.loops,
+        tuple(reading.handed),
+        tuple(reading.skipped),
+        reading.unreached,
+    )
 
 
 def _epochs_after(load: Load, *, stray: bool) -> tuple[tuple[int, int], ...] | None:
@@ -371,6 +386,12 @@ def _findings_of_loading(load: Load, behind: Loss, changes: _Changes) -> Iterato
     for found in load.context.invalid:
         text = f"recovery stops in {found.name} at position {found.position}: {found.reason}"
         yield Cause(INVALID_BATCH, text, found.name, found.position)
+    blamed = {found.name for found in load.context.invalid}
+    for cut in changes.truncated:
+        name = cut.path.rpartition("/")[2]
+        if name not in blamed and load.failure is None:
+            text = f"{name} ends in bytes that are no whole batch: the start cuts them off at position {cut.position}"
+            yield Cause(TORN_TAIL, text, name, cut.position)
     segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
     if segments:
         yield Cause(SEGMENTS_DELETED, f"{segments} segment{'s' if segments > 1 else ''} deleted")

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.log_dir import PartitionContext
+from kafkalog.files.partition import Partition
 from kafkalog.kafka.behaviours import is_zookeeper_era
+from kafkalog.kafka.gone_offsets import gone_offsets
 from kafkalog.kafka.overlay import open_disk
+from kafkalog.kafka.remains import remains_of
 from kafkalog.next_start.advice import remedy_for, with_advice
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.era import OPEN
@@ -18,6 +22,7 @@ from kafkalog.next_start.partition import Prediction, Situation, predict_partiti
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.files.directory import Directory
+    from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
 
@@ -52,14 +57,28 @@ def predict_in_situation(directory: Directory, situation: Situation) -> Predicti
 
 def _is_alarming(outcome: Outcome) -> bool:
     """Whether an outcome is one that files read at different moments could explain."""
-    return not outcome.is_harmless and (outcome.severity is not None or outcome.is_unknown)
+    return (not outcome.is_harmless or outcome.has_lost) and (outcome.severity is not None or outcome.is_unknown)
 
 
 def _predict(directory: Directory, situation: Situation) -> Prediction:
     with open_disk(directory) as disk:
         prediction = predict_partition(directory.path, disk, situation)
-    remedy = remedy_for(directory, prediction.outcome, situation)
-    return prediction._replace(outcome=replace(prediction.outcome, actions=(remedy,))) if remedy else prediction
+    outcome = replace(prediction.outcome, already_gone=_already_gone(directory, situation))
+    remedy = remedy_for(directory, outcome, situation)
+    return prediction._replace(outcome=replace(outcome, actions=(remedy,)) if remedy else outcome)
+
+
+def _already_gone(directory: Directory, situation: Situation) -> tuple[Gone, ...] | None:
+    """What the log has lost before the start."""
+    if situation.context is None:
+        return None
+    is_compacted = situation.is_compacted or situation.compacts
+    partition = Partition(directory.path, directory)
+    try:
+        remains = remains_of(partition, is_compacted=is_compacted, is_tiered=situation.is_tiered)
+    except UnreadableFile:
+        return None
+    return gone_offsets(remains, situation.context)
 
 
 def given_up(path: str, situation: Situation, why: str) -> Prediction:
@@ -92,6 +111,7 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             consumer_limit=options.consumer_limit(path),
             replay=options.replay_of(path),
             scanned=options.scanned_logs_of(path),
+            context=PartitionContext(),
         )
         outcome = predict_in_situation(directory, situation).outcome
         evidence = "" if options.release is not None else OPEN.evidence

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.render.effects import describe_effects
 from kafkalog.render.json_next_start import outcome_json
+from kafkalog.verify.account import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.verify import Finding, PartitionReport, Report
+    from kafkalog.verify.account import Account
     from kafkalog.verify.effects import Effect
 
 __all__ = ["finding_json", "report_json_lines"]
@@ -86,11 +88,42 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "batches": report.batches,
         "records": report.records,
         "bytes": report.bytes,
+        **_account_json(report.account),
+    }
+
+
+def _account_json(account: Account) -> dict[str, Any]:
+    """The fields of a `partition` line that say what is wrong, in numbers."""
+    cause = account.cause
+    return {
+        "offsets": account.offsets,
+        "gone": [list(each) for each in account.gone],
+        "unreadable": [list(each) for each in account.unreadable],
+        "unreadable_bytes": account.unreadable_bytes,
+        "uncounted": list(account.uncounted),
+        "unreached": [list(each) for each in account.unreached],
+        "skipped": [list(each) for each in account.skipped],
+        "starts": [
+            {
+                "stop": start.stop,
+                "release": start.release,
+                "does": start.does,
+                "records_lost": start.records,
+                "bytes_lost": start.size,
+                "is_harm": start.is_harm,
+            }
+            for start in account.starts
+        ],
+        "explained_by": None if cause is None else {"id": cause.id, "path": cause.path},
+        "first_action": account.first_action,
+        "more": [command.line for command in account.more],
     }
 
 
 def _summary_json(report: Report) -> dict[str, Any]:
     partitions = report.partitions
+    accounts = [partition.account for partition in partitions]
+    account = report.account
     return {
         **report.counts,
         "verdict": report.verdict,
@@ -100,6 +133,14 @@ def _summary_json(report: Report) -> dict[str, Any]:
         "bytes": report.bytes,
         "batches": sum(partition.batches for partition in partitions),
         "records": sum(partition.records for partition in partitions),
+        "damaged_partitions": sum(partition.verdict in ("damaged", "data-loss") for partition in partitions),
+        "gone": sum(count_of(account.gone) for account in accounts),
+        "unreadable": sum(count_of(account.unreadable) for account in accounts),
+        "unreached": sum(count_of(account.unreached) for account in accounts),
+        "skipped": sum(count_of(account.skipped) for account in accounts),
+        "explained_by": None if account.cause is None else {"id": account.cause.id, "path": account.cause.path},
+        "first_action": account.first_action,
+        "more": [command.line for command in account.more],
         "suppressed": report.suppressed,
         "not_checked": [{"path": item.path, "reason": item.reason} for item in report.not_checked],
         "hashes": dict(report.hashes),

@@ -1,14 +1,37 @@
-"""How counts, sizes, times and durations are spelled for people."""
+"""How counts, sizes, offsets, times and durations are spelled for people."""
 
 from __future__ import annotations
 
-__all__ = ["count_text", "duration_text", "size_text", "utc"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["agreeing", "count_text", "duration_text", "moment", "offsets_text", "size_text", "time_span_text", "utc", "when"]
+
+#: Ranges of offsets that are named before the rest is counted.
+_RANGES = 3
+#: Days of data after which a duration says less than the two times: one odd timestamp makes it years.
+_LONGEST = 31
 
 
 def count_text(number: int, noun: str) -> str:
-    """A number with its noun: `1 batch`, `2 batches`."""
-    plural = noun + ("es" if noun.endswith("ch") else "s")
-    return f"{number} {noun if number == 1 else plural}"
+    """A number with its noun: `1 batch`, `2,000 batches`."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def agreeing(number: int, one: str, several: str) -> str:
+    """The verb that goes with a number: `is` or `are`."""
+    return one if number == 1 else several
+
+
+def offsets_text(ranges: Sequence[tuple[int, int]]) -> str:
+    """Offsets from first to last: `offset 5`, `offsets 29..35`, `offsets 0..30, 55..60 and 3 more ranges`."""
+    named = [f"{first}" if first == last else f"{first}..{last}" for first, last in ranges[:_RANGES]]
+    more = len(ranges) - len(named)
+    noun = "offset" if len(ranges) == 1 and ranges[0][0] == ranges[0][1] else "offsets"
+    return f"{noun} {', '.join(named)}" + (f" and {count_text(more, 'more range')}" if more else "")
 
 
 def size_text(size: int) -> str:
@@ -19,6 +42,18 @@ def size_text(size: int) -> str:
             break
         number /= 1024
     return f"{size} B" if unit == "B" else f"{number:.1f} {unit}"
+
+
+def time_span_text(first: int, last: int, *, with_times: bool = False) -> str:
+    """From when to when data are, milliseconds: `1 min 51 s of data`, with the two times if these are wanted.
+
+    A long time may come from one record with a wrong timestamp: then there are only the two times.
+    """
+    times = f"{when(first)} to {when(last)} UTC"
+    if last - first >= _LONGEST * 86_400_000:
+        return f"timestamps {times}"
+    duration = f"{duration_text(last - first)} of data"
+    return f"{duration} ({times})" if with_times else duration
 
 
 def duration_text(milliseconds: int) -> str:
@@ -43,3 +78,14 @@ def utc(milliseconds: int) -> str | None:
     except OverflowError:
         return str(milliseconds)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def when(milliseconds: int) -> str:
+    """A time in UTC as people write it, to the second: `2023-11-14 22:13:20`; the number where no calendar reaches."""
+    text = utc(milliseconds)
+    return str(milliseconds) if text is None or "T" not in text else f"{text[:10]} {text[11:19]}"
+
+
+def moment(milliseconds: int) -> str | None:
+    """The same for a cell of a table: None for -1, which stands for "no time"."""
+    return None if milliseconds == -1 else when(milliseconds)

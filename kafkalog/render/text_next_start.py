@@ -1,203 +1,150 @@
-"""A prediction of the next start, as people read it."""
+"""Predictions of the next start as text for people: those that do harm, the worst last, and a headline that fits a screen."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from kafkalog.core.release import NEWEST, release_text
-from kafkalog.files.source import printable
-from kafkalog.kafka.behaviours import LAST_OF_ZOOKEEPER
-from kafkalog.render.quantities import count_text, duration_text, size_text, utc
+from kafkalog.core.command_line import command_on
+from kafkalog.core.filename import parse_partition_name
+from kafkalog.render.outcome_words import assumed_text, details, gone_text, in_short
+from kafkalog.render.quantities import agreeing, count_text, size_text
+from kafkalog.render.screen import Line, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
+    from kafkalog.next_start.outcome import Outcome
+    from kafkalog.render.screen import Item
 
-__all__ = [
-    "next_start_cause",
-    "next_start_harm",
-    "next_start_line",
-    "next_start_section",
-    "next_start_text",
-    "next_start_total",
-]
+__all__ = ["next_starts_text"]
 
-#: Files of one kind that the text names before it only counts.
-_NAMED = 6
-#: What is shown where nothing shows the era: these two do the same.
-_BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)}"
+#: Columns of the words on the left, rows of the table.
+_HANG = 12
+_ROWS = 8
 
 
-def next_start_text(outcome: Outcome) -> list[str]:
-    """The lines that people read."""
-    head = f"{printable(outcome.path)} ({_assumed(outcome)})"
-    return [head, *(f"  {line}" for line in _details(outcome))]
+def next_starts_text(outcomes: Sequence[Outcome], named: set[str], *, detail: str | None = None) -> Iterator[Item]:
+    """All predictions.
+
+    Args:
+        outcomes: In the order in which they were made.
+        named: Directories that were asked for by themselves: they are told in full, whatever happens to them.
+        detail: `headline`: only the end; `everything`: each partition, and the files that are touched.
+    """
+    told = sorted((one for one in outcomes if _is_told(one, named)), key=lambda one: one.harm)
+    if detail != "headline":
+        yield from _body(outcomes, told, is_full=detail == "everything")
+    yield from _headline(outcomes)
 
 
-def next_start_line(outcome: Outcome) -> str:
-    """A partition to which nothing happens, in one line."""
+def _is_told(outcome: Outcome, named: set[str]) -> bool:
+    return outcome.severity is not None or outcome.is_unknown or outcome.path in named
+
+
+def _body(outcomes: Sequence[Outcome], told: Sequence[Outcome], *, is_full: bool) -> Iterator[Item]:
+    for text in dict.fromkeys(text for one in outcomes for text in (one.assumed.evidence, one.assumed.caveat) if text):
+        yield Line(0, "", f"{text[:1].upper()}{text[1:]}.", prose=True)
+        yield ""
+    quiet = [one for one in outcomes if one not in told]
+    if is_full:
+        yield from (Line(0, "", _one_line(one), prose=True) for one in quiet)
+        yield from [""] if quiet else []
+    for one in told:
+        yield Line(0, "", f"{one.path} ({assumed_text(one.assumed)})", style="title")
+        yield from details(one, 2, is_full=is_full)
+        yield ""
+
+
+def _one_line(outcome: Outcome) -> str:
+    """A partition to which nothing happens."""
     log = "" if outcome.log_end_offset is None else f", log from offset {outcome.log_start_offset} to {outcome.log_end_offset}"
-    return f"{printable(outcome.path)} ({_assumed(outcome)}): {_in_short(outcome, 0)}{log}"
+    return f"{outcome.path} ({assumed_text(outcome.assumed)}): {in_short(outcome)}{log}"
 
 
-def next_start_total(count: int, harmed: int, unknown: int) -> str:
-    """The last line about several predictions.
-
-    Args:
-        count: How many there are.
-        harmed: Those that lose data or service.
-        unknown: Those whose result cannot be predicted.
-    """
-    head = f"{count_text(count, 'prediction')}: "
-    if not harmed and not unknown:
-        return f"{head}nothing is lost"
-    return head + ", ".join(
-        [f"{harmed} with loss of data or service", *([f"{unknown} that cannot be predicted"] if unknown else [])]
-    )
-
-
-def next_start_section(outcomes: Sequence[Outcome], segments: int) -> list[str]:
-    """The lines about one partition inside a report: one when nothing happens, all when something does.
-
-    Args:
-        outcomes: Its predictions, one for each kind of stop.
-        segments: How many segments it has.
-    """
-    by_text: dict[tuple[str, ...], list[Outcome]] = {}
-    certain = _certain_harms(outcomes)
-    for outcome in outcomes:
-        own = [_in_short(outcome, segments)]
-        if outcome in certain:
-            own += [f"  {line}" for line in _details(outcome)]
-        by_text.setdefault(tuple(own), []).append(outcome)
-    text: list[str] = []
-    for lines, same in by_text.items():
-        stops = " or ".join(dict.fromkeys(outcome.assumed.stop for outcome in same))
-        text += [f"{_assumed(same[0], stops)}: {lines[0]}", *lines[1:]]
-    return text
+def _headline(outcomes: Sequence[Outcome]) -> Iterator[Item]:
+    """The block that ends the text."""
+    harmful = sorted((one for one in outcomes if one.severity == "error"), key=lambda one: one.harm, reverse=True)
+    lost = [one for one in outcomes if one.already_gone and one.severity != "error"]
+    unknown = [one for one in outcomes if one.is_unknown and one.severity != "error"]
+    if harmful:
+        yield Line(0, "harm", _harm_sentence(harmful, outcomes), prose=True, style="error")
+        yield from _harms(harmful)
+    elif not lost and not unknown:
+        yield Line(0, "no harm", _sound_sentence(outcomes), prose=True, style="clean")
+    yield from _lost(lost)
+    if unknown:
+        first = f"{_name_of(unknown[0])}: {in_short(unknown[0]).removeprefix('unknown: ')}"
+        count = len({one.path for one in unknown})
+        yield _labelled("unknown", first if count == 1 else f"{count:,} directories cannot be predicted; {first}", "unknown")
+    if harmful or lost:
+        yield from _what_to_do((*harmful, *lost)[0])
 
 
-def next_start_harm(outcomes: Sequence[Outcome]) -> str:
-    """What the predictions for a partition hold against it, in a few words; nothing when they do no harm."""
-    harms: dict[str, list[str]] = {}
-    for outcome in _certain_harms(outcomes):
-        harms.setdefault(_in_short(outcome, 0), []).append(outcome.assumed.stop)
-    if len(outcomes) == 1:
-        return "".join(harms)
-    return ", ".join(f"{text} ({' or '.join(dict.fromkeys(stops))} stop)" for text, stops in harms.items())
+def _name_of(outcome: Outcome) -> str:
+    return os.path.basename(outcome.path) or outcome.path
 
 
-def _certain_harms(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The harmful ones, but for those that another release, after the same kind of stop, would do without harm."""
-    spared = {outcome.assumed.stop for outcome in outcomes if outcome.severity != "error"}
-    return [outcome for outcome in outcomes if outcome.severity == "error" and outcome.assumed.stop not in spared]
+def _harm_sentence(harmful: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str:
+    aborts = [one for one in harmful if one.broker == "aborts"]
+    if aborts:
+        return f"the broker does not start, because of {_name_of(aborts[0])}: {aborts[0].reason}"
+    count, places = len({one.path for one in harmful}), len({one.path for one in outcomes})
+    if places == 1:
+        return f"a start would do harm to {harmful[0].path}"
+    name = f"{_name_of(harmful[0])}: " if count == 1 else ""
+    return f"{name}{count:,} of {count_text(places, 'directory')} would lose data or service"
 
 
-def next_start_cause(outcome: Outcome) -> str:
-    """A prediction about something beside the partitions of a log dir, in one line."""
-    remedy = f" {printable(outcome.actions[-1])}" if outcome.actions else ""
-    return f"{printable(outcome.path)}: {printable(outcome.reason)} ({_assumed(outcome)}).{remedy}"
+def _sound_sentence(outcomes: Sequence[Outcome]) -> str:
+    loaded = [one for one in outcomes if one.partition == "loaded"]
+    touched = len({one.path for one in outcomes if one.severity is not None})
+    cut = f"; files of {touched:,} are cut or replaced, without loss" if touched else ""
+    places = len({one.path for one in outcomes})
+    if len(loaded) < len(outcomes):
+        served = len({one.path for one in loaded})
+        return f"{served:,} of {count_text(places, 'directory')} {agreeing(served, 'loads', 'load')}, and nothing is lost{cut}"
+    them = "the partition" if places == 1 else count_text(places, "partition")
+    return f"{them} {agreeing(places, 'loads', 'load')}, and nothing is lost{cut}"
 
 
-def _release(assumed: Assumed) -> str:
-    return f"Kafka {assumed.release}" if assumed.release else _BOTH
+def _lost(lost: Sequence[Outcome]) -> Iterator[Item]:
+    """What was gone before the start, which takes nothing more."""
+    gone = {f"{_name_of(one)}: {gone_text(one)}": None for one in lost}
+    for at, text in enumerate(list(gone)[:_ROWS]):
+        yield _labelled("" if at else "lost", f"{text}; a start removes nothing more", "error")
+    if len(gone) > _ROWS:
+        yield _labelled("", f"and {len(gone) - _ROWS:,} more")
 
 
-def _assumed(outcome: Outcome, stops: str = "") -> str:
-    assumed = outcome.assumed
-    release = _release(assumed)
-    point = "" if assumed.stop == "clean" or assumed.recovery_point is None else f", recovery point {assumed.recovery_point}"
-    return f"{stops or assumed.stop} stop{point}, {release}"
-
-
-def _in_short(outcome: Outcome, segments: int) -> str:
-    """The outcome in a few words."""
-    if outcome.partition == "unknown" and outcome.severity is None:
-        return f"unknown: {printable(outcome.why.get('partition', outcome.reason))}"
-    if outcome.broker == "aborts":
-        return "the broker does not start"
-    if outcome.log_dir == "offline":
-        return "the log dir goes offline"
-    if outcome.records_lost:
-        return f"{count_text(outcome.records_lost, 'record')} lost"
-    if outcome.partition == "loaded" and outcome.records_lost is None:
-        return "starts empty; what is lost is not known"
-    if outcome.partition == "loaded":
-        unread = outcome.severity == "error"
-        number = f" {count_text(segments, 'segment')}" if segments else ""
-        what = f"loads{number}, {'but consumers fail' if unread else 'nothing lost'}"
-        if outcome.broker is None:
-            what = f"if the broker started: {what}"
-        return "; ".join((what, *_without_loss(outcome)))
-    return f"{outcome.partition}: {printable(outcome.reason)}"
-
-
-def _without_loss(outcome: Outcome) -> Iterator[str]:
-    """What is done to `.log` files though no record is lost."""
-    if outcome.truncate:
-        yield f"cuts {size_text(outcome.bytes_lost or 0)} that hold no record"
-    gone = (*(outcome.delete or ()), *(before for before, _ in outcome.rename or ()))
-    logs = sum(path.endswith(".log") for path in gone)
-    if logs:
-        yield f"replaces or deletes {count_text(logs, '.log file')}"
-
-
-def _details(outcome: Outcome) -> list[str]:
-    lines = [
-        f"partition {outcome.partition} · log dir {outcome.log_dir or 'unknown'} · broker {outcome.broker or 'unknown'}",
-        printable(outcome.reason),
+def _harms(harmful: Sequence[Outcome]) -> Iterator[Item]:
+    rows: list[list[object]] = [
+        [
+            _name_of(one),
+            one.assumed.stop,
+            one.records_lost,
+            None if one.bytes_lost is None else size_text(one.bytes_lost),
+            f"ends the log at offset {one.log_end_offset}" if one.records_lost else in_short(one),
+        ]
+        for one in harmful[:_ROWS]
     ]
-    if outcome.log_end_offset is not None:
-        lines.append(f"log from offset {outcome.log_start_offset} to {outcome.log_end_offset}")
-    if outcome.bytes_lost and not outcome.records_lost:
-        lines.append(f"cuts {size_text(outcome.bytes_lost)} that hold no record")
-    elif outcome.records_lost:
-        lines.append(f"lost: {_loss_text(outcome.records_lost, outcome.bytes_lost, outcome.time_range_lost)}")
-    for cut in outcome.truncate or ():
-        where = "" if cut.offset is None else f", before offset {cut.offset}"
-        lines.append(f"cuts     {printable(cut.path)} at position {cut.position}{where}")
-    lines += _files("deletes ", outcome.delete)
-    lines += _files("renames ", tuple(f"{before} -> {now}" for before, now in outcome.rename or ()))
-    lines += _files("makes   ", outcome.create)
-    lines += _files("rebuilds", outcome.rebuild)
-    if outcome.consumer is not None:
-        for name, read in zip(outcome.consumer._fields, outcome.consumer, strict=True):
-            if read is not None:
-                lines.append(f"a consumer (read_{name}) gets {_consumer(read, outcome.log_end_offset)}")
-    lines += [f"unknown: {name}: {printable(text)}" for name, text in outcome.why.items() if _worth_saying(outcome, name)]
-    if outcome.actions:
-        lines.append("before the restart:")
-        lines += [f"  {number}. {printable(action)}" for number, action in enumerate(outcome.actions, 1)]
-    return lines
+    yield Table(("what", "stop", "records", "bytes", "a start"), rows)
+    if len(harmful) > _ROWS:
+        yield f"… and {len(harmful) - _ROWS:,} more"
+    records, size = sum(one.records_lost or 0 for one in harmful), sum(one.bytes_lost or 0 for one in harmful)
+    if len(harmful) > 1 and len({one.assumed.stop for one in harmful}) == 1:
+        yield _labelled("in all", f"{count_text(records, 'record')}, {size_text(size)}")
 
 
-def _worth_saying(outcome: Outcome, name: str) -> bool:
-    """What follows from the state of the partition the line above has said."""
-    return outcome.partition == "loaded" or (outcome.partition == "unknown" and name == "partition")
+def _what_to_do(worst: Outcome) -> Iterator[Item]:
+    for at, action in enumerate(worst.actions):
+        yield _labelled("" if at else "first", action)
+    # Of a file beside the partitions its log dir tells more.
+    name = os.path.basename(worst.path)
+    place = worst.path if parse_partition_name(name) is not None else os.path.dirname(worst.path) or worst.path
+    yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), place).line, hang=_HANG, style="label")
+    yield Line(0, "", command_on(("kafkalog", "verify"), place).line, hang=_HANG)
 
 
-def _files(verb: str, paths: tuple[str, ...] | None) -> list[str]:
-    paths = paths or ()
-    lines = [f"{verb} {printable(path)}" for path in paths[:_NAMED]]
-    return [*lines, f"{verb} {len(paths) - _NAMED} more"] if len(paths) > _NAMED else lines
-
-
-def _consumer(read: ConsumerRead, end: int | None) -> str:
-    records = count_text(read.records, "record")
-    if read.stuck and read.error is None:
-        return f"{records} and gets no further than offset {read.stops_at_offset}, without an error"
-    if read.error is not None:
-        return f"{records} and fails at offset {read.stops_at_offset}: {read.error}"
-    if end is not None and read.stops_at_offset < end:
-        return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
-    return f"all {records}, up to offset {read.stops_at_offset}"
-
-
-def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:
-    """Records, bytes and time that are lost, as people say it: `3 records, 1.2 GiB, 4 h 10 min of data (… to …)`."""
-    text = f"{count_text(records, 'record')}, {size_text(size or 0)}"
-    if times is None:
-        return text
-    first, last = times
-    return f"{text}, {duration_text(last - first)} of data ({utc(first)} to {utc(last)})"
+def _labelled(word: str, text: str, style: str = "label") -> Line:
+    return Line(0, word, text, prose=True, hang=_HANG, style=style)

@@ -74,8 +74,8 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
             replay.log(log, until)
         except UnreadableFile as error:
             problems.append(Note(error.path, None, error.reason))
-    if not logs.wanted:
-        problems.append(Note("", None, f"no partition of {TOPIC} was given"))
+    if not logs.wanted and not problems:
+        problems.append(Note("", None, logs.what_was_given_instead_of(TOPIC)))
     _name_topics(replay, logs)
     offsets = [commit for _, commit in sorted(replay.offsets.items())]
     pending = [(number, commit) for number, commits in sorted(replay.pending.items()) for commit in commits.values()]

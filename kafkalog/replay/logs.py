@@ -18,6 +18,8 @@ from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import exists, is_directory, problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone, join
 from kafkalog.files.source import FileSource, size_of
@@ -47,6 +49,9 @@ _NO_PARTITION = "is a log dir that holds no partition to read (directories marke
 #: One path or several; or partition directories that have been listed already.
 Paths: TypeAlias = "str | os.PathLike[str] | Partition | Iterable[str | os.PathLike[str] | Partition]"
 
+
+#: Topics that are named of many.
+_SHOWN = 3
 
 #: How often the directory of a running broker is listed.
 _TRIES = 5
@@ -145,7 +150,7 @@ class Log(NamedTuple):
                 source = FileSource(path)
             except UnreadableFile:
                 tries -= 1
-                if not tries or not has_gone(path) or not os.path.isdir(self.path):
+                if not tries or not has_gone(path) or not is_directory(self.path):
                     raise
                 files = log_of(Partition(self.path)).files
                 left = list(files) if self.topic in COORDINATOR_TOPICS else [other for other in files if other > path]
@@ -176,7 +181,7 @@ class Log(NamedTuple):
             path == self.files[-1]
             and damage.span.end == size_of(path)
             and isinstance(damage.error, Truncated)
-            and not os.path.exists(join(log_dir, ".kafka_cleanshutdown"))
+            and not exists(join(log_dir, ".kafka_cleanshutdown"))
         )
 
     def start_offset(self) -> int | None:
@@ -227,7 +232,7 @@ class Log(NamedTuple):
 
     def folder(self) -> str:
         """The directory that its files are in."""
-        return self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
+        return self.path if is_directory(self.path) else os.path.dirname(self.path) or "."
 
     def walk_last_file(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
         """The batches of the last file that holds anything, as `walk` yields them."""
@@ -289,6 +294,13 @@ class FoundLogs(NamedTuple):
     others: tuple[Log, ...]
     problems: tuple[Note, ...]
 
+    def what_was_given_instead_of(self, topic: str) -> str:
+        """What to say where there is no partition of a topic."""
+        given = sorted({log.topic for log in self.others if log.topic is not None})
+        shown = f"{', '.join(given[:_SHOWN])}{f' and {len(given) - _SHOWN} more' if len(given) > _SHOWN else ''}"
+        what = f"what was given is of {shown}; " if given else ""
+        return f"no partition of {topic} was given: {what}give the log dir, or a directory called {topic}-N"
+
 
 def log_of(partition: Partition) -> Log:
     """The log of a partition directory."""
@@ -341,6 +353,7 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
     Partitions of a log dir that cannot be read are `problems`, and give None too.
     """
     path, kind, directory = classify(path)
+    problems += [Note(error.path, None, error.reason) for error in problems_since()]
     if kind is Kind.FILE:
         _add_file(path, files)
         yield None
@@ -365,6 +378,8 @@ def _add_file(path: str, files: dict[str, Log]) -> None:
     held = files.get(directory) or Log(path, parse_partition_name(os.path.basename(directory)), ())
     base = os.path.basename(path)
     parsed = parse_segment_file_name(base)
+    if parsed is None:
+        check_file_name(path)
     if base.endswith(".checkpoint"):
         number = (parsed.base_offset, parsed.epoch or 0) if parsed else (0, 0)
         held = held._replace(snapshots=tuple(sorted({*held.snapshots, (*number, path)})))

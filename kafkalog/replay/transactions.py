@@ -97,7 +97,7 @@ def read_transactions(
         state.read(log)
     problems += state.problems
     copies = _Copies(logs.wanted)
-    if not logs.wanted and not logs.others:
+    if not logs.wanted and not logs.others and not problems:
         problems.append(Note("", None, f"neither a partition of {TOPIC} nor another one was given"))
     collected: list[AbortedTransaction] = []
     partitions = _Partitions(Until(time=until.time), state.owners, on_aborted or collected.append, notes)

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
-from kafkalog.verify.finding import Cause
+from kafkalog.verify.finding import Cause, Severity
+from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,22 @@ __all__ = ["name_causes"]
 #: What two clusters that take each other for replicas look like.
 _OF_TWO_QUORUMS = frozenset(("topic-id-mismatch", "topic-id-shared", "partition-duplicated", "replica-diverges"))
 #: What stands in the part of a log that the cleaner says it has been over.
+#: What the other files of a partition say where one of its logs is another one.
+_OF_ANOTHER_LOG = frozenset(
+    (
+        "snapshot-differs-from-log", "snapshot-producer-missing", "snapshot-ahead-of-log", "snapshot-entry-invalid",
+        "recovery-point-beyond-end", "recovery-point-behind-end", "hw-beyond-end", "epoch-missing", "epoch-start-mismatch",
+        "epoch-beyond-end", "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases",
+    )
+)  # fmt: skip
+#: What files beside the log still say of records that it has lost.
+_OF_LOST_OFFSETS = frozenset(
+    (
+        "index-past-eof", "index-offset-mismatch", "index-position-not-batch", "index-not-monotonic", "timeindex-not-monotonic",
+        "timeindex-offset-not-in-log", "timeindex-timestamp-mismatch", "timeindex-not-running-max", "timeindex-last-entry",
+        "txnindex-entry-invalid", "txnindex-extra-entry", "snapshot-ahead-of-log", "epoch-beyond-end", "hw-beyond-end",
+    )
+)  # fmt: skip
 _OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
 
 
@@ -50,8 +67,22 @@ _Relation = tuple["Finding", "Callable[[Finding], bool]"]
 
 def _named(findings: Iterable[Finding], relations: Sequence[_Relation]) -> Iterator[Finding]:
     for finding in findings:
-        cause = next((cause for cause, follows in relations if finding.cause is None and follows(finding)), None)
-        yield finding if cause is None else finding._replace(cause=Cause(cause.id, cause.path))
+        cause = next(
+            (cause for cause, follows in relations if finding.cause is None and finding is not cause and follows(finding)), None
+        )
+        yield finding if cause is None else _following(finding, cause)
+
+
+def _following(finding: Finding, cause: Finding) -> Finding:
+    """A finding with its cause; a partition that is only renamed is not lost."""
+    finding = finding._replace(cause=Cause(cause.id, cause.path))
+    if finding.id != "checkpoint-line-unknown":
+        return finding
+    folder = cause.path.rpartition("/")[0]
+    facts = {name: value for name, value in finding.facts.items() if name != "offsets_unknown"}
+    effect = f"The partition is here as {folder}."
+    severity = min(finding.severity, Severity.WARNING)
+    return finding._replace(severity=severity, facts=facts | {"effect": effect}, consequence=effect, remedy=cause.remedy)
 
 
 def _between(cause: Finding) -> Iterator[_Relation]:
@@ -59,6 +90,9 @@ def _between(cause: Finding) -> Iterator[_Relation]:
     if cause.id == "quorums-differ":
         roots = [_log_dir_of(cause.path), _log_dir_of(cause.facts["other"])]
         yield cause, lambda finding: finding.id in _OF_TWO_QUORUMS and _is_between(finding, roots)
+    elif cause.id == "controller-topic-name-differs":
+        was = cause.facts["was"]
+        yield cause, lambda finding: finding.id == "checkpoint-line-unknown" and finding.facts["partition"] == was
     elif cause.id == "binary-line-ends":
         # The log dir's, of which those of its partitions are parts.
         yield cause, lambda finding: finding.id == cause.id and finding.path.rpartition("/")[0] == cause.path
@@ -66,12 +100,31 @@ def _between(cause: Finding) -> Iterator[_Relation]:
 
 def _inside(cause: Finding) -> Iterator[_Relation]:
     """What follows from a finding in the same partition."""
-    if cause.id == "topic-id-mismatch":
+    if cause.id == "log-replaced":
+        yield cause, lambda finding: _is_of_segment(finding, cause.path) or finding.id in _OF_ANOTHER_LOG
+        return
+    if loss_of(cause) is not None and cause.offsets is not None:
+        yield cause, lambda finding: finding.id in _OF_LOST_OFFSETS and _is_within(finding.offsets, cause.offsets)
+    if cause.id == "controller-topic-name-differs":
+        yield cause, lambda finding: finding.id in ("hw-missing", "recovery-point-missing")
+    elif cause.id == "topic-id-mismatch":
         yield cause, lambda finding: finding.id == "controller-topic-id-differs" and finding.path == cause.path
     elif cause.id in ("cleaner-beyond-high-watermark", "cleaner-checkpoint-out-of-range"):
         yield cause, lambda finding: finding.id in _OF_THE_CLEANER
     elif cause.id == "binary-line-ends":
         yield cause, lambda finding: finding.id == "coordinator-load-fails"
+
+
+def _is_of_segment(finding: Finding, log: str) -> bool:
+    """Whether a finding is about a file of a segment, or about its neighbour's log because of it."""
+    return finding.path.rpartition(".")[0] == log.rpartition(".")[0] or (
+        finding.id in ("segment-gap", "segment-overlap") and log in finding.facts.values()
+    )
+
+
+def _is_within(offsets: tuple[int, int] | None, lost: tuple[int, int] | None) -> bool:
+    """Whether offsets are lost ones, or end right after these, as the name of a snapshot does."""
+    return offsets is not None and lost is not None and lost[0] <= offsets[0] and offsets[1] <= lost[1] + 1
 
 
 def _is_between(finding: Finding, roots: Sequence[str]) -> bool:

@@ -18,12 +18,15 @@ from kafkalog.core.filename import (
     parse_segment_file_name,
 )
 from kafkalog.core.release import release_text
+from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
 from kafkalog.files.log_dir import LogDir, PartitionContext
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import check_file_name, join
+from kafkalog.files.paths import join
 from kafkalog.files.workers import Workers
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
@@ -32,7 +35,9 @@ from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
 from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
+from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
+from kafkalog.verify.fitting import fit_restores
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -192,6 +197,7 @@ class _Run:
         """Take an argument in."""
         try:
             found = classify(path)
+            self.not_checked += [NotChecked(error.path, error.reason, failed=True) for error in problems_since()]
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
             elif found.kind is Kind.PARTITION:
@@ -204,7 +210,11 @@ class _Run:
     def miss(self) -> None:
         """All arguments are in: note the patterns that chose nothing."""
         for pattern in sorted(self.unmatched) if self.log_dirs else ():
-            self.not_checked.append(NotChecked(self.log_dirs[0].path, f"no partition is called {pattern!r}", failed=True))
+            names = [name for log_dir in self.log_dirs for name in log_dir.log_dir.partition_names]
+            topics = {parsed.topic for parsed in map(parse_partition_name, names) if parsed is not None}
+            guess = did_you_mean(pattern.strip("*?"), sorted(topics))
+            reason = f"no partition is called {pattern!r}{'.' if guess else ''}{guess}"
+            self.not_checked.append(NotChecked(self.log_dirs[0].path, reason, failed=True))
 
     def take_states(self, stated: bytes | Mapping[str, bytes]) -> None:
         """Take in the states of partitions out of ZooKeeper."""
@@ -341,7 +351,9 @@ class _Run:
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
         add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
+        name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
+        fit_restores(self.done, controllers)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""

@@ -14,9 +14,9 @@ from kafkalog.core.line_ends import change_of_entries, unix_line_ends
 from kafkalog.core.log import NEVER
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_partition_metadata
-from kafkalog.files.log_dir import CLEANER_OFFSETS, LOG_STARTS
+from kafkalog.files.log_dir import CLEANER_OFFSETS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.kafka.cleaner_traces import CleanerTraces
-from kafkalog.kafka.remains import Remains, SegmentEnd
+from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log
 from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
@@ -171,6 +171,7 @@ class DirectoryFacts:
             compacted=self.named_compacted,
             cuts=offsets[bisect_left(offsets, base) : bisect_left(offsets, following)],
             in_use=base == self.active and self.context.in_use,
+            following=None if following == NEVER else following,
         )
 
 
@@ -233,6 +234,12 @@ class PartitionFacts:
             return None
         last = self.scans[-1]
         return last.base_offset if last.last is None else last.last.last_offset + 1
+
+    @property
+    def end_confirmed(self) -> bool:
+        """Whether the log ends where the recovery point of a clean stop is."""
+        point = self.line(RECOVERY_POINTS)
+        return self.directory.clean is True and point is not None and point.offset == self.log_end
 
     @property
     def in_use(self) -> bool:
@@ -391,12 +398,13 @@ class PartitionFacts:
             segments=tuple(map(_end_of, self.scans)),
             traces=self.cleaner_traces,
             epochs=self.epoch_entries if is_sound else (),
-            without_log=tuple(one.base_offset for one in self.partition.segments if ".log" not in one.paths),
+            without_log=bases_without_log(self.partition),
             snapshots=tuple(sorted(self.partition.snapshots)),
             mark=directory.mark,
             is_swapping=bool(directory.swapped),
             is_metadata=directory.kraft_log,
             is_compacted=self.compacted,
+            is_tiered=self.context.may_be_tiered and LOG_STARTS in self.context.lines,
         )
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Severity(IntEnum):
         try:
             return cls[text.upper()]
         except KeyError:
-            raise RequestError(f"no severity {text!r}: there are error, warning, info and ignore") from None
+            known = f"no severity {text!r}: there are error, warning, info and ignore."
+            raise RequestError(known + did_you_mean(text, [severity.label for severity in cls])) from None
 
 
 class Hit:

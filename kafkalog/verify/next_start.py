@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kafkalog.core.filename import parse_segment_file_name
+from kafkalog.core.filename import is_metadata_log, parse_segment_file_name
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.paths import join
+from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.api import link_log_dirs
-from kafkalog.next_start.log_dir import predict_log_dirs
+from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.options import STOPS, Options, Scanned
 from kafkalog.next_start.outcome import Assumed
@@ -22,20 +23,22 @@ from kafkalog.verify.effects import Effect, records_text
 from kafkalog.verify.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
 
     from kafkalog.files.directory import Directory
     from kafkalog.kafka.scanned_log import ScannedLog
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
-    from kafkalog.next_start.outcome import Outcome
+    from kafkalog.next_start.outcome import ConsumerRead, Outcome
     from kafkalog.next_start.partition import Prediction, Situation
     from kafkalog.verify.report import PartitionReport
 
 __all__ = ["NextStarts", "predict_starts"]
 
 R = TypeVar("R")
+#: Bytes of damaged partitions of a log dir for which both kinds of stop are predicted.
+_MOST_BYTES_OTHERWISE = 1 << 30
 
 
 @dataclass
@@ -45,12 +48,14 @@ class NextStarts:
     Args:
         directories: Of partition directories given by themselves: one for each kind of stop.
         partitions: Of partition directories in log dirs.
+        otherwise: Of damaged partition directories in log dirs, after the kind of stop that the log dir does not show.
         beside: Of what is beside the partitions in a log dir and does harm, in the order of the log dirs.
         lost: Directories of which nothing was worked out because worker processes were lost, and how these ended.
     """
 
     directories: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     partitions: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
+    otherwise: dict[str, tuple[Outcome, ...]] = field(default_factory=dict)
     beside: tuple[Outcome, ...] = ()
     lost: dict[str, str] = field(default_factory=dict)
 
@@ -58,7 +63,8 @@ class NextStarts:
         """The report with its predictions, and its findings with what these do to them."""
         outcomes = (self.partitions if in_log_dir else self.directories).get(report.path, ())
         findings = tuple(_with_effects(finding, outcomes, report.last_segment) for finding in report.findings)
-        return replace(report, next_start=outcomes, findings=findings)
+        otherwise = self.otherwise.get(report.path, ()) if in_log_dir else ()
+        return replace(report, next_start=outcomes, otherwise=otherwise, findings=findings)
 
     def referred_to_by(self, finding: Finding) -> Finding:
         """A finding about a log dir with what the start does to it."""
@@ -122,6 +128,32 @@ def predict_starts(
                 found.partitions[outcome.path] = (*found.partitions.get(outcome.path, ()), outcome)
             else:
                 found.beside += (outcome,)
+        if options.stop is None:
+            found.otherwise |= _otherwise(alternatives, options, found.partitions)
+    return found
+
+
+def _otherwise(
+    alternatives: Sequence[LogDirState], options: Options, predicted: Mapping[str, tuple[Outcome, ...]]
+) -> dict[str, tuple[Outcome, ...]]:
+    """What a start would do to the damaged partitions of a log dir if it followed the other kind of stop.
+
+    The marker of a clean one is easily lost: a copy leaves it out, the first start deletes it.
+    """
+    found = {}
+    left = _MOST_BYTES_OTHERWISE
+    for path, outcomes in predicted.items():
+        states = [state for state in alternatives if path == join(state.path, os.path.basename(path))]
+        name = os.path.basename(path)
+        seen = (options.scanned or {}).get(path)
+        if not states or not outcomes or is_metadata_log(name) or seen is None or not seen.damaged:
+            continue
+        left -= sum(entry.size or 0 for entry in states[0].log_dir.partition(name).directory.entries if entry.is_regular)
+        if left < 0:
+            break
+        (stop,) = set(STOPS) - {outcomes[0].assumed.stop}
+        asked = replace(options, stop=stop)
+        found[path] = tuple(merged([[predict_partition_of(state, asked, name)] for state in states]))
     return found
 
 
@@ -228,17 +260,24 @@ def _consumers_fail(outcome: Outcome, finding: Finding) -> str:
         return ""
     told = {}
     for level, read in zip(("uncommitted", "committed"), outcome.consumer or (), strict=False):
-        if read is None or not (read.error is not None or read.stuck):
-            continue
-        at = read.stops_at_offset
-        if finding.offsets is not None and not finding.offsets[0] <= at <= finding.offsets[1]:
-            continue
-        told[level] = f"{records_text(read.records)} and " + (
-            f"fail at offset {at}: {read.error}" if read.error is not None else f"get no further than offset {at}"
-        )
+        text = "" if read is None else _failure_at(read, finding.offsets)
+        if read is not None and text:
+            told[level] = f"{records_text(read.records)} and {text}"
     if len(set(told.values())) == 1 and len(told) > 1:
         return f"get {told['committed']}"
     return "; ".join(f"with read_{level} get {text}" for level, text in told.items())
+
+
+def _failure_at(read: ConsumerRead, offsets: tuple[int, int] | None) -> str:
+    """What a consumer does wrong at some offsets, or anywhere; "" when nothing."""
+    first, last = (0, read.stops_at_offset) if offsets is None else offsets
+    skipped = [one for one in read.skipped if one.first <= last and first <= one.last]
+    if skipped:
+        return f"skip offsets {' and '.join(f'{one.first} to {one.last}' for one in skipped)} without an error"
+    at = read.stops_at_offset
+    if not first <= at <= last or not (read.error is not None or read.stuck):
+        return ""
+    return f"fail at offset {at}: {read.error}" if read.error is not None else f"get no further than offset {at}"
 
 
 def _deleted_bases(outcome: Outcome) -> Iterator[int]:

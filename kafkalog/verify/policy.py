@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.errors import RequestError
 from kafkalog.verify.finding import Finding, Severity
-from kafkalog.verify.rule import RULES
+from kafkalog.verify.rule import RULES, no_such_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ def _matching(patterns: Iterable[str]) -> frozenset[str]:
     for pattern in patterns:
         ids = fnmatch.filter(RULES, pattern)
         if not ids:
-            raise RequestError(f"no rule {pattern!r}: `kafkalog rules` lists the ids")
+            raise no_such_rule(pattern)
         found.update(ids)
     return frozenset(found)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.verify.account import Account, account_of
 from kafkalog.verify.finding import Finding, Severity
-from kafkalog.verify.rule import RULES
+from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +41,8 @@ class PartitionReport:
     Offsets are log offsets: `valid_through_offset` is the last one before the first damage, -1 when there is none;
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
-    dir, one for each kind of stop of a directory given by itself, none for a single file.
+    dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
+    damaged partition, those of a start after the other kind of stop.
     """
 
     path: str
@@ -60,6 +63,12 @@ class PartitionReport:
     hashes: tuple[tuple[str, str], ...] = ()
     last_segment: int | None = None
     next_start: tuple[Outcome, ...] = ()
+    otherwise: tuple[Outcome, ...] = ()
+
+    @property
+    def account(self) -> Account:
+        """Its damage in numbers; worked out when it is asked for."""
+        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, self.log_end_offset)
 
     @property
     def verdict(self) -> str:
@@ -118,6 +127,13 @@ class Report:
         return max(verdicts, key=VERDICTS.index)
 
     @property
+    def account(self) -> Account:
+        """The damage beside the partitions; worked out when it is asked for."""
+        paths = (*(finding.path for finding in self.findings), *(outcome.path for outcome in self.next_start))
+        first = next(iter(paths), "")
+        return account_of(os.path.dirname(first) or first, self.findings, self.next_start)
+
+    @property
     def failed(self) -> bool:
         """Whether something could not be read or judged."""
         return any(item.failed for item in self.not_checked)
@@ -160,7 +176,7 @@ def _verdict_of(findings: Iterable[Finding]) -> str:
     worst = Severity.IGNORE
     for finding in findings:
         worst = max(worst, finding.severity)
-        if finding.severity >= Severity.WARNING and finding.id in RULES and RULES[finding.id].loses is not None:
+        if loss_of(finding) is not None:
             return "data-loss"
     return "damaged" if worst >= Severity.WARNING else "benign" if worst is Severity.INFO else "clean"
 

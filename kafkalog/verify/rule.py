@@ -8,13 +8,14 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import RequestError
 from kafkalog.verify.finding import Finding, Hit, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["RULES", "Loss", "Rule", "findings_of", "rule", "rule_of"]
+__all__ = ["RULES", "Loss", "Rule", "findings_of", "loss_of", "no_such_rule", "rule", "rule_of"]
 
 #: What the offsets of a finding have lost.
 Loss = Literal["gone", "unreadable"]
@@ -23,6 +24,7 @@ Loss = Literal["gone", "unreadable"]
 RULES: dict[str, Rule] = {}
 _BY_SUBJECT: dict[type, list[Rule]] = {}
 
+_IF_CLEANED = "Nothing to do if the topic is, or ever was, compacted. Else compare with another replica."
 _NOUNS = {
     "batches": "batch", "bytes": "byte", "entries": "entry", "logs": "log", "messages": "message", "offsets": "offset",
     "partitions": "partition", "records": "record", "segments": "segment",
@@ -36,9 +38,10 @@ class Rule:
     """One row of the registry.
 
     `message`, `consequence` and `remedy` are templates over the facts of a hit. `history` marks a rule that only holds in
-    logs that were never compacted. `loses` says what the offsets of its findings mean: "gone" (the copy holds them no longer),
-    "unreadable" (their bytes are there, but the records cannot be read as they are), None (no record is lost). The offsets are
-    then exactly those; a finding that cannot know them has none, and says why in the fact `offsets_unknown`. `proof` and
+    logs that were never compacted; `if_cleaned` is then its consequence where the log cleaner may explain it. `loses` says
+    what the offsets of its findings mean: "gone" (the copy holds them no longer), "unreadable" (their bytes are there, but the
+    records cannot be read as they are), None (no record is lost). The offsets are then exactly those; a finding that cannot
+    know them has none, and says why in the fact `offsets_unknown`; one that has neither loses nothing. `proof` and
     `near_miss` name the cases of the test suite that trigger it and that only look as if.
     """
 
@@ -54,6 +57,7 @@ class Rule:
     proof: str
     near_miss: str
     history: bool = False
+    if_cleaned: str = ""
     loses: Loss | None = None
     invariants: tuple[str, ...] = ()
 
@@ -73,10 +77,26 @@ class Rule:
             commands=hit.commands,
         )
 
+    def retold(self, finding: Finding, facts: dict[str, Any]) -> Finding:
+        """A finding of this rule with other facts, and its texts about these."""
+        return finding._replace(
+            facts=facts,
+            message=_text(self.message, facts),
+            consequence=_text(self.consequence, facts),
+            remedy=_text(self.remedy, facts),
+        )
+
+    def if_explained(self, finding: Finding) -> Finding:
+        """A finding of this rule where the log cleaner may explain it: no more than an INFO, which says so."""
+        finding = finding._replace(severity=min(finding.severity, Severity.INFO))
+        if not self.if_cleaned:
+            return finding
+        return finding._replace(consequence=_text(self.if_cleaned, finding.facts), remedy=_IF_CLEANED)
+
     @property
     def named_facts(self) -> frozenset[str]:
         """The facts that its templates name."""
-        templates = (self.message, self.consequence, self.remedy)
+        templates = (self.message, self.consequence, self.remedy, self.if_cleaned)
         return frozenset(name for text in templates for _, name, _, _ in string.Formatter().parse(text) if name)
 
 
@@ -104,6 +124,7 @@ def rule(
     proof: str,
     near_miss: str,
     history: bool = False,
+    if_cleaned: str = "",
     loses: Loss | None = None,
     invariants: str = "",
 ) -> Callable[[Callable[[Any], Iterator[Hit]]], Callable[[Any], Iterator[Hit]]]:
@@ -124,6 +145,7 @@ def rule(
             proof=proof,
             near_miss=near_miss,
             history=history,
+            if_cleaned=if_cleaned,
             loses=loses,
             invariants=tuple(invariants.split()),
         )
@@ -141,6 +163,14 @@ def findings_of(subject: Any) -> Iterator[Finding]:
             yield row.finding(hit, subject.path)
 
 
+def loss_of(finding: Finding) -> Loss | None:
+    """What the offsets of a finding have lost; None when no record is lost, or when it is no more than an INFO."""
+    known = RULES.get(finding.id)
+    if known is None or finding.severity < Severity.WARNING:
+        return None
+    return known.loses if finding.offsets is not None or "offsets_unknown" in finding.facts else None
+
+
 def rule_of(rule_id: str) -> Rule:
     """The rule of an id.
 
@@ -150,4 +180,9 @@ def rule_of(rule_id: str) -> Rule:
     try:
         return RULES[rule_id]
     except KeyError:
-        raise RequestError(f"no rule {rule_id!r}: `kafkalog rules` lists the ids") from None
+        raise no_such_rule(rule_id) from None
+
+
+def no_such_rule(text: str) -> RequestError:
+    """What to say of an id, or a pattern, of no rule."""
+    return RequestError(f"no rule {text!r}: `kafkalog rules` lists the ids.{did_you_mean(text.strip('*'), RULES)}")

@@ -52,6 +52,11 @@ class Verified:
         return self.listed.path
 
     @property
+    def topic(self) -> str:
+        """Its topic by the directory's name; "" when that is no partition's."""
+        return self.report.topic or ""
+
+    @property
     def partition(self) -> Partition:
         """Its directory as a partition's; made when it is asked for, because there may be thousands."""
         return Partition(self.listed.path, self.listed)

@@ -248,3 +248,13 @@ def test_every_error_of_the_walk_is_of_the_one_family():
     for _ in range(300):
         for item in read(rng.randbytes(rng.randrange(300))):
             assert not isinstance(item, Damage) or isinstance(item.error, FormatError)
+
+
+def test_a_message_that_takes_in_the_tiny_ones_after_it_is_damage_and_these_are_found():
+    tiny = [encode.message(n, None, None, magic=0) for n in range(4)]
+    assert len(tiny[0]) < 61
+    wrong = bytearray(tiny[0])
+    wrong[8:12] = struct.pack(">i", 4 * len(tiny[0]) - 12)
+    found = read(bytes(wrong) + b"".join(tiny[1:]))
+    assert offsets(found) == [1, 2, 3]
+    assert [item.span.end for item in damages(found)] == [len(tiny[0])]

@@ -443,25 +443,6 @@ def test_start_up_imports_neither_codecs_nor_rich():
     assert done.stdout.split() == []
 
 
-def test_progress_is_shown_on_a_terminal_only(tmp_path):
-    data = b"".join((TWITTER / f"{base:020d}.log").read_bytes() for base in (0, 74, 147))
-    log = tmp_path / "00000000000000000000.log"
-    log.write_bytes(data * 1500)
-    environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
-    ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "kafkalog", "dump", str(log), "--print-data-log", "--max-bytes", "60000000"]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, check=True, env=environment)
-    os.close(theirs)
-    shown = os.read(ours, 1 << 16).decode()
-    os.close(ours)
-    assert f"{log}: " in shown
-    assert " % of " in shown
-    done = subprocess.run(
-        [*command[:-1], "20000000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, env=environment
-    )
-    assert b" % of " not in done.stderr
-
-
 def test_json_lines_account_for_every_byte_of_an_index(copy):
     for suffix, size in ((".index", 8), (".timeindex", 12)):
         index = copy / f"00000000000000000000{suffix}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
+from click.testing import CliRunner
 
+from kafkalog.cli.main import main
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, RECOVERY_POINTS, LogDir, PartitionContext
 from kafkalog.files.partition import Partition
 from kafkalog.kafka.gone_offsets import AT_END, AT_START, IN_BETWEEN, gone_offsets, is_partial_copy
 from kafkalog.kafka.remains import remains_of
-from tests.log_dirs import fixture
+from kafkalog.next_start.api import next_starts
+from tests.log_dirs import fixture, fixture_log_dirs
 
 PLAIN, TOPIC = "2.1.1/plain", "twitter-status-0"
 
@@ -158,3 +162,58 @@ def test_index_files_after_the_last_log_tell_of_a_segment_of_unknown_length(log_
 @pytest.mark.parametrize(("missing", "present", "expected"), [(1, 0, False), (2, 1, True), (3, 3, False), (40, 3, True)])
 def test_a_copy_of_some_partitions_is_told_by_how_many_are_missing(missing, present, expected):
     assert is_partial_copy(missing, present) is expected
+
+
+# --- in the predictions ---
+
+
+def command(*words):
+    return CliRunner().invoke(main, ["next-start", *map(str, words)], standalone_mode=False)
+
+
+@pytest.mark.parametrize("number", [0, 3, -1])
+def test_a_segment_that_is_missing_is_never_nothing_lost(log_dir, number):
+    base = bases(log_dir / TOPIC)[number]
+    remove(log_dir / TOPIC, base)
+    result = command(log_dir)
+    assert result.return_value == 1
+    words = " ".join(result.output.split())
+    assert f"offsets {base}.." in words
+    assert "already gone" in words
+    assert "removes nothing more" in words
+    assert "nothing is lost" not in words
+
+
+def test_the_line_of_a_program_has_the_offsets_and_their_witness(log_dir):
+    first, following = bases(log_dir / TOPIC)[2:4]
+    remove(log_dir / TOPIC, first)
+    lines = [json.loads(line) for line in command("--format", "jsonl", log_dir).output.splitlines()]
+    (line,) = [line for line in lines if line["already_gone"]]
+    witness = f"the next segment begins at {following}"
+    told = {"first": first, "last": following - 1, "place": IN_BETWEEN, "witness": witness, "certain": True}
+    assert line["already_gone"] == [told]
+
+
+def test_a_partition_emptied_of_its_files_tells_how_many_offsets_it_had(log_dir):
+    for path in (log_dir / TOPIC).iterdir():
+        path.unlink()
+    outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir], kafka_version="2.8.2")}
+    assert spans(outcomes[TOPIC].already_gone) == [(AT_END, 0, 532, True)]
+    assert outcomes[TOPIC].severity == "error"
+
+
+def test_a_partition_by_itself_is_told_too(log_dir):
+    first = bases(log_dir / TOPIC)[2]
+    remove(log_dir / TOPIC, first)
+    shutil.move(log_dir / TOPIC, log_dir.parent / TOPIC)
+    result = command("--kafka-version", "2.8.2", "--assume-stop", "clean", log_dir.parent / TOPIC)
+    assert result.return_value == 1
+    assert "already gone" in " ".join(result.output.split())
+
+
+def test_no_log_dir_of_a_real_broker_has_lost_anything():
+    plain = [case for case in fixture_log_dirs() if case.where.is_dir()]
+    logs = [(case, one.name) for case in plain for one in case.where.iterdir() if one.is_dir()]
+    found = {f"{case.id}/{name}": gone(case.path(), name) for case, name in logs}
+    assert len(found) > 100
+    assert not [name for name, gone in found.items() if any(one.certain for one in gone)]

@@ -19,7 +19,7 @@ from tests.verify.lab import BROKER
 CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
 LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
 STATE = ["assumed", "broker", "log_dir", "partition", "reason"]
-FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "why"]
+FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "set_aside", "already_gone", "why"]
 
 
 def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
@@ -57,13 +57,15 @@ def test_a_torn_tail_after_an_unclean_stop_is_told_in_all_fields(tmp_path):
     assert list(line) == FIELDS
     partition = f"{log_dir}/plain-0"
     assert line["schema"] == "kafkalog.next-start/1"
+    assert "no metadata log is in the log dirs looked at" in line["assumed"].pop("caveat")
     assert (line["path"], line["assumed"]) == (partition, {"stop": "unclean", "recovery_point": 125, "release": "3.9.1"})
     assert (line["broker"], line["log_dir"], line["partition"]) == ("starts", "online", "loaded")
     assert line["truncate"] == [{"path": f"{partition}/00000000000000000125.log", "position": 2362, "offset": 148}]
     assert (line["log_start_offset"], line["log_end_offset"]) == (0, 148)
     assert (line["records_lost"], line["bytes_lost"], line["time_range_lost"]) == (0, 198, None)
     assert line["epochs_after"] == [[0, 0]]
-    assert line["consumer"]["uncommitted"] == {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False}
+    told = {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False}
+    assert line["consumer"]["uncommitted"] == {**told, "read": [[0, 147]], "skipped": [], "unreached": None}
 
 
 def test_an_invisible_segment_is_counted_as_lost(tmp_path):
@@ -206,23 +208,25 @@ def test_links_that_lead_nowhere_and_pipes_are_no_files(tmp_path):
     assert (line["partition"], line["log_end_offset"]) == ("loaded", 153)
 
 
-def test_text_tells_a_log_dir_in_a_line_for_each_harmless_partition_and_the_others_in_full(tmp_path):
+def test_text_tells_what_is_harmed_in_full_and_each_harmless_partition_in_a_line_on_request(tmp_path):
     log_dir = lay_out("none@plain", "clean", tmp_path / "d")
     shutil.copytree(log_dir / "plain-0", log_dir / "plain-1")
     lay_out("torn-half@plain.last", "clean", tmp_path / "torn")
     (tmp_path / "torn" / "plain-0").rename(log_dir / "plain-2")
-    result = run("--kafka-version", "3.9.1", str(log_dir))
+    result = run("--kafka-version", "3.9.1", "-v", str(log_dir))
     assert result.returncode == 1
-    head, detail, total = result.stdout.split("\n\n")
+    caveat, head, detail, headline = result.stdout.split("\n\n")
+    assert caveat.startswith("No metadata log is in the log dirs looked at")
     assert [line.rpartition("/")[2] for line in head.splitlines()] == [
         f"plain-{number} (clean stop, Kafka 3.9.1): loads, nothing lost, log from offset 0 to 153" for number in (0, 1)
     ]
     assert detail.startswith(f"{log_dir}/plain-2 (clean stop")
     assert "Move 00000000000000000125.index out of the directory" in detail
-    assert total == "3 predictions: 1 with loss of data or service\n"
+    assert headline.startswith("harm  plain-2: 1 of 3 directories would lose data or service\n")
+    assert run("--kafka-version", "3.9.1", "-q", str(log_dir)).stdout == headline
     # A partition directory that was asked for is reported in full.
     alone = run("--kafka-version", "3.9.1", "--assume-stop", "clean", str(log_dir / "plain-0")).stdout
-    assert "a consumer (read_committed) gets all 153 records" in alone
+    assert "consumers get all 153 records" in alone
 
 
 def test_an_outcome_says_in_short_what_it_is(tmp_path):
@@ -244,7 +248,7 @@ def test_where_the_logs_are_missing_nobody_says_that_nothing_is_lost(tmp_path):
     assert (line["partition"], line["records_lost"], line["bytes_lost"]) == ("loaded", None, None)
     assert "not in this log dir" in line["why"]["records_lost"]
     assert "no `.log` is in the directory" in line["reason"]
-    assert run(str(log_dir)).stdout.splitlines()[-1].endswith("1 with loss of data or service")
+    assert "harm  ledger-0: 1 of " in run("-q", str(log_dir)).stdout
 
 
 def test_a_directory_that_was_just_made_has_lost_nothing(tmp_path):

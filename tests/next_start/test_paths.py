@@ -35,8 +35,8 @@ def test_a_wrapper_whose_stream_is_cut_behind_its_last_message_cannot_be_unpacke
     outcome = predict(files, release)
     assert outcome.broker == broker
     if broker == "starts":
-        assert outcome.consumer.uncommitted == (0, 0, "decompression", False)
-    assert predict({**files, f"{FIRST}.log": wrapper(end_mark=True)}, release).consumer.uncommitted == (2, 2, None, False)
+        assert outcome.consumer.uncommitted[:4] == (0, 0, "decompression", False)
+    assert predict({**files, f"{FIRST}.log": wrapper(end_mark=True)}, release).consumer.uncommitted[:4] == (2, 2, None, False)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_batch_of_unknown_magic_stops_a_split_where_batches_are_taken_one_by_o
 @pytest.mark.parametrize(("release", "read"), [("2.0.1", (0, 0, "unsupported", False)), ("2.1.0", (10, 10, None, False))])
 def test_a_consumer_before_2_1_does_not_know_zstd(release, read):
     files = {f"{FIRST}.log": records(0, compress=zstd_frame, attributes=4), f"{FIRST}.index": b""}
-    assert predict(files, release).consumer.uncommitted == read
+    assert predict(files, release).consumer.uncommitted[:4] == read
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_before_2_4_the_end_of_a_fetch_is_looked_for_behind_what_it_gives(releas
     log = records(0) + records(10) + bytes(broken) + records(30)
     last = f"{40:020d}"
     files = {f"{FIRST}.log": log, f"{FIRST}.index": b"", f"{last}.log": records(40), f"{last}.index": b""}
-    assert predict(files, release).consumer.uncommitted == read
+    assert predict(files, release).consumer.uncommitted[:4] == read

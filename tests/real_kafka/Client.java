@@ -25,7 +25,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * A release's own client: `create BOOTSTRAP` makes topics, `read BOOTSTRAP THREADS ANSWER` reads partitions from the earliest offset.
  *
  * create takes lines of: topic, partitions, settings (k=v,k=v). read takes lines of: topic, partition, most records to take (more
- * is a circle), and writes lines of: topic, partition, isolation level, earliest, end, records, position, stuck, error. Tabs between.
+ * is a circle), and writes lines of: topic, partition, isolation level, earliest, end, records, position, stuck, offsets that were handed
+ * out (0-28,136-259), error. Tabs between.
  */
 public class Client {
   /** Nothing for so long: the consumer waits for ever. */
@@ -78,7 +79,7 @@ public class Client {
           try {
             said = scan(consumers.get(), partition, Long.parseLong(line[2]));
           } catch (Throwable e) {
-            said = "\t\t\t\t\tno answer: " + chain(e);
+            said = "\t\t\t\t\t\tno answer: " + chain(e);
           }
           if (!said.endsWith("false\t")) {
             close(consumers.get());
@@ -133,10 +134,16 @@ public class Client {
     long records = 0, position = earliest, last = System.currentTimeMillis();
     boolean stuck = false;
     String error = "";
+    List<long[]> handed = new ArrayList<>();
     try {
       while (position < end) {
         ConsumerRecords<byte[], byte[]> some = poll(consumer, 100);
         records += some.count();
+        for (ConsumerRecord<byte[], byte[]> one : some) {
+          long[] before = handed.isEmpty() ? null : handed.get(handed.size() - 1);
+          if (before != null && before[1] + 1 == one.offset()) before[1]++;
+          else if (handed.size() < 1000) handed.add(new long[] {one.offset(), one.offset()});
+        }
         if (records > most) { error = "LOOP"; break; }
         long now = consumer.position(partition);
         if (now != position || !some.isEmpty()) { position = now; last = System.currentTimeMillis(); }
@@ -146,6 +153,8 @@ public class Client {
       error = chain(e);
       position = consumer.position(partition);
     }
-    return earliest + "\t" + end + "\t" + records + "\t" + position + "\t" + stuck + "\t" + error;
+    StringBuilder offsets = new StringBuilder();
+    for (long[] one : handed) offsets.append(offsets.length() > 0 ? "," : "").append(one[0]).append("-").append(one[1]);
+    return earliest + "\t" + end + "\t" + records + "\t" + position + "\t" + stuck + "\t" + offsets + "\t" + error;
   }
 }

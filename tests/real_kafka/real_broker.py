@@ -38,7 +38,10 @@ _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class Read(NamedTuple):
-    """What a consumer got that began at the earliest offset; `error` is its exceptions, the outermost first."""
+    """What a consumer got that began at the earliest offset; `error` is its exceptions, the outermost first.
+
+    `handed` are the offsets of the records, as stretches without a gap (first, last).
+    """
 
     earliest: int
     end: int
@@ -46,6 +49,7 @@ class Read(NamedTuple):
     position: int
     stuck: bool
     error: str | None
+    handed: tuple[tuple[int, int], ...] = ()
 
 
 def free_ports(count: int) -> list[int]:
@@ -207,7 +211,10 @@ class Broker:
         found = {}
         for topic, partition, isolation, *told, error in rows:
             numbers = [int(one) if one else -1 for one in told[:4]]
-            read = Read(numbers[0], numbers[1], numbers[2], numbers[3], told[4] == "true", error or None)
+            handed = tuple(
+                (int(first), int(last)) for first, _, last in (one.partition("-") for one in told[5].split(",") if one)
+            )
+            read = Read(*numbers, told[4] == "true", error or None, handed)
             found[f"{topic}-{partition}", isolation.removeprefix("read_")] = read
         return found
 

@@ -2,87 +2,123 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 
 import pytest
 
 import kafkalog
-from kafkalog.render.text_verify import print_report
+from kafkalog.render.text_verify import report_text
 from tests.log_dirs import FIXTURES
+from tests.screens import plain
 
 BROKER = FIXTURES / "broker"
 NOW = 1795500000000
 
 
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self):
-        return True
+def printed(report, detail=None, width=None):
+    return plain(report_text(report, detail=detail), width)
 
 
-def printed(report, stream=None):
-    stream = stream or io.StringIO()
-    print_report(report, stream)
-    return stream.getvalue()
-
-
-@pytest.mark.parametrize(("set_by", "has_colour"), [(None, True), ("NO_COLOR", False)])
-def test_a_terminal_gets_colours_unless_no_color_is_set(set_by, has_colour, monkeypatch):
-    for name in ("NO_COLOR", "FORCE_COLOR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    if set_by is not None:
-        monkeypatch.setenv(set_by, "1")
-    report = kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW)
-    assert bool(re.search("\x1b\\[[0-9;]*3[0-9]", printed(report, Terminal()))) == has_colour
-
-
-def test_what_sound_partitions_hold_besides_is_told_once_for_all_of_them():
-    report = kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW)
-    assert len(report.partitions) > 1
-    text = printed(report)
-    rules = [line.split()[1] for line in text.splitlines() if line.startswith("  info  ")]
-    assert len(rules) == len(set(rules)) > 0
-    assert " directories)" in text
-    assert text.splitlines()[-3].endswith("now 2026-11-24T06:00:00.000Z")
-
-
-def test_the_findings_of_a_damaged_partition_stand_apart_and_first(tmp_path):
-    log_dir = tmp_path / "plain"
-    for source in sorted((BROKER / "2.1.1" / "plain").rglob("*")):
-        if source.is_file():
-            target = log_dir / source.relative_to(BROKER / "2.1.1" / "plain")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+@pytest.fixture(scope="module")
+def flipped(tmp_path_factory):
+    """A log dir of several partitions, with a bit wrong in one of them."""
+    log_dir = tmp_path_factory.mktemp("flipped") / "plain"
+    shutil.copytree(BROKER / "2.1.1" / "plain", log_dir)
     log = log_dir / "twitter-status-0" / "00000000000000000000.log"
     data = bytearray(log.read_bytes())
     data[8000] ^= 1
     log.write_bytes(data)
-    lines = printed(kafkalog.verify(log_dir, now=NOW)).splitlines()
-    assert lines[0].startswith(f"data-loss  {log_dir}/twitter-status-0: valid through offset ")
-    assert lines[1] == "  error  batch-crc-mismatch"
-    assert next(line for line in lines if line.startswith("benign  what the")).endswith("sound partitions hold besides:")
+    return kafkalog.verify(log_dir, now=NOW)
 
 
-def test_one_sound_partition_is_told_of_in_the_singular(tmp_path):
-    for name in ("odd-times-0", "twitter-status-0"):
-        shutil.copytree(BROKER / "2.1.1" / "plain" / name, tmp_path / name)
-    log = tmp_path / "twitter-status-0" / "00000000000000000000.log"
-    log.write_bytes(log.read_bytes()[:-1])
-    lines = printed(kafkalog.verify(tmp_path, now=NOW)).splitlines()
-    assert "benign  what the 1 sound partition holds besides:" in lines
+def test_a_sound_log_dir_takes_three_lines():
+    lines = printed(kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW))
+    assert [line.split()[0] for line in lines] == ["benign", "next", "notes"]
+    assert all(len(line) <= 160 for line in lines)
 
 
-@pytest.mark.parametrize("columns", ["60", "120"])
-def test_prose_is_wrapped_on_a_terminal_with_its_indentation_and_paths_are_not(monkeypatch, columns):
-    monkeypatch.setenv("COLUMNS", columns)
-    path = BROKER / "2.1.1" / "plain" / "twitter-status-0"
-    text = printed(kafkalog.verify(path, now=NOW), Terminal())
-    prose = [line for line in text.splitlines() if line.startswith("    ") and str(path) not in line]
-    assert prose
-    assert max(map(len, prose)) <= int(columns)
-    place = next(line for line in text.splitlines() if f"{path}/partition.metadata" in line)
-    assert place == f"    {path}/partition.metadata"
+def test_what_sound_partitions_hold_besides_is_told_once_for_all_of_them_when_everything_is_asked_for():
+    report = kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW)
+    assert len(report.partitions) > 1
+    lines = printed(report, "everything")
+    rules = [line.split()[1] for line in lines if line.startswith("  info  ")]
+    assert len(rules) == len(set(rules)) > 0
+    assert any(" directories)" in line for line in lines)
+    assert any(line.endswith("as of 2026-11-24 06:00:00 UTC") for line in lines)
+
+
+def test_the_headline_says_which_partition_what_is_lost_why_and_what_to_do(flipped):
+    lines = printed(flipped, "headline")
+    words = [line[:12].strip() for line in lines]
+    count = len(flipped.partitions)
+    assert lines[0] == f"data-loss  twitter-status-0: 1 of {count} partitions is damaged"
+    assert words[1:4] == ["unreadable", "consumers", "unreached"]
+    text = "\n".join(lines)
+    assert "unreadable  offset 36: 1 of 533, 283 B\n" in text
+    assert "because     batch-crc-mismatch: " in text
+    assert "\nfirst " in text
+    assert re.search(r"more        kafkalog verify -v .*/twitter-status-0\n {12}kafkalog rules batch-crc-mismatch$", text)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_headline_of_one_damaged_partition_fits_a_screen(flipped, width):
+    lines = printed(flipped, "headline", width)
+    assert len(lines) <= 24
+    assert all(len(line) <= width for line in lines if "kafkalog verify" not in line)
+
+
+def test_the_damaged_partition_stands_right_before_the_headline_without_bytes_in_hex(flipped):
+    lines = printed(flipped)
+    headline = printed(flipped, "headline")
+    assert lines[-len(headline) :] == headline
+    blocks = "\n".join(lines).split("\n\n")
+    assert blocks[-2].startswith("data-loss  ")
+    assert "error  batch-crc-mismatch" in blocks[-2]
+    assert "baseOffset" not in blocks[-2]
+    assert "baseOffset" in "\n".join(printed(flipped, "everything"))
+
+
+def test_sound_partitions_and_notes_are_a_line_each(flipped):
+    lines = printed(flipped)
+    count = len(flipped.partitions) - 1
+    assert lines[0].startswith(f"{count} other partitions: ")
+    assert re.match(r"\d+ notes \(-v shows them\): ", lines[1])
+    assert not any(line.lstrip().startswith("info  ") for line in lines)
+
+
+def test_two_thousand_partitions_with_three_damaged_take_one_screen(flipped):
+    from dataclasses import replace
+
+    (damaged,) = (p for p in flipped.partitions if p.verdict == "data-loss")
+    sound = next(p for p in flipped.partitions if p.verdict in ("clean", "benign"))
+    many = [replace(sound, path=f"/d/topic-{number}") for number in range(1997)]
+    three = [replace(damaged, path=f"/d/{'a-name-longer-than-any-column-may-be' * 2}-{number}") for number in range(3)]
+    lines = printed(replace(flipped, partitions=(*many, *three)), "headline", 80)
+    assert len(lines) <= 24
+    assert lines[0] == "data-loss  3 of 2,000 partitions are damaged"
+    assert all(len(line) <= 80 for line in lines if "kafkalog verify" not in line)
+    assert sum("batch-crc-mismatch" in line and "…" in line for line in lines) == 3
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+def test_prose_is_wrapped_on_a_terminal_with_its_indentation_and_paths_are_not(flipped, columns):
+    lines = printed(flipped, width=columns)
+    long = [line for line in lines if len(line) > columns]
+    assert all(" " not in line.strip() or "kafkalog verify" in line or line.startswith("data-loss ") for line in long)
+    at = next(at for at, line in enumerate(lines) if line.startswith("    Consequence: "))
+    assert lines[at + 1].startswith("      ")
+
+
+def test_findings_that_cost_different_things_each_say_what(tmp_path):
+    log_dir = shutil.copytree(BROKER / "2.1.1" / "plain", tmp_path / "plain")
+    log = log_dir / "twitter-status-0" / "00000000000000000000.log"
+    data = bytearray(log.read_bytes())
+    for position in (2000, 8000):
+        data[position] ^= 1
+    log.write_bytes(data)
+    report = kafkalog.verify(log_dir, now=NOW)
+    costs = {f.consequence for f in report.all_findings() if f.id == "batch-crc-mismatch"}
+    assert len(costs) == 2
+    text = "\n".join(printed(report))
+    assert all(f"Consequence: {cost}" in text for cost in costs)

@@ -82,7 +82,7 @@ def test_a_hanging_transaction_comes_first_with_what_it_blocks_and_the_command_t
     at = text.index("1 transaction hangs.")
     assert text[at + 1 : at + 5] == [
         "txn-hang-0 from offset 5: no transactional id has this producer id.",
-        "  read_committed consumers do not get 14 records (1.7 KiB), since 2023-11-14T22:13:20.000Z",
+        "  read_committed consumers do not get 14 records (1.7 KiB), since 2023-11-14 22:13:20 UTC",
         "  abort it with:",
         f"    {command}",
     ]
@@ -135,7 +135,10 @@ def test_at_takes_offsets_and_times(tmp_path):
 def test_a_missing_path_is_status_3_and_said(command, tmp_path):
     found = lines(command, str(tmp_path / "nowhere"), status=3)
     assert of_type("not_read", found)[0]["reason"] == "no such file or directory"
-    assert "not read: " in run(command, str(tmp_path / "nowhere"), status=3)
+    done = subprocess.run(
+        [sys.executable, "-m", "kafkalog", command, str(tmp_path / "nowhere")], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("", f"kafkalog: {tmp_path}/nowhere: no such file or directory\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -202,7 +205,7 @@ def test_control_characters_in_metadata_do_not_reach_the_terminal(tmp_path):
     text = run("groups", path)
     assert "\x1b" not in text
     assert "g\\x1b[31m" in text
-    assert "a\\x00\\x0a" in text
+    assert "a\\x00\\n" in text
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal_in_sentences(tmp_path):

@@ -10,7 +10,9 @@ import pytest
 
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.render.json_replay import change_lines, group_lines, metadata_lines, transaction_lines
-from kafkalog.render.text_replay import change_text, groups_text, metadata_text, transactions_text
+from kafkalog.render.text_groups import groups_text
+from kafkalog.render.text_metadata import change_text, metadata_text
+from kafkalog.render.text_transactions import transactions_text
 from kafkalog.replay.groups import read_groups
 from kafkalog.replay.image import diff_images
 from kafkalog.replay.metadata import read_metadata
@@ -21,6 +23,7 @@ from tests.internal_topics import internal_records
 from tests.log_dirs import fixture, fixture_log_dirs
 from tests.replay.test_groups import write_log
 from tests.replay.test_metadata import PREVIEW
+from tests.screens import plain
 
 
 @cache
@@ -79,7 +82,7 @@ def test_no_payload_ends_a_replay_and_every_record_is_counted(tmp_path, seed):
         groups_text(groups),
         transactions_text(transactions, []),
     ):
-        assert all("\n" not in line for line in lines)
+        assert all(line.isprintable() for line in plain(lines))
 
 
 def test_one_damaged_payload_is_noted_once_and_changes_only_what_it_was_about(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from kafkalog.core.messages.records import read_metadata_record
 from kafkalog.core.metadata_version import metadata_version_name
 from kafkalog.core.properties import format_uuid
-from kafkalog.render.text_replay import change_text, metadata_text
+from kafkalog.render.text_metadata import change_text, metadata_text
 from kafkalog.replay.image import diff_images
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.until import END, Until
@@ -18,6 +18,7 @@ from tests import encode
 from tests.internal_topics import accounted, compact, internal_records
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
 from tests.replay.test_groups import write_log
+from tests.screens import plain
 
 
 def wrong_topics(case, until):
@@ -306,7 +307,7 @@ def test_an_unregistered_controller_is_gone_and_one_that_was_never_there_is_note
 
 def test_the_level_of_the_metadata_has_the_name_that_kafkas_tools_take():
     def levels(release, log_dir):
-        return [line.split(maxsplit=1) for line in metadata_text(read_metadata([fixture(release, log_dir).path()]))]
+        return [line.split(maxsplit=1) for line in plain(metadata_text(read_metadata([fixture(release, log_dir).path()])))]
 
     assert ["metadata.version", "33 (4.4-IV2)"] in levels("4.4.0", "dlq")
     assert ["share.version", "2"] in levels("4.4.0", "dlq")
@@ -324,5 +325,5 @@ def test_access_control_entries_are_words_in_the_table(tmp_path):
     ):
         batches = [encode.batch([encode.R(value=entry + numbers + b"\x00")])]
         found = read_metadata(write_log(tmp_path / numbers.hex(), batches, "__cluster_metadata-0"))
-        assert any(line.endswith(words) for line in metadata_text(found))
-        assert any(line.endswith(words) for line in change_text(read_metadata([], END), found))
+        assert any(line.endswith(words) for line in plain(metadata_text(found)))
+        assert any(line.endswith(words) for line in plain(change_text(read_metadata([], END), found)))

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from kafkalog.core.properties import format_uuid
-from kafkalog.render.text_replay import groups_text
+from kafkalog.render.text_groups import groups_text
 from kafkalog.replay.groups import read_groups
 from tests import encode
 from tests.internal_topics import (
@@ -32,6 +32,7 @@ from tests.internal_topics import (
 )
 from tests.log_dirs import fixture
 from tests.replay.test_groups import batch, write_log
+from tests.screens import plain
 
 ORDERS = uuid.UUID(int=0x4B1D_0001)
 
@@ -71,10 +72,10 @@ def test_the_table_shows_what_a_member_has_and_what_it_shall_give_back(tmp_path)
     assigned = consumer_assignment(3, {ORDERS: [0]}, 1, {ORDERS: [1, 2]})
     beside = [partition(tmp_path / "logs", "orders-1", ORDERS)]
     found = groups(tmp_path, *consumer_group()[:3], (modern_key(8, "g", "m"), assigned), beside=beside)
-    (row,) = (line for line in groups_text(found) if "client" in line and "/127" in line)
+    (row,) = (line for line in plain(groups_text(found)) if "client" in line and "/127" in line)
     assert row.endswith("UNREVOKED_PARTITIONS  orders-0 revoking orders-1 orders-2")
     tasks = groups(tmp_path / "streams", (modern_key(22, "g", "m"), streams_assignment(4, {"0": [1], "2": [0]})))
-    assert any(line.endswith("active 0_1 2_0") for line in groups_text(tasks))
+    assert any(line.endswith("active 0_1 2_0") for line in plain(groups_text(tasks)))
 
 
 def test_a_share_group_with_members_is_stable_whatever_it_assigns(tmp_path):

@@ -64,7 +64,7 @@ simple(
     lambda lab: (lab.beside("kept-0") / "leader-epoch-checkpoint").write_text("0\n1\n900 0\n"),
 )
 
-simple("topic-id-of-another", META, lambda lab: (lab.beside("kept-0"), lab.beside("kept-0", "other-0")))
+simple("topic-id-of-another", f"{KRAFT}/ledger-0", lambda lab: lab.beside("ledger-0", "other-0"))
 
 
 @proof("producer-id-of-no-block", META)
@@ -389,9 +389,25 @@ simple("snapshot-truncated", TXN, lambda lab: lab.cut(_snapshots(lab)[-1], -7))
 simple("snapshot-one-bit", TXN, lambda lab: lab.patch(_snapshots(lab)[-1], 20, b"\x55"))
 simple("snapshot-offset-beyond", TXN, lambda lab: lab.snapshot(-1, 0, last_offset=9000))
 simple("snapshot-sequence-changed", TXN, lambda lab: lab.snapshot(-1, 0, last_sequence=4711))
-simple("snapshot-ahead", TXN, lambda lab: _snapshots(lab)[-1].rename(lab.dir / f"{999:020d}.snapshot"))
+
+
+def _no_recovery_point(lab):
+    lab.checkpoint("recovery-point-offset-checkpoint", None)
+
+
+@proof("snapshot-ahead", TXN)
+def _(lab):
+    _snapshots(lab)[-1].rename(lab.dir / f"{999:020d}.snapshot")
+    _no_recovery_point(lab)
+
+
 simple("snapshot-deleted", TXN, lambda lab: lab.path(-1, ".snapshot").unlink())
 simple("snapshot-last-deleted", TXN, lambda lab: _snapshots(lab)[-1].unlink())
+
+
+@proof("log-of-another-partition", PLAIN)
+def _(lab):
+    shutil.copyfile(BROKER / GZIP / f"{0:020d}.log", lab.path(0))
 
 
 # --- leader-epoch-checkpoint ---
@@ -409,7 +425,12 @@ simple("epoch-entry-negative", PLAIN, epochs(b"0\n2\n0 0\n-4 7\n"))
 simple("epoch-lines-swapped", PLAIN, epochs(b"0\n2\n3 400\n2 20\n"))
 simple("epoch-entry-removed", PLAIN, epochs(b"0\n1\n4 0\n"))
 simple("epoch-start-changed", PLAIN, epochs(b"0\n2\n0 0\n1 300\n"))
-simple("epoch-beyond-end", PLAIN, epochs(b"0\n2\n0 0\n1 5000\n"))
+
+
+@proof("epoch-beyond-end", PLAIN)
+def _(lab):
+    epochs(b"0\n2\n0 0\n1 5000\n")(lab)
+    _no_recovery_point(lab)
 
 
 @proof("epoch-file-tmp", PLAIN)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 
 import pytest
 
-from kafkalog.render.text_verify import print_report
+from kafkalog.render.text_verify import report_text
 from kafkalog.verify import Severity, verify
 from kafkalog.verify.finding import Cause
 from tests.log_dirs import fixture
+from tests.screens import plain
 from tests.verify.lab import Lab
 from tests.verify.proofs import KILLED, PROOFS, touch_marker
 
@@ -76,12 +76,11 @@ def test_a_torn_tail_under_a_false_marker_stays_an_error(killed):
 
 
 def test_the_cause_is_told_first_and_its_consequences_below_it(killed):
-    out = io.StringIO()
-    print_report(verify(killed, now=NOW), out)
-    text = out.getvalue()
-    lines = text.splitlines()
-    assert lines[0] == "What explains other findings:"
-    assert lines[1].split() == ["warning", FALSE]
+    lines = plain(report_text(verify(killed, now=NOW)))
+    text = "\n".join(lines)
+    first = lines.index("What explains other findings:")
+    assert lines[first + 1].split() == ["warning", FALSE]
+    assert not any("error" in line.split() for line in lines[:first])
     assert any(line.strip().startswith("Follows from it:") and "recovery-point-behind-end (9 times)" in line for line in lines)
     assert text.count("Find out who wrote them") == 0
     assert "follows from clean-marker-false, above: recovery-point-behind-end, snapshot-at-end-missing" in text

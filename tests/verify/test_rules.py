@@ -39,7 +39,7 @@ def test_a_rule_finds_on_its_proof_what_is_stated_at_the_bytes_that_the_proof_ch
     again = f"if that is right: python -m tests.verify.stated {rule.id}, and read the diff"
     assert [as_stated(rule, finding) for finding in found] == stated(rule), again
     for finding in found:
-        assert set(finding.facts) == rule.named_facts
+        assert set(finding.facts) - {"offsets_unknown"} == rule.named_facts
         assert finding.offsets is None or finding.offsets[0] <= finding.offsets[1]
         file = tmp_path / finding.path
         if finding.span is not None and not PROOFS[rule.proof].meanwhile:
@@ -352,7 +352,7 @@ def test_a_metadata_log_with_one_trimmed_index_or_a_rolled_segment_is_judged_as_
     rolled.path(0, ".timeindex").write_bytes(b"")
     (finding,) = [f for f in verify(rolled.root, now=NOW).all_findings() if f.severity > Severity.INFO]
     assert finding.id == "timeindex-empty"
-    assert "Nothing needs to be moved in `__cluster_metadata`" in finding.remedy
+    assert "Nothing needs to be moved" in finding.remedy
 
 
 #: Words after a number that is no count: an id, an epoch, the number of an entry.

@@ -110,7 +110,7 @@ def test_the_same_checkpoints_beside_trimmed_indexes_mean_that_flushed_records_a
     lab.checkpoint("recovery-point-offset-checkpoint", 600)
     lab.checkpoint("replication-offset-checkpoint", 600)
     found = severities(lab)
-    assert (found["recovery-point-beyond-end"], found["hw-beyond-end"]) == (Severity.WARNING, Severity.WARNING)
+    assert (found["recovery-point-beyond-end"], found["hw-beyond-end"]) == (Severity.ERROR, Severity.ERROR)
 
 
 @pytest.mark.parametrize(("batches", "severity"), [(1, Severity.INFO), (2, Severity.WARNING)])
@@ -145,14 +145,16 @@ def test_a_quorum_state_that_was_copied_before_a_new_leader_wrote_is_info(tmp_pa
     assert severities(lab)["quorum-epoch-behind-log"] is Severity.INFO
 
 
-@pytest.mark.parametrize(("line", "severity"), [(0, Severity.INFO), (7, Severity.WARNING)])
-def test_a_directory_that_was_just_made_is_empty(running, line, severity):
+@pytest.mark.parametrize(
+    ("line", "severity", "after_a_clean_stop"), [(0, Severity.INFO, Severity.WARNING), (7, Severity.ERROR, Severity.ERROR)]
+)
+def test_a_directory_that_was_just_made_is_empty(running, line, severity, after_a_clean_stop):
     (running.root / "new-0").mkdir()
     lines = (running.root / "recovery-point-offset-checkpoint").read_text().splitlines()[2:]
     running.lines("recovery-point-offset-checkpoint", [*lines, f"new 0 {line}"])
     assert severities(running)["partition-without-log"] is severity
     (running.root / ".kafka_cleanshutdown").write_text("")
-    assert severities(running)["partition-without-log"] is Severity.WARNING
+    assert severities(running)["partition-without-log"] is after_a_clean_stop
 
 
 def test_a_sequence_gap_across_a_change_of_the_leader_is_info(tmp_path):

@@ -150,6 +150,21 @@ class _MetadataLog:
         """The first producer id that no broker has been given; 0 when there was no block yet."""
         return int(self.metadata.image.others.get(NEXT_PRODUCER_ID, 0))
 
+    def name_before(self, partition: PartitionClaim, item: Difference) -> str | None:
+        """The partition that a directory was, whose topic id is another topic's: one that should be here and is not."""
+        topic = self.metadata.image.topic(str(item.controller["name"]))
+        log_dir, claim = partition.log_dir, partition.claim
+        if topic is None or log_dir is None or claim.broker is None:
+            return None
+        here = set(log_dir.log_dir.partition_names)
+        missing = [
+            number
+            for number, placed in topic.partitions.items()
+            if claim.broker in placed.replicas and f"{topic.name}-{number}" not in here
+        ]
+        number = claim.partition if claim.partition in missing else missing[0] if len(missing) == 1 else None
+        return None if number is None else f"{topic.name}-{number}"
+
     def covers(self, log_dir: LogDirCheck | None) -> bool:
         """Whether it has everything that the broker of a log dir knew when it was stopped."""
         if log_dir is None or not log_dir.clean or log_dir.identity.number is None or not self.of_cluster(log_dir):
@@ -206,6 +221,22 @@ class Controllers:
         found = metadata_log.metadata.image.topic(topic)
         return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
+    def knows_name(self, topic_id: UUID, log_dir: LogDirCheck | None) -> bool:
+        """Whether the metadata for a log dir says which topic an id is of: then each directory is compared with that."""
+        metadata_log = self._metadata_for(log_dir)
+        return metadata_log is not None and any(
+            topic.topic_id == topic_id for topic in metadata_log.metadata.image.topics.values()
+        )
+
+    def replicas_of(self, claim: PartitionClaim | None) -> tuple[tuple[int, ...], str]:
+        """The brokers that hold a partition by the metadata that is known for its log dir, and where that stands; else ()."""
+        metadata_log = None if claim is None else self._metadata_for(claim.log_dir)
+        if claim is None or metadata_log is None:
+            return (), ""
+        found = metadata_log.metadata.image.topic(claim.claim.topic)
+        placed = None if found is None else found.partitions.get(claim.claim.partition)
+        return (() if placed is None else placed.replicas), metadata_log.path
+
     def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[ProducerIdBlocks]:
         """Producer ids in the logs that are in no block of ids handed out so far: one subject for each metadata log."""
         found: dict[str, tuple[_MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
@@ -257,15 +288,18 @@ class Controllers:
         if metadata_log is not None:
             covers_stop = metadata_log.covers(partition.log_dir)
             for item in against_metadata(claim, metadata_log.metadata):
-                yield _difference(partition, item, metadata_log.path, covers_stop=covers_stop)
+                was = metadata_log.name_before(partition, item) if item.kind == "topic-renamed" else None
+                yield _difference(partition, item, metadata_log.path, covers_stop=covers_stop, was=was)
 
 
-def _difference(partition: PartitionClaim, item: Difference, source: str, *, covers_stop: bool) -> ControllerDifference:
+def _difference(
+    partition: PartitionClaim, item: Difference, source: str, *, covers_stop: bool, was: str | None = None
+) -> ControllerDifference:
     path, span = partition.path, None
     if item.kind in ("topic-id", "topic-renamed"):
         path = join(partition.path, "partition.metadata")
     elif item.kind == "epoch-behind":
         path, span = partition.epoch_path, partition.epoch_span
     return ControllerDifference(
-        path=path, span=span, claim=partition.claim, difference=item, source=source, covers_stop=covers_stop
+        path=path, span=span, claim=partition.claim, difference=item, source=source, covers_stop=covers_stop, was=was
     )

@@ -11,6 +11,7 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
+from kafkalog.kafka.gone_offsets import AT_END, gone_offsets
 from kafkalog.verify.rules.checkpoints import PartitionCheckpoints
 from kafkalog.verify.rules.epochs import EpochFile
 from kafkalog.verify.rules.names import PartitionFiles
@@ -65,8 +66,15 @@ def _names(facts: PartitionFacts) -> PartitionFiles:
         covered=frozenset(covered),
         just_rolled=bool(facts.scans) and facts.scans[-1].batches == 1,
         just_made=_is_just_made(facts),
+        gone=_gone_with_all_segments(facts),
         is_foreign=not directory.segments and is_of_zookeeper(partition.others),
     )
+
+
+def _gone_with_all_segments(facts: PartitionFacts) -> tuple[int, int | None] | None:
+    """First and last offset that a log without any segment had; None: there is a segment, or nothing tells of records."""
+    found = () if facts.directory.segments else gone_offsets(facts.remains, facts.context)
+    return next(((gone.first, gone.last) for gone in found if gone.place == AT_END), None)
 
 
 def _is_just_made(facts: PartitionFacts) -> bool:
@@ -114,16 +122,8 @@ def _epochs(facts: PartitionFacts) -> EpochFile | None:
         canonical=data is None or checkpoint is None or is_as_kafka_writes(data, checkpoint.entries),
         log_start_path=facts.context.log_start_path if directory.clean is True and not directory.kraft_log else "",
         log_start_line=facts.line(LOG_STARTS),
-        first_log=facts.scans[0].path if _begins_with_first_segment(facts) else "",
-        first_base=directory.segments[0].base_offset if directory.segments else 0,
+        end_confirmed=facts.end_confirmed,
     )
-
-
-def _begins_with_first_segment(facts: PartitionFacts) -> bool:
-    """Whether nothing but the first segment's name says where the log begins: no line, nothing half done."""
-    directory = facts.directory
-    settled = bool(facts.scans) and not directory.swapped and not directory.mark and not directory.kraft_log
-    return settled and facts.context.log_starts_known and facts.line(LOG_STARTS) is None
 
 
 def _metadata(facts: PartitionFacts) -> PartitionMetadataFile | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ from kafkalog.files.log_dir import CLEAN_SHUTDOWN, CLEANER_OFFSETS, META_PROPERT
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.next_start.evidence import BrokerEvidence
-from kafkalog.next_start.placement import METADATA_LOG, placement_in
+from kafkalog.next_start.metadata_start import METADATA_LOG
+from kafkalog.next_start.placement import placement_in
 from kafkalog.replay.transaction_state import Copy
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from kafkalog.verify.scan.results import Settings
 
 __all__ = ["LogDirCheck"]
+
+_TIERED_SINCE = (3, 6, 0)
 
 
 class LogDirCheck:
@@ -356,11 +360,22 @@ class LogDirCheck:
 
     def of(self, name: str) -> PartitionContext:
         """What the log dir says of a partition directory."""
-        return self.log_dir.context_of(name, kraft=self.era.kraft)
+        return replace(self.log_dir.context_of(name, kraft=self.era.kraft), may_be_tiered=self._may_be_tiered(name))
 
     def now_of(self, name: str) -> PartitionContext:
         """The same by the checkpoint files as they are now."""
-        return self.log_dir.context_now(name, kraft=self.era.kraft)
+        return replace(self.log_dir.context_now(name, kraft=self.era.kraft), may_be_tiered=self._may_be_tiered(name))
+
+    def _may_be_tiered(self, name: str) -> bool:
+        """Whether older segments of a partition may be in remote storage: only a topic's own setting puts them there."""
+        if REMOTE_INDEX_CACHE in self.log_dir.others:
+            return True
+        parsed, metadata = parse_partition_name(name), None
+        if METADATA_LOG in self.log_dir.partition_names:
+            metadata = self.evidence.metadata.of_small_log(METADATA_LOG)
+        if metadata is None or metadata.damage is not None or parsed is None:
+            return self.era.releases[0] >= _TIERED_SINCE
+        return metadata.image.configs.get(("topic", parsed.topic), {}).get("remote.storage.enable") == "true"
 
     def _has_line_ends_of_windows(self, name: str) -> bool:
         try:

@@ -9,10 +9,11 @@ from kafkalog.files.source import hashes_of
 from kafkalog.kafka.gone_offsets import is_uncleaned
 from kafkalog.verify.checks.compaction import compaction_subjects
 from kafkalog.verify.checks.files import file_subjects
+from kafkalog.verify.checks.foreign_logs import replaced_logs
 from kafkalog.verify.checks.metadata_log import metadata_log_subjects
 from kafkalog.verify.checks.producers import producer_subjects
 from kafkalog.verify.checks.segments import segment_subjects
-from kafkalog.verify.finding import Finding, Severity
+from kafkalog.verify.fitting import fitted_to_files
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.verify.facts import PartitionFacts
+    from kafkalog.verify.finding import Finding
 
 __all__ = ["JudgedPartition", "judge_partition"]
 
@@ -55,7 +57,9 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         path=facts.path,
         topic=facts.partition.topic,
         partition=facts.partition.number,
-        findings=in_order(_graded(facts, [*_with_line_ends(facts, _findings(facts))])),
+        findings=in_order(
+            fitted_to_files(facts, _with_replaced_logs(facts, _graded(facts, [*_with_line_ends(facts, _findings(facts))])))
+        ),
         valid_through_offset=valid,
         valid_file=whole.path if whole is not None else "",
         valid_position=whole.valid_position if whole is not None else 0,
@@ -84,6 +88,14 @@ def _findings(facts: PartitionFacts) -> Iterator[Finding]:
             yield from findings_of(subject)
 
 
+def _with_replaced_logs(facts: PartitionFacts, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, and what they say together of logs that were put in the place of others."""
+    findings = tuple(findings)
+    yield from findings
+    for subject in replaced_logs(facts, findings):
+        yield from findings_of(subject)
+
+
 def _with_line_ends(facts: PartitionFacts, findings: Iterable[Finding]) -> Iterator[Finding]:
     """Tell of changed line ends, in the place of what follows from them."""
     changed = facts.line_ends
@@ -109,7 +121,7 @@ def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]
         elif _is_certain(facts, finding, lone_hole=lone_hole):
             yield finding
         else:
-            yield finding._replace(severity=min(finding.severity, Severity.INFO))
+            yield RULES[finding.id].if_explained(finding)
 
 
 def _is_certain(facts: PartitionFacts, finding: Finding, *, lone_hole: bool) -> bool:

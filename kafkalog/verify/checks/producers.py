@@ -45,6 +45,7 @@ def _snapshot_files(facts: PartitionFacts) -> Iterator[SnapshotFile]:
             size=size,
             log_end=facts.log_end,
             clean=directory.clean,
+            end_confirmed=facts.end_confirmed,
             being_written=offset == newest and facts.in_use,
         )
 

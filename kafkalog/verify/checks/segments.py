@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.verify.rules.partitions import SegmentStep
+from kafkalog.kafka.gone_offsets import AT_START, gone_offsets
+from kafkalog.verify.rules.partitions import MissingStart, SegmentStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["segment_subjects"]
 
 
-def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep]:
-    """Each segment with the one before it."""
+def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep | MissingStart]:
+    """What is missing before the first segment, and each segment with the one before it."""
+    for gone in gone_offsets(facts.remains, facts.context):
+        if gone.place == AT_START and gone.certain and gone.last is not None and facts.scans:
+            yield MissingStart(path=facts.scans[0].path, first=gone.first, last=gone.last, witness=gone.witness)
     top, top_path = -1, ""
     for before, scan in zip((None, *facts.scans), facts.scans, strict=False):
         yield SegmentStep(
@@ -28,6 +32,7 @@ def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep]:
             previous_last=before.last if before else None,
             previous_size=before.size if before and not before.is_unread else -1,
             previous_torn=before is None or before.damaged,
+            is_end_indexed=before is not None and any(finding.id == "index-past-eof" for finding in before.findings),
             top_epoch=top,
             top_epoch_path=top_path,
             active=scan.base_offset == facts.directory.active,

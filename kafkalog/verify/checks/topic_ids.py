@@ -70,7 +70,7 @@ def pairs_of_topic_ids(
             yield from _mismatches(places, controllers)
     for places in by_id.values():
         if len({place.topic for place in places}) > 1:
-            yield from _shared(places)
+            yield from _shared([place for place in places if not controllers.knows_name(place.topic_id, place.log_dir)])
 
 
 def _mismatches(places: list[_Place], controllers: Controllers) -> Iterator[tuple[int, TopicIdPair]]:

@@ -37,6 +37,8 @@ _FLIP_OF_CHECKSUM = "bit {bit} of the stored checksum itself is flipped"
 _FLIP_OF_BYTE = "flipping bit {bit} of byte {byte} makes it match"
 #: Records counted at most in a damaged batch.
 _MOST_COUNTED = 100_000
+#: Runs of offsets without a record that are reported of one batch.
+_MOST_HOLES = 100
 
 
 def _magic_2(step: BatchStep) -> RecordBatch | None:
@@ -56,7 +58,7 @@ def _field(batch: RecordBatch, name: str, **facts: Any) -> Hit:
     message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}; {readable}",
     consequence="Consumers that check CRCs fail at offset {offset}, followers stop there. A recovery after an unclean stop "
     "truncates the log at byte {position} and deletes all later segments.",
-    remedy=RESTORE + " `kafkalog dump` may still read the records.",
+    remedy=RESTORE,
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
     near_miss="epoch-outside-the-checksum",
@@ -76,12 +78,13 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
     batch = step.batch
     yield Hit(
         batch.span,
-        (step.spot.base_offset, max(step.spot.base_offset, step.spot.last_offset)),
+        step.lost,
+        offsets_unknown=None if step.lost is not None else "the batch's own fields are damaged, and no batch follows it",
         stored=batch.header.crc,
         computed=batch.computed_crc,
         diagnosis=_diagnosis(batch),
         readable=_readable(batch),
-        offset=step.spot.base_offset,
+        offset=step.spot.base_offset if step.lost is None else step.lost[0],
         position=batch.position,
     )
 
@@ -180,7 +183,9 @@ def batch_offsets_invalid(step: BatchStep) -> Iterator[Hit]:
     base, delta = batch.base_offset, batch.header.last_offset_delta
     if base < 0 or delta < 0 or base + delta > 0x7FFFFFFFFFFFFFFF:
         end = batch.span_of("last_offset_delta").end if delta < 0 else batch.span_of("base_offset").end
-        yield Hit(Span(batch.position, end), None, base=base, delta=delta)
+        yield Hit(
+            Span(batch.position, end), None, base=base, delta=delta, offsets_unknown="the offsets themselves are what is wrong"
+        )
 
 
 @rule(
@@ -217,15 +222,18 @@ def batch_count_mismatch(step: BatchStep) -> Iterator[Hit]:
 
 @rule(
     "batch-records-missing",
-    Severity.WARNING,
+    Severity.ERROR,
     on=BatchStep,
-    message="{count} records for the {room} offsets {offset} to {last}",
-    consequence="{missing} offsets hold no record. In a log that was never compacted these records are lost on this replica.",
-    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    message="{count} records for the {room} offsets {offset} to {last}: {hole} hold none",
+    consequence="{missing} offsets hold no record, and no log cleaner has been here that could have removed them: they are "
+    "lost on this replica.",
+    if_cleaned="{missing} offsets hold no record. The log cleaner may have removed them; if it never ran here, they are lost.",
+    remedy=RESTORE,
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="last-offset-raised",
     near_miss="compacted-batch",
     history=True,
+    loses="gone",
     invariants="A8 A10 A13 A14",
 )
 def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
@@ -238,16 +246,32 @@ def batch_records_missing(step: BatchStep) -> Iterator[Hit]:
     if batch is None or batch.is_control:
         return
     count, delta = batch.header.records_count, batch.header.last_offset_delta
-    if 0 <= count <= delta:
+    if not 0 <= count <= delta or step.compacted:
+        return
+    for first, last in islice(_without_record(batch), _MOST_HOLES):
         yield Hit(
             Span(batch.span_of("last_offset_delta").start, batch.span_of("records_count").end),
-            (batch.base_offset, batch.last_offset),
+            (first, last),
             count=count,
             room=delta + 1,
             offset=batch.base_offset,
             last=batch.last_offset,
-            missing=delta + 1 - count,
+            hole=f"{first} to {last}",
+            missing=last + 1 - first,
         )
+
+
+def _without_record(batch: RecordBatch) -> Iterator[tuple[int, int]]:
+    """First and last of each run of offsets of a batch that hold no record; what cannot be read is no such run."""
+    expected = batch.base_offset
+    for item in batch.walk_records():
+        if isinstance(item, Damage):
+            return
+        if item.offset > expected:
+            yield expected, item.offset - 1
+        expected = item.offset + 1
+    if expected <= batch.last_offset:
+        yield expected, batch.last_offset
 
 
 @rule(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import RESTORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,11 +55,11 @@ def _bounds(partition: PartitionCheckpoints) -> bool:
 
 @rule(
     "recovery-point-beyond-end",
-    Severity.WARNING,
+    Severity.ERROR,
     on=PartitionCheckpoints,
     message="the recovery point is {point}, but {file} ends at offset {end}",
     consequence="Of what was flushed to disk {count} offsets are gone. The broker clips the recovery point.",
-    remedy="Compare the end of the log with another replica before this broker becomes leader.",
+    remedy=RESTORE,
     source="LogManager.loadLog, LogLoader (Kafka 3.9.1)",
     proof="log-cut-clean",
     near_miss="log-cut-with-its-checkpoints",
@@ -170,14 +171,15 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
 
 @rule(
     "hw-beyond-end",
-    Severity.WARNING,
+    Severity.ERROR,
     on=PartitionCheckpoints,
     message="the high watermark is {offset}, but the log ends at offset {end}, and there is no {file}",
-    consequence="This log lacks {count} offsets that consumers may have read.",
-    remedy="Compare the end of the log with another replica before this broker becomes leader.",
+    consequence="{effect}",
+    remedy=RESTORE,
     source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
     proof="log-cut-clean",
     near_miss="log-cut-with-its-checkpoints",
+    loses="gone",
     invariants="K3",
 )
 def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
@@ -189,17 +191,24 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     flushed = (
         partition.recovery_point is not None and partition.recovery_point.offset > partition.log_end and not partition.in_use
     )
-    if mark is not None and _bounds(partition) and mark.offset > partition.log_end:
-        yield Hit(
-            mark.span,
-            (partition.log_end, mark.offset - 1),
-            path=mark.path,
-            severity=None if partition.clean or flushed else Severity.INFO,
-            offset=mark.offset,
-            file=_segment_path(partition.log_path, partition.log_end),
-            end=partition.log_end,
-            count=mark.offset - partition.log_end,
-        )
+    if mark is None or not _bounds(partition) or mark.offset <= partition.log_end:
+        return
+    point, count = partition.recovery_point, mark.offset - partition.log_end
+    is_whole = partition.clean and point is not None and point.offset == partition.log_end
+    effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read."
+    severity = None if partition.clean or flushed else Severity.INFO
+    if is_whole:
+        effect, severity = "The log is whole by its recovery point: this line is what is wrong.", Severity.WARNING
+    yield Hit(
+        mark.span,
+        None if is_whole else (partition.log_end, mark.offset - 1),
+        path=mark.path,
+        severity=severity,
+        offset=mark.offset,
+        file=_segment_path(partition.log_path, partition.log_end),
+        end=partition.log_end,
+        effect=effect,
+    )
 
 
 @rule(

@@ -24,6 +24,7 @@ class ControllerDifference:
 
     `claim` is what the partition says of itself. `source` is the metadata log that holds the controller's word, "" when it is
     a state out of ZooKeeper. `covers_stop`: it has everything that the broker knew when it was stopped.
+    `was` is the name of the partition that the directory was, where the topic of its id has one that should be here and is not.
     """
 
     path: str
@@ -32,6 +33,7 @@ class ControllerDifference:
     difference: Difference
     source: str
     covers_stop: bool
+    was: str | None = None
 
     @property
     def explained(self) -> int | None:
@@ -121,9 +123,9 @@ def controller_topic_id_differs(subject: ControllerDifference) -> Iterator[Hit]:
     "controller-topic-name-differs",
     Severity.ERROR,
     on=ControllerDifference,
-    message="topic id {found} is that of topic {told} by {witness}",
-    consequence="The broker loads the directory under a name that no topic has, or that of another one: it is not served.",
-    remedy="With the broker stopped, find out where the directory or its partition.metadata came from. Keep a copy of both.",
+    message="{what} {was}: topic id {found} is that of topic {told} by {witness}",
+    consequence="{effect}",
+    remedy="{advice}",
     source="LogManager.isStrayKraftReplica, Partition.createLogIfNotExists (Kafka 3.9.1)",
     proof="directory-renamed",
     near_miss="partition-that-the-controller-knows",
@@ -131,8 +133,19 @@ def controller_topic_id_differs(subject: ControllerDifference) -> Iterator[Hit]:
 )
 def controller_topic_name_differs(subject: ControllerDifference) -> Iterator[Hit]:
     """The topic id in `partition.metadata` is that of another topic than the directory's. An id never changes its name."""
-    if subject.difference.kind == "topic-renamed":
-        yield Hit(None, None, **_facts(subject))
+    if subject.difference.kind != "topic-renamed":
+        return
+    what, was = "no topic made the directory", f"{subject.claim.topic}-{subject.claim.partition}"
+    effect = "The broker loads it under a name that no topic has, or that of another one, or sets it aside: it is not served."
+    advice = (
+        "With the broker stopped, find out where the directory or its partition.metadata came from, and move the directory out "
+        "of the log dir. Keep both."
+    )
+    if subject.was is not None:
+        what, was = "under another name this is", subject.was
+        effect += f" And it makes {subject.was} again, empty."
+        advice = f"With the broker stopped, rename the directory back to {subject.was}. No record is lost."
+    yield Hit(None, None, **_facts(subject), what=what, effect=effect, advice=advice, was=was)
 
 
 @rule(

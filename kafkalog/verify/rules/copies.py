@@ -175,7 +175,8 @@ def binary_line_ends(copy: BinaryLineEnds) -> Iterator[Hit]:
         undo = "If there is no other, replace each CR LF by LF in a copy of the files, and check that."
     else:
         undo = "If there is no other: where a CR is missing can be worked out batch by batch, by the checksums."
-    yield Hit(None, None, count=len(copy.files), file=file, change=change, undo=undo)
+    unknown = "what the line ends have broken is not told batch by batch"
+    yield Hit(None, None, count=len(copy.files), file=file, change=change, undo=undo, offsets_unknown=unknown)
 
 
 @rule(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.command_line import Command, quoted
 from kafkalog.core.log import NEVER
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.remedies import RESTORE
+from kafkalog.verify.rules.shared import beyond_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +27,10 @@ if TYPE_CHECKING:
 class EpochFile:
     """`leader-epoch-checkpoint` against the leader epochs of the batches.
 
-    `runs` are those of batches at or above the log's start. `first_log` is the `.log` of the lowest base offset, "" when it
-    is not known that the log begins there. `rebuilt` is the file that the batches ask for. `legacy`: there
+    `runs` are those of batches at or above the log's start. `rebuilt` is the file that the batches ask for. `legacy`: there
     are messages of magic 0 or 1, the last of them at `last_legacy`. `log_start` is what the log dir says; `raised`: the log may
     have started higher when the file was written; `start_known`: the log dir's checkpoint of log starts is at hand.
+    `end_confirmed`: the recovery point of a clean stop is the log's end.
     """
 
     path: str
@@ -47,11 +50,22 @@ class EpochFile:
     canonical: bool
     log_start_path: str
     log_start_line: CheckpointLine | None
-    first_log: str = ""
-    first_base: int = 0
+    end_confirmed: bool
 
 
-REVIEW = "From the batches alone the file would read {rebuilt!r}; with the broker stopped, review it and put it in place."
+REVIEW = (
+    "By the batches alone the file has these lines: {rebuilt}. With the broker stopped, review them and put the file in place."
+)
+
+
+def _content(file: EpochFile) -> dict[str, Any]:
+    """The lines that the batches ask for, and the command that writes them."""
+    lines = file.rebuilt.splitlines()
+    text = "".join(f"{line}\\n" for line in lines)
+    return {
+        "rebuilt": ", ".join(f"`{line}`" for line in lines),
+        "commands": (Command(f"printf '{text}' > {quoted(file.path)}"),),
+    }
 
 
 def _entries(file: EpochFile) -> tuple[EpochEntry, ...]:
@@ -92,7 +106,7 @@ def epoch_file_malformed(file: EpochFile) -> Iterator[Hit]:
     """
     if file.checkpoint is not None:
         for damage in file.checkpoint.damages:
-            yield Hit(damage.span, None, reason=damage.reason, rebuilt=file.rebuilt)
+            yield Hit(damage.span, None, reason=damage.reason, **_content(file))
 
 
 @rule(
@@ -110,7 +124,7 @@ def epoch_file_malformed(file: EpochFile) -> Iterator[Hit]:
 def epoch_file_missing(file: EpochFile) -> Iterator[Hit]:
     """The file is gone. Logs that hold messages of magic 0 or 1 need none."""
     if file.checkpoint is None and file.runs and not file.legacy and not file.log_only and not _is_dropped(file):
-        yield Hit(None, None, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt)
+        yield Hit(None, None, epoch=max(run.epoch for run, _ in file.runs), **_content(file))
 
 
 @rule(
@@ -136,9 +150,7 @@ def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
     empty = found is not None and not found.entries and not found.damages
     if empty and file.runs and not file.legacy and not _is_dropped(file):
         severity = Severity.INFO if file.size and not file.start_known else None
-        yield Hit(
-            Span(0, file.size), None, severity=severity, epoch=max(run.epoch for run, _ in file.runs), rebuilt=file.rebuilt
-        )
+        yield Hit(Span(0, file.size), None, severity=severity, epoch=max(run.epoch for run, _ in file.runs), **_content(file))
 
 
 @rule(
@@ -156,7 +168,7 @@ def epoch_file_empty(file: EpochFile) -> Iterator[Hit]:
 def epoch_file_edited(file: EpochFile) -> Iterator[Hit]:
     """Line ends, blanks or a missing last line break show that no broker wrote the file."""
     if file.checkpoint is not None and not file.checkpoint.damages and not file.canonical:
-        yield Hit(Span(0, file.size), None, size=file.size, rebuilt=file.rebuilt)
+        yield Hit(Span(0, file.size), None, size=file.size, **_content(file))
 
 
 @rule(
@@ -177,7 +189,7 @@ def epoch_entry_negative(file: EpochFile) -> Iterator[Hit]:
         if entry.epoch < 0 or entry.start_offset < 0:
             assert file.checkpoint is not None
             span = file.checkpoint.spans[number]
-            yield Hit(span, None, number=number, epoch=entry.epoch, start=entry.start_offset, rebuilt=file.rebuilt)
+            yield Hit(span, None, number=number, epoch=entry.epoch, start=entry.start_offset, **_content(file))
 
 
 @rule(
@@ -208,7 +220,7 @@ def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
                 start=entry.start_offset,
                 epoch_before=before.epoch,
                 start_before=before.start_offset,
-                rebuilt=file.rebuilt,
+                **_content(file),
             )
 
 
@@ -238,7 +250,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
                 offset=run.first_base,
                 epoch=run.epoch,
                 file=file.path,
-                rebuilt=file.rebuilt,
+                **_content(file),
             )
 
 
@@ -284,7 +296,7 @@ def epoch_start_mismatch(file: EpochFile) -> Iterator[Hit]:
                     actual=run.epoch,
                     first=run.first_base,
                     last=run.last_offset,
-                    rebuilt=file.rebuilt,
+                    **_content(file),
                 )
 
 
@@ -344,14 +356,15 @@ def log_start_lost(file: EpochFile) -> Iterator[Hit]:
 
 @rule(
     "epoch-beyond-end",
-    Severity.WARNING,
+    Severity.ERROR,
     on=EpochFile,
     message="epoch {epoch} begins at {start}, after the end of the log at {end}",
-    consequence="The broker drops the entry at the next start. After a clean stop it means that the log lost its end.",
-    remedy="Compare the end of the log with another replica. " + REVIEW,
+    consequence="{effect} The broker drops the entry at the next start.",
+    remedy="{advice}",
     source="LeaderEpochFileCache.truncateFromEnd (Kafka 3.9.1)",
     proof="epoch-beyond-end",
     near_miss="epoch-at-end",
+    loses="gone",
     invariants="I5",
 )
 def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
@@ -361,49 +374,16 @@ def epoch_beyond_end(file: EpochFile) -> Iterator[Hit]:
     """
     if file.log_end is None or file.checkpoint is None:
         return
+    severity, effect = beyond_end(clean=file.clean, confirmed=file.end_confirmed)
     for entry, span in zip(file.checkpoint.entries, file.checkpoint.spans, strict=True):
         if entry.start_offset > file.log_end:
             yield Hit(
                 span,
-                (file.log_end, entry.start_offset),
-                severity=None if file.clean else Severity.INFO,
+                None if file.end_confirmed else (file.log_end, entry.start_offset - 1),
+                severity=severity,
                 epoch=entry.epoch,
                 start=entry.start_offset,
                 end=file.log_end,
-                rebuilt=file.rebuilt,
+                effect=effect,
+                advice=REVIEW.format(**_content(file)) if file.end_confirmed else RESTORE,
             )
-
-
-@rule(
-    "first-segment-missing",
-    Severity.WARNING,
-    on=EpochFile,
-    message="the first epoch begins at {start}, but the first segment is named {base}, and there is no {file}",
-    consequence="Offsets {start} to {last} are not in this log, though nothing shows that the broker deleted them.",
-    remedy="Compare the start of the log with another replica before this one becomes leader.",
-    source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
-    proof="first-segment-deleted",
-    near_miss="first-segment-and-its-epoch-deleted",
-    loses="gone",
-    invariants="I8",
-)
-def first_segment_missing(file: EpochFile) -> Iterator[Hit]:
-    """The epoch file reaches down further than the log, after a clean stop.
-
-    When retention or DeleteRecords move the start of a log, the epochs below it are cut. Logs with a log start of their own
-    (DeleteRecords, remote storage) are left alone, and so are those where a segment is being swapped in.
-    """
-    if not file.clean or not file.first_log or not _sound(file) or file.legacy:
-        return
-    entry = _entries(file)[0]
-    if entry.start_offset < file.first_base:
-        assert file.checkpoint is not None
-        folder, slash, _ = file.first_log.rpartition("/")
-        yield Hit(
-            file.checkpoint.spans[0],
-            (entry.start_offset, file.first_base - 1),
-            start=entry.start_offset,
-            base=file.first_base,
-            last=file.first_base - 1,
-            file=f"{folder}{slash}{entry.start_offset:020d}.log",
-        )

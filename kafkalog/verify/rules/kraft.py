@@ -177,7 +177,7 @@ def kraft_record_unreadable(record: MetadataRecord) -> Iterator[Hit]:
 def kraft_snapshot_missing(log: KraftLog) -> Iterator[Hit]:
     """A metadata log that does not start at 0 needs a snapshot at or after its start."""
     if log.log_start > 0 and not any(offset >= log.log_start for offset, _, _ in log.checkpoints):
-        yield Hit(None, (0, log.log_start), start=log.log_start)
+        yield Hit(None, (0, log.log_start - 1), start=log.log_start)
 
 
 @rule(
@@ -218,6 +218,9 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
                 yield Hit(None, (offset, offset), path=path, epoch=epoch, offset=offset, file=log_path, actual=run.epoch)
 
 
+_OF_SNAPSHOT = "the records of a snapshot have no offsets of the log"
+
+
 @rule(
     "kraft-snapshot-incomplete",
     Severity.ERROR,
@@ -235,9 +238,9 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
 def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
     """A snapshot lacks its header or its footer; only a `.part` may."""
     if file.first_control != "SNAPSHOT_HEADER":
-        yield Hit(file.first_span, None, first=file.first_control, last=file.last_control)
+        yield Hit(file.first_span, None, first=file.first_control, last=file.last_control, offsets_unknown=_OF_SNAPSHOT)
     elif file.last_control != "SNAPSHOT_FOOTER":
-        yield Hit(file.last_span, None, first=file.first_control, last=file.last_control)
+        yield Hit(file.last_span, None, first=file.first_control, last=file.last_control, offsets_unknown=_OF_SNAPSHOT)
 
 
 @rule(

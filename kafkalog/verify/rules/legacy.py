@@ -95,7 +95,12 @@ def legacy_message_unreadable(records: LegacyRecords) -> Iterator[Hit]:
 def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
     """The offset of a message of magic 0 or 1 is negative. The field is not covered by the checksum."""
     if step.crc_ok and isinstance(step.batch, LegacyBatch) and step.spot.last_offset < 0:
-        yield Hit(LEGACY_HEADER_V0.span_of("offset", step.spot.position), None, offset=step.spot.last_offset)
+        yield Hit(
+            LEGACY_HEADER_V0.span_of("offset", step.spot.position),
+            None,
+            offset=step.spot.last_offset,
+            offsets_unknown="the field with the offset is what is wrong",
+        )
 
 
 @rule(
@@ -193,15 +198,18 @@ def legacy_inner_magic_differs(records: LegacyRecords) -> Iterator[Hit]:
 
 @rule(
     "legacy-wrapper-gap",
-    Severity.WARNING,
+    Severity.ERROR,
     on=LegacyRecords,
     message="the wrapper holds {count} messages for offsets {offset} to {last}",
-    consequence="{missing} offsets hold no message. In a log that was never compacted they are lost.",
-    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    consequence="{missing} offsets hold no message, and no log cleaner has been here that could have removed them: they are "
+    "lost on this replica.",
+    if_cleaned="{missing} offsets hold no message. The log cleaner may have removed them; if it never ran here, they are lost.",
+    remedy=RESTORE,
     source="AbstractLegacyRecordBatch.DeepRecordsIterator (Kafka 3.9.1)",
     proof="legacy-wrapper-gap",
     near_miss="legacy-wrapper",
     history=True,
+    loses="gone",
     invariants="B7",
 )
 def legacy_wrapper_gap(records: LegacyRecords) -> Iterator[Hit]:
@@ -211,9 +219,27 @@ def legacy_wrapper_gap(records: LegacyRecords) -> Iterator[Hit]:
         first, count = records.first_offset, records.count
         missing = batch.last_offset - first + 1 - count
         if missing > 0:
+            lost = next(_holes(records))
             yield Hit(
-                batch.span, (first, batch.last_offset), count=count, offset=first, last=batch.last_offset, missing=missing
+                batch.span,
+                lost if lost[1] - lost[0] + 1 == missing else None,
+                offsets_unknown=None if lost[1] - lost[0] + 1 == missing else "they lie in several places of the wrapper",
+                count=count,
+                offset=first,
+                last=batch.last_offset,
+                missing=missing,
             )
+
+
+def _holes(records: LegacyRecords) -> Iterator[tuple[int, int]]:
+    """First and last of each run of offsets that a wrapper leaves out."""
+    expected = records.first_offset
+    for message in records.batch.walk_records():
+        if not isinstance(message, Damage):
+            if message.offset > expected:
+                yield expected, message.offset - 1
+            expected = message.offset + 1
+    yield expected, records.batch.last_offset
 
 
 @rule(

@@ -94,6 +94,7 @@ _EFFECT = {
 }
 
 
+_NO_DIRECTORY = "nothing of the partition is here"
 _MOVED = "None: the partition was deleted or moved, and the next writing drops the line."
 _NOT_PLACED = "None: the metadata log does not place the partition here (any more), and the next writing drops the line."
 _PLACED = (
@@ -191,7 +192,16 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
             severity, effect = Severity.WARNING, _TAKEN_AWAY
         else:
             severity, effect = Severity.INFO, _MOVED if one.placed is None else _NOT_PLACED
-        yield Hit(one.span, None, severity=severity, partition=one.name, file=f"{folder}{one.name}", effect=effect)
+        had_records = f"its log is not here; by the checkpoints it went up to offset {one.offset - 1}"
+        yield Hit(
+            one.span,
+            None,
+            severity=severity,
+            partition=one.name,
+            file=f"{folder}{one.name}",
+            effect=effect,
+            offsets_unknown=had_records if one.offset > 0 else None,
+        )
 
 
 @rule(
@@ -248,7 +258,7 @@ def directory_name_unparsable(log_dir: LogDirNames) -> Iterator[Hit]:
 def partition_is_file(log_dir: LogDirNames) -> Iterator[Hit]:
     """A file has the name of a partition that the checkpoint files list."""
     for name in log_dir.bad_files:
-        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name)
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name, offsets_unknown=_NO_DIRECTORY)
 
 
 @rule(

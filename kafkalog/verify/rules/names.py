@@ -11,7 +11,7 @@ from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
+from kafkalog.verify.rules.remedies import LET_REBUILD, RESTORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +26,7 @@ class PartitionFiles:
     `segments`: base offset → suffix → path. `sizes`: base offset → bytes of the `.log`. `log_only`: a copy that holds
     nothing but logs. `just_rolled`: the active segment holds a single batch. `changed`: bases whose producers' state differs
     from that at the snapshot before. `just_made`: nothing is in the directory, and nothing says that there was anything.
+    `gone` are the first and the last offset that a log without any segment had, the last one None where it is not known.
     `others`: a name that is none of Kafka's, and what it is: "file", "directory", or "link that leads nowhere or special file".
     `is_foreign`: the directory holds ZooKeeper's data.
     """
@@ -50,10 +51,20 @@ class PartitionFiles:
     covered: frozenset[int]
     just_rolled: bool
     just_made: bool
+    gone: tuple[int, int | None] | None
     is_foreign: bool
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
+_FORGETS = (
+    "No snapshot is left, and after a clean stop the broker does not replay the log: it forgets the producers and open "
+    "transactions."
+)
+_FORCE_REPLAY = (
+    "With the broker stopped, move the log dir's `.kafka_cleanshutdown` away: the start then recovers every log of the log "
+    "dir, and learns the producers from this one."
+)
+_UNREAD = "the file was not read, because of its name"
 _PARSED_BY_BROKER = re.compile(r"([^.]*)\.(?:.*\.)?(log|index|timeindex|txnindex|snapshot|swap|cleaned)")
 _LOG_INSIDE = re.compile(r"(\d{20})\.log", re.IGNORECASE | re.ASCII)
 
@@ -63,8 +74,8 @@ _LOG_INSIDE = re.compile(r"(\d{20})\.log", re.IGNORECASE | re.ASCII)
     Severity.WARNING,
     on=PartitionFiles,
     message="{file} is missing beside its log of {size} bytes",
-    consequence="The broker rebuilds the segment's indexes at the next start, and cuts the segment at the first bad batch.",
-    remedy="Nothing to do if the log is sound; let the broker rebuild it, or copy it again.",
+    consequence="The broker reads the segment at the next start to rebuild its indexes, and cuts it at the first bad batch.",
+    remedy=LET_REBUILD,
     source="LogLoader.loadSegmentFiles (Kafka 3.9.1)",
     proof="index-deleted",
     near_miss="empty-segment-without-indexes",
@@ -156,12 +167,11 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
 
 @rule(
     "partition-without-log",
-    Severity.WARNING,
+    Severity.ERROR,
     on=PartitionFiles,
-    message="there is no log in the directory, not even {file}; {segments} segments have other files",
+    message="there is no log in the directory, not even {file}; {segments} segments have other files{told}",
     consequence="The broker makes a new empty segment: the partition starts again at 0.",
-    remedy="If it had data and another replica is in sync, start the broker: it fetches the partition. Else look for a copy "
-    "first.",
+    remedy="If another replica is in sync, start the broker: it fetches the partition. Else look for a copy of the logs first.",
     source="LogLoader.load (Kafka 3.9.1)",
     proof="logs-deleted",
     near_miss="delete-directory",
@@ -179,7 +189,23 @@ def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
     if not has_log and not swapped and files.mark != "delete" and not files.is_foreign:
         first = min((*files.segments, *files.snapshots), default=0)
         severity = Severity.INFO if files.just_made else None
-        yield Hit(None, None, severity=severity, file=f"{files.path}/{first:020d}.log", segments=len(files.segments))
+        told, gone, unknown = "", None, None
+        if files.gone is not None and files.gone[1] is not None:
+            gone = files.gone[0], files.gone[1]
+            told = f"; it had offsets {gone[0]} to {gone[1]}"
+        elif files.gone is not None or not files.clean:
+            unknown = "no log is left that tells how far it went"
+        else:
+            told, severity = "; it was empty", severity or Severity.WARNING
+        yield Hit(
+            None,
+            gone,
+            severity=severity,
+            file=f"{files.path}/{first:020d}.log",
+            segments=len(files.segments),
+            told=told,
+            offsets_unknown=unknown,
+        )
 
 
 def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
@@ -352,7 +378,8 @@ def segment_renamed(files: PartitionFiles) -> Iterator[Hit]:
     for name, kind in files.others:
         right = _stands_for(files, name) if kind == "file" else ""
         if right:
-            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}", right=right)
+            path = f"{files.path}/{name}"
+            yield Hit(None, None, path=path, file=path, right=right, offsets_unknown=_UNREAD)
 
 
 @rule(
@@ -432,7 +459,9 @@ def segment_is_directory(files: PartitionFiles) -> Iterator[Hit]:
     """A directory has the name of a file of Kafka's."""
     for name, kind in files.others:
         if kind == "directory" and _is_of_kafka(name):
-            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{name}")
+            path = f"{files.path}/{name}"
+            unknown = "a directory has the place of the log" if name.endswith(".log") else None
+            yield Hit(None, None, path=path, file=path, offsets_unknown=unknown)
 
 
 @rule(
@@ -479,7 +508,9 @@ def file_name_not_canonical(files: PartitionFiles) -> Iterator[Hit]:
             right = f"{'-' if base < 0 else ''}{abs(base):020d}{name[len(match[1]) :]}"
             path = f"{files.path}/{name}"
             if right != name or base < 0:
-                yield Hit(None, None, path=path, file=path, base=base, right=right)
+                is_log = name.endswith(".log")
+                unknown = _UNREAD if is_log else None
+                yield Hit(None, None, path=path, file=path, base=base, right=right, offsets_unknown=unknown)
 
 
 def _java_long(text: str) -> int | None:
@@ -521,8 +552,8 @@ def snapshot_missing_for_segment(files: PartitionFiles) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionFiles,
     message="the broker was stopped cleanly, but {file} is missing",
-    consequence="The broker replays the last segment; if no snapshot is left, it forgets the producers and open transactions.",
-    remedy="Nothing to do if an older snapshot is there.",
+    consequence="{effect}",
+    remedy="{advice}",
     source="UnifiedLog.close, ProducerStateManager.takeSnapshot (Kafka 3.9.1)",
     proof="snapshot-last-deleted",
     near_miss="snapshot-last-deleted-after-a-crash",
@@ -536,7 +567,11 @@ def snapshot_at_end_missing(files: PartitionFiles) -> Iterator[Hit]:
         return
     if end not in files.snapshots and (files.has_producers or files.snapshots):
         path = f"{files.path}/{end:020d}.snapshot"
-        yield Hit(None, (end, end), path=path, file=path)
+        older = max(files.snapshots, default=None)
+        effect, advice = _FORGETS, _FORCE_REPLAY
+        if older is not None:
+            effect, advice = f"The broker replays the log from offset {older} on: no producer is forgotten.", "Nothing to do."
+        yield Hit(None, (end, end), path=path, file=path, effect=effect, advice=advice)
 
 
 @rule(

@@ -133,15 +133,18 @@ def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:
 
 @rule(
     "offset-gap",
-    Severity.WARNING,
+    Severity.ERROR,
     on=BatchStep,
     message="offsets {first} to {last} are missing",
-    consequence="{count} offsets hold no record. In a log that was never compacted these records are lost on this replica.",
-    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    consequence="{count} offsets hold no record, and no log cleaner has been here that could have removed them: they are lost "
+    "on this replica.",
+    if_cleaned="{count} offsets hold no record. The log cleaner may have removed them; if it never ran here, they are lost.",
+    remedy=RESTORE,
     source="UnifiedLog.append (Kafka 3.9.1); KIP-101 for holes in logs of magic 0 and 1",
     proof="batch-removed",
     near_miss="compacted-gap",
     history=True,
+    loses="gone",
     invariants="C4",
 )
 def offset_gap(step: BatchStep) -> Iterator[Hit]:
@@ -164,16 +167,19 @@ def offset_gap(step: BatchStep) -> Iterator[Hit]:
 
 @rule(
     "segment-start-gap",
-    Severity.WARNING,
+    Severity.ERROR,
     on=BatchStep,
     message="the first batch has offset {offset}, the file is named {base}",
-    consequence="Offsets {base} to {last} hold no record. In a log that was never compacted they are lost, or the file has a "
-    "wrong name.",
-    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    consequence="Offsets {base} to {last} hold no record, and no log cleaner has been here that could have removed them: they "
+    "are lost on this replica, or the file has a wrong name.",
+    if_cleaned="Offsets {base} to {last} hold no record. The log cleaner may have removed them; if it never ran here, they are "
+    "lost, or the file has a wrong name.",
+    remedy=RESTORE,
     source="UnifiedLog.roll (Kafka 3.9.1)",
     proof="first-batch-removed",
     near_miss="compacted-gap",
     history=True,
+    loses="gone",
     invariants="C2",
 )
 def segment_start_gap(step: BatchStep) -> Iterator[Hit]:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentStep:
-    """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches."""
+    """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches.
+
+    `is_end_indexed`: an index of the segment before points to batches after its last one.
+    """
 
     path: str
     base: int
@@ -31,12 +34,114 @@ class SegmentStep:
     previous_last: BatchSpot | None
     previous_size: int
     previous_torn: bool
+    is_end_indexed: bool
     top_epoch: int
     top_epoch_path: str
     active: bool
 
 
 _MOST_LOG_SIZE = 0x7FFFFFFF
+#: What a hole between segments means; by whether an index of the segment before it goes on after its last batch.
+_WHAT_IS_MISSING = {True: "the end of the segment before is cut off", False: "a segment is missing, or the end of one"}
+
+
+def _segment_path(sibling: str, base: int) -> str:
+    """Path of the log of a base offset, beside another one."""
+    folder, slash, _ = sibling.rpartition("/")
+    return f"{folder}{slash}{base:020d}.log"
+
+
+# --- the log of another place ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedLog:
+    """A `.log` that is sound and does not fit what lies beside it.
+
+    `offsets` are those that the log of this place had, None where the last one is not known. `index` and `time_index`: how
+    many of their entries do not fit, and how many there are. `witnesses`: what else does not fit.
+    """
+
+    path: str
+    size: int
+    offsets: tuple[int, int] | None
+    index: tuple[int, int]
+    time_index: tuple[int, int]
+    witnesses: tuple[str, ...]
+
+
+@rule(
+    "log-replaced",
+    Severity.ERROR,
+    on=ReplacedLog,
+    message="this is another log: {misfits} do not fit it, and {witnesses}",
+    consequence="The records of this segment are gone; in their place consumers get those of another partition, or of another "
+    "time of this one.",
+    remedy="Do not move the indexes away: they are those of the log that should be here. Look for that log in copies. "
+    + RESTORE,
+    source="LogSegment.append, OffsetIndex, TimeIndex (Kafka 3.9.1)",
+    proof="log-of-another-partition",
+    near_miss="index-swapped",
+    loses="gone",
+    invariants="D2 E5 F5",
+)
+def log_replaced(log: ReplacedLog) -> Iterator[Hit]:
+    """A `.log` whose batches are all sound, but whose two indexes do not fit it, nor do its neighbours or snapshots.
+
+    It was copied from another partition, or from another time of this one. What its indexes and neighbours lead to is told
+    under it.
+    """
+    yield Hit(
+        Span(0, log.size),
+        log.offsets,
+        misfits="{} of {} entries of the `.index` and {} of {} of the `.timeindex`".format(*log.index, *log.time_index),
+        witnesses=" and ".join(log.witnesses),
+        offsets_unknown=None if log.offsets is not None else "nothing tells how far the log of this segment went",
+    )
+
+
+# --- before the first segment ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingStart:
+    """Offsets from `first` to `last` that a log had before its first segment, the `.log` at `path`, and who tells of them."""
+
+    path: str
+    first: int
+    last: int
+    witness: str
+
+
+@rule(
+    "first-segment-missing",
+    Severity.ERROR,
+    on=MissingStart,
+    message="offsets {first} to {last} are gone: {witness} tells of them, the log begins after them, and there is no {file}",
+    consequence="{count} offsets are not in this log. Neither retention nor DeleteRecords leaves that.",
+    remedy=RESTORE,
+    source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
+    proof="first-segment-deleted",
+    near_miss="first-segment-and-its-epoch-deleted",
+    loses="gone",
+    invariants="I8",
+)
+def first_segment_missing(start: MissingStart) -> Iterator[Hit]:
+    """Something tells of offsets before the first segment, after a clean stop.
+
+    When retention or DeleteRecords move the start of a log, the epochs and the recorded log start below it go with it, and all
+    files of a segment go together. Logs that may begin in remote storage are left alone, and so are directories where a
+    segment is being swapped in.
+    """
+    yield Hit(
+        None,
+        (start.first, start.last),
+        first=start.first,
+        last=start.last,
+        witness=start.witness,
+        file=_segment_path(start.path, start.first),
+        count=start.last - start.first + 1,
+    )
 
 
 # --- segments in a row ---
@@ -67,19 +172,14 @@ def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
         )
 
 
-def _segment_path(sibling: str, base: int) -> str:
-    """Path of the log of a base offset, beside another one."""
-    folder, slash, _ = sibling.rpartition("/")
-    return f"{folder}{slash}{base:020d}.log"
-
-
 @rule(
     "segment-gap",
-    Severity.WARNING,
+    Severity.ERROR,
     on=SegmentStep,
-    message="{before} ends at offset {last}, this segment begins at {base}, and there is no {file}",
-    consequence="{count} offsets hold no record. In a log that was never compacted a segment or the end of one is missing.",
-    remedy="Compare with another replica. Normal if the topic is, or ever was, compacted.",
+    message="offsets {first} to {last} are gone: {before} {ends}, this segment begins at {base}, and there is no {file}",
+    consequence="{count} offsets hold no record: {what}. No log cleaner has been here that could have removed them.",
+    if_cleaned="{count} offsets hold no record. The log cleaner may have removed them; if it never ran here, {what}.",
+    remedy=RESTORE,
     source="UnifiedLog.roll (Kafka 3.9.1)",
     proof="middle-segment-deleted",
     near_miss="compacted-gap",
@@ -94,11 +194,14 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
         yield Hit(
             Span(0, min(step.size, BATCH_HEADER.size)),
             (end, step.base - 1),
+            first=end,
+            last=step.base - 1,
             before=step.previous_path,
+            ends="is empty" if step.previous_last is None else f"ends at offset {end - 1}",
             file=_segment_path(step.path, end),
-            last=end - 1,
             base=step.base,
             count=step.base - end,
+            what=_WHAT_IS_MISSING[step.is_end_indexed],
         )
 
 

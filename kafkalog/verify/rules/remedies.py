@@ -1,13 +1,17 @@
-"""What to do first: remedies that many rules share. Nothing here loses a byte: files are moved, not deleted."""
+"""What to do first, in general: remedies that many rules share. Nothing here loses a byte: files are moved, not deleted.
+
+`verify.fitting` puts what is known of the partition in their place.
+"""
 
 from __future__ import annotations
 
-__all__ = ["REBUILD", "REPLAY", "RESTORE"]
+__all__ = ["LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
 
 #: The records of a log are damaged.
 RESTORE = (
     "If another replica is in sync and verifies clean: stop this broker, move the partition's directory out of the log dir and "
-    "start it; it fetches the partition again. Keep the directory until then."
+    "start it; it fetches the partition again. Keep the directory until then. `kafkalog dump --read-on` prints all that can "
+    "still be read."
 )
 
 #: An index is wrong: the broker rebuilds it (LogLoader.loadSegmentFiles, LogSegment.recover; Kafka 0.10 to 4.4).
@@ -22,3 +26,6 @@ REPLAY = (
     "If the log is sound and an older snapshot is there: with the broker stopped, move the file away; the state is replayed "
     "from the older one. Without one, a broker that was stopped cleanly forgets its producers."
 )
+
+#: An index is missing, which the broker notices.
+LET_REBUILD = "Nothing to do if the log is sound; let the broker rebuild it, or copy it again."

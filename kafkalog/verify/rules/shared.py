@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.verify.finding import Severity
+
 if TYPE_CHECKING:
     from kafkalog.core.batch import RecordBatch
     from kafkalog.core.log import Batch
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
 
 #: Why a controller's metadata proves what it says of a broker's log dir, or does not; by whether it covers the broker's stop.
 WEIGHT_OF_METADATA = {True: "it covers the broker's stop", False: "a copy of another moment may say so, too"}
+
+
+def beyond_end(*, clean: bool | None, confirmed: bool) -> tuple[Severity, str]:
+    """What it means that a file goes further than the log, and how bad that is.
+
+    Args:
+        clean: Whether the broker was stopped cleanly.
+        confirmed: Whether the recovery point of that stop is the log's end.
+    """
+    if not clean:
+        return Severity.INFO, "None after a crash: the file was written before the end of the log reached the disk."
+    if confirmed:
+        return Severity.WARNING, "The log is whole by its recovery point: this file is what is wrong."
+    return Severity.ERROR, "After the clean stop the log has lost its end."
 
 
 class BatchSpot(NamedTuple):
@@ -56,7 +72,9 @@ class BatchStep:
 
     `expected` is the offset that follows the predecessor's, -1 when there is none. `top_epoch` is the batch with the
     largest leader epoch before it. `kraft`: a batch of the metadata log or of one of its snapshots, whose epoch is then
-    `snapshot_epoch`. `crc_ok` is its own checksum; a batch with a wrong one proves nothing by its other fields.
+    `snapshot_epoch`. `crc_ok` is its own checksum; a batch with a wrong one proves nothing by its other fields:
+    `lost` are then the offsets that it took, by its neighbours, None when these do not tell either. `compacted`: something
+    says that the log was compacted.
     """
 
     path: str
@@ -70,6 +88,8 @@ class BatchStep:
     snapshot_epoch: int | None
     crc_ok: bool
     first: bool
+    compacted: bool
+    lost: tuple[int, int] | None
 
 
 class Hole(NamedTuple):

@@ -9,7 +9,8 @@ from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER, SNAPSHOT_VERSION
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import REPLAY
+from kafkalog.verify.rules.remedies import REPLAY, RESTORE
+from kafkalog.verify.rules.shared import beyond_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFile:
-    """A `.snapshot` by itself; `being_written`: it is the newest of a broker that may have been running."""
+    """A `.snapshot` by itself; `being_written`: it is the newest of a broker that may have been running.
+
+    `end_confirmed`: the recovery point of a clean stop is the log's end.
+    """
 
     path: str
     offset: int
@@ -28,6 +32,7 @@ class SnapshotFile:
     size: int
     log_end: int | None
     clean: bool | None
+    end_confirmed: bool = False
     being_written: bool = False
 
 
@@ -147,14 +152,15 @@ def snapshot_entry_invalid(file: SnapshotFile) -> Iterator[Hit]:
 
 @rule(
     "snapshot-ahead-of-log",
-    Severity.WARNING,
+    Severity.ERROR,
     on=SnapshotFile,
     message="the snapshot is at offset {offset}, the log ends at {end}",
-    consequence="The broker deletes it at the next start. After a clean stop it means that the log lost its end.",
-    remedy="Compare the end of the log with another replica.",
+    consequence="{effect} The broker deletes the snapshot at the next start.",
+    remedy="{advice}",
     source="ProducerStateManager.loadSnapshots (Kafka 3.9.1)",
     proof="snapshot-ahead",
     near_miss="snapshot-mid-segment",
+    loses="gone",
     invariants="D11",
 )
 def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
@@ -163,8 +169,12 @@ def snapshot_ahead_of_log(file: SnapshotFile) -> Iterator[Hit]:
     A crash can leave it: snapshots are flushed independently of the log.
     """
     if file.log_end is not None and file.offset > file.log_end:
-        severity = None if file.clean else Severity.INFO
-        yield Hit(Span(0, file.size), (file.log_end, file.offset), severity=severity, offset=file.offset, end=file.log_end)
+        severity, effect = beyond_end(clean=file.clean, confirmed=file.end_confirmed)
+        lost = None if file.end_confirmed else (file.log_end, file.offset - 1)
+        advice = "Nothing to do." if file.end_confirmed else RESTORE
+        yield Hit(
+            Span(0, file.size), lost, severity=severity, offset=file.offset, end=file.log_end, effect=effect, advice=advice
+        )
 
 
 @rule(

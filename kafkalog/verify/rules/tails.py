@@ -24,7 +24,8 @@ class Tail:
     """Bytes of a `.log` that are no batch: damage in the middle, or what follows the last batch.
 
     `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
-    (None: not known). `next` is the batch that reading went on with.
+    (None: not known). `next` is the batch that reading went on with. `expected` is the offset that should follow here,
+    `following` the base offset of the next segment.
     """
 
     path: str
@@ -36,6 +37,8 @@ class Tail:
     next: BatchSpot | None
     head: bytes
     size: int
+    expected: int
+    following: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ class FileChange:
 
 _OLDEST = LEGACY_HEADER_V0.size
 _LENGTH = BATCH_HEADER.partial("batch_length")
+_OFFSETS = BATCH_HEADER.partial("base_offset", "last_offset_delta")
+_NEWEST = 2
 _PREFIX = BATCH_HEADER.partial("base_offset", "batch_length", "magic")
 
 
@@ -57,9 +62,56 @@ def _valid(tail: Tail) -> int:
     return tail.previous.last_offset if tail.previous is not None else -1
 
 
+#: What a tail does, where a crash may have left it, after a clean stop, and in a segment with others after it.
+_ZEROS = (
+    "None: preallocated space, or the trace of a crash. An unclean start cuts it off and loses nothing.",
+    "No clean stop leaves it: the broker may not start.",
+    "No crash leaves it in a segment that others follow: the broker may not start.",
+)
+_TORN = (
+    "None: the records of that batch had not reached the disk, and the start cuts the rest off.",
+    "The records of that batch are lost here. The broker appends after the fragment, or forgets the whole segment.",
+    "The records of that batch are lost here, and all after it in this segment.",
+)
+_LOST = "Offsets {} to {} are gone: the end of the segment is cut off."
+_HEADER_CUT = "the batch is cut in its header, before its last offset"
+
+
+def _is_crash(tail: Tail) -> bool:
+    """Whether a tail is what a crash leaves: in the active segment, and not after a clean stop."""
+    return tail.active and not tail.clean
+
+
 def _severity(tail: Tail) -> Severity:
     """A tail of the active segment is what a crash leaves; anywhere else, and after a clean stop, it is damage."""
-    return Severity.INFO if tail.active and not tail.clean else Severity.ERROR
+    return Severity.INFO if _is_crash(tail) else Severity.ERROR
+
+
+def _effect(tail: Tail, texts: tuple[str, str, str]) -> str:
+    return texts[0 if _is_crash(tail) else 1 if tail.active else 2]
+
+
+def _advice(tail: Tail) -> str:
+    return "Nothing to do." if _is_crash(tail) else RESTORE
+
+
+def _before_next_segment(tail: Tail) -> tuple[int, int] | None:
+    """The offsets between the last batch of a segment and the next segment; None when there are none."""
+    if tail.following is None or tail.following <= tail.expected:
+        return None
+    return tail.expected, tail.following - 1
+
+
+def _cut_off(tail: Tail) -> tuple[int, int] | None:
+    """The offsets that went with the end of a segment: up to the next segment, or those of the batch that is cut."""
+    if tail.following is not None:
+        return _before_next_segment(tail)
+    if len(tail.head) < _OFFSETS.size or tail.head[HEADER_UP_TO_MAGIC - 1] != _NEWEST:
+        return None
+    base: int
+    delta: int
+    base, delta = _OFFSETS.unpack_from(tail.head)
+    return (base, base + delta) if base == tail.expected and delta >= 0 else None
 
 
 def _is_torn(tail: Tail) -> bool:
@@ -108,12 +160,12 @@ def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     Severity.ERROR,
     on=Tail,
     message="{size} zero bytes after the last batch, from byte {position} on; the log is valid through offset {offset}",
-    consequence="In the active segment this is preallocated space, or the trace of a crash: an unclean start cuts it off and "
-    "loses nothing. After a clean stop, or in an older segment, the broker may not start.",
-    remedy="Active segment after a crash: nothing to do, the broker cuts them off. Else: " + RESTORE,
+    consequence="{effect}",
+    remedy="{advice}",
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1), KAFKA-5431",
     proof="zero-tail-clean",
     near_miss="batch-that-ends-in-zeros",
+    loses="gone",
     invariants="C6 C7",
 )
 def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
@@ -121,10 +173,13 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     if isinstance(tail.item, Padding):
         yield Hit(
             tail.item.span,
+            _before_next_segment(tail),
             severity=_severity(tail),
             size=tail.item.span.size,
             position=tail.item.span.start,
             offset=_valid(tail),
+            effect=_effect(tail, _ZEROS),
+            advice=_advice(tail),
         )
 
 
@@ -133,10 +188,8 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     Severity.ERROR,
     on=Tail,
     message="the last batch is cut: {have} of {need} bytes from byte {position} on; the log is valid through offset {offset}",
-    consequence="The records of that batch are lost here. In the active segment after a crash they had not reached the disk, "
-    "and the broker cuts the rest off. After a clean stop the broker appends after the fragment, or forgets the "
-    "whole segment.",
-    remedy="Active segment after a crash: nothing to do. Else: " + RESTORE,
+    consequence="{effect}",
+    remedy="{advice}",
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="torn-closed",
     near_miss="batch-in-a-record",
@@ -149,9 +202,14 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
         return
     size = tail.item.span.size
     need = _LENGTH.unpack_from(tail.head)[0] + LOG_OVERHEAD if size >= LOG_OVERHEAD else _OLDEST
+    lost = _cut_off(tail)
     yield Hit(
         tail.item.span,
+        lost,
         severity=_severity(tail),
+        effect=_effect(tail, _TORN) if lost is None or _is_crash(tail) else _LOST.format(*lost),
+        advice=_advice(tail),
+        offsets_unknown=_HEADER_CUT if lost is None and tail.following is None else None,
         have=size,
         need=max(need, _OLDEST),
         position=tail.item.span.start,
@@ -176,8 +234,11 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
 def log_tail_garbage(tail: Tail) -> Iterator[Hit]:
     """The file ends in bytes that are neither zeros nor the start of a batch."""
     if tail.at_end and isinstance(tail.item, Damage) and not _is_torn(tail):
+        lost = _before_next_segment(tail)
         yield Hit(
             tail.item.span,
+            lost,
+            offsets_unknown="nothing in these bytes tells how far they went" if tail.following is None else None,
             size=tail.item.span.size,
             reason=tail.item.reason,
             position=tail.item.span.start,
@@ -186,9 +247,9 @@ def log_tail_garbage(tail: Tail) -> Iterator[Hit]:
 
 
 def _lost(tail: Tail) -> tuple[int, int] | None:
-    if tail.next is None or tail.previous is None or tail.next.base_offset <= tail.previous.last_offset + 1:
+    if tail.next is None or tail.next.base_offset <= tail.expected:
         return None
-    return tail.previous.last_offset + 1, tail.next.base_offset - 1
+    return tail.expected, tail.next.base_offset - 1
 
 
 def _where(tail: Tail) -> dict[str, Any]:
@@ -208,8 +269,8 @@ def _where(tail: Tail) -> dict[str, Any]:
     on=Tail,
     message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next sound "
     "batch begins at byte {next_position} with offset {next_offset}",
-    consequence="Readers stop after offset {offset} and never see what follows, although it is intact; an unclean start cuts "
-    "it off and deletes all later segments.",
+    consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact; an unclean "
+    "start cuts it off and deletes all later segments.",
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
     proof="length-changed",

@@ -47,6 +47,7 @@ class SegmentTask:
     of it. `snapshot_epoch`: the epoch in the name of a KRaft snapshot, None for a segment. `compacted`: the log is known
     to have been compacted. `cuts`: offsets at which the producers' state is wanted, ascending. `log_start`: from the
     checkpoint, None when not known. `in_use`: other partitions of the log dir look as if their broker had been running.
+    `following` is the base offset of the next segment, None for the last one.
     """
 
     base_offset: int
@@ -60,6 +61,7 @@ class SegmentTask:
     cuts: tuple[int, ...] = ()
     snapshot_epoch: int | None = None
     in_use: bool = False
+    following: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,7 @@ class Scanner:
         self._leader_changes: list[tuple[int, int]] = []
         self._line_ends: dict[str, str] = {}
         self._preallocated = False
+        self._source: FileSource | None = None
 
     # --- results ---
 
@@ -172,6 +173,7 @@ class Scanner:
         # Before the log's size is taken: a running broker appends to the log first.
         siblings = self._sibling(".index"), self._sibling(".timeindex")
         with FileSource(self._path) as source:
+            self._source = source
             self._size, self._inode = source.size, source.inode
             self._indexes = SegmentIndexes(task, source.size, *siblings)
             self._walk(source)
@@ -314,13 +316,44 @@ class Scanner:
                 snapshot_epoch=self._task.snapshot_epoch,
                 crc_ok=crc_ok,
                 first=state.last is None and not state.after_damage,
+                compacted=self._task.compacted,
+                lost=None if crc_ok else self._offsets_of_damaged(batch, spot),
             )
         )
+
+    def _offsets_of_damaged(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot) -> tuple[int, int] | None:
+        """The offsets that a batch with a wrong checksum took: by its neighbours, and by its own fields where these agree.
+
+        In a log that may have holes its own fields tell more than its neighbours; and a wrapper tells no first offset.
+        """
+        low, high = self._next_offset(), self._last_before(batch.span.end)
+        most = low + _MOST_BELIEVED_DELTA if high is None else high
+        own = self._task.compacted and low <= spot.base_offset <= most
+        first = spot.base_offset if own else low
+        believed = first <= spot.last_offset <= most
+        if believed and (high is None or self._task.compacted or isinstance(batch, LegacyBatch)):
+            return first, spot.last_offset
+        return None if high is None else (first, high)
+
+    def _next_offset(self) -> int:
+        """The offset that is expected here: what follows the batch before, or the segment's base offset."""
+        last = self._state.previous or self._state.last
+        return self._task.base_offset if last is None else last.last_offset + 1
+
+    def _last_before(self, position: int) -> int | None:
+        """The last offset that a batch which ends at a position can have, by the batch or segment after it; None: not known."""
+        if self._source is None:
+            return None
+        if position < self._source.size:
+            following = _batch_from(self._source, position)
+            is_later = following is not None and following.base_offset > self._next_offset()
+            return following.base_offset - 1 if following is not None and is_later else None
+        return None if self._task.following is None else self._task.following - 1
 
     def _follow(self, spot: BatchSpot, magic: int, *, trusted: bool) -> None:
         """Go on to the end of a batch; the offsets of one that is not `trusted` prove nothing."""
         state = self._state
-        state.after_damage = False
+        state.after_damage = not trusted
         self._indexes.follow(spot, magic, state, trusted=trusted)
         if trusted:
             state.follow(spot)
@@ -400,7 +433,8 @@ class Scanner:
 
     def _judge_gap(self, source: FileSource, item: Damage | Padding) -> None:
         """Judge bytes that are no batch."""
-        state, active, clean = self._state, self._task.active, self._task.clean
+        state, task = self._state, self._task
+        active, clean = task.active, task.clean
         at_end = item.span.end >= source.size
         following = None if at_end else _batch_from(source, item.span.end)
         self._emit(
@@ -414,6 +448,8 @@ class Scanner:
                 next=following,
                 head=source.read(item.span.start, _HEAD_BYTES),
                 size=source.size,
+                expected=self._next_offset(),
+                following=task.following,
             )
         )
         if not (at_end and active and not clean):

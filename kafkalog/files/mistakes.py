@@ -1,0 +1,121 @@
+"""What people give by mistake where data of Kafka are wanted, and what to give instead."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, TEXT_FILES, parse_segment_file_name
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.source import FileSource, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kafkalog.files.directory import Entry
+
+__all__ = ["check_file_name", "mistaken_directory", "mistaken_file"]
+
+_DATA = "kafkalog reads the folders that log.dirs in server.properties names"
+_ZOOKEEPER_FILE = re.compile(r"(log|snapshot)\.[0-9a-f]{1,16}(\.gz|\.snappy)?")
+#: Files in which a broker tells what it does.
+_APPLICATION_LOGS = frozenset(("server.log", "controller.log", "state-change.log", "kafkaServer.out", "kafkaServer-gc.log"))
+#: Names of files with messages of a program, those that log4j has set aside too (`server.log.2024-05-01-12`).
+_MESSAGES = re.compile(r"\.(log|out)([.-][\d-]+)?$")
+_CONFIGURATIONS = ("server.properties", "broker.properties", "controller.properties")
+_LOG_DIRS = re.compile(rb"^[ \t]*(?:log\.dirs?|metadata\.log\.dir)[ \t]*[=:][ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
+#: Most bytes of a configuration that are looked at.
+_MOST_BYTES = 1 << 20
+_LOOKED_AT = 512
+_ARCHIVES = (
+    (b"PK\x03\x04", 0),
+    (b"7z\xbc\xaf\x27\x1c", 0),
+    (b"\x28\xb5\x2f\xfd", 0),
+)
+_ZOOKEEPER_MAGICS = (b"ZKLG", b"ZKSN")
+_TEXT = frozenset((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D, 0x1B, *range(0x80, 0x100)))
+
+
+def check_file_name(path: str) -> None:
+    """Refuse a file that no command can make anything of.
+
+    Raises:
+        UnreadableFile: it has neither a name of Kafka's nor the suffix of one, or its bytes are evidently another program's.
+    """
+    name = os.path.basename(path)
+    if name in TEXT_FILES or parse_segment_file_name(name) is not None:
+        return
+    mistaken = mistaken_file(path)
+    if mistaken is not None:
+        raise UnreadableFile(path, mistaken)
+    for pending in (*PENDING_SUFFIXES, ".part"):
+        name = name.removesuffix(pending)
+    if not name.endswith((*SEGMENT_SUFFIXES, ".checkpoint")):
+        raise UnreadableFile(path, "is no file of Kafka's, by its name; --as log (index, …) says what it is")
+
+
+def mistaken_directory(path: str, entries: Sequence[Entry]) -> str | None:
+    """What a directory is that holds nothing of Kafka, by its entries; None: nothing that is known.
+
+    >>> from kafkalog.files.directory import list_directory
+    >>> mistaken_directory("kafkalog", list_directory("kafkalog")) is None
+    True
+    """
+    names = {entry.name for entry in entries}
+    files = [entry.name for entry in entries if not entry.is_directory]
+    if files and all(_ZOOKEEPER_FILE.fullmatch(name) or name in ("acceptedEpoch", "currentEpoch") for name in files):
+        return f"is data of ZooKeeper, not of Kafka: {_DATA}"
+    if "version-2" in names and ("myid" in names or len(names) == 1) and _is_of_zookeeper(path):
+        return f"is the data directory of ZooKeeper, not of Kafka: {_DATA}"
+    if {"bin", "libs", "config"} <= names:
+        return f"is an installation of Kafka, not its data: {_said_by(path, 'config', 'config/kraft')}"
+    if any(name in names for name in _CONFIGURATIONS):
+        return f"is a folder of configurations, not of data: {_said_by(path, '')}"
+    if _APPLICATION_LOGS & names:
+        return f"holds the log messages of a broker, not its data: {_DATA}"
+    return None
+
+
+def _is_of_zookeeper(path: str) -> bool:
+    try:
+        names = os.listdir(os.path.join(path, "version-2"))
+    except OSError:
+        return False
+    return any(map(_ZOOKEEPER_FILE.fullmatch, names)) or not names
+
+
+def mistaken_file(path: str) -> str | None:
+    """What a file is whose name is none of Kafka's, by its first bytes; None: nothing that is known.
+
+    Raises:
+        UnreadableFile: it cannot be read.
+    """
+    with FileSource(path) as source:
+        first = source.read(0, _LOOKED_AT)
+    if any(first[at : at + len(magic)] == magic for magic, at in _ARCHIVES):
+        return "is an archive of a kind that is not read, as tar, tar.gz, tar.bz2 and tar.xz are: unpack it"
+    if first.startswith(_ZOOKEEPER_MAGICS) or _ZOOKEEPER_FILE.fullmatch(os.path.basename(path)):
+        return f"is a file of ZooKeeper, not of Kafka: {_DATA}"
+    if not first or not _TEXT.issuperset(first):
+        return None
+    if os.path.basename(path) in _CONFIGURATIONS:
+        return f"is a configuration, not data: {_said_by(os.path.dirname(path), '')}"
+    if not _MESSAGES.search(os.path.basename(path)):
+        return None
+    return f"is text, as the log messages of a program are, not data of Kafka: {_DATA}"
+
+
+def _said_by(path: str, *folders: str) -> str:
+    """What the configurations in folders say about where the data are."""
+    for folder in folders:
+        for name in _CONFIGURATIONS:
+            relative = os.path.join(folder, name)
+            try:
+                with FileSource(os.path.join(path, relative)) as source:
+                    found = _LOG_DIRS.findall(source.read(0, _MOST_BYTES))
+            except UnreadableFile:
+                continue
+            if found:
+                return f"{relative} names {printable(', '.join(one.decode('utf-8', 'replace') for one in found))}"
+    return _DATA

@@ -1,0 +1,182 @@
+"""What a consumer has got of a log: the offsets that it was handed, and those that it passed over without an error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.legacy import LegacyBatch
+from kafkalog.core.log import Batch, walk
+from kafkalog.errors import FormatError, LimitExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.kafka.fetched_records import ClientError
+    from kafkalog.kafka.log_segments import LogSegments
+
+__all__ = ["ConsumedRecords", "Skipped"]
+
+#: Stretches of offsets kept, of those handed out and of those skipped; the last one then stands for the rest.
+_MOST_STRETCHES = 1_000
+
+
+class Skipped(NamedTuple):
+    """Offsets that a consumer passes over without an error, though bytes for them are in the log.
+
+    Args:
+        first: The first of them.
+        last: The last of them.
+        records: Records of sound batches among them, which can be taken out of the files.
+    """
+
+    first: int
+    last: int
+    records: int
+
+
+class _Place(NamedTuple):
+    """A byte in a log: base offset of the segment, position in its file."""
+
+    segment: int
+    position: int
+
+
+class _Mark(NamedTuple):
+    """What had been read at some moment, to go back to."""
+
+    records: int
+    stops_at: int
+    handed: tuple[int, list[tuple[int, int]]]
+    skipped: tuple[int, list[Skipped]]
+    has_skipped: bool
+    place: _Place | None
+    jump: tuple[int, int] | None
+
+
+@dataclass
+class ConsumedRecords:
+    """What the consumer got.
+
+    `records` were handed out, with offsets in the stretches of `handed` (first, last), which begin and end with a record and
+    are broken by nothing but `skipped`; at `stops_at` it stands at the end. `error` is None when it got to the `end`, or
+    waits for ever (`stuck`), or reads the same records again and again (`loops`). `offline` is what the log dir goes offline
+    for when the broker comes to it.
+    """
+
+    records: int = 0
+    handed: list[tuple[int, int]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    stops_at: int = 0
+    end: int = 0
+    error: ClientError | None = None
+    stuck: bool = False
+    loops: bool = False
+    offline: str | None = None
+    _has_skipped: bool = False
+    _place: _Place | None = None
+    #: The last offsets that no bytes were for.
+    _jump: tuple[int, int] | None = None
+
+    @property
+    def unreached(self) -> tuple[int, int] | None:
+        """First and last offset that it never gets to, because it fails or gets no further; None when it reads to the end."""
+        gets_no_further = self.error is not None or self.stuck or self.loops
+        return (self.stops_at, self.end - 1) if gets_no_further and self.stops_at < self.end else None
+
+    def add(self, offset: int, count: int = 1) -> None:
+        """Records with `count` offsets in a row more."""
+        self.records += count
+        last = offset + count - 1
+        is_next = bool(self.handed) and self.handed[-1][1] + 1 == offset
+        if self.handed and (is_next or not self._has_skipped or len(self.handed) >= _MOST_STRETCHES):
+            self.handed[-1] = (self.handed[-1][0], max(last, self.handed[-1][1]))
+        else:
+            self.handed.append((offset, last))
+        self._has_skipped = False
+
+    def mark(self) -> _Mark:
+        """What has been read up to now."""
+        handed = (len(self.handed), self.handed[-1:])
+        skipped = (len(self.skipped), self.skipped[-1:])
+        return _Mark(self.records, self.stops_at, handed, skipped, self._has_skipped, self._place, self._jump)
+
+    def take_back(self, mark: _Mark) -> None:
+        """Forget what was handed out and skipped since."""
+        self.records, self.stops_at = mark.records, mark.stops_at
+        self.handed[max(0, mark.handed[0] - 1) :] = mark.handed[1]
+        self.skipped[max(0, mark.skipped[0] - 1) :] = mark.skipped[1]
+        self._has_skipped, self._place, self._jump = mark.has_skipped, mark.place, mark.jump
+
+    def pass_bytes(self, segments: LogSegments, segment: int, batch: Batch) -> None:
+        """Go on to a batch, which need not be the one after the last: what lies between is skipped.
+
+        Args:
+            segments: Those of the log.
+            segment: Base offset of the one that holds the batch.
+            batch: The batch.
+        """
+        first = segments.floor(self.stops_at)
+        place = self._place or _Place(segment if first is None else first.base_offset, 0)
+        here = _Place(segment, batch.position)
+        self._place = max(place, here._replace(position=batch.position + batch.size))
+        # What a wrapper of magic 0 or 1 begins with is only known when it is unpacked.
+        offset = _first_offset(batch) if isinstance(batch, RecordBatch) or here > place else self.stops_at
+        if self.stops_at >= offset:
+            return
+        self._jump = (self.stops_at, offset - 1)
+        between = _between(segments, place, here) if here > place else ()
+        passed = [item for item in between if not (isinstance(item, Batch) and item.last_offset < self.stops_at)]
+        if passed:
+            sound = sum(_records_of(item) for item in passed if isinstance(item, Batch) and item.crc_ok)
+            self._skip(*self._jump, sound)
+
+    def note_dropped(self, batch: Batch) -> None:
+        """Note the records of a batch that lie before the consumer's position, in a jump that an earlier batch made it take."""
+        if self._jump is None or not isinstance(batch, RecordBatch) or batch.is_control or batch.base_offset >= self.stops_at:
+            return
+        first, last = max(batch.base_offset, self._jump[0]), min(batch.last_offset, self._jump[1])
+        if first > last:
+            return
+        if self.handed and self.handed[-1][0] < self._jump[0] <= self._jump[1] < self.handed[-1][1]:
+            begin, end = self.handed.pop()
+            self.handed += [(begin, self._jump[0] - 1), (self._jump[1] + 1, end)]
+        self._skip(first, last, _records_of(batch) if batch.crc_ok else 0)
+
+    def note_short(self, batch: LegacyBatch) -> None:
+        """Note that a wrapper held fewer messages than its offset says, which is that of its last one."""
+        if self.stops_at <= batch.last_offset:
+            self._skip(self.stops_at, batch.last_offset, 0)
+
+    def _skip(self, first: int, last: int, records: int) -> None:
+        self._has_skipped = True
+        before = self.skipped[-1] if self.skipped else None
+        if before is not None and (before.last + 1 >= first or len(self.skipped) >= _MOST_STRETCHES):
+            self.skipped[-1] = Skipped(before.first, max(last, before.last), before.records + records)
+        else:
+            self.skipped.append(Skipped(first, last, records))
+
+
+def _between(segments: LogSegments, start: _Place, end: _Place) -> Iterator[Batch | Damage | object]:
+    """What lies between two places of a log."""
+    for segment in segments.values(start.segment, end.segment + 1):
+        begin = start.position if segment.base_offset == start.segment else 0
+        stop = end.position if segment.base_offset == end.segment else segment.size
+        if begin < stop:
+            yield from walk(segment.log.file.source, begin, stop)
+
+
+def _first_offset(batch: Batch) -> int:
+    """Of a batch; of a wrapper that cannot be unpacked, the offset of its last message."""
+    try:
+        return batch.base_offset
+    except (FormatError, LimitExceeded):
+        return batch.last_offset
+
+
+def _records_of(batch: Batch) -> int:
+    """Records of a sound batch that a client wrote."""
+    if isinstance(batch, LegacyBatch):
+        return sum(not isinstance(item, Damage) for item in batch.walk_records())
+    return 0 if batch.is_control else batch.header.records_count

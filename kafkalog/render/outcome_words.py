@@ -1,0 +1,227 @@
+"""What the next start does to a partition, in words: the sentences that `next-start` and `verify` have in common."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from kafkalog.core.release import NEWEST, release_text
+from kafkalog.kafka.behaviours import LAST_OF_ZOOKEEPER
+from kafkalog.render.quantities import count_text, size_text, time_span_text
+from kafkalog.render.screen import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
+    from kafkalog.render.screen import Item
+
+__all__ = ["assumed_text", "certain_harms", "consumer_texts", "details", "gone_text", "harm_text", "in_short", "one_line"]
+
+#: Files of one kind that the text names before it only counts.
+_NAMED = 6
+#: What is shown where nothing shows the era: these two do the same.
+_BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)}"
+
+
+def assumed_text(assumed: Assumed, stops: str = "") -> str:
+    """What a prediction is based on: `unclean stop, recovery point 125, Kafka 3.9.1`."""
+    release = f"Kafka {assumed.release}" if assumed.release else _BOTH
+    point = "" if assumed.stop == "clean" or assumed.recovery_point is None else f", recovery point {assumed.recovery_point}"
+    return f"{stops or assumed.stop} stop{point}, {release}"
+
+
+def certain_harms(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The harmful ones, but for those that another release, after the same kind of stop, would do without harm."""
+    spared = {outcome.assumed.stop for outcome in outcomes if outcome.severity != "error"}
+    return [outcome for outcome in outcomes if outcome.severity == "error" and outcome.assumed.stop not in spared]
+
+
+def harm_text(outcomes: Sequence[Outcome]) -> str:
+    """What the predictions for a partition hold against it, in a few words; nothing when they do no harm."""
+    harms: dict[str, list[str]] = {}
+    for outcome in certain_harms(outcomes):
+        harms.setdefault(in_short(outcome), []).append(outcome.assumed.stop)
+    if len(outcomes) == 1:
+        return "".join(harms)
+    return ", ".join(f"{text} ({' or '.join(dict.fromkeys(stops))} stop)" for text, stops in harms.items())
+
+
+def one_line(outcome: Outcome) -> str:
+    """A prediction about something beside the partitions of a log dir, in one line."""
+    remedy = f" {outcome.actions[-1]}" if outcome.actions else ""
+    return f"{outcome.path}: {outcome.reason} ({assumed_text(outcome.assumed)}).{remedy}"
+
+
+def in_short(outcome: Outcome, segments: int = 0) -> str:
+    """An outcome in a few words.
+
+    Args:
+        outcome: A prediction.
+        segments: How many segments the partition has; 0: not said.
+    """
+    if outcome.partition == "unknown" and outcome.severity is None:
+        return f"unknown: {outcome.why.get('partition', outcome.reason)}"
+    if outcome.broker == "aborts":
+        return "the broker does not start"
+    if outcome.log_dir == "offline":
+        return "the log dir goes offline"
+    if outcome.records_lost:
+        return f"{count_text(outcome.records_lost, 'record')} lost"
+    if outcome.partition == "loaded" and outcome.records_lost is None:
+        gone = gone_text(outcome)
+        return f"starts empty; {gone}" if gone else "starts empty; what is lost is not known"
+    if outcome.partition == "loaded":
+        unread = outcome.severity == "error"
+        number = f" {count_text(segments, 'segment')}" if segments else ""
+        nothing = "nothing more lost" if outcome.already_gone else "nothing lost"
+        what = f"loads{number}, {_unread_text(outcome) if unread else nothing}"
+        if outcome.broker is None:
+            what = f"if the broker started: {what}"
+        return "; ".join((what, *_without_loss(outcome)))
+    aside = outcome.set_aside
+    if aside is not None:
+        held = "" if aside.records is None else f"{count_text(aside.records, 'record')}, "
+        return f"becomes -stray, with all it holds ({held}{size_text(aside.size)})"
+    return f"{outcome.partition}: {outcome.reason}"
+
+
+def _unread_text(outcome: Outcome) -> str:
+    skips = any(read is not None and read.skipped for read in outcome.consumer or ())
+    return "but consumers skip offsets" if skips else "but consumers fail"
+
+
+def _without_loss(outcome: Outcome) -> Iterator[str]:
+    """What is done to `.log` files though no record is lost."""
+    if outcome.truncate:
+        yield f"cuts {size_text(outcome.bytes_lost or 0)} that hold no record"
+    gone = (*(outcome.delete or ()), *(before for before, _ in outcome.rename or ()))
+    logs = sum(path.endswith(".log") for path in gone)
+    if logs:
+        yield f"replaces or deletes {count_text(logs, '.log file')}"
+
+
+def details(outcome: Outcome, indent: int, *, is_full: bool) -> Iterator[Item]:
+    """An outcome in lines.
+
+    Args:
+        outcome: A prediction.
+        indent: Columns before each line.
+        is_full: Whether to name the files that are touched, too.
+    """
+    states = (("partition", outcome.partition), ("log dir", outcome.log_dir), ("broker", outcome.broker))
+    is_loaded = [state for _, state in states] == ["loaded", "online", "starts"]
+    if is_full or not is_loaded:
+        yield Line(indent, "", " · ".join(f"{name} {state or 'unknown'}" for name, state in states))
+    texts = [outcome.reason]
+    if outcome.log_end_offset is not None and (is_full or not is_loaded or outcome.records_lost):
+        texts.append(f"log from offset {outcome.log_start_offset} to {outcome.log_end_offset}")
+    if outcome.bytes_lost and not outcome.records_lost:
+        texts.append(f"cuts {size_text(outcome.bytes_lost)} that hold no record")
+    elif outcome.records_lost:
+        texts.append(f"lost: {_loss_text(outcome.records_lost, outcome.bytes_lost, outcome.time_range_lost)}")
+    gone = gone_text(outcome)
+    if gone:
+        witnesses = ", ".join(dict.fromkeys(one.witness for one in outcome.already_gone or ()))
+        removes = "" if outcome.records_lost else "the start removes nothing more; "
+        texts.append(f"{removes}{gone} ({witnesses})")
+    yield from (Line(indent, "", text, prose=True) for text in texts)
+    yield from (Line(indent, "", text) for text in (_touched(outcome) if is_full else _touched_in_short(outcome)))
+    texts = list(consumer_texts(outcome))
+    texts += [f"unknown: {name}: {text}" for name, text in outcome.why.items() if _worth_saying(outcome, name)]
+    yield from (Line(indent, "", text, prose=True) for text in texts)
+    if outcome.actions:
+        yield Line(indent, "", "before the restart:")
+        yield from (Line(indent + 2, f"{at}.", text, prose=True, hang=3) for at, text in enumerate(outcome.actions, 1))
+
+
+def gone_text(outcome: Outcome) -> str:
+    """The offsets that are gone before the start; "" when there are none."""
+    told = []
+    for certain, words in ((True, "already gone"), (False, "gone, unless something else explains it")):
+        gone = [one for one in outcome.already_gone or () if one.certain == certain]
+        counted = [(one.first, one.last) for one in gone if one.last is not None]
+        open_ended = [one.first for one in gone if one.last is None]
+        texts = [f"offsets {_stretches(counted)} are {words}"] if counted else []
+        texts += [f"what came from offset {first} on is {words}, how far is not known" for first in open_ended]
+        told += texts
+    return "; ".join(told)
+
+
+def _touched(outcome: Outcome) -> Iterator[str]:
+    """Each file that the start changes."""
+    for cut in outcome.truncate or ():
+        where = "" if cut.offset is None else f", before offset {cut.offset}"
+        yield f"cuts     {cut.path} at position {cut.position}{where}"
+    yield from _files("deletes ", outcome.delete)
+    yield from _files("renames ", tuple(f"{before} -> {now}" for before, now in outcome.rename or ()))
+    yield from _files("makes   ", outcome.create)
+    yield from _files("rebuilds", outcome.rebuild)
+
+
+def _touched_in_short(outcome: Outcome) -> Iterator[str]:
+    """Where logs are cut, and how many files are changed else."""
+    for cut in outcome.truncate or ():
+        yield f"cuts {os.path.basename(cut.path)} at position {cut.position:,}"
+    changes = {
+        "deletes": outcome.delete,
+        "renames": outcome.rename,
+        "makes": outcome.create,
+        "rebuilds": outcome.rebuild,
+    }
+    texts = [f"{verb} {count_text(len(paths), 'file')}" for verb, paths in changes.items() if paths]
+    if texts:
+        yield f"{', '.join(texts)} (-v names them)"
+
+
+def _files(verb: str, paths: tuple[str, ...] | None) -> Iterator[str]:
+    paths = paths or ()
+    yield from (f"{verb} {path}" for path in paths[:_NAMED])
+    if len(paths) > _NAMED:
+        yield f"{verb} {len(paths) - _NAMED:,} more"
+
+
+def _worth_saying(outcome: Outcome, name: str) -> bool:
+    """What follows from the state of the partition the line above has said."""
+    return outcome.partition == "loaded" or (outcome.partition == "unknown" and name == "partition")
+
+
+def consumer_texts(outcome: Outcome) -> Iterator[str]:
+    """What consumers get afterwards: one sentence where both kinds of them get the same."""
+    consumer = outcome.consumer
+    if consumer is None:
+        return
+    if consumer.uncommitted is not None and consumer.uncommitted == consumer.committed:
+        yield f"consumers get {_read_text(consumer.uncommitted, outcome.log_end_offset)}"
+        return
+    for level, read in zip(consumer._fields, consumer, strict=True):
+        if read is not None:
+            yield f"consumers (read_{level}) get {_read_text(read, outcome.log_end_offset)}"
+
+
+def _read_text(read: ConsumerRead, end: int | None) -> str:
+    records = count_text(read.records, "record")
+    if read.skipped:
+        sound = sum(skipped.records for skipped in read.skipped)
+        records += f" (offsets {_stretches(read.read)}) and skip offsets {_stretches(read.skipped)} without an error"
+        records += f", among them {count_text(sound, 'sound record')}" if sound else ""
+    if read.stuck and read.error is None:
+        return f"{records} and get no further than offset {read.stops_at_offset}, without an error"
+    if read.error is not None:
+        return f"{records} and fail at offset {read.stops_at_offset}: {read.error}"
+    if end is not None and read.stops_at_offset < end:
+        return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
+    return records if read.skipped else f"all {records}, up to offset {read.stops_at_offset}"
+
+
+def _stretches(stretches: Sequence[Sequence[int]]) -> str:
+    """Offsets as people read them: `0..28 and 136..259`."""
+    told = [f"{first}..{last}" if first < last else f"{first}" for first, last, *_ in stretches[:_NAMED]]
+    told += [f"{len(stretches) - _NAMED} more stretches"] if len(stretches) > _NAMED else []
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told) or "none"
+
+
+def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:
+    """Records, bytes and time that are lost, as people say it: `3 records, 1.2 GiB, 4 h 10 min of data (… to …)`."""
+    text = f"{count_text(records, 'record')}, {size_text(size or 0)}"
+    return text if times is None else f"{text}, {time_span_text(*times, with_times=True)}"

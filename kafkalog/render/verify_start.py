@@ -1,0 +1,169 @@
+"""What the next start does to everything in a verify report, after each kind of stop, in one sentence."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from kafkalog.core.filename import is_metadata_log
+from kafkalog.render.outcome_words import certain_harms
+from kafkalog.render.quantities import agreeing, count_text, size_text
+from kafkalog.verify import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kafkalog.next_start.outcome import Outcome
+    from kafkalog.verify import PartitionReport, Report
+
+__all__ = ["article", "cut", "is_predicted", "name_of", "start_text"]
+
+#: Rules that say, from a severity on, that partitions are not here.
+_LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
+#: Letters of a sentence.
+_LETTERS = 400
+
+
+def name_of(partition: PartitionReport, report: Report) -> str:
+    """What a partition is called: its directory's name, or its path where another one has that name."""
+    name = os.path.basename(partition.path)
+    return name if sum(os.path.basename(other.path) == name for other in report.partitions) == 1 else partition.path
+
+
+def cut(text: str) -> str:
+    """The first sentences of a text."""
+    if len(text) <= _LETTERS:
+        return text
+    end = text.rfind(". ", 0, _LETTERS)
+    return text[: end + 1] if end > 0 else f"{text[: text.rfind(' ', 0, _LETTERS)]} …"
+
+
+def is_predicted(report: Report) -> bool:
+    """Whether the next start of anything was predicted."""
+    return bool(report.next_start) or any(partition.next_start for partition in report.partitions)
+
+
+def start_text(report: Report) -> str:
+    """What the next start takes away, after each kind of stop that was predicted."""
+    predicted = [partition for partition in report.partitions if partition.next_start]
+    # A metadata log is recovered whatever the stop was: it does not say what the stop was.
+    asked = [one for one in predicted if not is_metadata_log(os.path.basename(one.path))] or predicted
+    stops = [outcome.assumed.stop for one in asked for outcome in one.next_start] or [o.assumed.stop for o in report.next_start]
+    texts: dict[str, list[str]] = {}
+    for stop in sorted(set(stops)):
+        texts.setdefault("; ".join(_at_stop(report, stop)), []).append(stop)
+    release = f" (Kafka {report.version})" if report.version is not None else ""
+    for stop, text in _otherwise(report):
+        texts.setdefault(text, []).append(stop)
+    return "; ".join(f"after {article(names)} stop: {text}" for text, names in texts.items()) + release
+
+
+def _otherwise(report: Report) -> Iterator[tuple[str, str]]:
+    """The other kind of stop, and what a start after it takes from the damaged partitions of a log dir."""
+    asked = [(partition, partition.otherwise) for partition in report.partitions if partition.otherwise]
+    texts = [_harm_sentence(kind, places, report) for kind, places in _harms_of(asked).items()]
+    lossy = [partition for partition, _ in asked if partition.account.gone or partition.account.unreadable]
+    if lossy and not texts:
+        texts = [f"nothing of {name_of(lossy[0], report) if len(lossy) == 1 else 'what is damaged'} is removed"]
+    if texts:
+        yield asked[0][1][0].assumed.stop, "; ".join(texts)
+
+
+def _harms_of(
+    predicted: Iterable[tuple[PartitionReport, Sequence[Outcome]]],
+) -> dict[str, list[tuple[PartitionReport, Outcome]]]:
+    """Partitions and what harms them, by the kind of harm."""
+    harms: dict[str, list[tuple[PartitionReport, Outcome]]] = {}
+    for partition, outcomes in predicted:
+        harmful = certain_harms(outcomes)
+        kind = _kind_of(harmful[0]) if harmful else ""
+        if kind:
+            harms.setdefault(kind, []).append((partition, harmful[0]))
+    return harms
+
+
+def article(stops: Sequence[str]) -> str:
+    """Kinds of stop with their article."""
+    return "a clean or an unclean" if len(set(stops)) > 1 else "an unclean" if "unclean" in stops else "a clean"
+
+
+def _at(stop: str, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The predictions for a kind of stop; the one there is, where that does not depend on it."""
+    return [outcome for outcome in outcomes if outcome.assumed.stop == stop] or list(outcomes)
+
+
+def _at_stop(report: Report, stop: str) -> Iterator[str]:
+    """What one start does, in half sentences."""
+    predicted = [(partition, _at(stop, partition.next_start)) for partition in report.partitions]
+    harms = _harms_of(predicted)
+    unknown = [
+        partition
+        for partition, outcomes in predicted
+        if not certain_harms(outcomes) and any(outcome.is_unknown or outcome.severity == "error" for outcome in outcomes)
+    ]
+    yield from _beside_texts(_at(stop, report.next_start))
+    for kind, places in harms.items():
+        yield _harm_sentence(kind, places, report)
+    logless = [p for p in report.partitions if p.next_start and not p.segments and p.verdict not in ("clean", "benign")]
+    if logless:
+        yield f"{count_text(len(logless), 'partition')} without a log {agreeing(len(logless), 'gets', 'get')} an empty one"
+    if unknown:
+        them = name_of(unknown[0], report) if len(unknown) == 1 else count_text(len(unknown), "partition")
+        yield f"{them} cannot be predicted"
+    if not (harms or logless or unknown or report.next_start):
+        yield _nothing_lost(report)
+
+
+def _beside_texts(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What is done beside the partitions."""
+    aborts = [outcome for outcome in outcomes if outcome.broker == "aborts"]
+    if aborts:
+        yield cut(aborts[0].reason)
+    made = sum(outcome.partition == "loaded" for outcome in outcomes)
+    if made:
+        yield f"{count_text(made, 'partition')} placed here and missing {agreeing(made, 'is', 'are')} created again, empty"
+    others = [outcome for outcome in outcomes if outcome not in aborts and outcome.partition != "loaded"]
+    if others:
+        yield cut(others[0].reason)
+
+
+def _kind_of(outcome: Outcome) -> str:
+    """What a harmful start does; "" where only consumers fail, of which more is said by itself."""
+    if outcome.broker == "aborts":
+        return "stops"
+    if outcome.log_dir == "offline":
+        return "offline"
+    if outcome.records_lost:
+        return "loses"
+    if outcome.partition == "loaded":
+        return "empty" if outcome.records_lost is None else ""
+    return outcome.partition
+
+
+_DOES = {
+    "stops": "the broker does not start because of {them}",
+    "offline": "the log dir goes offline because of {them}",
+    "stray": "{them} would be set aside as -stray, with {held}",
+    "deleted": "{them} would be deleted, with {held}",
+    "failed": "{them} would not be served, with {held}",
+    "empty": "{them} would begin empty; how much is lost is not known",
+}
+
+
+def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], report: Report) -> str:
+    them = name_of(places[0][0], report) if len(places) == 1 else count_text(len(places), "partition")
+    if kind == "loses":
+        records = sum(outcome.records_lost or 0 for _, outcome in places)
+        size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))
+        return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}"
+    records, size = sum(p.records for p, _ in places), size_text(sum(p.bytes for p, _ in places))
+    return _DOES.get(kind, "{them}: " + kind).format(them=them, held=f"{count_text(records, 'record')}, {size}")
+
+
+def _nothing_lost(report: Report) -> str:
+    """The good news, as far as it goes."""
+    if any(partition.account.gone or partition.account.uncounted for partition in report.partitions):
+        return "nothing more is removed"
+    lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
+    is_damaged = any(partition.account.unreadable for partition in report.partitions)
+    return "nothing is removed" if is_damaged else f"nothing is lost{' of what is here' if lacking else ''}"

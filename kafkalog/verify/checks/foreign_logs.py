@@ -1,0 +1,116 @@
+"""Logs that are sound and fit nothing beside them: copied from another partition, or from another time of this one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from kafkalog.files.log_dir import RECOVERY_POINTS
+from kafkalog.files.source import hashes_of
+from kafkalog.verify.finding import Severity
+from kafkalog.verify.rule import rule_of
+from kafkalog.verify.rules.partitions import ReplacedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kafkalog.verify.facts import PartitionFacts
+    from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.results import SegmentScan
+    from kafkalog.verify.verified import Verified
+
+__all__ = ["name_originals", "replaced_logs"]
+
+#: Bytes of an entry.
+_ENTRY = {".index": 8, ".timeindex": 12}
+#: Findings that a log of another partition leads to, and what they witness.
+_WITNESSES = {
+    "segment-gap": "the next segment does not begin where it ends",
+    "segment-overlap": "the next segment begins before it ends",
+    "snapshot-differs-from-log": "the producer snapshots tell of other records",
+    "snapshot-producer-missing": "the producer snapshots tell of other records",
+    "snapshot-ahead-of-log": "the producer snapshots tell of other records",
+    "recovery-point-beyond-end": "the recovery point is not its end",
+    "recovery-point-behind-end": "the recovery point is not its end",
+    "epoch-missing": "leader-epoch-checkpoint tells of other epochs",
+    "epoch-start-mismatch": "leader-epoch-checkpoint tells of other epochs",
+    "segment-start-gap": "its first offset is not that of its name",
+    "batch-before-segment": "its first offset is not that of its name",
+}
+#: What a whole log of another place may have: its batches are sound, only their offsets do not fit the name.
+_OF_THE_NAME = frozenset(("segment-start-gap", "batch-before-segment", "segment-gap", "segment-overlap"))
+
+
+def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterator[ReplacedLog]:
+    """The logs of a partition that neither their indexes nor something else beside them fit.
+
+    Args:
+        facts: The partition.
+        findings: What was found in it.
+    """
+    loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
+    wrong = Counter((finding.path, finding.span) for finding in loud)
+    entries = Counter(path for path, _ in wrong)
+    broken = {f.path for f in loud if f.path.endswith(".log") and f.id not in _OF_THE_NAME}
+    bounds = [scan.base_offset for scan in facts.scans[1:]]
+    for scan, following in zip_longest(facts.scans, bounds):
+        stem = scan.path.removesuffix(".log")
+        counts = {suffix: (entries[stem + suffix], _entries(facts, stem + suffix)) for suffix in _ENTRY}
+        if scan.path in broken or scan.damaged or any(2 * bad < max(all_, 1) for bad, all_ in counts.values()):
+            continue
+        witnesses = tuple(dict.fromkeys(_WITNESSES[f.id] for f in loud if f.id in _WITNESSES and _is_about(f, scan)))
+        if witnesses:
+            end = following if following is not None else _end_at_stop(facts)
+            yield ReplacedLog(
+                path=scan.path,
+                size=scan.size,
+                offsets=None if end is None or end <= scan.base_offset else (scan.base_offset, end - 1),
+                index=counts[".index"],
+                time_index=counts[".timeindex"],
+                witnesses=witnesses,
+            )
+
+
+def _end_at_stop(facts: PartitionFacts) -> int | None:
+    """Where the log ended when its broker was stopped cleanly."""
+    point = facts.line(RECOVERY_POINTS)
+    return point.offset if facts.directory.clean and point is not None else None
+
+
+def _entries(facts: PartitionFacts, path: str) -> int:
+    size = facts.partition.directory.size_of(path.rpartition("/")[2]) or 0
+    return size // _ENTRY[path[path.rindex(".") :]]
+
+
+def _is_about(finding: Finding, scan: SegmentScan) -> bool:
+    """Whether a finding is about a log as a whole, or about the file that follows it."""
+    return not finding.path.endswith(".log") or scan.path in (finding.path, *finding.facts.values())
+
+
+def name_originals(verified: Sequence[Verified]) -> None:
+    """Name, in what was found of replaced logs, the logs of the same log dir that have the same bytes."""
+    for one in verified:
+        if any(finding.id == "log-replaced" for finding in one.report.findings):
+            others = [other for other in verified if other.owner is one.owner and other is not one]
+            found = tuple(_with_original(finding, others) for finding in one.report.findings)
+            one.report = replace(one.report, findings=found)
+
+
+def _with_original(finding: Finding, others: Iterable[Verified]) -> Finding:
+    if finding.id != "log-replaced" or finding.span is None:
+        return finding
+    size = finding.span.end
+    candidates = [
+        other.listed.path_of(entry.name)
+        for other in others
+        for entry in other.listed.entries
+        if entry.name.endswith(".log") and entry.size == size
+    ]
+    digests = dict(hashes_of([finding.path, *candidates], lambda _: None))
+    same = [path for path in candidates if digests.get(path) == digests.get(finding.path)]
+    if not same:
+        return finding
+    facts = finding.facts | {"witnesses": f"{finding.facts['witnesses']}; its bytes are those of {same[0]}"}
+    return rule_of(finding.id).retold(finding, facts)

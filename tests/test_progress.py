@@ -1,0 +1,117 @@
+"""The line of progress: when it is shown, what it says, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+
+import pytest
+
+from kafkalog.cli import progress, streams
+from kafkalog.files import meter
+from kafkalog.files.source import read_file
+from tests.log_dirs import FIXTURES
+
+PLAIN = FIXTURES / "broker" / "2.1.1" / "plain"
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Puts a terminal in the place of stderr; to be called in the test, because pytest puts its own there before."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "_FIRST", 0.0)
+    monkeypatch.setattr(progress, "_EVERY", 0.001)
+
+    def put(stream=None):
+        monkeypatch.setattr(sys, "stderr", stream or Terminal())
+        return sys.stderr
+
+    return put
+
+
+def until(condition):
+    """Wait for another thread."""
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.001)
+    raise AssertionError
+
+
+def test_the_line_names_bytes_share_rate_time_left_and_the_partition():
+    text = progress.line_of("/d/orders-0/00000000000000000000.log", 3 << 30, 12 << 30, 10.0)
+    assert text == "3.0 GiB of 12.0 GiB, 25 %, 307.2 MiB/s, 31 s left: orders-0"
+    assert progress.line_of("/d/orders-0/x.log", 13 << 30, 12 << 30, 10.0) == "13.0 GiB, 1.3 GiB/s: orders-0"
+    assert progress.line_of("", 0, 10, 0.0) == "0 B of 10 B, 0 %, 0 B/s"
+    assert "\x1b" not in progress.line_of("/d/\x1b[31m-0/x.log", 1, 2, 1.0)
+
+
+def test_it_moves_with_every_window_that_is_read_and_erases_itself(terminal):
+    stream = terminal()
+    log = PLAIN / "twitter-status-0" / "00000000000000000000.log"
+    with progress.shown([str(PLAIN)]):
+        read_file(str(log))
+        until(lambda: "twitter-status-0" in stream.getvalue())
+        before = stream.getvalue()
+        read_file(str(log))
+        until(lambda: "KiB" in stream.getvalue()[len(before) :])
+    assert stream.getvalue().endswith("\r\x1b[K")
+    assert "\n" not in stream.getvalue()
+
+
+def test_what_forked_workers_read_counts_too():
+    counted = meter.Meter()
+    meter.use(counted)
+    try:
+        worker = os.fork()
+        if not worker:
+            meter.note_read("/d/a-0/1.log", 5)
+            os._exit(0)
+        os.waitpid(worker, 0)
+        meter.note_read("/d/b-0/1.log", 7)
+    finally:
+        meter.use(None)
+    meter.note_read("/d/c-0/1.log", 9)
+    assert (counted.total, counted.path) == (12, "/d/b-0/1.log")
+
+
+def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(terminal):
+    stream = terminal()
+    with progress.shown([str(PLAIN)]):
+        until(lambda: " of " in stream.getvalue())
+        streams.say("a warning")
+    assert "\r\x1b[Ka warning\n" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("term", "stderr"), [("dumb", Terminal), ("xterm", io.StringIO)])
+def test_only_a_terminal_that_can_erase_it_is_shown_a_line(term, stderr, terminal, monkeypatch):
+    monkeypatch.setenv("TERM", term)
+    stream = terminal(stderr())
+    with progress.shown([str(PLAIN)]):
+        time.sleep(0.01)
+    assert stream.getvalue() == ""
+
+
+def test_where_output_is_printed_on_the_terminal_meanwhile_there_is_no_line(terminal, monkeypatch):
+    stream = terminal()
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    with progress.shown([str(PLAIN)], beside_output=False):
+        time.sleep(0.01)
+    assert stream.getvalue() == ""
+
+
+def test_only_the_files_that_a_command_reads_count(tmp_path):
+    for name in ("a-0", "b-0"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.log").write_bytes(b"12345")
+    assert progress._size_of([str(tmp_path)], lambda name: name == "a-0") == 5
+    assert progress._size_of([str(tmp_path), str(tmp_path / "gone")], lambda _: True) == 10
