@@ -179,6 +179,11 @@ def test_a_large_log_is_read_at_its_ends_and_what_was_not_read_is_said(large_log
     assert "at most 21 records" in shown(found)
 
 
+def test_a_large_log_given_as_a_file_is_read_at_its_ends_too(large_log):
+    found = kafkalog.describe(large_log / "00000000000000000000.log")
+    assert (found.is_full, found.partitions[0].segments[0].is_scanned) == (False, False)
+
+
 def test_with_full_all_of_it_is_gone_over(large_log):
     found = kafkalog.describe(large_log, full=True)
     (segment,) = found.partitions[0].segments
