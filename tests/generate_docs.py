@@ -33,6 +33,7 @@ from kafkalog.dump.dialects import DIALECTS, GOLDEN_RELEASES, unproven_releases
 from kafkalog.render.rules import rule_markdown
 from kafkalog.table.api import TABLES
 from kafkalog.verify import RULES
+from tests import picture
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
 from tests.incidents import INCIDENTS
@@ -221,6 +222,10 @@ def main() -> int:
         stale.append(PATH)
         if "--check" not in sys.argv:
             PATH.write_text(man_page(), encoding="utf-8")
+    if not picture.PATH.exists() or picture.text_in(picture.PATH.read_text(encoding="utf-8")) != picture.text_now():
+        stale.append(picture.PATH)
+        if "--check" not in sys.argv:
+            picture.PATH.write_text(picture.picture(), encoding="utf-8")
     for path in stale:
         print(f"{path.relative_to(DOCS.parent)}: {'does not follow the code' if '--check' in sys.argv else 'written'}")
     return 1 if stale and "--check" in sys.argv else 0

@@ -10,11 +10,14 @@ import pathlib
 import re
 import shutil
 import subprocess
+import xml.etree.ElementTree as ET
 from fnmatch import fnmatch
 
 import pytest
 
+import kafkalog
 from kafkalog.cli.command import COMMANDS
+from tests import picture
 from tests.generate_docs import DOCS, PARTS, names_in, render
 from tests.man_page import PATH, man_page
 from tests.tour import SETUP
@@ -48,6 +51,25 @@ def test_the_man_page_can_be_shown():
     shown = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
     assert "--fail-on" in shown
     assert "kafkalog verify --quick" in shown
+
+
+def test_the_picture_in_the_readme_shows_what_the_command_shows():
+    drawn = picture.PATH.read_text(encoding="utf-8")
+    assert picture.text_in(drawn) == picture.text_now(), "run python -m tests.generate_docs"
+    ET.fromstring(drawn)
+    assert "http" not in re.sub(r"xmlns=\"[^\"]*\"|<!--.*?-->", "", drawn)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "](docs/verify.svg)" in readme
+    for line in picture.SETUP.splitlines():
+        assert line in readme, "the README's first command makes the damage of the picture"
+    assert len(picture.text_now().splitlines()) <= 24
+
+
+def test_the_readme_installs_the_wheel_of_this_version():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"kafkalog-([\w.]+)-py3-none-any\.whl", readme)) == {kafkalog.__version__}
+    for name in COMMANDS:
+        assert f"kafkalog {name} " in readme or f"{name}, " in readme or f", {name}" in readme, name
 
 
 def test_every_generated_part_stands_on_a_page():
