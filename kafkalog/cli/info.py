@@ -14,6 +14,7 @@ from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.errors import UnreadableFile
 
 if TYPE_CHECKING:
+    from kafkalog.files.intake import As
     from kafkalog.info.values import Description
 
 __all__ = ["command"]
@@ -28,9 +29,10 @@ __all__ = ["command"]
         ("--sort size orders-0", "a row for each segment"),
         ("--full --format jsonl /kafka/data", "all batches"),
     ),
-    sections={"What is shown": ("segments", "sort"), "What is read": ("full",)},
+    sections={"What is shown": ("segments", "sort"), "What is read": ("read_as", "full")},
 )
 @options.required_paths
+@options.read_as
 @click.option("--full", is_flag=True, help="Go over all batches, whatever the size of the logs.")
 @click.option(
     "--segments/--no-segments",
@@ -48,7 +50,9 @@ __all__ = ["command"]
 @options.format_option()
 @options.color
 @options.max_spool
-def command(*, paths: tuple[str, ...], full: bool, segments: bool | None, sort: str, output_format: str, color: str) -> int:
+def command(
+    *, paths: tuple[str, ...], read_as: As | None, full: bool, segments: bool | None, sort: str, output_format: str, color: str
+) -> int:
     """Show what is in log dirs, partition directories and segments: offsets, records, sizes, times, codecs, epochs.
 
     Nothing is judged: that is what verify does. Logs of up to 32 MiB together are gone over batch by batch; of larger ones
@@ -64,8 +68,9 @@ def command(*, paths: tuple[str, ...], full: bool, segments: bool | None, sort: 
     screen = Screen.of(sys.stdout, color)
     found: list[Description] = []
     not_read: list[NotRead] = []
-    for path in paths:
+    for given in paths:
         try:
+            (path,) = options.named_paths((given,), read_as)
             # By the ends alone nobody knows how much there is to read.
             with shown([path] if full else []):
                 described = describe(path, full=full or None)

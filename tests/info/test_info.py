@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import tarfile
 
 import pytest
 from click.testing import CliRunner
@@ -141,6 +142,17 @@ def test_a_file_of_no_segment_is_refused_with_what_shows_it(tmp_path, name):
     (tmp_path / name).write_text("0\n0\n")
     done = run(tmp_path / name, status=3)
     assert f"{name}: is no segment; `kafkalog show`" in done.stderr
+
+
+def test_a_renamed_file_an_archive_and_what_is_in_it_are_described(tmp_path):
+    carved = shutil.copy(f"{PLAIN}/append-time-0/00000000000000000060.log", tmp_path / "carved.bin")
+    (line,) = [line for line in lines(carved, "--as", "log,base=60") if line["type"] == "segment"]
+    assert (line["base_offset"], line["last_offset"], line["problems"]) == (60, 99, [])
+    with tarfile.open(tmp_path / "copy.tar", "w") as archive:
+        archive.add(PLAIN, "plain")
+    packed, plain = (lines(path) for path in (tmp_path / "copy.tar", PLAIN))
+    fields = ("topic", "partition", "log_end_offset", "records", "size", "codecs")
+    assert [[line.get(name) for name in fields] for line in packed] == [[line.get(name) for name in fields] for line in plain]
 
 
 # --- how much it reads -------------------------------------------------------------------------------------------------

@@ -300,6 +300,12 @@ def test_what_is_around_is_shown_in_order():
     assert [line["position"] for line in found] == [0, 492, 1276]
 
 
+def test_a_renamed_file_is_shown_as_what_it_is(tmp_path):
+    carved = shutil.copy(TWITTER, tmp_path / "carved.bin")
+    own, renamed = fields("--offset", "3", TWITTER), fields("--offset", "3", "--as", "log", carved)
+    assert [{**line, "path": ""} for line in own] == [{**line, "path": ""} for line in renamed]
+
+
 def test_usage_errors_say_what_to_do():
     assert "is a log dir" in str(CliRunner().invoke(main, ["show", str(PLAIN)]).exception)
     done = CliRunner().invoke(main, ["show", "--at", "0", "--entry", "1", str(TWITTER)], standalone_mode=False)
