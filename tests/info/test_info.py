@@ -20,7 +20,7 @@ from kafkalog.files import source as files_source
 from kafkalog.info.values import IndexInfo, OpenTransactionInfo
 from kafkalog.render.screen import Screen
 from kafkalog.render.tables import columns_of
-from kafkalog.render.text_info import description_items, totals_items
+from kafkalog.render.text_info import info_items
 from tests.describe_messages import meaning_of
 from tests.log_dirs import FIXTURES, fixture, fixture_log_dirs
 
@@ -44,9 +44,7 @@ def lines(*arguments, status=0):
 
 def shown(found, width=None, *, with_segments=True):
     stream = io.StringIO()
-    screen = Screen(stream, width, is_coloured=False)
-    screen.show(description_items(found, with_segments=with_segments, sort="name", width=width))
-    screen.show(totals_items([found]))
+    Screen(stream, width, is_coloured=False).show(info_items([found], with_segments=with_segments, width=width))
     return stream.getvalue()
 
 
