@@ -31,7 +31,7 @@ COMMANDS = {
 #: Where options that several commands take stand in the help.
 _SHARED_SECTIONS: dict[str, tuple[str, ...]] = {
     "What is assumed": ("kafka_version", "assume_stop", "recovery_point", "now"),
-    "Output": ("output_format", "quiet", "verbose", "color", "fail_on", "exit_zero", "jobs", "max_decompressed"),
+    "Output": ("output_format", "quiet", "verbose", "color", "fail_on", "exit_zero", "jobs", "max_decompressed", "max_spool"),
 }
 #: What a word in the place of a value means, in every command.
 VALUES = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from kafkalog.cli import completion, exit_status, options
-from kafkalog.cli.streams import say, write_bytes
+from kafkalog.cli.streams import say, write_bytes, write_json_bytes
 from kafkalog.cli.tool_syntax import ToolCommand
 from kafkalog.core.release import Release, release_text
 from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kafkalog.dump.inputs import PlannedFile
     from kafkalog.dump.payload import Payload
     from kafkalog.dump.tool_died import ToolDied
+    from kafkalog.files.intake import As
 
 __all__ = ["command"]
 
@@ -67,6 +68,8 @@ class Arguments(NamedTuple):
     key: bytes | None
     payload: str | None
     read_on: bool
+    read_as: As | None
+    raw: bool
     jobs: int
 
     @property
@@ -127,6 +130,7 @@ class _Key(options.ParamType):
     sections={
         "What is printed": (
             "files",
+            "read_as",
             "print_data_log",
             "deep_iteration",
             "skip_record_metadata",
@@ -144,10 +148,11 @@ class _Key(options.ParamType):
             *(f"{name.replace('-', '_')}_decoder" for name in DECODERS),
             "no_decode",
         ),
-        "Output": ("release", "output_format"),
+        "Output": ("release", "output_format", "raw"),
     },
 )
 @options.paths
+@options.read_as
 @click.option(
     "--files",
     multiple=True,
@@ -202,11 +207,11 @@ class _Key(options.ParamType):
     default=None,
     help="How they are shown, with --print-data-log.",
 )
-@click.option(
-    "--read-on", is_flag=True, help="Print also the sound batches and index entries that the real tool does not get to."
-)
+@click.option("--read-on", is_flag=True, help="Print also what is sound and the real tool does not reach.")
+@click.option("--raw", is_flag=True, help="Escape no control characters on a terminal.")
 @options.jobs
 @options.max_decompressed
+@options.max_spool
 def command(**values: Any) -> int:
     """Print log files as Kafka's DumpLogSegments would.
 
@@ -281,16 +286,22 @@ def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], Too
     return payload_of(form, found[0][0], found[1][0], tombstone_keys=tombstones), notices, None
 
 
+def _on_terminal(arguments: Arguments) -> bool:
+    """Whether what a log holds could do something to a terminal."""
+    return sys.stdout.isatty() and not arguments.raw
+
+
 def _text(arguments: Arguments, filters: Filters) -> int:
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
-    from kafkalog.dump.output import Output
+    from kafkalog.dump.output import Output, TerminalOutput
     from kafkalog.dump.payload import decoded_payload
 
     payload, notices, no_decoder = _payload(arguments)
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
-    in_turn = _print_in_turn() if arguments.jobs > 1 else None
+    on_terminal = _on_terminal(arguments)
+    in_turn = _print_in_turn() if arguments.jobs > 1 and not on_terminal else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -303,10 +314,10 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         read_on=arguments.read_on,
-        jobs=arguments.jobs,
+        jobs=1 if in_turn is None else arguments.jobs,
         print_in_turn=in_turn,
     )
-    output = Output(write_bytes, say)
+    output = (TerminalOutput if on_terminal else Output)(write_bytes, say)
     job = DumpJob(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -338,7 +349,7 @@ def _json_lines(arguments: Arguments, filters: Filters) -> int:
         filters=filters,
         decoder=None if arguments.decoder is None else decoder_for(arguments.decoder, arguments.release),
     )
-    output = Output(write_bytes, say)
+    output = Output(write_json_bytes if _on_terminal(arguments) else write_bytes, say)
     dump = JsonDump(dump_options, output)
 
     def path_file(file: PlannedFile) -> None:
@@ -367,8 +378,9 @@ def _each_file(
     from kafkalog.dump.inputs import files_of
     from kafkalog.errors import UnreadableFile
 
-    for path in arguments.paths:
+    for given in arguments.paths:
         try:
+            (path,) = options.named_paths((given,), arguments.read_as)
             for file in files_of(path, filters, say_in_turn):
                 path_file(file)
         except UnreadableFile as error:

@@ -45,6 +45,7 @@ __all__ = ["command"]
 @options.exit_zero
 @options.color
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],

@@ -47,6 +47,7 @@ __all__ = ["command"]
 )
 @options.format_option()
 @options.color
+@options.max_spool
 def command(*, paths: tuple[str, ...], full: bool, segments: bool | None, sort: str, output_format: str, color: str) -> int:
     """Show what is in log dirs, partition directories and segments: offsets, records, sizes, times, codecs, epochs.
 

@@ -18,9 +18,10 @@ from kafkalog.cli.completion import beginning_with
 from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.core.command_line import command as command_line
 from kafkalog.core.command_line import quoted
+from kafkalog.core.printable import printable
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
-from kafkalog.files.source import printable
+from kafkalog.files.mounted import TELL
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -189,6 +190,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status."""
     take_streams()
     status = exit_status.INTERNAL
+    TELL.set(lambda text: say(f"kafkalog: {text}"))
     _listen_for_the_end()
     try:
         result = main.main(args=arguments, prog_name="kafkalog", standalone_mode=False)
@@ -196,6 +198,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as request:
         status = request.exit_code
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # it repeats what was typed
         with contextlib.suppress(OSError):
             error.show()
         status = exit_status.USAGE

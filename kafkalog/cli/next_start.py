@@ -12,7 +12,6 @@ from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.core.release import release_text
-from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -56,6 +55,7 @@ _SEVERITIES = ("error", "warning", "info")
 )
 @options.exit_zero
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],
@@ -91,7 +91,7 @@ def command(
         _print_text(made, paths, detail, color)
     status = max((_status(outcome, fail_on, exit_zero=exit_zero) for outcome in made), default=exit_status.OK)
     for error in unreadable:
-        say(f"kafkalog: {printable(str(error))}")
+        say(f"kafkalog: {error}")
     return exit_status.UNREADABLE if unreadable else status
 
 

@@ -11,11 +11,13 @@ import click
 from kafkalog.cli import completion
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
 from kafkalog.core.suggestion import did_you_mean
+from kafkalog.files.mounted import DEFAULT_SPOOL, EXAMINED, MAX_SPOOL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kafkalog.core.release import Release
+    from kafkalog.files.intake import As
     from kafkalog.replay.until import Until
 
     Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -35,8 +37,11 @@ __all__ = [
     "kafka_version",
     "kafka_version_of_text",
     "max_decompressed",
+    "max_spool",
+    "named_paths",
     "now",
     "paths",
+    "read_as",
     "recovery_point",
     "required_paths",
     "time_option",
@@ -147,14 +152,21 @@ def choice(words: Sequence[str]) -> click.Choice[str]:
     return _Choice(words)
 
 
+def _examined(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    EXAMINED.set(value)
+    return value
+
+
 def paths(command: Callable[..., Any]) -> Callable[..., Any]:
     """`PATH...`, none or more."""
-    return click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=completion.files)(command)
+    return click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=completion.files, callback=_examined)(command)
 
 
 def required_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     """`PATH...`, one or more."""
-    return click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completion.files)(command)
+    return click.argument(
+        "paths", nargs=-1, required=True, metavar="PATH...", shell_complete=completion.files, callback=_examined
+    )(command)
 
 
 def format_option(text: str = "Text for people") -> Decorator:
@@ -295,5 +307,59 @@ def max_decompressed(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default="128 MiB",
         expose_value=False,
         callback=lambda _, __, value: MAX_DECOMPRESSED.set(value),
-        help="Most bytes of a batch when decompressed.",
+        help="Most bytes of an unpacked batch.",
     )(command)
+
+
+def max_spool(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--max-spool`, which holds for each archive and for standard input."""
+    return click.option(
+        "--max-spool",
+        type=click.IntRange(1),
+        metavar="BYTES",
+        default=DEFAULT_SPOOL,
+        expose_value=False,
+        callback=lambda _, __, value: MAX_SPOOL.set(value),
+        show_default="64 GiB",
+        help="Largest temporary file.",
+    )(command)
+
+
+class _As(ParamType):
+    """`KIND[,base=N]`, what a file is read as."""
+
+    name = "kind"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> As:
+        """The kind, and the base offset."""
+        from kafkalog.errors import RequestError
+        from kafkalog.files.intake import parse_as
+
+        try:
+            return parse_as(value) if isinstance(value, str) else value
+        except RequestError as error:
+            self.fail(str(error), param, ctx)
+
+
+def read_as(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--as`; `named_paths` makes paths of it."""
+    return click.option(
+        "--as",
+        "read_as",
+        type=_As(),
+        metavar="KIND[,base=N]",
+        help="Read a file as log, index, …, whatever its name.",
+    )(command)
+
+
+def named_paths(paths: tuple[str, ...], read_as: As | None) -> tuple[str, ...]:
+    """The paths under which files are read as something.
+
+    Raises:
+        UnreadableFile: one cannot be read, or is a directory.
+    """
+    if read_as is None:
+        return paths
+    from kafkalog.files.intake import named
+
+    return tuple(named(path, read_as) for path in paths)

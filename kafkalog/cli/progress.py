@@ -103,7 +103,7 @@ def line_of(path: str, done: int, total: int, seconds: float) -> str:
         total: Bytes there are to read; what is read a second time is more than that.
         seconds: How long it took.
     """
-    from kafkalog.files.source import printable
+    from kafkalog.core.printable import printable
     from kafkalog.render.quantities import duration_text, size_text
 
     rate = done / max(seconds, 0.001)

@@ -24,6 +24,7 @@ __all__ = ["release_by", "show", "status_of"]
 def release_by(named: Release | None) -> Callable[[str], Release]:
     """The release for the directory of a partition: the one that the user named, or the one that its log dir speaks for."""
     from kafkalog.files.log_dir import LogDir
+    from kafkalog.files.mounted import is_directory
     from kafkalog.next_start.evidence import BrokerEvidence
 
     @cache
@@ -31,7 +32,7 @@ def release_by(named: Release | None) -> Callable[[str], Release]:
         return BrokerEvidence(LogDir(directory)).era.releases[0]
 
     def release_of(path: str) -> Release:
-        partition = path if os.path.isdir(path) else os.path.dirname(path)
+        partition = path if is_directory(path) else os.path.dirname(path)
         return named or shown(os.path.dirname(os.path.realpath(partition or ".")))
 
     return release_of

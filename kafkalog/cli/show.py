@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.errors import RequestError
+
+if TYPE_CHECKING:
+    from kafkalog.files.intake import As
 
 __all__ = ["command"]
 
@@ -43,7 +47,7 @@ class _Position(options.ParamType):
         ("--entry 3 00000000000000000000.index", "an entry"),
     ),
     sections={
-        "Which place": ("position", "offset", "entry", "context"),
+        "Which place": ("read_as", "position", "offset", "entry", "context"),
         "How it is shown": ("records", "all_bytes", "raw", "with_meanings"),
     },
 )
@@ -66,9 +70,11 @@ class _Position(options.ParamType):
 @click.option("--all", "all_bytes", is_flag=True, help="Show all bytes of long fields.")
 @click.option("--raw", is_flag=True, help="Show the bytes alone.")
 @click.option("-v", "--verbose", "with_meanings", is_flag=True, help="Say what each field is for.")
+@options.read_as
 @options.format_option()
 @options.color
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     path: str,
@@ -80,6 +86,7 @@ def command(
     all_bytes: bool,
     raw: bool,
     with_meanings: bool,
+    read_as: As | None,
     output_format: str,
     color: str,
 ) -> int:
@@ -102,6 +109,7 @@ def command(
     wanted = Wanted(position, offset, entry, context, records)
     screen = Screen.of(sys.stdout, color)
     try:
+        (path,) = options.named_paths((path,), read_as)
         file = file_of(path, wanted)
         end = 0
         for number, part in enumerate(parts_of(file, wanted)):

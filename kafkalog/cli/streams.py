@@ -9,13 +9,14 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.printable import printable, printable_json
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import describe_os_error, nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["CannotWrite", "say", "take_streams", "write_bytes", "write_json_lines", "write_lines"]
+__all__ = ["CannotWrite", "say", "take_streams", "write_bytes", "write_json_bytes", "write_json_lines", "write_lines"]
 
 #: Bytes written at once, more than `dump.output.Output` hands on.
 _AT_ONCE = 1 << 20
@@ -70,11 +71,11 @@ before_saying: Callable[[], object] | None = None
 
 
 def say(line: str) -> None:
-    """Write one line to stderr, whatever bytes its paths hold."""
+    """Write one line to stderr, whatever its paths hold."""
     if before_saying is not None:
         before_saying()
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
 
 
@@ -89,7 +90,7 @@ def write_json_lines(lines: Iterable[dict[str, Any]]) -> None:
     import json
 
     for line in lines:
-        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.write(printable_json(json.dumps(line)) + "\n")
 
 
 @cache
@@ -120,6 +121,11 @@ def write_bytes(data: bytes) -> None:
         raise
     except OSError as error:
         raise _refusal(error) from None
+
+
+def write_json_bytes(data: bytes) -> None:
+    """Write JSON lines in UTF-8 to a terminal, as for `write_bytes`."""
+    write_bytes(printable_json(data.decode("utf-8", "surrogateescape")).encode())
 
 
 def _flush(stream: io.BufferedWriter) -> None:

@@ -47,6 +47,7 @@ _MOST_ABORTED = 1000
 @options.exit_zero
 @options.color
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.core.release import Release
+    from kafkalog.files.intake import As
     from kafkalog.verify import Severity
 
 __all__ = ["command"]
@@ -33,17 +34,18 @@ __all__ = ["command"]
         ("--format jsonl orders-0", "for programs"),
     ),
     sections={
-        "What is checked": ("quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start"),
+        "What is checked": ("read_as", "quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start"),
         "Which findings": ("select", "ignore", "level", "strict", "baseline", "max_findings"),
         "What is assumed": (),
         "Output": ("output_format", "quiet", "verbose", "hash_inputs"),
     },
 )
 @options.required_paths
+@options.read_as
 @options.format_option()
 @options.detail(
     "Only what is wrong, what it costs, what to do.",
-    "Also info findings, bytes, all partitions and files.",
+    "Also info findings, bytes, sound partitions.",
 )
 @options.color
 @click.option(
@@ -108,9 +110,11 @@ __all__ = ["command"]
 @options.assume_stop
 @options.recovery_point
 @options.max_decompressed
+@options.max_spool
 def command(
     *,
     paths: tuple[str, ...],
+    read_as: As | None,
     output_format: str,
     detail: str | None,
     color: str,
@@ -137,7 +141,7 @@ def command(
 ) -> int:
     """Check files, partition directories and log dirs, and report what is wrong, what it costs and what to do.
 
-    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 something could not be read or judged.
+    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read or judged.
     """
     from kafkalog.files.paths import trim
     from kafkalog.files.source import printable, read_file
@@ -150,6 +154,7 @@ def command(
         strict=strict,
         baseline=frozenset() if baseline is None else read_baseline(read_file(baseline).decode("utf-8", "replace")),
     )
+    paths = options.named_paths(paths, read_as)
     with shown(paths):
         report = verify(
             paths,

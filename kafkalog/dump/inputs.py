@@ -15,8 +15,10 @@ from kafkalog.core.filename import (
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import LogDir
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import check_file_name, has_gone, join
+from kafkalog.files.paths import has_gone, join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Itera
         say: Takes a line for stderr about what is there and not printed.
 
     Raises:
-        UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
+        UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka; at the end, that something of an
+            archive could not be read.
     """
     path, kind, directory = classify(path)
     if kind is Kind.LOG_DIR:
@@ -89,6 +92,8 @@ def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Itera
         FileSource(path).close()  # says so when it cannot be read
         check_file_name(path)
         yield PlannedFile(path)
+    for problem in problems_since():
+        raise problem
 
 
 def _partition_files(partition: Partition, filters: Filters, say: Callable[[str], object]) -> Iterator[PlannedFile]:

@@ -98,7 +98,7 @@ class LogPrinter:
         self._show_batches = dialect.batch_always or not deep
         self.consecutive = ConsecutiveOffsets(first_is_compared=dialect.first_record_is_compared)
         self._fast: RecordText | None = None
-        if deep and not skip_metadata and not filters.active and (payload is None or payload.is_plain):
+        if deep and output.takes_lines and not skip_metadata and not filters.active and (payload is None or payload.is_plain):
             self._fast = RecordText(dialect, printing=payload is not None)
 
     def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:

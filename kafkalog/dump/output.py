@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kafkalog.dump.tool_died import ToolDied
 
-__all__ = ["Output"]
+__all__ = ["Output", "TerminalOutput"]
 
 _FIRST_FLUSH = 1 << 12
 _MOST_KEPT = 1 << 18
@@ -22,6 +24,9 @@ class Output:
         write: Takes bytes for stdout.
         say: Takes a line for stderr, without the line break.
     """
+
+    #: Whether lines may be put as a whole, or several at once.
+    takes_lines = True
 
     def __init__(
         self,
@@ -88,3 +93,18 @@ class Output:
         self.died = True
         place = "" if death.position is None else f"position {death.position}: "
         self.say(f"kafkalog: {path}: {place}{death.reason}")
+
+
+class TerminalOutput(Output):
+    """The same for a terminal: names, keys and values do nothing to it, and none of them begins a line of its own."""
+
+    takes_lines = False
+
+    def line(self, text: str) -> None:
+        """A line for stdout."""
+        self.piece(text)
+        self.put(b"\n")
+
+    def put(self, data: bytes) -> None:
+        """Bytes of a line, or its end."""
+        super().put(data if data == b"\n" else printable(data.decode("utf-8", "surrogateescape")).encode())

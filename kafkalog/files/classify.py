@@ -8,9 +8,10 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, TEXT_FILES, parse_partition_name, parse_segment_file_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
+from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import printable, unreadable
 
@@ -38,7 +39,10 @@ class Kind(enum.Enum):
 
 
 class Classified(NamedTuple):
-    """A path, without trailing slashes, and what it is; a directory as it was listed for that."""
+    """A path, without trailing slashes, and what it is; a directory as it was listed for that.
+
+    Of an archive it is the path in it; what of the archive could not be read `files.intake.problems_since` says.
+    """
 
     path: str
     kind: Kind
@@ -55,10 +59,12 @@ def classify(path: str) -> Classified:
         UnreadableFile: it is missing, may not be read, or is a directory that holds nothing of Kafka, or log dirs.
     """
     path = trim(path)
-    try:
-        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+    is_folder = _is_folder(path)
+    if is_folder is None:
+        from kafkalog.files.intake import taken_in
+
+        path = taken_in(path)
+        is_folder = _is_folder(path, taken_in=True)
     if not is_folder:
         return Classified(path, Kind.FILE)
     directory = Directory(path)
@@ -72,8 +78,30 @@ def classify(path: str) -> Classified:
 
         mistaken = mistaken_directory(path, entries)
         if mistaken is not None or kind is None:
-            raise UnreadableFile(path, mistaken or NOTHING_OF_KAFKA)
+            raise next(iter(problems_since()), UnreadableFile(path, mistaken or NOTHING_OF_KAFKA))
     return Classified(path, kind, directory)
+
+
+def _is_folder(path: str, *, taken_in: bool = False) -> bool | None:
+    """Whether a path is a directory; None: it may be what is taken in first (`files.intake`).
+
+    Raises:
+        UnreadableFile: it is missing, or may not be read.
+    """
+    if not taken_in and (path.partition("/")[0] == STDIN or is_mount(path)):
+        return None
+    try:
+        node = node_at(path)
+        if node is not None:
+            return isinstance(node, Folder)
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        if isinstance(error, NotADirectoryError) and not taken_in:
+            return None
+        raise unreadable(path, error) from None
+    name = os.path.basename(path)
+    may_be_packed = stat.S_ISREG(mode) and name not in TEXT_FILES and parse_segment_file_name(name) is None
+    return None if may_be_packed and not taken_in else stat.S_ISDIR(mode)
 
 
 def kind_of_directory(name: str, entries: Iterable[Entry]) -> Kind | None:

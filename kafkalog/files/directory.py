@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.mounted import Folder, Piece, node_at
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import read_file, unreadable
 
@@ -185,10 +186,19 @@ def list_directory(path: str, most: int | None = None) -> list[Entry]:
         UnreadableFile: it is missing, no directory, or may not be read.
     """
     try:
+        node = node_at(path)
+        if isinstance(node, Folder):
+            return [_entry_of(name, node.nodes[name]) for name in islice(sorted(node.nodes), most)]
         with os.scandir(path) as entries:
             return sorted(map(_entry, islice(entries, most)))
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
+
+
+def _entry_of(name: str, node: Piece | Folder) -> Entry:
+    if isinstance(node, Folder):
+        return Entry(sys.intern(name), is_directory=True, is_regular=False, state=None)
+    return Entry(sys.intern(name), is_directory=False, is_regular=True, state=(0, node.number, node.size, node.modified_ns))
 
 
 def _entry(entry: os.DirEntry[str]) -> Entry:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, TEXT_FILES, parse_segment_file_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.source import FileSource, printable
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from kafkalog.files.directory import Entry
 
-__all__ = ["mistaken_directory", "mistaken_file"]
+__all__ = ["check_file_name", "mistaken_directory", "mistaken_file"]
 
 _DATA = "kafkalog reads the folders that log.dirs in server.properties names"
 _ZOOKEEPER_FILE = re.compile(r"(log|snapshot)\.[0-9a-f]{1,16}(\.gz|\.snappy)?")
@@ -28,16 +29,30 @@ _LOG_DIRS = re.compile(rb"^[ \t]*(?:log\.dirs?|metadata\.log\.dir)[ \t]*[=:][ \t
 _MOST_BYTES = 1 << 20
 _LOOKED_AT = 512
 _ARCHIVES = (
-    (b"\x1f\x8b", 0),
     (b"PK\x03\x04", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
-    (b"\xfd7zXZ\x00", 0),
-    (b"BZh", 0),
     (b"\x28\xb5\x2f\xfd", 0),
-    (b"ustar", 257),
 )
 _ZOOKEEPER_MAGICS = (b"ZKLG", b"ZKSN")
 _TEXT = frozenset((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D, 0x1B, *range(0x80, 0x100)))
+
+
+def check_file_name(path: str) -> None:
+    """Refuse a file that no command can make anything of.
+
+    Raises:
+        UnreadableFile: it has neither a name of Kafka's nor the suffix of one, or its bytes are evidently another program's.
+    """
+    name = os.path.basename(path)
+    if name in TEXT_FILES or parse_segment_file_name(name) is not None:
+        return
+    mistaken = mistaken_file(path)
+    if mistaken is not None:
+        raise UnreadableFile(path, mistaken)
+    for pending in (*PENDING_SUFFIXES, ".part"):
+        name = name.removesuffix(pending)
+    if not name.endswith((*SEGMENT_SUFFIXES, ".checkpoint")):
+        raise UnreadableFile(path, "is no file of Kafka's, by its name; --as log (index, …) says what it is")
 
 
 def mistaken_directory(path: str, entries: Sequence[Entry]) -> str | None:
@@ -79,7 +94,7 @@ def mistaken_file(path: str) -> str | None:
     with FileSource(path) as source:
         first = source.read(0, _LOOKED_AT)
     if any(first[at : at + len(magic)] == magic for magic, at in _ARCHIVES):
-        return "is an archive: unpack it, and give the folder that comes out"
+        return "is an archive of a kind that is not read, as tar, tar.gz, tar.bz2 and tar.xz are: unpack it"
     if first.startswith(_ZOOKEEPER_MAGICS) or _ZOOKEEPER_FILE.fullmatch(os.path.basename(path)):
         return f"is a file of ZooKeeper, not of Kafka: {_DATA}"
     if not first or not _TEXT.issuperset(first):

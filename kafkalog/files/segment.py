@@ -16,7 +16,7 @@ from kafkalog.core.transaction_index import TransactionIndex, read_transaction_i
 from kafkalog.errors import RequestError
 from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.classify import Kind, classify
-from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.source import FileSource, read_file, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -191,4 +191,4 @@ def open_segment(path: str | os.PathLike[str], base_offset: int | None = None) -
         raise RequestError(f"{path}: its name tells no base offset; give one as open_segment(path, base_offset)")
     stem = name.removesuffix(parsed.pending).removesuffix(parsed.suffix)
     beside = {suffix: os.path.join(folder, stem + suffix + parsed.pending) for suffix in SEGMENT_SUFFIXES}
-    return Segment(parsed.base_offset, {suffix: file for suffix, file in beside.items() if os.path.isfile(file)})
+    return Segment(parsed.base_offset, {suffix: file for suffix, file in beside.items() if size_of(file) is not None})

@@ -10,10 +10,12 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kafkalog.core.printable import printable
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
 from kafkalog.files.meter import note_read
+from kafkalog.files.mounted import Folder, Piece, node_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -48,11 +50,6 @@ _KINDS = (
     (stat.S_ISCHR, "is a character device, not a regular file"),
     (stat.S_ISBLK, "is a block device, not a regular file"),
 )
-
-
-def printable(path: str) -> str:
-    r"""A path as text that any stream can take: undecodable bytes and control characters as `\udc80`, `\n`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
 def describe_os_error(error: OSError) -> str:
@@ -121,7 +118,14 @@ class FileSource:
         self.path = path
         self._at_once = window
         self._fd = -1
+        #: Where it begins in what is open: not at 0 when it is a piece of something else.
+        self._begin = 0
+        self._is_piece = False
         try:
+            node = node_at(path)
+            if node is not None:
+                self._open_node(node)
+                return
             # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             status = os.fstat(self._fd)
@@ -134,6 +138,28 @@ class FileSource:
         self.size = status.st_size
         self.modified_ns = status.st_mtime_ns
         self.inode = status.st_ino
+        self._window = Window(0, b"")
+
+    @classmethod
+    def of_descriptor(cls, path: str, descriptor: int) -> FileSource:
+        """A file that is open already, and will be closed with it; `path` is what it is called."""
+        source = cls.__new__(cls)
+        source.path, source._at_once = path, None  # noqa: SLF001 - its own
+        status = os.fstat(descriptor)
+        source._open_node(Piece(descriptor, 0, status.st_size, status.st_mtime_ns, status.st_ino))  # noqa: SLF001 - its own
+        os.close(descriptor)
+        return source
+
+    def descriptor(self) -> int:
+        """A descriptor of what is open, the caller's own."""
+        return os.dup(self._fd)
+
+    def _open_node(self, node: Piece | Folder) -> None:
+        if not isinstance(node, Piece):
+            raise UnreadableFile(self.path, "is a directory")
+        self._fd = os.dup(node.descriptor)
+        _, self._begin, self.size, self.modified_ns, self.inode = node
+        self._is_piece = True
         self._window = Window(0, b"")
 
     def window(self, position: int, need: int) -> Window:
@@ -153,9 +179,10 @@ class FileSource:
 
     def _read(self, position: int, size: int) -> bytes:
         try:
-            data = os.pread(self._fd, size, position)
+            begin = self._begin + position
+            data = os.pread(self._fd, size, begin)
             while len(data) < size:
-                more = os.pread(self._fd, size - len(data), position + len(data))
+                more = os.pread(self._fd, size - len(data), begin + len(data))
                 if not more:
                     raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
                 data += more
@@ -183,7 +210,7 @@ class FileSource:
         have = 0
         try:
             while have < want:
-                got = os.preadv(self._fd, [buffer[have:want]], position + have)
+                got = os.preadv(self._fd, [buffer[have:want]], self._begin + position + have)
                 if not got:
                     raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
                 have += got
@@ -195,13 +222,13 @@ class FileSource:
     @property
     def grown(self) -> FileChanged | None:
         """What to report when bytes were appended since it was opened, else None."""
-        now = os.fstat(self._fd).st_size
+        now = self.size if self._is_piece else os.fstat(self._fd).st_size
         return FileChanged(self.path, self.size, now) if now != self.size else None
 
     @property
     def is_rewritten(self) -> bool:
         """Whether it was written to since it was opened, by its time of modification."""
-        return os.fstat(self._fd).st_mtime_ns != self.modified_ns
+        return not self._is_piece and os.fstat(self._fd).st_mtime_ns != self.modified_ns
 
     def close(self) -> None:
         """Give the file back; may be called again."""
@@ -279,6 +306,9 @@ def _sha256(path: str) -> str:
 def size_of(path: str | None) -> int | None:
     """Bytes of a file; None when there is none, or it cannot be asked."""
     try:
+        node = None if path is None else node_at(path)
+        if isinstance(node, Piece):
+            return node.size
         return None if path is None else os.stat(path).st_size
     except OSError:
         return None

@@ -19,6 +19,7 @@ from kafkalog.files.arguments import path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
+from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone
 from kafkalog.files.segment import Segment
@@ -52,14 +53,14 @@ def describe(path: str | os.PathLike[str], *, full: bool | None = None) -> Descr
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka.
     """
     text, kind, directory = classify(path_of(path))
+    not_read = [NotRead(error.path, error.reason) for error in problems_since()]
     if kind is Kind.FILE:
         return _of_file(text, full=full)
     if kind is Kind.PARTITION:
         partition = Partition(text, directory)
         around = log_dir_at(os.path.dirname(os.path.realpath(text)))
-        return _of_partitions(text, kind, around if partition.name else None, [partition], [], full=full)
+        return _of_partitions(text, kind, around if partition.name else None, [partition], not_read, full=full)
     log_dir = LogDir(text, directory)
-    not_read: list[NotRead] = []
     partitions = []
     for name in log_dir.partition_names:
         try:

@@ -12,7 +12,9 @@ from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
-from kafkalog.files.paths import check_file_name, join
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import problems_since
+from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
@@ -112,6 +114,8 @@ def _predicted(
             states[text] = directory
             if kind is Kind.LOG_DIR:
                 states[text] = read_log_dir(BrokerEvidence(LogDir(text, directory)), options.release)
+            for problem in problems_since():
+                raise problem
         except UnreadableFile as error:
             if on_unreadable is None:
                 raise

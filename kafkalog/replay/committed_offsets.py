@@ -10,6 +10,7 @@ from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import METADATA_TOPICS
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
+from kafkalog.files.mounted import is_directory
 from kafkalog.replay.logs import Note
 from kafkalog.replay.metadata import read_metadata
 
@@ -123,7 +124,7 @@ class Places:
 
     def _stopped_broker(self, path: str) -> int | None:
         """Id of the broker that closed the log dir around a partition with a clean stop; None when it did not."""
-        partition = path if os.path.isdir(path) else os.path.dirname(path) or "."
+        partition = path if is_directory(path) else os.path.dirname(path) or "."
         directory = os.path.dirname(os.path.realpath(partition))
         if directory not in self._stopped:
             try:

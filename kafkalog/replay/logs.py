@@ -18,8 +18,10 @@ from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import exists, is_directory, problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import check_file_name, has_gone, join
+from kafkalog.files.paths import has_gone, join
 from kafkalog.files.source import FileSource, size_of
 from kafkalog.span import Padding
 
@@ -148,7 +150,7 @@ class Log(NamedTuple):
                 source = FileSource(path)
             except UnreadableFile:
                 tries -= 1
-                if not tries or not has_gone(path) or not os.path.isdir(self.path):
+                if not tries or not has_gone(path) or not is_directory(self.path):
                     raise
                 files = log_of(Partition(self.path)).files
                 left = list(files) if self.topic in COORDINATOR_TOPICS else [other for other in files if other > path]
@@ -179,7 +181,7 @@ class Log(NamedTuple):
             path == self.files[-1]
             and damage.span.end == size_of(path)
             and isinstance(damage.error, Truncated)
-            and not os.path.exists(join(log_dir, ".kafka_cleanshutdown"))
+            and not exists(join(log_dir, ".kafka_cleanshutdown"))
         )
 
     def start_offset(self) -> int | None:
@@ -230,7 +232,7 @@ class Log(NamedTuple):
 
     def folder(self) -> str:
         """The directory that its files are in."""
-        return self.path if os.path.isdir(self.path) else os.path.dirname(self.path) or "."
+        return self.path if is_directory(self.path) else os.path.dirname(self.path) or "."
 
     def walk_last_file(self) -> Iterator[tuple[str, Batch | Damage | Padding]]:
         """The batches of the last file that holds anything, as `walk` yields them."""
@@ -351,6 +353,7 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
     Partitions of a log dir that cannot be read are `problems`, and give None too.
     """
     path, kind, directory = classify(path)
+    problems += [Note(error.path, None, error.reason) for error in problems_since()]
     if kind is Kind.FILE:
         _add_file(path, files)
         yield None

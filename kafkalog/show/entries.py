@@ -14,6 +14,7 @@ from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, SNA
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.mounted import exists
 from kafkalog.files.source import FileSource
 from kafkalog.show.batches import offsets_note, opaque, time_note
 from kafkalog.show.values import Part, layout_rows
@@ -159,7 +160,7 @@ class EntryFile:
     def _log_note(self, position: int) -> tuple[str, str]:
         """What is in the `.log` beside it at a position."""
         path = self.path.removesuffix(".index") + ".log"
-        if not self.path.endswith(".index") or not os.path.exists(path):
+        if not self.path.endswith(".index") or not exists(path):
             return f"0x{position:x}", ""
         try:
             with FileSource(path) as source:

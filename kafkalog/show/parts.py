@@ -17,8 +17,8 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.source import WindowedBytes
 from kafkalog.errors import FormatError, KafkalogError, LimitExceeded, RequestError, Truncated
 from kafkalog.files.classify import Kind, classify
+from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import check_file_name
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 from kafkalog.show.batches import batch_rows, offsets_note, opaque
 from kafkalog.show.entries import EntryFile

@@ -11,8 +11,8 @@ from kafkalog.core.filters import Filters
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import LogDir
+from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import check_file_name
 from kafkalog.files.segment import Segment
 
 if TYPE_CHECKING:

@@ -23,8 +23,10 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
 from kafkalog.files.log_dir import LogDir, PartitionContext
+from kafkalog.files.mistakes import check_file_name
+from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import check_file_name, join
+from kafkalog.files.paths import join
 from kafkalog.files.workers import Workers
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
@@ -195,6 +197,7 @@ class _Run:
         """Take an argument in."""
         try:
             found = classify(path)
+            self.not_checked += [NotChecked(error.path, error.reason, failed=True) for error in problems_since()]
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
             elif found.kind is Kind.PARTITION:
