@@ -54,7 +54,7 @@ def command(*, paths: tuple[str, ...], full: bool, segments: bool | None, sort: 
     Nothing is judged: that is what verify does. Logs of up to 32 MiB together are gone over batch by batch; of larger ones
     the first batch of each segment is read and those after its last index entry, and what was not read is said.
 
-    Exit status: 0; 2 usage; 3 something could not be read.
+    Exit status: 0; 2 usage; 3 a PATH is missing, or not all could be read.
     """
     from kafkalog.info.api import describe
     from kafkalog.info.values import NotRead

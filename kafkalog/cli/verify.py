@@ -141,7 +141,7 @@ def command(
 ) -> int:
     """Check files, partition directories and log dirs, and report what is wrong, what it costs and what to do.
 
-    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read or judged.
+    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 a PATH is missing, or not all was judged.
     """
     from kafkalog.files.paths import trim
     from kafkalog.files.source import printable, read_file

@@ -34,7 +34,7 @@ def next_starts_text(outcomes: Sequence[Outcome], named: set[str], *, detail: st
     told = sorted((one for one in outcomes if _is_told(one, named)), key=lambda one: one.harm)
     if detail != "headline":
         yield from _body(outcomes, told, is_full=detail == "everything")
-    yield from _headline(outcomes)
+    yield from _headline(outcomes, named)
 
 
 def _is_told(outcome: Outcome, named: set[str]) -> bool:
@@ -61,7 +61,7 @@ def _one_line(outcome: Outcome) -> str:
     return f"{outcome.path} ({assumed_text(outcome.assumed)}): {in_short(outcome)}{log}"
 
 
-def _headline(outcomes: Sequence[Outcome]) -> Iterator[Item]:
+def _headline(outcomes: Sequence[Outcome], named: set[str]) -> Iterator[Item]:
     """The block that ends the text."""
     harmful = sorted((one for one in outcomes if one.severity == "error"), key=lambda one: one.harm, reverse=True)
     unknown = [one for one in outcomes if one.is_unknown and one.severity != "error"]
@@ -77,7 +77,7 @@ def _headline(outcomes: Sequence[Outcome]) -> Iterator[Item]:
         where = count_text(count, "prediction")
         yield Line(0, "unknown", f"{where} cannot be made: {unknown[0].path}: {in_short(unknown[0])}", prose=True)
     if harmful:
-        yield from _what_to_do(harmful[0])
+        yield from _what_to_do(harmful[0], named)
 
 
 def _harm_sentence(harmful: Sequence[Outcome], places: int) -> str:
@@ -122,11 +122,14 @@ def _harms(harmful: Sequence[Outcome]) -> Iterator[Item]:
         yield _labelled("in all", f"{count_text(records, 'record')}, {size_text(size)}")
 
 
-def _what_to_do(worst: Outcome) -> Iterator[Item]:
+def _what_to_do(worst: Outcome, named: set[str]) -> Iterator[Item]:
     for at, action in enumerate(worst.actions):
         yield Line(0, "" if at else "first", action, prose=True, hang=_HANG, style="label")
-    yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), worst.path).line, hang=_HANG, style="label")
-    yield Line(0, "", command_on(("kafkalog", "verify"), worst.path).line, hang=_HANG)
+    # What stops the broker may be a file, and a partition that is missing is made again: the log dir is looked at then.
+    above = [path for path in named if worst.path.startswith(f"{path}/")]
+    path = above[0] if above and not os.path.isdir(worst.path) else worst.path
+    yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), path).line, hang=_HANG, style="label")
+    yield Line(0, "", command_on(("kafkalog", "verify"), path).line, hang=_HANG)
 
 
 def _labelled(word: str, text: str) -> Line:
