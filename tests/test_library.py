@@ -100,8 +100,8 @@ def test_one_path_or_several_are_taken_by_every_function_that_takes_several(give
     ("function", "argument", "value", "says"),
     [
         ("verify", "now", "2024-05-01", "now is int or None, not str"),
-        ("verify", "jobs", "2", "jobs is int, not str"),
-        ("verify", "jobs", True, "jobs is int, not bool"),
+        ("verify", "jobs", "2", "jobs is int or None, not str"),
+        ("verify", "jobs", True, "jobs is int or None, not bool"),
         ("verify", "max_message_bytes", 1.5, "max_message_bytes is int or None, not float"),
         ("verify", "policy", "strict", "policy is Policy or None, not str"),
         ("verify", "topics", [b"x"], "each of topics is str, not bytes"),
