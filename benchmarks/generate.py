@@ -2,8 +2,8 @@
 
     python -m benchmarks.generate SHAPE MIB FILE
 
-Shapes: `values100` (8-byte keys, 100-byte JSON values), `values1k` (1 KiB values), `zstd` (values100, compressed), `headers`
-(values100, two headers a record), `nulls` (headers, every third key, value and header value null).
+Shapes: `values100` (8-byte keys, 100-byte JSON values), `values1k` (1 KiB values), `zstd`, `lz4` (values100, compressed),
+`headers` (values100, two headers a record), `nulls` (headers, every third key, value and header value null).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import struct
 import sys
 
+import lz4.frame
 import zstandard
 
 from kafkalog.core.checksum import crc32c
@@ -20,6 +21,7 @@ _BODY = struct.Struct(">hiqqqhii")
 _HEAD = struct.Struct(">qiibI")
 BATCH_BYTES = 16384
 START_MS = 1_700_000_000_000
+CODECS = {"lz4": 3, "zstd": 4}
 EVENTS = ("click", "view", "purchase", "login", "logout", "search")
 
 
@@ -100,7 +102,7 @@ def fields(shape: str, key: bytes, value: bytes, number: int):
 
 def batches(shape: str, raw_bytes: int):
     """Batches until `raw_bytes` of uncompressed batches are reached."""
-    codec = 4 if shape == "zstd" else 0
+    codec = CODECS.get(shape, 0)
     compressor = zstandard.ZstdCompressor(level=3, write_content_size=False)
     source = values(1024 if shape == "values1k" else 100)
     offset = done = 0
@@ -114,7 +116,9 @@ def batches(shape: str, raw_bytes: int):
             size += len(parts[-1])
             delta += len(parts) % 3 == 0
         payload = b"".join(parts)
-        if codec:
+        if codec == CODECS["lz4"]:
+            payload = lz4.frame.compress(payload, block_size=lz4.frame.BLOCKSIZE_MAX64KB, store_size=False)
+        elif codec:
             stream = compressor.compressobj()
             payload = stream.compress(payload) + stream.flush()
         count = len(parts)

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record, RecordHeader
-    from kafkalog.errors import FileChanged, FormatError, KafkalogError, LimitExceeded, RequestError, UnreadableFile
+    from kafkalog.errors import (
+        ExtraMissing,
+        FileChanged,
+        FormatError,
+        KafkalogError,
+        LimitExceeded,
+        RequestError,
+        UnreadableFile,
+    )
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
     from kafkalog.files.segment import Segment, open_segment
@@ -44,6 +52,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Damage",
     "Description",
+    "ExtraMissing",
     "FileChanged",
     "Finding",
     "FormatError",
@@ -88,6 +97,7 @@ __all__ = [
 #: Names are imported when they are used: start-up is half of a small dump, and reading logs needs little of what is here.
 _LAZY = {
     "Damage": "kafkalog.core.batch",
+    "ExtraMissing": "kafkalog.errors",
     "FileChanged": "kafkalog.errors",
     "FormatError": "kafkalog.errors",
     "KafkalogError": "kafkalog.errors",

@@ -12,6 +12,7 @@ __all__ = [
     "BadVarint",
     "DecoderFailed",
     "DecompressionFailed",
+    "ExtraMissing",
     "FileChanged",
     "FormatError",
     "KafkalogError",
@@ -153,6 +154,23 @@ class DecoderFailed(KafkalogError):
 
 class RequestError(KafkalogError):
     """The caller asked for something that does not exist: a Kafka version, a rule, a pair of options."""
+
+
+class ExtraMissing(RequestError):
+    """What was asked for needs a package that is not installed.
+
+    Args:
+        what: What was asked for.
+        package: What to install, as pip takes it.
+    """
+
+    def __init__(self, what: str, package: str) -> None:
+        self.what = what
+        self.package = package
+        super().__init__(what, package)
+
+    def __str__(self) -> str:
+        return f"{self.what} needs what is not installed: pip install '{self.package}'"
 
 
 class WorkerLost(KafkalogError):

@@ -11,10 +11,10 @@ import struct
 import subprocess
 import sys
 
-import lz4.frame  # noqa: TID251 - the codecs' own encoders make what Kafka's clients send
+import lz4.frame
 import pytest
 import snappy
-import zstandard  # noqa: TID251
+import zstandard
 
 from kafkalog.core import batch as core_batch
 from kafkalog.core import compression, layout, log, offset_index, record_walk

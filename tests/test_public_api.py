@@ -91,6 +91,7 @@ ERRORS = [
     errors.RequestError("no such release"),
     errors.UnreadableFile("a/b", "permission denied"),
     errors.FileChanged("a/b", 10, 5),
+    errors.ExtraMissing("to_arrow", "kafkalog[arrow]"),
     errors.WorkerLost("was ended by SIGKILL"),
     errors.DecoderFailed("what the real tool says"),
     errors.MessageError("a rule of the reader", "field", Span(0, 2)),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import replace
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.errors import ExtraMissing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from kafkalog.core.batch import Damage
     from kafkalog.table.columns import Column, Definition
@@ -55,6 +59,68 @@ class Table:
     def __iter__(self) -> Iterator[Any]:
         return self.rows()
 
+    # --- as Arrow ---
+
+    @property
+    def schema(self) -> Any:
+        """The `pyarrow.Schema`.
+
+        Raises:
+            ExtraMissing: numpy or pyarrow is not installed.
+        """
+        return _arrow("schema").schema_of(self)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A new pass as an Arrow stream, for whatever takes one: DuckDB, polars, pandas, pyarrow.
+
+        Keys and values are views of the bytes they were read from: as long as one of them is kept, so is its window of 2 MiB.
+        """
+        return _arrow("an Arrow stream").reader_of(self).__arrow_c_stream__(requested_schema)
+
+    def batches(self) -> Iterator[Any]:
+        """A new pass as `pyarrow.RecordBatch`es, each of a few thousand rows.
+
+        Raises:
+            ExtraMissing: numpy or pyarrow is not installed.
+            UnreadableFile: a file cannot be read.
+        """
+        return iter(_arrow("batches").reader_of(self))
+
+    def to_arrow(self, *, compact: bool = True) -> Any:
+        """All of it as a `pyarrow.Table`.
+
+        Args:
+            compact: Copy keys and values out of what was read. False leaves them as views of it: that is faster, keeps all
+                of it in memory, and pyarrow itself cannot filter or sort such columns yet.
+
+        Raises:
+            ExtraMissing: numpy or pyarrow is not installed.
+            UnreadableFile: a file cannot be read.
+        """
+        arrow = _arrow("to_arrow")
+        return (arrow.compact_reader_of(self) if compact else arrow.reader_of(self)).read_all()
+
+    def to_pandas(self) -> Any:
+        """All of it as a `pandas.DataFrame` with Arrow types.
+
+        Raises:
+            ExtraMissing: pandas, numpy or pyarrow is not installed.
+            UnreadableFile: a file cannot be read.
+        """
+        found = self.to_arrow()
+        pandas = _installed("pandas", "to_pandas", "pandas")
+        return found.unify_dictionaries().to_pandas(types_mapper=pandas.ArrowDtype)
+
+    def to_polars(self) -> Any:
+        """All of it as a `polars.DataFrame`.
+
+        Raises:
+            ExtraMissing: polars, numpy or pyarrow is not installed.
+            UnreadableFile: a file cannot be read.
+        """
+        polars = _installed("polars", "to_polars", "polars")
+        return polars.DataFrame(self)
+
     def head(self, count: int = 10) -> list[Any]:
         """The first rows."""
         return list(islice(self.rows(), count))
@@ -73,6 +139,18 @@ class Table:
     def __repr__(self) -> str:
         names = ", ".join(self.names)
         return f"Table({self.name}: {names})"
+
+
+def _installed(module: str, what: str, package: str) -> ModuleType:
+    """A module that is not installed with kafkalog itself."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError:
+        raise ExtraMissing(what, package) from None
+
+
+def _arrow(what: str) -> ModuleType:
+    return _installed("kafkalog.table.arrow", what, "kafkalog[arrow]")
 
 
 def _row_class(names: tuple[str, ...]) -> type[tuple[Any, ...]]:

