@@ -1,4 +1,4 @@
-"""What brokers of several releases would do, as it is reported: once where they do the same, else each, the worst first."""
+"""What brokers of several releases, or on several conditions, would do: once where it is the same, else the worst first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def merged(alternatives: Sequence[Sequence[Outcome]]) -> list[Outcome]:
 
 
 def _is_same(one: Outcome, other: Outcome) -> bool:
-    """Whether two releases do the same; why need not be the same."""
+    """Whether the same is done in both; why need not be the same."""
     return replace(one, assumed=other.assumed, causes=other.causes, why=other.why, actions=other.actions) == other
 
 
@@ -47,12 +47,20 @@ def _in_common(outcomes: Sequence[Outcome]) -> Outcome:
     first = outcomes[0]
     causes = first.causes
     if any(outcome.reason != first.reason for outcome in outcomes):
-        causes = tuple(one for outcome in outcomes for one in _introduced(outcome, f"with {outcome.assumed.release}"))
+        causes = tuple(one for outcome in outcomes for one in _introduced(outcome, _assumption(outcome)))
     actions = first.actions if all(outcome.actions == first.actions for outcome in outcomes) else ()
-    return replace(first, assumed=first.assumed._replace(release=None), causes=causes, actions=actions)
+    is_one_release = len({outcome.assumed.release for outcome in outcomes}) == 1
+    assumed = first.assumed._replace(release=first.assumed.release if is_one_release else None, condition="")
+    return replace(first, assumed=assumed, causes=causes, actions=actions)
+
+
+def _assumption(outcome: Outcome) -> str:
+    return outcome.assumed.condition or f"with {outcome.assumed.release}"
 
 
 def _conditional(outcome: Outcome) -> Outcome:
+    if outcome.assumed.condition:
+        return replace(outcome, causes=_introduced(outcome, outcome.assumed.condition))
     release = outcome.assumed.release or ""
     mode = "ZooKeeper" if is_zookeeper_era(parse_release(release)) else "KRaft"
     return replace(outcome, causes=_introduced(outcome, f"if the broker runs with {mode}, as Kafka {release}"))

@@ -21,7 +21,7 @@ from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.obstacle import Noted, Obstacle
 from kafkalog.next_start.options import STOPS, options_of
-from kafkalog.next_start.placement import places_here, why_unplaced, with_shared_metadata
+from kafkalog.next_start.placement import by_metadata, places_here, why_unplaced, with_shared_metadata
 from kafkalog.next_start.predict import predict_directory
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def link_log_dirs(log_dirs: Iterable[Sequence[LogDirState]]) -> list[list[LogDir
     alternatives = [list(states) for states in log_dirs]
     every = with_shared_metadata([state for states in alternatives for state in states])
     linked = iter([_linked(state, every) for state in every])
-    return [[next(linked) for _ in states] for states in alternatives]
+    return [[one for _ in states for one in by_metadata(next(linked))] for states in alternatives]
 
 
 def _linked(state: LogDirState, states: Sequence[LogDirState]) -> LogDirState:

@@ -17,6 +17,7 @@ __all__ = [
     "SEGMENTS_DELETED",
     "STOPPING",
     "STRAY",
+    "TORN_TAIL",
     "UNKNOWN",
     "UNREAD_RECORDS",
     "Cause",
@@ -27,6 +28,8 @@ LOAD_FAILURE = "load-failure"
 #: Recovery ends at a batch.
 INVALID_BATCH = "invalid-batch"
 SEGMENTS_DELETED = "segments-deleted"
+#: What follows the last whole batch is cut off.
+TORN_TAIL = "torn-tail"
 #: Records stay in the file after the log's end.
 UNREAD_RECORDS = "unread-records"
 #: `partition.metadata` is missing.

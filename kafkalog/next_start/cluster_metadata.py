@@ -12,6 +12,7 @@ from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
+from kafkalog.next_start.metadata_start import metadata_start
 from kafkalog.next_start.obstacle import Obstacle
 from kafkalog.replay.metadata import Place, read_metadata, read_metadata_file
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.release import Release
     from kafkalog.files.log_dir import LogDir
+    from kafkalog.next_start.metadata_start import MetadataStart
     from kafkalog.replay.image import Image
     from kafkalog.replay.metadata import Metadata
 
@@ -27,6 +29,8 @@ __all__ = ["SEGMENT_BYTES_REMEDY", "ClusterMetadata", "obstacles_in_metadata", "
 
 #: Largest metadata log that is replayed for a prediction, in bytes.
 METADATA_BYTES = 64 << 20
+#: A metadata log up to this size is loaded in the model although nothing in it looks damaged, in bytes.
+_ALWAYS_LOADED = 16 << 20
 _LEAST_SEGMENT = 1 << 20
 SEGMENT_BYTES_REMEDY = (
     "With the release that wrote this running, set segment.bytes of these topics to 1048576 or more"
@@ -44,6 +48,7 @@ class ClusterMetadata:
     def __init__(self, log_dir: LogDir) -> None:
         self._log_dir = log_dir
         self._replayed: dict[str, Metadata] = {}
+        self._starts: dict[tuple[str, Release], MetadataStart | None] = {}
 
     def replayed(self, name: str) -> Metadata:
         """What the metadata log in a directory of the log dir says, and what is wrong with it."""
@@ -57,14 +62,32 @@ class ClusterMetadata:
 
     def of_small_log(self, name: str) -> Metadata | None:
         """What a metadata log says that is whole and not too large; else None."""
-        try:
-            entries = self._log_dir.partition(name).directory.entries
-        except UnreadableFile:
-            return None
-        if sum(entry.size or 0 for entry in entries if entry.name.endswith((".log", ".checkpoint"))) > METADATA_BYTES:
+        if self._size_of(name) > METADATA_BYTES:
             return None
         metadata = self.replayed(name)
         return None if metadata.problems or not metadata.records else metadata
+
+    def start_of(self, name: str, release: Release) -> MetadataStart | None:
+        """What a start makes of a metadata log that is not too large; None: it stays as it is, or that is not known."""
+        key = (name, release)
+        if key not in self._starts:
+            size = self._size_of(name)
+            before = None if size > METADATA_BYTES else self.replayed(name)
+            is_odd = before is not None and (before.damage is not None or bool(before.problems) or size <= _ALWAYS_LOADED)
+            self._starts[key] = (
+                metadata_start(self._log_dir.partition(name), before, self._log_dir.identity, release)
+                if before is not None and is_odd
+                else None
+            )
+        return self._starts[key]
+
+    def _size_of(self, name: str) -> int:
+        """Bytes of the logs and snapshots of a directory; more than is ever read where it cannot be listed."""
+        try:
+            entries = self._log_dir.partition(name).directory.entries
+        except UnreadableFile:
+            return METADATA_BYTES + 1
+        return sum(entry.size or 0 for entry in entries if entry.name.endswith((".log", ".checkpoint")))
 
     @property
     def bootstrap_path(self) -> str:

@@ -18,8 +18,10 @@ from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, NOTE, OTHER_PARTITION, Cause
 from kafkalog.next_start.clean_marker import StopTraces, contradiction, is_against, is_closed_by_a_stop
 from kafkalog.next_start.loss import everything_in
-from kafkalog.next_start.options import STOPS, Options
-from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome
+from kafkalog.next_start.metadata_advice import METADATA_FIRST, metadata_advice
+from kafkalog.next_start.metadata_start import METADATA_LOG
+from kafkalog.next_start.options import CONSUMER_BYTES, STOPS, Options
+from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside
 from kafkalog.next_start.partition import Prediction, Situation
 from kafkalog.next_start.placement import Misplacement, misplacements, missing_directories
 from kafkalog.next_start.predict import given_up, predict_in_situation
@@ -30,11 +32,16 @@ if TYPE_CHECKING:
 
     from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
+    from kafkalog.next_start.metadata_start import MetadataStart
 
 __all__ = ["predict_log_dirs", "predict_partition_of"]
 
 
 _POLICY = "cleanup.policy"
+_NO_METADATA = (
+    "no metadata log is in the log dirs looked at: if the node has none anywhere else, and no other controller has it, the"
+    " controller knows no topic, and every directory is renamed -stray"
+)
 
 
 def predict_log_dirs(
@@ -55,7 +62,8 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
     # A running broker deletes topics.
     there = {name: one for name, one in predictions.items() if not has_gone(one.outcome.path)}
     stop = STOPS[not _is_clean(state, options)]
-    assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state))
+    caveat = _caveat(state)
+    assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state), state.condition, caveat)
     for outcome in obstacle_outcomes(state, assumed, list(there.values())):
         yield with_advice(outcome)
     missing = missing_directories(state)
@@ -75,12 +83,44 @@ def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, 
     misplaced = misplacements(state)
     mixed_up = next((name for name, one in misplaced.items() if one.partition == "failed"), None)
     marker = _false_marker(state, predictions) if options.stop is None else None
-    for name, outcome in with_side_effects(state, predictions).items():
-        found = _placed(state, name, outcome, misplaced.get(name), mixed_up)
+    outcomes = {
+        name: _placed(state, name, outcome, misplaced.get(name), mixed_up)
+        for name, outcome in with_side_effects(state, predictions).items()
+    }
+    outcomes = {name: replace(outcome, set_aside=_set_aside(state, name, outcome)) for name, outcome in outcomes.items()}
+    start = state.metadata_start
+    if METADATA_LOG in outcomes and start is not None and start.is_changed:
+        outcomes[METADATA_LOG] = _of_metadata_log(state, start, outcomes)
+    evidence, caveat = _evidence(state), _caveat(state)
+    for name, found in outcomes.items():
         causes = [Cause(NOTE, state.noted.notes[name])] if name in state.noted.notes else []
         causes += [Cause(NOTE, remark) for remark in state.noted.remarks]
         causes += [marker[name]] if marker is not None and name in marker else []
-        yield with_advice(found.because(*causes, assumed=found.assumed._replace(evidence=_evidence(state))))
+        assumed = found.assumed._replace(evidence=evidence, condition=state.condition, caveat=caveat)
+        yield with_advice(found.because(*causes, assumed=assumed))
+
+
+def _of_metadata_log(state: LogDirState, start: MetadataStart, outcomes: Mapping[str, Outcome]) -> Outcome:
+    """The outcome of a metadata log that is cut, with what that does to the partitions of its log dir."""
+    outcome = outcomes[METADATA_LOG]
+    aside = [one.set_aside for one in outcomes.values() if one.set_aside is not None and state.is_metadata_cut]
+    causes = []
+    if aside:
+        records = [one.records for one in aside if one.records is not None]
+        count = f"{sum(records)} records, " if len(records) == len(aside) else ""
+        are = "1 partition directory is" if len(aside) == 1 else f"{len(aside)} partition directories are"
+        text = f"{are} renamed -stray then ({count}{sum(one.size for one in aside)} bytes): the controller does not know them"
+        causes.append(Cause(CONTROLLER, text))
+    return outcome.because(*causes, actions=metadata_advice(start))
+
+
+def _set_aside(state: LogDirState, name: str, outcome: Outcome) -> SetAside | None:
+    """What a directory holds that is renamed as a whole."""
+    if outcome.partition != "stray" or not any(before == outcome.path for before, _ in outcome.rename or ()):
+        return None
+    directory = state.log_dir.partition(name).directory
+    size = _log_size(directory)
+    return SetAside(everything_in(directory).records if size <= CONSUMER_BYTES else None, size)
 
 
 def _placed(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplacement | None, mixed_up: str | None) -> Outcome:
@@ -141,13 +181,16 @@ def _stop_traces(state: LogDirState, name: str, outcome: Outcome) -> StopTraces:
 
 def _evidence(state: LogDirState) -> str:
     """What the release is taken from, "" when it was given."""
-    evidence = [] if state.is_given else [state.era.evidence]
-    missing = missing_directories(state)
-    if is_partial_copy(len(missing), len(state.partitions)):
-        evidence.append(
-            f"{len(missing)} partitions that belong into this log dir are not in this copy, which is one of some of them"
-        )
-    return "; ".join(evidence)
+    return "" if state.is_given else state.era.evidence
+
+
+def _caveat(state: LogDirState) -> str:
+    """What the log dir as a whole lacks."""
+    caveats = [_NO_METADATA] if state.lacks_metadata and state.era.kraft else []
+    missing = len(missing_directories(state))
+    if is_partial_copy(missing, len(state.partitions)):
+        caveats.append(f"{missing} partitions that belong into this log dir are not in this copy, which is one of some of them")
+    return "; ".join(caveats)
 
 
 def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
@@ -194,6 +237,7 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
         log_end_offset=0 if misplaced.is_replaced else None,
         epochs_after=(),
         consumer=Consumer(nothing, nothing) if misplaced.is_replaced else None,
+        actions=(METADATA_FIRST,) if state.is_metadata_cut and not is_deleted else (),
     )
 
 
@@ -256,6 +300,6 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
         consumer_limit=options.consumer_limit(path),
         replay=options.replay_of(path),
         scanned=options.scanned_logs_of(path),
-        context=state.log_dir.context_of(name) if options.scanned is None else None,
+        context=state.log_dir.context_of(name),
         compacts=state.image is not None and "compact" in state.image.configs.get(("topic", parsed.topic), {}).get(_POLICY, ""),
     )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import Identity, LogDir
     from kafkalog.next_start.era import Era
     from kafkalog.next_start.evidence import BrokerEvidence
+    from kafkalog.next_start.metadata_start import MetadataStart
     from kafkalog.replay.image import Image
 
 __all__ = ["LogDirState", "read_log_dir"]
@@ -56,6 +57,9 @@ class LogDirState:
         noted: What a start does not get over, and what is worth knowing.
         unplaced: Why it is not known which partitions of it are served; empty: nothing speaks against it.
         image: What the controller says, from a metadata log in a log dir of the same broker; None: not at hand.
+        metadata_start: What the start makes of that metadata log; None: it stays as it is, or that is not known.
+        lacks_metadata: Whether no log dir of the same broker that is looked at has a metadata log.
+        condition: What must hold for this to be how the broker finds the log dir, in words; "": nothing is assumed.
         siblings: Directory ids of the log dirs of the same broker that are looked at.
     """
 
@@ -72,6 +76,9 @@ class LogDirState:
     noted: Noted = field(default_factory=Noted)
     unplaced: str = ""
     image: Image | None = None
+    metadata_start: MetadataStart | None = None
+    lacks_metadata: bool = False
+    condition: str = ""
     siblings: frozenset[str | None] = frozenset()
 
     @property
@@ -93,6 +100,18 @@ class LogDirState:
     def identity(self) -> Identity:
         """Whose log dir it is."""
         return self.log_dir.identity
+
+    @property
+    def metadata_log(self) -> str:
+        """The metadata log that the image is of, in words."""
+        start = self.metadata_start
+        return f"the metadata log, which {start.text}," if start is not None and self.is_metadata_cut else "the metadata log"
+
+    @property
+    def is_metadata_cut(self) -> bool:
+        """Whether the image is that of a metadata log which says less after the start than before."""
+        start = self.metadata_start
+        return start is not None and start.is_changed and start.image is self.image
 
     @property
     def is_tiered(self) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.cause import Cause
 
-__all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "Truncation"]
+__all__ = ["NOTHING_TOLD", "Assumed", "Consumer", "ConsumerRead", "Outcome", "SetAside", "Truncation"]
 
 
 #: Fields of an outcome that are None only for a reason, in the order in which the reasons are reported.
@@ -37,12 +37,16 @@ class Assumed(NamedTuple):
     """What a prediction is based on: the kind of stop (`clean` or `unclean`), the recovery point, the release.
 
     `release` is None for what holds in either era; `evidence` says what the release was taken from, "" when it was given.
+    `condition` says what else must hold, as a clause that begins with "if"; "" when nothing. `caveat` says what the log dir
+    lacks as a whole; "" when nothing.
     """
 
     stop: str
     recovery_point: int | None
     release: str | None
     evidence: str = ""
+    condition: str = ""
+    caveat: str = ""
 
 
 class Truncation(NamedTuple):
@@ -76,6 +80,13 @@ class ConsumerRead(NamedTuple):
     unreached: tuple[int, int] | None = None
 
 
+class SetAside(NamedTuple):
+    """What a directory holds that is renamed as a whole: records (None: not counted) and bytes of its `.log` files."""
+
+    records: int | None
+    size: int
+
+
 class Consumer(NamedTuple):
     """Both kinds of consumer, by `isolation.level`; None: not known, see `why` of the outcome."""
 
@@ -106,8 +117,8 @@ class Outcome:
         time_range_lost: First and last timestamp of those records, milliseconds; None when there are none.
         epochs_after: (epoch, start offset) of the leader epochs after loading, before an election.
         consumer: What consumers read afterwards.
-        already_gone: Offsets that the log has lost before the start, ascending; None: not looked for, as beside `verify`, whose
-            findings tell it.
+        set_aside: What the directory holds, when it is renamed as a whole: nobody serves it then, though it is not lost yet.
+        already_gone: Offsets that the log has lost before the start, ascending; None: not known, for it cannot be read.
         why: Field name → why it is None.
         actions: What to do before the restart, in order; only where it is certain.
     """
@@ -130,6 +141,7 @@ class Outcome:
     time_range_lost: tuple[int, int] | None = None
     epochs_after: tuple[tuple[int, int], ...] | None = None
     consumer: Consumer | None = None
+    set_aside: SetAside | None = None
     already_gone: tuple[Gone, ...] | None = None
     why: dict[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()

@@ -34,6 +34,7 @@ from kafkalog.next_start.cause import (
     NOTE,
     SEGMENTS_DELETED,
     STRAY,
+    TORN_TAIL,
     UNKNOWN,
     UNREAD_RECORDS,
     Cause,
@@ -70,7 +71,7 @@ class Situation(LoadSettings):
         consumer: Whether to work out what consumers read, which takes decoding the whole log; None: if it is not too large.
         consumer_limit: Bytes of logs up to which that is done when `consumer` is None.
         replay: Most bytes of logs whose recovery is worked out; None: any.
-        context: What the log dir says of it, for what is gone already; None: that is not looked for.
+        context: What the log dir says of it; None: what is gone already is not looked for.
         compacts: Whether the topic's settings have its log compacted.
     """
 
@@ -385,6 +386,12 @@ def _findings_of_loading(load: Load, behind: Loss, changes: _Changes) -> Iterato
     for found in load.context.invalid:
         text = f"recovery stops in {found.name} at position {found.position}: {found.reason}"
         yield Cause(INVALID_BATCH, text, found.name, found.position)
+    blamed = {found.name for found in load.context.invalid}
+    for cut in changes.truncated:
+        name = cut.path.rpartition("/")[2]
+        if name not in blamed and load.failure is None:
+            text = f"{name} ends in bytes that are no whole batch: the start cuts them off at position {cut.position}"
+            yield Cause(TORN_TAIL, text, name, cut.position)
     segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
     if segments:
         yield Cause(SEGMENTS_DELETED, f"{segments} segment{'s' if segments > 1 else ''} deleted")

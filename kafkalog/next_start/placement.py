@@ -6,6 +6,7 @@ those looked at, it is asked. Else the directories of a topic are compared with 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -22,10 +23,12 @@ from kafkalog.next_start.cluster_metadata import (
     small_segments,
 )
 from kafkalog.next_start.log_dir_state import read_log_dir
+from kafkalog.next_start.metadata_advice import metadata_advice
+from kafkalog.next_start.metadata_start import METADATA_LOG, OBSERVER, ONLY_VOTER
 from kafkalog.next_start.obstacle import Noted, Obstacle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
     from kafkalog.replay.metadata import Metadata
 
 __all__ = [
-    "METADATA_LOG",
     "Misplacement",
+    "by_metadata",
     "misplacements",
     "missing_directories",
     "placement_in",
@@ -51,7 +54,6 @@ _NOT_MIGRATED = (
 )
 #: Ids up to that stand for something else: not assigned, lost, migrating.
 _RESERVED_IDS = 100
-METADATA_LOG = f"{CLUSTER_METADATA_TOPIC}-0"
 
 
 class Misplacement(NamedTuple):
@@ -79,8 +81,10 @@ def with_shared_metadata(states: Sequence[LogDirState]) -> list[LogDirState]:
 def _noted_of_metadata(state: LogDirState) -> Noted:
     if not state.kraft:
         return Noted()
-    metadata = _own_metadata(state)
-    noted = Noted(obstacles=tuple(obstacles_in_metadata(state.evidence.metadata, state.release, metadata)))
+    start = state.evidence.metadata.start_of(METADATA_LOG, state.release) if METADATA_LOG in state.partitions else None
+    # What is cut, or damaged, is not replayed.
+    metadata = start.metadata if start is not None and start.is_changed else _own_metadata(state)
+    noted = Noted(obstacles=(*_bad_snapshot(state), *obstacles_in_metadata(state.evidence.metadata, state.release, metadata)))
     too_small = "" if metadata is None else small_segments(metadata.image, state.release)
     if too_small and state.is_given:
         obstacle = Obstacle(state.path, "aborts", f"ConfigException: {too_small}", SEGMENT_BYTES_REMEDY)
@@ -89,6 +93,20 @@ def _noted_of_metadata(state: LogDirState) -> Noted:
         # Settings do not tell which release starts.
         return noted.and_also(Noted(notes={METADATA_LOG: f"{too_small}: such a release does not start with that"}))
     return noted
+
+
+def _bad_snapshot(state: LogDirState) -> Iterator[Obstacle]:
+    """A damaged latest snapshot, which is loaded before the log is."""
+    start = state.evidence.metadata.start_of(METADATA_LOG, state.release) if METADATA_LOG in state.partitions else None
+    bad = None if start is None else start.bad_snapshot
+    if bad is None or start is None:
+        return
+    name = os.path.basename(bad.path)
+    if bad.is_replaceable:
+        remedy = f"Move {name} out of {METADATA_LOG}, and keep it: what it says is in the log, or in an older snapshot, too."
+    else:
+        remedy = " ".join(metadata_advice(start))
+    yield Obstacle(bad.path, "aborts", f"the latest snapshot of the metadata log is not whole: {bad.damage}", remedy)
 
 
 def _own_metadata(state: LogDirState) -> Metadata | None:
@@ -101,10 +119,33 @@ def _with_image(state: LogDirState, states: Sequence[LogDirState]) -> LogDirStat
     group = [other for other in states if other is state or same_broker(other.log_dir, state.log_dir)]
     holders = [other for other in group if other.kraft and METADATA_LOG in other.partitions]
     if not holders:
-        return state
+        return replace(state, lacks_metadata=True)
     metadata = _own_metadata(holders[-1])
+    start = holders[-1].evidence.metadata.start_of(METADATA_LOG, state.release)
     siblings = frozenset(other.identity.directory_id for other in group)
-    return replace(state, image=None if metadata is None else metadata.image, siblings=siblings)
+    return replace(state, image=None if metadata is None else metadata.image, metadata_start=start, siblings=siblings)
+
+
+def by_metadata(state: LogDirState) -> list[LogDirState]:
+    """What the broker finds, by what the controller knows after the start: worst first, each with its condition.
+
+    The only voter knows what its own log says after the start. One of several gets what it lacks from the others, if they
+    have it; an observer does in any case.
+    """
+    start = state.metadata_start
+    if start is None or not start.is_changed or not state.kraft:
+        return [state]
+    alone = replace(state, image=start.image)
+    fetched = replace(state, image=state.image if start.was_whole else None)
+    if start.role == ONLY_VOTER:
+        return [alone]
+    if start.role == OBSERVER:
+        return [fetched]
+    quorum = "this node is the only voter of the metadata quorum, or the other voters lack"
+    return [
+        replace(alone, condition=f"if {quorum} the metadata records from offset {start.end} on"),
+        replace(fetched, condition=f"if the other voters of the metadata quorum have the records from offset {start.end} on"),
+    ]
 
 
 def placement_in(evidence: BrokerEvidence) -> Callable[[str, int], bool | None]:
@@ -230,10 +271,10 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     is_own = own is not None and (broker is None or broker in own.replicas)
     topic = image.topics.get(topic_id)
     if topic is None:
-        return _stray(f"the metadata log knows no topic with its id {format_uuid(topic_id)}", is_replaced=is_own)
+        return _stray(f"{state.metadata_log} knows no topic with its id {format_uuid(topic_id)}", is_replaced=is_own)
     partition = topic.partitions.get(parsed.partition)
     if partition is None:
-        return _stray(f"by the metadata log topic {topic.name} has no partition {parsed.partition}", is_replaced=is_own)
+        return _stray(f"by {state.metadata_log} topic {topic.name} has no partition {parsed.partition}", is_replaced=is_own)
     directory = None if broker is None else _directory_of(partition, broker)
     known = {state.identity.directory_id, *state.siblings}
     if directory is not None and STRAY_PARTITIONS.applies_to(state.release) and format_uuid(directory) not in known:
@@ -241,7 +282,7 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
         return Misplacement(f"{text}: if the broker has no such log dir, the partition is not served", "unknown")
     if broker is not None and broker not in partition.replicas:
         there = ", ".join(map(str, partition.replicas))
-        return _stray(f"by the metadata log the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
+        return _stray(f"by {state.metadata_log} the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
     return _inconsistent(topic_id, topic.name) if topic.name != parsed.topic and is_own else None
 
 

@@ -111,7 +111,7 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             consumer_limit=options.consumer_limit(path),
             replay=options.replay_of(path),
             scanned=options.scanned_logs_of(path),
-            context=PartitionContext() if options.scanned is None else None,
+            context=PartitionContext(),
         )
         outcome = predict_in_situation(directory, situation).outcome
         evidence = "" if options.release is not None else OPEN.evidence

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["outcome_json", "outcome_line"]
 
 SCHEMA = "kafkalog.next-start/1"
+_ONLY_WHERE_KNOWN = ("evidence", "condition", "caveat")
 
 
 def outcome_line(outcome: Outcome) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             "uncommitted": _reading(consumer.uncommitted if consumer else None),
             "committed": _reading(consumer.committed if consumer else None),
         },
+        "set_aside": None if outcome.set_aside is None else outcome.set_aside._asdict(),
         "already_gone": None if outcome.already_gone is None else [gone._asdict() for gone in outcome.already_gone],
         "why": outcome.why,
     }
@@ -49,8 +51,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 def _assumed(assumed: Assumed) -> dict[str, Any]:
     """What a prediction is based on: the evidence only where there is some."""
-    fields = assumed._asdict()
-    return fields if assumed.evidence else {name: fields[name] for name in fields if name != "evidence"}
+    return {name: value for name, value in assumed._asdict().items() if value or name not in _ONLY_WHERE_KNOWN}
 
 
 def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:

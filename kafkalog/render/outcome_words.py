@@ -79,6 +79,10 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
         if outcome.broker is None:
             what = f"if the broker started: {what}"
         return "; ".join((what, *_without_loss(outcome)))
+    aside = outcome.set_aside
+    if aside is not None:
+        held = "" if aside.records is None else f"{count_text(aside.records, 'record')}, "
+        return f"becomes -stray, with all it holds ({held}{size_text(aside.size)})"
     return f"{outcome.partition}: {outcome.reason}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["agreeing", "count_text", "duration_text", "offsets_text", "size_text", "time_span_text", "utc", "when"]
+__all__ = ["agreeing", "count_text", "duration_text", "moment", "offsets_text", "size_text", "time_span_text", "utc", "when"]
 
 #: Ranges of offsets that are named before the rest is counted.
 _RANGES = 3
@@ -84,3 +84,8 @@ def when(milliseconds: int) -> str:
     """A time in UTC as people write it, to the second: `2023-11-14 22:13:20`; the number where no calendar reaches."""
     text = utc(milliseconds)
     return str(milliseconds) if text is None or "T" not in text else f"{text[:10]} {text[11:19]}"
+
+
+def moment(milliseconds: int) -> str | None:
+    """The same for a cell of a table: None for -1, which stands for "no time"."""
+    return None if milliseconds == -1 else when(milliseconds)

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "loads_text", "notes_text", "paragraph", "section"]
 
 
+#: What the heading of a column of times ends with; these are not shortened.
+UTC = " (UTC)"
+
+
 def section(title: str, headings: Iterable[str], rows: list[list[object]]) -> Iterator[Item]:
     """A table with its title, and an empty line after it; nothing without rows."""
+    names = tuple(headings)
     if rows:
         yield Line(0, f"{title} ({len(rows):,})", "", style="title")
-        yield Table(tuple(headings), rows)
+        yield Table(names, rows, whole=tuple(at for at, name in enumerate(names) if name.endswith(UTC)))
         yield ""
 
 

@@ -110,10 +110,13 @@ class Screen:
         return cls(stream, _columns(stream) if is_terminal else None, _wants_colour(color, is_terminal=is_terminal))
 
     def show(self, items: Iterable[Item]) -> None:
-        """Write lines and tables."""
+        """Write lines and tables; an empty line only between two others."""
+        is_gap = False
         for item in items:
             for line in self._lines(item):
-                self.stream.write(line + "\n")
+                if line:
+                    self.stream.write(f"\n{line}\n" if is_gap else f"{line}\n")
+                is_gap = not line
 
     def _lines(self, item: Item) -> Iterator[str]:
         if isinstance(item, str):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
-from kafkalog.render.quantities import count_text, utc
+from kafkalog.render.quantities import count_text, moment
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, paragraph, section
 from kafkalog.replay.coordinator_loads import newest
 
@@ -151,7 +151,7 @@ def _members(found: Groups) -> Iterator[Item]:
 def _offsets(found: Groups) -> Iterator[Item]:
     # Where nobody has committed something before it, the start says nothing.
     starts = any(commit.problem == "before-log-start" for commit in found.offsets)
-    before, after = ("group", "topic", "partition", "offset"), ("end", "lag", "committed", "epoch", "metadata")
+    before, after = ("group", "topic", "partition", "offset"), ("end", "lag", "committed (UTC)", "epoch", "metadata")
     yield from section(
         "Offsets",
         (*before, *(("start",) if starts else ()), *after),
@@ -164,7 +164,7 @@ def _offsets(found: Groups) -> Iterator[Item]:
                 *((commit.log_start_offset,) if starts else ()),
                 commit.log_end_offset,
                 commit.lag,
-                utc(commit.commit_timestamp),
+                moment(commit.commit_timestamp),
                 commit.leader_epoch if commit.leader_epoch >= 0 else None,
                 commit.metadata,
             ]

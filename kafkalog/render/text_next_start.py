@@ -42,8 +42,8 @@ def _is_told(outcome: Outcome, named: set[str]) -> bool:
 
 
 def _body(outcomes: Sequence[Outcome], told: Sequence[Outcome], *, is_full: bool) -> Iterator[Item]:
-    for evidence in dict.fromkeys(one.assumed.evidence for one in outcomes if one.assumed.evidence):
-        yield Line(0, "", f"{evidence[:1].upper()}{evidence[1:]}.", prose=True)
+    for text in dict.fromkeys(text for one in outcomes for text in (one.assumed.evidence, one.assumed.caveat) if text):
+        yield Line(0, "", f"{text[:1].upper()}{text[1:]}.", prose=True)
         yield ""
     quiet = [one for one in outcomes if one not in told]
     if is_full:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.render.quantities import agreeing, count_text, size_text, utc
+from kafkalog.render.quantities import agreeing, count_text, moment, size_text, when
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, section
 from kafkalog.render.screen import Line
 from kafkalog.replay.coordinator_loads import newest
@@ -31,15 +31,15 @@ def transactions_text(
     yield from loads_text(found.loads, release_of, release_is_named=release_is_named)
     yield from section(
         "Transactional ids",
-        ("transactional id", "producer id", "epoch", "state", "started", "last update", "timeout ms", "partitions"),
+        ("transactional id", "producer id", "epoch", "state", "started (UTC)", "last update (UTC)", "timeout ms", "partitions"),
         [
             [
                 item.transactional_id,
                 item.producer_id,
                 item.producer_epoch,
                 item.state,
-                utc(item.start_timestamp),
-                utc(item.last_update_timestamp),
+                moment(item.start_timestamp),
+                moment(item.last_update_timestamp),
                 item.timeout_ms,
                 " ".join(f"{topic}-{partition}" for topic, partition in item.partitions) or None,
             ]
@@ -48,14 +48,14 @@ def transactions_text(
     )
     yield from section(
         "Open in the partitions",
-        ("partition", "verdict", "first offset", "records", "since", "producer id", "epoch", "transactional id"),
+        ("partition", "verdict", "first offset", "records", "since (UTC)", "producer id", "epoch", "transactional id"),
         [
             [
                 f"{begun.topic}-{begun.partition}",
                 begun.verdict,
                 begun.first_offset,
                 begun.records,
-                utc(begun.first_timestamp),
+                moment(begun.first_timestamp),
                 begun.producer_id,
                 begun.producer_epoch,
                 begun.transactional_id,
@@ -65,7 +65,7 @@ def transactions_text(
     )
     yield from section(
         "Aborted",
-        ("partition", "producer id", "epoch", "first offset", "marker at", "marker written", "transactional id"),
+        ("partition", "producer id", "epoch", "first offset", "marker at", "marker written (UTC)", "transactional id"),
         [
             [
                 f"{ended.topic}-{ended.partition}",
@@ -73,7 +73,7 @@ def transactions_text(
                 ended.producer_epoch,
                 ended.first_offset,
                 ended.marker_offset,
-                utc(ended.marker_timestamp),
+                moment(ended.marker_timestamp),
                 ended.transactional_id,
             ]
             for ended in aborted
@@ -84,7 +84,8 @@ def transactions_text(
         yield ""
     if found.committed or found.aborted_count:
         more = " (--aborted lists the transactions that were aborted)" if found.aborted_count and not aborted else ""
-        yield f"{found.committed:,} COMMIT and {found.aborted_count:,} ABORT markers in the partitions{more}"
+        markers = f"{found.committed:,} COMMIT and {found.aborted_count:,} ABORT markers in the partitions{more}"
+        yield Line(0, "", markers, prose=True)
         yield ""
     elif not (found.ids or found.open or found.problems):
         yield "No transactional ids, and no transactions in the partitions."
@@ -122,7 +123,7 @@ def _hanging(transactions: list[OpenTransaction], release_of: Callable[[str], Re
         yield Line(0, "", f"{name} from offset {begun.first_offset}: {begun.why}.", prose=True)
         if begun.blocked_records is not None and begun.blocked_bytes is not None:
             what = f"{count_text(begun.blocked_records, 'record')} ({size_text(begun.blocked_bytes)})"
-            since = f", since {utc(begun.first_timestamp)}" if begun.first_timestamp >= 0 else ""
+            since = f", since {when(begun.first_timestamp)} UTC" if begun.first_timestamp >= 0 else ""
             yield Line(2, "", f"read_committed consumers do not get {what}{since}", prose=True)
         is_new = release_of(begun.path) >= _TAKES_OFFSET
         for command in begun.abort_commands[: 1 if is_new else 2]:

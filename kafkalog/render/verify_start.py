@@ -61,9 +61,12 @@ def start_text(report: Report) -> str:
 def _otherwise(report: Report) -> Iterator[tuple[str, str]]:
     """The other kind of stop, and what a start after it takes from the damaged partitions of a log dir."""
     asked = [(partition, partition.otherwise) for partition in report.partitions if partition.otherwise]
-    if asked:
-        texts = [_harm_sentence(kind, places, report) for kind, places in _harms_of(asked).items()]
-        yield asked[0][1][0].assumed.stop, "; ".join(texts) or _nothing_lost(report)
+    texts = [_harm_sentence(kind, places, report) for kind, places in _harms_of(asked).items()]
+    lossy = [partition for partition, _ in asked if partition.account.gone or partition.account.unreadable]
+    if lossy and not texts:
+        texts = [f"nothing of {name_of(lossy[0], report) if len(lossy) == 1 else 'what is damaged'} is removed"]
+    if texts:
+        yield asked[0][1][0].assumed.stop, "; ".join(texts)
 
 
 def _harms_of(

@@ -14,7 +14,7 @@ from kafkalog.errors import FormatError, UnreadableFile
 from kafkalog.files.arguments import check_type
 from kafkalog.replay.image import Image
 from kafkalog.replay.image_records import apply_record, changes_image
-from kafkalog.replay.logs import Log, LogRecord, Note, Notes, collect, read_file_records
+from kafkalog.replay.logs import Log, LogRecord, Note, Notes, collect, log_of, read_file_records
 from kafkalog.replay.metadata_history import MetadataHistory
 from kafkalog.replay.metadata_snapshots import choose_snapshot
 from kafkalog.replay.until import END, Until
@@ -22,9 +22,10 @@ from kafkalog.replay.until import END, Until
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kafkalog.files.partition import Partition
     from kafkalog.replay.logs import Paths
 
-__all__ = ["Metadata", "Place", "Written", "read_metadata", "read_metadata_file"]
+__all__ = ["Metadata", "Place", "Written", "read_metadata", "read_metadata_file", "read_metadata_part"]
 
 
 class Place(NamedTuple):
@@ -203,6 +204,27 @@ def read_metadata(paths: Paths, until: Until = END) -> Metadata:
         message = f"a metadata transaction without an end begins here; its {len(replay.transaction)} records do not count"
         replay.notes.append(Note(replay.begun.path, replay.begun.record.offset, message))
     return replay.result(base, problems)
+
+
+def read_metadata_part(partition: Partition, snapshot: str | None, start: int, end: int) -> Metadata:
+    """The image that one snapshot and a part of the log add up to.
+
+    Args:
+        partition: The directory of `__cluster_metadata`.
+        snapshot: The snapshot to begin with; None: nothing.
+        start: First offset of the log that counts.
+        end: The one after the last.
+
+    Raises:
+        UnreadableFile: a file cannot be read.
+    """
+    replay = _Replay()
+    if snapshot is not None:
+        replay.feed(read_file_records(snapshot, replay.notes))
+        replay.image.last_offset = start - 1
+    if start < end:
+        replay.feed(log_of(partition).records(replay.log_notes), Until(offset=end - 1), start)
+    return replay.result(snapshot, [])
 
 
 def read_metadata_file(path: str, data: bytes | None = None) -> Metadata:

@@ -16,7 +16,7 @@ from kafkalog.span import Padding
 if TYPE_CHECKING:
     from kafkalog.replay.until import Until
 
-__all__ = ["Base", "choose_snapshot"]
+__all__ = ["Base", "choose_snapshot", "snapshot_damage"]
 
 _HEADER, _FOOTER = 3, 4
 
@@ -42,7 +42,7 @@ def choose_snapshot(log: Log, until: Until, notes: list[Note]) -> Base | None:
             continue
         if until.time is not None and not _taken_by(path, until.time):
             continue
-        base = Base(end_offset, epoch, path, _damage(path, headed=log.topic in (CLUSTER_METADATA_TOPIC, None)))
+        base = Base(end_offset, epoch, path, snapshot_damage(path, headed=log.topic in (CLUSTER_METADATA_TOPIC, None)))
         if not base.damage:
             return base
         notes.append(Note(path, None, f"the snapshot is not whole: {base.damage}"))
@@ -50,7 +50,7 @@ def choose_snapshot(log: Log, until: Until, notes: list[Note]) -> Base | None:
     return damaged
 
 
-def _damage(path: str, *, headed: bool) -> str:
+def snapshot_damage(path: str, *, headed: bool) -> str:
     """What keeps a snapshot from being whole, "" when it is. Those of the preview have neither header nor footer."""
     ends: list[int | None] = []
     with FileSource(path) as source:

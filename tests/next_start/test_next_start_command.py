@@ -19,7 +19,7 @@ from tests.verify.lab import BROKER
 CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
 LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
 STATE = ["assumed", "broker", "log_dir", "partition", "reason"]
-FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "already_gone", "why"]
+FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "set_aside", "already_gone", "why"]
 
 
 def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
@@ -57,6 +57,7 @@ def test_a_torn_tail_after_an_unclean_stop_is_told_in_all_fields(tmp_path):
     assert list(line) == FIELDS
     partition = f"{log_dir}/plain-0"
     assert line["schema"] == "kafkalog.next-start/1"
+    assert "no metadata log is in the log dirs looked at" in line["assumed"].pop("caveat")
     assert (line["path"], line["assumed"]) == (partition, {"stop": "unclean", "recovery_point": 125, "release": "3.9.1"})
     assert (line["broker"], line["log_dir"], line["partition"]) == ("starts", "online", "loaded")
     assert line["truncate"] == [{"path": f"{partition}/00000000000000000125.log", "position": 2362, "offset": 148}]
@@ -214,7 +215,8 @@ def test_text_tells_what_is_harmed_in_full_and_each_harmless_partition_in_a_line
     (tmp_path / "torn" / "plain-0").rename(log_dir / "plain-2")
     result = run("--kafka-version", "3.9.1", "-v", str(log_dir))
     assert result.returncode == 1
-    head, detail, headline = result.stdout.split("\n\n")
+    caveat, head, detail, headline = result.stdout.split("\n\n")
+    assert caveat.startswith("No metadata log is in the log dirs looked at")
     assert [line.rpartition("/")[2] for line in head.splitlines()] == [
         f"plain-{number} (clean stop, Kafka 3.9.1): loads, nothing lost, log from offset 0 to 153" for number in (0, 1)
     ]

@@ -82,7 +82,7 @@ def test_a_hanging_transaction_comes_first_with_what_it_blocks_and_the_command_t
     at = text.index("1 transaction hangs.")
     assert text[at + 1 : at + 5] == [
         "txn-hang-0 from offset 5: no transactional id has this producer id.",
-        "  read_committed consumers do not get 14 records (1.7 KiB), since 2023-11-14T22:13:20.000Z",
+        "  read_committed consumers do not get 14 records (1.7 KiB), since 2023-11-14 22:13:20 UTC",
         "  abort it with:",
         f"    {command}",
     ]

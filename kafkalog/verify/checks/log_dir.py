@@ -25,7 +25,8 @@ from kafkalog.files.log_dir import CLEAN_SHUTDOWN, CLEANER_OFFSETS, META_PROPERT
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.next_start.evidence import BrokerEvidence
-from kafkalog.next_start.placement import METADATA_LOG, placement_in
+from kafkalog.next_start.metadata_start import METADATA_LOG
+from kafkalog.next_start.placement import placement_in
 from kafkalog.replay.transaction_state import Copy
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
