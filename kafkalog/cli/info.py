@@ -60,7 +60,7 @@ def command(
     Nothing is judged: that is what verify does. Logs of up to 32 MiB together are gone over batch by batch; of larger ones
     the first batch of each segment is read and those after its last index entry, and what was not read is said.
 
-    Exit status: 0; 2 usage; 3 something could not be read.
+    Exit status: 0; 2 usage; 3 a PATH is missing, or not all could be read.
     """
     not_read: list[NotRead] = []
     described = _described(paths, read_as, not_read, full=full)

@@ -95,7 +95,7 @@ def command(
     FILE is any file of a partition or a log dir; DIR a partition directory, of which the .log with the offset is taken.
     Without a place the start of the file is shown. Records in a compressed batch are shown, too: positions with a +.
 
-    Exit status: 0; 1 the file has no such position, offset or entry; 2 usage; 3 it could not be read.
+    Exit status: 0; 1 the file has no such position, offset or entry; 2 usage; 3 it is missing or cannot be read.
     """
     from kafkalog.files.source import size_of
     from kafkalog.render.screen import Screen

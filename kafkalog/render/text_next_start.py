@@ -34,7 +34,7 @@ def next_starts_text(outcomes: Sequence[Outcome], named: set[str], *, detail: st
     told = sorted((one for one in outcomes if _is_told(one, named)), key=lambda one: one.harm)
     if detail != "headline":
         yield from _body(outcomes, told, is_full=detail == "everything")
-    yield from _headline(outcomes)
+    yield from _headline(outcomes, named)
 
 
 def _is_told(outcome: Outcome, named: set[str]) -> bool:
@@ -61,52 +61,65 @@ def _one_line(outcome: Outcome) -> str:
     return f"{outcome.path} ({assumed_text(outcome.assumed)}): {in_short(outcome)}{log}"
 
 
-def _headline(outcomes: Sequence[Outcome]) -> Iterator[Item]:
+def _headline(outcomes: Sequence[Outcome], named: set[str]) -> Iterator[Item]:
     """The block that ends the text."""
     harmful = sorted((one for one in outcomes if one.severity == "error"), key=lambda one: one.harm, reverse=True)
+    lost = [one for one in outcomes if one.already_gone and one.severity != "error"]
     unknown = [one for one in outcomes if one.is_unknown and one.severity != "error"]
-    places = len({one.path for one in outcomes})
     if harmful:
-        yield Line(0, "harm", _harm_sentence(harmful, places), style="error")
+        yield Line(0, "harm", _harm_sentence(harmful, outcomes), prose=True, style="error")
         yield from _harms(harmful)
-    elif not unknown:
-        is_clean = not any(one.has_lost for one in outcomes)
-        yield Line(0, "no harm" if is_clean else "lost", _sound_sentence(outcomes, places), prose=True, style="clean")
+    elif not lost and not unknown:
+        yield Line(0, "no harm", _sound_sentence(outcomes), prose=True, style="clean")
+    yield from _lost(lost)
     if unknown:
+        first = f"{_name_of(unknown[0])}: {in_short(unknown[0]).removeprefix('unknown: ')}"
         count = len({one.path for one in unknown})
-        where = count_text(count, "prediction")
-        yield Line(0, "unknown", f"{where} cannot be made: {unknown[0].path}: {in_short(unknown[0])}", prose=True)
-    if harmful:
-        yield from _what_to_do(harmful[0])
+        yield _labelled("unknown", first if count == 1 else f"{count:,} directories cannot be predicted; {first}", "unknown")
+    if harmful or lost:
+        yield from _what_to_do((*harmful, *lost)[0], named)
 
 
-def _harm_sentence(harmful: Sequence[Outcome], places: int) -> str:
-    count = len({one.path for one in harmful})
+def _name_of(outcome: Outcome) -> str:
+    return os.path.basename(outcome.path) or outcome.path
+
+
+def _harm_sentence(harmful: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str:
+    aborts = [one for one in harmful if one.broker == "aborts"]
+    if aborts:
+        return f"the broker does not start, because of {_name_of(aborts[0])}: {aborts[0].reason}"
+    count, places = len({one.path for one in harmful}), len({one.path for one in outcomes})
     if places == 1:
         return f"a start would do harm to {harmful[0].path}"
-    name = f"{os.path.basename(harmful[0].path)}: " if count == 1 else ""
+    name = f"{_name_of(harmful[0])}: " if count == 1 else ""
     return f"{name}{count:,} of {count_text(places, 'directory')} would lose data or service"
 
 
-def _sound_sentence(outcomes: Sequence[Outcome], places: int) -> str:
-    lost = [one for one in outcomes if one.already_gone]
-    if lost:
-        where = os.path.basename(lost[0].path) if len({one.path for one in lost}) == 1 else f"{len(lost):,} partitions"
-        return f"a start removes nothing more, but {where} has lost data already: {gone_text(lost[0])}"
+def _sound_sentence(outcomes: Sequence[Outcome]) -> str:
     loaded = [one for one in outcomes if one.partition == "loaded"]
-    touched = sum(one.severity == "warning" for one in outcomes)
-    them = "the partition" if places == 1 else count_text(places, "partition")
+    touched = len({one.path for one in outcomes if one.severity is not None})
     cut = f"; files of {touched:,} are cut or replaced, without loss" if touched else ""
+    places = len({one.path for one in outcomes})
     if len(loaded) < len(outcomes):
-        served = count_text(len({one.path for one in loaded}), "partition")
-        return f"{served} of {places:,} {agreeing(len(loaded), 'loads', 'load')}, and nothing is lost{cut}"
-    return f"{them} {agreeing(places, 'loads', 'load')} and nothing is lost{cut}"
+        served = len({one.path for one in loaded})
+        return f"{served:,} of {count_text(places, 'directory')} {agreeing(served, 'loads', 'load')}, and nothing is lost{cut}"
+    them = "the partition" if places == 1 else count_text(places, "partition")
+    return f"{them} {agreeing(places, 'loads', 'load')}, and nothing is lost{cut}"
+
+
+def _lost(lost: Sequence[Outcome]) -> Iterator[Item]:
+    """What was gone before the start, which takes nothing more."""
+    gone = {f"{_name_of(one)}: {gone_text(one)}": None for one in lost}
+    for at, text in enumerate(list(gone)[:_ROWS]):
+        yield _labelled("" if at else "lost", f"{text}; a start removes nothing more", "error")
+    if len(gone) > _ROWS:
+        yield _labelled("", f"and {len(gone) - _ROWS:,} more")
 
 
 def _harms(harmful: Sequence[Outcome]) -> Iterator[Item]:
     rows: list[list[object]] = [
         [
-            os.path.basename(one.path) or one.path,
+            _name_of(one),
             one.assumed.stop,
             one.records_lost,
             None if one.bytes_lost is None else size_text(one.bytes_lost),
@@ -122,12 +135,15 @@ def _harms(harmful: Sequence[Outcome]) -> Iterator[Item]:
         yield _labelled("in all", f"{count_text(records, 'record')}, {size_text(size)}")
 
 
-def _what_to_do(worst: Outcome) -> Iterator[Item]:
+def _what_to_do(worst: Outcome, named: set[str]) -> Iterator[Item]:
     for at, action in enumerate(worst.actions):
-        yield Line(0, "" if at else "first", action, prose=True, hang=_HANG, style="label")
-    yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), worst.path).line, hang=_HANG, style="label")
-    yield Line(0, "", command_on(("kafkalog", "verify"), worst.path).line, hang=_HANG)
+        yield _labelled("" if at else "first", action)
+    # What stops the broker may be a file, and a partition that is missing is made again: the log dir tells more then.
+    above = [path for path in named if worst.path.startswith(f"{path}/")]
+    place = above[0] if above and not os.path.isdir(worst.path) else worst.path
+    yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), place).line, hang=_HANG, style="label")
+    yield Line(0, "", command_on(("kafkalog", "verify"), place).line, hang=_HANG)
 
 
-def _labelled(word: str, text: str) -> Line:
-    return Line(0, word, text, prose=True, hang=_HANG, style="label")
+def _labelled(word: str, text: str, style: str = "label") -> Line:
+    return Line(0, word, text, prose=True, hang=_HANG, style=style)

@@ -60,7 +60,7 @@ def badness(partition: PartitionReport) -> tuple[object, ...]:
 def headline(report: Report) -> Iterator[Item]:
     """The block that ends a report; without damage it has three lines."""
     subjects = list(_subjects(report))
-    yield Line(0, report.verdict, _sentence(report, subjects))
+    yield Line(0, report.verdict, _sentence(report, subjects), prose=True)
     if len(subjects) == 1:
         yield from _one(subjects[0])
     elif subjects:

@@ -96,11 +96,11 @@ def _at_stop(report: Report, stop: str) -> Iterator[str]:
     """What one start does, in half sentences."""
     predicted = [(partition, _at(stop, partition.next_start)) for partition in report.partitions]
     harms = _harms_of(predicted)
-    unknown = sum(
-        any(outcome.is_unknown or outcome.severity == "error" for outcome in outcomes)
-        for _, outcomes in predicted
-        if not certain_harms(outcomes)
-    )
+    unknown = [
+        partition
+        for partition, outcomes in predicted
+        if not certain_harms(outcomes) and any(outcome.is_unknown or outcome.severity == "error" for outcome in outcomes)
+    ]
     yield from _beside_texts(_at(stop, report.next_start))
     for kind, places in harms.items():
         yield _harm_sentence(kind, places, report)
@@ -108,7 +108,8 @@ def _at_stop(report: Report, stop: str) -> Iterator[str]:
     if logless:
         yield f"{count_text(len(logless), 'partition')} without a log {agreeing(len(logless), 'gets', 'get')} an empty one"
     if unknown:
-        yield f"{count_text(unknown, 'partition')} cannot be predicted"
+        them = name_of(unknown[0], report) if len(unknown) == 1 else count_text(len(unknown), "partition")
+        yield f"{them} cannot be predicted"
     if not (harms or logless or unknown or report.next_start):
         yield _nothing_lost(report)
 

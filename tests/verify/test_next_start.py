@@ -258,7 +258,7 @@ def test_what_depends_on_the_era_is_told_in_a_line_each_for_a_partition_by_itsel
     assert ["stray: if the broker runs with KRaft" in line for line in told] == [True, False]
     assert "ZooKeeper" in report.partitions[0].next_start[1].reason
     assert "Kafka 2.8.2: loads 8 segments, nothing lost" in told[1]
-    assert any("1 partition cannot be predicted" in line for line in text_of(report))
+    assert any("twitter-status-0 cannot be predicted" in line for line in text_of(report))
     report = verify(BROKER / PLAIN, now=NOW, kafka_version="2.1")
     assert {outcome.assumed.release for outcome in report.partitions[0].next_start} == {"2.1.1"}
 
