@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
@@ -11,7 +12,7 @@ from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import CannotWrite, say, write_bytes
-from kafkalog.files.source import describe_os_error, printable
+from kafkalog.files.source import describe_os_error
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
@@ -177,6 +178,8 @@ def command(**values: Any) -> int:
         row_group=arguments.row_group,
         replace=arguments.force,
     )
+    if arguments.out == "-" and wanted.format in ("csv", "arrow") and sys.stdout.isatty():
+        raise click.UsageError(f"{wanted.format} is not for a terminal: keys and values may hold anything. jsonl is.")
     damages = _Damages()
     try:
         with shown(paths):
@@ -201,7 +204,7 @@ class _Damages:
         if self.count <= _NAMED:
             span = damage.span
             where = "" if span.space is None else f" of the decompressed records of the batch at {span.space}"
-            say(f"kafkalog: {printable(path)}: bytes {span.start}..{span.end}{where} are not in the output: {damage.reason}")
+            say(f"kafkalog: {path}: bytes {span.start}..{span.end}{where} are not in the output: {damage.reason}")
 
     def end(self) -> None:
         """Say how many were not named."""

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.dates import date_text
+from kafkalog.core.printable import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,9 @@ def json_lines(table: Table, key_form: str, value_form: str) -> Iterator[bytes]:
     rows = table.rows()
     while part := list(islice(rows, _AT_ONCE)):
         objects = ({name: form(value) for name, form, value in zip(names, forms, row, strict=True)} for row in part)
-        yield "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects).encode("utf-8", "backslashreplace")
+        yield "".join(printable_json(json.dumps(one, ensure_ascii=False)) + "\n" for one in objects).encode(
+            "utf-8", "backslashreplace"
+        )
 
 
 def _forms(table: Table, key_form: str, value_form: str) -> list[Callable[[Any], Any]]:
