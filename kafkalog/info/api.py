@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
+    LOCK_FILE,
     LOG_DIR_CHECKPOINTS,
     LOG_DIR_FILES,
     PENDING_SUFFIXES,
+    REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
     parse_segment_file_name,
 )
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
+#: What lies in a log dir beside its partitions.
+_OWN = {*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT, LOCK_FILE, REMOTE_INDEX_CACHE}
 #: Bytes of logs up to which all batches are gone over when nobody says whether they shall be.
 _SMALL = 32 << 20
 
@@ -117,18 +121,21 @@ def _of_file(path: str, *, full: bool | None) -> Description:
     directory = Directory(folder)
     if parsed is not None and not parsed.pending and parsed.suffix in SEGMENT_SUFFIXES:
         partition = Partition(folder, directory)
-        info = read_partition(partition, {}, is_full=full is not False, on_unreadable=not_read.append, only=parsed.base_offset)
+        size = directory.size_of(f"{name.removesuffix(parsed.suffix)}.log")
+        is_full = (size or 0) <= _SMALL if full is None else full
+        info = read_partition(partition, {}, is_full=is_full, on_unreadable=not_read.append, only=parsed.base_offset)
     elif _is_log(name):
+        is_full = (directory.size_of(name) or 0) <= _SMALL if full is None else full
         segment = Segment(0 if parsed is None else parsed.base_offset, {".log": path})
-        reader = SegmentReader(segment, directory, None, None, is_full=full is not False)
-        read = reader.read()
-        info = PartitionInfo(path=folder, segments=(read,), files_size=read.size or 0)
+        reader = SegmentReader(segment, directory, None, None, is_full=is_full)
+        found = reader.read()
+        info = PartitionInfo(path=folder, segments=(found,), files_size=found.size or 0)
         not_read += reader.unreadable
     else:
         raise UnreadableFile(path, "is no segment; `kafkalog show` shows what is in such a file")
     if not info.segments and not not_read:
         raise UnreadableFile(path, "belongs to no segment here; `kafkalog show` shows what is in such a file")
-    return Description(path=path, kind=Kind.FILE.value, partitions=(info,), is_full=full is not False, not_read=tuple(not_read))
+    return Description(path=path, kind=Kind.FILE.value, partitions=(info,), is_full=is_full, not_read=tuple(not_read))
 
 
 def _is_log(name: str) -> bool:
@@ -159,7 +166,7 @@ def _log_dir_info(log_dir: LogDir) -> LogDirInfo:
         clean_stop=log_dir.clean_stop,
         is_in_use=log_dir.in_use,
         checkpoints={name: _checkpoint_lines(log_dir, name, problems) for name in LOG_DIR_CHECKPOINTS},
-        others=tuple(sorted({*log_dir.files, *log_dir.others} - set(LOG_DIR_FILES) - {BOOTSTRAP_CHECKPOINT})),
+        others=tuple(sorted({*log_dir.files, *log_dir.others} - _OWN)),
         problems=tuple(problems),
     )
 
