@@ -12,7 +12,7 @@ from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
 from kafkalog.core.messages.schema import NEWEST
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
-from kafkalog.render.json_info import description_lines, info_summary
+from kafkalog.render.json_info import info_lines
 from kafkalog.render.json_replay import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
 from kafkalog.render.json_show import part_lines
 from kafkalog.replay.logs import Note
@@ -145,8 +145,7 @@ def _tables(command: str, kinds: dict[str, list[str]]) -> Iterator[str]:
 
 def _info_lines() -> str:
     found = kafkalog.describe(fixture("4.3.1", "meta-n1").path())
-    lines = (*description_lines(found, with_segments=True), info_summary([found], ()))
-    return "\n".join(_tables("info", _keys(lines)))
+    return "\n".join(_tables("info", _keys(info_lines([found], (), with_segments=True))))
 
 
 def _show_lines() -> str:

@@ -19,8 +19,10 @@ import kafkalog
 from kafkalog.cli.command import COMMANDS
 from tests import picture
 from tests.generate_docs import DOCS, PARTS, names_in, render
+from tests.incidents import INCIDENTS
 from tests.man_page import PATH, man_page
 from tests.tour import SETUP
+from tests.transcripts import place, shown
 
 ROOT = DOCS.parent
 PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
@@ -51,6 +53,18 @@ def test_the_man_page_can_be_shown():
     shown = re.sub(r"\x1b\[[0-9;]*m|.\x08", "", done.stdout)
     assert "--fail-on" in shown
     assert "kafkalog verify --quick" in shown
+
+
+@pytest.mark.parametrize("name", INCIDENTS)
+def test_the_commands_that_a_screen_advises_can_be_typed(name):
+    setup, steps = INCIDENTS[name]
+    folder = place(setup)
+    screens = "".join(shown(line, folder, columns=200) for line in steps)
+    advised = set(re.findall(r"^(?:more)? +(kafkalog [^`\n]+)$", screens, re.MULTILINE))
+    for line in advised:
+        said = shown(line, folder)
+        assert said, line
+        assert not re.search(r"^(kafkalog|Usage|Error): ", said, re.MULTILINE), said
 
 
 def test_the_picture_in_the_readme_shows_what_the_command_shows():

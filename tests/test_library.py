@@ -32,15 +32,13 @@ def test_functions_that_are_called_like_a_package_are_the_functions():
     assert "PACKAGE CONTENTS" not in shown
 
 
-@pytest.mark.parametrize(
-    "first", ["kafkalog.verify", "kafkalog.verify.engine", "kafkalog.cli.verify", "kafkalog.next_start.api"]
-)
-def test_they_stay_so_whatever_was_imported_before(first):
+def test_they_stay_so_whatever_was_imported_before():
     code = (
-        f"import {first}, kafkalog; print(kafkalog.verify.__name__, kafkalog.next_start.__name__, kafkalog.verify.__module__)"
+        "import kafkalog.verify, kafkalog.next_start.api, kafkalog.cli.verify\n"
+        "print(kafkalog.verify.__module__, kafkalog.next_start.__module__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["verify", "next_start", "kafkalog.verify.engine"]
+    assert done.stdout.split() == ["kafkalog.verify.engine", "kafkalog.next_start.api"]
 
 
 def test_dir_shows_the_public_names_and_nothing_else():
@@ -102,8 +100,8 @@ def test_one_path_or_several_are_taken_by_every_function_that_takes_several(give
     ("function", "argument", "value", "says"),
     [
         ("verify", "now", "2024-05-01", "now is int or None, not str"),
-        ("verify", "jobs", "2", "jobs is int, not str"),
-        ("verify", "jobs", True, "jobs is int, not bool"),
+        ("verify", "jobs", "2", "jobs is int or None, not str"),
+        ("verify", "jobs", True, "jobs is int or None, not bool"),
         ("verify", "max_message_bytes", 1.5, "max_message_bytes is int or None, not float"),
         ("verify", "policy", "strict", "policy is Policy or None, not str"),
         ("verify", "topics", [b"x"], "each of topics is str, not bytes"),

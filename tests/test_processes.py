@@ -11,8 +11,10 @@ import time
 
 import pytest
 
+import kafkalog
 from kafkalog.errors import WorkerLost
 from kafkalog.files.workers import Workers
+from kafkalog.verify import engine
 from tests.log_dirs import FIXTURES
 
 ROOT = FIXTURES.parent
@@ -103,7 +105,7 @@ def test_other_commands_end_as_quietly(command, large):
         wait_for(lambda: process.poll() is not None or _has_open(process, large))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 143 or (process.returncode in (0, 1, 3) and out)
+        assert process.returncode == 143 or (process.returncode in (0, 1, 3) and (out or err))
         assert b"Traceback" not in out + err
 
 
@@ -269,6 +271,56 @@ def test_a_worker_that_is_lost_while_it_prints_leaves_a_gap_that_is_told(log):
     assert alone.stdout.startswith(before)
     assert alone.stdout.endswith(after)
     assert b"the worker ended while it printed them, so lines may be missing" in done.stderr
+
+
+NO_ROOM = "os.fork = lambda: exec('raise OSError(11, \"no room\")')"
+
+
+def test_where_the_system_has_no_room_for_processes_one_does_all_the_work(log):
+    alone = dump(log, jobs=1)
+    code = DUMP.format(body="pass", late="pass").replace("run(sys", f"{NO_ROOM}\nrun(sys")
+    command = [sys.executable, "-c", code, "dump", str(log), "--print-data-log", "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False, timeout=PATIENCE)
+    assert (done.stdout, done.returncode, done.stderr) == (alone.stdout, alone.returncode, alone.stderr)
+
+
+def test_workers_that_cannot_be_started_are_done_without(monkeypatch):
+    def refuse():
+        raise BlockingIOError(11, "no room")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with Workers(2) as pool:
+        assert list(pool.map(pow, range(9), range(9))) == [pow(n, n) for n in range(9)]
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(divmod, 1, 0).result()
+
+
+@pytest.mark.parametrize(("size", "started"), [(1 << 20, [3]), (1 << 40, [])])
+def test_verify_takes_as_many_processes_as_cores_where_it_pays(monkeypatch, size, started):
+    counts = []
+
+    def workers(count):
+        counts.append(count)
+        return Workers(2)
+
+    monkeypatch.setattr(engine, "Workers", workers)
+    monkeypatch.setattr(engine, "cores", lambda: 3)
+    monkeypatch.setattr(engine, "_PAYS_FROM", size >> 5)
+    auto = kafkalog.verify(TWITTER, now=int(NOW), jobs=None)
+    assert counts == started
+    assert auto == kafkalog.verify(TWITTER, now=int(NOW))
+    assert counts == started
+
+
+@pytest.mark.parametrize("command", ["verify", "dump"])
+def test_the_default_number_of_processes_is_decided_by_the_command(command):
+    shown = subprocess.run([sys.executable, "-m", "kafkalog", command, "--help"], capture_output=True, text=True, check=True)
+    assert "--jobs N" in shown.stdout
+    assert "Processes, or auto. [default: as many as pay]" in " ".join(shown.stdout.split())
+    for wrong in ("0", "-1", "two", "1.5"):
+        done = start(command, "--jobs", wrong, TWITTER)
+        assert b"is neither a number, 1 or more, nor auto" in done.communicate()[1]
+        assert done.returncode == 2
 
 
 def test_results_come_as_they_were_asked_for_and_errors_are_raised():

@@ -70,7 +70,14 @@ def log_dir(tmp_path_factory):
     return parent, log
 
 
-COMMANDS = ["dump --print-data-log", "dump --print-data-log --payload text --format jsonl", "verify", "next-start", "groups"]
+COMMANDS = [
+    "dump --print-data-log",
+    "dump --print-data-log --payload text --format jsonl",
+    "verify",
+    "next-start",
+    "groups",
+    "info --segments",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

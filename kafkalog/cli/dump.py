@@ -70,7 +70,7 @@ class Arguments(NamedTuple):
     read_on: bool
     read_as: As | None
     raw: bool
-    jobs: int
+    jobs: int | None
 
     @property
     def decoder_classes(self) -> tuple[str | None, str | None]:
@@ -301,7 +301,8 @@ def _text(arguments: Arguments, filters: Filters) -> int:
     payload, notices, no_decoder = _payload(arguments)
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
     on_terminal = _on_terminal(arguments)
-    in_turn = _print_in_turn() if arguments.jobs > 1 and not on_terminal else None
+    jobs = 1 if on_terminal else _jobs(arguments)
+    in_turn = _print_in_turn() if jobs > 1 else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -314,7 +315,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
         notices=notices,
         no_decoder=no_decoder,
         read_on=arguments.read_on,
-        jobs=1 if in_turn is None else arguments.jobs,
+        jobs=jobs,
         print_in_turn=in_turn,
     )
     output = (TerminalOutput if on_terminal else Output)(write_bytes, say)
@@ -330,6 +331,15 @@ def _text(arguments: Arguments, filters: Filters) -> int:
     if in_turn is not None and in_turn.lost:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if died or missing else exit_status.OK
+
+
+def _jobs(arguments: Arguments) -> int:
+    """How many processes print; a terminal takes lines no faster from several."""
+    from kafkalog.files.workers import cores
+
+    if arguments.jobs is not None:
+        return arguments.jobs
+    return 1 if sys.stdout.isatty() else cores()
 
 
 def _json_lines(arguments: Arguments, filters: Filters) -> int:

@@ -62,7 +62,7 @@ def command(
     PATH is a log dir, a partition directory or a .log file. The other partitions found there give the lag of each group.
     Records that the release's coordinator cannot load are reported first, with the groups that it then does not know.
 
-    Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
+    Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH is missing or cannot be read.
     """
     from kafkalog.replay.groups import read_groups
     from kafkalog.replay.logs import count_findings

@@ -55,7 +55,7 @@ def command(
 
     PATH is a log dir, the directory of __cluster_metadata-0, or one of its .log and .checkpoint files.
 
-    Exit status: 0; 1 records that cannot be read or replayed; 2 usage; 3 a PATH could not be read.
+    Exit status: 0; 1 records that cannot be read or replayed; 2 usage; 3 a PATH is missing or cannot be read.
     """
     from kafkalog.core.filename import is_metadata_log
     from kafkalog.replay.logs import count_findings

@@ -72,7 +72,7 @@ def command(
     """Show what the next start of a broker will do to log dirs and partition directories.
 
     Nothing is written. Exit status: 0 nothing at or above --fail-on; 1 data or service is lost (or what --fail-on says); 2
-    usage; 3 something could not be read or predicted.
+    usage; 3 a PATH is missing, or not all could be predicted.
     """
     from kafkalog.next_start.api import next_starts
 

@@ -133,6 +133,20 @@ class _RecoveryPoint(ParamType):
         return int(value)
 
 
+class _Jobs(ParamType):
+    """A number of processes; None for `auto`."""
+
+    name = "jobs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """The number."""
+        if isinstance(value, int) or value == "auto":
+            return None if value == "auto" else value
+        if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or int(value) == 0:
+            self.fail(f"{value!r} is neither a number, 1 or more, nor auto", param, ctx)
+        return int(value)
+
+
 TIME = _Time()
 OFFSET_OR_TIME = _OffsetOrTime()
 
@@ -169,14 +183,14 @@ def required_paths(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def format_option(text: str = "Text for people") -> Decorator:
+def format_option(text: str = "Text") -> Decorator:
     """`--format`; `text` says what the text is."""
     return click.option(
         "--format",
         "output_format",
         type=choice(["text", "jsonl"]),
         default="text",
-        help=f"{text}, or a JSON object per line.",
+        help=f"{text}, or JSON lines.",
     )
 
 
@@ -272,7 +286,9 @@ def time_option(name: str, meaning: str) -> Decorator:
 
 def jobs(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--jobs`."""
-    return click.option("--jobs", type=click.IntRange(1), metavar="N", default=1, help="Number of processes.")(command)
+    return click.option(
+        "--jobs", type=_Jobs(), metavar="N", default="auto", show_default="as many as pay", help="Processes, or auto."
+    )(command)
 
 
 def assume_stop(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -307,7 +323,7 @@ def max_decompressed(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default="128 MiB",
         expose_value=False,
         callback=lambda _, __, value: MAX_DECOMPRESSED.set(value),
-        help="Most bytes of an unpacked batch.",
+        help="Largest batch, unpacked.",
     )(command)
 
 

@@ -51,10 +51,12 @@ class PrintedInTurn:
         Raises:
             BrokenPipeError: nobody reads the output any more.
             CannotWrite: the output does not take what is written.
-            OSError: a worker could not be started.
         """
         ring = _Ring(jobs, ranges, prepare)
         statuses = ring.run()
+        if statuses is None:
+            self._print_the_rest(ring)
+            return [ring.summaries[index] for index in sorted(ring.summaries)]
         if _CANNOT_WRITE in statuses:
             raise CannotWrite("see the state of where stdout goes")
         lost = [status for status in statuses if status not in (0, _NO_READER)]
@@ -92,15 +94,22 @@ class _Ring(Generic[S]):
         self.begun = -1
         self.summaries: dict[int, S] = {}
 
-    def run(self) -> list[int]:
-        """Let the workers print; gives the exit code of each."""
+    def run(self) -> list[int] | None:
+        """Let the workers print; gives the exit code of each, None where the system has no room for them."""
         tokens = [os.pipe() for _ in range(self.jobs)]
         reports = [os.pipe() for _ in range(self.jobs)]
         lifeline = Lifeline()
         children: list[int] = []
         try:
             for number in range(self.jobs):
-                children.append(lifeline.fork(lambda number=number: self._work(number, tokens, reports)))  # type: ignore[misc]
+                try:
+                    children.append(lifeline.fork(lambda number=number: self._work(number, tokens, reports)))  # type: ignore[misc]
+                except OSError:
+                    lifeline.close()
+                    for ends in (*tokens, *reports):
+                        _close(*ends)
+                    _wait(children)
+                    return None
             os.write(tokens[0][1], b".")
             for ends in tokens:
                 _close(*ends)

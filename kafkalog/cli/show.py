@@ -95,12 +95,11 @@ def command(
     FILE is any file of a partition or a log dir; DIR a partition directory, of which the .log with the offset is taken.
     Without a place the start of the file is shown. Records in a compressed batch are shown, too: positions with a +.
 
-    Exit status: 0; 1 the file has no such position, offset or entry; 2 usage; 3 it could not be read.
+    Exit status: 0; 1 the file has no such position, offset or entry; 2 usage; 3 it is missing or cannot be read.
     """
     from kafkalog.files.source import size_of
-    from kafkalog.render.quantities import count_text
     from kafkalog.render.screen import Screen
-    from kafkalog.render.text_show import part_items, raw_items
+    from kafkalog.render.text_show import raw_items, show_items
     from kafkalog.show.parts import Wanted, file_of, parts_of
     from kafkalog.show.values import NothingThere
 
@@ -111,21 +110,17 @@ def command(
     try:
         (path,) = options.named_paths((path,), read_as)
         file = file_of(path, wanted)
-        end = 0
-        for number, part in enumerate(parts_of(file, wanted)):
-            end = part.end
-            if output_format == "jsonl":
-                from kafkalog.render.json_show import part_lines
+        parts = parts_of(file, wanted)
+        if output_format == "jsonl":
+            from kafkalog.render.json_show import part_lines
 
-                write_json_lines(part_lines(file, part, None if all_bytes else _MOST_IN_JSON))
-            elif raw:
-                screen.show(raw_items(part))
-            else:
-                screen.show([""] if number else [file])
-                screen.show(part_items(part, screen.width, all_bytes=all_bytes, with_meanings=with_meanings))
-        left = (size_of(file) or 0) - end
-        if left > 0 and output_format == "text" and not raw:
-            screen.show(["", f"{count_text(left, 'byte')} of the file follow{'s' if left == 1 else ''}."])
+            most = None if all_bytes else _MOST_IN_JSON
+            write_json_lines(line for part in parts for line in part_lines(file, part, most))
+        elif raw:
+            screen.show(item for part in parts for item in raw_items(part))
+        else:
+            size = size_of(file)
+            screen.show(show_items(file, size, parts, screen.width, all_bytes=all_bytes, with_meanings=with_meanings))
     except NothingThere as error:
         say(f"kafkalog: {error}")
         return exit_status.FINDINGS

@@ -64,7 +64,7 @@ def command(
     PATH is a log dir, a partition directory or a .log file. A transaction that is open in a partition is hanging if it is
     proven that no transactional id will end it any more; what it blocks and the command that ends it are shown.
 
-    Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH could not be read.
+    Exit status: 0 nothing that --fail-on names; 1 findings; 2 usage; 3 a PATH is missing or cannot be read.
     """
     from kafkalog.replay.logs import count_findings
     from kafkalog.replay.transactions import read_transactions

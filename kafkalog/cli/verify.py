@@ -106,7 +106,7 @@ __all__ = ["command"]
 )
 @options.now("The present")
 @options.kafka_version("The release of the broker")
-@click.option("--next-start/--no-next-start", default=True, help="Also predict the next start of a broker.")
+@click.option("--next-start/--no-next-start", default=True, show_default="yes", help="Also predict the next start.")
 @options.assume_stop
 @options.recovery_point
 @options.max_decompressed
@@ -126,7 +126,7 @@ def command(
     max_findings: int | None,
     quick: bool,
     hash_inputs: bool,
-    jobs: int,
+    jobs: int | None,
     partition_states: tuple[str, ...],
     topics: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -141,7 +141,7 @@ def command(
 ) -> int:
     """Check files, partition directories and log dirs, and report what is wrong, what it costs and what to do.
 
-    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read or judged.
+    Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read, or a PATH is missing.
     """
     from kafkalog.files.paths import trim
     from kafkalog.files.source import printable, read_file

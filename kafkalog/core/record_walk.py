@@ -21,6 +21,7 @@ batch into runs of regular records that the loop can be given one by one.
 from __future__ import annotations
 
 from functools import cache
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.source import PIECE, Bytes, WindowedBytes
@@ -97,7 +98,8 @@ class HeaderSink(NamedTuple):
 
     `key` and `value` run for `data[q:r]`, `null` instead of `value`; `begin` and `finish` stand around the headers of a
     record, the first of which begins after `w`. `finish` sets `raw`; `none` is its value for a record without headers.
-    `most`: how many headers are taken.
+    `most`: how many headers are taken. `repeats`: the same headers are expected again, in the next records of the log, so that
+    what became of them is kept for a while.
     """
 
     begin: str = "pass"
@@ -107,6 +109,7 @@ class HeaderSink(NamedTuple):
     finish: str = 'raw = data[w:q] if h else b""'
     none: str = 'b""'
     most: str = "end - q"
+    repeats: bool = False
 
 
 #: Keeps the bytes of the header section.
@@ -152,22 +155,7 @@ def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=t
             if v & 1: {value_null}; q = r
             else: q = r + (v >> 1); {value_bytes}
             if data[q]:
-                w = q; h = data[q]; q += 1
-                if h > 127: h, q = size(data, w)
-                if h & 1 or h >> 1 > {headers.most}: raise Irregular
-                {headers.begin}
-                for _ in range(h >> 1):
-                    z = data[q]; q += 1
-                    if z > 127: z, q = size(data, q - 1)
-                    if z & 1: raise Irregular
-                    r = q + (z >> 1); {headers.key}
-                    z = data[r]; q = r + 1
-                    if z > 127: z, q = size(data, r)
-                    if z & 1: {headers.null}
-                    else: r = q + (z >> 1); {headers.value}; q = r
-                if q > end: raise Irregular
-                {headers.finish}
-            else: q += 1; raw = {headers.none}
+{section}            else: q += 1; raw = {headers.none}
             if (q - s) << 1 != n: raise Irregular
             {emit}
             p = q
@@ -177,6 +165,48 @@ def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=t
         {otherwise}
     {finish}
 """
+
+_SECTION = """
+w = q; h = data[q]; q += 1
+if h > 127: h, q = size(data, w)
+if h & 1 or h >> 1 > {headers.most}: raise Irregular
+{headers.begin}
+for _ in range(h >> 1):
+    z = data[q]; q += 1
+    if z > 127: z, q = size(data, q - 1)
+    if z & 1: raise Irregular
+    r = q + (z >> 1); {headers.key}
+    z = data[r]; q = r + 1
+    if z > 127: z, q = size(data, r)
+    if z & 1: {headers.null}
+    else: r = q + (z >> 1); {headers.value}; q = r
+if q > end: raise Irregular
+{headers.finish}
+"""
+
+#: Around that, for sections that may have been seen before: looked up until too many in a row had not.
+_SEEN_SECTION = """
+raw = seen.get(data[q:s + (n >> 1)]) if tries else None
+if raw is None:
+{section}
+    if tries and (q - s) << 1 == n: tries -= 1; keep(seen, data[w:q], raw)
+else:
+    tries = {tries}; q = s + (n >> 1)
+    if q > end: raise Irregular
+"""
+_TRIES = 8
+
+#: Header sections that are kept, and the bytes of the largest.
+_SECTIONS_KEPT = 256
+_LARGEST_KEPT = 1 << 10
+
+
+def _keep(seen: dict[bytes, Any], section: bytes, raw: Any) -> None:
+    """Keep what became of a header section; what was kept before goes when there is too much of it."""
+    if len(section) <= _LARGEST_KEPT:
+        if len(seen) >= _SECTIONS_KEPT:
+            seen.clear()
+        seen[section] = raw
 
 
 _KEY_NULL = "key = None"
@@ -215,7 +245,12 @@ def compile_walk(
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
         `data[at:end]` exactly; bytes around them are not looked at.
     """
+    section = _SECTION.format(headers=headers)
+    if headers.repeats:
+        section = _SEEN_SECTION.format(section=indent(section, "    "), tries=_TRIES)
+        setup = f"tries = {_TRIES}; {setup}"
     source = _TEMPLATE.format(
+        section=indent(section, " " * 16),
         extra=extra,
         setup=setup,
         emit=emit,
@@ -234,6 +269,8 @@ def compile_walk(
         "size": size_at,
         "signed32": _signed32,
         "signed64": _signed64,
+        "seen": {},
+        "keep": _keep,
         **dict(names),
     }
     exec(compile(source, "<kafkalog record loop>", "exec"), space)  # noqa: S102 - the text is all ours, see the module

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from binascii import hexlify
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.source import HELD, PIECE
 from kafkalog.dump.payload import utf8_pieces
@@ -13,7 +14,7 @@ from kafkalog.dump.payload import utf8_pieces
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Long", "json_expression", "json_names", "object_of", "text_json", "text_object"]
+__all__ = ["JsonForm", "Long", "json_form", "object_of", "text_json", "text_object"]
 
 #: Form → what stands under its name; none of it needs an escape.
 _PLAIN: dict[str, Callable[[bytes], str | int]] = {
@@ -59,35 +60,33 @@ def text_object(data: bytes) -> dict[str, Any]:
     return {"text": Long('"', (piece.decode() for piece in utf8_pieces(data)))}
 
 
-def text_json(*, ensure_ascii: bool) -> Callable[[bytes], str]:
+def text_json(*, ensure_ascii: bool) -> Callable[[bytes], bytes]:
     """What makes the JSON text of the object that `text` gives."""
     quote = encode_basestring_ascii if ensure_ascii else encode_basestring
 
-    def text(data: bytes) -> str:
+    def text(data: bytes) -> bytes:
         try:
-            return f'{{"text":{quote(data.decode())}}}'
+            return f'{{"text":{quote(data.decode())}}}'.encode()
         except UnicodeDecodeError:
-            return f'{{"hex":"{data.hex()}"}}'
+            return b'{"hex":"%b"}' % hexlify(data)
 
     return text
 
 
-def json_expression(form: str, data: str, *, before: str = "", after: str = "") -> str:
-    """The source of an f-string with the JSON text of the bytes `data`, which needs the names of `json_names` too.
+class JsonForm(NamedTuple):
+    """How a form of bytes is made as JSON text: what `made` gives stands between `begin` and `end`."""
 
-    `before` and `after` are source of the f-string, too.
-    """
+    begin: bytes
+    made: Callable[[bytes], bytes]
+    end: bytes
+
+
+def json_form(form: str, *, ensure_ascii: bool) -> JsonForm:
+    """How a form is made; not of `none`."""
     if form == "text":
-        shown = f"{{text({data})}}"
-    elif form == "hex":
-        shown = f'{{{{"hex":"{{{data}.hex()}}"}}}}'
-    else:
-        mark = "" if form == "length" else '"'
-        shown = f'{{{{"{form}":{mark}{{plain({data})}}{mark}}}}}'
-    return f"f'{before}{shown}{after}'"
-
-
-def json_names(form: str, *, ensure_ascii: bool) -> dict[str, Callable[[bytes], str | int]]:
-    """What `json_expression` needs."""
-    text = text_json(ensure_ascii=ensure_ascii)
-    return {"text": text, "plain": _PLAIN.get(form, text)}
+        return JsonForm(b"", text_json(ensure_ascii=ensure_ascii), b"")
+    if form == "length":
+        return JsonForm(b'{"length":', lambda data: b"%d" % len(data), b"}")
+    plain = _PLAIN[form]
+    made = hexlify if form == "hex" else lambda data: str(plain(data)).encode()
+    return JsonForm(b'{"%b":"' % form.encode(), made, b'"}')

@@ -302,7 +302,7 @@ class JsonDump:
             if isinstance(made, Passed):
                 passed = made
             else:
-                self._output.put(made.encode("utf-8"))
+                self._output.put(made)
         self._consecutive.last = passed.expected - 1
         return passed
 

@@ -1,4 +1,4 @@
-"""The fast way to a batch's record lines as JSON: the text is made in the record loop, without an object for each record.
+"""The fast way to a batch's record lines as JSON: one template per batch, formatted once for some hundred records.
 
 For regular batches without filters or decoders; everything else goes the readable way in `jsonl`.
 """
@@ -6,29 +6,29 @@ For regular batches without filters or decoders; everything else goes the readab
 from __future__ import annotations
 
 import json
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes
-from kafkalog.dump.json_forms import json_expression, json_names, text_json
+from kafkalog.dump.json_forms import json_form, text_json
 from kafkalog.errors import FormatError, LimitExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kafkalog.core.batch import RecordBatch
+    from kafkalog.dump.json_forms import JsonForm
 
 __all__ = ["Passed", "record_lines"]
 
 #: Lines that are handed out at once.
 _PIECE = 512
+#: Raw lengths whose text is made once.
+_SIZES = 1 << 13
 _MOST_SEQUENCE = 0x7FFFFFFF
-_HEADER_TEXT = HeaderSink(
-    begin="parts = []; append = parts.append", finish="raw = ','.join(parts)", none="''", most=str(MOST_HEADERS)
-)
 
 
 class Passed(NamedTuple):
@@ -39,7 +39,7 @@ class Passed(NamedTuple):
     whole: bool
 
 
-def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, expected: int) -> Iterator[str | Passed]:
+def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, expected: int) -> Iterator[bytes | Passed]:
     """Pieces of text with the record lines of a batch, up to the first record that is irregular; the last item is a `Passed`.
 
     Args:
@@ -72,25 +72,20 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
             yield nothing
             return
         data, at = result.data, 0
-    ensure_ascii = not path.isascii()
-    walk = _walk(
-        form, ensure_ascii, bool(header.attributes & bits.LOG_APPEND_TIME), base_sequence >= 0, bool(batch.compression_id)
+    shape = _Shape(
+        form=form,
+        ensure_ascii=not path.isascii(),
+        append_time=bool(header.attributes & bits.LOG_APPEND_TIME),
+        sequenced=base_sequence >= 0,
+        compressed=bool(batch.compression_id),
     )
-    front = _front(schema, "record", path)
-    middle = f',"batchPosition":{batch.position},"offset":'
+    walk, show = _walk(shape), _printer(shape, batch, schema, path)
 
-    def gap(expected: int, offset: int) -> str:
-        """The line after a record whose offset does not follow the one before."""
-        if not expected:
-            return ""
-        place = f'{batch.position},"kind":"non-consecutive","offset":{offset},"previousOffset":{expected - 1}'
-        return f"{_front(schema, 'mismatch', path)}{place}}}\n"
-
-    def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[str | Passed]:
+    def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[bytes | Passed]:
         """Of records that should fill a part of the batch's bytes, of which `data` begins at number `begin`."""
-        made: Iterator[str | Passed] = walk(
+        made: Iterator[bytes | Passed] = walk(
             data, at, end, number, header.base_offset, header.base_timestamp,
-            front, middle, batch.position + begin, base_sequence, header.max_timestamp, expected, gap,
+            batch.position + begin, base_sequence, expected, show,
         )  # fmt: skip
         return made
 
@@ -112,64 +107,148 @@ def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, e
     yield Passed(done, expected, whole=done == count and at == len(data))
 
 
+class _Shape(NamedTuple):
+    """What the lines of a batch look like. `form` None: without keys and values."""
+
+    form: str | None
+    ensure_ascii: bool
+    append_time: bool
+    sequenced: bool
+    compressed: bool
+
+    def values(self) -> dict[str, str]:
+        """What is another one in each line: the expression of the record loop, by the place in `template`."""
+        found = {
+            "position": "" if self.compressed else "position + p",
+            "offset": "offset",
+            "timestamp": "" if self.append_time else "base_timestamp + t",
+            "keySize": f"sizes[k] if k < {_SIZES} else size_text(k)",
+            "valueSize": f"sizes[v] if v < {_SIZES} else size_text(v)",
+            "sequence": "base_sequence + o" if self.sequenced else "",
+            **({} if self.form is None else {"key": "key", "value": "val"}),
+            "headers": "raw",
+        }
+        return {name: expression for name, expression in found.items() if expression}
+
+    def template(self, batch: RecordBatch, front: bytes) -> bytes:
+        """A line of a batch, with a `%` for each of the values; `front` is what stands before the position."""
+        position = "null" if self.compressed else "%d"
+        timestamp = batch.header.max_timestamp if self.append_time else "%d"
+        sequence = "%d" if self.sequenced else "-1"
+        payload = "" if self.form is None else ',"key":%b,"value":%b'
+        line = (
+            f'{position},"batchPosition":{batch.position},"offset":%d,"timestamp":{timestamp},"keySize":%b,"valueSize":%b,'
+            f'"sequence":{sequence}{payload},"headers":[%b]}}\n'
+        )
+        return front + line.encode()
+
+
+def _printer(
+    shape: _Shape, batch: RecordBatch, schema: str, path: str
+) -> Callable[[list[Any], list[tuple[int, int, int]]], bytes]:
+    """What makes the lines of some records of a batch.
+
+    It is given the values of all of them in one list, and of each record whose offset does not follow the one before the
+    number of values up to its last, the offset that was expected, and its own.
+    """
+    template = shape.template(batch, _front(schema, "record", path))
+    width = len(shape.values())
+
+    def show(values: list[Any], gaps: list[tuple[int, int, int]]) -> bytes:
+        lines: list[bytes] = []
+        done = 0
+        for at, expected, offset in gaps:
+            place = b'%d,"kind":"non-consecutive","offset":%d,"previousOffset":%d}\n' % (batch.position, offset, expected - 1)
+            lines += template * ((at - done) // width), _front(schema, "mismatch", path), place
+            done = at
+        lines.append(template * ((len(values) - done) // width))
+        return b"".join(lines) % tuple(values)
+
+    return show
+
+
 @lru_cache(maxsize=64)
-def _front(schema: str, kind: str, path: str) -> str:
+def _front(schema: str, kind: str, path: str) -> bytes:
+    """What stands before the position in a line, as part of a template."""
     fields = {"schema": schema, "type": kind, "path": path, "position": None}
-    return json.dumps(fields, ensure_ascii=not path.isascii(), separators=(",", ":")).removesuffix("null}")
+    text = json.dumps(fields, ensure_ascii=not path.isascii(), separators=(",", ":")).removesuffix("null}")
+    return text.encode().replace(b"%", b"%%")
+
+
+def _size_text(raw: int) -> bytes:
+    """A raw length as JSON."""
+    return b"null" if raw & 1 else b"%d" % (raw >> 1)
 
 
 @cache
-def _walk(form: str | None, ensure_ascii: bool, append_time: bool, sequenced: bool, compressed: bool) -> Callable[..., Any]:  # noqa: FBT001 - a cache key
-    """The record loop that makes the lines."""
-    place = "null" if compressed else "{position + p}"
-    stamp = "append_time" if append_time else "base_timestamp + t"
-    sequence = "{base_sequence + o}" if sequenced else "-1"
-    payload = "" if form is None else ',"key":{key},"value":{val}'
-    line = (
-        f'{{front}}{place}{{middle}}{{offset}},"timestamp":{{{stamp}}},'
-        '"keySize":{"null" if k & 1 else k >> 1},"valueSize":{"null" if v & 1 else v >> 1},'
-        f'"sequence":{sequence}{payload},"headers":[{{raw or ""}}]}}}}\\n'
-    )
+def _sizes() -> tuple[bytes, ...]:
+    return tuple(map(_size_text, range(_SIZES)))
+
+
+@cache
+def _walk(shape: _Shape) -> Callable[..., Any]:
+    """The record loop that gives the lines."""
+    values = shape.values()
     statements = (
         "offset = base_offset + o",
-        f"line(f'{line}')",
-        "if offset != expected: line(gap(expected, offset))",
+        f"extend(({', '.join(values.values())},))",
+        "if offset != expected != 0: gaps.append((len(flat), expected, offset))",
         "expected = offset + 1",
-        f"if len(rows) >= {_PIECE}: yield ''.join(rows); rows.clear()",
+        f"if len(flat) >= {_PIECE * len(values)}: yield show(flat, gaps); flat.clear(); gaps.clear()",
     )
+    form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
     return compile_walk(
         "\n            ".join(statements),
-        setup="rows = []; line = rows.append; whole = True",
+        setup="flat = []; extend = flat.extend; gaps = []; whole = True",
         otherwise="whole = False",
-        finish="yield ''.join(rows)\n    yield Passed(i, expected, whole)",
-        extra=", front, middle, position, base_sequence, append_time, expected, gap",
+        finish="if flat: yield show(flat, gaps)\n    yield Passed(i, expected, whole)",
+        extra=", position, base_sequence, expected, show",
         names=(
             ("Passed", Passed),
-            ("front_of", _front_of(form, ensure_ascii=ensure_ascii)),
-            *(() if form is None else json_names(form, ensure_ascii=ensure_ascii).items()),
+            ("sizes", _sizes()),
+            ("size_text", _size_text),
+            *_header_names(form, ensure_ascii=shape.ensure_ascii),
+            *(() if form is None else (("made", form.made), ("template", form.begin + b"%b" + form.end))),
         ),
-        payload=None if form is None else partial(json_expression, form),
-        key_null="pass" if form is None else "key = 'null'",
-        value_null="pass" if form is None else "val = 'null'",
-        headers=_header_sink(form),
+        payload=None if form is None else ("template % made({})" if form.begin else "made({})").format,
+        key_null="pass" if form is None else "key = b'null'",
+        value_null="pass" if form is None else "val = b'null'",
+        headers=_KEYS_ALONE if form is None else _KEYS_AND_VALUES,
     )
 
 
-def _header_sink(form: str | None) -> HeaderSink:
-    """Makes the text between the brackets of `headers`."""
+#: Make the text between the brackets of `headers`, each header with a comma after it.
+_KEYS_ALONE = HeaderSink(
+    begin="parts = []; append = parts.append",
+    key="append(front_of(data[q:r]))",
+    finish="raw = b''.join(parts)[:-1]",
+    most=str(MOST_HEADERS),
+    repeats=True,
+)
+_KEYS_AND_VALUES = _KEYS_ALONE._replace(
+    begin="parts = []; append = parts.append; add = parts.extend",
+    key="name = data[q:r]",
+    null="append(null_of(name))",
+    value="add((front_of(name), made(data[q:r]), end_of_value))",
+)
+
+
+def _header_names(form: JsonForm | None, *, ensure_ascii: bool) -> Iterator[tuple[str, Any]]:
+    """What these need: the texts in front of a value, of a null value, and after a value."""
     if form is None:
-        return _HEADER_TEXT._replace(key="append(front_of(data[q:r]) + '}')")
-    value = json_expression(form, "data[q:r]", before="{name}", after="}}")
-    return _HEADER_TEXT._replace(key="name = front_of(data[q:r])", null="append(name + 'null}')", value=f"append({value})")
+        yield "front_of", _keys_with(b"},", ensure_ascii=ensure_ascii)
+        return
+    yield "front_of", _keys_with(b',"value":' + form.begin, ensure_ascii=ensure_ascii)
+    yield "null_of", _keys_with(b',"value":null},', ensure_ascii=ensure_ascii)
+    yield "end_of_value", form.end + b"},"
 
 
-def _front_of(form: str | None, *, ensure_ascii: bool) -> Callable[[bytes], str]:
-    """What gives the text in front of a header's value. Keys repeat, so their text is kept."""
+def _keys_with(rest: bytes, *, ensure_ascii: bool) -> Callable[[bytes], bytes]:
+    """What gives the text of a header's key, with something after it. Keys repeat, so their text is kept."""
     text = text_json(ensure_ascii=ensure_ascii)
-    after = "" if form is None else ',"value":'
 
     @lru_cache(maxsize=1024)
-    def front_of(key: bytes) -> str:
-        return f'{{"key":{text(key)}{after}'
+    def key_with(key: bytes) -> bytes:
+        return b'{"key":%b%b' % (text(key), rest)
 
-    return front_of
+    return key_with

@@ -33,7 +33,7 @@ _BOTH = {"key_size": "k >> 1", "value_size": "v >> 1"}
 _TAILS = {"none": "\n", "both": " key: %b payload: %b\n", "any": "%b%b\n"}
 _RAISE = "raise Irregular"
 _HEADER_KEYS = HeaderSink(
-    begin="keys = []", key="keys.append(data[q:r])", finish="raw = b','.join(keys)", most=str(MOST_HEADERS)
+    begin="keys = []", key="keys.append(data[q:r])", finish="raw = b','.join(keys)", most=str(MOST_HEADERS), repeats=True
 )
 
 

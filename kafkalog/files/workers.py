@@ -23,7 +23,7 @@ from kafkalog.errors import WorkerLost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Lifeline", "Workers", "describe_end", "receive", "send"]
+__all__ = ["Lifeline", "Workers", "cores", "describe_end", "receive", "send"]
 
 R = TypeVar("R")
 
@@ -37,6 +37,11 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _ENDED = 128 + signal.SIGTERM
 #: Seconds in which such a worker may end the line that it writes.
 _GRACE = 3.0
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Lifeline:
@@ -218,6 +223,9 @@ class Workers(Executor):
             if worker is None and len(self._workers) < self._count:
                 worker = self._start()
             worker = worker or next((one for one in self._workers if one.takes(request)), None)
+            if worker is None and not self._workers:
+                self._do_here(self._waiting.popleft())
+                continue
             if worker is None:
                 return
             worker.tasks.append(self._waiting.popleft())
@@ -228,12 +236,15 @@ class Workers(Executor):
         try:
             worker = _Worker(self._lifeline, self._workers)
         except OSError:
-            if not self._workers:
-                raise
             return None
         self._workers.append(worker)
         self._selector.register(worker.results, selectors.EVENT_READ, worker)
         return worker
+
+    def _do_here(self, task: _Task[Any]) -> None:
+        """Work where the system has no room for another process."""
+        is_result, value = pickle.loads(_answer(task.request))  # noqa: S301 - made by this process
+        task.set_result(value) if is_result else task.set_exception(value)
 
     def _take_in(self, timeout: float | None) -> None:
         for key, _ in self._selector.select(timeout):
@@ -267,16 +278,20 @@ class Workers(Executor):
 def _serve(requests: int, results: int) -> int:
     """The life of a worker: does what it is sent, until there is nobody who would send more."""
     while (data := receive(requests)) is not None:
-        function, args, kwargs = pickle.loads(data)  # noqa: S301 - from our own parent
         try:
-            answer = pickle.dumps((True, function(*args, **kwargs)))
-        except Exception as error:  # noqa: BLE001 - raised where the result is asked for
-            answer = pickle.dumps((False, error))
-        try:
-            send(results, answer)
+            send(results, _answer(data))
         except BrokenPipeError:
             break
     return 0
+
+
+def _answer(request: bytes) -> bytes:
+    """Whether a function has a result, and the result or what it raised."""
+    function, args, kwargs = pickle.loads(request)  # noqa: S301 - from our own parent
+    try:
+        return pickle.dumps((True, function(*args, **kwargs)))
+    except Exception as error:  # noqa: BLE001 - raised where the result is asked for
+        return pickle.dumps((False, error))
 
 
 def send(descriptor: int, data: bytes) -> None:

@@ -114,17 +114,20 @@ def _of_file(path: str, *, full: bool | None) -> Description:
     directory = Directory(folder)
     if parsed is not None and not parsed.pending and parsed.suffix in SEGMENT_SUFFIXES:
         partition = Partition(folder, directory)
-        info = read_partition(partition, {}, is_full=full is not False, on_unreadable=not_read.append, only=parsed.base_offset)
+        size = directory.size_of(f"{name.removesuffix(parsed.suffix)}.log")
+        is_full = (size or 0) <= _SMALL if full is None else full
+        info = read_partition(partition, {}, is_full=is_full, on_unreadable=not_read.append, only=parsed.base_offset)
     elif _is_log(name):
+        is_full = (directory.size_of(name) or 0) <= _SMALL if full is None else full
         segment = Segment(0 if parsed is None else parsed.base_offset, {".log": path})
-        reader = SegmentReader(segment, directory, None, None, is_full=full is not False)
+        reader = SegmentReader(segment, directory, None, None, is_full=is_full)
         info = PartitionInfo(path=folder, segments=(reader.read(),))
         not_read += reader.unreadable
     else:
         raise UnreadableFile(path, "is no segment; `kafkalog show` shows what is in such a file")
     if not info.segments and not not_read:
         raise UnreadableFile(path, "belongs to no segment here; `kafkalog show` shows what is in such a file")
-    return Description(path=path, kind=Kind.FILE.value, partitions=(info,), is_full=full is not False, not_read=tuple(not_read))
+    return Description(path=path, kind=Kind.FILE.value, partitions=(info,), is_full=is_full, not_read=tuple(not_read))
 
 
 def _is_log(name: str) -> bool:

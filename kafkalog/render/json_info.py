@@ -9,14 +9,42 @@ if TYPE_CHECKING:
 
     from kafkalog.info.values import Description, LogDirInfo, NotRead, PartitionInfo, SegmentInfo
 
-__all__ = ["description_lines", "info_summary"]
+__all__ = ["info_lines"]
 
 Line = dict[str, Any]
 _SCHEMA = "kafkalog.info/1"
 
 
-def description_lines(found: Description, *, with_segments: bool) -> Iterator[Line]:
-    """`log_dir`, then `partition` lines, each followed by its `segment` lines where these are wanted."""
+def info_lines(
+    described: Iterable[Description], not_read: Iterable[NotRead], *, with_segments: bool | None = None
+) -> Iterator[Line]:
+    """For each path `log_dir`, then `partition` lines, each followed by its `segment` lines; last the `summary`.
+
+    Args:
+        described: What is at each path.
+        not_read: What could not be read, known when the last of these was given.
+        with_segments: Whether to give the segments; None: not those of a log dir.
+    """
+    found = []
+    for one in described:
+        found.append(one)
+        yield from _description(one, with_segments=one.kind != "log dir" if with_segments is None else with_segments)
+    records = [one.records for one in found]
+    yield {
+        "schema": _SCHEMA,
+        "type": "summary",
+        "partitions": sum(len(one.partitions) for one in found),
+        "segments": sum(one.segments for one in found),
+        "records": None if None in records else sum(count or 0 for count in records),
+        "size": sum(one.size for one in found),
+        "files_size": sum(one.files_size for one in found),
+        "open_transactions": sum(one.open_transactions for one in found),
+        "bytes_not_read": sum(one.bytes_not_read for one in found),
+        "not_read": [one._asdict() for one in not_read],
+    }
+
+
+def _description(found: Description, *, with_segments: bool) -> Iterator[Line]:
     if found.log_dir is not None:
         yield _log_dir(found.log_dir)
     for partition in found.partitions:
@@ -24,24 +52,6 @@ def description_lines(found: Description, *, with_segments: bool) -> Iterator[Li
         if with_segments:
             for segment in partition.segments:
                 yield _segment(partition, segment)
-
-
-def info_summary(found: Iterable[Description], not_read: Iterable[NotRead]) -> Line:
-    """The last line: totals of all paths."""
-    described = list(found)
-    records = [one.records for one in described]
-    return {
-        "schema": _SCHEMA,
-        "type": "summary",
-        "partitions": sum(len(one.partitions) for one in described),
-        "segments": sum(one.segments for one in described),
-        "records": None if None in records else sum(count or 0 for count in records),
-        "size": sum(one.size for one in described),
-        "files_size": sum(one.files_size for one in described),
-        "open_transactions": sum(one.open_transactions for one in described),
-        "bytes_not_read": sum(one.bytes_not_read for one in described),
-        "not_read": [one._asdict() for one in not_read],
-    }
 
 
 def _log_dir(found: LogDirInfo) -> Line:

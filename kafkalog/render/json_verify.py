@@ -108,8 +108,8 @@ def _account_json(account: Account) -> dict[str, Any]:
                 "stop": start.stop,
                 "release": start.release,
                 "does": start.does,
-                "records_lost": start.records,
-                "bytes_lost": start.size,
+                "records": start.records,
+                "bytes": start.size,
                 "is_harm": start.is_harm,
             }
             for start in account.starts

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kafkalog.info.values import Description, LogDirInfo
     from kafkalog.render.screen import Item
 
-__all__ = ["SORTS", "description_items", "totals_items"]
+__all__ = ["info_items"]
 
 T = TypeVar("T", PartitionInfo, SegmentInfo)
 
@@ -46,15 +46,31 @@ _SAID_ONCE = ("start", "codecs", "magic", "epochs")
 _SHORTENED = ("partition", "codecs")
 
 
-def description_items(found: Description, *, with_segments: bool, sort: str, width: int | None = None) -> Iterator[Item]:
-    """What is at a path: whose it is, then its partitions, or the segments of each.
+def info_items(
+    described: Iterable[Description],
+    *,
+    with_segments: bool | None = None,
+    sort: str = "name",
+    width: int | None = None,
+) -> Iterator[Item]:
+    """What is at each path: whose it is, then its partitions, or the segments of each; last the totals.
 
     Args:
-        found: What is there.
-        with_segments: Whether to show the segments of each partition, not a row for each.
+        described: What is at each path.
+        with_segments: Whether to show the segments of each partition; None: not those of a log dir.
         sort: How rows are ordered, one of `SORTS`.
         width: Columns of the terminal; of a log dir what does not fit into them is left out. None: nothing is.
     """
+    found = []
+    for one in described:
+        found.append(one)
+        wanted = one.kind != "log dir" if with_segments is None else with_segments
+        yield from _description(one, with_segments=wanted, sort=sort, width=width)
+        yield ""
+    yield from _totals(found)
+
+
+def _description(found: Description, *, with_segments: bool, sort: str, width: int | None) -> Iterator[Item]:
     if found.log_dir is not None and found.kind == "log dir":
         yield from _log_dir(found.log_dir)
     if found.kind == "log dir" and not with_segments:
@@ -71,11 +87,12 @@ def description_items(found: Description, *, with_segments: bool, sort: str, wid
         yield from _problems(_all_problems(partition))
 
 
-def totals_items(found: Sequence[Description]) -> Iterator[Item]:
+def _totals(found: Sequence[Description]) -> Iterator[Item]:
     """The last lines: what was not read, and the totals."""
+    if not found:
+        return
     partitions = sum(len(one.partitions) for one in found)
     left = sum(one.bytes_not_read for one in found)
-    yield ""
     if left:
         text = f"Read were the ends of the logs. {size_text(left)} between them were not: --full goes over all batches."
         yield Line(0, "", text, prose=True)

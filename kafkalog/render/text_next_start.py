@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on
-from kafkalog.core.filename import parse_partition_name
 from kafkalog.render.outcome_words import assumed_text, details, gone_text, in_short
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.render.screen import Line, Table
@@ -35,7 +34,7 @@ def next_starts_text(outcomes: Sequence[Outcome], named: set[str], *, detail: st
     told = sorted((one for one in outcomes if _is_told(one, named)), key=lambda one: one.harm)
     if detail != "headline":
         yield from _body(outcomes, told, is_full=detail == "everything")
-    yield from _headline(outcomes)
+    yield from _headline(outcomes, named)
 
 
 def _is_told(outcome: Outcome, named: set[str]) -> bool:
@@ -62,7 +61,7 @@ def _one_line(outcome: Outcome) -> str:
     return f"{outcome.path} ({assumed_text(outcome.assumed)}): {in_short(outcome)}{log}"
 
 
-def _headline(outcomes: Sequence[Outcome]) -> Iterator[Item]:
+def _headline(outcomes: Sequence[Outcome], named: set[str]) -> Iterator[Item]:
     """The block that ends the text."""
     harmful = sorted((one for one in outcomes if one.severity == "error"), key=lambda one: one.harm, reverse=True)
     lost = [one for one in outcomes if one.already_gone and one.severity != "error"]
@@ -78,7 +77,7 @@ def _headline(outcomes: Sequence[Outcome]) -> Iterator[Item]:
         count = len({one.path for one in unknown})
         yield _labelled("unknown", first if count == 1 else f"{count:,} directories cannot be predicted; {first}", "unknown")
     if harmful or lost:
-        yield from _what_to_do((*harmful, *lost)[0])
+        yield from _what_to_do((*harmful, *lost)[0], named)
 
 
 def _name_of(outcome: Outcome) -> str:
@@ -136,12 +135,12 @@ def _harms(harmful: Sequence[Outcome]) -> Iterator[Item]:
         yield _labelled("in all", f"{count_text(records, 'record')}, {size_text(size)}")
 
 
-def _what_to_do(worst: Outcome) -> Iterator[Item]:
+def _what_to_do(worst: Outcome, named: set[str]) -> Iterator[Item]:
     for at, action in enumerate(worst.actions):
         yield _labelled("" if at else "first", action)
-    # Of a file beside the partitions its log dir tells more.
-    name = os.path.basename(worst.path)
-    place = worst.path if parse_partition_name(name) is not None else os.path.dirname(worst.path) or worst.path
+    # What stops the broker may be a file, and a partition that is missing is made again: the log dir tells more then.
+    above = [path for path in named if worst.path.startswith(f"{path}/")]
+    place = above[0] if above and not os.path.isdir(worst.path) else worst.path
     yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), place).line, hang=_HANG, style="label")
     yield Line(0, "", command_on(("kafkalog", "verify"), place).line, hang=_HANG)
 

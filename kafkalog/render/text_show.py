@@ -10,13 +10,13 @@ from kafkalog.render.screen import Line, Pieces
 from kafkalog.render.tables import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from kafkalog.core.source import Bytes
     from kafkalog.render.screen import Item
     from kafkalog.show.values import Part, Row
 
-__all__ = ["FEW_BYTES", "part_items", "raw_items"]
+__all__ = ["FEW_BYTES", "raw_items", "show_items"]
 
 #: Bytes of a field that stand on its own line, and on a line of many.
 _SHORT, _LONG = 8, 16
@@ -30,15 +30,31 @@ _NOTES = _ADDRESS + _HEX
 _NAME = 22
 
 
-def part_items(part: Part, width: int | None, *, all_bytes: bool, with_meanings: bool) -> Iterator[Item]:
-    """A part: what it is, then each of its fields with address, bytes, name, value, what that comes to, what is wrong.
+def show_items(
+    path: str, size: int | None, parts: Iterable[Part], width: int | None, *, all_bytes: bool, with_meanings: bool
+) -> Iterator[Item]:
+    """Parts of a file: each of their fields with address, bytes, name, value, what that comes to, what is wrong.
 
     Args:
-        part: The part.
+        path: The file.
+        size: Bytes of the file; None: not known.
+        parts: The parts, which are gone over one after the other.
         width: Columns of the terminal; None: lines are not wrapped.
         all_bytes: Whether to show all bytes, however many there are.
         with_meanings: Whether to say what each field is for.
     """
+    end = 0
+    for number, part in enumerate(parts):
+        yield "" if number else path
+        yield from _part(part, width, all_bytes=all_bytes, with_meanings=with_meanings)
+        end = part.end
+    left = (size or 0) - end
+    if left > 0:
+        yield ""
+        yield f"{count_text(left, 'byte')} of the file follow{'s' if left == 1 else ''}."
+
+
+def _part(part: Part, width: int | None, *, all_bytes: bool, with_meanings: bool) -> Iterator[Item]:
     size = count_text(part.end - part.start, "byte")
     yield Line(0, f"{part.start:08x}", f"{part.title}: {size} at {part.start}", style="title", prose=True)
     space = None

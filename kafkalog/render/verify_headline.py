@@ -91,20 +91,20 @@ def _labelled(word: str, text: str) -> Line:
 
 def _sentence(report: Report, subjects: list[_Subject]) -> str:
     count = len(report.partitions)
-    wrong = sum(is_loud(partition) for partition in report.partitions)
+    damaged = sum(partition.verdict in DAMAGED for partition in report.partitions)
+    others = sum(is_loud(partition) for partition in report.partitions) - damaged
     if not subjects:
         records, size = sum(p.records for p in report.partitions), size_text(report.bytes)
         checked = "nothing is damaged" + (" (records not checked: --quick)" if report.quick else "")
         return f"{count_text(count, 'partition')}, {count_text(records, 'record')}, {size}: {checked}"
-    if not wrong:
+    if not damaged and not others:
         return f"none of {count_text(count, 'partition')} is damaged, but what stands beside them is: {subjects[0].name}"
-    among = f"{wrong:,} of {count_text(count, 'partition')} {agreeing(wrong, 'is', 'are')} {_wrong_word(report)}"
-    return f"{subjects[0].name}: {among}" if wrong == 1 and count > 1 else subjects[0].path if count == 1 else among
-
-
-def _wrong_word(report: Report) -> str:
-    verdicts = {partition.verdict for partition in report.partitions if is_loud(partition)}
-    return "damaged" if verdicts & set(DAMAGED) else "in danger"
+    if count == 1:
+        return subjects[0].path
+    name = f"{subjects[0].name}: " if damaged + others == 1 else ""
+    more = f"; a start endangers {others:,} more" if others and damaged else ""
+    told, what = (damaged, "damaged") if damaged else (others, "in danger")
+    return f"{name}{told:,} of {count_text(count, 'partition')} {agreeing(told, 'is', 'are')} {what}{more}"
 
 
 def _one(subject: _Subject) -> Iterator[Item]:
@@ -159,7 +159,7 @@ def _several(subjects: list[_Subject]) -> Iterator[Item]:
                 None if account.cause is None else account.cause.id,
             ]
         )
-    headings = ("verdict", "what", "gone", "unreadable", "not read", "lost at start", "finding")
+    headings = ("verdict", "what", "gone", "unreadable", "not read", "start takes", "finding")
     yield Table(headings, rows, styled=0)
     if len(subjects) > _ROWS:
         yield f"… and {len(subjects) - _ROWS:,} more"

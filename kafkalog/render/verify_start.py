@@ -143,9 +143,9 @@ def _kind_of(outcome: Outcome) -> str:
 _DOES = {
     "stops": "the broker does not start because of {them}",
     "offline": "the log dir goes offline because of {them}",
-    "stray": "{them} would be set aside as -stray, with {held}",
-    "deleted": "{them} would be deleted, with {held}",
-    "failed": "{them} would not be served, with {held}",
+    "stray": "{them} would be set aside as -stray",
+    "deleted": "{them} would be deleted",
+    "failed": "{them} would not be served",
     "empty": "{them} would begin empty; how much is lost is not known",
 }
 
@@ -156,8 +156,13 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
         records = sum(outcome.records_lost or 0 for _, outcome in places)
         size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))
         return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}"
-    records, size = sum(p.records for p, _ in places), size_text(sum(p.bytes for p, _ in places))
-    return _DOES.get(kind, "{them}: " + kind).format(them=them, held=f"{count_text(records, 'record')}, {size}")
+    sentence = _DOES.get(kind, "{them}: " + kind).format(them=them)
+    asides = [outcome.set_aside for _, outcome in places if outcome.set_aside is not None]
+    if not asides:
+        return sentence
+    records, size = sum(aside.records or 0 for aside in asides), size_text(sum(aside.size for aside in asides))
+    at_least = "at least " if any(aside.records is None for aside in asides) else ""
+    return f"{sentence}, with {at_least}{count_text(records, 'record')}, {size}"
 
 
 def _nothing_lost(report: Report) -> str:

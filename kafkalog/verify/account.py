@@ -27,7 +27,8 @@ class AtStart(NamedTuple):
     """What the next start does, after one kind of stop.
 
     `does` is `loads`, `stray`, `deleted`, `failed`, `offline` (the log dir), `stops` (the broker) or `unknown`; `records` and
-    `size` are those that are lost, None where that is not known. `is_harm`: it costs data or service.
+    `size` (bytes) are what it takes: lost, or set aside with the directory; None where that is not known. `is_harm`: it costs
+    data or service.
     """
 
     stop: str
@@ -177,12 +178,13 @@ def _at_start(outcome: Outcome) -> AtStart:
         does = "stops"
     elif outcome.log_dir == "offline":
         does = "offline"
+    aside = outcome.set_aside
     return AtStart(
         stop=outcome.assumed.stop,
         release=outcome.assumed.release,
         does=does,
-        records=outcome.records_lost,
-        size=outcome.bytes_lost,
+        records=outcome.records_lost if aside is None else aside.records,
+        size=outcome.bytes_lost if aside is None else aside.size,
         is_harm=outcome.severity == "error",
     )
 

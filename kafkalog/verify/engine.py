@@ -27,7 +27,7 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
-from kafkalog.files.workers import Workers
+from kafkalog.files.workers import Workers, cores
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -71,7 +71,7 @@ def verify(
     now: int | None = None,
     quick: bool = False,
     hash_inputs: bool = False,
-    jobs: int = 1,
+    jobs: int | None = 1,
     executor: Executor | None = None,
     kafka_version: str | None = None,
     next_start: bool = True,
@@ -94,7 +94,7 @@ def verify(
         now: The clock in milliseconds since 1970; the system's by default.
         quick: Leave out decompression and records.
         hash_inputs: Note the SHA-256 of every file of the directories.
-        jobs: Processes to scan with; segments are the unit.
+        jobs: Processes to scan with; segments are the unit. None: as many as there are cores, one where that would not pay.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
         kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
             `X.Y`; None or `auto`: by the log dir.
@@ -117,7 +117,7 @@ def verify(
     paths = [path_of(item) for item in items_of(path)]
     for name, value in (("now", now), ("max_message_bytes", max_message_bytes)):
         check_type(name, value, int, None)
-    check_type("jobs", jobs, int)
+    check_type("jobs", jobs, int, None)
     check_type("policy", policy, Policy, None)
     settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
     # Decompression is what a quick check leaves out; consumers cannot.
@@ -130,7 +130,7 @@ def verify(
     run.miss()
     if partition_state is not None:
         run.take_states(partition_state)
-    with _pool(executor, jobs) as pool:
+    with _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
         run.scan(pool, progress)
         run.judge()
         if next_start:
@@ -297,9 +297,13 @@ class _Run:
                 total += sum(entry.size or 0 for entry in partition.directory.entries if entry.is_regular)
         return total
 
+    def jobs_that_pay(self) -> int:
+        """How many processes to scan with: one each core, but one for little."""
+        return cores() if cores() > 1 and self._total() >= _PAYS_FROM else 1
+
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, _cores()))
+        looker = Looker(self.settings, executor, min(2, cores()))
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
@@ -409,11 +413,6 @@ class _Run:
         return None if era is None else release_text(era.releases[0])
 
 
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _patterns(name: str, patterns: str | Sequence[str]) -> tuple[str, ...]:
     found = (patterns,) if isinstance(patterns, str) else tuple(patterns)
     for pattern in found:
@@ -433,5 +432,7 @@ def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
+#: Bytes of files from which on it pays to start worker processes.
+_PAYS_FROM = 16 << 20
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import tarfile
 
 import pytest
 from click.testing import CliRunner
@@ -19,7 +20,7 @@ from kafkalog.files import source as files_source
 from kafkalog.info.values import IndexInfo, OpenTransactionInfo
 from kafkalog.render.screen import Screen
 from kafkalog.render.tables import columns_of
-from kafkalog.render.text_info import description_items, totals_items
+from kafkalog.render.text_info import info_items
 from tests.describe_messages import meaning_of
 from tests.log_dirs import FIXTURES, fixture, fixture_log_dirs
 
@@ -43,9 +44,7 @@ def lines(*arguments, status=0):
 
 def shown(found, width=None, *, with_segments=True):
     stream = io.StringIO()
-    screen = Screen(stream, width, is_coloured=False)
-    screen.show(description_items(found, with_segments=with_segments, sort="name", width=width))
-    screen.show(totals_items([found]))
+    Screen(stream, width, is_coloured=False).show(info_items([found], with_segments=with_segments, width=width))
     return stream.getvalue()
 
 
@@ -143,6 +142,17 @@ def test_a_file_of_no_segment_is_refused_with_what_shows_it(tmp_path, name):
     assert f"{name}: is no segment; `kafkalog show`" in done.stderr
 
 
+def test_a_renamed_file_an_archive_and_what_is_in_it_are_described(tmp_path):
+    carved = shutil.copy(f"{PLAIN}/append-time-0/00000000000000000060.log", tmp_path / "carved.bin")
+    (line,) = [line for line in lines(carved, "--as", "log,base=60") if line["type"] == "segment"]
+    assert (line["base_offset"], line["last_offset"], line["problems"]) == (60, 99, [])
+    with tarfile.open(tmp_path / "copy.tar", "w") as archive:
+        archive.add(PLAIN, "plain")
+    packed, plain = (lines(path) for path in (tmp_path / "copy.tar", PLAIN))
+    fields = ("topic", "partition", "log_end_offset", "records", "size", "codecs")
+    assert [[line.get(name) for name in fields] for line in packed] == [[line.get(name) for name in fields] for line in plain]
+
+
 # --- how much it reads -------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +187,11 @@ def test_a_large_log_is_read_at_its_ends_and_what_was_not_read_is_said(large_log
     assert (64 << 20) - 10_000 < segment.bytes_not_read < 64 << 20
     assert "64.0 MiB between them were not: --full goes over all batches" in shown(found)
     assert "at most 21 records" in shown(found)
+
+
+def test_a_large_log_given_as_a_file_is_read_at_its_ends_too(large_log):
+    found = kafkalog.describe(large_log / "00000000000000000000.log")
+    assert (found.is_full, found.partitions[0].segments[0].is_scanned) == (False, False)
 
 
 def test_with_full_all_of_it_is_gone_over(large_log):

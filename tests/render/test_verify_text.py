@@ -122,3 +122,18 @@ def test_findings_that_cost_different_things_each_say_what(tmp_path):
     assert len(costs) == 2
     text = "\n".join(printed(report))
     assert all(f"Consequence: {cost}" in text for cost in costs)
+
+
+def test_partitions_that_only_a_start_endangers_are_not_called_damaged(flipped):
+    from dataclasses import replace
+
+    from kafkalog.next_start.outcome import SetAside
+
+    sound = next(p for p in flipped.partitions if p.verdict in ("clean", "benign"))
+    (outcome,) = sound.next_start
+    stray = replace(outcome, partition="stray", rename=((sound.path, f"{sound.path}-stray"),), set_aside=SetAside(7, 3072))
+    others = [p for p in flipped.partitions if p is not sound]
+    lines = printed(replace(flipped, partitions=(*others, replace(sound, next_start=(stray,)))), "headline")
+    assert lines[0].endswith("1 of 7 partitions is damaged; a start endangers 1 more")
+    name = sound.path.rpartition("/")[2]
+    assert any(f"{name} would be set aside as -stray, with 7 records, 3.0 KiB" in line for line in lines)

@@ -25,7 +25,7 @@ from kafkalog.core.record import RECORD_FIELDS, walk_fields
 from kafkalog.core.source import BytesSource
 from kafkalog.render.screen import Screen
 from kafkalog.render.tables import columns_of
-from kafkalog.render.text_show import part_items
+from kafkalog.render.text_show import show_items
 from kafkalog.show.batches import batch_rows
 from kafkalog.show.messages import message_rows
 from kafkalog.show.parts import Wanted, parts_of
@@ -57,9 +57,8 @@ def fields(*arguments):
 
 def shown(path, wanted, width=None):
     stream = io.StringIO()
-    screen = Screen(stream, width, is_coloured=False)
-    for part in parts_of(str(path), wanted):
-        screen.show(part_items(part, width, all_bytes=False, with_meanings=True))
+    items = show_items(str(path), None, parts_of(str(path), wanted), width, all_bytes=False, with_meanings=True)
+    Screen(stream, width, is_coloured=False).show(items)
     return stream.getvalue()
 
 
@@ -300,6 +299,12 @@ def test_what_is_around_is_shown_in_order():
     assert [line["position"] for line in found] == [0, 492, 1276]
 
 
+def test_a_renamed_file_is_shown_as_what_it_is(tmp_path):
+    carved = shutil.copy(TWITTER, tmp_path / "carved.bin")
+    own, renamed = fields("--offset", "3", TWITTER), fields("--offset", "3", "--as", "log", carved)
+    assert [{**line, "path": ""} for line in own] == [{**line, "path": ""} for line in renamed]
+
+
 def test_usage_errors_say_what_to_do():
     assert "is a log dir" in str(CliRunner().invoke(main, ["show", str(PLAIN)]).exception)
     done = CliRunner().invoke(main, ["show", "--at", "0", "--entry", "1", str(TWITTER)], standalone_mode=False)
@@ -330,7 +335,7 @@ def test_text_fits_the_terminal(width, tmp_path):
     wide.append(fixture("4.3.1", "crash").path() + "/txn-crash-0/00000000000000000008.snapshot")
     for file in wide:
         for line in shown(file, Wanted(), width).splitlines():
-            assert columns_of(line) <= width, line
+            assert columns_of(line) <= width or line == str(file), line
 
 
 def test_hostile_payloads_do_not_reach_a_terminal(tmp_path):
