@@ -31,7 +31,8 @@ _OF_ANOTHER_LOG = frozenset(
     (
         "snapshot-differs-from-log", "snapshot-producer-missing", "snapshot-ahead-of-log", "snapshot-entry-invalid",
         "recovery-point-beyond-end", "recovery-point-behind-end", "hw-beyond-end", "epoch-missing", "epoch-start-mismatch",
-        "epoch-beyond-end", "snapshot-at-end-missing", "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases",
+        "epoch-beyond-end", "snapshot-at-end-missing",
+        "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases",
     )
 )  # fmt: skip
 #: What files beside the log still say of records that it has lost.
