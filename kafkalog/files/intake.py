@@ -97,8 +97,10 @@ def named(path: str, wanted: As) -> str:
         taken_in(path)
     node = node_at(path)
     if not isinstance(node, Folder):
+        own = os.path.basename(path)
         with FileSource(path) as source:
-            return join(path, _name_for(os.path.basename(path), wanted, source))
+            name = _name_for(own, wanted, source)
+        return path if name == own else join(path, name)
     # Standard input, or a packed file: what is in it gets the name.
     inner, piece = next(iter(node.nodes.items()), ("", None))
     if not isinstance(piece, Piece) or any(one is not piece for one in node.nodes.values()):

@@ -20,7 +20,7 @@ _MOST_PARTS = 64
 _MOST_NAME = 4096
 _SHOWN = 3
 
-_FILES, _DIRECTORY, _HARD_LINK = b"07\0", b"5", b"1"
+_FILES, _DIRECTORIES, _HARD_LINK = b"07\0", b"5D", b"1"
 _LONG_NAME, _LONG_LINK, _PAX, _GLOBAL_PAX, _SPARSE = b"L", b"K", b"xX", b"g", b"S"
 _LEFT_OUT = {b"2": "symbolic link", b"3": "device", b"4": "device", b"6": "FIFO"}
 
@@ -140,7 +140,7 @@ class _Reader:
             return
         if name.startswith("/"):
             self._leave_out("read below the archive, though its path begins with /", name)
-        if kind == _DIRECTORY or (kind in _iter(_FILES) and name.endswith("/")):
+        if kind in _iter(_DIRECTORIES) or (kind in _iter(_FILES) and name.endswith("/")):
             self._folder(parts, name)
         elif not parts:
             self._leave_out("not read, it has no name", name)

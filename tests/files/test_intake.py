@@ -264,6 +264,7 @@ def test_the_base_offset_comes_from_the_option_the_name_or_the_first_batch(tmp_p
     shutil.copy(LOG, tiered)
     shutil.copy(LOG.with_suffix(".index"), tiered.with_suffix(".index"))
     assert named(str(carved), As("log")) == f"{carved}/{LOG.name}"
+    assert named(str(LOG), As("log")) == str(LOG)
     assert named(str(tiered), As("log")) == f"{tiered}/{LOG.name}"
     assert named(str(carved), As("index", 7)) == f"{carved}/{'0' * 19}7.index"
     assert named(str(carved), As("checkpoint")) == f"{carved}/{LOG.stem}-0000000000.checkpoint"
