@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
+    LOCK_FILE,
     LOG_DIR_CHECKPOINTS,
     LOG_DIR_FILES,
     PENDING_SUFFIXES,
+    REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
     parse_segment_file_name,
 )
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
+#: What lies in a log dir beside its partitions.
+_OWN = {*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT, LOCK_FILE, REMOTE_INDEX_CACHE}
 #: Bytes of logs up to which all batches are gone over when nobody says whether they shall be.
 _SMALL = 32 << 20
 
@@ -158,7 +162,7 @@ def _log_dir_info(log_dir: LogDir) -> LogDirInfo:
         clean_stop=log_dir.clean_stop,
         is_in_use=log_dir.in_use,
         checkpoints={name: _checkpoint_lines(log_dir, name, problems) for name in LOG_DIR_CHECKPOINTS},
-        others=tuple(sorted({*log_dir.files, *log_dir.others} - set(LOG_DIR_FILES) - {BOOTSTRAP_CHECKPOINT})),
+        others=tuple(sorted({*log_dir.files, *log_dir.others} - _OWN)),
         problems=tuple(problems),
     )
 
