@@ -17,7 +17,6 @@ from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafkalog.cli.printed_in_turn import PrintedInTurn
     from kafkalog.core.filters import Filters
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.inputs import PlannedFile
@@ -263,7 +262,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
     on_terminal = _on_terminal(arguments)
     jobs = 1 if on_terminal else _jobs(arguments)
-    in_turn = _print_in_turn() if jobs > 1 else None
+    in_turn = _PrintInTurn() if jobs > 1 else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -296,7 +295,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
 
 def _jobs(arguments: Arguments) -> int:
     """How many processes print; a terminal takes lines no faster from several."""
-    from kafkalog.files.workers import cores
+    from kafkalog.files.cores import cores
 
     if arguments.jobs is not None:
         return arguments.jobs
@@ -360,7 +359,18 @@ def _each_file(
     return missing
 
 
-def _print_in_turn() -> PrintedInTurn:
-    from kafkalog.cli.printed_in_turn import PrintedInTurn
+class _PrintInTurn:
+    """Prints by worker processes, which few logs are large enough for; `lost`: one of them has ended too early."""
 
-    return PrintedInTurn()
+    def __init__(self) -> None:
+        self.lost = False
+
+    def __call__(self, *arguments: Any) -> list[Any]:
+        """Print ranges of a log."""
+        from kafkalog.cli.printed_in_turn import PrintedInTurn
+
+        print_in_turn = PrintedInTurn()
+        try:
+            return print_in_turn(*arguments)
+        finally:
+            self.lost |= print_in_turn.lost

@@ -21,6 +21,7 @@ from kafkalog.files.arguments import path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
+from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone
@@ -114,6 +115,8 @@ def _of_file(path: str, *, full: bool | None) -> Description:
     """The segment that a file belongs to; a log that waits to be deleted or renamed, or is a snapshot, stands for itself."""
     folder, name = os.path.dirname(path) or ".", os.path.basename(path)
     parsed = parse_segment_file_name(name)
+    if parsed is None:
+        check_file_name(path)
     not_read: list[NotRead] = []
     directory = Directory(folder)
     if parsed is not None and not parsed.pending and parsed.suffix in SEGMENT_SUFFIXES:
@@ -125,7 +128,8 @@ def _of_file(path: str, *, full: bool | None) -> Description:
         is_full = (directory.size_of(name) or 0) <= _SMALL if full is None else full
         segment = Segment(0 if parsed is None else parsed.base_offset, {".log": path})
         reader = SegmentReader(segment, directory, None, None, is_full=is_full)
-        info = PartitionInfo(path=folder, segments=(reader.read(),))
+        found = reader.read()
+        info = PartitionInfo(path=folder, segments=(found,), files_size=found.size or 0)
         not_read += reader.unreadable
     else:
         raise UnreadableFile(path, "is no segment; `kafkalog show` shows what is in such a file")

@@ -171,7 +171,7 @@ def test_parts_of_a_log_tell_together_what_one_process_tells(tmp_path, monkeypat
 
     monkeypatch.setattr(job, "RANGE", 200)
     monkeypatch.setattr(job, "split", lambda source, start, end: split(source, start, end, 200))
-    monkeypatch.setattr("kafkalog.cli.dump._print_in_turn", InTurn)
+    monkeypatch.setattr("kafkalog.cli.dump._PrintInTurn", InTurn)
     for number in range(0, len(starts), 3):
         for damage in (a_size_that_is_off_by(300), a_size_of(1 << 30), a_size_of(20)):
             hurt = bytearray(data)

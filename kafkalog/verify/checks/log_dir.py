@@ -26,6 +26,7 @@ from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.kafka.gone_offsets import is_partial_copy
 from kafkalog.next_start.evidence import BrokerEvidence
+from kafkalog.next_start.meta_proposal import missing_values
 from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.placement import placement_in
 from kafkalog.replay.transaction_state import Copy
@@ -300,6 +301,7 @@ class LogDirCheck:
                 marker_size=sizes.get(CLEAN_SHUTDOWN, 0),
                 newer_marker=newer,
                 has_directory_id="directory.id" in values,
+                proposed_meta="" if META_PROPERTIES in self.log_dir.files else missing_values(self.evidence),
             )
         )
 
