@@ -20,13 +20,19 @@ EXAMINED = {
     "info": fixture("2.1.1", "plain").path(),
     "show": TWITTER,
     "dump": TWITTER,
+    "export": TWITTER,
     "verify": fixture("2.1.1", "plain").path(),
     "next-start": fixture("2.1.1", "plain").path(),
     "groups": fixture("2.8.2", "groups").path(),
     "transactions": fixture("2.1.1", "txn").path(),
     "metadata": fixture("4.3.1", "meta-n1").path(),
 }
-FORMATS = ("text", "jsonl")
+#: What each command can print, and what it must be told for it.
+PRINTED = [
+    (command, form, ["-o", "-"] if command == "export" else [])
+    for command in COMMANDS
+    for form in (("csv", "jsonl") if command == "export" else ("text", "jsonl"))
+]
 
 
 def kafkalog(*arguments, **streams):
@@ -47,19 +53,17 @@ def to_a_reader_that_has_gone(*arguments):
         return kafkalog(*arguments, stdout=pipe)
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("command", COMMANDS)
-def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, form):
+@pytest.mark.parametrize(("command", "form", "words"), PRINTED)
+def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, form, words):
     path = [EXAMINED[command]] if command in EXAMINED else []
-    done = on_a_full_disk(command, *path, "--format", form)
+    done = on_a_full_disk(command, *path, *words, "--format", form)
     assert (done.returncode, done.stderr) == (1 if command == "dump" else 3, NO_SPACE)
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_reader_that_has_gone_is_no_error(command, form):
+@pytest.mark.parametrize(("command", "form", "words"), PRINTED)
+def test_a_reader_that_has_gone_is_no_error(command, form, words):
     path = [EXAMINED[command]] if command in EXAMINED else []
-    done = to_a_reader_that_has_gone(command, *path, "--format", form)
+    done = to_a_reader_that_has_gone(command, *path, *words, "--format", form)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "info": ("info", "Look", "Show what is in a log dir, a partition or a segment."),
     "show": ("show", "Look", "Show one place of a file, byte by byte."),
     "dump": ("dump", "Look", "Print log files as Kafka's DumpLogSegments would."),
+    "export": ("export", "Look", "Write records and more to Parquet, Arrow, CSV or JSON lines."),
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +17,6 @@ from kafkalog.dump.decoder_names import DECODERS, TOPIC_DECODERS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kafkalog.cli.printed_in_turn import PrintedInTurn
     from kafkalog.core.filters import Filters
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.inputs import PlannedFile
@@ -86,37 +84,6 @@ class Arguments(NamedTuple):
     def prints_payload(self) -> bool:
         """Whether keys and values are printed: every decoder option asks for it, too."""
         return self.print_data_log or self.decoder is not None or any(name is not None for name in self.decoder_classes)
-
-
-class _Offsets(options.ParamType):
-    """`A:B`, two offsets either of which may be missing (None)."""
-
-    name = "offsets"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, int | None]:
-        """The two ends."""
-        match = re.fullmatch(r"(-?\d{1,19})?:(-?\d{1,19})?", value, re.ASCII)
-        if match is None:
-            self.fail(f"{value!r} is not A:B, two offsets of which either may be missing", param, ctx)
-        first, end = (int(side) if side else None for side in match.groups())
-        if first is not None and end is not None and first > end:
-            self.fail(f"{value!r} ends before it begins", param, ctx)
-        return first, end
-
-
-class _Key(options.ParamType):
-    """A key: text, or `hex:` and hexadecimal digits."""
-
-    name = "key"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """Its bytes."""
-        if not value.startswith("hex:"):
-            return bytes(value.encode("utf-8", "surrogateescape"))
-        try:
-            return bytes.fromhex(value.removeprefix("hex:"))
-        except ValueError:
-            self.fail(f"{value!r} is not hex: and pairs of hexadecimal digits", param, ctx)
 
 
 @click.command(
@@ -189,18 +156,11 @@ class _Key(options.ParamType):
 @click.option("--no-decode", is_flag=True, help="Choose no decoder by the name of the topic.")
 @options.kafka_version_of_text
 @options.format_option("Text as of the real tool")
-@click.option(
-    "--offsets",
-    type=_Offsets(),
-    metavar="A:B",
-    default=":",
-    show_default="all",
-    help="From A up to, but not including, B.",
-)
+@options.offsets
 @options.time_option("--since", "Records of this time or later")
 @options.time_option("--until", "Records before this time")
-@click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")
-@click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")
+@options.producer_id
+@options.key
 @click.option(
     "--payload",
     type=options.choice(["text", "hex", "base64", "length", "sha256", "none"]),
@@ -302,7 +262,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
     on_terminal = _on_terminal(arguments)
     jobs = 1 if on_terminal else _jobs(arguments)
-    in_turn = _print_in_turn() if jobs > 1 else None
+    in_turn = _PrintInTurn() if jobs > 1 else None
     dump_options = DumpOptions(
         directory=os.getcwd(),
         release=arguments.release,
@@ -335,7 +295,7 @@ def _text(arguments: Arguments, filters: Filters) -> int:
 
 def _jobs(arguments: Arguments) -> int:
     """How many processes print; a terminal takes lines no faster from several."""
-    from kafkalog.files.workers import cores
+    from kafkalog.files.cores import cores
 
     if arguments.jobs is not None:
         return arguments.jobs
@@ -399,7 +359,18 @@ def _each_file(
     return missing
 
 
-def _print_in_turn() -> PrintedInTurn:
-    from kafkalog.cli.printed_in_turn import PrintedInTurn
+class _PrintInTurn:
+    """Prints by worker processes, which few logs are large enough for; `lost`: one of them has ended too early."""
 
-    return PrintedInTurn()
+    def __init__(self) -> None:
+        self.lost = False
+
+    def __call__(self, *arguments: Any) -> list[Any]:
+        """Print ranges of a log."""
+        from kafkalog.cli.printed_in_turn import PrintedInTurn
+
+        print_in_turn = PrintedInTurn()
+        try:
+            return print_in_turn(*arguments)
+        finally:
+            self.lost |= print_in_turn.lost

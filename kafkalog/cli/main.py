@@ -16,10 +16,7 @@ from kafkalog.cli import exit_status
 from kafkalog.cli.command import COMMANDS, command_of
 from kafkalog.cli.completion import beginning_with
 from kafkalog.cli.streams import CannotWrite, say, take_streams
-from kafkalog.core.command_line import command as command_line
-from kafkalog.core.command_line import quoted
 from kafkalog.core.printable import printable
-from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
 from kafkalog.files.mounted import TELL
 
@@ -84,6 +81,10 @@ class LazyGroup(click.Group):
 
 
 def _no_such_command(name: str, ctx: click.Context) -> click.UsageError:
+    from kafkalog.core.command_line import command as command_line
+    from kafkalog.core.command_line import quoted
+    from kafkalog.core.suggestion import did_you_mean
+
     if os.path.exists(name):
         hint = f" Say what to do with this path: `{command_line(('kafkalog', 'verify', quoted(name)), {}).line}`, for example."
     else:

@@ -36,11 +36,14 @@ __all__ = [
     "jobs",
     "kafka_version",
     "kafka_version_of_text",
+    "key",
     "max_decompressed",
     "max_spool",
     "named_paths",
     "now",
+    "offsets",
     "paths",
+    "producer_id",
     "read_as",
     "recovery_point",
     "required_paths",
@@ -131,6 +134,37 @@ class _RecoveryPoint(ParamType):
         if not re.fullmatch(r"\d{1,19}", value, re.ASCII):
             self.fail(f"{value!r} is neither an offset nor auto", param, ctx)
         return int(value)
+
+
+class _Offsets(ParamType):
+    """`A:B`, two offsets either of which may be missing (None)."""
+
+    name = "offsets"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, int | None]:
+        """The two ends."""
+        match = re.fullmatch(r"(-?\d{1,19})?:(-?\d{1,19})?", value, re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is not A:B, two offsets of which either may be missing", param, ctx)
+        first, end = (int(side) if side else None for side in match.groups())
+        if first is not None and end is not None and first > end:
+            self.fail(f"{value!r} ends before it begins", param, ctx)
+        return first, end
+
+
+class _Key(ParamType):
+    """A key: text, or `hex:` and hexadecimal digits."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Its bytes."""
+        if not value.startswith("hex:"):
+            return bytes(value.encode("utf-8", "surrogateescape"))
+        try:
+            return bytes.fromhex(value.removeprefix("hex:"))
+        except ValueError:
+            self.fail(f"{value!r} is not hex: and pairs of hexadecimal digits", param, ctx)
 
 
 class _Jobs(ParamType):
@@ -282,6 +316,28 @@ def now(what: str) -> Decorator:
 def time_option(name: str, meaning: str) -> Decorator:
     """An option with a time, None when it is not given."""
     return click.option(name, type=TIME, metavar="TIME", help=f"{meaning}.")
+
+
+def offsets(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--offsets`."""
+    return click.option(
+        "--offsets",
+        type=_Offsets(),
+        metavar="A:B",
+        default=":",
+        show_default="all",
+        help="From A up to, but not including, B.",
+    )(command)
+
+
+def producer_id(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--producer-id`."""
+    return click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")(command)
+
+
+def key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--key`."""
+    return click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")(command)
 
 
 def jobs(command: Callable[..., Any]) -> Callable[..., Any]:

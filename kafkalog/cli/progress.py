@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -69,6 +68,8 @@ class _Progress(threading.Thread):
         total = _size_of(self._paths, self._counts)
         while True:
             text = line_of(self.meter.path, self.meter.total, total, time.monotonic() - began)
+            import shutil  # brings the codecs of archives along
+
             self._draw(text[: shutil.get_terminal_size().columns - 1])
             if self._over.wait(_EVERY):
                 return

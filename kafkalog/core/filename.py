@@ -13,6 +13,7 @@ __all__ = [
     "BOOTSTRAP_CHECKPOINT",
     "CLUSTER_METADATA_TOPIC",
     "COORDINATOR_TOPICS",
+    "LOCK_FILE",
     "LOG_DIR_CHECKPOINTS",
     "LOG_DIR_FILES",
     "METADATA_TOPICS",
@@ -51,6 +52,8 @@ METADATA_TOPICS = (CLUSTER_METADATA_TOPIC, "@metadata")
 #: The first records of the metadata log, written by `kafka-storage.sh format`; it stands in the log dir itself.
 BOOTSTRAP_CHECKPOINT = "bootstrap.checkpoint"
 REMOTE_INDEX_CACHE = "remote-log-index-cache"
+#: Empty; held by the broker that uses the log dir.
+LOCK_FILE = ".lock"
 
 #: Digits of a file name: of the offset it begins with, and of the epoch of a KRaft snapshot.
 OFFSET_DIGITS = 20

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
     CLUSTER_METADATA_TOPIC,
+    LOCK_FILE,
     LOG_DIR_FILES,
     PARTITION_FILES,
     REMOTE_INDEX_CACHE,
@@ -32,7 +33,7 @@ __all__ = ["Listing", "PlannedFile", "files_of"]
 _GONE = "gone since its directory was listed, as a running broker deletes and renames"
 
 #: Files of a log dir that say nothing.
-_SILENT = (".lock",)
+_SILENT = (LOCK_FILE,)
 
 
 class Listing:

@@ -12,7 +12,6 @@ from kafkalog.core.filters import Filters
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.index_options import IndexOptions
-from kafkalog.dump.log_text import LogPrinter
 from kafkalog.dump.output import Output
 from kafkalog.dump.passed_over import PassedOver, Search, Way
 from kafkalog.dump.ranges import RANGE, split
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from kafkalog.dump.index_checks import LogChain
     from kafkalog.dump.index_text import IndexPrinter
     from kafkalog.dump.inputs import Listing
+    from kafkalog.dump.log_text import LogPrinter
     from kafkalog.dump.payload import Payload
 
     PrintInTurn = Callable[
@@ -193,6 +193,8 @@ class DumpJob:
     # --- logs ---
 
     def _log(self, path: str, name: str) -> None:
+        from kafkalog.dump.log_text import LogPrinter  # an index has no records
+
         options, output = self._options, self._output
         if options.no_decoder is not None:
             raise options.no_decoder
@@ -215,7 +217,6 @@ class DumpJob:
             payload=self._own_payload or options.payload,
             skip_metadata=options.skip_metadata,
             filters=options.filters,
-            read_on=options.read_on,
         )
         start = start_position(path, options.filters, source) if options.filters.active else 0
         found = partial(printer.passed_over, source) if options.read_on else None

@@ -23,7 +23,7 @@ from kafkalog.errors import WorkerLost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Lifeline", "Workers", "cores", "describe_end", "receive", "send"]
+__all__ = ["Lifeline", "Workers", "describe_end", "receive", "send"]
 
 R = TypeVar("R")
 
@@ -37,11 +37,6 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _ENDED = 128 + signal.SIGTERM
 #: Seconds in which such a worker may end the line that it writes.
 _GRACE = 3.0
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Lifeline:

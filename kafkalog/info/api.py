@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
+    LOCK_FILE,
     LOG_DIR_CHECKPOINTS,
     LOG_DIR_FILES,
     PENDING_SUFFIXES,
+    REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
     parse_segment_file_name,
 )
@@ -19,6 +21,7 @@ from kafkalog.files.arguments import path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
+from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
+#: What lies in a log dir beside its partitions.
+_OWN = {*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT, LOCK_FILE, REMOTE_INDEX_CACHE}
 #: Bytes of logs up to which all batches are gone over when nobody says whether they shall be.
 _SMALL = 32 << 20
 
@@ -110,6 +115,8 @@ def _of_file(path: str, *, full: bool | None) -> Description:
     """The segment that a file belongs to; a log that waits to be deleted or renamed, or is a snapshot, stands for itself."""
     folder, name = os.path.dirname(path) or ".", os.path.basename(path)
     parsed = parse_segment_file_name(name)
+    if parsed is None:
+        check_file_name(path)
     not_read: list[NotRead] = []
     directory = Directory(folder)
     if parsed is not None and not parsed.pending and parsed.suffix in SEGMENT_SUFFIXES:
@@ -121,7 +128,8 @@ def _of_file(path: str, *, full: bool | None) -> Description:
         is_full = (directory.size_of(name) or 0) <= _SMALL if full is None else full
         segment = Segment(0 if parsed is None else parsed.base_offset, {".log": path})
         reader = SegmentReader(segment, directory, None, None, is_full=is_full)
-        info = PartitionInfo(path=folder, segments=(reader.read(),))
+        found = reader.read()
+        info = PartitionInfo(path=folder, segments=(found,), files_size=found.size or 0)
         not_read += reader.unreadable
     else:
         raise UnreadableFile(path, "is no segment; `kafkalog show` shows what is in such a file")
@@ -158,7 +166,7 @@ def _log_dir_info(log_dir: LogDir) -> LogDirInfo:
         clean_stop=log_dir.clean_stop,
         is_in_use=log_dir.in_use,
         checkpoints={name: _checkpoint_lines(log_dir, name, problems) for name in LOG_DIR_CHECKPOINTS},
-        others=tuple(sorted({*log_dir.files, *log_dir.others} - set(LOG_DIR_FILES) - {BOOTSTRAP_CHECKPOINT})),
+        others=tuple(sorted({*log_dir.files, *log_dir.others} - _OWN)),
         problems=tuple(problems),
     )
 

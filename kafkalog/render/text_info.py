@@ -169,7 +169,11 @@ def _partition(found: PartitionInfo, description: Description) -> Iterator[Item]
         ends += [] if found.recovery_point is None else [f"recovery point {found.recovery_point}"]
         yield Line(2, "", ", ".join(ends) or "no segments", prose=True)
         beside = [] if found.topic_id is None else [f"topic id {found.topic_id}"]
-        beside += [] if found.leader_epochs is None else [count_text(found.leader_epochs, "leader epoch")]
+        beside += (
+            []
+            if found.leader_epochs is None
+            else [f"{found.leader_epochs} leader epoch{'' if found.leader_epochs == 1 else 's'}"]
+        )
         beside += [count_text(found.snapshots, "metadata snapshot")] if found.snapshots else []
         beside += [f"{count_text(found.pending, 'file')} marked .deleted, .cleaned, .swap or .part"] if found.pending else []
         yield from [Line(2, "", ", ".join(beside), prose=True)] if beside else []

@@ -33,7 +33,8 @@ def next_starts_text(outcomes: Sequence[Outcome], named: set[str], *, detail: st
     """
     told = sorted((one for one in outcomes if _is_told(one, named)), key=lambda one: one.harm)
     if detail != "headline":
-        yield from _body(outcomes, told, is_full=detail == "everything")
+        quiet = [one for one in outcomes if not _is_told(one, named)]
+        yield from _body(outcomes, told, quiet if detail == "everything" else (), is_full=detail == "everything")
     yield from _headline(outcomes, named)
 
 
@@ -41,14 +42,12 @@ def _is_told(outcome: Outcome, named: set[str]) -> bool:
     return outcome.severity is not None or outcome.is_unknown or outcome.path in named
 
 
-def _body(outcomes: Sequence[Outcome], told: Sequence[Outcome], *, is_full: bool) -> Iterator[Item]:
+def _body(outcomes: Sequence[Outcome], told: Sequence[Outcome], quiet: Sequence[Outcome], *, is_full: bool) -> Iterator[Item]:
     for text in dict.fromkeys(text for one in outcomes for text in (one.assumed.evidence, one.assumed.caveat) if text):
         yield Line(0, "", f"{text[:1].upper()}{text[1:]}.", prose=True)
         yield ""
-    quiet = [one for one in outcomes if one not in told]
-    if is_full:
-        yield from (Line(0, "", _one_line(one), prose=True) for one in quiet)
-        yield from [""] if quiet else []
+    yield from (Line(0, "", _one_line(one), prose=True) for one in quiet)
+    yield ""
     for one in told:
         yield Line(0, "", f"{one.path} ({assumed_text(one.assumed)})", style="title")
         yield from details(one, 2, is_full=is_full)

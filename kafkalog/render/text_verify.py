@@ -11,7 +11,7 @@ from kafkalog.render.screen import Line, Table
 from kafkalog.render.verify_causes import Causes, folded
 from kafkalog.render.verify_findings import Style, finding_lines
 from kafkalog.render.verify_headline import badness, headline, is_loud
-from kafkalog.render.verify_start import name_of
+from kafkalog.render.verify_start import names_of
 from kafkalog.verify import Severity
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _body(report: Report, style: Style) -> Iterator[Item]:
     """Everything before the headline; nothing about a report without damage."""
     rows = sorted(report.partitions, key=lambda p: (badness(p), p.path))
     loud = [row for row in rows if is_loud(row)]
-    sound = [row for row in rows if row not in loud]
+    sound = [row for row in rows if not is_loud(row)]
     causes = Causes(report)
     least = Severity.IGNORE if style.is_full else Severity.WARNING
     if style.is_full and len(rows) > 1:
@@ -155,12 +155,13 @@ def _counts(report: Report, sound: list[PartitionReport], loud: list[PartitionRe
 
 def _table(rows: list[PartitionReport], report: Report) -> Iterator[Item]:
     """One line per partition, the worst last."""
+    names = names_of(report)
     yield Table(
         ("verdict", "partition", "offsets", "segments", "records", "size", "errors", "warnings", "infos", "next start"),
         [
             [
                 row.verdict,
-                name_of(row, report),
+                names[row.path],
                 None if row.log_end_offset is None else f"{row.log_start_offset}..{row.log_end_offset}",
                 row.segments,
                 row.records,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.render.outcome_words import consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
 from kafkalog.render.screen import Line, Table
-from kafkalog.render.verify_start import article, cut, is_predicted, name_of, start_text
+from kafkalog.render.verify_start import article, cut, is_predicted, names_of, start_text
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
 
@@ -76,8 +76,9 @@ def headline(report: Report) -> Iterator[Item]:
 def _subjects(report: Report) -> Iterator[_Subject]:
     """What is damaged, the worst first."""
     loud = [partition for partition in report.partitions if is_loud(partition)]
+    names = names_of(report)
     for one in sorted(loud, key=badness, reverse=True):
-        yield _Subject(one.path, name_of(one, report), one.verdict, one.account, one.next_start)
+        yield _Subject(one.path, names[one.path], one.verdict, one.account, one.next_start)
     account = report.account
     if account.cause is not None or report.next_start:
         about = report.next_start[0].path if account.cause is None else account.cause.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import is_metadata_log
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify import PartitionReport, Report
 
-__all__ = ["article", "cut", "is_predicted", "name_of", "start_text"]
+__all__ = ["article", "cut", "is_predicted", "names_of", "start_text"]
 
 #: Rules that say, from a severity on, that partitions are not here.
 _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
@@ -24,10 +25,11 @@ _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": S
 _LETTERS = 400
 
 
-def name_of(partition: PartitionReport, report: Report) -> str:
-    """What a partition is called: its directory's name, or its path where another one has that name."""
-    name = os.path.basename(partition.path)
-    return name if sum(os.path.basename(other.path) == name for other in report.partitions) == 1 else partition.path
+def names_of(report: Report) -> dict[str, str]:
+    """What partitions are called, by their path: their directory's name, or the path where another one has that name."""
+    names = {partition.path: os.path.basename(partition.path) for partition in report.partitions}
+    count = Counter(names.values())
+    return {path: name if count[name] == 1 else path for path, name in names.items()}
 
 
 def cut(text: str) -> str:
@@ -64,7 +66,7 @@ def _otherwise(report: Report) -> Iterator[tuple[str, str]]:
     texts = [_harm_sentence(kind, places, report) for kind, places in _harms_of(asked).items()]
     lossy = [partition for partition, _ in asked if partition.account.gone or partition.account.unreadable]
     if lossy and not texts:
-        texts = [f"nothing of {name_of(lossy[0], report) if len(lossy) == 1 else 'what is damaged'} is removed"]
+        texts = [f"nothing of {names_of(report)[lossy[0].path] if len(lossy) == 1 else 'what is damaged'} is removed"]
     if texts:
         yield asked[0][1][0].assumed.stop, "; ".join(texts)
 
@@ -108,7 +110,7 @@ def _at_stop(report: Report, stop: str) -> Iterator[str]:
     if logless:
         yield f"{count_text(len(logless), 'partition')} without a log {agreeing(len(logless), 'gets', 'get')} an empty one"
     if unknown:
-        them = name_of(unknown[0], report) if len(unknown) == 1 else count_text(len(unknown), "partition")
+        them = names_of(report)[unknown[0].path] if len(unknown) == 1 else count_text(len(unknown), "partition")
         yield f"{them} cannot be predicted"
     if not (harms or logless or unknown or report.next_start):
         yield _nothing_lost(report)
@@ -151,7 +153,7 @@ _DOES = {
 
 
 def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], report: Report) -> str:
-    them = name_of(places[0][0], report) if len(places) == 1 else count_text(len(places), "partition")
+    them = names_of(report)[places[0][0].path] if len(places) == 1 else count_text(len(places), "partition")
     if kind == "loses":
         records = sum(outcome.records_lost or 0 for _, outcome in places)
         size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))

@@ -30,7 +30,6 @@ def _batches(request: Request) -> Iterator[BatchAt]:
                     request.on_damage(log.path, item)
                 elif isinstance(item, Batch):
                     yield BatchAt(log, item)
-                request.on_read(item.span.size)
 
 
 def _header(name: str) -> Callable[[BatchAt], Any]:
@@ -133,7 +132,6 @@ def _segments(request: Request) -> Iterator[SegmentSums]:
                     sums = sums._replace(padding=size)
                 else:
                     sums = _with_batch(sums, item)
-                request.on_read(size)
             yield sums
 
 
@@ -200,14 +198,14 @@ class DamageAt(NamedTuple):
 def _damage(request: Request) -> Iterator[DamageAt]:
     for log in inputs_of(request.items):
         for segment in log.segments:
-            for path, damage in _damage_of(segment, request):
+            for path, damage in _damage_of(segment):
                 yield DamageAt(log, path, damage)
         epochs = None if log.partition is None else log.partition.leader_epochs
         for damage in () if epochs is None else epochs.damages:
             yield DamageAt(log, f"{log.path}/leader-epoch-checkpoint", damage)
 
 
-def _damage_of(segment: Segment, request: Request) -> Iterator[tuple[str, Damage]]:
+def _damage_of(segment: Segment) -> Iterator[tuple[str, Damage]]:
     for item in segment.walk():
         if isinstance(item, Damage):
             yield segment.paths[".log"], item
@@ -215,7 +213,6 @@ def _damage_of(segment: Segment, request: Request) -> Iterator[tuple[str, Damage
             for record in item.walk_records():
                 if isinstance(record, Damage):
                     yield segment.paths[".log"], record
-        request.on_read(item.span.size)
     for suffix, read in _SIBLINGS.items():
         sibling = read(segment)
         if sibling is not None and sibling.damage is not None:

@@ -256,7 +256,6 @@ def _subjects(request: Request) -> Iterator[RecordAt]:
                         request.on_damage(log.path, item)
                     elif isinstance(item, Batch):
                         yield from log.rows(item)
-                    request.on_read(item.span.size)
         except EndOfCommitted:
             continue
 

@@ -45,7 +45,6 @@ class Request:
         control: Whether to give control records too.
         with_transactions: Whether anyone wants to know how the transactions of records ended.
         on_damage: Called with the path of a file and what of it cannot be read.
-        on_read: Called with a number of bytes of logs that have been gone over.
     """
 
     items: tuple[Item, ...]
@@ -54,7 +53,6 @@ class Request:
     control: bool = False
     with_transactions: bool = True
     on_damage: Callable[[str, Damage], object] = _nothing
-    on_read: Callable[[int], object] = _nothing
 
 
 class Input(NamedTuple):

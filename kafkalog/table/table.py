@@ -125,15 +125,18 @@ class Table:
         """The first rows."""
         return list(islice(self.rows(), count))
 
-    def reporting(self, on_damage: Callable[[str, Damage], object], on_read: Callable[[int], object] = lambda _: None) -> Table:
+    def reporting(self, on_damage: Callable[[str, Damage], object]) -> Table:
         """The same table, which tells what it cannot read.
 
         Args:
             on_damage: Called with the path of a file and what of it has no row, in each pass.
-            on_read: Called with a number of bytes of logs that have been gone over.
         """
+        return self.of(replace(self.request, on_damage=on_damage))
+
+    def of(self, request: Request) -> Table:
+        """The same columns of something else."""
         other = Table.__new__(Table)
-        other.__dict__.update(self.__dict__, request=replace(self.request, on_damage=on_damage, on_read=on_read))
+        other.__dict__.update(self.__dict__, request=request)
         return other
 
     def __repr__(self) -> str:

@@ -211,7 +211,6 @@ def groups_of(log: LogWalk, source: FileSource) -> Iterator[Item]:
     windows, position = _Log(source), 0
     while position < source.size:
         reached = yield from _window(log, _Filling(windows, position, asks=log.request.committed or log.request.filters.active))
-        log.request.on_read(reached - position)
         position = reached
 
 

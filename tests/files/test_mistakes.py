@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import kafkalog
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.mistakes import check_file_name
@@ -97,6 +98,15 @@ def test_a_log_of_an_odd_name_is_read_all_the_same(tmp_path):
         check_file_name(str(tmp_path / name))
     write(tmp_path / "empty.log")
     check_file_name(str(tmp_path / "empty.log"))
+
+
+def test_info_says_the_same_of_a_file_as_the_others_and_counts_nothing_beside_a_log(tmp_path):
+    write(tmp_path / "server.log", b"[2024-05-01] INFO started\n")
+    with pytest.raises(UnreadableFile, match="is text, as the log messages of a program are"):
+        kafkalog.describe(tmp_path / "server.log")
+    carved = shutil.copy(f"{PLAIN}/twitter-status-0/{0:020}.log", tmp_path / "carved.log")
+    (partition,) = kafkalog.describe(carved).partitions
+    assert partition.files_size == partition.size == 16232
 
 
 def test_a_path_of_windows_is_told_where_it_is_under_wsl(tmp_path, monkeypatch):

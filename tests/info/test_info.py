@@ -82,12 +82,15 @@ def test_a_partition_is_described_with_the_log_dir_around_it():
     assert first.indexes == {".index": IndexInfo(152, 19), ".timeindex": IndexInfo(240, 20)}
     assert (last.codecs, last.magics, last.epochs) == ({"gzip": 1}, (2,), (0, 0))
     assert (found.log_dir.node_id, found.log_dir.kraft, found.log_dir.clean_stop) == ("0", False, True)
+    assert ".lock" in os.listdir(PLAIN)
+    assert found.log_dir.others == ()
 
 
 def test_a_kraft_log_dir_says_whose_it_is():
     found = kafkalog.describe(META)
     assert (found.kind, found.log_dir.cluster_id, found.log_dir.node_id) == ("log dir", "u0aOgthZQPKmxNLOcMcUWQ", "1")
     assert "metadata.version 21" in found.log_dir.evidence
+    assert found.log_dir.others == ()
     metadata = found.partitions[0]
     assert (metadata.topic, metadata.snapshots, metadata.pending) == ("__cluster_metadata", 3, 28)
     assert {partition.mark for partition in found.partitions} == {"", "delete"}

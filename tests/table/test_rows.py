@@ -135,12 +135,6 @@ def test_damage_has_no_rows_is_told_and_is_a_table_of_its_own(tmp_path):
     assert found[0].reason.startswith("batchLength: CRC wrong")
 
 
-def test_progress_is_told_in_bytes_and_comes_to_all_of_them():
-    read = []
-    list(kafkalog.table(PLAIN).reporting(lambda *_: None, read.append))
-    assert sum(read) == sum(segment.size for segment in kafkalog.open_partition(PLAIN).segments)
-
-
 def test_batches_and_segments_are_the_library_s():
     partition = kafkalog.open_partition(LEDGER)
     rows = list(partition.table("batches"))

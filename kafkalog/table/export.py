@@ -1,0 +1,166 @@
+"""Tables as files: Parquet, Arrow, CSV, JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from kafkalog.errors import ExtraMissing, RequestError
+from kafkalog.files.log_dir import LogDir
+from kafkalog.files.output_file import check_apart, written_whole
+from kafkalog.files.partition import Partition
+from kafkalog.files.segment import Segment
+from kafkalog.table.request import inputs_of
+from kafkalog.table.text_files import csv_lines, json_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kafkalog.core.batch import Damage
+    from kafkalog.table.request import Input
+    from kafkalog.table.table import Table
+
+__all__ = ["FORMATS", "ROW_GROUP", "ExportOptions", "export", "format_of"]
+
+FORMATS = ("parquet", "arrow", "csv", "jsonl")
+#: Rows of a Parquet row group.
+ROW_GROUP = 131_072
+#: Damages that the footer of a file lists.
+_MOST_DAMAGES = 1000
+_NO_TOPIC = "__HIVE_DEFAULT_PARTITION__"  # what Hive writes for null
+
+
+class ExportOptions(NamedTuple):
+    """How a table is written. Forms are those of `text_files.FORMS`; they count in CSV and JSON lines."""
+
+    format: str
+    key_form: str = "text"
+    value_form: str = "text"
+    row_group: int = ROW_GROUP
+    replace: bool = False
+
+
+def format_of(out: str, wanted: str | None) -> str:
+    """The format of a file, by what the caller says or else by its suffix; that of a folder is Parquet.
+
+    Raises:
+        RequestError: neither tells.
+    """
+    found = wanted or ("parquet" if out.endswith("/") else os.path.splitext(out)[1].removeprefix("."))
+    if found in FORMATS:
+        return found
+    raise RequestError(f"{out} does not tell a format by its suffix, {', '.join(f'.{one}' for one in FORMATS)}: --format does")
+
+
+def export(
+    table: Table,
+    out: str,
+    options: ExportOptions,
+    on_damage: Callable[[str, Damage], object],
+    stdout: IO[bytes] | None = None,
+) -> list[str]:
+    """Write a table.
+
+    Args:
+        table: What is written.
+        out: A file; a folder with `/` at its end, for a file of each partition; or `-`.
+        options: How it is written.
+        on_damage: Called with the path of a file and what of it has no row.
+        stdout: Where `-` goes.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        RequestError: `out` is under an examined path, or there already; the format cannot go there.
+        UnreadableFile: a file cannot be read.
+        OSError: the system refuses to write.
+    """
+    if out == "-":
+        if stdout is None or options.format == "parquet":
+            raise RequestError("Parquet cannot be written to a pipe: csv, jsonl and arrow can")
+        _write(table, stdout, options, on_damage, as_stream=True)
+        return []
+    check_apart(out, _paths_of(table))
+    written = []
+    for path, part in _parts(table, out, options) if out.endswith("/") else [(out, table)]:
+        with written_whole(path, replace=options.replace) as file:
+            _write(part, file, options, on_damage, as_stream=False)
+        written.append(path)
+    return written
+
+
+def _paths_of(table: Table) -> list[str]:
+    """The paths that a table is made of."""
+    paths: list[str] = []
+    for item in table.request.items:
+        if isinstance(item, Segment):
+            paths += item.paths.values()
+        else:
+            paths.append(item.path if isinstance(item, Partition | LogDir) else os.fspath(item))
+    return paths
+
+
+def _parts(table: Table, out: str, options: ExportOptions) -> Iterator[tuple[str, Table]]:
+    """A file for each partition, called as Hive, Spark and DuckDB call them, and the table of what goes into it."""
+    if table.name in ("transactions", "findings"):
+        raise RequestError(f"the table {table.name} is about all that was given: it goes into one file")
+    numbers: dict[str, int] = {}
+    for one in inputs_of(table.request.items):
+        topic = _NO_TOPIC if one.topic is None else one.topic
+        number = _NO_TOPIC if one.number is None else one.number
+        folder = f"{out}topic={topic}/partition={number}"
+        count = numbers[folder] = numbers.get(folder, -1) + 1
+        yield f"{folder}/part-{count}.{options.format}", table.of(replace(table.request, items=(_item(one),)))
+
+
+def _item(one: Input) -> Partition | Segment:
+    return one.segments[0] if one.partition is None else one.partition
+
+
+def _write(
+    table: Table,
+    file: IO[bytes],
+    options: ExportOptions,
+    on_damage: Callable[[str, Damage], object],
+    *,
+    as_stream: bool,
+) -> None:
+    damages: list[dict[str, Any]] = []
+
+    def note(path: str, damage: Damage) -> None:
+        if len(damages) < _MOST_DAMAGES:
+            span = damage.span
+            damages.append({"path": path, "start": span.start, "end": span.end, "batchPosition": span.space})
+        on_damage(path, damage)
+
+    told = table.reporting(note)
+    if options.format in ("csv", "jsonl"):
+        lines = csv_lines if options.format == "csv" else json_lines
+        for part in lines(told, options.key_form, options.value_form):
+            file.write(part)
+        return
+    try:
+        files = import_module("kafkalog.table.arrow_files")
+    except ModuleNotFoundError:
+        raise ExtraMissing(f"export as {options.format}", "kafkalog[arrow]") from None
+    metadata = _metadata(table)
+    if options.format == "arrow":
+        files.write_arrow(told, file, metadata, as_stream=as_stream)
+    else:
+        files.write_parquet(told, file, metadata, options.row_group, damages)
+
+
+def _metadata(table: Table) -> dict[str, str]:
+    request = table.request
+    selected = {name: value for name, value in request.filters._asdict().items() if value is not None}
+    if request.filters.key is not None:
+        selected["key"] = request.filters.key.hex()
+    return {
+        "kafkalog.schema": f"kafkalog.{table.name}/1",
+        "kafkalog.sources": json.dumps(_paths_of(table)),
+        "kafkalog.options": json.dumps({**selected, "committed": request.committed, "control": request.control}),
+    }

@@ -1,0 +1,322 @@
+"""`kafkalog export`: files say what the table says, are whole or not there, and never among what is examined."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+import kafkalog
+from kafkalog.cli import export as command
+from kafkalog.cli.main import main
+from kafkalog.table import export, text_files
+from kafkalog.table.api import TABLES
+from kafkalog.table.export import FORMATS, ROW_GROUP
+from tests.encode import R, batch
+from tests.log_dirs import fixture
+from tests.table.test_arrow import SHAPES, rows_of
+
+LEDGER = "fixtures/broker/2.1.1/txn/ledger-0"
+PLAIN = "fixtures/broker/2.1.1/plain/twitter-status-0"
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+class Done(NamedTuple):
+    """What a command said, and its exit status; 2 stands for all that is refused."""
+
+    status: int
+    stderr: str
+    says: str
+
+
+def run(*words):
+    done = CliRunner().invoke(main, ["export", *map(str, words)], prog_name="kafkalog", standalone_mode=False)
+    status = done.return_value if done.exception is None else 2
+    says = getattr(done.exception, "message", "") or str(done.exception or "")
+    return Done(status, done.stderr, says)
+
+
+def exported(tmp_path, suffix, *words, status=0):
+    out = tmp_path / f"out.{suffix}"
+    done = run(*words, "-o", out, "--force")
+    assert done.status == status, done
+    assert os.listdir(tmp_path) == [out.name]
+    return out
+
+
+@pytest.fixture(scope="module")
+def headers_log(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("logs") / "t-7"
+    folder.mkdir()
+    (folder / f"{0:020}.log").write_bytes(
+        SHAPES["keys that are no text"] + batch([R(key=b'a"b\n', value=b"\xff")], base_offset=1000)
+    )
+    return str(folder)
+
+
+@pytest.fixture(params=["plain", "transactions", "headers"])
+def logs(request, headers_log):
+    return {"plain": PLAIN, "transactions": LEDGER, "headers": headers_log}[request.param]
+
+
+def test_parquet_and_arrow_give_back_the_table(tmp_path, logs):
+    rows = list(kafkalog.table(logs, columns="all"))
+    assert rows_of(pq.read_table(exported(tmp_path, "parquet", logs, "--columns", "all"))) == rows
+    (tmp_path / "out.parquet").unlink()
+    with pa.ipc.open_file(exported(tmp_path, "arrow", logs, "--columns", "all")) as file:
+        assert rows_of(file.read_all()) == rows
+
+
+def test_parquet_is_read_by_pandas_polars_and_duckdb(tmp_path, headers_log):
+    out = exported(tmp_path, "parquet", headers_log)
+    rows = list(kafkalog.table(headers_log))
+    assert pd.read_parquet(out, dtype_backend="pyarrow")["offset"].tolist() == [row.offset for row in rows]
+    assert pl.read_parquet(out)["value"].to_list() == [row.value for row in rows]
+    found = duckdb.sql(f"select \"offset\", key, headers[1].key, epoch_ms(timestamp) from '{out}'").fetchall()
+    assert found == [(row.offset, row.key, row.headers[0][0] if row.headers else None, row.timestamp) for row in rows]
+
+
+def test_csv_gives_back_the_table(tmp_path, logs):
+    columns = "offset,key,value,timestamp,headers,transaction,is_control"
+    rows = list(kafkalog.table(logs, columns=columns.split(",")))
+    out = exported(tmp_path, "csv", logs, "--columns", columns, "--key-format", "hex", "--value-format", "base64")
+    frame = pd.read_csv(out, dtype_backend="pyarrow", keep_default_na=False, na_values=[""], dtype={"key": "string[pyarrow]"})
+    assert frame["offset"].tolist() == [row.offset for row in rows]
+    assert [bytes.fromhex(one) if isinstance(one, str) else b"" for one in frame["key"]] == [row.key or b"" for row in rows]
+    with open(out, newline="", encoding="utf-8") as file:
+        lines = list(csv.reader(file))[1:]
+    assert [base64.b64decode(line[2]) for line in lines] == [row.value or b"" for row in rows]
+    assert [line[6] for line in lines] == ["true" if row.is_control else "false" for row in rows]
+    for line, row in zip(lines, rows, strict=True):
+        assert bool(line[4]) == bool(row.headers)
+        if row.headers:
+            assert [one["key"] for one in json.loads(line[4])] == [key for key, _ in row.headers]
+
+
+def test_null_and_empty_are_told_apart_in_csv(tmp_path):
+    folder = tmp_path / "in" / "t-0"
+    folder.mkdir(parents=True)
+    (folder / f"{0:020}.log").write_bytes(batch([R(0, None, b""), R(1, b"", None)]))
+    (tmp_path / "out").mkdir()
+    out = exported(tmp_path / "out", "csv", folder, "--columns", "key,value")
+    assert out.read_bytes() == b'"key","value"\r\n,""\r\n"",\r\n'
+
+
+def test_json_lines_give_back_the_table(tmp_path, logs):
+    rows = list(kafkalog.table(logs, columns="all"))
+    out = exported(tmp_path, "jsonl", logs, "--columns", "all", "--value-format", "hex", "--key-format", "base64")
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["offset"] for line in lines] == [row.offset for row in rows]
+    stored = [None if line["value"] is None else bytes.fromhex(line["value"]) for line in lines]
+    assert stored == [row.value for row in rows]
+    assert [line["timestamp_ms"] for line in lines] == [row.timestamp_ms for row in rows]
+    first = lines[0]
+    assert first["timestamp"].endswith("Z")
+    assert pd.Timestamp(first["timestamp"]).value == rows[0].timestamp * 1_000_000
+
+
+def test_text_of_bytes_that_are_no_utf_8_is_escaped(tmp_path, headers_log):
+    out = exported(tmp_path, "jsonl", headers_log, "--offsets", "1000:")
+    (line,) = map(json.loads, out.read_text().splitlines())
+    assert (line["key"], line["value"], line["partition"]) == ('a"b\n', "\\xff", 7)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_can_be_written_in_every_format(tmp_path, table):
+    log_dir = fixture("2.1.1", "txn").path()
+    count = len(list(kafkalog.table(log_dir, table)))
+    for suffix in FORMATS:
+        out = tmp_path / f"{table}.{suffix}"
+        assert run(log_dir, "--table", table, "-o", out).status == 0
+    assert pq.read_metadata(tmp_path / f"{table}.parquet").num_rows == count
+    assert (tmp_path / f"{table}.jsonl").read_text().count("\n") == count
+
+
+def test_the_parquet_file_is_laid_out_to_be_looked_into(tmp_path):
+    out = exported(tmp_path, "parquet", PLAIN, "--row-group", "100", "--offsets", "3:")
+    found = pq.ParquetFile(out)
+    names = [found.schema_arrow.names.index(name) for name in ("key", "topic", "offset", "timestamp")]
+    groups = [found.metadata.row_group(number) for number in range(found.metadata.num_row_groups)]
+    assert [group.num_rows for group in groups] == [100] * 5 + [30]
+    assert [column.column_index for column in groups[0].sorting_columns] == [names[2]]
+    key, topic, offset, time = (groups[0].column(number) for number in names)
+    assert {key.compression, offset.compression} == {"ZSTD"}
+    assert key.statistics is None
+    assert (offset.statistics.min, offset.statistics.max) == (3, 102)
+    assert offset.has_column_index
+    assert offset.has_offset_index
+    assert "DELTA_BINARY_PACKED" in offset.encodings
+    assert "DELTA_BINARY_PACKED" in time.encodings
+    assert topic.has_dictionary_page
+    assert not key.has_dictionary_page
+    footer = {key.decode(): value.decode() for key, value in found.metadata.metadata.items()}
+    assert footer["kafkalog.schema"] == "kafkalog.records/1"
+    assert json.loads(footer["kafkalog.sources"]) == [PLAIN]
+    assert json.loads(footer["kafkalog.options"])["first_offset"] == 3
+    assert json.loads(footer["kafkalog.damage"]) == []
+    assert ROW_GROUP == 131_072
+
+
+def test_offsets_that_do_not_ascend_are_not_said_to(tmp_path):
+    folder = tmp_path / "in" / "t-0"
+    folder.mkdir(parents=True)
+    (folder / f"{0:020}.log").write_bytes(batch([R()], base_offset=5) + batch([R()], base_offset=3))
+    (tmp_path / "out").mkdir()
+    out = exported(tmp_path / "out", "parquet", folder)
+    assert pq.read_table(out)["offset"].to_pylist() == [5, 3]
+    assert pq.read_metadata(out).row_group(0).sorting_columns == ()
+    out = exported(tmp_path / "out", "parquet", PLAIN, LEDGER)
+    assert pq.read_metadata(out).row_group(0).sorting_columns == ()
+
+
+def test_a_folder_gets_a_file_for_each_partition_that_duckdb_reads_as_one(tmp_path):
+    log_dir = fixture("2.1.1", "txn").path()
+    done = run(log_dir, PLAIN, LEDGER, "-o", f"{tmp_path}/lake/")
+    assert done.status == 0, done
+    files = sorted(str(path.relative_to(tmp_path / "lake")) for path in tmp_path.rglob("*.parquet"))
+    assert "topic=ledger/partition=0/part-0.parquet" in files
+    assert "topic=ledger/partition=0/part-1.parquet" in files  # another copy of it
+    count = sum(1 for path in (log_dir, PLAIN, LEDGER) for _ in kafkalog.table(path))
+    found = duckdb.sql(f"select count(*) from read_parquet('{tmp_path}/lake/**/*.parquet', hive_partitioning=true)")
+    assert found.fetchall() == [(count,)]
+
+
+def test_what_cannot_be_read_is_named_and_the_status_says_so(tmp_path):
+    copy = shutil.copytree(PLAIN, tmp_path / "in" / "twitter-status-0")
+    log = copy / f"{0:020}.log"
+    data = log.read_bytes()
+    log.write_bytes(data[:1000] + data[1001:])
+    out = tmp_path / "out.parquet"
+    done = run(copy, "-o", out)
+    assert done.status == 1
+    assert done.stderr == (
+        f"kafkalog: {log}: bytes 492..1275 are not in the output: batchLength: CRC wrong, and a sound batch begins at 1275, "
+        "before the end that its length says (bytes 500..504)\n"
+    )
+    found = pq.read_metadata(out)
+    assert json.loads(found.metadata[b"kafkalog.damage"]) == [
+        {"path": str(log), "start": 492, "end": 1275, "batchPosition": None}
+    ]
+    assert found.num_rows == len(list(kafkalog.table(PLAIN))) - 3
+
+
+def test_of_many_damages_the_first_are_named(tmp_path):
+    folder = tmp_path / "in" / "t-0"
+    folder.mkdir(parents=True)
+    (folder / f"{0:020}.log").write_bytes(b"".join(batch([R()], base_offset=n) + b"\7" * 9 for n in range(30)))
+    done = run(folder, "-o", tmp_path / "out.csv")
+    assert (done.status, done.stderr.count("\n")) == (1, 21)
+    assert "10 more ranges of bytes are not in the output" in done.stderr
+
+
+def test_nothing_is_written_among_what_is_examined(tmp_path):
+    copy = shutil.copytree(PLAIN, tmp_path / "twitter-status-0")
+    before = sorted(os.listdir(copy))
+    os.symlink(copy, tmp_path / "link")
+    log = copy / f"{0:020}.log"
+    for paths, out in (
+        ((copy,), copy / "x.csv"),
+        ((copy,), f"{copy}/lake/"),
+        ((copy,), tmp_path / "link" / "x.csv"),
+        ((tmp_path / "link",), copy / "x.csv"),
+        ((log,), log.with_suffix(".csv")),
+        ((log,), log),
+    ):
+        done = run(*paths, "-o", out, "--force", "--format", "csv")
+        assert done.status == 2
+        assert "is examined and must not be changed" in done.says
+    assert sorted(os.listdir(copy)) == before
+    assert run(copy, "-o", tmp_path / "twitter-status-0.csv").status == 0
+
+
+def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path):
+    out = tmp_path / "out.csv"
+    out.write_text("mine")
+    done = run(PLAIN, "-o", out)
+    assert "is there already: --force replaces it" in done.says
+    assert out.read_text() == "mine"
+    assert run(PLAIN, "-o", out, "--force").status == 0
+    assert out.read_text().startswith('"key"')
+
+
+def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        yield b"half"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export, "csv_lines", fail)
+    assert run(PLAIN, "-o", tmp_path / "out.csv").status != 0
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run(PLAIN, "-o", tmp_path / "file" / "out.csv")
+    assert done.status == 3
+    assert done.stderr.startswith("kafkalog: cannot write the output: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-o", "x.txt"], "x.txt does not tell a format by its suffix"),
+        (["-o", "-", "--format", "parquet"], "Parquet cannot be written to a pipe"),
+        (["-o", "x.csv", "--columns", "nope"], "has no column 'nope'"),
+        (["-o", "x.csv", "--table", "batches", "--control"], "the table batches has none"),
+        (["-o", "x/", "--table", "findings"], "goes into one file"),
+        (["-o", "x.csv", "--since", "@5", "--until", "@4"], "--since is later than --until"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(words, says, tmp_path, monkeypatch):
+    path = os.path.abspath(PLAIN)
+    monkeypatch.chdir(tmp_path)
+    done = run(path, *words)
+    assert done.status == 2
+    assert says in done.says
+    assert os.listdir(tmp_path) == []
+
+
+def test_stdout_gets_csv_json_lines_and_an_arrow_stream():
+    def out(form):
+        words = [sys.executable, "-m", "kafkalog", "export", PLAIN, "-o", "-", "--format", form]
+        return subprocess.run(words, capture_output=True, check=True).stdout
+
+    count = len(list(kafkalog.table(PLAIN)))
+    assert out("jsonl").count(b"\n") == count
+    assert pa.ipc.open_stream(out("arrow")).read_all().num_rows == count
+
+
+def test_csv_and_json_lines_need_no_extra_and_the_others_name_it(tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("kafkalog.table.")]:
+        if name.rpartition(".")[2] in ("arrow", "arrow_files", "encoder", "record_arrays", "windows", "lanes"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert run(PLAIN, "-o", tmp_path / "x.csv").status == 0
+    assert run(PLAIN, "-o", tmp_path / "x.jsonl").status == 0
+    done = run(PLAIN, "-o", tmp_path / "x.parquet")
+    assert "export as parquet needs what is not installed: pip install 'kafkalog[arrow]'" in done.says
+    assert sorted(os.listdir(tmp_path)) == ["x.csv", "x.jsonl"]
+
+
+def test_the_command_s_words_are_the_package_s():
+    assert command._FORMATS == FORMATS
+    assert tuple(TABLES) == command._TABLES
+    assert tuple(text_files.FORMS) == command._FORMS
