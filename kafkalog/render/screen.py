@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.printable import printable
+from kafkalog.files.source import printable
 from kafkalog.render.tables import columns_of, fitted, table
 
 if TYPE_CHECKING:
