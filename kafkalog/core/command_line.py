@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Command", "command", "command_on", "quoted"]
+__all__ = ["GIVES_EVERYTHING", "GIVES_METADATA", "Command", "command", "command_on", "quoted"]
+
+#: Commands that print every record that can be read; without both options a dump ends early, or prints batches only.
+GIVES_EVERYTHING = "`kafkalog dump --read-on --print-data-log`"
+GIVES_METADATA = "`kafkalog dump --read-on --cluster-metadata-decoder`"
 
 # Topic.validate, Kafka 0.11 to 4.4.
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}", re.ASCII)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.command_line import quoted
+from kafkalog.core.command_line import GIVES_EVERYTHING, quoted
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.file_names import SWAP, parse_offset
 from kafkalog.kafka.overlay import open_disk
@@ -26,8 +26,6 @@ _MOVE_MARKER = (
     "Before the broker starts, move `.kafka_cleanshutdown` out of the log dir: the broker then recovers the logs from their"
     " recovery points."
 )
-#: Commands that print every sound record; a plain text dump ends where Kafka's own tool does.
-_GIVES_EVERYTHING = "`kafkalog dump --read-on` (or `--format jsonl`)"
 _COMPARE = (
     "Offsets that are gone come back from another replica only: if one has them, let it lead before this one does, and let this"
     " broker fetch the partition again."
@@ -43,7 +41,7 @@ def _actions(outcome: Outcome) -> list[str]:
     misled = next((cause for cause in outcome.causes if cause.kind == FALSE_MARKER), None)
     if outcome.severity != "error":
         found = [] if misled is None else [_MOVE_MARKER]
-        return [*found, _COMPARE] if outcome.has_lost else found
+        return [*found, *(outcome.actions or (_COMPARE,))] if outcome.has_lost else found
     steps = ["Do not start the broker yet. Copy the log dir with its checkpoint files while the broker is stopped."]
     if outcome.assumed.stop == "clean":
         steps.append("Keep `.kafka_cleanshutdown` in the copy: the first start deletes it, and the next one counts as unclean.")
@@ -71,11 +69,11 @@ def _actions(outcome: Outcome) -> list[str]:
             "If another replica has these records, let it lead: do not let this one be elected (no unclean leader election),"
             " then start it, and it will fetch what it lost."
         )
-        steps.append(f"If no replica has them, take the records out of the copy first, with {_GIVES_EVERYTHING}.")
+        steps.append(f"If no replica has them, take the records out of the copy first, with {GIVES_EVERYTHING}.")
     elif any(read is not None and read.skipped for read in outcome.consumer or ()):
         steps.append(
             "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one"
-            f" miss records without an error. If none is, take them out of the copy, with {_GIVES_EVERYTHING}."
+            f" miss records without an error. If none is, take them out of the copy, with {GIVES_EVERYTHING}."
         )
     return steps
 

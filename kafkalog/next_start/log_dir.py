@@ -11,7 +11,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS
 from kafkalog.files.paths import has_gone, join
 from kafkalog.kafka.cleaner_traces import CleanerTraces
-from kafkalog.kafka.gone_offsets import gone_offsets, is_partial_copy
+from kafkalog.kafka.gone_offsets import AT_END, Gone, gone_offsets, is_partial_copy
 from kafkalog.kafka.remains import Remains
 from kafkalog.next_start.advice import with_advice
 from kafkalog.next_start.alternatives import merged
@@ -23,7 +23,14 @@ from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.options import CONSUMER_BYTES, STOPS, Options
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside
 from kafkalog.next_start.partition import Prediction, Situation
-from kafkalog.next_start.placement import Misplacement, misplacements, missing_directories, renamed_to
+from kafkalog.next_start.placement import (
+    Misplacement,
+    listed_and_missing,
+    misplacements,
+    missing_directories,
+    placed_directories,
+    renamed_to,
+)
 from kafkalog.next_start.predict import given_up, predict_in_situation
 from kafkalog.next_start.side_effects import obstacle_outcomes, with_side_effects
 
@@ -31,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.files.directory import Directory
-    from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.metadata_start import MetadataStart
 
@@ -70,6 +76,9 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
     missing = missing_directories(state)
     for name in () if is_partial_copy(len(missing), len(state.partitions)) else missing:
         yield with_advice(_created_empty(state, name, assumed))
+    listed = listed_and_missing(state)
+    for name in () if is_partial_copy(len(listed), len(state.partitions)) else listed:
+        yield with_advice(_taken_away(state, name, assumed))
     yield from _in_context(state, options, there)
 
 
@@ -90,7 +99,7 @@ def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, 
     }
     outcomes = {name: replace(outcome, set_aside=_set_aside(state, name, outcome)) for name, outcome in outcomes.items()}
     start = state.metadata_start
-    if METADATA_LOG in outcomes and start is not None and start.is_changed:
+    if METADATA_LOG in outcomes and start is not None and (start.is_changed or start.gone):
         outcomes[METADATA_LOG] = _of_metadata_log(state, start, outcomes)
     evidence, caveat = _evidence(state), _caveat(state)
     for name, found in outcomes.items():
@@ -102,7 +111,7 @@ def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, 
 
 
 def _of_metadata_log(state: LogDirState, start: MetadataStart, outcomes: Mapping[str, Outcome]) -> Outcome:
-    """The outcome of a metadata log that is cut, with what that does to the partitions of its log dir."""
+    """The outcome of a metadata log that lacks records or is cut, with what that does to the partitions of its log dir."""
     outcome = outcomes[METADATA_LOG]
     aside = [one.set_aside for one in outcomes.values() if one.set_aside is not None and state.is_metadata_cut]
     causes = []
@@ -112,7 +121,8 @@ def _of_metadata_log(state: LogDirState, start: MetadataStart, outcomes: Mapping
         are = "1 partition directory is" if len(aside) == 1 else f"{len(aside)} partition directories are"
         text = f"{are} renamed -stray then ({count}{sum(one.size for one in aside)} bytes): the controller does not know them"
         causes.append(Cause(CONTROLLER, text))
-    return outcome.because(*causes, actions=metadata_advice(start))
+    gone = () if start.gone is None else (Gone(*start.gone, AT_END, f"{start.gone[1] + 1:020d}.snapshot"),)
+    return outcome.because(*causes, actions=metadata_advice(start), already_gone=gone or outcome.already_gone)
 
 
 def _set_aside(state: LogDirState, name: str, outcome: Outcome) -> SetAside | None:
@@ -188,9 +198,13 @@ def _evidence(state: LogDirState) -> str:
 def _caveat(state: LogDirState) -> str:
     """What the log dir as a whole lacks."""
     caveats = [_NO_METADATA] if state.lacks_metadata and state.era.kraft else []
-    missing = len(missing_directories(state))
-    if is_partial_copy(missing, len(state.partitions)):
-        caveats.append(f"{missing} partitions that belong into this log dir are not in this copy, which is one of some of them")
+    missing = missing_directories(state) or listed_and_missing(state)
+    if is_partial_copy(len(missing), len(state.partitions)):
+        there = {name for name, parsed in state.partitions.items() if not parsed.mark}
+        belong = set(placed_directories(state)) or {*there, *missing}
+        here, lost = len(belong & there), len(belong - there)
+        text = f"{here} of the {len(belong)} partitions that belong here {'is' if here == 1 else 'are'} in this copy"
+        caveats.append(f"{text}; if this is the log dir itself, {lost} are lost")
     return "; ".join(caveats)
 
 
@@ -218,6 +232,32 @@ def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
         already_gone=() if other is not None else _gone_with(state, name),
         why={"records_lost": why, "bytes_lost": why},
         actions=() if other is None else (f"While the broker is stopped, rename the directory {other} back to {name}.",),
+    )
+
+
+def _taken_away(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
+    """A partition whose directory is gone, and of which nobody says whether it still belongs here."""
+    topic, _, number = name.rpartition("-")
+    end = state.recovery_points[topic, int(number)]
+    start = state.log_starts.get((topic, int(number)), 0)
+    text = f"the directory is missing, and was there at the clean stop, by {RECOVERY_POINTS}"
+    why = "the log dir does not tell whether the partition still belongs here"
+    return Outcome(
+        path=join(state.path, name),
+        assumed=assumed,
+        broker="starts",
+        log_dir="online",
+        partition="loaded",
+        causes=(Cause(NOTE, f"{text}: if the partition still belongs here, an empty one is made"),),
+        create=None,
+        log_start_offset=0,
+        log_end_offset=0,
+        records_lost=0,
+        bytes_lost=0,
+        epochs_after=(),
+        already_gone=(Gone(start, end - 1, AT_END, f"the recovery point {end}"),),
+        why={"create": why, "consumer": why},
+        actions=("Look for the directory: in the broker's other log dirs, in lost+found, in copies.",),
     )
 
 

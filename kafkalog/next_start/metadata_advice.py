@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.command_line import GIVES_METADATA
 from kafkalog.next_start.metadata_start import OBSERVER, ONLY_VOTER, VOTER
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ METADATA_FIRST = (
 )
 _ALONE = (
     "No other node has these records: restore `__cluster_metadata-0` from a backup that reaches further. If there is "
-    "none, take out of the copy what is there (`kafkalog metadata`, `kafkalog dump --read-on`); one wrong bit can be "
+    f"none, take out of the copy what is there (`kafkalog metadata`, {GIVES_METADATA}); one wrong bit can be "
     "put back (`kafkalog verify` finds it). A node without the directory knows no topic at all: leave it where it is."
 )
 _WITH_OTHERS = (

@@ -61,6 +61,7 @@ class MetadataStart:
         lost: How many offsets it loses that are readable before.
         text: What happens to it, in words, as the end of "the metadata log, which …".
         was_whole: Whether all of it could be read before.
+        gone: Offsets after its end that it had before, by the snapshot that a clean stop leaves there; None: none are known.
         role: How the node takes part in the quorum: the only voter, one of several, an observer, or unknown.
         bad_snapshot: The latest snapshot, when it is damaged; no node starts with that.
     """
@@ -71,6 +72,7 @@ class MetadataStart:
     lost: int
     text: str
     was_whole: bool
+    gone: tuple[int, int] | None
     role: str
     bad_snapshot: BadSnapshot | None = None
 
@@ -108,6 +110,7 @@ def metadata_start(partition: Partition, before: Metadata, identity: Identity, r
         last_epoch = load.epochs.entries[-1].epoch if load.epochs is not None and load.epochs.entries else 0
         is_anew = latest is not None and (latest.epoch, latest.offset) > (last_epoch, end)
         text = _what_happens(partition, before, latest if is_anew else None, end)
+        cut_at = end
         if latest is not None and is_anew:
             end = latest.offset
         begin = start if latest is None else max(start, latest.offset)
@@ -119,6 +122,7 @@ def metadata_start(partition: Partition, before: Metadata, identity: Identity, r
             lost=max(0, before.image.last_offset + 1 - end),
             text=text,
             was_whole=before.damage is None and not before.problems,
+            gone=None if cut_at >= (reached := _reached(partition)) else (cut_at, reached - 1),
             role=_role(partition, identity),
             bad_snapshot=_bad_snapshot(snapshots, end if is_anew else start),
         )
@@ -153,9 +157,13 @@ def _what_happens(partition: Partition, before: Metadata, anew: _Snapshot | None
         return "is missing" if not has_log else "is empty"
     if end < known or before.damage is not None:
         return f"the start cuts at offset {end}"
-    # A clean stop leaves one at the end of the log.
-    reached = max(partition.snapshots, default=0)
+    reached = _reached(partition)
     return f"ends at offset {end}, though it reached {reached} before" if reached > end else ""
+
+
+def _reached(partition: Partition) -> int:
+    """How far a log went once: a clean stop leaves a producer snapshot at its end."""
+    return max(partition.snapshots, default=0)
 
 
 def _role(partition: Partition, identity: Identity) -> str:

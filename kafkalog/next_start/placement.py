@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Misplacement",
     "by_metadata",
+    "listed_and_missing",
     "misplacements",
     "missing_directories",
+    "placed_directories",
     "placement_in",
     "places_here",
     "renamed_to",
@@ -353,28 +355,49 @@ def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Mispla
     return found
 
 
+def listed_and_missing(state: LogDirState) -> list[str]:
+    """Names of partition directories that were taken away after a clean stop, where no controller says what belongs here.
+
+    The stop has written a recovery point for each log that was open.
+    """
+    if state.image is not None or not state.log_dir.has_clean_marker:
+        return []
+    present = {(parsed.topic, parsed.partition) for parsed in state.partitions.values()} | set(state.in_place.values())
+    listed = (key for key, offset in state.recovery_points.items() if offset > 0 and key not in present)
+    return sorted(f"{topic}-{number}" for topic, number in listed)
+
+
+def placed_directories(state: LogDirState) -> list[str]:
+    """Names of the partition directories that belong into the log dir, by the controller."""
+    return sorted(f"{topic}-{number}" for topic, number in _placed_here(state))
+
+
+def _placed_here(state: LogDirState) -> Iterator[tuple[str, int]]:
+    broker = state.identity.number
+    here = state.identity.directory_id
+    if state.image is None or broker is None or here is None:
+        return
+    for topic in state.image.topics.values():
+        for number, partition in topic.partitions.items():
+            places = dict(zip(partition.replicas, partition.directories, strict=False))
+            if broker in places and format_uuid(places[broker]) == here:
+                yield topic.name, number
+
+
 def missing_directories(state: LogDirState) -> list[str]:
     """Names of the partition directories that are gone: placed here by the controller, and with records by a checkpoint.
 
     The broker creates them again, empty.
     """
-    broker = state.identity.number
-    here = state.identity.directory_id
-    if state.image is None or broker is None or here is None:
-        return []
     present = {(parsed.topic, parsed.partition) for parsed in state.partitions.values() if parsed.mark in ("", "future")}
     gone = []
-    for topic in state.image.topics.values():
-        for number, partition in topic.partitions.items():
-            key = (topic.name, number)
-            places = dict(zip(partition.replicas, partition.directories, strict=False))
-            is_placed = broker in places and format_uuid(places[broker]) == here
-            name = f"{topic.name}-{number}"
-            # Of one that was just created nothing is told by the checkpoints, unless they tell nothing of any.
-            has_held = state.recovery_points.get(key, 0) > 0 or state.high_watermarks.get(key, 0) > 0
-            has_held |= state.log_dir.has_clean_marker and not state.recovery_points
-            if is_placed and has_held and key not in present and name not in state.in_place:
-                gone.append(name)
+    for key in _placed_here(state):
+        name = f"{key[0]}-{key[1]}"
+        # Of one that was just created nothing is told by the checkpoints, unless they tell nothing of any.
+        has_held = state.recovery_points.get(key, 0) > 0 or state.high_watermarks.get(key, 0) > 0
+        has_held |= state.log_dir.has_clean_marker and not state.recovery_points
+        if has_held and key not in present and name not in state.in_place:
+            gone.append(name)
     return sorted(gone)
 
 

@@ -11,12 +11,22 @@ from kafkalog.render.quantities import count_text, size_text, time_span_text
 from kafkalog.render.screen import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
     from kafkalog.render.screen import Item
 
-__all__ = ["assumed_text", "certain_harms", "consumer_texts", "details", "gone_text", "harm_text", "in_short", "one_line"]
+__all__ = [
+    "assumed_text",
+    "caveats_of",
+    "certain_harms",
+    "consumer_texts",
+    "details",
+    "gone_text",
+    "harm_text",
+    "in_short",
+    "one_line",
+]
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
@@ -29,6 +39,11 @@ def assumed_text(assumed: Assumed, stops: str = "") -> str:
     release = f"Kafka {assumed.release}" if assumed.release else _BOTH
     point = "" if assumed.stop == "clean" or assumed.recovery_point is None else f", recovery point {assumed.recovery_point}"
     return f"{stops or assumed.stop} stop{point}, {release}"
+
+
+def caveats_of(outcomes: Iterable[Outcome]) -> list[str]:
+    """What log dirs lack as a whole, each once: predictions hold only as far as it does not matter."""
+    return list(dict.fromkeys(one.assumed.caveat for one in outcomes if one.assumed.caveat))
 
 
 def certain_harms(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -74,8 +89,7 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""
-        nothing = "nothing more lost" if outcome.already_gone else "nothing lost"
-        what = f"loads{number}, {_unread_text(outcome) if unread else nothing}"
+        what = f"loads{number}, {_unread_text(outcome) if unread else 'removes no record'}"
         if outcome.broker is None:
             what = f"if the broker started: {what}"
         return "; ".join((what, *_without_loss(outcome)))

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on
-from kafkalog.render.outcome_words import assumed_text, details, gone_text, in_short
+from kafkalog.render.outcome_words import assumed_text, caveats_of, details, gone_text, in_short
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.render.screen import Line, Table
 
@@ -43,7 +43,7 @@ def _is_told(outcome: Outcome, named: set[str]) -> bool:
 
 
 def _body(outcomes: Sequence[Outcome], told: Sequence[Outcome], quiet: Sequence[Outcome], *, is_full: bool) -> Iterator[Item]:
-    for text in dict.fromkeys(text for one in outcomes for text in (one.assumed.evidence, one.assumed.caveat) if text):
+    for text in dict.fromkeys(text for one in outcomes for text in (one.assumed.evidence,) if text):
         yield Line(0, "", f"{text[:1].upper()}{text[1:]}.", prose=True)
         yield ""
     yield from (Line(0, "", _one_line(one), prose=True) for one in quiet)
@@ -65,12 +65,16 @@ def _headline(outcomes: Sequence[Outcome], named: set[str]) -> Iterator[Item]:
     harmful = sorted((one for one in outcomes if one.severity == "error"), key=lambda one: one.harm, reverse=True)
     lost = [one for one in outcomes if one.already_gone and one.severity != "error"]
     unknown = [one for one in outcomes if one.is_unknown and one.severity != "error"]
+    caveats = caveats_of(outcomes)
     if harmful:
         yield Line(0, "harm", _harm_sentence(harmful, outcomes), prose=True, style="error")
         yield from _harms(harmful)
     elif not lost and not unknown:
-        yield Line(0, "no harm", _sound_sentence(outcomes), prose=True, style="clean")
+        word = "depends" if caveats else "no harm"
+        yield Line(0, word, _sound_sentence(outcomes), prose=True, style="unknown" if caveats else "clean")
     yield from _lost(lost)
+    for text in caveats:
+        yield _labelled("but", text)
     if unknown:
         first = f"{_name_of(unknown[0])}: {in_short(unknown[0]).removeprefix('unknown: ')}"
         count = len({one.path for one in unknown})
@@ -101,9 +105,10 @@ def _sound_sentence(outcomes: Sequence[Outcome]) -> str:
     places = len({one.path for one in outcomes})
     if len(loaded) < len(outcomes):
         served = len({one.path for one in loaded})
-        return f"{served:,} of {count_text(places, 'directory')} {agreeing(served, 'loads', 'load')}, and nothing is lost{cut}"
+        what = f"{served:,} of {count_text(places, 'directory')} {agreeing(served, 'loads', 'load')}"
+        return f"{what}, and the start removes no record{cut}"
     them = "the partition" if places == 1 else count_text(places, "partition")
-    return f"{them} {agreeing(places, 'loads', 'load')}, and nothing is lost{cut}"
+    return f"{them} {agreeing(places, 'loads', 'load')}, and the start removes no record{cut}"
 
 
 def _lost(lost: Sequence[Outcome]) -> Iterator[Item]:

@@ -6,10 +6,10 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.render.outcome_words import consumer_texts
+from kafkalog.render.outcome_words import caveats_of, consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
 from kafkalog.render.screen import Line, Table
-from kafkalog.render.verify_start import article, cut, is_predicted, names_of, start_text
+from kafkalog.render.verify_start import article, cut, every_outcome, is_predicted, names_of, start_text
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
 
@@ -70,6 +70,8 @@ def headline(report: Report) -> Iterator[Item]:
         yield from _what_to_do(subjects[0])
     else:
         yield _labelled("notes", _notes_text(report))
+    for text in caveats_of(every_outcome(report)):
+        yield _labelled("but", text)
     yield from _unread(report)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import is_metadata_log
-from kafkalog.render.outcome_words import certain_harms
+from kafkalog.render.outcome_words import caveats_of, certain_harms
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.verify import Severity
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify import PartitionReport, Report
 
-__all__ = ["article", "cut", "is_predicted", "names_of", "start_text"]
+__all__ = ["article", "cut", "every_outcome", "is_predicted", "names_of", "start_text"]
 
 #: Rules that say, from a severity on, that partitions are not here.
 _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
@@ -43,6 +43,11 @@ def cut(text: str) -> str:
 def is_predicted(report: Report) -> bool:
     """Whether the next start of anything was predicted."""
     return bool(report.next_start) or any(partition.next_start for partition in report.partitions)
+
+
+def every_outcome(report: Report) -> list[Outcome]:
+    """The predictions for all of it."""
+    return [*report.next_start, *(outcome for partition in report.partitions for outcome in partition.next_start)]
 
 
 def start_text(report: Report) -> str:
@@ -121,10 +126,11 @@ def _beside_texts(outcomes: Sequence[Outcome]) -> Iterator[str]:
     aborts = [outcome for outcome in outcomes if outcome.broker == "aborts"]
     if aborts:
         yield cut(aborts[0].reason)
-    made = sum(outcome.partition == "loaded" for outcome in outcomes)
+    made = [outcome for outcome in outcomes if outcome.partition == "loaded" and outcome.records_lost is None]
     if made:
-        yield f"{count_text(made, 'partition')} placed here and missing {agreeing(made, 'is', 'are')} created again, empty"
-    others = [outcome for outcome in outcomes if outcome not in aborts and outcome.partition != "loaded"]
+        are = agreeing(len(made), "is", "are")
+        yield f"{count_text(len(made), 'partition')} placed here and missing {are} created again, empty"
+    others = [outcome for outcome in outcomes if outcome not in aborts and outcome not in made]
     if others:
         yield cut(others[0].reason)
 
@@ -172,5 +178,7 @@ def _nothing_lost(report: Report) -> str:
     if any(partition.account.gone or partition.account.uncounted for partition in report.partitions):
         return "nothing more is removed"
     lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
+    if lacking:
+        return "nothing is lost of what is here"
     is_damaged = any(partition.account.unreadable for partition in report.partitions)
-    return "nothing is removed" if is_damaged else f"nothing is lost{' of what is here' if lacking else ''}"
+    return "nothing is removed" if is_damaged or caveats_of(every_outcome(report)) else "nothing is lost"

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kafkalog.core.command_line import GIVES_EVERYTHING, GIVES_METADATA
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.quorum import read_quorum
@@ -147,7 +148,7 @@ def _without_others(one: Verified, controllers: Controllers) -> str:
     if len(replicas) == 1:
         return (
             f"By {source} the partition has no other replica. Copy the directory before the broker starts, and take out what "
-            f"is left with `kafkalog dump --read-on --print-data-log`: only a backup brings the rest back."
+            f"is left with {GIVES_EVERYTHING}: only a backup brings the rest back."
         )
     return RESTORE
 
@@ -173,7 +174,7 @@ def _of_metadata_log(one: Verified) -> str:
         return (
             f"This is the metadata log of the only voter (node {listed}): no other node has what it lacks. Do not start the "
             "node, and do not move the log away: restore the directory from a backup, or copy it and take the records out with "
-            "`kafkalog dump --read-on --cluster-metadata-decoder`."
+            f"{GIVES_METADATA}."
         )
     who = f"one of {len(ids)} voters ({listed})" if ids else "a voter, unless the node is a broker only"
     how = "`kafka-metadata-quorum.sh --bootstrap-controller HOST:PORT describe --replication`"

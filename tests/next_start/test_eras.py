@@ -239,7 +239,7 @@ def test_the_command_tells_the_level_the_way_out_and_exits_with_1(kraft):
     assert "downgrade --feature metadata.version=19" in done.stdout
     assert "move bootstrap.checkpoint" in done.stdout
     assert "nothing is lost" not in done.stdout
-    assert "ledger-0 (clean stop, Kafka 3.7.2): if the broker started: loads, nothing lost" in done.stdout
+    assert "ledger-0 (clean stop, Kafka 3.7.2): if the broker started: loads, removes no record" in done.stdout
 
 
 @pytest.mark.parametrize(

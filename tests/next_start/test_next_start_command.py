@@ -218,7 +218,7 @@ def test_text_tells_what_is_harmed_in_full_and_each_harmless_partition_in_a_line
     caveat, head, detail, headline = result.stdout.split("\n\n")
     assert caveat.startswith("No metadata log is in the log dirs looked at")
     assert [line.rpartition("/")[2] for line in head.splitlines()] == [
-        f"plain-{number} (clean stop, Kafka 3.9.1): loads, nothing lost, log from offset 0 to 153" for number in (0, 1)
+        f"plain-{number} (clean stop, Kafka 3.9.1): loads, removes no record, log from offset 0 to 153" for number in (0, 1)
     ]
     assert detail.startswith(f"{log_dir}/plain-2 (clean stop")
     assert "Move 00000000000000000125.index out of the directory" in detail

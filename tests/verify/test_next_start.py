@@ -197,7 +197,7 @@ def test_healthy_log_dirs_take_one_line_of_text_and_each_partition_one_of_its_ow
     assert notes.startswith("notes ")
     for partition in report.partitions:
         (line,) = plain(next_start_section(partition))
-        assert line.endswith("nothing lost")
+        assert line.endswith("removes no record")
 
 
 def test_a_killed_broker_whose_torn_tail_is_cut_is_not_alarming():
@@ -206,7 +206,7 @@ def test_a_killed_broker_whose_torn_tail_is_cut_is_not_alarming():
     assert any(line.startswith("next start after an unclean stop: nothing is lost") for line in text_of(report))
     cut = {p.path.rpartition("/")[2]: p for p in report.partitions if p.next_start[0].truncate}
     (line,) = plain(next_start_section(cut["prealloc-0"]))
-    assert line.endswith("loads 1 segment, nothing lost; cuts 15.5 KiB that hold no record")
+    assert line.endswith("loads 1 segment, removes no record; cuts 15.5 KiB that hold no record")
 
 
 def test_topics_left_out_change_what_is_printed_and_not_what_is_predicted(tmp_path):
@@ -257,7 +257,7 @@ def test_what_depends_on_the_era_is_told_in_a_line_each_for_a_partition_by_itsel
     told = [line for line in text_of(report) if line.startswith("Next start")]
     assert ["stray: if the broker runs with KRaft" in line for line in told] == [True, False]
     assert "ZooKeeper" in report.partitions[0].next_start[1].reason
-    assert "Kafka 2.8.2: loads 8 segments, nothing lost" in told[1]
+    assert "Kafka 2.8.2: loads 8 segments, removes no record" in told[1]
     assert any("twitter-status-0 cannot be predicted" in line for line in text_of(report))
     report = verify(BROKER / PLAIN, now=NOW, kafka_version="2.1")
     assert {outcome.assumed.release for outcome in report.partitions[0].next_start} == {"2.1.1"}

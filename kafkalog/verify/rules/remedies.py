@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from kafkalog.core.command_line import GIVES_EVERYTHING
+
 __all__ = ["LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
 
 #: The records of a log are damaged.
 RESTORE = (
     "If another replica is in sync and verifies clean: stop this broker, move the partition's directory out of the log dir and "
-    "start it; it fetches the partition again. Keep the directory until then. `kafkalog dump --read-on` prints all that can "
-    "still be read."
+    "start it; it fetches the partition again. Keep the directory until then. "
+    f"{GIVES_EVERYTHING} prints all that can still be read."
 )
 
 #: An index is wrong: the broker rebuilds it (LogLoader.loadSegmentFiles, LogSegment.recover; Kafka 0.10 to 4.4).
