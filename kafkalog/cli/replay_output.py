@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.cli import exit_status
 from kafkalog.cli.streams import say
-from kafkalog.core.printable import printable
+from kafkalog.files.source import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

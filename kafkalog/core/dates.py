@@ -19,6 +19,8 @@ _CAUSES = (
     (0, 1, "0 where a time should be"),
     (10**9, 10**10, "it looks like seconds"),
     (10**14, 10**16, "it looks like microseconds"),
+    (10**16, 3 * 10**16, "it looks like ticks of 100 ns since 1970"),
+    (122 * 10**15, 160 * 10**15, "it looks like a FILETIME of Windows, ticks of 100 ns since 1601"),
     (6 * 10**17, 7 * 10**17, "it looks like ticks of 100 ns since the year 1"),
     (10**17, 4 * 10**18, "it looks like nanoseconds"),
 )
@@ -29,6 +31,8 @@ def timestamp_cause(timestamp: int) -> str:
 
     >>> timestamp_cause(1700000000), timestamp_cause(-62135596800000)
     ('it looks like seconds', "Go's zero time, or the smallest DateTime of .NET")
+    >>> timestamp_cause(133444555666777888), timestamp_cause(1700000000123456789)
+    ('it looks like a FILETIME of Windows, ticks of 100 ns since 1601', 'it looks like nanoseconds')
 
     Args:
         timestamp: As it is stored, which should be milliseconds since 1970.

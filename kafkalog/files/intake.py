@@ -47,6 +47,8 @@ __all__ = ["KINDS", "As", "named", "parse_as", "taken_in"]
 KINDS = (*(suffix[1:] for suffix in SEGMENT_SUFFIXES), "checkpoint", *sorted(TEXT_FILES))
 
 _AT_ONCE = 1 << 20
+#: Bytes that are written between two looks at how much room is left.
+_BETWEEN_LOOKS = 16 << 20
 #: Bytes that are left free on the file system of the temporary file.
 _LEFT_FREE = 256 << 20
 _DIGITS = re.compile(rf"\d{{{OFFSET_DIGITS}}}", re.ASCII)
@@ -395,7 +397,7 @@ def _spooled(path: str, pieces: Iterator[bytes]) -> tuple[int, str]:
                         raise UnreadableFile(
                             path, f"takes more than {limit} bytes of a temporary file; --max-spool allows more"
                         )
-                    if size % (16 * _AT_ONCE) < len(piece):
+                    if size % _BETWEEN_LOOKS < len(piece):
                         _see_that_there_is_room(file.fileno(), path, folder)
                     file.write(piece)
             except EOFError:

@@ -46,7 +46,7 @@ def is_tar_header(block: bytes) -> bool:
     if len(block) < BLOCK or not any(block):
         return False
     with suppress(ValueError):
-        return _number(block[148:156]) == sum(block[:148]) + 8 * 32 + sum(block[156:BLOCK])
+        return _number(block[148:156]) == sum(block[:148] + b" " * len(block[148:156]) + block[156:])
     return False
 
 
@@ -199,7 +199,7 @@ def _pax_fields(content: bytes) -> dict[str, bytes]:
     at = 0
     with suppress(ValueError):
         while at < len(content):
-            length = int(content[at : at + 20].split(b" ", 1)[0])
+            length = int(content[at : content.index(b" ", at)])
             name, equals, value = content[at : at + length].partition(b" ")[2].partition(b"=")
             if length <= 0 or not equals:
                 break

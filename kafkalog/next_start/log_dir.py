@@ -23,7 +23,7 @@ from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.options import CONSUMER_BYTES, STOPS, Options
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside
 from kafkalog.next_start.partition import Prediction, Situation
-from kafkalog.next_start.placement import Misplacement, misplacements, missing_directories
+from kafkalog.next_start.placement import Misplacement, misplacements, missing_directories, renamed_to
 from kafkalog.next_start.predict import given_up, predict_in_situation
 from kafkalog.next_start.side_effects import obstacle_outcomes, with_side_effects
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.files.directory import Directory
+    from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.metadata_start import MetadataStart
 
@@ -196,9 +197,12 @@ def _caveat(state: LogDirState) -> str:
 def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
     """A partition whose directory is gone."""
     path = join(state.path, name)
+    other = renamed_to(state, name)
     nothing = ConsumerRead(0, 0, None, stuck=False)
     why = "what the directory held is not in this log dir"
     text = "the directory is missing, though the metadata log places the partition here: an empty one is made"
+    if other is not None:
+        text += f"; what it held is in {other}, by the topic id"
     return Outcome(
         path=path,
         assumed=assumed,
@@ -211,9 +215,15 @@ def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
         log_end_offset=0,
         epochs_after=(),
         consumer=Consumer(nothing, nothing),
-        already_gone=gone_offsets(Remains(segments=(), traces=CleanerTraces(())), state.log_dir.context_of(name)),
+        already_gone=() if other is not None else _gone_with(state, name),
         why={"records_lost": why, "bytes_lost": why},
+        actions=() if other is None else (f"While the broker is stopped, rename the directory {other} back to {name}.",),
     )
+
+
+def _gone_with(state: LogDirState, name: str) -> tuple[Gone, ...]:
+    """What is gone with a directory, by the checkpoints."""
+    return gone_offsets(Remains(segments=(), traces=CleanerTraces(())), state.log_dir.context_of(name))
 
 
 def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplacement) -> Outcome:
@@ -221,8 +231,9 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
     cause = Cause(CONTROLLER, misplaced.reason)
     if misplaced.partition == "unknown":
         return outcome.unknown_because(cause)
-    if misplaced.partition == "failed":
-        return outcome.because(cause, partition="failed", consumer=None)
+    if misplaced.partition in ("failed", "unserved"):
+        actions = (misplaced.action,) if misplaced.action else ()
+        return outcome.because(cause, partition="failed", consumer=None, actions=actions)
     nothing = ConsumerRead(0, 0, None, stuck=False)
     is_deleted = misplaced.partition == "deleted"
     if is_deleted:

@@ -19,6 +19,7 @@ from kafkalog.kafka.behaviours import (
 from kafkalog.kafka.checkpoint_file import read_offset_file
 from kafkalog.kafka.failure import BrokerAborts, LogDirOffline
 from kafkalog.next_start.meta_properties import check_meta
+from kafkalog.next_start.meta_proposal import missing_values
 from kafkalog.next_start.obstacle import Noted, Obstacle
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def read_log_dir(evidence: BrokerEvidence, release: Release | None = None) -> li
 def _state_of(evidence: BrokerEvidence, release: Release, *, is_given: bool) -> LogDirState:
     log_dir, era = evidence.log_dir, evidence.era
     kraft = not is_zookeeper_era(release) and (era.kraft is not False or KRAFT_ONLY.applies_to(release))
-    meta = check_meta(log_dir, release, kraft=kraft)
+    meta = check_meta(log_dir, release, kraft=kraft, proposed=missing_values(evidence) if kraft else "")
     points = _start_offsets(log_dir, release, RECOVERY_POINTS, "every recovery point is 0")
     starts = _start_offsets(log_dir, release, LOG_STARTS, "every log starts at its first segment")
     watermarks = _late_offsets(log_dir, release, HIGH_WATERMARKS)

@@ -19,18 +19,26 @@ if TYPE_CHECKING:
     from kafkalog.core.release import Release
     from kafkalog.files.log_dir import LogDir
 
-__all__ = ["WRITE_META", "check_meta"]
+__all__ = ["META_CONTENT", "WRITE_META", "check_meta"]
 
-#: What to do about one that is gone or cannot be used.
-WRITE_META = (
-    "Restore meta.properties from a backup. For a KRaft node it holds version=1, node.id (as in the node's settings), the"
+#: What is in one.
+META_CONTENT = (
+    "For a KRaft node it holds version=1, node.id (as in the node's settings), the"
     " cluster.id of the other nodes and, since 3.7, directory.id, the log dir's own (`kafkalog metadata` shows it); for a"
     " broker with ZooKeeper version=0, broker.id and cluster.id."
 )
+#: What to do about one that is gone or cannot be used.
+WRITE_META = f"Restore meta.properties from a backup. {META_CONTENT}"
 
 
-def check_meta(log_dir: LogDir, release: Release, *, kraft: bool) -> Noted:
+def check_meta(log_dir: LogDir, release: Release, *, kraft: bool, proposed: str = "") -> Noted:
     """What a broker of a release makes of the `meta.properties` of a log dir.
+
+    Args:
+        log_dir: The log dir.
+        release: The release.
+        kraft: Whether it runs with KRaft.
+        proposed: What a missing one held, as far as that is told by what lies beside.
 
     Raises:
         UnreadableFile: it cannot be read.
@@ -38,17 +46,18 @@ def check_meta(log_dir: LogDir, release: Release, *, kraft: bool) -> Noted:
     meta = log_dir.meta_properties
     path = log_dir.directory.path_of(META_PROPERTIES)
     if meta is None and kraft:
-        return _missing_meta(log_dir, release, path)
+        return _missing_meta(log_dir, release, path, proposed)
     if meta is None:
         return Noted(remarks=("meta.properties is missing: the broker writes a new one, with the broker.id of its settings",))
     return (_kraft_meta if kraft else _zookeeper_meta)(meta.values, release, path)
 
 
-def _missing_meta(log_dir: LogDir, release: Release, path: str) -> Noted:
+def _missing_meta(log_dir: LogDir, release: Release, path: str, proposed: str) -> Noted:
     """A KRaft node's log dir without `meta.properties`: seen of 3.3.2, 3.9.1 and 4.4.0."""
     holds_metadata = BOOTSTRAP_CHECKPOINT in log_dir.files or f"{CLUSTER_METADATA_TOPIC}-0" in log_dir.partition_names
     if holds_metadata:
-        remedy = f"If this is a copy, copy meta.properties too. {WRITE_META}"
+        remedy = "If this is a copy, copy meta.properties too. Restore it from a backup, or write it anew."
+        remedy = f"{remedy} {proposed or META_CONTENT}"
         return _obstacle(path, "aborts", "RuntimeException: No `meta.properties` found: it is missing", remedy)
     text = "meta.properties is missing: the node exits"
     if META_MADE_ANEW.applies_to(release):

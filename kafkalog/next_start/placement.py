@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, parse_partition_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.broker import same_broker
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kafkalog.core.filename import PartitionName
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
-    from kafkalog.replay.image import Image, PartitionState
+    from kafkalog.replay.image import Image, PartitionState, Topic
     from kafkalog.replay.metadata import Metadata
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "missing_directories",
     "placement_in",
     "places_here",
+    "renamed_to",
     "why_unplaced",
     "with_shared_metadata",
 ]
@@ -61,15 +62,18 @@ class Misplacement(NamedTuple):
 
     Args:
         reason: In words.
-        partition: What becomes of it: `stray`, `deleted`, `failed`, or `unknown`, for only the controller knows.
+        partition: What becomes of it: `stray`, `deleted`, `failed`, `unserved` (it stays, and nobody asks for it), or
+            `unknown`, for only the controller knows.
         is_replaced: Whether an empty partition takes its place.
         why: The reason without what follows from it.
+        action: What to do about it; "" when nothing is certain.
     """
 
     reason: str
     partition: str
     is_replaced: bool = False
     why: str = ""
+    action: str = ""
 
 
 def with_shared_metadata(states: Sequence[LogDirState]) -> list[LogDirState]:
@@ -283,7 +287,31 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     if broker is not None and broker not in partition.replicas:
         there = ", ".join(map(str, partition.replicas))
         return _stray(f"by {state.metadata_log} the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
-    return _inconsistent(topic_id, topic.name) if topic.name != parsed.topic and is_own else None
+    if topic.name == parsed.topic:
+        return None
+    return _inconsistent(topic_id, topic.name) if is_own else _renamed(state, parsed, topic)
+
+
+def _renamed(state: LogDirState, parsed: PartitionName, topic: Topic) -> Misplacement:
+    """A directory that has the id of a topic of another name: a broker finds its partition by the id, and leaves it alone."""
+    name, right = f"{parsed.topic}-{parsed.partition}", f"{topic.name}-{parsed.partition}"
+    text = f"its topic id is that of {topic.name}, so it was {right}; there is no topic {parsed.topic}, and nobody serves it"
+    action = (
+        f"While the broker is stopped, rename the directory {name} back to {right}." if right not in state.partitions else ""
+    )
+    return Misplacement(text, "unserved", why=text, action=action)
+
+
+def renamed_to(state: LogDirState, name: str) -> str | None:
+    """Name of the directory that holds what a missing one held, by its topic id; None: there is none."""
+    parsed = parse_partition_name(name)
+    topic = None if parsed is None or state.image is None else state.image.topic(parsed.topic)
+    if parsed is None or topic is None:
+        return None
+    ids = _topic_ids(state).items()
+    return next(
+        (other for other, id_ in ids if id_ == topic.topic_id and state.partitions[other].partition == parsed.partition), None
+    )
 
 
 def _stray(why: str, *, is_replaced: bool) -> Misplacement:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["name_causes"]
 
+#: What is said of a partition without a directory.
+_OF_NO_DIRECTORY = frozenset(("checkpoint-line-unknown", "partition-missing"))
 #: What two clusters that take each other for replicas look like.
 _OF_TWO_QUORUMS = frozenset(("topic-id-mismatch", "topic-id-shared", "partition-duplicated", "replica-diverges"))
 #: What stands in the part of a log that the cleaner says it has been over.
@@ -29,7 +31,8 @@ _OF_ANOTHER_LOG = frozenset(
     (
         "snapshot-differs-from-log", "snapshot-producer-missing", "snapshot-ahead-of-log", "snapshot-entry-invalid",
         "recovery-point-beyond-end", "recovery-point-behind-end", "hw-beyond-end", "epoch-missing", "epoch-start-mismatch",
-        "epoch-beyond-end", "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases",
+        "epoch-beyond-end", "snapshot-at-end-missing",
+        "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases",
     )
 )  # fmt: skip
 #: What files beside the log still say of records that it has lost.
@@ -37,9 +40,13 @@ _OF_LOST_OFFSETS = frozenset(
     (
         "index-past-eof", "index-offset-mismatch", "index-position-not-batch", "index-not-monotonic", "timeindex-not-monotonic",
         "timeindex-offset-not-in-log", "timeindex-timestamp-mismatch", "timeindex-not-running-max", "timeindex-last-entry",
-        "txnindex-entry-invalid", "txnindex-extra-entry", "snapshot-ahead-of-log", "epoch-beyond-end", "hw-beyond-end",
+        "txnindex-entry-invalid", "txnindex-extra-entry", "snapshot-at-end-missing",
     )
 )  # fmt: skip
+#: Who tells of a lost end, most trusted first.
+_OF_LOST_END = ("recovery-point-beyond-end", "hw-beyond-end", "snapshot-ahead-of-log", "epoch-beyond-end")
+#: What records after lost ones lead to.
+_AFTER_LOST_OFFSETS = frozenset(("sequence-gap-over-hole", "snapshot-differs-from-log", "snapshot-producer-missing"))
 _OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
 
 
@@ -56,7 +63,8 @@ def name_causes(verified: Sequence[Verified], findings: Sequence[Finding]) -> li
     causes = chain(findings, *(one.report.findings for one in verified))
     everywhere = [relation for cause in causes for relation in _between(cause)]
     for one in verified:
-        relations = [*everywhere, *(relation for cause in one.report.findings for relation in _inside(cause))]
+        causes_here = sorted(one.report.findings, key=_rank)
+        relations = [*everywhere, *(relation for cause in causes_here for relation in _inside(cause))]
         if relations:
             one.report = replace(one.report, findings=tuple(_named(one.report.findings, relations)))
     return list(_named(findings, everywhere))
@@ -76,7 +84,7 @@ def _named(findings: Iterable[Finding], relations: Sequence[_Relation]) -> Itera
 def _following(finding: Finding, cause: Finding) -> Finding:
     """A finding with its cause; a partition that is only renamed is not lost."""
     finding = finding._replace(cause=Cause(cause.id, cause.path))
-    if finding.id != "checkpoint-line-unknown":
+    if finding.id not in _OF_NO_DIRECTORY:
         return finding
     folder = cause.path.rpartition("/")[0]
     facts = {name: value for name, value in finding.facts.items() if name != "offsets_unknown"}
@@ -92,7 +100,7 @@ def _between(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: finding.id in _OF_TWO_QUORUMS and _is_between(finding, roots)
     elif cause.id == "controller-topic-name-differs":
         was = cause.facts["was"]
-        yield cause, lambda finding: finding.id == "checkpoint-line-unknown" and finding.facts["partition"] == was
+        yield cause, lambda finding: finding.id in _OF_NO_DIRECTORY and finding.facts["file"].rpartition("/")[2] == was
     elif cause.id == "binary-line-ends":
         # The log dir's, of which those of its partitions are parts.
         yield cause, lambda finding: finding.id == cause.id and finding.path.rpartition("/")[0] == cause.path
@@ -104,7 +112,7 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: _is_of_segment(finding, cause.path) or finding.id in _OF_ANOTHER_LOG
         return
     if loss_of(cause) is not None and cause.offsets is not None:
-        yield cause, lambda finding: finding.id in _OF_LOST_OFFSETS and _is_within(finding.offsets, cause.offsets)
+        yield cause, lambda finding: _tells_of_lost(finding, cause)
     if cause.id == "controller-topic-name-differs":
         yield cause, lambda finding: finding.id in ("hw-missing", "recovery-point-missing")
     elif cause.id == "topic-id-mismatch":
@@ -120,6 +128,36 @@ def _is_of_segment(finding: Finding, log: str) -> bool:
     return finding.path.rpartition(".")[0] == log.rpartition(".")[0] or (
         finding.id in ("segment-gap", "segment-overlap") and log in finding.facts.values()
     )
+
+
+def _tells_of_lost(finding: Finding, cause: Finding) -> bool:
+    """Whether a finding is only what a file beside the log, or a producer's numbers, still say of records that it lost."""
+    assert cause.offsets is not None
+    first = cause.offsets[0]
+    if finding.id in _AFTER_LOST_OFFSETS:
+        offset = finding.facts.get("offset", -1 if finding.offsets is None else finding.offsets[0])
+        return isinstance(offset, int) and offset > first
+    if finding.id in _OF_LOST_END:
+        return _rank(cause) < _rank(finding) and _is_within(finding.offsets, cause.offsets)
+    if finding.id not in _OF_LOST_OFFSETS:
+        return False
+    # What follows lost bytes has moved, and the largest timestamp may have been among them.
+    is_beside = _stem(finding.path) in map(_stem, (cause.path, *map(str, cause.facts.values())))
+    is_after = finding.id == "timeindex-last-entry" or (finding.offsets is not None and finding.offsets[1] >= first)
+    return (is_beside and is_after) or _is_within(finding.offsets, cause.offsets)
+
+
+def _rank(finding: Finding) -> int:
+    """Which of two findings is the cause of the other, when they tell of the same: that with the smaller number."""
+    if finding.id == "log-replaced":
+        return -2
+    return _OF_LOST_END.index(finding.id) if finding.id in _OF_LOST_END else -1
+
+
+def _stem(path: str) -> str:
+    """The path of a segment without the suffix of its file; other text as it is."""
+    stem, _, suffix = path.rpartition(".")
+    return stem if suffix in ("log", "index", "timeindex", "txnindex") else path
 
 
 def _is_within(offsets: tuple[int, int] | None, lost: tuple[int, int] | None) -> bool:

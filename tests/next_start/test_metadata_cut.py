@@ -194,3 +194,18 @@ def test_the_command_ends_with_how_many_are_set_aside(tmp_path):
     aside = {line["path"].rpartition("/")[2]: line["set_aside"] for line in map(json.loads, lines.splitlines())}
     assert aside["e-txn-0"]["records"] > 0
     assert aside[METADATA_LOG] is None
+
+
+def test_a_renamed_directory_is_served_by_nobody_and_the_one_that_it_was_is_made_empty(tmp_path):
+    log_dir = copied(ALONE, tmp_path)
+    (log_dir / "e-txn-0").rename(log_dir / "payments-0")
+    outcomes = by_name(next_starts([log_dir]))
+    (renamed,), (missing,) = outcomes["payments-0"], outcomes["e-txn-0"]
+    # As a node of 4.3.1 does: it finds the partition by the id, leaves the directory alone, and makes another.
+    assert (renamed.partition, renamed.rename, renamed.severity) == ("failed", (), "error")
+    assert "its topic id is that of e-txn, so it was e-txn-0" in renamed.reason
+    assert "what it held is in payments-0" in missing.reason
+    assert missing.already_gone == ()
+    back = "While the broker is stopped, rename the directory payments-0 back to e-txn-0."
+    assert renamed.actions[-1] == missing.actions[-1] == back
+    assert {one.partition for name, (one,) in outcomes.items() if name not in ("payments-0", METADATA_LOG)} == {"loaded"}

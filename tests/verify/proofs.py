@@ -67,6 +67,13 @@ simple(
 simple("topic-id-of-another", f"{KRAFT}/ledger-0", lambda lab: lab.beside("ledger-0", "other-0"))
 
 
+@proof("partition-taken-away-with-its-lines", META)
+def _(lab):
+    placed = [path.name for path in lab.source.iterdir() if path.is_dir() and path.name != lab.name]
+    for name in sorted(placed)[1:]:
+        lab.beside(name)
+
+
 @proof("producer-id-of-no-block", META)
 def _(lab):
     records = [R(0, b"k", b"v")]

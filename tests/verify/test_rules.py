@@ -66,6 +66,7 @@ ELSEWHERE = {
     "files-not-copied": "the files of all partitions are missing",
     "kraft-snapshot-missing": "how the missing snapshot was named is not known",
     "logs-not-copied": "the files of all partitions are missing",
+    "partition-missing": "nothing of the partition is there",
     "partitions-not-copied": "it is told for the log dir, not for the lines",
     "quorums-differ": "the logs are of two clusters; what was changed is only that they say so",
     "siblings-not-copied": "nearly every file is missing",

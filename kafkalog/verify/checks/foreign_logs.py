@@ -39,6 +39,8 @@ _WITNESSES = {
     "segment-start-gap": "its first offset is not that of its name",
     "batch-before-segment": "its first offset is not that of its name",
 }
+#: What entries of its own log never say of it, whatever that has lost.
+_CONTRADICTIONS = frozenset(("index-position-not-batch", "index-offset-mismatch", "timeindex-timestamp-mismatch"))
 #: What a whole log of another place may have: its batches are sound, only their offsets do not fit the name.
 _OF_THE_NAME = frozenset(("segment-start-gap", "batch-before-segment", "segment-gap", "segment-overlap"))
 
@@ -59,6 +61,9 @@ def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterato
         stem = scan.path.removesuffix(".log")
         counts = {suffix: (entries[stem + suffix], _entries(facts, stem + suffix)) for suffix in _ENTRY}
         if scan.path in broken or scan.damaged or any(2 * bad < max(all_, 1) for bad, all_ in counts.values()):
+            continue
+        # Entries after the end of a log are what is left of its own end.
+        if not any(f.id in _CONTRADICTIONS and f.path.removesuffix(".timeindex").removesuffix(".index") == stem for f in loud):
             continue
         witnesses = tuple(dict.fromkeys(_WITNESSES[f.id] for f in loud if f.id in _WITNESSES and _is_about(f, scan)))
         if witnesses:

@@ -24,7 +24,9 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, CLEANER_OFFSETS, META_PROPERTIES
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
+from kafkalog.kafka.gone_offsets import is_partial_copy
 from kafkalog.next_start.evidence import BrokerEvidence
+from kafkalog.next_start.meta_proposal import missing_values
 from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.placement import placement_in
 from kafkalog.replay.transaction_state import Copy
@@ -32,7 +34,7 @@ from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, PartitionsNotCopied, TextLineEnds
 from kafkalog.verify.rules.log_dir_files import BootstrapFile, CleanedLogs, LogDirFiles
-from kafkalog.verify.rules.log_dirs import CheckpointFile, LogDirNames, MissingPartition
+from kafkalog.verify.rules.log_dirs import CheckpointFile, LogDirNames, MissingPartition, UnlistedPartition
 from kafkalog.verify.scan.results import SegmentTask
 from kafkalog.verify.scan.segment import scan_segment
 
@@ -143,12 +145,15 @@ class LogDirCheck:
         gone = listed - here - self._in_place()
         placed = self._placed(gone)
         missing = sorted(key for key in gone if placed.get(key) is not False)
-        is_part = len(missing) > max(1, len(listed & here))
+        present = listed & here
+        is_part = is_partial_copy(len(missing), len(present))
         if is_part:
             names = tuple(f"{topic}-{number}" for topic, number in missing)
             sure = sum(map(bool, placed.values())) if any(word is not None for word in placed.values()) else None
-            self.emit(PartitionsNotCopied(path=self.path, present=len(listed & here), missing=names, placed=sure))
+            self.emit(PartitionsNotCopied(path=self.path, present=len(present), missing=names, placed=sure))
             here |= set(missing)
+        else:
+            self._unlisted(here, listed)
         largest: Counter[tuple[str, int]] = Counter()
         for _, file in read.values():
             for entry in file.entries:
@@ -158,6 +163,25 @@ class LogDirCheck:
             self._checkpoint(name, data, file, here, placed, largest)
             # A loss is reported once.
             here |= {(entry.topic, entry.partition) for entry in file.entries if placed.get((entry.topic, entry.partition))}
+
+    def _unlisted(self, here: set[tuple[str, int]], listed: set[tuple[str, int]]) -> None:
+        """Tell of partitions that are placed here and that no directory and no line is of; but not in a copy of a few."""
+        placed = self._placed_here()
+        missing = placed - here - listed - self._in_place()
+        if is_partial_copy(len(missing), len(placed & here)):
+            return
+        for topic, number in sorted(missing):
+            self.emit(UnlistedPartition(path=join(self.path, f"{topic}-{number}"), witness=join(self.path, METADATA_LOG)))
+
+    def _placed_here(self) -> set[tuple[str, int]]:
+        """The partitions that the metadata log in the log dir places there; none unless both are of one clean stop."""
+        if METADATA_LOG not in self.log_dir.partition_names or not self.log_dir.clean_stop:
+            return set()
+        metadata = self.evidence.metadata.of_small_log(METADATA_LOG)
+        if metadata is None or metadata.damage is not None:
+            return set()
+        every = {(topic.name, number) for topic in metadata.image.topics.values() for number in topic.partitions}
+        return {key for key, is_placed in self._placed(every).items() if is_placed}
 
     def _placed(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], bool | None]:
         """Whether the metadata log in the log dir places partitions there; None where it cannot be asked."""
@@ -277,6 +301,7 @@ class LogDirCheck:
                 marker_size=sizes.get(CLEAN_SHUTDOWN, 0),
                 newer_marker=newer,
                 has_directory_id="directory.id" in values,
+                proposed_meta="" if META_PROPERTIES in self.log_dir.files else missing_values(self.evidence),
             )
         )
 

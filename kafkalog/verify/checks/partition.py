@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.files.log_dir import RECOVERY_POINTS
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
 from kafkalog.kafka.gone_offsets import is_uncleaned
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgedPartition", "judge_partition"]
 
+_TAILS = frozenset({"log-tail-torn", "log-tail-garbage"})
 _HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
 _CHECKS: tuple[Callable[[PartitionFacts], Iterator[object]], ...] = (
     segment_subjects,
@@ -115,13 +117,24 @@ def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]
     lone_hole = sum(finding.id in _HOLES_INSIDE for finding in findings) <= 1
     for finding in findings:
         if not RULES[finding.id].history:
-            yield finding
+            yield _counted(facts, finding)
         elif facts.compacted:
             continue
         elif _is_certain(facts, finding, lone_hole=lone_hole):
             yield finding
         else:
             yield RULES[finding.id].if_explained(finding)
+
+
+def _counted(facts: PartitionFacts, finding: Finding) -> Finding:
+    """A finding about the end of the log; how far that went is told by the recovery point, where the bytes do not tell it."""
+    point, end = facts.line(RECOVERY_POINTS), facts.log_end
+    if finding.id not in _TAILS or "offsets_unknown" not in finding.facts or not facts.directory.clean:
+        return finding
+    if point is None or end is None or point.offset <= end:
+        return finding
+    known = {name: value for name, value in finding.facts.items() if name != "offsets_unknown"}
+    return finding._replace(offsets=(end, point.offset - 1), facts=known)
 
 
 def _is_certain(facts: PartitionFacts, finding: Finding, *, lone_hole: bool) -> bool:

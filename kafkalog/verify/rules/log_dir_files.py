@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT, LOG_DIR_FILES, parse_segment_file_name
 from kafkalog.core.foreign import describe_file, is_held_open
-from kafkalog.next_start.meta_properties import WRITE_META
+from kafkalog.next_start.meta_properties import META_CONTENT
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.rule import rule
@@ -23,6 +23,7 @@ class LogDirFiles:
     `sizes`: name → bytes. `log`: a directory that a broker has open as a log, "" when there is none; that of the metadata
     quorum does not count. `kraft`: by `meta.properties`. `clean`: there is a clean-shutdown marker. `marker` is what is
     wrong with it, "" when nothing is, and `marker_size` its bytes. `newer_marker`: it is one of 3.7 or later.
+    `proposed_meta`: what a missing `meta.properties` held, by what lies beside it; "" when it is there.
     """
 
     path: str
@@ -35,6 +36,7 @@ class LogDirFiles:
     marker_size: int
     newer_marker: bool
     has_directory_id: bool
+    proposed_meta: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ def checkpoint_emptied(files: LogDirFiles) -> Iterator[Hit]:
     message="there is no {file}, though all other files of a log dir are there",
     consequence="A KRaft node exits; since 3.7 it writes a new file if another of its log dirs has one and the metadata log "
     "is not in this one, with a new directory.id that the controller does not know. A broker with ZooKeeper writes a new one.",
-    remedy=WRITE_META,
+    remedy="Restore meta.properties from a backup, or write it anew. {content}",
     source="KafkaServer.startup, MetaPropertiesEnsemble (Kafka 3.9.1)",
     proof="meta-removed",
     near_miss="copied-without-meta",
@@ -197,7 +199,8 @@ def meta_properties_missing(files: LogDirFiles) -> Iterator[Hit]:
     """
     whole = BOOTSTRAP_CHECKPOINT in files.sizes or {_RECOVERY, _WATERMARKS, _LOG_STARTS, _CLEANER} <= files.sizes.keys()
     if whole and files.log and _META not in files.sizes:
-        yield Hit(None, None, path=f"{files.path}/{_META}", file=f"{files.path}/{_META}")
+        content = files.proposed_meta or META_CONTENT
+        yield Hit(None, None, path=f"{files.path}/{_META}", file=f"{files.path}/{_META}", content=content)
 
 
 @rule(

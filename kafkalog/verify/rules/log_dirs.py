@@ -204,6 +204,36 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlistedPartition:
+    """A partition at `path` that is not there, though the metadata log at `witness` places it there; no checkpoint names it."""
+
+    path: str
+    witness: str
+
+
+@rule(
+    "partition-missing",
+    Severity.ERROR,
+    on=UnlistedPartition,
+    message="{witness} places the partition here, but there is no {file}, and no checkpoint has a line for it",
+    consequence="The broker creates it again, empty. What this replica held is lost, unless another has it.",
+    remedy="Look for the directory: in the broker's other log dirs, in lost+found, in copies. If another replica is in sync, "
+    "the broker fetches the partition from it.",
+    source="LogManager.getOrCreateLog, BrokerMetadataPublisher (Kafka 3.9.1)",
+    proof="partition-taken-away-with-its-lines",
+    near_miss="line-of-another-partition-that-is-here",
+    loses="gone",
+    invariants="K8 K12",
+)
+def partition_missing(partition: UnlistedPartition) -> Iterator[Hit]:
+    """After a clean stop the metadata log places a partition here, and nothing of it is here.
+
+    Where a checkpoint still has a line for it, checkpoint-line-unknown says so.
+    """
+    yield Hit(None, None, witness=partition.witness, file=partition.path, offsets_unknown=_NO_DIRECTORY)
+
+
 @rule(
     "segment-outside-partition",
     Severity.WARNING,

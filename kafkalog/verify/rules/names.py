@@ -171,7 +171,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     on=PartitionFiles,
     message="there is no log in the directory, not even {file}; {segments} segments have other files{told}",
     consequence="The broker makes a new empty segment: the partition starts again at 0.",
-    remedy="If another replica is in sync, start the broker: it fetches the partition. Else look for a copy of the logs first.",
+    remedy=RESTORE,
     source="LogLoader.load (Kafka 3.9.1)",
     proof="logs-deleted",
     near_miss="delete-directory",

@@ -94,7 +94,7 @@ def log_replaced(log: ReplacedLog) -> Iterator[Hit]:
     yield Hit(
         Span(0, log.size),
         log.offsets,
-        misfits="{} of {} entries of the `.index` and {} of {} of the `.timeindex`".format(*log.index, *log.time_index),
+        misfits="its `.index` ({} of {} wrong) and `.timeindex` ({} of {} wrong)".format(*log.index, *log.time_index),
         witnesses=" and ".join(log.witnesses),
         offsets_unknown=None if log.offsets is not None else "nothing tells how far the log of this segment went",
     )
