@@ -102,7 +102,7 @@ def test_what_forked_workers_read_counts_too():
 def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(terminal):
     stream = terminal()
     with progress.shown([str(PLAIN)]):
-        until(lambda: " of " in stream.getvalue())
+        until(lambda: "MiB" in stream.getvalue())
         streams.say("a warning")
         until(lambda: "a warning" in stream.getvalue())
     assert screen_of(stream) == ["a warning"]

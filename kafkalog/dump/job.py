@@ -217,6 +217,7 @@ class DumpJob:
             payload=self._own_payload or options.payload,
             skip_metadata=options.skip_metadata,
             filters=options.filters,
+            read_on=options.read_on,
         )
         start = start_position(path, options.filters, source) if options.filters.active else 0
         found = partial(printer.passed_over, source) if options.read_on else None

@@ -8,63 +8,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kafkalog.core.printable import printable
+from kafkalog.render.items import Line, Pieces, Table
 from kafkalog.render.tables import plain_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import TextIO, TypeAlias
+    from typing import TextIO
 
-__all__ = ["Item", "Line", "Pieces", "Screen", "Table"]
+    from kafkalog.render.items import Item
+
+__all__ = ["Screen"]
 
 #: Columns of a terminal that does not say how many it has, and the fewest that anything is fitted to.
 _COLUMNS, _FEWEST = 80, 40
-
-
-class Line(NamedTuple):
-    """A line of output: indentation, a word that may be coloured, the rest.
-
-    `prose` is wrapped on a terminal, and goes on under its own beginning; paths and commands are not wrapped. `hang` is how
-    many columns the word takes, where several lines stand below each other. `style` is that of the word; without it the
-    word is its own.
-    """
-
-    indent: int
-    word: str
-    text: str
-    prose: bool = False
-    hang: int = 0
-    style: str = ""
-
-    @property
-    def head(self) -> str:
-        """The word with what stands between it and the text."""
-        gap = "" if not self.word else " " if self.word.endswith(":") else "  "
-        return f"{self.word}{gap}".ljust(self.hang)
-
-
-class Table(NamedTuple):
-    """Rows under headings; None is shown as `-`. `styled`: the column whose words are coloured.
-
-    `whole`: the columns whose texts are not shortened to fit a terminal.
-    """
-
-    headings: tuple[str, ...]
-    rows: list[list[object]]
-    indent: int = 0
-    styled: int | None = None
-    whole: tuple[int, ...] = ()
-
-
-class Pieces(NamedTuple):
-    """A line of pieces, each with its style ("": none); it is not wrapped."""
-
-    pieces: tuple[tuple[str, str], ...]
-
-
-Item: TypeAlias = "str | Line | Pieces | Table"
 
 
 @dataclass(frozen=True, slots=True)

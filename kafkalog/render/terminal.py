@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderResult
 
-    from kafkalog.render.screen import Line, Table
+    from kafkalog.render.items import Line, Table
 
 __all__ = ["Terminal"]
 

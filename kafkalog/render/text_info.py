@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 from kafkalog.core.dates import date_text
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.info.values import PartitionInfo, SegmentInfo
+from kafkalog.render.items import Line, Table
 from kafkalog.render.quantities import agreeing, count_text, size_text
-from kafkalog.render.screen import Line, Table
 from kafkalog.render.tables import column_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kafkalog.info.values import Description, LogDirInfo
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
 
 __all__ = ["info_items"]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from kafkalog.core.source import PIECE
+from kafkalog.render.items import Line, Pieces
 from kafkalog.render.quantities import count_text
-from kafkalog.render.screen import Line, Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kafkalog.core.source import Bytes
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.show.values import Part, Row
 
 __all__ = ["FEW_BYTES", "raw_items", "show_items"]
