@@ -25,7 +25,6 @@ __all__ = ["name_causes"]
 _OF_NO_DIRECTORY = frozenset(("checkpoint-line-unknown", "partition-missing"))
 #: What two clusters that take each other for replicas look like.
 _OF_TWO_QUORUMS = frozenset(("topic-id-mismatch", "topic-id-shared", "partition-duplicated", "replica-diverges"))
-#: What stands in the part of a log that the cleaner says it has been over.
 #: What the other files of a partition say where one of its logs is another one.
 _OF_ANOTHER_LOG = frozenset(
     (
@@ -46,7 +45,13 @@ _OF_LOST_OFFSETS = frozenset(
 #: Who tells of a lost end, most trusted first.
 _OF_LOST_END = ("recovery-point-beyond-end", "hw-beyond-end", "snapshot-ahead-of-log", "epoch-beyond-end")
 #: What records after lost ones lead to.
-_AFTER_LOST_OFFSETS = frozenset(("sequence-gap-over-hole", "snapshot-differs-from-log", "snapshot-producer-missing"))
+_AFTER_LOST_OFFSETS = frozenset(
+    (
+        "sequence-gap-over-hole", "snapshot-differs-from-log", "snapshot-producer-missing", "txnindex-first-offset-mismatch",
+        "txnindex-lso-mismatch",
+    )
+)  # fmt: skip
+#: What stands in the part of a log that the cleaner says it has been over.
 _OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
 
 
@@ -135,7 +140,7 @@ def _tells_of_lost(finding: Finding, cause: Finding) -> bool:
     assert cause.offsets is not None
     first = cause.offsets[0]
     if finding.id in _AFTER_LOST_OFFSETS:
-        offset = finding.facts.get("offset", -1 if finding.offsets is None else finding.offsets[0])
+        offset = finding.facts.get("offset", -1 if finding.offsets is None else finding.offsets[1])
         return isinstance(offset, int) and offset > first
     if finding.id in _OF_LOST_END:
         return _rank(cause) < _rank(finding) and _is_within(finding.offsets, cause.offsets)

@@ -114,7 +114,9 @@ def test_batches_of_kafkajs_are_counted_once_whichever_way_they_go(attributes, t
         (1_790_000_000, "seconds"),
         (1_790_000_000_000_000, "microseconds"),
         (1_790_000_000_000_000_000, "nanoseconds"),
-        (638_900_000_000_000_000, "ticks"),
+        (638_900_000_000_000_000, "ticks of 100 ns since the year 1"),
+        (17_900_000_000_000_000, "ticks of 100 ns since 1970"),
+        (133_444_555_666_777_888, "a FILETIME of Windows"),
         (946_684_800_000, "a wrong clock"),
     ],
 )
