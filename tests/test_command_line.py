@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
+from kafkalog.cli import version
 from kafkalog.cli.main import COMMANDS, main
 from tests.log_dirs import FIXTURES, fixture
 
@@ -120,3 +123,13 @@ def test_a_release_that_never_was_is_a_usage_error_with_the_range(command):
     assert done.returncode == 2
     assert b"0.11.0.0" in done.stderr
     assert b"4.4.0" in done.stderr
+
+
+def test_the_version_of_each_codec_is_that_of_the_installed_package(monkeypatch):
+    lines = version.version_lines()
+    for package in ("cramjam", "lz4", "zstandard", "crc32c"):
+        assert f"{package} {metadata.version(package)})" in lines[2]
+    monkeypatch.setattr(version, "sys", SimpleNamespace(path=[]))  # as in an archive, which importlib.metadata looks into
+    assert version.version_lines() == lines
+    monkeypatch.setattr(metadata, "version", lambda package: metadata.distribution(f"no-{package}").version)
+    assert "lz4 (lz4 is missing)" in version.version_lines()[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -296,6 +295,8 @@ def hashes_of(paths: Iterable[str], on_unreadable: Callable[[UnreadableFile], No
 
 
 def _sha256(path: str) -> str:
+    import hashlib
+
     digest = hashlib.sha256()
     with FileSource(path) as source:
         for position in range(0, source.size, WINDOW):
