@@ -15,7 +15,7 @@ from kafkalog.kafka.gone_offsets import AT_END, Gone, gone_offsets, is_partial_c
 from kafkalog.kafka.remains import Remains
 from kafkalog.next_start.advice import with_advice
 from kafkalog.next_start.alternatives import merged
-from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, NOTE, OTHER_PARTITION, Cause
+from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, LOADED, NOTE, OTHER_PARTITION, Cause
 from kafkalog.next_start.clean_marker import StopTraces, contradiction, is_against, is_closed_by_a_stop
 from kafkalog.next_start.loss import everything_in
 from kafkalog.next_start.metadata_advice import METADATA_FIRST, metadata_advice
@@ -213,7 +213,7 @@ def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
     path = join(state.path, name)
     other = renamed_to(state, name)
     nothing = ConsumerRead(0, 0, None, stuck=False)
-    why = "what the directory held is not in this log dir"
+    why = "what the directory held is not in this log dir" if other is None else f"what it held is in {other}"
     text = "the directory is missing, though the metadata log places the partition here: an empty one is made"
     if other is not None:
         text += f"; what it held is in {other}, by the topic id"
@@ -271,8 +271,10 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
     cause = Cause(CONTROLLER, misplaced.reason)
     if misplaced.partition == "unknown":
         return outcome.unknown_because(cause)
+    # That it loads before is nothing to anybody.
+    outcome = replace(outcome, causes=tuple(one for one in outcome.causes if one.kind != LOADED))
+    actions = (misplaced.action,) if misplaced.action else ()
     if misplaced.partition in ("failed", "unserved"):
-        actions = (misplaced.action,) if misplaced.action else ()
         return outcome.because(cause, partition="failed", consumer=None, actions=actions)
     nothing = ConsumerRead(0, 0, None, stuck=False)
     is_deleted = misplaced.partition == "deleted"
@@ -288,7 +290,7 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
         log_end_offset=0 if misplaced.is_replaced else None,
         epochs_after=(),
         consumer=Consumer(nothing, nothing) if misplaced.is_replaced else None,
-        actions=(METADATA_FIRST,) if state.is_metadata_cut and not is_deleted else (),
+        actions=(METADATA_FIRST,) if state.is_metadata_cut and not is_deleted else actions,
     )
 
 
