@@ -241,6 +241,7 @@ def _taken_away(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
     end = state.recovery_points[topic, int(number)]
     start = state.log_starts.get((topic, int(number)), 0)
     text = f"the directory is missing, and was there at the clean stop, by {RECOVERY_POINTS}"
+    nothing = ConsumerRead(0, 0, None, stuck=False)
     why = "the log dir does not tell whether the partition still belongs here"
     return Outcome(
         path=join(state.path, name),
@@ -256,7 +257,8 @@ def _taken_away(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
         bytes_lost=0,
         epochs_after=(),
         already_gone=(Gone(start, end - 1, AT_END, f"the recovery point {end}"),),
-        why={"create": why, "consumer": why},
+        consumer=Consumer(nothing, nothing),
+        why={"create": why},
         actions=("Look for the directory: in the broker's other log dirs, in lost+found, in copies.",),
     )
 
