@@ -69,15 +69,16 @@ def take_streams() -> None:
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-#: Takes a line of progress out of the way of what is said.
-before_saying: Callable[[], object] | None = None
+#: Says it above a line of progress, while there is one.
+say_beside: Callable[[str], None] | None = None
 
 
 def say(line: str) -> None:
     """Write one line to stderr, whatever its paths hold."""
-    if before_saying is not None:
-        before_saying()
     with contextlib.suppress(OSError, ValueError):
+        if say_beside is not None:
+            say_beside(printable(line))
+            return
         sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
 

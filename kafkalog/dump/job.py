@@ -217,6 +217,7 @@ class DumpJob:
             payload=self._own_payload or options.payload,
             skip_metadata=options.skip_metadata,
             filters=options.filters,
+            read_on=options.read_on,
         )
         start = 0
         if options.filters.active:

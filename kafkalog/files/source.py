@@ -9,7 +9,6 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kafkalog.core.printable import printable
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
@@ -28,7 +27,6 @@ __all__ = [
     "describe_os_error",
     "hashes_of",
     "nowhere",
-    "printable",
     "read_file",
     "size_of",
     "small_or_in_windows",

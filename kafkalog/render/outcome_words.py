@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.release import NEWEST, release_text
 from kafkalog.kafka.behaviours import LAST_OF_ZOOKEEPER
+from kafkalog.render.items import Line
 from kafkalog.render.quantities import count_text, size_text, time_span_text
-from kafkalog.render.screen import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
 
 __all__ = ["assumed_text", "certain_harms", "consumer_texts", "details", "gone_text", "harm_text", "in_short", "one_line"]
 
