@@ -10,7 +10,7 @@ from kafkalog.render.screen import Screen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
 
 __all__ = ["plain"]
 

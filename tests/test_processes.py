@@ -224,7 +224,7 @@ DUMP = """
 import os, signal, sys
 from kafkalog.dump import job, ranges
 from kafkalog.cli.main import run
-job.RANGE = ranges.RANGE = 1 << 20
+ranges.RANGE = 1 << 20
 original = job.DumpJob._prepare
 parent = os.getpid()
 def die():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import time
 
+import pyte
 import pytest
 
 from kafkalog.cli import progress, streams
 from kafkalog.files import meter
 from kafkalog.files.source import read_file
+from kafkalog.render.progress_line import ProgressLine
 from tests.log_dirs import FIXTURES
 
 PLAIN = FIXTURES / "broker" / "2.1.1" / "plain"
@@ -29,13 +32,20 @@ def terminal(monkeypatch):
     """Puts a terminal in the place of stderr; to be called in the test, because pytest puts its own there before."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(progress, "_FIRST", 0.0)
-    monkeypatch.setattr(progress, "_EVERY", 0.001)
 
     def put(stream=None):
         monkeypatch.setattr(sys, "stderr", stream or Terminal())
         return sys.stderr
 
     return put
+
+
+def screen_of(stream):
+    """What a terminal shows in the end, and that it is as it was but for the place of the cursor."""
+    screen = pyte.Screen(80, 24)
+    pyte.Stream(screen).feed(stream.getvalue().replace("\n", "\r\n"))
+    assert (screen.cursor.x, screen.cursor.hidden) == (0, False)
+    return [line.rstrip() for line in screen.display if line.strip()]
 
 
 def until(condition):
@@ -47,12 +57,18 @@ def until(condition):
     raise AssertionError
 
 
-def test_the_line_names_bytes_share_rate_time_left_and_the_partition():
-    text = progress.line_of("/d/orders-0/00000000000000000000.log", 3 << 30, 12 << 30, 10.0)
-    assert text == "3.0 GiB of 12.0 GiB, 25 %, 307.2 MiB/s, 31 s left: orders-0"
-    assert progress.line_of("/d/orders-0/x.log", 13 << 30, 12 << 30, 10.0) == "13.0 GiB, 1.3 GiB/s: orders-0"
-    assert progress.line_of("", 0, 10, 0.0) == "0 B of 10 B, 0 %, 0 B/s"
-    assert "\x1b" not in progress.line_of("/d/\x1b[31m-0/x.log", 1, 2, 1.0)
+def test_the_line_names_bytes_share_rate_time_left_and_the_partition(terminal):
+    stream = terminal()
+    counted = meter.Meter()
+    line = ProgressLine(stream, counted, lambda: 12 << 30, after=0.0)
+    counted.add("/d/\x1b[31morders-0/00000000000000000000.log", 3 << 30)
+    line.show_later()
+    until(lambda: "orders-0" in stream.getvalue())
+    line.end()
+    assert re.search(
+        r"3\.0/12\.0 GiB +25 % [\d.]+ \w+/s [\d:-]+ \\x1b\[31morders-0",
+        re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()),
+    ), stream.getvalue()
 
 
 def test_it_moves_with_every_window_that_is_read_and_erases_itself(terminal):
@@ -64,8 +80,7 @@ def test_it_moves_with_every_window_that_is_read_and_erases_itself(terminal):
         before = stream.getvalue()
         read_file(str(log))
         until(lambda: "KiB" in stream.getvalue()[len(before) :])
-    assert stream.getvalue().endswith("\r\x1b[K")
-    assert "\n" not in stream.getvalue()
+    assert screen_of(stream) == []
 
 
 def test_what_forked_workers_read_counts_too():
@@ -87,9 +102,10 @@ def test_what_forked_workers_read_counts_too():
 def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(terminal):
     stream = terminal()
     with progress.shown([str(PLAIN)]):
-        until(lambda: " of " in stream.getvalue())
+        until(lambda: "MiB" in stream.getvalue())
         streams.say("a warning")
-    assert "\r\x1b[Ka warning\n" in stream.getvalue()
+        until(lambda: "a warning" in stream.getvalue())
+    assert screen_of(stream) == ["a warning"]
 
 
 @pytest.mark.parametrize(("term", "stderr"), [("dumb", Terminal), ("xterm", io.StringIO)])

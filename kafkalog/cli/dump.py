@@ -226,12 +226,12 @@ def _topic_decoder(arguments: Arguments, topic: str | None) -> Decoder | None:
 
 def _payload(arguments: Arguments) -> tuple[Payload | None, tuple[str, ...], ToolDied | None]:
     """How keys and values are printed (None: they are not), what is said about deprecated decoders, a missing decoder."""
+    if not arguments.prints_payload:
+        return None, (), None
     from kafkalog.dump.dialects import dialect_of
     from kafkalog.dump.payload import decoded_payload, decoder_class, payload_of, string_decoder
     from kafkalog.dump.tool_died import ToolDied
 
-    if not arguments.prints_payload:
-        return None, (), None
     form, release = arguments.payload or "text", arguments.release
     if arguments.decoder is not None and form == "text":
         from kafkalog.dump.decoders import decoder_for
@@ -256,7 +256,6 @@ def _text(arguments: Arguments, filters: Filters) -> int:
     from kafkalog.dump.index_options import IndexOptions
     from kafkalog.dump.job import NO_LIMIT, DumpJob, DumpOptions
     from kafkalog.dump.output import Output, TerminalOutput
-    from kafkalog.dump.payload import decoded_payload
 
     payload, notices, no_decoder = _payload(arguments)
     deep = arguments.deep_iteration or (payload is not None and dialect_of(arguments.release).print_is_deep)
@@ -284,7 +283,11 @@ def _text(arguments: Arguments, filters: Filters) -> int:
     def path_file(file: PlannedFile) -> None:
         plain = dump_options.payload is not None and (arguments.payload or "text") == "text"
         decoder = _topic_decoder(arguments, file.topic) if plain else None
-        job.path_file(file.path, None if decoder is None else decoded_payload(decoder), file.listing)
+        if decoder is None:
+            return job.path_file(file.path, None, file.listing)
+        from kafkalog.dump.payload import decoded_payload
+
+        return job.path_file(file.path, decoded_payload(decoder), file.listing)
 
     missing = _each_file(arguments, filters, job.tool_file, path_file, output.say)
     died = job.finish()

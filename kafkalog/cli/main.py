@@ -18,7 +18,6 @@ from kafkalog.cli.completion import beginning_with
 from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.core.printable import printable
 from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
-from kafkalog.files.mounted import TELL
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -57,6 +56,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an interrupt, or a reader of stdout that has gone, ends it without another word."""
+        from kafkalog.files.mounted import TELL
+
+        TELL.set(lambda text: say(f"kafkalog: {text}"))
         try:
             status = super().invoke(ctx)
             sys.stdout.flush()
@@ -191,7 +193,6 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status."""
     take_streams()
     status = exit_status.INTERNAL
-    TELL.set(lambda text: say(f"kafkalog: {text}"))
     _listen_for_the_end()
     try:
         result = main.main(args=arguments, prog_name="kafkalog", standalone_mode=False)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from kafkalog.cli import exit_status
 from kafkalog.cli.streams import say
-from kafkalog.files.source import printable
+from kafkalog.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.release import Release
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.replay.logs import Note
 
 __all__ = ["release_by", "show", "status_of"]

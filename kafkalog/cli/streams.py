@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import select
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.printable import printable, printable_json
 from kafkalog.errors import KafkalogError
-from kafkalog.files.source import describe_os_error, nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +29,8 @@ class CannotWrite(KafkalogError):
 
 def _refusal(error: OSError) -> Exception:
     """What to raise when the system refuses to write; a reader that has gone stays a `BrokenPipeError`."""
+    from kafkalog.files.source import describe_os_error
+
     return error if isinstance(error, BrokenPipeError) else CannotWrite(describe_os_error(error))
 
 
@@ -55,7 +55,10 @@ class _Stdout(io.TextIOWrapper):
 def take_streams() -> None:
     """Make both streams UTF-8 whatever the locale; names that are not UTF-8 go out as they came in."""
     # Where the caller has closed one its number must be taken, or the first file opened would get it.
-    sys.stdout, sys.stderr = sys.stdout or nowhere(), sys.stderr or nowhere()
+    if sys.stdout is None or sys.stderr is None:
+        from kafkalog.files.source import nowhere
+
+        sys.stdout, sys.stderr = sys.stdout or nowhere(), sys.stderr or nowhere()
     # A class of its own, as a test's that keeps what is written, needs its own buffer.
     if type(sys.stdout) is io.TextIOWrapper:
         lines, through = sys.stdout.line_buffering, sys.stdout.write_through
@@ -66,15 +69,16 @@ def take_streams() -> None:
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-#: Takes a line of progress out of the way of what is said.
-before_saying: Callable[[], object] | None = None
+#: Says it above a line of progress, while there is one.
+say_beside: Callable[[str], None] | None = None
 
 
 def say(line: str) -> None:
     """Write one line to stderr, whatever its paths hold."""
-    if before_saying is not None:
-        before_saying()
     with contextlib.suppress(OSError, ValueError):
+        if say_beside is not None:
+            say_beside(printable(line))
+            return
         sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
 
@@ -133,4 +137,6 @@ def _flush(stream: io.BufferedWriter) -> None:
         try:
             return stream.flush()
         except BlockingIOError:
+            import select
+
             select.select([], [stream], [])

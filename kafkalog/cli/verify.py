@@ -143,8 +143,9 @@ def command(
 
     Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read, or a PATH is missing.
     """
+    from kafkalog.core.printable import printable
     from kafkalog.files.paths import trim
-    from kafkalog.files.source import printable, read_file
+    from kafkalog.files.source import read_file
     from kafkalog.verify import Policy, Severity, read_baseline, verify
 
     policy = Policy(

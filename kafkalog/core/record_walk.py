@@ -21,7 +21,6 @@ batch into runs of regular records that the loop can be given one by one.
 from __future__ import annotations
 
 from functools import cache
-from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.source import PIECE, Bytes, WindowedBytes
@@ -245,6 +244,8 @@ def compile_walk(
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
         `data[at:end]` exactly; bytes around them are not looked at.
     """
+    from textwrap import indent
+
     section = _SECTION.format(headers=headers)
     if headers.repeats:
         section = _SEEN_SECTION.format(section=indent(section, "    "), tries=_TRIES)

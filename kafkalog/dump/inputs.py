@@ -15,10 +15,7 @@ from kafkalog.core.filename import (
 )
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.classify import Kind, classify
-from kafkalog.files.log_dir import LogDir
-from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
-from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone, join
 from kafkalog.files.source import FileSource
 
@@ -26,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.filters import Filters
+    from kafkalog.files.log_dir import LogDir
+    from kafkalog.files.partition import Partition
 
 __all__ = ["Listing", "PlannedFile", "files_of"]
 
@@ -86,11 +85,17 @@ def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Itera
     """
     path, kind, directory = classify(path)
     if kind is Kind.LOG_DIR:
+        from kafkalog.files.log_dir import LogDir
+
         yield from _log_dir_files(LogDir(path, directory), filters, say)
     elif kind is Kind.PARTITION:
+        from kafkalog.files.partition import Partition
+
         yield from _partition_files(Partition(path, directory), filters, say)
     else:
         FileSource(path).close()  # says so when it cannot be read
+        from kafkalog.files.mistakes import check_file_name
+
         check_file_name(path)
         yield PlannedFile(path)
     for problem in problems_since():

@@ -13,10 +13,7 @@ from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.index_options import IndexOptions
 from kafkalog.dump.output import Output
-from kafkalog.dump.passed_over import PassedOver, Search, Way
-from kafkalog.dump.ranges import RANGE, split
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
-from kafkalog.dump.seek import start_position
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
     from kafkalog.dump.index_text import IndexPrinter
     from kafkalog.dump.inputs import Listing
     from kafkalog.dump.log_text import LogPrinter
+    from kafkalog.dump.passed_over import PassedOver, Search
     from kafkalog.dump.payload import Payload
 
     PrintInTurn = Callable[
@@ -193,7 +191,9 @@ class DumpJob:
     # --- logs ---
 
     def _log(self, path: str, name: str) -> None:
-        from kafkalog.dump.log_text import LogPrinter  # an index has no records
+        # An index has no records.
+        from kafkalog.dump.log_text import LogPrinter
+        from kafkalog.dump.passed_over import Search
 
         options, output = self._options, self._output
         if options.no_decoder is not None:
@@ -217,8 +217,13 @@ class DumpJob:
             payload=self._own_payload or options.payload,
             skip_metadata=options.skip_metadata,
             filters=options.filters,
+            read_on=options.read_on,
         )
-        start = start_position(path, options.filters, source) if options.filters.active else 0
+        start = 0
+        if options.filters.active:
+            from kafkalog.dump.seek import start_position
+
+            start = start_position(path, options.filters, source)
         found = partial(printer.passed_over, source) if options.read_on else None
         search = Search(source, options.filters, found)
         try:
@@ -234,6 +239,9 @@ class DumpJob:
 
     def _run(self, printer: LogPrinter, search: Search, source: FileSource, start: int, end: int) -> tuple[int, int | None]:
         """Print a log; returns where its last batch ends, and where the tool was lost then (None: it was not)."""
+        from kafkalog.dump.passed_over import Way
+        from kafkalog.dump.ranges import RANGE, split
+
         options = self._options
         if options.jobs == 1 or options.print_in_turn is None or options.read_on or not options.deep or end - start < 2 * RANGE:
             way = Way(search.look, right_at=start)
@@ -261,6 +269,8 @@ class DumpJob:
         self, printer: LogPrinter, source: FileSource, part: tuple[int, int], end: int
     ) -> tuple[Callable[[], None], PartSummary]:
         """Print a part of a log into memory."""
+        from kafkalog.dump.passed_over import Search, Way
+
         events: list[Callable[[], object]] = []
         output = self._output
         own = Output(lambda data: events.append(lambda: output.put(data)), lambda line: events.append(lambda: output.say(line)))

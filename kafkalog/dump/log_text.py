@@ -15,6 +15,7 @@ from kafkalog.core.batch import (
     BATCH_HEADER,
     LOG_OVERHEAD,
     BatchHeader,
+    Damage,
     RecordBatch,
 )
 from kafkalog.core.checksum import crc32c
@@ -72,6 +73,7 @@ class LogPrinter:
         skip_metadata: Record lines show keys and values only.
         filters: Which records are wanted.
         path: How messages name the file.
+        read_on: Of a compressed batch that the real tool prints nothing of, the records before the damage are printed.
     """
 
     def __init__(
@@ -84,7 +86,11 @@ class LogPrinter:
         payload: Payload | None,
         skip_metadata: bool,
         filters: Filters,
+        read_on: bool = False,
     ) -> None:
+        self._read_on = read_on
+        self._unread: tuple[RecordBatch, str] | None = None
+        self._began = False
         self._dialect = dialect
         self._rules = reading_rules(dialect.since)
         self._lines = lines_of(dialect)
@@ -129,6 +135,8 @@ class LogPrinter:
             except ToolDied as death:
                 at = position if death.position is None else death.position
                 self._output.die(self._path, ToolDied(death.reason, at))
+                if self._unread is not None:
+                    self._before_damage(*self._unread)
                 resume = death.resume
                 if resume is None and not only_zeros(source, at, end):
                     resume = find_batch(source, at + 1, end, budget=self._budget)
@@ -147,6 +155,7 @@ class LogPrinter:
         head_size = BATCH_HEADER.size
         places = walk_batches(source, position, end, stop=stop, sizes_overflow=self._rules.sizes_overflow)
         window, view = b"", memoryview(b"")
+        way = self._way
         try:
             for start, _, size, magic, data, at in places:
                 position = start + size
@@ -165,7 +174,8 @@ class LogPrinter:
                 if magic >= 2 and size >= head_size:
                     header = read_header(data, at)
                     valid = crc32c(view[at + ATTRIBUTES_AT : at + size]) == header.crc
-                    self._way.at_batch(start, valid=valid)
+                    if not (valid and way.is_right):
+                        way.at_batch(start, valid=valid)
                     self._batch(data, at, header, start, size, valid=valid)
                 else:
                     with dies_within(start, position):
@@ -213,11 +223,28 @@ class LogPrinter:
         if self._fast is not None and self._fast_records(data, at, header, position, size, codec):
             return
         batch = RecordBatch(header, position, part_of(data, at, at + size))
-        with dies_within(position, position + size):
-            self._readable_records(batch, records_of_batch(batch, self._rules), codec)
+        self._began = False
+        try:
+            with dies_within(position, position + size):
+                self._readable_records(batch, records_of_batch(batch, self._rules), codec)
+        except ToolDied:
+            if self._read_on and not self._began:
+                self._unread = batch, codec
+            raise
+
+    def _before_damage(self, batch: RecordBatch, codec: str) -> None:
+        """Print the records of a batch up to its damage; the watch over the offsets does not see them."""
+        self._unread = None
+        try:
+            for record in batch.walk_records():
+                if not isinstance(record, Damage):
+                    self._record(batch, record, codec)
+        except ToolDied as death:
+            self._output.die(self._path, ToolDied(death.reason, batch.position))
 
     def _readable_records(self, batch: RecordBatch, records: Iterator[Record], codec: str) -> None:
         for record in records:
+            self._began = True
             self.consecutive.one(record.offset)
             self._record(batch, record, codec)
             del record  # it may be large, and so may be the next one

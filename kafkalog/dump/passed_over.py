@@ -58,15 +58,18 @@ class Way:
         right_at: Where the tool is right from the start.
     """
 
-    __slots__ = ("_look", "lost_at", "right_at")
+    __slots__ = ("_look", "is_right", "lost_at", "right_at")
 
     def __init__(self, look: Callable[[int, int], object], right_at: int | None = None) -> None:
         self._look = look
         self.right_at = right_at
         self.lost_at: int | None = None
+        #: Whether it is known to be right here; then nobody need tell of a batch that is valid.
+        self.is_right = right_at is not None
 
     def at_batch(self, position: int, *, valid: bool) -> None:
         """The tool reads a batch at a position, and its checksum fits or not."""
+        self.is_right = valid
         if not valid:
             if self.lost_at is None:
                 self.lost_at = position

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kafkalog.kafka.hash_orders import java_map_order, scala_map_order
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,6 +27,12 @@ class Reports:
 
     def lines(self, dialect: Dialect) -> Iterator[str]:
         """All blocks, as a dialect words and orders them."""
+        if any((self.index_mismatches, self.time_mismatches, self.out_of_order, self.not_found, self.non_consecutive)):
+            yield from self._blocks(dialect)
+
+    def _blocks(self, dialect: Dialect) -> Iterator[str]:
+        from kafkalog.kafka.hash_orders import java_map_order, scala_map_order
+
         order = java_map_order if dialect.map_order == "java" else partial(scala_map_order, release=dialect.since)
         for path in order(self.index_mismatches):
             pairs = self.index_mismatches[path]

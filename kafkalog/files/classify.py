@@ -9,11 +9,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, TEXT_FILES, parse_partition_name, parse_segment_file_name
+from kafkalog.core.printable import printable
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
 from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since
 from kafkalog.files.paths import join, trim
-from kafkalog.files.source import printable, unreadable
+from kafkalog.files.source import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

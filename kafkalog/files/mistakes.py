@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, TEXT_FILES, parse_segment_file_name
+from kafkalog.core.printable import printable
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.source import FileSource, printable
+from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

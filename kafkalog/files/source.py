@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kafkalog.core.printable import printable
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
@@ -29,7 +27,6 @@ __all__ = [
     "describe_os_error",
     "hashes_of",
     "nowhere",
-    "printable",
     "read_file",
     "size_of",
     "small_or_in_windows",
@@ -296,6 +293,8 @@ def hashes_of(paths: Iterable[str], on_unreadable: Callable[[UnreadableFile], No
 
 
 def _sha256(path: str) -> str:
+    import hashlib
+
     digest = hashlib.sha256()
     with FileSource(path) as source:
         for position in range(0, source.size, WINDOW):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import Damage
@@ -15,11 +17,13 @@ from kafkalog.files.source import FileSource
 from kafkalog.kafka.cleaner_traces import CleanerTraces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kafkalog.core.checkpoint import EpochEntry
+    from kafkalog.files.directory import Directory
     from kafkalog.files.partition import Partition
     from kafkalog.files.segment import Segment
+    from kafkalog.kafka.scanned_log import ScannedLog
 
 __all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of"]
 
@@ -71,13 +75,20 @@ class Remains:
     has_one_hole: bool | None = None
 
 
-def remains_of(partition: Partition, *, is_compacted: bool = False, is_tiered: bool = False) -> Remains:
+def remains_of(
+    partition: Partition,
+    *,
+    is_compacted: bool = False,
+    is_tiered: bool = False,
+    scanned: Mapping[str, ScannedLog] = MappingProxyType({}),
+) -> Remains:
     """What is left of a partition's log; of each segment no more is read than from its last index entry on.
 
     Args:
         partition: The directory.
         is_compacted: Whether something outside says that the topic is compacted.
         is_tiered: Whether the log may begin in remote storage.
+        scanned: Name of a `.log` → what a scan found in it; one that is sound to its end is not read again.
 
     Raises:
         UnreadableFile: a file of it cannot be read.
@@ -85,7 +96,7 @@ def remains_of(partition: Partition, *, is_compacted: bool = False, is_tiered: b
     segments = tuple(segment for segment in partition.segments if ".log" in segment.paths)
     pending = {parsed.pending for parsed, _ in partition.pending}
     return Remains(
-        segments=tuple(_end_of(segment) for segment in segments),
+        segments=tuple(_end_of(segment, partition.directory, scanned) for segment in segments),
         traces=CleanerTraces(segments),
         epochs=_sound_epochs(partition),
         without_log=bases_without_log(partition),
@@ -119,10 +130,14 @@ def _sound_epochs(partition: Partition) -> Sequence[EpochEntry]:
     return file.entries if grow and all(min(entry) >= 0 for entry in file.entries) else ()
 
 
-def _end_of(segment: Segment) -> SegmentEnd:
+def _end_of(segment: Segment, directory: Directory, scanned: Mapping[str, ScannedLog]) -> SegmentEnd:
     """Where a segment ends, from its last index entry on; from its beginning where no batch is at that entry's place."""
-    with FileSource(segment.paths[".log"]) as log:
-        start = _last_indexed(segment.paths.get(".index"))
+    path = segment.paths[".log"]
+    known = scanned.get(os.path.basename(path))
+    if known is not None and known.places and known.end == directory.size_of(os.path.basename(path)):
+        return SegmentEnd(segment.base_offset, known.places[-1][0] + 1)
+    with FileSource(path) as log:
+        start = _last_indexed(segment.paths.get(".index"), directory)
         found = _end_from(segment.base_offset, log, start) if start < log.size else None
         return found or _end_from(segment.base_offset, log, 0) or SegmentEnd(segment.base_offset, segment.base_offset)
 
@@ -140,20 +155,20 @@ def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
     return SegmentEnd(base, end, is_torn, not is_sound)
 
 
-def _last_indexed(path: str | None) -> int:
+def _last_indexed(path: str | None, directory: Directory) -> int:
     """Position of the batch of the last entry of a `.index`; 0 without one. A preallocated one is zero after its entries."""
     if path is None:
         return 0
     size = OFFSET_INDEX_ENTRY.size
     try:
-        with FileSource(path) as index:
-            low, high = 0, index.size // size
-            while low < high:
-                middle = (low + high) // 2
-                if any(index.read(middle * size, size)):
-                    low = middle + 1
-                else:
-                    high = middle
-            return OFFSET_INDEX_ENTRY.read(index.read((low - 1) * size, size)).position if low else 0
+        index = directory.read(os.path.basename(path))
     except UnreadableFile:
         return 0
+    low, high = 0, len(index) // size
+    while low < high:
+        middle = (low + high) // 2
+        if any(index[middle * size : (middle + 1) * size]):
+            low = middle + 1
+        else:
+            high = middle
+    return OFFSET_INDEX_ENTRY.read(index, (low - 1) * size).position if low else 0

@@ -12,7 +12,6 @@ from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
-from kafkalog.next_start.metadata_start import metadata_start
 from kafkalog.next_start.obstacle import Obstacle
 from kafkalog.replay.metadata import Place, read_metadata, read_metadata_file
 
@@ -71,6 +70,8 @@ class ClusterMetadata:
         """What a start makes of a metadata log that is not too large; None: it stays as it is, or that is not known."""
         key = (name, release)
         if key not in self._starts:
+            from kafkalog.next_start.metadata_start import metadata_start  # the model of a start, which an era does without
+
             size = self._size_of(name)
             before = None if size > METADATA_BYTES else self.replayed(name)
             is_odd = before is not None and (before.damage is not None or bool(before.problems) or size <= _ALWAYS_LOADED)

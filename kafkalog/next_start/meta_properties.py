@@ -56,7 +56,7 @@ def _missing_meta(log_dir: LogDir, release: Release, path: str, proposed: str) -
     """A KRaft node's log dir without `meta.properties`: seen of 3.3.2, 3.9.1 and 4.4.0."""
     holds_metadata = BOOTSTRAP_CHECKPOINT in log_dir.files or f"{CLUSTER_METADATA_TOPIC}-0" in log_dir.partition_names
     if holds_metadata:
-        remedy = "If this is a copy, copy meta.properties too. Restore it from a backup, or write it anew."
+        remedy = "If this is a copy, copy meta.properties too. Restore it from a backup, or write a new one."
         remedy = f"{remedy} {proposed or META_CONTENT}"
         return _obstacle(path, "aborts", "RuntimeException: No `meta.properties` found: it is missing", remedy)
     text = "meta.properties is missing: the node exits"

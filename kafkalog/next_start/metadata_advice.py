@@ -35,7 +35,7 @@ _WITH_OTHERS = (
 _WITHOUT_MAJORITY = (
     "If there is no such majority, this log may be the only one that holds committed records: restore it before any "
     "voter is started. Do not start a voter with an empty log in its place; with kraft.version 1 remove the voter, "
-    "format it anew, and add it again (`kafka-metadata-quorum.sh remove-controller`, `add-controller`)."
+    "format it again, and add it again (`kafka-metadata-quorum.sh remove-controller`, `add-controller`)."
 )
 _OBSERVER = "This node does not vote: it fetches what it lacks from the controllers. See that these are sound before it starts."
 _UNKNOWN = (

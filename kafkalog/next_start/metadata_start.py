@@ -1,7 +1,7 @@
 """What a start makes of the metadata log, and so what the controller knows afterwards.
 
 The log is opened as after an unclean stop, from offset 0, whatever the kind of stop: it is cut at the first bad batch. If it
-ends before the latest snapshot then, it is dropped, and begins anew at that snapshot's end. The controller knows what the
+ends before the latest snapshot then, it is dropped, and begins again at that snapshot's end. The controller knows what the
 latest snapshot and the rest of the log say; what a voter lacks it gets from the leader, if there is another one that has it.
 
 Source: KafkaMetadataLog.apply, recoverSnapshots, truncateToLatestSnapshot (Kafka 3.9.1), KafkaRaftLog (4.3.1).
@@ -148,7 +148,7 @@ def _what_happens(partition: Partition, before: Metadata, anew: _Snapshot | None
             else f"the start cuts at offset {end}"
         )
         is_less = anew.offset < known or before.damage is not None or not has_log
-        return f"{how} and begins anew at the end of its snapshot {anew.offset}" if is_less else ""
+        return f"{how} and begins again at the end of its snapshot {anew.offset}" if is_less else ""
     if not has_log or not end:
         return "is missing" if not has_log else "is empty"
     if end < known or before.damage is not None:

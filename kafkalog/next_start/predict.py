@@ -75,7 +75,7 @@ def _already_gone(directory: Directory, situation: Situation) -> tuple[Gone, ...
     is_compacted = situation.is_compacted or situation.compacts
     partition = Partition(directory.path, directory)
     try:
-        remains = remains_of(partition, is_compacted=is_compacted, is_tiered=situation.is_tiered)
+        remains = remains_of(partition, is_compacted=is_compacted, is_tiered=situation.is_tiered, scanned=situation.scanned)
     except UnreadableFile:
         return None
     return gone_offsets(remains, situation.context)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.release import OLDEST, release_text
-from kafkalog.render.screen import Line, Table
+from kafkalog.render.items import Line, Table
 from kafkalog.replay.logs import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.logs import Note
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.render.screen import Line, Pieces
+from kafkalog.render.items import Line, Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.verify import Rule
 
 __all__ = ["rule_json", "rule_markdown", "rule_text", "rules_text"]

@@ -1,32 +1,27 @@
-"""Text tables: columns as wide as their widest cell, numbers to the right; on a terminal fitted to its width."""
+"""Text tables: what stands in their cells, how they look where nothing is fitted, and which columns a terminal has room for."""
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
-from kafkalog.files.source import printable
+from rich.cells import cell_len
+
+from kafkalog.core.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-__all__ = ["columns_of", "fitted", "shortened", "table"]
+__all__ = ["LEAST", "cell_of", "column_groups", "is_numbers", "plain_table", "shortened"]
 
 #: What stands for "there is none".
 NONE = "-"
-_BETWEEN = "  "
-#: The fewest columns that a text is shortened to.
-_LEAST = 12
+BETWEEN = "  "
+#: The fewest columns of a terminal that a text is shortened to.
+LEAST = 12
 
 
-def columns_of(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in ("F", "W") else 1 for char in text
-    )
-
-
-def _cell(value: object) -> str:
+def cell_of(value: object) -> str:
+    """The text of a value; None is shown as `-`, what cannot be printed by its code."""
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -34,29 +29,27 @@ def _cell(value: object) -> str:
     return printable(str(value))
 
 
-def _is_right(rows: Sequence[Sequence[object]], column: int) -> bool:
+def is_numbers(rows: Sequence[Sequence[object]], column: int) -> bool:
     """Whether a column holds numbers, which stand below each other."""
     return bool(rows) and all(row[column] is None or isinstance(row[column], int) for row in rows)
 
 
-def table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """The lines of a table; None is shown as `-`, what cannot be printed by its code."""
-    names = list(map(_cell, headings))
-    values = [list(row) for row in rows]
-    cells = [names, *([_cell(value) for value in row] for row in values)]
-    widths = [max(columns_of(row[column]) for row in cells) for column in range(len(names))]
-    right = [_is_right(values, at) for at in range(len(names))]
+def plain_table(headings: Sequence[str], rows: Sequence[Sequence[object]], indent: int = 0) -> Iterator[str]:
+    """The lines of a table that is as wide as its cells."""
+    cells = [list(map(cell_of, headings)), *(list(map(cell_of, row)) for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    right = [is_numbers(rows, at) for at in range(len(headings))]
     for row in cells:
         parts = []
         for text, width, to_the_right in zip(row, widths, right, strict=True):
-            blanks = " " * (width - columns_of(text))
+            blanks = " " * (width - cell_len(text))
             parts.append(blanks + text if to_the_right else text + blanks)
-        yield _BETWEEN.join(parts).rstrip()
+        yield " " * indent + BETWEEN.join(parts).rstrip()
 
 
 def shortened(text: str, width: int) -> str:
-    """A name in so many columns: its middle is left out, because names that look alike differ at their ends."""
-    if columns_of(text) <= width:
+    """A name in so many columns of a terminal, without its middle."""
+    if cell_len(text) <= width:
         return text
     head, tail = _taken(text, (width - 1) // 2), _taken(text[::-1], width // 2)[::-1]
     return f"{head}…{tail}"
@@ -66,73 +59,40 @@ def _taken(text: str, width: int) -> str:
     """As much of the beginning as so many columns hold."""
     used = 0
     for at, char in enumerate(text):
-        used += columns_of(char)
+        used += cell_len(char)
         if used > width:
             return text[:at]
     return text
 
 
-Part = tuple[list[str], list[list[object]]]
+def column_groups(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], width: int, whole: Collection[int] = ()
+) -> list[list[int]]:
+    """The columns of the one or more tables, none wider than a terminal, as which a table is shown there.
 
-
-def fitted(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int, whole: Collection[int] = ()) -> list[Part]:
-    """A table as one or more that are not wider than a terminal.
-
-    Columns without a value are left out, long texts shortened; columns for which there is still no room stand in further
-    tables below, after the first column, which says what the rows are.
+    Columns without a value are left out. Columns for which there is no room, long texts shortened, stand in further tables
+    below, after the first column, which says what the rows are.
 
     Args:
         headings: Of the columns.
         rows: Values; None where there is none.
         width: Columns of the terminal.
         whole: Columns, by number, whose texts are not shortened.
+
+    Returns:
+        Numbers of columns, table by table.
     """
-    names = list(map(_cell, headings))
-    used = [at for at in range(len(names)) if any(row[at] is not None for row in rows)]
-    columns = {at: [row[at] for row in rows] for at in used}
-    cells = {at: [names[at], *map(_cell, values)] for at, values in columns.items()}
-    widths = {at: max(map(columns_of, texts)) for at, texts in cells.items()}
-    least = {
-        at: widths[at] if at in whole or _is_right(rows, at) else min(widths[at], max(_LEAST, columns_of(names[at])))
-        for at in columns
-    }
-    parts = []
-    for group in _grouped(used, least, width):
-        room = _room(group, widths, least, width)
-        shown: list[list[object]] = []
-        for number in range(len(rows)):
-            values = [columns[at][number] for at in group]
-            shown.append([_short(value, room[at]) for at, value in zip(group, values, strict=True)])
-        parts.append(([names[at] for at in group], shown))
-    return parts
-
-
-def _short(value: object, width: int) -> object:
-    return value if value is None or isinstance(value, int) else shortened(_cell(value), width)
-
-
-def _grouped(used: Sequence[int], least: dict[int, int], width: int) -> Iterator[list[int]]:
-    """The columns of each table: as many as there is room for."""
-    first, *others = used
-    group = [first]
+    least = {}
+    for at, heading in enumerate(headings):
+        texts = [row[at] for row in rows]
+        if any(text is not None for text in texts) or not rows:
+            columns = max(cell_len(cell_of(text)) for text in (heading, *texts))
+            least[at] = columns if at in whole or is_numbers(rows, at) else min(columns, LEAST)
+    first, *others = least or [0]
+    groups = [[first]]
     for at in others:
-        if len(group) > 1 and _total([*group, at], least) > width:
-            yield group
-            group = [first]
-        group.append(at)
-    yield group
-
-
-def _room(group: Sequence[int], widths: dict[int, int], least: dict[int, int], width: int) -> dict[int, int]:
-    """How wide each column may be: the widest give way first."""
-    room = {at: widths[at] for at in group}
-    while _total(group, room) > width:
-        at = max((at for at in group if room[at] > least[at]), key=lambda at: room[at], default=None)
-        if at is None:
-            break
-        room[at] -= 1
-    return room
-
-
-def _total(group: Sequence[int], widths: dict[int, int]) -> int:
-    return sum(widths[at] for at in group) + len(_BETWEEN) * (len(group) - 1)
+        used = sum(least[one] + len(BETWEEN) for one in groups[-1])
+        if len(groups[-1]) > 1 and used + least[at] > width:
+            groups.append([first])
+        groups[-1].append(at)
+    return groups

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.replay.groups import CommittedOffset, Groups, ShareOffset
 
 __all__ = ["groups_text"]

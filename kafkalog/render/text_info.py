@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 from kafkalog.core.dates import date_text
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.info.values import PartitionInfo, SegmentInfo
+from kafkalog.render.items import Line, Table
 from kafkalog.render.quantities import agreeing, count_text, size_text
-from kafkalog.render.screen import Line, Table
-from kafkalog.render.tables import fitted
+from kafkalog.render.tables import column_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kafkalog.info.values import Description, LogDirInfo
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
 
 __all__ = ["info_items"]
 
@@ -262,7 +262,7 @@ def _rows(columns: dict[str, list[object]], width: int | None = None) -> Iterato
     rows = [list(row) for row in zip(*(columns[name] for name in names), strict=True)]
     left_out: list[str] = []
     if width is not None:
-        fitting = len(fitted(names, rows, width, whole)[0][0])
+        fitting = len(column_groups(names, rows, width, whole)[0])
         names, left_out = names[:fitting], names[fitting:]
         rows = [row[:fitting] for row in rows]
     yield Table(tuple(names), rows, whole=tuple(number for number in whole if number < len(names)))

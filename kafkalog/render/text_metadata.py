@@ -13,7 +13,7 @@ from kafkalog.replay.image import diff_images
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.replay.image import Image
     from kafkalog.replay.metadata import Metadata
 

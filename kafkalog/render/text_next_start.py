@@ -6,15 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on
+from kafkalog.render.items import Line, Table
 from kafkalog.render.outcome_words import assumed_text, details, gone_text, in_short
 from kafkalog.render.quantities import agreeing, count_text, size_text
-from kafkalog.render.screen import Line, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kafkalog.next_start.outcome import Outcome
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
 
 __all__ = ["next_starts_text"]
 

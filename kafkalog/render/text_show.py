@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from kafkalog.core.source import PIECE
+from kafkalog.render.items import Line, Pieces
 from kafkalog.render.quantities import count_text
-from kafkalog.render.screen import Line, Pieces
-from kafkalog.render.tables import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kafkalog.core.source import Bytes
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.show.values import Part, Row
 
 __all__ = ["FEW_BYTES", "raw_items", "show_items"]
@@ -78,7 +79,7 @@ def _row(row: Row, width: int | None, *, all_bytes: bool, with_meanings: bool) -
     # The text of a line stands beside its bytes.
     notes = [row.note] if row.note and (is_short or row.kind != "text" or not row.note.isascii()) else []
     together = f"{head}  {row.note}" if is_short else f"{head:<{_NAME}} {row.note}"
-    if notes and (width is None or _NOTES + columns_of(together) <= width):
+    if notes and (width is None or _NOTES + cell_len(together) <= width):
         head, notes = together, []
     if is_short:
         yield Pieces(((f"{_address(row.start, row.space)}  ", ""), (f"{row.bytes().hex(' '):<{_HEX}}", style), (head, "")))

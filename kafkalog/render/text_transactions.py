@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.render.items import Line
 from kafkalog.render.quantities import agreeing, count_text, moment, size_text, when
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, section
-from kafkalog.render.screen import Line
 from kafkalog.replay.coordinator_loads import newest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.replay.producers import OpenTransaction
     from kafkalog.replay.transactions import AbortedTransaction, Transactions
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kafkalog.render.items import Line, Table
 from kafkalog.render.outcome_words import assumed_text, certain_harms, details, harm_text, in_short, one_line
 from kafkalog.render.quantities import agreeing, count_text, size_text, when
-from kafkalog.render.screen import Line, Table
 from kafkalog.render.verify_causes import Causes, folded
 from kafkalog.render.verify_findings import Style, finding_lines
 from kafkalog.render.verify_headline import badness, headline, is_loud
@@ -17,7 +17,7 @@ from kafkalog.verify import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.verify import Finding, PartitionReport, Report
 
 __all__ = ["next_start_section", "report_text"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.render.items import Line
 from kafkalog.render.quantities import count_text
-from kafkalog.render.screen import Line
 from kafkalog.verify import Severity
 from kafkalog.verify.finding import Cause
 

@@ -12,8 +12,8 @@ from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource
 from kafkalog.render.effects import describe_effects
+from kafkalog.render.items import Line
 from kafkalog.render.quantities import count_text, size_text, time_span_text
-from kafkalog.render.screen import Line
 from kafkalog.render.verify_causes import spread
 from kafkalog.verify import Severity
 

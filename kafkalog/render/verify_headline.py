@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.render.items import Line, Table
 from kafkalog.render.outcome_words import consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
-from kafkalog.render.screen import Line, Table
 from kafkalog.render.verify_start import article, cut, is_predicted, names_of, start_text
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.next_start.outcome import Outcome
-    from kafkalog.render.screen import Item
+    from kafkalog.render.items import Item
     from kafkalog.verify import PartitionReport, Report
     from kafkalog.verify.account import Account, Ranges
 

@@ -18,7 +18,6 @@ from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
-from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import exists, is_directory, problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone, join
@@ -379,6 +378,8 @@ def _add_file(path: str, files: dict[str, Log]) -> None:
     base = os.path.basename(path)
     parsed = parse_segment_file_name(base)
     if parsed is None:
+        from kafkalog.files.mistakes import check_file_name
+
         check_file_name(path)
     if base.endswith(".checkpoint"):
         number = (parsed.base_offset, parsed.epoch or 0) if parsed else (0, 0)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from kafkalog.dump import inputs as plan
+from kafkalog.files.partition import Partition
 from tests.dump.golden import run
 from tests.log_dirs import FIXTURES
 
@@ -515,7 +515,7 @@ def test_a_segment_that_goes_while_its_directory_is_printed_is_said_in_one_line(
     log_dir = tmp_path / "d1"
     for name in ("a-0", "b-0", "c-0"):
         shutil.copytree(TWITTER, log_dir / name)
-    listed = plan.Partition
+    listed = Partition
 
     def listed_then_deleted(path, directory):
         partition = listed(path, directory)
@@ -525,7 +525,6 @@ def test_a_segment_that_goes_while_its_directory_is_printed_is_said_in_one_line(
         return partition
 
     with monkeypatch.context() as patch:
-        patch.setattr(plan, "Partition", listed_then_deleted)
         patch.setattr("kafkalog.files.log_dir.Partition", listed_then_deleted)
         status, out, err = run([str(log_dir), "--format", form])
     assert status == 0

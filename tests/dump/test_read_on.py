@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import random
 import re
 import struct
@@ -9,8 +11,9 @@ import struct
 import pytest
 
 from kafkalog.core.log import BytesSource, walk
-from kafkalog.dump import job
+from kafkalog.dump import ranges
 from kafkalog.dump.ranges import split
+from tests import encode
 from tests.dump.golden import run
 from tests.log_dirs import FIXTURES
 
@@ -169,8 +172,8 @@ def test_parts_of_a_log_tell_together_what_one_process_tells(tmp_path, monkeypat
                 show()
             return [summary for _, summary in done]
 
-    monkeypatch.setattr(job, "RANGE", 200)
-    monkeypatch.setattr(job, "split", lambda source, start, end: split(source, start, end, 200))
+    monkeypatch.setattr(ranges, "RANGE", 200)
+    monkeypatch.setattr(ranges, "split", lambda source, start, end: split(source, start, end, 200))
     monkeypatch.setattr("kafkalog.cli.dump._PrintInTurn", InTurn)
     for number in range(0, len(starts), 3):
         for damage in (a_size_that_is_off_by(300), a_size_of(1 << 30), a_size_of(20)):
@@ -200,3 +203,20 @@ def test_entries_after_zeros_are_told_and_printed(tmp_path, suffix, entry):
     assert (status, more.startswith(out), len(more.splitlines())) == (1, True, len(out.splitlines()) + 2)
     path.write_bytes(first + bytes(4 * size))
     assert "entries; Kafka's own tool" not in run([str(path)])[2]
+
+
+def test_records_before_the_damage_of_a_compressed_batch_are_printed(tmp_path):
+    values = [random.Random(number).randbytes(3000).hex().encode() for number in range(40)]
+    records = [encode.R(value=value, offset_delta=number) for number, value in enumerate(values)]
+    data = bytearray(encode.batch(records, attributes=1, compress=gzip.compress) + encode.batch(records[:1], base_offset=40))
+    data[60_000] ^= 1
+    path = tmp_path / LOG.name
+    path.write_bytes(data)
+    arguments = [str(path), "--deep-iteration"]
+    of_json = [json.loads(line) for line in run([*arguments, "--format", "jsonl"])[1].splitlines()]
+    readable = [line["offset"] for line in of_json if line["type"] == "record"]
+    status, out, _ = run(arguments)
+    assert (status, re.findall(rb"\| offset: (\d+) ", out)) == (1, [b"40"])
+    status, out, _ = run([*arguments, "--read-on"])
+    assert (status, [int(offset) for offset in re.findall(rb"\| offset: (\d+) ", out)]) == (1, readable)
+    assert len(readable) > 1

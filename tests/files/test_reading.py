@@ -15,9 +15,10 @@ import pytest
 import kafkalog
 from kafkalog.core.batch import Damage
 from kafkalog.core.log import walk
+from kafkalog.core.printable import printable
 from kafkalog.errors import FileChanged, RequestError, UnreadableFile
 from kafkalog.files.ceilings import ceiling_of
-from kafkalog.files.source import FileSource, printable, read_file
+from kafkalog.files.source import FileSource, read_file
 from kafkalog.span import Padding
 from tests import encode
 from tests.encode import R

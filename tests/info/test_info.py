@@ -13,13 +13,13 @@ import tarfile
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 import kafkalog
 from kafkalog.cli.main import main
 from kafkalog.files import source as files_source
 from kafkalog.info.values import IndexInfo, OpenTransactionInfo
 from kafkalog.render.screen import Screen
-from kafkalog.render.tables import columns_of
 from kafkalog.render.text_info import info_items
 from tests.describe_messages import meaning_of
 from tests.log_dirs import FIXTURES, fixture, fixture_log_dirs
@@ -301,7 +301,7 @@ def test_text_fits_the_terminal(width, with_segments):
     for case in (fixture("4.3.1", "meta-n1"), fixture("2.1.1", "txn"), fixture("0.10.2.2", "old")):
         found = kafkalog.describe(case.path())
         for line in shown(found, width, with_segments=with_segments).splitlines():
-            assert columns_of(line) <= width or case.path() in line, line
+            assert cell_len(line) <= width or case.path() in line, line
 
 
 def test_rows_are_sorted_as_asked_for():

@@ -17,7 +17,8 @@ import pytest
 
 import kafkalog
 from kafkalog.next_start.api import next_starts
-from kafkalog.render.screen import Line, Screen, Table
+from kafkalog.render.items import Line, Table
+from kafkalog.render.screen import Screen
 from kafkalog.render.text_groups import groups_text
 from kafkalog.render.text_next_start import next_starts_text
 from kafkalog.render.text_verify import report_text

@@ -12,6 +12,7 @@ import tracemalloc
 
 import pytest
 from click.testing import CliRunner
+from rich.cells import cell_len
 
 import kafkalog
 from benchmarks.generate import batch as quick_batch
@@ -24,7 +25,6 @@ from kafkalog.core.log import walk
 from kafkalog.core.record import RECORD_FIELDS, walk_fields
 from kafkalog.core.source import BytesSource
 from kafkalog.render.screen import Screen
-from kafkalog.render.tables import columns_of
 from kafkalog.render.text_show import show_items
 from kafkalog.show.batches import batch_rows
 from kafkalog.show.messages import message_rows
@@ -335,7 +335,7 @@ def test_text_fits_the_terminal(width, tmp_path):
     wide.append(fixture("4.3.1", "crash").path() + "/txn-crash-0/00000000000000000008.snapshot")
     for file in wide:
         for line in shown(file, Wanted(), width).splitlines():
-            assert columns_of(line) <= width or line == str(file), line
+            assert cell_len(line) <= width or line == str(file), line
 
 
 def test_hostile_payloads_do_not_reach_a_terminal(tmp_path):

@@ -186,7 +186,7 @@ def checkpoint_emptied(files: LogDirFiles) -> Iterator[Hit]:
     message="there is no {file}, though all other files of a log dir are there",
     consequence="A KRaft node exits; since 3.7 it writes a new file if another of its log dirs has one and the metadata log "
     "is not in this one, with a new directory.id that the controller does not know. A broker with ZooKeeper writes a new one.",
-    remedy="Restore meta.properties from a backup, or write it anew. {content}",
+    remedy="Restore meta.properties from a backup, or write a new one. {content}",
     source="KafkaServer.startup, MetaPropertiesEnsemble (Kafka 3.9.1)",
     proof="meta-removed",
     near_miss="copied-without-meta",
