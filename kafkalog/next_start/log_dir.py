@@ -20,9 +20,10 @@ from kafkalog.next_start.clean_marker import StopTraces, contradiction, is_again
 from kafkalog.next_start.loss import everything_in
 from kafkalog.next_start.metadata_advice import METADATA_FIRST, metadata_advice
 from kafkalog.next_start.metadata_start import METADATA_LOG
+from kafkalog.next_start.misplaced_advice import write_its_id
 from kafkalog.next_start.options import CONSUMER_BYTES, STOPS, Options
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside
-from kafkalog.next_start.partition import Prediction, Situation
+from kafkalog.next_start.partition import METADATA_FILE, Prediction, Situation
 from kafkalog.next_start.placement import (
     Misplacement,
     listed_and_missing,
@@ -138,7 +139,7 @@ def _placed(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplace
     """An outcome with what the controller makes of the directory."""
     parsed = state.partitions.get(name)
     if outcome.partition != "loaded":
-        return outcome
+        return _with_its_id(state, parsed, outcome)
     if parsed is not None and parsed.mark == "future":
         text = "a future replica is promoted, kept, cut or dropped as the controller decides"
         return outcome.unknown_because(Cause(CONTROLLER, text))
@@ -150,6 +151,14 @@ def _placed(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplace
     if state.unplaced:
         return outcome.unknown_because(Cause(CONTROLLER, state.unplaced, META_PROPERTIES))
     return outcome
+
+
+def _with_its_id(state: LogDirState, parsed: PartitionName | None, outcome: Outcome) -> Outcome:
+    """The outcome of a directory whose `partition.metadata` is missing or damaged, with the id that the topic has."""
+    if parsed is None or parsed.mark or outcome.actions or not any(one.file == METADATA_FILE for one in outcome.causes):
+        return outcome
+    topic = None if state.image is None else state.image.topic(parsed.topic)
+    return outcome if topic is None else replace(outcome, actions=(write_its_id(topic),))
 
 
 def _false_marker(state: LogDirState, predictions: Mapping[str, Prediction]) -> dict[str, Cause] | None:

@@ -48,7 +48,7 @@ def brokers_text(brokers: Sequence[int]) -> str:
 
 
 def write_its_id(topic: Topic) -> str:
-    """The topic has another id than the directory.
+    """The directory has no topic id, a damaged one, or that of no topic.
 
     Args:
         topic: The one that has the directory's name.

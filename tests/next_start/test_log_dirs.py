@@ -339,6 +339,18 @@ def test_a_partition_that_is_placed_on_another_broker_is_stray(tmp_path):
     assert "See that brokers " in outcomes["ledger-0"].actions[-1]
 
 
+@pytest.mark.parametrize("text", [None, "version: 0\ntopic_id: Lcj2pFIJSZSL2wsQyAAAA\n"])
+def test_where_the_metadata_log_knows_the_topic_its_id_is_written_out(text, tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    path = log_dir / "ledger-0" / "partition.metadata"
+    right = path.read_text().splitlines()[1]
+    path.unlink() if text is None else path.write_text(text)
+    (outcome,) = [one for one in next_starts([log_dir]) if one.path.endswith("/ledger-0")]
+    assert outcome.partition == ("stray" if text is None else "failed")
+    assert f"`{right}`" in outcome.actions[-1]
+
+
 def test_a_directory_that_has_no_name_of_a_topic_is_said_to_be_read_by_nobody(tmp_path):
     log_dir = tmp_path / "d"
     shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
