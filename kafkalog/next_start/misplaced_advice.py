@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.command_line import GIVES_EVERYTHING
 from kafkalog.core.properties import format_uuid
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def give_its_name_back(partition: int, topic: Topic, lacking: Sequence[str]) -> 
     if lacking:
         names = f"{', '.join(lacking[:_NAMED])}{', …' if len(lacking) > _NAMED else ''}"
         return f"{no_such} If it was {names}, which is missing here, give it that name back while the broker is stopped."
-    look = "see what it holds (`kafkalog dump --read-on`), and keep the copy if it is needed"
+    look = f"see what it holds ({GIVES_EVERYTHING}), and keep the copy if it is needed"
     return f"{no_such} No broker reads this directory: {look}."
 
 

@@ -215,8 +215,8 @@ def test_text_tells_what_is_harmed_in_full_and_each_harmless_partition_in_a_line
     (tmp_path / "torn" / "plain-0").rename(log_dir / "plain-2")
     result = run("--kafka-version", "3.9.1", "-v", str(log_dir))
     assert result.returncode == 1
-    caveat, head, detail, headline = result.stdout.split("\n\n")
-    assert caveat.startswith("No metadata log is in the log dirs looked at")
+    head, detail, headline = result.stdout.split("\n\n")
+    assert "\nbut         no metadata log is in the log dirs looked at" in headline
     assert [line.rpartition("/")[2] for line in head.splitlines()] == [
         f"plain-{number} (clean stop, Kafka 3.9.1): loads, removes no record, log from offset 0 to 153" for number in (0, 1)
     ]
