@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
+__all__ = ["GENERAL", "LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
 
 #: The records of a log are damaged.
 RESTORE = (
@@ -29,3 +29,5 @@ REPLAY = (
 
 #: An index is missing, which the broker notices.
 LET_REBUILD = "Nothing to do if the log is sound; let the broker rebuild it, or copy it again."
+
+GENERAL = (RESTORE, REBUILD, REPLAY, LET_REBUILD)
