@@ -225,20 +225,20 @@ import os, signal, sys
 from kafkalog.dump import job, ranges
 from kafkalog.cli.main import run
 ranges.RANGE = 1 << 20
-original = job.DumpJob._prepare
+original = job.DumpJob._print_part
 parent = os.getpid()
 def die():
     if os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-def replacement(self, printer, source, part, end):
+def replacement(self, printer, source, part, end, turn):
     number = part[0] >> 20
     {body}
-    show, summary = original(self, printer, source, part, end)
-    def shown():
+    def its_turn():
+        may_print = turn()
         {late}
-        show()
-    return shown, summary
-job.DumpJob._prepare = replacement
+        return may_print
+    return original(self, printer, source, part, end, its_turn)
+job.DumpJob._print_part = replacement
 run(sys.argv[1:])
 """
 

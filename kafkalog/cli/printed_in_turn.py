@@ -36,14 +36,15 @@ class PrintedInTurn:
         self.lost = False
 
     def __call__(
-        self, jobs: int, ranges: Callable[[], Iterable[Piece]], prepare: Callable[[Piece], tuple[Callable[[], None], S]]
+        self, jobs: int, ranges: Callable[[], Iterable[Piece]], print_range: Callable[[Piece, Callable[[], bool]], S]
     ) -> list[S]:
         """Work on ranges in `jobs` forked processes; what they print comes out in the order of the ranges.
 
         Args:
             jobs: How many processes.
             ranges: Gives all ranges, the same ones in every process.
-            prepare: Works on one range: returns what prints it, and a summary that can be pickled.
+            print_range: Works on one range. Before it prints anything it calls what it is given beside the range, which
+                waits for its turn and says whether it may print at all; it returns a summary that can be pickled.
 
         Returns:
             The summaries in the order of the ranges.
@@ -52,7 +53,7 @@ class PrintedInTurn:
             BrokenPipeError: nobody reads the output any more.
             CannotWrite: the output does not take what is written.
         """
-        ring = _Ring(jobs, ranges, prepare)
+        ring = _Ring(jobs, ranges, print_range)
         statuses = ring.run()
         if statuses is None:
             self._print_the_rest(ring)
@@ -71,9 +72,9 @@ class PrintedInTurn:
         for index, piece in enumerate(ring.ranges()):
             if index in ring.summaries:
                 continue
-            show, ring.summaries[index] = ring.prepare(piece)
-            if index != ring.begun:
-                show()
+            is_whole = index != ring.begun
+            ring.summaries[index] = ring.print_range(piece, lambda is_whole=is_whole: is_whole)  # type: ignore[misc]
+            if is_whole:
                 continue
             self.lost = True
             os.write(sys.stdout.fileno(), b"\n")
@@ -86,11 +87,11 @@ class _Ring(Generic[S]):
     """One file's workers. `begun` is the range whose printing was begun last, `summaries` are of those that were printed."""
 
     def __init__(
-        self, jobs: int, ranges: Callable[[], Iterable[Piece]], prepare: Callable[[Piece], tuple[Callable[[], None], S]]
+        self, jobs: int, ranges: Callable[[], Iterable[Piece]], print_range: Callable[[Piece, Callable[[], bool]], S]
     ) -> None:
         self.jobs = jobs
         self.ranges = ranges
-        self.prepare = prepare
+        self.print_range = print_range
         self.begun = -1
         self.summaries: dict[int, S] = {}
 
@@ -149,11 +150,14 @@ class _Ring(Generic[S]):
             for index, piece in enumerate(self.ranges()):
                 if index % self.jobs != number:
                     continue
-                show, summary = self.prepare(piece)
-                if not os.read(mine, 1):
-                    return _NO_READER  # the one before has gone
-                send(report, pickle.dumps((index, None)))
-                show()
+
+                def turn(index: int = index) -> bool:
+                    if not os.read(mine, 1):
+                        raise BrokenPipeError  # the one before has gone
+                    send(report, pickle.dumps((index, None)))
+                    return True
+
+                summary = self.print_range(piece, turn)
                 send(report, pickle.dumps((index, summary)))
                 os.write(following, b".")
             os.close(report)

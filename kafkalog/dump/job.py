@@ -12,7 +12,7 @@ from kafkalog.core.filters import Filters
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.index_options import IndexOptions
-from kafkalog.dump.output import Output
+from kafkalog.dump.output import HeldOutput, Output
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FileChanged, UnreadableFile
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kafkalog.dump.payload import Payload
 
     PrintInTurn = Callable[
-        [int, Callable[[], Iterable[tuple[int, int]]], Callable[[tuple[int, int]], tuple[Callable[[], None], "PartSummary"]]],
+        [int, Callable[[], Iterable[tuple[int, int]]], Callable[[tuple[int, int], Callable[[], bool]], "PartSummary"]],
         list["PartSummary"],
     ]
 
@@ -249,11 +249,11 @@ class DumpJob:
         self._output.flush()
         path = source.path
 
-        def prepare(part: tuple[int, int]) -> tuple[Callable[[], None], PartSummary]:
-            return self._prepare(printer, own_source(path), part, end)
+        def print_range(part: tuple[int, int], turn: Callable[[], bool]) -> PartSummary:
+            return self._print_part(printer, own_source(path), part, end, turn)
 
         own_source = cache(FileSource)  # a worker's own, so that windows are not shared
-        parts = options.print_in_turn(options.jobs, lambda: split(own_source(path), start, end), prepare)
+        parts = options.print_in_turn(options.jobs, lambda: split(own_source(path), start, end), print_range)
         lost_at: int | None = None
         for part in parts:
             printer.consecutive.add(part.first, part.last, part.pairs)
@@ -265,28 +265,23 @@ class DumpJob:
                 lost_at = part.lost_at
         return parts[-1].stop, lost_at
 
-    def _prepare(
-        self, printer: LogPrinter, source: FileSource, part: tuple[int, int], end: int
-    ) -> tuple[Callable[[], None], PartSummary]:
-        """Print a part of a log into memory."""
+    def _print_part(
+        self, printer: LogPrinter, source: FileSource, part: tuple[int, int], end: int, turn: Callable[[], bool]
+    ) -> PartSummary:
+        """Print a part of a log when it has its turn; until then, as much as may be held in memory."""
         from kafkalog.dump.passed_over import Search, Way
 
-        events: list[Callable[[], object]] = []
-        output = self._output
-        own = Output(lambda data: events.append(lambda: output.put(data)), lambda line: events.append(lambda: output.say(line)))
         first, stop = part
+        held = HeldOutput(self._output, turn)
+        own = Output(held.put, held.say)
         consecutive = ConsecutiveOffsets(first_is_compared=False)
         search = Search(source, self._options.filters)
         way = Way(search.look)
         last = printer.redirected(own, consecutive).run(source, first, stop, end, way)
         own.flush()
-
-        def show() -> None:
-            for event in events:
-                event()
-            output.flush()
-
-        return show, PartSummary(
+        held.release()
+        self._output.flush()
+        return PartSummary(
             *(consecutive.first, consecutive.last, consecutive.pairs),
             *(first, last, own.died),
             *(way.right_at, way.lost_at, search.passed),

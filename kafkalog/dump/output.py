@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
     from kafkalog.dump.tool_died import ToolDied
 
-__all__ = ["Output", "TerminalOutput"]
+__all__ = ["HeldOutput", "Output", "TerminalOutput"]
 
 _FIRST_FLUSH = 1 << 12
 _MOST_KEPT = 1 << 18
+#: Bytes that are held until it is their turn.
+_MOST_HELD = 8 << 20
 
 
 class Output:
@@ -108,3 +110,43 @@ class TerminalOutput(Output):
     def put(self, data: bytes) -> None:
         """Bytes of a line, or its end."""
         super().put(data if data == b"\n" else printable(data.decode("utf-8", "surrogateescape")).encode())
+
+
+class HeldOutput:
+    """Holds what is printed until it is its turn, or until it is too much to be held: then it waits for its turn.
+
+    Args:
+        output: Where it goes then.
+        turn: Waits for the turn; says whether anything may be printed.
+    """
+
+    def __init__(self, output: Output, turn: Callable[[], bool]) -> None:
+        self._output, self._turn = output, turn
+        self._held: list[Callable[[], object]] = []
+        self._size = 0
+        self._may_print: bool | None = None
+
+    def put(self, data: bytes) -> None:
+        """Bytes for stdout."""
+        self._do(lambda: self._output.put(data), len(data))
+
+    def say(self, line: str) -> None:
+        """A line for stderr."""
+        self._do(lambda: self._output.say(line), len(line))
+
+    def _do(self, event: Callable[[], object], size: int) -> None:
+        if self._may_print is None:
+            self._held.append(event)
+            self._size += size
+            if self._size > _MOST_HELD:
+                self.release()
+        elif self._may_print:
+            event()
+
+    def release(self) -> None:
+        """Wait for the turn, unless it has come, and hand on what is held."""
+        if self._may_print is None:
+            self._may_print = self._turn()
+            for event in self._held if self._may_print else ():
+                event()
+            self._held.clear()

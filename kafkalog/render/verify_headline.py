@@ -113,7 +113,7 @@ def _sentence(report: Report, subjects: list[_Subject]) -> str:
 def _one(subject: _Subject) -> Iterator[Item]:
     """What one partition has lost, and what of it consumers do not get."""
     account = subject.account
-    yield from _lost_lines(account)
+    yield from _lost_lines(account, is_judged=subject.verdict != "unknown")
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
         reads = [read for read in outcome.consumer or () if read is not None]
@@ -127,7 +127,7 @@ def _one(subject: _Subject) -> Iterator[Item]:
         yield _labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
 
 
-def _lost_lines(account: Account) -> Iterator[Item]:
+def _lost_lines(account: Account, *, is_judged: bool) -> Iterator[Item]:
     if account.gone:
         yield _labelled("gone", _part(account.gone, account.offsets))
     if account.unreadable:
@@ -136,7 +136,7 @@ def _lost_lines(account: Account) -> Iterator[Item]:
     for why in account.uncounted:
         yield _labelled("not counted", why)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
-        yield _labelled("records", "none is gone or unreadable")
+        yield _labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
 
 
 def _part(ranges: Ranges, offsets: int | None) -> str:
@@ -182,8 +182,8 @@ def _what_to_do(subject: _Subject) -> Iterator[Item]:
     first = subject.account.first_action
     if first is not None:
         yield _labelled("first", cut(first))
-    if cause is not None and cause.remedy != first:
-        yield _labelled("then", cut(cause.remedy))
+    remedies = () if cause is None else (cause.remedy,)
+    yield from (_labelled("then", cut(remedy)) for remedy in remedies if remedy != first)
     for at, command in enumerate(subject.account.more):
         yield Line(0, "" if at else "more", command.line, hang=_HANG, style="label")
 

@@ -11,8 +11,8 @@ from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.quorum import read_quorum
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.rule import loss_of
-from kafkalog.verify.rules.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
+from kafkalog.verify.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
+from kafkalog.verify.rule import RULES, loss_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,9 +33,10 @@ def fitted_to_files(facts: PartitionFacts, findings: Iterable[Finding]) -> Itera
     findings = list(findings)
     loud = {finding.path for finding in findings if finding.severity >= Severity.WARNING and finding.path.endswith(".log")}
     for finding in findings:
-        if REBUILD in finding.remedy or LET_REBUILD in finding.remedy:
+        general = RULES[finding.id].general
+        if general & {REBUILD, LET_REBUILD}:
             yield _said(finding, _of_rebuilding(facts, finding.path, loud))
-        elif REPLAY in finding.remedy:
+        elif REPLAY in general:
             yield _said(finding, {REPLAY: _of_replaying(facts, finding.path, has_damage=bool(loud))})
         else:
             yield finding
@@ -95,11 +96,13 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
         controllers: What the controllers say of them.
     """
     for one in verified:
-        if any(RESTORE in finding.remedy for finding in one.report.findings):
+        if any(RESTORE in RULES[finding.id].general for finding in one.report.findings):
             others = [other for other in verified if other is not one and _is_replica(one, other)]
             alone = _without_others(one, controllers)
             findings = tuple(
-                _said(finding, {RESTORE: _of_restoring(finding, others, alone)}) if RESTORE in finding.remedy else finding
+                _said(finding, {RESTORE: _of_restoring(finding, others, alone)})
+                if RESTORE in RULES[finding.id].general
+                else finding
                 for finding in one.report.findings
             )
             one.report = replace(one.report, findings=findings)

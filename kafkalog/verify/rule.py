@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import RequestError
 from kafkalog.verify.finding import Finding, Hit, Severity
+from kafkalog.verify.remedies import GENERAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ class Rule:
     records cannot be read as they are), None (no record is lost). The offsets are then exactly those; a finding that cannot
     know them has none, and says why in the fact `offsets_unknown`; one that has neither loses nothing. `proof` and
     `near_miss` name the cases of the test suite that trigger it and that only look as if.
+    `general` are the general remedies (`verify.remedies`) that its own is made of.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Rule:
     if_cleaned: str = ""
     loses: Loss | None = None
     invariants: tuple[str, ...] = ()
+    general: frozenset[str] = frozenset()
 
     def finding(self, hit: Hit, path: str) -> Finding:
         """A finding of this rule."""
@@ -148,6 +151,7 @@ def rule(
             if_cleaned=if_cleaned,
             loses=loses,
             invariants=tuple(invariants.split()),
+            general=frozenset(words for words in GENERAL if words in remedy),
         )
         RULES[rule_id] = row
         _BY_SUBJECT.setdefault(on, []).append(row)

@@ -88,7 +88,7 @@ def test_partition_metadata_that_is_gone_or_empty_is_the_cause_and_the_advice(ch
     outcome = outcome_of(log_dir, "kept-0")
     kind = STRAY if change == "removed" else LOAD_FAILURE
     assert (kind, "partition.metadata", None) in places(outcome)
-    assert any(action.startswith("Put `partition.metadata` right") for action in outcome.actions)
+    assert any("write its id into `partition.metadata`" in action for action in outcome.actions)
 
 
 def test_the_batch_at_which_recovery_stops_has_its_file_and_position(log_dir):

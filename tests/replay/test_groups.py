@@ -8,7 +8,7 @@ from kafkalog.replay.groups import read_groups
 from kafkalog.replay.until import Until
 from tests import encode
 from tests.internal_topics import accounted, assignment, group_key, group_value, offset_key, offset_value
-from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
+from tests.log_dirs import FIXTURES, corpus_log_dirs, fixture, fixture_log_dirs
 
 NO_PRODUCER = -1
 
@@ -179,7 +179,9 @@ def test_streams_and_share_groups_are_told_by_kind():
 
 
 def test_a_path_without_the_topic_is_a_problem(tmp_path):
-    assert [note.message for note in read_groups([str(tmp_path / "nowhere")]).problems][-1].startswith("no partition of")
+    missing, without = (read_groups([str(path)]).problems for path in (tmp_path / "nowhere", FIXTURES / "broker/2.1.1/plain"))
+    assert [note.message for note in missing] == ["no such file or directory"]
+    assert [note.message for note in without][-1].startswith("no partition of __consumer_offsets was given")
 
 
 def test_single_files_of_one_directory_are_one_log(tmp_path):

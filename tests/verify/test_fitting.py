@@ -8,7 +8,7 @@ import pytest
 
 from kafkalog.replay.quorum import Quorum, Voter
 from kafkalog.verify import Severity, fitting, verify
-from kafkalog.verify.rules.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
+from kafkalog.verify.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
 from tests.log_dirs import fixture
 from tests.verify.lab import Lab
 

@@ -43,5 +43,5 @@ def test_windows_and_threads_do_not_show_in_the_report(tmp_path, monkeypatch, qu
         monkeypatch.setattr(read_ahead, "_ENOUGH_FOR_TWO", 1)
         monkeypatch.setattr(read_ahead, "WINDOW", rng.choice((200, 700, 3000)))
         for cores in (1, 2):
-            monkeypatch.setattr(engine, "_cores", lambda cores=cores: cores)
+            monkeypatch.setattr(engine, "cores", lambda cores=cores: cores)
             assert verify(lab.dir, now=NOW, quick=quick).to_jsonl() == whole

@@ -12,8 +12,8 @@ from kafkalog.core.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:

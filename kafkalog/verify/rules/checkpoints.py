@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from kafkalog.core.command_line import Command, quoted
 from kafkalog.core.log import NEVER
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.rules.shared import beyond_end
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import REBUILD
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import REBUILD
 from kafkalog.verify.rules.shared import IndexEnd
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, LegacyBatch
 from kafkalog.errors import DecompressionFailed
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from kafkalog.core.filename import PARTITION_FILES, parse_segment_file_name
 from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import LET_REBUILD, RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import LET_REBUILD, RESTORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

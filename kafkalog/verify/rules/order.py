@@ -9,8 +9,8 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.dates import date_text
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 from kafkalog.verify.rules.shared import PartitionMetadataFile
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from kafkalog.core.control import ABORT, COMMIT, CONTROL_RECORD_TYPES, ControlRe
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, UnknownCompression
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.producer_snapshot import SNAPSHOT_HEADER, SNAPSHOT_VERSION
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import REPLAY, RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import REPLAY, RESTORE
 from kafkalog.verify.rules.shared import beyond_end
 
 if TYPE_CHECKING:

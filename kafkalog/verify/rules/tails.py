@@ -10,8 +10,8 @@ from kafkalog.core.legacy import LEGACY_HEADER_V0, MIN_MESSAGE_SIZE
 from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.span import Padding, Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import RESTORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import REBUILD
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.remedies import REBUILD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

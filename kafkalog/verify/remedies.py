@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kafkalog.core.command_line import GIVES_EVERYTHING
 
-__all__ = ["LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
+__all__ = ["GENERAL", "LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
 
 #: The records of a log are damaged.
 RESTORE = (
@@ -31,3 +31,5 @@ REPLAY = (
 
 #: An index is missing, which the broker notices.
 LET_REBUILD = "Nothing to do if the log is sound; let the broker rebuild it, or copy it again."
+
+GENERAL = (RESTORE, REBUILD, REPLAY, LET_REBUILD)
