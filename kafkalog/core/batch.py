@@ -120,6 +120,10 @@ class RecordBatch:
         """
         return cls(BATCH_HEADER.read(data[: BATCH_HEADER.size]), position, data)
 
+    def with_base_offset(self, base_offset: int) -> RecordBatch:
+        """The same bytes as a batch of other offsets; the checksum does not cover the field."""
+        return RecordBatch(self.header._replace(base_offset=base_offset), self.position, self.data)
+
     # --- what is stored ---
 
     @property

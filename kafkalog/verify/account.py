@@ -94,7 +94,7 @@ def account_of(
         log_end_offset: The one after the last.
     """
     loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
-    losses = {kind: [f for f in loud if loss_of(f) == kind] for kind in ("gone", "unreadable")}
+    losses = {kind: [f for f in loud if loss_of(f) == kind and not _is_of_another_log(f)] for kind in ("gone", "unreadable")}
     gone = _merged(finding.offsets for finding in losses["gone"])
     unreadable = _without(_merged(finding.offsets for finding in losses["unreadable"]), gone)
     cause = max(loud, key=_weight, default=None)
@@ -116,6 +116,11 @@ def account_of(
         first_action=_first_action(outcomes, cause),
         more=tuple(_more(path, cause)),
     )
+
+
+def _is_of_another_log(finding: Finding) -> bool:
+    """Whether a finding only compares the offsets of a foreign log with its place: what that lost is told by its cause."""
+    return finding.cause is not None and finding.cause.id == "log-replaced"
 
 
 def _merged(ranges: Iterable[tuple[int, int] | None]) -> Ranges:

@@ -42,6 +42,8 @@ _OF_LOST_OFFSETS = frozenset(
         "txnindex-entry-invalid", "txnindex-extra-entry", "snapshot-at-end-missing",
     )
 )  # fmt: skip
+#: What a batch that is in the log twice leads to: what follows it has moved.
+_OF_OFFSETS_TWICE = _OF_LOST_OFFSETS | {"sequence-duplicate"}
 #: Who tells of a lost end, most trusted first.
 _OF_LOST_END = ("recovery-point-beyond-end", "hw-beyond-end", "snapshot-ahead-of-log", "epoch-beyond-end")
 #: What records after lost ones lead to.
@@ -118,6 +120,8 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
         return
     if loss_of(cause) is not None and cause.offsets is not None:
         yield cause, lambda finding: _tells_of_lost(finding, cause)
+    if cause.id == "offset-not-monotonic" and cause.offsets is None:
+        yield cause, lambda finding: _stem(finding.path) == _stem(cause.path) and finding.id in _OF_OFFSETS_TWICE
     if cause.id == "controller-topic-name-differs":
         yield cause, lambda finding: finding.id in ("hw-missing", "recovery-point-missing")
     elif cause.id == "topic-id-mismatch":

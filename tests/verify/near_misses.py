@@ -169,8 +169,21 @@ nearly("version-1-of-a-marker", TXN, lambda lab: lab.change(1, 10, marker_bytes(
 
 
 # --- order ---
-nearly("base-at-the-segments", PLAIN, _at(1, 2, base_offset=74))
-nearly("last-offset-that-an-index-can-hold", PLAIN, _at(1, 21, base_offset=74 + 0x7FFFFFFF - 8))
+def _two_bases(first, second):
+    """Two wrong base offsets in a row: the neighbours of neither prove which one it had."""
+    return lambda lab: [lab.field(1, 2, base_offset=first), lab.field(1, 3, base_offset=second)]
+
+
+def _ends_above_its_segment(distance):
+    def change(lab):
+        delta = header(lab.batches(-1)[-1]).last_offset_delta
+        lab.field(-1, -1, base_offset=int(lab.path(-1).stem) + distance - delta)
+
+    return change
+
+
+nearly("base-at-the-segments", PLAIN, _two_bases(74, 75))
+nearly("last-offset-that-an-index-can-hold", PLAIN, _ends_above_its_segment(0x7FFFFFFF))
 
 
 @near("epoch-rises-in-the-last-segment", PLAIN)
@@ -577,8 +590,8 @@ beyond("batch-base-timestamp-odd", PLAIN, _at(1, 2, base_timestamp=-2))
 beyond("batch-epoch-negative", PLAIN, _at(1, 2, partition_leader_epoch=-2))
 beyond("batch-count-mismatch", PLAIN, _at(1, 2, records_count=-1))
 beyond("batch-delete-horizon-uncompacted", PLAIN, _at(1, 2, attributes=0x40, base_timestamp=1550000090699))
-beyond("batch-before-segment", PLAIN, _at(1, 2, base_offset=73))
-beyond("segment-offset-overflow", PLAIN, _at(1, 21, base_offset=75 + 0x7FFFFFFF - 8))
+beyond("batch-before-segment", PLAIN, _two_bases(73, 75))
+beyond("segment-offset-overflow", PLAIN, _ends_above_its_segment(0x80000000))
 beyond("timestamp-future", PLAIN, _dated(NOW + 86_400_001))
 beyond("timestamp-ancient", PLAIN, _dated(1_293_839_999_999))
 beyond("timestamp-ancient-among-others", PLAIN, _one_record_dated(1_293_839_999_999))

@@ -204,8 +204,9 @@ simple("marker-type-5", TXN, lambda lab: lab.change(1, _marker(lab), marker_byte
 simple("control-bit-set", TXN, lambda lab: lab.field(1, 1, attributes=0x30))
 
 # --- order ---
-simple("base-below-segment", PLAIN, lambda lab: lab.field(1, 2, base_offset=3))
-simple("base-overflow", PLAIN, lambda lab: lab.field(1, 21, base_offset=1 << 40))
+simple("base-below-segment", PLAIN, lambda lab: [lab.field(1, at, base_offset=base) for at, base in ((2, 3), (3, 9))])
+simple("base-flipped", PLAIN, lambda lab: lab.field(1, 2, base_offset=header(lab.batches(1)[2]).base_offset ^ (1 << 42)))
+simple("base-overflow", PLAIN, lambda lab: lab.field(-1, -1, base_offset=1 << 40))
 
 
 @proof("batches-swapped", PLAIN)

@@ -98,7 +98,7 @@ def name_originals(verified: Sequence[Verified]) -> None:
     """Name, in what was found of replaced logs, the logs of the same log dir that have the same bytes."""
     for one in verified:
         if any(finding.id == "log-replaced" for finding in one.report.findings):
-            others = [other for other in verified if other.owner is one.owner and other is not one]
+            others = [other for other in verified if other.owner is one.owner]
             found = tuple(_with_original(finding, others) for finding in one.report.findings)
             one.report = replace(one.report, findings=found)
 
@@ -111,7 +111,7 @@ def _with_original(finding: Finding, others: Iterable[Verified]) -> Finding:
         other.listed.path_of(entry.name)
         for other in others
         for entry in other.listed.entries
-        if entry.name.endswith(".log") and entry.size == size
+        if entry.name.endswith(".log") and entry.size == size and other.listed.path_of(entry.name) != finding.path
     ]
     digests = dict(hashes_of([finding.path, *candidates], lambda _: None))
     same = [path for path in candidates if digests.get(path) == digests.get(finding.path)]

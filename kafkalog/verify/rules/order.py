@@ -48,6 +48,39 @@ _MOST_RELATIVE = 0x7FFFFFFF
 
 
 @rule(
+    "batch-base-offset-wrong",
+    Severity.ERROR,
+    on=BatchStep,
+    message="the base offset of the batch at byte {position} is {stored}; by its neighbours it is {offset}: {difference}",
+    consequence="Consumers get the records of offsets {offset} to {last} under other offsets, or skip records. A recovery "
+    "after an unclean stop may end the log here, or not start.",
+    remedy="No record of this batch is damaged: only the field is, which the checksum does not cover. " + RESTORE,
+    source="DefaultRecordBatch.ensureValid, LogSegment.recover (Kafka 3.9.1)",
+    proof="base-flipped",
+    near_miss="batch-removed",
+    invariants="C1 C3",
+)
+def batch_base_offset_wrong(step: BatchStep) -> Iterator[Hit]:
+    """A sound batch has a base offset that does not fit between its neighbours, and they leave room for one other.
+
+    The checksum does not cover the field. The batch fills with the other offset exactly what is free between the batch before
+    and the one after, or, in a log with holes, only one flipped bit brings it there. Everything else about the batch is
+    judged by the offset that it had.
+    """
+    if step.stored_base is not None:
+        bits = (step.stored_base ^ step.spot.base_offset).bit_count()
+        yield Hit(
+            BATCH_HEADER.span_of("base_offset", step.spot.position),
+            (step.spot.base_offset, step.spot.last_offset),
+            position=step.spot.position,
+            stored=step.stored_base,
+            offset=step.spot.base_offset,
+            last=step.spot.last_offset,
+            difference="one bit is flipped" if bits == 1 else f"{bits} bits differ",
+        )
+
+
+@rule(
     "batch-before-segment",
     Severity.ERROR,
     on=BatchStep,
@@ -65,9 +98,10 @@ def batch_before_segment(step: BatchStep) -> Iterator[Hit]:
     if step.crc_ok and 0 <= step.spot.base_offset < step.segment_base and step.snapshot_epoch is None:
         yield Hit(
             BATCH_HEADER.span_of("base_offset", step.spot.position),
-            (step.spot.base_offset, step.spot.last_offset),
+            None,
             offset=step.spot.base_offset,
             base=step.segment_base,
+            offsets_unknown="its base offset does not fit, and nothing proves which one it had",
         )
 
 
@@ -110,11 +144,15 @@ def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
     invariants="C3",
 )
 def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:
-    """A batch does not follow the one before it: its offsets are lower, or some are there twice."""
+    """A batch does not follow the one before it: its offsets are lower, or some are there twice.
+
+    Consumers that have passed the batch before do not get it. Nothing is unreadable where both have the same offsets.
+    """
     previous, spot = step.previous, step.spot
     if not step.crc_ok or previous is None or spot.base_offset > previous.last_offset or spot.base_offset < 0:
         return
-    if spot.base_offset == previous.base_offset and spot.last_offset == previous.last_offset:
+    is_twice = spot.base_offset == previous.base_offset and spot.last_offset == previous.last_offset
+    if is_twice:
         what = "the same offsets twice"
     elif spot.last_offset < previous.base_offset:
         what = "offsets go backwards"
@@ -122,7 +160,7 @@ def offset_not_monotonic(step: BatchStep) -> Iterator[Hit]:
         what = "the ranges overlap"
     yield Hit(
         Span(previous.position, spot.end),
-        (min(spot.base_offset, previous.base_offset), max(spot.last_offset, previous.last_offset)),
+        None if is_twice else (spot.base_offset, spot.last_offset),
         offset=spot.base_offset,
         before=previous.last_offset,
         what=what,
@@ -155,7 +193,7 @@ def offset_gap(step: BatchStep) -> Iterator[Hit]:
     (KIP-101): a follower cut a whole wrapper away and went on fetching in its middle.
     """
     spot = step.spot
-    if step.crc_ok and step.previous is not None and 0 <= step.expected < spot.base_offset:
+    if step.crc_ok and step.previous is not None and 0 <= step.expected < spot.base_offset and _is_confined(step):
         yield Hit(
             Span(step.previous.position, spot.end),
             (step.expected, spot.base_offset - 1),
@@ -163,6 +201,12 @@ def offset_gap(step: BatchStep) -> Iterator[Hit]:
             last=spot.base_offset - 1,
             count=spot.base_offset - step.expected,
         )
+
+
+def _is_confined(step: BatchStep) -> bool:
+    """Whether a batch after a hole has offsets that it can have: a hole before one that has not is no loss."""
+    is_low = step.limit is None or step.spot.last_offset < step.limit
+    return is_low and step.spot.last_offset - step.segment_base <= _MOST_RELATIVE
 
 
 @rule(
@@ -184,7 +228,9 @@ def offset_gap(step: BatchStep) -> Iterator[Hit]:
 )
 def segment_start_gap(step: BatchStep) -> Iterator[Hit]:
     """The first batch of a segment does not have the offset that the file is named after."""
-    if step.crc_ok and step.first and step.spot.base_offset > step.segment_base and step.snapshot_epoch is None:
+    if not (step.crc_ok and step.first and step.spot.base_offset > step.segment_base and _is_confined(step)):
+        return
+    if step.snapshot_epoch is None:
         yield Hit(
             Span(step.spot.position, step.spot.end),
             (step.segment_base, step.spot.base_offset - 1),

@@ -74,7 +74,9 @@ class BatchStep:
     largest leader epoch before it. `kraft`: a batch of the metadata log or of one of its snapshots, whose epoch is then
     `snapshot_epoch`. `crc_ok` is its own checksum; a batch with a wrong one proves nothing by its other fields:
     `lost` are then the offsets that it took, by its neighbours, None when these do not tell either. `compacted`: something
-    says that the log was compacted.
+    says that the log was compacted. `stored_base`: the base offset in the file, where its neighbours prove that it is another
+    one, that of `batch` and `spot`; None otherwise. `limit` is the offset at which the batch or segment after it begins, None
+    where that is not known or the batch follows its predecessor without a hole.
     """
 
     path: str
@@ -90,6 +92,8 @@ class BatchStep:
     first: bool
     compacted: bool
     lost: tuple[int, int] | None
+    stored_base: int | None = None
+    limit: int | None = None
 
 
 class Hole(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, NO_PRODUCER_ID, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, NO_PRODUCER_ID, RecordBatch
 from kafkalog.core.control import ControlRecord
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
@@ -266,9 +266,14 @@ class Scanner:
 
     def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
-        state, header, producers = self._state, batch.header, self._producers
+        state, producers = self._state, self._producers
+        limit = self._limit_of(batch) if crc_ok else None
+        stored_base = batch.base_offset
+        batch = batch if limit is None else self._as_neighbours_prove(batch, limit)
+        header = batch.header
         spot = spot_of(batch)
-        self._judge_step(batch, spot, crc_ok=crc_ok)
+        is_wrong = stored_base != batch.base_offset
+        self._judge_step(batch, spot, crc_ok=crc_ok, stored_base=stored_base if is_wrong else None, limit=limit)
         state.batches += 1
         if not crc_ok:
             state.note_damage()
@@ -301,7 +306,36 @@ class Scanner:
         self._times.note_batch(spot, header.base_timestamp)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
 
-    def _judge_step(self, batch: RecordBatch | LegacyBatch, spot: BatchSpot, *, crc_ok: bool) -> None:
+    def _limit_of(self, batch: RecordBatch) -> int | None:
+        """The offset at which what follows a batch begins; None: not known, or the batch is where it is expected."""
+        if self._state.after_damage or self._source is None or batch.base_offset == self._next_offset():
+            return None
+        end = batch.span.end
+        if end >= self._source.size:
+            return self._task.following
+        head = self._source.read(end, BATCH_HEADER.size)
+        return BATCH_HEADER.read(head).base_offset if len(head) == BATCH_HEADER.size and head[MAGIC_AT] == 2 else None
+
+    def _as_neighbours_prove(self, batch: RecordBatch, limit: int) -> RecordBatch:
+        """A batch with the base offset that its neighbours prove it to have had; the batch itself where they prove none."""
+        low, delta, stored = self._next_offset(), batch.header.last_offset_delta, batch.base_offset
+        if self._task.snapshot_epoch is not None or delta < 0 or (low <= stored and stored + delta < limit):
+            return batch
+        if low + delta + 1 == limit:
+            proved = [low]
+        else:
+            proved = [base for bit in range(64) if low <= (base := stored ^ (1 << bit)) and base + delta < limit]
+        return batch.with_base_offset(proved[0]) if len(proved) == 1 else batch
+
+    def _judge_step(
+        self,
+        batch: RecordBatch | LegacyBatch,
+        spot: BatchSpot,
+        *,
+        crc_ok: bool,
+        stored_base: int | None = None,
+        limit: int | None = None,
+    ) -> None:
         state = self._state
         self._emit(
             BatchStep(
@@ -318,6 +352,8 @@ class Scanner:
                 first=state.last is None and not state.after_damage,
                 compacted=self._task.compacted,
                 lost=None if crc_ok else self._offsets_of_damaged(batch, spot),
+                stored_base=stored_base,
+                limit=limit,
             )
         )
 
