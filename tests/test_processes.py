@@ -235,7 +235,8 @@ def replacement(self, printer, source, part, end, turn):
     {body}
     def its_turn():
         may_print = turn()
-        {late}
+        if may_print:
+            {late}
         return may_print
     return original(self, printer, source, part, end, its_turn)
 job.DumpJob._print_part = replacement
