@@ -211,6 +211,8 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
         return f"{records} and fail at offset {read.stops_at_offset}: {read.error}"
     if end is not None and read.stops_at_offset < end:
         return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
+    if not (read.records or read.skipped):
+        return "no records, because there are none"
     return records if read.skipped else f"all {records}, up to offset {read.stops_at_offset}"
 
 
