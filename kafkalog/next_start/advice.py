@@ -49,8 +49,10 @@ def _actions(outcome: Outcome) -> list[str]:
         steps.append("Keep `.kafka_cleanshutdown` in the copy: the first start deletes it, and the next one counts as unclean.")
     if misled is not None:
         steps.append(_MOVE_MARKER)
+    if outcome.partition == "deleted":
+        steps.append("Move the directory out of the log dir, or the broker deletes it a minute after its start.")
     if outcome.actions:
-        # Tried in the model: nothing is lost then.
+        # Tried in the model, or by the controller's word: nothing is lost then.
         return [*steps, *outcome.actions]
     if outcome.partition == "stray" or (outcome.partition == "failed" and _is_about_metadata(outcome)):
         steps.append(
@@ -58,7 +60,6 @@ def _actions(outcome: Outcome) -> list[str]:
             " `kafka-topics.sh --describe` prints); only if the topic still exists, and has that id."
         )
     elif outcome.partition == "deleted":
-        steps.append("Move the directory out of the log dir, or the broker deletes it a minute after its start.")
         steps.append(
             "If the topic still exists and the partition belongs here, put its id into `partition.metadata` of the directory"
             " (`kafka-topics.sh --describe` prints it) and move it back while the broker is stopped."

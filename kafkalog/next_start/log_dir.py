@@ -15,14 +15,15 @@ from kafkalog.kafka.gone_offsets import gone_offsets, is_partial_copy
 from kafkalog.kafka.remains import Remains
 from kafkalog.next_start.advice import with_advice
 from kafkalog.next_start.alternatives import merged
-from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, NOTE, OTHER_PARTITION, Cause
+from kafkalog.next_start.cause import CONTROLLER, FALSE_MARKER, LOADED, NOTE, OTHER_PARTITION, Cause
 from kafkalog.next_start.clean_marker import StopTraces, contradiction, is_against, is_closed_by_a_stop
 from kafkalog.next_start.loss import everything_in
 from kafkalog.next_start.metadata_advice import METADATA_FIRST, metadata_advice
 from kafkalog.next_start.metadata_start import METADATA_LOG
+from kafkalog.next_start.misplaced_advice import write_its_id
 from kafkalog.next_start.options import CONSUMER_BYTES, STOPS, Options
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside
-from kafkalog.next_start.partition import Prediction, Situation
+from kafkalog.next_start.partition import METADATA_FILE, Prediction, Situation
 from kafkalog.next_start.placement import Misplacement, misplacements, missing_directories, renamed_to
 from kafkalog.next_start.predict import given_up, predict_in_situation
 from kafkalog.next_start.side_effects import obstacle_outcomes, with_side_effects
@@ -128,7 +129,7 @@ def _placed(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplace
     """An outcome with what the controller makes of the directory."""
     parsed = state.partitions.get(name)
     if outcome.partition != "loaded":
-        return outcome
+        return _with_its_id(state, parsed, outcome)
     if parsed is not None and parsed.mark == "future":
         text = "a future replica is promoted, kept, cut or dropped as the controller decides"
         return outcome.unknown_because(Cause(CONTROLLER, text))
@@ -140,6 +141,14 @@ def _placed(state: LogDirState, name: str, outcome: Outcome, misplaced: Misplace
     if state.unplaced:
         return outcome.unknown_because(Cause(CONTROLLER, state.unplaced, META_PROPERTIES))
     return outcome
+
+
+def _with_its_id(state: LogDirState, parsed: PartitionName | None, outcome: Outcome) -> Outcome:
+    """The outcome of a directory whose `partition.metadata` is missing or damaged, with the id that the topic has."""
+    if parsed is None or parsed.mark or outcome.actions or not any(one.file == METADATA_FILE for one in outcome.causes):
+        return outcome
+    topic = None if state.image is None else state.image.topic(parsed.topic)
+    return outcome if topic is None else replace(outcome, actions=(write_its_id(topic),))
 
 
 def _false_marker(state: LogDirState, predictions: Mapping[str, Prediction]) -> dict[str, Cause] | None:
@@ -199,7 +208,7 @@ def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
     path = join(state.path, name)
     other = renamed_to(state, name)
     nothing = ConsumerRead(0, 0, None, stuck=False)
-    why = "what the directory held is not in this log dir"
+    why = "what the directory held is not in this log dir" if other is None else f"what it held is in {other}"
     text = "the directory is missing, though the metadata log places the partition here: an empty one is made"
     if other is not None:
         text += f"; what it held is in {other}, by the topic id"
@@ -231,8 +240,10 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
     cause = Cause(CONTROLLER, misplaced.reason)
     if misplaced.partition == "unknown":
         return outcome.unknown_because(cause)
+    # That it loads before is nothing to anybody.
+    outcome = replace(outcome, causes=tuple(one for one in outcome.causes if one.kind != LOADED))
+    actions = (misplaced.action,) if misplaced.action else ()
     if misplaced.partition in ("failed", "unserved"):
-        actions = (misplaced.action,) if misplaced.action else ()
         return outcome.because(cause, partition="failed", consumer=None, actions=actions)
     nothing = ConsumerRead(0, 0, None, stuck=False)
     is_deleted = misplaced.partition == "deleted"
@@ -248,7 +259,7 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
         log_end_offset=0 if misplaced.is_replaced else None,
         epochs_after=(),
         consumer=Consumer(nothing, nothing) if misplaced.is_replaced else None,
-        actions=(METADATA_FIRST,) if state.is_metadata_cut and not is_deleted else (),
+        actions=(METADATA_FIRST,) if state.is_metadata_cut and not is_deleted else actions,
     )
 
 

@@ -25,6 +25,15 @@ from kafkalog.next_start.cluster_metadata import (
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.metadata_advice import metadata_advice
 from kafkalog.next_start.metadata_start import METADATA_LOG, OBSERVER, ONLY_VOTER
+from kafkalog.next_start.misplaced_advice import (
+    IF_DELETED,
+    MIGRATE_FIRST,
+    brokers_text,
+    give_its_name_back,
+    has_others,
+    see_that_it_is_served,
+    write_its_id,
+)
 from kafkalog.next_start.obstacle import Noted, Obstacle
 
 if TYPE_CHECKING:
@@ -201,7 +210,7 @@ def misplacements(state: LogDirState) -> dict[str, Misplacement]:
         return {}
     if state.era.kraft is False:
         names = (name for name, one in state.partitions.items() if not one.mark and one.topic != CLUSTER_METADATA_TOPIC)
-        return dict.fromkeys(names, _stray(_NOT_MIGRATED, is_replaced=False))
+        return dict.fromkeys(names, _stray(_NOT_MIGRATED, is_replaced=False, action=MIGRATE_FIRST))
     ids = _topic_ids(state)
     if state.image is not None:
         judged = {name: _by_image(state, state.image, state.partitions[name], topic_id) for name, topic_id in ids.items()}
@@ -227,7 +236,10 @@ def _before_strays(state: LogDirState, found: dict[str, Misplacement]) -> dict[s
         else:
             text = f"{one.why}, so the directory is renamed -delete, and deleted a minute later with all that is in it"
             deleted[name] = Misplacement(
-                f"{text}; an empty partition takes its place" if one.is_replaced else text, "deleted", one.is_replaced
+                f"{text}; an empty partition takes its place" if one.is_replaced else text,
+                "deleted",
+                one.is_replaced,
+                action=one.action,
             )
     return deleted
 
@@ -275,18 +287,27 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     is_own = own is not None and (broker is None or broker in own.replicas)
     topic = image.topics.get(topic_id)
     if topic is None:
-        return _stray(f"{state.metadata_log} knows no topic with its id {format_uuid(topic_id)}", is_replaced=is_own)
+        why = f"{state.metadata_log} knows no topic with its id {format_uuid(topic_id)}"
+        action = write_its_id(namesake) if is_own and namesake is not None else IF_DELETED
+        return _stray(why, is_replaced=is_own, action=action)
     partition = topic.partitions.get(parsed.partition)
     if partition is None:
-        return _stray(f"by {state.metadata_log} topic {topic.name} has no partition {parsed.partition}", is_replaced=is_own)
+        there = "" if namesake is not None else f"there is no topic {parsed.topic}, and "
+        whose = f"topic {topic.name}" if namesake is topic else f"{there}its topic id is that of {topic.name}, which"
+        why = f"by {state.metadata_log} {whose} {has_others(topic, parsed.partition)}"
+        return _stray(
+            why,
+            is_replaced=is_own,
+            action="" if is_own else give_its_name_back(parsed.partition, topic, _lacking(state, topic)),
+        )
     directory = None if broker is None else _directory_of(partition, broker)
     known = {state.identity.directory_id, *state.siblings}
     if directory is not None and STRAY_PARTITIONS.applies_to(state.release) and format_uuid(directory) not in known:
         text = f"the metadata log places it in directory {format_uuid(directory)}, which is none of the log dirs looked at"
         return Misplacement(f"{text}: if the broker has no such log dir, the partition is not served", "unknown")
     if broker is not None and broker not in partition.replicas:
-        there = ", ".join(map(str, partition.replicas))
-        return _stray(f"by {state.metadata_log} the partition is placed on broker {there}, not on {broker}", is_replaced=is_own)
+        why = f"by {state.metadata_log} the partition is placed on {brokers_text(partition.replicas)}, not on {broker}"
+        return _stray(why, is_replaced=is_own, action="" if is_own else see_that_it_is_served(partition.replicas))
     if topic.name == parsed.topic:
         return None
     return _inconsistent(topic_id, topic.name) if is_own else _renamed(state, parsed, topic)
@@ -314,9 +335,19 @@ def renamed_to(state: LogDirState, name: str) -> str | None:
     )
 
 
-def _stray(why: str, *, is_replaced: bool) -> Misplacement:
+def _lacking(state: LogDirState, topic: Topic) -> list[str]:
+    """Names of the directories that partitions of a topic have on this broker, and that are not in the log dir."""
+    broker = state.identity.number
+    placed = (
+        number for number, partition in sorted(topic.partitions.items()) if broker is None or broker in partition.replicas
+    )
+    return [name for number in placed if (name := f"{topic.name}-{number}") not in state.partitions]
+
+
+def _stray(why: str, *, is_replaced: bool, action: str = "") -> Misplacement:
     text = f"{why}, so the directory is renamed -stray"
-    return Misplacement(f"{text} and an empty partition takes its place" if is_replaced else text, "stray", is_replaced, why)
+    text = f"{text} and an empty partition takes its place" if is_replaced else text
+    return Misplacement(text, "stray", is_replaced, why, action)
 
 
 def _inconsistent(topic_id: UUID, topic: str) -> Misplacement:

@@ -20,6 +20,7 @@ __all__ = ["assumed_text", "certain_harms", "consumer_texts", "details", "gone_t
 
 #: Files of one kind that the text names before it only counts.
 _NAMED = 6
+_DIRECTORY = "the directory"
 #: What is shown where nothing shows the era: these two do the same.
 _BOTH = f"Kafka {release_text(LAST_OF_ZOOKEEPER)} and {release_text(NEWEST)}"
 
@@ -70,7 +71,9 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
         return f"{count_text(outcome.records_lost, 'record')} lost"
     if outcome.partition == "loaded" and outcome.records_lost is None:
         gone = gone_text(outcome)
-        return f"starts empty; {gone}" if gone else "starts empty; what is lost is not known"
+        return (
+            f"starts empty; {gone}" if gone else f"starts empty; {outcome.why.get('records_lost', 'what is lost is not known')}"
+        )
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""
@@ -128,11 +131,20 @@ def details(outcome: Outcome, indent: int, *, is_full: bool) -> Iterator[Item]:
     yield from (Line(indent, "", text, prose=True) for text in texts)
     yield from (Line(indent, "", text) for text in (_touched(outcome) if is_full else _touched_in_short(outcome)))
     texts = list(consumer_texts(outcome))
-    texts += [f"unknown: {name}: {text}" for name, text in outcome.why.items() if _worth_saying(outcome, name)]
+    texts += _unknown_texts(outcome)
     yield from (Line(indent, "", text, prose=True) for text in texts)
     if outcome.actions:
         yield Line(indent, "", "before the restart:")
         yield from (Line(indent + 2, f"{at}.", text, prose=True, hang=3) for at, text in enumerate(outcome.actions, 1))
+
+
+def _unknown_texts(outcome: Outcome) -> Iterator[str]:
+    """What is not known, and why: one sentence for each reason."""
+    names: dict[str, list[str]] = {}
+    for name, text in outcome.why.items():
+        if _worth_saying(outcome, name):
+            names.setdefault(text, []).append(name.replace("_", " "))
+    yield from (f"not known: {', '.join(those)}: {text}" for text, those in names.items())
 
 
 def gone_text(outcome: Outcome) -> str:
@@ -169,9 +181,18 @@ def _touched_in_short(outcome: Outcome) -> Iterator[str]:
         "makes": outcome.create,
         "rebuilds": outcome.rebuild,
     }
-    texts = [f"{verb} {count_text(len(paths), 'file')}" for verb, paths in changes.items() if paths]
+    texts = [
+        f"{verb} {_DIRECTORY if _is_of(outcome.path, paths) else count_text(len(paths), 'file')}"
+        for verb, paths in changes.items()
+        if paths
+    ]
     if texts:
         yield f"{', '.join(texts)} (-v names them)"
+
+
+def _is_of(directory: str, paths: Sequence[object]) -> bool:
+    """Whether nothing but the directory itself is made or renamed."""
+    return all(directory in (path, *(path if isinstance(path, tuple) else ())) for path in paths)
 
 
 def _files(verb: str, paths: tuple[str, ...] | None) -> Iterator[str]:
@@ -183,7 +204,7 @@ def _files(verb: str, paths: tuple[str, ...] | None) -> Iterator[str]:
 
 def _worth_saying(outcome: Outcome, name: str) -> bool:
     """What follows from the state of the partition the line above has said."""
-    return outcome.partition == "loaded" or (outcome.partition == "unknown" and name == "partition")
+    return outcome.partition == "loaded" or (outcome.is_unknown and name == "partition")
 
 
 def consumer_texts(outcome: Outcome) -> Iterator[str]:
@@ -200,7 +221,7 @@ def consumer_texts(outcome: Outcome) -> Iterator[str]:
 
 
 def _read_text(read: ConsumerRead, end: int | None) -> str:
-    records = count_text(read.records, "record")
+    records = count_text(read.records, "record") if read.records else "no records"
     if read.skipped:
         sound = sum(skipped.records for skipped in read.skipped)
         records += f" (offsets {_stretches(read.read)}) and skip offsets {_stretches(read.skipped)} without an error"
@@ -211,9 +232,7 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
         return f"{records} and fail at offset {read.stops_at_offset}: {read.error}"
     if end is not None and read.stops_at_offset < end:
         return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
-    if not (read.records or read.skipped):
-        return "no records, because there are none"
-    return records if read.skipped else f"all {records}, up to offset {read.stops_at_offset}"
+    return records if read.skipped else f"{'all ' if read.records else ''}{records}, up to offset {read.stops_at_offset}"
 
 
 def _stretches(stretches: Sequence[Sequence[int]]) -> str:

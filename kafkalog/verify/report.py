@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify.account import Account, account_of
@@ -114,17 +115,34 @@ class Report:
 
     @property
     def worst(self) -> Severity:
-        """The highest severity; `IGNORE` when there are no findings."""
+        """The highest severity; `IGNORE` when there are no findings. A broker that will not start is an ERROR."""
+        if self.will_not_start:
+            return Severity.ERROR
         return max((finding.severity for finding in self.all_findings()), default=Severity.IGNORE)
 
     @property
     def verdict(self) -> str:
-        """The worst verdict of all partitions and log dirs."""
+        """The worst verdict of all partitions and log dirs; `damaged` at least when the broker will not start."""
         verdicts = [partition.verdict for partition in self.partitions]
+        verdicts.append("damaged" if self.will_not_start else "clean")
         verdicts.append(_verdict_of(self.findings))
         if self.failed:
             verdicts.append("unknown")
         return max(verdicts, key=VERDICTS.index)
+
+    @property
+    def will_not_start(self) -> bool:
+        """Whether every start that is predicted for a place ends the broker, or takes a log dir offline.
+
+        Findings are looked for without the release and the stop that were asked about, and may miss it. Where a policy leaves
+        findings out, these alone are counted: the cause may be among what is left out on purpose.
+        """
+        if self.suppressed:
+            return False
+        places: dict[str, list[Outcome]] = {}
+        for outcome in chain(self.next_start, *(partition.next_start for partition in self.partitions)):
+            places.setdefault(outcome.path, []).append(outcome)
+        return any(all(one.broker == "aborts" or one.log_dir == "offline" for one in each) for each in places.values())
 
     @property
     def account(self) -> Account:

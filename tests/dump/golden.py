@@ -119,6 +119,12 @@ def blocks(text: str) -> set[tuple[str, ...]]:
     return {tuple(block) for block in found}
 
 
+def as_the_tool_tells(status: int, err: str) -> tuple[int, str, bool]:
+    """Exit status and stderr without what kafkalog says of what the tool passes over in silence, and whether it says any."""
+    rest = NOT_PRINTED.sub("", err)
+    return (0 if status == 1 else status, rest, True) if rest != err else (status, err, False)
+
+
 def difference(case: dict, release: str, directory: str) -> str | None:
     """How kafkalog's output differs from the tool's in the working directory of the case, None if it does not."""
     arguments = [_from_working_directory(word, case).replace("@CWD@", directory) for word in case["args"]]
@@ -128,10 +134,7 @@ def difference(case: dict, release: str, directory: str) -> str | None:
     want_err = (case.get("stderr") or "").replace("@CWD@", directory)
     if "is not a recognized option" in want_err:
         return None if status == 2 else f"exit status {status} for an option that is younger than the release"
-    told = NOT_PRINTED.findall(err)
-    if told:
-        # What the real tool passes over in silence is no success in kafkalog; what it printed is the same.
-        status, err = 0 if status == 1 else status, NOT_PRINTED.sub("", err)
+    status, err, told = as_the_tool_tells(status, err)
     if status != case["rc"] and not (told and case["rc"]):
         return f"exit status {status}, the tool's was {case['rc']}; stderr {err[:300]!r}, the tool's {want_err[:200]!r}"
     if case.get("stdout_cut"):

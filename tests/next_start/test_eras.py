@@ -157,7 +157,7 @@ def test_where_nothing_shows_the_era_both_are_told_the_worst_first_and_nothing_i
     )
     assert done.returncode == 1
     assert "nothing is lost" not in done.stdout
-    assert "nothing shows whether the broker runs with KRaft or with ZooKeeper" in done.stdout
+    assert "Nothing shows whether the broker runs with KRaft or with ZooKeeper" in done.stdout
 
 
 def test_what_is_the_same_in_both_eras_is_told_once(kraft):
@@ -231,7 +231,7 @@ def test_without_the_bootstrap_file_the_metadata_log_stops_an_older_release(kraf
 
 
 def test_the_command_tells_the_level_the_way_out_and_exits_with_1(kraft):
-    command = [sys.executable, "-m", "kafkalog", "next-start", "--kafka-version", "3.7.2", str(kraft)]
+    command = [sys.executable, "-m", "kafkalog", "next-start", "-v", "--kafka-version", "3.7.2", str(kraft)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "broker aborts" in done.stdout
@@ -392,6 +392,7 @@ def test_a_log_dir_of_zookeepers_time_is_all_stray_to_a_release_without_it(relea
     if expected == "stray":
         assert all("unless the cluster's metadata was migrated to KRaft" in outcome.reason for outcome in outcomes)
         assert {outcome.severity for outcome in outcomes} == {"error"}
+        assert all("migrate the cluster to KRaft first" in outcome.actions[-1] for outcome in outcomes)
 
 
 def test_every_release_reads_the_metadata_that_it_wrote_itself():

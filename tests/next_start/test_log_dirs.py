@@ -298,15 +298,16 @@ def test_a_malformed_checkpoint_of_the_log_dir_takes_it_offline_since_1_0(name, 
 
 
 @pytest.mark.parametrize(
-    ("name", "topic_id", "expected", "end"),
+    ("name", "topic_id", "expected", "end", "advice"),
     [
-        ("ledger-0", None, "loaded", 265),
-        ("ledger-0", id_text(0), "stray", 0),
-        ("ledger-7", None, "stray", None),
-        ("gone-0", id_text(1), "stray", None),
+        ("ledger-0", None, "loaded", 265, None),
+        ("ledger-0", id_text(0), "stray", 0, "If these are the records of ledger as it is now, write its id into"),
+        ("ledger-7", None, "stray", None, "If it was ledger-0, which is missing here, give it that name back"),
+        ("gone-7", None, "stray", None, "If it was ledger-0, which is missing here, give it that name back"),
+        ("gone-0", id_text(1), "stray", None, "If the topic was deleted, nothing more needs doing"),
     ],
 )
-def test_the_metadata_log_in_the_log_dir_tells_which_directory_is_stray(name, topic_id, expected, end, tmp_path):
+def test_the_metadata_log_in_the_log_dir_tells_which_directory_is_stray(name, topic_id, expected, end, advice, tmp_path):
     source = pathlib.Path(fixture("3.9.1", "cluster-final-n1").path())
     log_dir = tmp_path / "d"
     shutil.copytree(source, log_dir)
@@ -319,6 +320,8 @@ def test_the_metadata_log_in_the_log_dir_tells_which_directory_is_stray(name, to
     if expected == "stray":
         assert outcome.rename[-1] == (outcome.path, f"{outcome.path}.*-stray")
         assert "metadata log" in outcome.reason
+        assert advice in outcome.actions[-1]
+        assert "loaded" not in outcome.reason
     assert {one.partition for key, one in outcomes.items() if key != name} == {"loaded"}
     # Without the metadata nobody here knows better.
     shutil.rmtree(log_dir / "__cluster_metadata-0")
@@ -333,6 +336,30 @@ def test_a_partition_that_is_placed_on_another_broker_is_stray(tmp_path):
     outcomes = {outcome.path.rpartition("/")[2]: outcome for outcome in next_starts([log_dir])}
     assert outcomes["ledger-0"].partition == "stray"
     assert "not on 77" in outcomes["ledger-0"].reason
+    assert "See that brokers " in outcomes["ledger-0"].actions[-1]
+
+
+@pytest.mark.parametrize("text", [None, "version: 0\ntopic_id: Lcj2pFIJSZSL2wsQyAAAA\n"])
+def test_where_the_metadata_log_knows_the_topic_its_id_is_written_out(text, tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    path = log_dir / "ledger-0" / "partition.metadata"
+    right = path.read_text().splitlines()[1]
+    path.unlink() if text is None else path.write_text(text)
+    (outcome,) = [one for one in next_starts([log_dir]) if one.path.endswith("/ledger-0")]
+    assert outcome.partition == ("stray" if text is None else "failed")
+    assert f"`{right}`" in outcome.actions[-1]
+
+
+def test_a_directory_that_has_no_name_of_a_topic_is_said_to_be_read_by_nobody(tmp_path):
+    log_dir = tmp_path / "d"
+    shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), log_dir)
+    shutil.copytree(log_dir / "ledger-0", log_dir / "led\x1b[31mger-7")
+    (outcome,) = [one for one in next_starts([log_dir]) if one.partition != "loaded"]
+    reason = "by the metadata log there is no topic led\x1b[31mger, and its topic id is that of ledger, which has partition"
+    assert outcome.reason.startswith(reason)
+    assert "No broker reads this directory: see what it holds" in outcome.actions[-1]
+    assert not any("partition.metadata` right" in step for step in outcome.actions)
 
 
 def test_a_directory_that_is_gone_is_made_anew_and_empty(tmp_path):
