@@ -169,7 +169,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     "partition-without-log",
     Severity.ERROR,
     on=PartitionFiles,
-    message="there is no log in the directory, not even {file}{beside}{told}",
+    message="there is no log in the directory, not even {file}; segments with other files: {segments}{told}",
     consequence="The broker makes a new empty segment: the partition starts again at 0.",
     remedy=RESTORE,
     source="LogLoader.load (Kafka 3.9.1)",
@@ -203,16 +203,9 @@ def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
             severity=severity,
             file=f"{files.path}/{first:020d}.log",
             segments=len(files.segments),
-            beside=_other_files(len(files.segments)),
             told=told,
             offsets_unknown=unknown,
         )
-
-
-def _other_files(segments: int) -> str:
-    if not segments:
-        return ""
-    return f"; {segments} {'segment has' if segments == 1 else 'segments have'} other files"
 
 
 def _pending(files: PartitionFiles, pending: str) -> Iterator[Hit]:
