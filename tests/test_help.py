@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from kafkalog.cli.command import COMMANDS, Command, command_of, sections_of
-from kafkalog.cli.main import main
+from kafkalog.cli.main import main, run
 from tests.log_dirs import fixture
 
 PLAIN = fixture("2.1.1", "plain").path()
@@ -118,3 +118,16 @@ def test_a_word_that_is_mistyped_is_answered_with_the_one_that_was_meant(words, 
     assert done.exit_code != 0
     text = done.stderr if done.exception is None or isinstance(done.exception, SystemExit) else str(done.exception)
     assert answer in " ".join(text.split()), text
+
+
+@pytest.mark.parametrize("words", [[], ["verify"], ["info"], ["show"]])
+def test_a_command_without_arguments_prints_its_help_in_lines(words, capsys, monkeypatch):
+    def leave(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr("kafkalog.cli.main._leave", leave)
+    with pytest.raises(SystemExit):
+        run(words)
+    told = "".join(capsys.readouterr())
+    assert "Usage: kafkalog" in told.splitlines()[0]
+    assert "\\n" not in told

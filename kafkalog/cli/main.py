@@ -200,7 +200,8 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except click.exceptions.Exit as request:
         status = request.exit_code
     except click.ClickException as error:
-        error.message = printable(error.message)  # type: ignore[misc]  # it repeats what was typed
+        if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # a help has lines, and nothing that was typed
+            error.message = printable(error.message)  # type: ignore[misc]
         with contextlib.suppress(OSError):
             error.show()
         status = exit_status.USAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,13 +15,13 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import JsonFile, Properties, read_json_file, read_properties
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.arguments import path_of
-from kafkalog.files.classify import Kind, classify
+from kafkalog.files.classify import Kind, classify, kind_of_directory
 from kafkalog.files.directory import Directory
+from kafkalog.files.mounted import is_mount
 from kafkalog.files.partition import Partition
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
@@ -381,6 +382,11 @@ def open_log_dir(path: str | os.PathLike[str]) -> LogDir:
 def log_dir_at(path: str) -> LogDir | None:
     """The log dir at a path, which nobody has named: the folder around a partition directory; None when it is none."""
     try:
+        if is_mount(path):
+            # Taken in once more, by this name, it could no longer be read by the one that it was given by.
+            mounted = Directory(path)
+            is_log_dir = kind_of_directory(os.path.basename(path), mounted.entries) is Kind.LOG_DIR
+            return LogDir(path, mounted) if is_log_dir else None
         _, kind, directory = classify(path)
     except UnreadableFile:
         return None

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.render.effects import describe_effects
 from kafkalog.render.json_next_start import outcome_json
-from kafkalog.verify.account import count_of
+from kafkalog.verify.account import Account, count_of
+from kafkalog.verify.subjects import first_action_of, subjects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.verify import Finding, PartitionReport, Report
-    from kafkalog.verify.account import Account
     from kafkalog.verify.effects import Effect
 
 __all__ = ["finding_json", "report_json_lines"]
@@ -123,7 +123,8 @@ def _account_json(account: Account) -> dict[str, Any]:
 def _summary_json(report: Report) -> dict[str, Any]:
     partitions = report.partitions
     accounts = [partition.account for partition in partitions]
-    account = report.account
+    subjects = subjects_of(report)
+    account = subjects[0].account if subjects else Account()
     return {
         **report.counts,
         "verdict": report.verdict,
@@ -139,7 +140,7 @@ def _summary_json(report: Report) -> dict[str, Any]:
         "unreached": sum(count_of(account.unreached) for account in accounts),
         "skipped": sum(count_of(account.skipped) for account in accounts),
         "explained_by": None if account.cause is None else {"id": account.cause.id, "path": account.cause.path},
-        "first_action": account.first_action,
+        "first_action": first_action_of(subjects),
         "more": [command.line for command in account.more],
         "suppressed": report.suppressed,
         "not_checked": [{"path": item.path, "reason": item.reason} for item in report.not_checked],

@@ -10,9 +10,10 @@ from kafkalog.render.outcome_words import assumed_text, certain_harms, details, 
 from kafkalog.render.quantities import agreeing, count_text, size_text, when
 from kafkalog.render.verify_causes import Causes, folded
 from kafkalog.render.verify_findings import Style, finding_lines
-from kafkalog.render.verify_headline import badness, headline, is_loud
+from kafkalog.render.verify_headline import headline
 from kafkalog.render.verify_start import names_of
 from kafkalog.verify import Severity
+from kafkalog.verify.subjects import badness, is_loud
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,62 +12,44 @@ from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_
 from kafkalog.render.verify_start import article, cut, every_outcome, is_predicted, names_of, start_text
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
+from kafkalog.verify.subjects import DAMAGED, first_action_of, is_loud, subjects_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from kafkalog.next_start.outcome import Outcome
     from kafkalog.render.items import Item
-    from kafkalog.verify import PartitionReport, Report
-    from kafkalog.verify.account import Account, Ranges
+    from kafkalog.verify import Report
+    from kafkalog.verify.account import Ranges
+    from kafkalog.verify.subjects import Subject
 
-__all__ = ["DAMAGED", "badness", "headline", "is_loud"]
+__all__ = ["headline"]
 
-#: Verdicts that say that something is wrong.
-DAMAGED = ("data-loss", "damaged")
-#: Columns of the words on the left, rows of the table, paths that could not be read.
+#: Columns of the words on the left, rows of the table, paths that could not be read, names, reasons.
 _HANG = 12
-_ROWS = 8
+_ROWS = 6
 _PATHS = 3
+_MISSING = 3
+_REASONS = 2
 
 
-class _Subject(NamedTuple):
-    """Something that is damaged: a partition, or a log dir itself."""
+class _Named(NamedTuple):
+    """Something that is spoken of, by its name."""
 
-    path: str
     name: str
-    verdict: str
-    account: Account
-    outcomes: tuple[Outcome, ...]
-
-
-def is_loud(partition: PartitionReport) -> bool:
-    """Whether a partition is spoken of by itself: it is damaged, could not be judged, or a start does it harm."""
-    if partition.verdict in DAMAGED or any(outcome.severity == "error" for outcome in partition.next_start):
-        return True
-    # Of a copy without logs the log dir speaks, once.
-    return partition.verdict == "unknown" and bool(partition.segments or partition.findings)
-
-
-def badness(partition: PartitionReport) -> tuple[object, ...]:
-    """How bad a partition is, to be compared."""
-    account = partition.account
-    lost = count_of(account.gone) + count_of(account.unreadable)
-    at_start = sum(start.records or 0 for start in account.starts)
-    return DAMAGED[::-1].index(partition.verdict) + 1 if partition.verdict in DAMAGED else 0, lost, at_start
+    subject: Subject
 
 
 def headline(report: Report) -> Iterator[Item]:
     """The block that ends a report; without damage it has three lines."""
-    subjects = list(_subjects(report))
+    subjects = _named(report)
     yield Line(0, report.verdict, _sentence(report, subjects), prose=True)
     if len(subjects) == 1:
-        yield from _one(subjects[0])
+        yield from _one(subjects[0].subject)
     elif subjects:
         yield from _several(subjects)
     yield _labelled("next start", start_text(report)) if is_predicted(report) else _labelled("next start", "not predicted")
     if subjects:
-        yield from _what_to_do(subjects[0])
+        yield from _what_to_do([subject for _, subject in subjects])
     else:
         yield _labelled("notes", _notes_text(report))
     for text in caveats_of(every_outcome(report)):
@@ -75,24 +57,17 @@ def headline(report: Report) -> Iterator[Item]:
     yield from _unread(report)
 
 
-def _subjects(report: Report) -> Iterator[_Subject]:
-    """What is damaged, the worst first."""
-    loud = [partition for partition in report.partitions if is_loud(partition)]
+def _named(report: Report) -> list[_Named]:
+    """What is spoken of, with its names."""
     names = names_of(report)
-    for one in sorted(loud, key=badness, reverse=True):
-        yield _Subject(one.path, names[one.path], one.verdict, one.account, one.next_start)
-    account = report.account
-    if account.cause is not None or report.next_start:
-        about = report.next_start[0].path if account.cause is None else account.cause.path
-        verdict = report.verdict if report.verdict in DAMAGED else "damaged"
-        yield _Subject(about, os.path.basename(about) or about, verdict, account, report.next_start)
+    return [_Named(names.get(one.path) or os.path.basename(one.path) or one.path, one) for one in subjects_of(report)]
 
 
 def _labelled(word: str, text: str) -> Line:
     return Line(0, word, text, prose=True, hang=_HANG, style="label")
 
 
-def _sentence(report: Report, subjects: list[_Subject]) -> str:
+def _sentence(report: Report, subjects: list[_Named]) -> str:
     count = len(report.partitions)
     damaged = sum(partition.verdict in DAMAGED for partition in report.partitions)
     others = sum(is_loud(partition) for partition in report.partitions) - damaged
@@ -100,20 +75,34 @@ def _sentence(report: Report, subjects: list[_Subject]) -> str:
         records, size = sum(p.records for p in report.partitions), size_text(report.bytes)
         checked = "nothing is damaged" + (" (records not checked: --quick)" if report.quick else "")
         return f"{count_text(count, 'partition')}, {count_text(records, 'record')}, {size}: {checked}"
+    missing = [name for name, subject in subjects if subject.is_missing]
+    lacking = _missing_text(missing) if missing else ""
     if not damaged and not others:
-        return f"none of {count_text(count, 'partition')} is damaged, but what stands beside them is: {subjects[0].name}"
-    if count == 1:
-        return subjects[0].path
-    name = f"{subjects[0].name}: " if damaged + others == 1 else ""
-    more = f"; a start endangers {others:,} more" if others and damaged else ""
+        beside = [name for name, subject in subjects if not subject.is_missing]
+        if missing:
+            return lacking + (f"; damaged is {beside[0]}" if beside else "")
+        return f"none of {count_text(count, 'partition')} is damaged, but what stands beside them is: {beside[0]}"
+    more = f"; {lacking}" if lacking else ""
+    if count == 1 and len(subjects) == 1:
+        return subjects[0].subject.path
+    name = next((f"{name}: " for name, subject in subjects if len(subjects) == 1), "")
+    more = (f"; a start endangers {others:,} more" if others and damaged else "") + more
     told, what = (damaged, "damaged") if damaged else (others, "in danger")
     return f"{name}{told:,} of {count_text(count, 'partition')} {agreeing(told, 'is', 'are')} {what}{more}"
 
 
-def _one(subject: _Subject) -> Iterator[Item]:
+def _missing_text(names: Sequence[str]) -> str:
+    """Which partitions should be here and are not."""
+    if len(names) == 1:
+        return f"{names[0]}: its directory is missing"
+    more = f" and {len(names) - _MISSING:,} more" if len(names) > _MISSING else ""
+    return f"the directories of {count_text(len(names), 'partition')} are missing: {', '.join(names[:_MISSING])}{more}"
+
+
+def _one(subject: Subject) -> Iterator[Item]:
     """What one partition has lost, and what of it consumers do not get."""
     account = subject.account
-    yield from _lost_lines(account, is_judged=subject.verdict != "unknown")
+    yield from _lost_lines(subject)
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
         reads = [read for read in outcome.consumer or () if read is not None]
@@ -127,15 +116,17 @@ def _one(subject: _Subject) -> Iterator[Item]:
         yield _labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
 
 
-def _lost_lines(account: Account, *, is_judged: bool) -> Iterator[Item]:
+def _lost_lines(subject: Subject) -> Iterator[Item]:
+    account = subject.account
     if account.gone:
         yield _labelled("gone", _part(account.gone, account.offsets))
     if account.unreadable:
         size = f", {size_text(account.unreadable_bytes)}" if account.unreadable_bytes else ""
         yield _labelled("unreadable", f"{_part(account.unreadable, account.offsets)}{size}")
     for why in account.uncounted:
-        yield _labelled("not counted", why)
+        yield _labelled("gone" if subject.is_missing else "not counted", why)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
+        is_judged = subject.verdict != "unknown"
         yield _labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
 
 
@@ -145,16 +136,16 @@ def _part(ranges: Ranges, offsets: int | None) -> str:
     return f"{offsets_text(ranges)}: {count}" + (f" of {offsets:,}" if offsets is not None else "")
 
 
-def _several(subjects: list[_Subject]) -> Iterator[Item]:
+def _several(subjects: list[_Named]) -> Iterator[Item]:
     """A table of what is damaged, the worst first, and the sums."""
     rows: list[list[object]] = []
-    for subject in subjects[:_ROWS]:
+    for name, subject in subjects[:_ROWS]:
         account = subject.account
         at_start = max((start.records or 0 for start in account.starts if start.is_harm), default=0)
         rows.append(
             [
-                subject.verdict,
-                subject.name,
+                subject.verdict if subject.verdict in DAMAGED or subject.verdict == "unknown" else "in danger",
+                name,
                 count_of(account.gone) or None,
                 count_of(account.unreadable) or None,
                 count_of(account.skipped) + count_of(account.unreached) or None,
@@ -163,23 +154,33 @@ def _several(subjects: list[_Subject]) -> Iterator[Item]:
             ]
         )
     headings = ("verdict", "what", "gone", "unreadable", "not read", "start takes", "finding")
-    yield Table(headings, rows, styled=0)
+    yield Table(headings, rows, styled=0, whole=(len(headings) - 1,))
     if len(subjects) > _ROWS:
         yield f"… and {len(subjects) - _ROWS:,} more"
     for word in ("gone", "unreadable"):
-        count = sum(count_of(getattr(subject.account, word)) for subject in subjects)
-        places = sum(bool(getattr(subject.account, word)) for subject in subjects)
+        count = sum(count_of(getattr(subject.account, word)) for _, subject in subjects)
+        places = sum(bool(getattr(subject.account, word)) for _, subject in subjects)
         if count:
             yield _labelled(word, f"{count_text(count, 'offset')} in {count_text(places, 'partition')}")
-    for why in dict.fromkeys(why for subject in subjects for why in subject.account.uncounted):
-        yield _labelled("not counted", why)
+    for label, is_missing in (("gone", True), ("not counted", False)):
+        reasons = [why for _, subject in subjects if subject.is_missing is is_missing for why in subject.account.uncounted]
+        yield from _first_of(label, list(dict.fromkeys(reasons)))
 
 
-def _what_to_do(subject: _Subject) -> Iterator[Item]:
+def _first_of(label: str, texts: list[str]) -> Iterator[Item]:
+    """Some of the texts, and how many more there are."""
+    for text in texts[:_REASONS]:
+        yield _labelled(label, text)
+    if len(texts) > _REASONS:
+        yield _labelled("", f"and {len(texts) - _REASONS:,} more: -v names them")
+
+
+def _what_to_do(subjects: Sequence[Subject]) -> Iterator[Item]:
+    subject = subjects[0]
     cause = subject.account.cause
     if cause is not None:
         yield _labelled("because", f"{cause.id}: {cut(cause.message.replace(f'{subject.path}/', ''))}")
-    first = subject.account.first_action
+    first = first_action_of(subjects)
     if first is not None:
         yield _labelled("first", cut(first))
     remedies = () if cause is None else (cause.remedy,)

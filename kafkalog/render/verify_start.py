@@ -111,7 +111,9 @@ def _at_stop(report: Report, stop: str) -> Iterator[str]:
     yield from _beside_texts(_at(stop, report.next_start))
     for kind, places in harms.items():
         yield _harm_sentence(kind, places, report)
+    told = {partition.path for partition, _ in harms.get("empty", ())}
     logless = [p for p in report.partitions if p.next_start and not p.segments and p.verdict not in ("clean", "benign")]
+    logless = [partition for partition in logless if partition.path not in told]
     if logless:
         yield f"{count_text(len(logless), 'partition')} without a log {agreeing(len(logless), 'gets', 'get')} an empty one"
     if unknown:
@@ -154,7 +156,7 @@ _DOES = {
     "stray": "{them} would be set aside as -stray",
     "deleted": "{them} would be deleted",
     "failed": "{them} would not be served",
-    "empty": "{them} would begin empty; how much is lost is not known",
+    "empty": "{them} would begin empty",
 }
 
 
@@ -165,11 +167,15 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
         size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))
         return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}"
     sentence = _DOES.get(kind, "{them}: " + kind).format(them=them)
+    if kind == "empty" and not all(partition.account.gone for partition, _ in places):
+        return f"{sentence}; how much is lost is not known"
     asides = [outcome.set_aside for _, outcome in places if outcome.set_aside is not None]
     if not asides:
         return sentence
     records, size = sum(aside.records or 0 for aside in asides), size_text(sum(aside.size for aside in asides))
     at_least = "at least " if any(aside.records is None for aside in asides) else ""
+    if not (records or at_least):
+        return f"{sentence}, without records"
     return f"{sentence}, with {at_least}{count_text(records, 'record')}, {size}"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.verify.finding import Cause, Severity
 from kafkalog.verify.rule import loss_of
+from kafkalog.verify.subjects import OF_NO_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["name_causes"]
 
-#: What is said of a partition without a directory.
-_OF_NO_DIRECTORY = frozenset(("checkpoint-line-unknown", "partition-missing"))
 #: What two clusters that take each other for replicas look like.
 _OF_TWO_QUORUMS = frozenset(("topic-id-mismatch", "topic-id-shared", "partition-duplicated", "replica-diverges"))
 #: What the other files of a partition say where one of its logs is another one.
@@ -91,7 +90,7 @@ def _named(findings: Iterable[Finding], relations: Sequence[_Relation]) -> Itera
 def _following(finding: Finding, cause: Finding) -> Finding:
     """A finding with its cause; a partition that is only renamed is not lost."""
     finding = finding._replace(cause=Cause(cause.id, cause.path))
-    if finding.id not in _OF_NO_DIRECTORY:
+    if finding.id not in OF_NO_DIRECTORY:
         return finding
     folder = cause.path.rpartition("/")[0]
     facts = {name: value for name, value in finding.facts.items() if name != "offsets_unknown"}
@@ -107,7 +106,7 @@ def _between(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: finding.id in _OF_TWO_QUORUMS and _is_between(finding, roots)
     elif cause.id == "controller-topic-name-differs":
         was = cause.facts["was"]
-        yield cause, lambda finding: finding.id in _OF_NO_DIRECTORY and finding.facts["file"].rpartition("/")[2] == was
+        yield cause, lambda finding: finding.id in OF_NO_DIRECTORY and finding.facts["file"].rpartition("/")[2] == was
     elif cause.id == "binary-line-ends":
         # The log dir's, of which those of its partitions are parts.
         yield cause, lambda finding: finding.id == cause.id and finding.path.rpartition("/")[0] == cause.path

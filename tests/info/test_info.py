@@ -359,3 +359,12 @@ def test_segments_are_shown_of_a_partition_and_not_of_a_log_dir_unless_asked_for
     assert "segment" not in kinds(f"{PLAIN}/many-0", "--no-segments")
     assert "segment" not in kinds(PLAIN)
     assert "segment" in kinds(PLAIN, "--segments")
+
+
+def test_an_archive_of_a_partition_is_read_by_a_path_that_is_relative(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with tarfile.open("t.tgz", "w:gz") as archive:
+        archive.add(f"{PLAIN}/twitter-status-0", "twitter-status-0")
+    found = kafkalog.describe("t.tgz")
+    assert found.not_read == ()
+    assert found.partitions[0].records == 533

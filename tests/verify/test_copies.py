@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from kafkalog.render.json_verify import report_json_lines
 from kafkalog.render.text_verify import report_text
 from kafkalog.verify import Severity, verify
 from tests.screens import plain
@@ -115,7 +116,7 @@ def test_no_summary_says_that_nothing_is_lost_where_logs_are_missing(log_dir, pa
         path.unlink()
     lines = plain(report_text(verify(log_dir, now=NOW)))
     (summary,) = [line for line in lines if line.startswith("next start ")]
-    assert re.search("without a log gets? an empty one", summary)
+    assert re.search("without a log gets? an empty one|would begin empty", summary)
     assert "nothing is lost" not in summary
 
 
@@ -257,6 +258,38 @@ def test_a_log_dir_of_which_no_partition_is_left_is_a_warning(log_dir):
 
 
 # --- the metadata log's word ---
+
+
+def test_the_headline_names_partitions_whose_directories_are_missing(log_dir):
+    shutil.rmtree(log_dir / "ledger-0")
+    lines = plain(report_text(verify(log_dir, now=NOW), detail="headline"))
+    assert lines[0] == "data-loss  ledger-0: its directory is missing"
+    assert re.fullmatch(r"gone +ledger-0: all offsets up to \d+, by the checkpoints", lines[1])
+    shutil.rmtree(next(path for path in log_dir.glob("*-0") if path.name[0] != "_"))
+    assert "the directories of 2 partitions are missing: " in next(
+        iter(plain(report_text(verify(log_dir, now=NOW), detail="headline")))
+    )
+
+
+def test_what_stops_the_broker_stands_before_the_partition_that_lost_most(log_dir):
+    log = max(log_dir.glob("ledger-0/*.log"), key=lambda path: path.stat().st_size)
+    log.write_bytes(log.read_bytes()[:-20])
+    (log_dir / "meta.properties").unlink()
+    report = verify(log_dir, now=NOW)
+    because, first = (
+        next(line for line in plain(report_text(report)) if line.startswith(word)) for word in ("because", "first")
+    )
+    assert "meta-properties-missing" in because
+    assert "Do not start the broker yet." in first
+
+
+def test_the_summary_of_a_partition_given_by_itself_says_what_to_do(log_dir):
+    log = max(log_dir.glob("ledger-0/*.log"), key=lambda path: path.stat().st_size)
+    log.write_bytes(log.read_bytes()[:-20])
+    path = str(log_dir / "ledger-0")
+    summary = list(report_json_lines(verify(path, now=NOW)))[-1]
+    assert summary["more"][0] == f"kafkalog verify -v {path}"
+    assert summary["first_action"]
 
 
 def test_the_snapshot_of_a_format_says_nothing_of_topics_where_the_metadata_log_was_not_copied(tmp_path):

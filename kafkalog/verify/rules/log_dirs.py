@@ -192,7 +192,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
             severity, effect = Severity.WARNING, _TAKEN_AWAY
         else:
             severity, effect = Severity.INFO, _MOVED if one.placed is None else _NOT_PLACED
-        had_records = f"its log is not here; by the checkpoints it went up to offset {one.offset - 1}"
+        had_records = f"{one.name}: all offsets up to {one.offset - 1}, by the checkpoints"
         yield Hit(
             one.span,
             None,
@@ -231,7 +231,8 @@ def partition_missing(partition: UnlistedPartition) -> Iterator[Hit]:
 
     Where a checkpoint still has a line for it, checkpoint-line-unknown says so.
     """
-    yield Hit(None, None, witness=partition.witness, file=partition.path, offsets_unknown=_NO_DIRECTORY)
+    name = partition.path.rpartition("/")[2]
+    yield Hit(None, None, witness=partition.witness, file=partition.path, offsets_unknown=f"{name}: {_NO_DIRECTORY}")
 
 
 @rule(
@@ -288,7 +289,7 @@ def directory_name_unparsable(log_dir: LogDirNames) -> Iterator[Hit]:
 def partition_is_file(log_dir: LogDirNames) -> Iterator[Hit]:
     """A file has the name of a partition that the checkpoint files list."""
     for name in log_dir.bad_files:
-        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name, offsets_unknown=_NO_DIRECTORY)
+        yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name, offsets_unknown=f"{name}: {_NO_DIRECTORY}")
 
 
 @rule(

@@ -169,7 +169,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     "partition-without-log",
     Severity.ERROR,
     on=PartitionFiles,
-    message="there is no log in the directory, not even {file}; {segments} segments have other files{told}",
+    message="there is no log in the directory, not even {file}; segments with other files: {segments}{told}",
     consequence="The broker makes a new empty segment: the partition starts again at 0.",
     remedy=RESTORE,
     source="LogLoader.load (Kafka 3.9.1)",
