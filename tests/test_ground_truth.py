@@ -10,6 +10,7 @@ import pytest
 
 import kafkalog
 from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.files.log_dir import LogDir
 from kafkalog.span import Padding
 from tests.log_dirs import LogDirCase, corpus_log_dirs, fixture_log_dirs
 
@@ -128,7 +129,7 @@ def test_records_of_the_whole_corpus_equal_the_clients_account():
 def check_every_byte(case: LogDirCase) -> int:
     """Every byte of every log dir of a real broker is accounted for, and every checksum fits."""
     files = 0
-    log_dir = kafkalog.open_log_dir(case.path())
+    log_dir = LogDir(case.path())
     for partition in log_dir.partitions():
         for segment in partition.segments:
             position = 0

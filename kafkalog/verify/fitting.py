@@ -32,10 +32,12 @@ def fitted_to_files(facts: PartitionFacts, findings: Iterable[Finding]) -> Itera
     """The findings of a partition; what they say of rebuilding a file goes by the log that it is rebuilt from."""
     findings = list(findings)
     loud = {finding.path for finding in findings if finding.severity >= Severity.WARNING and finding.path.endswith(".log")}
+    ends = {scan.path: scan.base_offset - 1 if scan.last is None else scan.last.last_offset for scan in facts.scans}
+    short = _shorter_than_indexed(findings, ends)
     for finding in findings:
         general = RULES[finding.id].general
         if general & {REBUILD, LET_REBUILD}:
-            yield _said(finding, _of_rebuilding(facts, finding.path, loud))
+            yield _said(finding, _of_rebuilding(facts, finding.path, loud, short))
         elif REPLAY in general:
             yield _said(finding, {REPLAY: _of_replaying(facts, finding.path, has_damage=bool(loud))})
         else:
@@ -50,8 +52,23 @@ def _said(finding: Finding, words: Mapping[str, str]) -> Finding:
     return finding._replace(remedy=remedy)
 
 
-def _of_rebuilding(facts: PartitionFacts, path: str, damaged: set[str]) -> dict[str, str]:
-    log = path.rpartition(".")[0] + ".log"
+def _log_of(path: str) -> str:
+    return path.rpartition(".")[0] + ".log"
+
+
+def _shorter_than_indexed(findings: Iterable[Finding], ends: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Logs that end before an offset that their indexes name, with both: records may have been cut from them."""
+    short: dict[str, tuple[int, int]] = {}
+    for finding in findings:
+        log = _log_of(finding.path)
+        named = finding.offsets[1] if finding.offsets is not None and finding.path != log else -1
+        if log in ends and named > max(ends[log], short.get(log, (0, -1))[1]):
+            short[log] = ends[log], named
+    return short
+
+
+def _of_rebuilding(facts: PartitionFacts, path: str, damaged: set[str], short: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    log = _log_of(path)
     if facts.directory.kraft_log:
         every_start = "Nothing needs to be moved: a node rebuilds the indexes of the metadata log at every start."
         return {REBUILD: every_start, LET_REBUILD: every_start}
@@ -60,6 +77,14 @@ def _of_rebuilding(facts: PartitionFacts, path: str, damaged: set[str]) -> dict[
         return {REBUILD: text, LET_REBUILD: text}
     if log not in {scan.path for scan in facts.scans}:
         return {}
+    if log in short:
+        last, named = short[log]
+        text = (
+            f"Do not move the indexes away: they name offset {named}, and the log of the segment ends before {last + 1}. "
+            "Records may have been cut from it, and the indexes are what tells of them. Compare the log with another replica "
+            "or a backup."
+        )
+        return {REBUILD: text, LET_REBUILD: text}
     return {
         REBUILD: "The log of the segment is sound. With the broker stopped, move its `.index` and `.timeindex` away; the "
         "broker rebuilds both and `.txnindex`.",

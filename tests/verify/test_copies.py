@@ -339,15 +339,3 @@ def test_nothing_is_lost_is_only_said_of_what_is_here(tmp_path):
     lab.lines("recovery-point-offset-checkpoint", ["twitter-status 0 533", "gone 0 5", "gone 1 5"])
     lab.lines("replication-offset-checkpoint", ["twitter-status 0 533"])
     assert any("nothing is lost of what is here" in line for line in plain(report_text(verify(lab.root, now=NOW))))
-
-
-def test_a_log_dir_of_one_partition_without_indexes_is_one_statement(log_dir):
-    for path in log_dir.iterdir():
-        if path.is_dir() and path.name not in ("ledger-0", "__cluster_metadata-0"):
-            shutil.rmtree(path)
-    for suffix in (".index", ".timeindex"):
-        for path in log_dir.glob(f"ledger-0/*{suffix}"):
-            path.unlink()
-    found = ids(verify(log_dir, now=NOW, next_start=False))
-    assert found.count("files-not-copied") == 1
-    assert not {"index-missing", "timeindex-missing"} & set(found)

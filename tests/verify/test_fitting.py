@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pathlib
 import shutil
 
 import pytest
 
+from kafkalog.core.log import BytesSource, walk
 from kafkalog.replay.quorum import Quorum, Voter
 from kafkalog.verify import Severity, fitting, verify
 from kafkalog.verify.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
@@ -216,3 +218,14 @@ def test_what_indexes_say_after_a_cut_end_is_told_under_it(tmp_path):
     lab.cut(lab.path(1), -300)
     found = [f for f in look(lab.root) if f.severity > Severity.INFO]
     assert [(f.id, f.cause and f.cause.id) for f in found] == [("index-past-eof", "log-tail-torn"), ("log-tail-torn", None)]
+
+
+def test_indexes_that_name_offsets_after_the_end_of_a_cleaned_log_are_not_to_be_moved_away(tmp_path):
+    """After a cleaning an offset that is not in the log is nothing by itself; but indexes are made with the log."""
+    directory = pathlib.Path(shutil.copytree(f"{fixture('2.8.2', 'compact').path()}/txn-compact-0", tmp_path / "txn-compact-0"))
+    log = directory / "00000000000000000106.log"
+    first = next(walk(BytesSource(log.read_bytes())))
+    log.write_bytes(log.read_bytes()[: first.span.end])
+    told = {finding.remedy for finding in look(directory) if finding.path.startswith(str(log.with_suffix("")))}
+    assert any(remedy.startswith("Do not move the indexes away: they name offset ") for remedy in told), told
+    assert not any("The log of the segment is sound" in remedy for remedy in told)

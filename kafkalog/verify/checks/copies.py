@@ -61,11 +61,7 @@ def fold_what_was_not_copied(
     for one in partitions:
         missing = Counter(kind for kind, count in _missing(one) if kind not in present for _ in range(count))
         files += missing
-        # What a log dir of a single partition lacks of each segment was not copied; but a log may well be lost.
-        by_file = not is_log_dir or len(own) == 1
-        lacking += Counter(
-            {kind: count if by_file and (not is_log_dir or kind != ".log") else 1 for kind, count in missing.items()}
-        )
+        lacking += Counter(missing.keys()) if is_log_dir else missing
     gone = {kind for kind, count in lacking.items() if count >= _LEAST and kind not in _ALONG}
     if ".index" in gone:
         gone |= lacking.keys() & _ALONG
