@@ -156,11 +156,7 @@ class Arguments(NamedTuple):
 @click.option("--no-decode", is_flag=True, help="Choose no decoder by the name of the topic.")
 @options.kafka_version_of_text
 @options.format_option("Text as of the real tool")
-@options.offsets
-@options.time_option("--since", "Records of this time or later")
-@options.time_option("--until", "Records before this time")
-@options.producer_id
-@options.key
+@options.record_filters
 @click.option(
     "--payload",
     type=options.choice(["text", "hex", "base64", "length", "sha256", "none"]),

@@ -127,11 +127,7 @@ class Arguments(NamedTuple):
     help="The format.",
 )
 @options.read_as
-@options.offsets
-@options.time_option("--since", "Records of this time or later")
-@options.time_option("--until", "Records before this time")
-@options.producer_id
-@options.key
+@options.record_filters
 @click.option(
     "--isolation",
     type=options.choice(["read_uncommitted", "read_committed"]),

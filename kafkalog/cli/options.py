@@ -36,15 +36,13 @@ __all__ = [
     "jobs",
     "kafka_version",
     "kafka_version_of_text",
-    "key",
     "max_decompressed",
     "max_spool",
     "named_paths",
     "now",
-    "offsets",
     "paths",
-    "producer_id",
     "read_as",
+    "record_filters",
     "recovery_point",
     "required_paths",
     "time_option",
@@ -318,26 +316,21 @@ def time_option(name: str, meaning: str) -> Decorator:
     return click.option(name, type=TIME, metavar="TIME", help=f"{meaning}.")
 
 
-def offsets(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--offsets`."""
-    return click.option(
+def record_filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--offsets`, `--since`, `--until`, `--producer-id` and `--key`: which records are wanted."""
+    of_offsets = click.option(
         "--offsets",
         type=_Offsets(),
         metavar="A:B",
         default=":",
         show_default="all",
         help="From A up to, but not including, B.",
-    )(command)
-
-
-def producer_id(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--producer-id`."""
-    return click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")(command)
-
-
-def key(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--key`."""
-    return click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")(command)
+    )
+    since = time_option("--since", "Records of this time or later")
+    until = time_option("--until", "Records before this time")
+    of_producer = click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")
+    of_key = click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")
+    return of_offsets(since(until(of_producer(of_key(command)))))
 
 
 def jobs(command: Callable[..., Any]) -> Callable[..., Any]:

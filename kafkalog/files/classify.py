@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, TEXT_FILES, parse_partition_name, parse_segment_file_name
 from kafkalog.core.printable import printable
-from kafkalog.errors import UnreadableFile
+from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
 from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since
 from kafkalog.files.paths import join, trim
@@ -37,6 +37,10 @@ class Kind(enum.Enum):
     FILE = "file"
     PARTITION = "partition directory"
     LOG_DIR = "log dir"
+
+
+#: What the library opens each kind with.
+_OPENS = {Kind.FILE: "open_segment", Kind.PARTITION: "open_partition", Kind.LOG_DIR: "open_log_dir"}
 
 
 class Classified(NamedTuple):
@@ -176,3 +180,17 @@ def _names(log_dirs: list[str]) -> str:
         return f"a log dir: {printable(log_dirs[0])}: give its path"
     more = f" and {len(log_dirs) - _SHOWN} more" if len(log_dirs) > _SHOWN else ""
     return f"log dirs: {', '.join(map(printable, log_dirs[:_SHOWN]))}{more}: give their paths"
+
+
+def classify_as(wanted: Kind, path: str) -> Classified:
+    """Tell what a path is that has to be of one kind.
+
+    Raises:
+        RequestError: it is of another one; the error says what opens that.
+        UnreadableFile: as for `classify`.
+    """
+    found = classify(path)
+    if found.kind is not wanted:
+        instead = "" if wanted is Kind.FILE else f", no {wanted.value}"
+        raise RequestError(f"{found.path} is a {found.kind.value}{instead}: kafkalog.{_OPENS[found.kind]} opens it")
+    return found

@@ -15,7 +15,7 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
 from kafkalog.core.properties import JsonFile, Properties, read_json_file, read_properties
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.arguments import path_of
-from kafkalog.files.classify import Kind, classify, kind_of_directory
+from kafkalog.files.classify import Kind, classify, classify_as, kind_of_directory
 from kafkalog.files.directory import Directory
 from kafkalog.files.mounted import is_mount
 from kafkalog.files.partition import Partition
@@ -372,11 +372,8 @@ def open_log_dir(path: str | os.PathLike[str]) -> LogDir:
         RequestError: it is a partition directory, or a file.
         UnreadableFile: it is missing, may not be read, or holds nothing of Kafka.
     """
-    path, kind, directory = classify(path_of(path))
-    if kind is not Kind.LOG_DIR:
-        function = "open_partition" if kind is Kind.PARTITION else "open_segment"
-        raise RequestError(f"{path} is a {kind.value}, no log dir: kafkalog.{function} opens it")
-    return LogDir(path, directory)
+    found = classify_as(Kind.LOG_DIR, path_of(path))
+    return LogDir(found.path, found.directory)
 
 
 def log_dir_at(path: str) -> LogDir | None:

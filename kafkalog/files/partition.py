@@ -21,7 +21,7 @@ from kafkalog.core.properties import PartitionMetadata, read_partition_metadata
 from kafkalog.core.record import AbortedRecord, KeptRecord
 from kafkalog.errors import RequestError
 from kafkalog.files.arguments import path_of
-from kafkalog.files.classify import Kind, classify
+from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.directory import Directory
 from kafkalog.files.segment import Segment, readable_records, transaction_ends
 
@@ -210,8 +210,5 @@ def open_partition(path: str | os.PathLike[str]) -> Partition:
         RequestError: it is a log dir, or a file.
         UnreadableFile: it is missing, may not be read, or holds nothing of Kafka.
     """
-    path, kind, directory = classify(path_of(path))
-    if kind is not Kind.PARTITION:
-        function = "open_log_dir" if kind is Kind.LOG_DIR else "open_segment"
-        raise RequestError(f"{path} is a {kind.value}, no partition directory: kafkalog.{function} opens it")
-    return Partition(path, directory)
+    found = classify_as(Kind.PARTITION, path_of(path))
+    return Partition(found.path, found.directory)

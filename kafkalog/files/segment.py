@@ -15,7 +15,7 @@ from kafkalog.core.transaction_ends import TransactionEnds
 from kafkalog.core.transaction_index import TransactionIndex, read_transaction_index
 from kafkalog.errors import RequestError
 from kafkalog.files.arguments import check_type, path_of
-from kafkalog.files.classify import Kind, classify
+from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.source import FileSource, read_file, size_of
 
 if TYPE_CHECKING:
@@ -178,10 +178,7 @@ def open_segment(path: str | os.PathLike[str], base_offset: int | None = None) -
         UnreadableFile: it is missing, or may not be read.
     """
     check_type("base_offset", base_offset, int, None)
-    path, kind, directory = classify(path_of(path))
-    if directory is not None:
-        function = "open_partition" if kind is Kind.PARTITION else "open_log_dir"
-        raise RequestError(f"{path} is a {kind.value}: kafkalog.{function} opens it")
+    path = classify_as(Kind.FILE, path_of(path)).path
     folder, name = os.path.split(path)
     parsed = parse_segment_file_name(name)
     if base_offset is not None or (parsed is not None and parsed.suffix == ".checkpoint"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import Damage
 from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
 from kafkalog.core.log import Batch, walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end_by_halving
 from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.source import FileSource
 from kafkalog.kafka.cleaner_traces import CleanerTraces
@@ -19,13 +19,13 @@ from kafkalog.kafka.cleaner_traces import CleanerTraces
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kafkalog.core.checkpoint import EpochEntry
+    from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.files.directory import Directory
     from kafkalog.files.partition import Partition
     from kafkalog.files.segment import Segment
     from kafkalog.kafka.scanned_log import ScannedLog
 
-__all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of"]
+__all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of", "sound_epochs"]
 
 
 class SegmentEnd(NamedTuple):
@@ -98,7 +98,7 @@ def remains_of(
     return Remains(
         segments=tuple(_end_of(segment, partition.directory, scanned) for segment in segments),
         traces=CleanerTraces(segments),
-        epochs=_sound_epochs(partition),
+        epochs=_epochs_of(partition),
         without_log=bases_without_log(partition),
         snapshots=tuple(sorted(partition.snapshots)),
         mark=partition.name.mark if partition.name else "",
@@ -118,12 +118,15 @@ def bases_without_log(partition: Partition) -> tuple[int, ...]:
     return tuple(base for base in bases if base not in put_aside)
 
 
-def _sound_epochs(partition: Partition) -> Sequence[EpochEntry]:
-    """The entries of the epoch file; none where they contradict each other or are not whole."""
+def _epochs_of(partition: Partition) -> Sequence[EpochEntry]:
     try:
-        file = partition.leader_epochs
+        return sound_epochs(partition.leader_epochs)
     except UnreadableFile:
         return ()
+
+
+def sound_epochs(file: Checkpoint[EpochEntry] | None) -> Sequence[EpochEntry]:
+    """The entries of an epoch file; none where they contradict each other or are not whole."""
     if file is None or file.damages:
         return ()
     grow = all(one.epoch < other.epoch and one.start_offset < other.start_offset for one, other in pairwise(file.entries))
@@ -164,11 +167,5 @@ def _last_indexed(path: str | None, directory: Directory) -> int:
         index = directory.read(os.path.basename(path))
     except UnreadableFile:
         return 0
-    low, high = 0, len(index) // size
-    while low < high:
-        middle = (low + high) // 2
-        if any(index[middle * size : (middle + 1) * size]):
-            low = middle + 1
-        else:
-            high = middle
-    return OFFSET_INDEX_ENTRY.read(index, (low - 1) * size).position if low else 0
+    used = padded_end_by_halving(lambda number: not any(index[number * size : (number + 1) * size]), len(index) // size)
+    return OFFSET_INDEX_ENTRY.read(index, (used - 1) * size).position if used else 0

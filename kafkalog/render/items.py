@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Item", "Line", "Pieces", "Table"]
+__all__ = ["HANG", "Item", "Line", "Pieces", "Table", "labelled"]
+
+#: Columns of the words on the left of a headline.
+HANG = 12
 
 
 class Line(NamedTuple):
@@ -49,3 +52,8 @@ class Pieces(NamedTuple):
 
 
 Item: TypeAlias = "str | Line | Pieces | Table"
+
+
+def labelled(word: str, text: str, style: str = "label") -> Line:
+    """A line of a headline: a word, and beside it what is to be said of it."""
+    return Line(0, word, text, prose=True, hang=HANG, style=style)

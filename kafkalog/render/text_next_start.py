@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on
-from kafkalog.render.items import Line, Table
+from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.outcome_words import assumed_text, caveats_of, details, gone_text, in_short
 from kafkalog.render.quantities import agreeing, count_text, size_text
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["next_starts_text"]
 
-#: Columns of the words on the left, rows of the table.
-_HANG = 12
+#: Rows of the table.
 _ROWS = 8
 
 
@@ -74,11 +73,11 @@ def _headline(outcomes: Sequence[Outcome], named: set[str]) -> Iterator[Item]:
         yield Line(0, word, _sound_sentence(outcomes), prose=True, style="unknown" if caveats else "clean")
     yield from _lost(lost)
     for text in caveats:
-        yield _labelled("but", text)
+        yield labelled("but", text)
     if unknown:
         first = f"{_name_of(unknown[0])}: {in_short(unknown[0]).removeprefix('unknown: ')}"
         count = len({one.path for one in unknown})
-        yield _labelled("unknown", first if count == 1 else f"{count:,} directories cannot be predicted; {first}", "unknown")
+        yield labelled("unknown", first if count == 1 else f"{count:,} directories cannot be predicted; {first}", "unknown")
     if harmful or lost:
         yield from _what_to_do((*harmful, *lost)[0], named)
 
@@ -115,9 +114,9 @@ def _lost(lost: Sequence[Outcome]) -> Iterator[Item]:
     """What was gone before the start, which takes nothing more."""
     gone = {f"{_name_of(one)}: {gone_text(one)}": None for one in lost}
     for at, text in enumerate(list(gone)[:_ROWS]):
-        yield _labelled("" if at else "lost", f"{text}; a start removes nothing more", "error")
+        yield labelled("" if at else "lost", f"{text}; a start removes nothing more", "error")
     if len(gone) > _ROWS:
-        yield _labelled("", f"and {len(gone) - _ROWS:,} more")
+        yield labelled("", f"and {len(gone) - _ROWS:,} more")
 
 
 def _harms(harmful: Sequence[Outcome]) -> Iterator[Item]:
@@ -136,18 +135,14 @@ def _harms(harmful: Sequence[Outcome]) -> Iterator[Item]:
         yield f"… and {len(harmful) - _ROWS:,} more"
     records, size = sum(one.records_lost or 0 for one in harmful), sum(one.bytes_lost or 0 for one in harmful)
     if len(harmful) > 1 and len({one.assumed.stop for one in harmful}) == 1:
-        yield _labelled("in all", f"{count_text(records, 'record')}, {size_text(size)}")
+        yield labelled("in all", f"{count_text(records, 'record')}, {size_text(size)}")
 
 
 def _what_to_do(worst: Outcome, named: set[str]) -> Iterator[Item]:
     for at, action in enumerate(worst.actions):
-        yield _labelled("" if at else "first", action)
+        yield labelled("" if at else "first", action)
     # What stops the broker may be a file, and a partition that is missing is made again: the log dir tells more then.
     above = [path for path in named if worst.path.startswith(f"{path}/")]
     place = above[0] if above and not os.path.isdir(worst.path) else worst.path
-    yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), place).line, hang=_HANG, style="label")
-    yield Line(0, "", command_on(("kafkalog", "verify"), place).line, hang=_HANG)
-
-
-def _labelled(word: str, text: str, style: str = "label") -> Line:
-    return Line(0, word, text, prose=True, hang=_HANG, style=style)
+    yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), place).line, hang=HANG, style="label")
+    yield Line(0, "", command_on(("kafkalog", "verify"), place).line, hang=HANG)

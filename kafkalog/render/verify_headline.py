@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.render.items import Line, Table
+from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.outcome_words import caveats_of, consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
 from kafkalog.render.verify_start import article, cut, every_outcome, is_predicted, names_of, start_text
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["headline"]
 
-#: Columns of the words on the left, rows of the table, paths that could not be read, names, reasons.
-_HANG = 12
+#: Rows of the table, paths that could not be read, names, reasons.
 _ROWS = 6
 _PATHS = 3
 _MISSING = 3
@@ -47,13 +46,13 @@ def headline(report: Report) -> Iterator[Item]:
         yield from _one(subjects[0].subject)
     elif subjects:
         yield from _several(subjects)
-    yield _labelled("next start", start_text(report)) if is_predicted(report) else _labelled("next start", "not predicted")
+    yield labelled("next start", start_text(report)) if is_predicted(report) else labelled("next start", "not predicted")
     if subjects:
         yield from _what_to_do([subject for _, subject in subjects])
     else:
-        yield _labelled("notes", _notes_text(report))
+        yield labelled("notes", _notes_text(report))
     for text in caveats_of(every_outcome(report)):
-        yield _labelled("but", text)
+        yield labelled("but", text)
     yield from _unread(report)
 
 
@@ -61,10 +60,6 @@ def _named(report: Report) -> list[_Named]:
     """What is spoken of, with its names."""
     names = names_of(report)
     return [_Named(names.get(one.path) or os.path.basename(one.path) or one.path, one) for one in subjects_of(report)]
-
-
-def _labelled(word: str, text: str) -> Line:
-    return Line(0, word, text, prose=True, hang=_HANG, style="label")
 
 
 def _sentence(report: Report, subjects: list[_Named]) -> str:
@@ -111,23 +106,23 @@ def _one(subject: Subject) -> Iterator[Item]:
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
     for text, stops in troubles.items():
         when_so = "" if len(stops) == len(subject.outcomes) else f"after {article(stops)} stop: "
-        yield _labelled("consumers", f"{when_so}{text.removeprefix('consumers ')}")
+        yield labelled("consumers", f"{when_so}{text.removeprefix('consumers ')}")
     if account.unreached:
-        yield _labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
+        yield labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
 
 
 def _lost_lines(subject: Subject) -> Iterator[Item]:
     account = subject.account
     if account.gone:
-        yield _labelled("gone", _part(account.gone, account.offsets))
+        yield labelled("gone", _part(account.gone, account.offsets))
     if account.unreadable:
         size = f", {size_text(account.unreadable_bytes)}" if account.unreadable_bytes else ""
-        yield _labelled("unreadable", f"{_part(account.unreadable, account.offsets)}{size}")
+        yield labelled("unreadable", f"{_part(account.unreadable, account.offsets)}{size}")
     for why in account.uncounted:
-        yield _labelled("gone" if subject.is_missing else "not counted", why)
+        yield labelled("gone" if subject.is_missing else "not counted", why)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
         is_judged = subject.verdict != "unknown"
-        yield _labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
+        yield labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
 
 
 def _part(ranges: Ranges, offsets: int | None) -> str:
@@ -161,7 +156,7 @@ def _several(subjects: list[_Named]) -> Iterator[Item]:
         count = sum(count_of(getattr(subject.account, word)) for _, subject in subjects)
         places = sum(bool(getattr(subject.account, word)) for _, subject in subjects)
         if count:
-            yield _labelled(word, f"{count_text(count, 'offset')} in {count_text(places, 'partition')}")
+            yield labelled(word, f"{count_text(count, 'offset')} in {count_text(places, 'partition')}")
     for label, is_missing in (("gone", True), ("not counted", False)):
         reasons = [why for _, subject in subjects if subject.is_missing is is_missing for why in subject.account.uncounted]
         yield from _first_of(label, list(dict.fromkeys(reasons)))
@@ -170,23 +165,23 @@ def _several(subjects: list[_Named]) -> Iterator[Item]:
 def _first_of(label: str, texts: list[str]) -> Iterator[Item]:
     """Some of the texts, and how many more there are."""
     for text in texts[:_REASONS]:
-        yield _labelled(label, text)
+        yield labelled(label, text)
     if len(texts) > _REASONS:
-        yield _labelled("", f"and {len(texts) - _REASONS:,} more: -v names them")
+        yield labelled("", f"and {len(texts) - _REASONS:,} more: -v names them")
 
 
 def _what_to_do(subjects: Sequence[Subject]) -> Iterator[Item]:
     subject = subjects[0]
     cause = subject.account.cause
     if cause is not None:
-        yield _labelled("because", f"{cause.id}: {cut(cause.message.replace(f'{subject.path}/', ''))}")
+        yield labelled("because", f"{cause.id}: {cut(cause.message.replace(f'{subject.path}/', ''))}")
     first = first_action_of(subjects)
     if first is not None:
-        yield _labelled("first", cut(first))
+        yield labelled("first", cut(first))
     remedies = () if cause is None else (cause.remedy,)
-    yield from (_labelled("then", cut(remedy)) for remedy in remedies if remedy != first)
+    yield from (labelled("then", cut(remedy)) for remedy in remedies if remedy != first)
     for at, command in enumerate(subject.account.more):
-        yield Line(0, "" if at else "more", command.line, hang=_HANG, style="label")
+        yield Line(0, "" if at else "more", command.line, hang=HANG, style="label")
 
 
 def _notes_text(report: Report) -> str:
@@ -201,6 +196,6 @@ def _notes_text(report: Report) -> str:
 def _unread(report: Report) -> Iterator[Item]:
     failed = [item for item in report.not_checked if item.failed]
     for item in failed[:_PATHS]:
-        yield Line(0, "not checked", f"{item.path}: {item.reason}", prose=True, hang=_HANG + 1, style="unknown")
+        yield Line(0, "not checked", f"{item.path}: {item.reason}", prose=True, hang=HANG + 1, style="unknown")
     if len(failed) > _PATHS:
-        yield Line(0, "", f"and {count_text(len(failed) - _PATHS, 'more path')}", hang=_HANG + 1)
+        yield Line(0, "", f"and {count_text(len(failed) - _PATHS, 'more path')}", hang=HANG + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.files.log_dir import CLEANER_OFFSETS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.kafka.cleaner_traces import CleanerTraces
-from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log
+from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs
 from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
@@ -391,13 +390,10 @@ class PartitionFacts:
     def remains(self) -> Remains:
         """What is left of its log, as far as it tells of offsets that are gone."""
         directory = self.directory
-        pairs = itertools.pairwise(self.epoch_entries)
-        is_sound = self.epochs is not None and not self.epochs.damages
-        is_sound &= all(one.epoch < other.epoch and one.start_offset < other.start_offset for one, other in pairs)
         return Remains(
             segments=tuple(map(_end_of, self.scans)),
             traces=self.cleaner_traces,
-            epochs=self.epoch_entries if is_sound else (),
+            epochs=sound_epochs(self.epochs),
             without_log=bases_without_log(self.partition),
             snapshots=tuple(sorted(self.partition.snapshots)),
             mark=directory.mark,
