@@ -45,7 +45,7 @@ __all__ = ["command"]
 )
 @click.option(
     "--sort",
-    type=click.Choice(["name", "size", "records", "time"]),
+    type=options.choice(["name", "size", "records", "time"]),
     default="name",
     help="Order of the rows: by name (segments: by offset), or the largest, the newest first.",
 )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from kafkalog.cli import exit_status
 from kafkalog.cli.streams import say
-from kafkalog.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,7 +49,7 @@ def status_of(findings: int, problems: Iterable[Note], *, exit_zero: bool) -> in
     unread = list(dict.fromkeys(problems))
     sys.stdout.flush()
     for note in unread:
-        say(printable(f"kafkalog: {note.path + ': ' if note.path else ''}{note.message}"))
+        say(f"kafkalog: {note.path + ': ' if note.path else ''}{note.message}")
     if unread:
         return exit_status.UNREADABLE
     return exit_status.FINDINGS if findings and not exit_zero else exit_status.OK

@@ -14,7 +14,7 @@ from kafkalog.errors import KafkalogError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["CannotWrite", "say", "take_streams", "write_bytes", "write_json_bytes", "write_json_lines", "write_lines"]
+__all__ = ["CannotWrite", "say", "take_streams", "write_bytes", "write_json_bytes", "write_json_lines"]
 
 #: Bytes written at once, more than `dump.output.Output` hands on.
 _AT_ONCE = 1 << 20
@@ -81,12 +81,6 @@ def say(line: str) -> None:
             return
         sys.stderr.write(printable(line) + "\n")
         sys.stderr.flush()
-
-
-def write_lines(lines: Iterable[str]) -> None:
-    """Write lines of text to stdout."""
-    for line in lines:
-        sys.stdout.write(line + "\n")
 
 
 def write_json_lines(lines: Iterable[dict[str, Any]]) -> None:

@@ -143,7 +143,6 @@ def command(
 
     Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read, or a PATH is missing.
     """
-    from kafkalog.core.printable import printable
     from kafkalog.files.paths import trim
     from kafkalog.files.source import read_file
     from kafkalog.verify import Policy, Severity, read_baseline, verify
@@ -173,7 +172,8 @@ def command(
             max_message_bytes=max_message_bytes,
             partition_state=_states(partition_states),
         )
-    unread = [item for item in report.not_checked if item.failed and item.path in set(map(trim, paths))]
+    given = set(map(trim, paths))
+    unread = [item for item in report.not_checked if item.failed and item.path in given]
     if output_format == "jsonl":
         from kafkalog.render.json_verify import report_json_lines
 
@@ -185,7 +185,7 @@ def command(
         Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
     sys.stdout.flush()
     for item in unread:
-        say(printable(f"kafkalog: {item.path}: {item.reason}"))
+        say(f"kafkalog: {item.path}: {item.reason}")
     if report.failed:
         return exit_status.UNREADABLE
     if exit_zero or fail_on == "never" or report.worst < Severity.parse(fail_on):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["date_text", "timestamp_cause"]
+__all__ = ["DATES", "date_text", "timestamp_cause"]
+
+#: The timestamps, in milliseconds, that are a date in every program: of the years 1 to 9999.
+DATES = range(-62_135_596_800_000, 253_402_300_800_000)
 
 _DAY = 86400
 #: Days from 0000-03-01 to 1970-01-01, and in 400 years of the Gregorian calendar.

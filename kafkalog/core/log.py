@@ -23,18 +23,44 @@ from kafkalog.core.batch import (
 )
 from kafkalog.core.legacy import LEAST_LEGACY_LENGTHS, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.source import HELD, Bytes, BytesSource, Source, Window, WindowedBytes
-from kafkalog.errors import BadLength, FormatError, Truncated, UnknownMagic
+from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
 from kafkalog.span import Padding, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NEVER", "Batch", "BytesSource", "SearchBudget", "Source", "Window", "find_batch", "only_zeros", "walk"]
+__all__ = [
+    "NEVER",
+    "Batch",
+    "BytesSource",
+    "SearchBudget",
+    "Source",
+    "Window",
+    "find_batch",
+    "first_offset",
+    "only_zeros",
+    "told_base_offset",
+    "walk",
+]
 
 #: An offset, and a position, that no log reaches.
 NEVER = 1 << 70
 
 Batch = RecordBatch | LegacyBatch
+
+
+def told_base_offset(batch: Batch) -> int | None:
+    """The first offset of a batch as far as its header tells: that of a wrapper is in what it holds."""
+    return None if isinstance(batch, LegacyBatch) and batch.compression_id else batch.base_offset
+
+
+def first_offset(batch: Batch) -> int:
+    """The first offset of a batch; of a wrapper that cannot be unpacked, the offset of its last message."""
+    try:
+        return batch.base_offset
+    except (FormatError, LimitExceeded):
+        return batch.last_offset
+
 
 #: Reads `baseOffset` and `batchLength` (magic 0 and 1: `offset` and `size`).
 _OFFSET_AND_SIZE = BATCH_HEADER.partial("base_offset", "batch_length")

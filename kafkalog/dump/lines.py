@@ -65,8 +65,6 @@ _LEGACY_VALUES = {
     "partition_leader_epoch": "-1",
 }
 
-_TYPE_FIELD = "{timestamp_type}"
-
 
 @cache
 def codec_names(dialect: Dialect) -> tuple[str, ...]:

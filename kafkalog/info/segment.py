@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.compression import compression_type
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.log import walk
+from kafkalog.core.log import told_base_offset, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end_by_halving
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
 from kafkalog.core.record import NO_TIMESTAMP
@@ -149,7 +149,7 @@ class SegmentReader:
         return SegmentInfo(
             path=paths.get(".log") or next(iter(paths.values())),
             base_offset=self._base,
-            first_offset=None if ends is None else _first_offset(ends[0]),
+            first_offset=None if ends is None else told_base_offset(ends[0]),
             last_offset=None if ends is None or (self._not_read and self._last_position is None) else ends[1].last_offset,
             is_scanned=self._is_whole,
             batches=seen.batches if self._is_whole else None,
@@ -290,11 +290,6 @@ def _used(source: FileSource, layout: Layout[Any]) -> int:
 
 def _last(source: FileSource, layout: Layout[T], used: int) -> T:
     return layout.read(source.read((used - 1) * layout.size, layout.size))
-
-
-def _first_offset(batch: Batch) -> int | None:
-    """The first offset of a batch as far as its header tells: that of a wrapper is in what it holds."""
-    return None if isinstance(batch, LegacyBatch) and batch.compression_id else batch.base_offset
 
 
 def _epochs(first: Batch, last: Batch) -> tuple[int, int] | None:

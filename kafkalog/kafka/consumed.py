@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.log import Batch, walk
-from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.core.log import Batch, first_offset, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,12 +116,14 @@ class ConsumedRecords:
             segment: Base offset of the one that holds the batch.
             batch: The batch.
         """
-        first = segments.floor(self.stops_at)
-        place = self._place or _Place(segment if first is None else first.base_offset, 0)
+        place = self._place
+        if place is None:
+            first = segments.floor(self.stops_at)
+            place = _Place(segment if first is None else first.base_offset, 0)
         here = _Place(segment, batch.position)
         self._place = max(place, here._replace(position=batch.position + batch.size))
         # What a wrapper of magic 0 or 1 begins with is only known when it is unpacked.
-        offset = _first_offset(batch) if isinstance(batch, RecordBatch) or here > place else self.stops_at
+        offset = first_offset(batch) if isinstance(batch, RecordBatch) or here > place else self.stops_at
         if self.stops_at >= offset:
             return
         self._jump = (self.stops_at, offset - 1)
@@ -165,14 +166,6 @@ def _between(segments: LogSegments, start: _Place, end: _Place) -> Iterator[Batc
         stop = end.position if segment.base_offset == end.segment else segment.size
         if begin < stop:
             yield from walk(segment.log.file.source, begin, stop)
-
-
-def _first_offset(batch: Batch) -> int:
-    """Of a batch; of a wrapper that cannot be unpacked, the offset of its last message."""
-    try:
-        return batch.base_offset
-    except (FormatError, LimitExceeded):
-        return batch.last_offset
 
 
 def _records_of(batch: Batch) -> int:

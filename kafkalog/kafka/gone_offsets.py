@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import PartitionContext
     from kafkalog.kafka.remains import Remains
 
-__all__ = ["AT_END", "AT_START", "IN_BETWEEN", "Gone", "gone_offsets", "hole_between", "is_partial_copy", "is_uncleaned"]
+__all__ = [
+    "AT_END",
+    "AT_START",
+    "IN_BETWEEN",
+    "Gone",
+    "gone_at_end",
+    "gone_at_start",
+    "gone_offsets",
+    "hole_between",
+    "is_partial_copy",
+    "is_uncleaned",
+]
 
 #: Where offsets are missing: before the first segment, between two, after the last batch.
 AT_START, IN_BETWEEN, AT_END = "start", "middle", "end"
@@ -57,7 +68,7 @@ def gone_offsets(remains: Remains, context: PartitionContext) -> tuple[Gone, ...
     """
     if remains.mark == "delete":
         return ()
-    found = (_at_start(remains, context), *_in_between(remains, context), _at_end(remains, context))
+    found = (gone_at_start(remains, context), *_in_between(remains, context), gone_at_end(remains, context))
     return tuple(gone for gone in found if gone is not None)
 
 
@@ -107,9 +118,8 @@ def _in_between(remains: Remains, context: PartitionContext) -> Iterator[Gone]:
     holes = [hole for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None]
     if not holes or _is_cleaned(remains):
         return
-    lone_hole = len(holes) == 1 if remains.has_one_hole is None else remains.has_one_hole
     for first, last in holes:
-        certain = is_uncleaned(first, remains, context, lone_hole=lone_hole)
+        certain = is_uncleaned(first, remains, context, lone_hole=len(holes) == 1)
         yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", certain)
 
 
@@ -118,7 +128,7 @@ def _is_cleaned(remains: Remains) -> bool:
     return remains.is_compacted or remains.traces.is_cleaned
 
 
-def _at_start(remains: Remains, context: PartitionContext) -> Gone | None:
+def gone_at_start(remains: Remains, context: PartitionContext) -> Gone | None:
     """What was before the first segment.
 
     When retention or DeleteRecords move the start of a log, the epochs below it are cut, and the files of a segment go
@@ -146,7 +156,7 @@ def _start_of(remains: Remains, context: PartitionContext) -> SegmentEnd:
     return SegmentEnd(start, start)
 
 
-def _at_end(remains: Remains, context: PartitionContext) -> Gone | None:
+def gone_at_end(remains: Remains, context: PartitionContext) -> Gone | None:
     """What was after the last batch: flushed, read by consumers, or known to an index."""
     if remains.mark or remains.is_metadata or remains.is_swapping:
         return None

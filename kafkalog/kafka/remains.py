@@ -34,13 +34,11 @@ class SegmentEnd(NamedTuple):
     Args:
         base: Its base offset.
         end: The offset after its last whole batch; the base offset without one.
-        is_torn: Whether the file ends inside a batch.
         is_damaged: Whether it ends in other bytes that are no batch: what is missing may be there, and cannot be read.
     """
 
     base: int
     end: int
-    is_torn: bool = False
     is_damaged: bool = False
 
 
@@ -59,7 +57,6 @@ class Remains:
         is_compacted: Whether something says that the topic is compacted, or was.
         is_tiered: Whether the log may begin in remote storage.
         traces: What the records say about the log cleaner.
-        has_one_hole: Whether at most one place inside the log lacks offsets; None: `gone_offsets` counts those it knows of.
     """
 
     segments: tuple[SegmentEnd, ...]
@@ -72,7 +69,6 @@ class Remains:
     is_metadata: bool = False
     is_compacted: bool = False
     is_tiered: bool = False
-    has_one_hole: bool | None = None
 
 
 def remains_of(
@@ -155,7 +151,7 @@ def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
             return None
     is_torn = isinstance(last, Damage) and isinstance(last.error, Truncated)
     is_sound = last is None or is_torn or (isinstance(last, Batch) and last.crc_ok)
-    return SegmentEnd(base, end, is_torn, not is_sound)
+    return SegmentEnd(base, end, is_damaged=not is_sound)
 
 
 def _last_indexed(path: str | None, directory: Directory) -> int:

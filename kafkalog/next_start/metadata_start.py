@@ -55,10 +55,8 @@ class MetadataStart:
     """The metadata log after a start, as long as no other voter adds to it.
 
     Args:
-        path: Its directory.
         metadata: What its records say then.
         end: The offset at which it ends.
-        lost: How many offsets it loses that are readable before.
         text: What happens to it, in words, as the end of "the metadata log, which …".
         was_whole: Whether all of it could be read before.
         gone: Offsets after its end that it had before, by the snapshot that a clean stop leaves there; None: none are known.
@@ -66,10 +64,8 @@ class MetadataStart:
         bad_snapshot: The latest snapshot, when it is damaged; no node starts with that.
     """
 
-    path: str
     metadata: Metadata
     end: int
-    lost: int
     text: str
     was_whole: bool
     gone: tuple[int, int] | None
@@ -114,12 +110,11 @@ def metadata_start(partition: Partition, before: Metadata, identity: Identity, r
         if latest is not None and is_anew:
             end = latest.offset
         begin = start if latest is None else max(start, latest.offset)
-        metadata = read_metadata_part(partition, None if latest is None else latest.path, begin, end)
+        # Where nothing is lost it is what it was, and need not be replayed again.
+        after = read_metadata_part(partition, None if latest is None else latest.path, begin, end) if text else before
         return MetadataStart(
-            path=partition.path,
-            metadata=metadata,
+            metadata=after,
             end=end,
-            lost=max(0, before.image.last_offset + 1 - end),
             text=text,
             was_whole=before.damage is None and not before.problems,
             gone=None if cut_at >= (reached := _reached(partition)) else (cut_at, reached - 1),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.render.effects import describe_effects
 from kafkalog.render.json_next_start import outcome_json
 from kafkalog.verify.account import Account, count_of
+from kafkalog.verify.report import DAMAGED
 from kafkalog.verify.subjects import first_action_of, subjects_of
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _summary_json(report: Report) -> dict[str, Any]:
         "bytes": report.bytes,
         "batches": sum(partition.batches for partition in partitions),
         "records": sum(partition.records for partition in partitions),
-        "damaged_partitions": sum(partition.verdict in ("damaged", "data-loss") for partition in partitions),
+        "damaged_partitions": sum(partition.verdict in DAMAGED for partition in partitions),
         "gone": sum(count_of(account.gone) for account in accounts),
         "unreadable": sum(count_of(account.unreadable) for account in accounts),
         "unreached": sum(count_of(account.unreached) for account in accounts),

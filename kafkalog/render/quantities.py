@@ -17,7 +17,7 @@ _LONGEST = 31
 
 def count_text(number: int, noun: str) -> str:
     """A number with its noun: `1 batch`, `2,000 batches`."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}es" if noun.endswith("tch") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 

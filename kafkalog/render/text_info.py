@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeVar
 
-from kafkalog.core.dates import date_text
+from kafkalog.core.dates import DATES, date_text
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.info.values import PartitionInfo, SegmentInfo
 from kafkalog.render.items import Line, Table
@@ -39,7 +39,6 @@ _CHECKPOINTS = {
 #: Sentences about single files that are shown, and names.
 _MOST = 20
 _NAMES = 5
-_YEAR_10000 = 253402300800000
 #: Columns that are said once where they are the same in every row.
 _SAID_ONCE = ("start", "codecs", "magic", "epochs")
 #: Columns whose texts may be shortened to fit a terminal.
@@ -169,11 +168,7 @@ def _partition(found: PartitionInfo, description: Description) -> Iterator[Item]
         ends += [] if found.recovery_point is None else [f"recovery point {found.recovery_point}"]
         yield Line(2, "", ", ".join(ends) or "no segments", prose=True)
         beside = [] if found.topic_id is None else [f"topic id {found.topic_id}"]
-        beside += (
-            []
-            if found.leader_epochs is None
-            else [f"{found.leader_epochs} leader epoch{'' if found.leader_epochs == 1 else 's'}"]
-        )
+        beside += [] if found.leader_epochs is None else [count_text(found.leader_epochs, "leader epoch")]
         beside += [count_text(found.snapshots, "metadata snapshot")] if found.snapshots else []
         beside += [f"{count_text(found.pending, 'file')} marked .deleted, .cleaned, .swap or .part"] if found.pending else []
         yield from [Line(2, "", ", ".join(beside), prose=True)] if beside else []
@@ -294,7 +289,7 @@ def _date(timestamp: int | None) -> str | None:
         return None
     date = date_text(timestamp)
     return (
-        date[:-7] if 0 <= timestamp < _YEAR_10000 else f"year {date.partition('-')[0]}" if timestamp > 0 else f"{timestamp} ms"
+        date[:-7] if 0 <= timestamp < DATES.stop else f"year {date.partition('-')[0]}" if timestamp > 0 else f"{timestamp} ms"
     )
 
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on
+from kafkalog.files.mounted import is_directory
 from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.outcome_words import assumed_text, caveats_of, details, gone_text, in_short
 from kafkalog.render.quantities import agreeing, count_text, size_text
@@ -143,6 +144,6 @@ def _what_to_do(worst: Outcome, named: set[str]) -> Iterator[Item]:
         yield labelled("" if at else "first", action)
     # What stops the broker may be a file, and a partition that is missing is made again: the log dir tells more then.
     above = [path for path in named if worst.path.startswith(f"{path}/")]
-    place = above[0] if above and not os.path.isdir(worst.path) else worst.path
+    place = above[0] if above and not is_directory(worst.path) else worst.path
     yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), place).line, hang=HANG, style="label")
     yield Line(0, "", command_on(("kafkalog", "verify"), place).line, hang=HANG)

@@ -13,7 +13,7 @@ from kafkalog.errors import KafkalogError
 from kafkalog.files.source import FileSource
 from kafkalog.render.effects import describe_effects
 from kafkalog.render.items import Line
-from kafkalog.render.quantities import count_text, size_text, time_span_text
+from kafkalog.render.quantities import count_text, offsets_text, size_text, time_span_text
 from kafkalog.render.verify_causes import spread
 from kafkalog.verify import Severity
 
@@ -129,8 +129,7 @@ def place_text(finding: Finding, base: str = "") -> str:
     if finding.span is not None:
         parts.append(f"bytes {finding.span.start}..{finding.span.end}")
     if finding.offsets is not None:
-        first, last = finding.offsets
-        parts.append(f"offset {first}" if first == last else f"offsets {first}..{last}")
+        parts.append(offsets_text([finding.offsets]))
     return ", ".join(parts)
 
 

@@ -12,7 +12,8 @@ from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_
 from kafkalog.render.verify_start import article, cut, every_outcome, is_predicted, names_of, start_text
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
-from kafkalog.verify.subjects import DAMAGED, first_action_of, is_loud, subjects_of
+from kafkalog.verify.report import DAMAGED
+from kafkalog.verify.subjects import first_action_of, is_loud, subjects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ from kafkalog.core.bit_flips import CRC32C, find_flipped_bit
 from kafkalog.core.compression import compression_type
 from kafkalog.core.control import read_control_record
 from kafkalog.core.cursor import Cursor
-from kafkalog.core.dates import date_text, timestamp_cause
+from kafkalog.core.dates import DATES, date_text, timestamp_cause
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.record import NO_TIMESTAMP, RECORD_FIELDS, walk_fields
 from kafkalog.core.source import WindowedBytes
@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 _FIELDS = {field.name: field for field in RECORD_FIELDS}
-_YEAR_10000 = 253402300800000
 #: Payload bytes whose text is taken for a note.
 _NOTED = 120
 
@@ -258,7 +257,7 @@ def time_note(timestamp: int) -> str:
     seconds = date_text(timestamp)
     return (
         f"{seconds[:-4]}.{timestamp % 1000:03d} UTC"
-        if 0 <= timestamp < _YEAR_10000
+        if 0 <= timestamp < DATES.stop
         else f"{seconds}: {timestamp_cause(timestamp)}"
     )
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.batch import BATCH_HEADER, MAGIC_AT, Damage, RecordBatch
 from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, TEXT_FILES
 from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, LegacyBatch
-from kafkalog.core.log import walk
+from kafkalog.core.log import first_offset, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.source import WindowedBytes
-from kafkalog.errors import FormatError, KafkalogError, LimitExceeded, RequestError, Truncated
+from kafkalog.errors import FormatError, KafkalogError, RequestError, Truncated
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.partition import Partition
@@ -141,7 +141,7 @@ def _log_parts(path: str, source: Source, wanted: Wanted) -> Iterator[Part]:
             return
         before.append((None if start else number, item))
         if isinstance(item, RecordBatch | LegacyBatch):
-            if wanted.offset is not None and _first_offset(item) > wanted.offset:
+            if wanted.offset is not None and first_offset(item) > wanted.offset:
                 raise NothingThere(_between(path, wanted.offset, last, item))
             last = item
     raise NothingThere(_nothing(path, source.size, wanted, last))
@@ -175,20 +175,12 @@ def _is_there(item: Batch | Damage | Padding, number: int, wanted: Wanted) -> bo
     if wanted.position is not None:
         return item.span.start <= wanted.position < item.span.end
     if wanted.offset is not None:
-        return isinstance(item, RecordBatch | LegacyBatch) and _first_offset(item) <= wanted.offset <= item.last_offset
+        return isinstance(item, RecordBatch | LegacyBatch) and first_offset(item) <= wanted.offset <= item.last_offset
     return number == (wanted.entry or 0)
 
 
-def _first_offset(batch: Batch) -> int:
-    """The first offset of a batch; that of a message whose inside cannot be read is its own."""
-    try:
-        return batch.base_offset
-    except (FormatError, LimitExceeded, StopIteration):
-        return batch.last_offset
-
-
 def _between(path: str, offset: int, last: Batch | None, following: Batch) -> str:
-    begins = f"the batch at {following.position} begins with offset {_first_offset(following)}"
+    begins = f"the batch at {following.position} begins with offset {first_offset(following)}"
     if last is None:
         return f"{path}: no offset {offset}: {begins}, and is the first"
     return f"{path}: no offset {offset}: the batch at {last.position} ends with {last.last_offset}, {begins}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.log import Batch, walk
+from kafkalog.core.log import Batch, told_base_offset, walk
+from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
 from kafkalog.span import Padding
 from kafkalog.table.columns import Column, Definition
@@ -37,12 +37,6 @@ def _header(name: str) -> Callable[[BatchAt], Any]:
     return lambda row: getattr(row.batch.header, name) if isinstance(row.batch, RecordBatch) else None
 
 
-def _base_offset(row: BatchAt) -> int | None:
-    if isinstance(row.batch, LegacyBatch) and row.batch.compression_id:
-        return None
-    return row.batch.base_offset
-
-
 def _max_timestamp(row: BatchAt) -> int:
     return row.batch.header.max_timestamp if isinstance(row.batch, RecordBatch) else row.batch.max_timestamp
 
@@ -53,7 +47,12 @@ BATCHES = Definition(
     (
         Column("topic", "name", "The topic; None when the directory's name tells none.", lambda row: row.log.topic),
         Column("partition", "int32", "The partition; None when the directory's name tells none.", lambda row: row.log.number),
-        Column("base_offset", "int64", "Offset of its first record; None for a wrapper, which does not say it.", _base_offset),
+        Column(
+            "base_offset",
+            "int64",
+            "Offset of its first record; None for a wrapper, which does not say it.",
+            lambda row: told_base_offset(row.batch),
+        ),
         Column("last_offset", "int64", "Offset of its last record.", lambda row: row.batch.last_offset),
         Column("records_count", "int32", "Records in it; None in magic 0 and 1.", _header("records_count")),
         Column("position", "int64", "Where it begins in the file.", lambda row: row.batch.position),
@@ -202,7 +201,7 @@ def _damage(request: Request) -> Iterator[DamageAt]:
                 yield DamageAt(log, path, damage)
         epochs = None if log.partition is None else log.partition.leader_epochs
         for damage in () if epochs is None else epochs.damages:
-            yield DamageAt(log, f"{log.path}/leader-epoch-checkpoint", damage)
+            yield DamageAt(log, join(log.path, "leader-epoch-checkpoint"), damage)
 
 
 def _damage_of(segment: Segment) -> Iterator[tuple[str, Damage]]:

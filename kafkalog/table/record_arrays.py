@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from kafkalog.core.attributes import CONTROL, LOG_APPEND_TIME, TRANSACTIONAL
+from kafkalog.core.dates import DATES
 from kafkalog.core.record import NO_TIMESTAMP
 from kafkalog.table.encoder import TYPES
-from kafkalog.table.records import DATES, compression_name, record_problem
+from kafkalog.table.records import compression_name, record_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.core.attributes import LOG_APPEND_TIME
 from kafkalog.core.batch import NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, Damage, RecordBatch
 from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.dates import DATES
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.record import NO_TIMESTAMP, Record
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from kafkalog.files.segment import Segment
 
 __all__ = [
-    "DATES",
     "RECORDS",
     "BatchAt",
     "EndOfCommitted",
@@ -35,8 +35,6 @@ __all__ = [
     "record_problem",
 ]
 
-#: The timestamps, in milliseconds, that are a date in every program: of the years 1 to 9999.
-DATES = range(-62_135_596_800_000, 253_402_300_800_000)
 _CODECS = {row.id: row.name for row in COMPRESSION_TYPES}
 
 
@@ -187,8 +185,12 @@ class LogWalk:
             with FileSource(self.path) as source:
                 yield source
 
-    def wants(self, batch: Batch) -> bool:
+    def wants(self, batch: Batch, *, is_sound: bool = False) -> bool:
         """Whether records of a batch are wanted.
+
+        Args:
+            batch: The batch.
+            is_sound: Whether its checksum has been found right already.
 
         Raises:
             EndOfCommitted: from this batch on none are.
@@ -212,9 +214,10 @@ class LogWalk:
             if not filters.producer_passes(NO_PRODUCER_ID):
                 return False
             newest = None
-        if not filters.active or not batch.crc_ok or (isinstance(batch, LegacyBatch) and batch.compression_id):
+        if not filters.active or (isinstance(batch, LegacyBatch) and batch.compression_id):
             return True
-        return filters.batch_may_pass(batch.base_offset, batch.last_offset, newest)
+        # Of one whose checksum is wrong each record is looked at, whatever its header says.
+        return filters.batch_may_pass(batch.base_offset, batch.last_offset, newest) or not (is_sound or batch.crc_ok)
 
     def rows(self, batch: Batch) -> Iterator[RecordAt]:
         """The records of a batch that are wanted."""

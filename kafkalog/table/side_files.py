@@ -10,6 +10,7 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, ProducerEntry, read_producer_snapshot
 from kafkalog.core.time_index import TIME_INDEX_ENTRY, TimeIndexEntry
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
+from kafkalog.files.paths import join
 from kafkalog.files.source import read_file
 from kafkalog.table.columns import Column, ColumnType, Definition
 from kafkalog.table.records import date_of
@@ -157,7 +158,7 @@ def _epochs(request: Request) -> Iterator[EpochAt]:
         found = None if log.partition is None else log.partition.leader_epochs
         if found is None:
             continue
-        path = f"{log.path}/leader-epoch-checkpoint"
+        path = join(log.path, "leader-epoch-checkpoint")
         for damage in found.damages:
             request.on_damage(path, damage)
         for number, entry in enumerate(found.entries):

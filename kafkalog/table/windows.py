@@ -268,7 +268,7 @@ def _add(log: LogWalk, filling: _Filling, at: int, end: int) -> Iterator[Group]:
     attributes, transaction = _HEAD.unpack_from(filling.view, at)[-1], None
     if attributes & (TRANSACTIONAL | CONTROL) or filling.asks:
         batch = RecordBatch.read(bytes(filling.view[at:end]), filling.position + at)
-        if not log.wants(batch):
+        if not log.wants(batch, is_sound=True):
             return
         transaction = log.transaction_of(batch)
     codec_id, records = attributes & CODEC_MASK, None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import GIVES_EVERYTHING, GIVES_METADATA
-from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
+from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.quorum import read_quorum
 from kafkalog.verify.finding import Severity
@@ -120,9 +120,12 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
         verified: The partitions; their reports are replaced.
         controllers: What the controllers say of them.
     """
+    by_name: dict[PartitionName | None, list[Verified]] = {}
+    for one in verified:
+        by_name.setdefault(_name_of(one), []).append(one)
     for one in verified:
         if any(RESTORE in RULES[finding.id].general for finding in one.report.findings):
-            others = [other for other in verified if other is not one and _is_replica(one, other)]
+            others = [other for other in by_name[_name_of(one)] if other is not one and _is_replica(one, other)]
             alone = _without_others(one, controllers)
             findings = tuple(
                 _said(finding, {RESTORE: _of_restoring(finding, others, alone)})
@@ -133,9 +136,13 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
             one.report = replace(one.report, findings=findings)
 
 
+def _name_of(one: Verified) -> PartitionName | None:
+    return parse_partition_name(os.path.basename(os.path.realpath(one.directory)))
+
+
 def _is_replica(one: Verified, other: Verified) -> bool:
-    names = [parse_partition_name(os.path.basename(os.path.realpath(each.directory))) for each in (one, other)]
-    if None in names or names[0] != names[1] or one.is_file or other.is_file:
+    """Whether two directories of one name can be replicas of one partition."""
+    if _name_of(one) is None or one.is_file or other.is_file:
         return False
     clusters = {each.owner.identity.cluster_id for each in (one, other) if each.owner is not None} - {None}
     return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2 and other.topic not in METADATA_TOPICS

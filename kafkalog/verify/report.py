@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -20,10 +19,12 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.policy import Policy
 
-__all__ = ["VERDICTS", "NotChecked", "PartitionReport", "Report"]
+__all__ = ["DAMAGED", "VERDICTS", "NotChecked", "PartitionReport", "Report"]
 
 #: Best first.
 VERDICTS = ("clean", "benign", "unknown", "damaged", "data-loss")
+#: Those that say that something is wrong, worst first.
+DAMAGED = ("data-loss", "damaged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class PartitionReport:
     def verdict(self) -> str:
         """`clean`, `benign` (only INFO), `damaged`, `data-loss` or `unknown`."""
         verdict = _verdict_of(self.findings)
-        return verdict if self.readable or verdict in ("damaged", "data-loss") else "unknown"
+        return verdict if self.readable or verdict in DAMAGED else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +144,6 @@ class Report:
         for outcome in chain(self.next_start, *(partition.next_start for partition in self.partitions)):
             places.setdefault(outcome.path, []).append(outcome)
         return any(all(one.broker == "aborts" or one.log_dir == "offline" for one in each) for each in places.values())
-
-    @property
-    def account(self) -> Account:
-        """The damage beside the partitions; worked out when it is asked for."""
-        paths = (*(finding.path for finding in self.findings), *(outcome.path for outcome in self.next_start))
-        first = next(iter(paths), "")
-        return account_of(os.path.dirname(first) or first, self.findings, self.next_start)
 
     @property
     def failed(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.filename import is_metadata_log
 from kafkalog.verify.account import account_of, count_of
 from kafkalog.verify.finding import Severity
+from kafkalog.verify.report import DAMAGED
 from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.report import PartitionReport, Report
 
-__all__ = ["DAMAGED", "OF_NO_DIRECTORY", "Subject", "badness", "first_action_of", "is_loud", "subjects_of"]
+__all__ = ["OF_NO_DIRECTORY", "Subject", "badness", "first_action_of", "is_loud", "subjects_of"]
 
-#: Verdicts that say that something is wrong.
-DAMAGED = ("data-loss", "damaged")
 #: Rules that tell of a partition without a directory, whose path is the fact `file`.
 OF_NO_DIRECTORY = frozenset(("checkpoint-line-unknown", "partition-missing"))
 

@@ -6,7 +6,7 @@ import pytest
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.legacy import LegacyBatch
-from kafkalog.core.log import BytesSource, walk
+from kafkalog.core.log import BytesSource, first_offset, told_base_offset, walk
 from kafkalog.errors import BadLength, DecompressionFailed, FormatError, LimitExceeded
 from tests import encode
 
@@ -91,6 +91,15 @@ def test_a_wrapper_without_a_value_is_damage():
 
 def test_a_wrapper_of_nothing_is_damage():
     assert isinstance(damage_of(wrapper([], 5)).error, FormatError)
+
+
+def test_a_wrapper_of_nothing_has_no_first_offset_but_that_of_its_header():
+    batch = read(wrapper([], 7))
+    with pytest.raises(FormatError):
+        batch.base_offset  # noqa: B018
+    assert (first_offset(batch), told_base_offset(batch)) == (7, None)
+    plain = read(encode.message(7, b"k", b"v"))
+    assert (first_offset(plain), told_base_offset(plain)) == (7, 7)
 
 
 def test_a_wrapper_whose_offset_is_below_its_last_message_is_damage():

@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import tarfile
 import tempfile
 
 import pytest
+from click.testing import CliRunner
 
 from kafkalog import errors, next_start, open_segment, verify
+from kafkalog.cli.main import main
 from kafkalog.files import mounted
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.intake import KINDS, As, named, parse_as
@@ -93,6 +96,15 @@ def test_an_archive_of_a_partition_is_the_partition_and_paths_lead_into_it(tmp_p
     assert verify(f"{path}/tweets-0/none").not_checked[0].reason == "no such file or directory"
     with_all = packed(tmp_path / "bare.tar", "tar", PARTITION, ".")
     assert classify(str(with_all))[:2] == (str(with_all), Kind.PARTITION)
+
+
+def test_what_to_read_next_of_a_partition_in_an_archive_is_that_partition(tmp_path):
+    folder = pathlib.Path(shutil.copytree(FIXTURES / "broker/2.1.1/plain", tmp_path / "d"))
+    log = folder / "twitter-status-0" / "00000000000000000147.log"
+    log.write_bytes(log.read_bytes()[:8116] + b"#" + log.read_bytes()[8117:])
+    for path, inner in ((folder, folder), (packed(tmp_path / "d.tar", folder=folder), f"{tmp_path}/d.tar/logs")):
+        shown = CliRunner().invoke(main, ["next-start", "-q", str(path)]).stdout
+        assert f"more        kafkalog next-start -v {inner}/twitter-status-0\n" in shown
 
 
 def test_an_archive_of_several_log_dirs_names_them(tmp_path):

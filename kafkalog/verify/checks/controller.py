@@ -224,9 +224,7 @@ class Controllers:
     def knows_name(self, topic_id: UUID, log_dir: LogDirCheck | None) -> bool:
         """Whether the metadata for a log dir says which topic an id is of: then each directory is compared with that."""
         metadata_log = self._metadata_for(log_dir)
-        return metadata_log is not None and any(
-            topic.topic_id == topic_id for topic in metadata_log.metadata.image.topics.values()
-        )
+        return metadata_log is not None and topic_id in metadata_log.metadata.image.topics
 
     def replicas_of(self, claim: PartitionClaim | None) -> tuple[tuple[int, ...], str]:
         """The brokers that hold a partition by the metadata that is known for its log dir, and where that stands; else ()."""

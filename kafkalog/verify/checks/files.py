@@ -11,7 +11,7 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
-from kafkalog.kafka.gone_offsets import AT_END, gone_offsets
+from kafkalog.kafka.gone_offsets import gone_at_end
 from kafkalog.verify.rules.checkpoints import PartitionCheckpoints
 from kafkalog.verify.rules.epochs import EpochFile
 from kafkalog.verify.rules.names import PartitionFiles
@@ -73,8 +73,8 @@ def _names(facts: PartitionFacts) -> PartitionFiles:
 
 def _gone_with_all_segments(facts: PartitionFacts) -> tuple[int, int | None] | None:
     """First and last offset that a log without any segment had; None: there is a segment, or nothing tells of records."""
-    found = () if facts.directory.segments else gone_offsets(facts.remains, facts.context)
-    return next(((gone.first, gone.last) for gone in found if gone.place == AT_END), None)
+    gone = None if facts.directory.segments else gone_at_end(facts.remains, facts.context)
+    return None if gone is None else (gone.first, gone.last)
 
 
 def _is_just_made(facts: PartitionFacts) -> bool:

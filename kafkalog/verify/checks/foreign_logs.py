@@ -113,6 +113,8 @@ def _with_original(finding: Finding, others: Iterable[Verified]) -> Finding:
         for entry in other.listed.entries
         if entry.name.endswith(".log") and entry.size == size and other.listed.path_of(entry.name) != finding.path
     ]
+    if not candidates:
+        return finding
     digests = dict(hashes_of([finding.path, *candidates], lambda _: None))
     same = [path for path in candidates if digests.get(path) == digests.get(finding.path)]
     if not same:

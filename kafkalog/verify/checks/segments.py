@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.kafka.gone_offsets import AT_START, gone_offsets
+from kafkalog.kafka.gone_offsets import gone_at_start
 from kafkalog.verify.rules.partitions import MissingStart, SegmentStep
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ __all__ = ["segment_subjects"]
 
 def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep | MissingStart]:
     """What is missing before the first segment, and each segment with the one before it."""
-    for gone in gone_offsets(facts.remains, facts.context):
-        if gone.place == AT_START and gone.certain and gone.last is not None and facts.scans:
-            yield MissingStart(path=facts.scans[0].path, first=gone.first, last=gone.last, witness=gone.witness)
+    gone = gone_at_start(facts.remains, facts.context)
+    if gone is not None and gone.certain and gone.last is not None and facts.scans:
+        yield MissingStart(path=facts.scans[0].path, first=gone.first, last=gone.last, witness=gone.witness)
     top, top_path = -1, ""
     for before, scan in zip((None, *facts.scans), facts.scans, strict=False):
         yield SegmentStep(

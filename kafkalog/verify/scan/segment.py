@@ -313,7 +313,8 @@ class Scanner:
         end = batch.span.end
         if end >= self._source.size:
             return self._task.following
-        head = self._source.read(end, BATCH_HEADER.size)
+        window = self._source.window(end, BATCH_HEADER.size)
+        head = window.data[end - window.start : end - window.start + BATCH_HEADER.size]
         return BATCH_HEADER.read(head).base_offset if len(head) == BATCH_HEADER.size and head[MAGIC_AT] == 2 else None
 
     def _as_neighbours_prove(self, batch: RecordBatch, limit: int) -> RecordBatch:
