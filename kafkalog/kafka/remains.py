@@ -137,7 +137,7 @@ def _end_of(segment: Segment, directory: Directory, scanned: Mapping[str, Scanne
         return SegmentEnd(segment.base_offset, known.places[-1][0] + 1)
     with FileSource(path) as log:
         start = _last_indexed(segment.paths.get(".index"), directory)
-        found = _end_from(segment.base_offset, log, start) if start < log.size else None
+        found = _end_from(segment.base_offset, log, start) if 0 <= start < log.size else None
         return found or _end_from(segment.base_offset, log, 0) or SegmentEnd(segment.base_offset, segment.base_offset)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 
 import pytest
 from click.testing import CliRunner
@@ -147,6 +148,16 @@ def test_the_holes_of_a_compacted_log_are_the_cleaners(tmp_path):
     folder = shutil.copytree(fixture("3.9.1", "edge").path(), tmp_path / "logs")
     remove(folder / "e-tomb-0", bases(folder / "e-tomb-0")[1])
     assert gone(folder, "e-tomb-0") == ()
+
+
+@pytest.mark.parametrize("position", [-1, -(1 << 31), (1 << 31) - 1, 5])
+def test_a_last_index_entry_that_leads_to_no_batch_hides_nothing(log_dir, position):
+    partition = log_dir / TOPIC
+    first, following = bases(partition)[2:4]
+    remove(partition, first)
+    index = partition / f"{bases(partition)[-1]:020d}.index"
+    index.write_bytes(struct.pack(">ii", 1, position))
+    assert spans(gone(log_dir)) == [(IN_BETWEEN, first, following - 1, True)]
 
 
 def test_index_files_after_the_last_log_tell_of_a_segment_of_unknown_length(log_dir):
