@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalog.render.items import Item
     from kafkalog.verify import Report
-    from kafkalog.verify.account import Ranges
+    from kafkalog.verify.account import Account, Ranges
     from kafkalog.verify.subjects import Subject
 
 __all__ = ["headline"]
@@ -109,16 +109,16 @@ def _one(subject: Subject) -> Iterator[Item]:
         when_so = "" if len(stops) == len(subject.outcomes) else f"after {article(stops)} stop: "
         yield labelled("consumers", f"{when_so}{text.removeprefix('consumers ')}")
     if account.unreached:
-        yield labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
+        yield labelled("unreached", f"{_part(account.unreached, account)}, sound, but consumers do not get so far")
 
 
 def _lost_lines(subject: Subject) -> Iterator[Item]:
     account = subject.account
     if account.gone:
-        yield labelled("gone", _part(account.gone, account.offsets))
+        yield labelled("gone", _part(account.gone, account))
     if account.unreadable:
         size = f", {size_text(account.unreadable_bytes)}" if account.unreadable_bytes else ""
-        yield labelled("unreadable", f"{_part(account.unreadable, account.offsets)}{size}")
+        yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}")
     for why in account.uncounted:
         yield labelled("gone" if subject.is_missing else "not counted", why)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
@@ -126,10 +126,10 @@ def _lost_lines(subject: Subject) -> Iterator[Item]:
         yield labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
 
 
-def _part(ranges: Ranges, offsets: int | None) -> str:
+def _part(ranges: Ranges, account: Account) -> str:
     """Offsets, and how many of all they are."""
-    count = f"{count_of(ranges):,}"
-    return f"{offsets_text(ranges)}: {count}" + (f" of {offsets:,}" if offsets is not None else "")
+    count = f"up to {count_of(ranges):,}" if account.at_most else f"{count_of(ranges):,}"
+    return f"{offsets_text(ranges)}: {count}" + (f" of {account.offsets:,}" if account.offsets is not None else "")
 
 
 def _several(subjects: list[_Named]) -> Iterator[Item]:
@@ -157,7 +157,8 @@ def _several(subjects: list[_Named]) -> Iterator[Item]:
         count = sum(count_of(getattr(subject.account, word)) for _, subject in subjects)
         places = sum(bool(getattr(subject.account, word)) for _, subject in subjects)
         if count:
-            yield labelled(word, f"{count_text(count, 'offset')} in {count_text(places, 'partition')}")
+            up_to = "up to " if any(subject.account.at_most for _, subject in subjects) else ""
+            yield labelled(word, f"{up_to}{count_text(count, 'offset')} in {count_text(places, 'partition')}")
     for label, is_missing in (("gone", True), ("not counted", False)):
         reasons = [why for _, subject in subjects if subject.is_missing is is_missing for why in subject.account.uncounted]
         yield from _first_of(label, list(dict.fromkeys(reasons)))
