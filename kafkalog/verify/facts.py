@@ -262,15 +262,15 @@ class PartitionFacts:
         """The first record without a key that the scans have seen; `NEVER` when there was none."""
         return min((scan.first_keyless for scan in self.scans if scan.first_keyless is not None), default=NEVER)
 
-    def _traces(self, first_aborted: int = NEVER) -> CleanerTraces:
-        is_read = not self.directory.settings.quick
-        return CleanerTraces(self.directory.segments, self._keyless, is_read=is_read, first_aborted=first_aborted)
+    @cached_property
+    def _traces(self) -> CleanerTraces:
+        return CleanerTraces(self.directory.segments, self._keyless, is_read=not self.directory.settings.quick)
 
     @cached_property
     def compacted(self) -> bool:
         """Whether the log was compacted, by what is said of it and by its batches."""
         traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
-        return self.directory.named_compacted or (bool(traces) and self._traces().first_keyless >= min(traces))
+        return self.directory.named_compacted or (bool(traces) and self._traces.first_keyless >= min(traces))
 
     # --- the small files ---
 
@@ -401,7 +401,7 @@ class PartitionFacts:
     @cached_property
     def cleaner_traces(self) -> CleanerTraces:
         """What its records say about the log cleaner."""
-        return self._traces(min((span.last_offset for span in self.producers.aborted), default=NEVER))
+        return self._traces.with_aborted(min((span.last_offset for span in self.producers.aborted), default=NEVER))
 
     @cached_property
     def remains(self) -> Remains:
