@@ -26,6 +26,7 @@ EXAMINED = {
     "dump": TWITTER,
     "export": TWITTER,
     "verify": fixture("2.1.1", "plain").path(),
+    "report": fixture("2.1.1", "plain").path(),
     "next-start": fixture("2.1.1", "plain").path(),
     "groups": fixture("2.8.2", "groups").path(),
     "transactions": fixture("2.1.1", "txn").path(),
@@ -33,9 +34,14 @@ EXAMINED = {
 }
 #: What each command can print, and what it must be told for it.
 PRINTED = [
-    (command, form, ["-o", "-"] if command == "export" else [])
-    for command in COMMANDS
-    for form in (("csv", "jsonl") if command == "export" else ("text", "jsonl"))
+    *(
+        (command, ["--format", form])
+        for command in COMMANDS
+        if command not in ("export", "report")
+        for form in ("text", "jsonl")
+    ),
+    *(("export", ["-o", "-", "--format", form]) for form in ("csv", "jsonl")),
+    ("report", ["-o", "-"]),
 ]
 
 
@@ -57,17 +63,17 @@ def to_a_reader_that_has_gone(*arguments):
         return kafkalog(*arguments, stdout=pipe)
 
 
-@pytest.mark.parametrize(("command", "form", "words"), PRINTED)
-def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, form, words):
+@pytest.mark.parametrize(("command", "words"), PRINTED)
+def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, words):
     path = [EXAMINED[command]] if command in EXAMINED else []
-    done = on_a_full_disk(command, *path, *words, "--format", form)
+    done = on_a_full_disk(command, *path, *words)
     assert (done.returncode, done.stderr) == (1 if command == "dump" else 3, NO_SPACE)
 
 
-@pytest.mark.parametrize(("command", "form", "words"), PRINTED)
-def test_a_reader_that_has_gone_is_no_error(command, form, words):
+@pytest.mark.parametrize(("command", "words"), PRINTED)
+def test_a_reader_that_has_gone_is_no_error(command, words):
     path = [EXAMINED[command]] if command in EXAMINED else []
-    done = to_a_reader_that_has_gone(command, *path, *words, "--format", form)
+    done = to_a_reader_that_has_gone(command, *path, *words)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

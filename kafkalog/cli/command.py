@@ -22,6 +22,7 @@ COMMANDS = {
     "dump": ("dump", "Look", "Print log files as Kafka's DumpLogSegments would."),
     "export": ("export", "Look", "Write records and more to Parquet, Arrow, CSV or JSON lines."),
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
+    "report": ("report", "Check", "Write what verify finds as one HTML page."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Understand", "Show transactional ids; open, hanging and aborted transactions."),
