@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kafkalog.render.items import Item
     from kafkalog.render.wrapping import Room
     from kafkalog.verify import Report
-    from kafkalog.verify.account import Ranges
+    from kafkalog.verify.account import Account, Ranges
     from kafkalog.verify.subjects import Subject
 
 __all__ = ["headline"]
@@ -114,26 +114,26 @@ def _one(subject: Subject, room: Room) -> Iterator[Item]:
         texts.append(f"{when_so}{text.removeprefix('consumers ')}")
     yield from _first_of("consumers", texts, room)
     if account.unreached:
-        yield labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
+        yield labelled("unreached", f"{_part(account.unreached, account)}, sound, but consumers do not get so far")
 
 
 def _lost_lines(subject: Subject, room: Room) -> Iterator[Item]:
     account = subject.account
     if account.gone:
-        yield labelled("gone", _part(account.gone, account.offsets))
+        yield labelled("gone", _part(account.gone, account))
     if account.unreadable:
         size = f", {size_text(account.unreadable_bytes)}" if account.unreadable_bytes else ""
-        yield labelled("unreadable", f"{_part(account.unreadable, account.offsets)}{size}")
+        yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}")
     yield from _first_of("gone" if subject.is_missing else "not counted", account.uncounted, room)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
         is_judged = subject.verdict != "unknown"
         yield labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
 
 
-def _part(ranges: Ranges, offsets: int | None) -> str:
+def _part(ranges: Ranges, account: Account) -> str:
     """Offsets, and how many of all they are."""
-    count = f"{count_of(ranges):,}"
-    return f"{offsets_text(ranges)}: {count}" + (f" of {offsets:,}" if offsets is not None else "")
+    count = f"up to {count_of(ranges):,}" if account.at_most else f"{count_of(ranges):,}"
+    return f"{offsets_text(ranges)}: {count}" + (f" of {account.offsets:,}" if account.offsets is not None else "")
 
 
 def _several(subjects: list[_Named], room: Room) -> Iterator[Item]:
@@ -160,8 +160,9 @@ def _several(subjects: list[_Named], room: Room) -> Iterator[Item]:
     for word in ("gone", "unreadable"):
         count = sum(count_of(getattr(subject.account, word)) for _, subject in subjects)
         places = sum(bool(getattr(subject.account, word)) for _, subject in subjects)
-        if places > 1:
-            yield labelled(word, f"{count_text(count, 'offset')} in {count_text(places, 'partition')}")
+        up_to = "up to " if any(subject.account.at_most for _, subject in subjects) else ""
+        if places > 1 or (count and up_to):
+            yield labelled(word, f"{up_to}{count_text(count, 'offset')} in {count_text(places, 'partition')}")
     for label, is_missing in (("gone", True), ("not counted", False)):
         reasons = [why for _, subject in subjects if subject.is_missing is is_missing for why in subject.account.uncounted]
         yield from _first_of(label, list(dict.fromkeys(reasons)), room)
