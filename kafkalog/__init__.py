@@ -15,6 +15,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.services import offer as _offer
+
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
@@ -142,6 +144,16 @@ _LAZY = {
     "Report": "kafkalog.verify",
     "Severity": "kafkalog.verify",
 }
+
+
+_offer(
+    html="kafkalog.render.notebook:html_of",
+    jsonl="kafkalog.render.json_verify:report_json_lines",
+    plots="kafkalog.plot.api:Plots",
+    rich="kafkalog.render.notebook:drawn",
+    table="kafkalog.table.api:table",
+    verify="kafkalog.verify.engine:verify",
+)
 
 
 class _Package(ModuleType):

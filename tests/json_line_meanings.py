@@ -220,7 +220,7 @@ MEANINGS: dict[tuple[str, str, str], str] = {
     ("diff", "", "epochs_b"): "leader epochs of B",
     ("diff", "", "damaged_bytes"): "bytes that are no batch",
     ("diff", "", "if_a_follows_b"): "what A would do with B as its leader, `{truncate_to, records_lost, bytes_lost, steps, "
-    "by_high_watermark, starts_over, why, release}`; steps: `[asked epoch, answered epoch, its end]`; null when it is not asked for",
+    "by_high_watermark, starts_over, why, release}`; steps: `[asked epoch, answered epoch, its end]`; null: not asked for",
     ("diff", "", "if_b_follows_a"): "the same the other way round",
     (
         "diff",
