@@ -28,7 +28,7 @@ _TOP, _HEIGHT = 26.0, 270.0
 _RATE = 62.0
 _STRIP = 13
 #: Places of texts: above the picture, on its right, above the rates.
-_ABOVE, _ASIDE, _ROOM = 11, 17, 15
+_ABOVE, _ASIDE, _ROOM = 11, 19, 15
 _GAP = 14
 #: Colours of epochs, which the style sheet has.
 _EPOCHS = 6
