@@ -46,7 +46,6 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "set_aside": None if outcome.set_aside is None else outcome.set_aside._asdict(),
         "already_gone": None if outcome.already_gone is None else [gone._asdict() for gone in outcome.already_gone],
         "why": outcome.why,
-        "actions": list(outcome.actions),
     }
 
 
