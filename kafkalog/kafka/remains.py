@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import Damage
 from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
 from kafkalog.core.log import Batch, walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end_by_halving
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, padded_end_by_halving
 from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.source import FileSource
 from kafkalog.kafka.cleaner_traces import CleanerTraces
@@ -35,11 +35,13 @@ class SegmentEnd(NamedTuple):
         base: Its base offset.
         end: The offset after its last whole batch; the base offset without one.
         is_damaged: Whether it ends in other bytes that are no batch: what is missing may be there, and cannot be read.
+        indexed: The last offset in its `.index` when that leads to a place after the last byte; else -1.
     """
 
     base: int
     end: int
     is_damaged: bool = False
+    indexed: int = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,15 +132,24 @@ def sound_epochs(file: Checkpoint[EpochEntry] | None) -> Sequence[EpochEntry]:
 
 
 def _end_of(segment: Segment, directory: Directory, scanned: Mapping[str, ScannedLog]) -> SegmentEnd:
-    """Where a segment ends, from its last index entry on; from its beginning where no batch is at that entry's place."""
+    """Where a segment ends, and how far its `.index` goes."""
     path = segment.paths[".log"]
+    entry = _last_indexed(segment.paths.get(".index"), directory)
     known = scanned.get(os.path.basename(path))
     if known is not None and known.places and known.end == directory.size_of(os.path.basename(path)):
-        return SegmentEnd(segment.base_offset, known.places[-1][0] + 1)
-    with FileSource(path) as log:
-        start = _last_indexed(segment.paths.get(".index"), directory)
-        found = _end_from(segment.base_offset, log, start) if 0 <= start < log.size else None
-        return found or _end_from(segment.base_offset, log, 0) or SegmentEnd(segment.base_offset, segment.base_offset)
+        end, size = SegmentEnd(segment.base_offset, known.places[-1][0] + 1), known.end
+    else:
+        with FileSource(path) as log:
+            end, size = _end_in(log, segment.base_offset, 0 if entry is None else entry.position), log.size
+    if entry is None or entry.position < size:
+        return end
+    return end._replace(indexed=segment.base_offset + entry.relative_offset)
+
+
+def _end_in(log: FileSource, base: int, start: int) -> SegmentEnd:
+    """Where a log ends, read from its last index entry on; from its beginning where no batch is at that entry's place."""
+    found = _end_from(base, log, start) if 0 <= start < log.size else None
+    return found or _end_from(base, log, 0) or SegmentEnd(base, base)
 
 
 def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
@@ -154,14 +165,14 @@ def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
     return SegmentEnd(base, end, is_damaged=not is_sound)
 
 
-def _last_indexed(path: str | None, directory: Directory) -> int:
-    """Position of the batch of the last entry of a `.index`; 0 without one. A preallocated one is zero after its entries."""
+def _last_indexed(path: str | None, directory: Directory) -> OffsetIndexEntry | None:
+    """The last entry of a `.index`; None without one. A preallocated one is zero after its entries."""
     if path is None:
-        return 0
+        return None
     size = OFFSET_INDEX_ENTRY.size
     try:
         index = directory.read(os.path.basename(path))
     except UnreadableFile:
-        return 0
+        return None
     used = padded_end_by_halving(lambda number: not any(index[number * size : (number + 1) * size]), len(index) // size)
-    return OFFSET_INDEX_ENTRY.read(index, (used - 1) * size).position if used else 0
+    return OFFSET_INDEX_ENTRY.read(index, (used - 1) * size) if used else None

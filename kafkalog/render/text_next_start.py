@@ -79,8 +79,9 @@ def _headline(outcomes: Sequence[Outcome], named: set[str]) -> Iterator[Item]:
         first = f"{_name_of(unknown[0])}: {in_short(unknown[0]).removeprefix('unknown: ')}"
         count = len({one.path for one in unknown})
         yield labelled("unknown", first if count == 1 else f"{count:,} directories cannot be predicted; {first}", "unknown")
-    if harmful or lost:
-        yield from _what_to_do((*harmful, *lost)[0], named)
+    worst = next(iter((*harmful, *lost, *(one for one in unknown if one.actions))), None)
+    if worst is not None:
+        yield from _what_to_do(worst, named)
 
 
 def _name_of(outcome: Outcome) -> str:
