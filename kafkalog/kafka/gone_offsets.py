@@ -50,6 +50,7 @@ class Gone(NamedTuple):
         witness: The file or the line that tells of them, in words.
         unless: What else may explain it, as a clause after "unless"; "" when nothing does.
         against: The line that says that nothing is gone, in words: one of the two is wrong. "" when there is none.
+        at_most: Whether the log cleaner may have removed some of them before.
     """
 
     first: int
@@ -58,10 +59,11 @@ class Gone(NamedTuple):
     witness: str
     unless: str = ""
     against: str = ""
+    at_most: bool = False
 
     @property
     def number(self) -> int | None:
-        """How many they are; None: not known."""
+        """How many they are, or how many at most; None: not known."""
         return None if self.last is None else self.last - self.first + 1
 
     @property
@@ -85,7 +87,8 @@ def gone_offsets(remains: Remains, context: PartitionContext) -> tuple[Gone, ...
     if remains.mark == "delete":
         return ()
     found = (gone_at_start(remains, context), *_in_between(remains, context), gone_at_end(remains, context))
-    return tuple(gone for gone in found if gone is not None)
+    gone = tuple(one for one in found if one is not None)
+    return tuple(one._replace(at_most=True) for one in gone) if gone and _is_cleaned(remains) else gone
 
 
 def hole_between(before: SegmentEnd, base: int) -> tuple[int, int] | None:
@@ -131,16 +134,16 @@ def is_partial_copy(missing: int, present: int) -> bool:
 
 
 def _in_between(remains: Remains, context: PartitionContext) -> Iterator[Gone]:
-    holes = [hole for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None]
-    if _is_cleaned(remains):
-        # Then the next segment tells nothing; but the cleaner writes the index anew with the log.
-        cut = (one for one in remains.segments[:-1] if one.indexed >= one.end)
-        yield from (Gone(one.end, one.indexed, IN_BETWEEN, f"{one.base:020d}.index") for one in cut)
-        return
-    for first, last in holes:
-        certain = is_uncleaned(first, remains, context, lone_hole=len(holes) == 1)
-        unless = "" if certain else _CLEANED
-        yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", unless)
+    holes = [
+        (*hole, one.cut) for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None
+    ]
+    for first, last, cut in holes:
+        if cut is not None and not remains.is_swapping:
+            yield Gone(first, last, IN_BETWEEN, str(cut))
+        elif not _is_cleaned(remains):
+            certain = is_uncleaned(first, remains, context, lone_hole=len(holes) == 1)
+            unless = "" if certain else _CLEANED
+            yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", unless)
 
 
 def _is_cleaned(remains: Remains) -> bool:
@@ -203,8 +206,6 @@ def gone_at_end(remains: Remains, context: PartitionContext) -> Gone | None:
         is_whole = bool(context.clean) and point is not None and point.offset == last.end
         against = f"the recovery point {last.end}" if is_whole else ""
         tell(mark.offset, f"the high watermark {mark.offset}", copied_later, against)
-    if context.clean and last.indexed >= last.end:
-        tell(last.indexed + 1, f"{last.base:020d}.index")
     orphans = [base for base in remains.without_log if base >= last.end]
     best = max(told, key=lambda one: (one.certain, one.is_odd, one.last), default=None)
     if best is not None and (best.is_odd or not orphans):

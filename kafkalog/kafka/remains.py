@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.batch import Damage
 from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS
 from kafkalog.core.log import Batch, walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, OffsetIndexEntry, padded_end_by_halving
+from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end_by_halving
 from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.source import FileSource
 from kafkalog.kafka.cleaner_traces import CleanerTraces
+from kafkalog.kafka.named_ends import max_timestamp_of, named_after_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
     from kafkalog.files.directory import Directory
     from kafkalog.files.partition import Partition
     from kafkalog.files.segment import Segment
+    from kafkalog.kafka.named_ends import NamedEnd
     from kafkalog.kafka.scanned_log import ScannedLog
 
-__all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of", "sound_epochs"]
+__all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of", "sound_epochs", "with_cut_ends"]
 
 
 class SegmentEnd(NamedTuple):
@@ -35,13 +38,13 @@ class SegmentEnd(NamedTuple):
         base: Its base offset.
         end: The offset after its last whole batch; the base offset without one.
         is_damaged: Whether it ends in other bytes that are no batch: what is missing may be there, and cannot be read.
-        indexed: The last offset in its `.index` when that leads to a place after the last byte; else -1.
+        cut: Who names a later record of it, so that its end must have been cut off; None when nobody does.
     """
 
     base: int
     end: int
     is_damaged: bool = False
-    indexed: int = -1
+    cut: NamedEnd | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +95,10 @@ def remains_of(
         UnreadableFile: a file of it cannot be read.
     """
     segments = tuple(segment for segment in partition.segments if ".log" in segment.paths)
+    ends = tuple(_end_of(segment, partition.directory, scanned) for segment in segments)
     pending = {parsed.pending for parsed, _ in partition.pending}
     return Remains(
-        segments=tuple(_end_of(segment, partition.directory, scanned) for segment in segments),
+        segments=with_cut_ends(segments, ends),
         traces=CleanerTraces(segments),
         epochs=_epochs_of(partition),
         without_log=bases_without_log(partition),
@@ -105,6 +109,25 @@ def remains_of(
         is_tiered=is_tiered,
         is_compacted=is_compacted or bool(pending & {".swap", ".cleaned"}) or partition.topic in COORDINATOR_TOPICS,
     )
+
+
+def with_cut_ends(
+    segments: Sequence[Segment], ends: Sequence[SegmentEnd], max_timestamps: Sequence[int] | None = None
+) -> tuple[SegmentEnd, ...]:
+    """The ends of segments, with who says that they were cut; the indexes are only read where offsets are missing.
+
+    Args:
+        segments: The segments, ascending.
+        ends: Where each of them ends.
+        max_timestamps: The largest timestamp of each; None: not known, so read where it matters.
+    """
+    found = list(ends)
+    for at, (end, following) in enumerate(pairwise(ends)):
+        if not end.is_damaged and end.end < following.base:
+            segment = segments[at]
+            known = partial(max_timestamp_of, segment) if max_timestamps is None else partial(int, max_timestamps[at])
+            found[at] = end._replace(cut=named_after_end(segment, end.end, following.base, known))
+    return tuple(found)
 
 
 def bases_without_log(partition: Partition) -> tuple[int, ...]:
@@ -132,24 +155,15 @@ def sound_epochs(file: Checkpoint[EpochEntry] | None) -> Sequence[EpochEntry]:
 
 
 def _end_of(segment: Segment, directory: Directory, scanned: Mapping[str, ScannedLog]) -> SegmentEnd:
-    """Where a segment ends, and how far its `.index` goes."""
+    """Where a segment ends, from its last index entry on; from its beginning where no batch is at that entry's place."""
     path = segment.paths[".log"]
-    entry = _last_indexed(segment.paths.get(".index"), directory)
     known = scanned.get(os.path.basename(path))
     if known is not None and known.places and known.end == directory.size_of(os.path.basename(path)):
-        end, size = SegmentEnd(segment.base_offset, known.places[-1][0] + 1), known.end
-    else:
-        with FileSource(path) as log:
-            end, size = _end_in(log, segment.base_offset, 0 if entry is None else entry.position), log.size
-    if entry is None or entry.position < size:
-        return end
-    return end._replace(indexed=segment.base_offset + entry.relative_offset)
-
-
-def _end_in(log: FileSource, base: int, start: int) -> SegmentEnd:
-    """Where a log ends, read from its last index entry on; from its beginning where no batch is at that entry's place."""
-    found = _end_from(base, log, start) if 0 <= start < log.size else None
-    return found or _end_from(base, log, 0) or SegmentEnd(base, base)
+        return SegmentEnd(segment.base_offset, known.places[-1][0] + 1)
+    with FileSource(path) as log:
+        start = _last_indexed(segment.paths.get(".index"), directory)
+        found = _end_from(segment.base_offset, log, start) if 0 <= start < log.size else None
+        return found or _end_from(segment.base_offset, log, 0) or SegmentEnd(segment.base_offset, segment.base_offset)
 
 
 def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
@@ -165,14 +179,14 @@ def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
     return SegmentEnd(base, end, is_damaged=not is_sound)
 
 
-def _last_indexed(path: str | None, directory: Directory) -> OffsetIndexEntry | None:
-    """The last entry of a `.index`; None without one. A preallocated one is zero after its entries."""
+def _last_indexed(path: str | None, directory: Directory) -> int:
+    """Position of the batch of the last entry of a `.index`; 0 without one. A preallocated one is zero after its entries."""
     if path is None:
-        return None
+        return 0
     size = OFFSET_INDEX_ENTRY.size
     try:
         index = directory.read(os.path.basename(path))
     except UnreadableFile:
-        return None
+        return 0
     used = padded_end_by_halving(lambda number: not any(index[number * size : (number + 1) * size]), len(index) // size)
-    return OFFSET_INDEX_ENTRY.read(index, (used - 1) * size) if used else None
+    return OFFSET_INDEX_ENTRY.read(index, (used - 1) * size).position if used else 0

@@ -58,7 +58,7 @@ def _assumed(assumed: Assumed) -> dict[str, Any]:
 def _gone(gone: Gone) -> dict[str, Any]:
     doubts = {name: value for name, value in (("unless", gone.unless), ("against", gone.against)) if value}
     told = {"first": gone.first, "last": gone.last, "place": gone.place, "witness": gone.witness}
-    return {**told, "certain": gone.certain, **doubts}
+    return {**told, "certain": gone.certain, "at_most": gone.at_most, **doubts}
 
 
 def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:
