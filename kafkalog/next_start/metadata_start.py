@@ -118,7 +118,7 @@ def metadata_start(partition: Partition, before: Metadata, identity: Identity, r
             end=end,
             text=text,
             was_whole=before.damage is None and not before.problems,
-            gone=None if cut_at >= (reached := _reached(partition)) else (cut_at, reached - 1),
+            gone=_gone(max(cut_at, before.image.last_offset + 1), _reached(partition)),
             role=role_in_quorum(partition, identity.number),
             bad_snapshot=_bad_snapshot(snapshots, end if is_anew else start),
             lacks_before=start if start and not snapshots else None,
@@ -156,6 +156,11 @@ def _what_happens(partition: Partition, before: Metadata, anew: _Snapshot | None
         return f"the start cuts at offset {end}"
     reached = _reached(partition)
     return f"ends at offset {end}, though it reached {reached} before" if reached > end else ""
+
+
+def _gone(end: int, reached: int) -> tuple[int, int] | None:
+    """What a log has lost that ends at an offset, and once reached another one."""
+    return (end, reached - 1) if end < reached else None
 
 
 def _reached(partition: Partition) -> int:

@@ -190,7 +190,8 @@ def test_the_command_ends_with_how_many_are_set_aside(tmp_path):
     damage(log_dir, "a flipped bit")
     done = CliRunner().invoke(main, ["next-start", str(log_dir)], standalone_mode=False)
     assert done.return_value == 1
-    assert "becomes -stray, with all it holds" in done.output
+    assert "sets it aside as -stray" in done.output
+    assert "already gone" not in done.output  # what the start cuts is still there
     lines = CliRunner().invoke(main, ["next-start", "--format", "jsonl", str(log_dir)], standalone_mode=False).output
     aside = {line["path"].rpartition("/")[2]: line["set_aside"] for line in map(json.loads, lines.splitlines())}
     assert aside["e-txn-0"]["records"] > 0
