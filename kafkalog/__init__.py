@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record, RecordHeader
+    from kafkalog.diff.api import diff
+    from kafkalog.diff.values import ReplicaDiff, Replicas
     from kafkalog.errors import (
         ExtraMissing,
         FileChanged,
@@ -73,6 +75,8 @@ __all__ = [
     "Record",
     "RecordBatch",
     "RecordHeader",
+    "ReplicaDiff",
+    "Replicas",
     "Report",
     "RequestError",
     "Segment",
@@ -84,6 +88,7 @@ __all__ = [
     "Until",
     "__version__",
     "describe",
+    "diff",
     "next_start",
     "next_starts",
     "open_log_dir",
@@ -112,6 +117,8 @@ _LAZY = {
     "Record": "kafkalog.core.record",
     "RecordBatch": "kafkalog.core.batch",
     "RecordHeader": "kafkalog.core.record",
+    "ReplicaDiff": "kafkalog.diff.values",
+    "Replicas": "kafkalog.diff.values",
     "RequestError": "kafkalog.errors",
     "Segment": "kafkalog.files.segment",
     "Span": "kafkalog.span",
@@ -150,7 +157,16 @@ _offer(
 
 
 class _Package(ModuleType):
-    """This package: three of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: four of its functions have the names of packages in it, which an import would put in their place."""
+
+    @property
+    def diff(self) -> Any:
+        """The function `kafkalog.diff.api.diff`."""
+        return import_module("kafkalog.diff.api").diff
+
+    @diff.setter
+    def diff(self, package: ModuleType) -> None:
+        del package
 
     @property
     def next_start(self) -> Any:
