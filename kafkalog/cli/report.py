@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +10,7 @@ from kafkalog.cli import completion, exit_status, options
 from kafkalog.cli import judging as judgings
 from kafkalog.cli.command import Command
 from kafkalog.cli.judging import judged, say_unread, unread_of
-from kafkalog.cli.streams import CannotWrite, write_bytes
+from kafkalog.cli.streams import CannotWrite, show, write_bytes
 from kafkalog.core.command_line import quoted
 from kafkalog.errors import RequestError
 from kafkalog.files.source import describe_os_error
@@ -162,7 +161,6 @@ def _say_what(report: Report, out: str, size: int) -> None:
 
     from kafkalog.render.items import labelled
     from kafkalog.render.quantities import size_text
-    from kafkalog.render.screen import Screen
     from kafkalog.render.verify_headline import headline
 
-    Screen.of(sys.stdout).show([*islice(headline(report), 1), labelled("written", f"{out}, {size_text(size)}")])
+    show([*islice(headline(report), 1), labelled("written", f"{out}, {size_text(size)}")], "auto")

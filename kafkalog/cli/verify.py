@@ -11,7 +11,7 @@ from kafkalog.cli import judging as judgings
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
 from kafkalog.cli.judging import judged, say_unread, unread_of
-from kafkalog.cli.streams import write_json_lines
+from kafkalog.cli.streams import show, write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.cli.judging import Judging
@@ -68,10 +68,9 @@ def command(
 
         write_json_lines(report_json_lines(report))
     elif report.partitions or report.findings or len(unread) < len(report.not_checked):
-        from kafkalog.render.screen import Screen
         from kafkalog.render.text_verify import report_text
 
-        Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
+        show(report_text(report, detail=detail, max_findings=max_findings), color)
     sys.stdout.flush()
     say_unread(unread)
     return judging.exit_status(report)

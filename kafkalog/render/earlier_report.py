@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.core.command_line import Command
@@ -84,18 +85,19 @@ class _Run:
         return None
 
     def _report(self, row: dict[str, Any]) -> Report:
+        unread = set(row.get("unread", ()))
         return Report(
             now=row["now"],
             partitions=tuple(_partition(**one) for one in self._partitions),
             findings=tuple(self._findings),
-            not_checked=tuple(NotChecked(one["path"], one["reason"], one.get("failed", False)) for one in row["not_checked"]),
+            not_checked=tuple(NotChecked(one["path"], one["reason"], one["path"] in unread) for one in row["not_checked"]),
             version=row["version"],
             files=row["files"],
             bytes=row["bytes"],
             hashes=tuple(row["hashes"].items()),
             suppressed=row["suppressed"],
             quick=row.get("quick", False),
-            next_start=tuple(self._beside),
+            next_start=_advised(self._beside, row["first_action"], self._findings),
         )
 
 
@@ -115,8 +117,15 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         records=row["records"],
         bytes=row["bytes"],
         readable=row["verdict"] != "unknown",
-        next_start=tuple(next_start),
+        next_start=_advised(next_start, row["first_action"], findings),
     )
+
+
+def _advised(outcomes: Iterable[Outcome], first: str | None, findings: Iterable[Finding]) -> tuple[Outcome, ...]:
+    """Predictions with what is to be done first, which their lines do not have, unless it is the remedy of a finding."""
+    if first is None or any(finding.remedy == first for finding in findings):
+        return tuple(outcomes)
+    return tuple(replace(one, actions=(first,)) if one.severity == "error" and not one.is_harmless else one for one in outcomes)
 
 
 def _finding(row: dict[str, Any]) -> Finding:
@@ -163,7 +172,6 @@ def _outcome(row: dict[str, Any]) -> Outcome:
         set_aside=None if aside is None else _known(SetAside, aside),
         already_gone=None if gone is None else tuple(_known(Gone, one) for one in gone),
         why=dict(row["why"]),
-        actions=tuple(row.get("actions", ())),
     )
 
 
