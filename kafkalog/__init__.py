@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from kafkalog.replay.metadata import read_metadata
     from kafkalog.replay.transactions import read_transactions
     from kafkalog.replay.until import Until
+    from kafkalog.salvage.api import salvage
+    from kafkalog.salvage.values import PartitionSalvage, Salvage
     from kafkalog.span import Padding, Span
     from kafkalog.table.api import table
     from kafkalog.table.table import Table
@@ -67,12 +69,14 @@ __all__ = [
     "Partition",
     "PartitionInfo",
     "PartitionReport",
+    "PartitionSalvage",
     "Policy",
     "Record",
     "RecordBatch",
     "RecordHeader",
     "Report",
     "RequestError",
+    "Salvage",
     "Segment",
     "SegmentInfo",
     "Severity",
@@ -90,6 +94,7 @@ __all__ = [
     "read_groups",
     "read_metadata",
     "read_transactions",
+    "salvage",
     "table",
     "verify",
 ]
@@ -131,6 +136,8 @@ _LAZY = {
     "read_transactions": "kafkalog.replay.transactions",
     "Finding": "kafkalog.verify",
     "PartitionReport": "kafkalog.verify",
+    "PartitionSalvage": "kafkalog.salvage.values",
+    "Salvage": "kafkalog.salvage.values",
     "Policy": "kafkalog.verify",
     "Report": "kafkalog.verify",
     "Severity": "kafkalog.verify",
@@ -138,7 +145,7 @@ _LAZY = {
 
 
 class _Package(ModuleType):
-    """This package: three of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: four of its functions have the names of packages in it, which an import would put in their place."""
 
     @property
     def next_start(self) -> Any:
@@ -147,6 +154,15 @@ class _Package(ModuleType):
 
     @next_start.setter
     def next_start(self, package: ModuleType) -> None:
+        del package
+
+    @property
+    def salvage(self) -> Any:
+        """The function `kafkalog.salvage.api.salvage`."""
+        return import_module("kafkalog.salvage.api").salvage
+
+    @salvage.setter
+    def salvage(self, package: ModuleType) -> None:
         del package
 
     @property
