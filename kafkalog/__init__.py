@@ -15,10 +15,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.services import offer as _offer
+
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record, RecordHeader
+    from kafkalog.diff.api import diff
+    from kafkalog.diff.values import ReplicaDiff, Replicas
     from kafkalog.errors import (
         ExtraMissing,
         FileChanged,
@@ -74,6 +78,8 @@ __all__ = [
     "Record",
     "RecordBatch",
     "RecordHeader",
+    "ReplicaDiff",
+    "Replicas",
     "Report",
     "RequestError",
     "Salvage",
@@ -86,6 +92,7 @@ __all__ = [
     "Until",
     "__version__",
     "describe",
+    "diff",
     "next_start",
     "next_starts",
     "open_log_dir",
@@ -115,6 +122,8 @@ _LAZY = {
     "Record": "kafkalog.core.record",
     "RecordBatch": "kafkalog.core.batch",
     "RecordHeader": "kafkalog.core.record",
+    "ReplicaDiff": "kafkalog.diff.values",
+    "Replicas": "kafkalog.diff.values",
     "RequestError": "kafkalog.errors",
     "Segment": "kafkalog.files.segment",
     "Span": "kafkalog.span",
@@ -144,8 +153,28 @@ _LAZY = {
 }
 
 
+_offer(
+    html="kafkalog.render.notebook:html_of",
+    jsonl="kafkalog.render.json_verify:report_json_lines",
+    plots="kafkalog.plot.api:Plots",
+    rich="kafkalog.render.notebook:drawn",
+    salvage_lines="kafkalog.render.json_salvage:salvage_lines",
+    table="kafkalog.table.api:table",
+    verify="kafkalog.verify.engine:verify",
+)
+
+
 class _Package(ModuleType):
-    """This package: four of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: five of its functions have the names of packages in it, which an import would put in their place."""
+
+    @property
+    def diff(self) -> Any:
+        """The function `kafkalog.diff.api.diff`."""
+        return import_module("kafkalog.diff.api").diff
+
+    @diff.setter
+    def diff(self, package: ModuleType) -> None:
+        del package
 
     @property
     def next_start(self) -> Any:

@@ -25,6 +25,7 @@ EXAMINED = {
     "show": TWITTER,
     "dump": TWITTER,
     "export": TWITTER,
+    "salvage": TWITTER.parent,
     "verify": fixture("2.1.1", "plain").path(),
     "next-start": fixture("2.1.1", "plain").path(),
     "groups": fixture("2.8.2", "groups").path(),
@@ -33,7 +34,7 @@ EXAMINED = {
 }
 #: What each command can print, and what it must be told for it.
 PRINTED = [
-    (command, form, ["-o", "-"] if command == "export" else [])
+    (command, form, {"export": ["-o", "-"], "salvage": ["-o", "new"]}.get(command, []))
     for command in COMMANDS
     for form in (("csv", "jsonl") if command == "export" else ("text", "jsonl"))
 ]
@@ -58,14 +59,16 @@ def to_a_reader_that_has_gone(*arguments):
 
 
 @pytest.mark.parametrize(("command", "form", "words"), PRINTED)
-def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, form, words):
+def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, form, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = [EXAMINED[command]] if command in EXAMINED else []
     done = on_a_full_disk(command, *path, *words, "--format", form)
     assert (done.returncode, done.stderr) == (1 if command == "dump" else 3, NO_SPACE)
 
 
 @pytest.mark.parametrize(("command", "form", "words"), PRINTED)
-def test_a_reader_that_has_gone_is_no_error(command, form, words):
+def test_a_reader_that_has_gone_is_no_error(command, form, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = [EXAMINED[command]] if command in EXAMINED else []
     done = to_a_reader_that_has_gone(command, *path, *words, "--format", form)
     assert (done.returncode, done.stderr) == (0, b"")

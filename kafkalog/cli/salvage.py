@@ -47,9 +47,9 @@ class Arguments(NamedTuple):
     cls=Command,
     no_args_is_help=True,
     examples=(
-        ("orders-0 -o /rescue/orders-0", "a damaged partition"),
-        ("orders-0 --replica b2/orders-0 -o new", "with what another replica has"),
-        ("/kafka/data -o /rescue/data", "each partition of a log dir"),
+        ("orders-0 -o new/orders-0", "a damaged partition"),
+        ("orders-0 --replica b2/orders-0 -o new", "and from a replica"),
+        ("/kafka/data -o /rescue/data", "a whole log dir"),
     ),
     sections={
         "What is written": ("out", "replicas", "unflip", "logs_only", "keep_unparsable", "topic_id", "index_interval_bytes"),

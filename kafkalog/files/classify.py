@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, TEXT_FILES, parse_partition_name, parse_segment_file_name
+from kafkalog.core.listed import listed
 from kafkalog.core.printable import printable
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
@@ -178,8 +179,7 @@ def _is_log_dir(path: str, *, by_files: bool) -> bool:
 def _names(log_dirs: list[str]) -> str:
     if len(log_dirs) == 1:
         return f"a log dir: {printable(log_dirs[0])}: give its path"
-    more = f" and {len(log_dirs) - _SHOWN} more" if len(log_dirs) > _SHOWN else ""
-    return f"log dirs: {', '.join(map(printable, log_dirs[:_SHOWN]))}{more}: give their paths"
+    return f"log dirs: {listed(list(map(printable, log_dirs)), _SHOWN)}: give their paths"
 
 
 def classify_as(wanted: Kind, path: str) -> Classified:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.listed import listed
 from kafkalog.files.mounted import Folder, Piece
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class _Reader:
                 break
             self._add(pax.get("path") or name or _name_in(block), kind, block, pax, data, size)
             name, pax = b"", {}
-        notes = [f"{what}: {_listed(names, self._counts[what])}" for what, names in self._told.items()]
+        notes = [f"{what}: {listed(names, _SHOWN, self._counts[what])}" for what, names in self._told.items()]
         return Tar(self._root, notes, self._problems)
 
     def _size(self, block: bytes, pax: dict[str, bytes]) -> int | None:
@@ -206,7 +207,3 @@ def _pax_fields(content: bytes) -> dict[str, bytes]:
             fields[name.decode("utf-8", "replace")] = value.removesuffix(b"\n")
             at += length
     return fields
-
-
-def _listed(names: list[str], count: int) -> str:
-    return ", ".join(names) + (f" and {count - len(names)} more" if count > len(names) else "")

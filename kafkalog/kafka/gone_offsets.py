@@ -45,6 +45,7 @@ class Gone(NamedTuple):
         place: `AT_START`, `IN_BETWEEN` or `AT_END`.
         witness: The file or the line that tells of them, in words.
         certain: Whether nothing else explains it; else the log cleaner, a crash or remote storage may.
+        at_most: Whether the log cleaner may have removed some of them before.
     """
 
     first: int
@@ -52,10 +53,11 @@ class Gone(NamedTuple):
     place: str
     witness: str
     certain: bool = True
+    at_most: bool = False
 
     @property
     def number(self) -> int | None:
-        """How many they are; None: not known."""
+        """How many they are, or how many at most; None: not known."""
         return None if self.last is None else self.last - self.first + 1
 
 
@@ -69,7 +71,8 @@ def gone_offsets(remains: Remains, context: PartitionContext) -> tuple[Gone, ...
     if remains.mark == "delete":
         return ()
     found = (gone_at_start(remains, context), *_in_between(remains, context), gone_at_end(remains, context))
-    return tuple(gone for gone in found if gone is not None)
+    gone = tuple(one for one in found if one is not None)
+    return tuple(one._replace(at_most=True) for one in gone) if gone and _is_cleaned(remains) else gone
 
 
 def hole_between(before: SegmentEnd, base: int) -> tuple[int, int] | None:
@@ -115,12 +118,15 @@ def is_partial_copy(missing: int, present: int) -> bool:
 
 
 def _in_between(remains: Remains, context: PartitionContext) -> Iterator[Gone]:
-    holes = [hole for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None]
-    if not holes or _is_cleaned(remains):
-        return
-    for first, last in holes:
-        certain = is_uncleaned(first, remains, context, lone_hole=len(holes) == 1)
-        yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", certain)
+    holes = [
+        (*hole, one.cut) for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None
+    ]
+    for first, last, cut in holes:
+        if cut is not None and not remains.is_swapping:
+            yield Gone(first, last, IN_BETWEEN, str(cut))
+        elif not _is_cleaned(remains):
+            certain = is_uncleaned(first, remains, context, lone_hole=len(holes) == 1)
+            yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", certain)
 
 
 def _is_cleaned(remains: Remains) -> bool:
@@ -169,8 +175,7 @@ def gone_at_end(remains: Remains, context: PartitionContext) -> Gone | None:
     if context.clean and point is None:
         told |= {entry.start_offset: (_EPOCHS, True) for entry in remains.epochs[-1:]}
         told |= {offset: (f"{offset:020d}.snapshot", True) for offset in remains.snapshots[-1:]}
-    is_whole = bool(context.clean) and point is not None and point.offset <= last.end
-    if mark is not None and not is_whole:
+    if mark is not None:
         is_flushed = point is not None and point.offset > last.end and not context.in_use
         told[mark.offset] = (f"the high watermark {mark.offset}", bool(context.clean) or is_flushed)
     if point is not None:

@@ -23,9 +23,11 @@ __all__ = [
     "consumer_texts",
     "details",
     "gone_text",
+    "harm_of",
     "harm_text",
     "in_short",
     "one_line",
+    "unread_text",
 ]
 
 #: Files of one kind that the text names before it only counts.
@@ -51,6 +53,19 @@ def certain_harms(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The harmful ones, but for those that another release, after the same kind of stop, would do without harm."""
     spared = {outcome.assumed.stop for outcome in outcomes if outcome.severity != "error"}
     return [outcome for outcome in outcomes if outcome.severity == "error" and outcome.assumed.stop not in spared]
+
+
+def harm_of(outcome: Outcome) -> str:
+    """What a harmful start does; "" where only consumers fail, of which more is said by itself."""
+    if outcome.broker == "aborts":
+        return "stops"
+    if outcome.log_dir == "offline":
+        return "offline"
+    if outcome.records_lost:
+        return "loses"
+    if outcome.partition == "loaded":
+        return "empty" if outcome.records_lost is None else ""
+    return outcome.partition
 
 
 def harm_text(outcomes: Sequence[Outcome]) -> str:
@@ -92,7 +107,7 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""
-        what = f"loads{number}, {_unread_text(outcome) if unread else 'removes no record'}"
+        what = f"loads{number}, {unread_text(outcome) if unread else 'removes no record'}"
         if outcome.broker is None:
             what = f"if the broker started: {what}"
         return "; ".join((what, *_without_loss(outcome)))
@@ -103,7 +118,8 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
     return f"{outcome.partition}: {outcome.reason}"
 
 
-def _unread_text(outcome: Outcome) -> str:
+def unread_text(outcome: Outcome) -> str:
+    """What consumers of a log that loads do not get, in a few words."""
     skips = any(read is not None and read.skipped for read in outcome.consumer or ())
     return "but consumers skip offsets" if skips else "but consumers fail"
 

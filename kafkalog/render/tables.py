@@ -66,7 +66,11 @@ def _taken(text: str, width: int) -> str:
 
 
 def column_groups(
-    headings: Sequence[str], rows: Sequence[Sequence[object]], width: int, whole: Collection[int] = ()
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    width: int,
+    whole: Collection[int] = (),
+    spare: Collection[int] = (),
 ) -> list[list[int]]:
     """The columns of the one or more tables, none wider than a terminal, as which a table is shown there.
 
@@ -78,16 +82,19 @@ def column_groups(
         rows: Values; None where there is none.
         width: Columns of the terminal.
         whole: Columns, by number, whose texts are not shortened.
+        spare: Those that are left out unless there is room for all columns as they are.
 
     Returns:
         Numbers of columns, table by table.
     """
-    least = {}
+    least, full = {}, {}
     for at, heading in enumerate(headings):
         texts = [row[at] for row in rows]
         if any(text is not None for text in texts) or not rows:
-            columns = max(cell_len(cell_of(text)) for text in (heading, *texts))
+            full[at] = columns = max(cell_len(cell_of(text)) for text in (heading, *texts))
             least[at] = columns if at in whole or is_numbers(rows, at) else min(columns, LEAST)
+    if sum(full.values()) + len(BETWEEN) * (len(full) - 1) > width:
+        least = {at: columns for at, columns in least.items() if at not in spare}
     first, *others = least or [0]
     groups = [[first]]
     for at in others:

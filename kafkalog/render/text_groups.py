@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.core.listed import listed
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.render.quantities import count_text, moment
@@ -79,12 +80,11 @@ def _expired(found: Groups, now: int) -> Iterator[Item]:
         if not commits:
             continue
         groups = list(dict.fromkeys(commit.group for commit in commits))
-        more = f" and {len(groups) - NAMES} more" if len(groups) > NAMES else ""
         why = "by the time stored with them" if is_stored else "if offsets.retention.minutes has its default, 7 days"
         at_once = sum(commit.has_expired_at_once for commit in commits)
         lines.append(
             f"{count_text(len(commits), 'committed offset')} of groups without members expired, {why}: "
-            f"{', '.join(groups[:NAMES])}{more}. "
+            f"{listed(groups, NAMES)}. "
             + (f"{at_once} had expired when committed (retention time 0, or a wrong clock). " if at_once else "")
             + "A coordinator that loads them deletes them within offsets.retention.check.interval.ms."
         )

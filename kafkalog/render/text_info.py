@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from kafkalog.core.dates import DATES, date_text
+from kafkalog.core.listed import listed
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.info.values import PartitionInfo, SegmentInfo
 from kafkalog.render.items import Line, Table
@@ -146,8 +147,7 @@ def _stop(found: LogDirInfo) -> str:
 
 def _others(names: Sequence[str]) -> Iterator[Item]:
     if names:
-        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-        yield Line(2, "", f"Not Kafka's: {', '.join(names[:_NAMES])}{more}", prose=True)
+        yield Line(2, "", f"Not Kafka's: {listed(names, _NAMES)}", prose=True)
 
 
 def _partition(found: PartitionInfo, description: Description) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_offset_checkpoint
 from kafkalog.core.filename import COORDINATOR_TOPICS, PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
+from kafkalog.core.listed import listed
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
@@ -296,8 +297,7 @@ class FoundLogs(NamedTuple):
     def what_was_given_instead_of(self, topic: str) -> str:
         """What to say where there is no partition of a topic."""
         given = sorted({log.topic for log in self.others if log.topic is not None})
-        shown = f"{', '.join(given[:_SHOWN])}{f' and {len(given) - _SHOWN} more' if len(given) > _SHOWN else ''}"
-        what = f"what was given is of {shown}; " if given else ""
+        what = f"what was given is of {listed(given, _SHOWN)}; " if given else ""
         return f"no partition of {topic} was given: {what}give the log dir, or a directory called {topic}-N"
 
 

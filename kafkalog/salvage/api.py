@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
@@ -23,6 +22,7 @@ from kafkalog.files.partition import Partition
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.salvage.partition import Source, Wishes, salvage_partition
 from kafkalog.salvage.values import PartitionSalvage, Salvage
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     import uuid
@@ -285,8 +285,7 @@ class _Run:
             if not result.is_accepted:
                 return replace(result, path=tree.partial)
             with written_whole(manifest) as file:
-                # A service to whom holds a result. In the package itself render knows salvage, not the other way round.
-                for line in import_module("kafkalog.render.json_salvage").salvage_lines(result):
+                for line in service("salvage_lines")(result):
                     file.write(json.dumps(line).encode() + b"\n")
             tree.publish(None if self.is_log_dir else self.jobs[0].name)
         return result

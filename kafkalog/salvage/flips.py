@@ -20,6 +20,7 @@ __all__ = ["Unflipped", "flipped", "unflipped"]
 _SIZE_AT = BATCH_HEADER["batch_length"].at
 _LEGACY_CRC_AT = LEGACY_HEADER_V0["crc"].at
 _CRC_BYTES = 4
+_BITS = 8
 
 
 class Unflipped(NamedTuple):
@@ -59,8 +60,8 @@ def _places(item: Batch | Damage, data: bytes) -> Iterator[tuple[int, int]]:
     """Bytes and bits that it may have been; those outside the checksum first, for there is one of each at most."""
     size = int.from_bytes(data[_SIZE_AT:LOG_OVERHEAD], "big") ^ (len(data) - LOG_OVERHEAD)
     if size and not size & (size - 1):
-        bit = size.bit_length() - 1
-        yield LOG_OVERHEAD - 1 - bit // 8, bit % 8
+        byte, bit = divmod(size.bit_length() - 1, _BITS)
+        yield LOG_OVERHEAD - 1 - byte, bit
     magic = data[MAGIC_AT] ^ 2
     if magic and not magic & (magic - 1):
         yield MAGIC_AT, magic.bit_length() - 1
@@ -72,7 +73,11 @@ def _places(item: Batch | Damage, data: bytes) -> Iterator[tuple[int, int]]:
     found = find_flipped_bit(len(data) - first, item.header.crc, item.computed_crc, polynomial)
     if found is not None:
         at, bit = found
-        yield (first + at, bit) if at >= 0 else (crc_at + _CRC_BYTES - 1 - bit // 8, bit % 8)
+        if at >= 0:
+            yield first + at, bit
+        else:
+            byte, bit = divmod(bit, _BITS)
+            yield crc_at + _CRC_BYTES - 1 - byte, bit
 
 
 def _read(data: bytes, position: int) -> Batch | None:

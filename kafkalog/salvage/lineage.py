@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.checkpoint import EpochEntry
+from kafkalog.core.release import NEWEST
 from kafkalog.errors import UnreadableFile
+from kafkalog.kafka.epochs import LeaderEpochs
+from kafkalog.kafka.follower import ReplicaLog, truncation
 from kafkalog.kafka.remains import sound_epochs
 
 if TYPE_CHECKING:
@@ -29,9 +32,10 @@ class History(NamedTuple):
         """The log with the larger one counts: it had the later leader, or is longer."""
         return (self.epochs[-1].epoch if self.epochs else -1), self.end
 
-    def end_of(self, number: int) -> int:
-        """Where an epoch, by its place in the row, ended."""
-        return self.epochs[number + 1].start_offset if number + 1 < len(self.epochs) else self.end
+    @property
+    def log(self) -> ReplicaLog:
+        """What of it decides where a follower cuts its log."""
+        return ReplicaLog(LeaderEpochs(self.epochs), 0, self.end)
 
 
 def history_of(partition: Partition) -> History:
@@ -73,24 +77,6 @@ def _epochs_by_batches(partition: Partition) -> Sequence[EpochEntry]:
 
 
 def shared_end(follower: History, leader: History) -> int:
-    """Up to which offset a follower has what its leader has: where it would cut its log to follow.
-
-    The follower asks for its last epoch, and the leader answers with the last one it has that is not later, and where that
-    ended; if the follower does not have that epoch, it asks again with its last one before.
-
-    Source: KIP-101, KIP-279; AbstractFetcherThread.getOffsetTruncationState, Kafka 3.9.1.
-    """
-    if not follower.epochs or not leader.epochs:
-        return min(follower.end, leader.end)
-    asked = len(follower.epochs) - 1
-    while asked >= 0:
-        epoch = follower.epochs[asked].epoch
-        answer = max((at for at, one in enumerate(leader.epochs) if one.epoch <= epoch), default=None)
-        if answer is None:
-            return min(follower.epochs[0].start_offset, leader.epochs[0].start_offset)
-        if leader.epochs[answer].epoch == epoch:
-            return min(follower.end_of(asked), leader.end_of(answer))
-        asked = max((at for at, one in enumerate(follower.epochs) if one.epoch <= leader.epochs[answer].epoch), default=-1)
-        if asked >= 0 and follower.epochs[asked].epoch == leader.epochs[answer].epoch:
-            return min(follower.end_of(asked), leader.end_of(answer))
-    return follower.epochs[0].start_offset
+    """Up to which offset a follower has what its leader has: where it would cut its log to follow."""
+    cut = truncation(follower.log, leader.log, NEWEST)
+    return min(follower.end, leader.end) if cut.offset is None else cut.offset

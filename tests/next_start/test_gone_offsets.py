@@ -201,7 +201,7 @@ def test_the_line_of_a_program_has_the_offsets_and_their_witness(log_dir):
     lines = [json.loads(line) for line in command("--format", "jsonl", log_dir).output.splitlines()]
     (line,) = [line for line in lines if line["already_gone"]]
     witness = f"the next segment begins at {following}"
-    told = {"first": first, "last": following - 1, "place": IN_BETWEEN, "witness": witness, "certain": True}
+    told = {"first": first, "last": following - 1, "place": IN_BETWEEN, "witness": witness, "certain": True, "at_most": False}
     assert line["already_gone"] == [told]
 
 

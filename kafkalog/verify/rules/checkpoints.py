@@ -173,7 +173,7 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
     "hw-beyond-end",
     Severity.ERROR,
     on=PartitionCheckpoints,
-    message="the high watermark is {offset}, but the log ends at offset {end}, and there is no {file}",
+    message="the high watermark is {offset}, but the log ends at offset {end}, and {file} {says}",
     consequence="{effect}",
     remedy=RESTORE,
     source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
@@ -185,7 +185,8 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
 def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed high watermark is after the end of the log.
 
-    INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
+    INFO unless the broker was stopped cleanly, or the missing offsets had been flushed. A WARNING where the recovery point of
+    a clean stop is the log's end: one of the two is wrong.
     """
     mark = partition.high_watermark
     flushed = (
@@ -194,20 +195,23 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     if mark is None or not _bounds(partition) or mark.offset <= partition.log_end:
         return
     point, count = partition.recovery_point, mark.offset - partition.log_end
-    is_whole = partition.clean and point is not None and point.offset == partition.log_end
-    effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read."
+    file = _segment_path(partition.log_path, partition.log_end)
+    says = "is not there"
+    effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read"
     severity = None if partition.clean or flushed else Severity.INFO
-    if is_whole:
-        effect, severity = "The log is whole by its recovery point: this line is what is wrong.", Severity.WARNING
+    if partition.clean and point is not None and point.offset == partition.log_end:
+        file, says = point.path, "has the same end, noted at the clean stop"
+        effect, severity = f"{effect}, or the line of the high watermark is wrong", Severity.WARNING
     yield Hit(
         mark.span,
-        None if is_whole else (partition.log_end, mark.offset - 1),
+        (partition.log_end, mark.offset - 1),
         path=mark.path,
         severity=severity,
         offset=mark.offset,
-        file=_segment_path(partition.log_path, partition.log_end),
+        file=file,
+        says=says,
         end=partition.log_end,
-        effect=effect,
+        effect=f"{effect}.",
     )
 
 

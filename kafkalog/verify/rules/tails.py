@@ -73,7 +73,8 @@ _TORN = (
     "The records of that batch are lost here. The broker appends after the fragment, or forgets the whole segment.",
     "The records of that batch are lost here, and all after it in this segment.",
 )
-_LOST = "Offsets {} to {} are gone: the end of the segment is cut off."
+#: What a torn end costs, where its offsets are known.
+END_CUT_OFF = "Offsets {} to {} are gone: the end of the segment is cut off."
 _HEADER_CUT = "the batch is cut in its header, before its last offset"
 
 
@@ -207,7 +208,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
         tail.item.span,
         lost,
         severity=_severity(tail),
-        effect=_effect(tail, _TORN) if lost is None or _is_crash(tail) else _LOST.format(*lost),
+        effect=_effect(tail, _TORN) if lost is None or _is_crash(tail) else END_CUT_OFF.format(*lost),
         advice=_advice(tail),
         offsets_unknown=_HEADER_CUT if lost is None and tail.following is None else None,
         have=size,
