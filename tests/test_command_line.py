@@ -26,6 +26,7 @@ EXAMINED = {
     "dump": TWITTER,
     "export": TWITTER,
     "salvage": TWITTER.parent,
+    "diff": TWITTER.parent,
     "verify": fixture("2.1.1", "plain").path(),
     "next-start": fixture("2.1.1", "plain").path(),
     "groups": fixture("2.8.2", "groups").path(),
@@ -34,7 +35,7 @@ EXAMINED = {
 }
 #: What each command can print, and what it must be told for it.
 PRINTED = [
-    (command, form, {"export": ["-o", "-"], "salvage": ["-o", "new"]}.get(command, []))
+    (command, form, {"export": ["-o", "-"], "salvage": ["-o", "new"], "diff": [TWITTER.parent]}.get(command, []))
     for command in COMMANDS
     for form in (("csv", "jsonl") if command == "export" else ("text", "jsonl"))
 ]
