@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafkalog.core.release import NEWEST, release_text
 from kafkalog.kafka.behaviours import LAST_OF_ZOOKEEPER
 from kafkalog.render.items import Line
-from kafkalog.render.quantities import count_text, size_text, time_span_text
+from kafkalog.render.quantities import count_text, offsets_text, size_text, time_span_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -184,7 +184,8 @@ def gone_text(outcome: Outcome) -> str:
         gone = [one for one in outcome.already_gone or () if one.certain == certain]
         counted = [(one.first, one.last) for one in gone if one.last is not None]
         open_ended = [one.first for one in gone if one.last is None]
-        texts = [f"offsets {_stretches(counted)} are {words}"] if counted else []
+        are = "is" if len(counted) == 1 and counted[0][0] == counted[0][1] else "are"
+        texts = [f"{offsets_text(counted)} {are} {words}"] if counted else []
         texts += [f"what came from offset {first} on is {words}, how far is not known" for first in open_ended]
         told += texts
     return "; ".join(told)
@@ -254,7 +255,9 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
     records = count_text(read.records, "record") if read.records else "no records"
     if read.skipped:
         sound = sum(skipped.records for skipped in read.skipped)
-        records += f" (offsets {_stretches(read.read)}) and skip offsets {_stretches(read.skipped)} without an error"
+        skipped = offsets_text([(one.first, one.last) for one in read.skipped])
+        records += f" ({offsets_text(read.read)})" if read.read else ""
+        records += f" and skip {skipped} without an error"
         records += f", among them {count_text(sound, 'sound record')}" if sound else ""
     if read.stuck and read.error is None:
         return f"{records} and get no further than offset {read.stops_at_offset}, without an error"
@@ -263,13 +266,6 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
     if end is not None and read.stops_at_offset < end:
         return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
     return records if read.skipped else f"{'all ' if read.records else ''}{records}, up to offset {read.stops_at_offset}"
-
-
-def _stretches(stretches: Sequence[Sequence[int]]) -> str:
-    """Offsets as people read them: `0..28 and 136..259`."""
-    told = [f"{first}..{last}" if first < last else f"{first}" for first, last, *_ in stretches[:_NAMED]]
-    told += [f"{len(stretches) - _NAMED} more stretches"] if len(stretches) > _NAMED else []
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told) or "none"
 
 
 def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:
