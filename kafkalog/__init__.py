@@ -15,10 +15,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.services import offer as _offer
+
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record, RecordHeader
+    from kafkalog.diff.api import diff
+    from kafkalog.diff.values import ReplicaDiff, Replicas
     from kafkalog.errors import (
         ExtraMissing,
         FileChanged,
@@ -71,6 +75,8 @@ __all__ = [
     "Record",
     "RecordBatch",
     "RecordHeader",
+    "ReplicaDiff",
+    "Replicas",
     "Report",
     "RequestError",
     "Segment",
@@ -82,6 +88,7 @@ __all__ = [
     "Until",
     "__version__",
     "describe",
+    "diff",
     "next_start",
     "next_starts",
     "open_log_dir",
@@ -110,6 +117,8 @@ _LAZY = {
     "Record": "kafkalog.core.record",
     "RecordBatch": "kafkalog.core.batch",
     "RecordHeader": "kafkalog.core.record",
+    "ReplicaDiff": "kafkalog.diff.values",
+    "Replicas": "kafkalog.diff.values",
     "RequestError": "kafkalog.errors",
     "Segment": "kafkalog.files.segment",
     "Span": "kafkalog.span",
@@ -137,8 +146,27 @@ _LAZY = {
 }
 
 
+_offer(
+    html="kafkalog.render.notebook:html_of",
+    jsonl="kafkalog.render.json_verify:report_json_lines",
+    plots="kafkalog.plot.api:Plots",
+    rich="kafkalog.render.notebook:drawn",
+    table="kafkalog.table.api:table",
+    verify="kafkalog.verify.engine:verify",
+)
+
+
 class _Package(ModuleType):
-    """This package: three of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: four of its functions have the names of packages in it, which an import would put in their place."""
+
+    @property
+    def diff(self) -> Any:
+        """The function `kafkalog.diff.api.diff`."""
+        return import_module("kafkalog.diff.api").diff
+
+    @diff.setter
+    def diff(self, package: ModuleType) -> None:
+        del package
 
     @property
     def next_start(self) -> Any:

@@ -66,7 +66,7 @@ def test_every_option_has_its_section_and_a_default_is_written_in_one_way(name):
 def test_the_list_of_commands_is_grouped_by_what_one_wants():
     shown = said("--help").output
     headings = [line.removesuffix(":") for line in shown.splitlines() if re.fullmatch(r"[A-Z][a-z]+:", line)]
-    assert headings == ["Options", "Look", "Check", "Foretell", "Understand"]
+    assert headings == ["Options", "Look", "Check", "Foretell", "Rescue", "Understand"]
     for name in COMMANDS:
         assert f"  {name} " in shown
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "export": ("export", "Look", "Write records and more to Parquet, Arrow, CSV or JSON lines."),
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
+    "diff": ("diff", "Rescue", "Show where replicas differ, and what a follower would throw away."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Understand", "Show transactional ids; open, hanging and aborted transactions."),
     "metadata": ("metadata", "Understand", "Show the cluster's metadata: topics, partitions, brokers, settings."),

@@ -443,6 +443,19 @@ WIDE_TXN_INDEX_VERSION = Behaviour(
     " and only one above 0 did.",
     "TransactionIndex.iterable",
 )
+EPOCHS_ASKED_AGAIN = Behaviour(
+    (2, 0, 0),
+    "epochs-asked-again",
+    "A follower that does not know the epoch in the leader's answer asks again, with an older one; before, the leader answered"
+    " with an offset alone, and the follower cut its log there.",
+    "AbstractFetcherThread.getOffsetTruncationState, KIP-279",
+)
+EPOCHS_IN_EVERY_LOG = Behaviour(
+    (3, 0, 0),
+    "epochs-in-every-log",
+    "A new leader notes its epoch in every log; before, not in one that was written in message format 0 or 1.",
+    "UnifiedLog.maybeAssignEpochStartOffset, KIP-724",
+)
 
 #: Every row above.
 BEHAVIOURS = tuple(row for row in tuple(globals().values()) if isinstance(row, Behaviour))

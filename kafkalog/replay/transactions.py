@@ -24,6 +24,7 @@ from kafkalog.replay.producer_events import EventRecorder, TransactionEnd, trans
 from kafkalog.replay.producers import OpenTransaction, ProducerReplay, SegmentEvents
 from kafkalog.replay.transaction_state import TOPIC, Copy, TransactionalId, TransactionState
 from kafkalog.replay.until import END, Until
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,6 +70,9 @@ class Transactions(NamedTuple):
     problems: tuple[Note, ...]
     records: int
     loads: tuple[Load, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         return (
