@@ -10,7 +10,7 @@ import click
 from kafkalog.cli import completion, exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
-from kafkalog.cli.streams import say, write_json_lines
+from kafkalog.cli.streams import say, show, write_json_lines
 from kafkalog.core.release import release_text
 from kafkalog.errors import RequestError
 
@@ -179,10 +179,9 @@ def command(
 
         write_json_lines(report_json_lines(report))
     elif report.partitions or report.findings or len(unread) < len(report.not_checked):
-        from kafkalog.render.screen import Screen
         from kafkalog.render.text_verify import report_text
 
-        Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
+        show(report_text(report, detail=detail, max_findings=max_findings), color)
     sys.stdout.flush()
     for item in unread:
         say(f"kafkalog: {item.path}: {item.reason}")

@@ -29,6 +29,7 @@ from kafkalog.core.filename import (
     OFFSET_DIGITS,
     SEGMENT_SUFFIXES,
     TEXT_FILES,
+    is_kafka_file,
     parse_partition_name,
     parse_segment_file_name,
 )
@@ -190,14 +191,14 @@ def _file_in(path: str) -> str | None:
 def _take_in_file(path: str, rest: str, held: Piece | Folder | None) -> None:
     """Mount a file that is an archive, or read under another name beside those it is `held` under; leave any other alone."""
     name = os.path.basename(path)
-    if not rest and (name in TEXT_FILES or parse_segment_file_name(name) is not None):
+    if not rest and is_kafka_file(name):
         return  # nearly all
     source = FileSource(path)
     kind = _packed(source)
     if kind is not None:
         _archives.add(path)
         _mount_archive(path, source, kind)
-    elif _is_of_kafka(rest):
+    elif is_kafka_file(rest):
         folder = _beside(path, rest, source)
         if isinstance(held, Folder):
             folder.nodes = held.nodes | folder.nodes
@@ -338,19 +339,15 @@ def _inner(path: str) -> str:
     while isinstance(node, Folder):
         folders = [name for name, one in node.nodes.items() if isinstance(one, Folder)]
         files = [name for name, one in node.nodes.items() if isinstance(one, Piece) and not name.startswith("._")]
-        if len(folders) == 1 and not any(_is_of_kafka(name) for name in files):
+        if len(folders) == 1 and not any(is_kafka_file(name) for name in files):
             path, node = join(path, folders[0]), node.nodes[folders[0]]
-        elif len(files) == 1 and not folders and len(node.nodes) == 1 and _is_of_kafka(files[0]):
+        elif len(files) == 1 and not folders and len(node.nodes) == 1 and is_kafka_file(files[0]):
             return join(path, files[0])
         else:
             break
         if parse_partition_name(os.path.basename(path)) is not None:
             break
     return path
-
-
-def _is_of_kafka(name: str) -> bool:
-    return name in TEXT_FILES or parse_segment_file_name(name) is not None
 
 
 # --- standard input and temporary files -------------------------------------------------------------------------------

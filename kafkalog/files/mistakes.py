@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, TEXT_FILES, parse_segment_file_name
+from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, is_kafka_file
 from kafkalog.core.printable import printable
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.source import FileSource
@@ -45,7 +45,7 @@ def check_file_name(path: str) -> None:
         UnreadableFile: it has neither a name of Kafka's nor the suffix of one, or its bytes are evidently another program's.
     """
     name = os.path.basename(path)
-    if name in TEXT_FILES or parse_segment_file_name(name) is not None:
+    if is_kafka_file(name):
         return
     mistaken = mistaken_file(path)
     if mistaken is not None:
