@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
     "report": ("report", "Check", "Write what verify finds as one HTML page."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
+    "salvage": ("salvage", "Rescue", "Write what is sound of damaged logs into a new directory."),
     "diff": ("diff", "Rescue", "Show where replicas differ, and what a follower would throw away."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Understand", "Show transactional ids; open, hanging and aborted transactions."),
