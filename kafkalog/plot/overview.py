@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from kafkalog.files.segment import Segment
 
-__all__ = ["DamagedBytes", "Gap", "OddTime", "Overview", "SegmentBar", "Stretch", "TransactionBar", "overview_of"]
+__all__ = ["DamagedBytes", "Gap", "OddTime", "Overview", "SegmentBar", "Stretch", "TransactionBar", "joined", "overview_of"]
 
 #: Gaps, damages and transactions that are kept: the largest ones, the first ones, the longest ones.
 _GAPS, _DAMAGES, _TRANSACTIONS, _ODD_TIMES = 500, 500, 2000, 100
@@ -288,7 +288,7 @@ class _Reader:
         if is_new or self._stretches[-1].epoch != epoch:
             self._stretches.append(stretch)
         else:
-            self._stretches[-1] = _joined(self._stretches[-1], stretch)
+            self._stretches[-1] = joined(self._stretches[-1], stretch)
 
     def _times_of(self, path: str, batch: Batch) -> tuple[int | None, int | None]:
         """The first record's time and the largest one of a batch, each None when it cannot be right."""
@@ -339,7 +339,7 @@ class _Reader:
         )
 
 
-def _joined(stretch: Stretch, following: Stretch) -> Stretch:
+def joined(stretch: Stretch, following: Stretch) -> Stretch:
     """A stretch with what follows it."""
     return stretch._replace(
         last_offset=following.last_offset,
