@@ -34,7 +34,8 @@ __all__ = ["command"]
         ("--format jsonl orders-0", "for programs"),
     ),
     sections={
-        "What is checked": ("read_as", "quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start"),
+        "What is checked": ("read_as", "quick", "next_start"),
+        "What is known from elsewhere": ("max_message_bytes", "partition_states"),
         "Which findings": ("select", "ignore", "level", "strict", "baseline", "max_findings"),
         "What is assumed": (),
         "Output": ("output_format", "quiet", "verbose", "hash_inputs"),
@@ -90,10 +91,26 @@ __all__ = ["command"]
 )
 @click.option(
     "--topic",
+    "--include",
     "topics",
     multiple=True,
     metavar="PATTERN",
     help="Only these topics or partition directories.",
+)
+@options.time_option("--since-mtime", "Only partitions with a file written at this time or later")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N partitions, chosen at random by --now.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="VERDICT,...",
+    help="Show only partitions of these verdicts: data-loss, damaged, unknown, benign, clean.",
+)
+@click.option(
+    "--max-partitions",
+    type=click.IntRange(0),
+    default=20,
+    metavar="N",
+    help="Text: tell at most N damaged partitions in full, the worst.",
 )
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories.")
 @options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1.")
@@ -109,6 +126,7 @@ __all__ = ["command"]
 @click.option("--next-start/--no-next-start", default=True, show_default="yes", help="Also predict the next start.")
 @options.assume_stop
 @options.recovery_point
+@options.restraint
 @options.max_decompressed
 @options.max_spool
 def command(
@@ -130,6 +148,10 @@ def command(
     partition_states: tuple[str, ...],
     topics: tuple[str, ...],
     exclude: tuple[str, ...],
+    since_mtime: int | None,
+    sample: int | None,
+    only: tuple[str, ...],
+    max_partitions: int,
     fail_on: str,
     exit_zero: bool,
     max_message_bytes: int | None,
@@ -154,6 +176,7 @@ def command(
         strict=strict,
         baseline=frozenset() if baseline is None else read_baseline(read_file(baseline).decode("utf-8", "replace")),
     )
+    shown_verdicts = _verdicts(only)
     paths = options.named_paths(paths, read_as)
     with shown(paths):
         report = verify(
@@ -168,6 +191,8 @@ def command(
             recovery_point=recovery_point,
             topics=topics,
             exclude=exclude,
+            since_mtime=since_mtime,
+            sample=sample,
             policy=policy,
             max_message_bytes=max_message_bytes,
             partition_state=_states(partition_states),
@@ -177,12 +202,14 @@ def command(
     if output_format == "jsonl":
         from kafkalog.render.json_verify import report_json_lines
 
-        write_json_lines(report_json_lines(report))
+        write_json_lines(report_json_lines(report, shown_verdicts))
     elif report.partitions or report.findings or len(unread) < len(report.not_checked):
         from kafkalog.render.screen import Screen
         from kafkalog.render.text_verify import report_text
 
-        Screen.of(sys.stdout, color).show(report_text(report, detail=detail, max_findings=max_findings))
+        Screen.of(sys.stdout, color).show(
+            report_text(report, detail=detail, max_findings=max_findings, only=shown_verdicts, max_partitions=max_partitions)
+        )
     sys.stdout.flush()
     for item in unread:
         say(f"kafkalog: {item.path}: {item.reason}")
@@ -197,6 +224,18 @@ def _items(values: tuple[str, ...]) -> Iterator[str]:
     """The words of an option that takes several, with commas between them."""
     for value in values:
         yield from filter(None, value.split(","))
+
+
+def _verdicts(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `--only`; all without it."""
+    from kafkalog.core.suggestion import did_you_mean
+    from kafkalog.verify.report import VERDICTS
+
+    found = tuple(_items(values))
+    for name in found:
+        if name not in VERDICTS:
+            raise RequestError(f"--only {name!r} is none of {', '.join(VERDICTS)}.{did_you_mean(name, VERDICTS)}")
+    return found or VERDICTS
 
 
 def _levels(pairs: tuple[str, ...]) -> dict[str, Severity]:
