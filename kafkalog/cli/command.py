@@ -22,7 +22,9 @@ COMMANDS = {
     "dump": ("dump", "Look", "Print log files as Kafka's DumpLogSegments would."),
     "export": ("export", "Look", "Write records and more to Parquet, Arrow, CSV or JSON lines."),
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
+    "report": ("report", "Check", "Write what verify finds as one HTML page."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
+    "salvage": ("salvage", "Rescue", "Write what is sound of damaged logs into a new directory."),
     "diff": ("diff", "Rescue", "Show where replicas differ, and what a follower would throw away."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Understand", "Show transactional ids; open, hanging and aborted transactions."),
@@ -33,11 +35,12 @@ COMMANDS = {
 #: In the context of a command whose help shows all of it.
 ALL = "kafkalog.help.all"
 _KNOWN, _BESIDE, _MANY = "What is known from elsewhere", "Beside a running broker", "Of many partitions"
-#: Sections of which the help names the options alone, so that it fits on a screen.
+#: Sections of which the help names the options alone, after all others, so that it fits on a screen.
 _IN_SHORT = (_KNOWN, _BESIDE, _MANY)
 #: Where options that several commands take stand in the help.
 _SHARED_SECTIONS: dict[str, tuple[str, ...]] = {
     "What is assumed": ("kafka_version", "assume_stop", "recovery_point", "now"),
+    _KNOWN: ("max_message_bytes", "partition_states"),
     _MANY: ("topics", "exclude", "since_mtime", "sample", "only", "max_partitions"),
     _BESIDE: ("io_limit", "idle_io", "nice", "cache"),
     "Output": ("output_format", "quiet", "verbose", "color", "fail_on", "exit_zero", "jobs", "max_decompressed", "max_spool"),
@@ -92,16 +95,18 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, section by section; those with the same help on one line."""
         formatter.write_paragraph()
-        for heading, options in sections_of(self).items():
-            if heading in _IN_SHORT and not ctx.meta.get(ALL):
-                names = ", ".join(map(names_of, options))
-                text = f"{heading} (kafkalog help --all {self.name}): {names}"
-                formatter.write("\n".join(_wrapped(text, formatter.width, "", "  ")) + "\n")
-                continue
+        sections = sections_of(self)
+        in_short = {} if ctx.meta.get(ALL) else {heading: sections.pop(heading) for heading in _IN_SHORT if heading in sections}
+        for heading, options in sections.items():
             formatter.write(f"{heading}:\n")
             for text, alike in groupby(options, key=text_of):
                 names = ", ".join(names_of(option) for option in alike)
                 _write_option(formatter, names, text)
+        if in_short:
+            formatter.write(f"Explained by `kafkalog help --all {self.name}`:\n")
+        for options in in_short.values():
+            names = ", ".join(map(names_of, options))
+            formatter.write("\n".join(_wrapped(names, formatter.width, "  ", "  ")) + "\n")
 
     def _format_values(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         used = {_metavar_of(option) for option in self.get_params(ctx) if isinstance(option, click.Option)}

@@ -409,6 +409,12 @@ BOOTSTRAP_FOR_EMPTY_LOG = Behaviour(
     "The level in `bootstrap.checkpoint` only counts while the metadata log is empty.",
     "BootstrapDirectory.read, KAFKA-19192",
 )
+METADATA_FAULTS_FATAL = Behaviour(
+    (3, 3, 0),
+    "metadata-faults-fatal",
+    "A controller exits at a record of the metadata log that does not fit those before it, as of a topic that is unknown.",
+    "SharedServer.metadataLoaderFaultHandler, QuorumController.replay",
+)
 META_COMPLETED = Behaviour(
     (2, 8, 0),
     "meta-completed",

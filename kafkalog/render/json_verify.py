@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kafkalog.verify import Finding, PartitionReport, Report
     from kafkalog.verify.effects import Effect
 
-__all__ = ["finding_json", "report_json_lines"]
+__all__ = ["SCHEMA", "finding_json", "report_json_lines"]
 
 SCHEMA = "kafkalog.verify/1"
 
@@ -154,6 +154,8 @@ def _summary_json(report: Report) -> dict[str, Any]:
         "suppressed": report.suppressed,
         "left_out": report.left_out,
         "not_checked": [{"path": item.path, "reason": item.reason} for item in report.not_checked],
+        "unread": [item.path for item in report.not_checked if item.failed],
+        "quick": report.quick,
         "hashes": dict(report.hashes),
         "now": report.now,
         "version": report.version,

@@ -92,8 +92,9 @@ def _headline(outcomes: Sequence[Outcome], named: set[str], room: Room) -> Itera
             cut(first if count == 1 else f"{count:,} directories cannot be predicted; {first}", room.letters),
             "unknown",
         )
-    if harmful or lost:
-        yield from _what_to_do((*harmful, *lost)[0], named, room)
+    worst = next(iter((*harmful, *lost, *(one for one in unknown if one.actions))), None)
+    if worst is not None:
+        yield from _what_to_do(worst, named, room)
 
 
 def _name_of(outcome: Outcome) -> str:

@@ -6,7 +6,6 @@ Source: ProducerStateManager, 3.9; KIP-664 (find-hanging).
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from functools import partial
 from itertools import accumulate
@@ -178,13 +177,13 @@ class _Copies:
 
     def of(self, log: Log) -> Copy:
         """How a partition and the topic came to be here."""
-        path = _home(log)
+        path = log.home
         if path not in self._copies:
             self._copies[path] = self._copy(path)
         return self._copies[path]
 
     def _copy(self, path: str) -> Copy:
-        log_dirs = [self._log_dir(one) for one in dict.fromkeys((path, *map(_home, self._states)))]
+        log_dirs = [self._log_dir(one) for one in dict.fromkeys((path, *(log.home for log in self._states)))]
         left = [one for one in log_dirs if one is not None and one.clean_stop is True]
         if left != log_dirs or any(one is not left[0] and not same_broker(one, left[0]) for one in left):
             return Copy(is_one_stop=False)
@@ -210,11 +209,6 @@ class _Copies:
             except UnreadableFile:
                 self._images[log_dir.path] = None
         return self._images[log_dir.path]
-
-
-def _home(log: Log) -> str:
-    """The path of the log dir around a log."""
-    return os.path.dirname(os.path.realpath(log.folder()))
 
 
 class _Partitions:

@@ -10,7 +10,7 @@ from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.shared import PartitionMetadataFile
+from kafkalog.verify.rules.shared import PartitionMetadataFile, segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,12 +45,6 @@ class SegmentStep:
 
 
 _MOST_LOG_SIZE = 0x7FFFFFFF
-
-
-def _segment_path(sibling: str, base: int) -> str:
-    """Path of the log of a base offset, beside another one."""
-    folder, slash, _ = sibling.rpartition("/")
-    return f"{folder}{slash}{base:020d}.log"
 
 
 # --- the log of another place ---
@@ -141,7 +135,7 @@ def first_segment_missing(start: MissingStart) -> Iterator[Hit]:
         first=start.first,
         last=start.last,
         witness=start.witness,
-        file=_segment_path(start.path, start.first),
+        file=segment_path(start.path, start.first),
         count=start.last - start.first + 1,
     )
 
@@ -204,7 +198,7 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
             last=step.base - 1,
             before=step.previous_path,
             ends="is empty" if step.previous_last is None else f"ends at offset {end - 1}",
-            file=_segment_path(step.path, end) if step.cut is None else step.cut.path,
+            file=segment_path(step.path, end) if step.cut is None else step.cut.path,
             says="is not there" if step.cut is None else step.cut.says,
             base=step.base,
             count=step.base - end,
