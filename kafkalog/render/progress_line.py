@@ -96,7 +96,8 @@ class ProgressLine:
         rate = (done - before) / (now - since) if now > since else 0.0
         parts = [size_text(done)]
         if total:
-            parts = [f"{size_text(done)} of {size_text(total)}", f"{min(100, 100 * done // total)} %"]
+            done = min(done, total)  # some is read twice
+            parts = [f"{size_text(done)} of {size_text(total)}", f"{100 * done // total} %"]
         parts.append(f"{size_text(int(rate))}/s")
         if total and rate and done < total:
             parts.append(f"{duration_text(max(1, round((total - done) / rate)) * 1000)} left")
