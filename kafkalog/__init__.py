@@ -15,10 +15,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.services import offer as _offer
+
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage, RecordBatch
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record, RecordHeader
+    from kafkalog.diff.api import diff
+    from kafkalog.diff.values import ReplicaDiff, Replicas
     from kafkalog.errors import (
         ExtraMissing,
         FileChanged,
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from kafkalog.replay.metadata import read_metadata
     from kafkalog.replay.transactions import read_transactions
     from kafkalog.replay.until import Until
+    from kafkalog.salvage.api import salvage
+    from kafkalog.salvage.values import PartitionSalvage, Salvage
     from kafkalog.span import Padding, Span
     from kafkalog.table.api import table
     from kafkalog.table.table import Table
@@ -67,12 +73,16 @@ __all__ = [
     "Partition",
     "PartitionInfo",
     "PartitionReport",
+    "PartitionSalvage",
     "Policy",
     "Record",
     "RecordBatch",
     "RecordHeader",
+    "ReplicaDiff",
+    "Replicas",
     "Report",
     "RequestError",
+    "Salvage",
     "Segment",
     "SegmentInfo",
     "Severity",
@@ -82,6 +92,7 @@ __all__ = [
     "Until",
     "__version__",
     "describe",
+    "diff",
     "next_start",
     "next_starts",
     "open_log_dir",
@@ -90,6 +101,7 @@ __all__ = [
     "read_groups",
     "read_metadata",
     "read_transactions",
+    "salvage",
     "table",
     "verify",
 ]
@@ -110,6 +122,8 @@ _LAZY = {
     "Record": "kafkalog.core.record",
     "RecordBatch": "kafkalog.core.batch",
     "RecordHeader": "kafkalog.core.record",
+    "ReplicaDiff": "kafkalog.diff.values",
+    "Replicas": "kafkalog.diff.values",
     "RequestError": "kafkalog.errors",
     "Segment": "kafkalog.files.segment",
     "Span": "kafkalog.span",
@@ -131,14 +145,37 @@ _LAZY = {
     "read_transactions": "kafkalog.replay.transactions",
     "Finding": "kafkalog.verify",
     "PartitionReport": "kafkalog.verify",
+    "PartitionSalvage": "kafkalog.salvage.values",
+    "Salvage": "kafkalog.salvage.values",
     "Policy": "kafkalog.verify",
     "Report": "kafkalog.verify",
     "Severity": "kafkalog.verify",
 }
 
 
+_offer(
+    html="kafkalog.render.notebook:html_of",
+    jsonl="kafkalog.render.json_verify:report_json_lines",
+    plots="kafkalog.plot.api:Plots",
+    report_html="kafkalog.render.report.html:report_html",
+    rich="kafkalog.render.notebook:drawn",
+    salvage_lines="kafkalog.render.json_salvage:salvage_lines",
+    table="kafkalog.table.api:table",
+    verify="kafkalog.verify.engine:verify",
+)
+
+
 class _Package(ModuleType):
-    """This package: three of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: five of its functions have the names of packages in it, which an import would put in their place."""
+
+    @property
+    def diff(self) -> Any:
+        """The function `kafkalog.diff.api.diff`."""
+        return import_module("kafkalog.diff.api").diff
+
+    @diff.setter
+    def diff(self, package: ModuleType) -> None:
+        del package
 
     @property
     def next_start(self) -> Any:
@@ -147,6 +184,15 @@ class _Package(ModuleType):
 
     @next_start.setter
     def next_start(self, package: ModuleType) -> None:
+        del package
+
+    @property
+    def salvage(self) -> Any:
+        """The function `kafkalog.salvage.api.salvage`."""
+        return import_module("kafkalog.salvage.api").salvage
+
+    @salvage.setter
+    def salvage(self, package: ModuleType) -> None:
         del package
 
     @property

@@ -12,6 +12,8 @@ from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
 from kafkalog.core.messages.schema import NEWEST
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
+from kafkalog.diff.values import NotCompared, Unpaired
+from kafkalog.render.json_diff import diff_lines
 from kafkalog.render.json_info import info_lines
 from kafkalog.render.json_replay import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
 from kafkalog.render.json_show import part_lines
@@ -154,6 +156,14 @@ def _show_lines() -> str:
     return "\n".join(_tables("show", _keys(lines)))
 
 
+def _diff_lines() -> str:
+    paths = [f"{fixture('3.9.1', f'cluster-{name}').path()}" for name in ("n2-divergent", "n3-divergent")]
+    found = kafkalog.diff(*paths, show=1)
+    pair = next(pair for pair in found.pairs if pair.records)
+    missing = NotCompared("path", "reason")
+    return "\n".join(_tables("diff", _keys(diff_lines([missing, Unpaired("A", "path"), pair], "hex"))))
+
+
 def meaning_of(command: str, kind: str, name: str) -> str:
     """What a field of a line means: by command and type where it needs that, else by its name."""
     keys = ((command, kind, name), ("", kind, name), (command, "", name), ("", "", name))
@@ -162,4 +172,5 @@ def meaning_of(command: str, kind: str, name: str) -> str:
 
 MESSAGE_PARTS["json-lines"] = _json_lines
 MESSAGE_PARTS["info-lines"] = _info_lines
+MESSAGE_PARTS["diff-lines"] = _diff_lines
 MESSAGE_PARTS["show-lines"] = _show_lines

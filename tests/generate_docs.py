@@ -96,6 +96,9 @@ def output_of(*arguments: str) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "output-show": lambda: output_of("show", "--offset", "3", "fixtures/broker/2.1.1/plain/twitter-status-0"),
+    "output-diff": lambda: output_of(
+        "diff", *(f"fixtures/broker/2.3.1/diverge-before-{broker}/stock-0" for broker in ("b0", "b1"))
+    ),
     "output-info": lambda: output_of("info", "fixtures/broker/4.3.1/meta-n1"),
     "dialects": dialects,
     "unproven-releases": lambda: ", ".join(unproven_releases()) + "\n",

@@ -1,4 +1,4 @@
-"""What the fields of the JSON lines of `groups`, `transactions`, `metadata`, `info` and `show` mean, for the docs.
+"""What the fields of the JSON lines of `groups`, `transactions`, `metadata`, `info`, `show` and `diff` mean, for the docs.
 
 A test fails when a line has a field that is not here.
 """
@@ -195,6 +195,52 @@ MEANINGS: dict[tuple[str, str, str], str] = {
     ("metadata --diff", "change", "after"): "its value after; null when it is gone",
     ("metadata --diff", "summary", "changes"): "how many",
     ("metadata --diff", "summary", "offsets"): "last offsets of the two images",
+    # --- diff ---
+    ("diff", "", "a"): "path of the one",
+    ("diff", "", "b"): "path of the other",
+    ("diff", "", "sides"): "letters of the paths by which they were given",
+    ("diff", "", "topic_id_equal"): "whether they have the same topic id; null where one has none",
+    ("diff", "", "relation"): "`equal`; `a-is-prefix`, `b-is-prefix`: the other goes on; `diverge`",
+    ("diff", "", "compared_from"): "the later of the two log starts",
+    ("diff", "", "same_through_offset"): "last offset up to which they are the same; null: they have none in common",
+    (
+        "diff",
+        "",
+        "first_difference",
+    ): "where they begin to differ, `{offset, kind, epochs, places}`; null when they do not diverge. "
+    "kind: `missing` (one has no batch there), `size` (the batches are of different sizes or offsets), `bytes` (of the same "
+    "size, with different bytes), `epoch` (of the same bytes, with different leader epochs), `order` (offsets that go back)",
+    ("diff", "", "differences"): "kind of difference → batches",
+    ("diff", "", "a_only"): "what only A has: `{batches, records, bytes, offsets, more_ranges, time_range}`",
+    ("diff", "", "b_only"): "what only B has",
+    ("diff", "", "log_start"): "log start offsets",
+    ("diff", "", "log_end"): "log end offsets",
+    ("diff", "", "high_watermark"): "high watermarks by the checkpoints of their log dirs; null: not known",
+    ("diff", "", "epochs_a"): "leader epochs of A, `[epoch, start offset]` each",
+    ("diff", "", "epochs_b"): "leader epochs of B",
+    ("diff", "", "damaged_bytes"): "bytes that are no batch",
+    ("diff", "", "if_a_follows_b"): "what A would do with B as its leader, `{truncate_to, records_lost, bytes_lost, steps, "
+    "by_high_watermark, starts_over, why, release}`; steps: `[asked epoch, answered epoch, its end]`; null: not asked for",
+    ("diff", "", "if_b_follows_a"): "the same the other way round",
+    (
+        "diff",
+        "",
+        "logically_equal",
+    ): "whether neither lacks a record of the other, but for compaction; null without `--logical`",
+    ("diff", "", "logical"): "`{same, differing, superseded, lost, lost_offsets}`; null without `--logical`",
+    ("diff", "", "side"): "letter of the path that has it",
+    ("diff", "record", "kind"): "`only`: the other has none of this offset; `other`: it has another one",
+    ("diff", "", "offset"): "its offset",
+    ("diff", "", "timestamp"): "its timestamp",
+    ("diff", "", "key"): "its key; null",
+    ("diff", "", "value"): "its value; null",
+    ("diff", "", "headers"): "its headers, `{key, value}` each",
+    ("diff", "", "reason"): "why it could not be read",
+    ("diff", "", "pairs"): "pairs of replicas",
+    ("diff", "", "equal"): "pairs that are equal",
+    ("diff", "", "prefix"): "pairs of which one is a prefix of the other",
+    ("diff", "", "diverge"): "pairs that diverge",
+    ("diff", "", "unpaired"): "partitions that only one path has",
     # --- info ---
     ("info", "", "problems"): "what is odd or could not be read, a sentence each; nothing is judged",
     ("info", "", "others"): "names of files and folders that are not Kafka's",

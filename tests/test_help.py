@@ -66,7 +66,7 @@ def test_every_option_has_its_section_and_a_default_is_written_in_one_way(name):
 def test_the_list_of_commands_is_grouped_by_what_one_wants():
     shown = said("--help").output
     headings = [line.removesuffix(":") for line in shown.splitlines() if re.fullmatch(r"[A-Z][a-z]+:", line)]
-    assert headings == ["Options", "Look", "Check", "Foretell", "Understand"]
+    assert headings == ["Options", "Look", "Check", "Foretell", "Rescue", "Understand"]
     for name in COMMANDS:
         assert f"  {name} " in shown
 
@@ -95,7 +95,7 @@ def test_the_version_names_python_codecs_and_releases(option):
         (["verify", "-jobs", "2", PLAIN], "No such option: -jobs. Did you mean --jobs?"),
         (["verify", "--print-data-log", PLAIN], "No such option: --print-data-log. `kafkalog dump` has it."),
         (["dump", "--print-data", PLAIN], "Did you mean --print-data-log?"),
-        (["groups", "--no-next-start", PLAIN], "`kafkalog verify` has it."),
+        (["groups", "--no-next-start", PLAIN], "`kafkalog verify` and `kafkalog report` have it."),
         (["verify", "-x", PLAIN], "No such option: -x."),
         (["verify", "--format", "json", PLAIN], "'json' is none of text, jsonl. Did you mean jsonl?"),
         (["next-start", "--assume-stop", "crashed", PLAIN], "'crashed' is none of auto, clean, unclean."),

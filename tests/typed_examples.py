@@ -1,7 +1,8 @@
-"""The examples of `docs/python.md` and the README as a user's module, for type checkers."""
+"""The examples of the README, of `docs/python.md` and of the notebooks as a user's modules, for type checkers."""
 
 from __future__ import annotations
 
+import ast
 import doctest
 import pathlib
 import re
@@ -9,42 +10,52 @@ import subprocess
 import sys
 import tempfile
 
-__all__ = ["checked", "module_of_examples"]
+__all__ = ["checked", "modules_of_examples"]
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 
 
-def module_of_examples() -> str:
-    """One function for each page, with its examples as statements: what they show is printed."""
-    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
-    (readme,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def modules_of_examples() -> dict[str, str]:
+    """A module for each page, with its examples as statements: what they show is printed."""
+    readme = _blocks(ROOT / "README.md")
+    assert len(readme) == 1
+    page = doctest.DocTestParser().get_examples((DOCS / "python.md").read_text(encoding="utf-8"))
     sources = {
-        "page": "".join(_statement(one.source, shown=one.want) for one in doctest.DocTestParser().get_examples(page)),
         "readme": readme,
+        "python": [_printing(one.source) if one.want and not one.source.startswith("for ") else one.source for one in page],
+        **{path.stem.replace("-", "_"): list(map(_printing, _blocks(path))) for path in sorted(DOCS.glob("notebook-*.md"))},
     }
-    functions = (f"def {name}() -> None:\n{_indented(source)}\n\n" for name, source in sources.items())
-    return "\n".join(functions)
+    return {name: "\n".join(statements) for name, statements in sources.items()}
 
 
-def _statement(source: str, *, shown: str) -> str:
-    return f"print({source.strip()})\n" if shown and not source.startswith("for ") else source
+def _blocks(path: pathlib.Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def _indented(source: str) -> str:
-    return "".join(f"    {line}\n" for line in source.splitlines())
+def _printing(source: str) -> str:
+    """The same statements; a value that stands at the end is printed, as the prompt or the cell shows it."""
+    tree = ast.parse(source)
+    last = tree.body[-1]
+    if isinstance(last, ast.Expr):
+        last.value = ast.Call(ast.Name("print"), [last.value], [])
+    return ast.unparse(tree)
 
 
 def checked() -> dict[str, subprocess.CompletedProcess[str]]:
-    """What mypy and pyright, both strict, say of the module."""
+    """What mypy and pyright, both strict, say of the modules."""
     with tempfile.TemporaryDirectory(prefix="kafkalog-user-") as folder:
-        path = pathlib.Path(folder) / "examples.py"
-        path.write_text(module_of_examples(), encoding="utf-8")
+        paths = []
+        for name, source in modules_of_examples().items():
+            path = pathlib.Path(folder) / f"{name}.py"
+            path.write_text(source, encoding="utf-8")
+            paths.append(str(path))
         (pathlib.Path(folder) / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}', encoding="utf-8")
         checkers = {
             "mypy": ["mypy", "--strict", "--config-file", "", "--cache-dir", folder],
             "pyright": ["basedpyright", "--project", folder, "--pythonpath", sys.executable],
         }
-        return {name: _run([*words, str(path)]) for name, words in checkers.items()}
+        return {name: _run([*words, *paths]) for name, words in checkers.items()}
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -10,8 +10,8 @@ import click
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
-from kafkalog.cli.replay_output import release_by, show, status_of
-from kafkalog.cli.streams import write_json_lines
+from kafkalog.cli.replay_output import release_by, status_of
+from kafkalog.cli.streams import show, write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release

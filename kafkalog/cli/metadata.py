@@ -9,8 +9,8 @@ import click
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
-from kafkalog.cli.replay_output import show, status_of
-from kafkalog.cli.streams import write_json_lines
+from kafkalog.cli.replay_output import status_of
+from kafkalog.cli.streams import show, write_json_lines
 
 if TYPE_CHECKING:
     from kafkalog.replay.until import Until

@@ -10,7 +10,7 @@ import click
 from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
-from kafkalog.cli.streams import say, write_json_lines
+from kafkalog.cli.streams import say, show, write_json_lines
 from kafkalog.core.release import release_text
 
 if TYPE_CHECKING:
@@ -105,10 +105,9 @@ def _print_json(outcome: Outcome) -> Outcome:
 
 def _print_text(outcomes: list[Outcome], paths: tuple[str, ...], detail: str | None, color: str) -> None:
     from kafkalog.files.paths import trim
-    from kafkalog.render.screen import Screen
     from kafkalog.render.text_next_start import next_starts_text
 
-    Screen.of(sys.stdout, color).show(next_starts_text(outcomes, {trim(path) for path in paths}, detail=detail))
+    show(next_starts_text(outcomes, {trim(path) for path in paths}, detail=detail), color)
 
 
 def _status(outcome: Outcome, fail_on: str, *, exit_zero: bool) -> int:

@@ -1,4 +1,4 @@
-"""What `groups`, `transactions` and `metadata` share: the release whose coordinator loads a topic, text, the exit status."""
+"""What `groups`, `transactions` and `metadata` share: the release whose coordinator loads a topic, the exit status."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kafkalog.core.release import Release
-    from kafkalog.render.items import Item
     from kafkalog.replay.logs import Note
 
-__all__ = ["release_by", "show", "status_of"]
+__all__ = ["release_by", "status_of"]
 
 
 def release_by(named: Release | None) -> Callable[[str], Release]:
@@ -35,13 +34,6 @@ def release_by(named: Release | None) -> Callable[[str], Release]:
         return named or shown(os.path.dirname(os.path.realpath(partition or ".")))
 
     return release_of
-
-
-def show(items: Iterable[Item], color: str) -> None:
-    """Print text."""
-    from kafkalog.render.screen import Screen
-
-    Screen.of(sys.stdout, color).show(items)
 
 
 def status_of(findings: int, problems: Iterable[Note], *, exit_zero: bool) -> int:

@@ -14,7 +14,9 @@ from kafkalog.errors import KafkalogError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["CannotWrite", "say", "take_streams", "write_bytes", "write_json_bytes", "write_json_lines"]
+    from kafkalog.render.items import Item
+
+__all__ = ["CannotWrite", "say", "show", "take_streams", "write_bytes", "write_json_bytes", "write_json_lines"]
 
 #: Bytes written at once, more than `dump.output.Output` hands on.
 _AT_ONCE = 1 << 20
@@ -71,6 +73,18 @@ def take_streams() -> None:
 
 #: Says it above a line of progress, while there is one.
 say_beside: Callable[[str], None] | None = None
+
+
+def show(items: Iterable[Item], color: str) -> None:
+    """Print text for people to stdout.
+
+    Args:
+        items: The text.
+        color: `auto`, `always` or `never`.
+    """
+    from kafkalog.render.screen import Screen
+
+    Screen.of(sys.stdout, color).show(items)
 
 
 def say(line: str) -> None:

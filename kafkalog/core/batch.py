@@ -14,6 +14,7 @@ from kafkalog.core.record import Record, RecordDetail, increment_sequence, read_
 from kafkalog.core.record_walk import SAFE_BASE, Run, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes, checksum, part_of
 from kafkalog.errors import BadLength, FormatError, LimitExceeded
+from kafkalog.services import service
 from kafkalog.span import Span
 
 if TYPE_CHECKING:
@@ -404,6 +405,9 @@ class RecordBatch:
         detail = read_detail(cursor, header.base_offset, header.base_timestamp, self._append_time)
         spans = (self._placed(span.start, span.end) for span in detail[4:])
         return RecordDetail(*detail[:4], *spans)
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         kind = "control " if self.is_control else ""

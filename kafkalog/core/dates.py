@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["DATES", "date_text", "timestamp_cause"]
+__all__ = ["ANCIENT_MS", "DATES", "FUTURE_MS", "date_text", "timestamp_cause"]
 
 #: The timestamps, in milliseconds, that are a date in every program: of the years 1 to 9999.
 DATES = range(-62_135_596_800_000, 253_402_300_800_000)
+
+#: 2011-01-01, in milliseconds: Kafka's first release. A clock that is right cannot be earlier.
+ANCIENT_MS = 1_293_840_000_000
+#: Clocks differ; a day ahead, in milliseconds, is a fault.
+FUTURE_MS = 24 * 3600 * 1000
 
 _DAY = 86400
 #: Days from 0000-03-01 to 1970-01-01, and in 400 years of the Gregorian calendar.

@@ -22,6 +22,7 @@ __all__ = [
     "TEXT_FILES",
     "PartitionName",
     "SegmentFileName",
+    "is_kafka_file",
     "is_metadata_log",
     "parse_partition_name",
     "parse_segment_file_name",
@@ -111,6 +112,11 @@ def parse_partition_name(name: str) -> PartitionName | None:
     if not dash or not topic or not re.fullmatch(r"\d{1,10}", number, re.ASCII) or int(number) > 0x7FFFFFFF:
         return None
     return PartitionName(topic, int(number), mark)
+
+
+def is_kafka_file(name: str) -> bool:
+    """Whether a name is that of a file of Kafka's: of a segment, a snapshot of the metadata, or a text file."""
+    return name in TEXT_FILES or parse_segment_file_name(name) is not None
 
 
 def is_metadata_log(name: str) -> bool:

@@ -13,6 +13,7 @@ from kafkalog.core.layout import INT8, INT32, INT64, UINT32, Layout
 from kafkalog.core.record import NO_TIMESTAMP, wrap64
 from kafkalog.core.source import HELD, Bytes, checksum, part_of, window_of
 from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
+from kafkalog.services import service
 from kafkalog.span import Span
 
 if TYPE_CHECKING:
@@ -407,6 +408,9 @@ class LegacyBatch:
             raise FormatError(problem, "offset", self.span_of("offset"))
         # Some releases of librdkafka sent wrappers with offset 0 and absolute offsets inside.
         return offset - last if offset != 0 else 0
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         what = "wrapper" if self.compression_id else "message"

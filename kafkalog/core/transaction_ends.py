@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.transaction_index import AbortedTxn
 
-__all__ = ["TransactionEnds"]
+__all__ = ["TransactionEnds", "kind_of_marker"]
 
 
 class _Markers:
@@ -64,7 +64,7 @@ class TransactionEnds:
             if not batch.is_control:
                 open_since.setdefault(batch.header.producer_id, batch.base_offset)
                 continue
-            kind = _kind_of_marker(batch)
+            kind = kind_of_marker(batch)
             if kind is not None:
                 open_since.pop(batch.header.producer_id, None)
                 self._add(batch.header.producer_id, batch.base_offset, abort=kind == ABORT)
@@ -89,7 +89,7 @@ class TransactionEnds:
         return bool(markers.aborts[at])
 
 
-def _kind_of_marker(batch: RecordBatch) -> int | None:
+def kind_of_marker(batch: RecordBatch) -> int | None:
     """ABORT or COMMIT; None when the batch holds no marker, as one that the log cleaner has emptied."""
     try:
         for record in batch.records():

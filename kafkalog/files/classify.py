@@ -8,8 +8,9 @@ import stat
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, TEXT_FILES, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, is_kafka_file, parse_partition_name, parse_segment_file_name
 from kafkalog.core.printable import printable
+from kafkalog.core.spoken import listed
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
 from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since
@@ -78,7 +79,7 @@ def classify(path: str) -> Classified:
     log_dirs = _log_dirs_in(path, kind, entries)
     if log_dirs:
         raise UnreadableFile(path, f"holds no partition directories itself, but {_names(log_dirs)}")
-    if kind is None or not any(_is_of_kafka(entry.name) for entry in entries):
+    if kind is None or not any(is_kafka_file(entry.name) for entry in entries):
         from kafkalog.files.mistakes import mistaken_directory
 
         mistaken = mistaken_directory(path, entries)
@@ -105,7 +106,7 @@ def _is_folder(path: str, *, taken_in: bool = False) -> bool | None:
             return None
         raise unreadable(path, error) from None
     name = os.path.basename(path)
-    may_be_packed = stat.S_ISREG(mode) and name not in TEXT_FILES and parse_segment_file_name(name) is None
+    may_be_packed = stat.S_ISREG(mode) and not is_kafka_file(name)
     return None if may_be_packed and not taken_in else stat.S_ISDIR(mode)
 
 
@@ -150,7 +151,7 @@ def _log_dirs_in(path: str, kind: Kind | None, entries: Sequence[Entry]) -> list
     By their names, `broker-1` and `broker-2` pass for partition directories, and the folder around them for a log dir. It is
     none if all that are called so are log dirs; the first that is not ends the search.
     """
-    if any(_is_of_kafka(entry.name) for entry in entries):
+    if any(is_kafka_file(entry.name) for entry in entries):
         return []
     found: list[str] = []
     for name in islice((one.name for one in entries if one.is_directory), _MOST):
@@ -159,10 +160,6 @@ def _log_dirs_in(path: str, kind: Kind | None, entries: Sequence[Entry]) -> list
         elif kind is Kind.LOG_DIR and parse_partition_name(name) is not None:
             return []
     return found
-
-
-def _is_of_kafka(name: str) -> bool:
-    return name in LOG_DIR_FILES or name in PARTITION_FILES or parse_segment_file_name(name) is not None
 
 
 def _is_log_dir(path: str, *, by_files: bool) -> bool:
@@ -178,8 +175,7 @@ def _is_log_dir(path: str, *, by_files: bool) -> bool:
 def _names(log_dirs: list[str]) -> str:
     if len(log_dirs) == 1:
         return f"a log dir: {printable(log_dirs[0])}: give its path"
-    more = f" and {len(log_dirs) - _SHOWN} more" if len(log_dirs) > _SHOWN else ""
-    return f"log dirs: {', '.join(map(printable, log_dirs[:_SHOWN]))}{more}: give their paths"
+    return f"log dirs: {listed(list(map(printable, log_dirs)), _SHOWN)}: give their paths"
 
 
 def classify_as(wanted: Kind, path: str) -> Classified:

@@ -6,7 +6,6 @@ import os
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.checkpoint import Checkpoint, OffsetEntry, parse_java_integer, read_offset_checkpoint
@@ -20,6 +19,7 @@ from kafkalog.files.directory import Directory
 from kafkalog.files.mounted import is_mount
 from kafkalog.files.partition import Partition
 from kafkalog.files.source import FileSource, read_file
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -342,14 +342,16 @@ class LogDir:
 
     def table(self, name: str = "records", **options: Any) -> Any:
         """A table of what it holds, as `kafkalog.table` gives it with the same arguments."""
-        # A service to whom holds a log dir. In the package itself table knows files, not the other way round.
-        return import_module("kafkalog.table.api").table(self, name, **options)
+        return service("table")(self, name, **options)
 
     def __enter__(self) -> LogDir:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         return f"LogDir({self.path!r}, {len(self.partition_names)} partition directories)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from kafkalog.core.batch import RecordBatch
@@ -24,6 +23,7 @@ from kafkalog.files.arguments import path_of
 from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.directory import Directory
 from kafkalog.files.segment import Segment, readable_records, transaction_ends
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,8 +182,12 @@ class Partition:
 
     def table(self, name: str = "records", **options: Any) -> Any:
         """A table of what it holds, as `kafkalog.table` gives it with the same arguments."""
-        # A service to whom holds a partition. In the package itself table knows files, not the other way round.
-        return import_module("kafkalog.table.api").table(self, name, **options)
+        return service("table")(self, name, **options)
+
+    @property
+    def plot(self) -> Any:
+        """Plots of it, for notebooks: `plot.timeline()`, `throughput`, `batch_sizes`, `timestamps`, `transactions`."""
+        return service("plots")(self)
 
     def __enter__(self) -> Partition:
         return self
@@ -191,6 +195,9 @@ class Partition:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for segment in self.segments:
             segment.__exit__(kind, error, trace)
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         offsets = f", from offset {self.segments[0].base_offset}" if self.segments else ""

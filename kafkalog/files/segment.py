@@ -17,6 +17,7 @@ from kafkalog.errors import RequestError
 from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.source import FileSource, read_file, size_of
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -140,6 +141,9 @@ class Segment:
         if self._source is not None:
             self._source.close()
             self._source = None
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         kinds = " ".join(self.paths)

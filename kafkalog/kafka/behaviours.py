@@ -409,6 +409,12 @@ BOOTSTRAP_FOR_EMPTY_LOG = Behaviour(
     "The level in `bootstrap.checkpoint` only counts while the metadata log is empty.",
     "BootstrapDirectory.read, KAFKA-19192",
 )
+METADATA_FAULTS_FATAL = Behaviour(
+    (3, 3, 0),
+    "metadata-faults-fatal",
+    "A controller exits at a record of the metadata log that does not fit those before it, as of a topic that is unknown.",
+    "SharedServer.metadataLoaderFaultHandler, QuorumController.replay",
+)
 META_COMPLETED = Behaviour(
     (2, 8, 0),
     "meta-completed",
@@ -442,6 +448,19 @@ WIDE_TXN_INDEX_VERSION = Behaviour(
     "The version of a `.txnindex` entry is its first two bytes, and any but 0 stops the broker; before, it was the first byte,"
     " and only one above 0 did.",
     "TransactionIndex.iterable",
+)
+EPOCHS_ASKED_AGAIN = Behaviour(
+    (2, 0, 0),
+    "epochs-asked-again",
+    "A follower that does not know the epoch in the leader's answer asks again, with an older one; before, the leader answered"
+    " with an offset alone, and the follower cut its log there.",
+    "AbstractFetcherThread.getOffsetTruncationState, KIP-279",
+)
+EPOCHS_IN_EVERY_LOG = Behaviour(
+    (3, 0, 0),
+    "epochs-in-every-log",
+    "A new leader notes its epoch in every log; before, not in one that was written in message format 0 or 1.",
+    "UnifiedLog.maybeAssignEpochStartOffset, KIP-724",
 )
 
 #: Every row above.

@@ -72,6 +72,29 @@ class LeaderEpochs:
             raise BrokerAborts("AssertionError", f"leader epoch {new.epoch} from offset {new.start_offset}")
         return False
 
+    def end_offset_for(self, epoch: int, log_end_offset: int, *, floor: bool = True) -> tuple[int, int] | None:
+        """What a leader answers to a follower that asks where an epoch ends.
+
+        Args:
+            epoch: The epoch asked for.
+            log_end_offset: The log's end.
+            floor: Whether the answer names the largest epoch up to that one (since 2.0, KIP-279), or tells of the epoch itself.
+
+        Returns:
+            An epoch and the offset after its last one; None where nothing is known of it.
+
+        Source: LeaderEpochFileCache.endOffsetFor, Kafka 0.11.0.3, 2.3.1, 4.4.0.
+        """
+        if epoch == self.latest_epoch:
+            return epoch, log_end_offset
+        later = next((entry for entry in self.entries if entry.epoch > epoch), None)
+        if epoch < 0 or later is None:
+            return None
+        below = [entry.epoch for entry in self.entries if entry.epoch <= epoch]
+        if not floor:
+            return (epoch, later.start_offset) if below else None
+        return (below[-1] if below else epoch), later.start_offset
+
     def truncate_from_end(self, end_offset: int) -> None:
         """Drop the epochs that start at or above the log's end."""
         while end_offset >= 0 and self.entries and self.entries[-1].start_offset >= end_offset:

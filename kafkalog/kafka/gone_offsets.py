@@ -34,6 +34,10 @@ __all__ = [
 #: Where offsets are missing: before the first segment, between two, after the last batch.
 AT_START, IN_BETWEEN, AT_END = "start", "middle", "end"
 _EPOCHS = "leader-epoch-checkpoint"
+#: What else may explain it.
+_CLEANED = "the log cleaner removed them"
+_TIERED = "they are in remote storage"
+_COPIED_LATER = "the broker was running and its checkpoint files were copied after the log"
 
 
 class Gone(NamedTuple):
@@ -44,19 +48,33 @@ class Gone(NamedTuple):
         last: The last of them; None: how far they went is not known.
         place: `AT_START`, `IN_BETWEEN` or `AT_END`.
         witness: The file or the line that tells of them, in words.
-        certain: Whether nothing else explains it; else the log cleaner, a crash or remote storage may.
+        unless: What else may explain it, as a clause after "unless"; "" when nothing does.
+        against: The line that says that nothing is gone, in words: one of the two is wrong. "" when there is none.
+        at_most: Whether the log cleaner may have removed some of them before.
     """
 
     first: int
     last: int | None
     place: str
     witness: str
-    certain: bool = True
+    unless: str = ""
+    against: str = ""
+    at_most: bool = False
 
     @property
     def number(self) -> int | None:
-        """How many they are; None: not known."""
+        """How many they are, or how many at most; None: not known."""
         return None if self.last is None else self.last - self.first + 1
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing else explains it."""
+        return not self.unless and not self.against
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether nothing healthy leaves that: the offsets are gone, or one of two lines is wrong."""
+        return not self.unless
 
 
 def gone_offsets(remains: Remains, context: PartitionContext) -> tuple[Gone, ...]:
@@ -69,7 +87,8 @@ def gone_offsets(remains: Remains, context: PartitionContext) -> tuple[Gone, ...
     if remains.mark == "delete":
         return ()
     found = (gone_at_start(remains, context), *_in_between(remains, context), gone_at_end(remains, context))
-    return tuple(gone for gone in found if gone is not None)
+    gone = tuple(one for one in found if one is not None)
+    return tuple(one._replace(at_most=True) for one in gone) if gone and _is_cleaned(remains) else gone
 
 
 def hole_between(before: SegmentEnd, base: int) -> tuple[int, int] | None:
@@ -115,12 +134,16 @@ def is_partial_copy(missing: int, present: int) -> bool:
 
 
 def _in_between(remains: Remains, context: PartitionContext) -> Iterator[Gone]:
-    holes = [hole for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None]
-    if not holes or _is_cleaned(remains):
-        return
-    for first, last in holes:
-        certain = is_uncleaned(first, remains, context, lone_hole=len(holes) == 1)
-        yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", certain)
+    holes = [
+        (*hole, one.cut) for one, other in pairwise(remains.segments) if (hole := hole_between(one, other.base)) is not None
+    ]
+    for first, last, cut in holes:
+        if cut is not None and not remains.is_swapping:
+            yield Gone(first, last, IN_BETWEEN, str(cut))
+        elif not _is_cleaned(remains):
+            certain = is_uncleaned(first, remains, context, lone_hole=len(holes) == 1)
+            unless = "" if certain else _CLEANED
+            yield Gone(first, last, IN_BETWEEN, f"the next segment begins at {last + 1}", unless)
 
 
 def _is_cleaned(remains: Remains) -> bool:
@@ -144,7 +167,7 @@ def gone_at_start(remains: Remains, context: PartitionContext) -> Gone | None:
     line = context.lines.get(LOG_STARTS)
     if line is not None:
         is_gone = 0 <= line.offset < base
-        return Gone(line.offset, base - 1, AT_START, LOG_STARTS, certain=not context.may_be_tiered) if is_gone else None
+        return Gone(line.offset, base - 1, AT_START, LOG_STARTS, _TIERED if context.may_be_tiered else "") if is_gone else None
     first = remains.epochs[0].start_offset if remains.epochs else base
     return Gone(first, base - 1, AT_START, _EPOCHS) if first < base else None
 
@@ -164,20 +187,27 @@ def gone_at_end(remains: Remains, context: PartitionContext) -> Gone | None:
     if last.is_damaged:
         return None
     point, mark = context.lines.get(RECOVERY_POINTS), context.lines.get(HIGH_WATERMARKS)
-    told: dict[int, tuple[str, bool]] = {}
-    # Where a clean stop has noted the end of the log, a file that goes further is wrong itself.
-    if context.clean and point is None:
-        told |= {entry.start_offset: (_EPOCHS, True) for entry in remains.epochs[-1:]}
-        told |= {offset: (f"{offset:020d}.snapshot", True) for offset in remains.snapshots[-1:]}
-    is_whole = bool(context.clean) and point is not None and point.offset <= last.end
-    if mark is not None and not is_whole:
-        is_flushed = point is not None and point.offset > last.end and not context.in_use
-        told[mark.offset] = (f"the high watermark {mark.offset}", bool(context.clean) or is_flushed)
+    copied_later = _COPIED_LATER if context.in_use else ""
+    told: list[Gone] = []
+
+    def tell(end: int, witness: str, unless: str = "", against: str = "") -> None:
+        if end > last.end:
+            told.append(Gone(last.end, end - 1, AT_END, witness, unless, against))
+
     if point is not None:
-        told[point.offset] = (f"the recovery point {point.offset}", not context.in_use)
+        tell(point.offset, f"the recovery point {point.offset}", copied_later)
+    elif context.clean:
+        for entry in remains.epochs[-1:]:
+            tell(entry.start_offset, _EPOCHS)
+        for offset in remains.snapshots[-1:]:
+            tell(offset, f"{offset:020d}.snapshot")
+    if mark is not None:
+        # A clean stop notes the end of the log: a high watermark that goes further is wrong, or the recovery point is.
+        is_whole = bool(context.clean) and point is not None and point.offset == last.end
+        against = f"the recovery point {last.end}" if is_whole else ""
+        tell(mark.offset, f"the high watermark {mark.offset}", copied_later, against)
     orphans = [base for base in remains.without_log if base >= last.end]
-    for end in sorted(told, reverse=True):
-        witness, certain = told[end]
-        if end > last.end and (certain or not orphans):
-            return Gone(last.end, end - 1, AT_END, witness, certain)
+    best = max(told, key=lambda one: (one.certain, one.is_odd, one.last), default=None)
+    if best is not None and (best.is_odd or not orphans):
+        return best
     return Gone(last.end, None, AT_END, "index files without their `.log`") if orphans else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end_by_halving
 from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.source import FileSource
 from kafkalog.kafka.cleaner_traces import CleanerTraces
+from kafkalog.kafka.named_ends import max_timestamp_of, named_after_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
     from kafkalog.files.directory import Directory
     from kafkalog.files.partition import Partition
     from kafkalog.files.segment import Segment
+    from kafkalog.kafka.named_ends import NamedEnd
     from kafkalog.kafka.scanned_log import ScannedLog
 
-__all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of", "sound_epochs"]
+__all__ = ["Remains", "SegmentEnd", "bases_without_log", "remains_of", "sound_epochs", "with_cut_ends"]
 
 
 class SegmentEnd(NamedTuple):
@@ -35,11 +38,13 @@ class SegmentEnd(NamedTuple):
         base: Its base offset.
         end: The offset after its last whole batch; the base offset without one.
         is_damaged: Whether it ends in other bytes that are no batch: what is missing may be there, and cannot be read.
+        cut: Who names a later record of it, so that its end must have been cut off; None when nobody does.
     """
 
     base: int
     end: int
     is_damaged: bool = False
+    cut: NamedEnd | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +95,10 @@ def remains_of(
         UnreadableFile: a file of it cannot be read.
     """
     segments = tuple(segment for segment in partition.segments if ".log" in segment.paths)
+    ends = tuple(_end_of(segment, partition.directory, scanned) for segment in segments)
     pending = {parsed.pending for parsed, _ in partition.pending}
     return Remains(
-        segments=tuple(_end_of(segment, partition.directory, scanned) for segment in segments),
+        segments=with_cut_ends(segments, ends),
         traces=CleanerTraces(segments),
         epochs=_epochs_of(partition),
         without_log=bases_without_log(partition),
@@ -103,6 +109,25 @@ def remains_of(
         is_tiered=is_tiered,
         is_compacted=is_compacted or bool(pending & {".swap", ".cleaned"}) or partition.topic in COORDINATOR_TOPICS,
     )
+
+
+def with_cut_ends(
+    segments: Sequence[Segment], ends: Sequence[SegmentEnd], max_timestamps: Sequence[int] | None = None
+) -> tuple[SegmentEnd, ...]:
+    """The ends of segments, with who says that they were cut; the indexes are only read where offsets are missing.
+
+    Args:
+        segments: The segments, ascending.
+        ends: Where each of them ends.
+        max_timestamps: The largest timestamp of each; None: not known, so read where it matters.
+    """
+    found = list(ends)
+    for at, (end, following) in enumerate(pairwise(ends)):
+        if not end.is_damaged and end.end < following.base:
+            segment = segments[at]
+            known = partial(max_timestamp_of, segment) if max_timestamps is None else partial(int, max_timestamps[at])
+            found[at] = end._replace(cut=named_after_end(segment, end.end, following.base, known))
+    return tuple(found)
 
 
 def bases_without_log(partition: Partition) -> tuple[int, ...]:

@@ -39,6 +39,8 @@ def with_advice(outcome: Outcome) -> Outcome:
 
 def _actions(outcome: Outcome) -> list[str]:
     misled = next((cause for cause in outcome.causes if cause.kind == FALSE_MARKER), None)
+    if outcome.is_unknown:
+        return list(outcome.actions)
     if outcome.severity != "error":
         found = [] if misled is None else [_MOVE_MARKER]
         return [*found, *(outcome.actions or (_COMPARE,))] if outcome.has_lost else found

@@ -1,4 +1,4 @@
-"""What to do about a metadata log that a start would cut, by how its node takes part in the quorum.
+"""What to do about a metadata log that is damaged, or that a start would cut, by how its node takes part in the quorum.
 
 A voter that lost committed records may help to elect a leader that lacks them, too. So what the other voters have must
 include all that was committed before a voter comes back with less: KIP-853 (dynamic quorums), KIP-856 (a disk of a voter
@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import GIVES_METADATA
-from kafkalog.next_start.metadata_start import OBSERVER, ONLY_VOTER, VOTER
+from kafkalog.replay.quorum import OBSERVER, ONLY_VOTER, VOTER
 
 if TYPE_CHECKING:
-    from kafkalog.next_start.metadata_start import MetadataStart
+    from kafkalog.replay.quorum import Role
 
 __all__ = ["METADATA_FIRST", "metadata_advice"]
 
@@ -24,37 +24,47 @@ METADATA_FIRST = (
     "stopped."
 )
 _ALONE = (
-    "No other node has these records: restore `__cluster_metadata-0` from a backup that reaches further. If there is "
-    f"none, take out of the copy what is there (`kafkalog metadata`, {GIVES_METADATA}); one wrong bit can be "
-    "put back (`kafkalog verify` finds it). A node without the directory knows no topic at all: leave it where it is."
+    "no other node has these records. Do not start the node, and leave the directory where it is: a node without it knows no "
+    "topic at all. Restore it from a backup that reaches further; if there is none, take out of a copy what is there "
+    f"(`kafkalog metadata`, {GIVES_METADATA}). One wrong bit can be put back: `kafkalog verify` finds it."
 )
-_WITH_OTHERS = (
+_FETCHED = (
+    "It fetches what it lacks from the controllers: see that these are sound before it starts. Where it does not start with "
+    "this log, move the directory out of the log dir while it is stopped, and keep it: the node then fetches all of it."
+)
+_MAJORITY_FIRST = (
     "Keep this node down until a majority of the voters is up without it and has caught up (`kafka-metadata-quorum.sh "
     "--bootstrap-controller HOST:PORT describe --replication`): what these have must include all that was committed. "
     "Then start it, and it fetches what it lacks."
 )
 _WITHOUT_MAJORITY = (
     "If there is no such majority, this log may be the only one that holds committed records: restore it before any "
-    "voter is started. Do not start a voter with an empty log in its place; with kraft.version 1 remove the voter, "
-    "format it again, and add it again (`kafka-metadata-quorum.sh remove-controller`, `add-controller`)."
+    "voter is started."
 )
-_OBSERVER = "This node does not vote: it fetches what it lacks from the controllers. See that these are sound before it starts."
+_STATIC = "Do not start a voter with an empty log before there is one."
+_DYNAMIC = (
+    "Do not start a voter with an empty log in its place: remove it from the voters (`kafka-metadata-quorum.sh "
+    "remove-controller`), format its log dir again (`kafka-storage.sh format --no-initial-controllers`), and add it again "
+    "(`add-controller`)."
+)
 _UNKNOWN = (
     "Find out whether this node is the only voter of the metadata quorum (controller.quorum.voters in its settings, "
-    "or `kafka-metadata-quorum.sh describe --status`). If it is:"
+    "or `kafka-metadata-quorum.sh describe --status`). If it is,"
 )
 
 
-def metadata_advice(start: MetadataStart) -> tuple[str, ...]:
+def metadata_advice(role: Role) -> tuple[str, ...]:
     """What to do before the start, in order.
 
     Args:
-        start: What the start makes of the metadata log.
+        role: How the node takes part in the quorum.
     """
-    if start.role == ONLY_VOTER:
-        return (_ALONE,)
-    if start.role == OBSERVER:
-        return (_OBSERVER,)
-    if start.role == VOTER:
-        return (_WITH_OTHERS, _WITHOUT_MAJORITY)
-    return (f"{_UNKNOWN} {_ALONE[0].lower()}{_ALONE[1:]}", f"If it is not: {_WITH_OTHERS[0].lower()}{_WITH_OTHERS[1:]}")
+    voters = ", ".join(str(number) for number in role.voters)
+    if role.kind == ONLY_VOTER:
+        return (f"This is the metadata log of the only voter (node {voters}): {_ALONE}",)
+    if role.kind == OBSERVER:
+        return (f"This node ({role.node}) is no voter (voters: {voters}). {_FETCHED}",)
+    if role.kind == VOTER:
+        who = f"This is the metadata log of one of {len(role.voters)} voters ({voters})."
+        return (f"{who} {_MAJORITY_FIRST}", f"{_WITHOUT_MAJORITY} {_DYNAMIC if role.is_dynamic else _STATIC}")
+    return (f"{_UNKNOWN} {_ALONE}", f"If it is not: {_MAJORITY_FIRST[0].lower()}{_MAJORITY_FIRST[1:]}")

@@ -18,7 +18,7 @@ from kafkalog.kafka.overlay import open_disk
 from kafkalog.next_start.partition import Situation, load_partition
 from kafkalog.replay.metadata import read_metadata_part
 from kafkalog.replay.metadata_snapshots import snapshot_damage
-from kafkalog.replay.quorum import read_quorum
+from kafkalog.replay.quorum import role_in_quorum
 
 if TYPE_CHECKING:
     from kafkalog.core.release import Release
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from kafkalog.files.partition import Partition
     from kafkalog.replay.image import Image
     from kafkalog.replay.metadata import Metadata
+    from kafkalog.replay.quorum import Role
 
-__all__ = ["METADATA_LOG", "OBSERVER", "ONLY_VOTER", "VOTER", "MetadataStart", "metadata_start"]
+__all__ = ["METADATA_LOG", "MetadataStart", "metadata_start"]
 
 METADATA_LOG = f"{CLUSTER_METADATA_TOPIC}-0"
-#: How the node takes part in the quorum.
-ONLY_VOTER, VOTER, OBSERVER, UNKNOWN = "only voter", "voter", "observer", "unknown"
 
 
 class _Snapshot(NamedTuple):
@@ -60,8 +59,9 @@ class MetadataStart:
         text: What happens to it, in words, as the end of "the metadata log, which …".
         was_whole: Whether all of it could be read before.
         gone: Offsets after its end that it had before, by the snapshot that a clean stop leaves there; None: none are known.
-        role: How the node takes part in the quorum: the only voter, one of several, an observer, or unknown.
+        role: How the node takes part in the quorum.
         bad_snapshot: The latest snapshot, when it is damaged; no node starts with that.
+        lacks_before: The offset at which the log begins, when no snapshot has what was before; no node starts with that.
     """
 
     metadata: Metadata
@@ -69,8 +69,9 @@ class MetadataStart:
     text: str
     was_whole: bool
     gone: tuple[int, int] | None
-    role: str
+    role: Role
     bad_snapshot: BadSnapshot | None = None
+    lacks_before: int | None = None
 
     @property
     def image(self) -> Image:
@@ -117,9 +118,10 @@ def metadata_start(partition: Partition, before: Metadata, identity: Identity, r
             end=end,
             text=text,
             was_whole=before.damage is None and not before.problems,
-            gone=None if cut_at >= (reached := _reached(partition)) else (cut_at, reached - 1),
-            role=_role(partition, identity),
+            gone=_gone(max(cut_at, before.image.last_offset + 1), _reached(partition)),
+            role=role_in_quorum(partition, identity.number),
             bad_snapshot=_bad_snapshot(snapshots, end if is_anew else start),
+            lacks_before=start if start and not snapshots else None,
         )
     except (UnreadableFile, LimitExceeded):
         return None
@@ -156,16 +158,11 @@ def _what_happens(partition: Partition, before: Metadata, anew: _Snapshot | None
     return f"ends at offset {end}, though it reached {reached} before" if reached > end else ""
 
 
+def _gone(end: int, reached: int) -> tuple[int, int] | None:
+    """What a log has lost that ends at an offset, and once reached another one."""
+    return (end, reached - 1) if end < reached else None
+
+
 def _reached(partition: Partition) -> int:
     """How far a log went once: a clean stop leaves a producer snapshot at its end."""
     return max(partition.snapshots, default=0)
-
-
-def _role(partition: Partition, identity: Identity) -> str:
-    """How a node takes part in the quorum, by what the log and `quorum-state` say of the voters."""
-    voters = {voter.node_id for voter in read_quorum(partition).voters}
-    if not voters or identity.number is None:
-        return UNKNOWN
-    if identity.number not in voters:
-        return OBSERVER
-    return ONLY_VOTER if len(voters) == 1 else VOTER

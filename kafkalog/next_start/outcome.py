@@ -167,8 +167,8 @@ class Outcome:
 
     @property
     def has_lost(self) -> bool:
-        """Whether offsets are gone for certain before the start."""
-        return any(gone.certain for gone in self.already_gone or ())
+        """Whether offsets are gone before the start, by something that nothing healthy leaves."""
+        return any(gone.is_odd for gone in self.already_gone or ())
 
     @property
     def is_unknown(self) -> bool:

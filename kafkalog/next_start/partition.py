@@ -128,11 +128,11 @@ def predict_partition(path: str, disk: Disk, situation: Situation) -> Prediction
         return Prediction(unknown_outcome(path, situation.assumed, why), reads_log=False, is_left_out=True)
     try:
         load = load_partition(disk, situation)
-        outcome = _describe(path, load, situation)
+        outcome, not_led = _describe(path, load, situation), _not_led(load, situation)
     except (UnreadableFile, LimitExceeded) as error:
         return Prediction(unknown_outcome(path, situation.assumed, f"it cannot be read: {error}"), reads_log=False)
     unstable = None if load.log is None else load.log.producers.first_unstable_offset
-    return Prediction(outcome, unstable is not None, _not_led(load, situation))
+    return Prediction(outcome, unstable is not None, not_led)
 
 
 def _to_replay(disk: Disk, situation: Situation) -> int:

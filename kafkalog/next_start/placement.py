@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, parse_partition_name
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, COORDINATOR_TOPICS, parse_partition_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.broker import same_broker
-from kafkalog.kafka.behaviours import STRAY_PARTITIONS
+from kafkalog.kafka.behaviours import METADATA_FAULTS_FATAL, STRAY_PARTITIONS
 from kafkalog.next_start.cluster_metadata import (
     SEGMENT_BYTES_REMEDY,
     obstacles_in_metadata,
@@ -24,7 +24,7 @@ from kafkalog.next_start.cluster_metadata import (
 )
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.metadata_advice import metadata_advice
-from kafkalog.next_start.metadata_start import METADATA_LOG, OBSERVER, ONLY_VOTER
+from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.misplaced_advice import (
     IF_DELETED,
     MIGRATE_FIRST,
@@ -35,6 +35,7 @@ from kafkalog.next_start.misplaced_advice import (
     write_its_id,
 )
 from kafkalog.next_start.obstacle import Noted, Obstacle
+from kafkalog.replay.quorum import OBSERVER, ONLY_VOTER, VOTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from kafkalog.core.filename import PartitionName
     from kafkalog.next_start.evidence import BrokerEvidence
     from kafkalog.next_start.log_dir_state import LogDirState
+    from kafkalog.next_start.metadata_start import MetadataStart
     from kafkalog.replay.image import Image, PartitionState, Topic
     from kafkalog.replay.metadata import Metadata
 
@@ -56,6 +58,7 @@ __all__ = [
     "placement_in",
     "places_here",
     "renamed_to",
+    "whole_topics",
     "why_unplaced",
     "with_shared_metadata",
 ]
@@ -99,7 +102,14 @@ def _noted_of_metadata(state: LogDirState) -> Noted:
     start = state.evidence.metadata.start_of(METADATA_LOG, state.release) if METADATA_LOG in state.partitions else None
     # What is cut, or damaged, is not replayed.
     metadata = start.metadata if start is not None and start.is_changed else _own_metadata(state)
-    noted = Noted(obstacles=(*_bad_snapshot(state), *obstacles_in_metadata(state.evidence.metadata, state.release, metadata)))
+    noted = Noted(
+        obstacles=(
+            *_bad_snapshot(start),
+            *_lacks_before(state, start),
+            *_misfit(state, start, metadata),
+            *obstacles_in_metadata(state.evidence.metadata, state.release, metadata),
+        )
+    )
     too_small = "" if metadata is None else small_segments(metadata.image, state.release)
     if too_small and state.is_given:
         obstacle = Obstacle(state.path, "aborts", f"ConfigException: {too_small}", SEGMENT_BYTES_REMEDY)
@@ -110,9 +120,26 @@ def _noted_of_metadata(state: LogDirState) -> Noted:
     return noted
 
 
-def _bad_snapshot(state: LogDirState) -> Iterator[Obstacle]:
+def _misfit(state: LogDirState, start: MetadataStart | None, metadata: Metadata | None) -> Iterator[Obstacle]:
+    """A record that does not fit those before it, as where a segment of the metadata log is missing: controllers exit there."""
+    if start is None or metadata is None or metadata.misfit is None or not METADATA_FAULTS_FATAL.applies_to(state.release):
+        return
+    if start.role.kind != OBSERVER:
+        found = metadata.misfit
+        reason = f"the record of the metadata log at offset {found.offset} does not fit those before it ({found.message})"
+        yield Obstacle(found.path, "aborts", f"fatal fault: {reason}", " ".join(metadata_advice(start.role)))
+
+
+def _lacks_before(state: LogDirState, start: MetadataStart | None) -> Iterator[Obstacle]:
+    """A metadata log whose beginning is gone."""
+    if start is not None and start.lacks_before is not None:
+        path = state.log_dir.directory.path_of(METADATA_LOG)
+        reason = f"the metadata log begins at offset {start.lacks_before}, and no snapshot has what was before"
+        yield Obstacle(path, "aborts", f"IllegalStateException: {reason}", " ".join(metadata_advice(start.role)))
+
+
+def _bad_snapshot(start: MetadataStart | None) -> Iterator[Obstacle]:
     """A damaged latest snapshot, which is loaded before the log is."""
-    start = state.evidence.metadata.start_of(METADATA_LOG, state.release) if METADATA_LOG in state.partitions else None
     bad = None if start is None else start.bad_snapshot
     if bad is None or start is None:
         return
@@ -120,7 +147,7 @@ def _bad_snapshot(state: LogDirState) -> Iterator[Obstacle]:
     if bad.is_replaceable:
         remedy = f"Move {name} out of {METADATA_LOG}, and keep it: what it says is in the log, or in an older snapshot, too."
     else:
-        remedy = " ".join(metadata_advice(start))
+        remedy = " ".join(metadata_advice(start.role))
     yield Obstacle(bad.path, "aborts", f"the latest snapshot of the metadata log is not whole: {bad.damage}", remedy)
 
 
@@ -152,14 +179,17 @@ def by_metadata(state: LogDirState) -> list[LogDirState]:
         return [state]
     alone = replace(state, image=start.image)
     fetched = replace(state, image=state.image if start.was_whole else None)
-    if start.role == ONLY_VOTER:
+    if start.role.kind == ONLY_VOTER:
         return [alone]
-    if start.role == OBSERVER:
+    if start.role.kind == OBSERVER:
         return [fetched]
-    quorum = "this node is the only voter of the metadata quorum, or the other voters lack"
+    others = "the other voters of the metadata quorum"
+    alone_if = f"{others} lack"
+    if start.role.kind != VOTER:
+        alone_if = f"this node is the only voter of the metadata quorum, or {alone_if}"
     return [
-        replace(alone, condition=f"if {quorum} the metadata records from offset {start.end} on"),
-        replace(fetched, condition=f"if the other voters of the metadata quorum have the records from offset {start.end} on"),
+        replace(alone, condition=f"if {alone_if} the metadata records from offset {start.end} on"),
+        replace(fetched, condition=f"if {others} have the metadata records from offset {start.end} on"),
     ]
 
 
@@ -396,6 +426,19 @@ def listed_and_missing(state: LogDirState) -> list[str]:
     present = {(parsed.topic, parsed.partition) for parsed in state.partitions.values()} | set(state.in_place.values())
     listed = (key for key, offset in state.recovery_points.items() if offset > 0 and key not in present)
     return sorted(f"{topic}-{number}" for topic, number in listed)
+
+
+def whole_topics(state: LogDirState) -> Iterator[str]:
+    """Coordinators' topics all of whose partitions are in the log dir, and no other topic lacks one: the node's only log dir.
+
+    A cluster spreads the partitions of a topic over its brokers, and a broker over its log dirs.
+    """
+    numbers: dict[str, set[int]] = {}
+    for parsed in state.partitions.values():
+        if not parsed.mark and parsed.topic != CLUSTER_METADATA_TOPIC:
+            numbers.setdefault(parsed.topic, set()).add(parsed.partition)
+    if all(max(each) + 1 == len(each) for each in numbers.values()):
+        yield from (topic for topic in COORDINATOR_TOPICS if len(numbers.get(topic, ())) > 1)
 
 
 def placed_directories(state: LogDirState) -> list[str]:

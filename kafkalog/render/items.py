@@ -35,7 +35,8 @@ class Line(NamedTuple):
 class Table(NamedTuple):
     """Rows under headings; None is shown as `-`. `styled`: the column whose words are coloured.
 
-    `whole`: the columns whose texts are not shortened to fit a terminal.
+    `whole`: the columns whose texts are not shortened to fit a terminal. `spare`: the columns that a terminal does not show
+    where the others, none shortened, leave no room for them.
     """
 
     headings: tuple[str, ...]
@@ -43,6 +44,7 @@ class Table(NamedTuple):
     indent: int = 0
     styled: int | None = None
     whole: tuple[int, ...] = ()
+    spare: tuple[int, ...] = ()
 
 
 class Pieces(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
 
 __all__ = ["outcome_json", "outcome_line"]
@@ -44,7 +45,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             "committed": _reading(consumer.committed if consumer else None),
         },
         "set_aside": None if outcome.set_aside is None else outcome.set_aside._asdict(),
-        "already_gone": None if outcome.already_gone is None else [gone._asdict() for gone in outcome.already_gone],
+        "already_gone": None if outcome.already_gone is None else [_gone(gone) for gone in outcome.already_gone],
         "why": outcome.why,
     }
 
@@ -52,6 +53,12 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 def _assumed(assumed: Assumed) -> dict[str, Any]:
     """What a prediction is based on: the evidence only where there is some."""
     return {name: value for name, value in assumed._asdict().items() if value or name not in _ONLY_WHERE_KNOWN}
+
+
+def _gone(gone: Gone) -> dict[str, Any]:
+    doubts = {name: value for name, value in (("unless", gone.unless), ("against", gone.against)) if value}
+    told = {"first": gone.first, "last": gone.last, "place": gone.place, "witness": gone.witness}
+    return {**told, "certain": gone.certain, "at_most": gone.at_most, **doubts}
 
 
 def _lists(value: tuple[Any, ...] | None) -> list[Any] | None:

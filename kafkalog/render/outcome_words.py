@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from kafkalog.core.release import NEWEST, release_text
 from kafkalog.kafka.behaviours import LAST_OF_ZOOKEEPER
 from kafkalog.render.items import Line
-from kafkalog.render.quantities import count_text, size_text, time_span_text
+from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, time_span_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
     from kafkalog.render.items import Item
 
@@ -23,9 +24,11 @@ __all__ = [
     "consumer_texts",
     "details",
     "gone_text",
+    "harm_of",
     "harm_text",
     "in_short",
     "one_line",
+    "unread_text",
 ]
 
 #: Files of one kind that the text names before it only counts.
@@ -51,6 +54,19 @@ def certain_harms(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The harmful ones, but for those that another release, after the same kind of stop, would do without harm."""
     spared = {outcome.assumed.stop for outcome in outcomes if outcome.severity != "error"}
     return [outcome for outcome in outcomes if outcome.severity == "error" and outcome.assumed.stop not in spared]
+
+
+def harm_of(outcome: Outcome) -> str:
+    """What a harmful start does; "" where only consumers fail, of which more is said by itself."""
+    if outcome.broker == "aborts":
+        return "stops"
+    if outcome.log_dir == "offline":
+        return "offline"
+    if outcome.records_lost:
+        return "loses"
+    if outcome.partition == "loaded":
+        return "empty" if outcome.records_lost is None else ""
+    return outcome.partition
 
 
 def harm_text(outcomes: Sequence[Outcome]) -> str:
@@ -92,7 +108,7 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
     if outcome.partition == "loaded":
         unread = outcome.severity == "error"
         number = f" {count_text(segments, 'segment')}" if segments else ""
-        what = f"loads{number}, {_unread_text(outcome) if unread else 'removes no record'}"
+        what = f"loads{number}, {unread_text(outcome) if unread else 'removes no record'}"
         if outcome.broker is None:
             what = f"if the broker started: {what}"
         return "; ".join((what, *_without_loss(outcome)))
@@ -103,7 +119,8 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
     return f"{outcome.partition}: {outcome.reason}"
 
 
-def _unread_text(outcome: Outcome) -> str:
+def unread_text(outcome: Outcome) -> str:
+    """What consumers of a log that loads do not get, in a few words."""
     skips = any(read is not None and read.skipped for read in outcome.consumer or ())
     return "but consumers skip offsets" if skips else "but consumers fail"
 
@@ -137,11 +154,10 @@ def details(outcome: Outcome, indent: int, *, is_full: bool) -> Iterator[Item]:
         texts.append(f"cuts {size_text(outcome.bytes_lost)} that hold no record")
     elif outcome.records_lost:
         texts.append(f"lost: {_loss_text(outcome.records_lost, outcome.bytes_lost, outcome.time_range_lost)}")
-    gone = gone_text(outcome)
+    gone = gone_text(outcome, with_witnesses=True)
     if gone:
-        witnesses = ", ".join(dict.fromkeys(one.witness for one in outcome.already_gone or ()))
         removes = "" if outcome.records_lost else "the start removes nothing more; "
-        texts.append(f"{removes}{gone} ({witnesses})")
+        texts.append(f"{removes}{gone}")
     yield from (Line(indent, "", text, prose=True) for text in texts)
     yield from (Line(indent, "", text) for text in (_touched(outcome) if is_full else _touched_in_short(outcome)))
     texts = list(consumer_texts(outcome))
@@ -161,17 +177,36 @@ def _unknown_texts(outcome: Outcome) -> Iterator[str]:
     yield from (f"not known: {', '.join(those)}: {text}" for text, those in names.items())
 
 
-def gone_text(outcome: Outcome) -> str:
-    """The offsets that are gone before the start; "" when there are none."""
+def gone_text(outcome: Outcome, *, with_witnesses: bool = False) -> str:
+    """The offsets that are gone before the start; "" when there are none.
+
+    Args:
+        outcome: A prediction.
+        with_witnesses: Whether to say what tells of them, too.
+    """
     told = []
-    for certain, words in ((True, "already gone"), (False, "gone, unless something else explains it")):
-        gone = [one for one in outcome.already_gone or () if one.certain == certain]
-        counted = [(one.first, one.last) for one in gone if one.last is not None]
-        open_ended = [one.first for one in gone if one.last is None]
-        texts = [f"offsets {_stretches(counted)} are {words}"] if counted else []
-        texts += [f"what came from offset {first} on is {words}, how far is not known" for first in open_ended]
-        told += texts
+    for unless in dict.fromkeys(one.unless for one in outcome.already_gone or () if not one.against):
+        gone = [one for one in outcome.already_gone or () if one.unless == unless and not one.against]
+        witnesses = f" ({', '.join(dict.fromkeys(one.witness for one in gone))})" if with_witnesses else ""
+        told += [f"{text}{witnesses}{f', unless {unless}' if unless else ''}" for text in _gone_texts(gone, unless)]
+    for one in outcome.already_gone or ():
+        if one.against and one.last is not None:
+            offsets = offsets_text([(one.first, one.last)])
+            are = agreeing(one.number or 0, "is", "are")
+            told.append(f"by {one.witness} {offsets} {are} gone, by {one.against} the log is whole: one of the two is wrong")
     return "; ".join(told)
+
+
+def _gone_texts(gone: Sequence[Gone], unless: str) -> Iterator[str]:
+    already = "" if unless else "already "
+    counted = [(one.first, one.last) for one in gone if one.last is not None]
+    count = sum(last - first + 1 for first, last in counted)
+    if count:
+        up_to = "up to " if any(one.at_most for one in gone) else ""
+        in_all = f", {up_to}{count:,} in all" if count > 1 else ""
+        yield f"{offsets_text(counted)} {agreeing(count, 'is', 'are')} {already}gone{in_all}"
+    open_ended = (one.first for one in gone if one.last is None)
+    yield from (f"what came from offset {first} on is {already}gone, how far is not known" for first in open_ended)
 
 
 def _touched(outcome: Outcome) -> Iterator[str]:
@@ -238,7 +273,9 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
     records = count_text(read.records, "record") if read.records else "no records"
     if read.skipped:
         sound = sum(skipped.records for skipped in read.skipped)
-        records += f" (offsets {_stretches(read.read)}) and skip offsets {_stretches(read.skipped)} without an error"
+        skipped = offsets_text([(one.first, one.last) for one in read.skipped])
+        records += f" ({offsets_text(read.read)})" if read.read else ""
+        records += f" and skip {skipped} without an error"
         records += f", among them {count_text(sound, 'sound record')}" if sound else ""
     if read.stuck and read.error is None:
         return f"{records} and get no further than offset {read.stops_at_offset}, without an error"
@@ -247,13 +284,6 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
     if end is not None and read.stops_at_offset < end:
         return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
     return records if read.skipped else f"{'all ' if read.records else ''}{records}, up to offset {read.stops_at_offset}"
-
-
-def _stretches(stretches: Sequence[Sequence[int]]) -> str:
-    """Offsets as people read them: `0..28 and 136..259`."""
-    told = [f"{first}..{last}" if first < last else f"{first}" for first, last, *_ in stretches[:_NAMED]]
-    told += [f"{len(stretches) - _NAMED} more stretches"] if len(stretches) > _NAMED else []
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told) or "none"
 
 
 def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.release import OLDEST, release_text
+from kafkalog.core.spoken import listed
 from kafkalog.render.items import Line, Table
 from kafkalog.replay.logs import Notes
 
@@ -71,6 +72,5 @@ def loads_text(loads: Iterable[Load], release_of: Callable[[str], Release], *, r
         if failure is not None:
             lines.append(f"  {load.outcome(failure, release)}")
             lost = load.lost(failure)
-            more = f" and {len(lost) - NAMES} more" if len(lost) > NAMES else ""
-            lines += [f"  This concerns {', '.join(lost[:NAMES])}{more}."] if lost else []
+            lines += [f"  This concerns {listed(lost, NAMES)}."] if lost else []
     yield from paragraph(lines)

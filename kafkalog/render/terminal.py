@@ -12,6 +12,7 @@ from rich.text import Text
 
 from kafkalog.core.printable import printable
 from kafkalog.render.tables import LEAST, cell_of, column_groups, is_numbers, shortened
+from kafkalog.render.wrapping import indentation, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,9 +96,8 @@ class Terminal:
         if not line.prose or self._width is None:
             self.pieces(((" " * line.indent, ""), (head, style), (text, "")))
             return
-        begin = line.indent + cell_len(head)
-        under = begin if line.hang or not line.word else line.indent + 2
-        first, *others = _wrapped(text, self._width, begin, under)
+        begin, under = indentation(line)
+        first, *others = wrapped(text, self._width, begin, under)
         self.pieces(((" " * line.indent, ""), (head, style), (first, "")))
         for other in others:
             self.pieces(((" " * under + other, ""),))
@@ -105,7 +105,7 @@ class Terminal:
     def table(self, table: Table) -> None:
         """A table, or several below each other where there is no room for all columns side by side."""
         width = _UNBOUNDED if self._width is None else self._width - table.indent
-        for number, columns in enumerate(column_groups(table.headings, table.rows, width, table.whole)):
+        for number, columns in enumerate(column_groups(table.headings, table.rows, width, table.whole, table.spare)):
             if number:
                 self._console.print()
             self._console.print(self._grid(table, columns))
@@ -127,19 +127,3 @@ class Terminal:
                 cells.append(Text(text, style) if is_fixed[at] else _Name(text, style))
             grid.add_row(*cells)
         return grid
-
-
-def _wrapped(text: str, width: int, first: int, others: int) -> list[str]:
-    """Text as lines for a terminal, of which the first begins at one column and the others at another.
-
-    Between its words it is taken apart; one that is too long, like a path, stays whole, so that it can be copied.
-    """
-    lines, at = [""], first
-    for word in text.split(" "):
-        columns = cell_len(word)
-        if lines[-1] and at + columns > width:
-            lines.append("")
-            at = others
-        lines[-1] += f"{word} "
-        at += columns + 1
-    return [line.rstrip() for line in lines]

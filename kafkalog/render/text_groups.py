@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
+from kafkalog.core.spoken import listed, offsets_spoken
 from kafkalog.render.quantities import count_text, moment
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, paragraph, section
 from kafkalog.replay.coordinator_loads import newest
@@ -32,9 +33,10 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[Item]:
             why += "" if commit.is_certain else ", or this copy of it is older or was not in sync"
         else:
             start = commit.log_start_offset or 0
-            gone = f"{commit.offset}" if start == commit.offset + 1 else f"{commit.offset} to {start - 1}"
+            gone = offsets_spoken(commit.offset, start - 1).capitalize()
+            were = "was" if start == commit.offset + 1 else "were"
             how = f"lies before the start of the log, {start}"
-            why = f"Offsets {gone} were deleted before the group had read them"
+            why = f"{gone} {were} deleted before the group had read them"
         lines.append(f"{what} {how}. {why}: the next fetch gets OFFSET_OUT_OF_RANGE, and auto.offset.reset decides.")
     yield from paragraph(lines)
 
@@ -79,12 +81,11 @@ def _expired(found: Groups, now: int) -> Iterator[Item]:
         if not commits:
             continue
         groups = list(dict.fromkeys(commit.group for commit in commits))
-        more = f" and {len(groups) - NAMES} more" if len(groups) > NAMES else ""
         why = "by the time stored with them" if is_stored else "if offsets.retention.minutes has its default, 7 days"
         at_once = sum(commit.has_expired_at_once for commit in commits)
         lines.append(
             f"{count_text(len(commits), 'committed offset')} of groups without members expired, {why}: "
-            f"{', '.join(groups[:NAMES])}{more}. "
+            f"{listed(groups, NAMES)}. "
             + (f"{at_once} had expired when committed (retention time 0, or a wrong clock). " if at_once else "")
             + "A coordinator that loads them deletes them within offsets.retention.check.interval.ms."
         )

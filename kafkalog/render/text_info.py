@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from kafkalog.core.dates import DATES, date_text
+from kafkalog.core.spoken import listed
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.info.values import PartitionInfo, SegmentInfo
 from kafkalog.render.items import Line, Table
-from kafkalog.render.quantities import agreeing, count_text, size_text
+from kafkalog.render.quantities import agreeing, count_text, size_text, stretch_text
 from kafkalog.render.tables import column_groups
 
 if TYPE_CHECKING:
@@ -146,8 +147,7 @@ def _stop(found: LogDirInfo) -> str:
 
 def _others(names: Sequence[str]) -> Iterator[Item]:
     if names:
-        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-        yield Line(2, "", f"Not Kafka's: {', '.join(names[:_NAMES])}{more}", prose=True)
+        yield Line(2, "", f"Not Kafka's: {listed(names, _NAMES)}", prose=True)
 
 
 def _partition(found: PartitionInfo, description: Description) -> Iterator[Item]:
@@ -326,5 +326,4 @@ def _numbers(values: Iterable[int]) -> str | None:
 def _epochs(info: PartitionInfo | SegmentInfo) -> str | None:
     if info.epochs is None:
         return None
-    first, last = info.epochs
-    return f"{first}" if first == last else f"{first}..{last}"
+    return stretch_text(*info.epochs)

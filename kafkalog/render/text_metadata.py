@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kafkalog.replay.image import Image
     from kafkalog.replay.metadata import Metadata
 
-__all__ = ["change_text", "metadata_text"]
+__all__ = ["change_text", "image_text", "metadata_text"]
 
 
 def metadata_text(found: Metadata) -> Iterator[Item]:
@@ -30,7 +30,7 @@ def metadata_text(found: Metadata) -> Iterator[Item]:
     elif not found.problems:
         yield "No records of metadata."
         yield ""
-    yield from _image_text(image)
+    yield from image_text(image)
     yield from notes_text(found.notes)
 
 
@@ -40,7 +40,8 @@ def _level(feature: str, level: int) -> str:
     return f"{level} ({name})" if name else str(level)
 
 
-def _image_text(image: Image) -> Iterator[Item]:
+def image_text(image: Image) -> Iterator[Item]:
+    """Features, brokers, topics, partitions, settings and the rest."""
     yield from section(
         "Features", ("feature", "level"), [[name, _level(name, at)] for name, at in sorted(image.features.items())]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.spoken import listed
 from kafkalog.render.items import Line
 from kafkalog.render.quantities import agreeing, count_text, moment, size_text, when
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, section
@@ -101,9 +102,8 @@ def _unproven(transactions: Iterable[OpenTransaction]) -> Iterator[Item]:
     for begun in transactions:
         reasons.setdefault(begun.why, []).append(f"{begun.topic}-{begun.partition} from offset {begun.first_offset}")
     for why, places in reasons.items():
-        more = f" and {len(places) - NAMES} more" if len(places) > NAMES else ""
         what = "this one hangs" if len(places) == 1 else "these hang"
-        yield Line(0, "", f"It is not known whether {what}: {', '.join(places[:NAMES])}{more}", prose=True)
+        yield Line(0, "", f"It is not known whether {what}: {listed(places, NAMES)}", prose=True)
         yield Line(2, "", why, prose=True)
     yield from [""] if reasons else []
 

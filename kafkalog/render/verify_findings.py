@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kafkalog.render.verify_causes import Causes, Group
     from kafkalog.verify import Finding
 
-__all__ = ["Style", "finding_lines"]
+__all__ = ["Style", "alone", "finding_lines", "place_text"]
 
 #: Places that a folded finding shows, and different consequences.
 _EXAMPLES = 3
@@ -58,6 +58,14 @@ def finding_lines(groups: list[Group], causes: Causes, style: Style, base: str =
         hidden = sum(len(group.findings) for group in groups[style.most :])
         more = f"{count_text(hidden, 'more finding')} of {count_text(len(groups) - style.most, 'rule')}"
         yield Line(2, "", f"{more} are not shown (--max-findings)")
+
+
+def alone(finding: Finding) -> Iterator[Line]:
+    """One finding by itself."""
+    yield Line(0, finding.severity.label, finding.id)
+    yield from _alike_lines([finding], Style(), "", with_bytes=False)
+    if finding.cause is not None:
+        yield Line(4, "", f"Follows from {finding.cause.id}, {finding.cause.path}")
 
 
 def _group_lines(group: Group, causes: Causes, style: Style, base: str) -> Iterator[Line]:

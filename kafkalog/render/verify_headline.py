@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.spoken import listed
 from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.outcome_words import caveats_of, consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
-from kafkalog.render.verify_start import article, cut, every_outcome, is_predicted, names_of, start_text
+from kafkalog.render.verify_start import article, every_outcome, is_predicted, names_of, start_text
+from kafkalog.render.wrapping import cut, on_one_screen
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
 from kafkalog.verify.report import DAMAGED
@@ -19,17 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kafkalog.render.items import Item
+    from kafkalog.render.wrapping import Room
     from kafkalog.verify import Report
-    from kafkalog.verify.account import Ranges
+    from kafkalog.verify.account import Account, Ranges
     from kafkalog.verify.subjects import Subject
 
 __all__ = ["headline"]
 
-#: Rows of the table, paths that could not be read, names, reasons.
-_ROWS = 6
-_PATHS = 3
+#: Names in a sentence.
 _MISSING = 3
-_REASONS = 2
 
 
 class _Named(NamedTuple):
@@ -39,22 +40,25 @@ class _Named(NamedTuple):
     subject: Subject
 
 
-def headline(report: Report) -> Iterator[Item]:
-    """The block that ends a report; without damage it has three lines."""
-    subjects = _named(report)
+def headline(report: Report) -> list[Item]:
+    """The block that ends a report: one screen at most; without damage it has three lines."""
+    return on_one_screen(partial(_block, report, _named(report)))
+
+
+def _block(report: Report, subjects: list[_Named], room: Room) -> Iterator[Item]:
     yield Line(0, report.verdict, _sentence(report, subjects), prose=True)
     if len(subjects) == 1:
-        yield from _one(subjects[0].subject)
+        yield from _one(subjects[0].subject, room)
     elif subjects:
-        yield from _several(subjects)
-    yield labelled("next start", start_text(report)) if is_predicted(report) else labelled("next start", "not predicted")
+        yield from _several(subjects, room)
+    start = start_text(report, room.letters) if is_predicted(report) else "not predicted"
+    yield labelled("next start", start)
     if subjects:
-        yield from _what_to_do([subject for _, subject in subjects])
+        yield from _what_to_do([subject for _, subject in subjects], room)
     else:
         yield labelled("notes", _notes_text(report))
-    for text in caveats_of(every_outcome(report)):
-        yield labelled("but", text)
-    yield from _unread(report)
+    yield from _first_of("but", caveats_of(every_outcome(report)), room)
+    yield from _unread(report, room)
 
 
 def _named(report: Report) -> list[_Named]:
@@ -91,51 +95,51 @@ def _missing_text(names: Sequence[str]) -> str:
     """Which partitions should be here and are not."""
     if len(names) == 1:
         return f"{names[0]}: its directory is missing"
-    more = f" and {len(names) - _MISSING:,} more" if len(names) > _MISSING else ""
-    return f"the directories of {count_text(len(names), 'partition')} are missing: {', '.join(names[:_MISSING])}{more}"
+    return f"the directories of {count_text(len(names), 'partition')} are missing: {listed(names, _MISSING)}"
 
 
-def _one(subject: Subject) -> Iterator[Item]:
+def _one(subject: Subject, room: Room) -> Iterator[Item]:
     """What one partition has lost, and what of it consumers do not get."""
     account = subject.account
-    yield from _lost_lines(subject)
+    yield from _lost_lines(subject, room)
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
         reads = [read for read in outcome.consumer or () if read is not None]
         if any(read.error is not None or read.stuck or read.skipped for read in reads):
             for text in consumer_texts(outcome):
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
+    texts = []
     for text, stops in troubles.items():
         when_so = "" if len(stops) == len(subject.outcomes) else f"after {article(stops)} stop: "
-        yield labelled("consumers", f"{when_so}{text.removeprefix('consumers ')}")
+        texts.append(f"{when_so}{text.removeprefix('consumers ')}")
+    yield from _first_of("consumers", texts, room)
     if account.unreached:
-        yield labelled("unreached", f"{_part(account.unreached, account.offsets)}, sound, but consumers do not get so far")
+        yield labelled("unreached", f"{_part(account.unreached, account)}, sound, but consumers do not get so far")
 
 
-def _lost_lines(subject: Subject) -> Iterator[Item]:
+def _lost_lines(subject: Subject, room: Room) -> Iterator[Item]:
     account = subject.account
     if account.gone:
-        yield labelled("gone", _part(account.gone, account.offsets))
+        yield labelled("gone", _part(account.gone, account))
     if account.unreadable:
         size = f", {size_text(account.unreadable_bytes)}" if account.unreadable_bytes else ""
-        yield labelled("unreadable", f"{_part(account.unreadable, account.offsets)}{size}")
-    for why in account.uncounted:
-        yield labelled("gone" if subject.is_missing else "not counted", why)
+        yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}")
+    yield from _first_of("gone" if subject.is_missing else "not counted", account.uncounted, room)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
         is_judged = subject.verdict != "unknown"
         yield labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
 
 
-def _part(ranges: Ranges, offsets: int | None) -> str:
+def _part(ranges: Ranges, account: Account) -> str:
     """Offsets, and how many of all they are."""
-    count = f"{count_of(ranges):,}"
-    return f"{offsets_text(ranges)}: {count}" + (f" of {offsets:,}" if offsets is not None else "")
+    count = f"up to {count_of(ranges):,}" if account.at_most else f"{count_of(ranges):,}"
+    return f"{offsets_text(ranges)}: {count}" + (f" of {account.offsets:,}" if account.offsets is not None else "")
 
 
-def _several(subjects: list[_Named]) -> Iterator[Item]:
+def _several(subjects: list[_Named], room: Room) -> Iterator[Item]:
     """A table of what is damaged, the worst first, and the sums."""
     rows: list[list[object]] = []
-    for name, subject in subjects[:_ROWS]:
+    for name, subject in subjects[: room.rows]:
         account = subject.account
         at_start = max((start.records or 0 for start in account.starts if start.is_harm), default=0)
         rows.append(
@@ -150,39 +154,45 @@ def _several(subjects: list[_Named]) -> Iterator[Item]:
             ]
         )
     headings = ("verdict", "what", "gone", "unreadable", "not read", "start takes", "finding")
-    yield Table(headings, rows, styled=0, whole=(len(headings) - 1,))
-    if len(subjects) > _ROWS:
-        yield f"… and {len(subjects) - _ROWS:,} more"
+    yield Table(headings, rows, styled=0, whole=(0, len(headings) - 1), spare=(len(headings) - 1,))
+    if len(subjects) > room.rows:
+        yield f"… and {len(subjects) - room.rows:,} more"
     for word in ("gone", "unreadable"):
         count = sum(count_of(getattr(subject.account, word)) for _, subject in subjects)
         places = sum(bool(getattr(subject.account, word)) for _, subject in subjects)
-        if count:
-            yield labelled(word, f"{count_text(count, 'offset')} in {count_text(places, 'partition')}")
+        up_to = "up to " if any(subject.account.at_most for _, subject in subjects) else ""
+        if places > 1 or (count and up_to):
+            yield labelled(word, f"{up_to}{count_text(count, 'offset')} in {count_text(places, 'partition')}")
     for label, is_missing in (("gone", True), ("not counted", False)):
         reasons = [why for _, subject in subjects if subject.is_missing is is_missing for why in subject.account.uncounted]
-        yield from _first_of(label, list(dict.fromkeys(reasons)))
+        yield from _first_of(label, list(dict.fromkeys(reasons)), room)
 
 
-def _first_of(label: str, texts: list[str]) -> Iterator[Item]:
+def _first_of(label: str, texts: Sequence[str], room: Room) -> Iterator[Item]:
     """Some of the texts, and how many more there are."""
-    for text in texts[:_REASONS]:
-        yield labelled(label, text)
-    if len(texts) > _REASONS:
-        yield labelled("", f"and {len(texts) - _REASONS:,} more: -v names them")
+    for text in texts[: room.texts]:
+        yield labelled(label, cut(text, room.letters))
+    if len(texts) > room.texts:
+        yield labelled("", f"and {len(texts) - room.texts:,} more: -v names them")
 
 
-def _what_to_do(subjects: Sequence[Subject]) -> Iterator[Item]:
+def _what_to_do(subjects: Sequence[Subject], room: Room) -> Iterator[Item]:
     subject = subjects[0]
     cause = subject.account.cause
     if cause is not None:
-        yield labelled("because", f"{cause.id}: {cut(cause.message.replace(f'{subject.path}/', ''))}")
+        yield labelled("because", f"{cause.id}: {cut(_in_place(cause.message, subject.path), room.reason)}")
     first = first_action_of(subjects)
     if first is not None:
-        yield labelled("first", cut(first))
+        yield labelled("first", cut(first, room.letters))
     remedies = () if cause is None else (cause.remedy,)
-    yield from (labelled("then", cut(remedy)) for remedy in remedies if remedy != first)
+    yield from (labelled("then", cut(remedy, room.letters)) for remedy in remedies if remedy != first)
     for at, command in enumerate(subject.account.more):
         yield Line(0, "" if at else "more", command.line, hang=HANG, style="label")
+
+
+def _in_place(message: str, path: str) -> str:
+    """A message that names files as those of a directory, or of its log dir."""
+    return message.replace(f"{path}/", "").replace(f"{os.path.dirname(path) or path}/", "")
 
 
 def _notes_text(report: Report) -> str:
@@ -194,9 +204,9 @@ def _notes_text(report: Report) -> str:
     return f"{notes.total():,}{kinds}, which healthy directories have too (-v shows them); {checked}"
 
 
-def _unread(report: Report) -> Iterator[Item]:
+def _unread(report: Report, room: Room) -> Iterator[Item]:
     failed = [item for item in report.not_checked if item.failed]
-    for item in failed[:_PATHS]:
+    for item in failed[: room.texts]:
         yield Line(0, "not checked", f"{item.path}: {item.reason}", prose=True, hang=HANG + 1, style="unknown")
-    if len(failed) > _PATHS:
-        yield Line(0, "", f"and {count_text(len(failed) - _PATHS, 'more path')}", hang=HANG + 1)
+    if len(failed) > room.texts:
+        yield Line(0, "", f"and {count_text(len(failed) - room.texts, 'more path')}", hang=HANG + 1)

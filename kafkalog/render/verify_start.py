@@ -7,8 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import is_metadata_log
-from kafkalog.render.outcome_words import caveats_of, certain_harms
+from kafkalog.render.outcome_words import caveats_of, certain_harms, harm_of
 from kafkalog.render.quantities import agreeing, count_text, size_text
+from kafkalog.render.wrapping import cut
 from kafkalog.verify import Severity
 
 if TYPE_CHECKING:
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify import PartitionReport, Report
 
-__all__ = ["article", "cut", "every_outcome", "is_predicted", "names_of", "start_text"]
+__all__ = ["article", "every_outcome", "is_predicted", "names_of", "start_text"]
 
 #: Rules that say, from a severity on, that partitions are not here.
 _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
-#: Letters of a sentence.
-_LETTERS = 400
 
 
 def names_of(report: Report) -> dict[str, str]:
@@ -30,14 +29,6 @@ def names_of(report: Report) -> dict[str, str]:
     names = {partition.path: os.path.basename(partition.path) for partition in report.partitions}
     count = Counter(names.values())
     return {path: name if count[name] == 1 else path for path, name in names.items()}
-
-
-def cut(text: str) -> str:
-    """The first sentences of a text."""
-    if len(text) <= _LETTERS:
-        return text
-    end = text.rfind(". ", 0, _LETTERS)
-    return text[: end + 1] if end > 0 else f"{text[: text.rfind(' ', 0, _LETTERS)]} …"
 
 
 def is_predicted(report: Report) -> bool:
@@ -50,8 +41,8 @@ def every_outcome(report: Report) -> list[Outcome]:
     return [*report.next_start, *(outcome for partition in report.partitions for outcome in partition.next_start)]
 
 
-def start_text(report: Report) -> str:
-    """What the next start takes away, after each kind of stop that was predicted."""
+def start_text(report: Report, letters: int) -> str:
+    """What the next start takes away, after each kind of stop that was predicted, in so many letters at most."""
     predicted = [partition for partition in report.partitions if partition.next_start]
     # A metadata log is recovered whatever the stop was: it does not say what the stop was.
     asked = [one for one in predicted if not is_metadata_log(os.path.basename(one.path))] or predicted
@@ -62,7 +53,7 @@ def start_text(report: Report) -> str:
     release = f" (Kafka {report.version})" if report.version is not None else ""
     for stop, text in _otherwise(report):
         texts.setdefault(text, []).append(stop)
-    return "; ".join(f"after {article(names)} stop: {text}" for text, names in texts.items()) + release
+    return cut("; ".join(f"after {article(names)} stop: {text}" for text, names in texts.items()), letters) + release
 
 
 def _otherwise(report: Report) -> Iterator[tuple[str, str]]:
@@ -83,7 +74,7 @@ def _harms_of(
     harms: dict[str, list[tuple[PartitionReport, Outcome]]] = {}
     for partition, outcomes in predicted:
         harmful = certain_harms(outcomes)
-        kind = _kind_of(harmful[0]) if harmful else ""
+        kind = harm_of(harmful[0]) if harmful else ""
         if kind:
             harms.setdefault(kind, []).append((partition, harmful[0]))
     return harms
@@ -127,27 +118,14 @@ def _beside_texts(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What is done beside the partitions."""
     aborts = [outcome for outcome in outcomes if outcome.broker == "aborts"]
     if aborts:
-        yield cut(aborts[0].reason)
+        yield aborts[0].reason
     made = [outcome for outcome in outcomes if outcome.partition == "loaded" and outcome.records_lost is None]
     if made:
         are = agreeing(len(made), "is", "are")
         yield f"{count_text(len(made), 'partition')} placed here and missing {are} created again, empty"
     others = [outcome for outcome in outcomes if outcome not in aborts and outcome not in made]
     if others:
-        yield cut(others[0].reason)
-
-
-def _kind_of(outcome: Outcome) -> str:
-    """What a harmful start does; "" where only consumers fail, of which more is said by itself."""
-    if outcome.broker == "aborts":
-        return "stops"
-    if outcome.log_dir == "offline":
-        return "offline"
-    if outcome.records_lost:
-        return "loses"
-    if outcome.partition == "loaded":
-        return "empty" if outcome.records_lost is None else ""
-    return outcome.partition
+        yield others[0].reason
 
 
 _DOES = {

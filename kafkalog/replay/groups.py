@@ -14,6 +14,7 @@ from kafkalog.replay.group_state import CommittedOffset, Group, Member, ShareOff
 from kafkalog.replay.logs import FoundLogs, Note, collect
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.until import END, Until
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     import uuid
@@ -49,6 +50,9 @@ class Groups(NamedTuple):
     def expired(self, now: int) -> list[CommittedOffset]:
         """Commits that a coordinator deletes soon after it has loaded them at `now`, milliseconds."""
         return [commit for commit in self.offsets if commit.expires_at is not None and commit.expires_at <= now]
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         return (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.properties import format_uuid
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     import uuid
@@ -75,6 +76,9 @@ class Image:
     def topic(self, name: str) -> Topic | None:
         """The topic of that name, or None."""
         return next((topic for topic in self.topics.values() if topic.name == name), None)
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         return (

@@ -13,6 +13,7 @@ from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
+from kafkalog.core.spoken import listed
 from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.classify import Kind, classify
@@ -175,7 +176,7 @@ class Log(NamedTuple):
 
     def _is_torn_tail(self, path: str, damage: Damage) -> bool:
         """Whether a file ends there in the middle of a batch, and nothing says that the broker was stopped cleanly."""
-        log_dir = os.path.dirname(os.path.realpath(self.folder()))
+        log_dir = self.home
         return (
             path == self.files[-1]
             and damage.span.end == size_of(path)
@@ -227,7 +228,12 @@ class Log(NamedTuple):
     def _log_dir(self) -> Directory:
         """The log dir around it; listed now when only the partition was given."""
         parent = None if self.directory is None else self.directory.parent
-        return Directory(os.path.dirname(os.path.realpath(self.folder()))) if parent is None else parent
+        return Directory(self.home) if parent is None else parent
+
+    @property
+    def home(self) -> str:
+        """Path of the log dir around it."""
+        return os.path.dirname(os.path.realpath(self.folder()))
 
     def folder(self) -> str:
         """The directory that its files are in."""
@@ -296,8 +302,7 @@ class FoundLogs(NamedTuple):
     def what_was_given_instead_of(self, topic: str) -> str:
         """What to say where there is no partition of a topic."""
         given = sorted({log.topic for log in self.others if log.topic is not None})
-        shown = f"{', '.join(given[:_SHOWN])}{f' and {len(given) - _SHOWN} more' if len(given) > _SHOWN else ''}"
-        what = f"what was given is of {shown}; " if given else ""
+        what = f"what was given is of {listed(given, _SHOWN)}; " if given else ""
         return f"no partition of {topic} was given: {what}give the log dir, or a directory called {topic}-N"
 
 

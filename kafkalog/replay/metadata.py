@@ -51,6 +51,7 @@ class Metadata(NamedTuple):
 
     `history` is what the replayed records show to have been so before, `written` what a reader of them must know. `damage` is
     the first place of a log whose bytes are damaged: what the records after it say may be wrong, for some are not replayed.
+    `misfit` is the first record that does not fit those before it: something that it is about is unknown.
     """
 
     image: Image
@@ -61,6 +62,7 @@ class Metadata(NamedTuple):
     history: MetadataHistory
     written: Written
     damage: Note | None = None
+    misfit: Note | None = None
 
     def __repr__(self) -> str:
         return f"Metadata({self.image!r}, {len(self.notes)} notes, {len(self.problems)} problems)"
@@ -96,6 +98,7 @@ class _Replay:
         self.notes = Notes()
         self.log_notes = _LogNotes(self.notes)
         self.records = 0
+        self.misfit: Note | None = None
         #: An open metadata transaction, which counts as a whole or not at all: its first offset, and its records.
         self.begun: LogRecord | None = None
         self.transaction: list[tuple[LogRecord, FramedRecord]] = []
@@ -112,6 +115,7 @@ class _Replay:
             history=self.history,
             written=self.written,
             damage=damage,
+            misfit=self.misfit,
         )
 
     def feed(self, items: Iterable[LogRecord], until: Until = END, start: int = 0) -> None:
@@ -177,7 +181,9 @@ class _Replay:
         self.history.see(self.image, decoded.name, value, item.record.offset)
         problem = apply_record(self.image, decoded.name, value)
         if problem:
-            self.notes.append(Note(item.path, item.record.offset, f"{decoded.name}: {problem}"))
+            note = Note(item.path, item.record.offset, f"{decoded.name}: {problem}")
+            self.misfit = self.misfit or note
+            self.notes.append(note)
 
 
 def read_metadata(paths: Paths, until: Until = END) -> Metadata:

@@ -20,7 +20,22 @@ if TYPE_CHECKING:
 
     from kafkalog.files.partition import Partition
 
-__all__ = ["Quorum", "QuorumConflict", "Voter", "conflict_of", "read_quorum"]
+__all__ = [
+    "OBSERVER",
+    "ONLY_VOTER",
+    "UNKNOWN",
+    "VOTER",
+    "Quorum",
+    "QuorumConflict",
+    "Role",
+    "Voter",
+    "conflict_of",
+    "read_quorum",
+    "role_in_quorum",
+]
+
+#: How a node takes part in a quorum.
+ONLY_VOTER, VOTER, OBSERVER, UNKNOWN = "only voter", "voter", "observer", "unknown"
 
 
 class Voter(NamedTuple):
@@ -40,6 +55,22 @@ class Quorum(NamedTuple):
 
     leaders: dict[int, int]
     voters: tuple[Voter, ...]
+
+
+class Role(NamedTuple):
+    """How a node takes part in the quorum of a metadata log.
+
+    Args:
+        kind: `ONLY_VOTER`, `VOTER`, `OBSERVER` or `UNKNOWN`.
+        node: Its id; None: not known.
+        voters: Node ids of the voters, ascending; () if not known.
+        is_dynamic: Whether the voters are named with their directories, so that they can be changed (kraft.version 1).
+    """
+
+    kind: str = UNKNOWN
+    node: int | None = None
+    voters: tuple[int, ...] = ()
+    is_dynamic: bool = False
 
 
 class QuorumConflict(NamedTuple):
@@ -73,6 +104,24 @@ def read_quorum(partition: Partition) -> Quorum:
         elif record.name == "KRAFT_VOTERS":
             named = tuple(Voter(v["voterId"], format_uuid(v["voterDirectoryId"])) for v in record.fields["voters"])
     return Quorum(leaders, named or elected or _voters_of_file(partition))
+
+
+def role_in_quorum(partition: Partition, node: int | None) -> Role:
+    """How a node takes part in the quorum, by what its metadata log and `quorum-state` say of the voters.
+
+    Args:
+        partition: The directory of its metadata log.
+        node: The node's id.
+
+    Raises:
+        UnreadableFile: a file cannot be read.
+    """
+    voters = read_quorum(partition).voters
+    ids = tuple(sorted({voter.node_id for voter in voters}))
+    if not ids or node is None:
+        return Role(UNKNOWN, node, ids)
+    kind = OBSERVER if node not in ids else ONLY_VOTER if len(ids) == 1 else VOTER
+    return Role(kind, node, ids, any(voter.directory_id for voter in voters))
 
 
 def _control_records(path: str) -> Iterator[tuple[int, ControlRecord]]:

@@ -6,7 +6,6 @@ Source: ProducerStateManager, 3.9; KIP-664 (find-hanging).
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from functools import partial
 from itertools import accumulate
@@ -24,6 +23,7 @@ from kafkalog.replay.producer_events import EventRecorder, TransactionEnd, trans
 from kafkalog.replay.producers import OpenTransaction, ProducerReplay, SegmentEvents
 from kafkalog.replay.transaction_state import TOPIC, Copy, TransactionalId, TransactionState
 from kafkalog.replay.until import END, Until
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,6 +69,9 @@ class Transactions(NamedTuple):
     problems: tuple[Note, ...]
     records: int
     loads: tuple[Load, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         return (
@@ -174,13 +177,13 @@ class _Copies:
 
     def of(self, log: Log) -> Copy:
         """How a partition and the topic came to be here."""
-        path = _home(log)
+        path = log.home
         if path not in self._copies:
             self._copies[path] = self._copy(path)
         return self._copies[path]
 
     def _copy(self, path: str) -> Copy:
-        log_dirs = [self._log_dir(one) for one in dict.fromkeys((path, *map(_home, self._states)))]
+        log_dirs = [self._log_dir(one) for one in dict.fromkeys((path, *(log.home for log in self._states)))]
         left = [one for one in log_dirs if one is not None and one.clean_stop is True]
         if left != log_dirs or any(one is not left[0] and not same_broker(one, left[0]) for one in left):
             return Copy(is_one_stop=False)
@@ -206,11 +209,6 @@ class _Copies:
             except UnreadableFile:
                 self._images[log_dir.path] = None
         return self._images[log_dir.path]
-
-
-def _home(log: Log) -> str:
-    """The path of the log dir around a log."""
-    return os.path.dirname(os.path.realpath(log.folder()))
 
 
 class _Partitions:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.segment import Segment
 from kafkalog.replay.transactions import AbortedTransaction, OpenTransaction, read_transactions
+from kafkalog.services import service
 from kafkalog.table.columns import Column, Definition
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ TRANSACTIONS = Definition(
 
 
 def _findings(request: Request) -> Iterator[Any]:
-    # A service to whom asks for a table of findings: tables and verify do not know each other.
-    report = import_module("kafkalog.verify").verify([getattr(item, "path", item) for item in _paths(request)])
+    report = service("verify")([getattr(item, "path", item) for item in _paths(request)])
     yield from report.all_findings()
 
 

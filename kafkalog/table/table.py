@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.errors import ExtraMissing
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,6 +139,9 @@ class Table:
         other = Table.__new__(Table)
         other.__dict__.update(self.__dict__, request=request)
         return other
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
 
     def __repr__(self) -> str:
         names = ", ".join(self.names)

@@ -146,13 +146,18 @@ def _tells_of_lost(finding: Finding, cause: Finding) -> bool:
         offset = finding.facts.get("offset", -1 if finding.offsets is None else finding.offsets[1])
         return isinstance(offset, int) and offset > first
     if finding.id in _OF_LOST_END:
-        return _rank(cause) < _rank(finding) and _is_within(finding.offsets, cause.offsets)
+        return _reach(cause) > _reach(finding) and _is_within(finding.offsets, cause.offsets)
     if finding.id not in _OF_LOST_OFFSETS:
         return False
     # What follows lost bytes has moved, and the largest timestamp may have been among them.
     is_beside = _stem(finding.path) in map(_stem, (cause.path, *map(str, cause.facts.values())))
     is_after = finding.id == "timeindex-last-entry" or (finding.offsets is not None and finding.offsets[1] >= first)
     return (is_beside and is_after) or _is_within(finding.offsets, cause.offsets)
+
+
+def _reach(finding: Finding) -> tuple[int, int]:
+    """How far a finding tells of a lost end; of those that reach as far, the most trusted one is the cause."""
+    return -1 if finding.offsets is None else finding.offsets[1], -_rank(finding)
 
 
 def _rank(finding: Finding) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.filename import (
     BOOTSTRAP_CHECKPOINT,
     LOG_DIR_FILES,
+    is_metadata_log,
     parse_partition_name,
     parse_segment_file_name,
 )
@@ -380,7 +381,9 @@ class _Run:
             if not one.is_file:
                 one.report = starts.attached_to(one.report, in_log_dir=one.owner is not None)
         self.findings = [starts.referred_to_by(finding) for finding in self.findings]
-        self.next_start = starts.beside
+        lacking = [one for one in starts.beside if one.is_unknown and is_metadata_log(os.path.basename(one.path))]
+        self.not_checked.extend(NotChecked(outcome.path, outcome.reason, failed=True) for outcome in lacking)
+        self.next_start = tuple(outcome for outcome in starts.beside if outcome not in lacking)
         for path, why in starts.lost.items():
             self.not_checked.append(NotChecked(path, f"its next start: {why}", failed=True))
 

@@ -15,7 +15,7 @@ from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.files.log_dir import CLEANER_OFFSETS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.kafka.cleaner_traces import CleanerTraces
-from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs
+from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs, with_cut_ends
 from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
@@ -391,7 +391,9 @@ class PartitionFacts:
         """What is left of its log, as far as it tells of offsets that are gone."""
         directory = self.directory
         return Remains(
-            segments=tuple(map(_end_of, self.scans)),
+            segments=with_cut_ends(
+                directory.segments, tuple(map(_end_of, self.scans)), [scan.max_timestamp for scan in self.scans]
+            ),
             traces=self.cleaner_traces,
             epochs=sound_epochs(self.epochs),
             without_log=bases_without_log(self.partition),

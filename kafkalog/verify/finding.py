@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import RequestError
+from kafkalog.services import service
 
 if TYPE_CHECKING:
     from kafkalog.core.command_line import Command
@@ -104,3 +105,13 @@ class Finding(NamedTuple):
     next_start: tuple[Effect, ...] = ()
     commands: tuple[Command, ...] = ()
     cause: Cause | None = None
+
+    def __repr__(self) -> str:
+        place = "" if self.span is None else f" bytes {self.span.start}..{self.span.end}"
+        return f"Finding({self.severity.label} {self.id}, {self.path!r}{place})"
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
+
+    def __rich__(self) -> object:
+        return service("rich")(self)

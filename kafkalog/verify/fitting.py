@@ -6,10 +6,12 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.command_line import GIVES_EVERYTHING, GIVES_METADATA
+from kafkalog.core.command_line import GIVES_EVERYTHING
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
-from kafkalog.replay.quorum import read_quorum
+from kafkalog.next_start.metadata_advice import metadata_advice
+from kafkalog.replay.quorum import Role, role_in_quorum
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
 from kafkalog.verify.rule import RULES, loss_of
@@ -172,7 +174,7 @@ def _offsets_that(other: Verified, lost: tuple[int, int] | None) -> str:
         finding.offsets is None or (finding.offsets[0] <= lost[1] and lost[0] <= finding.offsets[1]) for finding in broken
     )
     has_all = is_whole and start <= lost[0] and lost[1] < end
-    return f"is a replica that has offsets {lost[0]} to {lost[1]}, which this one lacks, sound" if has_all else ""
+    return f"is a replica that has {offsets_spoken(*lost)}, which this one lacks, sound" if has_all else ""
 
 
 def _without_others(one: Verified, controllers: Controllers) -> str:
@@ -189,39 +191,10 @@ def _without_others(one: Verified, controllers: Controllers) -> str:
 
 
 def _of_metadata_log(one: Verified) -> str:
-    """What to do with the metadata log, by whether its node votes, and who else does.
-
-    Source: KIP-853, KIP-856, and Kafka's documentation of replacing a controller's disk.
-    """
-    try:
-        voters = read_quorum(one.partition).voters
-    except UnreadableFile:
-        voters = ()
+    """What to do with the metadata log, by whether its node votes, and who else does."""
     node = None if one.owner is None else one.owner.identity.number
-    ids = sorted({voter.node_id for voter in voters})
-    listed = ", ".join(map(str, ids))
-    if node is not None and ids and node not in ids:
-        return (
-            f"This node ({node}) is no voter (voters: {listed}). With it stopped, move the directory out of the log dir; it "
-            "fetches the metadata from the controllers again. Keep the directory until then."
-        )
-    if len(ids) == 1:
-        return (
-            f"This is the metadata log of the only voter (node {listed}): no other node has what it lacks. Do not start the "
-            "node, and do not move the log away: restore the directory from a backup, or copy it and take the records out with "
-            f"{GIVES_METADATA}."
-        )
-    who = f"one of {len(ids)} voters ({listed})" if ids else "a voter, unless the node is a broker only"
-    how = "`kafka-metadata-quorum.sh --bootstrap-controller HOST:PORT describe --replication`"
-    again = "format its log dir again (`kafka-storage.sh format`) and start it: it fetches the log"
-    if any(voter.directory_id for voter in voters):
-        again = (
-            "take it out of the voters (`remove-controller`), format its log dir again (`kafka-storage.sh format "
-            "--no-initial-controllers`), start it, and when it has caught up add it again (`add-controller`)"
-        )
-    end = one.report.log_end_offset
-    return (
-        f"This is the metadata log of {who}. Do not start the node with an empty log before a majority of the voters, without "
-        f"it, has all that was committed, up to offset {end} ({how}): it could help to elect a leader that lacks records. "
-        f"Then, with the node stopped, {again}. Keep the directory."
-    )
+    try:
+        role = role_in_quorum(one.partition, node)
+    except UnreadableFile:
+        role = Role()
+    return " ".join(metadata_advice(role))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.services import service
 from kafkalog.verify.account import Account, account_of
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.rule import loss_of
@@ -174,9 +174,39 @@ class Report:
 
     def to_jsonl(self) -> str:
         """All JSON lines as text, as `kafkalog verify --format jsonl` prints them."""
-        # A service to whom holds a report. In the package itself render knows verify, not the other way round.
-        lines = import_module("kafkalog.render.json_verify").report_json_lines(self)
+        lines = service("jsonl")(self)
         return "".join(json.dumps(line) + "\n" for line in lines)
+
+    def to_html(
+        self,
+        *,
+        title: str | None = None,
+        payload: str = "none",
+        timelines: int = 12,
+        embed_jsonl: bool = False,
+        reads: bool = True,
+    ) -> str:
+        """A page of HTML that needs nothing else, as `kafkalog report` writes it; the same each time.
+
+        Args:
+            title: Its title; the names of the partitions by default.
+            payload: How bytes of records are shown: `none` (masked), `length`, `sha256`, `hex` or `text`.
+            timelines: How many partitions are drawn, the worst first.
+            embed_jsonl: Whether the page carries what `to_jsonl` gives.
+            reads: Whether to read the files again, for timelines and bytes.
+
+        Raises:
+            ExtraMissing: jinja2 is not installed.
+            RequestError: there is no such `payload`.
+        """
+        make = service("report_html")
+        return str(make(self, title=title, payload=payload, timelines=timelines, embed_jsonl=embed_jsonl, reads=reads))
+
+    def _repr_html_(self) -> str:
+        return str(service("html")(self))
+
+    def __rich__(self) -> object:
+        return service("rich")(self)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)

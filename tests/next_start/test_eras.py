@@ -281,7 +281,7 @@ def test_a_feature_level_that_a_release_does_not_support_stops_it(feature, numbe
 
 
 def test_a_record_type_or_version_that_a_release_does_not_know_stops_it(tmp_path):
-    clear_elr = b"\x01\x1c\x00" + compact("t") + b"\x00"
+    clear_elr = b"\x01\x1c\x00" + compact("") + b"\x00"
     log_dir = node(tmp_path / "d", level("metadata.version", 21), clear_elr)
     assert why_not(log_dir, "4.0.0") is None
     reason = why_not(log_dir, "3.9.2")

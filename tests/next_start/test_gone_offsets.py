@@ -127,13 +127,54 @@ def test_without_checkpoints_a_clean_stop_leaves_a_snapshot_that_tells_the_end(l
     assert spans(gone(log_dir, "many-0")) == [(AT_END, 0, 2999, True)]
 
 
-def test_a_lone_high_watermark_beyond_the_end_after_a_crash_proves_nothing(log_dir):
+def cut_off_last(log_dir, *, high_watermark=533):
+    """Take the last segment away, as far as the recovery point tells: only the high watermark goes further than the log."""
     last = bases(log_dir / TOPIC)[-1]
     remove(log_dir / TOPIC, last)
+    for name, offset in ((RECOVERY_POINTS, last), (HIGH_WATERMARKS, high_watermark)):
+        lines = (log_dir / name).read_text()
+        (log_dir / name).write_text(lines.replace("twitter-status 0 533", f"twitter-status 0 {offset}"))
+    return last
+
+
+def test_a_high_watermark_beyond_the_end_tells_of_lost_offsets_where_no_broker_was_running(log_dir):
+    last = cut_off_last(log_dir)
     (log_dir / ".kafka_cleanshutdown").unlink()
-    recovery = log_dir / RECOVERY_POINTS
-    recovery.write_text(recovery.read_text().replace("twitter-status 0 533", f"twitter-status 0 {last}"))
+    assert spans(gone(log_dir)) == [(AT_END, last, 532, True)]
+    result = command(log_dir)
+    assert result.return_value == 1
+    assert f"offsets {last}..532 are already gone, {533 - last} in all" in " ".join(result.output.split())
+
+
+def test_a_high_watermark_that_may_have_been_copied_after_the_log_proves_nothing(log_dir):
+    last = cut_off_last(log_dir)
+    (log_dir / ".kafka_cleanshutdown").unlink()
+    index = log_dir / TOPIC / f"{bases(log_dir / TOPIC)[-1]:020d}.index"
+    index.write_bytes(index.read_bytes() + bytes(800))
     assert spans(gone(log_dir)) == [(AT_END, last, 532, False)]
+    result = command(log_dir)
+    assert result.return_value == 0
+    assert f"offsets {last}..532 are gone, {533 - last} in all, unless the broker was running" in " ".join(
+        result.output.split()
+    )
+
+
+def test_a_high_watermark_that_the_recovery_point_of_a_clean_stop_contradicts_is_told_with_its_count(log_dir):
+    last = cut_off_last(log_dir)
+    (found,) = gone(log_dir)
+    assert (found.number, found.certain, found.is_odd) == (533 - last, False, True)
+    result = command(log_dir)
+    assert result.return_value == 1
+    words = " ".join(result.output.split())
+    assert f"by the high watermark 533 offsets {last}..532 are gone, by the recovery point {last} the log is whole" in words
+    (line,) = [one for one in map(json.loads, command("--format", "jsonl", log_dir).output.splitlines()) if one["already_gone"]]
+    assert (line["already_gone"][0]["certain"], line["already_gone"][0]["against"]) == (False, f"the recovery point {last}")
+
+
+def test_one_offset_that_is_gone_is_told_in_the_singular(log_dir):
+    last = cut_off_last(log_dir, high_watermark=477)
+    (log_dir / ".kafka_cleanshutdown").unlink()
+    assert f"offset {last} is already gone (the high watermark" in " ".join(command(log_dir).output.split())
 
 
 def test_a_partition_by_itself_knows_of_its_middle_segment_by_records_without_a_key(log_dir):
@@ -201,7 +242,7 @@ def test_the_line_of_a_program_has_the_offsets_and_their_witness(log_dir):
     lines = [json.loads(line) for line in command("--format", "jsonl", log_dir).output.splitlines()]
     (line,) = [line for line in lines if line["already_gone"]]
     witness = f"the next segment begins at {following}"
-    told = {"first": first, "last": following - 1, "place": IN_BETWEEN, "witness": witness, "certain": True}
+    told = {"first": first, "last": following - 1, "place": IN_BETWEEN, "witness": witness, "certain": True, "at_most": False}
     assert line["already_gone"] == [told]
 
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from kafkalog.cli.main import main
 from kafkalog.core.log import BytesSource, walk
-from kafkalog.next_start import metadata_start
 from kafkalog.next_start.api import next_starts
 from kafkalog.next_start.metadata_start import METADATA_LOG
+from kafkalog.replay import quorum
 from kafkalog.replay.quorum import Quorum, Voter
 from tests.log_dirs import fixture
 
@@ -97,7 +97,7 @@ def test_the_metadata_log_tells_how_much_goes_with_it_and_what_to_do(tmp_path):
     are = "directory is" if count == 1 else "directories are"
     assert f"{count} partition {are} renamed -stray then ({held} records, " in cut.reason
     advice = " ".join(cut.actions)
-    assert "No other node has these records" in advice
+    assert "no other node has these records" in advice
     assert "move the partition's directory out" not in advice
     assert "unclean leader election" not in advice
     assert "put the metadata log right first" in " ".join(by_name(outcomes)["e-txn-0"][0].actions)
@@ -109,13 +109,14 @@ def test_one_of_several_voters_is_told_both_ways_the_worst_first_each_with_its_c
     outcomes = by_name(next_starts([log_dir]))
     alone, fetched = outcomes["ledger-0"]
     assert (alone.partition, fetched.partition) == ("stray", "loaded")
-    assert f"the other voters lack the metadata records from offset {end} on" in alone.reason
-    assert f"if the other voters of the metadata quorum have the records from offset {end} on" in fetched.reason
+    assert f"if the other voters of the metadata quorum lack the metadata records from offset {end} on" in alone.reason
+    assert "only voter" not in alone.reason
+    assert f"if the other voters of the metadata quorum have the metadata records from offset {end} on" in fetched.reason
     assert alone.assumed.release == fetched.assumed.release
     (cut,) = outcomes[METADATA_LOG]
     advice = " ".join(cut.actions)
     assert "majority of the voters is up without it" in advice
-    assert "add-controller" in advice
+    assert "Do not start a voter with an empty log" in advice
 
 
 def test_without_a_log_one_of_several_voters_is_not_told_that_all_is_stray(tmp_path):
@@ -148,10 +149,10 @@ def test_a_node_that_does_not_vote_fetches_what_it_lacks(tmp_path, monkeypatch):
     log_dir = copied(ONE_OF_THREE, tmp_path)
     damage(log_dir, "a flipped bit", "ledger")
     controllers = Quorum({}, tuple(Voter(number, None) for number in (101, 102, 103)))
-    monkeypatch.setattr(metadata_start, "read_quorum", lambda _: controllers)
+    monkeypatch.setattr(quorum, "read_quorum", lambda _: controllers)
     outcomes = list(next_starts([log_dir]))
     assert strays(outcomes) == []
-    assert "does not vote" in " ".join(by_name(outcomes)[METADATA_LOG][0].actions)
+    assert "is no voter (voters: 101, 102, 103)" in " ".join(by_name(outcomes)[METADATA_LOG][0].actions)
 
 
 @pytest.mark.parametrize("kind", ["a flipped bit", "cut in half", "emptied"])
@@ -189,7 +190,8 @@ def test_the_command_ends_with_how_many_are_set_aside(tmp_path):
     damage(log_dir, "a flipped bit")
     done = CliRunner().invoke(main, ["next-start", str(log_dir)], standalone_mode=False)
     assert done.return_value == 1
-    assert "becomes -stray, with all it holds" in done.output
+    assert "sets it aside as -stray" in done.output
+    assert "already gone" not in done.output  # what the start cuts is still there
     lines = CliRunner().invoke(main, ["next-start", "--format", "jsonl", str(log_dir)], standalone_mode=False).output
     aside = {line["path"].rpartition("/")[2]: line["set_aside"] for line in map(json.loads, lines.splitlines())}
     assert aside["e-txn-0"]["records"] > 0
@@ -209,3 +211,39 @@ def test_a_renamed_directory_is_served_by_nobody_and_the_one_that_it_was_is_made
     back = "While the broker is stopped, rename the directory payments-0 back to e-txn-0."
     assert renamed.actions[-1] == missing.actions[-1] == back
     assert {one.partition for name, (one,) in outcomes.items() if name not in ("payments-0", METADATA_LOG)} == {"loaded"}
+
+
+# --- what no node starts with: real nodes of 3.9.1 and 4.3.1 exit then ---
+
+
+def without_segment(tmp_path, topic):
+    """Cut a metadata log into a segment for each batch, and take out the one that makes a topic."""
+    log_dir = copied(ALONE, tmp_path)
+    path = log_dir / METADATA_LOG / f"{0:020d}.log"
+    data = path.read_bytes()
+    path.unlink()
+    lost = batch_of(data, topic)
+    for batch in walk(BytesSource(data)):
+        if batch.base_offset != lost.base_offset:
+            (path.parent / f"{batch.base_offset:020d}.log").write_bytes(bytes(batch.data))
+    return log_dir, lost
+
+
+def test_a_metadata_log_whose_later_records_speak_of_a_topic_in_a_missing_segment_stops_the_node(tmp_path):
+    log_dir, lost = without_segment(tmp_path, "e-txn")
+    outcomes = list(next_starts([log_dir]))
+    (stopped,) = [one for one in outcomes if one.path.endswith(".log")]
+    assert stopped.broker == "aborts"
+    assert "does not fit those before it (PartitionChangeRecord: unknown topic id" in stopped.reason
+    assert "only voter (node 1)" in " ".join(stopped.actions)
+    (log,) = by_name(outcomes)[METADATA_LOG]
+    assert [(one.first, one.last) for one in log.already_gone] == [(lost.base_offset, lost.last_offset)]
+
+
+def test_a_metadata_log_that_begins_late_without_a_snapshot_stops_the_node(tmp_path):
+    log_dir, _ = without_segment(tmp_path, "e-txn")
+    first, second, *_ = sorted((log_dir / METADATA_LOG).glob("*.log"))
+    first.unlink()
+    outcomes = by_name(next_starts([log_dir], kafka_version="4.3.1"))
+    reasons = [one.reason for one in outcomes[METADATA_LOG] if one.broker == "aborts"]
+    assert any(f"begins at offset {int(second.stem)}, and no snapshot has what was before" in reason for reason in reasons)

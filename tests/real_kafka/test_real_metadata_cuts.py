@@ -25,6 +25,14 @@ class _WithSnapshots(Broker):
         return {**super()._settings(), "metadata.log.max.record.bytes.between.snapshots": 3000}
 
 
+def _wait_for_snapshot(broker):
+    """A node makes its first snapshot some time after the records that ask for one."""
+    end = time.monotonic() + 60
+    while not any((broker.folder / "meta" / METADATA_LOG).glob("*.checkpoint")):
+        assert time.monotonic() < end, broker.errors()
+        time.sleep(0.2)
+
+
 def _damage(metadata, kind):
     if kind == "a damaged snapshot":
         latest = max(metadata.glob("*.checkpoint"))
@@ -52,6 +60,8 @@ def test_a_node_makes_of_a_damaged_metadata_log_what_was_predicted(release, made
         assert broker.start(), broker.errors()
         for topic in TOPICS:
             broker.create_topics([(topic, 2, {"index.interval.bytes": 4096})])
+        if made is _WithSnapshots:
+            _wait_for_snapshot(broker)
         broker.stop(signal.SIGTERM)
         for place in places:
             shutil.copytree(place, tmp_path / "whole" / place.name)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
 import kafkalog
+from kafkalog.next_start.api import next_starts
+from kafkalog.render.items import labelled
+from kafkalog.render.text_next_start import next_starts_text
 from kafkalog.render.text_verify import report_text
+from kafkalog.render.wrapping import cut, on_one_screen
+from kafkalog.verify.report import NotChecked
 from tests.log_dirs import FIXTURES
 from tests.screens import plain
 
@@ -88,8 +94,6 @@ def test_sound_partitions_and_notes_are_a_line_each(flipped):
 
 
 def test_two_thousand_partitions_with_three_damaged_take_one_screen(flipped):
-    from dataclasses import replace
-
     (damaged,) = (p for p in flipped.partitions if p.verdict == "data-loss")
     sound = next(p for p in flipped.partitions if p.verdict in ("clean", "benign"))
     many = [replace(sound, path=f"/d/topic-{number}") for number in range(1997)]
@@ -98,7 +102,60 @@ def test_two_thousand_partitions_with_three_damaged_take_one_screen(flipped):
     assert len(lines) <= 24
     assert lines[0] == "data-loss  3 of 2,000 partitions are damaged"
     assert all(len(line) <= 80 for line in lines if "kafkalog verify" not in line)
-    assert sum("batch-crc-mismatch" in line and "…" in line for line in lines) == 3
+    rows = [line for line in lines if line.startswith("data-loss  a-name-")]
+    assert len(rows) == 3
+    assert not any("batch-crc-mismatch" in row for row in rows), "names are worth more than the rule, which is named below"
+
+
+def _broken_in_many_ways(log_dir):
+    """A bit of the metadata log, a renamed directory, one that no topic made, files that are missing or empty."""
+    log = log_dir / "__cluster_metadata-0" / "00000000000000000000.log"
+    data = bytearray(log.read_bytes())
+    data[-len(data) // 3] ^= 4
+    log.write_bytes(data)
+    (log_dir / "e-txn-0").rename(log_dir / "payments-0")
+    shutil.copytree(log_dir / "e-tomb-0", log_dir / ("a-long-name-of-a-topic-that-nobody-made" * 5 + "-7"))
+    (log_dir / "meta.properties").unlink()
+    (log_dir / "recovery-point-offset-checkpoint").write_bytes(b"")
+    next(iter((log_dir / "e-idem-0").glob("*96.log"))).unlink()
+    (log_dir / "e-tomb-0" / "leader-epoch-checkpoint").write_bytes(b"")
+
+
+def test_the_headlines_of_many_damages_at_once_fit_a_screen_with_the_worst_and_what_to_do(tmp_path):
+    log_dir = shutil.copytree(BROKER / "4.3.1" / "edge", tmp_path / "edge")
+    _broken_in_many_ways(log_dir)
+    unread = tuple(NotChecked(f"{log_dir}/unread-{number}", "permission denied", failed=True) for number in range(5))
+    report = replace(kafkalog.verify(log_dir, now=NOW), not_checked=unread)
+    found = {"verify": printed(report, "headline", 80)}
+    found["next-start"] = plain(next_starts_text(list(next_starts([log_dir])), {str(log_dir)}, detail="headline"), 80)
+    for command, lines in found.items():
+        text = "\n".join(lines)
+        places = sum(1 + (len(line) - 1) // 80 for line in lines if line)
+        assert places <= 23, text
+        assert any(line.startswith("first ") for line in lines), text
+        assert any(line.startswith("more ") for line in lines), text
+        assert "__cluster_metadata-0" in text, text
+        assert all(len(line) <= 80 for line in lines if str(log_dir) not in line), (command, text)
+    assert any(line.startswith("not checked") for line in found["verify"])
+
+
+def test_a_block_that_fits_is_told_whole_and_another_is_cut_where_it_can_be():
+    def block(count):
+        def told(room):
+            yield from (labelled("text", cut("A sentence of words. " * 19, room.letters)) for _ in range(count))
+
+        return [item.text for item in on_one_screen(told)]
+
+    assert block(3) == ["A sentence of words. " * 19] * 3
+    assert all(text.startswith("A sentence of words.") and len(text) < 399 for text in block(5))
+    assert {len(text) for text in block(40)} == {62}, "no text is made shorter than a line"
+
+
+def test_a_text_is_cut_after_a_sentence_or_else_after_a_word():
+    assert cut("One. Two three four.", 20) == "One. Two three four."
+    assert cut("One two three. Four five six.", 16) == "One two three."
+    assert cut("One. Two three four.", 15) == "One. Two three …"
+    assert cut("x" * 20, 7) == "xxxxxxx …"
 
 
 @pytest.mark.parametrize("columns", [60, 120])
@@ -125,8 +182,6 @@ def test_findings_that_cost_different_things_each_say_what(tmp_path):
 
 
 def test_partitions_that_only_a_start_endangers_are_not_called_damaged(flipped):
-    from dataclasses import replace
-
     from kafkalog.next_start.outcome import SetAside
 
     sound = next(p for p in flipped.partitions if p.verdict in ("clean", "benign"))

@@ -8,8 +8,9 @@ import shutil
 import pytest
 
 from kafkalog.core.log import BytesSource, walk
+from kafkalog.replay import quorum
 from kafkalog.replay.quorum import Quorum, Voter
-from kafkalog.verify import Severity, fitting, verify
+from kafkalog.verify import Severity, verify
 from kafkalog.verify.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
 from tests.log_dirs import fixture
 from tests.verify.lab import Lab
@@ -108,28 +109,29 @@ def of_metadata(tmp_path, source):
 def test_the_metadata_log_of_the_only_voter_is_never_advised_to_be_moved_away(tmp_path):
     told = of_metadata(tmp_path, ONLY)
     assert "only voter (node 1)" in told
-    assert "do not move the log away" in told
+    assert "no other node has these records. Do not start the node, and leave the directory where it is" in told
     assert "out of the log dir" not in told
 
 
 def test_the_metadata_log_of_one_of_several_voters_waits_for_the_majority_of_the_others(tmp_path):
     told = of_metadata(tmp_path, SEVERAL)
     assert "one of 3 voters (1, 2, 3)" in told
-    assert "before a majority of the voters, without it, has all that was committed, up to offset 2" in told
+    assert "until a majority of the voters is up without it and has caught up" in told
     assert "remove-controller" not in told
     assert "out of the log dir" not in told
 
 
 def test_a_voter_with_a_directory_id_is_taken_out_of_the_voters_first(tmp_path, monkeypatch):
     voters = tuple(Voter(number, f"{'A' * 21}{number}") for number in (1, 2, 3))
-    monkeypatch.setattr(fitting, "read_quorum", lambda _: Quorum({}, voters))
+    monkeypatch.setattr(quorum, "read_quorum", lambda _: Quorum({}, voters))
     told = of_metadata(tmp_path, SEVERAL)
     assert told.index("remove-controller") < told.index("--no-initial-controllers") < told.index("add-controller`)")
 
 
 def test_the_metadata_log_of_an_observer_may_be_fetched_again(tmp_path):
     told = of_metadata(tmp_path, OBSERVER)
-    assert told.startswith("This node (2) is no voter (voters: 1). With it stopped, move the directory out of the log dir")
+    assert told.startswith("This node (2) is no voter (voters: 1). It fetches what it lacks from the controllers")
+    assert "move the directory out of the log dir" in told
 
 
 # --- indexes and snapshots ---

@@ -8,7 +8,9 @@ import time
 
 import pytest
 
-from kafkalog import next_start
+from kafkalog import next_start, next_starts
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.source import FileSource
 from kafkalog.next_start import predict
 from kafkalog.next_start.partition import predict_partition
 from kafkalog.render.json_next_start import outcome_json
@@ -17,6 +19,7 @@ from kafkalog.replay.transactions import read_transactions
 from kafkalog.verify import Severity, verify
 from kafkalog.verify import second_look as look
 from kafkalog.verify.scan.segment import scan_segment
+from tests.log_dirs import fixture
 from tests.verify.lab import Lab
 from tests.verify.live_log import LiveLog
 
@@ -252,3 +255,26 @@ def test_a_segment_that_goes_while_transactions_are_read_is_no_failure(tmp_path,
 
     monkeypatch.setattr(transactions, "collect", collect_then_delete)
     assert read_transactions(str(lab.dir)).problems == ()
+
+
+@pytest.mark.parametrize(
+    "check", [verify, lambda path: list(next_starts(path, on_unreadable=print))], ids=["verify", "next-start"]
+)
+def test_a_log_that_cannot_be_opened_at_any_one_moment_ends_no_report(check, tmp_path, monkeypatch):
+    folder = shutil.copytree(fixture("2.3.1", "swap").path(), tmp_path / "logs")
+    opened, begin = [], FileSource.__init__
+
+    def once_gone(source, path, *rest):
+        if path.endswith(".log"):
+            opened.append(path)
+            if len(opened) == number:
+                raise UnreadableFile(path, "no such file or directory", is_missing=True)
+        begin(source, path, *rest)
+
+    monkeypatch.setattr(FileSource, "__init__", once_gone)
+    for number in itertools.count(1):
+        opened.clear()
+        check(str(folder))
+        if len(opened) < number:
+            break
+    assert number > 10

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.core.release import NEWEST, OLDEST, release_text
+from kafkalog.core.spoken import listed
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.group_replay import SHARE_TOPIC
 from kafkalog.replay.group_replay import TOPIC as GROUP_TOPIC
@@ -136,14 +137,13 @@ def _unloaded(load: Load, release: Release, *, is_certain: bool) -> UnloadedPart
     if failure is None:
         return None
     lost = load.lost(failure)
-    more = f" and {len(lost) - _NAMES} more" if len(lost) > _NAMES else ""
     return UnloadedPartition(
         path=load.file_of(failure),
         release=release_text(release) if certain else f"releases before {release_text(failure.until)}",
         offset=failure.offset,
         reason=failure.reason,
         outcome=load.outcome(failure, release),
-        lost=", ".join(lost[:_NAMES]) + more or "nobody whose name the partition still holds",
+        lost=listed(lost, _NAMES) or "nobody whose name the partition still holds",
         ends=failure.ends,
         certain=certain,
     )

@@ -16,8 +16,9 @@ from kafkalog.verify.checks.producers import producer_subjects
 from kafkalog.verify.checks.segments import segment_subjects
 from kafkalog.verify.fitting import fitted_to_files
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
-from kafkalog.verify.rule import RULES, findings_of
+from kafkalog.verify.rule import RULES, findings_of, loss_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
+from kafkalog.verify.rules.tails import end_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgedPartition", "judge_partition"]
 
-_TAILS = frozenset({"log-tail-torn", "log-tail-garbage"})
+_TAILS = frozenset({"log-tail-torn", "log-tail-garbage", "log-tail-zeroed"})
 _HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
 _CHECKS: tuple[Callable[[PartitionFacts], Iterator[object]], ...] = (
     segment_subjects,
@@ -117,7 +118,9 @@ def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]
     lone_hole = sum(finding.id in _HOLES_INSIDE for finding in findings) <= 1
     for finding in findings:
         if not RULES[finding.id].history:
-            yield _counted(facts, finding)
+            yield _at_most(facts, _counted(facts, finding))
+        elif "proven" in finding.facts:
+            yield _at_most(facts, finding)
         elif facts.compacted:
             continue
         elif _is_certain(facts, finding, lone_hole=lone_hole):
@@ -126,15 +129,27 @@ def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]
             yield RULES[finding.id].if_explained(finding)
 
 
-def _counted(facts: PartitionFacts, finding: Finding) -> Finding:
-    """A finding about the end of the log; how far that went is told by the recovery point, where the bytes do not tell it."""
-    point, end = facts.line(RECOVERY_POINTS), facts.log_end
-    if finding.id not in _TAILS or "offsets_unknown" not in finding.facts or not facts.directory.clean:
+def _at_most(facts: PartitionFacts, finding: Finding) -> Finding:
+    """A finding about lost offsets; in a log that was compacted not each of them need have had a record."""
+    offsets = finding.offsets
+    if offsets is None or offsets[0] == offsets[1] or loss_of(finding) is None or not facts.compacted:
         return finding
-    if point is None or end is None or point.offset <= end:
+    consequence = f"{finding.consequence} The log cleaner may have removed some of these offsets before."
+    return finding._replace(facts=finding.facts | {"at_most": True}, consequence=consequence)
+
+
+def _counted(facts: PartitionFacts, finding: Finding) -> Finding:
+    """A finding about the end of the log; how far that went is told by the recovery point, where the bytes tell less."""
+    point, end = facts.line(RECOVERY_POINTS), facts.log_end
+    if finding.id not in _TAILS or not facts.directory.clean or point is None or end is None:
+        return finding
+    known_to = end - 1 if finding.offsets is None else finding.offsets[1]
+    if finding.path != facts.scans[-1].path or point.offset - 1 <= known_to:
         return finding
     known = {name: value for name, value in finding.facts.items() if name != "offsets_unknown"}
-    return finding._replace(offsets=(end, point.offset - 1), facts=known)
+    if finding.id == "log-tail-torn":
+        known["effect"] = end_cut_off(end, point.offset - 1)
+    return RULES[finding.id].retold(finding, known)._replace(offsets=(end, point.offset - 1))
 
 
 def _is_certain(facts: PartitionFacts, finding: Finding, *, lone_hole: bool) -> bool:

@@ -2,61 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import RecordBatch
-from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
-from kafkalog.files.partition import Partition
-from kafkalog.span import Span
+from kafkalog.errors import UnreadableFile
+from kafkalog.files.replicas import NO_LEADER_EPOCH, PlacedBatch, placed_batches, side_by_side
 from kafkalog.verify.rules.replicas import Divergence, ReplicaPair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kafkalog.files.partition import Partition
 
 __all__ = ["compare_replicas"]
 
 
-class _Mark(NamedTuple):
-    """What must be equal in two replicas, and where it stands."""
-
-    base_offset: int
-    last_offset: int
-    epoch: int
-    crc: int
-    size: int
-    path: str
-    position: int
-
-
-def _marks(partition: Partition) -> Iterator[_Mark]:
-    for segment in partition.segments:
-        for batch in segment.batches():
-            if isinstance(batch, RecordBatch):
-                base, epoch = batch.base_offset, batch.header.partition_leader_epoch
-            else:
-                epoch = -1
-                try:
-                    base = batch.base_offset
-                except (FormatError, LimitExceeded):
-                    base = batch.last_offset
-            crc = batch.header.crc
-            yield _Mark(
-                base_offset=base,
-                last_offset=batch.last_offset,
-                epoch=epoch,
-                crc=crc,
-                size=batch.size,
-                path=segment.paths[".log"],
-                position=batch.position,
-            )
-
-
 def compare_replicas(one: Partition, other: Partition) -> ReplicaPair | None:
     """The first difference of two replicas below the end of the shorter one; None when there is none.
 
-    Holes of compaction are no difference: batches are only compared where both replicas have one of the same offsets.
+    Holes of compaction are no difference: batches are only compared where both replicas have one of the same offsets. Nor is
+    a damaged batch: what is wrong with it is said of itself.
     """
     try:
         return _compare(one, other)
@@ -66,31 +28,22 @@ def compare_replicas(one: Partition, other: Partition) -> ReplicaPair | None:
 
 def _compare(left: Partition, right: Partition) -> ReplicaPair | None:
     ends: list[dict[int, int]] = [{}, {}]
-    difference: tuple[_Mark, _Mark] | None = None
-    ours, theirs = _marks(left), _marks(right)
-    a, b = next(ours, None), next(theirs, None)
+    difference: tuple[PlacedBatch, PlacedBatch] | None = None
     last = [-1, -1]
-    while a is not None or b is not None:
-        step_a = a is not None and (b is None or a.base_offset <= b.base_offset)
-        step_b = b is not None and (a is None or b.base_offset <= a.base_offset)
-        if a is not None and b is not None and difference is None:
-            both = step_a and step_b
-            overlap = a.base_offset <= b.last_offset and b.base_offset <= a.last_offset
-            if (both or overlap) and a[:5] != b[:5]:
-                difference = (a, b)
-        if step_a and a is not None:
-            ends[0][a.epoch], last[0] = a.last_offset + 1, a.last_offset
-            a = next(ours, None)
-        if step_b and b is not None:
-            ends[1][b.epoch], last[1] = b.last_offset + 1, b.last_offset
-            b = next(theirs, None)
+    for step in side_by_side(placed_batches(left), placed_batches(right)):
+        a, b = step.left, step.right
+        if step.difference is not None and difference is None and a is not None and b is not None and _contradict(a, b):
+            difference = (a, b)
+        for number, batch, is_new in ((0, a, step.takes_left), (1, b, step.takes_right)):
+            if batch is not None and is_new:
+                ends[number][batch.epoch], last[number] = batch.last_offset + 1, batch.last_offset
     if difference is None:
         return None
     mine, other = difference
     epochs = sorted(ends[0].keys() | ends[1].keys())
     if mine.epoch != other.epoch:
         kind = Divergence.LEADERS
-    elif mine.epoch < 0:
+    elif mine.epoch == NO_LEADER_EPOCH:
         kind = Divergence.BEFORE_EPOCHS
     else:
         kind = Divergence.BYTES
@@ -98,7 +51,7 @@ def _compare(left: Partition, right: Partition) -> ReplicaPair | None:
         path=left.path,
         other=other.path,
         log_path=mine.path,
-        span=Span(mine.position, mine.position + mine.size),
+        span=mine.batch.span,
         offset=min(mine.base_offset, other.base_offset),
         epoch=mine.epoch,
         other_epoch=other.epoch,
@@ -106,4 +59,16 @@ def _compare(left: Partition, right: Partition) -> ReplicaPair | None:
         ends=tuple((epoch, ends[0].get(epoch), ends[1].get(epoch)) for epoch in epochs),
         log_end=last[0] + 1,
         other_log_end=last[1] + 1,
+    )
+
+
+def _contradict(a: PlacedBatch, b: PlacedBatch) -> bool:
+    """Whether two batches have offsets in common, and not all of what their writers wrote into the header."""
+    have_common = a.base_offset <= b.last_offset and b.base_offset <= a.last_offset
+    return have_common and (a.base_offset, a.last_offset, a.epoch, a.stored_crc, a.size) != (
+        b.base_offset,
+        b.last_offset,
+        b.epoch,
+        b.stored_crc,
+        b.size,
     )

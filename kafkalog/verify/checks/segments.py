@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.kafka.gone_offsets import gone_at_start
+from kafkalog.kafka.remains import SegmentEnd
 from kafkalog.verify.rules.partitions import MissingStart, SegmentStep
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep | MissingSta
     if gone is not None and gone.certain and gone.last is not None and facts.scans:
         yield MissingStart(path=facts.scans[0].path, first=gone.first, last=gone.last, witness=gone.witness)
     top, top_path = -1, ""
-    for before, scan in zip((None, *facts.scans), facts.scans, strict=False):
+    ends = (SegmentEnd(0, 0), *facts.remains.segments)
+    for before, scan, end_before in zip((None, *facts.scans), facts.scans, ends, strict=False):
         yield SegmentStep(
             path=scan.path,
             base=scan.base_offset,
@@ -32,7 +34,9 @@ def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep | MissingSta
             previous_last=before.last if before else None,
             previous_size=before.size if before and not before.is_unread else -1,
             previous_torn=before is None or before.damaged,
-            is_end_indexed=before is not None and any(finding.id == "index-past-eof" for finding in before.findings),
+            cut=None if facts.remains.is_swapping else end_before.cut,
+            compacted=facts.compacted,
+            in_use=facts.in_use,
             top_epoch=top,
             top_epoch_path=top_path,
             active=scan.base_offset == facts.directory.active,

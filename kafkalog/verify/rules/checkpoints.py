@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
+from kafkalog.verify.rules.shared import segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +42,6 @@ class PartitionCheckpoints:
     watermark_file: str
     zookeeper: bool
     in_use: bool
-
-
-def _segment_path(sibling: str, base: int) -> str:
-    """Path of the log of a base offset, beside another one."""
-    folder, slash, _ = sibling.rpartition("/")
-    return f"{folder}{slash}{base:020d}.log"
 
 
 def _bounds(partition: PartitionCheckpoints) -> bool:
@@ -173,7 +168,7 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
     "hw-beyond-end",
     Severity.ERROR,
     on=PartitionCheckpoints,
-    message="the high watermark is {offset}, but the log ends at offset {end}, and there is no {file}",
+    message="the high watermark is {offset}, but the log ends at offset {end}, and {file} {says}",
     consequence="{effect}",
     remedy=RESTORE,
     source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
@@ -185,29 +180,30 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
 def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed high watermark is after the end of the log.
 
-    INFO unless the broker was stopped cleanly, or the missing offsets had been flushed.
+    INFO where the broker may have been running: then the checkpoint was copied after the log. A WARNING where the recovery
+    point of a clean stop is the log's end: one of the two is wrong.
     """
     mark = partition.high_watermark
-    flushed = (
-        partition.recovery_point is not None and partition.recovery_point.offset > partition.log_end and not partition.in_use
-    )
     if mark is None or not _bounds(partition) or mark.offset <= partition.log_end:
         return
     point, count = partition.recovery_point, mark.offset - partition.log_end
-    is_whole = partition.clean and point is not None and point.offset == partition.log_end
-    effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read."
-    severity = None if partition.clean or flushed else Severity.INFO
-    if is_whole:
-        effect, severity = "The log is whole by its recovery point: this line is what is wrong.", Severity.WARNING
+    file = segment_path(partition.log_path, partition.log_end)
+    says = "is not there"
+    effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read"
+    severity = Severity.INFO if partition.in_use else None
+    if partition.clean and point is not None and point.offset == partition.log_end:
+        file, says = point.path, "has the same end, noted at the clean stop"
+        effect, severity = f"{effect}, or the line of the high watermark is wrong", Severity.WARNING
     yield Hit(
         mark.span,
-        None if is_whole else (partition.log_end, mark.offset - 1),
+        (partition.log_end, mark.offset - 1),
         path=mark.path,
         severity=severity,
         offset=mark.offset,
-        file=_segment_path(partition.log_path, partition.log_end),
+        file=file,
+        says=says,
         end=partition.log_end,
-        effect=effect,
+        effect=f"{effect}.",
     )
 
 

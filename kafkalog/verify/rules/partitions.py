@@ -10,11 +10,12 @@ from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import RESTORE
 from kafkalog.verify.rule import rule
-from kafkalog.verify.rules.shared import PartitionMetadataFile
+from kafkalog.verify.rules.shared import PartitionMetadataFile, segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.kafka.named_ends import NamedEnd
     from kafkalog.verify.rules.shared import BatchSpot
 
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class SegmentStep:
     """A segment after the one before it; `path` is its `.log`, the spots are None when there are no batches.
 
-    `is_end_indexed`: an index of the segment before points to batches after its last one.
+    `cut`: who names a record of the segment before after its last one, None when nobody does. `compacted`: the log was
+    compacted. `in_use`: the broker may have been running while it was copied.
     """
 
     path: str
@@ -34,21 +36,15 @@ class SegmentStep:
     previous_last: BatchSpot | None
     previous_size: int
     previous_torn: bool
-    is_end_indexed: bool
+    cut: NamedEnd | None
+    compacted: bool
+    in_use: bool
     top_epoch: int
     top_epoch_path: str
     active: bool
 
 
 _MOST_LOG_SIZE = 0x7FFFFFFF
-#: What a hole between segments means; by whether an index of the segment before it goes on after its last batch.
-_WHAT_IS_MISSING = {True: "the end of the segment before is cut off", False: "a segment is missing, or the end of one"}
-
-
-def _segment_path(sibling: str, base: int) -> str:
-    """Path of the log of a base offset, beside another one."""
-    folder, slash, _ = sibling.rpartition("/")
-    return f"{folder}{slash}{base:020d}.log"
 
 
 # --- the log of another place ---
@@ -139,7 +135,7 @@ def first_segment_missing(start: MissingStart) -> Iterator[Hit]:
         first=start.first,
         last=start.last,
         witness=start.witness,
-        file=_segment_path(start.path, start.first),
+        file=segment_path(start.path, start.first),
         count=start.last - start.first + 1,
     )
 
@@ -176,9 +172,10 @@ def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
     "segment-gap",
     Severity.ERROR,
     on=SegmentStep,
-    message="offsets {first} to {last} are gone: {before} {ends}, this segment begins at {base}, and there is no {file}",
-    consequence="{count} offsets hold no record: {what}. No log cleaner has been here that could have removed them.",
-    if_cleaned="{count} offsets hold no record. The log cleaner may have removed them; if it never ran here, {what}.",
+    message="offsets {first} to {last} are gone: {before} {ends}, this segment begins at {base}, and {file} {says}",
+    consequence="{count} offsets hold no record: {what}",
+    if_cleaned="{count} offsets hold no record. The log cleaner may have removed them; if it never ran here, a segment is "
+    "missing, or the end of one.",
     remedy=RESTORE,
     source="UnifiedLog.roll (Kafka 3.9.1)",
     proof="middle-segment-deleted",
@@ -188,7 +185,10 @@ def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
     invariants="D3",
 )
 def segment_gap(step: SegmentStep) -> Iterator[Hit]:
-    """A segment does not start where the one before it ends."""
+    """A segment does not start where the one before it ends.
+
+    The log cleaner leaves such holes, but it writes a segment's indexes with it: what they name after its end was cut off.
+    """
     end = step.previous_last.last_offset + 1 if step.previous_last is not None else step.previous_base
     if not step.previous_torn and step.base > end:
         yield Hit(
@@ -198,11 +198,23 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
             last=step.base - 1,
             before=step.previous_path,
             ends="is empty" if step.previous_last is None else f"ends at offset {end - 1}",
-            file=_segment_path(step.path, end),
+            file=segment_path(step.path, end) if step.cut is None else step.cut.path,
+            says="is not there" if step.cut is None else step.cut.says,
             base=step.base,
             count=step.base - end,
-            what=_WHAT_IS_MISSING[step.is_end_indexed],
+            what=_what_is_missing(step),
+            proven=True if step.cut is not None else None,
         )
+
+
+def _what_is_missing(step: SegmentStep) -> str:
+    """What a hole between segments means."""
+    if step.cut is None:
+        return "a segment is missing, or the end of one. No log cleaner has been here that could have removed them."
+    what = "the end of the segment before is cut off."
+    if step.compacted and step.in_use:
+        what += " Or the files were copied one by one while the log cleaner replaced them."
+    return what
 
 
 @rule(

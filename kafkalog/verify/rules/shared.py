@@ -32,6 +32,12 @@ def beyond_end(*, clean: bool | None, confirmed: bool) -> tuple[Severity, str]:
     return Severity.ERROR, "After the clean stop the log has lost its end."
 
 
+def segment_path(sibling: str, base: int) -> str:
+    """Path of the log of a base offset, beside another one."""
+    folder, slash, _ = sibling.rpartition("/")
+    return f"{folder}{slash}{base:020d}.log"
+
+
 class BatchSpot(NamedTuple):
     """Where a batch is and which offsets it covers; `epoch` is -1 when it has none."""
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
+from kafkalog.core.dates import ANCIENT_MS
 from kafkalog.core.log import NEVER
 from kafkalog.verify.rules.shared import BatchSpot
-from kafkalog.verify.scan.odd_times import ANCIENT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

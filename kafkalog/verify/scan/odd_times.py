@@ -5,19 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import Damage
-from kafkalog.core.dates import timestamp_cause
+from kafkalog.core.dates import ANCIENT_MS, FUTURE_MS, timestamp_cause
 from kafkalog.verify.rules.order import OddTimes, SegmentTimes
 from kafkalog.verify.rules.shared import BatchSpot, spot_of
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import RecordBatch
 
-__all__ = ["ANCIENT_MS", "FUTURE_MS", "OddTimesNotes"]
-
-#: 2011-01-01: Kafka's first release. A clock that is right cannot be earlier.
-ANCIENT_MS = 1293840000000
-#: Clocks differ; a day ahead is a fault.
-FUTURE_MS = 24 * 3600 * 1000
+__all__ = ["OddTimesNotes"]
 
 
 class OddTimesNotes:

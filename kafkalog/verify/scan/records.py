@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.control import ControlRecord, read_control_record
+from kafkalog.core.dates import ANCIENT_MS
 from kafkalog.core.record import wrap32
 from kafkalog.core.record_counts import count_records
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.verify.rules.legacy import LegacyRecords, OddMessage
 from kafkalog.verify.rules.records import ControlRecords, Disorder, Records
-from kafkalog.verify.scan.odd_times import ANCIENT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
