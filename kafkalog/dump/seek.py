@@ -1,4 +1,4 @@
-"""Where in a log the wanted records begin: by the indexes where they can be trusted, else at its start."""
+"""Where in a log the wanted records begin, by the indexes where they can be trusted; and whether none follow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.core.source import Source
     from kafkalog.files.index_look_up import IndexLookUp
 
-__all__ = ["start_position"]
+__all__ = ["nothing_wanted", "start_position"]
 
 
 def start_position(path: str, filters: Filters, source: Source) -> int:
@@ -39,14 +39,14 @@ def start_position(path: str, filters: Filters, source: Source) -> int:
             start = max(start, _by_time(path, look_up, filters.since, source))
     except KafkalogError:
         return 0
-    return start if _nothing_before(start, filters, source) else 0
+    return start if nothing_wanted(source, 0, start, filters) else 0
 
 
-def _nothing_before(start: int, filters: Filters, source: Source) -> bool:
-    """Whether the headers in front of `start` leave no doubt: a chain of ascending batches without a wanted record."""
-    end, last = 0, -1
+def nothing_wanted(source: Source, start: int, stop: int, filters: Filters) -> bool:
+    """Whether the headers between two positions leave no doubt: a chain of ascending batches without a wanted record."""
+    end, last = start, -1
     with suppress(SizeFieldTooSmall):
-        for position, base, size, magic, data, at in walk_batches(source, 0, source.size, stop=start):
+        for position, base, size, magic, data, at in walk_batches(source, start, source.size, stop=stop):
             if magic != 2 or size < BATCH_HEADER.size:
                 return False
             header = BATCH_HEADER.read(data, at)
@@ -54,7 +54,7 @@ def _nothing_before(start: int, filters: Filters, source: Source) -> bool:
             if not last < base <= highest or filters.batch_may_pass(base, highest, header.max_timestamp):
                 return False
             last, end = highest, position + size
-    return end == start
+    return end == stop
 
 
 def _by_time(path: str, look_up: IndexLookUp, since: int, source: Source) -> int:
