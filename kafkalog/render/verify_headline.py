@@ -105,7 +105,7 @@ def _one(subject: Subject, room: Room) -> Iterator[Item]:
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
         reads = [read for read in outcome.consumer or () if read is not None]
-        if any(read.error is not None or read.stuck or read.skipped for read in reads):
+        if any(read.error is not None or read.stuck or read.skipped or read.aborted_visible for read in reads):
             for text in consumer_texts(outcome):
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
     texts = []
