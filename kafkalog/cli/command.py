@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
     "diff": ("diff", "Rescue", "Show where replicas differ, and what a follower would throw away."),
+    "carve": ("carve", "Rescue", "Find batches in images of disks, and write them as logs."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Understand", "Show transactional ids; open, hanging and aborted transactions."),
     "metadata": ("metadata", "Understand", "Show the cluster's metadata: topics, partitions, brokers, settings."),

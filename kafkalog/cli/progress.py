@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.cli import streams
 from kafkalog.files import meter
+from kafkalog.files.image import size_of_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,7 +55,7 @@ def _size_of(paths: Iterable[str], counts: Callable[[str], bool]) -> int:
     total = 0
     for path in paths:
         try:
-            total += os.stat(path).st_size if not os.path.isdir(path) else _size_in(path, counts)
+            total += _size_in(path, counts) if os.path.isdir(path) else size_of_image(path)
         except OSError:
             continue
     return total
