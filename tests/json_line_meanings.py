@@ -1,4 +1,4 @@
-"""What the fields of the JSON lines of `groups`, `transactions`, `metadata`, `info`, `show`, `diff` and `carve` mean, for the docs.
+"""What the fields of the JSON lines of `groups`, `transactions`, `metadata` and the newer commands mean, for the docs.
 
 A test fails when a line has a field that is not here.
 """

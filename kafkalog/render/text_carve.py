@@ -46,6 +46,7 @@ def carve_items(found: Carved) -> Iterator[Item]:
         )
         yield Line(0, "next:", f"kafkalog verify {found.out}/{first}")
         yield Line(6, "", f"kafkalog dump --print-data-log {found.out}/{first}")
+        yield Line(6, "", f"kafkalog salvage {found.out}/{first} -o {found.out}-{first}")
 
 
 def _row(group: FoundGroup) -> list[object]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import GIVES_EVERYTHING
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
 from kafkalog.next_start.metadata_advice import metadata_advice
 from kafkalog.replay.quorum import Role, role_in_quorum
@@ -173,7 +174,7 @@ def _offsets_that(other: Verified, lost: tuple[int, int] | None) -> str:
         finding.offsets is None or (finding.offsets[0] <= lost[1] and lost[0] <= finding.offsets[1]) for finding in broken
     )
     has_all = is_whole and start <= lost[0] and lost[1] < end
-    return f"is a replica that has offsets {lost[0]} to {lost[1]}, which this one lacks, sound" if has_all else ""
+    return f"is a replica that has {offsets_spoken(*lost)}, which this one lacks, sound" if has_all else ""
 
 
 def _without_others(one: Verified, controllers: Controllers) -> str:
