@@ -140,7 +140,6 @@ class _Scan:
             self.view[self.held : self.held + BATCH_HEADER.size] = bytes(
                 len(self.view[self.held : self.held + BATCH_HEADER.size])
             )
-            self.budget += _PER_BYTE * (stop - base)
             self._sample()
             self._window(stop)
         runs = self.result.runs
@@ -162,12 +161,20 @@ class _Scan:
         end = min(stop - self.base, self.held)
         for first in range(0, end, _AT_ONCE):
             last = min(first + _AT_ONCE, end)
+            self.budget += _PER_BYTE * (last - first)
             for at, is_legacy in self._places(max(first, self.next - self.base), last):
                 if self.base + at < self.next:
                     continue
                 if not (self._legacy_at(at) if is_legacy else self._batch_at(at, end)):
-                    self.result.skipped.append(Skipped(self.number, self.base + at, stop, "budget"))
-                    return
+                    self._skip(self.base + at, self.base + last)
+                    break
+
+    def _skip(self, begin: int, end: int) -> None:
+        skipped = self.result.skipped
+        if skipped and skipped[-1].end == begin:
+            skipped[-1] = skipped[-1]._replace(end=end)
+        else:
+            skipped.append(Skipped(self.number, begin, end, "budget"))
 
     def _places(self, begin: int, end: int) -> list[tuple[int, bool]]:
         if begin >= end:
@@ -253,7 +260,7 @@ class _Scan:
             return False
         if following is not None:
             return following != run.next_offset
-        return before >= _OFFSET.end or bool(run.first_offset >> 8 * (_OFFSET.end - before))
+        return before >= _OFFSET.end or any(run.first_offset.to_bytes(_OFFSET.type.size, "big")[:before])
 
     def _legacy_at(self, at: int) -> bool:
         """Take in the row of messages at a place of the window, if there are enough; whether the budget allows to go on."""

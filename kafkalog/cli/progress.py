@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from kafkalog.cli import streams
 from kafkalog.files import meter
-from kafkalog.files.image import size_of_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,6 +58,8 @@ def shown(
 
 def _size_of(paths: Iterable[str], counts: Callable[[str], bool]) -> int:
     """Bytes of the files under paths."""
+    from kafkalog.files.image import size_of_image
+
     total = 0
     for path in paths:
         try:

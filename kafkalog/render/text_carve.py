@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.command_line import command_on, quoted
 from kafkalog.render.items import Line, Table
 from kafkalog.render.quantities import count_text, moment, offsets_text, size_text
 
@@ -39,14 +40,14 @@ def carve_items(found: Carved) -> Iterator[Item]:
         yield ""
     yield from _searched(found)
     if found.groups:
-        first = found.groups[0].name
+        first = f"{found.out}/{found.groups[0].name}"
         yield ""
         yield Line(
             0, "", f"Written to {found.out}; {found.out}.carve.jsonl says where in the images each batch was.", prose=True
         )
-        yield Line(0, "next:", f"kafkalog verify {found.out}/{first}")
-        yield Line(6, "", f"kafkalog dump --print-data-log {found.out}/{first}")
-        yield Line(6, "", f"kafkalog salvage {found.out}/{first} -o {found.out}-{first}")
+        yield Line(0, "next:", command_on(("kafkalog", "verify"), first).line)
+        yield Line(6, "", command_on(("kafkalog", "dump", "--print-data-log"), first).line)
+        yield Line(6, "", command_on(("kafkalog", "salvage", "-o", quoted(f"{found.out}-salvaged")), first).line)
 
 
 def _row(group: FoundGroup) -> list[object]:
