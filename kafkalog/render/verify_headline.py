@@ -198,6 +198,8 @@ def _in_place(message: str, path: str) -> str:
 def _notes_text(report: Report) -> str:
     notes = Counter(finding.id for finding in report.all_findings() if finding.severity is Severity.INFO)
     checked = f"checked as of {when(report.now)} UTC"
+    if report.left_out:
+        checked = f"{count_text(report.left_out, 'partition')} left out by the options; {checked}"
     if not notes:
         return f"none; {checked}"
     kinds = f" of {len(notes)} kinds" if len(notes) > 1 else ""

@@ -85,7 +85,7 @@ class Report:
 
     `findings` are those about log dirs; those about a partition are with it. `now` is the clock in milliseconds, `version`
     the Kafka release taken for what depends on one (None: nothing says which), `evidence` what that is taken from, "" when it
-    was given. `next_start` are the predictions about what
+    was given. `left_out`: partitions of log dirs that the caller's choice left out. `next_start` are the predictions about what
     is beside the partitions of a log dir and does harm.
     """
 
@@ -98,6 +98,7 @@ class Report:
     bytes: int = 0
     hashes: tuple[tuple[str, str], ...] = ()
     suppressed: int = 0
+    left_out: int = 0
     quick: bool = field(default=False)
     next_start: tuple[Outcome, ...] = ()
     evidence: str = ""
@@ -162,6 +163,7 @@ class Report:
             bytes=sum(report.bytes for report in everything),
             hashes=tuple(h for report in everything for h in report.hashes),
             suppressed=sum(report.suppressed for report in everything),
+            left_out=sum(report.left_out for report in everything),
             next_start=tuple(outcome for report in everything for outcome in report.next_start),
         )
 
