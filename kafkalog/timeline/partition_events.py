@@ -210,7 +210,7 @@ class _Reader:
             yield self._event(one.last_time, clock, kind, path, one.last_offset, message, **facts, records=one.records)
 
     def raised_epochs(self) -> Iterator[Event]:
-        """Producers that go on with a higher epoch: they were fenced, or began anew."""
+        """Producers that go on with a higher epoch: they were fenced, or began again."""
         epochs: dict[int, int] = {}
         told = 0
         for segment in self._partition.segments if self._has_producers() else ():

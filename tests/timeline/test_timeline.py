@@ -263,7 +263,7 @@ def test_rolls_lie_where_the_brokers_say_they_were():
         said = {(partition, int(offset)): time for time, (partition, offset) in _said(log, _ROLLED)}
         for place, time in said.items():
             event = rolled.get(place)
-            # What was rolled may be deleted or cleaned since, and what the cleaner writes anew has other times.
+            # What was rolled may be deleted or cleaned since, and what the cleaner writes has other times.
             if event is None or event.time is None or "users-0" in place or "compacting-0" in place:
                 continue
             # The corpus keeps whole seconds.
