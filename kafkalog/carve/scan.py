@@ -166,7 +166,7 @@ class _Scan:
                 if self.base + at < self.next:
                     continue
                 if not (self._legacy_at(at) if is_legacy else self._batch_at(at, end)):
-                    self._skip(self.base + at, self.base + last)
+                    self._skip(max(self.base + at, self.next), max(self.base + last, self.next))
                     break
 
     def _skip(self, begin: int, end: int) -> None:
