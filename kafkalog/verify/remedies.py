@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kafkalog.core.command_line import GIVES_EVERYTHING
 
-__all__ = ["GENERAL", "LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
+__all__ = ["GENERAL", "LET_REBUILD", "REBUILD", "REPLAY", "RESTORE", "SEEK"]
 
 #: The records of a log are damaged.
 RESTORE = (
@@ -31,5 +31,11 @@ REPLAY = (
 
 #: An index is missing, which the broker notices.
 LET_REBUILD = "Nothing to do if the log is sound; let the broker rebuild it, or copy it again."
+
+#: Files are gone, not damaged.
+SEEK = (
+    "If nobody has a copy: what was deleted may still be on the disk. Write nothing more to it; `kafkalog carve` finds batches "
+    "in an image of it."
+)
 
 GENERAL = (RESTORE, REBUILD, REPLAY, LET_REBUILD)
