@@ -64,7 +64,7 @@ def _valid(tail: Tail) -> int:
 
 #: What a tail does, where a crash may have left it, after a clean stop, and in a segment with others after it.
 _ZEROS = (
-    "None: preallocated space, or the trace of a crash. An unclean start cuts it off and loses nothing.",
+    "None: preallocated space, or the trace of a crash. A recovery cuts it off and loses nothing.",
     "No clean stop leaves it: the broker may not start.",
     "No crash leaves it in a segment that others follow: the broker may not start.",
 )
@@ -223,8 +223,8 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     Severity.ERROR,
     on=Tail,
     message="after the last batch {size} bytes are no batch: {reason}; the log is valid through offset {offset}",
-    consequence="An unclean start cuts the file at byte {position} and deletes all later segments; after a clean stop the "
-    "broker may not start.",
+    consequence="Readers stop at byte {position}. A recovery that comes here cuts the file there, and deletes all later "
+    "segments.",
     remedy=RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="garbage-tail",
@@ -270,8 +270,8 @@ def _where(tail: Tail) -> dict[str, Any]:
     on=Tail,
     message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next sound "
     "batch begins at byte {next_position} with offset {next_offset}",
-    consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact; an unclean "
-    "start cuts it off and deletes all later segments.",
+    consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact; a recovery "
+    "that comes here cuts it off and deletes all later segments.",
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
     proof="length-changed",
