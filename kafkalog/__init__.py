@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from kafkalog.replay.metadata import read_metadata
     from kafkalog.replay.transactions import read_transactions
     from kafkalog.replay.until import Until
+    from kafkalog.salvage.api import salvage
+    from kafkalog.salvage.values import PartitionSalvage, Salvage
     from kafkalog.span import Padding, Span
     from kafkalog.table.api import table
     from kafkalog.table.table import Table
@@ -71,6 +73,7 @@ __all__ = [
     "Partition",
     "PartitionInfo",
     "PartitionReport",
+    "PartitionSalvage",
     "Policy",
     "Record",
     "RecordBatch",
@@ -79,6 +82,7 @@ __all__ = [
     "Replicas",
     "Report",
     "RequestError",
+    "Salvage",
     "Segment",
     "SegmentInfo",
     "Severity",
@@ -97,6 +101,7 @@ __all__ = [
     "read_groups",
     "read_metadata",
     "read_transactions",
+    "salvage",
     "table",
     "verify",
 ]
@@ -140,6 +145,8 @@ _LAZY = {
     "read_transactions": "kafkalog.replay.transactions",
     "Finding": "kafkalog.verify",
     "PartitionReport": "kafkalog.verify",
+    "PartitionSalvage": "kafkalog.salvage.values",
+    "Salvage": "kafkalog.salvage.values",
     "Policy": "kafkalog.verify",
     "Report": "kafkalog.verify",
     "Severity": "kafkalog.verify",
@@ -150,14 +157,16 @@ _offer(
     html="kafkalog.render.notebook:html_of",
     jsonl="kafkalog.render.json_verify:report_json_lines",
     plots="kafkalog.plot.api:Plots",
+    report_html="kafkalog.render.report.html:report_html",
     rich="kafkalog.render.notebook:drawn",
+    salvage_lines="kafkalog.render.json_salvage:salvage_lines",
     table="kafkalog.table.api:table",
     verify="kafkalog.verify.engine:verify",
 )
 
 
 class _Package(ModuleType):
-    """This package: four of its functions have the names of packages in it, which an import would put in their place."""
+    """This package: five of its functions have the names of packages in it, which an import would put in their place."""
 
     @property
     def diff(self) -> Any:
@@ -175,6 +184,15 @@ class _Package(ModuleType):
 
     @next_start.setter
     def next_start(self, package: ModuleType) -> None:
+        del package
+
+    @property
+    def salvage(self) -> Any:
+        """The function `kafkalog.salvage.api.salvage`."""
+        return import_module("kafkalog.salvage.api").salvage
+
+    @salvage.setter
+    def salvage(self, package: ModuleType) -> None:
         del package
 
     @property

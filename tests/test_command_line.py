@@ -25,17 +25,23 @@ EXAMINED = {
     "show": TWITTER,
     "dump": TWITTER,
     "export": TWITTER,
+    "salvage": TWITTER.parent,
+    "diff": TWITTER.parent,
     "verify": fixture("2.1.1", "plain").path(),
+    "report": fixture("2.1.1", "plain").path(),
     "next-start": fixture("2.1.1", "plain").path(),
     "groups": fixture("2.8.2", "groups").path(),
     "transactions": fixture("2.1.1", "txn").path(),
     "metadata": fixture("4.3.1", "meta-n1").path(),
 }
+#: What a command must be told besides, and its formats where these are others than text and jsonl.
+TOLD = {"export": ["-o", "-"], "report": ["-o", "-"], "salvage": ["-o", "new"], "diff": [TWITTER.parent]}
+FORMATS = {"export": ["csv", "jsonl"], "report": [None]}
 #: What each command can print, and what it must be told for it.
 PRINTED = [
-    (command, form, ["-o", "-"] if command == "export" else [])
+    (command, [*TOLD.get(command, []), *([] if form is None else ["--format", form])])
     for command in COMMANDS
-    for form in (("csv", "jsonl") if command == "export" else ("text", "jsonl"))
+    for form in FORMATS.get(command, ["text", "jsonl"])
 ]
 
 
@@ -57,17 +63,19 @@ def to_a_reader_that_has_gone(*arguments):
         return kafkalog(*arguments, stdout=pipe)
 
 
-@pytest.mark.parametrize(("command", "form", "words"), PRINTED)
-def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, form, words):
+@pytest.mark.parametrize(("command", "words"), PRINTED)
+def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = [EXAMINED[command]] if command in EXAMINED else []
-    done = on_a_full_disk(command, *path, *words, "--format", form)
+    done = on_a_full_disk(command, *path, *words)
     assert (done.returncode, done.stderr) == (1 if command == "dump" else 3, NO_SPACE)
 
 
-@pytest.mark.parametrize(("command", "form", "words"), PRINTED)
-def test_a_reader_that_has_gone_is_no_error(command, form, words):
+@pytest.mark.parametrize(("command", "words"), PRINTED)
+def test_a_reader_that_has_gone_is_no_error(command, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = [EXAMINED[command]] if command in EXAMINED else []
-    done = to_a_reader_that_has_gone(command, *path, *words, "--format", form)
+    done = to_a_reader_that_has_gone(command, *path, *words)
     assert (done.returncode, done.stderr) == (0, b"")
 
 

@@ -95,7 +95,7 @@ def test_the_version_names_python_codecs_and_releases(option):
         (["verify", "-jobs", "2", PLAIN], "No such option: -jobs. Did you mean --jobs?"),
         (["verify", "--print-data-log", PLAIN], "No such option: --print-data-log. `kafkalog dump` has it."),
         (["dump", "--print-data", PLAIN], "Did you mean --print-data-log?"),
-        (["groups", "--no-next-start", PLAIN], "`kafkalog verify` has it."),
+        (["groups", "--no-next-start", PLAIN], "`kafkalog verify` and `kafkalog report` have it."),
         (["verify", "-x", PLAIN], "No such option: -x."),
         (["verify", "--format", "json", PLAIN], "'json' is none of text, jsonl. Did you mean jsonl?"),
         (["next-start", "--assume-stop", "crashed", PLAIN], "'crashed' is none of auto, clean, unclean."),

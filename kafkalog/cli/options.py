@@ -27,6 +27,7 @@ __all__ = [
     "ParamType",
     "assume_stop",
     "at",
+    "batch_filters",
     "choice",
     "color",
     "detail",
@@ -318,19 +319,29 @@ def time_option(name: str, meaning: str) -> Decorator:
 
 def record_filters(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--offsets`, `--since`, `--until`, `--producer-id` and `--key`: which records are wanted."""
-    of_offsets = click.option(
+    since = time_option("--since", "Records of this time or later")
+    until = time_option("--until", "Records before this time")
+    of_producer = click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")
+    of_key = click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")
+    return _of_offsets(since(until(of_producer(of_key(command)))))
+
+
+def batch_filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--offsets`, `--since` and `--until`: which batches are wanted, as a whole."""
+    since = time_option("--since", "Batches with a record of this time or later")
+    until = time_option("--until", "Batches that begin before this time")
+    return _of_offsets(since(until(command)))
+
+
+def _of_offsets(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
         "--offsets",
         type=_Offsets(),
         metavar="A:B",
         default=":",
         show_default="all",
         help="From A up to, but not including, B.",
-    )
-    since = time_option("--since", "Records of this time or later")
-    until = time_option("--until", "Records before this time")
-    of_producer = click.option("--producer-id", type=int, metavar="N", help="Records of this producer id.")
-    of_key = click.option("--key", type=_Key(), metavar="TEXT", help="Records with this key; hex:… for bytes.")
-    return of_offsets(since(until(of_producer(of_key(command)))))
+    )(command)
 
 
 def jobs(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -37,6 +37,7 @@ __all__ = [
     "gzip_up_to_failure",
     "inflate",
     "record_over",
+    "zstd_pieces",
 ]
 
 #: Ceiling for the decompressed records of one batch, and for one record, in bytes, unless the caller gives another.
@@ -645,19 +646,44 @@ def _zstd(data: Bytes, limit: int, magic: int) -> Pieces:  # noqa: ARG001 - as f
 
 
 def _zstd_piecewise(data: Bytes, at: int, end: int) -> Iterator[bytes]:
-    """A frame, a few blocks at a time: each gives 128 KiB at most, whatever its header says of the whole."""
+    """A frame, a few blocks at a time: each gives 128 KiB at most, whatever its header says of the whole.
+
+    Of one that is cut what its blocks give.
+    """
     # Its own context, for another stream may be read before this one has ended.
     inflater = _zstd_context().decompressobj()
     place, bound = _zstd_blocks(data, at), 0
     last = False
-    while not last:
+    while not last and at < end:
         last, kind, size = _zstd_block(data, place)
         place += 3 + (1 if kind == 1 else size)
         bound += _ZSTD_MOST_BLOCK
-        if bound >= PIECE or last:
-            stop = end if last else place
+        if bound >= PIECE or last or place + 3 > end:
+            stop = end if last or place + 3 > end else place
             yield inflater.decompress(data[at:stop])
             at, bound = stop, 0
+
+
+def zstd_pieces(data: Bytes) -> Iterator[bytes]:
+    """What the frames of a file hold, piece by piece, as far as it can be read.
+
+    Raises:
+        EOFError: the file ends inside a frame.
+        DecompressionFailed: it is damaged.
+    """
+    import zstandard
+
+    at = 0
+    while at < len(data):
+        frame = _zstd_frame(data, at)
+        try:
+            if not frame.skipped:
+                yield from _zstd_piecewise(data, at, len(data) if frame.problem else frame.end)
+        except zstandard.ZstdError as error:
+            raise _failed("zstd", str(error)) from None
+        if frame.problem:
+            raise EOFError
+        at = frame.end
 
 
 _CODECS: dict[int, Callable[[Bytes, int, int], Pieces]] = {1: _gzip, 2: _snappy, 3: _lz4, 4: _zstd}

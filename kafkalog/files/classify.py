@@ -9,8 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, is_kafka_file, parse_partition_name, parse_segment_file_name
-from kafkalog.core.listed import listed
 from kafkalog.core.printable import printable
+from kafkalog.core.spoken import listed
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
 from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since

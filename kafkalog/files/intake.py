@@ -23,6 +23,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.compression import zstd_pieces
 from kafkalog.core.filename import (
     EPOCH_DIGITS,
     OFFSET_DIGITS,
@@ -32,15 +33,17 @@ from kafkalog.core.filename import (
     parse_partition_name,
     parse_segment_file_name,
 )
-from kafkalog.errors import RequestError, UnreadableFile
+from kafkalog.core.source import WindowedBytes
+from kafkalog.errors import DecompressionFailed, RequestError, UnreadableFile
 from kafkalog.files.mounted import EXAMINED, MAX_SPOOL, STDIN, TELL, Folder, Piece, mount, node_at, unmount
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import FileSource, describe_os_error
 from kafkalog.files.tar import BLOCK, is_tar_header, read_tar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import IO
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kafkalog.files.members import Members
 
 __all__ = ["KINDS", "As", "named", "parse_as", "taken_in"]
 
@@ -226,12 +229,16 @@ def _whole(source: FileSource, number: int) -> Piece:
 # --- archives ---------------------------------------------------------------------------------------------------------
 
 
-def _gzip(stream: IO[bytes]) -> Iterator[bytes]:
-    yield from _pieces(gzip.GzipFile(fileobj=stream).read1)
+def _gzip(source: FileSource) -> Iterator[bytes]:
+    yield from _pieces(gzip.GzipFile(fileobj=_stream(source)).read1)
 
 
-def _bzip2(stream: IO[bytes]) -> Iterator[bytes]:
-    yield from _pieces(bz2.BZ2File(stream).read1)
+def _bzip2(source: FileSource) -> Iterator[bytes]:
+    yield from _pieces(bz2.BZ2File(_stream(source)).read1)
+
+
+def _zstd(source: FileSource) -> Iterator[bytes]:
+    yield from zstd_pieces(WindowedBytes(source, 0, source.size))
 
 
 def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -240,8 +247,8 @@ def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _xz(stream: IO[bytes]) -> Iterator[bytes]:
-    data = b""
+def _xz(source: FileSource) -> Iterator[bytes]:
+    stream, data = _stream(source), b""
     while True:
         decompressor = lzma.LZMADecompressor(memlimit=_MOST_XZ_MEMORY)
         while not decompressor.eof:
@@ -257,13 +264,17 @@ def _xz(stream: IO[bytes]) -> Iterator[bytes]:
             return
 
 
-_PACKED: dict[bytes, tuple[str, Callable[[IO[bytes]], Iterator[bytes]]]] = {
+_PACKED: dict[bytes, tuple[str, Callable[[FileSource], Iterator[bytes]]]] = {
     b"\x1f\x8b\x08": ("gzip", _gzip),
     b"BZh": ("bzip2", _bzip2),
     b"\xfd7zXZ\0": ("xz", _xz),
+    b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+    b"\x50\x2a\x4d\x18": ("zstd", _zstd),  # as pzstd begins
 }
-_TAR = "tar"
-_SUFFIXES = (".gz", ".bz2", ".xz")
+_TAR, _ZIP = "tar", "zip"
+#: How a zip archive begins: with a member, or, without any, with its end.
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 
 
 def _packed(source: FileSource) -> str | None:
@@ -272,14 +283,17 @@ def _packed(source: FileSource) -> str | None:
     for magic, (name, _) in _PACKED.items():
         if head.startswith(magic):
             return name
-    return _TAR if is_tar_header(head) else None
+    return _ZIP if head.startswith(_ZIP_MAGICS) else _TAR if is_tar_header(head) else None
 
 
 def _mount_archive(path: str, source: FileSource, kind: str) -> None:
     problems: list[str] = []
+    if kind == _ZIP:
+        _mount_members(path, _unzipped(path, source))
+        return
     if kind != _TAR:
         unpack = next(function for name, function in _PACKED.values() if name == kind)
-        descriptor, problem = _spooled(path, unpack(io.BufferedReader(_Stream(source), _AT_ONCE)))
+        descriptor, problem = _spooled(path, unpack(source))
         problems += [problem] if problem else []
         source.close()
         source = FileSource.of_descriptor(path, descriptor)
@@ -293,10 +307,24 @@ def _mount_archive(path: str, source: FileSource, kind: str) -> None:
             mount(path, folder, problems)
             return
     with source:
-        tar = read_tar(source, source.descriptor())
-    for note in tar.notes:
+        _mount_members(path, read_tar(source, source.descriptor()), problems)
+
+
+def _unzipped(path: str, source: FileSource) -> Members:
+    from kafkalog.files.zip import Zip
+
+    with source:
+        archive = Zip(path, _stream(source))
+        descriptor, _ = _spooled(path, archive.unpacked())
+    with FileSource.of_descriptor(path, descriptor) as spool:
+        _tell(path, f"zip, unpacked into a temporary file of {spool.size} bytes")
+        return archive.members(spool.descriptor())
+
+
+def _mount_members(path: str, members: Members, problems: Sequence[str] = ()) -> None:
+    for note in members.notes:
         _tell(path, note)
-    mount(path, tar.folder, problems or tar.problems)
+    mount(path, members.folder, problems or members.problems)
 
 
 def _tell(path: str, text: str) -> None:
@@ -335,10 +363,21 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._at = max(0, offset + (0, self._at, self._source.size)[whence])
+        return self._at
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         count = self._source.read_into(memoryview(buffer), self._at)
         self._at += count
         return count
+
+
+def _stream(source: FileSource) -> io.BufferedReader:
+    return io.BufferedReader(_Stream(source), _AT_ONCE)
 
 
 def _mount_stdin(*, as_log: bool, name: str = STDIN) -> str:
@@ -399,7 +438,7 @@ def _spooled(path: str, pieces: Iterator[bytes]) -> tuple[int, str]:
                     file.write(piece)
             except EOFError:
                 problem = f"ends early: it is cut off after {size} bytes of what is packed in it"
-            except (gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+            except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, DecompressionFailed) as error:
                 problem = f"is damaged after {size} bytes of what is packed in it: {error}"
             file.flush()
             return os.dup(file.fileno()), problem

@@ -30,9 +30,9 @@ _LOG_DIRS = re.compile(rb"^[ \t]*(?:log\.dirs?|metadata\.log\.dir)[ \t]*[=:][ \t
 _MOST_BYTES = 1 << 20
 _LOOKED_AT = 512
 _ARCHIVES = (
-    (b"PK\x03\x04", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
-    (b"\x28\xb5\x2f\xfd", 0),
+    (b"Rar!\x1a\x07", 0),
+    (b"\x04\x22\x4d\x18", 0),
 )
 _ZOOKEEPER_MAGICS = (b"ZKLG", b"ZKSN")
 _TEXT = frozenset((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D, 0x1B, *range(0x80, 0x100)))
@@ -95,7 +95,7 @@ def mistaken_file(path: str) -> str | None:
     with FileSource(path) as source:
         first = source.read(0, _LOOKED_AT)
     if any(first[at : at + len(magic)] == magic for magic, at in _ARCHIVES):
-        return "is an archive of a kind that is not read, as tar, tar.gz, tar.bz2 and tar.xz are: unpack it"
+        return "is an archive of a kind that is not read, as tar (packed with gzip, bzip2, xz or zstd) and zip are: unpack it"
     if first.startswith(_ZOOKEEPER_MAGICS) or _ZOOKEEPER_FILE.fullmatch(os.path.basename(path)):
         return f"is a file of ZooKeeper, not of Kafka: {_DATA}"
     if not first or not _TEXT.issuperset(first):

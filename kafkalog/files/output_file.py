@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import shutil
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from kafkalog.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["PARTIAL", "check_apart", "written_whole"]
+__all__ = ["PARTIAL", "NewTree", "check_apart", "written_whole"]
 
 #: What is added to a file's name while it is being written.
 PARTIAL = ".partial"
@@ -60,3 +62,99 @@ def written_whole(path: str, *, replace: bool = False) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
+
+
+#: Stands in a directory that is being written, and tells that what is in it may be removed when that is begun again.
+_MARK = ".kafkalog-partial"
+
+
+class NewTree:
+    """A new directory, which gets its name when all of it is written and on the disk.
+
+    Until then its name has `.partial` at the end. Whatever ends the writing early leaves only that; the next run begins with
+    removing it.
+
+    Args:
+        path: Its name; folders above it are made.
+
+    Raises:
+        RequestError: it is there already, something else has the other name, or another run writes it.
+        OSError: the system refuses.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path.rstrip("/") or path
+        self.partial = self.path + PARTIAL
+        if os.path.lexists(self.path):
+            raise RequestError(f"{self.path} is there already: name a directory that is not")
+        os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.partial)
+        self._lock = self._take()
+        for name in os.listdir(self.partial):
+            if name != _MARK:
+                shutil.rmtree(os.path.join(self.partial, name))
+
+    def _take(self) -> int:
+        """Make the directory this run's own."""
+        names = os.listdir(self.partial)
+        if names and _MARK not in names:
+            raise RequestError(f"{self.partial} is there already and not an earlier run's: move it away")
+        mark = os.open(os.path.join(self.partial, _MARK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(mark)
+            raise RequestError(f"{self.partial} is being written by another run") from None
+        return mark
+
+    def make_folder(self, name: str) -> str:
+        """A new folder in it; returns its path while it is written."""
+        path = os.path.join(self.partial, name)
+        os.mkdir(path)
+        return path
+
+    @contextmanager
+    def file(self, path: str) -> Iterator[IO[bytes]]:
+        """A new file in one of its folders; at the end all its bytes are on the disk."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+    def publish(self, folder: str | None = None) -> None:
+        """Give it its name; or, with the name of one of its folders, let that be the new directory."""
+        for name in os.listdir(self.partial):
+            if name != _MARK:
+                _sync(os.path.join(self.partial, name))
+        if folder is None:
+            os.unlink(os.path.join(self.partial, _MARK))
+            _sync(self.partial)
+            os.rename(self.partial, self.path)
+        else:
+            os.rename(os.path.join(self.partial, folder), self.path)
+            shutil.rmtree(self.partial)
+        _sync(os.path.dirname(self.path) or ".")
+        self.close()
+
+    def close(self) -> None:
+        """Let others write it."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> NewTree:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _sync(folder: str) -> None:
+    """See that the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from kafkalog.core.listed import listed
-from kafkalog.files.mounted import Folder, Piece
+from kafkalog.files.members import MOST_MEMBERS, Members
+from kafkalog.files.mounted import Piece
 
 if TYPE_CHECKING:
     from kafkalog.files.source import FileSource
 
-__all__ = ["Tar", "is_tar_header", "read_tar"]
+__all__ = ["is_tar_header", "read_tar"]
 
 BLOCK = 512
-#: Members that an archive may have; bytes of an extended header (PAX) or a long name; parts and characters of a member's path.
-_MOST_MEMBERS = 1_000_000
+#: Bytes of an extended header (PAX) or a long name.
 _MOST_HEADER = 1 << 20
-_MOST_PARTS = 64
-_MOST_NAME = 4096
-_SHOWN = 3
 
 _FILES, _DIRECTORIES, _HARD_LINK = b"07\0", b"5D", b"1"
 _LONG_NAME, _LONG_LINK, _PAX, _GLOBAL_PAX, _SPARSE = b"L", b"K", b"xX", b"g", b"S"
 _LEFT_OUT = {b"2": "symbolic link", b"3": "device", b"4": "device", b"6": "FIFO"}
-
-
-class Tar(NamedTuple):
-    """What an archive holds; `notes` is what was left out of it on purpose, `problems` what could not be read."""
-
-    folder: Folder
-    notes: list[str]
-    problems: list[str]
 
 
 def _number(field: bytes) -> int:
@@ -51,7 +39,7 @@ def is_tar_header(block: bytes) -> bool:
     return False
 
 
-def read_tar(source: FileSource, descriptor: int) -> Tar:
+def read_tar(source: FileSource, descriptor: int) -> Members:
     """The members of an archive.
 
     Args:
@@ -65,13 +53,11 @@ class _Reader:
     def __init__(self, source: FileSource, descriptor: int) -> None:
         self._source = source
         self._descriptor = descriptor
-        self._root = Folder()
-        self._told: dict[str, list[str]] = {}
-        self._counts: dict[str, int] = {}
-        self._problems: list[str] = []
-        self._members = 0
+        self._members = Members()
+        self._problems = self._members.problems
+        self._count = 0
 
-    def read(self) -> Tar:
+    def read(self) -> Members:
         position, name, pax = 0, b"", dict[str, bytes]()
         while True:
             block = self._source.read(position, BLOCK)
@@ -99,14 +85,13 @@ class _Reader:
                 elif kind in _iter(_PAX):
                     pax = _pax_fields(content)
                 continue
-            self._members += 1
-            if self._members > _MOST_MEMBERS:
-                self._problems.append(f"has more than {_MOST_MEMBERS} members; the rest is not read")
+            self._count += 1
+            if self._count > MOST_MEMBERS:
+                self._problems.append(f"has more than {MOST_MEMBERS} members; the rest is not read")
                 break
             self._add(pax.get("path") or name or _name_in(block), kind, block, pax, data, size)
             name, pax = b"", {}
-        notes = [f"{what}: {listed(names, _SHOWN, self._counts[what])}" for what, names in self._told.items()]
-        return Tar(self._root, notes, self._problems)
+        return self._members
 
     def _size(self, block: bytes, pax: dict[str, bytes]) -> int | None:
         try:
@@ -122,40 +107,28 @@ class _Reader:
             more, data = following[504] if len(following) == BLOCK else 0, data + BLOCK
         return data
 
-    def _leave_out(self, what: str, name: str) -> None:
-        self._counts[what] = self._counts.get(what, 0) + 1
-        names = self._told.setdefault(what, [])
-        if len(names) < _SHOWN:
-            names.append(name[:_MOST_NAME])
-
     def _add(self, raw: bytes, kind: bytes, block: bytes, pax: dict[str, bytes], data: int, size: int) -> None:
         name = raw.decode("utf-8", "surrogateescape")
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        if ".." in parts or len(parts) > _MOST_PARTS or len(name) > _MOST_NAME or "\0" in name:
-            self._leave_out("not read, for its path leads out of the archive or makes no sense", name)
+        parts = self._members.place_of(name)
+        if parts is None:
             return
         sparse = kind == _SPARSE or any(key.startswith("GNU.sparse.") for key in pax)
         if sparse or kind in _LEFT_OUT:
             what = "sparse file (pack it without --sparse)" if sparse else _LEFT_OUT[kind]
-            self._leave_out(f"not read, a {what}", name)
-            return
-        if name.startswith("/"):
-            self._leave_out("read below the archive, though its path begins with /", name)
-        if kind in _iter(_DIRECTORIES) or (kind in _iter(_FILES) and name.endswith("/")):
-            self._folder(parts, name)
-        elif not parts:
-            self._leave_out("not read, it has no name", name)
+            self._members.leave_out(f"not read, a {what}", name)
+        elif kind in _iter(_DIRECTORIES) or (kind in _iter(_FILES) and name.endswith("/")):
+            self._members.add_folder(parts, name)
         elif kind == _HARD_LINK:
             target = block[157:257].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
-            linked = self._root.below([part for part in target.split("/") if part not in ("", ".")])
+            linked = self._members.folder.below([part for part in target.split("/") if part not in ("", ".")])
             if isinstance(linked, Piece):
-                self._put(parts, name, linked)
+                self._members.add_file(parts, name, linked)
             else:
-                self._leave_out("not read, a hard link to what is not in the archive", name)
+                self._members.leave_out("not read, a hard link to what is not in the archive", name)
         elif kind in _iter(_FILES):
-            self._put(parts, name, self._piece(name, block, data, size))
+            self._members.add_file(parts, name, self._piece(name, block, data, size))
         else:
-            self._leave_out("not read, of an unknown kind", name)
+            self._members.leave_out("not read, of an unknown kind", name)
 
     def _piece(self, name: str, block: bytes, data: int, size: int) -> Piece:
         there = max(0, self._source.size - data)
@@ -165,24 +138,7 @@ class _Reader:
             modified = _number(block[136:148])
         except ValueError:
             modified = 0
-        return Piece(self._descriptor, data, min(size, there), max(0, min(modified, 1 << 33)) * 10**9, self._members)
-
-    def _folder(self, parts: list[str], name: str) -> Folder:
-        folder = self._root
-        for part in parts:
-            node = folder.nodes.get(part)
-            if not isinstance(node, Folder):
-                if node is not None:
-                    self._leave_out("read as a directory, though it is a file as well", name)
-                node = folder.nodes[part] = Folder()
-            folder = node
-        return folder
-
-    def _put(self, parts: list[str], name: str, piece: Piece) -> None:
-        folder = self._folder(parts[:-1], name)
-        if parts[-1] in folder.nodes:
-            self._leave_out("there more than once, the last one is read", name)
-        folder.nodes[parts[-1]] = piece
+        return Piece(self._descriptor, data, min(size, there), max(0, min(modified, 1 << 33)) * 10**9, self._count)
 
 
 def _iter(kinds: bytes) -> list[bytes]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kafkalog.verify import Finding, PartitionReport, Report
     from kafkalog.verify.effects import Effect
 
-__all__ = ["finding_json", "report_json_lines"]
+__all__ = ["SCHEMA", "finding_json", "report_json_lines"]
 
 SCHEMA = "kafkalog.verify/1"
 
@@ -146,6 +146,8 @@ def _summary_json(report: Report) -> dict[str, Any]:
         "more": [command.line for command in account.more],
         "suppressed": report.suppressed,
         "not_checked": [{"path": item.path, "reason": item.reason} for item in report.not_checked],
+        "unread": [item.path for item in report.not_checked if item.failed],
+        "quick": report.quick,
         "hashes": dict(report.hashes),
         "now": report.now,
         "version": report.version,

@@ -273,7 +273,9 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
     records = count_text(read.records, "record") if read.records else "no records"
     if read.skipped:
         sound = sum(skipped.records for skipped in read.skipped)
-        records += f" (offsets {_stretches(read.read)}) and skip offsets {_stretches(read.skipped)} without an error"
+        skipped = offsets_text([(one.first, one.last) for one in read.skipped])
+        records += f" ({offsets_text(read.read)})" if read.read else ""
+        records += f" and skip {skipped} without an error"
         records += f", among them {count_text(sound, 'sound record')}" if sound else ""
     if read.stuck and read.error is None:
         return f"{records} and get no further than offset {read.stops_at_offset}, without an error"
@@ -282,13 +284,6 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
     if end is not None and read.stops_at_offset < end:
         return f"{records}, up to offset {read.stops_at_offset}, where a transaction is open"
     return records if read.skipped else f"{'all ' if read.records else ''}{records}, up to offset {read.stops_at_offset}"
-
-
-def _stretches(stretches: Sequence[Sequence[int]]) -> str:
-    """Offsets as people read them: `0..28 and 136..259`."""
-    told = [f"{first}..{last}" if first < last else f"{first}" for first, last, *_ in stretches[:_NAMED]]
-    told += [f"{len(stretches) - _NAMED} more stretches"] if len(stretches) > _NAMED else []
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told) or "none"
 
 
 def _loss_text(records: int, size: int | None, times: tuple[int, int] | None) -> str:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["agreeing", "count_text", "duration_text", "moment", "offsets_text", "size_text", "time_span_text", "utc", "when"]
+__all__ = [
+    "agreeing",
+    "count_text",
+    "duration_text",
+    "moment",
+    "offsets_text",
+    "size_text",
+    "stretch_text",
+    "time_span_text",
+    "utc",
+    "when",
+]
 
 #: Ranges of offsets that are named before the rest is counted.
 _RANGES = 3
@@ -27,11 +38,17 @@ def agreeing(number: int, one: str, several: str) -> str:
 
 
 def offsets_text(ranges: Sequence[tuple[int, int]]) -> str:
-    """Offsets from first to last: `offset 5`, `offsets 29..35`, `offsets 0..30, 55..60 and 3 more ranges`."""
-    named = [f"{first}" if first == last else f"{first}..{last}" for first, last in ranges[:_RANGES]]
+    """Offsets from first to last: `offset 5`, `offsets 0..30 and 55..60`, `offsets 0, 7, 9 and 3 more ranges`."""
+    named = [stretch_text(first, last) for first, last in ranges[:_RANGES]]
     more = len(ranges) - len(named)
     noun = "offset" if len(ranges) == 1 and ranges[0][0] == ranges[0][1] else "offsets"
-    return f"{noun} {', '.join(named)}" + (f" and {count_text(more, 'more range')}" if more else "")
+    *others, last = [*named, count_text(more, "more range")] if more else named
+    return f"{noun} {', '.join(others)} and {last}" if others else f"{noun} {last}"
+
+
+def stretch_text(first: int, last: int) -> str:
+    """Numbers from the first to the last: `29..35`; `5` where they are one."""
+    return f"{first}" if first == last else f"{first}..{last}"
 
 
 def size_text(size: int) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.core.listed import listed
 from kafkalog.core.release import OLDEST, release_text
+from kafkalog.core.spoken import listed
 from kafkalog.render.items import Line, Table
 from kafkalog.replay.logs import Notes
 

@@ -18,6 +18,8 @@ NONE = "-"
 BETWEEN = "  "
 #: The fewest columns of a terminal that a text is shortened to.
 LEAST = 12
+#: Columns that are repeated where a table goes on below, at most.
+_MOST_KEYS = 3
 
 
 def cell_of(value: object) -> str:
@@ -75,7 +77,7 @@ def column_groups(
     """The columns of the one or more tables, none wider than a terminal, as which a table is shown there.
 
     Columns without a value are left out. Columns for which there is no room, long texts shortened, stand in further tables
-    below, after the first column, which says what the rows are.
+    below, after the first columns, which say what the rows are.
 
     Args:
         headings: Of the columns.
@@ -95,11 +97,21 @@ def column_groups(
             least[at] = columns if at in whole or is_numbers(rows, at) else min(columns, LEAST)
     if sum(full.values()) + len(BETWEEN) * (len(full) - 1) > width:
         least = {at: columns for at, columns in least.items() if at not in spare}
-    first, *others = least or [0]
-    groups = [[first]]
-    for at in others:
+    first = _key(rows, list(least)) or [0]
+    groups = [[*first]]
+    for at in least:
+        if at in first:
+            continue
         used = sum(least[one] + len(BETWEEN) for one in groups[-1])
-        if len(groups[-1]) > 1 and used + least[at] > width:
-            groups.append([first])
+        if len(groups[-1]) > len(first) and used + least[at] > width:
+            groups.append([*first])
         groups[-1].append(at)
     return groups
+
+
+def _key(rows: Sequence[Sequence[object]], columns: list[int]) -> list[int]:
+    """The first columns, as many as tell the rows apart; the first one where only more than a few would."""
+    for count in range(1, _MOST_KEYS + 1):
+        if len({tuple(row[at] for at in columns[:count]) for row in rows}) == len(rows):
+            return columns[:count]
+    return columns[:1]

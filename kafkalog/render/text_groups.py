@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.listed import listed
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
+from kafkalog.core.spoken import listed, offsets_spoken
 from kafkalog.render.quantities import count_text, moment
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, paragraph, section
 from kafkalog.replay.coordinator_loads import newest
@@ -33,9 +33,10 @@ def _out_of_range(commits: Iterable[CommittedOffset]) -> Iterator[Item]:
             why += "" if commit.is_certain else ", or this copy of it is older or was not in sync"
         else:
             start = commit.log_start_offset or 0
-            gone = f"{commit.offset}" if start == commit.offset + 1 else f"{commit.offset} to {start - 1}"
+            gone = offsets_spoken(commit.offset, start - 1).capitalize()
+            were = "was" if start == commit.offset + 1 else "were"
             how = f"lies before the start of the log, {start}"
-            why = f"Offsets {gone} were deleted before the group had read them"
+            why = f"{gone} {were} deleted before the group had read them"
         lines.append(f"{what} {how}. {why}: the next fetch gets OFFSET_OUT_OF_RANGE, and auto.offset.reset decides.")
     yield from paragraph(lines)
 

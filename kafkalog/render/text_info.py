@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING, TypeVar
 
 from kafkalog.core.dates import DATES, date_text
-from kafkalog.core.listed import listed
+from kafkalog.core.spoken import listed
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.info.values import PartitionInfo, SegmentInfo
 from kafkalog.render.items import Line, Table
-from kafkalog.render.quantities import agreeing, count_text, size_text
+from kafkalog.render.quantities import agreeing, count_text, size_text, stretch_text
 from kafkalog.render.tables import column_groups
 
 if TYPE_CHECKING:
@@ -326,5 +326,4 @@ def _numbers(values: Iterable[int]) -> str | None:
 def _epochs(info: PartitionInfo | SegmentInfo) -> str | None:
     if info.epochs is None:
         return None
-    first, last = info.epochs
-    return f"{first}" if first == last else f"{first}..{last}"
+    return stretch_text(*info.epochs)

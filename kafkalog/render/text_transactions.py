@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.core.listed import listed
+from kafkalog.core.spoken import listed
 from kafkalog.render.items import Line
 from kafkalog.render.quantities import agreeing, count_text, moment, size_text, when
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, section

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.render.items import Line, Table
 from kafkalog.render.outcome_words import assumed_text, certain_harms, details, harm_text, in_short, one_line
-from kafkalog.render.quantities import agreeing, count_text, size_text, when
+from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, stretch_text, when
 from kafkalog.render.verify_causes import Causes, folded
 from kafkalog.render.verify_findings import Style, finding_lines
 from kafkalog.render.verify_headline import headline
@@ -103,8 +103,11 @@ def _validity(partition: PartitionReport) -> str:
     if not partition.batches:
         return f"no records; log end {partition.log_end_offset}"
     held = f"{count_text(partition.records, 'record')} in {count_text(partition.segments, 'segment')}"
-    log = f"offsets {partition.log_start_offset}..{(partition.log_end_offset or 0) - 1}: {held}, {size_text(partition.bytes)}"
+    start, end = partition.log_start_offset or 0, partition.log_end_offset or 0
+    log = f"{offsets_text([(start, end - 1)])}: {held}, {size_text(partition.bytes)}"
     where = f"byte {partition.valid_position:,} of {partition.valid_file.rpartition('/')[2]}"
+    if partition.valid_through_offset < start:
+        return f"{log}; nothing is valid before {where}"
     return f"{log}; valid through offset {partition.valid_through_offset}, {where}"
 
 
@@ -163,7 +166,7 @@ def _table(rows: list[PartitionReport], report: Report) -> Iterator[Item]:
             [
                 row.verdict,
                 names[row.path],
-                None if row.log_end_offset is None else f"{row.log_start_offset}..{row.log_end_offset}",
+                _offsets(row),
                 row.segments,
                 row.records,
                 size_text(row.bytes),
@@ -175,6 +178,13 @@ def _table(rows: list[PartitionReport], report: Report) -> Iterator[Item]:
         styled=0,
     )
     yield ""
+
+
+def _offsets(row: PartitionReport) -> str | None:
+    """From the first to the last; None where there are none."""
+    if row.log_end_offset is None or row.log_start_offset == row.log_end_offset:
+        return None
+    return stretch_text(row.log_start_offset or 0, row.log_end_offset - 1)
 
 
 def _count(row: PartitionReport, severity: Severity) -> int | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.listed import listed
+from kafkalog.core.spoken import listed
 from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.outcome_words import caveats_of, consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when

@@ -10,10 +10,10 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_offset_checkpoint
 from kafkalog.core.filename import COORDINATOR_TOPICS, PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
-from kafkalog.core.listed import listed
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
+from kafkalog.core.spoken import listed
 from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.arguments import items_of, path_of
 from kafkalog.files.classify import Kind, classify

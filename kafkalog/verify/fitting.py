@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import GIVES_EVERYTHING, command_on
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
 from kafkalog.next_start.index_advice import keep_of_cut
 from kafkalog.next_start.metadata_advice import metadata_advice
@@ -180,7 +181,7 @@ def _of_restoring(finding: Finding, others: Sequence[Verified]) -> str:
     held = f"{best.report.path} is a replica"
     if finding.offsets is None:
         return f"{held}, sound from offset {sound[0]} to {sound[1]}: {_FETCH_AGAIN}"
-    has = f"{held} that has {_offsets(*sound)}"
+    has = f"{held} that has {offsets_spoken(*sound)}"
     if sound == finding.offsets:
         return f"{has}, which this one lacks, sound: {_FETCH_AGAIN}"
     return f"{has} of these sound, which this one lacks, but not the others: {_FETCH_AGAIN}"
@@ -197,13 +198,11 @@ def _of_comparing(finding: Finding, others: Sequence[Verified]) -> str:
     for other in others:
         sound = _sound_in(other, finding.offsets)
         if sound is not None and sound == (finding.offsets or sound):
-            return f"{other.report.path} is a replica, sound there ({_offsets(*sound)}): take its bytes for the right ones."
+            return (
+                f"{other.report.path} is a replica, sound there ({offsets_spoken(*sound)}): take its bytes for the right ones."
+            )
     names = " and ".join(other.report.path for other in others)
     return f"No replica that was given ({names}) is sound there: compare it with another one." if others else ""
-
-
-def _offsets(first: int, last: int) -> str:
-    return f"offset {first}" if first == last else f"offsets {first} to {last}"
 
 
 def _count_of(offsets: tuple[int, int] | None) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.core.filename import is_metadata_log, parse_segment_file_name
 from kafkalog.core.release import release_text
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import merged
@@ -273,7 +274,7 @@ def _failure_at(read: ConsumerRead, offsets: tuple[int, int] | None) -> str:
     first, last = (0, read.stops_at_offset) if offsets is None else offsets
     skipped = [one for one in read.skipped if one.first <= last and first <= one.last]
     if skipped:
-        return f"skip offsets {' and '.join(f'{one.first} to {one.last}' for one in skipped)} without an error"
+        return f"skip {' and '.join(offsets_spoken(one.first, one.last) for one in skipped)} without an error"
     at = read.stops_at_offset
     if not first <= at <= last or not (read.error is not None or read.stuck):
         return ""

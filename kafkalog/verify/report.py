@@ -177,6 +177,31 @@ class Report:
         lines = service("jsonl")(self)
         return "".join(json.dumps(line) + "\n" for line in lines)
 
+    def to_html(
+        self,
+        *,
+        title: str | None = None,
+        payload: str = "none",
+        timelines: int = 12,
+        embed_jsonl: bool = False,
+        reads: bool = True,
+    ) -> str:
+        """A page of HTML that needs nothing else, as `kafkalog report` writes it; the same each time.
+
+        Args:
+            title: Its title; the names of the partitions by default.
+            payload: How bytes of records are shown: `none` (masked), `length`, `sha256`, `hex` or `text`.
+            timelines: How many partitions are drawn, the worst first.
+            embed_jsonl: Whether the page carries what `to_jsonl` gives.
+            reads: Whether to read the files again, for timelines and bytes.
+
+        Raises:
+            ExtraMissing: jinja2 is not installed.
+            RequestError: there is no such `payload`.
+        """
+        make = service("report_html")
+        return str(make(self, title=title, payload=payload, timelines=timelines, embed_jsonl=embed_jsonl, reads=reads))
+
     def _repr_html_(self) -> str:
         return str(service("html")(self))
 

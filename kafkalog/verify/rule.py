@@ -31,7 +31,8 @@ _NOUNS = {
     "partitions": "partition", "records": "record", "segments": "segment",
 }  # fmt: skip
 _VERBS = {"are": "is", "have": "has", "hold": "holds", "were": "was"}
-_NUMBER_AND_NOUN = re.compile(rf"\{{(\w+)\}} ({'|'.join(_NOUNS)})\b(?: ({'|'.join(_VERBS)})\b)?")
+_NUMBER_AND_NOUN = re.compile(rf"\{{(\w+)\}} (zero )?({'|'.join(_NOUNS)})\b(?: ({'|'.join(_VERBS)})\b)?")
+_FIRST_AND_LAST = re.compile(rf"(offset)s \{{(\w+)\}} to \{{(\w+)\}}(?: ({'|'.join(_VERBS)})\b)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +105,21 @@ class Rule:
 
 
 def _text(template: str, facts: dict[str, Any]) -> str:
-    """A template about facts; a 1 takes the noun right after it, and the verb after that, in the singular."""
+    """A template about facts; a 1, or a single offset, takes its noun, and the verb after that, in the singular."""
 
     def agreeing(match: re.Match[str]) -> str:
-        name, noun, verb = match.groups()
+        name, adjective, noun, verb = match.groups("")
         if facts[name] != 1:
             return match[0]
-        return f"{{{name}}} {_NOUNS[noun]}" + (f" {_VERBS[verb]}" if verb else "")
+        return f"{{{name}}} {adjective}{_NOUNS[noun]}" + (f" {_VERBS[verb]}" if verb else "")
 
-    return _NUMBER_AND_NOUN.sub(agreeing, template).format(**facts)
+    def single(match: re.Match[str]) -> str:
+        noun, first, last, verb = match.groups("")
+        if facts[first] != facts[last]:
+            return match[0]
+        return f"{noun} {{{first}}}" + (f" {_VERBS[verb]}" if verb else "")
+
+    return _FIRST_AND_LAST.sub(single, _NUMBER_AND_NOUN.sub(agreeing, template)).format(**facts)
 
 
 def rule(

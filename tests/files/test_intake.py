@@ -10,12 +10,15 @@ import lzma
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 
 import pytest
+import zstandard
 from click.testing import CliRunner
 
 from kafkalog import errors, next_start, open_segment, verify
@@ -50,9 +53,30 @@ def packed(path, kind="tar", folder=PLAIN, name="logs"):
                 add(archive, member, content)
         else:
             archive.add(folder, name)
-    pack = {"tar": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[kind]
-    path.write_bytes(pack(raw.getvalue()))
+    path.write_bytes(PACK[kind](raw.getvalue()))
     return path
+
+
+def _zst(data):
+    """As pzstd packs: a skippable frame, then several frames."""
+    packer = zstandard.ZstdCompressor(write_checksum=True)
+    half = len(data) // 2
+    return b"\x50\x2a\x4d\x18\x04\0\0\0size" + packer.compress(data[:half]) + packer.compress(data[half:])
+
+
+def _zip(data):
+    """The members of a tar archive in a zip archive."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as packed:
+        for member in archive:
+            if member.isdir():
+                packed.writestr(f"{member.name}/", b"")
+            else:
+                packed.writestr(member.name, archive.extractfile(member).read())
+    return raw.getvalue()
+
+
+PACK = {"tar": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": _zst, "zip": _zip}
 
 
 def add(archive, member, content=b"", **fields):
@@ -68,7 +92,7 @@ def lines_of(path, inner):
     return verify(path, now=NOW).to_jsonl().replace(json.dumps(str(inner))[1:-1], json.dumps(str(PLAIN))[1:-1])
 
 
-@pytest.mark.parametrize("kind", ["tar", "gz", "bz2", "xz"])
+@pytest.mark.parametrize("kind", PACK)
 def test_an_archive_of_a_log_dir_is_read_like_the_log_dir(tmp_path, monkeypatch, kind, told):
     path = packed(tmp_path / f"data.{kind}", kind)
     spools = tmp_path / "spools"
@@ -177,7 +201,7 @@ def test_long_names_and_extended_headers_are_understood(tmp_path):
         assert open_segment(f"{path}/{folder}/t-0/{LOG.name}").size == LOG.stat().st_size
 
 
-@pytest.mark.parametrize("kind", ["tar", "gz", "bz2", "xz"])
+@pytest.mark.parametrize("kind", ["tar", "gz", "bz2", "xz", "zst"])
 def test_of_an_archive_that_ends_early_is_read_what_is_there_and_the_rest_is_told(tmp_path, kind):
     path = packed(
         tmp_path / "cut", kind, [(f"t-0/{'0' * 20}.log", LOG.read_bytes()), (f"t-0/{LOG.name}", os.urandom(2_000_000))]
@@ -207,7 +231,60 @@ def test_a_damaged_archive_is_told(tmp_path):
     assert any("what follows is not read" in item.reason for item in verify(plain, now=NOW).not_checked)
 
 
-@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_a_damaged_frame_or_what_is_no_frame_ends_an_archive_of_zstd(tmp_path):
+    whole = packed(tmp_path / "whole.tar.zst", "zst", PARTITION, "tweets-0").read_bytes()
+    hurt = bytearray(whole)
+    hurt[-2] ^= 1
+    for name, data in (("hurt", bytes(hurt)), ("more", whole + b"no frame")):
+        (tmp_path / name).write_bytes(data)
+        (problem,) = [item for item in verify(tmp_path / name, now=NOW).not_checked if item.failed]
+        assert "is damaged after" in problem.reason, name
+
+
+def test_a_zip_archive_without_its_list_of_members_is_refused_and_a_damaged_member_is_told(tmp_path):
+    path = packed(tmp_path / "x.zip", "zip", PARTITION, "tweets-0")
+    data = path.read_bytes()
+    (tmp_path / "cut.zip").write_bytes(data[:-30])
+    (problem,) = verify(tmp_path / "cut.zip", now=NOW).not_checked
+    assert problem.reason == "is cut off or damaged: the list of members, with which a zip archive ends, is not there"
+    hurt = bytearray(data)
+    hurt[data.index(LOG.name.encode()) + len(LOG.name) + 40] ^= 1
+    path.write_bytes(hurt)
+    (problem,) = [item for item in verify(path, now=NOW).not_checked if item.failed]
+    assert problem.reason.startswith(f"tweets-0/{LOG.name} is damaged: ")
+
+
+def test_hostile_members_of_a_zip_archive_are_left_out_and_told(tmp_path, told):
+    path = tmp_path / "hostile.zip"
+    link, secret = zipfile.ZipInfo("t-0/link.log"), zipfile.ZipInfo("t-0/secret.log")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t-0\\00000000000000000000.log", b"")  # as a packer of Windows writes it
+        archive.writestr(f"t-0/{LOG.name}", LOG.read_bytes())
+        archive.writestr("../../escape", b"x")
+        archive.writestr("/t-0/00000000000000000009.log", b"")
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr(secret, b"x")
+        archive.writestr("t-0/odd.log", b"x", zipfile.ZIP_BZIP2)
+    data = path.read_bytes()
+    at = data.rindex(b"t-0/secret.log") - 46 + 8  # the flags in the list of members
+    path.write_bytes(data[:at] + b"\x01" + data[at + 1 :])
+    assert classify(str(path))[:2] == (f"{path}/t-0", Kind.PARTITION)
+    names = [f"{'0' * 20}.log", f"{'0' * 19}9.log", LOG.name]
+    assert sorted(entry.name for entry in classify(str(path)).directory.entries) == names
+    assert open_segment(f"{path}/t-0/{LOG.name}").size == LOG.stat().st_size
+    for said in (
+        "leads out of the archive or makes no sense: ../../escape",
+        "though its path begins with /: /t-0/",
+        "not read, a symbolic link: t-0/link.log",
+        "not read, encrypted: t-0/secret.log",
+        "not read, packed otherwise than with deflate: t-0/odd.log",
+    ):
+        assert said in "\n".join(told), said
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst", "zip"])
 def test_a_bomb_stops_at_the_limit(tmp_path, kind):
     path = packed(tmp_path / "bomb", kind, [("t-0/x", bytes(3 << 20))])
     assert path.stat().st_size < 100_000

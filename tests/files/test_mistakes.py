@@ -85,10 +85,10 @@ def test_a_topic_called_version_is_a_topic(tmp_path):
 
 
 def test_archives_that_are_not_read_are_to_be_unpacked(tmp_path):
-    for name, data in (("copy.zip", b"PK\3\4"), ("copy.7z", b"7z\xbc\xaf\x27\x1c"), ("copy.tar.zst", b"\x28\xb5\x2f\xfd")):
+    for name, data in (("copy.rar", b"Rar!\x1a\7"), ("copy.7z", b"7z\xbc\xaf\x27\x1c"), ("copy.tar.lz4", b"\x04\x22\x4d\x18")):
         (tmp_path / name).write_bytes(data + bytes(600))
     for name in os.listdir(tmp_path):
-        wanted = "is an archive of a kind that is not read, as tar, tar.gz, tar.bz2 and tar.xz are: unpack it"
+        wanted = "is an archive of a kind that is not read, as tar (packed with gzip, bzip2, xz or zstd) and zip are: unpack it"
         assert refused(tmp_path / name) == wanted
 
 

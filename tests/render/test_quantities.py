@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkalog.render.quantities import count_text, duration_text, size_text, utc
+from kafkalog.render.quantities import count_text, duration_text, offsets_text, size_text, utc
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,17 @@ def test_durations_have_their_two_largest_units(milliseconds, text):
 )
 def test_times_are_utc_and_never_fail(milliseconds, text):
     assert utc(milliseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("ranges", "text"),
+    [
+        ([(5, 5)], "offset 5"),
+        ([(5, 9)], "offsets 5..9"),
+        ([(5, 5), (7, 9)], "offsets 5 and 7..9"),
+        ([(0, 0), (2, 2), (4, 5)], "offsets 0, 2 and 4..5"),
+        ([(at, at) for at in range(0, 10, 2)], "offsets 0, 2, 4 and 2 more ranges"),
+    ],
+)
+def test_offsets_are_told_as_ranges_and_a_single_one_in_the_singular(ranges, text):
+    assert offsets_text(ranges) == text

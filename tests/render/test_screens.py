@@ -127,6 +127,21 @@ def test_a_table_that_is_too_wide_goes_on_below_after_its_first_column():
     assert text[5].split()[0] == "row-0"
 
 
+def test_a_table_that_goes_on_below_repeats_all_columns_that_tell_its_rows_apart():
+    rows = [["audit", "clicks", number, *(["x" * 30] * 3)] for number in range(4)]
+    lines = [line for line in shown([Table(("group", "topic", "partition", "a", "b", "c"), rows)], 60) if line]
+    assert [line.split()[:3] for line in lines[5:]] == [
+        ["group", "topic", "partition"],
+        *(["audit", "clicks", str(n)] for n in range(4)),
+    ]
+
+
+def test_a_spare_column_is_left_out_where_it_would_cost_others_their_ends():
+    table = Table(("what", "why"), [["a-name-of-some-length", "a-rule-of-some-length"]], spare=(1,))
+    assert shown([table], 50)[0].split() == ["what", "why"]
+    assert shown([table], 40)[:2] == ["what", "a-name-of-some-length"]
+
+
 def test_long_names_keep_both_ends_and_columns_without_a_value_are_left_out():
     name = "orders-of-the-whole-company-in-all-countries-and-years" * 2
     lines = shown([Table(("topic", "nothing", "partition"), [[f"{name}-1", None, 7], [f"{name}-2", None, 8]])], 80)

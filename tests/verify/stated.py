@@ -26,6 +26,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify import RULES
+from kafkalog.verify.remedies import COMPARE
 from tests.verify.proofs import PROOFS
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def stated(rule: Rule) -> list[dict[str, Any]]:
     return found
 
 
+def texts_of(rule: Rule) -> list[str]:
+    """Which texts of its findings are stated: those about facts. What to compare with goes by the partition, not by the rule."""
+    names = ("consequence",) if COMPARE in rule.general else ("consequence", "remedy")
+    return ["message", *(name for name in names if "{" in getattr(rule, name))]
+
+
 def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
     """A finding as it is stated."""
     row: dict[str, Any] = {"severity": finding.severity.label, "path": finding.path}
@@ -58,8 +65,7 @@ def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
         row["span"] = [finding.span.start, finding.span.end]
     if finding.offsets is not None:
         row["offsets"] = list(finding.offsets)
-    row["message"] = finding.message
-    row |= {name: getattr(finding, name) for name in ("consequence", "remedy") if "{" in getattr(rule, name)}
+    row |= {name: getattr(finding, name) for name in texts_of(rule)}
     return row | {"facts": {name: value for name, value in finding.facts.items() if value is not None}}
 
 

@@ -12,13 +12,15 @@ from functools import cache
 
 import pytest
 
+from kafkalog.render.text_verify import report_text
 from kafkalog.span import Span
 from kafkalog.verify import RULES, Severity, verify
 from kafkalog.verify.finding import Hit
+from tests.screens import plain
 from tests.verify.lab import BROKER, NOW, Lab, changed_in_each_look
 from tests.verify.near_misses import BEYOND, NEAR, NEAR_MISSES
 from tests.verify.proofs import PLAIN, PROOFS, as_it_is
-from tests.verify.stated import STATED, as_stated, file_of, read_stated, stated
+from tests.verify.stated import STATED, as_stated, file_of, read_stated, stated, texts_of
 
 #: Rules about files that no invariant of the list speaks of.
 BEYOND_THE_INVARIANTS = {
@@ -133,7 +135,7 @@ def _all_stated(rule, rows):
 
 def _texts(rule, facts):
     finding = rule.finding(Hit(None, **facts), "")
-    return {name: getattr(finding, name) for name in TEXTS if name == "message" or "{" in getattr(rule, name)}
+    return {name: getattr(finding, name) for name in texts_of(rule)}
 
 
 @EVERY_RULE
@@ -356,8 +358,20 @@ def test_a_metadata_log_with_one_trimmed_index_or_a_rolled_segment_is_judged_as_
     assert "Nothing needs to be moved" in finding.remedy
 
 
+def test_where_the_first_batch_is_damaged_nothing_is_said_to_be_valid_before_it(tmp_path):
+    lab = Lab(tmp_path / "d", "3.9.1/cluster-final-n1/ledger-0")
+    log = lab.path(-1, ".log")
+    log.write_bytes(log.read_bytes()[:40])
+    (finding,) = [f for f in verify(lab.root, now=NOW).all_findings() if f.id == "log-tail-torn"]
+    assert finding.message.endswith("from byte 0 on; no batch of the segment stands before it")
+    lab.path(0, ".log").write_bytes(log.read_bytes()[:40])
+    text = "\n".join(plain(report_text(verify(lab.root, now=NOW))))
+    assert "nothing is valid before byte 0 of " in text
+    assert "offset -1" not in text
+
+
 #: Words after a number that is no count: an id, an epoch, the number of an entry.
-_NOT_COUNTED = {"allows", "begins", "does", "ends", "gives", "hangs", "has", "is", "lies", "says", "was", "writes"}
+_NOT_COUNTED = {"allows", "begins", "does", "ends", "gives", "hangs", "has", "holds", "is", "lies", "says", "was", "writes"}
 
 
 @EVERY_RULE
@@ -367,6 +381,7 @@ def test_one_of_a_kind_is_told_in_the_singular(rule):
         finding = rule.finding(Hit(None, **facts), "")
         for text in (finding.message, finding.consequence, finding.remedy):
             assert set(re.findall(r"\b1 ([a-z]+s)\b", text)) <= _NOT_COUNTED
+            assert not re.search(r"offsets (\d+) to \1\b", text, re.IGNORECASE)
             assert not re.search(
                 r"\b1 (batch|byte|entry|log|message|offset|record|segment) (are|have|hold|were|after .* are)\b", text
             )

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
-from kafkalog.core.listed import listed
 from kafkalog.core.release import NEWEST, OLDEST, release_text
+from kafkalog.core.spoken import listed
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.group_replay import SHARE_TOPIC
 from kafkalog.replay.group_replay import TOPIC as GROUP_TOPIC

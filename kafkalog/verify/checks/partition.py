@@ -18,7 +18,7 @@ from kafkalog.verify.fitting import fitted_to_files
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of, loss_of
 from kafkalog.verify.rules.copies import BinaryLineEnds, TextLineEnds
-from kafkalog.verify.rules.tails import END_CUT_OFF
+from kafkalog.verify.rules.tails import end_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -148,7 +148,7 @@ def _counted(facts: PartitionFacts, finding: Finding) -> Finding:
         return finding
     known = {name: value for name, value in finding.facts.items() if name != "offsets_unknown"}
     if finding.id == "log-tail-torn":
-        known["effect"] = END_CUT_OFF.format(end, point.offset - 1)
+        known["effect"] = end_cut_off(end, point.offset - 1)
     return RULES[finding.id].retold(finding, known)._replace(offsets=(end, point.offset - 1))
 
 

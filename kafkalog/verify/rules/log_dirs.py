@@ -329,6 +329,10 @@ def future_in_same_dir(log_dir: LogDirNames) -> Iterator[Hit]:
         yield Hit(None, None, path=f"{log_dir.path}/{name}", name=name)
 
 
+def _extent(start: int | None, end: int | None) -> str:
+    return "no log" if start is None or end is None else f"log start {start} and end {end}"
+
+
 @rule(
     "partition-duplicated",
     Severity.ERROR,
@@ -344,13 +348,12 @@ def future_in_same_dir(log_dir: LogDirNames) -> Iterator[Hit]:
 )
 def partition_duplicated(doubled: DoubledPartition) -> Iterator[Hit]:
     """Two log dirs of one broker hold the same partition."""
-    (start, end), (other_start, other_end) = doubled.offsets, doubled.other_offsets
     yield Hit(
         None,
         None,
         partition=doubled.path.rsplit("/", 1)[-1],
         file=doubled.other,
-        ranges=f"offsets {start} to {end} here, {other_start} to {other_end} there",
+        ranges=f"{_extent(*doubled.offsets)} here, {_extent(*doubled.other_offsets)} there",
     )
 
 

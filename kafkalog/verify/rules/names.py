@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import PARTITION_FILES, parse_segment_file_name
 from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import FINISH_SWAP, LET_REBUILD, LET_REPLAY, RESTORE
@@ -192,7 +193,7 @@ def partition_without_log(files: PartitionFiles) -> Iterator[Hit]:
         told, gone, unknown = "", None, None
         if files.gone is not None and files.gone[1] is not None:
             gone = files.gone[0], files.gone[1]
-            told = f"; it had offsets {gone[0]} to {gone[1]}"
+            told = f"; it had {offsets_spoken(*gone)}"
         elif files.gone is not None or not files.clean:
             unknown = "no log is left that tells how far it went"
         else:

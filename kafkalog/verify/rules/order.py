@@ -245,8 +245,8 @@ def segment_start_gap(step: BatchStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=BatchStep,
     message="leader epoch {epoch} after {before} at offset {offset_before}",
-    consequence="The epoch of a log never goes down. Followers that ask for the end of epoch {epoch} get a wrong answer and "
-    "truncate at a wrong place.",
+    consequence="The epoch of a log never goes down. Followers that ask for the end of epoch {epoch} get a wrong answer, and "
+    "truncate at a wrong place around offset {offset}.",
     remedy=f"The checksum does not cover the field. {COMPARE}",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-18723",
     proof="epoch-lower",

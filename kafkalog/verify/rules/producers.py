@@ -163,7 +163,7 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=ProducerStep,
     message="producer {producer_id} epoch {epoch}: sequence {sequence} again after {before}",
-    consequence="Records are in the log twice, or the fields of one of the batches are damaged.",
+    consequence="The records from offset {offset} on are in the log twice, or the fields of one of the batches are damaged.",
     remedy=AND_PRODUCER,
     source="ProducerStateEntry.findDuplicateBatch (Kafka 3.9.1)",
     proof="batch-duplicated",

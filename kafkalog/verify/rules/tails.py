@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, LOG_OVERHEAD, Damage
 from kafkalog.core.legacy import LEGACY_HEADER_V0, MIN_MESSAGE_SIZE
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.span import Padding, Span
 from kafkalog.verify.finding import Hit, Severity
@@ -62,6 +63,12 @@ def _valid(tail: Tail) -> int:
     return tail.previous.last_offset if tail.previous is not None else -1
 
 
+def _validity(tail: Tail) -> str:
+    if tail.previous is None:
+        return "no batch of the segment stands before it"
+    return f"the log is valid through offset {tail.previous.last_offset}"
+
+
 #: What a tail does, where a crash may have left it, after a clean stop, and in a segment with others after it.
 _ZEROS = (
     "None: preallocated space, or the trace of a crash. A recovery cuts it off and loses nothing.",
@@ -74,7 +81,14 @@ _TORN = (
     "The records of that batch are lost here, and all after it in this segment.",
 )
 #: What a torn end costs, where its offsets are known.
-END_CUT_OFF = "Offsets {} to {} are gone: the end of the segment is cut off."
+
+
+def end_cut_off(first: int, last: int) -> str:
+    """What it costs that the end of a segment is cut off: the offsets from the first to the last."""
+    gone = "is gone" if first == last else "are gone"
+    return f"{offsets_spoken(first, last).capitalize()} {gone}: the end of the segment is cut off."
+
+
 _HEADER_CUT = "the batch is cut in its header, before its last offset"
 
 
@@ -160,7 +174,7 @@ def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     "log-tail-zeroed",
     Severity.ERROR,
     on=Tail,
-    message="{size} zero bytes after the last batch, from byte {position} on; the log is valid through offset {offset}",
+    message="{size} zero bytes after the last batch, from byte {position} on; {validity}",
     consequence="{effect}",
     remedy="{advice}",
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1), KAFKA-5431",
@@ -178,7 +192,7 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
             severity=_severity(tail),
             size=tail.item.span.size,
             position=tail.item.span.start,
-            offset=_valid(tail),
+            validity=_validity(tail),
             effect=_effect(tail, _ZEROS),
             advice=_advice(tail),
         )
@@ -188,7 +202,7 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
     "log-tail-torn",
     Severity.ERROR,
     on=Tail,
-    message="the last batch is cut: {have} of {need} bytes from byte {position} on; the log is valid through offset {offset}",
+    message="the last batch is cut: {have} of {need} bytes from byte {position} on; {validity}",
     consequence="{effect}",
     remedy="{advice}",
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
@@ -208,13 +222,13 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
         tail.item.span,
         lost,
         severity=_severity(tail),
-        effect=_effect(tail, _TORN) if lost is None or _is_crash(tail) else END_CUT_OFF.format(*lost),
+        effect=_effect(tail, _TORN) if lost is None or _is_crash(tail) else end_cut_off(*lost),
         advice=_advice(tail),
         offsets_unknown=_HEADER_CUT if lost is None and tail.following is None else None,
         have=size,
         need=max(need, _OLDEST),
         position=tail.item.span.start,
-        offset=_valid(tail),
+        validity=_validity(tail),
     )
 
 
@@ -222,7 +236,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     "log-tail-garbage",
     Severity.ERROR,
     on=Tail,
-    message="after the last batch {size} bytes are no batch: {reason}; the log is valid through offset {offset}",
+    message="after the last batch {size} bytes are no batch: {reason}; {validity}",
     consequence="Readers stop at byte {position}. A recovery that comes here cuts the file there, and deletes all later "
     "segments.",
     remedy=RESTORE,
@@ -243,7 +257,7 @@ def log_tail_garbage(tail: Tail) -> Iterator[Hit]:
             size=tail.item.span.size,
             reason=tail.item.reason,
             position=tail.item.span.start,
-            offset=_valid(tail),
+            validity=_validity(tail),
         )
 
 

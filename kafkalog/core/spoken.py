@@ -1,4 +1,4 @@
-"""Names in a row, of which the first few are given and the rest is counted."""
+"""Words for one and for several: names of which the first few are given, offsets from one to another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["listed"]
+__all__ = ["listed", "offsets_spoken"]
 
 
 def listed(names: Sequence[str], most: int, count: int | None = None) -> str:
@@ -24,3 +24,12 @@ def listed(names: Sequence[str], most: int, count: int | None = None) -> str:
     given = names[:most]
     left = (len(names) if count is None else count) - len(given)
     return ", ".join(given) + (f" and {left:,} more" if left > 0 else "")
+
+
+def offsets_spoken(first: int, last: int) -> str:
+    """Offsets from the first to the last.
+
+    >>> offsets_spoken(5, 9), offsets_spoken(5, 5)
+    ('offsets 5 to 9', 'offset 5')
+    """
+    return f"offset {first}" if first == last else f"offsets {first} to {last}"
