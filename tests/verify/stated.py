@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import sys
 import tempfile
 import tomllib
@@ -32,6 +33,7 @@ from tests.verify.proofs import PROOFS
 if TYPE_CHECKING:
     from kafkalog.verify import Finding, Rule
 
+_COMPARED = re.compile(r"Compare it with another replica: `kafkalog verify \S+ OTHER`\.")
 STATED = pathlib.Path(__file__).parent / "stated"
 
 
@@ -53,9 +55,8 @@ def stated(rule: Rule) -> list[dict[str, Any]]:
 
 
 def texts_of(rule: Rule) -> list[str]:
-    """Which texts of its findings are stated: those about facts. What to compare with goes by the partition, not by the rule."""
-    names = ("consequence",) if COMPARE in rule.general else ("consequence", "remedy")
-    return ["message", *(name for name in names if "{" in getattr(rule, name))]
+    """Which texts of its findings are stated: those about facts."""
+    return ["message", *(name for name in ("consequence", "remedy") if "{" in getattr(rule, name))]
 
 
 def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
@@ -65,8 +66,12 @@ def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
         row["span"] = [finding.span.start, finding.span.end]
     if finding.offsets is not None:
         row["offsets"] = list(finding.offsets)
-    row |= {name: getattr(finding, name) for name in texts_of(rule)}
-    return row | {"facts": {name: value for name, value in finding.facts.items() if value is not None}}
+    # What to compare with goes by the partition, not by the rule.
+    row |= {name: _COMPARED.sub(COMPARE, getattr(finding, name)) for name in texts_of(rule)}
+    facts = {name: value for name, value in finding.facts.items() if value is not None}
+    return row | {
+        "facts": {name: _COMPARED.sub(COMPARE, value) if isinstance(value, str) else value for name, value in facts.items()}
+    }
 
 
 def found_by_proof(rule: Rule) -> list[dict[str, Any]]:
