@@ -1,28 +1,40 @@
-"""Segments of any size for the benchmarks: valid magic 2 batches of 16 KiB, as a producer would fill them.
+"""Segments of any size and shape for the benchmarks: valid magic 2 batches of about 16 KiB, as a producer would fill them.
 
     python -m benchmarks.generate SHAPE MIB FILE
 
-Shapes: `values100` (8-byte keys, 100-byte JSON values), `values1k` (1 KiB values), `zstd`, `lz4` (values100, compressed),
-`headers` (values100, two headers a record), `nulls` (headers, every third key, value and header value null).
+`SHAPES` has all shapes, with what is in them.
 """
 
 from __future__ import annotations
 
+import gzip
 import random
 import struct
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+import cramjam
 import lz4.frame
 import zstandard
 
 from kafkalog.core.checksum import crc32c
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _BODY = struct.Struct(">hiqqqhii")
 _HEAD = struct.Struct(">qiibI")
-BATCH_BYTES = 16384
+#: baseOffset, lastOffsetDelta, maxTimestamp.
+_PLACE = struct.Struct(">q15xi8xq")
+_INDEX_ENTRY = struct.Struct(">ii")
+_TIME_ENTRY = struct.Struct(">qi")
+_BATCH_BYTES = 16384
+_INDEX_INTERVAL = 4096
 START_MS = 1_700_000_000_000
-CODECS = {"lz4": 3, "zstd": 4}
+_TRANSACTIONAL, _CONTROL = 0x10, 0x20
 EVENTS = ("click", "view", "purchase", "login", "logout", "search")
+_TRACE_ID = b"0af7651916cd43dd8448eb211c80319c"
 
 
 def varint(value: int) -> bytes:
@@ -66,13 +78,20 @@ def batch(
     attributes: int = 0,
     leader_epoch: int = 0,
     producer: tuple[int, int, int] = (-1, -1, -1),
+    last_delta: int | None = None,
 ) -> bytes:
     """A batch of `count` records; `producer` is the id, the epoch and the base sequence."""
-    body = _BODY.pack(attributes, count - 1, timestamp, timestamp if newest is None else newest, *producer, count) + section
+    last = count - 1 if last_delta is None else last_delta
+    body = _BODY.pack(attributes, last, timestamp, timestamp if newest is None else newest, *producer, count) + section
     return _HEAD.pack(offset, len(body) + 9, leader_epoch, 2, crc32c(body)) + body
 
 
-def values(size: int):
+def string(text: str) -> bytes:
+    """A string as messages of the old, inflexible form have it."""
+    return struct.pack(">h", len(text)) + text.encode()
+
+
+def values(size: int) -> Iterator[bytes]:
     """JSON values of one size, all different."""
     rng = random.Random(42)
     number = 0
@@ -85,51 +104,240 @@ def values(size: int):
         number += 1
 
 
-def fields(shape: str, key: bytes, value: bytes, number: int):
-    """Key, value and headers of record `number` of a batch."""
-    if shape not in ("headers", "nulls"):
-        return key, value, ()
-    headers = ((b"trace-id", b"0af7651916cd43dd8448eb211c80319c"), (b"content-type", b"application/json"))
-    if shape == "headers":
-        return key, value, headers
-    at = number % 3
-    return (
-        None if at == 0 else key,
-        None if at == 1 else value,
-        tuple((name, None if at == 2 else content) for name, content in headers),
-    )
+# --- shapes -----------------------------------------------------------------------------------------------------------
 
 
-def batches(shape: str, raw_bytes: int):
+class Made(NamedTuple):
+    """A record to be written."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[bytes, bytes | None], ...] = ()
+
+
+def _events(size: int = 100) -> Iterator[Made]:
+    for number, value in enumerate(values(size)):
+        yield Made(b"key%05d" % (number % 99991), value)
+
+
+def _with_headers() -> Iterator[Made]:
+    headers = ((b"trace-id", _TRACE_ID), (b"content-type", b"application/json"))
+    return (made._replace(headers=headers) for made in _events())
+
+
+def _with_unique_headers() -> Iterator[Made]:
+    for number, made in enumerate(_events()):
+        yield made._replace(headers=((b"trace-id", b"%032x" % (number * 0x9E3779B97F4A7C15)), (b"type", b"application/json")))
+
+
+def _with_nulls() -> Iterator[Made]:
+    """Every third key, value, header value."""
+    for number, made in enumerate(_with_headers()):
+        at = number % 3
+        headers = tuple((name, None if at == 2 else content) for name, content in made.headers)
+        yield Made(None if at == 0 else made.key, None if at == 1 else made.value, headers)
+
+
+def _with_tombstones() -> Iterator[Made]:
+    for number, made in enumerate(_events()):
+        yield made if number % 2 else made._replace(value=None)
+
+
+def _offset_commits() -> Iterator[Made]:
+    number = 0
+    while True:
+        key = struct.pack(">h", 1) + string(f"group-{number % 100}") + string("orders") + struct.pack(">i", number // 100 % 50)
+        yield Made(key, struct.pack(">hqi", 3, number, 0) + string("") + struct.pack(">q", START_MS + number))
+        number += 1
+
+
+def _transaction_states() -> Iterator[Made]:
+    """Ongoing with one partition, then complete without."""
+    number = 0
+    while True:
+        key = struct.pack(">h", 0) + string(f"transactional-id-{number // 2 % 1000}")
+        status, part = (4, struct.pack(">i", 0)) if number % 2 else (1, struct.pack(">i", 1) + string("t"))
+        part += b"" if number % 2 else struct.pack(">ii", 1, number % 50)
+        head = struct.pack(">hqhib", 0, number // 2 % 1000, 0, 60000, status)
+        yield Made(key, head + part + struct.pack(">qq", START_MS + number, START_MS + number))
+        number += 1
+
+
+def _metadata_records() -> Iterator[Made]:
+    """Changes of 1,000 partitions, as failing brokers make them."""
+    number = 0
+    while True:
+        uid = (number % 100 + (1 << 64)).to_bytes(16, "big")
+        replicas = b"\x04" + struct.pack(">iii", 1, 2, 3)
+        value = (
+            b"\x01\x03\x00" + struct.pack(">i", number // 100 % 10) + uid + replicas * 2
+            + b"\x01\x01" + struct.pack(">iii", 1 + number % 3, number, number) + b"\x00"
+        )  # fmt: skip
+        yield Made(None, value)
+        number += 1
+
+
+def _snappy(data: bytes) -> bytes:
+    return b"\x82SNAPPY\0\0\0\0\1\0\0\0\1" + _block(bytes(cramjam.snappy.compress_raw(data)))
+
+
+def _block(data: bytes) -> bytes:
+    return struct.pack(">i", len(data)) + data
+
+
+def _zstd(data: bytes) -> bytes:
+    stream = zstandard.ZstdCompressor(level=3, write_content_size=False).compressobj()
+    return stream.compress(data) + stream.flush()
+
+
+_CODECS = {
+    1: lambda data: gzip.compress(data, 6, mtime=0),
+    2: _snappy,
+    3: lambda data: lz4.frame.compress(data, block_size=lz4.frame.BLOCKSIZE_MAX64KB, store_size=False),
+    4: _zstd,
+}
+
+
+class Shape(NamedTuple):
+    """A kind of log.
+
+    `gaps`: records and batches were removed by compaction. `producers`: idempotent batches of as many producers in turn.
+    `markers`: batches of a producer up to the end of its transaction. `topic`: the partition's directory.
+    """
+
+    text: str
+    records: Iterator[Made]
+    codec: int = 0
+    batch_bytes: int = _BATCH_BYTES
+    gaps: bool = False
+    producers: int = 0
+    markers: int = 0
+    topic: str = "t"
+
+
+#: What each shape is made of; a new one is a row.
+SHAPES = {
+    "values100": lambda: Shape("8-byte keys, 100-byte JSON values", _events()),
+    "values1k": lambda: Shape("1 KiB values", _events(1024)),
+    "gzip": lambda: Shape("values100, gzip", _events(), 1),
+    "snappy": lambda: Shape("values100, snappy", _events(), 2),
+    "lz4": lambda: Shape("values100, lz4", _events(), 3),
+    "zstd": lambda: Shape("values100, zstd", _events(), 4),
+    "headers": lambda: Shape("two headers a record", _with_headers()),
+    "unique-headers": lambda: Shape("two headers a record, one of them its own", _with_unique_headers()),
+    "nulls": lambda: Shape("headers; every third key, value and header value null", _with_nulls()),
+    "tombstones": lambda: Shape("every second value null", _with_tombstones()),
+    "gaps": lambda: Shape("compacted: records and batches are gone", _events(), gaps=True),
+    "one-record": lambda: Shape("a record a batch", _events(), batch_bytes=1),
+    "idempotent": lambda: Shape("five idempotent producers", _events(), producers=5),
+    "transactional": lambda: Shape(
+        "transactions of five producers, four batches of 1 KiB and a marker each",
+        _events(),
+        batch_bytes=1024,
+        producers=5,
+        markers=4,
+    ),
+    "producers": lambda: Shape("10,000 idempotent producers, batches of 1 KiB", _events(), batch_bytes=1024, producers=10_000),
+    "offsets": lambda: Shape("offset commits, one a batch", _offset_commits(), batch_bytes=1, topic="__consumer_offsets"),
+    "transactions": lambda: Shape("states, one a batch", _transaction_states(), batch_bytes=1, topic="__transaction_state"),
+    "metadata": lambda: Shape("partition changes", _metadata_records(), topic="__cluster_metadata"),
+}
+
+
+def batches(name: str, raw_bytes: int) -> Iterator[bytes]:
     """Batches until `raw_bytes` of uncompressed batches are reached."""
-    codec = CODECS.get(shape, 0)
-    compressor = zstandard.ZstdCompressor(level=3, write_content_size=False)
-    source = values(1024 if shape == "values1k" else 100)
-    offset = done = 0
+    shape = SHAPES[name]()
+    offset = done = number = 0
     timestamp = START_MS
+    sequences: dict[int, int] = {}
     while done < raw_bytes:
         parts: list[bytes] = []
-        size = delta = 0
-        while size < BATCH_BYTES - 61:
-            key, value = b"key%05d" % (offset % 99991), next(source)
-            parts.append(record(delta, len(parts), *fields(shape, key, value, len(parts))))
+        size = last = 0
+        while not parts or size < shape.batch_bytes - 61:
+            last = len(parts) + len(parts) // 5 * shape.gaps
+            parts.append(record(len(parts) // 3, last, *next(shape.records)))
             size += len(parts[-1])
-            delta += len(parts) % 3 == 0
-        payload = b"".join(parts)
-        if codec == CODECS["lz4"]:
-            payload = lz4.frame.compress(payload, block_size=lz4.frame.BLOCKSIZE_MAX64KB, store_size=False)
-        elif codec:
-            stream = compressor.compressobj()
-            payload = stream.compress(payload) + stream.flush()
-        count = len(parts)
-        yield batch(offset, payload, count, timestamp=timestamp, newest=timestamp + delta, attributes=codec)
-        offset += count
+        section, count, delta = b"".join(parts), len(parts), (len(parts) - 1) // 3
+        if shape.codec:
+            section = _CODECS[shape.codec](section)
+        attributes, producer = shape.codec, (-1, -1, -1)
+        if shape.producers:
+            who = number // max(1, shape.markers) % shape.producers
+            producer = (who, 0, sequences.get(who, 0))
+            sequences[who] = producer[2] + count
+            attributes |= _TRANSACTIONAL if shape.markers else 0
+        yield batch(
+            offset, section, count, timestamp=timestamp, newest=timestamp + delta, attributes=attributes, producer=producer,
+            last_delta=last,
+        )  # fmt: skip
+        number += 1
+        offset += last + 1 + (shape.gaps and number % 3 == 0)
         timestamp += delta + 5
         done += size + 61
+        if shape.markers and number % shape.markers == 0:
+            end = record(0, 0, b"\0\0\0\1", b"\0\0\0\0\0\0")
+            yield batch(offset, end, timestamp=timestamp, attributes=_TRANSACTIONAL | _CONTROL, producer=(who, 0, -1))
+            offset += 1
+            done += len(end) + 61
+
+
+class _Segment:
+    """A segment that is being written."""
+
+    def __init__(self, where: Path, base: int) -> None:
+        self.stem = str(where / f"{base:020d}")
+        self.base = base
+        self.log = open(f"{self.stem}.log", "wb")  # noqa: SIM115 - closed with the segment
+        self.index, self.times = bytearray(), bytearray()
+        self.since = 0
+        self.newest, self.newest_offset, self.last_entry = -1, 0, -1
+
+    def add(self, data: bytes) -> None:
+        """Append a batch; its index entries come first, as a broker has it."""
+        base, last_delta, newest = _PLACE.unpack_from(data)
+        last = base + last_delta - self.base
+        if newest > self.newest:
+            self.newest, self.newest_offset = newest, last
+        if self.since > _INDEX_INTERVAL:
+            self.index += _INDEX_ENTRY.pack(last, self.log.tell())
+            self._add_time()
+            self.since = 0
+        self.log.write(data)
+        self.since += len(data)
+
+    def _add_time(self) -> None:
+        if self.newest > self.last_entry:
+            self.times += _TIME_ENTRY.pack(self.newest, self.newest_offset)
+            self.last_entry = self.newest
+
+    def close(self) -> None:
+        """Write the indexes."""
+        self._add_time()
+        self.log.close()
+        Path(f"{self.stem}.index").write_bytes(self.index)
+        Path(f"{self.stem}.timeindex").write_bytes(self.times)
+
+
+def write_partition(folder: Path, name: str, raw_bytes: int, segments: int = 1) -> Path:
+    """A partition directory of a shape, with the indexes that a broker writes; returns it."""
+    where = folder / f"{SHAPES[name]().topic}-0"
+    where.mkdir(parents=True)
+    segment = _Segment(where, 0)
+    for data in batches(name, raw_bytes):
+        if segment.log.tell() >= raw_bytes // segments:
+            segment.close()
+            segment = _Segment(where, _PLACE.unpack_from(data)[0])
+        segment.add(data)
+    segment.close()
+    (where / "leader-epoch-checkpoint").write_text("0\n1\n0 0\n")
+    (where / "partition.metadata").write_text("version: 0\ntopic_id: dGhlLXRlc3QtdG9waWMtaQ")
+    return where
 
 
 def main() -> None:
     """Write a segment."""
+    if len(sys.argv) != 4 or sys.argv[1] not in SHAPES:
+        sys.exit("\n".join([__doc__, *(f"    {name:15} {made().text}" for name, made in SHAPES.items())]))
     shape, mib, path = sys.argv[1:]
     with open(path, "wb") as file:
         file.writelines(batches(shape, int(mib) << 20))

@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.generate import START_MS, batch, record
+from benchmarks.generate import START_MS, batch, record, string
 from kafkalog.core.checksum import crc32c
 
 if TYPE_CHECKING:
@@ -128,11 +128,6 @@ def marker(offset: int, producer_id: int, *, commit: bool = False) -> bytes:
         attributes=TRANSACTIONAL | CONTROL,
         producer=(producer_id, 0, -1),
     )
-
-
-def string(text: str) -> bytes:
-    """A string of Kafka's older schemas."""
-    return struct.pack(">h", len(text)) + text.encode()
 
 
 # --- the shapes -----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from kafkalog.render.json_info import info_lines
 from kafkalog.render.json_replay import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
 from kafkalog.render.json_show import part_lines
 from kafkalog.replay.logs import Note
-from kafkalog.show.parts import Wanted, parts_of
+from kafkalog.show.parts import parts_of
+from kafkalog.show.values import Wanted
 from tests.json_line_meanings import MEANINGS
 from tests.log_dirs import fixture
 

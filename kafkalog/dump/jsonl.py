@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from kafkalog.core.batch import BATCH_HEADER, HEADER_UP_TO_MAGIC, Damage, RecordBatch
+from kafkalog.core.batch import HEADER_UP_TO_MAGIC, Damage, RecordBatch
 from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
@@ -29,9 +29,9 @@ from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.payload import MANY_HEADERS
-from kafkalog.dump.record_json import Passed, record_lines
+from kafkalog.dump.record_json import Passed, RecordLines, batch_line
 from kafkalog.dump.reports import ConsecutiveOffsets
-from kafkalog.dump.seek import start_position
+from kafkalog.dump.seek import nothing_wanted, start_position
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
@@ -125,6 +125,7 @@ class JsonDump:
         self._path = ""
         self._consecutive = ConsecutiveOffsets(first_is_compared=False)
         self._listing: Listing | None = None
+        self._regular = RecordLines(SCHEMA, "", None, options.filters, None)
         self._filtering = options.filters.active
         self._form = None if options.payload in (None, "none") else options.payload
         self._object_of = None if self._form is None else object_of(self._form)
@@ -226,10 +227,17 @@ class JsonDump:
     def _log(self, decoder: Decoder | None) -> None:
         filters = self._options.filters
         self._consecutive = ConsecutiveOffsets(first_is_compared=False)
+        self._regular = RecordLines(SCHEMA, self._path, self._form, filters, decoder)
+        end_offset = filters.end_offset
         with FileSource(self._path) as source:
             end = source.size if self._options.max_bytes is None else min(source.size, max(0, self._options.max_bytes))
             start = start_position(self._path, filters, source) if filters.active else 0
             for item in walk(source, start, end):
+                if end_offset is not None and isinstance(item, RecordBatch) and item.base_offset >= end_offset and item.crc_ok:
+                    end_offset = None
+                    self._output.flush()
+                    if nothing_wanted(source, item.position, end, filters):
+                        break
                 if isinstance(item, Padding):
                     self._padding(item)
                 elif isinstance(item, Damage):
@@ -251,7 +259,7 @@ class JsonDump:
             )
 
     def _batch(self, batch: Batch, decoder: Decoder | None) -> None:
-        options, filters = self._options, self._options.filters
+        filters = self._options.filters
         producer_id = batch.header.producer_id if isinstance(batch, RecordBatch) else -1
         if not filters.producer_passes(producer_id):
             return
@@ -261,24 +269,41 @@ class JsonDump:
             and not filters.batch_may_pass(batch.base_offset, batch.last_offset, batch.header.max_timestamp)
         ):
             return
-        if not options.records and not self._filtering:
+        if self._options.records or self._filtering:
+            self._records(batch, decoder)
+        else:
             self._batch_line(batch)
-            return
+
+    def _records(self, batch: Batch, decoder: Decoder | None) -> None:
+        """Print the wanted records of a batch, after its own line; of a batch without any, nothing when there are filters."""
         items: Iterator[Record | LegacyRecord | Damage] = batch.walk_records()
-        if self._filtering:
-            # Gone over twice, for there may be too many to be held.
-            if next(filter(self._is_wanted, items), None) is None:
-                return
-            items = filter(self._is_wanted, batch.walk_records())
-        self._batch_line(batch)
-        if not options.records:
-            return
-        if not self._filtering and decoder is None and isinstance(batch, RecordBatch):
-            passed = self._regular_records(batch)
+        is_shown = not self._filtering
+        if is_shown:
+            self._batch_line(batch)
+        if isinstance(batch, RecordBatch):
+            passed = Passed(0, 0, whole=False)
+            for made in self._regular.of(batch, self._consecutive.last + 1):
+                if isinstance(made, Passed):
+                    passed = made
+                    continue
+                if not is_shown:
+                    self._batch_line(batch)
+                    is_shown = True
+                if not self._options.records:
+                    return
+                self._output.put(made)
+            self._consecutive.last = passed.expected - 1
             if passed.whole:
+                if not is_shown:
+                    self._output.flush()  # what was wanted, before more of it is looked for
                 return
             items = islice(items, passed.records, None)
-        for item in items:
+        for item in filter(self._is_wanted, items) if self._filtering else items:
+            if not is_shown:
+                self._batch_line(batch)
+                is_shown = True
+            if not self._options.records:
+                return
             if isinstance(item, Damage):
                 inside = item.span.space is not None
                 place = batch.position if inside else item.span.start
@@ -295,17 +320,6 @@ class JsonDump:
             return isinstance(item.error, LimitExceeded)
         return self._options.filters.passes(item)
 
-    def _regular_records(self, batch: RecordBatch) -> Passed:
-        """The lines of a batch's records, as far as they are regular."""
-        passed = Passed(0, 0, whole=False)
-        for made in record_lines(batch, SCHEMA, self._path, self._form, self._consecutive.last + 1):
-            if isinstance(made, Passed):
-                passed = made
-            else:
-                self._output.put(made)
-        self._consecutive.last = passed.expected - 1
-        return passed
-
     def _watch(self, batch: Batch, record: Record | LegacyRecord) -> None:
         self._consecutive.one(record.offset)
         while self._consecutive.pairs:
@@ -313,30 +327,18 @@ class JsonDump:
             self._line("mismatch", batch.position, kind="non-consecutive", offset=second, previousOffset=first)
 
     def _batch_line(self, batch: Batch) -> None:
+        if isinstance(batch, RecordBatch):
+            self._output.put(batch_line(batch, SCHEMA, self._path))
+            return
         codec = batch.compression_id
-        common = {
+        # The stored `size` counts what follows it; the line's, like the real tool's, counts the whole message.
+        fields = _named(batch.layout, batch.header) | {
             "size": batch.size,
             "isValid": batch.crc_ok,
             "compressionType": COMPRESSION_TYPES[codec].name if codec < len(COMPRESSION_TYPES) else None,
             "timestampType": batch.timestamp_type,
         }
-        if not isinstance(batch, RecordBatch):
-            # The stored `size` counts what follows it; the line's, like the real tool's, counts the whole message.
-            fields = _named(batch.layout, batch.header) | common
-            self._line("batch", batch.position, **fields, lastOffset=batch.last_offset)
-            return
-        header = batch.header
-        self._line(
-            "batch",
-            batch.position,
-            **_named(BATCH_HEADER, header),
-            **common,
-            lastOffset=batch.last_offset,
-            lastSequence=batch.last_sequence,
-            isTransactional=batch.is_transactional,
-            isControl=batch.is_control,
-            deleteHorizonMs=batch.delete_horizon_ms,
-        )
+        self._line("batch", batch.position, **fields, lastOffset=batch.last_offset)
 
     def _record_line(self, batch: Batch, record: Record | LegacyRecord, decoder: Decoder | None) -> None:
         fields: dict[str, Any] = {

@@ -32,6 +32,7 @@ from kafkalog.dump.passed_over import Way
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_text import RecordText
 from kafkalog.dump.reports import ConsecutiveOffsets
+from kafkalog.dump.seek import nothing_wanted
 from kafkalog.dump.tool_died import ToolDied, dies_within
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.kafka.java import replace_malformed
@@ -101,11 +102,12 @@ class LogPrinter:
         self._payload = payload
         self._skip_metadata = skip_metadata
         self._filters = filters
+        self._filtering = filters.active
         self._show_batches = dialect.batch_always or not deep
         self.consecutive = ConsecutiveOffsets(first_is_compared=dialect.first_record_is_compared)
         self._fast: RecordText | None = None
-        if deep and output.takes_lines and not skip_metadata and not filters.active and (payload is None or payload.is_plain):
-            self._fast = RecordText(dialect, printing=payload is not None)
+        if output.takes_lines and (deep or self._filtering):
+            self._fast = RecordText(dialect, payload if deep else None, filters, skip_metadata=skip_metadata)
 
     def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
         """A copy of this printer with another output and another watch over the offsets."""
@@ -155,7 +157,7 @@ class LogPrinter:
         head_size = BATCH_HEADER.size
         places = walk_batches(source, position, end, stop=stop, sizes_overflow=self._rules.sizes_overflow)
         window, view = b"", memoryview(b"")
-        way = self._way
+        way, end_offset = self._way, self._filters.end_offset
         try:
             for start, _, size, magic, data, at in places:
                 position = start + size
@@ -176,6 +178,11 @@ class LogPrinter:
                     valid = crc32c(view[at + ATTRIBUTES_AT : at + size]) == header.crc
                     if not (valid and way.is_right):
                         way.at_batch(start, valid=valid)
+                    if end_offset is not None and valid and header.base_offset >= end_offset:
+                        end_offset = None
+                        self._output.flush()
+                        if nothing_wanted(source, start, stop, self._filters):
+                            return stop
                     self._batch(data, at, header, start, size, valid=valid)
                 else:
                     with dies_within(start, position):
@@ -213,7 +220,7 @@ class LogPrinter:
                 self._output.piece(self._lines.batch_head(header))
             raise ToolDied(f"compression type id {codec_id}", position, position + size)
         codec = self._codecs[codec_id]
-        if self._filters.active:
+        if self._filtering:
             self._filtered_batch(part_of(data, at, at + size), header, position, codec, valid=valid)
             return
         if self._show_batches:
@@ -251,23 +258,29 @@ class LogPrinter:
 
     def _fast_records(self, data: Bytes, at: int, header: BatchHeader, position: int, size: int, codec: str) -> bool:
         """Print the records of a regular batch at once; False: it must go the readable way."""
-        assert self._fast is not None
-        count = header.records_count
-        if count <= 0 or header.attributes & CONTROL:
+        found = self._section(data, at, header, size)
+        if found is None:
             return False
+        section, begin, stop = found
+        if header.records_count > MOST_AT_ONCE or isinstance(section, WindowedBytes):
+            batch = RecordBatch(header, position, part_of(data, at, at + size))
+            return self._runs(batch, None if section is data else section, codec)
+        return self._fast_run(section, begin, stop, header, position, size, codec, header.records_count)
+
+    def _section(self, data: Bytes, at: int, header: BatchHeader, size: int) -> tuple[Bytes, int, int] | None:
+        """The (decompressed) records of a batch, and where in it they begin and end; None: they must go the readable way."""
+        if header.records_count <= 0 or header.attributes & CONTROL:
+            return None
         begin, stop = at + BATCH_HEADER.size, at + size
-        section: Bytes | None = None
-        if header.attributes & CODEC_MASK:
-            try:
-                result = inflate(header.attributes & CODEC_MASK, part_of(data, begin, stop))
-            except (FormatError, LimitExceeded):
-                return False
-            if result.problem is not None or (self._rules.zstd_ends_with_frame and len(result.frame_ends) > 1):
-                return False
-            section, begin, stop = result.data, 0, len(result.data)
-        if count > MOST_AT_ONCE or isinstance(data if section is None else section, WindowedBytes):
-            return self._runs(RecordBatch(header, position, part_of(data, at, at + size)), section, codec)
-        return self._fast_run(section or data, begin, stop, header, position, size, codec, count)
+        if not header.attributes & CODEC_MASK:
+            return data, begin, stop
+        try:
+            result = inflate(header.attributes & CODEC_MASK, part_of(data, begin, stop))
+        except (FormatError, LimitExceeded):
+            return None
+        if result.problem is not None or (self._rules.zstd_ends_with_frame and len(result.frame_ends) > 1):
+            return None
+        return result.data, 0, len(result.data)
 
     def _fast_run(
         self, data: Any, begin: int, stop: int, header: BatchHeader, position: int, size: int, codec: str, count: int
@@ -278,11 +291,6 @@ class LogPrinter:
         if made is None:
             return False
         text, offsets = made
-        if not text.isascii():
-            try:
-                text.decode()
-            except UnicodeDecodeError:
-                return False
         self.consecutive.many(offsets)
         self._output.put(text)
         return True
@@ -332,8 +340,12 @@ class LogPrinter:
         filters = self._filters
         batch = RecordBatch(header, position, data)
         if not filters.producer_passes(header.producer_id):
+            self._output.flush()
             return
         if valid and not filters.batch_may_pass(header.base_offset, batch.last_offset, header.max_timestamp):
+            self._output.flush()  # what was wanted, before more of it is looked for
+            return
+        if self._fast is not None and self._fast_wanted(batch, codec, valid=valid):
             return
         shown = False
         with dies_within(position, position + len(data)):
@@ -347,6 +359,28 @@ class LogPrinter:
                     self._record(batch, record, codec)
                 elif self._show_batches:
                     break
+
+    def _fast_wanted(self, batch: RecordBatch, codec: str, *, valid: bool) -> bool:
+        """Print a regular batch and its wanted records, if there are any; False: it must go the readable way."""
+        assert self._fast is not None
+        data, header, position, count = batch.data, batch.header, batch.position, batch.header.records_count
+        if count > MOST_AT_ONCE or isinstance(data, WindowedBytes):
+            return False
+        section, begin, stop = self._section(data, 0, header, len(data)) or (None, 0, 0)
+        if section is None or isinstance(section, WindowedBytes):
+            return False
+        made = self._fast.make(section, begin, stop, header, position, len(data), codec, count)
+        if made is None:
+            return False
+        text, offsets = made
+        if not offsets:
+            self._output.flush()  # what was wanted, before more of it is looked for
+            return True
+        if self._show_batches:
+            self._output.line(self._lines.batch(header, position, len(data), codec, valid))
+        if self._deep:
+            self._output.put(text)
+        return True
 
     def _record(self, batch: RecordBatch, record: Record, codec: str) -> None:
         """One record line, the readable way."""
@@ -425,7 +459,7 @@ class LogPrinter:
             return
         outer = shallow_message(part_of(data, 0, size))
         self._way.at_batch(position, valid=magic >= 0 and outer.valid)
-        if self._filters.active:
+        if self._filtering:
             self._filtered_message(outer, position, size, magic)
         else:
             if self._show_batches:

@@ -41,11 +41,13 @@ class Payload(NamedTuple):
     """How keys and values are printed.
 
     `texts(offset, key, value)` gives what follows ` key: ` and ` payload: `, each None when nothing is printed, and
-    raises ToolDied where the real tool's decoder throws. `is_plain`: it is what the tool does by default.
+    raises ToolDied where the real tool's decoder throws. `is_plain`: it is what the tool does by default. `shows_something`:
+    not all of them are None.
     """
 
     texts: Callable[[int, bytes | None, bytes | None], tuple[Text | None, Text | None]]
     is_plain: bool = False
+    shows_something: bool = True
 
 
 def decoded_payload(decoder: InternalDecoder) -> Payload:
@@ -187,7 +189,7 @@ def payload_of(form: str, key: Decode, value: Decode, *, tombstone_keys: bool) -
     if form != "text":
         found = PAYLOAD_FORMS[form]
         if found is None:
-            return Payload(lambda _offset, _key, _value: (None, None))
+            return Payload(lambda _offset, _key, _value: (None, None), shows_something=False)
         key = value = found
 
     def texts(offset: int, key_bytes: bytes | None, value_bytes: bytes | None) -> tuple[Text | None, Text | None]:

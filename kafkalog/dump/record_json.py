@@ -1,6 +1,6 @@
-"""The fast way to a batch's record lines as JSON: one template per batch, formatted once for some hundred records.
+"""The lines of a batch and its records as JSON: one template per batch, formatted once for some hundred records.
 
-For regular batches without filters or decoders; everything else goes the readable way in `jsonl`.
+Record lines are made here of regular batches; everything else goes the readable way in `jsonl`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.core.compression import COMPRESSION_TYPES
+from kafkalog.core.properties import format_uuid
 from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_form, text_json
+from kafkalog.dump.record_condition import Condition, condition_of
 from kafkalog.errors import FormatError, LimitExceeded
+from kafkalog.kafka.java import BOOLEAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kafkalog.core.batch import RecordBatch
+    from kafkalog.core.filters import Filters
+    from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.json_forms import JsonForm
 
-__all__ = ["Passed", "record_lines"]
+__all__ = ["Passed", "RecordLines", "batch_line"]
 
 #: Lines that are handed out at once.
 _PIECE = 512
@@ -39,82 +45,177 @@ class Passed(NamedTuple):
     whole: bool
 
 
-def record_lines(batch: RecordBatch, schema: str, path: str, form: str | None, expected: int) -> Iterator[bytes | Passed]:
-    """Pieces of text with the record lines of a batch, up to the first record that is irregular; the last item is a `Passed`.
+class RecordLines:
+    """Makes the record lines of the batches of a file.
 
     Args:
-        batch: Any batch.
         schema: Of the lines.
         path: Of the file.
         form: How keys and values are shown; None: they are not.
-        expected: The offset that would follow the records before; 0: there are none, any may come.
+        filters: Which records are wanted.
+        decoder: Adds what the records of an internal topic say, where keys and values are shown.
     """
-    header = batch.header
-    nothing = Passed(0, expected, whole=False)
-    count, base_sequence = header.records_count, header.base_sequence
-    if (
-        count <= 0
-        or batch.is_control
-        or not -SAFE_BASE < header.base_offset < SAFE_BASE
-        or not -SAFE_BASE < header.base_timestamp < SAFE_BASE
-        or (base_sequence >= 0 and base_sequence + max(count, header.last_offset_delta + 1) > _MOST_SEQUENCE)
-    ):
-        yield nothing
-        return
-    data: Bytes
-    data, at = batch.data, BATCH_HEADER.size
-    if batch.compression_id:
-        try:
-            result = batch.inflate()
-        except (FormatError, LimitExceeded):
-            result = None
-        if result is None or result.problem is not None:
+
+    def __init__(self, schema: str, path: str, form: str | None, filters: Filters, decoder: Decoder | None) -> None:
+        self._fronts = tuple(_front(schema, kind, path) for kind in ("record", "mismatch"))
+        self._shapes = tuple(
+            _Shape(
+                form=form,
+                ensure_ascii=not path.isascii(),
+                append_time=append_time,
+                sequenced=sequenced,
+                compressed=compressed,
+                gaps=not filters.active,
+                condition=condition_of(filters, append_time=append_time),
+                decoder=None if form is None else decoder,
+            )
+            for append_time in (False, True)
+            for sequenced in (False, True)
+            for compressed in (False, True)
+        )
+
+        self._loops: dict[int, tuple[_Shape, Callable[..., Any]]] = {}
+
+    def _loop(self, number: int) -> tuple[_Shape, Callable[..., Any]]:
+        if number not in self._loops:
+            self._loops[number] = self._shapes[number], _walk(self._shapes[number])
+        return self._loops[number]
+
+    def of(self, batch: RecordBatch, expected: int) -> Iterator[bytes | Passed]:
+        """Pieces of text with the lines of a batch, up to the first record that is irregular; the last item is a `Passed`.
+
+        Args:
+            batch: Any batch.
+            expected: The offset that would follow the records before; 0: there are none, any may come.
+        """
+        header = batch.header
+        nothing = Passed(0, expected, whole=False)
+        count, base_sequence = header.records_count, header.base_sequence
+        if (
+            count <= 0
+            or batch.is_control
+            or not -SAFE_BASE < header.base_offset < SAFE_BASE
+            or not -SAFE_BASE < header.base_timestamp < SAFE_BASE
+            or (base_sequence >= 0 and base_sequence + max(count, header.last_offset_delta + 1) > _MOST_SEQUENCE)
+        ):
             yield nothing
             return
-        data, at = result.data, 0
-    shape = _Shape(
-        form=form,
-        ensure_ascii=not path.isascii(),
-        append_time=bool(header.attributes & bits.LOG_APPEND_TIME),
-        sequenced=base_sequence >= 0,
-        compressed=bool(batch.compression_id),
+        data: Bytes
+        data, at = batch.data, BATCH_HEADER.size
+        if batch.compression_id:
+            try:
+                result = batch.inflate()
+            except (FormatError, LimitExceeded):
+                result = None
+            if result is None or result.problem is not None:
+                yield nothing
+                return
+            data, at = result.data, 0
+        append_time = bool(header.attributes & bits.LOG_APPEND_TIME)
+        shape, walk = self._loop(4 * append_time + 2 * (base_sequence >= 0) + bool(batch.compression_id))
+        show = _printer(shape, batch, *self._fronts)
+        base_timestamp = header.max_timestamp if append_time else header.base_timestamp
+
+        def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[bytes | Passed]:
+            """Of records that should fill a part of the batch's bytes, of which `data` begins at number `begin`."""
+            made: Iterator[bytes | Passed] = walk(
+                data, at, end, number, header.base_offset, base_timestamp,
+                batch.position + begin, base_sequence, expected, show,
+            )  # fmt: skip
+            return made
+
+        if not isinstance(data, WindowedBytes):
+            yield from lines(data, at, len(data), count, 0)
+            return
+        done = 0
+        for run in runs(data, at, count):
+            passed = Passed(0, expected, whole=False)
+            for made in lines(run.data, run.start, run.end, run.records, run.begin) if run.records else ():
+                if isinstance(made, Passed):
+                    passed = made
+                else:
+                    yield made
+            done, expected = done + passed.records, passed.expected
+            if not passed.whole:
+                break
+            at = run.begin + run.end
+        yield Passed(done, expected, whole=done == count and at == len(data))
+
+
+#: The fields of a batch's line: Kafka's names, and how each is written.
+_BATCH_FIELDS = (
+    *((field.kafka_name, "%d") for field in BATCH_HEADER.fields),
+    ("size", "%d"),
+    ("isValid", "%b"),
+    ("compressionType", "%b"),
+    ("timestampType", '"%b"'),
+    ("lastOffset", "%d"),
+    ("lastSequence", "%d"),
+    ("isTransactional", "%b"),
+    ("isControl", "%b"),
+    ("deleteHorizonMs", "%b"),
+)
+_BATCH_REST = "".join(f',"{name}":{value}' for name, value in _BATCH_FIELDS).encode() + b"}\n"
+_TRUTH = tuple(name.encode() for name in BOOLEAN)
+_CODECS = tuple(f'"{row.name}"'.encode() for row in COMPRESSION_TYPES)
+_CODECS += (b"null",) * (bits.CODEC_MASK + 1 - len(_CODECS))
+
+
+def batch_line(batch: RecordBatch, schema: str, path: str) -> bytes:
+    """The line of a batch."""
+    header, attributes = batch.header, batch.header.attributes
+    horizon = batch.delete_horizon_ms
+    return _batch_template(schema, path) % (
+        batch.position,
+        *header,
+        batch.size,
+        _TRUTH[batch.crc_ok],
+        _CODECS[attributes & bits.CODEC_MASK],
+        b"LogAppendTime" if attributes & bits.LOG_APPEND_TIME else b"CreateTime",
+        batch.last_offset,
+        batch.last_sequence,
+        _TRUTH[batch.is_transactional],
+        _TRUTH[batch.is_control],
+        b"null" if horizon is None else b"%d" % horizon,
     )
-    walk, show = _walk(shape), _printer(shape, batch, schema, path)
 
-    def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[bytes | Passed]:
-        """Of records that should fill a part of the batch's bytes, of which `data` begins at number `begin`."""
-        made: Iterator[bytes | Passed] = walk(
-            data, at, end, number, header.base_offset, header.base_timestamp,
-            batch.position + begin, base_sequence, expected, show,
-        )  # fmt: skip
-        return made
 
-    if not isinstance(data, WindowedBytes):
-        yield from lines(data, at, len(data), count, 0)
-        return
-    done = 0
-    for run in runs(data, at, count):
-        passed = Passed(0, expected, whole=False)
-        for made in lines(run.data, run.start, run.end, run.records, run.begin) if run.records else ():
-            if isinstance(made, Passed):
-                passed = made
-            else:
-                yield made
-        done, expected = done + passed.records, passed.expected
-        if not passed.whole:
-            break
-        at = run.begin + run.end
-    yield Passed(done, expected, whole=done == count and at == len(data))
+@lru_cache(maxsize=64)
+def _batch_template(schema: str, path: str) -> bytes:
+    return _front(schema, "batch", path) + b"%d" + _BATCH_REST
 
 
 class _Shape(NamedTuple):
-    """What the lines of a batch look like. `form` None: without keys and values."""
+    """What the lines of a batch look like. `form` None: without keys and values; `gaps`: offsets that are missing are told."""
 
     form: str | None
     ensure_ascii: bool
     append_time: bool
     sequenced: bool
     compressed: bool
+    gaps: bool
+    condition: Condition
+    decoder: Decoder | None
+
+    @property
+    def needs_bytes(self) -> bool:
+        """Whether the loop has to give keys and values as they are."""
+        return self.condition.wanted_key is not None or self.decoder is not None
+
+    def payload(self) -> dict[str, str]:
+        """The expressions for key and value."""
+        if self.form is None:
+            return {}
+        both = {"key": "key", "value": "val"}
+        if not self.needs_bytes:
+            return both
+        return {name: f"b'null' if {data} is None else {self.made(data)}" for name, data in both.items()}
+
+    def made(self, data: str) -> str:
+        """The expression for bytes in the form, which is not None."""
+        assert self.form is not None
+        form = json_form(self.form, ensure_ascii=self.ensure_ascii)
+        return f"template % made({data})" if form.begin else f"made({data})"
 
     def values(self) -> dict[str, str]:
         """What is another one in each line: the expression of the record loop, by the place in `template`."""
@@ -125,8 +226,9 @@ class _Shape(NamedTuple):
             "keySize": f"sizes[k] if k < {_SIZES} else size_text(k)",
             "valueSize": f"sizes[v] if v < {_SIZES} else size_text(v)",
             "sequence": "base_sequence + o" if self.sequenced else "",
-            **({} if self.form is None else {"key": "key", "value": "val"}),
+            **self.payload(),
             "headers": "raw",
+            "decoded": "" if self.decoder is None else "decoded(offset, key, val)",
         }
         return {name: expression for name, expression in found.items() if expression}
 
@@ -136,22 +238,23 @@ class _Shape(NamedTuple):
         timestamp = batch.header.max_timestamp if self.append_time else "%d"
         sequence = "%d" if self.sequenced else "-1"
         payload = "" if self.form is None else ',"key":%b,"value":%b'
+        decoded = "" if self.decoder is None else ',"decoded":%b'
         line = (
             f'{position},"batchPosition":{batch.position},"offset":%d,"timestamp":{timestamp},"keySize":%b,"valueSize":%b,'
-            f'"sequence":{sequence}{payload},"headers":[%b]}}\n'
+            f'"sequence":{sequence}{payload},"headers":[%b]{decoded}}}\n'
         )
         return front + line.encode()
 
 
 def _printer(
-    shape: _Shape, batch: RecordBatch, schema: str, path: str
+    shape: _Shape, batch: RecordBatch, front: bytes, mismatch: bytes
 ) -> Callable[[list[Any], list[tuple[int, int, int]]], bytes]:
     """What makes the lines of some records of a batch.
 
     It is given the values of all of them in one list, and of each record whose offset does not follow the one before the
     number of values up to its last, the offset that was expected, and its own.
     """
-    template = shape.template(batch, _front(schema, "record", path))
+    template = shape.template(batch, front)
     width = len(shape.values())
 
     def show(values: list[Any], gaps: list[tuple[int, int, int]]) -> bytes:
@@ -159,7 +262,7 @@ def _printer(
         done = 0
         for at, expected, offset in gaps:
             place = b'%d,"kind":"non-consecutive","offset":%d,"previousOffset":%d}\n' % (batch.position, offset, expected - 1)
-            lines += template * ((at - done) // width), _front(schema, "mismatch", path), place
+            lines += template * ((at - done) // width), mismatch, place
             done = at
         lines.append(template * ((len(values) - done) // width))
         return b"".join(lines) % tuple(values)
@@ -189,13 +292,10 @@ def _sizes() -> tuple[bytes, ...]:
 def _walk(shape: _Shape) -> Callable[..., Any]:
     """The record loop that gives the lines."""
     values = shape.values()
-    statements = (
-        "offset = base_offset + o",
-        f"extend(({', '.join(values.values())},))",
-        "if offset != expected != 0: gaps.append((len(flat), expected, offset))",
-        "expected = offset + 1",
-        f"if len(flat) >= {_PIECE * len(values)}: yield show(flat, gaps); flat.clear(); gaps.clear()",
-    )
+    show = f"if len(flat) >= {_PIECE * len(values)}: yield show(flat, gaps); flat.clear(); gaps.clear()"
+    extend = f"extend(({', '.join(values.values())},))"
+    watch = "if offset != expected != 0: gaps.append((len(flat), expected, offset))" if shape.gaps else "pass"
+    statements = ("offset = base_offset + o", shape.condition.guard(extend), watch, "expected = offset + 1", show)
     form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
     return compile_walk(
         "\n            ".join(statements),
@@ -209,12 +309,30 @@ def _walk(shape: _Shape) -> Callable[..., Any]:
             ("size_text", _size_text),
             *_header_names(form, ensure_ascii=shape.ensure_ascii),
             *(() if form is None else (("made", form.made), ("template", form.begin + b"%b" + form.end))),
+            ("wanted_key", shape.condition.wanted_key),
+            ("decoded", None if shape.decoder is None else _decoded(shape.decoder, ensure_ascii=shape.ensure_ascii)),
         ),
-        payload=None if form is None else ("template % made({})" if form.begin else "made({})").format,
-        key_null="pass" if form is None else "key = b'null'",
-        value_null="pass" if form is None else "val = b'null'",
+        **_payload_of(shape),
         headers=_KEYS_ALONE if form is None else _KEYS_AND_VALUES,
     )
+
+
+def _payload_of(shape: _Shape) -> dict[str, Any]:
+    """How the loop gives keys and values: as text where nothing else is asked for."""
+    if shape.needs_bytes:
+        return {}
+    if shape.form is None:
+        return {"payload": None}
+    return {"payload": shape.made, "key_null": "key = b'null'", "value_null": "val = b'null'"}
+
+
+def _decoded(decoder: Decoder, *, ensure_ascii: bool) -> Callable[[int, bytes | None, bytes | None], bytes]:
+    def decoded(offset: int, key: bytes | None, value: bytes | None) -> bytes:
+        found = decoder.decode_object(offset, key, value)
+        text = json.dumps(found, ensure_ascii=ensure_ascii, separators=(",", ":"), default=format_uuid)
+        return text.encode("utf-8", "backslashreplace")
+
+    return decoded
 
 
 #: Make the text between the brackets of `headers`, each header with a comma after it.

@@ -1,6 +1,6 @@
 """The fast way to a batch's record lines: one template per batch, formatted once for all its records.
 
-For regular batches without filters or odd payloads; everything else goes the readable way in `log_printer`.
+For regular batches, with any payload and any filter; everything else goes the readable way in `log_text`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,26 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
-from kafkalog.core.record_walk import MOST_HEADERS, NO_HEADERS, SAFE_BASE, HeaderSink, compile_walk
+from kafkalog.core.record_walk import MOST_HEADERS, NO_HEADERS, SAFE_BASE, HeaderSink, Irregular, compile_walk
 from kafkalog.dump.lines import lines_of
+from kafkalog.dump.record_condition import Condition, condition_of
+from kafkalog.dump.tool_died import ToolDied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from kafkalog.core.batch import BatchHeader
+    from kafkalog.core.filters import Filters
     from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.payload import Payload, Text
+
+    Tail = Callable[[int, bytes | None, bytes | None], bytes]
+    #: Makes a line of a batch, with a `%` for each of the values: of header, position, size and codec.
+    Template = Callable[[BatchHeader, int, int, str], bytes]
 
 __all__ = ["RecordText"]
+
+_MAX_SEQUENCE = 0x7FFFFFFF
 
 #: The sink's expressions for the values of a record line.
 _EXPRESSIONS = {
@@ -30,7 +40,7 @@ _EXPRESSIONS = {
     "header_keys": "raw",
 }
 _BOTH = {"key_size": "k >> 1", "value_size": "v >> 1"}
-_TAILS = {"none": "\n", "both": " key: %b payload: %b\n", "any": "%b%b\n"}
+_TAILS = {"none": "\n", "both": " key: %b payload: %b\n", "any": "%b%b\n", "tail": "%b\n"}
 _RAISE = "raise Irregular"
 _HEADER_KEYS = HeaderSink(
     begin="keys = []", key="keys.append(data[q:r])", finish="raw = b','.join(keys)", most=str(MOST_HEADERS), repeats=True
@@ -40,22 +50,16 @@ _HEADER_KEYS = HeaderSink(
 class _Way(NamedTuple):
     """One of the record loops.
 
-    `shown` is of keys and values "none"; "both" for records that have key and value; "any" for all. `headers`: for records
-    with headers too. The narrower, the faster.
+    `shown` is of keys and values "none"; "both" for records that have key and value; "any" for all; "tail" calls a function
+    for what follows the fields. `headers`: for records with headers too. The narrower, the faster.
     """
 
     shown: str
-    headers: bool = False
-
-    def wider(self) -> Iterator[_Way]:
-        """This one, and those that take more records, the fastest first."""
-        for headers in (False, True) if not self.headers else (True,):
-            for shown in ("both", "any") if self.shown == "both" else (self.shown,):
-                yield _Way(shown, headers)
+    headers: bool
 
 
 class _Loop(NamedTuple):
-    """A record loop that gives a flat list of `width` values for each record, its offset at `offset_at`."""
+    """A record loop that gives a flat list of `width` values for each wanted record, its offset at `offset_at`."""
 
     walk: Callable[..., list[Any] | None]
     width: int
@@ -63,7 +67,15 @@ class _Loop(NamedTuple):
 
 
 @cache
-def _loop(values: tuple[str, ...], way: _Way, append_time: bool, sequenced: bool, tombstone_keys: bool) -> _Loop:  # noqa: FBT001 - a cache key
+def _loop(
+    values: tuple[str, ...],
+    way: _Way,
+    append_time: bool,  # noqa: FBT001 - cache keys, this one and those that follow
+    sequenced: bool,  # noqa: FBT001
+    tombstone_keys: bool,  # noqa: FBT001
+    condition: Condition,
+    tail: Tail | None,
+) -> _Loop:
     """The loop that lists the given values of every record, and its key and value.
 
     What is the same for all records of a batch stands in the template, and is left out.
@@ -82,17 +94,49 @@ def _loop(values: tuple[str, ...], way: _Way, append_time: bool, sequenced: bool
     elif shown == "any":
         no_key = "k & 1" if tombstone_keys else "k & 1 or v & 1"
         parts += [f"b'' if {no_key} else b' key: ' + key", "b'' if v & 1 else b' payload: ' + val"]
+    elif shown == "tail":
+        parts += ["tail(base_offset + o, key, val)"]
     raises = {"key_null": _RAISE, "value_null": _RAISE} if shown == "both" else {}
+    if shown == "both" and condition.wanted_key is not None:
+        raises["key_null"] = "key = None"  # it is not wanted
     walk = compile_walk(
-        f"extend(({', '.join(parts)},))",
+        condition.guard(f"extend(({', '.join(parts)},))"),
         setup="flat = []; extend = flat.extend",
         finish="return flat",
         extra=", base_sequence",
-        payload=None if shown == "none" else str,
+        names=(("tail", tail), ("wanted_key", condition.wanted_key)),
+        payload=None if shown == "none" and condition.wanted_key is None else str,
         headers=_HEADER_KEYS if way.headers else NO_HEADERS,
         **raises,
     )
     return _Loop(walk, len(parts), values.index("offset"))
+
+
+def _tail_of(payload: Payload, *, front: str, bar: str) -> Tail:
+    """What makes that part of a line which shows key and value.
+
+    Args:
+        payload: How they are shown.
+        front: What stands in front of the first of them.
+        bar: What stands in front of a value without a key.
+    """
+    texts, before_key, before_value = payload.texts, f"{front}key: ".encode(), f"{bar}payload: ".encode()
+
+    def tail(offset: int, key: bytes | None, value: bytes | None) -> bytes:
+        key_text, value_text = texts(offset, key, value)
+        if value_text is None:
+            return b"" if key_text is None else before_key + _whole(key_text)
+        if key_text is None:
+            return before_value + _whole(value_text)
+        return b"%b%b payload: %b" % (before_key, _whole(key_text), _whole(value_text))
+
+    return tail
+
+
+def _whole(text: Text) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    raise Irregular
 
 
 class RecordText:
@@ -100,19 +144,31 @@ class RecordText:
 
     Args:
         dialect: Whose lines.
-        printing: Whether keys and values are printed.
+        payload: How keys and values are printed; None: they are not.
+        filters: Which records are wanted.
+        skip_metadata: Lines show keys and values only.
     """
 
-    def __init__(self, dialect: Dialect, *, printing: bool) -> None:
+    def __init__(self, dialect: Dialect, payload: Payload | None, filters: Filters, *, skip_metadata: bool) -> None:
         self._lines = lines_of(dialect)
         self._tombstone_keys = dialect.key_of_tombstone
-        #: The way that fitted the batch before.
-        self._way = _Way("both" if printing else "none")
+        self._skip_metadata = skip_metadata
+        self._conditions = tuple(condition_of(filters, append_time=append_time) for append_time in (False, True))
+        self._tail: Tail | None = None
+        shown: tuple[str, ...] = ("none",)
+        if payload is not None and payload.shows_something:
+            shown = ("both", "any", "tail") if payload.is_plain and not skip_metadata else ("tail",)
+            front = dialect.record_prefix if skip_metadata else " "
+            self._tail = _tail_of(payload, front=front, bar=front if dialect.bar_before_payload else " ")
+        self._ways = tuple(_Way(kind, headers) for headers in (False, True) for kind in shown)
+        #: The number of the way that fitted the batch before: nulls and headers will be in those that follow, too.
+        self._number = 0
+        self._loops: dict[int, tuple[_Loop, Template]] = {}
 
     def make(
         self, data: bytes, at: int, end: int, header: BatchHeader, position: int, size: int, codec: str, count: int
     ) -> tuple[bytes, list[int]] | None:
-        """The lines of all records and their offsets, or None if the batch must go the readable way.
+        """The lines of all wanted records and their offsets, or None if the batch must go the readable way.
 
         Args:
             data: Holds the (decompressed) records between `at` and `end`.
@@ -124,24 +180,54 @@ class RecordText:
             codec: The codec's name in the dialect's spelling.
             count: How many records these are, of those in the batch.
         """
-        base_offset, base_timestamp = header.base_offset, header.base_timestamp
+        (base_offset, _, _, _, _, attributes, last_delta, base_timestamp, newest, _, _, base_sequence, _) = header
         if not -SAFE_BASE < base_offset < SAFE_BASE or not -SAFE_BASE < base_timestamp < SAFE_BASE:
             return None
-        append_time, sequenced = bool(header.attributes & bits.LOG_APPEND_TIME), header.base_sequence >= 0
-        if sequenced and header.base_sequence + header.last_offset_delta > 0x7FFFFFFF:
+        append_time, sequenced = bool(attributes & bits.LOG_APPEND_TIME), base_sequence >= 0
+        if sequenced and base_sequence + last_delta > _MAX_SEQUENCE:
             return None
-        # Nulls and headers of a batch will be in those that follow, too.
-        for way in self._way.wider():
-            loop = _loop(self._lines.record_values, way, append_time, sequenced, self._tombstone_keys)
-            flat = loop.walk(data, at, end, count, base_offset, base_timestamp, header.base_sequence)
-            if flat is not None:
-                break
-        else:
-            return None
-        self._way = way
-        timestamp = str(header.max_timestamp) if append_time else "%d"
-        template = self._lines.record_template(
-            header, position, size, codec, timestamp, "%d" if sequenced else "-1", "%b" if way.headers else ""
-        )
-        text: bytes = (template + _TAILS[way.shown]).encode() * count % tuple(flat)
-        return text, flat[loop.offset_at :: loop.width]
+        if append_time:
+            base_timestamp = newest
+        for number in range(self._number, len(self._ways)):
+            kind = number << 2 | append_time << 1 | sequenced
+            loop, template = self._loops.get(kind) or self._make_loop(kind)
+            try:
+                flat = loop.walk(data, at, end, count, base_offset, base_timestamp, base_sequence)
+            except ToolDied:
+                return None
+            if flat is None:
+                continue
+            text: bytes = template(header, position, size, codec) * (len(flat) // loop.width) % tuple(flat)
+            if text.isascii() or _is_utf8(text):
+                self._number = number
+                return text, flat[loop.offset_at :: loop.width]
+        return None
+
+    def _make_loop(self, kind: int) -> tuple[_Loop, Template]:
+        """The loop for batches of a kind (number of the way, LogAppendTime, sequence numbers), and what makes a template."""
+        way, append_time, sequenced = self._ways[kind >> 2], bool(kind & 2), bool(kind & 1)
+        values = ("offset",) if self._skip_metadata else self._lines.record_values
+        loop = _loop(
+            values, way, append_time, sequenced, self._tombstone_keys, self._conditions[append_time], self._tail
+        )  # fmt: skip
+        record_template, tail = self._lines.record_template, _TAILS[way.shown]
+        sequence, header_keys = "%d" if sequenced else "-1", "%b" if way.headers else ""
+
+        def template(header: BatchHeader, position: int, size: int, codec: str) -> bytes:
+            timestamp = str(header.max_timestamp) if append_time else "%d"
+            line = record_template(header, position, size, codec, timestamp, sequence, header_keys)
+            return (line + tail).encode()
+
+        def keys_and_values(*_: object) -> bytes:
+            return b"%.0a" + tail.encode()  # of the offset nothing is shown
+
+        self._loops[kind] = found = loop, keys_and_values if self._skip_metadata else template
+        return found
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

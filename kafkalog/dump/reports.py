@@ -94,9 +94,9 @@ class ConsecutiveOffsets:
         """The offsets of the next records."""
         if not offsets:
             return
-        self.one(offsets[0])
         first = offsets[0]
-        if offsets == list(range(first, first + len(offsets))):
+        self.one(first)
+        if offsets[-1] - first == len(offsets) - 1 and (len(offsets) == 1 or offsets == list(range(first, offsets[-1] + 1))):
             self.last = offsets[-1]
             return
         for offset in offsets[1:]:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kafkalog.core.checksum import crc32c
 from kafkalog.dump import jsonl
-from kafkalog.dump.record_json import Passed
+from kafkalog.dump.record_json import Passed, RecordLines
 from kafkalog.dump.record_text import RecordText
 from tests import encode
 from tests.dump.golden import run
@@ -43,16 +44,42 @@ batches = st.lists(
     max_size=4,
 )
 flips = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 7)), max_size=2)
-WAYS = (
-    ("--print-data-log",),
-    ("--deep-iteration",),
-    *(("--print-data-log", "--kafka-version", version) for version in ("0.11", "2.3.1", "2.8.2", "3.9.1")),
-    ("--format", "jsonl", "--deep-iteration"),
-    *(
-        ("--format", "jsonl", "--print-data-log", "--payload", form)
-        for form in ("hex", "text", "base64", "length", "sha256", "none")
+KINDS = ([], ["--format", "jsonl"])
+FORMS = ("text", "hex", "base64", "length", "sha256", "none")
+WAYS = {
+    "text": st.sampled_from(("", "0.11", "2.3.1", "2.8.2", "3.9.1")).map(
+        lambda release: ["--print-data-log", *(["--kafka-version", release] if release else [])]
     ),
-)
+    "deep": st.sampled_from([["--deep-iteration"], ["--deep-iteration", "--format", "jsonl"]]),
+    "form": st.sampled_from(FORMS).map(lambda form: ["--print-data-log", "--payload", form]),
+    "form-jsonl": st.sampled_from(FORMS).map(lambda form: ["--print-data-log", "--payload", form, "--format", "jsonl"]),
+    "bare": st.sampled_from([["--print-data-log"], ["--deep-iteration"], ["--print-data-log", "--kafka-version", "2.8.2"]]).map(
+        lambda options: [*options, "--skip-record-metadata"]
+    ),
+    "decoded": st.sampled_from(
+        [
+            ["--key-decoder-class", "org.apache.kafka.tools.api.LongDecoder", "--kafka-version", "3.9.1"],
+            ["--offsets-decoder"],
+            ["--offsets-decoder", "--format", "jsonl"],
+        ]
+    ),
+    "wanted": st.tuples(
+        st.sampled_from(
+            [
+                ["--offsets", "2:5"],
+                ["--offsets", ":3"],
+                ["--key", ""],
+                ["--key", '"\\\n'],
+                ["--producer-id", "7"],
+                ["--since", "1600000000010"],
+                ["--until", "1600000000020"],
+                ["--since", "1600000000005", "--offsets", ":4"],
+            ]
+        ),
+        st.sampled_from(KINDS),
+        st.sampled_from([[], ["--print-data-log"], ["--deep-iteration"]]),
+    ).map(lambda parts: [option for part in parts for option in part]),
+}
 
 
 def log_of(described) -> bytearray:
@@ -85,27 +112,30 @@ def both_ways(path, options):
     fast = run([*options, str(path)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RecordText, "make", lambda *_: None)
-        patch.setattr(jsonl, "record_lines", lambda *given: iter([Passed(0, given[-1], whole=False)]))
+        patch.setattr(RecordLines, "of", lambda *given: iter([Passed(0, given[-1], whole=False)]))
         plain = run([*options, str(path)])
     return fast, plain
 
 
-@pytest.mark.parametrize("options", WAYS, ids=" ".join)
-@given(name=st.sampled_from(["plain", "100%d", "ümläut-\udc80"]), described=batches, flipped=flips)
-@settings(max_examples=15)
-def test_the_fast_way_prints_what_the_readable_way_prints(folder, options, name, described, flipped):
-    data = log_of(described)
+@pytest.mark.parametrize("way", WAYS)
+@given(data=st.data(), name=st.sampled_from(["plain", "100%d", "ümläut-\udc80"]), described=batches, flipped=flips)
+@settings(max_examples=30)
+def test_the_fast_way_prints_what_the_readable_way_prints(folder, way, data, name, described, flipped):
+    options = data.draw(WAYS[way])
+    log = log_of(described)
     for place, bit in flipped:
         # Behind the fields that say where a batch ends.
-        data[61 + place % max(1, len(data) - 61) if len(data) > 61 else 0] ^= 1 << bit
+        log[61 + place % max(1, len(log) - 61) if len(log) > 61 else 0] ^= 1 << bit
     path = folder / name / "00000000000000000000.log"
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
+    path.write_bytes(log)
     fast, plain = both_ways(path, options)
     assert fast == plain
 
 
-@pytest.mark.parametrize("options", [WAYS[0], WAYS[8]], ids=["text", "jsonl"])
+@pytest.mark.parametrize(
+    "options", [("--print-data-log",), ("--format", "jsonl", "--print-data-log", "--payload", "text")], ids=["text", "jsonl"]
+)
 def test_a_topic_with_headers_stays_on_the_fast_way(tmp_path, options, monkeypatch):
     records = [R(n, b"k", b"v", ((b"trace", b"%d" % n), (b"type", None))) for n in range(50)]
     path = tmp_path / "00000000000000000000.log"
@@ -124,3 +154,23 @@ def test_what_stands_behind_the_last_record_of_a_regular_batch_is_damage(tmp_pat
     fast, plain = both_ways(path, ("--format", "jsonl", "--print-data-log"))
     assert fast == plain
     assert b'"type":"damage"' in fast[1]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["text", "jsonl"])
+def test_after_the_last_offset_asked_for_only_headers_are_read(tmp_path, kind, monkeypatch):
+    path = tmp_path / "00000000000000000000.log"
+    path.write_bytes(b"".join(encode.batch([R(0, b"k", b"v")], base_offset=n) for n in range(9)))
+    checked = []
+    for module in ("dump.log_text", "core.batch"):
+        monkeypatch.setattr(f"kafkalog.{module}.crc32c", lambda data: checked.append(1) or crc32c(data))
+    status, out, err = run([*kind, "--print-data-log", "--offsets", "1:3", str(path)])
+    assert (status, err, out.count(b"keySize")) == (0, "", 2)
+    assert len(checked) == 4
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["text", "jsonl"])
+def test_a_wanted_record_after_the_last_offset_asked_for_is_found(tmp_path, kind):
+    path = tmp_path / "00000000000000000000.log"
+    path.write_bytes(b"".join(encode.batch([R(0, b"k", b"v")], base_offset=n) for n in (0, 1, 5, 2, 6)))
+    status, out, _ = run([*kind, "--print-data-log", "--offsets", ":3", str(path)])
+    assert (status, out.count(b"keySize")) == (0, 3)
