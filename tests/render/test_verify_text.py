@@ -167,6 +167,15 @@ def test_prose_is_wrapped_on_a_terminal_with_its_indentation_and_paths_are_not(f
     assert lines[at + 1].startswith("      ")
 
 
+def test_what_could_not_be_read_is_not_among_what_is_sound():
+    report = kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW)
+    unread = (NotChecked("d/orders-0", "permission denied", failed=True),)
+    lines = printed(replace(report, not_checked=unread))
+    assert lines[0].endswith(": nothing of what could be read is damaged")
+    assert "nothing is lost of what could be read" in lines[1]
+    assert lines[-1] == "not checked  d/orders-0: permission denied"
+
+
 def test_findings_that_cost_different_things_each_say_what(tmp_path):
     log_dir = shutil.copytree(BROKER / "2.1.1" / "plain", tmp_path / "plain")
     log = log_dir / "twitter-status-0" / "00000000000000000000.log"
