@@ -61,7 +61,7 @@ def test_the_headline_says_which_partition_what_is_lost_why_and_what_to_do(flipp
     assert lines[0] == f"data-loss  twitter-status-0: 1 of {count} partitions is damaged"
     assert words[1:4] == ["unreadable", "consumers", "unreached"]
     text = "\n".join(lines)
-    assert "unreadable  offset 36: 1 of 533, 283 B\n" in text
+    assert "unreadable  offset 36: 1 of 533, 283 B; one flipped bit explains it" in text
     assert "because     batch-crc-mismatch: " in text
     assert "\nfirst " in text
     assert re.search(r"more        kafkalog verify -v .*/twitter-status-0\n {12}kafkalog rules batch-crc-mismatch$", text)
