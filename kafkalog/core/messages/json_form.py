@@ -32,11 +32,21 @@ def kafka_json_text(message: Message, schema: Schema, version: int, release: Rel
     return _writer(schema, version, release)(message)
 
 
-def regular_json(data: bytes, at: int, schema: Schema, version: int, release: Release) -> tuple[str, int] | None:
-    """The same for a regular message that begins at a place in some bytes, and the place after it; None for any other."""
+def regular_json(
+    data: bytes, at: int, schema: Schema, version: int, release: Release, names: tuple[str, tuple[str, ...]] | None = None
+) -> tuple[str, int] | None:
+    """The same for a regular message that begins at a place in some bytes, and the place after it; None for any other.
+
+    `names`: a field whose number is shown as the name at that place.
+    """
     read, write = _both(schema, version, release)
     try:
         message, end = read(data, at)
+        if names is not None:
+            field, known = names
+            if message[field] < 0:
+                return None
+            message[field] = f'"{known[message[field]]}"'
     except NOT_REGULAR:
         return None
     return write(message), end

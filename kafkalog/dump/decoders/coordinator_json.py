@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["CoordinatorJson"]
 
 _CONSUMER = "consumer"
-#: Messages whose JSON shows more than their own fields.
-_WITH_MORE = (GROUP_METADATA_VALUE, TRANSACTION_LOG_VALUE)
 #: Keys come again and again: so many are kept, of so many bytes at most.
 _MOST_KEYS, _SHORT = 1 << 14, 512
 
@@ -53,6 +51,7 @@ class CoordinatorJson:
         self.strict_versions = VALUE_VERSIONS_STRICT.applies_to(release)
         self._keys: dict[bytes, tuple[RecordType, bytes]] = {}
         self.state_names = dialect_of(release).transaction_state_names
+        self._names = {TRANSACTION_LOG_VALUE: ("transactionStatus", TRANSACTION_STATES)} if self.state_names else {}
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -91,8 +90,8 @@ class CoordinatorJson:
     def _payload(self, offset: int, kind: RecordType, value: bytes) -> bytes:
         schema = kind.value
         version = int.from_bytes(value[:2], "big", signed=True)
-        if schema not in _WITH_MORE and 0 <= version <= schema.highest(self.release):
-            regular = regular_json(value, 2, schema, version, self.release)
+        if schema is not GROUP_METADATA_VALUE and 0 <= version <= schema.highest(self.release):
+            regular = regular_json(value, 2, schema, version, self.release, self._names.get(schema))
             if regular is not None:
                 return f'{{"{self.label}":"{version}","data":{regular[0]}}}'.encode()
         cursor = Cursor(value)
