@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
+import subprocess
 import sys
 import time
+from unittest import mock
 
 import pyte
 import pytest
+from rich.cells import cell_len
 
 from kafkalog.cli import progress, streams
+from kafkalog.cli.main import main
 from kafkalog.files import meter
 from kafkalog.files.source import read_file
 from kafkalog.render.progress_line import ProgressLine
@@ -60,15 +65,49 @@ def until(condition):
 def test_the_line_names_bytes_share_rate_time_left_and_the_partition(terminal):
     stream = terminal()
     counted = meter.Meter()
-    line = ProgressLine(stream, counted, lambda: 12 << 30, after=0.0)
+    line = ProgressLine(stream, counted, lambda: 12 << 30, after=0.0, columns=80)
     counted.add("/d/\x1b[31morders-0/00000000000000000000.log", 3 << 30)
     line.show_later()
     until(lambda: "orders-0" in stream.getvalue())
     line.end()
     assert re.search(
-        r"3\.0/12\.0 GiB +25 % [\d.]+ \w+/s [\d:-]+ \\x1b\[31morders-0",
+        r"\r3\.0 GiB of 12\.0 GiB  25 %  [\d.]+ \w+/s  (\d.* left  )?\\x1b\[31morders-0",
         re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()),
     ), stream.getvalue()
+
+
+def test_the_line_never_takes_a_second_one_however_long_the_name_is(terminal):
+    stream = terminal()
+    counted = meter.Meter()
+    counted.add(f"/d/{'a-long-name' * 20}-7/00000000000000000000.log", 3 << 30)
+    for columns in (40, 60, 80):
+        line = ProgressLine(stream, counted, lambda: None, after=0.0, columns=columns)
+        assert cell_len(line._text(None)) < columns
+        assert line._text(1 << 40).startswith("3.0 GiB of 1.0 TiB  0 %  ")
+        assert cell_len(line._text(1 << 40)) < columns
+    assert "-7" in line._text(None)
+
+
+@pytest.mark.parametrize("command", [["info"], ["info", "--full"], ["show", "--offset", "500"]])
+def test_info_and_show_have_a_line_while_they_search(command, terminal):
+    stream = terminal()
+    begun = []
+
+    class Shown(ProgressLine):
+        def show_later(self):
+            begun.append(self)
+
+    with mock.patch("kafkalog.render.progress_line.ProgressLine", Shown), contextlib.redirect_stdout(io.StringIO()):
+        main.main(args=[*command, str(PLAIN / "twitter-status-0")], prog_name="kafkalog", standalone_mode=False)
+    assert len(begun) == 1
+    assert stream.getvalue() == ""
+
+
+def test_a_command_that_is_over_soon_imports_nothing_of_rich_but_the_width_of_characters():
+    code = "import sys, kafkalog.render.progress_line; print([name for name in sys.modules if name.startswith('rich.')])"
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "rich.progress" not in names
+    assert "rich.console" not in names
 
 
 def test_it_moves_with_every_window_that_is_read_and_erases_itself(terminal):
@@ -102,7 +141,7 @@ def test_what_forked_workers_read_counts_too():
 def test_what_is_said_meanwhile_stands_on_a_line_of_its_own(terminal):
     stream = terminal()
     with progress.shown([str(PLAIN)]):
-        until(lambda: "MiB" in stream.getvalue())
+        until(lambda: "B/s" in stream.getvalue())
         streams.say("a warning")
         until(lambda: "a warning" in stream.getvalue())
     assert screen_of(stream) == ["a warning"]

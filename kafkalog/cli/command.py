@@ -13,7 +13,7 @@ from kafkalog.core.suggestion import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["COMMANDS", "VALUES", "Command", "command_of", "names_of", "sections_of", "text_of"]
+__all__ = ["ALL", "COMMANDS", "VALUES", "Command", "command_of", "names_of", "sections_of", "text_of"]
 
 #: Sub-command → (module under kafkalog.cli that holds a click command called `command`, what one wants, its line in the help).
 COMMANDS = {
@@ -26,15 +26,25 @@ COMMANDS = {
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
     "salvage": ("salvage", "Rescue", "Write what is sound of damaged logs into a new directory."),
     "diff": ("diff", "Rescue", "Show where replicas differ, and what a follower would throw away."),
+    "carve": ("carve", "Rescue", "Find batches in images of disks, and write them as logs."),
+    "timeline": ("timeline", "Understand", "List what happened when, over any number of brokers."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Understand", "Show transactional ids; open, hanging and aborted transactions."),
     "metadata": ("metadata", "Understand", "Show the cluster's metadata: topics, partitions, brokers, settings."),
     "rules": ("rules", "Understand", "List and explain what verify looks for."),
 }
 
+#: In the context of a command whose help shows all of it.
+ALL = "kafkalog.help.all"
+_KNOWN, _BESIDE, _MANY = "What is known from elsewhere", "Beside a running broker", "Of many partitions"
+#: Sections of which the help names the options alone, after all others, so that it fits on a screen.
+_IN_SHORT = (_KNOWN, _BESIDE, _MANY)
 #: Where options that several commands take stand in the help.
 _SHARED_SECTIONS: dict[str, tuple[str, ...]] = {
     "What is assumed": ("kafka_version", "assume_stop", "recovery_point", "now"),
+    _KNOWN: ("max_message_bytes", "partition_states"),
+    _MANY: ("topics", "exclude", "since_mtime", "sample", "only", "max_partitions"),
+    _BESIDE: ("io_limit", "idle_io", "nice", "cache"),
     "Output": ("output_format", "quiet", "verbose", "color", "fail_on", "exit_zero", "jobs", "max_decompressed", "max_spool"),
 }
 #: What a word in the place of a value means, in every command.
@@ -86,13 +96,19 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, section by section; those with the same help on one line."""
-        del ctx
         formatter.write_paragraph()
-        for heading, options in sections_of(self).items():
+        sections = sections_of(self)
+        in_short = {} if ctx.meta.get(ALL) else {heading: sections.pop(heading) for heading in _IN_SHORT if heading in sections}
+        for heading, options in sections.items():
             formatter.write(f"{heading}:\n")
             for text, alike in groupby(options, key=text_of):
                 names = ", ".join(names_of(option) for option in alike)
                 _write_option(formatter, names, text)
+        if in_short:
+            formatter.write(f"Explained by `kafkalog help --all {self.name}`:\n")
+        for options in in_short.values():
+            names = ", ".join(map(names_of, options))
+            formatter.write("\n".join(_wrapped(names, formatter.width, "  ", "  ")) + "\n")
 
     def _format_values(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         used = {_metavar_of(option) for option in self.get_params(ctx) if isinstance(option, click.Option)}
@@ -162,15 +178,19 @@ def text_of(option: click.Option) -> str:
 
 
 def _write_option(formatter: click.HelpFormatter, names: str, text: str) -> None:
-    from textwrap import wrap
-
     indent = " " * (_NAMES + 2)
-    lines = wrap(text, formatter.width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    lines = _wrapped(text, formatter.width, indent, indent)
     if len(names) <= _NAMES - 2 and lines:
         lines[0] = f"  {names:{_NAMES - 2}}  " + lines[0].lstrip()
     else:
-        lines[:0] = wrap(names, formatter.width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        lines[:0] = _wrapped(names, formatter.width, "  ", "  ")
     formatter.write("\n".join(lines) + "\n")
+
+
+def _wrapped(text: str, width: int, first: str, others: str) -> list[str]:
+    from textwrap import wrap
+
+    return wrap(text, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def _better(error: click.NoSuchOption, command: click.Command, ctx: click.Context, words: Sequence[str]) -> click.UsageError:

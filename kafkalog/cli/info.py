@@ -88,7 +88,7 @@ def _described(paths: tuple[str, ...], read_as: As | None, not_read: list[NotRea
         try:
             (path,) = options.named_paths((given,), read_as)
             # By the ends alone nobody knows how much there is to read.
-            with shown([path] if full else []):
+            with shown([path] if full else None):
                 found = describe(path, full=full or None)
         except UnreadableFile as error:
             not_read.append(NotRead(error.path, error.reason))

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from kafkalog.verify import Policy, Report, Severity
     from kafkalog.verify.report import NotChecked
 
-__all__ = ["FINDINGS", "WHAT", "Judging", "judged", "say_unread", "unread_of"]
+__all__ = ["FINDINGS", "WHAT", "Judging", "items_of", "judged", "say_unread", "unread_of"]
 
 #: Sections of the help, with their options.
-WHAT = ("read_as", "quick", "topics", "exclude", "max_message_bytes", "partition_states", "next_start")
+WHAT = ("read_as", "quick", "next_start")
 FINDINGS = ("select", "ignore", "level", "strict", "baseline")
 
 
@@ -41,6 +41,8 @@ class Judging(NamedTuple):
     partition_states: tuple[str, ...]
     topics: tuple[str, ...]
     exclude: tuple[str, ...]
+    since_mtime: int | None
+    sample: int | None
     fail_on: str
     exit_zero: bool
     max_message_bytes: int | None
@@ -58,8 +60,8 @@ class Judging(NamedTuple):
 
         given = self.baseline
         return Policy(
-            select=tuple(_items(self.select)),
-            ignore=tuple(_items(self.ignore)),
+            select=tuple(items_of(self.select)),
+            ignore=tuple(items_of(self.ignore)),
             levels=_levels(self.level),
             strict=self.strict,
             baseline=frozenset() if given is None else read_baseline(read_file(given).decode("utf-8", "replace")),
@@ -83,6 +85,8 @@ class Judging(NamedTuple):
                 recovery_point=self.recovery_point,
                 topics=self.topics,
                 exclude=self.exclude,
+                since_mtime=self.since_mtime,
+                sample=self.sample,
                 policy=policy,
                 max_message_bytes=self.max_message_bytes,
                 partition_state=_states(self.partition_states),
@@ -168,12 +172,15 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     ),
     click.option(
         "--topic",
+        "--include",
         "topics",
         multiple=True,
         metavar="PATTERN",
         help="Only these topics or partition directories.",
     ),
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories."),
+    options.time_option("--since-mtime", "Only partitions with a file written at this time or later"),
+    click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N partitions, chosen at random by --now."),
     options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1."),
     options.exit_zero,
     click.option(
@@ -187,12 +194,13 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--next-start/--no-next-start", default=True, show_default="yes", help="Also predict the next start."),
     options.assume_stop,
     options.recovery_point,
+    options.restraint,
     options.max_decompressed,
     options.max_spool,
 )
 
 
-def _items(values: tuple[str, ...]) -> Iterator[str]:
+def items_of(values: tuple[str, ...]) -> Iterator[str]:
     """The words of an option that takes several, with commas between them."""
     for value in values:
         yield from filter(None, value.split(","))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from kafkalog.cli import exit_status
-from kafkalog.cli.command import COMMANDS, command_of
+from kafkalog.cli.command import ALL, COMMANDS, command_of
 from kafkalog.cli.completion import beginning_with
 from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.core.printable import printable
@@ -110,8 +110,9 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: Any) -> None:
     required=False,
     shell_complete=lambda _ctx, _param, incomplete: beginning_with(incomplete, COMMANDS),
 )
+@click.option("--all", "shows_all", is_flag=True, help="Also what is seldom needed.")
 @click.pass_context
-def _help(ctx: click.Context, name: str | None) -> None:
+def _help(ctx: click.Context, name: str | None, *, shows_all: bool) -> None:
     """Show the help of a command, as `kafkalog COMMAND --help` does."""
     assert ctx.parent is not None
     if name is None:
@@ -120,7 +121,9 @@ def _help(ctx: click.Context, name: str | None) -> None:
     command = main.get_command(ctx.parent, name)
     if command is None:
         raise _no_such_command(name, ctx)
-    click.echo(command.get_help(click.Context(command, ctx.parent, info_name=name)))
+    own = click.Context(command, ctx.parent, info_name=name)
+    own.meta[ALL] = shows_all
+    click.echo(command.get_help(own))
 
 
 @click.group(

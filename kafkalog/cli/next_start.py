@@ -54,6 +54,7 @@ _SEVERITIES = ("error", "warning", "info")
     "info: also a log that is cut or replaced without loss.",
 )
 @options.exit_zero
+@options.restraint
 @options.max_decompressed
 @options.max_spool
 def command(

@@ -401,6 +401,46 @@ def max_spool(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def restraint(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--io-limit`, `--idle-io`, `--nice`, `--cache`: how gently files are read, by this process and its workers."""
+    from kafkalog.files import restraint as gently
+
+    limit = click.option(
+        "--io-limit",
+        type=click.FloatRange(0, min_open=True),
+        metavar="MB/s",
+        expose_value=False,
+        callback=lambda _, __, value: gently.limit_rate(None if value is None else value * 1e6),
+        help="Read at most this fast, all processes together.",
+    )
+    idle = click.option(
+        "--idle-io",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda _, __, value: gently.idle_io() if value else None,
+        help="Read only when the disk is idle (BFQ, mq-deadline).",
+    )
+    nice = click.option(
+        "--nice",
+        type=click.IntRange(0, 19),
+        metavar="N",
+        expose_value=False,
+        callback=lambda _, __, value: gently.lower_priority(value) if value else None,
+        help="Add N to the niceness.",
+    )
+    cache = click.option(
+        "--cache",
+        type=choice(["auto", "spare", "normal"]),
+        metavar="MODE",
+        default="auto",
+        show_default="spare beside a running broker",
+        expose_value=False,
+        callback=lambda _, __, value: gently.set_cache({"auto": None, "spare": True, "normal": False}[value]),
+        help="The page cache: spare leaves it as it is, normal does not.",
+    )
+    return limit(idle(nice(cache(command))))
+
+
 class _As(ParamType):
     """`KIND[,base=N]`, what a file is read as."""
 

@@ -21,12 +21,12 @@ _FIRST = 1.0
 
 @contextmanager
 def shown(
-    paths: Sequence[str], *, beside_output: bool = True, counts: Callable[[str], bool] = lambda _: True
+    paths: Sequence[str] | None, *, beside_output: bool = True, counts: Callable[[str], bool] = lambda _: True
 ) -> Iterator[None]:
     """Show how far a command is while it runs, after a second; erased at its end, and before anything else is said.
 
     Args:
-        paths: What the command reads.
+        paths: What the command reads as a whole; None: nobody knows how much it reads.
         beside_output: Also where stdout is printed on a terminal meanwhile.
         counts: Whether a command reads the files of a directory of this name; without it, all.
     """
@@ -35,9 +35,16 @@ def shown(
         return
     # Imported by this thread: workers that are forked while another imports would wait for it for ever.
     from kafkalog.render.progress_line import ProgressLine
+    from kafkalog.render.screen import columns_of
 
     counted = meter.Meter()
-    line = ProgressLine(sys.stderr, counted, lambda: _size_of(paths, counts), after=_FIRST)
+    line = ProgressLine(
+        sys.stderr,
+        counted,
+        lambda: None if paths is None else _size_of(paths, counts),
+        after=_FIRST,
+        columns=columns_of(sys.stderr),
+    )
     meter.use(counted)
     streams.say_beside = line.say
     line.show_later()
@@ -51,10 +58,12 @@ def shown(
 
 def _size_of(paths: Iterable[str], counts: Callable[[str], bool]) -> int:
     """Bytes of the files under paths."""
+    from kafkalog.files.image import size_of_image
+
     total = 0
     for path in paths:
         try:
-            total += os.stat(path).st_size if not os.path.isdir(path) else _size_in(path, counts)
+            total += _size_in(path, counts) if os.path.isdir(path) else size_of_image(path)
         except OSError:
             continue
     return total

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
 
 from kafkalog.cli import exit_status, options
 from kafkalog.cli.command import Command
+from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import say, write_json_lines
 from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kafkalog.files.intake import As
+    from kafkalog.show.values import Part
 
 __all__ = ["command"]
 
@@ -100,8 +105,8 @@ def command(
     from kafkalog.files.source import size_of
     from kafkalog.render.screen import Screen
     from kafkalog.render.text_show import raw_items, show_items
-    from kafkalog.show.parts import Wanted, file_of, parts_of
-    from kafkalog.show.values import NothingThere
+    from kafkalog.show.parts import file_of, parts_of
+    from kafkalog.show.values import NothingThere, Wanted
 
     if sum(place is not None for place in (position, offset, entry)) > 1:
         raise RequestError("--at, --offset and --entry each name a place: give one of them")
@@ -110,7 +115,7 @@ def command(
     try:
         (path,) = options.named_paths((path,), read_as)
         file = file_of(path, wanted)
-        parts = parts_of(file, wanted)
+        parts = _searched(file, parts_of(file, wanted))
         if output_format == "jsonl":
             from kafkalog.render.json_show import part_lines
 
@@ -125,3 +130,10 @@ def command(
         say(f"kafkalog: {error}")
         return exit_status.FINDINGS
     return exit_status.OK
+
+
+def _searched(file: str, parts: Iterator[Part]) -> Iterator[Part]:
+    """The parts, of which the first may take long to be found."""
+    with shown([file]):
+        first = list(islice(parts, 1))
+    return chain(first, parts)

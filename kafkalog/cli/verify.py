@@ -10,8 +10,9 @@ import click
 from kafkalog.cli import judging as judgings
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
-from kafkalog.cli.judging import judged, say_unread, unread_of
+from kafkalog.cli.judging import items_of, judged, say_unread, unread_of
 from kafkalog.cli.streams import show, write_json_lines
+from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from kafkalog.cli.judging import Judging
@@ -45,6 +46,19 @@ __all__ = ["command"]
 )
 @options.color
 @click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="VERDICT,...",
+    help="Show only partitions of these verdicts: data-loss, damaged, unknown, benign, clean.",
+)
+@click.option(
+    "--max-partitions",
+    type=click.IntRange(0),
+    default=20,
+    metavar="N",
+    help="Text: tell at most N damaged partitions in full, the worst.",
+)
 @judged
 def command(
     *,
@@ -54,23 +68,39 @@ def command(
     detail: str | None,
     color: str,
     max_findings: int | None,
+    only: tuple[str, ...],
+    max_partitions: int,
     judging: Judging,
 ) -> int:
     """Check files, partition directories and log dirs, and report what is wrong, what it costs and what to do.
 
     Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read, or a PATH is missing.
     """
+    verdicts = _verdicts(only)
     paths = options.named_paths(paths, read_as)
     report = judging.report(paths)
     unread = unread_of(report, paths)
     if output_format == "jsonl":
         from kafkalog.render.json_verify import report_json_lines
 
-        write_json_lines(report_json_lines(report))
+        write_json_lines(report_json_lines(report, verdicts))
     elif report.partitions or report.findings or len(unread) < len(report.not_checked):
         from kafkalog.render.text_verify import report_text
 
-        show(report_text(report, detail=detail, max_findings=max_findings), color)
+        text = report_text(report, detail=detail, max_findings=max_findings, only=verdicts, max_partitions=max_partitions)
+        show(text, color)
     sys.stdout.flush()
     say_unread(unread)
     return judging.exit_status(report)
+
+
+def _verdicts(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `--only`; all without it."""
+    from kafkalog.core.suggestion import did_you_mean
+    from kafkalog.verify.report import VERDICTS
+
+    found = tuple(items_of(values))
+    for name in found:
+        if name not in VERDICTS:
+            raise RequestError(f"--only {name!r} is none of {', '.join(VERDICTS)}.{did_you_mean(name, VERDICTS)}")
+    return found or VERDICTS

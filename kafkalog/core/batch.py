@@ -266,11 +266,18 @@ class RecordBatch:
         """
         return self._walk(limit, _raise_damage)
 
-    def walk_records(self, *, limit: int | None = None) -> Iterator[Record | Damage]:
-        """Its records in stored order; damage is a value, the last one, that covers all bytes left."""
-        return self._walk(limit, _yield_damage)
+    def walk_records(self, *, limit: int | None = None, inflated: Inflated | None = None) -> Iterator[Record | Damage]:
+        """Its records in stored order; damage is a value, the last one, that covers all bytes left.
 
-    def _walk(self, limit: int | None, on_damage: Callable[[Damage], Iterator[Any]]) -> Iterator[Any]:
+        Args:
+            limit: Bytes that the record section may decompress to.
+            inflated: What `inflate` gave, where that was asked for before.
+        """
+        return self._walk(limit, _yield_damage, inflated)
+
+    def _walk(
+        self, limit: int | None, on_damage: Callable[[Damage], Iterator[Any]], inflated: Inflated | None = None
+    ) -> Iterator[Any]:
         header = self.header
         count = header.records_count
         if count < 0:
@@ -284,7 +291,7 @@ class RecordBatch:
             data, at = self.data, BATCH_HEADER.size
         else:
             try:
-                result = self.inflate(limit)
+                result = self.inflate(limit) if inflated is None else inflated
             except (FormatError, LimitExceeded) as failure:
                 return on_damage(Damage(self._records_span, failure))
             data, at, problem = result.data, 0, result.problem

@@ -354,8 +354,13 @@ class LegacyBatch:
                 raise item.error
             yield item
 
-    def walk_records(self, *, limit: int | None = None) -> Iterator[LegacyRecord | Damage]:
-        """Its messages with absolute offsets; damage is a value, the last one."""
+    def walk_records(self, *, limit: int | None = None, inflated: Inflated | None = None) -> Iterator[LegacyRecord | Damage]:
+        """Its messages with absolute offsets; damage is a value, the last one.
+
+        Args:
+            limit: Bytes that a wrapper may decompress to.
+            inflated: What `inflate` gave, where that was asked for before.
+        """
         limit = MAX_DECOMPRESSED.get() if limit is None else limit
         try:
             if not self.compression_id:
@@ -363,7 +368,7 @@ class LegacyBatch:
                     raise record_over(limit, len(self.data))
                 yield read_message(self.data)
                 return
-            result = self.inflate(limit)
+            result = self.inflate(limit) if inflated is None else inflated
         except (FormatError, LimitExceeded) as error:
             yield Damage(self.span, error)
             return

@@ -5,30 +5,23 @@ from __future__ import annotations
 from bisect import bisect_right
 from contextlib import suppress
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER, RecordBatch
 from kafkalog.core.log import walk
-from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
+from kafkalog.core.offset_index import padded_end
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.errors import KafkalogError
+from kafkalog.files.index_look_up import index_beside
 from kafkalog.files.source import read_file
 from kafkalog.kafka.log_input_stream import SizeFieldTooSmall, walk_batches
 
 if TYPE_CHECKING:
-    from array import array
-
     from kafkalog.core.filters import Filters
     from kafkalog.core.source import Source
+    from kafkalog.files.index_look_up import IndexLookUp
 
 __all__ = ["nothing_wanted", "start_position"]
-
-
-class Entries(NamedTuple):
-    """The two columns of a `.index`."""
-
-    offsets: array[int]
-    positions: array[int]
 
 
 def start_position(path: str, filters: Filters, source: Source) -> int:
@@ -39,19 +32,11 @@ def start_position(path: str, filters: Filters, source: Source) -> int:
         filters: What is wanted.
         source: The log's bytes.
     """
-    stem = path.removesuffix(".log")
-    base = stem.rpartition("/")[2]
-    if stem == path or not base.isdecimal():
-        return 0
+    look_up = index_beside(path)
     try:
-        index = read_file(stem + ".index")
-        end = padded_end(index, OFFSET_INDEX_ENTRY.size)
-        entries = Entries(*(OFFSET_INDEX_ENTRY.column(name, index, end) for name in ("relative_offset", "position")))
-        start = 0
-        if filters.first_offset is not None:
-            start = _by_offset(entries, filters.first_offset - int(base), int(base), source)
+        start = 0 if filters.first_offset is None else look_up.before_offset(filters.first_offset, source)
         if filters.since is not None:
-            start = max(start, _by_time(stem, entries, filters.since, int(base), source))
+            start = max(start, _by_time(path, look_up, filters.since, source))
     except KafkalogError:
         return 0
     return start if nothing_wanted(source, 0, start, filters) else 0
@@ -72,32 +57,17 @@ def nothing_wanted(source: Source, start: int, stop: int, filters: Filters) -> b
     return end == stop
 
 
-def _by_offset(entries: Entries, relative: int, base: int, source: Source) -> int:
-    offsets = entries.offsets
-    if any(a >= b for a, b in pairwise(offsets)):
-        return 0
-    number = bisect_right(offsets, relative) - 1
-    if number < 0:
-        return 0
-    position = entries.positions[number]
-    if not 0 <= position < source.size:
-        return 0
-    item = next(walk(source, position))
-    trusted = isinstance(item, RecordBatch) and item.crc_ok and item.base_offset <= base + offsets[number]
-    return position if trusted else 0
-
-
-def _by_time(stem: str, entries: Entries, since: int, base: int, source: Source) -> int:
+def _by_time(path: str, look_up: IndexLookUp, since: int, source: Source) -> int:
     """An entry (T, O) promises that all later timestamps come after O; it is trusted if its batch's largest is T."""
-    times = read_file(stem + ".timeindex")
+    times = read_file(f"{path.removesuffix('.log')}.timeindex")
     stamps = TIME_INDEX_ENTRY.column("timestamp", times, padded_end(times, TIME_INDEX_ENTRY.size))
     if any(a >= b for a, b in pairwise(stamps)):
         return 0
     number = bisect_right(stamps, since - 1) - 1
     if number < 0:
         return 0
-    offset = TIME_INDEX_ENTRY.read(times, number * TIME_INDEX_ENTRY.size).relative_offset + base
-    for item in walk(source, _by_offset(entries, offset - base, base, source)):
+    offset = TIME_INDEX_ENTRY.read(times, number * TIME_INDEX_ENTRY.size).relative_offset + look_up.base_offset
+    for item in walk(source, look_up.before_offset(offset, source)):
         if not isinstance(item, RecordBatch) or not item.crc_ok:
             return 0
         if item.last_offset >= offset:

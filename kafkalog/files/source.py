@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
+from kafkalog.files import restraint
 from kafkalog.files.ceilings import ensure_lines, ensure_size
 from kafkalog.files.meter import note_read
 from kafkalog.files.mounted import Folder, Piece, node_at
@@ -177,9 +178,9 @@ class FileSource:
     def _read(self, position: int, size: int) -> bytes:
         try:
             begin = self._begin + position
-            data = os.pread(self._fd, size, begin)
+            data = restraint.read(self._fd, size, begin)
             while len(data) < size:
-                more = os.pread(self._fd, size - len(data), begin + len(data))
+                more = restraint.read(self._fd, size - len(data), begin + len(data))
                 if not more:
                     raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
                 data += more
@@ -207,7 +208,7 @@ class FileSource:
         have = 0
         try:
             while have < want:
-                got = os.preadv(self._fd, [buffer[have:want]], self._begin + position + have)
+                got = restraint.read_into(self._fd, buffer[have:want], self._begin + position + have)
                 if not got:
                     raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
                 have += got

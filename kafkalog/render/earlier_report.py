@@ -96,6 +96,7 @@ class _Run:
             bytes=row["bytes"],
             hashes=tuple(row["hashes"].items()),
             suppressed=row["suppressed"],
+            left_out=row["left_out"],
             quick=row.get("quick", False),
             next_start=_advised(self._beside, row["first_action"], self._findings),
         )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.render.effects import describe_effects
 from kafkalog.render.json_next_start import outcome_json
 from kafkalog.verify.account import Account, count_of
-from kafkalog.verify.report import DAMAGED
+from kafkalog.verify.report import DAMAGED, VERDICTS
 from kafkalog.verify.subjects import first_action_of, subjects_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from kafkalog.verify import Finding, PartitionReport, Report
     from kafkalog.verify.effects import Effect
@@ -21,9 +21,16 @@ __all__ = ["SCHEMA", "finding_json", "report_json_lines"]
 SCHEMA = "kafkalog.verify/1"
 
 
-def report_json_lines(report: Report) -> Iterator[dict[str, Any]]:
-    """The lines: of each partition its findings, the `partition` and its predictions; those of log dirs; the `summary`."""
+def report_json_lines(report: Report, only: Collection[str] = VERDICTS) -> Iterator[dict[str, Any]]:
+    """The lines: of each partition its findings, the `partition` and its predictions; those of log dirs; the `summary`.
+
+    Args:
+        report: What verify found.
+        only: Verdicts of the partitions that have lines; the summary counts them all.
+    """
     for partition in report.partitions:
+        if partition.verdict not in only:
+            continue
         for finding in partition.findings:
             yield _line("finding", finding_json(finding))
         yield _line("partition", _partition_json(partition))
@@ -101,6 +108,7 @@ def _account_json(account: Account) -> dict[str, Any]:
         "gone": [list(each) for each in account.gone],
         "unreadable": [list(each) for each in account.unreadable],
         "unreadable_bytes": account.unreadable_bytes,
+        "repairable": [list(each) for each in account.repairable],
         "at_most": account.at_most,
         "uncounted": list(account.uncounted),
         "unreached": [list(each) for each in account.unreached],
@@ -145,6 +153,7 @@ def _summary_json(report: Report) -> dict[str, Any]:
         "first_action": first_action_of(subjects),
         "more": [command.line for command in account.more],
         "suppressed": report.suppressed,
+        "left_out": report.left_out,
         "not_checked": [{"path": item.path, "reason": item.reason} for item in report.not_checked],
         "unread": [item.path for item in report.not_checked if item.failed],
         "quick": report.quick,

@@ -1,93 +1,108 @@
-"""How far a command is, drawn by rich as a line on a terminal: bytes, rate, time left, and what is being read."""
+"""How far a command is, as a line on a terminal: bytes, rate, time left, and what is being read.
+
+Drawn without rich, whose own line takes longer to import than most commands take.
+"""
 
 from __future__ import annotations
 
 import os
-from threading import Timer
+import time
+from collections import deque
+from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.progress import DownloadColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.cells import cell_len
 
 from kafkalog.core.printable import printable
-from kafkalog.render.quantities import size_text
+from kafkalog.render.quantities import duration_text, size_text
+from kafkalog.render.tables import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import TextIO
 
     from kafkalog.files.meter import Meter
 
 __all__ = ["ProgressLine"]
 
-
-class _Terminal(Console):
-    """A terminal whose cursor stays: a command that is killed cannot bring it back."""
-
-    def show_cursor(self, show: bool = True) -> bool:  # noqa: FBT001, FBT002 -- rich's own signature
-        """Leave the cursor as it is."""
-        del show
-        return False
+#: Seconds between two pictures, and pictures over which the rate is taken.
+_BETWEEN = 0.25
+_PICTURES = 20
+#: To the start of the line, and nothing on it.
+_ERASE = "\r\x1b[2K"
 
 
-class _Rate(ProgressColumn):
-    """Bytes a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate of the last seconds."""
-        return Text(f"{size_text(int(task.speed or 0))}/s")
-
-
-class ProgressLine(Progress):
+class ProgressLine:
     """A line that erases itself.
 
     Args:
         stream: The terminal.
         meter: Counts what is read.
-        total: Gives the bytes there are to read; called when the line is first shown.
+        total: Gives the bytes there are to read, None where nobody knows; called when the line is first shown.
         after: Seconds before it is shown.
+        columns: How wide the terminal is.
     """
 
-    def __init__(self, stream: TextIO, meter: Meter, total: Callable[[], int], *, after: float) -> None:
-        self._meter, self._total = meter, total
-        super().__init__(
-            DownloadColumn(binary_units=True),
-            TextColumn("{task.percentage:>3.0f} %"),
-            _Rate(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=_Terminal(file=stream, no_color=True, highlight=False, markup=False, emoji=False),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            refresh_per_second=4,
-        )
-        self._read = self.add_task("", total=None)
-        self._timer = Timer(after, self._begin)
-        self._timer.daemon = True
-
-    def _begin(self) -> None:
-        self.update(self._read, total=self._total())
-        self.start()
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        """The line, with what the meter shows now."""
-        if not self.tasks:  # rich asks while it is being made
-            return []
-        folder, name = os.path.split(self._meter.path)
-        self.update(self._read, completed=self._meter.total, description=printable(os.path.basename(folder) or name))
-        return super().get_renderables()
+    def __init__(self, stream: TextIO, meter: Meter, total: Callable[[], int | None], *, after: float, columns: int) -> None:
+        self._stream, self._meter, self._total, self._after, self._columns = stream, meter, total, after, columns
+        self._process = os.getpid()
+        self._over = Event()
+        self._lock = RLock()
+        self._is_shown = False
+        self._seen: deque[tuple[float, int]] = deque(maxlen=_PICTURES)
+        self._thread = Thread(target=self._draw_until_over, daemon=True)
 
     def show_later(self) -> None:
         """Show the line, unless the command ends before."""
-        self._timer.start()
+        self._thread.start()
 
     def say(self, line: str) -> None:
         """Write a line above it."""
-        self.console.print(Text(line), soft_wrap=True)
+        if os.getpid() != self._process:  # a worker: the thread that might hold the lock is not here
+            self._stream.write(f"{line}\n")
+            return
+        with self._lock:
+            self._stream.write(f"{_ERASE if self._is_shown else ''}{line}\n")
+            self._stream.flush()
+            self._is_shown = False
 
     def end(self) -> None:
         """Take the line away for good."""
-        self._timer.cancel()
-        self.stop()
+        self._over.set()
+        with self._lock:
+            if self._is_shown:
+                self._stream.write(_ERASE)
+                self._stream.flush()
+            self._is_shown = False
+
+    def _draw_until_over(self) -> None:
+        self._seen.append((time.monotonic(), self._meter.total))
+        if self._over.wait(self._after):
+            return
+        total = self._total()
+        while not self._over.is_set():
+            with self._lock:
+                if not self._over.is_set():
+                    self._stream.write(_ERASE + self._text(total))
+                    self._stream.flush()
+                    self._is_shown = True
+            self._over.wait(_BETWEEN)
+
+    def _text(self, total: int | None) -> str:
+        """The line, as the meter is now."""
+        done, now = self._meter.total, time.monotonic()
+        self._seen.append((now, done))
+        since, before = self._seen[0]
+        rate = (done - before) / (now - since) if now > since else 0.0
+        parts = [size_text(done)]
+        if total:
+            done = min(done, total)  # some is read twice
+            parts = [f"{size_text(done)} of {size_text(total)}", f"{100 * done // total} %"]
+        parts.append(f"{size_text(int(rate))}/s")
+        if total and rate and done < total:
+            parts.append(f"{duration_text(max(1, round((total - done) / rate)) * 1000)} left")
+        folder, name = os.path.split(self._meter.path)
+        told = "  ".join(parts)
+        room = self._columns - cell_len(told) - 3
+        name = printable(os.path.basename(folder) or name)
+        return f"{told}  {shortened(name, room)}" if room > 0 else told[: self._columns - 1]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalog.render.items import Item
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "columns_of"]
 
 #: Columns of a terminal that does not say how many it has, and the fewest that anything is fitted to.
 _COLUMNS, _FEWEST = 80, 40
@@ -49,7 +49,7 @@ class Screen:
             color: `auto`: by the stream and the environment (`NO_COLOR`, `FORCE_COLOR`, `TERM`), `always` or `never`.
         """
         is_terminal = stream.isatty()
-        return cls(stream, _columns(stream) if is_terminal else None, _wants_colour(color, is_terminal=is_terminal))
+        return cls(stream, columns_of(stream) if is_terminal else None, _wants_colour(color, is_terminal=is_terminal))
 
     def show(self, items: Iterable[Item]) -> None:
         """Write lines and tables; an empty line only between two others."""
@@ -98,7 +98,7 @@ class Screen:
         return draw
 
 
-def _columns(stream: TextIO) -> int:
+def columns_of(stream: TextIO) -> int:
     """How wide a terminal is."""
     named = os.environ.get("COLUMNS", "")
     if named.isdecimal() and int(named):

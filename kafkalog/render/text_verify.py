@@ -13,10 +13,11 @@ from kafkalog.render.verify_findings import Style, finding_lines
 from kafkalog.render.verify_headline import headline
 from kafkalog.render.verify_start import names_of
 from kafkalog.verify import Severity
+from kafkalog.verify.report import VERDICTS
 from kafkalog.verify.subjects import badness, is_loud
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from kafkalog.render.items import Item
     from kafkalog.verify import Finding, PartitionReport, Report
@@ -24,33 +25,49 @@ if TYPE_CHECKING:
 __all__ = ["next_start_section", "report_text"]
 
 
-def report_text(report: Report, *, detail: str | None = None, max_findings: int | None = None) -> Iterator[Item]:
+#: Damaged partitions that are told in full, where nothing else is asked for.
+MOST_PARTITIONS = 20
+
+
+def report_text(
+    report: Report,
+    *,
+    detail: str | None = None,
+    max_findings: int | None = None,
+    only: Collection[str] = VERDICTS,
+    max_partitions: int = MOST_PARTITIONS,
+) -> Iterator[Item]:
     """A report.
 
     Args:
         report: What verify found.
         detail: `headline`: only the end; `everything`: with infos, bytes, all partitions, the files that a start touches.
         max_findings: Rules shown per partition; the totals are exact all the same.
+        only: Verdicts of the partitions that are shown before the headline.
+        max_partitions: How many damaged ones are told in full, the worst; the others have a row in a table.
     """
     if detail != "headline":
-        yield from _body(report, Style(detail == "everything", max_findings))
+        yield from _body(report, Style(detail == "everything", max_findings), only, max_partitions)
     yield from headline(report)
 
 
-def _body(report: Report, style: Style) -> Iterator[Item]:
+def _body(report: Report, style: Style, only: Collection[str], max_partitions: int) -> Iterator[Item]:
     """Everything before the headline; nothing about a report without damage."""
-    rows = sorted(report.partitions, key=lambda p: (badness(p), p.path))
+    rows = sorted((p for p in report.partitions if p.verdict in only), key=lambda p: (badness(p), p.path))
     loud = [row for row in rows if is_loud(row)]
+    in_full = loud[max(0, len(loud) - max_partitions) :]
     sound = [row for row in rows if not is_loud(row)]
     causes = Causes(report)
     least = Severity.IGNORE if style.is_full else Severity.WARNING
     if style.is_full and len(rows) > 1:
         yield from _table(rows, report)
+    elif len(in_full) < len(loud):
+        yield from _table(loud[: len(loud) - len(in_full)], report)
     blocks = [
         _sound_block(sound, causes, style) if style.is_full else (),
         _block("What explains other findings:", [f for f in causes.first(report) if f.severity >= least], causes, style),
         _log_dirs(report, causes, style, least),
-        *(_partition_block(row, causes, style, least) for row in loud),
+        *(_partition_block(row, causes, style, least) for row in in_full),
     ]
     before = list(_counts(report, sound, loud, style))
     is_needed = bool(loud) or style.is_full or any(f.severity >= least for f in report.findings)

@@ -123,11 +123,22 @@ def _lost_lines(subject: Subject, room: Room) -> Iterator[Item]:
         yield labelled("gone", _part(account.gone, account))
     if account.unreadable:
         size = f", {size_text(account.unreadable_bytes)}" if account.unreadable_bytes else ""
-        yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}")
+        yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}{_repair_text(account)}")
     yield from _first_of("gone" if subject.is_missing else "not counted", account.uncounted, room)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
         is_judged = subject.verdict != "unknown"
         yield labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
+
+
+def _repair_text(account: Account) -> str:
+    """What of unreadable offsets a flipped bit explains."""
+    if not account.repairable:
+        return ""
+    count = count_of(account.repairable)
+    what = "a flipped bit in each batch" if len(account.repairable) > 1 else "one flipped bit"
+    which = "it" if account.repairable == account.unreadable else f"{count:,} of them"
+    sound = "it is sound" if count == 1 else f"all {count:,} are sound"
+    return f"; {what} explains {which}: with that put right, {sound}"
 
 
 def _part(ranges: Ranges, account: Account) -> str:
@@ -198,6 +209,8 @@ def _in_place(message: str, path: str) -> str:
 def _notes_text(report: Report) -> str:
     notes = Counter(finding.id for finding in report.all_findings() if finding.severity is Severity.INFO)
     checked = f"checked as of {when(report.now)} UTC"
+    if report.left_out:
+        checked = f"{count_text(report.left_out, 'partition')} left out by the options; {checked}"
     if not notes:
         return f"none; {checked}"
     kinds = f" of {len(notes)} kinds" if len(notes) > 1 else ""

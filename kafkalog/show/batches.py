@@ -14,6 +14,7 @@ from kafkalog.core.dates import DATES, date_text, timestamp_cause
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.record import NO_TIMESTAMP, RECORD_FIELDS, walk_fields
 from kafkalog.core.source import WindowedBytes
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import FormatError, LimitExceeded, UnknownCompression
 from kafkalog.show.values import Row, layout_rows
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.record import Record
     from kafkalog.core.source import Bytes
+    from kafkalog.errors import KafkalogError
     from kafkalog.show.values import Focus
 
 __all__ = [
@@ -33,7 +35,6 @@ __all__ = [
     "batch_rows",
     "checksum_note",
     "is_first",
-    "offsets_note",
     "opaque",
     "payload_note",
     "time_note",
@@ -47,7 +48,8 @@ _NOTED = 120
 def batch_rows(batch: RecordBatch, focus: Focus) -> Iterator[Row]:
     """The rows of a batch of magic 2."""
     header = batch.header
-    codec_problem, inflated = _inflated(batch)
+    inflated, failure = _inflated(batch)
+    codec_problem = failure.problem if isinstance(failure, UnknownCompression) else ""
     end = batch.span.end
     notes = {
         "batch_length": (f"the batch ends at {end} (0x{end:x})", ""),
@@ -72,32 +74,26 @@ def batch_rows(batch: RecordBatch, focus: Focus) -> Iterator[Row]:
         yield from _record_rows(batch, batch.data, BATCH_HEADER.size, None, focus)
         return
     if batch.size > BATCH_HEADER.size:
-        yield _compressed(batch, inflated)
+        yield _compressed(batch, inflated, failure)
     if inflated is not None:
-        yield from _record_rows(batch, inflated.data, 0, batch.position, focus)
+        yield from _record_rows(batch, inflated.data, 0, batch.position, focus, inflated)
 
 
-def _inflated(batch: RecordBatch | LegacyBatch) -> tuple[str, Inflated | None]:
-    """What a compressed batch holds, or why it is not taken apart."""
+def _inflated(batch: RecordBatch) -> tuple[Inflated | None, KafkalogError | None]:
+    """What a compressed batch holds, or why it is not taken apart; None and None of one that is not compressed."""
     if not batch.compression_id:
-        return "", None
+        return None, None
     try:
-        return "", batch.inflate()
-    except UnknownCompression as error:
-        return error.problem, None
-    except (FormatError, LimitExceeded):
-        return "", None
+        return batch.inflate(), None
+    except (FormatError, LimitExceeded) as error:
+        return None, error
 
 
-def _compressed(batch: RecordBatch, inflated: Inflated | None) -> Row:
+def _compressed(batch: RecordBatch, inflated: Inflated | None, failure: KafkalogError | None) -> Row:
     codec = _codec_name(batch.header.attributes, 2)
-    problem = ""
     if inflated is None:
         note = f"{codec}, not decompressed"
-        try:
-            batch.inflate()
-        except (FormatError, LimitExceeded) as error:
-            problem = getattr(error, "problem", str(error))
+        problem = str(getattr(failure, "problem", failure))
     else:
         note = f"{codec}, {len(inflated.data)} bytes when decompressed, at +000000 and on"
         problem = "" if inflated.problem is None else inflated.problem.problem
@@ -144,7 +140,7 @@ class Together:
             note = "the records after these, not gone over"
             if self.count:
                 records = f"{self.count} record{'' if self.count == 1 else 's'}"
-                note = f"{records}, {offsets_note(self.first, self.last)}, not shown"
+                note = f"{records}, {offsets_spoken(self.first, self.last)}, not shown"
             yield opaque(
                 self._origin + self.begin,
                 self._origin + end,
@@ -158,11 +154,13 @@ class Together:
         self.begin, self.count = following, 0
 
 
-def _record_rows(batch: RecordBatch, data: Bytes, begin: int, space: int | None, focus: Focus) -> Iterator[Row]:
+def _record_rows(
+    batch: RecordBatch, data: Bytes, begin: int, space: int | None, focus: Focus, inflated: Inflated | None = None
+) -> Iterator[Row]:
     """The rows of the records in `data` from `begin` on."""
     origin = batch.position if space is None else 0
     together, shown, end = Together(data, begin, origin, space), 0, begin
-    for item in batch.walk_records():
+    for item in batch.walk_records(inflated=inflated):
         if isinstance(item, Damage):
             yield from together.rows(end, len(data))
             if end < len(data):
@@ -243,11 +241,6 @@ def payload_note(first: bytes, size: int) -> str:
             return ""
         text = first[: error.start].decode()
     return "" if text.isascii() else f"{text}{'' if size == len(first) else '…'}"
-
-
-def offsets_note(first: int, last: int) -> str:
-    """`offset 5`, `offsets 5 to 7`."""
-    return f"offset {first}" if first == last else f"offsets {first} to {last}"
 
 
 def time_note(timestamp: int) -> str:

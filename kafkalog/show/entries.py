@@ -11,12 +11,13 @@ from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER, SNAPSHOT_VERSION, read_producer_snapshot
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.mounted import exists
 from kafkalog.files.source import FileSource
-from kafkalog.show.batches import offsets_note, opaque, time_note
+from kafkalog.show.batches import opaque, time_note
 from kafkalog.show.values import Part, layout_rows
 
 if TYPE_CHECKING:
@@ -172,5 +173,5 @@ class EntryFile:
         if not isinstance(item, RecordBatch | LegacyBatch):
             return f"0x{position:x}", "no batch begins there in the .log"
         if isinstance(item, RecordBatch):
-            return f"0x{position:x}: the batch of {offsets_note(item.base_offset, item.last_offset)}", ""
+            return f"0x{position:x}: the batch of {offsets_spoken(item.base_offset, item.last_offset)}", ""
         return f"0x{position:x}: the message of offset {item.last_offset}", ""

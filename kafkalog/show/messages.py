@@ -17,6 +17,7 @@ from kafkalog.show.values import Row, layout_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.compression import Inflated
     from kafkalog.core.legacy import LegacyBatch, LegacyRecord
     from kafkalog.core.source import Bytes
     from kafkalog.show.values import Focus
@@ -35,27 +36,26 @@ def message_rows(batch: LegacyBatch, focus: Focus) -> Iterator[Row]:
         "size": (f"the message ends at {end} (0x{end:x})", ""),
         "crc": checksum_note(batch, MAGIC_AT, CRC32),
     }
-    held, value_note, problem = None, "", ""
+    inflated, value_note, problem = None, "", ""
     if batch.compression_id:
         try:
             inflated = batch.inflate()
-            held = inflated.data
-            value_note = f"{len(held)} bytes when decompressed, at +000000 and on"
+            value_note = f"{len(inflated.data)} bytes when decompressed, at +000000 and on"
             problem = "" if inflated.problem is None else inflated.problem.problem
         except (FormatError, LimitExceeded) as error:
             value_note, problem = "not decompressed", getattr(error, "problem", str(error))
     yield from _fields(batch.data, batch.magic, batch.position, None, 0, notes, (value_note, problem))
-    if held is None:
+    if inflated is None:
         focus.is_met |= not batch.compression_id and focus.offset in (None, batch.last_offset)
         return
-    yield from _inner(batch, held, focus)
+    yield from _inner(batch, inflated, focus)
 
 
-def _inner(batch: LegacyBatch, held: Bytes, focus: Focus) -> Iterator[Row]:
+def _inner(batch: LegacyBatch, inflated: Inflated, focus: Focus) -> Iterator[Row]:
     """The rows of the messages inside."""
-    space, shown, end = batch.position, 0, 0
+    held, space, shown, end = inflated.data, batch.position, 0, 0
     together = Together(held, 0, 0, space)
-    for item in batch.walk_records():
+    for item in batch.walk_records(inflated=inflated):
         if isinstance(item, Damage):
             yield from together.rows(end, len(held))
             if end < len(held):

@@ -13,11 +13,35 @@ if TYPE_CHECKING:
     from kafkalog.core.layout import Layout
     from kafkalog.core.source import Bytes
 
-__all__ = ["Focus", "NothingThere", "Part", "Row", "layout_rows"]
+__all__ = ["Focus", "NothingThere", "Part", "Row", "Wanted", "layout_rows"]
 
 
 class NothingThere(KafkalogError):
     """The file has no such position, offset or entry; the text says what it has instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The place that is wanted: at most one of `position`, `offset` and `entry`; the start of the file without one.
+
+    Args:
+        position: A byte of the file.
+        offset: A log offset.
+        entry: Number of a batch, an entry or a line, from 0.
+        context: How many parts to show before it and after it.
+        records: Of a batch, how many records field by field; of another file without a place, how many entries or lines.
+    """
+
+    position: int | None = None
+    offset: int | None = None
+    entry: int | None = None
+    context: int = 0
+    records: int = 5
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no place is named."""
+        return self.position is None and self.offset is None and self.entry is None
 
 
 class Row(NamedTuple):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import chain
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import (
@@ -29,6 +31,7 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
+from kafkalog.files.restraint import sparing_cache
 from kafkalog.files.workers import Workers
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
@@ -81,6 +84,8 @@ def verify(
     recovery_point: int | None = None,
     topics: str | Sequence[str] = (),
     exclude: str | Sequence[str] = (),
+    since_mtime: int | None = None,
+    sample: int | None = None,
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
@@ -105,6 +110,9 @@ def verify(
         recovery_point: The same.
         topics: Patterns (`*`, `?`) of topics or partition directories in log dirs to look at; all by default.
         exclude: The same for those to leave out.
+        since_mtime: Of the partitions in log dirs only those with a file that was written at this time or later, in
+            milliseconds since 1970.
+        sample: Of the partitions that are left so many, at most, chosen at random; the same ones for the same `now`.
         policy: How findings are graded.
         max_message_bytes: The topic's setting of that name: larger batches are reported. Without it, in compacted logs,
             those that are larger than Kafka's default.
@@ -117,7 +125,12 @@ def verify(
             `partition_state` is no such JSON, or not of a partition given.
     """
     paths = [path_of(item) for item in items_of(path)]
-    for name, value in (("now", now), ("max_message_bytes", max_message_bytes)):
+    for name, value in (
+        ("now", now),
+        ("max_message_bytes", max_message_bytes),
+        ("since_mtime", since_mtime),
+        ("sample", sample),
+    ):
         check_type(name, value, int, None)
     check_type("jobs", jobs, int, None)
     check_type("policy", policy, Policy, None)
@@ -130,9 +143,10 @@ def verify(
     for item in paths:
         run.add(item)
     run.miss()
+    run.choose(since_mtime, sample)
     if partition_state is not None:
         run.take_states(partition_state)
-    with _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
+    with sparing_cache(run.is_of_running_broker), _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
         run.scan(pool, progress)
         run.judge()
         if next_start:
@@ -189,6 +203,7 @@ class _Run:
         self.events_left = MOST_EVENTS
         #: Patterns of topics that no directory has matched yet.
         self.unmatched = set(topics)
+        self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
@@ -218,6 +233,29 @@ class _Run:
             reason = f"no partition is called {pattern!r}{'.' if guess else ''}{guess}"
             self.not_checked.append(NotChecked(self.log_dirs[0].path, reason, failed=True))
 
+    def choose(self, since_mtime: int | None, sample: int | None) -> None:
+        """Leave out partitions of log dirs that nobody has written to lately, and all but a sample of the others."""
+        if since_mtime is not None:
+            when = datetime.fromtimestamp(since_mtime / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+            self._keep(lambda job: _is_written_since(job, since_mtime), f"not written to since {when}")
+        own = [job.path for job in self.jobs if job.log_dir is not None]
+        if sample is not None and sample < len(own):
+            chosen = set(Random(self.settings.now).sample(own, sample))  # noqa: S311 - no secret
+            self._keep(lambda job: job.path in chosen, f"not in the sample of {sample}")
+
+    def _keep(self, is_wanted: Callable[[_Job], bool], why: str) -> None:
+        """Leave out the partitions of log dirs that are not wanted, and say how many these are."""
+        left_out = Counter(job.log_dir.path for job in self.jobs if job.log_dir is not None and not is_wanted(job))
+        self.left_out += left_out.total()
+        self.jobs = [job for job in self.jobs if job.log_dir is None or is_wanted(job)]
+        for path, count in left_out.items():
+            self.not_checked.append(NotChecked(path, f"{count} {'partition' if count == 1 else 'partitions'} left out: {why}"))
+
+    @property
+    def is_of_running_broker(self) -> bool:
+        """Whether a log dir looks as if its broker were running: its page cache is left alone then."""
+        return any(log_dir.log_dir.in_use for log_dir in self.log_dirs)
+
     def take_states(self, stated: bytes | Mapping[str, bytes]) -> None:
         """Take in the states of partitions out of ZooKeeper."""
         self.states = states_for(stated, [job.path for job in self.jobs])
@@ -230,6 +268,8 @@ class _Run:
             self.unmatched -= chosen
             if (chosen or not self.topics) and not _matches(name, self.exclude):
                 self.jobs.append(_Job(join(found.path, name), log_dir=log_dir))
+            else:
+                self.left_out += 1
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -401,6 +441,7 @@ class _Run:
             hashes=tuple(
                 chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])
             ),
+            left_out=self.left_out,
             quick=self.settings.quick,
             next_start=self.next_start,
             evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
@@ -415,6 +456,16 @@ class _Run:
             return release_text(self.release)
         era = self._era()
         return None if era is None else release_text(era.releases[0])
+
+
+def _is_written_since(job: _Job, time: int) -> bool:
+    """Whether a file of a directory was written at a time, in milliseconds, or later; also where that is not known."""
+    try:
+        partition, _ = job.first()
+    except UnreadableFile:
+        return True
+    states = [entry.state for entry in partition.directory.entries if entry.is_regular]
+    return not states or any(state is None or state[3] >= time * 1_000_000 for state in states)
 
 
 def _patterns(name: str, patterns: str | Sequence[str]) -> tuple[str, ...]:

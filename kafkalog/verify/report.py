@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ class NotChecked:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PartitionReport:
     """What verify says of one partition directory.
 
@@ -67,10 +68,13 @@ class PartitionReport:
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
 
-    @property
+    @cached_property
     def account(self) -> Account:
         """Its damage in numbers; worked out when it is asked for."""
-        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, self.log_end_offset)
+        end = self.log_end_offset
+        if self.last_segment is not None:
+            end = _own_end(self.findings, f"{self.last_segment:020d}.log", end)
+        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end)
 
     @property
     def verdict(self) -> str:
@@ -85,7 +89,7 @@ class Report:
 
     `findings` are those about log dirs; those about a partition are with it. `now` is the clock in milliseconds, `version`
     the Kafka release taken for what depends on one (None: nothing says which), `evidence` what that is taken from, "" when it
-    was given. `next_start` are the predictions about what
+    was given. `left_out`: partitions of log dirs that the caller's choice left out. `next_start` are the predictions about what
     is beside the partitions of a log dir and does harm.
     """
 
@@ -98,6 +102,7 @@ class Report:
     bytes: int = 0
     hashes: tuple[tuple[str, str], ...] = ()
     suppressed: int = 0
+    left_out: int = 0
     quick: bool = field(default=False)
     next_start: tuple[Outcome, ...] = ()
     evidence: str = ""
@@ -162,6 +167,7 @@ class Report:
             bytes=sum(report.bytes for report in everything),
             hashes=tuple(h for report in everything for h in report.hashes),
             suppressed=sum(report.suppressed for report in everything),
+            left_out=sum(report.left_out for report in everything),
             next_start=tuple(outcome for report in everything for outcome in report.next_start),
         )
 
@@ -211,6 +217,14 @@ class Report:
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         return f"Report({self.verdict}, {len(self.partitions)} partitions, {counts or 'no findings'})"
+
+
+def _own_end(findings: Iterable[Finding], active: str, end: int | None) -> int | None:
+    """The offset after the last one that the log had: where its active segment is another log, that one does not tell it."""
+    for finding in findings:
+        if finding.id == "log-replaced" and finding.path.endswith(active):
+            return None if finding.offsets is None else finding.offsets[1] + 1
+    return end
 
 
 def _verdict_of(findings: Iterable[Finding]) -> str:

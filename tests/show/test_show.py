@@ -18,6 +18,9 @@ import kafkalog
 from benchmarks.generate import batch as quick_batch
 from benchmarks.generate import record as quick_record
 from kafkalog.cli.main import main
+from kafkalog.core import batch as batch_module
+from kafkalog.core import compression
+from kafkalog.core import legacy as legacy_module
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.legacy import LegacyBatch
@@ -28,8 +31,8 @@ from kafkalog.render.screen import Screen
 from kafkalog.render.text_show import show_items
 from kafkalog.show.batches import batch_rows
 from kafkalog.show.messages import message_rows
-from kafkalog.show.parts import Wanted, parts_of
-from kafkalog.show.values import Focus
+from kafkalog.show.parts import parts_of
+from kafkalog.show.values import Focus, Wanted
 from tests.describe_messages import meaning_of
 from tests.encode import R, batch
 from tests.log_dirs import FIXTURES, fixture, fixture_log_dirs
@@ -292,6 +295,81 @@ def test_an_offset_that_was_compacted_away_is_named_with_its_neighbours():
                 return
             last = one.last_offset
     pytest.fail("no hole was found")
+
+
+def _damaged(tmp_path, edit):
+    """A log with a damaged batch in the middle, beside its index; and the batch as it was."""
+    log = tmp_path / TWITTER.name
+    shutil.copy(TWITTER.with_suffix(".index"), tmp_path)
+    whole = list(kafkalog.open_segment(TWITTER).batches())
+    hurt = whole[len(whole) // 2]
+    data = bytearray(TWITTER.read_bytes())
+    edit(data, hurt.position)
+    log.write_bytes(data)
+    return log, hurt
+
+
+#: What is wrong with a batch → byte of it, and bit.
+_DAMAGES = {
+    "a low bit of the base offset": (7, 0x10),
+    "a high bit of the base offset": (5, 0x10),
+    "the sign of the base offset": (0, 0x80),
+    "the length, which leads past the end": (8, 0x40),
+    "the length, which leads inside": (11, 0x10),
+    "the magic": (16, 4),
+    "the last offset": (24, 0x10),
+    "the sign of the last offset": (23, 0x80),
+    "the number of records": (57, 0x40),
+    "a record": (80, 1),
+}
+
+
+@pytest.mark.parametrize("damage", _DAMAGES)
+def test_an_offset_of_a_damaged_batch_shows_that_batch_whatever_is_wrong_with_it(tmp_path, damage):
+    byte, bit = _DAMAGES[damage]
+    log, hurt = _damaged(tmp_path, lambda data, at: data.__setitem__(at + byte, data[at + byte] ^ bit))
+    for path in (log, tmp_path):
+        arguments = ["show", "--offset", str(hurt.last_offset), "--format", "jsonl", str(path)]
+        done = CliRunner().invoke(main, arguments, standalone_mode=False)
+        parts = [line for line in map(json.loads, done.stdout.splitlines()) if line["type"] == "part"]
+        assert [line["position"] for line in parts][:1] == [hurt.position], done.output
+        is_read = done.return_value == 0 and not done.stderr
+        assert is_read or f"offset {hurt.last_offset}" in done.stderr
+        assert is_read or "damaged" in done.stderr or "it should be here: the batch at " in done.stderr
+    sound = run("--offset", str(hurt.last_offset + 1), log).stdout
+    assert f"offset {hurt.last_offset + 1}" in sound
+
+
+def test_a_damaged_batch_that_names_an_offset_of_a_sound_one_is_not_shown_for_it(tmp_path):
+    # Its last offset is so high that it names those of all batches after it.
+    log, hurt = _damaged(tmp_path, lambda data, at: data.__setitem__(at + 25, 0x10))
+    after = next(one for one in kafkalog.open_segment(TWITTER).batches() if one.base_offset > hurt.last_offset)
+    (part,) = [line for line in fields("--offset", str(after.base_offset), log) if line["type"] == "part"]
+    assert part["position"] == after.position
+
+
+def test_what_is_around_an_offset_is_shown_also_where_it_is_damaged(tmp_path):
+    log, hurt = _damaged(tmp_path, lambda data, at: data.__setitem__(at + 16, 4))
+    done = CliRunner().invoke(
+        main, ["show", "--offset", str(hurt.base_offset), "--context", "1", "--format", "jsonl", str(log)]
+    )
+    kinds = [line["kind"] for line in map(json.loads, done.stdout.splitlines()) if line["type"] == "part"]
+    assert kinds == ["batch", "damage", "batch"]
+
+
+@pytest.mark.parametrize("workload", ["0.10.2.2/old", "2.1.1/codec"])
+def test_a_batch_is_decompressed_once_to_be_shown(workload, monkeypatch):
+    made = []
+    real = compression.inflate
+    for module in (batch_module, legacy_module):
+        monkeypatch.setattr(module, "inflate", lambda *given, **named: made.append(1) or real(*given, **named))
+    for log in sorted((FIXTURES / "broker" / workload).rglob("*.log")):
+        batch = next((one for one in kafkalog.open_segment(log).batches() if one.compression_id), None)
+        if batch is not None:
+            made.clear()
+            fields("--at", str(batch.position), log)
+            assert len(made) == 1, log
+    assert made
 
 
 def test_what_is_around_is_shown_in_order():

@@ -10,7 +10,8 @@ from kafkalog.core.command_line import command_on
 from kafkalog.core.printable import printable
 from kafkalog.errors import KafkalogError
 from kafkalog.render.quantities import count_text
-from kafkalog.show.parts import Wanted, parts_of
+from kafkalog.show.parts import parts_of
+from kafkalog.show.values import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from kafkalog.core.command_line import Command, quoted
 from kafkalog.core.log import NEVER
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import beyond_end
 
@@ -84,6 +84,52 @@ def _sound(file: EpochFile) -> bool:
     entries = file.checkpoint.entries
     return all(a.epoch < b.epoch and a.start_offset < b.start_offset for a, b in itertools.pairwise(entries)) and all(
         entry.epoch >= 0 and entry.start_offset >= 0 for entry in entries
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongBatchEpoch:
+    """A batch whose leader epoch is not the `right` one: `by_neighbours` and by the epoch file `file` ("": not by that)."""
+
+    path: str
+    run: EpochRun
+    right: int
+    by_neighbours: bool
+    file: str
+
+
+@rule(
+    "batch-epoch-wrong",
+    Severity.WARNING,
+    on=WrongBatchEpoch,
+    message="the leader epoch of the batch at byte {position} is {epoch}, and {right} is right, by {witnesses}: {difference}",
+    consequence="No record is damaged, and consumers do not look at the field. A recovery after an unclean stop takes an epoch "
+    "that is too high into leader-epoch-checkpoint; followers then ask where it ended, and truncate at a wrong place.",
+    remedy="{advice}The log is what is wrong. To mend it, let the broker fetch the partition again from another replica: with "
+    "the broker stopped, move the directory out of the log dir, and start it. Without one, stop the broker cleanly only.",
+    source="DefaultRecordBatch.partitionLeaderEpoch, LogSegment.recover (Kafka 3.9.1)",
+    proof="batch-epoch-flipped",
+    near_miss="epoch-rises-in-the-last-segment",
+    invariants="C8 A24",
+)
+def batch_epoch_wrong(wrong: WrongBatchEpoch) -> Iterator[Hit]:
+    """One batch has another leader epoch than both its neighbours, or breaks their order and the epoch file knows better.
+
+    The checksum does not cover the field. What the epoch file should hold is told without such batches.
+    """
+    run = wrong.run
+    witnesses = ["the batches before and after it"] if wrong.by_neighbours else []
+    witnesses += [wrong.file] if wrong.file else []
+    bits = ((run.epoch ^ wrong.right) & 0xFFFFFFFF).bit_count()
+    yield Hit(
+        BATCH_HEADER.span_of("partition_leader_epoch", run.position),
+        (run.first_base, run.last_offset),
+        position=run.position,
+        epoch=run.epoch,
+        right=wrong.right,
+        witnesses=" and by ".join(witnesses),
+        difference="one bit is flipped" if bits == 1 else f"{bits} bits differ",
+        advice=f"Leave {wrong.file} as it is. " if wrong.file else "",
     )
 
 
@@ -230,7 +276,7 @@ def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
     on=EpochFile,
     message="batches from offset {offset} on have leader epoch {epoch}, which {file} does not list",
     consequence="Followers that ask where epoch {epoch} ended get the answer for another one, and truncate at a wrong place.",
-    remedy="Compare with another replica, the batch and the file. " + REVIEW,
+    remedy=f"{COMPARE} {REVIEW}",
     source="LeaderEpochFileCache.endOffsetFor (Kafka 3.9.1), KAFKA-10432",
     proof="epoch-entry-removed",
     near_miss="epoch-at-end",
@@ -260,7 +306,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
     on=EpochFile,
     message="epoch {epoch} is said to begin at {start}; {file} has batches of epoch {actual} at offsets {first} to {last}",
     consequence="Followers that ask where an epoch ended get {start} instead, and truncate too much or too little.",
-    remedy="Compare with another replica, the batches and the file. " + REVIEW,
+    remedy=f"{COMPARE} {REVIEW}",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-7415",
     proof="epoch-start-changed",
     near_miss="epoch-rises-in-the-last-segment",
