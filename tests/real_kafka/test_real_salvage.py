@@ -187,7 +187,7 @@ def test_a_real_broker_hands_out_aborted_records_as_predicted(tmp_path):
     broker = Broker("3.9.1", tmp_path / "broker")
     try:
         assert broker.start(), broker.errors()
-        broker.create_topics([("t", 1, {})])
+        broker.create_topics([("t", 1, {"index.interval.bytes": 300})])
         broker.stop(signal.SIGTERM)
         target = broker.log_dir / "t-0"
         metadata = (target / "partition.metadata").read_bytes()
