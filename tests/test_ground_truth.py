@@ -69,8 +69,8 @@ def differs(record, row) -> str:
     return ""
 
 
-def check(case: LogDirCase) -> collections.Counter:
-    """Compare each row with the log; counts what was compared."""
+def check(case: LogDirCase, read=read_log) -> collections.Counter:
+    """Compare each row of the account with the log as `read` gives it; counts what was compared."""
     logs = {}
     counts = collections.Counter()
     here = {path.rsplit("/", 1)[1]: path for path in case.partition_paths()}
@@ -87,7 +87,7 @@ def check(case: LogDirCase) -> collections.Counter:
             counts["elsewhere"] += 1
             continue
         if name not in logs:
-            logs[name] = read_log(here[name])
+            logs[name] = read(here[name])
         log = logs[name]
         place = (name, row["offset"])
         record = log.records.get(row["offset"])

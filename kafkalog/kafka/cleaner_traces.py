@@ -61,6 +61,16 @@ class CleanerTraces:
         self._is_read = is_read
         self._first_aborted = first_aborted
 
+    def with_aborted(self, first_aborted: int) -> CleanerTraces:
+        """The same, and where the aborted transaction ends that ends first; what was read is not read again.
+
+        Args:
+            first_aborted: As for the class.
+        """
+        known = CleanerTraces(self._segments, self._noted_keyless, is_read=self._is_read, first_aborted=first_aborted)
+        known.__dict__ |= {name: value for name, value in self.__dict__.items() if name in ("first_keyless", "_looked_at")}
+        return known
+
     @cached_property
     def first_keyless(self) -> int:
         """Offset of the first record without a key; `NEVER` when there is none, or none among those looked at."""

@@ -109,6 +109,7 @@ def _account_json(account: Account) -> dict[str, Any]:
         "gone": [list(each) for each in account.gone],
         "unreadable": [list(each) for each in account.unreadable],
         "unreadable_bytes": account.unreadable_bytes,
+        "repairable": [list(each) for each in account.repairable],
         "at_most": account.at_most,
         "uncounted": list(account.uncounted),
         "unreached": [list(each) for each in account.unreached],

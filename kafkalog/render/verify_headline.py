@@ -123,11 +123,22 @@ def _lost_lines(subject: Subject, room: Room) -> Iterator[Item]:
         yield labelled("gone", _part(account.gone, account))
     if account.unreadable:
         size = f", {size_text(account.unreadable_bytes)}" if account.unreadable_bytes else ""
-        yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}")
+        yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}{_repair_text(account)}")
     yield from _first_of("gone" if subject.is_missing else "not counted", account.uncounted, room)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
         is_judged = subject.verdict != "unknown"
         yield labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
+
+
+def _repair_text(account: Account) -> str:
+    """What of unreadable offsets a flipped bit explains."""
+    if not account.repairable:
+        return ""
+    count = count_of(account.repairable)
+    what = "a flipped bit in each batch" if len(account.repairable) > 1 else "one flipped bit"
+    which = "it" if account.repairable == account.unreadable else f"{count:,} of them"
+    sound = "it is sound" if count == 1 else f"all {count:,} are sound"
+    return f"; {what} explains {which}: with that put right, {sound}"
 
 
 def _part(ranges: Ranges, account: Account) -> str:

@@ -23,7 +23,13 @@ __all__ = ["write_arrow", "write_parquet"]
 _GROUP_BYTES = 64 << 20
 #: Columns that are too large, or too many-valued, for statistics to be of use.
 _NO_STATISTICS = ("binary", "headers")
-_DELTAS = ("int8", "int16", "int32", "int64", "timestamp")
+#: How a column is stored that has no dictionary: numbers as differences, keys and values without what they share with the one
+#: before, so that zstd has less to find. Its level 6 takes another 5 % off for a sixth of the whole time.
+_ENCODINGS = {
+    **dict.fromkeys(("int8", "int16", "int32", "int64", "timestamp"), "DELTA_BINARY_PACKED"),
+    "binary": "DELTA_BYTE_ARRAY",
+}
+_LEVEL, _PAGE_BYTES = 6, 512 << 10
 
 
 class _NotAscending(Exception):
@@ -76,9 +82,10 @@ def _write_parquet(
         file,
         reader.schema,
         compression="zstd",
-        compression_level=3,
+        compression_level=_LEVEL,
+        data_page_size=_PAGE_BYTES,
         use_dictionary=[name for name, column in named if column.type in ("category", "name")],
-        column_encoding={name: "DELTA_BINARY_PACKED" for name, column in named if column.type in _DELTAS},
+        column_encoding={name: _ENCODINGS[column.type] for name, column in named if column.type in _ENCODINGS},
         write_statistics=[name for name, column in named if column.type not in _NO_STATISTICS],
         write_page_index=True,
         sorting_columns=[pq.SortingColumn(offset)] if ascending else None,

@@ -48,6 +48,7 @@ class Account:
         gone: Offsets that the copy no longer holds.
         unreadable: Offsets whose bytes are there, but whose records cannot be read as they are.
         unreadable_bytes: How many bytes these are.
+        repairable: Those unreadable offsets whose batch one known flipped bit explains: with the bit back it is sound.
         at_most: Whether the log was compacted, so that not each of these offsets need have had a record.
         uncounted: Why offsets that are lost cannot be counted.
         unreached: Offsets that consumers never get to, though they are in the log: from where they fail or are stuck.
@@ -62,6 +63,7 @@ class Account:
     gone: Ranges = ()
     unreadable: Ranges = ()
     unreadable_bytes: int = 0
+    repairable: Ranges = ()
     at_most: bool = False
     uncounted: tuple[str, ...] = ()
     unreached: Ranges = ()
@@ -106,6 +108,7 @@ def account_of(
         gone=gone,
         unreadable=unreadable,
         unreadable_bytes=_bytes_of((f.path, f.span) for f in losses["unreadable"]),
+        repairable=_merged(f.offsets for f in losses["unreadable"] if "repairable" in f.facts),
         at_most=any("at_most" in finding.facts for each in losses.values() for finding in each),
         uncounted=tuple(
             dict.fromkeys(

@@ -52,6 +52,10 @@ _AFTER_LOST_OFFSETS = frozenset(
         "txnindex-lso-mismatch",
     )
 )  # fmt: skip
+#: What comes after a batch whose length is wrong, but leads to something that looks like a batch.
+_OF_A_LENGTH = frozenset(("batch-length-invalid", "batch-magic-unknown", "log-tail-garbage", "log-tail-torn"))
+#: What one wrong leader epoch in a log leads to.
+_OF_AN_EPOCH = frozenset(("epoch-decreases", "segment-epoch-decreases", "epoch-missing", "epoch-start-mismatch"))
 #: What stands in the part of a log that the cleaner says it has been over.
 _OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
 
@@ -121,6 +125,10 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: _tells_of_lost(finding, cause)
     if cause.id == "offset-not-monotonic" and cause.offsets is None:
         yield cause, lambda finding: _stem(finding.path) == _stem(cause.path) and finding.id in _OF_OFFSETS_TWICE
+    if cause.id == "batch-crc-mismatch":
+        yield cause, lambda finding: finding.id in _OF_A_LENGTH and _is_right_after(finding, cause)
+    if cause.id == "batch-epoch-wrong":
+        yield cause, lambda finding: finding.id in _OF_AN_EPOCH and _is_about_batch(finding, cause)
     if cause.id == "controller-topic-name-differs":
         yield cause, lambda finding: finding.id in ("hw-missing", "recovery-point-missing")
     elif cause.id == "topic-id-mismatch":
@@ -129,6 +137,19 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: finding.id in _OF_THE_CLEANER
     elif cause.id == "binary-line-ends":
         yield cause, lambda finding: finding.id == "coordinator-load-fails"
+
+
+def _is_right_after(finding: Finding, cause: Finding) -> bool:
+    """Whether the bytes of a finding begin where those of its cause end."""
+    at, end = finding.span, cause.span
+    return finding.path == cause.path and at is not None and end is not None and at.start == end.end
+
+
+def _is_about_batch(finding: Finding, cause: Finding) -> bool:
+    """Whether a finding begins or ends with the batch of its cause."""
+    if finding.path != cause.path or finding.offsets is None or cause.offsets is None:
+        return False
+    return finding.offsets[0] == cause.offsets[0] or finding.offsets[1] == cause.offsets[1]
 
 
 def _is_of_segment(finding: Finding, log: str) -> bool:

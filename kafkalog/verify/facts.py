@@ -20,6 +20,7 @@ from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.scan.results import SegmentTask
+from kafkalog.verify.wrong_epochs import PlacedRun, wrong_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from kafkalog.files.segment import Segment
     from kafkalog.verify.producer_history import ProducerHistory
     from kafkalog.verify.scan.results import SegmentScan, Settings
+    from kafkalog.verify.wrong_epochs import WrongEpoch
 
 __all__ = ["DirectoryFacts", "PartitionFacts", "read_facts"]
 
@@ -260,15 +262,15 @@ class PartitionFacts:
         """The first record without a key that the scans have seen; `NEVER` when there was none."""
         return min((scan.first_keyless for scan in self.scans if scan.first_keyless is not None), default=NEVER)
 
-    def _traces(self, first_aborted: int = NEVER) -> CleanerTraces:
-        is_read = not self.directory.settings.quick
-        return CleanerTraces(self.directory.segments, self._keyless, is_read=is_read, first_aborted=first_aborted)
+    @cached_property
+    def _traces(self) -> CleanerTraces:
+        return CleanerTraces(self.directory.segments, self._keyless, is_read=not self.directory.settings.quick)
 
     @cached_property
     def compacted(self) -> bool:
         """Whether the log was compacted, by what is said of it and by its batches."""
         traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
-        return self.directory.named_compacted or (bool(traces) and self._traces().first_keyless >= min(traces))
+        return self.directory.named_compacted or (bool(traces) and self._traces.first_keyless >= min(traces))
 
     # --- the small files ---
 
@@ -282,6 +284,21 @@ class PartitionFacts:
     def epoch_entries(self) -> Sequence[EpochEntry]:
         """Epoch and start offset of each of its lines."""
         return () if self.epochs is None else self.epochs.entries
+
+    @cached_property
+    def wrong_epochs(self) -> tuple[WrongEpoch, ...]:
+        """Batches whose leader epoch is not the one that they had."""
+        if any(scan.magics for scan in self.scans):
+            return ()
+        runs = [PlacedRun(run, scan.path) for scan in self.scans for run in scan.epochs]
+        return tuple(wrong_epochs(runs, sound_epochs(self.epochs)))
+
+    @cached_property
+    def epoch_runs(self) -> tuple[PlacedRun, ...]:
+        """The leader epochs of the batches, ascending, but for those that are wrong."""
+        wrong = {one.placed for one in self.wrong_epochs}
+        runs = (PlacedRun(run, scan.path) for scan in self.scans for run in scan.epochs)
+        return tuple(placed for placed in runs if placed not in wrong)
 
     @cached_property
     def metadata(self) -> PartitionMetadata | None:
@@ -384,7 +401,7 @@ class PartitionFacts:
     @cached_property
     def cleaner_traces(self) -> CleanerTraces:
         """What its records say about the log cleaner."""
-        return self._traces(min((span.last_offset for span in self.producers.aborted), default=NEVER))
+        return self._traces.with_aborted(min((span.last_offset for span in self.producers.aborted), default=NEVER))
 
     @cached_property
     def remains(self) -> Remains:

@@ -22,6 +22,7 @@ from kafkalog.next_start.partition import unknown_outcome
 from kafkalog.next_start.predict import given_up, predict_directory
 from kafkalog.verify.effects import Effect, records_text
 from kafkalog.verify.finding import Finding, Severity
+from kafkalog.verify.rule import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,8 +64,11 @@ class NextStarts:
     def attached_to(self, report: PartitionReport, *, in_log_dir: bool) -> PartitionReport:
         """The report with its predictions, and its findings with what these do to them."""
         outcomes = (self.partitions if in_log_dir else self.directories).get(report.path, ())
-        findings = tuple(_with_effects(finding, outcomes, report.last_segment) for finding in report.findings)
         otherwise = self.otherwise.get(report.path, ()) if in_log_dir else ()
+        findings = tuple(
+            _as_foretold(_with_effects(finding, outcomes, report.last_segment), (*outcomes, *otherwise))
+            for finding in report.findings
+        )
         return replace(report, next_start=outcomes, otherwise=otherwise, findings=findings)
 
     def referred_to_by(self, finding: Finding) -> Finding:
@@ -77,6 +81,25 @@ def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment:
     if finding.severity < Severity.WARNING:
         return finding
     return finding._replace(next_start=effects_on(finding, outcomes, last_segment))
+
+
+def _as_foretold(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
+    """A finding whose general words about starts and consumers agree with the predictions, as far as these know."""
+    row = RULES.get(finding.id)
+    if row is None or not any(row.foretold):
+        return finding
+    general, consequence = row.foretold_of(finding), finding.consequence
+    for stop, sentence, instead in (
+        ("unclean", general.unclean, "A start after an unclean stop does not cut here: what was flushed is not recovered."),
+        ("clean", general.clean, ""),
+    ):
+        starts = [outcome for outcome in outcomes if outcome.assumed.stop == stop]
+        if sentence and starts and all(outcome.is_harmless and not outcome.truncate for outcome in starts):
+            consequence = consequence.replace(sentence, instead)
+    reads = [read for outcome in outcomes for read in (outcome.consumer or (None,))]
+    if general.consumers and reads and not any(read is None or _failure_at(read, finding.offsets) for read in reads):
+        consequence = consequence.replace(general.consumers, "Consumers are not stopped by it.")
+    return finding._replace(consequence=" ".join(consequence.split()))
 
 
 def predict_starts(
@@ -130,7 +153,9 @@ def predict_starts(
             else:
                 found.beside += (outcome,)
         if options.stop is None:
-            found.otherwise |= _otherwise(alternatives, options, found.partitions)
+            found.otherwise |= _otherwise(
+                alternatives, options, {path: found.partitions.get(path, ()) for path in sorted(here)}
+            )
     return found
 
 
@@ -144,11 +169,10 @@ def _otherwise(
     found = {}
     left = _MOST_BYTES_OTHERWISE
     for path, outcomes in predicted.items():
-        states = [state for state in alternatives if path == join(state.path, os.path.basename(path))]
-        name = os.path.basename(path)
-        seen = (options.scanned or {}).get(path)
-        if not states or not outcomes or is_metadata_log(name) or seen is None or not seen.damaged:
+        name, seen = os.path.basename(path), (options.scanned or {}).get(path)
+        if not outcomes or is_metadata_log(name) or seen is None or not seen.damaged:
             continue
+        states = [state for state in alternatives if path == join(state.path, name)]
         left -= sum(entry.size or 0 for entry in states[0].log_dir.partition(name).directory.entries if entry.is_regular)
         if left < 0:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ class NotChecked:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PartitionReport:
     """What verify says of one partition directory.
 
@@ -68,10 +69,13 @@ class PartitionReport:
     otherwise: tuple[Outcome, ...] = ()
     topic_id: str | None = None
 
-    @property
+    @cached_property
     def account(self) -> Account:
         """Its damage in numbers; worked out when it is asked for."""
-        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, self.log_end_offset)
+        end = self.log_end_offset
+        if self.last_segment is not None:
+            end = _own_end(self.findings, f"{self.last_segment:020d}.log", end)
+        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end)
 
     @property
     def verdict(self) -> str:
@@ -214,6 +218,14 @@ class Report:
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         return f"Report({self.verdict}, {len(self.partitions)} partitions, {counts or 'no findings'})"
+
+
+def _own_end(findings: Iterable[Finding], active: str, end: int | None) -> int | None:
+    """The offset after the last one that the log had: where its active segment is another log, that one does not tell it."""
+    for finding in findings:
+        if finding.id == "log-replaced" and finding.path.endswith(active):
+            return None if finding.offsets is None else finding.offsets[1] + 1
+    return end
 
 
 def _verdict_of(findings: Iterable[Finding]) -> str:

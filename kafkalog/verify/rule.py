@@ -6,7 +6,7 @@ import inspect
 import re
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import RequestError
@@ -16,7 +16,7 @@ from kafkalog.verify.remedies import GENERAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["RULES", "Loss", "Rule", "findings_of", "loss_of", "no_such_rule", "rule", "rule_of"]
+__all__ = ["RULES", "Foretold", "Loss", "Rule", "findings_of", "loss_of", "no_such_rule", "rule", "rule_of"]
 
 #: What the offsets of a finding have lost.
 Loss = Literal["gone", "unreadable"]
@@ -35,6 +35,23 @@ _NUMBER_AND_NOUN = re.compile(rf"\{{(\w+)\}} (zero )?({'|'.join(_NOUNS)})\b(?: (
 _FIRST_AND_LAST = re.compile(rf"(offset)s \{{(\w+)\}} to \{{(\w+)\}}(?: ({'|'.join(_VERBS)})\b)?", re.IGNORECASE)
 
 
+class Foretold(NamedTuple):
+    """What is said in general of the next start and of consumers; a prediction in the same report knows better.
+
+    Args:
+        clean: What a start after a clean stop does at the place of a finding.
+        unclean: What one after an unclean stop does there.
+        consumers: What consumers do there.
+    """
+
+    clean: str = ""
+    unclean: str = ""
+    consumers: str = ""
+
+
+NOT_FORETOLD = Foretold()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One row of the registry.
@@ -45,6 +62,7 @@ class Rule:
     records cannot be read as they are), None (no record is lost). The offsets are then exactly those; a finding that cannot
     know them has none, and says why in the fact `offsets_unknown`; one that has neither loses nothing. `proof` and
     `near_miss` name the cases of the test suite that trigger it and that only look as if.
+    `foretold` are the sentences at the end of `consequence` that predictions may take the place of.
     `general` are the general remedies (`verify.remedies`) that its own is made of.
     """
 
@@ -63,6 +81,7 @@ class Rule:
     if_cleaned: str = ""
     loses: Loss | None = None
     invariants: tuple[str, ...] = ()
+    foretold: Foretold = NOT_FORETOLD
     general: frozenset[str] = frozenset()
 
     def finding(self, hit: Hit, path: str) -> Finding:
@@ -96,6 +115,10 @@ class Rule:
         if not self.if_cleaned:
             return finding
         return finding._replace(consequence=_text(self.if_cleaned, finding.facts), remedy=_IF_CLEANED)
+
+    def foretold_of(self, finding: Finding) -> Foretold:
+        """The general sentences of a finding's consequence."""
+        return Foretold(*(_text(template, finding.facts) for template in self.foretold))
 
     @property
     def named_facts(self) -> frozenset[str]:
@@ -137,6 +160,7 @@ def rule(
     if_cleaned: str = "",
     loses: Loss | None = None,
     invariants: str = "",
+    foretold: Foretold = NOT_FORETOLD,
 ) -> Callable[[Callable[[Any], Iterator[Hit]]], Callable[[Any], Iterator[Hit]]]:
     """Register the decorated generator as a rule; its docstring is the explanation that people read."""
 
@@ -148,7 +172,7 @@ def rule(
             on=on,
             check=check,
             message=message,
-            consequence=consequence,
+            consequence=" ".join(filter(None, (consequence, foretold.consumers, foretold.unclean, foretold.clean))),
             remedy=remedy,
             source=source,
             explanation=inspect.cleandoc(check.__doc__ or ""),
@@ -158,6 +182,7 @@ def rule(
             if_cleaned=if_cleaned,
             loses=loses,
             invariants=tuple(invariants.split()),
+            foretold=foretold,
             general=frozenset(words for words in GENERAL if words in remedy),
         )
         RULES[rule_id] = row

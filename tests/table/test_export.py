@@ -163,6 +163,7 @@ def test_the_parquet_file_is_laid_out_to_be_looked_into(tmp_path):
     assert offset.has_column_index
     assert offset.has_offset_index
     assert "DELTA_BINARY_PACKED" in offset.encodings
+    assert "DELTA_BYTE_ARRAY" in key.encodings
     assert "DELTA_BINARY_PACKED" in time.encodings
     assert topic.has_dictionary_page
     assert not key.has_dictionary_page
@@ -172,6 +173,39 @@ def test_the_parquet_file_is_laid_out_to_be_looked_into(tmp_path):
     assert json.loads(footer["kafkalog.options"])["first_offset"] == 3
     assert json.loads(footer["kafkalog.damage"]) == []
     assert ROW_GROUP == 131_072
+
+
+#: The schema of `spark.read.format("kafka")` with headers, as Spark's guide to Kafka gives it, as DDL.
+SPARK_KAFKA_SOURCE = [
+    ("key", "binary"),
+    ("value", "binary"),
+    ("topic", "string"),
+    ("partition", "int"),
+    ("offset", "bigint"),
+    ("timestamp", "timestamp"),
+    ("timestampType", "int"),
+    ("headers", "array<struct<key:string,value:binary>>"),
+]
+#: What Spark makes of the types of Parquet.
+SPARK_TYPES = {
+    ("BYTE_ARRAY", "NONE"): "binary",
+    ("BYTE_ARRAY", "UTF8"): "string",
+    ("INT32", "NONE"): "int",
+    ("INT32", "INT_32"): "int",
+    ("INT64", "NONE"): "bigint",
+    ("INT64", "TIMESTAMP_MILLIS"): "timestamp",
+}
+
+
+def test_with_kafka_s_names_a_file_begins_with_the_schema_of_spark_s_kafka_source(tmp_path):
+    schema = pq.ParquetFile(exported(tmp_path, "parquet", PLAIN, "--names", "kafka")).schema
+    leaves = [schema.column(number) for number in range(9)]
+    found = [(leaf.path, SPARK_TYPES[leaf.physical_type, leaf.converted_type]) for leaf in leaves]
+    assert [name for name, _ in found[7:9]] == ["headers.list.element.key", "headers.list.element.value"]
+    headers = f"array<struct<key:{found[7][1]},value:{found[8][1]}>>"
+    assert [*found[:7], ("headers", headers)] == SPARK_KAFKA_SOURCE
+    assert "isAdjustedToUTC=true" in str(leaves[5].logical_type)  # without it Spark has no timestamp
+    assert [leaf.max_definition_level for leaf in leaves[:7]] == [1] * 7  # all may be null, as there
 
 
 def test_offsets_that_do_not_ascend_are_not_said_to(tmp_path):

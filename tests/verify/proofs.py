@@ -226,6 +226,7 @@ def _(lab):
         lab.field(1, at, partition_leader_epoch=2)
 
 
+simple("batch-epoch-flipped", PLAIN, lambda lab: lab.field(1, 3, partition_leader_epoch=2))
 simple("segment-epoch-lower", PLAIN, lambda lab: [lab.field(1, at, partition_leader_epoch=2) for at in range(22)])
 
 # --- tails ---

@@ -63,10 +63,15 @@ def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
     return row | {"facts": {name: value for name, value in finding.facts.items() if value is not None}}
 
 
+def look_at_proof(rule: Rule, where: pathlib.Path) -> Any:
+    """Make a rule's proof and look at it; without predictions where these would take the place of the rule's own words."""
+    return PROOFS[rule.proof].look(where, next_start=not any(rule.foretold))
+
+
 def found_by_proof(rule: Rule) -> list[dict[str, Any]]:
     """What it does find."""
     with tempfile.TemporaryDirectory() as where:
-        findings = PROOFS[rule.proof].look(pathlib.Path(where)).findings
+        findings = look_at_proof(rule, pathlib.Path(where)).findings
     return [as_stated(rule, finding) for finding in findings if finding.id == rule.id]
 
 

@@ -644,7 +644,7 @@ def a_partition_that_was_got_from_a_leader_that_had_cleaned_it(root):
     built(root, [[plain(2, 1), plain(5, 1), plain(9, 1), plain(10, 1)]], bases=[0])
 
 
-@lie("epoch-decreases", "epoch-missing")
+@lie("batch-epoch-wrong", "epoch-decreases")
 def a_leader_epoch_that_goes_down(root):
     batches = [plain(0, leader_epoch=4), plain(3, leader_epoch=2), plain(6, leader_epoch=4)]
     built(root, [batches], epochs=[(4, 0)])

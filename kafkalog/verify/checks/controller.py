@@ -67,9 +67,8 @@ def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionCla
         path = join(facts.path, "leader-epoch-checkpoint")
         places += [(entry.epoch, path, span) for entry, span in zip(checkpoint.entries, checkpoint.spans, strict=True)]
     places += [
-        (run.epoch, scan.path, BATCH_HEADER.span_of("partition_leader_epoch", run.position))
-        for scan in facts.scans
-        for run in scan.epochs
+        (run.epoch, path, BATCH_HEADER.span_of("partition_leader_epoch", run.position))
+        for run, path in facts.epoch_runs
         if run.epoch >= 0
     ]
     epoch, path, span = max(places, key=lambda place: place[0], default=(None, "", None))

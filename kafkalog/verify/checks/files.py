@@ -13,7 +13,7 @@ from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
 from kafkalog.kafka.gone_offsets import gone_at_end
 from kafkalog.verify.rules.checkpoints import PartitionCheckpoints
-from kafkalog.verify.rules.epochs import EpochFile
+from kafkalog.verify.rules.epochs import EpochFile, WrongBatchEpoch
 from kafkalog.verify.rules.names import PartitionFiles
 from kafkalog.verify.rules.shared import PartitionMetadataFile
 
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from kafkalog.files.segment import Segment
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.rules.shared import EpochRun
+    from kafkalog.verify.wrong_epochs import WrongEpoch
 
 __all__ = ["file_subjects"]
 
 
-def file_subjects(facts: PartitionFacts) -> Iterator[PartitionFiles | EpochFile | PartitionMetadataFile | PartitionCheckpoints]:
-    """What lies beside the logs."""
+def file_subjects(
+    facts: PartitionFacts,
+) -> Iterator[PartitionFiles | EpochFile | PartitionMetadataFile | PartitionCheckpoints | WrongBatchEpoch]:
+    """What lies beside the logs, and what it proves wrong in them."""
     yield _names(facts)
+    yield from (_wrong_epoch(facts, wrong) for wrong in facts.wrong_epochs)
     for subject in (_epochs(facts), _metadata(facts), _checkpoints(facts)):
         if subject is not None:
             yield subject
@@ -99,7 +103,7 @@ def _epochs(facts: PartitionFacts) -> EpochFile | None:
     if "leader-epoch-checkpoint" in facts.partition.others or (file is not None and data is None):
         return None
     start = facts.log_start or 0
-    every = [run for scan in facts.scans for run in scan.epochs]
+    every = [run for run, _ in facts.epoch_runs]
     raised = not directory.kraft_log and (directory.clean is not True or _is_cut_inside(checkpoint, every))
     floor = start
     if checkpoint is not None and checkpoint.entries and raised:
@@ -108,7 +112,7 @@ def _epochs(facts: PartitionFacts) -> EpochFile | None:
         path=join(facts.path, "leader-epoch-checkpoint") if file is None else file.path,
         checkpoint=checkpoint,
         size=len(data or b""),
-        runs=tuple((run, scan.path) for scan in facts.scans for run in scan.epochs if run.last_offset >= floor),
+        runs=tuple(placed for placed in facts.epoch_runs if placed.run.last_offset >= floor),
         log_end=facts.log_end,
         legacy=any(scan.magics for scan in facts.scans),
         last_legacy=max((scan.last_legacy for scan in facts.scans), default=-1),
@@ -123,6 +127,18 @@ def _epochs(facts: PartitionFacts) -> EpochFile | None:
         log_start_path=facts.context.log_start_path if directory.clean is True and not directory.kraft_log else "",
         log_start_line=facts.line(LOG_STARTS),
         end_confirmed=facts.end_confirmed,
+    )
+
+
+def _wrong_epoch(facts: PartitionFacts, wrong: WrongEpoch) -> WrongBatchEpoch:
+    run, path = wrong.placed
+    file = facts.epoch_file
+    return WrongBatchEpoch(
+        path=path,
+        run=run,
+        right=wrong.right,
+        by_neighbours=wrong.by_neighbours,
+        file=file.path if file is not None and wrong.by_file else "",
     )
 
 

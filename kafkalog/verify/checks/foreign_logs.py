@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from kafkalog.core.offset_index import padded_end
 from kafkalog.files.log_dir import RECOVERY_POINTS
 from kafkalog.files.source import hashes_of
 from kafkalog.verify.finding import Severity
@@ -59,8 +60,10 @@ def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterato
     bounds = [scan.base_offset for scan in facts.scans[1:]]
     for scan, following in zip_longest(facts.scans, bounds):
         stem = scan.path.removesuffix(".log")
+        if scan.path in broken or scan.damaged or not all(entries[stem + suffix] for suffix in _ENTRY):
+            continue
         counts = {suffix: (entries[stem + suffix], _entries(facts, stem + suffix)) for suffix in _ENTRY}
-        if scan.path in broken or scan.damaged or any(2 * bad < max(all_, 1) for bad, all_ in counts.values()):
+        if any(2 * bad < all_ for bad, all_ in counts.values()):
             continue
         # Entries after the end of a log are what is left of its own end.
         if not any(f.id in _CONTRADICTIONS and f.path.removesuffix(".timeindex").removesuffix(".index") == stem for f in loud):
@@ -85,8 +88,9 @@ def _end_at_stop(facts: PartitionFacts) -> int | None:
 
 
 def _entries(facts: PartitionFacts, path: str) -> int:
-    size = facts.partition.directory.size_of(path.rpartition("/")[2]) or 0
-    return size // _ENTRY[path[path.rindex(".") :]]
+    """How many entries an index has, without the zeros of one that is preallocated."""
+    directory, name, size = facts.partition.directory, path.rpartition("/")[2], _ENTRY[path[path.rindex(".") :]]
+    return 0 if directory.size_of(name) is None else padded_end(directory.read(name), size) // size
 
 
 def _is_about(finding: Finding, scan: SegmentScan) -> bool:

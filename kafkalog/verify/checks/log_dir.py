@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checkpoint import is_as_kafka_writes, parse_java_integer, read_offset_checkpoint
@@ -39,7 +39,7 @@ from kafkalog.verify.scan.results import SegmentTask
 from kafkalog.verify.scan.segment import scan_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kafkalog.core.checkpoint import Checkpoint, OffsetEntry
     from kafkalog.core.properties import Properties
@@ -187,15 +187,22 @@ class LogDirCheck:
         """Whether the metadata log in the log dir places partitions there; None where it cannot be asked."""
         if METADATA_LOG not in self.log_dir.partition_names:
             return dict.fromkeys(partitions)
-        try:
-            placement = placement_in(self.evidence)
-        except UnreadableFile:
+        placement = self._placement
+        if placement is None:
             return dict.fromkeys(partitions)
         metadata = self.evidence.metadata.of_small_log(METADATA_LOG)
         if metadata is None or metadata.damage is None:
             return {(topic, number): placement(topic, number) for topic, number in partitions}
         # A log that is damaged may have placed more.
         return {(topic, number): placement(topic, number) or None for topic, number in partitions}
+
+    @cached_property
+    def _placement(self) -> Callable[[str, int], bool | None] | None:
+        """Says of a topic and a number whether the partition is placed here; None: a file cannot be read."""
+        try:
+            return placement_in(self.evidence)
+        except UnreadableFile:
+            return None
 
     def _in_place(self) -> set[tuple[str, int]]:
         """Partitions whose directory's name a file has; they are reported by themselves."""

@@ -22,6 +22,7 @@ def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep | MissingSta
     if gone is not None and gone.certain and gone.last is not None and facts.scans:
         yield MissingStart(path=facts.scans[0].path, first=gone.first, last=gone.last, witness=gone.witness)
     top, top_path = -1, ""
+    sound = {placed.run for placed in facts.epoch_runs}
     ends = (SegmentEnd(0, 0), *facts.remains.segments)
     for before, scan, end_before in zip((None, *facts.scans), facts.scans, ends, strict=False):
         yield SegmentStep(
@@ -42,5 +43,5 @@ def segment_subjects(facts: PartitionFacts) -> Iterator[SegmentStep | MissingSta
             active=scan.base_offset == facts.directory.active,
         )
         for run in scan.epochs:
-            if run.epoch > top:
+            if run.epoch > top and run in sound:
                 top, top_path = run.epoch, scan.path

@@ -13,7 +13,7 @@ from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import RESTORE
-from kafkalog.verify.rule import rule
+from kafkalog.verify.rule import Foretold, rule
 from kafkalog.verify.rules.shared import BatchStep
 
 if TYPE_CHECKING:
@@ -56,8 +56,11 @@ def _field(batch: RecordBatch, name: str, **facts: Any) -> Hit:
     Severity.ERROR,
     on=BatchStep,
     message="stored checksum {stored:#010x}, computed {computed:#010x}; {diagnosis}; {readable}",
-    consequence="Consumers that check CRCs fail at offset {offset}, followers stop there. A recovery after an unclean stop "
-    "truncates the log at byte {position} and deletes all later segments.",
+    consequence="Followers stop at offset {offset}.",
+    foretold=Foretold(
+        consumers="Consumers that check CRCs fail there.",
+        unclean="A recovery after an unclean stop truncates the log at byte {position} and deletes all later segments.",
+    ),
     remedy=RESTORE,
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="crc-one-bit",
@@ -76,27 +79,38 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
     if step.crc_ok:
         return
     batch = step.batch
+    flip = _flipped_bit(batch)
     yield Hit(
         batch.span,
         step.lost,
         offsets_unknown=None if step.lost is not None else "the batch's own fields are damaged, and no batch follows it",
         stored=batch.header.crc,
         computed=batch.computed_crc,
-        diagnosis=_diagnosis(batch),
+        diagnosis=_diagnosis(batch, flip),
+        repairable=None if flip is None else True,
         readable=_readable(batch),
         offset=step.spot.base_offset if step.lost is None else step.lost[0],
         position=batch.position,
     )
 
 
-def _diagnosis(batch: Batch) -> str:
-    """Which flipped bit explains a wrong checksum."""
-    first, polynomial = (ATTRIBUTES_AT, CRC32C) if batch.magic == 2 else (MAGIC_AT, CRC32)
-    flip = find_flipped_bit(batch.size - first, batch.header.crc, batch.computed_crc, polynomial)
+def _covered_from(batch: Batch) -> int:
+    """The first byte of a batch that its checksum covers."""
+    return ATTRIBUTES_AT if batch.magic == 2 else MAGIC_AT
+
+
+def _flipped_bit(batch: Batch) -> tuple[int, int] | None:
+    """The byte after the first covered one, and its bit, whose flip explains a wrong checksum; None: no single one does."""
+    size, polynomial = batch.size - _covered_from(batch), CRC32C if batch.magic == 2 else CRC32
+    return find_flipped_bit(size, batch.header.crc, batch.computed_crc, polynomial)
+
+
+def _diagnosis(batch: Batch, flip: tuple[int, int] | None) -> str:
+    """What explains a wrong checksum."""
     if flip is None:
         return _NO_FLIP
     byte, bit = flip
-    return (_FLIP_OF_CHECKSUM if byte < 0 else _FLIP_OF_BYTE).format(bit=bit, byte=batch.position + first + byte)
+    return (_FLIP_OF_CHECKSUM if byte < 0 else _FLIP_OF_BYTE).format(bit=bit, byte=batch.position + _covered_from(batch) + byte)
 
 
 def _readable(batch: Batch) -> str:

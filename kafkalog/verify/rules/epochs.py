@@ -87,6 +87,52 @@ def _sound(file: EpochFile) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongBatchEpoch:
+    """A batch whose leader epoch is not the `right` one: `by_neighbours` and by the epoch file `file` ("": not by that)."""
+
+    path: str
+    run: EpochRun
+    right: int
+    by_neighbours: bool
+    file: str
+
+
+@rule(
+    "batch-epoch-wrong",
+    Severity.WARNING,
+    on=WrongBatchEpoch,
+    message="the leader epoch of the batch at byte {position} is {epoch}, and {right} is right, by {witnesses}: {difference}",
+    consequence="No record is damaged, and consumers do not look at the field. A recovery after an unclean stop takes an epoch "
+    "that is too high into leader-epoch-checkpoint; followers then ask where it ended, and truncate at a wrong place.",
+    remedy="{advice}The log is what is wrong. To mend it, let the broker fetch the partition again from another replica: with "
+    "the broker stopped, move the directory out of the log dir, and start it. Without one, stop the broker cleanly only.",
+    source="DefaultRecordBatch.partitionLeaderEpoch, LogSegment.recover (Kafka 3.9.1)",
+    proof="batch-epoch-flipped",
+    near_miss="epoch-rises-in-the-last-segment",
+    invariants="C8 A24",
+)
+def batch_epoch_wrong(wrong: WrongBatchEpoch) -> Iterator[Hit]:
+    """One batch has another leader epoch than both its neighbours, or breaks their order and the epoch file knows better.
+
+    The checksum does not cover the field. What the epoch file should hold is told without such batches.
+    """
+    run = wrong.run
+    witnesses = ["the batches before and after it"] if wrong.by_neighbours else []
+    witnesses += [wrong.file] if wrong.file else []
+    bits = ((run.epoch ^ wrong.right) & 0xFFFFFFFF).bit_count()
+    yield Hit(
+        BATCH_HEADER.span_of("partition_leader_epoch", run.position),
+        (run.first_base, run.last_offset),
+        position=run.position,
+        epoch=run.epoch,
+        right=wrong.right,
+        witnesses=" and by ".join(witnesses),
+        difference="one bit is flipped" if bits == 1 else f"{bits} bits differ",
+        advice=f"Leave {wrong.file} as it is. " if wrong.file else "",
+    )
+
+
 @rule(
     "epoch-file-malformed",
     Severity.ERROR,

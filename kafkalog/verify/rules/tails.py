@@ -12,7 +12,7 @@ from kafkalog.errors import BadLength, Truncated, UnknownMagic
 from kafkalog.span import Padding, Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import RESTORE
-from kafkalog.verify.rule import rule
+from kafkalog.verify.rule import Foretold, rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +72,8 @@ def _validity(tail: Tail) -> str:
 #: What a tail does, where a crash may have left it, after a clean stop, and in a segment with others after it.
 _ZEROS = (
     "None: preallocated space, or the trace of a crash. An unclean start cuts it off and loses nothing.",
-    "No clean stop leaves it: the broker may not start.",
-    "No crash leaves it in a segment that others follow: the broker may not start.",
+    "No clean stop leaves it.",
+    "No crash leaves it in a segment that others follow.",
 )
 _TORN = (
     "None: the records of that batch had not reached the disk, and the start cuts the rest off.",
@@ -176,6 +176,7 @@ def file_changed_during_scan(change: FileChange) -> Iterator[Hit]:
     on=Tail,
     message="{size} zero bytes after the last batch, from byte {position} on; {validity}",
     consequence="{effect}",
+    foretold=Foretold(clean="{at_start}"),
     remedy="{advice}",
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1), KAFKA-5431",
     proof="zero-tail-clean",
@@ -194,6 +195,7 @@ def log_tail_zeroed(tail: Tail) -> Iterator[Hit]:
             position=tail.item.span.start,
             validity=_validity(tail),
             effect=_effect(tail, _ZEROS),
+            at_start="" if _is_crash(tail) else "After a clean stop the broker may not start.",
             advice=_advice(tail),
         )
 
@@ -237,8 +239,11 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     Severity.ERROR,
     on=Tail,
     message="after the last batch {size} bytes are no batch: {reason}; {validity}",
-    consequence="An unclean start cuts the file at byte {position} and deletes all later segments; after a clean stop the "
-    "broker may not start.",
+    consequence="Nothing in these bytes is read.",
+    foretold=Foretold(
+        clean="After a clean stop the broker may not start.",
+        unclean="An unclean start cuts the file at byte {position} and deletes all later segments.",
+    ),
     remedy=RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
     proof="garbage-tail",
@@ -284,8 +289,8 @@ def _where(tail: Tail) -> dict[str, Any]:
     on=Tail,
     message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next sound "
     "batch begins at byte {next_position} with offset {next_offset}",
-    consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact; an unclean "
-    "start cuts it off and deletes all later segments.",
+    consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact.",
+    foretold=Foretold(unclean="An unclean start cuts it off and deletes all later segments."),
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
     proof="length-changed",

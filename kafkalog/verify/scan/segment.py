@@ -7,6 +7,7 @@ is out of the ordinary in any way leaves the loop and is judged with care.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, NO_PRODUCER_ID, RecordBatch
@@ -14,7 +15,7 @@ from kafkalog.core.control import ControlRecord
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
-from kafkalog.errors import FileChanged, UnreadableFile
+from kafkalog.errors import FileChanged, KafkalogError, UnreadableFile
 from kafkalog.files.read_ahead import ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.kafka.cleaner_traces import is_cleaned
@@ -498,6 +499,16 @@ class Scanner:
             self._indexes.skip(item.span.end, following)
 
 
+def _first_offset(batch: RecordBatch | LegacyBatch) -> int:
+    """The first offset of a batch; the last one of a wrapper that cannot be read."""
+    if isinstance(batch, LegacyBatch) and not batch.crc_ok:
+        return batch.header.offset
+    first: int = batch.last_offset
+    with suppress(KafkalogError):
+        first = batch.base_offset
+    return first
+
+
 def _batch_from(source: FileSource, position: int) -> BatchSpot | None:
     """The batch that begins at a position; None when there is none."""
     batch = next(iter(walk(source, position)), None)
@@ -506,7 +517,7 @@ def _batch_from(source: FileSource, position: int) -> BatchSpot | None:
     return BatchSpot(
         position=batch.position,
         end=batch.position + batch.size,
-        base_offset=batch.base_offset if isinstance(batch, RecordBatch) else batch.last_offset,
+        base_offset=_first_offset(batch),
         last_offset=batch.last_offset,
         epoch=NO_EPOCH,
         max_timestamp=-1,
