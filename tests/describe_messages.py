@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import kafkalog
+from kafkalog.carve.values import Carved, FoundGroup, Run, Stitch
 from kafkalog.core.messages.cluster_metadata import METADATA_RECORDS
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION
 from kafkalog.core.messages.group import GROUP_RECORDS
@@ -13,6 +14,7 @@ from kafkalog.core.messages.schema import NEWEST
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS
 from kafkalog.diff.values import NotCompared, Unpaired
+from kafkalog.render.json_carve import carve_lines
 from kafkalog.render.json_diff import diff_lines
 from kafkalog.render.json_info import info_lines
 from kafkalog.render.json_replay import aborted_line, change_lines, group_lines, metadata_lines, transaction_lines
@@ -165,6 +167,13 @@ def _diff_lines() -> str:
     return "\n".join(_tables("diff", _keys(diff_lines([missing, Unpaired("A", "path"), pair], "hex"))))
 
 
+def _carve_lines() -> str:
+    run = Run(0, 0, 0, 0, 2, 0)
+    stitch = Stitch(0, 0, 1, 2, 3, 4, 5, 6)
+    found = Carved(("image",), "out", [FoundGroup("unknown-0001-0", [[run, stitch, run]])])
+    return "\n".join(_tables("carve", _keys(carve_lines(found))))
+
+
 def meaning_of(command: str, kind: str, name: str) -> str:
     """What a field of a line means: by command and type where it needs that, else by its name."""
     keys = ((command, kind, name), ("", kind, name), (command, "", name), ("", "", name))
@@ -173,5 +182,6 @@ def meaning_of(command: str, kind: str, name: str) -> str:
 
 MESSAGE_PARTS["json-lines"] = _json_lines
 MESSAGE_PARTS["info-lines"] = _info_lines
+MESSAGE_PARTS["carve-lines"] = _carve_lines
 MESSAGE_PARTS["diff-lines"] = _diff_lines
 MESSAGE_PARTS["show-lines"] = _show_lines

@@ -8,9 +8,11 @@ A part is between `<!-- generated: NAME -->` and `<!-- end generated -->`. To ad
 from __future__ import annotations
 
 import functools
+import lzma
 import pathlib
 import re
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +39,7 @@ from tests import picture
 from tests.describe_messages import MESSAGE_PARTS
 from tests.dump.golden import EXCLUSIONS
 from tests.incidents import INCIDENTS
+from tests.log_dirs import FIXTURES
 from tests.man_page import PATH, man_page
 from tests.tour import COLUMNS, SETUP, STEPS
 from tests.transcripts import transcript
@@ -94,8 +97,21 @@ def output_of(*arguments: str) -> str:
     return f"```console\n$ kafkalog {' '.join(arguments)}\n{shown.output}```\n"
 
 
+def carve_output() -> str:
+    """What `carve` prints of the image in the fixtures."""
+    packed = FIXTURES / "cases" / "ext4-deleted-logs.img.xz"
+    with tempfile.TemporaryDirectory() as scratch:
+        image, out = f"{scratch}/disk.img", f"{scratch}/found"
+        pathlib.Path(image).write_bytes(lzma.decompress(packed.read_bytes()))
+        shown = CliRunner().invoke(main_command, ["carve", "--block-size", "1024", image, "-o", out], standalone_mode=False)
+        assert shown.exception is None, shown.exception
+    text = shown.output.replace(f"{scratch}/", "")
+    return f"```console\n$ kafkalog carve --block-size 1024 disk.img -o found\n{text}```\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "output-show": lambda: output_of("show", "--offset", "3", "fixtures/broker/2.1.1/plain/twitter-status-0"),
+    "output-carve": carve_output,
     "output-diff": lambda: output_of(
         "diff", *(f"fixtures/broker/2.3.1/diverge-before-{broker}/stock-0" for broker in ("b0", "b1"))
     ),

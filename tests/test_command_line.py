@@ -30,6 +30,7 @@ EXAMINED = {
     "verify": fixture("2.1.1", "plain").path(),
     "report": fixture("2.1.1", "plain").path(),
     "next-start": fixture("2.1.1", "plain").path(),
+    "timeline": fixture("2.1.1", "plain").path(),
     "groups": fixture("2.8.2", "groups").path(),
     "transactions": fixture("2.1.1", "txn").path(),
     "metadata": fixture("4.3.1", "meta-n1").path(),

@@ -26,6 +26,8 @@ COMMANDS = {
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
     "salvage": ("salvage", "Rescue", "Write what is sound of damaged logs into a new directory."),
     "diff": ("diff", "Rescue", "Show where replicas differ, and what a follower would throw away."),
+    "carve": ("carve", "Rescue", "Find batches in images of disks, and write them as logs."),
+    "timeline": ("timeline", "Understand", "List what happened when, over any number of brokers."),
     "groups": ("groups", "Understand", "Show groups, their members and committed offsets."),
     "transactions": ("transactions", "Understand", "Show transactional ids; open, hanging and aborted transactions."),
     "metadata": ("metadata", "Understand", "Show the cluster's metadata: topics, partitions, brokers, settings."),

@@ -58,10 +58,12 @@ def shown(
 
 def _size_of(paths: Iterable[str], counts: Callable[[str], bool]) -> int:
     """Bytes of the files under paths."""
+    from kafkalog.files.image import size_of_image
+
     total = 0
     for path in paths:
         try:
-            total += os.stat(path).st_size if not os.path.isdir(path) else _size_in(path, counts)
+            total += _size_in(path, counts) if os.path.isdir(path) else size_of_image(path)
         except OSError:
             continue
     return total

@@ -38,6 +38,8 @@ __all__ = [
     "Window",
     "find_batch",
     "first_offset",
+    "legacy_candidates",
+    "legacy_message_at",
     "only_zeros",
     "told_base_offset",
     "walk",
@@ -267,7 +269,22 @@ def find_batch(
 def _candidates(piece: bytes) -> Iterator[int]:
     """Places in `piece` where the head of a batch could begin, ascending."""
     magic_2 = (match.start() - MAGIC_AT for match in _MAGIC_2.finditer(piece, MAGIC_AT))
-    return merge(magic_2, (match.start() for match in _LEGACY.finditer(piece)))
+    return merge(magic_2, legacy_candidates(piece))
+
+
+def legacy_candidates(piece: bytes) -> Iterator[int]:
+    """Places in `piece` where a message of magic 0 or 1 could begin, ascending."""
+    return (match.start() for match in _LEGACY.finditer(piece))
+
+
+def legacy_message_at(source: Source, position: int, end: int) -> LegacyBatch | None:
+    """What may be a message of magic 0 or 1 at a position, its checksum not yet looked at; None: nothing that ends by `end`."""
+    begin, data = source.window(position, BATCH_HEADER.size)
+    at = position - begin
+    if _frame_problem(data, at, position, end) is not None or data[at + MAGIC_AT] == 2:
+        return None
+    size = SIZE_AND_MAGIC.unpack_from(data, at)[0] + LOG_OVERHEAD
+    return LegacyBatch.read(WindowedBytes(source, position, size), position)
 
 
 def _is_sound(source: Source, position: int, end: int, budget: SearchBudget) -> bool:

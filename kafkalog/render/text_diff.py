@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from kafkalog.core.command_line import command_on
 from kafkalog.core.release import release_text
 from kafkalog.diff.values import ReplicaDiff, Unpaired
 from kafkalog.dump.payload import PAYLOAD_FORMS, string_decoder
@@ -82,7 +83,8 @@ def _pair(found: ReplicaDiff, payload: str, *, in_full: bool) -> Iterator[Item]:
             yield Line(2, f"only {side}", _only_text(only), prose=True, style="label")
     for side, damaged, path in zip(found.sides, found.damaged_bytes, (found.a, found.b), strict=True):
         if damaged:
-            yield Line(2, "damage", f"{count_text(damaged, 'byte')} of {side} are no batch: kafkalog verify {path}", prose=True)
+            verify = command_on(("kafkalog", "verify"), path).line
+            yield Line(2, "damage", f"{count_text(damaged, 'byte')} of {side} are no batch: {verify}", prose=True)
     for follower, leader, following in ((a, b, found.if_a_follows_b), (b, a, found.if_b_follows_a)):
         if following is not None:
             yield Line(2, f"if {follower} follows {leader}", _following_text(leader, following), prose=True)
@@ -141,7 +143,7 @@ def _first(found: ReplicaDiff, first: FirstDifference) -> Iterator[Item]:
     yield Line(2, "", f"{through}; at offset {first.offset} they part: {kind}{said}.", prose=True)
     for side, place in zip(found.sides, first.places, strict=True):
         if place is not None:
-            yield Line(4, side, f"kafkalog show --at {place[1]} {place[0]}")
+            yield Line(4, side, command_on(("kafkalog", "show", "--at", str(place[1])), place[0]).line)
 
 
 def _only_text(only: OnlyThere) -> str:

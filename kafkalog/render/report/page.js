@@ -3,6 +3,7 @@
   const all = (selector) => [...document.querySelectorAll(selector)];
   const tools = document.querySelector('.tools');
   const found = all('.f');
+  const folded = all('details');
   if (!tools) return;
   const query = document.getElementById('q');
   const boxes = all('[name=sev]');
@@ -69,8 +70,8 @@
     else if (event.key === '/') { event.preventDefault(); query.focus(); query.select(); }
   });
   let before = null;
-  addEventListener('beforeprint', () => { before = found.map((one) => one.open); found.forEach((one) => { one.open = true; }); });
-  addEventListener('afterprint', () => { if (before) found.forEach((one, at) => { one.open = before[at]; }); });
+  addEventListener('beforeprint', () => { before = folded.map((one) => one.open); folded.forEach((one) => { one.open = true; }); });
+  addEventListener('afterprint', () => { if (before) folded.forEach((one, at) => { one.open = before[at]; }); });
   filter();
   arrive();
 })();

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.command_line import quoted
+from kafkalog.core.command_line import command_on, quoted
 from kafkalog.render.outcome_words import assumed_text, certain_harms, details, harm_text
-from kafkalog.render.quantities import agreeing, count_text, size_text, when
+from kafkalog.render.quantities import agreeing, count_text, size_text, utc, when
 from kafkalog.render.report.blocks import Block, Label, blocks_of, labels_of
 from kafkalog.render.report.findings import severities, shown_findings
 from kafkalog.render.report.pictures import chosen_partitions, picture_of
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from kafkalog.render.report.findings import Folded, Shown
+    from kafkalog.timeline.event import Event
     from kafkalog.verify import PartitionReport, Report
 
 __all__ = ["Page", "Wanted", "page_of"]
 
 #: Rows of partitions, with something wrong and without; starts told in full; hashes; what could not be checked.
 _LOUD_ROWS, _SOUND_ROWS, _STARTS, _HASHES, _UNCHECKED = 1000, 200, 50, 4000, 500
+#: Events below a picture, and those that stay out where there are more.
+_EVENTS = 80
+_USUAL = ("transaction-begun", "transaction-committed", "segment-created")
 #: Labels of a headline that say what is to be done.
 _NOW_WHAT = ("first", "then", "more")
 
@@ -75,14 +79,27 @@ class Start(NamedTuple):
     blocks: tuple[Block, ...]
 
 
+class Happened(NamedTuple):
+    """An event in the table below a picture."""
+
+    time: str
+    clock: str
+    kind: str
+    offset: str
+    message: str
+
+
 class Drawn(NamedTuple):
-    """A picture with what is said below it."""
+    """A picture with what is said below it; `more_events` are those that are only counted."""
 
     anchor: str
     name: str
     verdict: str
     svg: Markup
     notes: tuple[str, ...]
+    events: tuple[Happened, ...]
+    more_events: int
+    command: str
 
 
 class Row(NamedTuple):
@@ -210,9 +227,10 @@ def _starts_note(report: Report) -> str:
 
 def _drawn(report: Report, names: dict[str, str], shown: Sequence[Shown], wanted: Wanted) -> Iterator[Drawn]:
     for number, one in enumerate(chosen_partitions(report, wanted.timelines), 1):
-        made = picture_of(number, one, names[one.path], shown, report.now)
-        if made is None:
+        found = picture_of(number, one, names[one.path], shown, report.now)
+        if found is None:
             continue
+        made, events = found
         overview = made.overview
         odd = overview.odd_times_count + overview.without_time
         notes = []
@@ -221,7 +239,24 @@ def _drawn(report: Report, names: dict[str, str], shown: Sequence[Shown], wanted
         elif odd:
             have = agreeing(odd, "has", "have")
             notes.append(f"{count_text(odd, 'batch')} {have} no timestamp, or one that cannot be right: arrows at the border.")
-        yield Drawn(f"t{number}", names[one.path], one.verdict, picture(made), tuple(notes))
+        told = _told(events)
+        command = command_on(("kafkalog", "timeline"), one.path).line
+        rows, more = tuple(map(_happened, told)), len(events) - len(told)
+        yield Drawn(f"t{number}", names[one.path], one.verdict, picture(made), tuple(notes), rows, more, command)
+
+
+def _told(events: Sequence[Event]) -> list[Event]:
+    """The events that are listed, by time; of many, transactions that ended stay out, then those in the middle."""
+    ordered = sorted(events, key=lambda event: (event.time is None, event.time or 0))
+    if len(ordered) > _EVENTS:
+        ordered = [event for event in ordered if event.kind not in _USUAL]
+    half = _EVENTS // 2
+    return ordered if len(ordered) <= _EVENTS else [*ordered[:half], *ordered[-half:]]
+
+
+def _happened(event: Event) -> Happened:
+    time = "" if event.time is None else (utc(event.time) or "").replace("T", " ").removesuffix("Z")
+    return Happened(time, event.source, event.kind, "" if event.offset is None else f"{event.offset:,}", event.message)
 
 
 def _rows(report: Report, names: dict[str, str], drawn: dict[str, str]) -> tuple[list[Row], int]:

@@ -13,6 +13,7 @@ from kafkalog.plot.overview import overview_of
 from kafkalog.render.quantities import count_text, offsets_text
 from kafkalog.render.report.svg import Band, Level, Mark, Picture, Strip
 from kafkalog.render.verify_start import article
+from kafkalog.timeline.partition_events import partition_events
 from kafkalog.verify import Severity
 from kafkalog.verify.subjects import badness, is_loud
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from kafkalog.info.values import PartitionInfo
     from kafkalog.render.report.findings import Shown
+    from kafkalog.timeline.event import Event
     from kafkalog.verify import PartitionReport, Report
 
 __all__ = ["chosen_partitions", "picture_of"]
@@ -33,12 +35,14 @@ def chosen_partitions(report: Report, most: int) -> list[PartitionReport]:
     """The partitions that are drawn: the worst first; of a sound report the largest one."""
     there = [one for one in report.partitions if one.segments and is_directory(one.path)]
     loud = sorted((one for one in there if is_loud(one)), key=badness, reverse=True)
-    chosen = loud or sorted(there, key=lambda one: (-one.bytes, one.path))[:1]
+    chosen = loud or sorted(there, key=lambda one: (-one.records, one.path))[:1]
     return chosen[:most]
 
 
-def picture_of(number: int, report: PartitionReport, name: str, shown: Sequence[Shown], now: int) -> Picture | None:
-    """What is drawn of a partition; None when nothing can be.
+def picture_of(
+    number: int, report: PartitionReport, name: str, shown: Sequence[Shown], now: int
+) -> tuple[Picture, list[Event]] | None:
+    """What is drawn of a partition, and its events; None when nothing can be.
 
     Args:
         number: The number of the picture on the page.
@@ -51,12 +55,13 @@ def picture_of(number: int, report: PartitionReport, name: str, shown: Sequence[
         partition = Partition(report.path)
         overview = overview_of(partition.segments, now)
         info = describe(report.path).partitions[0]
+        events = partition_events(partition, "", overview).events
     except (KafkalogError, IndexError):
         return None
     if not overview.stretches:
         return None
     own = [one for one in shown if os.path.dirname(one.finding.path) == report.path or one.finding.path == report.path]
-    return Picture(
+    drawn = Picture(
         number=number,
         name=name,
         overview=overview,
@@ -65,6 +70,7 @@ def picture_of(number: int, report: PartitionReport, name: str, shown: Sequence[
         marks=tuple(_marks(own)),
         strips=tuple(_strips(partition, own)),
     )
+    return drawn, events
 
 
 def _bands(report: PartitionReport) -> Iterator[Band]:

@@ -213,6 +213,8 @@ def _grid(axes: _Axes) -> Iterator[Markup]:
             x = axes.times.at(time)
             lines.append(f"M{place(x)} {place(_TOP)}V{place(bottom)}")
             yield _text("t m", x, bottom + 15, text)
+        span = f"{when(axes.times.first)} to {when(axes.times.last)} UTC"
+        yield _text("t e", _RIGHT, _TOP - _ABOVE, span)
     yield _path("g", "".join(lines))
     yield _path("frame", f"M{place(_LEFT)} {place(_TOP)}V{place(bottom)}H{place(_RIGHT)}")
     yield _text("t e", _LEFT - 6, _TOP - _ABOVE, "offset")
@@ -362,7 +364,7 @@ def _legend(axes: _Axes) -> Iterator[Markup]:
 def _rates(axes: _Axes, below: float) -> tuple[list[Markup], float]:
     """Records a second by time."""
     moments = axes.overview.throughput
-    below += 18 if axes.has_times else 0
+    below += 27 if axes.has_times else 0
     rates = [(one, one.records * 1000 / max(one.end - one.time, 1)) for one in moments]
     most = max((rate for _, rate in rates), default=0)
     if not axes.has_times or not most:

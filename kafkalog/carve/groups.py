@@ -1,0 +1,189 @@
+"""From runs to logs, and from logs to what may be one partition: by offsets, and by what is alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkalog.carve.values import FoundGroup, Run, Shape, Stitch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kafkalog.carve.values import Piece
+
+__all__ = ["Known", "chains_of", "groups_of", "without_copies"]
+
+#: Runs of one first offset that are compared with one that ends there.
+_MOST_SAME = 16
+#: Producer ids that are named.
+_NAMED = 4
+
+
+class Known(NamedTuple):
+    """A partition that is known: its name, its producer ids, and what records of it look like."""
+
+    name: str
+    producers: frozenset[int]
+    shapes: frozenset[Shape]
+
+
+def without_copies(runs: Iterable[Run]) -> list[Run]:
+    """The runs, one of each of those that hold the same batches; it counts the others."""
+    first: dict[tuple[int, int, int, int, int], Run] = {}
+    for run in runs:
+        key = (run.first_offset, run.next_offset, run.first_crc, run.batches, run.end - run.start)
+        kept = first.setdefault(key, run)
+        if kept is not run:
+            kept.copies += 1
+    return list(first.values())
+
+
+def chains_of(runs: Sequence[Run], stitched: Mapping[int, tuple[Stitch, int]]) -> list[list[Piece]]:
+    """Logs without a gap: runs that are joined by a stitched batch, or where one has the offset after the other.
+
+    Args:
+        runs: The runs.
+        stitched: The number of a run → the batch after it, and the number of the run after that.
+    """
+    after: dict[int, tuple[Stitch | None, int]] = dict(stitched)
+    taken = {number for _, number in stitched.values()}
+    starting: dict[int, list[int]] = defaultdict(list)
+    for number, run in enumerate(runs):
+        if number not in taken:
+            starting[run.first_offset].append(number)
+    pairs = []
+    for number, run in enumerate(runs):
+        if number in after or run.is_cut:
+            continue
+        for other in starting.get(run.next_offset, ())[:_MOST_SAME]:
+            if other != number and _may_follow(run, runs[other]):
+                pairs.append((_likeness(run, runs[other]), -number, -other))
+    for _, one, other in sorted(pairs, reverse=True):
+        if -one not in after and -other not in taken:
+            after[-one] = (None, -other)
+            taken.add(-other)
+    chains = []
+    for number in range(len(runs)):
+        if number in taken:
+            continue
+        chain: list[Piece] = [runs[number]]
+        at = number
+        while at in after:
+            stitch, at = after[at]
+            chain += [runs[at]] if stitch is None else [stitch, runs[at]]
+        chains.append(chain)
+    return chains
+
+
+def _may_follow(run: Run, other: Run) -> bool:
+    """Whether a run may be what comes next in the same log."""
+    return (
+        (run.magic == 2) == (other.magic == 2)
+        and run.last_epoch <= other.first_epoch
+        and _may_be_alike(run.shape, other.shape)
+        and (run.first_timestamp or 0) <= (other.last_timestamp or 1 << 63)
+    )
+
+
+def _may_be_alike(one: Shape, other: Shape) -> bool:
+    if not one.value or not other.value or "null" in (one.value, other.value):
+        return True
+    if one.is_strong and other.is_strong and one.value == other.value == "schema":
+        return one.detail == other.detail
+    return one.value == other.value
+
+
+def _likeness(run: Run, other: Run) -> tuple[bool, bool, bool, bool, bool, int]:
+    """How much says that a run goes on with another one: the more the greater."""
+    return (
+        bool(run.producers & other.producers),
+        run.shape == other.shape,
+        run.codecs == other.codecs,
+        run.last_epoch == other.first_epoch,
+        run.image == other.image and other.start >= run.end,
+        -abs(other.start - run.end),
+    )
+
+
+class _Traits:
+    """What is known of a log."""
+
+    def __init__(self, chain: list[Piece]) -> None:
+        runs = [piece for piece in chain if isinstance(piece, Run)]
+        self.chain = chain
+        self.first = runs[0].first_offset
+        self.next = runs[-1].next_offset
+        self.first_epoch, self.last_epoch = runs[0].first_epoch, runs[-1].last_epoch
+        self.producers: set[int] = set().union(*(run.producers for run in runs))
+        self.shapes = {run.shape for run in runs if run.shape.value}
+        self.strong = {(shape.value, shape.detail) for shape in self.shapes if shape.is_strong}
+        self.first_timestamp = min((run.first_timestamp for run in runs if run.first_timestamp is not None), default=None)
+        self.last_timestamp = max((run.last_timestamp for run in runs if run.last_timestamp is not None), default=None)
+        self.size = sum(run.end - run.start for run in runs)
+
+    def fits(self, other: _Traits) -> bool:
+        """Whether both can be of one log: neither offsets, epochs nor times contradict it."""
+        one, two = (self, other) if self.first < other.first else (other, self)
+        if one.next > two.first or one.last_epoch > two.first_epoch:
+            return False
+        return one.first_timestamp is None or two.last_timestamp is None or one.first_timestamp <= two.last_timestamp
+
+    def reasons(self, other: _Traits) -> list[str]:
+        """What says that both are of one topic."""
+        return _words(self.producers & other.producers, self.strong & other.strong)
+
+
+def _words(producers: Iterable[int], strong: Iterable[tuple[str, str]]) -> list[str]:
+    """Producer ids, and what values look like, in words."""
+    ids = sorted(producers)
+    named = ", ".join(map(str, ids[:_NAMED])) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
+    looks = [f"schema id {detail}" if value == "schema" else f"JSON objects with {detail}" for value, detail in sorted(strong)]
+    return ([f"producer {'id' if len(ids) == 1 else 'ids'} {named}"] if ids else []) + looks
+
+
+def groups_of(chains: Iterable[list[Piece]], known: Sequence[Known]) -> list[FoundGroup]:
+    """Logs that may be of one partition, the largest first.
+
+    A log is added to the group with which it has most in common, a producer id, a schema id, the names in JSON objects, if
+    its offsets, epochs and times fit; without anything in common it is a group of its own.
+    """
+    groups: list[tuple[list[_Traits], dict[str, None]]] = []
+    for traits in sorted(map(_Traits, chains), key=lambda one: (-one.size, one.first)):
+        best = None
+        for members, why in groups:
+            if not all(traits.fits(member) for member in members):
+                continue
+            reasons = list(dict.fromkeys(reason for member in members for reason in traits.reasons(member)))
+            if reasons and (best is None or len(reasons) > len(best[2])):
+                best = (members, why, reasons)
+        if best is None:
+            groups.append(([traits], {}))
+        else:
+            members, why, reasons = best
+            members.append(traits)
+            why.update(dict.fromkeys(reasons))
+    found = []
+    for number, (members, why) in enumerate(groups, 1):
+        members.sort(key=lambda one: one.first)
+        looks = list(why) if why else _words(members[0].producers, members[0].strong)
+        group = FoundGroup(f"unknown-{number:04d}-0", [one.chain for one in members], looks)
+        group.guess, group.guess_why = _guess(members, known)
+        found.append(group)
+    return found
+
+
+def _guess(members: Sequence[_Traits], known: Sequence[Known]) -> tuple[str | None, list[str]]:
+    """The one known partition that it looks like, and why; None where none does, or several."""
+    producers = set().union(*(one.producers for one in members))
+    strong = set().union(*(one.strong for one in members))
+    scored: list[tuple[int, str, list[str]]] = []
+    for one in known:
+        shared = producers & one.producers
+        alike = strong & {(shape.value, shape.detail) for shape in one.shapes}
+        if shared or alike:
+            scored.append((2 * bool(shared) + bool(alike), one.name, _words(shared, alike)))
+    scored.sort(key=lambda one: -one[0])
+    if not scored or (len(scored) > 1 and scored[0][0] == scored[1][0]):
+        return None, []
+    return scored[0][1], scored[0][2]
