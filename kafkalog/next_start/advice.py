@@ -10,6 +10,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.file_names import SWAP, parse_offset
 from kafkalog.kafka.overlay import open_disk
 from kafkalog.next_start.cause import FALSE_MARKER, STOPPING
+from kafkalog.next_start.index_advice import why_kept
 from kafkalog.next_start.loss import records_from
 from kafkalog.next_start.partition import EPOCH_FILE, METADATA_FILE, Situation, predict_partition
 
@@ -106,6 +107,9 @@ def remedy_for(directory: Directory, outcome: Outcome, situation: Situation) -> 
     situation = replace(situation, consumer=False, replay=None)
     for candidate in _candidates(directory, outcome, situation):
         try:
+            kept = _why_kept(directory, candidate)
+            if kept:
+                return kept
             with open_disk(directory) as disk:
                 disk.leave_out(candidate.names)
                 after = predict_partition(directory.path, disk, situation).outcome
@@ -118,6 +122,13 @@ def remedy_for(directory: Directory, outcome: Outcome, situation: Situation) -> 
         names = " and ".join(quoted(name) for name in candidate.names)
         return f"Move {names} out of the directory, and keep {them}: {candidate.then}, {end}."
     return None
+
+
+def _why_kept(directory: Directory, candidate: _Candidate) -> str:
+    """Why indexes are not to be moved away that a start stumbles over; "" when they may."""
+    indexes = [name for name in candidate.names if name.endswith(".index")]
+    with open_disk(directory) as disk:
+        return next(filter(None, (why_kept(disk, name) for name in indexes)), "")
 
 
 def _logs(disk: Disk) -> dict[int, DiskFile]:

@@ -6,14 +6,15 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.command_line import GIVES_EVERYTHING
+from kafkalog.core.command_line import GIVES_EVERYTHING, command_on
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
+from kafkalog.next_start.index_advice import keep_of_cut
 from kafkalog.next_start.metadata_advice import metadata_advice
 from kafkalog.replay.quorum import Role, role_in_quorum
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
+from kafkalog.verify.remedies import COMPARE, FINISH_SWAP, LET_REBUILD, LET_REPLAY, REBUILD, REPLAY, RESTORE
 from kafkalog.verify.rule import RULES, loss_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from kafkalog.verify.verified import Verified
 
 __all__ = ["fit_restores", "fitted_to_files"]
+
+
+#: The fact that is a remedy, where a rule has several.
+_ADVICE = "advice"
 
 
 # --- indexes and snapshots: by the files of the directory ---
@@ -40,18 +45,22 @@ def fitted_to_files(facts: PartitionFacts, findings: Iterable[Finding]) -> Itera
         general = RULES[finding.id].general
         if general & {REBUILD, LET_REBUILD}:
             yield _said(finding, _of_rebuilding(facts, finding.path, loud, short))
-        elif REPLAY in general:
-            yield _said(finding, {REPLAY: _of_replaying(facts, finding.path, has_damage=bool(loud))})
+        elif general & {REPLAY, LET_REPLAY}:
+            yield _said(finding, _of_replaying(facts, finding.path, has_damage=bool(loud)))
+        elif FINISH_SWAP in general:
+            yield _said(finding, {FINISH_SWAP: _of_swapping(finding.path, findings)})
         else:
             yield finding
 
 
 def _said(finding: Finding, words: Mapping[str, str]) -> Finding:
     """A finding with other words in the place of general ones of its remedy."""
-    remedy = finding.remedy
+    remedy, facts = finding.remedy, finding.facts
     for general, fitting in words.items():
         remedy = remedy.replace(general, fitting)
-    return finding._replace(remedy=remedy)
+        if general in str(facts.get(_ADVICE, "")):
+            facts = facts | {_ADVICE: facts[_ADVICE].replace(general, fitting)}
+    return finding._replace(remedy=remedy, facts=facts)
 
 
 def _log_of(path: str) -> str:
@@ -81,11 +90,7 @@ def _of_rebuilding(facts: PartitionFacts, path: str, damaged: set[str], short: M
         return {}
     if log in short:
         last, named = short[log]
-        text = (
-            f"Do not move the indexes away: they name offset {named}, and the log of the segment ends before {last + 1}. "
-            "Records may have been cut from it, and the indexes are what tells of them. Compare the log with another replica "
-            "or a backup."
-        )
+        text = f"{keep_of_cut(last + 1, named)} {COMPARE}"
         return {REBUILD: text, LET_REBUILD: text}
     return {
         REBUILD: "The log of the segment is sound. With the broker stopped, move its `.index` and `.timeindex` away; the "
@@ -94,9 +99,20 @@ def _of_rebuilding(facts: PartitionFacts, path: str, damaged: set[str], short: M
     }
 
 
-def _of_replaying(facts: PartitionFacts, path: str, *, has_damage: bool) -> str:
+def _of_swapping(path: str, findings: Iterable[Finding]) -> str:
+    if any(finding.path == path and finding.severity >= Severity.WARNING for finding in findings):
+        return "The file is damaged: with the broker stopped, move it out of the directory, and keep it."
+    return "Nothing to do: the next start finishes what was begun."
+
+
+def _of_replaying(facts: PartitionFacts, path: str, *, has_damage: bool) -> dict[str, str]:
     if has_damage:
-        return "Leave it: the log is damaged, and the state is replayed from it. Mend the log first."
+        text = "Leave it: the log is damaged, and the state is replayed from it. Mend the log first."
+        return {REPLAY: text, LET_REPLAY: text}
+    return {REPLAY: _of_moving(facts, path), LET_REPLAY: "Nothing to do: the log is sound, and the state is replayed from it."}
+
+
+def _of_moving(facts: PartitionFacts, path: str) -> str:
     older = [
         read.path
         for read in facts.directory.snapshots.values()
@@ -116,7 +132,9 @@ def _of_replaying(facts: PartitionFacts, path: str, *, has_damage: bool) -> str:
 
 
 def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None:
-    """Say where lost records of each partition may come from: another replica among those given, the quorum, or nowhere.
+    """Say where lost records of each partition may come from, and what it can be compared with.
+
+    That is another replica among those given, the quorum, or none.
 
     Args:
         verified: The partitions; their reports are replaced.
@@ -126,16 +144,20 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
     for one in verified:
         by_name.setdefault(_name_of(one), []).append(one)
     for one in verified:
-        if any(RESTORE in RULES[finding.id].general for finding in one.report.findings):
+        if any(words in finding.remedy for finding in one.report.findings for words in (RESTORE, COMPARE)):
             others = [other for other in by_name[_name_of(one)] if other is not one and _is_replica(one, other)]
-            alone = _without_others(one, controllers)
-            findings = tuple(
-                _said(finding, {RESTORE: _of_restoring(finding, others, alone)})
-                if RESTORE in RULES[finding.id].general
-                else finding
-                for finding in one.report.findings
-            )
+            alone = {RESTORE: _without_others(one, controllers), COMPARE: _of_comparing_alone(one, controllers)}
+            findings = tuple(_fitted_to_replicas(finding, others, alone) for finding in one.report.findings)
             one.report = replace(one.report, findings=findings)
+
+
+def _fitted_to_replicas(finding: Finding, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
+    if RESTORE not in finding.remedy and COMPARE not in finding.remedy:
+        return finding
+    return _said(
+        finding,
+        {RESTORE: _of_restoring(finding, others) or alone[RESTORE], COMPARE: _of_comparing(finding, others) or alone[COMPARE]},
+    )
 
 
 def _name_of(one: Verified) -> PartitionName | None:
@@ -150,31 +172,70 @@ def _is_replica(one: Verified, other: Verified) -> bool:
     return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2 and other.topic not in METADATA_TOPICS
 
 
-def _of_restoring(finding: Finding, others: Sequence[Verified], alone: str) -> str:
+def _of_restoring(finding: Finding, others: Sequence[Verified]) -> str:
+    """Which replica of those given has most of what is lost; "" when none has any of it."""
+    best = max(others, key=lambda other: _count_of(_sound_in(other, finding.offsets)), default=None)
+    sound = None if best is None else _sound_in(best, finding.offsets)
+    if best is None or sound is None:
+        return ""
+    held = f"{best.report.path} is a replica"
+    if finding.offsets is None:
+        return f"{held}, sound from offset {sound[0]} to {sound[1]}: {_FETCH_AGAIN}"
+    has = f"{held} that has {offsets_spoken(*sound)}"
+    if sound == finding.offsets:
+        return f"{has}, which this one lacks, sound: {_FETCH_AGAIN}"
+    return f"{has} of these sound, which this one lacks, but not the others: {_FETCH_AGAIN}"
+
+
+_FETCH_AGAIN = (
+    "let its broker lead, then stop this one, move this directory out of the log dir and start it; it fetches the partition "
+    "again. Keep the directory until then."
+)
+
+
+def _of_comparing(finding: Finding, others: Sequence[Verified]) -> str:
+    """Which replica of those given is sound there; "" when there is no replica."""
     for other in others:
-        offsets = _offsets_that(other, finding.offsets)
-        if offsets:
+        sound = _sound_in(other, finding.offsets)
+        if sound is not None and sound == (finding.offsets or sound):
             return (
-                f"{other.report.path} {offsets}: let its broker lead, then stop this one, move this directory out of the log "
-                "dir and start it; it fetches the partition again. Keep the directory until then."
+                f"{other.report.path} is a replica, sound there ({offsets_spoken(*sound)}): take its bytes for the right ones."
             )
-    return alone
+    names = " and ".join(other.report.path for other in others)
+    return f"No replica that was given ({names}) is sound there: compare it with another one." if others else ""
 
 
-def _offsets_that(other: Verified, lost: tuple[int, int] | None) -> str:
-    """What a replica has of lost offsets, in words; "" when it has not all of them sound."""
+def _count_of(offsets: tuple[int, int] | None) -> int:
+    return 0 if offsets is None else offsets[1] - offsets[0] + 1
+
+
+def _sound_in(other: Verified, lost: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Which of lost offsets a replica has, when it has these sound; all that it has, where it is not known which are lost."""
     report = other.report
     start, end = report.log_start_offset, report.log_end_offset
     broken = [finding for finding in report.findings if loss_of(finding) is not None]
     if start is None or end is None or end <= start:
-        return ""
+        return None
     if lost is None:
-        return "" if broken else f"is a replica, sound from offset {start} to {end - 1}"
+        return None if broken else (start, end - 1)
+    first, last = max(start, lost[0]), min(end - 1, lost[1])
     is_whole = not any(
-        finding.offsets is None or (finding.offsets[0] <= lost[1] and lost[0] <= finding.offsets[1]) for finding in broken
+        finding.offsets is None or (finding.offsets[0] <= last and first <= finding.offsets[1]) for finding in broken
     )
-    has_all = is_whole and start <= lost[0] and lost[1] < end
-    return f"is a replica that has {offsets_spoken(*lost)}, which this one lacks, sound" if has_all else ""
+    return (first, last) if first <= last and is_whole else None
+
+
+def _of_comparing_alone(one: Verified, controllers: Controllers) -> str:
+    """What to compare with where no replica was given."""
+    if one.topic in METADATA_TOPICS:
+        other = "Compare it with the metadata log of another controller"
+    else:
+        replicas, source = controllers.replicas_of(one.claim)
+        if len(replicas) == 1:
+            return f"By {source} there is no other replica to compare it with: a backup may show which is right."
+        other = "Compare it with another replica"
+    line = command_on(("kafkalog", "verify"), one.report.path).line
+    return f"{other}: `{line} OTHER`."
 
 
 def _without_others(one: Verified, controllers: Controllers) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kafkalog.core.command_line import GIVES_EVERYTHING
 
-__all__ = ["GENERAL", "LET_REBUILD", "REBUILD", "REPLAY", "RESTORE"]
+__all__ = ["COMPARE", "FINISH_SWAP", "GENERAL", "LET_REBUILD", "LET_REPLAY", "REBUILD", "REPLAY", "RESTORE"]
 
 #: The records of a log are damaged.
 RESTORE = (
@@ -16,20 +16,34 @@ RESTORE = (
     f"{GIVES_EVERYTHING} prints all that can still be read."
 )
 
+#: Only another copy shows which of two contradicting bytes is right.
+COMPARE = "Compare it with another replica: `kafkalog verify THIS OTHER`."
+
 #: An index is wrong: the broker rebuilds it (LogLoader.loadSegmentFiles, LogSegment.recover; Kafka 0.10 to 4.4).
 REBUILD = (
-    "If no finding is about the segment's `.log`: with the broker stopped, move its `.index` and `.timeindex` away; the broker "
-    "rebuilds both and `.txnindex`. In a damaged log it would cut the log at the first bad batch. Nothing needs to be moved "
-    "in `__cluster_metadata`: a node rebuilds the indexes of that log at every start."
+    "Where the segment's `.log` is sound: with the broker stopped, move its `.index` and `.timeindex` away; the broker "
+    "rebuilds both and `.txnindex`. Where it is damaged, leave them: a rebuild cuts the log at the first bad batch. Nothing "
+    "needs to be moved in `__cluster_metadata`: a node rebuilds the indexes of that log at every start."
 )
 
 #: A producer snapshot is wrong. Without any, a clean start makes an empty one (UnifiedLog.rebuildProducerState, Kafka 3.9).
 REPLAY = (
-    "If the log is sound and an older snapshot is there: with the broker stopped, move the file away; the state is replayed "
+    "Where the log is sound and an older snapshot is there: with the broker stopped, move the file away; the state is replayed "
     "from the older one. Without one, a broker that was stopped cleanly forgets its producers."
 )
 
 #: An index is missing, which the broker notices.
-LET_REBUILD = "Nothing to do if the log is sound; let the broker rebuild it, or copy it again."
+LET_REBUILD = (
+    "Nothing where the log is sound: the next start rebuilds it. Where it is damaged, the rebuild cuts it: mend it first."
+)
 
-GENERAL = (RESTORE, REBUILD, REPLAY, LET_REBUILD)
+#: A producer snapshot is missing that others make up for.
+LET_REPLAY = "Nothing where the log is sound: the state is replayed from it. Where it is damaged, mend it first."
+
+#: A swap that the next start finishes.
+FINISH_SWAP = (
+    "Nothing where the file is whole: the next start finishes what was begun. Where it is damaged, move it away while the "
+    "broker is stopped."
+)
+
+GENERAL = (RESTORE, COMPARE, REBUILD, REPLAY, LET_REBUILD, LET_REPLAY, FINISH_SWAP)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import RequestError
 from kafkalog.verify.finding import Finding, Hit, Severity
-from kafkalog.verify.remedies import GENERAL
+from kafkalog.verify.remedies import COMPARE, GENERAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Loss = Literal["gone", "unreadable"]
 RULES: dict[str, Rule] = {}
 _BY_SUBJECT: dict[type, list[Rule]] = {}
 
-_IF_CLEANED = "Nothing to do if the topic is, or ever was, compacted. Else compare with another replica."
+_IF_CLEANED = f"Nothing to do where the topic is, or ever was, compacted. Where it never was, the offsets are gone. {COMPARE}"
 _NOUNS = {
     "batches": "batch", "bytes": "byte", "entries": "entry", "logs": "log", "messages": "message", "offsets": "offset",
     "partitions": "partition", "records": "record", "segments": "segment",

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import sys
 import tempfile
 import tomllib
@@ -26,11 +27,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify import RULES
+from kafkalog.verify.remedies import COMPARE
 from tests.verify.proofs import PROOFS
 
 if TYPE_CHECKING:
     from kafkalog.verify import Finding, Rule
 
+_COMPARED = re.compile(r"Compare it with another replica: `kafkalog verify \S+ OTHER`\.")
 STATED = pathlib.Path(__file__).parent / "stated"
 
 
@@ -51,6 +54,11 @@ def stated(rule: Rule) -> list[dict[str, Any]]:
     return found
 
 
+def texts_of(rule: Rule) -> list[str]:
+    """Which texts of its findings are stated: those about facts."""
+    return ["message", *(name for name in ("consequence", "remedy") if "{" in getattr(rule, name))]
+
+
 def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
     """A finding as it is stated."""
     row: dict[str, Any] = {"severity": finding.severity.label, "path": finding.path}
@@ -58,9 +66,12 @@ def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
         row["span"] = [finding.span.start, finding.span.end]
     if finding.offsets is not None:
         row["offsets"] = list(finding.offsets)
-    row["message"] = finding.message
-    row |= {name: getattr(finding, name) for name in ("consequence", "remedy") if "{" in getattr(rule, name)}
-    return row | {"facts": {name: value for name, value in finding.facts.items() if value is not None}}
+    # What to compare with goes by the partition, not by the rule.
+    row |= {name: _COMPARED.sub(COMPARE, getattr(finding, name)) for name in texts_of(rule)}
+    facts = {name: value for name, value in finding.facts.items() if value is not None}
+    return row | {
+        "facts": {name: _COMPARED.sub(COMPARE, value) if isinstance(value, str) else value for name, value in facts.items()}
+    }
 
 
 def look_at_proof(rule: Rule, where: pathlib.Path) -> Any:

@@ -231,3 +231,55 @@ def test_indexes_that_name_offsets_after_the_end_of_a_cleaned_log_are_not_to_be_
     told = {finding.remedy for finding in look(directory) if finding.path.startswith(str(log.with_suffix("")))}
     assert any(remedy.startswith("Do not move the indexes away: they name offset ") for remedy in told), told
     assert not any("The log of the segment is sound" in remedy for remedy in told)
+
+
+# --- what to compare with ---
+
+
+def test_what_to_compare_with_another_replica_is_a_command_line_with_the_partitions_path(tmp_path):
+    lab = Lab(tmp_path / "d 1", TWITTER)
+    lab.field(1, 1, partition_leader_epoch=-5)
+    assert f"Compare it with another replica: `kafkalog verify '{lab.dir}' OTHER`." in remedy_of(
+        "batch-epoch-negative", lab.root
+    )
+
+
+def test_a_sound_replica_among_the_paths_is_what_to_compare_with(damaged, replica):
+    damaged.field(0, 1, partition_leader_epoch=-5)
+    first, last = next(f.offsets for f in look(damaged.root) if f.id == "batch-epoch-negative")
+    told = remedy_of("batch-epoch-negative", damaged.root, replica)
+    assert (
+        f"{replica}/ledger-0 is a replica, sound there (offsets {first} to {last}): take its bytes for the right ones." in told
+    )
+
+
+def test_the_metadata_log_is_compared_with_that_of_another_controller(tmp_path):
+    lab = Lab(tmp_path / "d1", SEVERAL)
+    lab.field(-1, 3, producer_id=7)
+    told = remedy_of("kraft-batch-odd", lab.root)
+    assert told == f"Compare it with the metadata log of another controller: `kafkalog verify {lab.dir} OTHER`."
+
+
+def test_a_partition_without_another_replica_has_nothing_to_compare_with(tmp_path):
+    lab = Lab(tmp_path / "d1", "4.3.1/edge/e-idem-0")
+    lab.beside("__cluster_metadata-0")
+    lab.field(0, 0, partition_leader_epoch=-5)
+    assert "there is no other replica to compare it with" in remedy_of("batch-epoch-negative", lab.root)
+
+
+def test_a_replica_with_a_part_of_what_is_lost_is_named_with_that_part(damaged, replica):
+    logs = sorted((replica / "ledger-0").glob("*.log"))
+    first, last = flip(damaged, -1, 0)
+    logs[-1].write_bytes(logs[-1].read_bytes()[: len(damaged.batches(-1)[0])])
+    assert first < last
+    assert remedy_of("batch-crc-mismatch", damaged.root, replica).startswith(
+        f"{replica}/ledger-0 is a replica that has offsets"
+    )
+
+
+def test_a_missing_snapshot_between_others_is_nothing_to_do_where_the_log_is_sound(tmp_path):
+    lab = Lab(tmp_path / "d1", "2.8.2/repl-b1/orders-0")
+    snapshots = sorted(lab.dir.glob("*.snapshot"))
+    snapshots[len(snapshots) // 2].unlink()
+    found = [f.remedy for f in look(lab.root) if f.id == "snapshot-missing-for-segment"]
+    assert found == ["Nothing to do: the log is sound, and the state is replayed from it."]

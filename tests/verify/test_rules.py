@@ -20,7 +20,7 @@ from tests.screens import plain
 from tests.verify.lab import BROKER, NOW, Lab, changed_in_each_look
 from tests.verify.near_misses import BEYOND, NEAR, NEAR_MISSES
 from tests.verify.proofs import PLAIN, PROOFS, as_it_is
-from tests.verify.stated import STATED, as_stated, file_of, look_at_proof, read_stated, stated
+from tests.verify.stated import STATED, as_stated, file_of, look_at_proof, read_stated, stated, texts_of
 
 #: Rules about files that no invariant of the list speaks of.
 BEYOND_THE_INVARIANTS = {
@@ -137,7 +137,7 @@ def _all_stated(rule, rows):
 
 def _texts(rule, facts):
     finding = rule.finding(Hit(None, **facts), "")
-    return {name: getattr(finding, name) for name in TEXTS if name == "message" or "{" in getattr(rule, name)}
+    return {name: getattr(finding, name) for name in texts_of(rule)}
 
 
 @EVERY_RULE

@@ -30,7 +30,7 @@ def metadata_log_subjects(facts: PartitionFacts) -> Iterator[KraftLog | QuorumFi
     if quorum is not None:
         yield quorum
     for scan in facts.snapshot_scans:
-        snapshot = _snapshot(scan)
+        snapshot = _snapshot(facts, scan)
         if snapshot is not None:
             yield snapshot
 
@@ -71,7 +71,7 @@ def _quorum(facts: PartitionFacts) -> QuorumFile | None:
     )
 
 
-def _snapshot(scan: SegmentScan) -> KraftSnapshot | None:
+def _snapshot(facts: PartitionFacts, scan: SegmentScan) -> KraftSnapshot | None:
     first = last = "nothing"
     first_span = last_span = Span(0, scan.size)
     try:
@@ -98,4 +98,11 @@ def _snapshot(scan: SegmentScan) -> KraftSnapshot | None:
         last_control=last,
         first_span=first_span,
         last_span=last_span,
+        is_replaceable=_is_replaceable(facts, scan),
     )
+
+
+def _is_replaceable(facts: PartitionFacts, scan: SegmentScan) -> bool:
+    """Whether the log begins at 0, or an older snapshot reaches its start."""
+    start = facts.log_start or 0
+    return not start or any(start <= name.base_offset < scan.base_offset for name, _ in facts.partition.checkpoints)

@@ -12,7 +12,7 @@ from kafkalog.core.bit_flips import CRC32, CRC32C, find_flipped_bit
 from kafkalog.core.dates import date_text, timestamp_cause
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import Foretold, rule
 from kafkalog.verify.rules.shared import BatchStep
 
@@ -59,7 +59,7 @@ def _field(batch: RecordBatch, name: str, **facts: Any) -> Hit:
     consequence="Followers stop at offset {offset}.",
     foretold=Foretold(
         consumers="Consumers that check CRCs fail there.",
-        unclean="A recovery after an unclean stop truncates the log at byte {position} and deletes all later segments.",
+        unclean="A recovery that comes here truncates the log at byte {position} and deletes all later segments.",
     ),
     remedy=RESTORE,
     source="DefaultRecordBatch.ensureValid, LegacyRecord.ensureValid, LogSegment.recover (Kafka 3.9.1)",
@@ -296,7 +296,7 @@ def _without_record(batch: RecordBatch) -> Iterator[tuple[int, int]]:
     "the cleaner leaves 61, 0 and -1",
     consequence="Only the log cleaner writes batches without records, and not this one: nobody reads its {unread} bytes "
     "after the header.",
-    remedy="Compare with another replica.",
+    remedy=COMPARE,
     source="DefaultRecordBatch.writeEmptyHeader (Kafka 3.9.1)",
     proof="count-zero",
     near_miss="empty-batch-appended",
@@ -327,7 +327,7 @@ def batch_emptied_malformed(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="a batch without records and without a producer",
     consequence="None: its offsets {offset} to {last} are taken and hold nothing.",
-    remedy="Nothing to do if the topic is, or was, compacted by 3.9.2, 4.0 or later.",
+    remedy="Nothing to do: the log cleaner of 3.9.2, 4.0 and later leaves such batches.",
     source="KAFKA-17076, MemoryRecords.filterTo (Kafka 4.0.0)",
     proof="empty-batch-appended",
     near_miss="emptied-batch-of-a-producer",
@@ -370,8 +370,8 @@ def batch_base_timestamp_odd(step: BatchStep) -> Iterator[Hit]:
     Severity.INFO,
     on=BatchStep,
     message="the delete horizon bit is set with {count} records and baseTimestamp {base_timestamp}",
-    consequence="The cleaner sets it only on batches with records, to a time in milliseconds.",
-    remedy="Compare the batch at offset {offset} with another replica.",
+    consequence="The cleaner sets it only on batches with records, to a time in milliseconds; not on that at offset {offset}.",
+    remedy=COMPARE,
     source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
     proof="horizon-without-records",
     near_miss="delete-horizon-set",
@@ -397,8 +397,9 @@ def batch_delete_horizon_odd(step: BatchStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=BatchStep,
     message="the delete horizon bit is set, but {what}",
-    consequence="Time-based look-ups and the cleaner take baseTimestamp {base_timestamp} for a date of deletion.",
-    remedy="Compare the batch at offset {offset} with another replica.",
+    consequence="Time-based look-ups and the cleaner take baseTimestamp {base_timestamp} of the batch at offset {offset} for a "
+    "date of deletion.",
+    remedy=COMPARE,
     source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
     proof="horizon-bit-set",
     near_miss="horizon-after-its-records",
@@ -432,7 +433,7 @@ def batch_delete_horizon_uncompacted(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="the delete horizon bit is set, {horizon}, in a log that no cleaner has been over",
     consequence="A cleaner that comes to offset {offset} later takes baseTimestamp for a date of deletion.",
-    remedy="Compare the batch with another replica.",
+    remedy=COMPARE,
     source="MemoryRecords.filterTo (Kafka 3.1.0), KIP-534",
     proof="horizon-behind-keyless",
     near_miss="delete-horizon-set",
@@ -512,8 +513,8 @@ def batch_producer_fields_zero(zeros: ZeroProducers) -> Iterator[Hit]:
     Severity.WARNING,
     on=BatchStep,
     message="producer id {producer_id} with producerEpoch {epoch} and baseSequence {sequence}",
-    consequence="Leaders refuse such batches. Duplicates of it cannot be recognised.",
-    remedy="Compare the batch at offset {offset} with another replica.",
+    consequence="Leaders refuse such batches. Duplicates of that at offset {offset} cannot be recognised.",
+    remedy=COMPARE,
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="sequence-missing",
     near_miss="producer-of-zeros",
@@ -542,8 +543,9 @@ def batch_producer_fields_missing(step: BatchStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=BatchStep,
     message="the transactional bit is set, but there is no producer id",
-    consequence="Leaders refuse such batches; read_committed consumers cannot know whether it was aborted.",
-    remedy="Compare the batch at offset {offset} with another replica.",
+    consequence="Leaders refuse such batches; read_committed consumers cannot know whether that at offset {offset} was "
+    "aborted.",
+    remedy=COMPARE,
     source="LogValidator.validateBatch (Kafka 3.9.1)",
     proof="transactional-without-producer",
     near_miss="producer-of-zeros",
@@ -585,7 +587,7 @@ def batch_epoch_missing(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="partition leader epoch {epoch}",
     consequence="No leader has it. Followers that ask for the end of an epoch get wrong answers around offset {offset}.",
-    remedy="Compare with another replica; the field is not covered by the checksum.",
+    remedy=f"The checksum does not cover the field. {COMPARE}",
     source="DefaultRecordBatch.partitionLeaderEpoch (Kafka 3.9.1)",
     proof="epoch-negative",
     near_miss="epoch-minus-one",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import segment_path
 
@@ -86,7 +86,7 @@ def recovery_point_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     on=PartitionCheckpoints,
     message="the recovery point is {point}, but {file} ends at offset {end} ({stop})",
     consequence="After the stop {count} offsets were added, or the log is another one, or the stop was no clean one.",
-    remedy="Find out who wrote them, and whether the clean-shutdown marker is the broker's own; compare with another replica.",
+    remedy=f"Find out who wrote them, and whether the clean-shutdown marker is the broker's own. {COMPARE}",
     source="LogManager.shutdown (Kafka 3.9.1)",
     proof="log-longer-clean",
     near_miss="log-longer-after-a-crash",
@@ -115,8 +115,9 @@ def recovery_point_behind_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.WARNING,
     on=PartitionCheckpoints,
     message="the broker was stopped cleanly, but {file} has no line for the partition",
-    consequence="The broker takes 0: after an unclean stop it would recover the whole log.",
-    remedy="Nothing to do if the directory was put here after the stop.",
+    consequence="None at the next start, which recovers nothing after the clean stop, and writes the line again.",
+    remedy="Nothing to do for the start. The broker that was stopped did not have this directory open: find out who put it "
+    "here.",
     source="LogManager.shutdown (Kafka 3.9.1)",
     proof="recovery-line-removed",
     near_miss="lines-missing-after-a-crash",
@@ -141,8 +142,8 @@ def recovery_point_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
     message="the broker was stopped cleanly, but {file} has no line for the partition",
     consequence="The broker takes the log's start for the high watermark until the leader reports it: until then consumers see "
     "nothing, and a follower without leader epochs truncates there.",
-    remedy="Nothing to do if the directory was put here after the stop, or the replica was moved to another broker while this "
-    "one was down.",
+    remedy="Nothing to do for the start. The broker that was stopped did not serve this directory: it was put here after the "
+    "stop, or the replica was moved to another broker while this one was down.",
     source="ReplicaManager.checkpointHighWatermarks (Kafka 2.6.3, 3.9.1)",
     proof="hw-line-removed",
     near_miss="lines-missing-after-a-crash",
@@ -213,7 +214,7 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     on=PartitionCheckpoints,
     message="the high watermark is {offset}, but the log starts at {start}",
     consequence="The broker raises it. After a clean stop it never lies there.",
-    remedy="Compare with another replica.",
+    remedy=COMPARE,
     source="UnifiedLog.updateHighWatermark (Kafka 3.9.1)",
     proof="hw-lowered",
     near_miss="hw-at-log-start",
@@ -240,7 +241,7 @@ def hw_below_log_start(partition: PartitionCheckpoints) -> Iterator[Hit]:
     on=PartitionCheckpoints,
     message="the log start offset is {offset}, but {file} ends at offset {end}",
     consequence="At the next start the broker deletes every segment of the partition and starts a new log at {offset}.",
-    remedy="Do not start the broker: correct the line, or restore the end of the log from another replica.",
+    remedy="Do not start the broker before the line is corrected: the log starts at offset {first} by its files. " + RESTORE,
     source="LogLoader.load (Kafka 3.9.1), KAFKA-10101",
     proof="log-start-raised",
     near_miss="log-start-at-end",
@@ -257,7 +258,11 @@ def log_start_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
             offset=start.offset,
             file=partition.log_path,
             end=partition.log_end,
+            first=partition.first_base,
         )
+
+
+_BEFORE_FIRST = "The segments from there on are in remote storage, or they are gone."
 
 
 @rule(
@@ -265,8 +270,8 @@ def log_start_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     Severity.INFO,
     on=PartitionCheckpoints,
     message="the log start offset is {offset}; the first segment covers {first} to {last}",
-    consequence="Whole segments wait to be deleted; or, when it lies lower, older segments are in remote storage or are gone.",
-    remedy="Nothing to do if DeleteRecords, retention or tiered storage is at work.",
+    consequence="{effect}",
+    remedy="{advice}",
     source="UnifiedLog.maybeIncrementLogStartOffset (Kafka 3.9.1)",
     proof="log-start-in-the-second-segment",
     near_miss="log-start-at-the-end-of-the-first-segment",
@@ -280,6 +285,7 @@ def log_start_outside_first_segment(partition: PartitionCheckpoints) -> Iterator
     last = partition.second_base - 1 if partition.second_base is not None else partition.log_end
     if not partition.first_base <= start.offset <= last:
         negative = start.offset < 0
+        is_lower = start.offset < partition.first_base
         yield Hit(
             start.span,
             None,
@@ -288,6 +294,8 @@ def log_start_outside_first_segment(partition: PartitionCheckpoints) -> Iterator
             offset=start.offset,
             first=partition.first_base,
             last=last,
+            effect=_BEFORE_FIRST if is_lower else "Whole segments wait to be deleted: the broker deletes them after its start.",
+            advice=f"With tiered storage, nothing is to be done. {COMPARE}" if is_lower else "Nothing to do.",
         )
 
 
@@ -299,8 +307,7 @@ def log_start_outside_first_segment(partition: PartitionCheckpoints) -> Iterator
     consequence="The cleaner does not go beyond the high watermark. It was set back since, by an unclean election or with its "
     "checkpoint, or the cleaner's position was moved forward by hand or with a moved partition: it then skips what it has not "
     "cleaned.",
-    remedy="Compare with another replica. To have the log cleaned again, set the partition's offset in {file} to 0 while the "
-    "broker is stopped.",
+    remedy=f"{COMPARE} To have the log cleaned again, set the partition's offset in {{file}} to 0 while the broker is stopped.",
     source="LogCleanerManager.cleanableOffsets (Kafka 3.9.1)",
     proof="cleaner-beyond-watermark",
     near_miss="cleaner-at-high-watermark",
@@ -332,7 +339,7 @@ def cleaner_beyond_high_watermark(partition: PartitionCheckpoints) -> Iterator[H
     message="the cleaner is at {offset}, but {file} ends at offset {end}",
     consequence="The broker resets it and cleans from the log's start. The line is that of an earlier topic of this name, the "
     "checkpoint was copied after the log, or the log lost its end.",
-    remedy="Nothing to do if the topic was deleted and created again. Else compare the end of the log with another replica.",
+    remedy=f"Nothing where the topic was deleted and created again. Where it was not, its end may be gone. {COMPARE}",
     source="LogCleanerManager.cleanableOffsets, LogManager.addStrayLog (Kafka 3.9.1)",
     proof="cleaner-raised",
     near_miss="cleaner-at-end",

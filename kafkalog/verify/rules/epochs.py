@@ -11,7 +11,7 @@ from kafkalog.core.command_line import Command, quoted
 from kafkalog.core.log import NEVER
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import beyond_end
 
@@ -276,7 +276,7 @@ def epoch_not_increasing(file: EpochFile) -> Iterator[Hit]:
     on=EpochFile,
     message="batches from offset {offset} on have leader epoch {epoch}, which {file} does not list",
     consequence="Followers that ask where epoch {epoch} ended get the answer for another one, and truncate at a wrong place.",
-    remedy="Compare with another replica, the batch and the file. " + REVIEW,
+    remedy=f"{COMPARE} {REVIEW}",
     source="LeaderEpochFileCache.endOffsetFor (Kafka 3.9.1), KAFKA-10432",
     proof="epoch-entry-removed",
     near_miss="epoch-at-end",
@@ -306,7 +306,7 @@ def epoch_missing(file: EpochFile) -> Iterator[Hit]:
     on=EpochFile,
     message="epoch {epoch} is said to begin at {start}; {file} has batches of epoch {actual} at offsets {first} to {last}",
     consequence="Followers that ask where an epoch ended get {start} instead, and truncate too much or too little.",
-    remedy="Compare with another replica, the batches and the file. " + REVIEW,
+    remedy=f"{COMPARE} {REVIEW}",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-7415",
     proof="epoch-start-changed",
     near_miss="epoch-rises-in-the-last-segment",

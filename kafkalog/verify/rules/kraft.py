@@ -10,6 +10,7 @@ from kafkalog.core.batch import BATCH_HEADER, RecordBatch
 from kafkalog.core.properties import format_uuid
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import COMPARE
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import BatchStep, PartitionMetadataFile
 
@@ -49,7 +50,7 @@ class QuorumFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KraftSnapshot:
-    """A `.checkpoint` file of the metadata log."""
+    """A `.checkpoint` file of the metadata log; `is_replaceable`: the log, or an older one, has what it says."""
 
     path: str
     size: int
@@ -57,6 +58,7 @@ class KraftSnapshot:
     last_control: str
     first_span: Span
     last_span: Span
+    is_replaceable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def kraft_topic_id_differs(file: PartitionMetadataFile) -> Iterator[Hit]:
     on=BatchStep,
     message="a batch of the metadata log with {what}",
     consequence="No controller writes it so; replaying offset {offset} gives another cluster than there was.",
-    remedy="Compare with the metadata log of another controller.",
+    remedy=COMPARE,
     source="BatchAccumulator, KafkaRaftLog (Kafka 3.9.1)",
     proof="kraft-producer-id",
     near_miss="kraft-no-op-record",
@@ -186,7 +188,7 @@ def kraft_snapshot_missing(log: KraftLog) -> Iterator[Hit]:
     on=KraftLog,
     message="epoch {epoch} begins at offset {offset} without a LEADER_CHANGE",
     consequence="A leader writes one first in its epoch: the start of the epoch is missing or changed.",
-    remedy="Compare with the metadata log of another controller.",
+    remedy=COMPARE,
     source="LeaderState.appendStartOfEpochControlRecords (Kafka 3.9.1)",
     proof="kraft-epoch-changed",
     near_miss="kraft-new-leader",
@@ -204,7 +206,7 @@ def kraft_leader_change_missing(log: KraftLog) -> Iterator[Hit]:
     on=KraftLog,
     message="the snapshot says epoch {epoch} at offset {offset}; {file} has epoch {actual} there",
     consequence="Followers that fetch the snapshot diverge from the log.",
-    remedy="Compare with the files of another controller.",
+    remedy=COMPARE,
     source="KafkaMetadataLog.createNewSnapshot (Kafka 3.9.1)",
     proof="kraft-snapshot-renamed",
     near_miss="kraft-snapshot-where-an-epoch-ends",
@@ -219,6 +221,13 @@ def kraft_snapshot_epoch_mismatch(log: KraftLog) -> Iterator[Hit]:
 
 
 _OF_SNAPSHOT = "the records of a snapshot have no offsets of the log"
+_NOT_LOADED = "The snapshot cannot be loaded, and no node starts with it."
+_AND_LOST = "What it says is nowhere else in this directory."
+_MOVE_SNAPSHOT = (
+    "With the node stopped, move the file out of the directory, and keep it: what it says is in the log, or in an older "
+    "snapshot, too."
+)
+_COPY_SNAPSHOT = "Copy a `.checkpoint` of this offset or more from another controller."
 
 
 @rule(
@@ -226,9 +235,8 @@ _OF_SNAPSHOT = "the records of a snapshot have no offsets of the log"
     Severity.ERROR,
     on=KraftSnapshot,
     message="the first record is {first} and the last {last}; they must be SNAPSHOT_HEADER and SNAPSHOT_FOOTER",
-    consequence="The snapshot cannot be loaded: metadata up to its offset is lost if the log starts after 0.",
-    remedy="If the log begins at 0, or an older snapshot reaches its start: move the file away while the node is stopped. Else "
-    "copy a `.checkpoint` of this offset or more from another controller.",
+    consequence="{effect}",
+    remedy="{advice}",
     source="RecordsSnapshotReader, RecordsSnapshotWriter (Kafka 3.9.1)",
     proof="kraft-snapshot-cut",
     near_miss="kraft-snapshot-part",
@@ -237,10 +245,17 @@ _OF_SNAPSHOT = "the records of a snapshot have no offsets of the log"
 )
 def kraft_snapshot_incomplete(file: KraftSnapshot) -> Iterator[Hit]:
     """A snapshot lacks its header or its footer; only a `.part` may."""
-    if file.first_control != "SNAPSHOT_HEADER":
-        yield Hit(file.first_span, None, first=file.first_control, last=file.last_control, offsets_unknown=_OF_SNAPSHOT)
-    elif file.last_control != "SNAPSHOT_FOOTER":
-        yield Hit(file.last_span, None, first=file.first_control, last=file.last_control, offsets_unknown=_OF_SNAPSHOT)
+    is_cut = file.last_control != "SNAPSHOT_FOOTER"
+    if file.first_control != "SNAPSHOT_HEADER" or is_cut:
+        yield Hit(
+            file.last_span if file.first_control == "SNAPSHOT_HEADER" else file.first_span,
+            None,
+            first=file.first_control,
+            last=file.last_control,
+            offsets_unknown=_OF_SNAPSHOT,
+            effect=_NOT_LOADED if file.is_replaceable else f"{_NOT_LOADED} {_AND_LOST}",
+            advice=_MOVE_SNAPSHOT if file.is_replaceable else _COPY_SNAPSHOT,
+        )
 
 
 @rule(
@@ -267,8 +282,8 @@ def quorum_state_unreadable(file: QuorumFile) -> Iterator[Hit]:
     on=QuorumFile,
     message="there is no quorum-state beside a metadata log with batches of epoch {log_epoch}",
     consequence="The node starts, and does not know whom it voted for in that epoch: it could vote twice.",
-    remedy="Put it back from the place that the directory was copied from. Else let only one controller at a time start "
-    "without it.",
+    remedy="Put it back from the place that the directory was copied from. Where there is none, let only one controller at a "
+    "time start without it.",
     source="QuorumState.initialize, FileQuorumStateStore (Kafka 3.9.1)",
     proof="quorum-state-removed",
     near_miss="quorum-state-of-nothing-written",
@@ -286,7 +301,7 @@ def quorum_state_missing(file: QuorumFile) -> Iterator[Hit]:
     message="leaderEpoch is {epoch}, but {file} has batches of epoch {log_epoch}",
     consequence="The file is written before the first batch of an epoch: it is an old one, or was changed. The node takes the "
     "log's epoch, and does not know whom it voted for in it.",
-    remedy="Was the directory copied while the node ran? Else find out who put the older file there.",
+    remedy="Find out who put the older file there. Let only one controller at a time start with such a file.",
     source="QuorumState.initialize (Kafka 3.9.1)",
     proof="quorum-state-old",
     near_miss="quorum-state-of-a-later-epoch",

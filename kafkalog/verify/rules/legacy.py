@@ -11,7 +11,7 @@ from kafkalog.core.legacy import LEGACY_HEADER_V0, LEGACY_HEADER_V1, LegacyBatch
 from kafkalog.errors import DecompressionFailed
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import BatchStep
 
@@ -110,7 +110,7 @@ def legacy_offset_negative(step: BatchStep) -> Iterator[Hit]:
     message="the compressed wrapper has a key of {size} bytes",
     consequence="Readers pass over the key; no client writes one: the wrapper of offset {offset} was changed, or is no "
     "wrapper.",
-    remedy="Compare with another replica.",
+    remedy=COMPARE,
     source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="legacy-wrapper-key",
     near_miss="legacy-wrapper",
@@ -248,7 +248,7 @@ def _holes(records: LegacyRecords) -> Iterator[tuple[int, int]]:
     on=LegacyRecords,
     message="the wrapper says that its last offset is {stored}, its messages go from {first} to {last}",
     consequence="Consumers get offsets twice, or skip some.",
-    remedy="Compare with another replica.",
+    remedy=COMPARE,
     source="AbstractLegacyRecordBatch (Kafka 3.9.1)",
     proof="legacy-wrapper-offset",
     near_miss="legacy-wrapper",

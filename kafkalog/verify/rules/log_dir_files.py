@@ -80,8 +80,20 @@ _RECOVERY = "recovery-point-offset-checkpoint"
 _WATERMARKS = "replication-offset-checkpoint"
 _LOG_STARTS = "log-start-offset-checkpoint"
 _CLEANER = "cleaner-offset-checkpoint"
+_COPY_AGAIN = "Copy the file again from where this log dir comes from. The broker starts without it, and writes it again."
 #: Other files that brokers keep in a log dir.
 _KNOWN = frozenset((*LOG_DIR_FILES, BOOTSTRAP_CHECKPOINT))
+
+
+def _without_lines(name: str, *, clean: bool) -> str:
+    """What a start makes of a checkpoint file without a line."""
+    if name == _WATERMARKS:
+        return "Every high watermark is the log's start until the partition has a leader: consumers see nothing until then."
+    if name == _LOG_STARTS:
+        return "Every log starts at its first segment again: records in it that DeleteRecords removed come back."
+    if clean:
+        return "None at the next start: after the clean stop nothing is recovered."
+    return "The next start recovers every log from its first segment on, and cuts each at its first bad batch."
 
 
 @rule(
@@ -106,9 +118,8 @@ def bootstrap_without_version(file: BootstrapFile) -> Iterator[Hit]:
     Severity.WARNING,
     on=LogDirFiles,
     message="a broker has had {file} open, but there is no {name}",
-    consequence="The broker starts with nothing in it: recovery points are 0 and after an unclean stop every log is recovered "
-    "in full, high watermarks are the logs' start, deleted records come back.",
-    remedy="Restore the file if this is a copy; else nothing to do.",
+    consequence="{effect}",
+    remedy=_COPY_AGAIN,
     source="LogManager, ReplicaManager, OffsetCheckpointFile (Kafka 3.9.1): made at the start, never deleted",
     proof="recovery-file-removed",
     near_miss="copied-without-meta",
@@ -124,7 +135,8 @@ def checkpoint_missing(files: LogDirFiles) -> Iterator[Hit]:
         return
     for name in (_RECOVERY, _WATERMARKS, *((_LOG_STARTS,) if files.kraft else ())):
         if name not in files.sizes:
-            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{files.log}", name=name)
+            effect = _without_lines(name, clean=files.clean)
+            yield Hit(None, None, path=f"{files.path}/{name}", file=f"{files.path}/{files.log}", name=name, effect=effect)
 
 
 @rule(
@@ -134,7 +146,7 @@ def checkpoint_missing(files: LogDirFiles) -> Iterator[Hit]:
     message="{log} was compacted, but there is no {file}",
     consequence="The log cleaner begins again at the start of every log: harmless, but it takes long, and it has to keep "
     "tombstones for longer.",
-    remedy="Restore the file if this is a copy; else nothing to do.",
+    remedy=_COPY_AGAIN,
     source="LogCleanerManager (Kafka 3.9.1): made at the start if there is a cleaner, never deleted",
     proof="cleaner-file-removed",
     near_miss="compacted-gap",
@@ -153,9 +165,8 @@ def cleaner_checkpoint_missing(cleaned: CleanedLogs) -> Iterator[Hit]:
     Severity.WARNING,
     on=LogDirFiles,
     message="0 bytes, {why}",
-    consequence="The broker starts with nothing in it: recovery points are 0, high watermarks are the logs' start, deleted "
-    "records come back.",
-    remedy="Restore the file if this is a copy; else nothing to do.",
+    consequence="{effect}",
+    remedy=_COPY_AGAIN,
     source="LogManager.shutdown, ReplicaManager.shutdown (Kafka 3.9.1): files are replaced as a whole, never emptied",
     proof="recovery-file-emptied",
     near_miss="checkpoint-empty",
@@ -172,11 +183,13 @@ def checkpoint_emptied(files: LogDirFiles) -> Iterator[Hit]:
     for name in (_RECOVERY, _WATERMARKS, _LOG_STARTS):
         if files.sizes.get(name) != 0:
             continue
+        effect = _without_lines(name, clean=files.clean)
         if files.clean:
-            yield Hit(Span(0, 0), None, path=f"{files.path}/{name}", why="but the broker was stopped cleanly")
+            why = "but the broker was stopped cleanly"
+            yield Hit(Span(0, 0), None, path=f"{files.path}/{name}", why=why, effect=effect)
         elif name == _RECOVERY and files.sizes.get(_LOG_STARTS):
             why = "but log starts were written, and recovery points are written before them"
-            yield Hit(Span(0, 0), None, path=f"{files.path}/{name}", why=why)
+            yield Hit(Span(0, 0), None, path=f"{files.path}/{name}", why=why, effect=effect)
 
 
 @rule(
@@ -228,7 +241,8 @@ def directory_id_missing(files: LogDirFiles) -> Iterator[Hit]:
     on=LogDirFiles,
     message="{problem}",
     consequence="The broker takes its last stop for a clean one and recovers nothing, whatever the marker holds.",
-    remedy="With the broker stopped, remove the marker unless it is known that the last stop was a clean one.",
+    remedy="With the broker stopped, move the marker out of the log dir: the broker then recovers the logs, which does no "
+    "harm to sound ones.",
     source="CleanShutdownFileHandler (Kafka 3.9.1), LogManager.loadLogs",
     proof="clean-marker-garbage",
     near_miss="marker-of-3.7",

@@ -217,9 +217,9 @@ class UnlistedPartition:
     Severity.ERROR,
     on=UnlistedPartition,
     message="{witness} places the partition here, but there is no {file}, and no checkpoint has a line for it",
-    consequence="The broker creates it again, empty. What this replica held is lost, unless another has it.",
-    remedy="Look for the directory: in the broker's other log dirs, in lost+found, in copies. If another replica is in sync, "
-    "the broker fetches the partition from it.",
+    consequence="The broker creates it again, empty. What this replica held is gone from this log dir.",
+    remedy="Look for the directory: in the broker's other log dirs, in lost+found, in copies. From a replica that is in sync "
+    "the broker fetches the partition again.",
     source="LogManager.getOrCreateLog, BrokerMetadataPublisher (Kafka 3.9.1)",
     proof="partition-taken-away-with-its-lines",
     near_miss="line-of-another-partition-that-is-here",

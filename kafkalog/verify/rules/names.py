@@ -11,7 +11,7 @@ from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import LET_REBUILD, RESTORE
+from kafkalog.verify.remedies import FINISH_SWAP, LET_REBUILD, LET_REPLAY, RESTORE
 from kafkalog.verify.rule import rule
 
 if TYPE_CHECKING:
@@ -276,9 +276,8 @@ def leftover_cleaned(files: PartitionFiles) -> Iterator[Hit]:
     Severity.INFO,
     on=PartitionFiles,
     message="a complete result of the log cleaner about to replace its segments; {size} bytes",
-    consequence="At its next start the broker renames it into place and deletes the regular files of the offsets it covers; "
-    "that is right if the file is whole.",
-    remedy="Nothing to do if the file has no findings of its own. If it is damaged, move it away while the broker is stopped.",
+    consequence="At its next start the broker renames it into place and deletes the regular files of the offsets it covers.",
+    remedy=FINISH_SWAP,
     source="LogLoader.completeSwapOperations (Kafka 3.9.1), KAFKA-12520",
     proof="swap-under-way",
     near_miss="cleaner-killed",
@@ -364,7 +363,7 @@ def _stands_for(files: PartitionFiles, name: str) -> str:
     on=PartitionFiles,
     message="{file} looks like {right}, which is missing",
     consequence="The broker looks for names in small letters that end in `.log`: the records of this file stay unseen.",
-    remedy="With the broker stopped, compare the file with another replica, and rename it if it is the segment.",
+    remedy="With the broker stopped, rename the file to {right}; `kafkalog verify` then shows whether it is that segment.",
     source="UnifiedLog.isLogFile (Kafka 3.9.1)",
     proof="name-upper-case",
     near_miss="copy-beside-its-segment",
@@ -527,7 +526,7 @@ def _java_long(text: str) -> int | None:
     on=PartitionFiles,
     message="{file} is missing, though there are snapshots before and after it and producers wrote in between",
     consequence="The broker replays more of the log when it needs the producers' state there.",
-    remedy="Nothing to do if the log is sound.",
+    remedy=LET_REPLAY,
     source="UnifiedLog.roll, ProducerStateManager.takeSnapshot (Kafka 2.8 and later)",
     proof="snapshot-deleted",
     near_miss="oldest-snapshot-deleted",

@@ -9,7 +9,7 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.dates import date_text
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import BatchStep
 
@@ -53,7 +53,7 @@ _MOST_RELATIVE = 0x7FFFFFFF
     on=BatchStep,
     message="the base offset of the batch at byte {position} is {stored}; by its neighbours it is {offset}: {difference}",
     consequence="Consumers get the records of offsets {offset} to {last} under other offsets, or skip records. A recovery "
-    "after an unclean stop may end the log here, or not start.",
+    "that comes here ends the log, or fails.",
     remedy="No record of this batch is damaged: only the field is, which the checksum does not cover. " + RESTORE,
     source="DefaultRecordBatch.ensureValid, LogSegment.recover (Kafka 3.9.1)",
     proof="base-flipped",
@@ -111,7 +111,7 @@ def batch_before_segment(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="last offset {offset} is {distance} above the segment's base offset {base}; an index can hold 2147483647",
     consequence="Kafka 2.0 and later splits the segment at the next start if it is the last batch, and does not start if not.",
-    remedy="If the offset is right (segments of releases before 2.0), let the broker split the segment. " + RESTORE,
+    remedy="Segments of releases before 2.0 may be so: then let the broker split it. " + RESTORE,
     source="LogSegment.hasOverflow, LogLoader.retryOnOffsetOverflow (Kafka 3.9.1), KAFKA-6264",
     proof="base-overflow",
     near_miss="last-offset-that-an-index-can-hold",
@@ -136,7 +136,7 @@ def segment_offset_overflow(step: BatchStep) -> Iterator[Hit]:
     on=BatchStep,
     message="offset {offset} after {before}: {what} (leader epochs {epoch_before} and {epoch})",
     consequence="Consumers skip or repeat records, some loop for ever; a recovery can empty the whole segment.",
-    remedy="Compare offsets {offset} to {before} with another replica. " + RESTORE,
+    remedy=RESTORE,
     source="LogSegment.recover, OffsetIndex.append (Kafka 3.9.1), KAFKA-3919",
     proof="batches-swapped",
     near_miss="batch-removed",
@@ -245,9 +245,9 @@ def segment_start_gap(step: BatchStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=BatchStep,
     message="leader epoch {epoch} after {before} at offset {offset_before}",
-    consequence="The epoch of a log never goes down. Followers that ask for the end of epoch {epoch} get a wrong answer and "
-    "truncate at a wrong place.",
-    remedy="Compare the batch at offset {offset} with another replica; the field is not covered by the checksum.",
+    consequence="The epoch of a log never goes down. Followers that ask for the end of epoch {epoch} get a wrong answer, and "
+    "truncate at a wrong place around offset {offset}.",
+    remedy=f"The checksum does not cover the field. {COMPARE}",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1), KAFKA-18723",
     proof="epoch-lower",
     near_miss="epoch-rises-in-the-last-segment",

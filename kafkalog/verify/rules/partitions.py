@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import BATCH_HEADER
+from kafkalog.next_start.index_advice import KEEP_OF_REPLACED
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import PartitionMetadataFile, segment_path
 
@@ -73,8 +74,7 @@ class ReplacedLog:
     message="this is another log: {misfits} do not fit it, and {witnesses}",
     consequence="The records of this segment are gone; in their place consumers get those of another partition, or of another "
     "time of this one.",
-    remedy="Do not move the indexes away: they are those of the log that should be here. Look for that log in copies. "
-    + RESTORE,
+    remedy=f"{KEEP_OF_REPLACED} {RESTORE}",
     source="LogSegment.append, OffsetIndex, TimeIndex (Kafka 3.9.1)",
     proof="log-of-another-partition",
     near_miss="index-swapped",
@@ -149,7 +149,7 @@ def first_segment_missing(start: MissingStart) -> Iterator[Hit]:
     on=SegmentStep,
     message="{file} goes up to offset {last}, this segment begins at {base}",
     consequence="Offsets {base} to {last} are there twice: readers get the one or the other, recovery may refuse the log.",
-    remedy="Compare both segments with another replica. " + RESTORE,
+    remedy=RESTORE,
     source="LogSegments, LogLoader (Kafka 3.9.1)",
     proof="segment-renamed-lower",
     near_miss="middle-segment-deleted",
@@ -223,7 +223,7 @@ def _what_is_missing(step: SegmentStep) -> str:
     on=SegmentStep,
     message="the first batch has leader epoch {epoch}; {file} has batches of epoch {before}",
     consequence="The epoch of a log never goes down. Followers that ask for the end of an epoch get a wrong answer.",
-    remedy="Compare both segments with another replica; the field is not covered by the checksum.",
+    remedy=f"The checksum does not cover the field. {COMPARE}",
     source="LeaderEpochFileCache.assign (Kafka 3.9.1)",
     proof="segment-epoch-lower",
     near_miss="epoch-rises-in-the-last-segment",
@@ -247,8 +247,8 @@ def segment_epoch_decreases(step: SegmentStep) -> Iterator[Hit]:
     Severity.INFO,
     on=SegmentStep,
     message="{file} holds nothing, though it is not the last segment",
-    consequence="None in a compacted log: the cleaner left nothing of it.",
-    remedy="Compare with another replica if the topic was never compacted.",
+    consequence="{effect}",
+    remedy="{advice}",
     source="LogCleaner (Kafka 3.9.1)",
     proof="segment-emptied",
     near_miss="empty-segment-without-indexes",
@@ -257,7 +257,10 @@ def segment_epoch_decreases(step: SegmentStep) -> Iterator[Hit]:
 def segment_empty(step: SegmentStep) -> Iterator[Hit]:
     """A closed segment has 0 bytes."""
     if step.previous_size == 0:
-        yield Hit(Span(0, 0), None, path=step.previous_path, file=step.previous_path)
+        effect, advice = "None: the log cleaner left nothing of it.", "Nothing to do."
+        if not step.compacted:
+            effect, advice = "None for what is in the other segments. Nothing shows that a log cleaner emptied it.", COMPARE
+        yield Hit(Span(0, 0), None, path=step.previous_path, file=step.previous_path, effect=effect, advice=advice)
 
 
 @rule(

@@ -9,6 +9,7 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.replay.producers import ProducerStep
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import COMPARE
 from kafkalog.verify.rule import rule
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class UnendedTransaction:
 #: Sequence numbers are counted modulo this; what is more than half of it ahead is a step back.
 _SEQUENCES = 1 << 31
 _HALF_A_CYCLE = _SEQUENCES // 2
-COMPARE = "Compare offsets {offset} and on with another replica, and look at the producer."
+AND_PRODUCER = f"{COMPARE} Look at the producer, too."
 
 
 def _numbered(step: ProducerStep) -> tuple[ProducerState, ProducerRun] | None:
@@ -109,7 +110,7 @@ def _numbers(step: ProducerStep, run: ProducerRun, offsets: tuple[int, int], bef
     on=ProducerStep,
     message="producer {producer_id} epoch {epoch}: sequence {sequence} after {before}",
     consequence="Batches of the producer are missing before offset {offset}, or its state was lost.",
-    remedy=COMPARE,
+    remedy=AND_PRODUCER,
     source="ProducerAppendInfo.checkSequence (Kafka 3.9.1)",
     proof="sequence-changed",
     near_miss="sequence-wrap",
@@ -132,7 +133,7 @@ def sequence_gap(step: ProducerStep) -> Iterator[Hit]:
     on=ProducerStep,
     message="producer {producer_id} epoch {epoch}: sequence {sequence} after {before}, and offsets are missing in between",
     consequence="In a log that was never compacted, batches of the producer are missing before offset {offset}.",
-    remedy=COMPARE,
+    remedy=AND_PRODUCER,
     source="ProducerAppendInfo.checkSequence (Kafka 3.9.1)",
     proof="producer-batch-removed",
     near_miss="compacted-gap",
@@ -162,8 +163,8 @@ def _gap(step: ProducerStep) -> Iterator[Hit]:
     Severity.WARNING,
     on=ProducerStep,
     message="producer {producer_id} epoch {epoch}: sequence {sequence} again after {before}",
-    consequence="Records are in the log twice, or the fields of one of the batches are damaged.",
-    remedy=COMPARE,
+    consequence="The records from offset {offset} on are in the log twice, or the fields of one of the batches are damaged.",
+    remedy=AND_PRODUCER,
     source="ProducerStateEntry.findDuplicateBatch (Kafka 3.9.1)",
     proof="batch-duplicated",
     near_miss="sequence-wrap",
@@ -190,7 +191,7 @@ def sequence_duplicate(step: ProducerStep) -> Iterator[Hit]:
     on=ProducerStep,
     message="producer {producer_id} begins epoch {epoch} with sequence {sequence}",
     consequence="The first batches of the epoch are missing before offset {offset}, or its fields are damaged.",
-    remedy=COMPARE,
+    remedy=AND_PRODUCER,
     source="ProducerAppendInfo.checkSequence (Kafka 3.9.1)",
     proof="epoch-sequence-changed",
     near_miss="producer-unknown",
@@ -253,7 +254,7 @@ def sequence_begins_late(step: ProducerStep) -> Iterator[Hit]:
     message="producer {producer_id}: epoch {epoch} after {before}",
     consequence="A leader that knows the producer refuses batches of an older epoch. One that has forgotten it takes them: "
     "what a fenced producer still sends from offset {offset} on, and a transaction that it begins may never end.",
-    remedy=COMPARE,
+    remedy=AND_PRODUCER,
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="producer-epoch-lower",
     near_miss="producer-unknown",
@@ -284,7 +285,7 @@ def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     on=ProducerStep,
     message="producer {producer_id} writes without a transaction while that from offset {first} is open",
     consequence="A broker that has to replay offset {offset} does not start (InvalidTxnStateException).",
-    remedy="Compare offsets {first} to {offset} with another replica; a marker may be missing.",
+    remedy=f"A marker may be missing. {COMPARE}",
     source="ProducerAppendInfo.appendDataBatch (Kafka 3.9.1)",
     proof="transactional-bit-cleared",
     near_miss="another-producer-inside-a-transaction",
@@ -309,7 +310,7 @@ def txn_data_not_transactional(step: ProducerStep) -> Iterator[Hit]:
     on=ProducerStep,
     message="a marker of epoch {epoch} for producer {producer_id}, whose epoch is {before}",
     consequence="A leader refuses such a marker: the transaction that offset {offset} ends may be another one.",
-    remedy=COMPARE,
+    remedy=AND_PRODUCER,
     source="ProducerAppendInfo.checkProducerEpoch (Kafka 3.9.1)",
     proof="marker-epoch-lower",
     near_miss="marker-of-the-next-epoch",
@@ -339,7 +340,7 @@ def marker_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     on=ProducerStep,
     message="a marker of coordinator epoch {epoch} for producer {producer_id} after {before}",
     consequence="A leader refuses markers of a fenced coordinator; that at offset {offset} should not be there.",
-    remedy=COMPARE,
+    remedy=AND_PRODUCER,
     source="ProducerAppendInfo.checkCoordinatorEpoch (Kafka 3.9.1)",
     proof="coordinator-epoch-lower",
     near_miss="marker-of-the-next-coordinator",

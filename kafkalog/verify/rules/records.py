@@ -10,7 +10,7 @@ from kafkalog.core.control import ABORT, COMMIT, CONTROL_RECORD_TYPES, ControlRe
 from kafkalog.errors import DecompressionFailed, FormatError, LimitExceeded, UnknownCompression
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE
 from kafkalog.verify.rule import rule
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def control_type_unexpected(control: ControlRecords) -> Iterator[Hit]:
     on=ControlRecords,
     message="a control batch with {what}",
     consequence="No coordinator or controller writes it so; offset {offset} may end a transaction in a way nobody asked for.",
-    remedy="Compare the batch with another replica.",
+    remedy=COMPARE,
     source="MemoryRecords.withEndTransactionMarker, LogValidator (Kafka 3.9.1)",
     proof="control-bit-set",
     near_miss="emptied-marker",

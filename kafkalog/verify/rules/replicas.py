@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import COMPARE
 from kafkalog.verify.rule import rule
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _end(offset: int | None) -> str:
     message="differs from {file} from offset {offset} on (leader epochs {epoch} and {other_epoch}; log ends {end} and "
     "{other_end})",
     consequence="When the broker promotes the copy, its bytes take the place of the current ones.",
-    remedy="Compare both with another replica before the broker starts. If this copy is the wrong one, move it away while the "
+    remedy=f"{COMPARE} If this copy is the wrong one, move it away while the "
     "broker is stopped: the move between log dirs can be asked for again.",
     source="ReplicaAlterLogDirsThread, LogManager.replaceCurrentWithFutureLog (Kafka 3.9.1)",
     proof="future-changed",

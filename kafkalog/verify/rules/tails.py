@@ -71,7 +71,7 @@ def _validity(tail: Tail) -> str:
 
 #: What a tail does, where a crash may have left it, after a clean stop, and in a segment with others after it.
 _ZEROS = (
-    "None: preallocated space, or the trace of a crash. An unclean start cuts it off and loses nothing.",
+    "None: preallocated space, or the trace of a crash. A recovery cuts it off and loses nothing.",
     "No clean stop leaves it.",
     "No crash leaves it in a segment that others follow.",
 )
@@ -242,7 +242,7 @@ def log_tail_torn(tail: Tail) -> Iterator[Hit]:
     consequence="Nothing in these bytes is read.",
     foretold=Foretold(
         clean="After a clean stop the broker may not start.",
-        unclean="An unclean start cuts the file at byte {position} and deletes all later segments.",
+        unclean="A recovery that comes here cuts the file at byte {position} and deletes all later segments.",
     ),
     remedy=RESTORE,
     source="FileLogInputStream, LogSegment.recover (Kafka 3.9.1)",
@@ -290,7 +290,7 @@ def _where(tail: Tail) -> dict[str, Any]:
     message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next sound "
     "batch begins at byte {next_position} with offset {next_offset}",
     consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact.",
-    foretold=Foretold(unclean="An unclean start cuts it off and deletes all later segments."),
+    foretold=Foretold(unclean="A recovery that comes here cuts it off and deletes all later segments."),
     remedy=RESTORE,
     source="FileLogInputStream.nextBatch (Kafka 3.9.1)",
     proof="length-changed",
