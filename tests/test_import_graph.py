@@ -52,7 +52,7 @@ INDEX_DUMPED = STARTED.union(
     cli.dump cli.options cli.progress cli.tool_syntax span
     core.attributes core.batch core.checkpoint core.checksum core.compression core.cursor core.filename core.filters core.layout
     core.legacy core.line_ends core.log core.messages core.messages.text core.offset_index core.record core.record_walk
-    core.release core.source core.time_index core.transaction_index
+    core.release core.source core.spoken core.time_index core.transaction_index
     dump dump.decoder_names dump.dialects dump.index_checks dump.index_options dump.index_text dump.inputs dump.job dump.output
     dump.reports dump.tool_died
     files files.ceilings files.classify files.cores files.directory files.meter files.mistakes files.mounted files.paths

@@ -13,6 +13,9 @@ from kafkalog.cli.command import Command
 from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import CannotWrite, say, write_bytes
 from kafkalog.files.source import describe_os_error
+from kafkalog.table.api import TABLES
+from kafkalog.table.export import FORMATS
+from kafkalog.table.text_files import FORMS
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
@@ -22,12 +25,6 @@ __all__ = ["command"]
 
 #: Damages that are named one by one; of more, how many there are is said.
 _NAMED = 20
-_FORMATS = ("parquet", "arrow", "csv", "jsonl")
-_FORMS = ("text", "hex", "base64")
-_TABLES = (
-    "records", "batches", "segments", "index_entries", "time_index_entries", "aborted_transactions", "epochs", "producers",
-    "transactions", "findings", "damage",
-)  # fmt: skip
 
 
 class _Stdout(io.RawIOBase):
@@ -105,7 +102,7 @@ class Arguments(NamedTuple):
 )
 @click.option(
     "--table",
-    type=options.choice(_TABLES),
+    type=options.choice([*TABLES]),
     metavar="TABLE",
     default="records",
     help="records, batches, segments, …: docs/tables.md has them.",
@@ -122,7 +119,7 @@ class Arguments(NamedTuple):
 @click.option(
     "--format",
     "output_format",
-    type=options.choice(_FORMATS),
+    type=options.choice(FORMATS),
     show_default="by the suffix; parquet in OUT/",
     help="The format.",
 )
@@ -136,8 +133,8 @@ class Arguments(NamedTuple):
     help="read_committed: what such a consumer gets.",
 )
 @click.option("--control", is_flag=True, help="Control records too, as transaction markers.")
-@click.option("--key-format", type=options.choice(_FORMS), default="text", help="Keys in csv and jsonl.")
-@click.option("--value-format", type=options.choice(_FORMS), default="text", help="Values in csv and jsonl.")
+@click.option("--key-format", type=options.choice([*FORMS]), default="text", help="Keys in csv and jsonl.")
+@click.option("--value-format", type=options.choice([*FORMS]), default="text", help="Values in csv and jsonl.")
 @click.option("--row-group", type=click.IntRange(1), metavar="N", default=131_072, help="Rows in a row group of Parquet.")
 @click.option("--force", is_flag=True, help="Replace OUT if it is there.")
 @options.max_decompressed
@@ -151,7 +148,7 @@ def command(**values: Any) -> int:
     OUT not be written.
     """
     from kafkalog.core.filters import Filters
-    from kafkalog.table.api import TABLES, tabulate
+    from kafkalog.table.api import tabulate
     from kafkalog.table.export import ExportOptions, export, format_of
 
     arguments = Arguments(**values)

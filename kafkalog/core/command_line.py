@@ -82,10 +82,16 @@ def command(words: Iterable[str], options: Mapping[str, str | int], use: str = "
 def command_on(words: Iterable[str], path: str) -> Command:
     """A command about a path.
 
+    >>> command_on(("kafkalog", "verify"), "-/orders-0").line, command_on(("kafkalog", "verify"), "-old").line
+    ('kafkalog verify -- -/orders-0 < FILE', 'kafkalog verify ./-old')
+
     Args:
         words: The program and what stands before the path, which is ours.
-        path: Printed as given; one that begins with `-` would be taken for an option.
+        path: Printed as given; one that begins with `-` would be taken for an option. `-` is standard input, which the command
+            has to be given again.
     """
+    if path == "-" or path.startswith("-/"):
+        return Command(f"{' '.join(words)} -- {quoted(path)} < FILE", notes=("FILE is what was standard input",))
     return command((*words, quoted(f"./{path}" if path.startswith("-") else path)), {})
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "Window",
     "find_batch",
     "first_offset",
+    "last_batch",
     "legacy_candidates",
     "legacy_message_at",
     "only_zeros",
@@ -66,6 +67,7 @@ def first_offset(batch: Batch) -> int:
 
 #: Reads `baseOffset` and `batchLength` (magic 0 and 1: `offset` and `size`).
 _OFFSET_AND_SIZE = BATCH_HEADER.partial("base_offset", "batch_length")
+_OFFSET_SIZE_AND_MAGIC = BATCH_HEADER.partial("base_offset", "batch_length", "magic")
 #: Least size by magic.
 _LEAST_LENGTHS = (*LEAST_LEGACY_LENGTHS, LEAST_BATCH_LENGTH)
 
@@ -92,6 +94,29 @@ def walk(
         item = _read_at(source, position, size, budget)
         yield item
         position = item.span.end
+
+
+def last_batch(source: Source) -> RecordBatch | None:
+    """The last batch of a file, found by the headers alone; None where these leave a doubt, and only `walk` can tell.
+
+    They leave none when batches of magic 2 fill the file, their base offsets ascend, and the last one has the right CRC.
+    """
+    position, size, last, highest = 0, source.size, -1, -1
+    unpack, least = _OFFSET_SIZE_AND_MAGIC.unpack_from, BATCH_HEADER.size
+    while position < size:
+        begin, data = source.window(position, least)
+        at, most = position - begin, len(data) - least
+        if at > most:
+            return None
+        while at <= most:
+            base, length, magic = unpack(data, at)
+            if magic != 2 or length < LEAST_BATCH_LENGTH or base <= highest:
+                return None
+            highest, last = base, begin + at
+            at += length + LOG_OVERHEAD
+        position = begin + at
+    item = next(walk(source, last)) if last >= 0 and position == size else None
+    return item if isinstance(item, RecordBatch) and item.crc_ok else None
 
 
 def _read_at(source: Source, position: int, size: int, budget: SearchBudget) -> Batch | Damage | Padding:

@@ -118,5 +118,5 @@ def _said_by(path: str, *folders: str) -> str:
             except UnreadableFile:
                 continue
             if found:
-                return f"{relative} names {printable(', '.join(one.decode('utf-8', 'replace') for one in found))}"
+                return f"by {relative} these are in {printable(', '.join(one.decode('utf-8', 'replace') for one in found))}"
     return _DATA

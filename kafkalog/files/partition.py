@@ -45,6 +45,12 @@ class Partition:
 
     The directory is listed once, when the object is made; files are opened when they are asked for, the small ones once.
 
+    >>> partition = open_partition("fixtures/broker/2.1.1/plain/twitter-status-0")
+    >>> sum(1 for record in partition.records() if record.value is None)
+    36
+    >>> len(partition.plot.batch_sizes.data["median"])
+    160
+
     Args:
         path: The directory, in the spelling that paths below it shall have.
         directory: The same, when it has been listed already.

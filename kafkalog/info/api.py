@@ -21,7 +21,7 @@ from kafkalog.files.arguments import path_of
 from kafkalog.files.classify import Kind, classify
 from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
-from kafkalog.files.mistakes import mistaken_file
+from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone
@@ -115,9 +115,7 @@ def _of_file(path: str, *, full: bool | None) -> Description:
     """The segment that a file belongs to; a log that waits to be deleted or renamed, or is a snapshot, stands for itself."""
     folder, name = os.path.dirname(path) or ".", os.path.basename(path)
     parsed = parse_segment_file_name(name)
-    mistaken = None if parsed is not None else mistaken_file(path)
-    if mistaken is not None:
-        raise UnreadableFile(path, mistaken)
+    check_file_name(path)
     not_read: list[NotRead] = []
     directory = Directory(folder)
     if parsed is not None and not parsed.pending and parsed.suffix in SEGMENT_SUFFIXES:

@@ -6,15 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.compression import compression_type
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import told_base_offset, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end_by_halving
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY, SNAPSHOT_HEADER
-from kafkalog.core.record import NO_TIMESTAMP
+from kafkalog.core.tally import LogTally
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
-from kafkalog.errors import Truncated, UnknownCompression, UnreadableFile
+from kafkalog.errors import Truncated, UnreadableFile
 from kafkalog.files.source import FileSource
 from kafkalog.info.values import IndexInfo, NotRead, SegmentInfo
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from kafkalog.files.directory import Directory
     from kafkalog.files.segment import Segment
     from kafkalog.replay.producers import ProducerReplay
-    from kafkalog.span import Padding
 
 __all__ = ["SegmentReader"]
 
@@ -43,66 +41,6 @@ _TAIL = 8 << 20
 #: Notes about producers that are kept before they are replayed.
 _MOST_EVENTS = 10_000
 _MS = 1_000_000
-
-
-class _Seen:
-    """What was seen of a segment's batches, in file order."""
-
-    def __init__(self) -> None:
-        self.batches = self.bad_crcs = self.damaged_bytes = self.padding = 0
-        #: Positions of the first batch with a wrong CRC, and of the first bytes that are no batch.
-        self.bad_at = self.damaged_at = -1
-        self.records: int | None = 0
-        self.first: Batch | None = None
-        self.last: Batch | None = None
-        self.codecs: dict[str, int] = {}
-        self.magics: set[int] = set()
-        self.oldest: int | None = None
-        self.newest: int | None = None
-
-    def add(self, item: Batch | Damage | Padding) -> None:
-        """Add a batch, or what is none."""
-        if isinstance(item, Damage):
-            self.damaged_at = item.span.start if self.damaged_at < 0 else self.damaged_at
-            self.damaged_bytes += item.span.size
-        elif isinstance(item, RecordBatch | LegacyBatch):
-            self._batch(item)
-        else:
-            self.padding += item.span.size
-
-    def _batch(self, batch: Batch) -> None:
-        self.batches += 1
-        if not batch.crc_ok:
-            self.bad_at = batch.position if not self.bad_crcs else self.bad_at
-            self.bad_crcs += 1
-        self.first, self.last = self.first or batch, batch
-        self.magics.add(batch.magic)
-        name = _codec_name(batch)
-        self.codecs[name] = self.codecs.get(name, 0) + 1
-        if isinstance(batch, RecordBatch):
-            header = batch.header
-            oldest, newest = header.base_timestamp, header.max_timestamp
-            if batch.delete_horizon_ms is not None or batch.timestamp_type == "LogAppendTime":
-                oldest = newest
-            self.records = None if self.records is None else self.records + header.records_count
-        else:
-            oldest = newest = batch.max_timestamp
-            self.records = None if self.records is None or batch.compression_id else self.records + 1
-        self.time(oldest)
-        self.time(newest)
-
-    def time(self, timestamp: int) -> None:
-        """Add a timestamp."""
-        if timestamp != NO_TIMESTAMP:
-            self.oldest = timestamp if self.oldest is None else min(self.oldest, timestamp)
-            self.newest = timestamp if self.newest is None else max(self.newest, timestamp)
-
-
-def _codec_name(batch: Batch) -> str:
-    try:
-        return compression_type(batch.compression_id, batch.magic).name
-    except UnknownCompression as error:
-        return f"unknown ({error.codec_id})"
 
 
 class SegmentReader:
@@ -125,7 +63,7 @@ class SegmentReader:
         self._is_full = is_full
         self._replay = replay
         self._entries = {suffix: directory.entry(path.rpartition("/")[2]) for suffix, path in segment.paths.items()}
-        self._seen = _Seen()
+        self._seen = LogTally()
         self._not_read = 0
         self._last_position: int | None = None
         self._is_whole = is_full
@@ -170,7 +108,7 @@ class SegmentReader:
             problems=tuple(self.problems),
         )
 
-    def _tell(self, seen: _Seen) -> None:
+    def _tell(self, seen: LogTally) -> None:
         """Put into words what is odd about the batches."""
         among = " of those that were read" if self._not_read else ""
         if seen.bad_crcs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,86 +57,28 @@ def _description(found: Description, *, with_segments: bool) -> Iterator[Line]:
 
 
 def _log_dir(found: LogDirInfo) -> Line:
-    return {
-        "schema": _SCHEMA,
-        "type": "log_dir",
-        "path": found.path,
-        "cluster_id": found.cluster_id,
-        "node_id": found.node_id,
-        "directory_id": found.directory_id,
-        "written": found.written,
-        "kraft": found.kraft,
-        "releases": list(found.releases),
-        "evidence": found.evidence,
-        "clean_stop": found.clean_stop,
-        "is_in_use": found.is_in_use,
-        "checkpoints": dict(found.checkpoints),
-        "others": list(found.others),
-        "problems": list(found.problems),
-    }
+    return _line("log_dir", found)
 
 
 def _partition(found: PartitionInfo) -> Line:
-    return {
-        "schema": _SCHEMA,
-        "type": "partition",
-        "path": found.path,
-        "topic": found.topic,
-        "partition": found.partition,
-        "mark": found.mark,
-        "topic_id": found.topic_id,
-        "log_start_offset": found.log_start_offset,
-        "log_end_offset": found.log_end_offset,
-        "high_watermark": found.high_watermark,
-        "recovery_point": found.recovery_point,
-        "segments": len(found.segments),
-        "batches": found.batches,
-        "records": found.records,
-        "size": found.size,
-        "files_size": found.files_size,
-        "oldest_timestamp": found.oldest_timestamp,
-        "newest_timestamp": found.newest_timestamp,
-        "modified": found.modified,
-        "codecs": dict(found.codecs),
-        "magics": list(found.magics),
-        "epochs": None if found.epochs is None else list(found.epochs),
-        "leader_epochs": found.leader_epochs,
-        "open_transactions": [one._asdict() for one in found.open_transactions],
-        "open_transactions_at": found.open_transactions_at,
-        "pending": found.pending,
-        "snapshots": found.snapshots,
-        "others": list(found.others),
-        "bytes_not_read": found.bytes_not_read,
-        "problems": list(found.problems),
-    }
+    return _line("partition", found) | {"segments": len(found.segments)}
 
 
 def _segment(partition: PartitionInfo, found: SegmentInfo) -> Line:
-    return {
-        "schema": _SCHEMA,
-        "type": "segment",
-        "path": found.path,
-        "topic": partition.topic,
-        "partition": partition.partition,
-        "base_offset": found.base_offset,
-        "first_offset": found.first_offset,
-        "last_offset": found.last_offset,
-        "is_scanned": found.is_scanned,
-        "batches": found.batches,
-        "records": found.records,
-        "size": found.size,
-        "files_size": found.files_size,
-        "bytes_not_read": found.bytes_not_read,
-        "oldest_timestamp": found.oldest_timestamp,
-        "newest_timestamp": found.newest_timestamp,
-        "modified": found.modified,
-        "codecs": dict(found.codecs),
-        "magics": list(found.magics),
-        "epochs": None if found.epochs is None else list(found.epochs),
-        "indexes": {suffix: index._asdict() for suffix, index in found.indexes.items()},
-        "open_transactions": found.open_transactions,
-        "bad_crcs": found.bad_crcs,
-        "damaged_bytes": found.damaged_bytes,
-        "padding": found.padding,
-        "problems": list(found.problems),
-    }
+    return _line("segment", found) | {"topic": partition.topic, "partition": partition.partition}
+
+
+def _line(kind: str, found: LogDirInfo | PartitionInfo | SegmentInfo) -> Line:
+    """What was found, under the names of its fields and of what follows from these."""
+    names = [one.name for one in fields(found)]
+    names += [name for name, value in vars(type(found)).items() if isinstance(value, property) and name not in names]
+    return {"schema": _SCHEMA, "type": kind} | {name: _plain(getattr(found, name)) for name in names if name != "segments"}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: what has named fields as an object."""
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -34,6 +34,7 @@ from kafkalog.replay.groups import Groups
 from kafkalog.replay.image import Image
 from kafkalog.replay.transactions import Transactions
 from kafkalog.table.records import compression_name
+from kafkalog.table.request import inputs_of
 from kafkalog.table.table import Table
 from kafkalog.verify import Finding, Report
 
@@ -50,6 +51,8 @@ __all__ = ["drawn", "html_of"]
 
 #: Rows of a table, records of a batch and rules of a report that are shown.
 _ROWS, _RECORDS, _RULES = 10, 5, 10
+#: Bytes of logs that a cell reads by itself.
+_AT_ONCE = 256 << 20
 #: Bytes of a key or a value that are shown.
 _BYTES = 48
 _SUFFIXES = (".log", ".index", ".timeindex", ".txnindex", ".snapshot")
@@ -199,7 +202,14 @@ def _whole_text(head: bytes) -> str:
 
 
 def _table(table: Table) -> Iterator[Item]:
-    yield Line(0, f"table {table.name}", f"{count_text(len(table.columns), 'column')}; the first rows:", style="title")
+    title, columns = f"table {table.name}", count_text(len(table.columns), "column")
+    size = sum(_size(segment, ".log") or 0 for log in inputs_of(table.request.items) for segment in log.segments)
+    if size > _AT_ONCE:
+        # Even the first row may need all that is in a log: how its transactions ended, what is damaged.
+        yield Line(0, title, f"{columns}, {size_text(size)} of logs: .head() reads rows of it", style="title")
+        yield Grid(("column", "type"), [[name, column.type] for name, column in zip(table.names, table.columns, strict=True)])
+        return
+    yield Line(0, title, f"{columns}; the first rows:", style="title")
     rows = [[_value(cell, column.type) for cell, column in zip(row, table.columns, strict=True)] for row in table.head(_ROWS)]
     yield Grid(table.names, rows)
     if not rows:

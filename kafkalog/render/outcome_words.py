@@ -172,7 +172,7 @@ def _unknown_texts(outcome: Outcome) -> Iterator[str]:
     """What is not known, and why: one sentence for each reason."""
     names: dict[str, list[str]] = {}
     for name, text in outcome.why.items():
-        if _worth_saying(outcome, name):
+        if _worth_saying(outcome, name) and text != outcome.reason:
             names.setdefault(text, []).append(name.replace("_", " "))
     yield from (f"not known: {', '.join(those)}: {text}" for text, those in names.items())
 

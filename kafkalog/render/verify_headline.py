@@ -73,7 +73,8 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
     others = sum(is_loud(partition) for partition in report.partitions) - damaged
     if not subjects:
         records, size = sum(p.records for p in report.partitions), size_text(report.bytes)
-        checked = "nothing is damaged" + (" (records not checked: --quick)" if report.quick else "")
+        what = "nothing of what could be read" if report.failed else "nothing"
+        checked = f"{what} is damaged" + (" (records not checked: --quick)" if report.quick else "")
         return f"{count_text(count, 'partition')}, {count_text(records, 'record')}, {size}: {checked}"
     missing = [name for name, subject in subjects if subject.is_missing]
     lacking = _missing_text(missing) if missing else ""

@@ -162,6 +162,8 @@ def _nothing_lost(report: Report) -> str:
     if any(partition.account.gone or partition.account.uncounted for partition in report.partitions):
         return "nothing more is removed"
     lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
+    if report.failed:
+        return "nothing is lost of what could be read"
     if lacking:
         return "nothing is lost of what is here"
     is_damaged = any(partition.account.unreadable for partition in report.partitions)

@@ -141,6 +141,8 @@ class LoadWatch:
         self.groups: dict[str, _Held] = {}
         #: Groups or transactional ids with a record that could not be used, and its offset.
         self.unread: dict[str, int] = {}
+        #: Types and versions of values that were looked at: of each only the first record matters.
+        self._versions: set[tuple[int, int]] = set()
 
     def fail(self, cause: str, offset: int, reason: str, *, since: Release = (), until: Release = NEWEST) -> None:
         """Note a failure, in the releases that `CAUSES` and the bounds allow; of each cause the first counts."""
@@ -183,6 +185,9 @@ class LoadWatch:
             self._modern(offset, decoded.key, decoded)
 
     def _version(self, offset: int, number: int, version: int) -> None:
+        if (number, version) in self._versions:
+            return
+        self._versions.add((number, version))
         for kind in self.types:
             if kind.number != number:
                 continue

@@ -10,7 +10,7 @@ from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.checkpoint import read_offset_checkpoint
 from kafkalog.core.filename import COORDINATOR_TOPICS, PartitionName, parse_partition_name, parse_segment_file_name
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
-from kafkalog.core.log import Batch, walk
+from kafkalog.core.log import Batch, last_batch, walk
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.core.source import BytesSource
 from kafkalog.core.spoken import listed
@@ -203,14 +203,25 @@ class Log(NamedTuple):
             UnreadableFile: a file cannot be read.
         """
         bases = self._base_offsets()
-        last: Batch | None = None
-        for _, item in self.walk_last_file():
-            if isinstance(item, (RecordBatch, LegacyBatch)):
-                last = item
+        last = self._last_batch()
         if last is None:
             return Ends(None, bases[-1]) if bases else None
         empty = isinstance(last, RecordBatch) and not last.header.records_count
         return Ends(last.next_offset, max([last.next_offset, *bases[-1:]]), last_is_empty=empty)
+
+    def _last_batch(self) -> Batch | None:
+        for path in reversed(self.files):
+            with FileSource(path) as source:
+                if source.size:
+                    found = last_batch(source)
+                    if found is not None:
+                        return found
+                    break
+        last: Batch | None = None
+        for _, item in self.walk_last_file():
+            if isinstance(item, (RecordBatch, LegacyBatch)):
+                last = item
+        return last
 
     def end_offset(self) -> int | None:
         """The end of the log as a broker takes it: after the last batch, or the base offset of an empty last file."""

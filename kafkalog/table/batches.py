@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.log import Batch, told_base_offset, walk
+from kafkalog.core.log import Batch, first_offset, told_base_offset, walk
+from kafkalog.core.tally import LogTally
 from kafkalog.files.paths import join
 from kafkalog.files.source import size_of
 from kafkalog.span import Padding
-from kafkalog.table.columns import Column, Definition
+from kafkalog.table.columns import OF_LOG, Column, Definition
 from kafkalog.table.records import BatchAt, batch_problem, date_of, logs_of
 from kafkalog.table.request import Input, inputs_of
 
@@ -45,8 +46,7 @@ BATCHES = Definition(
     "batches",
     "A row for each batch; in magic 0 and 1 for each message, and each wrapper of compressed ones.",
     (
-        Column("topic", "name", "The topic; None when the directory's name tells none.", lambda row: row.log.topic),
-        Column("partition", "int32", "The partition; None when the directory's name tells none.", lambda row: row.log.number),
+        *OF_LOG,
         Column(
             "base_offset",
             "int64",
@@ -108,47 +108,18 @@ class SegmentSums(NamedTuple):
 
     log: Input
     segment: Segment
-    batches: int = 0
-    records: int = 0
-    first_offset: int | None = None
-    last_offset: int | None = None
-    max_timestamp: int | None = None
-    damaged: int = 0
-    padding: int = 0
-    wrong_crcs: int = 0
+    tally: LogTally
 
 
 def _segments(request: Request) -> Iterator[SegmentSums]:
     for log in inputs_of(request.items):
         for segment in log.segments:
-            sums = SegmentSums(log, segment)
+            tally = LogTally(unpacks=True)
             for item in segment.walk():
-                size = item.span.size
                 if isinstance(item, Damage):
                     request.on_damage(segment.paths[".log"], item)
-                    sums = sums._replace(damaged=sums.damaged + size)
-                elif isinstance(item, Padding):
-                    sums = sums._replace(padding=size)
-                else:
-                    sums = _with_batch(sums, item)
-            yield sums
-
-
-def _with_batch(sums: SegmentSums, batch: Batch) -> SegmentSums:
-    if isinstance(batch, RecordBatch):
-        first, records, newest = batch.base_offset, batch.header.records_count, batch.header.max_timestamp
-    else:
-        messages = [item for item in batch.walk_records() if not isinstance(item, Damage)]
-        first = messages[0].offset if messages else batch.last_offset
-        records, newest = len(messages), batch.max_timestamp
-    return sums._replace(
-        batches=sums.batches + 1,
-        records=sums.records + records,
-        first_offset=first if sums.first_offset is None else sums.first_offset,
-        last_offset=batch.last_offset,
-        max_timestamp=newest if sums.max_timestamp is None else max(sums.max_timestamp, newest),
-        wrong_crcs=sums.wrong_crcs + (not batch.crc_ok),
-    )
+                tally.add(item)
+            yield SegmentSums(log, segment, tally)
 
 
 def _size(suffix: str) -> Callable[[SegmentSums], int | None]:
@@ -159,23 +130,32 @@ SEGMENTS = Definition(
     "segments",
     "A row for each segment.",
     (
-        Column("topic", "name", "The topic; None when the directory's name tells none.", lambda row: row.log.topic),
-        Column("partition", "int32", "The partition; None when the directory's name tells none.", lambda row: row.log.number),
+        *OF_LOG,
         Column("base_offset", "int64", "Its base offset, by its name.", lambda row: row.segment.base_offset),
-        Column("first_offset", "int64", "Offset of its first record; None without any.", lambda row: row.first_offset),
-        Column("last_offset", "int64", "Offset of its last record; None without any.", lambda row: row.last_offset),
-        Column("batches", "int64", "Batches in its log.", lambda row: row.batches),
-        Column("records", "int64", "Records in its log, by the counts in its batches.", lambda row: row.records),
+        Column(
+            "first_offset",
+            "int64",
+            "Offset of its first record; None without any.",
+            lambda row: None if row.tally.first is None else first_offset(row.tally.first),
+        ),
+        Column(
+            "last_offset",
+            "int64",
+            "Offset of its last record; None without any.",
+            lambda row: None if row.tally.last is None else row.tally.last.last_offset,
+        ),
+        Column("batches", "int64", "Batches in its log.", lambda row: row.tally.batches),
+        Column("records", "int64", "Records in its log, by the counts in its batches.", lambda row: row.tally.records),
         Column("size", "int64", "Bytes of its log; None when there is none.", _size(".log")),
         Column(
             "max_timestamp",
             "timestamp",
             "The largest timestamp of a batch; None where there is none that is a date.",
-            lambda row: None if row.max_timestamp is None else date_of(row.max_timestamp),
+            lambda row: None if row.tally.newest is None else date_of(row.tally.newest),
         ),
-        Column("damaged_bytes", "int64", "Bytes of the log that are no batch.", lambda row: row.damaged),
-        Column("padding_bytes", "int64", "Zeros at the end of the log.", lambda row: row.padding),
-        Column("wrong_crcs", "int64", "Batches whose checksum is wrong.", lambda row: row.wrong_crcs),
+        Column("damaged_bytes", "int64", "Bytes of the log that are no batch.", lambda row: row.tally.damaged_bytes),
+        Column("padding_bytes", "int64", "Zeros at the end of the log.", lambda row: row.tally.padding),
+        Column("wrong_crcs", "int64", "Batches whose checksum is wrong.", lambda row: row.tally.bad_crcs),
         Column("index_size", "int64", "Bytes of its .index; None when there is none.", _size(".index")),
         Column("time_index_size", "int64", "Bytes of its .timeindex; None when there is none.", _size(".timeindex")),
         Column("transaction_index_size", "int64", "Bytes of its .txnindex; None when there is none.", _size(".txnindex")),
@@ -230,8 +210,7 @@ DAMAGE = Definition(
     "damage",
     "A row for each range of bytes that cannot be read: between batches, among the records of one, at the end of an index.",
     (
-        Column("topic", "name", "The topic; None when the directory's name tells none.", lambda row: row.log.topic),
-        Column("partition", "int32", "The partition; None when the directory's name tells none.", lambda row: row.log.number),
+        *OF_LOG,
         Column("path", "name", "The file it is in.", lambda row: row.path),
         Column("start", "int64", "First byte, in the file or in the decompressed records.", lambda row: row.damage.span.start),
         Column("end", "int64", "The byte after the last.", lambda row: row.damage.span.end),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kafkalog.table.request import Request
 
-__all__ = ["Column", "ColumnType", "Definition", "select"]
+__all__ = ["OF_LOG", "Column", "ColumnType", "Definition", "columns_of_log", "select"]
 
 #: `category` is text of few values, `name` text that repeats; `timestamp` is milliseconds in UTC; `headers` is a list of
 #: pairs of a text and bytes or None. In Arrow: `table.arrow.TYPES`.
@@ -46,6 +46,20 @@ class Column:
     def spelled(self, names: str) -> str:
         """The name, in `names`: "snake" or "kafka"."""
         return self.kafka_name if names == "kafka" else self.name
+
+
+def columns_of_log(log_of: Callable[[Any], Any]) -> tuple[Column, Column]:
+    """The columns that say which partition a row is of; `log_of` gives the `Input` of its subject."""
+    return (
+        Column("topic", "name", "The topic; None when the directory's name tells none.", lambda row: log_of(row).topic),
+        Column(
+            "partition", "int32", "The partition; None when the directory's name tells none.", lambda row: log_of(row).number
+        ),
+    )
+
+
+#: The same where a row has its log as `log`.
+OF_LOG = columns_of_log(lambda row: row.log)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from kafkalog.core.log import Batch, walk
 from kafkalog.core.record import NO_TIMESTAMP, Record
 from kafkalog.files.segment import transaction_ends
 from kafkalog.files.source import FileSource
-from kafkalog.table.columns import Column, Definition
+from kafkalog.table.columns import Column, Definition, columns_of_log
 from kafkalog.table.request import Input, Request, inputs_of
 
 if TYPE_CHECKING:
@@ -269,10 +269,7 @@ RECORDS = Definition(
     (
         Column("key", "binary", "The key; None is null, empty is empty.", lambda row: row.record.key),
         Column("value", "binary", "The value; None is null, a tombstone in a compacted topic.", lambda row: row.record.value),
-        Column("topic", "name", "The topic; None when the directory's name tells none.", lambda row: row.at.log.topic),
-        Column(
-            "partition", "int32", "The partition; None when the directory's name tells none.", lambda row: row.at.log.number
-        ),
+        *columns_of_log(lambda row: row.at.log),
         Column("offset", "int64", "The record's log offset.", lambda row: row.record.offset),
         Column(
             "timestamp",

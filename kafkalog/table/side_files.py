@@ -12,7 +12,7 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY, TimeIndexEntry
 from kafkalog.core.transaction_index import ABORTED_TXN, AbortedTxn
 from kafkalog.files.paths import join
 from kafkalog.files.source import read_file
-from kafkalog.table.columns import Column, ColumnType, Definition
+from kafkalog.table.columns import OF_LOG, Column, ColumnType, Definition
 from kafkalog.table.records import date_of
 from kafkalog.table.request import Input, inputs_of
 
@@ -66,11 +66,7 @@ def _fields(layout: Layout[Any], **renamed: str) -> tuple[Column, ...]:
     )
 
 
-_FRONT = (
-    Column("topic", "name", "The topic; None when the directory's name tells none.", lambda row: row.log.topic),
-    Column("partition", "int32", "The partition; None when the directory's name tells none.", lambda row: row.log.number),
-)
-_OF_SEGMENT = (*_FRONT, Column("base_offset", "int64", "Base offset of the file, by its name.", lambda row: row.base_offset))
+_OF_SEGMENT = (*OF_LOG, Column("base_offset", "int64", "Base offset of the file, by its name.", lambda row: row.base_offset))
 _NUMBER = Column("number", "int32", "Number of the entry in its file, from 0.", lambda row: row.number)
 _PATH = Column("path", "name", "The file it is in.", lambda row: row.path)
 
@@ -133,7 +129,7 @@ PRODUCERS = Definition(
     "producers",
     "A row for each producer in a .snapshot: what the broker knew of it at that offset.",
     (
-        *_FRONT,
+        *OF_LOG,
         Column("snapshot_offset", "int64", "Offset of the snapshot, by its name.", lambda row: row.base_offset),
         _NUMBER,
         *_fields(PRODUCER_ENTRY, timestamp="timestamp_ms"),
@@ -169,7 +165,7 @@ EPOCHS = Definition(
     "epochs",
     "A row for each line of a leader-epoch-checkpoint.",
     (
-        *_FRONT,
+        *OF_LOG,
         _NUMBER,
         Column("epoch", "int32", "The leader epoch.", lambda row: row.entry.epoch),
         Column("start_offset", "int64", "The first offset of the epoch.", lambda row: row.entry.start_offset),

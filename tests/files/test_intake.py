@@ -9,6 +9,8 @@ import json
 import lzma
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -387,3 +389,17 @@ def test_standard_input_is_read_whatever_it_is(tmp_path):
     archive = kafkalog("verify", "-", "--format", "jsonl", "--jobs", "2", input=packed(tmp_path / "x", "gz").read_bytes())
     assert archive.stdout.count(b'"type": "partition"') == len([name for name in os.listdir(PLAIN) if "-0" in name])
     assert b"gzip, unpacked into a temporary file" in archive.stderr
+
+
+def test_what_to_read_next_of_standard_input_is_a_command_that_takes_it_again(tmp_path):
+    data = bytearray(LOG.read_bytes())
+    data[-3] ^= 1
+    path = tmp_path / "hurt.log"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        shown = kafkalog("verify", "-q", "-", stdin=file).stdout.decode()
+    (command,) = re.findall(r"more +kafkalog (.* < FILE)\n", shown)
+    line = f"{shlex.quote(sys.executable)} -m kafkalog {command.replace('FILE', shlex.quote(str(path)))}"
+    environment = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
+    again = subprocess.run(line, shell=True, capture_output=True, check=False, env=environment)
+    assert (again.returncode, b"batch-crc-mismatch" in again.stdout) == (1, True), again.stderr

@@ -50,10 +50,10 @@ def installation(tmp_path):
 
 
 def test_an_installation_is_told_with_the_log_dirs_that_its_configuration_names(installation):
-    named = "server.properties names /data/d1,/data/d2"
-    assert refused(installation) == f"is an installation of Kafka, not its data: config/{named}"
-    assert refused(installation / "config") == f"is a folder of configurations, not of data: {named}"
-    assert refused(installation / "config/server.properties") == f"is a configuration, not data: {named}"
+    named = "server.properties these are in /data/d1,/data/d2"
+    assert refused(installation) == f"is an installation of Kafka, not its data: by config/{named}"
+    assert refused(installation / "config") == f"is a folder of configurations, not of data: by {named}"
+    assert refused(installation / "config/server.properties") == f"is a configuration, not data: by {named}"
     (installation / "config/server.properties").write_text("broker.id=1\n")
     assert refused(installation) == f"is an installation of Kafka, not its data: {SOURCES}"
 

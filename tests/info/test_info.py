@@ -138,11 +138,17 @@ def test_a_snapshot_of_the_metadata_log_is_gone_over_as_a_log():
     assert segment.records > 0
 
 
-@pytest.mark.parametrize("name", ["leader-epoch-checkpoint", "nothing.txt"])
-def test_a_file_of_no_segment_is_refused_with_what_shows_it(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("leader-epoch-checkpoint", "is no segment; `kafkalog show`"),
+        ("nothing.txt", "is no file of Kafka's, by its name; --as log"),
+    ],
+)
+def test_a_file_of_no_segment_is_refused_with_what_shows_it(tmp_path, name, said):
     (tmp_path / name).write_text("0\n0\n")
     done = run(tmp_path / name, status=3)
-    assert f"{name}: is no segment; `kafkalog show`" in done.stderr
+    assert f"{name}: {said}" in done.stderr
 
 
 def test_a_renamed_file_an_archive_and_what_is_in_it_are_described(tmp_path):

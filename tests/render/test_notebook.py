@@ -188,6 +188,17 @@ def test_a_table_shows_its_first_rows():
     assert "no rows" in read(kafkalog.table(PLAIN, "damage")._repr_html_())
 
 
+def test_a_table_of_large_logs_is_not_read_by_a_cell_alone(tmp_path, monkeypatch):
+    folder = tmp_path / "t-0"
+    folder.mkdir()
+    with (folder / f"{0:020}.log").open("wb") as log:
+        log.truncate((256 << 20) + 1)
+    monkeypatch.setattr(kafkalog.Table, "head", None)
+    text = read(kafkalog.table(folder, columns="key,offset")._repr_html_())
+    assert text.startswith("table records 2 columns, 256.0 MiB of logs: .head() reads rows of it")
+    assert text.endswith("columntypekeybinaryoffsetint64")
+
+
 def test_a_report_shows_the_verdict_and_each_rule_once(tmp_path):
     folder = tmp_path / "t-0"
     folder.mkdir()

@@ -61,7 +61,7 @@ def test_the_headline_says_which_partition_what_is_lost_why_and_what_to_do(flipp
     assert lines[0] == f"data-loss  twitter-status-0: 1 of {count} partitions is damaged"
     assert words[1:4] == ["unreadable", "consumers", "unreached"]
     text = "\n".join(lines)
-    assert "unreadable  offset 36: 1 of 533, 283 B\n" in text
+    assert "unreadable  offset 36: 1 of 533, 283 B; one flipped bit explains it" in text
     assert "because     batch-crc-mismatch: " in text
     assert "\nfirst " in text
     assert re.search(r"more        kafkalog verify -v .*/twitter-status-0\n {12}kafkalog rules batch-crc-mismatch$", text)
@@ -165,6 +165,15 @@ def test_prose_is_wrapped_on_a_terminal_with_its_indentation_and_paths_are_not(f
     assert all(" " not in line.strip() or "kafkalog verify" in line or line.startswith("data-loss ") for line in long)
     at = next(at for at, line in enumerate(lines) if line.startswith("    Consequence: "))
     assert lines[at + 1].startswith("      ")
+
+
+def test_what_could_not_be_read_is_not_among_what_is_sound():
+    report = kafkalog.verify(BROKER / "2.1.1" / "plain", now=NOW)
+    unread = (NotChecked("d/orders-0", "permission denied", failed=True),)
+    lines = printed(replace(report, not_checked=unread))
+    assert lines[0].endswith(": nothing of what could be read is damaged")
+    assert "nothing is lost of what could be read" in lines[1]
+    assert lines[-1] == "not checked  d/orders-0: permission denied"
 
 
 def test_findings_that_cost_different_things_each_say_what(tmp_path):

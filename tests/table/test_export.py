@@ -20,9 +20,8 @@ import pytest
 from click.testing import CliRunner
 
 import kafkalog
-from kafkalog.cli import export as command
 from kafkalog.cli.main import main
-from kafkalog.table import export, text_files
+from kafkalog.table import export
 from kafkalog.table.api import TABLES
 from kafkalog.table.export import FORMATS, ROW_GROUP
 from tests.encode import R, batch
@@ -348,9 +347,3 @@ def test_csv_and_json_lines_need_no_extra_and_the_others_name_it(tmp_path, monke
     done = run(PLAIN, "-o", tmp_path / "x.parquet")
     assert "export as parquet needs what is not installed: pip install 'kafkalog[arrow]'" in done.says
     assert sorted(os.listdir(tmp_path)) == ["x.csv", "x.jsonl"]
-
-
-def test_the_command_s_words_are_the_package_s():
-    assert command._FORMATS == FORMATS
-    assert tuple(TABLES) == command._TABLES
-    assert tuple(text_files.FORMS) == command._FORMS

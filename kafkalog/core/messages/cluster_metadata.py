@@ -8,6 +8,7 @@ Source: `metadata/src/main/resources/common/metadata/*.json` of Kafka 2.8 to 3.9
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from kafkalog.core.messages.schema import NEWEST, Release, Schema, schema
 
@@ -423,6 +424,7 @@ METADATA_RECORDS: tuple[MetadataRecordType, ...] = (
 )
 
 
+@cache
 def find_metadata_type(key: int, release: Release = NEWEST) -> Schema | None:
     """The record of that API key as `release` knows it; for the newest form, records that are gone count, too."""
     found = None
@@ -434,6 +436,7 @@ def find_metadata_type(key: int, release: Release = NEWEST) -> Schema | None:
     return found if release is NEWEST else None
 
 
+@cache
 def type_name(built: Schema) -> str:
     """The name of the record's type, as Kafka's enum MetadataRecordType spells it: `TOPIC_RECORD`."""
     return re.sub(r"(?<=.)([A-Z])", r"_\1", built.name).upper()

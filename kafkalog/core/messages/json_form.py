@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import math
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.messages.reader import UNKNOWN_TAGS, Message
+from kafkalog.core.messages.compiled import NOT_REGULAR, compile_writer, quoted
+from kafkalog.core.messages.reader import UNKNOWN_TAGS, Message, regular_reader
 from kafkalog.core.messages.schema import NEWEST, Field, Release, Schema
 from kafkalog.core.properties import format_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["compact_json", "json_object", "kafka_json"]
+__all__ = ["compact_json", "json_object", "kafka_json", "kafka_json_text", "regular_json"]
 
 
 def kafka_json(message: Message, schema: Schema, version: int, release: Release = NEWEST) -> dict[str, Any]:
@@ -23,6 +25,51 @@ def kafka_json(message: Message, schema: Schema, version: int, release: Release 
     Source: the generated `…JsonConverter` classes of Kafka 2.8 to 4.3.
     """
     return _struct(message, schema.fields, (version, release, schema.highest(release)))
+
+
+def kafka_json_text(message: Message, schema: Schema, version: int, release: Release = NEWEST) -> str:
+    """`compact_json` of `kafka_json`."""
+    return _writer(schema, version, release)(message)
+
+
+def regular_json(
+    data: bytes, at: int, schema: Schema, version: int, release: Release, names: tuple[str, tuple[str, ...]] | None = None
+) -> tuple[str, int] | None:
+    """The same for a regular message that begins at a place in some bytes, and the place after it; None for any other.
+
+    `names`: a field whose number is shown as the name at that place.
+    """
+    read, write = _both(schema, version, release)
+    try:
+        message, end = read(data, at)
+        if names is not None:
+            field, known = names
+            if message[field] < 0:
+                return None
+            message[field] = f'"{known[message[field]]}"'
+    except NOT_REGULAR:
+        return None
+    return write(message), end
+
+
+@lru_cache(maxsize=1024)
+def _both(schema: Schema, version: int, release: Release) -> tuple[Callable[..., Any], Callable[..., str]]:
+    return regular_reader(schema, version, release), _writer(schema, version, release)
+
+
+@lru_cache(maxsize=1024)
+def _writer(schema: Schema, version: int, release: Release) -> Callable[[Message], str]:
+    form = version, release, schema.highest(release)
+    return compile_writer(schema.fields, lambda field: field.present(*form), _plain_text, _string)
+
+
+def _plain_text(value: Any) -> str:
+    return _uuid_text(value) if type(value) is uuid.UUID else compact_json(_plain(value))
+
+
+@lru_cache(maxsize=4096)
+def _uuid_text(value: uuid.UUID) -> str:
+    return f'"{format_uuid(value)}"'
 
 
 _Form = tuple[int, Release, int]
@@ -91,9 +138,13 @@ def compact_json(value: Any) -> str:
     return "".join(_pieces(value))
 
 
+def _string(text: str) -> str:
+    return f'"{text.translate(_ESCAPES)}"'
+
+
 def _pieces(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield f'"{value.translate(_ESCAPES)}"'
+        yield quoted(value, _string)
     elif value is None:
         yield "null"
     elif isinstance(value, bool):

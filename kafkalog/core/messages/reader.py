@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.compiled import NOT_REGULAR, compile_reader
 from kafkalog.core.messages.schema import NEWEST, Field, Release, Schema
 from kafkalog.core.messages.text import decode_utf8
 from kafkalog.errors import BadVarint, FormatError, MessageError, Truncated
@@ -14,7 +15,16 @@ from kafkalog.errors import BadVarint, FormatError, MessageError, Truncated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_COLLECTION", "UNKNOWN_TAGS", "Message", "bounds_collections", "kafka_reason", "read_message", "too_large"]
+__all__ = [
+    "MAX_COLLECTION",
+    "UNKNOWN_TAGS",
+    "Message",
+    "bounds_collections",
+    "kafka_reason",
+    "read_message",
+    "regular_reader",
+    "too_large",
+]
 
 Message = dict[str, Any]
 
@@ -44,7 +54,25 @@ def read_message(cursor: Cursor, schema: Schema, version: int, release: Release 
     Raises:
         FormatError: the bytes are not such a message; ``kafka_reason` has Kafka's text.
     """
+    data = cursor.data
+    if type(data) is bytes and cursor.end == len(data):
+        try:
+            message, cursor.at = regular_reader(schema, version, release)(data, cursor.at)
+        except NOT_REGULAR:
+            pass
+        else:
+            return message
     return _Reader(cursor, schema, version, release).struct(schema.fields)
+
+
+@lru_cache(maxsize=1024)
+def regular_reader(schema: Schema, version: int, release: Release) -> Callable[[bytes, int], tuple[Message, int]]:
+    """What reads regular messages: from bytes, and the place where one begins, the message and the place after it.
+
+    Of others it raises one of `NOT_REGULAR`.
+    """
+    form = _form(schema, version, release)
+    return compile_reader(schema.fields, form.fields, flexible=form.flexible, known=version <= form.highest)
 
 
 class _Form(NamedTuple):

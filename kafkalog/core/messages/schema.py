@@ -96,13 +96,18 @@ class Schema:
         """The highest version that `release` knows, -1 when it knows none."""
         if release is NEWEST:
             return self.versions[-1][0]
-        return max((version for version, since in self.versions if since <= release), default=-1)
+        return _highest(self.versions, release)
 
     def is_flexible(self, version: int, release: Release) -> bool:
         """Whether this version has compact lengths and tagged fields, for a reader of `release`."""
         if self.flexible is None or self.flexible > self.highest(release):
             return False
         return version >= self.flexible or self.flexible == 0
+
+
+@lru_cache(maxsize=1024)
+def _highest(versions: tuple[tuple[int, Release], ...], release: Release) -> int:
+    return max((version for version, since in versions if since <= release), default=-1)
 
 
 def schema(

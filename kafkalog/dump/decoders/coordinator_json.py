@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_consumer_protocol
 from kafkalog.core.messages.group import GROUP_METADATA_VALUE
-from kafkalog.core.messages.json_form import compact_json, kafka_json
+from kafkalog.core.messages.json_form import compact_json, kafka_json, kafka_json_text, regular_json
 from kafkalog.core.messages.reader import kafka_reason, read_message
 from kafkalog.core.messages.record_types import RecordType, find_record_type
 from kafkalog.core.messages.records import read_coordinator_record
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["CoordinatorJson"]
 
 _CONSUMER = "consumer"
+#: Keys come again and again: so many are kept, of so many bytes at most.
+_MOST_KEYS, _SHORT = 1 << 14, 512
 
 
 class _Skipped(Exception):
@@ -47,7 +49,9 @@ class CoordinatorJson:
         self.types = types
         self.label = label
         self.strict_versions = VALUE_VERSIONS_STRICT.applies_to(release)
+        self._keys: dict[bytes, tuple[RecordType, bytes]] = {}
         self.state_names = dialect_of(release).transaction_state_names
+        self._names = {TRANSACTION_LOG_VALUE: ("transactionStatus", TRANSACTION_STATES)} if self.state_names else {}
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -63,20 +67,35 @@ class CoordinatorJson:
             return str(skipped).encode(), None
 
     def _texts(self, offset: int, key: bytes, value: bytes | None) -> Texts:
+        found = self._keys.get(key)
+        if found is None:
+            found = self._key(offset, key)
+            if len(self._keys) >= _MOST_KEYS:
+                self._keys.clear()
+            if len(key) <= _SHORT:
+                self._keys[key] = found
+        kind, text = found
+        return text, DELETED if value is None else self._payload(offset, kind, value)
+
+    def _key(self, offset: int, key: bytes) -> tuple[RecordType, bytes]:
+        """The record type that a key names, and its text."""
         cursor = Cursor(key)
         number = self._version(offset, cursor, "key")
         kind = find_record_type(self.types, number, self.release)
         if kind is None:
             raise _Skipped(f"Unknown record type {number} at offset {offset}, skipping.")
         fields = self._read(offset, cursor, kind.key, number, "key")
-        text = {"type": str(number), "data": kafka_json(fields, kind.key, number, self.release)}
-        payload = DELETED if value is None else self._payload(offset, kind, value)
-        return compact_json(text).encode(), payload
+        return kind, f'{{"type":"{number}","data":{kafka_json_text(fields, kind.key, number, self.release)}}}'.encode()
 
     def _payload(self, offset: int, kind: RecordType, value: bytes) -> bytes:
+        schema = kind.value
+        version = int.from_bytes(value[:2], "big", signed=True)
+        if schema is not GROUP_METADATA_VALUE and 0 <= version <= schema.highest(self.release):
+            regular = regular_json(value, 2, schema, version, self.release, self._names.get(schema))
+            if regular is not None:
+                return f'{{"{self.label}":"{version}","data":{regular[0]}}}'.encode()
         cursor = Cursor(value)
         version = self._version(offset, cursor, "value")
-        schema = kind.value
         if self.strict_versions and not 0 <= version <= schema.highest(self.release):
             raise _Skipped(
                 f"Error at offset {offset}, skipping. Found an unknown record version {version} for {kind.number} type"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.cluster_metadata import find_metadata_type, type_name
-from kafkalog.core.messages.json_form import compact_json, kafka_json
+from kafkalog.core.messages.json_form import kafka_json_text, regular_json
 from kafkalog.core.messages.reader import Message, kafka_reason, read_message
 from kafkalog.core.messages.records import read_metadata_record, read_remote_log_record
 from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS, REMOTE_PARTITION_STATES, REMOTE_SEGMENT_STATES
@@ -31,6 +31,10 @@ _NO_VALUE = (
     '"org.apache.kafka.common.record.Record.value()" is null'
 )
 _NO_VALUE_INTERNAL = _NO_VALUE.replace("record.Record", "record.internal.Record")
+
+
+#: Bytes of a frame of one-byte numbers, and the largest of these.
+_FRAME, _ONE_BYTE = 3, 127
 
 
 class _Unreadable(Exception):
@@ -61,9 +65,22 @@ class ClusterMetadataJson:
         else:
             if value is None:
                 raise _Unreadable("Error while reading frame version")
+            regular = self._regular(value)
+            if regular is not None:
+                return regular
             schema, version, message = _read_frame(value, self.release, remote=False)
-        data = kafka_json(message, schema, version, self.release)
-        return compact_json({"type": type_name(schema), "version": version, "data": data})
+        data = kafka_json_text(message, schema, version, self.release)
+        return f'{{"type":"{type_name(schema)}","version":{version},"data":{data}}}'
+
+    def _regular(self, value: bytes) -> str | None:
+        """The text of a record without anything odd; None for any other."""
+        if len(value) < _FRAME or value[0] != 1 or value[1] > _ONE_BYTE or value[2] > _ONE_BYTE:
+            return None
+        schema, version = find_metadata_type(value[1], self.release), value[2]
+        made = None if schema is None else regular_json(value, _FRAME, schema, version, self.release)
+        if schema is None or made is None or made[1] != len(value):
+            return None
+        return f'{{"type":"{type_name(schema)}","version":{version},"data":{made[0]}}}'
 
 
 def _short(value: int) -> int:

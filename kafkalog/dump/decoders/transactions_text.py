@@ -83,8 +83,10 @@ class TransactionsText:
             groups = []
         elif groups is None:
             raise DecoderFailed("a transaction without a list of partitions")
-        ordered = scala_set_order(
-            [[(group["topic"], number) for number in group["partitionIds"]] for group in groups], self.release
-        )
+        stored = [[(group["topic"], number) for number in group["partitionIds"]] for group in groups]
+        if sum(map(len, stored)) > 1:
+            ordered = scala_set_order(stored, self.release)
+        else:
+            ordered = [place for places in stored for place in places]
         names = [f"{topic}-{number}" for topic, number in ordered]
         return f"[{','.join(names)}]" if self.brackets else f"Set({', '.join(names)})"
