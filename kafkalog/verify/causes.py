@@ -185,7 +185,10 @@ def _tells_of_lost(finding: Finding, cause: Finding) -> bool:
     # What follows lost bytes has moved, and the largest timestamp may have been among them.
     is_beside = _stem(finding.path) in map(_stem, (cause.path, *map(str, cause.facts.values())))
     is_after = finding.id == "timeindex-last-entry" or (finding.offsets is not None and finding.offsets[1] >= first)
-    return (is_beside and is_after) or _is_within(finding.offsets, cause.offsets)
+    # The entry of an aborted transaction tells of its marker, at its last offset.
+    last = -1 if finding.offsets is None else finding.offsets[1]
+    ends_there = finding.id.startswith("txnindex") and first <= last <= cause.offsets[1]
+    return (is_beside and is_after) or ends_there or _is_within(finding.offsets, cause.offsets)
 
 
 def _reach(finding: Finding) -> tuple[int, int]:

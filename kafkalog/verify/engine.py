@@ -68,11 +68,9 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
-Path = str | os.PathLike[str]
-
 
 def verify(
-    path: Path | Iterable[Path],
+    path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     now: int | None = None,
     quick: bool = False,

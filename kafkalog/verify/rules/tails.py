@@ -288,7 +288,7 @@ def _where(tail: Tail) -> dict[str, Any]:
     "batch-length-invalid",
     Severity.ERROR,
     on=Tail,
-    message="the length of the batch at byte {position} cannot be right ({reason}{zeros}); {size} bytes are skipped, the next "
+    message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next "
     "sound batch begins at byte {next_position} with offset {next_offset}",
     consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact.",
     foretold=Foretold(unclean="A recovery that comes here cuts it off and deletes all later segments."),
@@ -306,8 +306,8 @@ def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
         return
     error = item.error
     if isinstance(error, BadLength | Truncated) or getattr(error, "field", "") == "batchLength":
-        zeros = f"; {tail.zeros}" if tail.zeros else ""
-        yield Hit(item.span, _lost(tail), reason=str(error), zeros=zeros, **_where(tail))
+        reason = f"{error}; {tail.zeros}" if tail.zeros else str(error)
+        yield Hit(item.span, _lost(tail), reason=reason, **_where(tail))
 
 
 @rule(

@@ -279,7 +279,9 @@ class Scanner:
         if not crc_ok:
             state.note_damage()
             producers.blind(spot.base_offset)
-            believed = header.base_offset == state.expected and 0 <= header.last_offset_delta < _MOST_BELIEVED_DELTA
+            is_first = state.last is None and not state.after_damage
+            expected = self._task.base_offset if is_first else state.expected
+            believed = header.base_offset == expected and 0 <= header.last_offset_delta < _MOST_BELIEVED_DELTA
             self._follow(spot, 2, trusted=believed)
             return
         state.records += max(0, header.records_count)
