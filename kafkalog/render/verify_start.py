@@ -169,5 +169,7 @@ def _nothing_lost(report: Report) -> str:
         return "nothing is lost of what could be read"
     if lacking:
         return "nothing is lost of what is here"
+    if any(outcome.already_gone for outcome in every_outcome(report)):
+        return "nothing of what is here is lost"
     is_damaged = any(partition.account.unreadable for partition in report.partitions)
     return "nothing is removed" if is_damaged or caveats_of(every_outcome(report)) else "nothing is lost"
