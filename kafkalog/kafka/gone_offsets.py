@@ -37,6 +37,7 @@ _EPOCHS = "leader-epoch-checkpoint"
 #: What else may explain it.
 _CLEANED = "the log cleaner removed them"
 _TIERED = "they are in remote storage"
+_CRASHED = "the machine crashed before they were on disk"
 _COPIED_LATER = "the broker was running and its checkpoint files were copied after the log"
 
 
@@ -205,7 +206,10 @@ def gone_at_end(remains: Remains, context: PartitionContext) -> Gone | None:
         # A clean stop notes the end of the log: a high watermark that goes further is wrong, or the recovery point is.
         is_whole = bool(context.clean) and point is not None and point.offset == last.end
         against = f"the recovery point {last.end}" if is_whole else ""
-        tell(mark.offset, f"the high watermark {mark.offset}", copied_later, against)
+        # Consumers read what is in the page cache, and a crash of the machine takes it; what was flushed stays.
+        is_flushed = point is not None and point.offset > last.end
+        crashed = "" if context.clean or is_flushed else _CRASHED
+        tell(mark.offset, f"the high watermark {mark.offset}", copied_later or crashed, against)
     orphans = [base for base in remains.without_log if base >= last.end]
     best = max(told, key=lambda one: (one.certain, one.is_odd, one.last), default=None)
     if best is not None and (best.is_odd or not orphans):

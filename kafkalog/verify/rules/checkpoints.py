@@ -183,8 +183,9 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
 def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed high watermark is after the end of the log.
 
-    INFO where the broker may have been running: then the checkpoint was copied after the log. A WARNING where the recovery
-    point of a clean stop is the log's end: one of the two is wrong.
+    INFO where the broker may have been running: then the checkpoint was copied after the log. The same after an unclean stop, if
+    the offsets had not been flushed: a crash of the machine takes what consumers read out of the page cache. A WARNING where
+    the recovery point of a clean stop is the log's end: one of the two is wrong.
     """
     mark = partition.high_watermark
     if mark is None or not _bounds(partition) or mark.offset <= partition.log_end:
@@ -193,7 +194,9 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     file = segment_path(partition.log_path, partition.log_end)
     says = "is not there"
     effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read"
-    severity = Severity.INFO if partition.in_use else None
+    is_flushed = point is not None and point.offset > partition.log_end
+    is_explained = partition.in_use or not (partition.clean or is_flushed)
+    severity = Severity.INFO if is_explained else None
     if partition.clean and point is not None and point.offset == partition.log_end:
         file, says = point.path, "has the same end, noted at the clean stop"
         if not partition.is_end_named:
