@@ -111,6 +111,11 @@ def _actions(outcome: Outcome, words: _Words) -> list[str]:
         steps.append(f"The start stops here until the cause is gone: {stopping[-1].text}.")
     if outcome.records_lost:
         steps += words.lost
+    elif any(read is not None and read.aborted_visible for read in outcome.consumer or ()):
+        steps.append(
+            "If `kafkalog verify` finds the `.log` files sound, move the `.index` and `.timeindex` files out of the directory:"
+            " the broker then recovers its segments, and lists the aborted transactions in `.txnindex` again."
+        )
     elif any(read is not None and (read.skipped or read.error or read.stuck) for read in outcome.consumer or ()):
         steps.append(words.unread)
     elif outcome.has_lost:

@@ -82,7 +82,8 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
         beside = [name for name, subject in subjects if not subject.is_missing]
         if missing:
             return lacking + (f"; damaged is {beside[0]}" if beside else "")
-        return f"none of {count_text(count, 'partition')} is damaged, but what stands beside them is: {beside[0]}"
+        none = f"none of the {count:,} partitions is" if count > 1 else "the partition is not"
+        return f"{beside[0]}; {none} damaged" if count else beside[0]
     more = f"; {lacking}" if lacking else ""
     if count == 1 and len(subjects) == 1:
         return subjects[0].subject.path
@@ -106,7 +107,7 @@ def _one(subject: Subject, room: Room) -> Iterator[Item]:
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
         reads = [read for read in outcome.consumer or () if read is not None]
-        if any(read.error is not None or read.stuck or read.skipped for read in reads):
+        if any(read.error is not None or read.stuck or read.skipped or read.aborted_visible for read in reads):
             for text in consumer_texts(outcome):
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
     texts = []
