@@ -56,7 +56,7 @@ INDEX_DUMPED = STARTED.union(
     dump dump.decoder_names dump.dialects dump.index_checks dump.index_options dump.index_text dump.inputs dump.job dump.output
     dump.reports dump.tool_died
     files files.ceilings files.classify files.cores files.directory files.meter files.mistakes files.mounted files.paths
-    files.source
+    files.restraint files.source
     kafka kafka.behaviours kafka.failure kafka.file_names kafka.indexes kafka.java kafka.log_input_stream kafka.overlay
     kafka.reading_rules kafka.record_iterators
     """.split()  # noqa: SIM905

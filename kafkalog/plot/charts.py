@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_sizes", "throughput", "timeline", "timestamps", "transactions"]
 
+#: Pixels that two panels of one chart leave between them.
+_BETWEEN_PANELS = 40
 _Columns = dict[str, list[Any]]
 _Range = tuple[int, int] | None
 
@@ -112,7 +114,7 @@ def throughput(columns: _Columns, time_range: _Range, head: Sequence[str], width
         y = alt.Y(f"{name}:Q", title=title, axis=alt.Axis(format="~s"))
         tooltip = [alt.Tooltip(f"{field}:Q", format=",") for field in ("batches", "records", "bytes", name)]
         chart = bars.encode(x=_time("time", time_range), x2=alt.X2("end:T"), y=y, y2=alt.Y2Datum(0), tooltip=tooltip)
-        panels.append(chart.properties(width=width, height=height // 2 - 20))
+        panels.append(chart.properties(width=width, height=(height - _BETWEEN_PANELS) // 2))
     return alt.vconcat(*panels, title=_heading(head))
 
 
