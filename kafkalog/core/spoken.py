@@ -7,7 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["listed", "offsets_spoken"]
+__all__ = ["agreeing", "count_text", "listed", "offsets_spoken"]
+
+
+def count_text(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count_text(1, "batch"), count_text(2000, "directory")
+    ('1 batch', '2,000 directories')
+    """
+    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}es" if noun.endswith("tch") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def agreeing(number: int, one: str, several: str) -> str:
+    """The verb that goes with a number: `is` or `are`."""
+    return one if number == 1 else several
 
 
 def listed(names: Sequence[str], most: int, count: int | None = None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.command_line import GIVES_EVERYTHING, quoted
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.file_names import SWAP, parse_offset
+from kafkalog.kafka.gone_offsets import AT_END
 from kafkalog.kafka.overlay import open_disk
 from kafkalog.next_start.cause import FALSE_MARKER, STOPPING
 from kafkalog.next_start.index_advice import why_kept
@@ -27,24 +28,64 @@ _MOVE_MARKER = (
     "Before the broker starts, move `.kafka_cleanshutdown` out of the log dir: the broker then recovers the logs from their"
     " recovery points."
 )
-_COMPARE = (
+_KEEP_LINES = "Copy the checkpoint files first: the start writes the log's end over the lines that tell of these offsets."
+
+
+class _Words(NamedTuple):
+    """What to do, by whether the partition has another replica.
+
+    Args:
+        gone: For offsets that are gone already.
+        lost: For records that the start takes.
+        unread: For records that consumers do not get.
+    """
+
+    gone: str
+    lost: tuple[str, ...]
+    unread: str
+
+
+_LET_IT_LEAD = (
+    "If another replica has these records, let it lead: do not let this one be elected (no unclean leader election), then start"
+    " it, and it will fetch what it lost."
+)
+_WITH_OTHERS = _Words(
     "Offsets that are gone come back from another replica only: if one has them, let it lead before this one does, and let this"
-    " broker fetch the partition again."
+    " broker fetch the partition again.",
+    (
+        _LET_IT_LEAD,
+        f"If no replica has them, take the records out of the copy first, with {GIVES_EVERYTHING}.",
+    ),
+    "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one miss"
+    f" records. If none is, take them out of the copy, with {GIVES_EVERYTHING}.",
+)
+_NO_OTHER = "By the metadata log the partition has no other replica"
+_ALONE = _Words(
+    f"{_NO_OTHER}: only a backup brings back the offsets that are gone.",
+    (f"{_NO_OTHER}: take the records out of the copy first, with {GIVES_EVERYTHING}.",),
+    f"{_NO_OTHER}, and consumers miss records: take them out of the copy, with {GIVES_EVERYTHING}.",
 )
 
 
-def with_advice(outcome: Outcome) -> Outcome:
-    """The outcome with its actions, and a reason for every field that is None."""
-    return replace(outcome.explained(), actions=tuple(_actions(outcome)))
+def with_advice(outcome: Outcome, *, is_alone: bool = False) -> Outcome:
+    """The outcome with its actions, and a reason for every field that is None.
+
+    Args:
+        outcome: The outcome.
+        is_alone: Whether the controller knows no other replica of the partition.
+    """
+    return replace(outcome.explained(), actions=tuple(_actions(outcome, _ALONE if is_alone else _WITH_OTHERS)))
 
 
-def _actions(outcome: Outcome) -> list[str]:
+def _actions(outcome: Outcome, words: _Words) -> list[str]:
     misled = next((cause for cause in outcome.causes if cause.kind == FALSE_MARKER), None)
     if outcome.is_unknown:
         return list(outcome.actions)
     if outcome.severity != "error":
         found = [] if misled is None else [_MOVE_MARKER]
-        return [*found, *(outcome.actions or (_COMPARE,))] if outcome.has_lost else found
+        is_by_line = any(gone.place == AT_END for gone in outcome.already_gone or ())
+        lines = [_KEEP_LINES] if is_by_line and outcome.assumed.recovery_point is not None else []
+        return [*found, *(outcome.actions or (*lines, words.gone))] if outcome.has_lost else found
     steps = ["Do not start the broker yet. Copy the log dir with its checkpoint files while the broker is stopped."]
     if outcome.assumed.stop == "clean":
         steps.append("Keep `.kafka_cleanshutdown` in the copy: the first start deletes it, and the next one counts as unclean.")
@@ -69,21 +110,16 @@ def _actions(outcome: Outcome) -> list[str]:
         stopping = [cause for cause in outcome.causes if cause.kind in STOPPING] or outcome.causes
         steps.append(f"The start stops here until the cause is gone: {stopping[-1].text}.")
     if outcome.records_lost:
-        steps.append(
-            "If another replica has these records, let it lead: do not let this one be elected (no unclean leader election),"
-            " then start it, and it will fetch what it lost."
-        )
-        steps.append(f"If no replica has them, take the records out of the copy first, with {GIVES_EVERYTHING}.")
+        steps += words.lost
     elif any(read is not None and read.aborted_visible for read in outcome.consumer or ()):
         steps.append(
             "If `kafkalog verify` finds the `.log` files sound, move the `.index` and `.timeindex` files out of the directory:"
             " the broker then recovers its segments, and lists the aborted transactions in `.txnindex` again."
         )
-    elif any(read is not None and read.skipped for read in outcome.consumer or ()):
-        steps.append(
-            "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one"
-            f" miss records without an error. If none is, take them out of the copy, with {GIVES_EVERYTHING}."
-        )
+    elif any(read is not None and (read.skipped or read.error or read.stuck) for read in outcome.consumer or ()):
+        steps.append(words.unread)
+    elif outcome.has_lost:
+        steps.append(words.gone)
     return steps
 
 

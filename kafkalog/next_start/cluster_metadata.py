@@ -10,6 +10,7 @@ from kafkalog.core.features import METADATA_VERSION, level_text, levels_of, rele
 from kafkalog.core.filename import BOOTSTRAP_CHECKPOINT
 from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.release import release_text
+from kafkalog.core.spoken import count_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.behaviours import BOOTSTRAP_FOR_EMPTY_LOG, BOOTSTRAP_READ, LEAST_SEGMENT_BYTES
 from kafkalog.next_start.obstacle import Obstacle
@@ -120,7 +121,7 @@ def small_segments(image: Image, release: Release) -> str:
         return ""
     name, value = small[0]
     text = f"segment.bytes of topic {name} is {value}, at least {_LEAST_SEGMENT} is allowed since 4.1"
-    return f"{text}; so it is of {len(small) - 1} other topics" if len(small) > 1 else text
+    return f"{text}; so it is of {count_text(len(small) - 1, 'other topic')}" if len(small) > 1 else text
 
 
 def obstacles_in_metadata(held: ClusterMetadata, release: Release, metadata: Metadata | None) -> Iterator[Obstacle]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName
 from kafkalog.core.release import release_text
+from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, RECOVERY_POINTS
 from kafkalog.files.paths import has_gone, join
@@ -116,7 +117,15 @@ def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, 
         causes += [Cause(NOTE, remark) for remark in state.noted.remarks]
         causes += [marker[name]] if marker is not None and name in marker else []
         assumed = found.assumed._replace(evidence=evidence, condition=state.condition, caveat=caveat)
-        yield with_advice(found.because(*causes, assumed=assumed))
+        yield with_advice(found.because(*causes, assumed=assumed), is_alone=_is_alone(state, name))
+
+
+def _is_alone(state: LogDirState, name: str) -> bool:
+    """Whether the controller knows no replica of a partition but that of this broker."""
+    parsed = state.partitions[name]
+    topic = None if state.image is None else state.image.topic(parsed.topic)
+    partition = None if topic is None else topic.partitions.get(parsed.partition)
+    return partition is not None and partition.replicas == (state.identity.number,)
 
 
 def _of_metadata_log(state: LogDirState, start: MetadataStart, outcomes: Mapping[str, Outcome]) -> Outcome:
@@ -126,8 +135,8 @@ def _of_metadata_log(state: LogDirState, start: MetadataStart, outcomes: Mapping
     causes = []
     if aside:
         records = [one.records for one in aside if one.records is not None]
-        count = f"{sum(records)} records, " if len(records) == len(aside) else ""
-        are = "1 partition directory is" if len(aside) == 1 else f"{len(aside)} partition directories are"
+        count = f"{count_text(sum(records), 'record')}, " if len(records) == len(aside) else ""
+        are = f"{count_text(len(aside), 'partition directory')} {agreeing(len(aside), 'is', 'are')}"
         text = f"{are} renamed -stray then ({count}{sum(one.size for one in aside)} bytes): the controller does not know them"
         causes.append(Cause(CONTROLLER, text))
     gone = () if start.gone is None else (Gone(*start.gone, AT_END, f"{start.gone[1] + 1:020d}.snapshot"),)
@@ -220,8 +229,9 @@ def _caveat(state: LogDirState) -> str:
         there = {name for name, parsed in state.partitions.items() if not parsed.mark}
         belong = set(placed_directories(state)) or {*there, *missing}
         here, lost = len(belong & there), len(belong - there)
-        text = f"{here} of the {len(belong)} partitions that belong here {'is' if here == 1 else 'are'} in this copy"
-        caveats.append(f"{text}; if this is the log dir itself, {lost} are lost")
+        all_of_them = count_text(len(belong), "partition")
+        text = f"{here:,} of the {all_of_them} that belong here {agreeing(here, 'is', 'are')} in this copy"
+        caveats.append(f"{text}; if this is the log dir itself, {lost:,} {agreeing(lost, 'is', 'are')} lost")
     return "; ".join(caveats)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kafkalog.core.spoken import count_text
 from kafkalog.next_start.cause import FALSE_MARKER
 
 if TYPE_CHECKING:
@@ -224,5 +225,5 @@ class Outcome:
         state = "" if self.broker == "starts" else f", broker {self.broker}"
         state += "" if self.log_dir == "online" else f", log dir {self.log_dir}"
         log = "" if self.log_end_offset is None else f", log {self.log_start_offset} to {self.log_end_offset}"
-        lost = f", {self.records_lost} records lost" if self.records_lost else ""
+        lost = f", {count_text(self.records_lost, 'record')} lost" if self.records_lost else ""
         return f"Outcome({self.path!r}, {self.assumed.stop} stop: {self.partition}{state}{log}{lost})"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.release import release_text
+from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.errors import LimitExceeded, UnreadableFile
 from kafkalog.files.paths import join
 from kafkalog.kafka.behaviours import (
@@ -395,8 +396,11 @@ def _findings_of_loading(load: Load, behind: Loss, changes: _Changes) -> Iterato
             yield Cause(TORN_TAIL, text, name, cut.position)
     segments = sum(1 for before, now in changes.renamed if before.endswith(".log") and now.endswith(".deleted"))
     if segments:
-        yield Cause(SEGMENTS_DELETED, f"{segments} segment{'s' if segments > 1 else ''} deleted")
+        yield Cause(SEGMENTS_DELETED, f"{count_text(segments, 'segment')} deleted")
     if behind.size and load.log is not None:
         text = f"the log ends at offset {load.log.log_end_offset}, found from the last index entry on"
-        text = f"{text}; {behind.records} records after it stay in the file unread, and their offsets are given out again"
+        records = (
+            f"{count_text(behind.records, 'record')} after it {agreeing(behind.records, 'stays', 'stay')} in the file unread"
+        )
+        text = f"{text}; {records}, and their offsets are given out again"
         yield Cause(UNREAD_RECORDS, text)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, COORDINATOR_TOPICS, parse_partition_name
 from kafkalog.core.properties import format_uuid
+from kafkalog.core.spoken import count_text
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.broker import same_broker
 from kafkalog.kafka.behaviours import METADATA_FAULTS_FATAL, STRAY_PARTITIONS
@@ -411,7 +412,8 @@ def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Mispla
             found[name] = Misplacement(f"{text} the controller knows", "unknown")
         elif topic_id != usual:
             count = votes[usual]
-            why = f"its topic id is {format_uuid(topic_id)}, that of {count} other partitions of the topic {format_uuid(usual)}"
+            others = count_text(count, "other partition")
+            why = f"its topic id is {format_uuid(topic_id)}, that of {others} of the topic {format_uuid(usual)}"
             found[name] = _stray(why, is_replaced=True)
     return found
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kafkalog.core.spoken import agreeing, count_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,17 +26,6 @@ __all__ = [
 _RANGES = 3
 #: Days of data after which a duration says less than the two times: one odd timestamp makes it years.
 _LONGEST = 31
-
-
-def count_text(number: int, noun: str) -> str:
-    """A number with its noun: `1 batch`, `2,000 batches`."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}es" if noun.endswith("tch") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
-
-
-def agreeing(number: int, one: str, several: str) -> str:
-    """The verb that goes with a number: `is` or `are`."""
-    return one if number == 1 else several
 
 
 def offsets_text(ranges: Sequence[tuple[int, int]]) -> str:

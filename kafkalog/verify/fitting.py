@@ -38,7 +38,7 @@ _ADVICE = "advice"
 def fitted_to_files(facts: PartitionFacts, findings: Iterable[Finding]) -> Iterator[Finding]:
     """The findings of a partition; what they say of rebuilding a file goes by the log that it is rebuilt from."""
     findings = list(findings)
-    grave = [finding for finding in findings if finding.severity >= Severity.WARNING]
+    grave = [finding for finding in findings if finding.severity >= Severity.WARNING and finding.path.endswith(".log")]
     # A log that only shows that another file is wrong is sound.
     loud = {path for one in grave if (path := str(one.facts.get("file", one.path))).endswith(".log")}
     ends = {scan.path: scan.base_offset - 1 if scan.last is None else scan.last.last_offset for scan in facts.scans}
@@ -60,7 +60,7 @@ def _said(finding: Finding, words: Mapping[str, str]) -> Finding:
     remedy, facts = finding.remedy, finding.facts
     for general, fitting in words.items():
         remedy = remedy.replace(general, fitting)
-        if general in str(facts.get(_ADVICE, "")):
+        if _ADVICE in facts:
             facts = facts | {_ADVICE: facts[_ADVICE].replace(general, fitting)}
     return finding._replace(remedy=remedy, facts=facts)
 
@@ -146,15 +146,21 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
     for one in verified:
         by_name.setdefault(_name_of(one), []).append(one)
     for one in verified:
-        if any(words in finding.remedy for finding in one.report.findings for words in (RESTORE, COMPARE)):
+        if any(_is_of_replicas(finding) for finding in one.report.findings):
             others = [other for other in by_name[_name_of(one)] if other is not one and _is_replica(one, other)]
             alone = {RESTORE: _without_others(one, controllers), COMPARE: _of_comparing_alone(one, controllers)}
             findings = tuple(_fitted_to_replicas(finding, others, alone) for finding in one.report.findings)
             one.report = replace(one.report, findings=findings)
 
 
+def _is_of_replicas(finding: Finding) -> bool:
+    """Whether the remedy of a finding may be about other replicas."""
+    known = RULES[finding.id]
+    return bool(known.general & {RESTORE, COMPARE}) or known.history or _ADVICE in finding.facts
+
+
 def _fitted_to_replicas(finding: Finding, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
-    if RESTORE not in finding.remedy and COMPARE not in finding.remedy:
+    if not _is_of_replicas(finding):
         return finding
     return _said(
         finding,

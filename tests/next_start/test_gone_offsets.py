@@ -269,3 +269,14 @@ def test_no_log_dir_of_a_real_broker_has_lost_anything():
     found = {f"{case.id}/{name}": gone(case.path(), name) for case, name in logs}
     assert len(found) > 100
     assert not [name for name, gone in found.items() if any(one.certain for one in gone)]
+
+
+def test_where_the_controller_knows_no_other_replica_only_a_backup_brings_back_what_is_gone(tmp_path):
+    folder = shutil.copytree(fixture("3.9.1", "edge").path(), tmp_path / "logs")
+    marks = folder / HIGH_WATERMARKS
+    marks.write_text(marks.read_text().replace("e-idem 0 118", "e-idem 0 150"))
+    (outcome,) = [one for one in next_starts([folder]) if one.path.endswith("e-idem-0")]
+    told = " ".join(outcome.actions)
+    assert "the partition has no other replica: only a backup brings back the offsets that are gone" in told
+    assert "Copy the checkpoint files first" in told
+    assert "let it lead" not in told

@@ -64,7 +64,7 @@ def test_a_torn_tail_after_an_unclean_stop_is_told_in_all_fields(tmp_path):
     assert (line["log_start_offset"], line["log_end_offset"]) == (0, 148)
     assert (line["records_lost"], line["bytes_lost"], line["time_range_lost"]) == (0, 198, None)
     assert line["epochs_after"] == [[0, 0]]
-    told = {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False}
+    told = {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False, "aborted_visible": 0}
     assert line["consumer"]["uncommitted"] == {**told, "read": [[0, 147]], "skipped": [], "unreached": None}
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pathlib
 import re
+import shutil
 
 import pytest
 
 from kafkalog.next_start.api import next_starts
+from kafkalog.next_start.index_advice import KEEP_OF_REPLACED
+from kafkalog.verify import verify
+from tests.log_dirs import fixture
 from tests.next_start.broker_starts import packed_starts
 
 STARTS = {start.id: start for start in packed_starts()}
@@ -95,3 +99,16 @@ def test_a_swap_that_is_the_only_copy_is_not_moved_away(tmp_path):
 def test_a_healthy_directory_gets_no_advice(tmp_path):
     outcome = predicted(STARTS["none@plain/clean"], lay_out(STARTS["none@plain/clean"], tmp_path))
     assert outcome.actions == ()
+
+
+@pytest.mark.parametrize(("other", "base"), [("many-0", 0), ("twitter-status-0", 147)])
+def test_the_indexes_of_a_log_that_was_put_in_the_place_of_another_are_kept(other, base, tmp_path):
+    folder = shutil.copytree(fixture("2.1.1", "plain").path(), tmp_path / "logs")
+    active = max((folder / "twitter-status-0").glob("*.log"))
+    shutil.copyfile(folder / other / f"{base:020d}.log", active)
+    (outcome,) = next_starts([folder / "twitter-status-0"], assume_stop="clean", kafka_version="3.9.1")
+    assert moved(outcome) == []
+    (log,) = (one for one in verify([folder / "twitter-status-0"]).all_findings() if one.id == "log-replaced")
+    assert log.remedy.startswith(KEEP_OF_REPLACED)
+    if outcome.severity == "error" and outcome.partition == "failed":
+        assert KEEP_OF_REPLACED in outcome.actions
