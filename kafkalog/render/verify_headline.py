@@ -82,7 +82,9 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
         beside = [name for name, subject in subjects if not subject.is_missing]
         if missing:
             return lacking + (f"; damaged is {beside[0]}" if beside else "")
-        return f"none of {count_text(count, 'partition')} is damaged, but what stands beside them is: {beside[0]}"
+        others_beside = (os.path.basename(one.path) for one in report.findings if one.severity >= Severity.WARNING)
+        names = listed(list(dict.fromkeys((beside[0], *others_beside))), _MISSING)
+        return f"none of {count_text(count, 'partition')} is damaged; damaged beside them: {names}"
     more = f"; {lacking}" if lacking else ""
     if count == 1 and len(subjects) == 1:
         return subjects[0].subject.path
