@@ -1,12 +1,14 @@
 """Ratios of `kafkalog.verify`, each pair measured in one process, rounds interleaved.
 
     python -m benchmarks.verify [MEGABYTES [GIGABYTES]]
+    python -m benchmarks.verify --shapes [MEGABYTES]
 
 * quick: against the bare loop of one `crc32c` call per batch over the same slices, read through the same window; and,
   for scale, over bytes that are in memory already (copying 16 KiB out of the page cache takes longer than their checksum);
 * full: against aiokafka's pure-Python iteration of the same records, without its checksum;
 * two workers against one, on eight segments; peak memory of a process that verifies them;
-* with a second number: a directory of so many GiB and one of a tenth of that, in time per GiB and peak memory, quick and full.
+* with a second number: a directory of so many GiB and one of a tenth of that, in time per GiB and peak memory, quick and full;
+* `--shapes`: every shape of `benchmarks.generate`, quick against the bare loop, full in time a record against ordinary records.
 
 The data are made here: 100-byte values in 16 KiB batches, with and without producer ids, and one-record batches; each
 segment has the `.index` and `.timeindex` that a broker writes.
@@ -23,6 +25,8 @@ import sys
 import tempfile
 import time
 
+from benchmarks.generate import SHAPES
+from benchmarks.generate import write_partition as write_shape
 from kafkalog.core.checksum import crc32c
 from kafkalog.verify import verify
 
@@ -162,7 +166,49 @@ def iterate_with_aiokafka(folder):
             at = end
 
 
+def shapes(megabytes):
+    """What each shape costs beside the ordinary one, in CPU time."""
+    print("| shape | quick beside the bare loop | wanted | full, ns a record | beside ordinary records | wanted |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        paths = {shape: generated(root / shape, shape, megabytes << 20) for shape in SHAPES if shape != "metadata"}
+        ordinary = paths["values100"]
+        records = {shape: sum(part.records for part in verify(path).partitions) for shape, path in paths.items()}
+        for shape, path in paths.items():
+            found = slices(next(where for where in (root / shape).iterdir() if where.is_dir()))
+            quick, full = [], []
+            for _ in range(ROUNDS):
+                quick.append(used(lambda: bare(found)) / used(lambda: verify(path, quick=True)))  # noqa: B023 - called at once
+                mine = used(lambda: verify(path)) / records[shape]  # noqa: B023
+                full.append((used(lambda: verify(ordinary)) / records["values100"] / mine, mine))
+            beside, each = sorted(full)[len(full) // 2]
+            print(
+                f"| {shape} | {statistics.median(quick):.2f} | 0.3 | {each * 1e9:.0f} | {beside:.2f} | 0.33 |",
+                flush=True,
+            )
+
+
+def generated(folder, shape, size):
+    """A partition of a shape; a compacted one in a log dir that says so."""
+    where = write_shape(folder, shape, size)
+    if not SHAPES[shape]().gaps:
+        return where
+    (folder / "cleaner-offset-checkpoint").write_text(f"0\n1\n{where.name.replace('-', ' ')} {1 << 40}\n")
+    return folder
+
+
+def used(call):
+    """CPU seconds."""
+    began = time.process_time()
+    call()
+    return time.process_time() - began
+
+
 def main():
+    if sys.argv[1:2] == ["--shapes"]:
+        shapes(int(sys.argv[2]) if len(sys.argv) > 2 else 64)
+        return
     megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 256
     size = megabytes << 20
     with tempfile.TemporaryDirectory() as name:

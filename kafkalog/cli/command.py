@@ -23,6 +23,7 @@ COMMANDS = {
     "export": ("export", "Look", "Write records and more to Parquet, Arrow, CSV or JSON lines."),
     "verify": ("verify", "Check", "Check files, partition directories and log dirs."),
     "report": ("report", "Check", "Write what verify finds as one HTML page."),
+    "merge": ("merge", "Check", "Make one report of what verify found on many hosts."),
     "next-start": ("next_start", "Foretell", "Show what the next start of a broker will do."),
     "salvage": ("salvage", "Rescue", "Write what is sound of damaged logs into a new directory."),
     "diff": ("diff", "Rescue", "Show where replicas differ, and what a follower would throw away."),
@@ -43,7 +44,7 @@ _IN_SHORT = (_KNOWN, _BESIDE, _MANY)
 _SHARED_SECTIONS: dict[str, tuple[str, ...]] = {
     "What is assumed": ("kafka_version", "assume_stop", "recovery_point", "now"),
     _KNOWN: ("max_message_bytes", "partition_states"),
-    _MANY: ("topics", "exclude", "since_mtime", "sample", "only", "max_partitions"),
+    _MANY: ("topics", "exclude", "since_mtime", "sample", "only", "max_partitions", "dask"),
     _BESIDE: ("io_limit", "idle_io", "nice", "cache"),
     "Output": ("output_format", "quiet", "verbose", "color", "fail_on", "exit_zero", "jobs", "max_decompressed", "max_spool"),
 }

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from kafkalog.cli import completion, exit_status, options
+from kafkalog.cli.engines import dask
 from kafkalog.cli.progress import shown
 from kafkalog.cli.streams import say
 from kafkalog.core.release import release_text
 from kafkalog.errors import RequestError
+from kafkalog.files.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from kafkalog.verify import Policy, Report, Severity
     from kafkalog.verify.report import NotChecked
 
-__all__ = ["FINDINGS", "WHAT", "Judging", "items_of", "judged", "say_unread", "unread_of"]
+__all__ = ["FINDINGS", "WHAT", "Judging", "exit_status_of", "items_of", "judged", "say_unread", "unread_of"]
 
 #: Sections of the help, with their options.
 WHAT = ("read_as", "quick", "next_start")
@@ -38,6 +40,7 @@ class Judging(NamedTuple):
     quick: bool
     hash_inputs: bool
     jobs: int | None
+    dask: str | None
     partition_states: tuple[str, ...]
     topics: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -72,13 +75,14 @@ class Judging(NamedTuple):
         from kafkalog.verify import verify
 
         policy = self.policy
-        with shown(paths):
+        with shown(paths), dask(self.dask, self.jobs or cores()) as executor:
             return verify(
                 paths,
                 now=self.now,
                 quick=self.quick,
                 hash_inputs=self.hash_inputs,
                 jobs=self.jobs,
+                executor=executor,
                 kafka_version=None if self.kafka_version is None else release_text(self.kafka_version),
                 next_start=self.next_start,
                 assume_stop=self.assume_stop,
@@ -94,13 +98,18 @@ class Judging(NamedTuple):
 
     def exit_status(self, report: Report) -> int:
         """What a report makes of the exit status."""
-        from kafkalog.verify import Severity
+        return exit_status_of(report, self.fail_on, exit_zero=self.exit_zero)
 
-        if report.failed:
-            return exit_status.UNREADABLE
-        if self.exit_zero or self.fail_on == "never" or report.worst < Severity.parse(self.fail_on):
-            return exit_status.OK
-        return exit_status.FINDINGS
+
+def exit_status_of(report: Report, fail_on: str, *, exit_zero: bool) -> int:
+    """What a report makes of the exit status, from that severity on."""
+    from kafkalog.verify import Severity
+
+    if report.failed:
+        return exit_status.UNREADABLE
+    if exit_zero or fail_on == "never" or report.worst < Severity.parse(fail_on):
+        return exit_status.OK
+    return exit_status.FINDINGS
 
 
 def unread_of(report: Report, paths: tuple[str, ...]) -> list[NotChecked]:
@@ -162,6 +171,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records."),
     click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file."),
     options.jobs,
+    click.option("--dask", metavar="ADDRESS", help="Scan on a Dask cluster: its scheduler's address, or local."),
     click.option(
         "--partition-state",
         "partition_states",

@@ -10,9 +10,9 @@ import click
 from kafkalog.cli import judging as judgings
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
-from kafkalog.cli.judging import items_of, judged, say_unread, unread_of
+from kafkalog.cli.judging import judged, say_unread, unread_of
+from kafkalog.cli.shown_partitions import shown_partitions
 from kafkalog.cli.streams import show, write_json_lines
-from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from kafkalog.cli.judging import Judging
@@ -46,19 +46,7 @@ __all__ = ["command"]
 )
 @options.color
 @click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="VERDICT,...",
-    help="Show only partitions of these verdicts: data-loss, damaged, unknown, benign, clean.",
-)
-@click.option(
-    "--max-partitions",
-    type=click.IntRange(0),
-    default=20,
-    metavar="N",
-    help="Text: tell at most N damaged partitions in full, the worst.",
-)
+@shown_partitions
 @judged
 def command(
     *,
@@ -68,7 +56,7 @@ def command(
     detail: str | None,
     color: str,
     max_findings: int | None,
-    only: tuple[str, ...],
+    verdicts: tuple[str, ...],
     max_partitions: int,
     judging: Judging,
 ) -> int:
@@ -76,7 +64,6 @@ def command(
 
     Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read, or a PATH is missing.
     """
-    verdicts = _verdicts(only)
     paths = options.named_paths(paths, read_as)
     report = judging.report(paths)
     unread = unread_of(report, paths)
@@ -92,15 +79,3 @@ def command(
     sys.stdout.flush()
     say_unread(unread)
     return judging.exit_status(report)
-
-
-def _verdicts(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `--only`; all without it."""
-    from kafkalog.core.suggestion import did_you_mean
-    from kafkalog.verify.report import VERDICTS
-
-    found = tuple(items_of(values))
-    for name in found:
-        if name not in VERDICTS:
-            raise RequestError(f"--only {name!r} is none of {', '.join(VERDICTS)}.{did_you_mean(name, VERDICTS)}")
-    return found or VERDICTS

@@ -21,13 +21,14 @@ __all__ = ["RecordCounts", "count_records"]
 class RecordCounts(NamedTuple):
     """Of a batch whose records are all regular.
 
-    `next_delta` is the last offset delta plus 1, `gaps` how often a delta did not follow its predecessor directly,
-    `largest` the largest timestamp delta, `smallest` the smallest one or 0 if that is smaller, `null_keys` and `null_values`
-    how many records have no key, no value.
+    `next_delta` is the last offset delta plus 1, `gaps` how often a delta did not follow its predecessor directly, `backward`
+    how often it was no larger (the first one: below 0), `largest` the largest timestamp delta, `smallest` the smallest one or 0
+    if that is smaller, `null_keys` and `null_values` how many records have no key, no value.
     """
 
     next_delta: int
     gaps: int
+    backward: int
     largest: int
     smallest: int
     null_keys: int
@@ -38,6 +39,7 @@ class RecordCounts(NamedTuple):
         return RecordCounts(
             more.next_delta,
             self.gaps + more.gaps,
+            self.backward + more.backward,
             max(self.largest, more.largest),
             min(self.smallest, more.smallest),
             self.null_keys + more.null_keys,
@@ -46,15 +48,15 @@ class RecordCounts(NamedTuple):
 
 
 @cache
-def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, int, int, int, int, int] | None]:
+def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, ...] | None]:
     """The loop over a batch; without `any_below` `largest` is only right if it is 0 or more, and given as -1 if not."""
     also, floor = ("if", "-1 << 63") if any_below else ("elif", "-1")
-    statements = ("if o != e: gaps += 1", "e = o + 1", "if t > top: top = t", f"{also} t < low: low = t")
+    statements = ("if o != e: gaps += 1; backward += o < e", "e = o + 1", "if t > top: top = t", f"{also} t < low: low = t")
     return compile_walk(
         "\n            ".join(statements),
-        setup=f"gaps = nulls = empty = low = 0; top = {floor}",
+        setup=f"gaps = backward = nulls = empty = low = 0; top = {floor}",
         extra=", e",
-        finish="return e, gaps, top, low, nulls, empty",
+        finish="return e, gaps, backward, top, low, nulls, empty",
         payload=None,
         key_null="nulls += 1",
         value_null="empty += 1",
@@ -74,14 +76,14 @@ def count_records(data: Bytes | bytearray, start: int, end: int, count: int, cod
     if isinstance(data, WindowedBytes):
         return _count_in_runs(data, start, count)
     found = _walk(any_below=False)(data, start, end, count, 0, 0, 0)
-    if found is not None and found[2] < 0:
+    if found is not None and found[3] < 0:
         # Deltas count from the first record that the producer wrote: in a batch that lacks it all may be below 0.
         found = _walk()(data, start, end, count, 0, 0, 0)
     return None if found is None else RecordCounts(*found)
 
 
 def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | None:
-    whole = RecordCounts(0, 0, -1 << 63, 0, 0, 0)
+    whole = RecordCounts(0, 0, 0, -1 << 63, 0, 0, 0)
     left, limit = count, MAX_DECOMPRESSED.get()
     for run in runs(data, at, count):
         if run.records:
@@ -95,9 +97,9 @@ def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | N
                 record = None
             if record is None:
                 return None
-            gap = record.offset != whole.next_delta
+            gap, backward = record.offset != whole.next_delta, record.offset < whole.next_delta
             time, null_key, null_value = record.timestamp, record.key is None, record.value is None
-            found = RecordCounts(record.offset + 1, gap, time, min(0, time), null_key, null_value)
+            found = RecordCounts(record.offset + 1, gap, backward, time, min(0, time), null_key, null_value)
         at, left = run.begin + run.end, left - max(1, run.records)
         whole = whole.then(found)
     return whole if not left and at == len(data) else None

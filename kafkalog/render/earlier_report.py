@@ -13,8 +13,10 @@ from kafkalog.kafka.gone_offsets import Gone
 from kafkalog.next_start.cause import NOTE
 from kafkalog.next_start.cause import Cause as StartCause
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside, Truncation
+from kafkalog.render.effects import describe_effects
 from kafkalog.render.json_verify import SCHEMA
 from kafkalog.span import Span
+from kafkalog.verify.effects import Effect
 from kafkalog.verify.finding import Cause, Finding, Severity
 from kafkalog.verify.report import NotChecked, PartitionReport, Report
 
@@ -25,11 +27,14 @@ __all__ = ["read_report"]
 
 T = TypeVar("T")
 
+#: A consumer that does not get all; how it fails, a line about the other kind of stop does not tell.
+_FAILS = ConsumerRead(records=0, stops_at_offset=0, error=None, stuck=True)
+
 
 def read_report(text: str) -> Report:
     """The report that `kafkalog verify --format jsonl` printed; of several runs one after the other, one report.
 
-    What only the text of a run tells is not in it: where the valid part of a log ends, and what another kind of stop would do.
+    What only the text of a run tells is not in it: where the valid part of a log ends.
 
     Raises:
         RequestError: a line is none of that output, or the last run has no summary.
@@ -119,6 +124,32 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         bytes=row["bytes"],
         readable=row["verdict"] != "unknown",
         next_start=_advised(next_start, row["first_action"], findings),
+        otherwise=_otherwise(row, next_start),
+        topic_id=row["topic_id"],
+    )
+
+
+def _otherwise(row: dict[str, Any], told: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    """What a start after the other kind of stop does, as far as the line of a partition tells."""
+    stops = {outcome.assumed.stop for outcome in told}
+    return tuple(_start(row["path"], one) for one in row["starts"] if stops and one["stop"] not in stops)
+
+
+def _start(path: str, row: dict[str, Any]) -> Outcome:
+    does, records, size = row["does"], row["records"], row["bytes"]
+    moves = does == "stray"
+    return Outcome(
+        path=path,
+        assumed=Assumed(row["stop"], None, row["release"]),
+        broker="aborts" if does == "stops" else "starts",
+        log_dir="offline" if does == "offline" else "online",
+        partition={"loads": "loaded", "stops": "unknown", "offline": "unknown"}.get(does, does),
+        causes=(),
+        rename=((path, f"{path}-stray"),) if moves else (),
+        records_lost=0 if moves else records,
+        bytes_lost=0 if moves else size,
+        set_aside=SetAside(records, size or 0) if moves else None,
+        consumer=Consumer(_FAILS, _FAILS) if row["is_harm"] and does == "loads" and records == 0 else None,
     )
 
 
@@ -133,6 +164,7 @@ def _finding(row: dict[str, Any]) -> Finding:
     facts = {name: value for name, value in row["facts"].items() if name != "next_start"}
     # A rule may have a fact of that name.
     cause = facts.pop("cause") if isinstance(facts.get("cause"), dict) else None
+    effects = tuple(_effect(one) for one in row["facts"].get("next_start", ()))
     return Finding(
         id=row["id"],
         severity=Severity.parse(row["severity"]),
@@ -141,10 +173,27 @@ def _finding(row: dict[str, Any]) -> Finding:
         offsets=None if row["offsets"] is None else (row["offsets"][0], row["offsets"][1]),
         message=row["message"],
         facts=facts,
-        consequence=row["consequence"],
+        consequence=row["consequence"].removesuffix(f" {describe_effects(effects)}") if effects else row["consequence"],
         remedy=row["remedy"],
         commands=tuple(Command(one["line"], one["use"], tuple(one["notes"])) for one in row["commands"]),
         cause=None if cause is None else Cause(cause["id"], cause["path"]),
+        next_start=effects,
+    )
+
+
+def _effect(row: dict[str, Any]) -> Effect:
+    return Effect(
+        stop=row["stop"],
+        release=row["release"],
+        does=row["does"],
+        reason=row["reason"],
+        path=row["path"],
+        position=row["position"],
+        segments=row["segments_deleted"],
+        records=row["records_lost"],
+        size=row["bytes_lost"],
+        times=None if row["time_range_lost"] is None else (row["time_range_lost"][0], row["time_range_lost"][1]),
+        log_end_offset=row["log_end_offset"],
     )
 
 

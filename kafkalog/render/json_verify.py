@@ -88,6 +88,7 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "path": report.path,
         "topic": report.topic,
         "partition": report.partition,
+        "topic_id": report.topic_id,
         "verdict": report.verdict,
         "valid_through_offset": report.valid_through_offset,
         "log_start_offset": report.log_start_offset,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on, quoted
 from kafkalog.render.items import Line, Table
-from kafkalog.render.quantities import count_text, moment, offsets_text, size_text
+from kafkalog.render.quantities import count_text, offsets_text, size_text, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def carve_items(found: Carved) -> Iterator[Item]:
         yield Table(
             ("directory", "records", "size", "offsets", "missing", "from", "to"),
             [_row(group) for group in found.groups],
-            whole=(0,),
+            whole=(0, 5, 6),
         )
         for group in found.groups[:_MOST]:
             yield ""
@@ -60,9 +60,12 @@ def _row(group: FoundGroup) -> list[object]:
         size_text(group.size),
         f"{offsets[0][0]}..{offsets[-1][1]}",
         missing or None,
-        None if times is None else moment(times[0]),
-        None if times is None else moment(times[1]),
+        *((None, None) if times is None else map(_to_the_minute, times)),
     ]
+
+
+def _to_the_minute(timestamp: int) -> str:
+    return when(timestamp).rpartition(":")[0] or when(timestamp)
 
 
 def _group(group: FoundGroup) -> Iterator[Item]:

@@ -122,10 +122,12 @@ def _validity(partition: PartitionReport) -> str:
     held = f"{count_text(partition.records, 'record')} in {count_text(partition.segments, 'segment')}"
     start, end = partition.log_start_offset or 0, partition.log_end_offset or 0
     log = f"{offsets_text([(start, end - 1)])}: {held}, {size_text(partition.bytes)}"
-    where = f"byte {partition.valid_position:,} of {partition.valid_file.rpartition('/')[2]}"
+    # The lines of an earlier run do not tell the place.
+    name = partition.valid_file.rpartition("/")[2]
+    where = f"byte {partition.valid_position:,} of {name}" if name else ""
     if partition.valid_through_offset < start:
-        return f"{log}; nothing is valid before {where}"
-    return f"{log}; valid through offset {partition.valid_through_offset}, {where}"
+        return f"{log}; nothing is valid before {where}" if where else f"{log}; none of it is valid"
+    return f"{log}; valid through offset {partition.valid_through_offset}{where and f', {where}'}"
 
 
 def next_start_section(partition: PartitionReport, *, is_full: bool = False) -> Iterator[Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +21,9 @@ __all__ = ["Cut", "Event", "EventRecorder", "ProducerRun", "TransactionEnd", "tr
 
 _MAX_SEQUENCE = 0x7FFFFFFF
 _LAST_CODEC = 4
+#: The record of a marker of version 0, key and value, with an epoch that is not negative.
+_MARKER = re.compile(rb"\x20\0\0\0\x08\0\0\0(?P<type>[\0\1])\x0c\0\0(?P<epoch>[\0-\x7f]...)\0", re.DOTALL)
+_COMMIT = bytes([COMMIT])
 #: producerId, producerEpoch, baseSequence.
 _PRODUCER = BATCH_HEADER.run("producer_id", "base_sequence").unpack
 
@@ -120,34 +124,39 @@ class _OpenRun:
         "transactional",
     )
 
-    def __init__(self, batch: RecordBatch, hole: int) -> None:
-        header = batch.header
-        self.producer_id = header.producer_id
-        self.epoch = header.producer_epoch
-        self.transactional = batch.is_transactional
-        self.first_sequence = header.base_sequence
-        self.first_offset = header.base_offset
-        self.first_timestamp = header.base_timestamp
-        self.position = batch.position
-        self.size = batch.size
+    def __init__(
+        self,
+        producer: tuple[int, int, int],
+        base: int,
+        timestamp: int,
+        position: int,
+        size: int,
+        *,
+        transactional: bool,
+        hole: int,
+    ) -> None:
+        self.producer_id, self.epoch, self.first_sequence = producer
+        self.transactional = transactional
+        self.first_offset = base
+        self.first_timestamp = timestamp
+        self.position = position
+        self.size = size
         self.records = 0
         self.hole = hole
 
-    def add(self, batch: RecordBatch) -> None:
+    def add(self, base: int, sequence: int, delta: int, count: int, timestamp: int, position: int) -> None:
         """Add a batch: the first, or one whose sequence number is the next."""
-        header = batch.header
-        delta = header.last_offset_delta
-        following = header.base_sequence + delta + 1
+        following = sequence + delta + 1
         if delta < 0 or following > _MAX_SEQUENCE:
-            last = increment_sequence(header.base_sequence, max(0, delta))
+            last = increment_sequence(sequence, max(0, delta))
             following = 0 if last == _MAX_SEQUENCE else last + 1
         self.next_sequence = following
-        self.last_base = header.base_offset
-        self.last_offset = wrap64(header.base_offset + delta)
-        self.last_timestamp = header.max_timestamp
-        self.last_position = batch.position
-        self.partial = header.records_count < delta + 1
-        self.records += header.records_count
+        self.last_base = base
+        self.last_offset = wrap64(base + delta)
+        self.last_timestamp = timestamp
+        self.last_position = position
+        self.partial = count < delta + 1
+        self.records += count
 
     def closed(self) -> ProducerRun:
         """The run as it is."""
@@ -171,37 +180,74 @@ class EventRecorder:
         self.zeros = 0
         self.first_zeros = (-1, -1, -1)
 
-    def goes_on(self, producer: bytes, base: int, count: int, timestamp: int, attributes: int, position: int) -> bool:
-        """Add a whole batch that directly continues its producer's last one; False, and nothing done, when it does not.
+    def takes(
+        self,
+        producer: bytes,
+        base: int,
+        count: int,
+        delta: int,
+        base_timestamp: int,
+        timestamp: int,
+        attributes: int,
+        position: int,
+        size: int,
+    ) -> bool:
+        """Add a sound data batch in which nothing is odd; False, and nothing done, when something is.
 
         `producer` is its id, epoch and base sequence as they stand in the header. `attributes` are not negative.
         A batch without a producer is fine too.
         """
         producer_id, epoch, sequence = _PRODUCER(producer)
+        following = sequence + delta + 1
         run = self._open.get(producer_id)
-        if run is None:
-            if producer_id != -1 or attributes > _LAST_CODEC or sequence > 0:
+        if run is not None and (
+            run.next_sequence == sequence
+            and run.epoch == epoch
+            and run.transactional == attributes >> 4
+            and attributes & 15 <= _LAST_CODEC
+            and base < self._cut
+            and following <= _MAX_SEQUENCE
+        ):
+            run.next_sequence = following
+            run.last_offset = base + delta
+            run.last_base = base
+            run.last_timestamp = timestamp
+            run.last_position = position
+            run.partial = count <= delta
+            run.records += count
+            return True
+        if producer_id == -1:
+            if attributes > _LAST_CODEC or sequence > 0:
                 return False
             if epoch == sequence == 0:
-                self.zero(position, base, base + count - 1)
+                self.zero(position, base, base + delta)
                 return True
             return bool(epoch == -1)
-        following = sequence + count
         if (
-            run.next_sequence != sequence
-            or run.epoch != epoch
-            or run.transactional != attributes >> 4
+            producer_id < 0
+            or epoch < 0
+            or sequence < 0
+            or attributes >> 4 > 1
             or attributes & 15 > _LAST_CODEC
             or base >= self._cut
             or following > _MAX_SEQUENCE
         ):
             return False
-        run.next_sequence = following
-        run.last_offset = base + count - 1
-        run.last_base = base
-        run.last_timestamp = timestamp
-        run.last_position = position
-        run.records += count
+        run = self._begin(
+            (producer_id, epoch, sequence), base, base_timestamp, position, size, transactional=bool(attributes >> 4)
+        )
+        run.add(base, sequence, delta, count, timestamp, position)
+        return True
+
+    def takes_marker(self, batch: memoryview, producer: bytes, base: int, timestamp: int, position: int) -> bool:
+        """Add a batch that is a transaction marker in which nothing is odd; False, and nothing done, when something is."""
+        producer_id, epoch, sequence = _PRODUCER(producer)
+        record = _MARKER.fullmatch(batch, BATCH_HEADER.size)
+        if record is None or producer_id < 0 or epoch < 0 or sequence != -1 or base >= self._cut:
+            return False
+        coordinator_epoch = int.from_bytes(record["epoch"], "big")
+        committed = record["type"] == _COMMIT
+        self.end(TransactionEnd(producer_id, epoch, committed, coordinator_epoch, base, timestamp, position, len(batch)))
         return True
 
     def zero(self, position: int, base: int, last: int) -> None:
@@ -209,6 +255,10 @@ class EventRecorder:
         if not self.zeros:
             self.first_zeros = (position, base, last)
         self.zeros += 1
+
+    def is_cut_before(self, offset: int) -> bool:
+        """Whether a cut that has not been noted lies at or before `offset`."""
+        return offset >= self._cut
 
     def reach(self, offset: int) -> None:
         """A batch begins at `offset`: note the cuts before it."""
@@ -227,9 +277,32 @@ class EventRecorder:
             or run.transactional != bool(header.attributes & TRANSACTIONAL)
             or run.next_sequence != header.base_sequence
         ):
-            run = self._open[header.producer_id] = _OpenRun(batch, self.last_hole)
-            self._events.append(run)
-        run.add(batch)
+            run = self._begin(
+                (header.producer_id, header.producer_epoch, header.base_sequence),
+                header.base_offset,
+                header.base_timestamp,
+                batch.position,
+                batch.size,
+                transactional=batch.is_transactional,
+            )
+        run.add(
+            header.base_offset,
+            header.base_sequence,
+            header.last_offset_delta,
+            header.records_count,
+            header.max_timestamp,
+            batch.position,
+        )
+
+    def _begin(
+        self, producer: tuple[int, int, int], base: int, timestamp: int, position: int, size: int, *, transactional: bool
+    ) -> _OpenRun:
+        """A run that begins with a batch."""
+        run = self._open[producer[0]] = _OpenRun(
+            producer, base, timestamp, position, size, transactional=transactional, hole=self.last_hole
+        )
+        self._events.append(run)
+        return run
 
     def hole(self, offset: int) -> None:
         """Offsets are missing before `offset`."""

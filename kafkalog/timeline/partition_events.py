@@ -117,9 +117,9 @@ class _Reader:
             if number + 1 < len(bars):
                 following = bars[number + 1]
                 why = self._why_rolled(bar, following, largest if len(bars) > 2 else None)
-                words = "why is not known" if why is None else f"by {why}"
+                words = "; why is not known" if why is None else f", by {why}"
                 after, time = self._rolled_at(bar.base_offset, following.base_offset)
-                message = f"segment {bar.base_offset} was closed and {following.base_offset} begun, {words}"
+                message = f"segment {bar.base_offset} was closed and {following.base_offset} begun{words}"
                 if after is not None and time is not None and time - after > _SECOND:
                     message += f"; its .log was last written at {date_text(after)}"
                 facts = {"why": why, "closed": bar.base_offset, "size": bar.size, "not_before": after}

@@ -20,6 +20,7 @@ from kafkalog.core.filename import (
     parse_partition_name,
     parse_segment_file_name,
 )
+from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import release_text
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
@@ -296,6 +297,7 @@ class _Run:
                 self._miss_partition(job, error)
                 continue
             facts, report, not_checked = judged
+            report = replace(report, topic_id=None if facts.topic_id is None else format_uuid(facts.topic_id))
             self.not_checked.extend(not_checked if job.only is None else _about(not_checked, job.only))
             if job.only is not None:
                 report = self._narrow(report, facts, job.only)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kafkalog.core.command_line import GIVES_EVERYTHING
 
-__all__ = ["COMPARE", "FINISH_SWAP", "GENERAL", "LET_REBUILD", "LET_REPLAY", "REBUILD", "REPLAY", "RESTORE"]
+__all__ = ["COMPARE", "FINISH_SWAP", "GENERAL", "LET_REBUILD", "LET_REPLAY", "REBUILD", "REPLAY", "RESTORE", "SEEK"]
 
 #: The records of a log are damaged.
 RESTORE = (
@@ -35,6 +35,12 @@ REPLAY = (
 #: An index is missing, which the broker notices.
 LET_REBUILD = (
     "Nothing where the log is sound: the next start rebuilds it. Where it is damaged, the rebuild cuts it: mend it first."
+)
+
+#: Files are gone, not damaged.
+SEEK = (
+    "If nobody has a copy: what was deleted may still be on the disk. Write nothing more to it; `kafkalog carve` finds batches "
+    "in an image of it."
 )
 
 #: A producer snapshot is missing that others make up for.

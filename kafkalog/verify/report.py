@@ -45,7 +45,7 @@ class PartitionReport:
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
-    damaged partition, those of a start after the other kind of stop.
+    damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`.
     """
 
     path: str
@@ -67,6 +67,7 @@ class PartitionReport:
     last_segment: int | None = None
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
+    topic_id: str | None = None
 
     @cached_property
     def account(self) -> Account:

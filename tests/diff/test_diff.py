@@ -419,3 +419,13 @@ def test_the_recorded_histories_are_those_that_are_made():
     assert [json.loads(json.dumps(history(seed))) for seed in range(len(rows))] == [row[:5] for row in rows]
     assert len(rows) >= 20
     assert {len(row[6]) for row in rows} >= {0, 1, 2}
+
+
+def test_verify_names_the_diff_of_replicas_that_diverge():
+    before, leader = (f"{fixture('3.9.1', f'cluster-{name}').path()}/risky-0" for name in ("n2-divergent", "n3-divergent"))
+    report = kafkalog.verify([before, leader])
+    (found,) = [finding for finding in report.all_findings() if finding.id == "replica-diverges"]
+    (command,) = found.commands
+    words = command.line.split()
+    assert words[:2] == ["kafkalog", "diff"]
+    assert "diverge from offset 60 on" in run(*words[2:], status=1).stdout

@@ -120,7 +120,7 @@ def test_the_json_lines_have_their_order_schema_and_fields(damaged):
     assert "flipping bit 2 of byte 200" in finding["message"]
     partition = rows[-3]
     assert set(partition) == {
-        "schema", "type", "path", "topic", "partition", "verdict", "valid_through_offset", "log_start_offset",
+        "schema", "type", "path", "topic", "partition", "topic_id", "verdict", "valid_through_offset", "log_start_offset",
         "log_end_offset", "segments", "batches", "records", "bytes", "offsets", "gone", "unreadable", "unreadable_bytes",
         "repairable", "at_most",
         "uncounted", "unreached", "skipped", "starts", "explained_by", "first_action", "more",

@@ -73,5 +73,6 @@
   addEventListener('beforeprint', () => { before = folded.map((one) => one.open); folded.forEach((one) => { one.open = true; }); });
   addEventListener('afterprint', () => { if (before) folded.forEach((one, at) => { one.open = before[at]; }); });
   filter();
-  arrive();
+  // A browser goes to the address of a link when all is loaded, and takes the focus along.
+  addEventListener('load', () => setTimeout(arrive));
 })();

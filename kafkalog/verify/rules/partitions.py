@@ -9,7 +9,7 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.next_start.index_advice import KEEP_OF_REPLACED
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import COMPARE, RESTORE
+from kafkalog.verify.remedies import COMPARE, RESTORE, SEEK
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import PartitionMetadataFile, segment_path
 
@@ -74,7 +74,7 @@ class ReplacedLog:
     message="this is another log: {misfits} do not fit it, and {witnesses}",
     consequence="The records of this segment are gone; in their place consumers get those of another partition, or of another "
     "time of this one.",
-    remedy=f"{KEEP_OF_REPLACED} {RESTORE}",
+    remedy=f"{KEEP_OF_REPLACED} {RESTORE} {SEEK}",
     source="LogSegment.append, OffsetIndex, TimeIndex (Kafka 3.9.1)",
     proof="log-of-another-partition",
     near_miss="index-swapped",
@@ -115,7 +115,7 @@ class MissingStart:
     on=MissingStart,
     message="offsets {first} to {last} are gone: {witness} tells of them, the log begins after them, and there is no {file}",
     consequence="{count} offsets are not in this log. Neither retention nor DeleteRecords leaves that.",
-    remedy=RESTORE,
+    remedy=f"{RESTORE} {SEEK}",
     source="UnifiedLog.maybeIncrementLogStartOffset, LeaderEpochFileCache.truncateFromStart (Kafka 0.11 to 4.3)",
     proof="first-segment-deleted",
     near_miss="first-segment-and-its-epoch-deleted",
@@ -176,7 +176,7 @@ def segment_overlap(step: SegmentStep) -> Iterator[Hit]:
     consequence="{count} offsets hold no record: {what}",
     if_cleaned="{count} offsets hold no record. The log cleaner may have removed them; if it never ran here, a segment is "
     "missing, or the end of one.",
-    remedy=RESTORE,
+    remedy=f"{RESTORE} {SEEK}",
     source="UnifiedLog.roll (Kafka 3.9.1)",
     proof="middle-segment-deleted",
     near_miss="compacted-gap",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from kafkalog.core.command_line import command_on, quoted
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import COMPARE
 from kafkalog.verify.rule import rule
@@ -13,6 +14,7 @@ from kafkalog.verify.rule import rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kafkalog.core.command_line import Command
     from kafkalog.span import Span
 
 
@@ -64,7 +66,8 @@ class FuturePair:
     "{other_end})",
     consequence="After an unclean election the replica with the older epoch truncates to the common part. Equal epochs with "
     "different bytes mean that one of the two is damaged. Ends per epoch: {ends}",
-    remedy="Keep both copies until it is known which one was the leader's.",
+    remedy="Keep both copies until it is known which one was the leader's. This says which records only one of them has, and "
+    "what each would throw away if it followed the other:",
     source="KIP-101, KIP-279, ReplicaVerificationTool (Kafka 3.9.1)",
     proof="diverged-replicas",
     near_miss="replica-that-lags",
@@ -83,8 +86,13 @@ def replica_diverges(pair: ReplicaPair) -> Iterator[Hit]:
         other_epoch=pair.other_epoch,
         end=pair.log_end,
         other_end=pair.other_log_end,
+        commands=(_diff(pair),),
         ends=", ".join(f"{epoch}: {_end(here)}/{_end(there)}" for epoch, here, there in pair.ends),
     )
+
+
+def _diff(pair: ReplicaPair) -> Command:
+    return command_on(("kafkalog", "diff", quoted(pair.path)), pair.other.rpartition("/")[0] or ".")
 
 
 def _end(offset: int | None) -> str:
@@ -99,7 +107,7 @@ def _end(offset: int | None) -> str:
     "{other_end})",
     consequence="When the broker promotes the copy, its bytes take the place of the current ones.",
     remedy=f"{COMPARE} If this copy is the wrong one, move it away while the "
-    "broker is stopped: the move between log dirs can be asked for again.",
+    "broker is stopped: the move between log dirs can be asked for again. This says in what both differ:",
     source="ReplicaAlterLogDirsThread, LogManager.replaceCurrentWithFutureLog (Kafka 3.9.1)",
     proof="future-changed",
     near_miss="future-in-another-log-dir",
@@ -118,4 +126,5 @@ def future_differs(future: FuturePair) -> Iterator[Hit]:
         other_epoch=pair.other_epoch,
         end=pair.log_end,
         other_end=pair.other_log_end,
+        commands=(_diff(pair),),
     )

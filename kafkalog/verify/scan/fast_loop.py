@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kafkalog.core.attributes import CONTROL, TRANSACTIONAL
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, RecordBatch
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.dates import ANCIENT_MS
@@ -41,6 +42,11 @@ _UNPACK = BATCH_HEADER.partial(
     _PRODUCER,
     "records_count",
 ).unpack_from
+_NEXT = BATCH_HEADER.partial("base_offset", "magic")
+#: The most that an offset may be above the segment's base offset.
+_MOST_RELATIVE = 0x7FFFFFFF
+#: Attributes of a transaction marker.
+_MARKER = TRANSACTIONAL | CONTROL
 _NO_PRODUCER = b"\xff" * _PRODUCER.type.size
 
 
@@ -57,16 +63,39 @@ class FastLoop:
         judge: Judges a batch that is out of the ordinary.
         latest: The largest timestamp that is ordinary.
         largest: The largest `batchLength` that is ordinary.
+        compacted: The log is known to have been compacted: batches and records may be missing.
     """
 
     state: WalkState
     base_offset: int
     indexes: SegmentIndexes
     producers: EventRecorder
-    look_at_records: Callable[[bytearray, int, int, int, int, int, int], None] | None
+    look_at_records: Callable[[bytearray, int, int, int, int, int, int, int], None] | None
     judge: Callable[..., None]
     latest: int
     largest: int
+    compacted: bool
+
+    def lacks(self, view: memoryview, end: int, limit: int, base: int, delta: int, count: int, expected: int) -> bool:
+        """Whether it is ordinary in a compacted log that offsets are missing in or before a sound batch, whose `end` is given.
+
+        The batch that follows has to leave no doubt about its offsets; and the first batch with missing records is judged.
+        """
+        following = view[end : end + _NEXT.size]
+        if len(following) < _NEXT.size or end + _NEXT.size > limit:
+            return False
+        next_base, magic = _NEXT.unpack(following)
+        if (
+            next_base <= base + delta
+            or magic != 2
+            or base + delta - self.base_offset > _MOST_RELATIVE
+            or self.producers.is_cut_before(base)
+            or (count <= delta and self.state.compaction_evidence is None)
+        ):
+            return False
+        if base != expected:
+            self.producers.hole(base)
+        return True
 
     def run(self, buffer: Buffer, position: int) -> tuple[int, bool]:
         """Go over batches with right checksums that lie wholly in a buffer, from `position` in the file; stop at any other.
@@ -78,7 +107,8 @@ class FastLoop:
 
 
 def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
-    state, checksum, unpack, goes_on, no_producer = loop.state, crc32c, _UNPACK, loop.producers.goes_on, _NO_PRODUCER
+    state, checksum, unpack, takes, no_producer = loop.state, crc32c, _UNPACK, loop.producers.takes, _NO_PRODUCER
+    takes_marker, lacks, compacted = loop.producers.takes_marker, loop.lacks, loop.compacted
     look_at_records, index, times = loop.look_at_records, loop.indexes.offsets, loop.indexes.times
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
     data, begin, limit = buffer.data, buffer.begin, buffer.limit
@@ -98,7 +128,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
         if times is not None:
             time_number, time_entry, want_next = times.wanted()
             timestamps, time_offsets = times.timestamps, times.offsets
-        first_expected, last_at, odd, end = expected, -1, False, 0
+        records, last_at, odd, end = 0, -1, False, 0
         while True:
             try:
                 base, length, e, magic, crc, attributes, delta, base_time, time, producer, count = unpack(view, at)
@@ -109,21 +139,33 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
             if checksum(view[at + ATTRIBUTES_AT : end]) != crc or magic != 2 or length < LEAST_BATCH_LENGTH or end > limit:
                 break
             if not (
-                base == expected
-                and delta + 1 == count > 0
+                (
+                    (base == expected and delta + 1 == count > 0)
+                    or (
+                        compacted
+                        and base >= expected >= 0 < count <= delta + 1
+                        and lacks(view, end, limit, base, delta, count, expected)
+                    )
+                )
                 and e == epoch
                 and low <= time <= high
                 and base_time >= -1
                 and length <= most
                 and (
-                    (producer == no_producer and attributes < 5) or goes_on(producer, base, count, time, attributes, begin + at)
+                    (producer == no_producer and attributes < 5)
+                    or (
+                        takes(producer, base, count, delta, base_time, time, attributes, begin + at, end - at)
+                        if attributes != _MARKER
+                        else delta == 0 and base_time == time and takes_marker(view[at:end], producer, base, time, begin + at)
+                    )
                 )
             ):
                 odd = True
                 break
-            expected = base + count
+            expected = base + delta + 1
+            records += count
             if look_at_records is not None:
-                look_at_records(data, at, end, attributes, count, time, begin)
+                look_at_records(data, at, end, attributes, count, delta, time, begin)
             if at >= want:
                 assert index is not None
                 if at == want and expected == entry_next and entry_before < base:
@@ -161,7 +203,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
             assert times is not None
             times.settle(time_number, (time_seen, time_next - 1))
         if last_at >= 0:
-            state.records += expected - first_expected
+            state.records += records
             if top_at >= 0:
                 state.raise_timestamp(_spot_at(view, top_at, begin))
             state.pass_ordinary(_spot_at(view, last_at, begin))
@@ -175,8 +217,8 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
 
 def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
     """Position, first and last offset of an ordinary batch in a buffer."""
-    base, *_, count = _UNPACK(view, at)
-    return begin + at, base, base + count - 1
+    base, _, _, _, _, _, delta, *_ = _UNPACK(view, at)
+    return begin + at, base, base + delta
 
 
 def _spot_at(view: memoryview, at: int, begin: int) -> BatchSpot:

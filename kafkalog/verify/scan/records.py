@@ -73,7 +73,9 @@ class RecordLook:
 
     # --- magic 2 ---
 
-    def look_at_ordinary(self, data: bytearray, at: int, end: int, attributes: int, count: int, time: int, begin: int) -> None:
+    def look_at_ordinary(
+        self, data: bytearray, at: int, end: int, attributes: int, count: int, delta: int, time: int, begin: int
+    ) -> None:
         """Look at the records of a batch whose header is ordinary, `data[at:end]`; `data` begins at `begin` in the log."""
         found = count_records(data, at + _HEADER, end, count, attributes & bits.CODEC_MASK)
         base_time = _BASE_TIMESTAMP.unpack_from(data, at)[0]
@@ -81,8 +83,9 @@ class RecordLook:
             self._times.note_records(RecordBatch.read(bytes(data[at:end]), begin + at))
         if (
             found is None
-            or found.next_delta != count
-            or found.gaps
+            or found.next_delta > delta + 1
+            or found.backward
+            or (found.gaps and count > delta)
             or base_time + found.largest != time
             or (found.null_keys and self._compacted)
         ):
@@ -105,8 +108,8 @@ class RecordLook:
         if (
             found is None
             or found.next_delta > header.last_offset_delta + 1
+            or found.backward
             or (found.gaps and header.records_count > header.last_offset_delta)
-            or found.gaps
             or not (append_time or header.base_timestamp + found.largest == header.max_timestamp)
             or (found.null_keys and self._compacted)
         ):

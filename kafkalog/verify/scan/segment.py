@@ -86,7 +86,6 @@ class Scanner:
         self._files = self._bytes_read = self._size = self._inode = 0
         self._magics: set[int] = set()
         self._last_legacy = -1
-        self._compaction_evidence: int | None = None
         self._horizons: Horizons | None = None
         self._large: Large | None = None
         self._leader_changes: list[tuple[int, int]] = []
@@ -129,7 +128,7 @@ class Scanner:
             epochs=tuple(state.epochs),
             events=tuple(self._producers.finish()),
             last_hole=self._producers.last_hole,
-            compaction_evidence=self._compaction_evidence,
+            compaction_evidence=state.compaction_evidence,
             tombstones=self._records.tombstones,
             horizons=self._horizons,
             large=self._large,
@@ -247,6 +246,7 @@ class Scanner:
             judge=self.judge,
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
+            compacted=self._task.compacted,
         )
         while position < size:
             if read_ahead is not None:
@@ -401,8 +401,8 @@ class Scanner:
     def _note_cleaning(self, batch: RecordBatch, spot: BatchSpot) -> None:
         """Note what only the log cleaner leaves."""
         header, horizon = batch.header, batch.delete_horizon_ms
-        if self._compaction_evidence is None and is_cleaned(batch):
-            self._compaction_evidence = spot.base_offset
+        if self._state.compaction_evidence is None and is_cleaned(batch):
+            self._state.compaction_evidence = spot.base_offset
         if horizon is not None and header.records_count > 0:
             noted = self._horizons
             self._horizons = Horizons(1, horizon, horizon, spot) if noted is None else noted.with_one(horizon)

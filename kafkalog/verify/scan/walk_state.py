@@ -32,6 +32,8 @@ class WalkState:
         #: End of the last batch before the first damage, and its last offset.
         self.valid_position = 0
         self.valid_offset: int | None = None
+        #: Base offset of the first batch that only the log cleaner leaves.
+        self.compaction_evidence: int | None = None
         self.epoch = NO_EPOCH
         self.top_epoch: BatchSpot | None = None
         self.epochs: list[EpochRun] = []

@@ -1,0 +1,86 @@
+"""`kafkalog merge`: what verify found on many hosts, as one report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kafkalog.cli import completion, options
+from kafkalog.cli.command import Command
+from kafkalog.cli.judging import exit_status_of
+from kafkalog.cli.shown_partitions import shown_partitions
+from kafkalog.cli.streams import show, write_json_lines
+
+if TYPE_CHECKING:
+    from kafkalog.render.merged_report import Run
+
+__all__ = ["command"]
+
+
+@click.command(
+    "merge",
+    cls=Command,
+    no_args_is_help=True,
+    examples=(
+        ("broker1.jsonl broker2.jsonl", "one report of two hosts"),
+        ("-q east=a/out.jsonl west=b/out.jsonl", "with names of your own"),
+        ("--format jsonl *.jsonl", "for programs"),
+    ),
+    sections={"Output": ("output_format", "quiet", "verbose", "max_findings")},
+)
+@click.argument("files", nargs=-1, required=True, metavar="[NAME=]FILE...", shell_complete=completion.files)
+@options.format_option()
+@options.detail("Only what is wrong, what it costs, what to do.", "Also info findings and sound partitions.")
+@options.color
+@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
+@shown_partitions
+@options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1.")
+@options.exit_zero
+def command(
+    *,
+    files: tuple[str, ...],
+    output_format: str,
+    detail: str | None,
+    color: str,
+    max_findings: int | None,
+    verdicts: tuple[str, ...],
+    max_partitions: int,
+    fail_on: str,
+    exit_zero: bool,
+) -> int:
+    """Make one report of what `verify --format jsonl` printed on many hosts.
+
+    Summary and exit status are those of one run over everything. FILE may be -, standard input. Where hosts have the same
+    paths, NAME (by default the name of FILE) stands before them.
+    """
+    from kafkalog.render.merged_report import merged_report
+
+    report = merged_report([_run(word) for word in files])
+    if output_format == "jsonl":
+        from kafkalog.render.json_verify import report_json_lines
+
+        write_json_lines(report_json_lines(report, verdicts))
+    else:
+        from kafkalog.render.text_verify import report_text
+
+        show(
+            report_text(report, detail=detail, max_findings=max_findings, only=verdicts, max_partitions=max_partitions),
+            color,
+        )
+    sys.stdout.flush()
+    return exit_status_of(report, fail_on, exit_zero=exit_zero)
+
+
+def _run(word: str) -> Run:
+    """A run, and what it is called."""
+    from kafkalog.files.source import read_file
+    from kafkalog.render.merged_report import Run
+
+    name, equals, path = word.partition("=")
+    if not equals or "/" in name:
+        path, name = word, os.path.basename(word).removesuffix(".jsonl")
+    data = sys.stdin.buffer.read() if path == "-" else read_file(path)
+    return Run("stdin" if name == "-" else name, data.decode("utf-8", "surrogateescape"))

@@ -1,0 +1,67 @@
+"""verify on the workers of a Dask cluster: the same report, byte for byte, also when a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import warnings
+
+import pytest
+from click.testing import CliRunner
+
+from kafkalog.cli.engines import dask
+from kafkalog.cli.main import main
+from kafkalog.errors import ExtraMissing, RequestError
+from kafkalog.verify import verify
+from tests.log_dirs import fixture
+
+NOW = 1795500000000
+PATHS = [fixture("2.1.1", "plain").path(), fixture("3.9.1", "edge").path()]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed", reason="never: it is one of the development tools")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+            yield cluster
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_gives_the_same_report_although_a_worker_is_killed(cluster):
+    alone = verify(PATHS, now=NOW).to_jsonl()
+    killed = []
+
+    def kill_one():
+        while not cluster.scheduler.tasks:
+            time.sleep(0.01)
+        workers = [nanny.process.process for nanny in cluster.workers.values()]
+        os.kill(workers[0].pid, signal.SIGKILL)
+        killed.append(workers[0].pid)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    words = ["verify", *PATHS, "--now", f"@{NOW}", "--format", "jsonl", "--dask", cluster.scheduler_address]
+    done = CliRunner().invoke(main, words, standalone_mode=False)
+    killer.join()
+    assert done.exception is None
+    assert killed
+    assert done.output == alone
+
+
+def test_where_no_scheduler_answers_one_line_says_so(monkeypatch):
+    monkeypatch.setattr("kafkalog.cli.engines._ANSWERS_IN", "0.5s")
+    with (
+        pytest.raises(RequestError, match=r"--dask tcp://127\.0\.0\.1:9: no scheduler answers there"),
+        dask("tcp://127.0.0.1:9", 1),
+    ):
+        pass
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(ExtraMissing, match=r"pip install 'kafkalog\[dask\]'"), dask("local", 1):
+        pass

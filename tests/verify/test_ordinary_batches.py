@@ -1,0 +1,113 @@
+"""What the loop over ordinary batches makes of a log is what judging each of its batches makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kafkalog.verify.scan.fast_loop import FastLoop
+from kafkalog.verify.scan.results import SegmentTask, Settings
+from kafkalog.verify.scan.segment import Scanner, scan_segment
+from tests import encode
+from tests.encode import R
+
+#: Of a batch: its producer, how many records of those written are left, offsets missing before it, what is odd about it.
+described = st.lists(
+    st.tuples(
+        st.sampled_from([-1, -1, 5, 6, 7]),
+        st.integers(1, 3),
+        st.integers(0, 2),
+        st.sampled_from([0, 0, 1, 2]),
+        st.sampled_from(["", "", "", "marker", "marker", "jump", "epoch", "transactional", "horizon"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+flips = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 7)), max_size=1)
+
+
+def log_of(batches) -> bytearray:
+    data, offset, sequences = bytearray(), 0, {}
+    for producer, left, lost, hole, odd in batches:
+        offset += hole
+        if odd == "marker" and producer >= 0:
+            data += encode.marker(
+                commit=bool(left & 1), offset=offset, producer_id=producer, producer_epoch=0, base_timestamp=1_600_000_000_000
+            )
+            offset += 1
+            continue
+        records = [R(delta + (delta > 0) * lost, b"k", b"v") for delta in range(left)]
+        last = left - 1 + lost
+        sequence = -1
+        if producer >= 0:
+            sequence = sequences.get(producer, 0) + 4 * (odd == "jump")
+            sequences[producer] = sequence + last + 1
+        data += encode.batch(
+            records,
+            base_offset=offset,
+            base_timestamp=1_600_000_000_000,
+            max_timestamp=1_600_000_000_000,
+            last_offset_delta=last,
+            producer_id=producer,
+            producer_epoch=-1 if producer < 0 else int(odd == "epoch"),
+            base_sequence=sequence,
+            attributes=(0x10 if odd == "transactional" and producer >= 0 else 0) | (0x40 if odd == "horizon" else 0),
+        )
+        offset += last + 1
+    return data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ordinary")
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["quick", "full"])
+@given(batches=described, flipped=flips, compacted=st.booleans(), cut=st.none() | st.integers(0, 20))
+@settings(max_examples=150)
+def test_the_loop_finds_what_judging_each_batch_finds(folder, quick, batches, flipped, compacted, cut):
+    data = log_of(batches)
+    for place, bit in flipped:
+        data[place % len(data)] ^= 1 << bit
+    path = folder / "00000000000000000000.log"
+    path.write_bytes(data)
+    task = SegmentTask(
+        base_offset=0,
+        paths={".log": str(path)},
+        settings=Settings(quick=quick, now=1_700_000_000_000),
+        compacted=compacted,
+        # Where bytes cannot be read, the loop has passed cuts that it has yet to note.
+        cuts=() if cut is None or flipped else (cut,),
+    )
+    looped = scan_segment(task)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FastLoop, "run", lambda *given: (given[-1], False))
+        judged = scan_segment(task)
+    assert _comparable(looped) == _comparable(judged)
+
+
+def _comparable(scan):
+    """Without the epochs that fall: once one has fallen, batches of the new one are ordinary."""
+    return replace(scan, findings=[found for found in scan.findings if found.id != "epoch-decreases"])
+
+
+def test_batches_of_a_compacted_log_are_ordinary(folder, monkeypatch):
+    """But the first one, the first that lacks records, and the last, after which none tells that its offsets are right."""
+    batches = [
+        (-1, 2, 1, 1, ""),
+        *[(5, 2, 1, 1, ""), (6, 2, 0, 1, "transactional"), (6, 1, 0, 1, "marker")] * 5,
+        (-1, 1, 0, 1, ""),
+    ]
+    path = folder / "00000000000000000000.log"
+    path.write_bytes(log_of(batches))
+    task = SegmentTask(base_offset=0, paths={".log": str(path)}, settings=Settings(now=1_700_000_000_000), compacted=True)
+    seen = []
+    judge = Scanner.judge
+    monkeypatch.setattr(
+        Scanner, "judge", lambda self, batch, **given: seen.append(batch.position) or judge(self, batch, **given)
+    )
+    assert scan_segment(task).batches == 17
+    assert len(seen) <= 3
