@@ -19,7 +19,7 @@ from kafkalog.core.legacy import LegacyBatch, LegacyRecord
 from kafkalog.core.properties import PartitionMetadata, read_partition_metadata
 from kafkalog.core.record import AbortedRecord, KeptRecord
 from kafkalog.errors import RequestError
-from kafkalog.files.arguments import path_of
+from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.directory import Directory
 from kafkalog.files.segment import Segment, readable_records, transaction_ends
@@ -160,8 +160,9 @@ class Partition:
                 aborted transactions, and none from where the oldest transaction that is open begins.
 
         Raises:
-            RequestError: there is no such isolation level.
+            RequestError: there is no such isolation level, or `control` is neither True nor False.
         """
+        check_type("control", control, bool)
         if isolation not in get_args(IsolationLevel):
             raise RequestError(f"{isolation!r} is no isolation level; there are {' and '.join(get_args(IsolationLevel))}")
         return self._records(control=control, committed=isolation == "read_committed")

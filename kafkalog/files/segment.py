@@ -87,7 +87,14 @@ class Segment:
 
         Args:
             control: Whether to give control records too, as transaction markers.
+
+        Raises:
+            RequestError: `control` is neither True nor False.
         """
+        check_type("control", control, bool)
+        return self._records(control=control)
+
+    def _records(self, *, control: bool) -> Iterator[Record | LegacyRecord]:
         for batch in self.batches():
             if control or not (isinstance(batch, RecordBatch) and batch.is_control):
                 yield from readable_records(batch)

@@ -52,6 +52,7 @@ class _Mark(NamedTuple):
     has_skipped: bool
     place: _Place | None
     jump: tuple[int, int] | None
+    aborted: int
 
 
 @dataclass
@@ -59,7 +60,8 @@ class ConsumedRecords:
     """What the consumer got.
 
     `records` were handed out, with offsets in the stretches of `handed` (first, last), which begin and end with a record and
-    are broken by nothing but `skipped`; at `stops_at` it stands at the end. `error` is None when it got to the `end`, or
+    are broken by nothing but `skipped`; at `stops_at` it stands at the end. `aborted` of them are of transactions that were
+    aborted, though only committed ones were asked for. `error` is None when it got to the `end`, or
     waits for ever (`stuck`), or reads the same records again and again (`loops`). `offline` is what the log dir goes offline
     for when the broker comes to it.
     """
@@ -67,6 +69,7 @@ class ConsumedRecords:
     records: int = 0
     handed: list[tuple[int, int]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    aborted: int = 0
     stops_at: int = 0
     end: int = 0
     error: ClientError | None = None
@@ -99,7 +102,7 @@ class ConsumedRecords:
         """What has been read up to now."""
         handed = (len(self.handed), self.handed[-1:])
         skipped = (len(self.skipped), self.skipped[-1:])
-        return _Mark(self.records, self.stops_at, handed, skipped, self._has_skipped, self._place, self._jump)
+        return _Mark(self.records, self.stops_at, handed, skipped, self._has_skipped, self._place, self._jump, self.aborted)
 
     def take_back(self, mark: _Mark) -> None:
         """Forget what was handed out and skipped since."""
@@ -107,6 +110,7 @@ class ConsumedRecords:
         self.handed[max(0, mark.handed[0] - 1) :] = mark.handed[1]
         self.skipped[max(0, mark.skipped[0] - 1) :] = mark.skipped[1]
         self._has_skipped, self._place, self._jump = mark.has_skipped, mark.place, mark.jump
+        self.aborted = mark.aborted
 
     def pass_bytes(self, segments: LogSegments, segment: int, batch: Batch) -> None:
         """Go on to a batch, which need not be the one after the last: what lies between is skipped.

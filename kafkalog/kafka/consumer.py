@@ -7,13 +7,16 @@ The partition is taken to have one replica, so that the high watermark is the lo
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import ABORT, read_control_type
 from kafkalog.core.legacy import LegacyBatch
+from kafkalog.core.log import Batch, walk
 from kafkalog.core.record import wrap64
+from kafkalog.core.transaction_ends import TransactionEnds
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.kafka.behaviours import FETCHES_UP_TO_POSITION
 from kafkalog.kafka.consumed import ConsumedRecords
@@ -199,6 +202,7 @@ def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
         )
     reading = ConsumedRecords(stops_at=log.log_start_offset, end=limit.offset)
     asked: set[int] = set()
+    endings = _Endings(log.segments) if committed else None
     while reading.stops_at < limit.offset and reading.error is None:
         at = reading.stops_at
         if at in asked:
@@ -216,7 +220,8 @@ def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
             reading.stuck = True
             break
         before = reading.mark()
-        failed = _Client(reading, log.segments, fetched.aborted, leader.release).take(fetched, committed=committed)
+        client = _Client(reading, log.segments, fetched.aborted, leader.release, endings)
+        failed = client.take(fetched, committed=committed)
         if reading.stops_at < 0:
             # No consumer can stand there: an IllegalArgumentException out of SubscriptionState.
             failed = ClientError("invalid-record", f"the offset after the last one is {reading.stops_at}", uncaught=True)
@@ -231,10 +236,35 @@ def read_all(log: LoadedLog, *, committed: bool) -> ConsumedRecords:
     return reading
 
 
+class _Endings:
+    """How the transactions of a log ended by their markers; looked up when the first of their records is handed out."""
+
+    def __init__(self, segments: LogSegments) -> None:
+        self._segments = segments
+
+    @cached_property
+    def _ends(self) -> TransactionEnds:
+        logs = (segment.log for segment in self._segments.all())
+        items = (item for log in logs for item in walk(log.file, log.start, log.end))
+        return TransactionEnds(item for item in items if isinstance(item, Batch))
+
+    def is_aborted(self, batch: RecordBatch | LegacyBatch) -> bool:
+        """Whether a batch belongs to a transaction that was aborted."""
+        return isinstance(batch, RecordBatch) and batch.is_transactional and self._ends.is_aborted(batch) is True
+
+
 class _Client:
     """The client's side: what it hands out of one fetch. It is of the broker's release."""
 
-    def __init__(self, reading: ConsumedRecords, segments: LogSegments, aborted: list[AbortedTxn], release: Release) -> None:
+    def __init__(
+        self,
+        reading: ConsumedRecords,
+        segments: LogSegments,
+        aborted: list[AbortedTxn],
+        release: Release,
+        endings: _Endings | None,
+    ) -> None:
+        self._endings = endings
         self.reading = reading
         self._segments = segments
         self._rules = reading_rules(release)
@@ -258,7 +288,10 @@ class _Client:
                     reading.stops_at = batch.next_offset
                     continue
             reading.note_dropped(batch)
+            before = reading.records
             error = self._error or self._hand_out(batch)
+            if self._endings is not None and reading.records > before and self._endings.is_aborted(batch):
+                reading.aborted += reading.records - before
             if error is not None:
                 return error
             if isinstance(batch, LegacyBatch):

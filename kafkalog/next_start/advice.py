@@ -74,6 +74,11 @@ def _actions(outcome: Outcome) -> list[str]:
             " then start it, and it will fetch what it lost."
         )
         steps.append(f"If no replica has them, take the records out of the copy first, with {GIVES_EVERYTHING}.")
+    elif any(read is not None and read.aborted_visible for read in outcome.consumer or ()):
+        steps.append(
+            "If `kafkalog verify` finds the `.log` files sound, move the `.index` and `.timeindex` files out of the directory:"
+            " the broker then recovers its segments, and lists the aborted transactions in `.txnindex` again."
+        )
     elif any(read is not None and read.skipped for read in outcome.consumer or ()):
         steps.append(
             "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one"

@@ -68,6 +68,8 @@ class ConsumerRead(NamedTuple):
         read: First and last offset of each stretch that it is handed records of, ascending. Offsets inside a stretch that no
             record has (markers, aborted and compacted records, what is gone) do not break it.
         skipped: Offsets that it passes over without an error, though bytes for them are in the log.
+        aborted_visible: How many of the records that a read_committed consumer is handed are of transactions that were aborted,
+            because a `.txnindex` does not list these.
         unreached: First and last offset that it never gets to, because it fails or is stuck; None when it reads to the end.
     """
 
@@ -78,6 +80,7 @@ class ConsumerRead(NamedTuple):
     read: tuple[tuple[int, int], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     unreached: tuple[int, int] | None = None
+    aborted_visible: int = 0
 
 
 class SetAside(NamedTuple):
@@ -209,7 +212,7 @@ class Outcome:
         """Whether a consumer gets all that is there: it passes over nothing but the rest of what is gone."""
         gone = [(one.first, one.last) for one in self.already_gone or () if one.last is not None]
         passed_over = [one for one in read.skipped if not any(a <= one.first and one.last <= b for a, b in gone)]
-        return read.error is None and not read.stuck and not passed_over
+        return read.error is None and not read.stuck and not passed_over and not read.aborted_visible
 
     def explained(self) -> Outcome:
         """The outcome with a reason for every field that is None."""

@@ -322,6 +322,7 @@ def _shown(reading: ConsumedRecords) -> ConsumerRead:
         tuple(reading.handed),
         tuple(reading.skipped),
         reading.unreached,
+        reading.aborted,
     )
 
 

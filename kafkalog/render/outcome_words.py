@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kafkalog.render.items import Item
 
 __all__ = [
+    "aborted_visible",
     "assumed_text",
     "caveats_of",
     "certain_harms",
@@ -65,8 +66,13 @@ def harm_of(outcome: Outcome) -> str:
     if outcome.records_lost:
         return "loses"
     if outcome.partition == "loaded":
-        return "empty" if outcome.records_lost is None else ""
+        return "empty" if outcome.records_lost is None else "aborted" if aborted_visible(outcome) else ""
     return outcome.partition
+
+
+def aborted_visible(outcome: Outcome) -> int:
+    """How many records of aborted transactions read_committed consumers are handed."""
+    return max((read.aborted_visible for read in outcome.consumer or () if read is not None), default=0)
 
 
 def harm_text(outcomes: Sequence[Outcome]) -> str:
@@ -121,7 +127,11 @@ def in_short(outcome: Outcome, segments: int = 0) -> str:
 
 def unread_text(outcome: Outcome) -> str:
     """What consumers of a log that loads do not get, in a few words."""
-    skips = any(read is not None and read.skipped for read in outcome.consumer or ())
+    reads = [read for read in outcome.consumer or () if read is not None]
+    aborted = aborted_visible(outcome)
+    if aborted and not any(read.error is not None or read.stuck or read.skipped for read in reads):
+        return f"but read_committed consumers get {count_text(aborted, 'aborted record')}"
+    skips = any(read.skipped for read in reads)
     return "but consumers skip offsets" if skips else "but consumers fail"
 
 
@@ -277,6 +287,8 @@ def _read_text(read: ConsumerRead, end: int | None) -> str:
         records += f" ({offsets_text(read.read)})" if read.read else ""
         records += f" and skip {skipped} without an error"
         records += f", among them {count_text(sound, 'sound record')}" if sound else ""
+    if read.aborted_visible:
+        records += f" ({read.aborted_visible:,} of them of aborted transactions)"
     if read.stuck and read.error is None:
         return f"{records} and get no further than offset {read.stops_at_offset}, without an error"
     if read.error is not None:

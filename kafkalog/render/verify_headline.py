@@ -84,7 +84,8 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
             return lacking + (f"; damaged is {beside[0]}" if beside else "")
         others_beside = (os.path.basename(one.path) for one in report.findings if one.severity >= Severity.WARNING)
         names = listed(list(dict.fromkeys((beside[0], *others_beside))), _MISSING)
-        return f"none of {count_text(count, 'partition')} is damaged; damaged beside them: {names}"
+        none = f"none of the {count:,} partitions is" if count > 1 else "the partition is not"
+        return f"{names}; {none} damaged" if count else names
     more = f"; {lacking}" if lacking else ""
     if count == 1 and len(subjects) == 1:
         return subjects[0].subject.path
@@ -108,7 +109,7 @@ def _one(subject: Subject, room: Room) -> Iterator[Item]:
     troubles: dict[str, list[str]] = {}
     for outcome in subject.outcomes:
         reads = [read for read in outcome.consumer or () if read is not None]
-        if any(read.error is not None or read.stuck or read.skipped for read in reads):
+        if any(read.error is not None or read.stuck or read.skipped or read.aborted_visible for read in reads):
             for text in consumer_texts(outcome):
                 troubles.setdefault(text, []).append(outcome.assumed.stop)
     texts = []

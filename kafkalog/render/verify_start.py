@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import is_metadata_log
-from kafkalog.render.outcome_words import caveats_of, certain_harms, harm_of
+from kafkalog.render.outcome_words import aborted_visible, caveats_of, certain_harms, harm_of
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.render.wrapping import cut
 from kafkalog.verify import Severity
@@ -144,6 +144,9 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
         records = sum(outcome.records_lost or 0 for _, outcome in places)
         size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))
         return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}"
+    if kind == "aborted":
+        records = sum(aborted_visible(outcome) for _, outcome in places)
+        return f"read_committed consumers of {them} get {count_text(records, 'record')} of aborted transactions"
     sentence = _DOES.get(kind, "{them}: " + kind).format(them=them)
     if kind == "empty" and not all(partition.account.gone for partition, _ in places):
         return f"{sentence}; how much is lost is not known"
@@ -166,5 +169,7 @@ def _nothing_lost(report: Report) -> str:
         return "nothing is lost of what could be read"
     if lacking:
         return "nothing is lost of what is here"
+    if any(outcome.already_gone for outcome in every_outcome(report)):
+        return "nothing of what is here is lost"
     is_damaged = any(partition.account.unreadable for partition in report.partitions)
     return "nothing is removed" if is_damaged or caveats_of(every_outcome(report)) else "nothing is lost"

@@ -109,9 +109,10 @@ class ProducerStep:
 class AbortedSpan(NamedTuple):
     """An aborted transaction as a replay finds it. `first_offset` -1: its data are not in the log.
 
-    `data_offset` is the last offset of its data; `next_begin` that of the next batch in the segment with which another producer
-    begins a transaction, -1 when there is none. `begin_known`: the producer cannot have begun it before the log's first batch.
-    `last_stable_offset` is None when transactions that began before the log's first batch may still be open.
+    `data_offset` is the last offset of its data, `records` how many of them are in the log; `next_begin` is the offset of the
+    next batch in the segment with which another producer begins a transaction, -1 when there is none. `begin_known`: the
+    producer cannot have begun it before the log's first batch. `last_stable_offset` is None when transactions that began before
+    the log's first batch may still be open.
     """
 
     producer_id: int
@@ -122,6 +123,7 @@ class AbortedSpan(NamedTuple):
     size: int
     data_offset: int
     next_begin: int = -1
+    records: int = 0
     begin_known: bool = True
 
 
@@ -428,6 +430,7 @@ class ProducerReplay:
             position=marker.position,
             size=marker.size,
             data_offset=state.last_offset if state is not None and first >= 0 else -1,
+            records=0 if begun is None else begun.records,
             begin_known=self.complete or base.marker_offset >= 0,
         )
 

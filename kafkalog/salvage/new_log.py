@@ -189,7 +189,7 @@ class NewLog:
             known = self._known.entries if self._known.offset == self._base == candidate.base else ()
             for entry in known:
                 self._replay.adopt(entry, self._log_path())
-        if self._segments or self._replay.states:
+        if self._segments:  # of one at the log's start a broker takes no notice
             self._snapshot(self._base)
         path = os.path.join(self._folder, segment_file_name(self._base, ".log"))
         self._file = self._stack.enter_context(self._tree.file(path))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command, command_on
-from kafkalog.verify.finding import Severity
+from kafkalog.verify.finding import Cause, Severity
 from kafkalog.verify.rule import loss_of
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ def account_of(
     """
     loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
     losses = {kind: [f for f in loud if loss_of(f) == kind and not _is_of_another_log(f)] for kind in ("gone", "unreadable")}
+    # What only seems to be gone, because it cannot be read.
+    broken = {Cause(finding.id, finding.path) for finding in losses["unreadable"]}
+    losses["gone"] = [finding for finding in losses["gone"] if finding.cause not in broken]
     gone = _merged(finding.offsets for finding in losses["gone"])
     unreadable = _without(_merged(finding.offsets for finding in losses["unreadable"]), gone)
     cause = max(loud, key=_weight, default=None)

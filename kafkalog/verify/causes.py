@@ -56,6 +56,10 @@ _AFTER_LOST_OFFSETS = frozenset(
 _OF_A_LENGTH = frozenset(("batch-length-invalid", "batch-magic-unknown", "log-tail-garbage", "log-tail-torn"))
 #: What one wrong leader epoch in a log leads to.
 _OF_AN_EPOCH = frozenset(("epoch-decreases", "segment-epoch-decreases", "epoch-missing", "epoch-start-mismatch"))
+#: What a directory's new name leads to.
+_OF_A_NEW_NAME = frozenset(
+    ("hw-missing", "recovery-point-missing", "controller-knows-no-partition", "controller-assigns-elsewhere")
+)
 #: What stands in the part of a log that the cleaner says it has been over.
 _OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
 
@@ -96,7 +100,7 @@ def _following(finding: Finding, cause: Finding) -> Finding:
     finding = finding._replace(cause=Cause(cause.id, cause.path))
     if finding.id not in OF_NO_DIRECTORY:
         return finding
-    folder = cause.path.rpartition("/")[0]
+    folder = cause.path if cause.id == "directory-renamed" else cause.path.rpartition("/")[0]
     facts = {name: value for name, value in finding.facts.items() if name != "offsets_unknown"}
     effect = f"The partition is here as {folder}."
     severity = min(finding.severity, Severity.WARNING)
@@ -111,6 +115,8 @@ def _between(cause: Finding) -> Iterator[_Relation]:
     elif cause.id == "controller-topic-name-differs":
         was = cause.facts["was"]
         yield cause, lambda finding: finding.id in OF_NO_DIRECTORY and finding.facts["file"].rpartition("/")[2] == was
+    elif cause.id == "directory-renamed":
+        yield cause, lambda finding: finding.id in OF_NO_DIRECTORY and _is_of_directory(finding, cause)
     elif cause.id == "binary-line-ends":
         # The log dir's, of which those of its partitions are parts.
         yield cause, lambda finding: finding.id == cause.id and finding.path.rpartition("/")[0] == cause.path
@@ -129,14 +135,20 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: finding.id in _OF_A_LENGTH and _is_right_after(finding, cause)
     if cause.id == "batch-epoch-wrong":
         yield cause, lambda finding: finding.id in _OF_AN_EPOCH and _is_about_batch(finding, cause)
-    if cause.id == "controller-topic-name-differs":
-        yield cause, lambda finding: finding.id in ("hw-missing", "recovery-point-missing")
+    if cause.id in ("controller-topic-name-differs", "directory-renamed"):
+        yield cause, lambda finding: finding.id in _OF_A_NEW_NAME
     elif cause.id == "topic-id-mismatch":
         yield cause, lambda finding: finding.id == "controller-topic-id-differs" and finding.path == cause.path
     elif cause.id in ("cleaner-beyond-high-watermark", "cleaner-checkpoint-out-of-range"):
         yield cause, lambda finding: finding.id in _OF_THE_CLEANER
     elif cause.id == "binary-line-ends":
         yield cause, lambda finding: finding.id == "coordinator-load-fails"
+
+
+def _is_of_directory(finding: Finding, cause: Finding) -> bool:
+    """Whether a finding is about the name that a renamed directory had, in its log dir."""
+    folder, slash, _ = cause.path.rpartition("/")
+    return str(finding.facts["file"]) == f"{folder}{slash}{cause.facts['was']}"
 
 
 def _is_right_after(finding: Finding, cause: Finding) -> bool:
@@ -173,7 +185,10 @@ def _tells_of_lost(finding: Finding, cause: Finding) -> bool:
     # What follows lost bytes has moved, and the largest timestamp may have been among them.
     is_beside = _stem(finding.path) in map(_stem, (cause.path, *map(str, cause.facts.values())))
     is_after = finding.id == "timeindex-last-entry" or (finding.offsets is not None and finding.offsets[1] >= first)
-    return (is_beside and is_after) or _is_within(finding.offsets, cause.offsets)
+    # The entry of an aborted transaction tells of its marker, at its last offset.
+    last = -1 if finding.offsets is None else finding.offsets[1]
+    ends_there = finding.id.startswith("txnindex") and first <= last <= cause.offsets[1]
+    return (is_beside and is_after) or ends_there or _is_within(finding.offsets, cause.offsets)
 
 
 def _reach(finding: Finding) -> tuple[int, int]:

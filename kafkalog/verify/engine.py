@@ -43,6 +43,7 @@ from kafkalog.verify.checks.coordinators import Coordinators
 from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
+from kafkalog.verify.checks.renamed import renamed_directories
 from kafkalog.verify.fitting import fit_restores
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
@@ -68,11 +69,9 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
-Path = str | os.PathLike[str]
-
 
 def verify(
-    path: Path | Iterable[Path],
+    path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     now: int | None = None,
     quick: bool = False,
@@ -398,6 +397,8 @@ class _Run:
         coordinators = Coordinators(self.done)
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
         add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
+        for one, renamed in renamed_directories(self.done, self.log_dirs, controllers):
+            one.report = replace(one.report, findings=in_order((*one.report.findings, *findings_of(renamed))))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)

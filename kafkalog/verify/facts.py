@@ -13,7 +13,7 @@ from kafkalog.core.line_ends import change_of_entries, unix_line_ends
 from kafkalog.core.log import NEVER
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_partition_metadata
-from kafkalog.files.log_dir import CLEANER_OFFSETS, LOG_STARTS, RECOVERY_POINTS
+from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.kafka.cleaner_traces import CleanerTraces
 from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs, with_cut_ends
 from kafkalog.verify.compaction_history import CompactionHistory
@@ -238,9 +238,10 @@ class PartitionFacts:
 
     @property
     def end_confirmed(self) -> bool:
-        """Whether the log ends where the recovery point of a clean stop is."""
-        point = self.line(RECOVERY_POINTS)
-        return self.directory.clean is True and point is not None and point.offset == self.log_end
+        """Whether the log ends where the recovery point of a clean stop is, and the high watermark does not contradict that."""
+        point, mark, end = self.line(RECOVERY_POINTS), self.line(HIGH_WATERMARKS), self.log_end
+        is_noted = self.directory.clean is True and point is not None and point.offset == end
+        return is_noted and (mark is None or end is None or mark.offset <= end)
 
     @property
     def in_use(self) -> bool:

@@ -38,7 +38,9 @@ _ADVICE = "advice"
 def fitted_to_files(facts: PartitionFacts, findings: Iterable[Finding]) -> Iterator[Finding]:
     """The findings of a partition; what they say of rebuilding a file goes by the log that it is rebuilt from."""
     findings = list(findings)
-    loud = {finding.path for finding in findings if finding.severity >= Severity.WARNING and finding.path.endswith(".log")}
+    grave = [finding for finding in findings if finding.severity >= Severity.WARNING]
+    # A log that only shows that another file is wrong is sound.
+    loud = {path for one in grave if (path := str(one.facts.get("file", one.path))).endswith(".log")}
     ends = {scan.path: scan.base_offset - 1 if scan.last is None else scan.last.last_offset for scan in facts.scans}
     short = _shorter_than_indexed(findings, ends)
     for finding in findings:

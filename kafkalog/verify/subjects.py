@@ -54,8 +54,8 @@ def badness(subject: Subject | PartitionReport) -> tuple[object, ...]:
 def subjects_of(report: Report) -> list[Subject]:
     """What is damaged or endangered: what stops the broker, its metadata log, the worst, what is only in danger."""
     partitions = (Subject(one.path, one.verdict, one.account, one.next_start) for one in report.partitions if is_loud(one))
-    subjects = sorted(partitions, key=badness, reverse=True)
-    return sorted((*subjects, *_beside(report)), key=_urgency)
+    subjects = sorted((*partitions, *_beside(report)), key=badness, reverse=True)
+    return sorted(subjects, key=_urgency)
 
 
 def first_action_of(subjects: Sequence[Subject]) -> str | None:
@@ -77,15 +77,18 @@ def _beside(report: Report) -> Iterator[Subject]:
     """What is not said of a partition directory: those that are missing, and the files of the log dirs."""
     missing: dict[str, list[Finding]] = {}
     others: list[Finding] = []
-    for finding in report.findings:
-        is_missing = finding.id in OF_NO_DIRECTORY and finding.severity >= Severity.WARNING and finding.cause is None
+    # What follows from something else is spoken of there.
+    own = [finding for finding in report.findings if finding.cause is None]
+    explained = {str(f.facts["file"]) for f in report.findings if f.id in OF_NO_DIRECTORY and f.cause is not None}
+    for finding in own:
+        is_missing = finding.id in OF_NO_DIRECTORY and finding.severity >= Severity.WARNING
         (missing.setdefault(str(finding.facts["file"]), []) if is_missing else others).append(finding)
     for path, findings in missing.items():
         outcomes = tuple(outcome for outcome in report.next_start if outcome.path == path)
         account = account_of(os.path.dirname(path), findings, outcomes)
         verdict = "data-loss" if any(loss_of(finding) is not None for finding in findings) else "damaged"
         yield Subject(path, verdict, account, outcomes, is_missing=True)
-    outcomes = tuple(outcome for outcome in report.next_start if outcome.path not in missing)
+    outcomes = tuple(outcome for outcome in report.next_start if outcome.path not in missing and outcome.path not in explained)
     paths = [*(finding.path for finding in others), *(outcome.path for outcome in outcomes)]
     if not paths:
         return

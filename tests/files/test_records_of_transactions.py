@@ -32,6 +32,13 @@ def test_markers_are_left_out_unless_they_are_asked_for(ledger):
     assert len(list(segment.records(control=True))) > len(list(segment.records()))
 
 
+@pytest.mark.parametrize("control", ["x", 1, None])
+def test_what_is_no_flag_is_refused_where_markers_are_asked_for(control, ledger):
+    for each in (ledger, ledger.segments[0]):
+        with pytest.raises(RequestError, match="control is bool"):
+            each.records(control=control)
+
+
 def test_records_of_aborted_transactions_are_those_that_the_brokers_indexes_name(ledger):
     aborted = {record.offset for record in ledger.records() if record.is_aborted}
     entries = [entry for segment in ledger.segments if segment.transaction_index for entry in segment.transaction_index.entries]

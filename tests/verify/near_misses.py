@@ -186,6 +186,12 @@ nearly("base-at-the-segments", PLAIN, _two_bases(74, 75))
 nearly("last-offset-that-an-index-can-hold", PLAIN, _ends_above_its_segment(0x7FFFFFFF))
 
 
+@near("directory-of-another-length", PLAIN)
+def _(lab):
+    lab.checkpoint("recovery-point-offset-checkpoint", 532)
+    lab.dir.rename(lab.root / "other-0")
+
+
 @near("epoch-rises-in-the-last-segment", PLAIN)
 def _(lab):
     for at in range(len(lab.batches(-1))):

@@ -56,6 +56,7 @@ def _other_topic_id(folder, topic_id="AAAAAAAAAAAAAAAAAAAABA"):
 
 simple("topic-made-anew", META, lambda lab: _other_topic_id(lab.beside("kept-0")))
 simple("directory-renamed", META, lambda lab: lab.beside("kept-0", "other-0"))
+simple("directory-renamed-with-its-line", PLAIN, lambda lab: lab.dir.rename(lab.root / "other-0"))
 simple("partition-of-no-topic", META, lambda lab: _other_topic_id(lab.beside("kept-0", "nobody-0")))
 simple("replica-of-another-broker", META, lambda lab: lab.beside("tmp-1-0", "tmp-1-2"))
 simple(

@@ -103,3 +103,25 @@ def test_damage_of_an_old_wrapper_is_one_fact_about_its_own_messages(topic, fiel
     assert len([f for f in loud if f.cause is None]) == 1
     (account,) = [one.account for one in report.partitions if one.account.cause is not None]
     assert account.unreadable == ((before + 1, offset),)
+
+
+# --- zeros ---
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (4096, 8192, "one page of zeros, bytes 4096..8192"),
+        (4096, 12288, "2 pages of zeros, bytes 4096..12288"),
+        (5000, 5700, "700 bytes of zeros, 5000..5700"),
+    ],
+)
+def test_zeros_in_the_middle_of_a_log_are_told_as_what_they_are(start, end, words, log_dir):
+    log = min((log_dir / "twitter-status-0").glob("*.log"))
+    data = bytearray(log.read_bytes())
+    data[start:end] = bytes(end - start)
+    data[end] = data[start - 1] = 1
+    log.write_bytes(data)
+    report = verify(log_dir, now=NOW, next_start=False, topics=["twitter-status"])
+    (account,) = [one.account for one in report.partitions if one.account.cause is not None]
+    assert words in account.cause.message

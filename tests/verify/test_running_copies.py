@@ -69,7 +69,7 @@ def test_a_transaction_index_that_was_copied_before_its_log_had_grown_is_info(ro
     rolled.cut(rolled.path(-1, ".txnindex"), -34)
     assert severities(rolled)["txnindex-missing-entry"] is Severity.INFO
     shutil.rmtree(rolled.root / "other-0")
-    assert severities(rolled)["txnindex-missing-entry"] is Severity.WARNING
+    assert severities(rolled)["txnindex-missing-entry"] is Severity.ERROR
 
 
 @pytest.mark.parametrize("mark", ["delete", "stray"])

@@ -183,7 +183,12 @@ def _checkpoints(facts: PartitionFacts) -> PartitionCheckpoints | None:
         watermark_file=facts.context.watermark_path,
         zookeeper=facts.context.kraft is False,
         in_use=facts.in_use,
+        is_end_named=any(offset > log_end for offset in (*facts.remains.snapshots, *_epoch_starts(facts))),
     )
+
+
+def _epoch_starts(facts: PartitionFacts) -> Iterator[int]:
+    return (entry.start_offset for entry in facts.remains.epochs)
 
 
 def _is_cut_inside(checkpoint: Checkpoint[EpochEntry] | None, runs: list[EpochRun]) -> bool:

@@ -15,7 +15,7 @@ from kafkalog.verify.rule import rule_of
 from kafkalog.verify.rules.partitions import ReplacedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
@@ -26,6 +26,9 @@ __all__ = ["name_originals", "replaced_logs"]
 
 #: Bytes of an entry.
 _ENTRY = {".index": 8, ".timeindex": 12}
+#: What shows that a log is another one: its indexes, or that all its offsets are before its name.
+_MISFITS = "its `.index` ({} of {} wrong) and `.timeindex` ({} of {} wrong) do not fit it"
+_BEFORE = "all its offsets are before that of its name"
 #: Findings that a log of another partition leads to, and what they witness.
 _WITNESSES = {
     "segment-gap": "the next segment does not begin where it ends",
@@ -42,8 +45,13 @@ _WITNESSES = {
 }
 #: What entries of its own log never say of it, whatever that has lost.
 _CONTRADICTIONS = frozenset(("index-position-not-batch", "index-offset-mismatch", "timeindex-timestamp-mismatch"))
-#: What a whole log of another place may have: its batches are sound, only their offsets do not fit the name.
-_OF_THE_NAME = frozenset(("segment-start-gap", "batch-before-segment", "segment-gap", "segment-overlap"))
+#: What a whole log of another place may have: its batches are sound, and do not fit the name, or what is before them.
+_OF_THE_PLACE = frozenset(
+    (
+        "segment-start-gap", "batch-before-segment", "segment-gap", "segment-overlap", "segment-epoch-decreases",
+        "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases",
+    )
+)  # fmt: skip
 
 
 def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterator[ReplacedLog]:
@@ -56,17 +64,17 @@ def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterato
     loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
     wrong = Counter((finding.path, finding.span) for finding in loud)
     entries = Counter(path for path, _ in wrong)
-    broken = {f.path for f in loud if f.path.endswith(".log") and f.id not in _OF_THE_NAME}
+    broken = {f.path for f in loud if f.path.endswith(".log") and f.id not in _OF_THE_PLACE}
     bounds = [scan.base_offset for scan in facts.scans[1:]]
     for scan, following in zip_longest(facts.scans, bounds):
         stem = scan.path.removesuffix(".log")
-        if scan.path in broken or scan.damaged or not all(entries[stem + suffix] for suffix in _ENTRY):
+        if scan.path in broken or scan.damaged:
+            continue
+        is_before = scan.last is not None and scan.last.last_offset < scan.base_offset
+        if not is_before and not all(entries[stem + suffix] for suffix in _ENTRY):
             continue
         counts = {suffix: (entries[stem + suffix], _entries(facts, stem + suffix)) for suffix in _ENTRY}
-        if any(2 * bad < all_ for bad, all_ in counts.values()):
-            continue
-        # Entries after the end of a log are what is left of its own end.
-        if not any(f.id in _CONTRADICTIONS and f.path.removesuffix(".timeindex").removesuffix(".index") == stem for f in loud):
+        if not is_before and not _is_contradicted(stem, counts, loud):
             continue
         witnesses = tuple(dict.fromkeys(_WITNESSES[f.id] for f in loud if f.id in _WITNESSES and _is_about(f, scan)))
         if witnesses:
@@ -75,10 +83,16 @@ def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterato
                 path=scan.path,
                 size=scan.size,
                 offsets=None if end is None or end <= scan.base_offset else (scan.base_offset, end - 1),
-                index=counts[".index"],
-                time_index=counts[".timeindex"],
+                misfits=_BEFORE if is_before else _MISFITS.format(*counts[".index"], *counts[".timeindex"]),
                 witnesses=witnesses,
             )
+
+
+def _is_contradicted(stem: str, counts: Mapping[str, tuple[int, int]], loud: Sequence[Finding]) -> bool:
+    """Whether most entries of both indexes do not fit the log, and not only because it was cut: such tell of its own end."""
+    if any(2 * bad < every for bad, every in counts.values()):
+        return False
+    return any(f.id in _CONTRADICTIONS and f.path.removesuffix(".timeindex").removesuffix(".index") == stem for f in loud)
 
 
 def _end_at_stop(facts: PartitionFacts) -> int | None:

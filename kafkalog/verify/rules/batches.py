@@ -86,7 +86,7 @@ def batch_crc_mismatch(step: BatchStep) -> Iterator[Hit]:
         offsets_unknown=None if step.lost is not None else "the batch's own fields are damaged, and no batch follows it",
         stored=batch.header.crc,
         computed=batch.computed_crc,
-        diagnosis=_diagnosis(batch, flip),
+        diagnosis=step.zeros or _diagnosis(batch, flip),
         repairable=None if flip is None else True,
         readable=_readable(batch),
         offset=step.spot.base_offset if step.lost is None else step.lost[0],

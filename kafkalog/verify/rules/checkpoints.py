@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class PartitionCheckpoints:
     """What the log dir's checkpoint files say of a partition.
 
+    `is_end_named`: a snapshot or an epoch is after the end of the log, too.
     `in_use`: the active segment's indexes are preallocated, and the broker was not stopped cleanly. Then the checkpoints may
     have been copied after the log was.
     """
@@ -42,6 +43,7 @@ class PartitionCheckpoints:
     watermark_file: str
     zookeeper: bool
     in_use: bool
+    is_end_named: bool
 
 
 def _bounds(partition: PartitionCheckpoints) -> bool:
@@ -169,7 +171,7 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
     "hw-beyond-end",
     Severity.ERROR,
     on=PartitionCheckpoints,
-    message="the high watermark is {offset}, but the log ends at offset {end}, and {file} {says}",
+    message="the high watermark is {offset}, but {log} ends at offset {end}, and {file} {says}",
     consequence="{effect}",
     remedy=RESTORE,
     source="Partition.createLog, ReplicaManager.checkpointHighWatermarks (Kafka 3.9.1)",
@@ -194,7 +196,8 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     severity = Severity.INFO if partition.in_use else None
     if partition.clean and point is not None and point.offset == partition.log_end:
         file, says = point.path, "has the same end, noted at the clean stop"
-        effect, severity = f"{effect}, or the line of the high watermark is wrong", Severity.WARNING
+        if not partition.is_end_named:
+            effect, severity = f"{effect}, or the line of the high watermark is wrong", Severity.WARNING
     yield Hit(
         mark.span,
         (partition.log_end, mark.offset - 1),
@@ -203,6 +206,7 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
         offset=mark.offset,
         file=file,
         says=says,
+        log=partition.log_path,
         end=partition.log_end,
         effect=f"{effect}.",
     )

@@ -235,6 +235,44 @@ def partition_missing(partition: UnlistedPartition) -> Iterator[Hit]:
     yield Hit(None, None, witness=partition.witness, file=partition.path, offsets_unknown=f"{name}: {_NO_DIRECTORY}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenamedDirectory:
+    """A directory at `path` that was partition `was`: its log ends at `end`, as the checkpoint at `witness` has it for that.
+
+    `kraft`: the broker runs with KRaft; None: not known.
+    """
+
+    path: str
+    was: str
+    end: int
+    witness: str
+    kraft: bool | None
+
+
+@rule(
+    "directory-renamed",
+    Severity.ERROR,
+    on=RenamedDirectory,
+    message="under another name this is {was}: its log ends at offset {end}, as {witness} has it for {was}, whose directory is "
+    "missing; for this one there is no line",
+    consequence="{effect} And it makes {was} again, empty.",
+    remedy="With the broker stopped, rename the directory back to {was}. No record is lost.",
+    source="LogManager.loadLogs, LogManager.isStrayKraftReplica (Kafka 3.9.1)",
+    proof="directory-renamed-with-its-line",
+    near_miss="directory-of-another-length",
+    invariants="K8",
+)
+def directory_renamed(renamed: RenamedDirectory) -> Iterator[Hit]:
+    """After a clean stop one directory has no line in the checkpoints, and one line that fits its log has no directory.
+
+    A clean stop notes the end of every log. Where several could be meant, or the topic's id is another's, nothing is said.
+    """
+    effect = "The broker loads it under a name that it does not serve."
+    if renamed.kraft:
+        effect = "The broker does not serve it under this name: it sets the directory aside, or deletes it before 3.6.2."
+    yield Hit(None, None, was=renamed.was, end=renamed.end, witness=renamed.witness, effect=effect)
+
+
 @rule(
     "segment-outside-partition",
     Severity.WARNING,

@@ -55,15 +55,14 @@ _MOST_LOG_SIZE = 0x7FFFFFFF
 class ReplacedLog:
     """A `.log` that is sound and does not fit what lies beside it.
 
-    `offsets` are those that the log of this place had, None where the last one is not known. `index` and `time_index`: how
-    many of their entries do not fit, and how many there are. `witnesses`: what else does not fit.
+    `offsets` are those that the log of this place had, None where the last one is not known. `misfits`: why it is another
+    one, in words. `witnesses`: what else does not fit.
     """
 
     path: str
     size: int
     offsets: tuple[int, int] | None
-    index: tuple[int, int]
-    time_index: tuple[int, int]
+    misfits: str
     witnesses: tuple[str, ...]
 
 
@@ -71,7 +70,7 @@ class ReplacedLog:
     "log-replaced",
     Severity.ERROR,
     on=ReplacedLog,
-    message="this is another log: {misfits} do not fit it, and {witnesses}",
+    message="this is another log: {misfits}, and {witnesses}",
     consequence="The records of this segment are gone; in their place consumers get those of another partition, or of another "
     "time of this one.",
     remedy=f"{KEEP_OF_REPLACED} {RESTORE} {SEEK}",
@@ -82,7 +81,9 @@ class ReplacedLog:
     invariants="D2 E5 F5",
 )
 def log_replaced(log: ReplacedLog) -> Iterator[Hit]:
-    """A `.log` whose batches are all sound, but whose two indexes do not fit it, nor do its neighbours or snapshots.
+    """A `.log` whose batches are all sound, but whose two indexes do not fit it, or all of whose offsets are before its name.
+
+    Nor do its neighbours or snapshots fit.
 
     It was copied from another partition, or from another time of this one. What its indexes and neighbours lead to is told
     under it.
@@ -90,7 +91,7 @@ def log_replaced(log: ReplacedLog) -> Iterator[Hit]:
     yield Hit(
         Span(0, log.size),
         log.offsets,
-        misfits="its `.index` ({} of {} wrong) and `.timeindex` ({} of {} wrong)".format(*log.index, *log.time_index),
+        misfits=log.misfits,
         witnesses=" and ".join(log.witnesses),
         offsets_unknown=None if log.offsets is not None else "nothing tells how far the log of this segment went",
     )

@@ -82,7 +82,8 @@ class BatchStep:
     `lost` are then the offsets that it took, by its neighbours, None when these do not tell either. `compacted`: something
     says that the log was compacted. `stored_base`: the base offset in the file, where its neighbours prove that it is another
     one, that of `batch` and `spot`; None otherwise. `limit` is the offset at which the batch or segment after it begins, None
-    where that is not known or the batch follows its predecessor without a hole.
+    where that is not known or the batch follows its predecessor without a hole. `zeros` is a run of zeros that begins in a
+    batch with a wrong checksum, in words; "" where there is none.
     """
 
     path: str
@@ -100,6 +101,7 @@ class BatchStep:
     lost: tuple[int, int] | None
     stored_base: int | None = None
     limit: int | None = None
+    zeros: str = ""
 
 
 class Hole(NamedTuple):

@@ -26,7 +26,7 @@ class Tail:
 
     `at_end` tells which. `active` is the segment of the highest base, `clean` whether the broker was stopped cleanly
     (None: not known). `next` is the batch that reading went on with. `expected` is the offset that should follow here,
-    `following` the base offset of the next segment.
+    `following` the base offset of the next segment. `zeros`: a run of zeros that begins in damage, in words.
     """
 
     path: str
@@ -40,6 +40,7 @@ class Tail:
     size: int
     expected: int
     following: int | None
+    zeros: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,8 +288,8 @@ def _where(tail: Tail) -> dict[str, Any]:
     "batch-length-invalid",
     Severity.ERROR,
     on=Tail,
-    message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next sound "
-    "batch begins at byte {next_position} with offset {next_offset}",
+    message="the length of the batch at byte {position} cannot be right ({reason}); {size} bytes are skipped, the next "
+    "sound batch begins at byte {next_position} with offset {next_offset}",
     consequence="Kafka's readers take the segment to end after offset {offset}, although what follows is intact.",
     foretold=Foretold(unclean="A recovery that comes here cuts it off and deletes all later segments."),
     remedy=RESTORE,
@@ -305,7 +306,8 @@ def batch_length_invalid(tail: Tail) -> Iterator[Hit]:
         return
     error = item.error
     if isinstance(error, BadLength | Truncated) or getattr(error, "field", "") == "batchLength":
-        yield Hit(item.span, _lost(tail), reason=str(error), **_where(tail))
+        reason = f"{error}; {tail.zeros}" if tail.zeros else str(error)
+        yield Hit(item.span, _lost(tail), reason=reason, **_where(tail))
 
 
 @rule(

@@ -234,10 +234,11 @@ def txnindex_lso_mismatch(file: TransactionIndexFile) -> Iterator[Hit]:
 
 @rule(
     "txnindex-missing-entry",
-    Severity.WARNING,
+    Severity.ERROR,
     on=TransactionIndexFile,
-    message="producer {producer_id} aborted offsets {first} to {last}; {file} does not list it",
-    consequence="read_committed consumers see the records of that aborted transaction.",
+    message="producer {producer_id} aborted offsets {first} to {last}, {records} records; {file} does not list it",
+    consequence="read_committed consumers are handed the records of that aborted transaction, without an error. A start after "
+    "a clean stop changes nothing of that: it looks into no log.",
     remedy=REBUILD,
     source="TransactionIndex.append, UnifiedLog.append (Kafka 3.9.1), KAFKA-13727",
     proof="txnindex-emptied",
@@ -249,6 +250,8 @@ def txnindex_missing_entry(file: TransactionIndexFile) -> Iterator[Hit]:
 
     Data below the log's start do not count: a broker that recovers the segment does not look there. INFO at the end of the
     active segment of a broker that may have been running: the index may have been copied before the log.
+
+    Where snapshots are missing, too, beside a marker of a clean stop, a broker takes that for a log without producers.
     """
     if file.log_only or file.covered or file.compacted:
         return
@@ -264,5 +267,6 @@ def txnindex_missing_entry(file: TransactionIndexFile) -> Iterator[Hit]:
                 producer_id=aborted.producer_id,
                 first=aborted.first_offset,
                 last=aborted.last_offset,
+                records=aborted.records,
                 file=file.path,
             )

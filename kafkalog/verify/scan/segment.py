@@ -20,7 +20,7 @@ from kafkalog.files.read_ahead import ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.kafka.cleaner_traces import is_cleaned
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
-from kafkalog.span import Span
+from kafkalog.span import Padding, Span
 from kafkalog.verify import rules as _rules  # noqa: F401 - fills the registry, in worker processes too
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rule import RULES, findings_of
@@ -35,10 +35,10 @@ from kafkalog.verify.scan.records import RecordLook
 from kafkalog.verify.scan.results import SegmentScan, SegmentTask
 from kafkalog.verify.scan.segment_indexes import SegmentIndexes
 from kafkalog.verify.scan.walk_state import NO_EPOCH, WalkState
+from kafkalog.verify.scan.zero_runs import zeros_from, zeros_text
 
 if TYPE_CHECKING:
     from kafkalog.core.batch import Damage
-    from kafkalog.span import Padding
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
@@ -279,7 +279,9 @@ class Scanner:
         if not crc_ok:
             state.note_damage()
             producers.blind(spot.base_offset)
-            believed = header.base_offset == state.expected and 0 <= header.last_offset_delta < _MOST_BELIEVED_DELTA
+            is_first = state.last is None and not state.after_damage
+            expected = self._task.base_offset if is_first else state.expected
+            believed = header.base_offset == expected and 0 <= header.last_offset_delta < _MOST_BELIEVED_DELTA
             self._follow(spot, 2, trusted=believed)
             return
         state.records += max(0, header.records_count)
@@ -356,6 +358,7 @@ class Scanner:
                 lost=None if crc_ok else self._offsets_of_damaged(batch, spot),
                 stored_base=stored_base,
                 limit=limit,
+                zeros="" if crc_ok or self._source is None else _zeros_in(self._source, batch.span),
             )
         )
 
@@ -488,6 +491,7 @@ class Scanner:
                 size=source.size,
                 expected=self._next_offset(),
                 following=task.following,
+                zeros="" if isinstance(item, Padding) else _zeros_in(source, item.span),
             )
         )
         if not (at_end and active and not clean):
@@ -497,6 +501,11 @@ class Scanner:
             state.lose_order()
             state.after_damage = True
             self._indexes.skip(item.span.end, following)
+
+
+def _zeros_in(source: FileSource, damaged: Span) -> str:
+    found = zeros_from(source, damaged.start, damaged.end)
+    return "" if found is None else zeros_text(found)
 
 
 def _first_offset(batch: RecordBatch | LegacyBatch) -> int:
