@@ -1,6 +1,6 @@
 """From which size on worker processes pay: `verify` with one process and with one for each core, on logs of 1 to 64 MiB.
 
-    python -m benchmarks.jobs [--rounds 7]
+    python -m benchmarks.jobs [--rounds 7] [--sizes MIB ...]
 
 Both are run in turn, in processes of their own as `kafkalog verify` is, so that the time that starting workers takes is in it;
 told is the median of the ratios. `kafkalog.verify.engine` starts workers from the size on from which they win in both ways.
@@ -35,16 +35,17 @@ def seconds(folder, jobs, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    given = parser.parse_args()
     print("| logs, MiB | full: one process s | two processes s | ratio | quick: one process s | two processes s | ratio |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as root:
-        for size in SIZES:
+        for size in given.sizes:
             folder = pathlib.Path(root) / f"size{size}-0"
             write_partition(folder, (size << 20) // _SEGMENTS, _SEGMENTS, PER_BATCH, VALUE, 0)
             cells = [str(size)]
             for options in ((), ("--quick",)):
-                pairs = [(seconds(folder, 1, options), seconds(folder, 2, options)) for _ in range(rounds)]
+                pairs = [(seconds(folder, 1, options), seconds(folder, 2, options)) for _ in range(given.rounds)]
                 one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
                 ratio = statistics.median(a / b for a, b in pairs)
                 cells += [f"{one:.2f}", f"{two:.2f}", f"{ratio:.2f}"]

@@ -82,8 +82,10 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
         beside = [name for name, subject in subjects if not subject.is_missing]
         if missing:
             return lacking + (f"; damaged is {beside[0]}" if beside else "")
+        others_beside = (os.path.basename(one.path) for one in report.findings if one.severity >= Severity.WARNING)
+        names = listed(list(dict.fromkeys((beside[0], *others_beside))), _MISSING)
         none = f"none of the {count:,} partitions is" if count > 1 else "the partition is not"
-        return f"{beside[0]}; {none} damaged" if count else beside[0]
+        return f"{names}; {none} damaged" if count else names
     more = f"; {lacking}" if lacking else ""
     if count == 1 and len(subjects) == 1:
         return subjects[0].subject.path

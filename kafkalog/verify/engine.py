@@ -342,7 +342,7 @@ class _Run:
 
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little."""
-        return cores() if cores() > 1 and self._total() >= _PAYS_FROM else 1
+        return cores() if cores() > 1 and self._total() >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
@@ -490,7 +490,7 @@ def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
-#: Bytes of files from which on it pays to start worker processes.
-_PAYS_FROM = 16 << 20
+#: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
+_PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

@@ -176,6 +176,17 @@ def test_what_could_not_be_read_is_not_among_what_is_sound():
     assert lines[-1] == "not checked  d/orders-0: permission denied"
 
 
+def test_all_files_beside_the_partitions_that_are_damaged_are_named(tmp_path):
+    log_dir = shutil.copytree(BROKER / "4.3.1" / "edge", tmp_path / "edge")
+    for name in ("recovery-point-offset-checkpoint", "replication-offset-checkpoint"):
+        (log_dir / name).write_bytes(b"")
+    (log_dir / ".kafka_cleanshutdown").write_bytes(b"")
+    first = printed(kafkalog.verify(log_dir, now=NOW), "headline")[0]
+    assert first.startswith("damaged  ")
+    assert first.endswith("; none of the 6 partitions is damaged")
+    assert {"recovery-point-offset-checkpoint", "replication-offset-checkpoint"} <= set(re.findall(r"[\w-]+", first))
+
+
 def test_findings_that_cost_different_things_each_say_what(tmp_path):
     log_dir = shutil.copytree(BROKER / "2.1.1" / "plain", tmp_path / "plain")
     log = log_dir / "twitter-status-0" / "00000000000000000000.log"
