@@ -106,7 +106,7 @@ class Command(click.Command):
                 names = ", ".join(names_of(option) for option in alike)
                 _write_option(formatter, names, text)
         if in_short:
-            formatter.write(f"Explained by `kafkalog help --all {self.name}`:\n")
+            formatter.write("Explained by `kafkalog help --all` before the name of the command:\n")
         for options in in_short.values():
             names = ", ".join(map(names_of, options))
             formatter.write("\n".join(_wrapped(names, formatter.width, "  ", "  ")) + "\n")

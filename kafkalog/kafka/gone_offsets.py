@@ -208,7 +208,7 @@ def gone_at_end(remains: Remains, context: PartitionContext) -> Gone | None:
         against = f"the recovery point {last.end}" if is_whole else ""
         # Consumers read what is in the page cache, and a crash of the machine takes it; what was flushed stays.
         is_flushed = point is not None and point.offset > last.end
-        crashed = "" if context.clean or is_flushed else _CRASHED
+        crashed = _CRASHED if last.is_torn and not context.clean and not is_flushed else ""
         tell(mark.offset, f"the high watermark {mark.offset}", copied_later or crashed, against)
     orphans = [base for base in remains.without_log if base >= last.end]
     best = max(told, key=lambda one: (one.certain, one.is_odd, one.last), default=None)

@@ -38,12 +38,14 @@ class SegmentEnd(NamedTuple):
         base: Its base offset.
         end: The offset after its last whole batch; the base offset without one.
         is_damaged: Whether it ends in other bytes that are no batch: what is missing may be there, and cannot be read.
+        is_torn: Whether it ends in the middle of a batch, as a crash of the machine leaves it.
         cut: Who names a later record of it, so that its end must have been cut off; None when nobody does.
     """
 
     base: int
     end: int
     is_damaged: bool = False
+    is_torn: bool = False
     cut: NamedEnd | None = None
 
 
@@ -176,7 +178,7 @@ def _end_from(base: int, log: FileSource, start: int) -> SegmentEnd | None:
             return None
     is_torn = isinstance(last, Damage) and isinstance(last.error, Truncated)
     is_sound = last is None or is_torn or (isinstance(last, Batch) and last.crc_ok)
-    return SegmentEnd(base, end, is_damaged=not is_sound)
+    return SegmentEnd(base, end, is_damaged=not is_sound, is_torn=is_torn)
 
 
 def _last_indexed(path: str | None, directory: Directory) -> int:

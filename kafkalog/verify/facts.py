@@ -436,7 +436,7 @@ def _end_of(scan: SegmentScan) -> SegmentEnd:
     is_torn = any(finding.id == "log-tail-torn" for finding in scan.findings)
     last = scan.last
     end, position = (base, 0) if last is None else (last.last_offset + 1, last.end)
-    return SegmentEnd(base, end, is_damaged=position < scan.size and not is_torn)
+    return SegmentEnd(base, end, is_damaged=position < scan.size and not is_torn, is_torn=is_torn)
 
 
 def read_facts(directory: DirectoryFacts, scans: Sequence[SegmentScan]) -> PartitionFacts:

@@ -183,6 +183,7 @@ def _checkpoints(facts: PartitionFacts) -> PartitionCheckpoints | None:
         watermark_file=facts.context.watermark_path,
         zookeeper=facts.context.kraft is False,
         in_use=facts.in_use,
+        is_torn=facts.remains.segments[-1].is_torn,
         is_end_named=any(offset > log_end for offset in (*facts.remains.snapshots, *_epoch_starts(facts))),
     )
 

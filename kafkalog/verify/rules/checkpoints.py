@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class PartitionCheckpoints:
     """What the log dir's checkpoint files say of a partition.
 
-    `is_end_named`: a snapshot or an epoch is after the end of the log, too.
+    `is_end_named`: a snapshot or an epoch is after the end of the log, too. `is_torn`: the log ends in the middle of a batch.
     `in_use`: the active segment's indexes are preallocated, and the broker was not stopped cleanly. Then the checkpoints may
     have been copied after the log was.
     """
@@ -44,6 +44,7 @@ class PartitionCheckpoints:
     zookeeper: bool
     in_use: bool
     is_end_named: bool
+    is_torn: bool
 
 
 def _bounds(partition: PartitionCheckpoints) -> bool:
@@ -183,9 +184,10 @@ def hw_missing(partition: PartitionCheckpoints) -> Iterator[Hit]:
 def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     """The checkpointed high watermark is after the end of the log.
 
-    INFO where the broker may have been running: then the checkpoint was copied after the log. The same after an unclean stop, if
-    the offsets had not been flushed: a crash of the machine takes what consumers read out of the page cache. A WARNING where
-    the recovery point of a clean stop is the log's end: one of the two is wrong.
+    INFO where the broker may have been running: then the checkpoint was copied after the log. The same where the log ends in
+    the middle of a batch after an unclean stop, and the offsets had not been flushed: a crash of the machine takes what
+    consumers read out of the page cache. A WARNING where the recovery point of a clean stop is the log's end: one of the two
+    is wrong.
     """
     mark = partition.high_watermark
     if mark is None or not _bounds(partition) or mark.offset <= partition.log_end:
@@ -195,7 +197,7 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
     says = "is not there"
     effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read"
     is_flushed = point is not None and point.offset > partition.log_end
-    is_explained = partition.in_use or not (partition.clean or is_flushed)
+    is_explained = partition.in_use or (partition.is_torn and not partition.clean and not is_flushed)
     severity = Severity.INFO if is_explained else None
     if partition.clean and point is not None and point.offset == partition.log_end:
         file, says = point.path, "has the same end, noted at the clean stop"
