@@ -171,7 +171,7 @@ BEFORE_ELECTION = (3, 6)
 def going_on(broker, cases):
     """What idempotent producers meet that were known at the end of the logs: (case, producer, errors)."""
     with Producer(broker.port) as producer:
-        # No coordinator writes a marker of an epoch below the producer's: Kafka then goes back to that epoch, kafkalog does not.
+        # After a marker of a lower epoch, which no coordinator writes, Kafka goes back to that epoch, and kafkalog does not.
         for case in (case for case in cases if not any("producer_epoch" in said for said in case.said)):
             topic, _, partition = case.name.rpartition("-")
             newest = max((Path(file.path) for file in case.partition.files if file.path.endswith(".snapshot")), default=None)
