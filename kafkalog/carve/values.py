@@ -109,12 +109,12 @@ Piece = Run | Stitch
 
 
 class Skipped(NamedTuple):
-    """Bytes that were not looked through, and why: `budget` or `unreadable`."""
+    """Bytes that were not looked through, and the kind of why: `budget` or `unreadable`."""
 
     image: int
     start: int
     end: int
-    reason: str
+    kind: str
 
 
 @dataclass(slots=True)

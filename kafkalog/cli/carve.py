@@ -161,6 +161,6 @@ def command(**values: Any) -> int:
         from kafkalog.render.text_carve import carve_items
 
         Screen.of(sys.stdout, arguments.color).show(carve_items(found))
-    if any(one.reason == "unreadable" for one in found.skipped):
+    if any(one.kind == "unreadable" for one in found.skipped):
         return exit_status.UNREADABLE
     return exit_status.OK if found.groups else exit_status.FINDINGS

@@ -16,11 +16,13 @@ __all__ = [
     "OTHER_PARTITION",
     "SEGMENTS_DELETED",
     "STOPPING",
+    "STOPS",
     "STRAY",
     "TORN_TAIL",
     "UNKNOWN",
     "UNREAD_RECORDS",
     "Cause",
+    "without_stop",
 ]
 
 #: Loading the partition fails.
@@ -51,6 +53,9 @@ UNKNOWN = "unknown"
 #: What else is worth knowing.
 NOTE = "note"
 
+#: Begins the text of what ends the broker.
+STOPS = "the broker stops: "
+
 #: Kinds that can keep the broker from starting.
 STOPPING = frozenset((LOAD_FAILURE, LOG_DIR, OTHER_PARTITION))
 
@@ -69,3 +74,8 @@ class Cause(NamedTuple):
     text: str
     file: str | None = None
     position: int | None = None
+
+
+def without_stop(reason: str) -> str:
+    """A reason where it has been said already that the broker stops."""
+    return reason.removeprefix(STOPS)

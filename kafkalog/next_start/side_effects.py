@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kafkalog.kafka.behaviours import OFFLINE_STOPS_READS
-from kafkalog.next_start.cause import LOAD_FAILURE, LOG_DIR, OTHER_PARTITION, Cause
+from kafkalog.next_start.cause import LOAD_FAILURE, LOG_DIR, OTHER_PARTITION, STOPS, Cause
 from kafkalog.next_start.outcome import NOTHING_TOLD, Assumed, Outcome
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _obstacle_outcome(state: LogDirState, assumed: Assumed, obstacle: Obstacle, 
     log_dir: str | None = "offline"
     why = {"partition": _BESIDE}
     if obstacle.effect == "aborts":
-        broker, log_dir, text = "aborts", "online", f"the broker stops: {text}"
+        broker, log_dir, text = "aborts", "online", f"{STOPS}{text}"
     elif obstacle.effect == "doubtful":
         log_dir = None
         why["log_dir"] = text
@@ -83,7 +83,7 @@ def with_side_effects(state: LogDirState, predictions: Mapping[str, Prediction])
             cause = Cause(LOG_DIR, why, effects["aborts"].path)
             return outcome.because(cause, broker=None, why={**outcome.why, "broker": why})
         if conflict is not None and outcome.broker == "starts":
-            return _failed(outcome, Cause(OTHER_PARTITION, f"the broker stops: {conflict}"), broker="aborts")
+            return _failed(outcome, Cause(OTHER_PARTITION, f"{STOPS}{conflict}"), broker="aborts")
         if "unloaded" in effects:
             return _not_loaded(outcome, effects["unloaded"])
         if outcome.broker != "starts":
@@ -136,7 +136,7 @@ def _in_offline_dir(state: LogDirState, prediction: Prediction, obstacle: Obstac
     """The log dir was marked offline before this partition loads."""
     reason = obstacle.reason
     if prediction.reads_log and OFFLINE_STOPS_READS.applies_to(state.release):
-        text = "the broker stops: KafkaStorageException: its open transaction is looked up in a log dir that is offline"
+        text = f"{STOPS}KafkaStorageException: its open transaction is looked up in a log dir that is offline"
         cause = Cause(LOG_DIR, f"{text} ({reason})", obstacle.path)
         return _failed(prediction.outcome, cause, broker="aborts", log_dir="offline")
     cause = Cause(LOG_DIR, f"the log dir is offline: {reason}", obstacle.path)

@@ -155,7 +155,7 @@ def _start(path: str, row: dict[str, Any]) -> Outcome:
 
 def _advised(outcomes: Iterable[Outcome], first: str | None, findings: Iterable[Finding]) -> tuple[Outcome, ...]:
     """Predictions with what is to be done first, which their lines do not have, unless it is the remedy of a finding."""
-    if first is None or any(finding.remedy == first for finding in findings):
+    if first is None or first in {finding.remedy for finding in findings}:
         return tuple(outcomes)
     return tuple(replace(one, actions=(first,)) if one.severity == "error" and not one.is_harmless else one for one in outcomes)
 

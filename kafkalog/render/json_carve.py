@@ -48,7 +48,7 @@ def carve_lines(found: Carved) -> Iterator[Line]:
         "copies": found.copies,
         "live_batches": found.live_batches,
         "skipped": [
-            {"image": found.images[one.image], "span": [one.start, one.end], "reason": one.reason} for one in found.skipped
+            {"image": found.images[one.image], "span": [one.start, one.end], "reason": one.kind} for one in found.skipped
         ],
         "sampled_bytes": found.sampled_bytes,
         "flat_bytes": found.flat_bytes,

@@ -181,8 +181,9 @@ def details(outcome: Outcome, indent: int, *, is_full: bool) -> Iterator[Item]:
 def _unknown_texts(outcome: Outcome) -> Iterator[str]:
     """What is not known, and why: one sentence for each reason."""
     names: dict[str, list[str]] = {}
+    said = {outcome.reason}
     for name, text in outcome.why.items():
-        if _worth_saying(outcome, name) and text != outcome.reason:
+        if _worth_saying(outcome, name) and text not in said:
             names.setdefault(text, []).append(name.replace("_", " "))
     yield from (f"not known: {', '.join(those)}: {text}" for text, those in names.items())
 

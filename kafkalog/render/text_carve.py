@@ -99,11 +99,11 @@ def _searched(found: Carved) -> Iterator[Item]:
         yield Line(
             0, "", f"{count_text(found.live_batches, 'batch')} left out: they are in what was given by --live.", prose=True
         )
-    for reason, words in (
+    for kind, words in (
         ("budget", "too much of it looks like batches and is none"),
         ("unreadable", "the device gives errors"),
     ):
-        skipped = [one for one in found.skipped if one.reason == reason]
+        skipped = [one for one in found.skipped if one.kind == kind]
         if skipped:
             size = sum(one.end - one.start for one in skipped)
             where = f"the first at {skipped[0].start} of {found.images[skipped[0].image]}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on
 from kafkalog.files.mounted import is_directory
+from kafkalog.next_start.cause import without_stop
 from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.outcome_words import assumed_text, caveats_of, details, gone_text, harm_of, in_short, unread_text
 from kafkalog.render.quantities import agreeing, count_text, size_text
@@ -104,7 +105,7 @@ def _name_of(outcome: Outcome) -> str:
 def _harm_sentence(harmful: Sequence[Outcome], outcomes: Sequence[Outcome]) -> str:
     aborts = [one for one in harmful if one.broker == "aborts"]
     if aborts:
-        reason = aborts[0].reason.removeprefix("the broker stops: ")
+        reason = without_stop(aborts[0].reason)
         return f"the broker does not start, because of {_name_of(aborts[0])}: {reason}"
     count, places = len({one.path for one in harmful}), len({one.path for one in outcomes})
     if places == 1:

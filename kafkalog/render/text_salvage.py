@@ -169,7 +169,7 @@ def _what_next(salvage: Salvage) -> Iterator[Item]:
     )
     for one in salvage.partitions[:_LINES]:
         place = quoted(_place_of(one))
-        yield Line(0, "", f"mv {place} OUTSIDE_THE_LOG_DIR/ && cp -r {quoted(one.path)} {place}", hang=HANG)
+        yield Line(0, "", " ".join(("mv", place, "OUTSIDE_THE_LOG_DIR/", "&&", "cp", "-r", quoted(one.path), place)), hang=HANG)
     if len(salvage.partitions) > _LINES:
         yield labelled("", f"and the same for {len(salvage.partitions) - _LINES:,} more")
     yield labelled("", "docs/salvage.md has it in full: owner, topic id, other replicas, a topic that no longer exists.")

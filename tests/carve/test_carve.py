@@ -176,7 +176,7 @@ def test_bytes_made_to_look_like_batches_cost_no_more_than_the_budget(tmp_path, 
     found, got = carved(tmp_path, data)
     assert sum(spent) <= 64 * len(data) + (64 << 20) + len(sound)
     assert b"".join(got) == sound
-    assert found.skipped == [] or {one.reason for one in found.skipped} == {"budget"}
+    assert found.skipped == [] or {one.kind for one in found.skipped} == {"budget"}
 
 
 def test_what_the_budget_leaves_out_is_told(tmp_path, monkeypatch):
