@@ -17,7 +17,7 @@ from kafkalog.files.mounted import problems_since
 from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
-from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
+from kafkalog.next_start.log_dir import predict_log_dirs, predict_partitions_of
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.obstacle import Noted, Obstacle
 from kafkalog.next_start.options import STOPS, options_of
@@ -71,7 +71,7 @@ def next_start(
         return predict_directory(directory, options.stop or "unclean", options)[0]
     log_dir.take(name, directory)
     (states,) = link_log_dirs([read_log_dir(BrokerEvidence(log_dir), options.release)])
-    return merged([[predict_partition_of(state, options, name)] for state in states])[0]
+    return merged([list(predict_partitions_of(state, options, [name])) for state in states])[0]
 
 
 def next_starts(

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.metadata_start import MetadataStart
 
-__all__ = ["predict_log_dirs", "predict_partition_of"]
+__all__ = ["predict_log_dirs", "predict_partitions_of"]
 
 
 _POLICY = "cleanup.policy"
@@ -89,18 +89,20 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
     listed = listed_and_missing(state)
     for name in () if is_partial_copy(len(listed), len(state.partitions)) else listed:
         yield with_advice(_taken_away(state, name, assumed))
-    yield from _in_context(state, options, there)
+    yield from _in_context(state, options, there, misplacements(state))
 
 
-def predict_partition_of(state: LogDirState, options: Options, name: str) -> Outcome:
-    """One partition of a log dir, by its directory's name, as if it were alone there."""
-    (outcome,) = _in_context(state, options, _predict_all(state, options, [name]))
-    return outcome
-
-
-def _in_context(state: LogDirState, options: Options, predictions: Mapping[str, Prediction]) -> Iterator[Outcome]:
-    """The outcomes of partitions with what their log dir, their broker and the controller do to them."""
+def predict_partitions_of(state: LogDirState, options: Options, names: Iterable[str]) -> Iterator[Outcome]:
+    """Partitions of a log dir, by the names of their directories, each as if it were alone there."""
     misplaced = misplacements(state)
+    for name in names:
+        yield from _in_context(state, options, _predict_all(state, options, [name]), misplaced)
+
+
+def _in_context(
+    state: LogDirState, options: Options, predictions: Mapping[str, Prediction], misplaced: Mapping[str, Misplacement]
+) -> Iterator[Outcome]:
+    """The outcomes of partitions with what their log dir, their broker and the controller do to them."""
     mixed_up = next((name for name, one in misplaced.items() if one.partition == "failed"), None)
     marker = _false_marker(state, predictions) if options.stop is None else None
     outcomes = {

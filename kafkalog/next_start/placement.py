@@ -39,7 +39,7 @@ from kafkalog.next_start.obstacle import Noted, Obstacle
 from kafkalog.replay.quorum import OBSERVER, ONLY_VOTER, VOTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from kafkalog.core.filename import PartitionName
@@ -390,15 +390,22 @@ def _inconsistent(topic_id: UUID, topic: str) -> Misplacement:
 
 def _by_each_other(state: LogDirState, ids: dict[str, UUID]) -> dict[str, Misplacement]:
     """The odd ones out: a topic has one id, and an id one topic. Where it is not clear which, nobody here can tell."""
-    pairs = Counter((state.partitions[name].topic, topic_id) for name, topic_id in ids.items())
-    owners = {
-        topic_id: _most({topic: pairs[topic, other] for topic, other in pairs if other == topic_id}) for _, topic_id in pairs
+    topics_of: dict[UUID, Counter[str]] = {}
+    ids_of: dict[str, Counter[UUID]] = {}
+    for name, topic_id in ids.items():
+        topic = state.partitions[name].topic
+        topics_of.setdefault(topic_id, Counter())[topic] += 1
+        ids_of.setdefault(topic, Counter())[topic_id] += 1
+    owners = {topic_id: _most(topics) for topic_id, topics in topics_of.items()}
+    votes_for = {
+        topic: {topic_id: count for topic_id, count in own.items() if owners[topic_id] in (topic, None)}
+        for topic, own in ids_of.items()
     }
     found: dict[str, Misplacement] = {}
     for name, topic_id in ids.items():
         topic = state.partitions[name].topic
         owner = owners[topic_id]
-        votes = {other: count for (of, other), count in pairs.items() if of == topic and owners[other] in (topic, None)}
+        votes = votes_for[topic]
         if owner is not None and owner != topic:
             # If nothing else here is of a topic of that name there may be none, and then nobody asks for it.
             if votes:
@@ -480,7 +487,7 @@ def missing_directories(state: LogDirState) -> list[str]:
 _T = TypeVar("_T")
 
 
-def _most(votes: dict[_T, int]) -> _T | None:
+def _most(votes: Mapping[_T, int]) -> _T | None:
     """Who has more than half of the votes, and more than one if there is a choice; None: nobody."""
     best = max(votes, key=lambda one: votes[one])
     is_clear = len(votes) == 1 or (votes[best] > 1 and 2 * votes[best] > sum(votes.values()))

@@ -14,7 +14,7 @@ from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.api import link_log_dirs
-from kafkalog.next_start.log_dir import predict_log_dirs, predict_partition_of
+from kafkalog.next_start.log_dir import predict_log_dirs, predict_partitions_of
 from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.options import STOPS, Options, Scanned
 from kafkalog.next_start.outcome import Assumed
@@ -166,20 +166,26 @@ def _otherwise(
 
     The marker of a clean one is easily lost: a copy leaves it out, the first start deletes it.
     """
-    found = {}
+    wanted: dict[str, list[str]] = {}
     left = _MOST_BYTES_OTHERWISE
     for path, outcomes in predicted.items():
         name, seen = os.path.basename(path), (options.scanned or {}).get(path)
         if not outcomes or is_metadata_log(name) or seen is None or not seen.damaged:
             continue
-        states = [state for state in alternatives if path == join(state.path, name)]
-        left -= sum(entry.size or 0 for entry in states[0].log_dir.partition(name).directory.entries if entry.is_regular)
+        state = next(state for state in alternatives if path == join(state.path, name))
+        left -= sum(entry.size or 0 for entry in state.log_dir.partition(name).directory.entries if entry.is_regular)
         if left < 0:
             break
         (stop,) = set(STOPS) - {outcomes[0].assumed.stop}
+        wanted.setdefault(stop, []).append(path)
+    found: dict[str, list[list[Outcome]]] = {}
+    for stop, paths in wanted.items():
         asked = replace(options, stop=stop)
-        found[path] = tuple(merged([[predict_partition_of(state, asked, name)] for state in states]))
-    return found
+        for state in alternatives:
+            names = [os.path.basename(path) for path in paths if path == join(state.path, os.path.basename(path))]
+            for name, outcome in zip(names, predict_partitions_of(state, asked, names), strict=True):
+                found.setdefault(join(state.path, name), []).append([outcome])
+    return {path: tuple(merged(each)) for path, each in found.items()}
 
 
 def _predict_directory(stop: str, directory: Directory, options: Options) -> list[Outcome]:

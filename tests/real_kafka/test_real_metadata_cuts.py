@@ -71,7 +71,7 @@ def _damage(metadata, kind):
     [
         ("3.9.1", _WithSnapshots, ("a flipped bit", "a damaged snapshot")),
         ("4.3.1", Broker, ("a length too long", "no log")),
-        ("4.3.1", _WithSegments, ("a segment is missing", "the first segment is missing")),
+        pytest.param("4.3.1", _WithSegments, ("a segment is missing", "the first segment is missing"), marks=pytest.mark.long),
     ],
 )
 def test_a_node_makes_of_a_damaged_metadata_log_what_was_predicted(release, made, kinds, tmp_path):
@@ -136,6 +136,7 @@ class _Node(Broker):
         }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("release", ["3.9.1"])
 def test_one_of_three_voters_gets_what_it_lost_from_the_others_unless_these_lack_it_too(release, tmp_path):
     ports = free_ports(3)

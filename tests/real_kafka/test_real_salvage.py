@@ -211,7 +211,9 @@ def test_a_real_broker_hands_out_aborted_records_as_predicted(tmp_path):
     assert sum(finding.facts["records"] for finding in missing) == aborted
 
 
-@pytest.mark.parametrize("release", ["2.8.2", "3.9.1", "4.4.0"])
+@pytest.mark.parametrize(
+    "release", [pytest.param("2.8.2", marks=pytest.mark.long), pytest.param("3.9.1", marks=pytest.mark.long), "4.4.0"]
+)
 def test_a_broker_serves_what_was_kept_and_changes_nothing(release, tmp_path):
     broker = Broker(release, tmp_path / "broker")
     settings = broker.folder / "server.properties"

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import kafkalog
-from kafkalog.next_start import options
+from kafkalog.next_start import log_dir as log_dirs
+from kafkalog.next_start import options, placement
 from kafkalog.render.json_verify import finding_json, report_json_lines
 from kafkalog.render.text_verify import next_start_section, report_text
 from kafkalog.verify import Severity, verify
@@ -300,3 +301,17 @@ def test_a_log_dir_whose_checkpoints_are_unreadable_has_findings_and_no_predicti
     report = verify(lab.root, now=NOW)
     assert len(report.partitions) == 1
     shutil.rmtree(lab.root)
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_the_placement_of_a_log_dir_is_worked_out_once_however_many_partitions_are_damaged(count, tmp_path, monkeypatch):
+    log_dir = shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / "logs")
+    for number in range(count):
+        folder = shutil.copytree(log_dir / "ledger-0", log_dir / f"other-{number}")
+        log = min(folder.glob("*.log"))
+        log.write_bytes(log.read_bytes()[:200] + b"\1" + log.read_bytes()[201:])
+    asked, misplacements = [], placement.misplacements
+    monkeypatch.setattr(log_dirs, "misplacements", lambda state: (asked.append(state), misplacements(state))[1])
+    report = verify(log_dir, now=NOW)
+    assert sum(bool(partition.otherwise) for partition in report.partitions) >= count
+    assert len(asked) == 2  # after the stop that the log dir shows, and after the other
