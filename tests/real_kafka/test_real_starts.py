@@ -15,7 +15,12 @@ from tests.real_kafka.test_real_loaders import damaged_cases
 
 pytestmark = pytest.mark.kafka
 
-RELEASES = ("1.1.1", "2.8.2", "3.9.1", "4.1.1", "4.3.1", "4.4.0")
+RELEASES = (
+    "1.1.1",
+    *(pytest.param(release, marks=pytest.mark.long) for release in ("2.8.2", "4.1.1", "4.3.1")),
+    "3.9.1",
+    "4.4.0",
+)
 SEED = os.environ.get("KAFKALOG_SEED", "20190214")
 PARTITIONS = 120
 

@@ -44,7 +44,7 @@ class BusyBroker(Broker):
         return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-@pytest.fixture(params=["3.9.1", "4.4.0"])
+@pytest.fixture(params=[pytest.param("3.9.1", marks=pytest.mark.long), "4.4.0"])
 def busy(request, tmp_path):
     broker = BusyBroker(request.param, tmp_path / "b")
     clients = []
