@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from kafkalog.cli import version
 from kafkalog.cli.main import COMMANDS, main
+from kafkalog.verify import verify
 from tests.dump.golden import run as dump
 from tests.log_dirs import FIXTURES, fixture
 
@@ -27,8 +28,10 @@ EXAMINED = {
     "export": TWITTER,
     "salvage": TWITTER.parent,
     "diff": TWITTER.parent,
+    "carve": TWITTER,
     "verify": fixture("2.1.1", "plain").path(),
     "report": fixture("2.1.1", "plain").path(),
+    "merge": "run.jsonl",
     "next-start": fixture("2.1.1", "plain").path(),
     "timeline": fixture("2.1.1", "plain").path(),
     "groups": fixture("2.8.2", "groups").path(),
@@ -36,7 +39,13 @@ EXAMINED = {
     "metadata": fixture("4.3.1", "meta-n1").path(),
 }
 #: What a command must be told besides, and its formats where these are others than text and jsonl.
-TOLD = {"export": ["-o", "-"], "report": ["-o", "-"], "salvage": ["-o", "new"], "diff": [TWITTER.parent]}
+TOLD = {
+    "export": ["-o", "-"],
+    "report": ["-o", "-"],
+    "salvage": ["-o", "new"],
+    "carve": ["-o", "new"],
+    "diff": [TWITTER.parent],
+}
 FORMATS = {"export": ["csv", "jsonl"], "report": [None]}
 #: What each command can print, and what it must be told for it.
 PRINTED = [
@@ -44,6 +53,14 @@ PRINTED = [
     for command in COMMANDS
     for form in FORMATS.get(command, ["text", "jsonl"])
 ]
+
+
+def examined_by(command, tmp_path, monkeypatch):
+    """What a command is given, seen from a new folder, into which it may write."""
+    monkeypatch.chdir(tmp_path)
+    if command == "merge":
+        (tmp_path / EXAMINED[command]).write_text(verify(TWITTER.parent).to_jsonl())
+    return [EXAMINED[command]] if command in EXAMINED else []
 
 
 def kafkalog(*arguments, **streams):
@@ -66,16 +83,14 @@ def to_a_reader_that_has_gone(*arguments):
 
 @pytest.mark.parametrize(("command", "words"), PRINTED)
 def test_output_that_cannot_be_written_is_one_line_and_an_exit_status(command, words, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = [EXAMINED[command]] if command in EXAMINED else []
+    path = examined_by(command, tmp_path, monkeypatch)
     done = on_a_full_disk(command, *path, *words)
     assert (done.returncode, done.stderr) == (1 if command == "dump" else 3, NO_SPACE)
 
 
 @pytest.mark.parametrize(("command", "words"), PRINTED)
 def test_a_reader_that_has_gone_is_no_error(command, words, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = [EXAMINED[command]] if command in EXAMINED else []
+    path = examined_by(command, tmp_path, monkeypatch)
     done = to_a_reader_that_has_gone(command, *path, *words)
     assert (done.returncode, done.stderr) == (0, b"")
 

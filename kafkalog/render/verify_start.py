@@ -166,7 +166,7 @@ def _nothing_lost(report: Report) -> str:
         return "nothing more is removed"
     lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
     if report.failed:
-        return "nothing is lost of what could be read"
+        return "nothing of what could be read is removed"
     if lacking:
         return "nothing is lost of what is here"
     if any(outcome.already_gone for outcome in every_outcome(report)):

@@ -172,7 +172,7 @@ def test_what_could_not_be_read_is_not_among_what_is_sound():
     unread = (NotChecked("d/orders-0", "permission denied", failed=True),)
     lines = printed(replace(report, not_checked=unread))
     assert lines[0].endswith(": nothing of what could be read is damaged")
-    assert "nothing is lost of what could be read" in lines[1]
+    assert "nothing of what could be read is removed" in lines[1]
     assert lines[-1] == "not checked  d/orders-0: permission denied"
 
 
