@@ -24,7 +24,7 @@ from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.next_start.misplaced_advice import write_its_id
 from kafkalog.next_start.options import CONSUMER_BYTES, STOPS, Options
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside
-from kafkalog.next_start.partition import METADATA_FILE, Prediction, Situation, unknown_outcome
+from kafkalog.next_start.partition import METADATA_FILE, Prediction, Situation
 from kafkalog.next_start.placement import (
     Misplacement,
     listed_and_missing,
@@ -32,11 +32,9 @@ from kafkalog.next_start.placement import (
     missing_directories,
     placed_directories,
     renamed_to,
-    whole_topics,
 )
 from kafkalog.next_start.predict import given_up, predict_in_situation
 from kafkalog.next_start.side_effects import obstacle_outcomes, with_side_effects
-from kafkalog.replay.quorum import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -52,10 +50,6 @@ _POLICY = "cleanup.policy"
 _NO_METADATA = (
     "no metadata log is in the log dirs looked at: if the node has none anywhere else, and no other controller has it, the"
     " controller knows no topic, and every directory is renamed -stray"
-)
-_FIND_METADATA = (
-    "Look where the node's settings put the metadata log (metadata.log.dir, else the first of log.dirs), and give that log dir"
-    " as well. If it is not there, do not start the node: every directory would be renamed -stray."
 )
 
 
@@ -81,8 +75,6 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
     assumed = Assumed(stop, options.recovery_point, release_text(state.release), _evidence(state), state.condition, caveat)
     for outcome in obstacle_outcomes(state, assumed, list(there.values())):
         yield with_advice(outcome)
-    if state.lacks_metadata and state.era.kraft and state.identity.number is not None and not state.noted.obstacles:
-        yield from (with_advice(_without_metadata(state, topic, assumed)) for topic in list(whole_topics(state))[:1])
     missing = missing_directories(state)
     for name in () if is_partial_copy(len(missing), len(state.partitions)) else missing:
         yield with_advice(_created_empty(state, name, assumed))
@@ -235,14 +227,6 @@ def _caveat(state: LogDirState) -> str:
         text = f"{here:,} of the {all_of_them} that belong here {agreeing(here, 'is', 'are')} in this copy"
         caveats.append(f"{text}; if this is the log dir itself, {lost:,} {agreeing(lost, 'is', 'are')} lost")
     return "; ".join(caveats)
-
-
-def _without_metadata(state: LogDirState, topic: str, assumed: Assumed) -> Outcome:
-    """The metadata log that is in no log dir, where this one holds whole topics: it is all that the node has of them."""
-    path = join(state.path, METADATA_LOG)
-    why = f"it is in none of the log dirs looked at, though all partitions of {topic} are in this one: if it is gone, so are"
-    outcome = unknown_outcome(path, assumed, f"{why} the topics after the start")
-    return replace(outcome, actions=(_FIND_METADATA, *metadata_advice(Role())))
 
 
 def _created_empty(state: LogDirState, name: str, assumed: Assumed) -> Outcome:

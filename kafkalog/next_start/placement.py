@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, COORDINATOR_TOPICS, parse_partition_name
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, parse_partition_name
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.spoken import count_text
 from kafkalog.errors import UnreadableFile
@@ -59,7 +59,6 @@ __all__ = [
     "placement_in",
     "places_here",
     "renamed_to",
-    "whole_topics",
     "why_unplaced",
     "with_shared_metadata",
 ]
@@ -435,19 +434,6 @@ def listed_and_missing(state: LogDirState) -> list[str]:
     present = {(parsed.topic, parsed.partition) for parsed in state.partitions.values()} | set(state.in_place.values())
     listed = (key for key, offset in state.recovery_points.items() if offset > 0 and key not in present)
     return sorted(f"{topic}-{number}" for topic, number in listed)
-
-
-def whole_topics(state: LogDirState) -> Iterator[str]:
-    """Coordinators' topics all of whose partitions are in the log dir, and no other topic lacks one: the node's only log dir.
-
-    A cluster spreads the partitions of a topic over its brokers, and a broker over its log dirs.
-    """
-    numbers: dict[str, set[int]] = {}
-    for parsed in state.partitions.values():
-        if not parsed.mark and parsed.topic != CLUSTER_METADATA_TOPIC:
-            numbers.setdefault(parsed.topic, set()).add(parsed.partition)
-    if all(max(each) + 1 == len(each) for each in numbers.values()):
-        yield from (topic for topic in COORDINATOR_TOPICS if len(numbers.get(topic, ())) > 1)
 
 
 def placed_directories(state: LogDirState) -> list[str]:
