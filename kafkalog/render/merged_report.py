@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import RequestError
 from kafkalog.render.earlier_report import read_report
+from kafkalog.verify.fitting import restored_from
 from kafkalog.verify.report import DAMAGED
 from kafkalog.verify.rule import loss_of
 
@@ -109,22 +109,14 @@ def _fitted(partitions: Sequence[PartitionReport]) -> Iterable[PartitionReport]:
         yield replace(one, findings=tuple(_with_source(f, sound) for f in one.findings)) if sound else one
 
 
-def _with_source(finding: Finding, sound: Iterable[PartitionReport]) -> Finding:
-    """A finding about lost records whose remedy begins with the replica that has them."""
-    if loss_of(finding) is None:
-        return finding
-    for other in sound:
-        start, end = other.log_start_offset, other.log_end_offset
-        if start is None or end is None or end <= start:
-            continue
-        if finding.offsets is None:
-            words = f"{other.path} is a replica, sound from offset {start} to {end - 1}"
-        elif start <= finding.offsets[0] and finding.offsets[1] < end:
-            words = f"{other.path} is a replica that has {offsets_spoken(*finding.offsets)}, which this one lacks, sound"
-        else:
-            continue
-        return finding._replace(
-            remedy=f"{words}: let its broker lead, then stop this one, move this directory out of the log dir and start it; it "
-            "fetches the partition again. Keep the directory until then."
-        )
-    return finding
+def _with_source(finding: Finding, sound: Sequence[PartitionReport]) -> Finding:
+    """A finding about lost records whose remedy is the replica that has them all."""
+    holders = [other for other in sound if _holds(other, finding.offsets)]
+    words = "" if loss_of(finding) is None else restored_from(finding, holders)
+    return finding._replace(remedy=words) if words else finding
+
+
+def _holds(replica: PartitionReport, offsets: tuple[int, int] | None) -> bool:
+    """Whether a replica reaches over offsets; over whatever is lost, where that is not known."""
+    start, end = replica.log_start_offset, replica.log_end_offset
+    return offsets is None or (start is not None and end is not None and start <= offsets[0] and offsets[1] < end)

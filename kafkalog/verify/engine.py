@@ -20,7 +20,6 @@ from kafkalog.core.filename import (
     parse_partition_name,
     parse_segment_file_name,
 )
-from kafkalog.core.properties import format_uuid
 from kafkalog.core.release import release_text
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
@@ -245,9 +244,15 @@ class _Run:
 
     def _keep(self, is_wanted: Callable[[_Job], bool], why: str) -> None:
         """Leave out the partitions of log dirs that are not wanted, and say how many these are."""
-        left_out = Counter(job.log_dir.path for job in self.jobs if job.log_dir is not None and not is_wanted(job))
+        left_out: Counter[str] = Counter()
+        kept = []
+        for job in self.jobs:
+            if job.log_dir is None or is_wanted(job):
+                kept.append(job)
+            else:
+                left_out[job.log_dir.path] += 1
+        self.jobs = kept
         self.left_out += left_out.total()
-        self.jobs = [job for job in self.jobs if job.log_dir is None or is_wanted(job)]
         for path, count in left_out.items():
             self.not_checked.append(NotChecked(path, f"{count} {'partition' if count == 1 else 'partitions'} left out: {why}"))
 
@@ -296,7 +301,6 @@ class _Run:
                 self._miss_partition(job, error)
                 continue
             facts, report, not_checked = judged
-            report = replace(report, topic_id=None if facts.topic_id is None else format_uuid(facts.topic_id))
             self.not_checked.extend(not_checked if job.only is None else _about(not_checked, job.only))
             if job.only is not None:
                 report = self._narrow(report, facts, job.only)

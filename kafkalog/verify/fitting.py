@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from kafkalog.verify.checks.controller import Controllers
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.report import PartitionReport
     from kafkalog.verify.verified import Verified
 
-__all__ = ["fit_restores", "fitted_to_files"]
+__all__ = ["fit_restores", "fitted_to_files", "restored_from"]
 
 
 #: The fact that is a remedy, where a rule has several.
@@ -162,9 +163,13 @@ def _is_of_replicas(finding: Finding) -> bool:
 def _fitted_to_replicas(finding: Finding, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
     if not _is_of_replicas(finding):
         return finding
+    reports = [other.report for other in others]
     return _said(
         finding,
-        {RESTORE: _of_restoring(finding, others) or alone[RESTORE], COMPARE: _of_comparing(finding, others) or alone[COMPARE]},
+        {
+            RESTORE: restored_from(finding, reports) or alone[RESTORE],
+            COMPARE: _of_comparing(finding, reports) or alone[COMPARE],
+        },
     )
 
 
@@ -180,13 +185,13 @@ def _is_replica(one: Verified, other: Verified) -> bool:
     return len(clusters) < 2 and len({one.topic_id, other.topic_id} - {None}) < 2 and other.topic not in METADATA_TOPICS
 
 
-def _of_restoring(finding: Finding, others: Sequence[Verified]) -> str:
-    """Which replica of those given has most of what is lost; "" when none has any of it."""
+def restored_from(finding: Finding, others: Sequence[PartitionReport]) -> str:
+    """Which of some replicas has most of what a finding tells as lost, and how to get it from there; "" when none has any."""
     best = max(others, key=lambda other: _count_of(_sound_in(other, finding.offsets)), default=None)
     sound = None if best is None else _sound_in(best, finding.offsets)
     if best is None or sound is None:
         return ""
-    held = f"{best.report.path} is a replica"
+    held = f"{best.path} is a replica"
     if finding.offsets is None:
         return f"{held}, sound from offset {sound[0]} to {sound[1]}: {_FETCH_AGAIN}"
     has = f"{held} that has {offsets_spoken(*sound)}"
@@ -201,15 +206,13 @@ _FETCH_AGAIN = (
 )
 
 
-def _of_comparing(finding: Finding, others: Sequence[Verified]) -> str:
+def _of_comparing(finding: Finding, others: Sequence[PartitionReport]) -> str:
     """Which replica of those given is sound there; "" when there is no replica."""
     for other in others:
         sound = _sound_in(other, finding.offsets)
         if sound is not None and sound == (finding.offsets or sound):
-            return (
-                f"{other.report.path} is a replica, sound there ({offsets_spoken(*sound)}): take its bytes for the right ones."
-            )
-    names = " and ".join(other.report.path for other in others)
+            return f"{other.path} is a replica, sound there ({offsets_spoken(*sound)}): take its bytes for the right ones."
+    names = " and ".join(other.path for other in others)
     return f"No replica that was given ({names}) is sound there: compare it with another one." if others else ""
 
 
@@ -217,9 +220,8 @@ def _count_of(offsets: tuple[int, int] | None) -> int:
     return 0 if offsets is None else offsets[1] - offsets[0] + 1
 
 
-def _sound_in(other: Verified, lost: tuple[int, int] | None) -> tuple[int, int] | None:
+def _sound_in(report: PartitionReport, lost: tuple[int, int] | None) -> tuple[int, int] | None:
     """Which of lost offsets a replica has, when it has these sound; all that it has, where it is not known which are lost."""
-    report = other.report
     start, end = report.log_start_offset, report.log_end_offset
     broken = [finding for finding in report.findings if loss_of(finding) is not None]
     if start is None or end is None or end <= start:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.properties import format_uuid
 from kafkalog.files.log_dir import RECOVERY_POINTS
 from kafkalog.files.paths import join
 from kafkalog.files.source import hashes_of
@@ -76,6 +77,7 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         files=facts.file_count,
         last_segment=facts.directory.active,
         hashes=hashes,
+        topic_id=None if facts.topic_id is None else format_uuid(facts.topic_id),
     )
     return JudgedPartition(facts, report, tuple(not_checked))
 
