@@ -11,8 +11,7 @@ import click
 from kafkalog.cli import completion, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.judging import exit_status_of
-from kafkalog.cli.shown_partitions import shown_partitions
-from kafkalog.cli.streams import show, write_json_lines
+from kafkalog.cli.shown_partitions import print_report, shown_partitions
 
 if TYPE_CHECKING:
     from kafkalog.render.merged_report import Run
@@ -59,17 +58,15 @@ def command(
     from kafkalog.render.merged_report import merged_report
 
     report = merged_report([_run(word) for word in files])
-    if output_format == "jsonl":
-        from kafkalog.render.json_verify import report_json_lines
-
-        write_json_lines(report_json_lines(report, verdicts))
-    else:
-        from kafkalog.render.text_verify import report_text
-
-        show(
-            report_text(report, detail=detail, max_findings=max_findings, only=verdicts, max_partitions=max_partitions),
-            color,
-        )
+    print_report(
+        report,
+        output_format,
+        detail=detail,
+        color=color,
+        max_findings=max_findings,
+        verdicts=verdicts,
+        max_partitions=max_partitions,
+    )
     sys.stdout.flush()
     return exit_status_of(report, fail_on, exit_zero=exit_zero)
 

@@ -1,4 +1,4 @@
-"""`--only` and `--max-partitions`: which of many partitions a report shows."""
+"""`--only` and `--max-partitions`: which of many partitions a report shows, and how it is printed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kafkalog.cli.judging import items_of
+from kafkalog.cli.streams import show, write_json_lines
 from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["shown_partitions"]
+    from kafkalog.verify import Report
+
+__all__ = ["print_report", "shown_partitions"]
 
 
 def shown_partitions(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,6 +39,28 @@ def shown_partitions(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="VERDICT,...",
         help="Show only partitions of these verdicts: data-loss, damaged, unknown, benign, clean.",
     )(most)
+
+
+def print_report(
+    report: Report,
+    output_format: str,
+    *,
+    detail: str | None,
+    color: str,
+    max_findings: int | None,
+    verdicts: tuple[str, ...],
+    max_partitions: int,
+) -> None:
+    """Print what verify found, as the options ask."""
+    if output_format == "jsonl":
+        from kafkalog.render.json_verify import report_json_lines
+
+        write_json_lines(report_json_lines(report, verdicts))
+    else:
+        from kafkalog.render.text_verify import report_text
+
+        text = report_text(report, detail=detail, max_findings=max_findings, only=verdicts, max_partitions=max_partitions)
+        show(text, color)
 
 
 def _verdicts(values: tuple[str, ...]) -> tuple[str, ...]:

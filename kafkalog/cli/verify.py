@@ -11,8 +11,7 @@ from kafkalog.cli import judging as judgings
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
 from kafkalog.cli.judging import judged, say_unread, unread_of
-from kafkalog.cli.shown_partitions import shown_partitions
-from kafkalog.cli.streams import show, write_json_lines
+from kafkalog.cli.shown_partitions import print_report, shown_partitions
 
 if TYPE_CHECKING:
     from kafkalog.cli.judging import Judging
@@ -67,15 +66,16 @@ def command(
     paths = options.named_paths(paths, read_as)
     report = judging.report(paths)
     unread = unread_of(report, paths)
-    if output_format == "jsonl":
-        from kafkalog.render.json_verify import report_json_lines
-
-        write_json_lines(report_json_lines(report, verdicts))
-    elif report.partitions or report.findings or len(unread) < len(report.not_checked):
-        from kafkalog.render.text_verify import report_text
-
-        text = report_text(report, detail=detail, max_findings=max_findings, only=verdicts, max_partitions=max_partitions)
-        show(text, color)
+    if output_format == "jsonl" or report.partitions or report.findings or len(unread) < len(report.not_checked):
+        print_report(
+            report,
+            output_format,
+            detail=detail,
+            color=color,
+            max_findings=max_findings,
+            verdicts=verdicts,
+            max_partitions=max_partitions,
+        )
     sys.stdout.flush()
     say_unread(unread)
     return judging.exit_status(report)
