@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from kafkalog.core.filename import is_kafka_file, parse_partition_name
 from kafkalog.errors import ExtraMissing, FileChanged, UnreadableFile
 from kafkalog.files import restraint
+from kafkalog.files.cores import forbid_forks
 from kafkalog.files.nodes import Folder, Piece
 from kafkalog.files.remote_store import Changed, Failed, Found, Listed, Refused
 from kafkalog.files.urls import root_of, scheme_of, whole
@@ -285,10 +286,13 @@ class _Root:
             self._failures = 0
             self._forget(key)
             if not self.store.can_list:
-                self._look(key)
+                if not key or self._look(key) is None:
+                    reason = "no such file; HTTP cannot list a directory: give the URL of a file or of an archive"
+                    raise UnreadableFile(self.url_of(key), reason, is_missing=True)
             elif not _looks_like_folder(key):
                 self._list_around(key)
-                if isinstance(self._folder.below(_names(key)), Folder):
+                node, left = self._folder.towards(_names(key))
+                if isinstance(node, Folder) and not left:
                     self._walk(key)
             elif not self._walk(key) and key:
                 self._list_around(key)
@@ -480,6 +484,8 @@ class _Reader(_Object):
 
     def read(self, size: int, position: int) -> bytes:
         """Bytes from a position on; no more than are at hand."""
+        if not size:
+            return b""
         part = self._part(position)
         at = position - part.begin
         return bytes(part.data[at : at + size])
@@ -506,10 +512,9 @@ class _Reader(_Object):
             return part
 
     def _fetch(self, position: int, size: int) -> _Part:
-        if not position:
-            kept = _beginnings.of(self._root.url, self._found)
-            if kept is not None:
-                return _Part(0, kept)
+        kept = _beginnings.of(self._root.url, self._found)
+        if kept is not None and position < len(kept):
+            return _Part(0, kept)
         ahead, self._ahead = self._ahead, None
         if ahead is None or ahead[0] != position:
             ahead = (position, _Answer(lambda: self._get(position, size)))
@@ -562,6 +567,7 @@ def _placed(url: str) -> tuple[_Root, str]:
             text = max((one for one in _roots if f"{url}/".startswith(f"{one}/")), key=len, default=url)
         root = _roots.get(text)
         if root is None:
+            forbid_forks()
             root = _roots[text] = _Root(text)
     return root, "/".join(filter(None, url[len(text) :].split("/")))
 
