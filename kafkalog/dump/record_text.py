@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     #: Makes a line of a batch, with a `%` for each of the values: of header, position, size and codec.
     Template = Callable[[BatchHeader, int, int, str], bytes]
 
-__all__ = ["RecordText"]
+__all__ = ["MAX_SEQUENCE", "RecordText"]
 
-_MAX_SEQUENCE = 0x7FFFFFFF
+#: The largest sequence number; 0 follows it.
+MAX_SEQUENCE = 0x7FFFFFFF
 
 #: The sink's expressions for the values of a record line.
 _EXPRESSIONS = {
@@ -184,7 +185,7 @@ class RecordText:
         if not -SAFE_BASE < base_offset < SAFE_BASE or not -SAFE_BASE < base_timestamp < SAFE_BASE:
             return None
         append_time, sequenced = bool(attributes & bits.LOG_APPEND_TIME), base_sequence >= 0
-        if sequenced and base_sequence + last_delta > _MAX_SEQUENCE:
+        if sequenced and base_sequence + last_delta > MAX_SEQUENCE:
             return None
         if append_time:
             base_timestamp = newest
