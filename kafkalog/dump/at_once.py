@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kafkalog.core.attributes import CODEC_MASK, CONTROL
-from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, BatchHeader
+from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.record_walk import MOST_AT_ONCE, SAFE_BASE
-from kafkalog.dump.record_text import MAX_SEQUENCE
+from kafkalog.dump.record_text import MAX_SEQUENCE, Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalog.core.batch import BatchHeader
     from kafkalog.core.source import Bytes, Source
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.many_lines import ManyLines
 
-__all__ = ["AtOnce", "Part"]
+__all__ = ["AtOnce"]
 
 #: Records from which on it makes up for the quarter of a second that importing numpy and pyarrow takes, as
 #: `benchmarks/dump.py` measures.
@@ -29,18 +30,6 @@ WINDOW = 2 << 20
 _FEW = 500
 _FEW_IN_BATCH = 8
 _ASKED_AFTER = 32
-
-
-class Part(NamedTuple):
-    """A batch whose records are to be printed; they stand, decompressed, in `section[start:end]`."""
-
-    header: BatchHeader
-    position: int
-    size: int
-    codec: str
-    section: bytes
-    start: int
-    end: int
 
 
 class AtOnce:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from kafkalog.core.batch import BatchHeader
     from kafkalog.core.lanes import Decoded, Ints
-    from kafkalog.dump.at_once import Part
     from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.record_text import Part
 
 __all__ = ["ManyLines"]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     #: Makes a line of a batch, with a `%` for each of the values: of header, position, size and codec.
     Template = Callable[[BatchHeader, int, int, str], bytes]
 
-__all__ = ["MAX_SEQUENCE", "RecordText"]
+__all__ = ["MAX_SEQUENCE", "Part", "RecordText"]
 
 #: The largest sequence number; 0 follows it.
 MAX_SEQUENCE = 0x7FFFFFFF
@@ -46,6 +46,18 @@ _RAISE = "raise Irregular"
 _HEADER_KEYS = HeaderSink(
     begin="keys = []", key="keys.append(data[q:r])", finish="raw = b','.join(keys)", most=str(MOST_HEADERS), repeats=True
 )
+
+
+class Part(NamedTuple):
+    """A batch whose records are to be printed; they stand, decompressed, in `section[start:end]`."""
+
+    header: BatchHeader
+    position: int
+    size: int
+    codec: str
+    section: bytes
+    start: int
+    end: int
 
 
 class _Way(NamedTuple):
