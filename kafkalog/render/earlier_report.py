@@ -126,6 +126,7 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         next_start=_advised(next_start, row["first_action"], findings),
         otherwise=_otherwise(row, next_start),
         topic_id=row["topic_id"],
+        cleaned=row.get("cleaned", False),
     )
 
 

@@ -111,6 +111,7 @@ def _account_json(account: Account) -> dict[str, Any]:
         "unreadable_bytes": account.unreadable_bytes,
         "repairable": [list(each) for each in account.repairable],
         "at_most": account.at_most,
+        "cleaned": account.cleaned,
         "uncounted": list(account.uncounted),
         "unreached": [list(each) for each in account.unreached],
         "skipped": [list(each) for each in account.skipped],

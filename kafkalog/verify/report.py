@@ -45,7 +45,8 @@ class PartitionReport:
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
-    damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`.
+    damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`. `cleaned`:
+    the log cleaner has been over the log, or may have been, so that records may be gone from it without a trace.
     """
 
     path: str
@@ -68,6 +69,7 @@ class PartitionReport:
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
     topic_id: str | None = None
+    cleaned: bool = False
 
     @cached_property
     def account(self) -> Account:
@@ -75,7 +77,9 @@ class PartitionReport:
         end = self.log_end_offset
         if self.last_segment is not None:
             end = _own_end(self.findings, f"{self.last_segment:020d}.log", end)
-        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end)
+        return account_of(
+            self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end, cleaned=self.cleaned
+        )
 
     @property
     def verdict(self) -> str:

@@ -190,7 +190,9 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
 
     The log cleaner leaves such holes, but it writes a segment's indexes with it: what they name after its end was cut off.
     """
-    end = step.previous_last.last_offset + 1 if step.previous_last is not None else step.previous_base
+    last = None if step.previous_last is None else step.previous_last.last_offset
+    # Offsets before the name of a segment are those of the segment before it.
+    end = max(step.previous_base, step.previous_base if last is None else last + 1)
     if not step.previous_torn and step.base > end:
         yield Hit(
             Span(0, min(step.size, BATCH_HEADER.size)),
@@ -198,7 +200,7 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
             first=end,
             last=step.base - 1,
             before=step.previous_path,
-            ends="is empty" if step.previous_last is None else f"ends at offset {end - 1}",
+            ends="is empty" if last is None else f"ends at offset {last}",
             file=segment_path(step.path, end) if step.cut is None else step.cut.path,
             says="is not there" if step.cut is None else step.cut.says,
             base=step.base,
