@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import GIVES_EVERYTHING, command_on
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
+from kafkalog.core.properties import format_uuid
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
 from kafkalog.next_start.index_advice import keep_of_cut
 from kafkalog.next_start.metadata_advice import metadata_advice
 from kafkalog.replay.quorum import Role, role_in_quorum
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.remedies import COMPARE, FINISH_SWAP, LET_REBUILD, LET_REPLAY, REBUILD, REPLAY, RESTORE
+from kafkalog.verify.remedies import COMPARE, FINISH_SWAP, LET_REBUILD, LET_REPLAY, REBUILD, REPLAY, RESTORE, WRITE_TOPIC_ID
 from kafkalog.verify.rule import RULES, loss_of
 
 if TYPE_CHECKING:
@@ -149,7 +150,11 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
     for one in verified:
         if any(_is_of_replicas(finding) for finding in one.report.findings):
             others = [other for other in by_name[_name_of(one)] if other is not one and _is_replica(one, other)]
-            alone = {RESTORE: _without_others(one, controllers), COMPARE: _of_comparing_alone(one, controllers)}
+            alone = {
+                RESTORE: _without_others(one, controllers),
+                COMPARE: _of_comparing_alone(one, controllers),
+                WRITE_TOPIC_ID: _of_topic_id(one, controllers),
+            }
             findings = tuple(_fitted_to_replicas(finding, others, alone) for finding in one.report.findings)
             one.report = replace(one.report, findings=findings)
 
@@ -157,7 +162,7 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
 def _is_of_replicas(finding: Finding) -> bool:
     """Whether the remedy of a finding may be about other replicas."""
     known = RULES[finding.id]
-    return bool(known.general & {RESTORE, COMPARE}) or known.history or _ADVICE in finding.facts
+    return bool(known.general & {RESTORE, COMPARE, WRITE_TOPIC_ID}) or known.history or _ADVICE in finding.facts
 
 
 def _fitted_to_replicas(finding: Finding, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
@@ -169,6 +174,7 @@ def _fitted_to_replicas(finding: Finding, others: Sequence[Verified], alone: Map
         {
             RESTORE: restored_from(finding, reports) or alone[RESTORE],
             COMPARE: _of_comparing(finding, reports) or alone[COMPARE],
+            WRITE_TOPIC_ID: alone[WRITE_TOPIC_ID],
         },
     )
 
@@ -246,6 +252,14 @@ def _of_comparing_alone(one: Verified, controllers: Controllers) -> str:
         other = "Compare it with another replica"
     line = command_on(("kafkalog", "verify"), one.report.path).line
     return f"{other}: `{line} OTHER`."
+
+
+def _of_topic_id(one: Verified, controllers: Controllers) -> str:
+    """What `partition.metadata` of a directory must hold."""
+    topic_id, _, source = controllers.topic_id(one.topic, one.owner)
+    if topic_id is None:
+        return WRITE_TOPIC_ID
+    return f"With the broker stopped, write its two lines: `version: 0` and `topic_id: {format_uuid(topic_id)}` (by {source})."
 
 
 def _without_others(one: Verified, controllers: Controllers) -> str:

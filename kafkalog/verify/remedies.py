@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from kafkalog.core.command_line import GIVES_EVERYTHING
 
-__all__ = ["COMPARE", "FINISH_SWAP", "GENERAL", "LET_REBUILD", "LET_REPLAY", "REBUILD", "REPLAY", "RESTORE", "SEEK"]
+__all__ = [
+    "COMPARE",
+    "FINISH_SWAP",
+    "GENERAL",
+    "LET_REBUILD",
+    "LET_REPLAY",
+    "REBUILD",
+    "REPLAY",
+    "RESTORE",
+    "SEEK",
+    "WRITE_TOPIC_ID",
+]
 
 #: The records of a log are damaged.
 RESTORE = (
@@ -52,4 +63,9 @@ FINISH_SWAP = (
     "broker is stopped."
 )
 
-GENERAL = (RESTORE, COMPARE, REBUILD, REPLAY, LET_REBUILD, LET_REPLAY, FINISH_SWAP)
+#: `partition.metadata` is missing or damaged; only the controller knows the topic's id.
+WRITE_TOPIC_ID = (
+    "With the broker stopped, write `version: 0` and `topic_id:` with the topic's id (`kafka-topics.sh --describe` prints it)."
+)
+
+GENERAL = (RESTORE, COMPARE, REBUILD, REPLAY, LET_REBUILD, LET_REPLAY, FINISH_SWAP, WRITE_TOPIC_ID)

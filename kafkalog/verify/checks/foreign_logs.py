@@ -27,7 +27,7 @@ __all__ = ["name_originals", "replaced_logs"]
 #: Bytes of an entry.
 _ENTRY = {".index": 8, ".timeindex": 12}
 #: What shows that a log is another one: its indexes, or that all its offsets are before its name.
-_MISFIT = "its `{}` ({} of {} wrong)"
+_MISFIT = "`{}` ({} of {} wrong)"
 _BEFORE = "all its offsets are before that of its name"
 #: Findings that a log of another partition leads to, and what they witness.
 _WITNESSES = {
@@ -91,7 +91,7 @@ def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterato
 
 def _misfits(counts: Mapping[str, tuple[int, int]]) -> str:
     told = [_MISFIT.format(suffix, wrong, every) for suffix, (wrong, every) in counts.items() if wrong]
-    return f"{' and '.join(told)} {'do' if len(told) > 1 else 'does'} not fit it"
+    return f"its {' and '.join(told)} {'do' if len(told) > 1 else 'does'} not fit it"
 
 
 def _is_contradicted(stem: str, counts: Mapping[str, tuple[int, int]], loud: Sequence[Finding]) -> bool:

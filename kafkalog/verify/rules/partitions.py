@@ -9,7 +9,7 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.next_start.index_advice import KEEP_OF_REPLACED
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import COMPARE, RESTORE, SEEK
+from kafkalog.verify.remedies import COMPARE, RESTORE, SEEK, WRITE_TOPIC_ID
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import PartitionMetadataFile, segment_path
 
@@ -293,7 +293,7 @@ def segment_too_large(step: SegmentStep) -> Iterator[Hit]:
     on=PartitionMetadataFile,
     message="{reason}",
     consequence="The broker takes the log dir offline or does not start.",
-    remedy="With the broker stopped, write `version: 0` and `topic_id:` with the topic's id (`kafka-topics.sh --describe`).",
+    remedy=WRITE_TOPIC_ID,
     source="PartitionMetadataFile.PartitionMetadataReadBuffer (Kafka 3.9.1)",
     proof="metadata-zero-id",
     near_miss="metadata-final-newline",
@@ -330,7 +330,7 @@ def partition_metadata_edited(file: PartitionMetadataFile) -> Iterator[Hit]:
     message="there is no partition.metadata",
     consequence="A KRaft broker of 3.7.1 or later takes the directory for a stray one, renames it and makes an empty "
     "partition. With ZooKeeper it is normal.",
-    remedy="KRaft: with the broker stopped, write it with the topic's id (`kafka-topics.sh --describe`).",
+    remedy=WRITE_TOPIC_ID,
     source="LogManager.isStrayKraftReplica (Kafka 3.9.1), KAFKA-16814",
     proof="metadata-missing",
     near_miss="zookeeper-era",
