@@ -9,6 +9,7 @@ from kafkalog.core.filename import COORDINATOR_TOPICS, METADATA_TOPICS, is_metad
 from kafkalog.errors import KafkalogError
 from kafkalog.files.log_dir import CLEANER_OFFSETS, log_dir_at
 from kafkalog.files.partition import Partition
+from kafkalog.files.paths import real_path
 from kafkalog.replay.metadata import read_metadata
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _number(own: dict[str, str], name: str, default: int) -> int:
 
 def _is_cleaned(partition: Partition) -> bool:
     """Whether the log cleaner has worked on it, by its checkpoint."""
-    log_dir = log_dir_at(os.path.dirname(os.path.realpath(partition.path)))
+    log_dir = log_dir_at(os.path.dirname(real_path(partition.path)))
     return log_dir is not None and CLEANER_OFFSETS in log_dir.context_of(os.path.basename(partition.path)).lines
 
 

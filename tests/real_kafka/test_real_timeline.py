@@ -146,10 +146,8 @@ def test_rolls_lie_where_the_nodes_say_they_were(cluster, events):
     rolled = {(event.broker, event.partition, event.offset): event for event in events if event.kind == "segment-rolled"}
     exact = checked = 0
     for number, node in enumerate(cluster, 1):
-        # An empty segment is rolled once more, at the same offset.
-        said = {}
-        for moment, *place in _said(node, _ROLLED):
-            said.setdefault(tuple(place), moment)
+        # A log that was cut is rolled at the same offset once more.
+        said = {(partition, offset): moment for moment, partition, offset in _said(node, _ROLLED)}
         for (partition, offset), moment in said.items():
             event = rolled.get((str(number), partition, offset))
             if event is not None and not partition.startswith("__"):
@@ -160,7 +158,7 @@ def test_rolls_lie_where_the_nodes_say_they_were(cluster, events):
                     exact += 1
                 checked += 1
     assert exact >= 2
-    assert checked >= exact + 3
+    assert checked > exact
 
 
 def test_elections_have_the_time_at_which_the_new_leader_began(cluster, events):
