@@ -43,7 +43,7 @@ from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.renamed import renamed_directories
-from kafkalog.verify.fitting import fit_restores
+from kafkalog.verify.fitting import fit_restores, fitted_to_log_dir
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -150,6 +150,7 @@ def verify(
         run.judge()
         if next_start:
             run.predict(options, pool)
+        run.fit()
     report = run.report()
     return report if policy is None else report.under(policy)
 
@@ -204,6 +205,7 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
+        self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
 
@@ -394,7 +396,7 @@ class _Run:
             if one.owner is None and not one.is_file:
                 self._fold(one.report.path, [one], is_log_dir=False)
         self._ask(compare_log_dirs(self.done, self.log_dirs))
-        controllers = Controllers(self.states)
+        controllers = self.controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
@@ -406,7 +408,6 @@ class _Run:
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
-        fit_restores(self.done, controllers)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""
@@ -433,6 +434,11 @@ class _Run:
         self.next_start = tuple(outcome for outcome in starts.beside if outcome not in lacking)
         for path, why in starts.lost.items():
             self.not_checked.append(NotChecked(path, f"its next start: {why}", failed=True))
+
+    def fit(self) -> None:
+        """Say what is to be done by what is known now: replicas, controllers, the predictions."""
+        fit_restores(self.done, self.controllers)
+        self.findings = [fitted_to_log_dir(finding) for finding in self.findings]
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
