@@ -296,6 +296,8 @@ class _Run:
         """Scan all segments and judge all partitions, in order."""
         total = self._total() if progress is not None else 0
         seen = 0
+        if not self.settings.quick:
+            self.settings = self.settings._replace(lanes=self._total() >= LANES_PAY_FROM)
         for job, look, looker in self._looks(executor):
             try:
                 judged = looker.finish(look, job.now)
@@ -506,5 +508,8 @@ _INDEXES = (".index", ".timeindex", ".txnindex")
 _THREADS = 6
 #: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
 _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
+#: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
+#: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
+LANES_PAY_FROM = 64 << 20
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64
