@@ -71,12 +71,12 @@ def _doubts(report: Report) -> list[str]:
     """What may be gone from partitions that are not spoken of, each with what else may explain it."""
     names = names_of(report)
     quiet = [partition for partition in report.partitions if not is_loud(partition)]
-    texts = (f"{names[one.path]}: {gone_text(outcome)}" for one in quiet for outcome in one.next_start if outcome.already_gone)
+    texts = [f"{names[one.path]}: {gone_text(outcome)}" for one in quiet for outcome in one.next_start if outcome.already_gone]
     missing = [os.path.basename(path) for path in missing_perhaps(report)]
     if missing:
         one, which = len(missing) == 1, listed(missing, _MISSING)
         why = "it was deleted or moved, or it is lost" if one else "they were deleted or moved, or they are lost"
-        texts = (f"{which} {'has' if one else 'have'} a line in checkpoint files, but no directory: {why}", *texts)
+        texts = [f"{which} {'has' if one else 'have'} a line in checkpoint files, but no directory: {why}", *texts]
     return list(dict.fromkeys(texts))
 
 

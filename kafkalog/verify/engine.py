@@ -25,14 +25,14 @@ from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
-from kafkalog.files.cores import cores
+from kafkalog.files.cores import cores, may_fork
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
-from kafkalog.files.workers import Workers
+from kafkalog.files.workers import pool
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -43,7 +43,7 @@ from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.renamed import renamed_directories
-from kafkalog.verify.fitting import fit_restores
+from kafkalog.verify.fitting import fit_restores, fitted_to_log_dir
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -150,13 +150,14 @@ def verify(
         run.judge()
         if next_start:
             run.predict(options, pool)
+        run.fit()
     report = run.report()
     return report if policy is None else report.under(policy)
 
 
 def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
     """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return Workers(jobs) if executor is None and jobs > 1 else nullcontext(executor)
+    return pool(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Job(NamedTuple):
@@ -204,6 +205,7 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
+        self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
 
@@ -294,6 +296,8 @@ class _Run:
         """Scan all segments and judge all partitions, in order."""
         total = self._total() if progress is not None else 0
         seen = 0
+        if not self.settings.quick:
+            self.settings = self.settings._replace(lanes=self._total() >= LANES_PAY_FROM)
         for job, look, looker in self._looks(executor):
             try:
                 judged = looker.finish(look, job.now)
@@ -345,7 +349,9 @@ class _Run:
         return total
 
     def jobs_that_pay(self) -> int:
-        """How many processes to scan with: one each core, but one for little."""
+        """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
+        if not may_fork():
+            return _THREADS
         return cores() if cores() > 1 and self._total() >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
@@ -394,7 +400,7 @@ class _Run:
             if one.owner is None and not one.is_file:
                 self._fold(one.report.path, [one], is_log_dir=False)
         self._ask(compare_log_dirs(self.done, self.log_dirs))
-        controllers = Controllers(self.states)
+        controllers = self.controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
@@ -406,7 +412,6 @@ class _Run:
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
-        fit_restores(self.done, controllers)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""
@@ -433,6 +438,11 @@ class _Run:
         self.next_start = tuple(outcome for outcome in starts.beside if outcome not in lacking)
         for path, why in starts.lost.items():
             self.not_checked.append(NotChecked(path, f"its next start: {why}", failed=True))
+
+    def fit(self) -> None:
+        """Say what is to be done by what is known now: replicas, controllers, the predictions."""
+        fit_restores(self.done, self.controllers)
+        self.findings = [fitted_to_log_dir(finding) for finding in self.findings]
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
@@ -494,7 +504,12 @@ def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
+#: Threads that scan what is not on this machine.
+_THREADS = 6
 #: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
 _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
+#: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
+#: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
+LANES_PAY_FROM = 64 << 20
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64
