@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import PartitionContext
     from kafkalog.files.partition import Partition
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
 __all__ = ["Gone", "Look", "Looker"]
@@ -55,11 +56,13 @@ class Looker:
         settings: What the caller wants.
         executor: Where to scan; None: here.
         threads: How many threads a scan here may take.
+        journal: Where scans are noted, so that a later run need not do them again; None: nowhere.
     """
 
     settings: Settings
     executor: Executor | None
     threads: int
+    journal: ScanJournal | None = None
 
     def begin(self, listed: Callable[[], tuple[Partition, PartitionContext]], before: Look | None = None) -> Look:
         """Have a directory scanned, but for the segments that are as they were in the look before.
@@ -82,7 +85,20 @@ class Looker:
         return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
 
     def _scan(self, task: SegmentTask) -> SegmentScan | Future[SegmentScan]:
-        return scan_segment(task, self.threads) if self.executor is None else self.executor.submit(scan_segment, task)
+        place = None if self.journal is None else self.journal.place_of(task)
+        noted = None if place is None else place.scan()
+        if noted is not None:
+            return noted
+        if self.executor is None:
+            scan = scan_segment(task, self.threads)
+            if place is not None:
+                place.note(scan)
+            return scan
+        future = self.executor.submit(scan_segment, task)
+        if place is not None:
+            # As soon as it is done: what is judged in order may wait for others.
+            future.add_done_callback(place.note_result)
+        return future
 
     def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
