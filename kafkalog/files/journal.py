@@ -96,9 +96,7 @@ class Journal:
         if not isinstance(head, dict) or not str(head.get("schema")).startswith(self._schema.partition("/")[0] + "/"):
             raise self._no_journal()
         if head["schema"] != self._schema:
-            raise RequestError(
-                f"{self.path} is a {head['schema']}, and this version of kafkalog reads and writes {self._schema}"
-            )
+            raise RequestError(f"{self.path} is a {head['schema']}, and this version reads and writes {self._schema}")
         return head
 
     def _is_torn_head(self, text: bytes) -> bool:
