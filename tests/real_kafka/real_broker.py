@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import signal
 import socket
@@ -25,6 +26,8 @@ _LOADED_BEFORE = re.compile(
     r"log start offset (-?\d+) and log end offset (-?\d+)"
 )
 _UP = re.compile(r"Kafka Server started|\[KafkaServer id=\d+\] started|\[Kafka Server \d+\], started")
+_ERROR = ("ERROR There was", "ERROR Exiting", "ERROR Encountered fatal", "FATAL")
+_EXCEPTION = re.compile(r"(Caused by: )?[\w.$]+(Exception|Error)\b")
 _LOG4J = """log4j.rootLogger=INFO, F
 log4j.appender.F=org.apache.log4j.FileAppender
 log4j.appender.F.File={log}
@@ -52,12 +55,25 @@ class Read(NamedTuple):
     handed: tuple[tuple[int, int], ...] = ()
 
 
+#: From the first of these on the system gives ports to outgoing connections: they may hold the port of a broker that is down
+#: between two starts.
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Ports on which nobody listens and that no outgoing connection is given."""
+    end = int(_OUTGOING.read_text().split()[0]) if _OUTGOING.exists() else 32768
+    found: list[int] = []
+    candidates = range(min(10_000, end // 2), end)
+    while len(found) < count:
+        port = random.SystemRandom().choice(candidates)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        if port not in found:
+            found.append(port)
+    return found
 
 
 @cache
@@ -178,8 +194,11 @@ class Broker:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def errors(self) -> list[str]:
-        """The lines that tell why it did not come up."""
-        return [line for line in self.said().splitlines() if line.startswith(("ERROR There was", "ERROR Exiting", "FATAL"))]
+        """The lines that tell why it did not come up: each error with the exceptions that follow it."""
+        lines = self.said().splitlines()
+        errors = [number for number, line in enumerate(lines) if line.startswith(_ERROR)]
+        exceptions = [number for number, line in enumerate(lines) if errors and number > errors[0] and _EXCEPTION.match(line)]
+        return [lines[number] for number in sorted(errors + exceptions)]
 
     def loaded(self) -> dict[str, tuple[int, int]]:
         """Directory name → log start offset and log end offset, as the broker told when it had loaded them."""
