@@ -128,21 +128,26 @@ class Journal:
             raise RequestError(f"{self.path}: {describe_os_error(error)}") from None
         return json.loads(data) if _is_sound(data) else None
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
     def put(self, key: str, row: dict[str, Any]) -> None:
         """Note something under a key of 64 hexadecimal digits, from any thread; `check` tells whether that failed."""
         body = json.dumps({"key": key, **row}).encode()[1:] + b"\n"
         line = b'{"crc": "%08x", ' % crc32c(body) + body
-        if len(line) < _MOST:
-            self._write(line)
-
-    def _write(self, line: bytes) -> None:
         with self._lock:
-            try:
-                left = memoryview(line)
-                while left and self._error is None:
-                    left = left[os.write(self._file, left) :]
-            except OSError as error:
-                self._error = error
+            if len(line) < _MOST and key not in self._places and self._write(line):
+                self._places[key] = _Place(self._end - len(line), len(line))
+
+    def _write(self, line: bytes) -> bool:
+        left = memoryview(line)
+        try:
+            while left and self._error is None:
+                left = left[os.write(self._file, left) :]
+        except OSError as error:
+            self._error = error
+        self._end += len(line)
+        return not left
 
     def check(self) -> None:
         """See that all was noted.

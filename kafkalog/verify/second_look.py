@@ -17,12 +17,13 @@ from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
+from kafkalog.verify.scan.journal import Pending
 from kafkalog.verify.scan.results import SegmentScan
 from kafkalog.verify.scan.segment import scan_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
     from kafkalog.files.directory import FileState
     from kafkalog.files.log_dir import PartitionContext
@@ -45,7 +46,7 @@ class Look(NamedTuple):
     """A directory that is being scanned."""
 
     directory: DirectoryFacts
-    scans: list[SegmentScan | Future[SegmentScan]]
+    scans: list[SegmentScan | Pending]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Looker:
         unchanged = {} if before is None else _unchanged(before, directory.partition.directory.states)
         return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
 
-    def _scan(self, task: SegmentTask) -> SegmentScan | Future[SegmentScan]:
+    def _scan(self, task: SegmentTask) -> SegmentScan | Pending:
         place = None if self.journal is None else self.journal.place_of(task)
         noted = None if place is None else place.scan()
         if noted is not None:
@@ -94,11 +95,7 @@ class Looker:
             if place is not None:
                 place.note(scan)
             return scan
-        future = self.executor.submit(scan_segment, task)
-        if place is not None:
-            # As soon as it is done: what is judged in order may wait for others.
-            future.add_done_callback(place.note_result)
-        return future
+        return Pending.of(self.executor.submit(scan_segment, task), place)
 
     def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
@@ -127,7 +124,7 @@ class Looker:
 
 def _collected(look: Look) -> Look:
     """The look with its scans done; one whose worker was lost is a log that cannot be read."""
-    scans: list[SegmentScan | Future[SegmentScan]] = []
+    scans: list[SegmentScan | Pending] = []
     for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         if not isinstance(scan, SegmentScan):
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kafkalog.verify.scan.results import SegmentScan, SegmentTask, Settings
 
-__all__ = ["Place", "ScanJournal", "journal_at"]
+__all__ = ["Pending", "Place", "ScanJournal", "journal_at"]
 
 SCHEMA = "kafkalog.journal/1"
 
@@ -45,22 +45,16 @@ class ScanJournal:
         """
         self._journal.check()
         states = _states_of(task)
-        return None if states is None else Place(self._journal, task, states)
+        return None if states is None else Place(self._journal, task, states, _key_of(task, states))
 
 
 class Place(NamedTuple):
-    """Where the scan of a segment is noted: under what was asked for, and the states of the files before it began."""
+    """Where the scan of a segment is noted: the key is made of what was asked for, and of the files' states before it began."""
 
     journal: Journal
     task: SegmentTask
     states: tuple[tuple[int, ...], ...]
-
-    @property
-    def key(self) -> str:
-        """That it is noted under."""
-        task = self.task
-        asked = [[name, getattr(task, name)] for name in sorted(task.__dataclass_fields__)]
-        return sha256(json.dumps([asked, self.states], sort_keys=True).encode()).hexdigest()
+    key: str
 
     def scan(self) -> SegmentScan | None:
         """The scan that is noted; None when there is none."""
@@ -72,17 +66,39 @@ class Place(NamedTuple):
 
     def note(self, scan: SegmentScan) -> None:
         """Note a scan, unless something could not be read, or was written to meanwhile: it may be otherwise next time."""
-        if not scan.failures and _states_of(self.task) == self.states:
-            try:
-                noted = scan_to_json(scan)
-            except ValueError:
-                return
-            self.journal.put(self.key, {"path": scan.path, "scan": noted})
+        if self.key not in self.journal and not scan.failures and _states_of(self.task) == self.states:
+            with suppress(ValueError):
+                self.journal.put(self.key, {"path": scan.path, "scan": scan_to_json(scan)})
 
-    def note_result(self, future: Future[SegmentScan]) -> None:
-        """Note the scan that a worker has done, if it has."""
-        if not future.cancelled() and future.exception() is None:
-            self.note(future.result())
+
+class Pending(NamedTuple):
+    """A scan that others do, noted as soon as it is done: what is judged in order may wait for others."""
+
+    future: Future[SegmentScan]
+    place: Place | None
+
+    @classmethod
+    def of(cls, future: Future[SegmentScan], place: Place | None) -> Pending:
+        """See that a scan is noted."""
+        if place is not None:
+            future.add_done_callback(lambda done: place.note(done.result()) if _has_result(done) else None)
+        return cls(future, place)
+
+    def result(self) -> SegmentScan:
+        """The scan, noted; who called back may not have come to that."""
+        scan = self.future.result()
+        if self.place is not None:
+            self.place.note(scan)
+        return scan
+
+
+def _has_result(future: Future[SegmentScan]) -> bool:
+    return not future.cancelled() and future.exception() is None
+
+
+def _key_of(task: SegmentTask, states: tuple[tuple[int, ...], ...]) -> str:
+    asked = [[name, getattr(task, name)] for name in sorted(task.__dataclass_fields__)]
+    return sha256(json.dumps([asked, states], sort_keys=True).encode()).hexdigest()
 
 
 def _states_of(task: SegmentTask) -> tuple[tuple[int, ...], ...] | None:
