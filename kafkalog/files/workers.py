@@ -15,15 +15,16 @@ import time
 import warnings
 from collections import deque
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from kafkalog.errors import WorkerLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
-__all__ = ["Lifeline", "Workers", "describe_end", "receive", "send"]
+__all__ = ["Lifeline", "Workers", "describe_end", "receive", "send", "workers_or"]
 
 R = TypeVar("R")
 
@@ -268,6 +269,11 @@ class Workers(Executor):
                 given_up = [(worker.tasks.popleft(), False, WorkerLost(describe_end(status)))]
         self._waiting.extendleft(reversed(worker.tasks))
         return given_up
+
+
+def workers_or(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
+    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
+    return Workers(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 def _serve(requests: int, results: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -32,7 +32,7 @@ from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
-from kafkalog.files.workers import Workers
+from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -57,7 +57,6 @@ from kafkalog.verify.verified import Verified
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
-    from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
     from kafkalog.files.directory import Directory
@@ -154,18 +153,16 @@ def verify(
         run.choose(since_mtime, sample)
         if partition_state is not None:
             run.take_states(partition_state)
-        with sparing_cache(run.is_of_running_broker), _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
+        with (
+            sparing_cache(run.is_of_running_broker),
+            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+        ):
             run.scan(pool, progress)
             run.judge()
             if next_start:
                 run.predict(options, pool)
     report = run.report()
     return report if policy is None else report.under(policy)
-
-
-def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
-    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return Workers(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Job(NamedTuple):
