@@ -11,7 +11,8 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.mounted import Folder, Piece, node_at
+from kafkalog.files.mounted import node_at
+from kafkalog.files.nodes import Folder, Piece
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import read_file, unreadable
 

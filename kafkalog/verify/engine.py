@@ -25,7 +25,7 @@ from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
-from kafkalog.files.cores import cores
+from kafkalog.files.cores import cores, may_fork
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
@@ -359,7 +359,9 @@ class _Run:
         return total
 
     def jobs_that_pay(self) -> int:
-        """How many processes to scan with: one each core, but one for little."""
+        """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
+        if not may_fork():
+            return _THREADS
         return cores() if cores() > 1 and self._total() >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
@@ -508,6 +510,8 @@ def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
+#: Threads that scan what is not on this machine.
+_THREADS = 6
 #: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
 _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Segments scanned ahead of the partition that is judged next.

@@ -12,6 +12,7 @@ from kafkalog.core.compression import MAX_DECOMPRESSED
 from kafkalog.errors import RequestError
 from kafkalog.files.journal import Journal
 from kafkalog.files.mounted import node_at
+from kafkalog.files.urls import is_url
 from kafkalog.services import service
 from kafkalog.verify.scan.scan_json import scan_from_json, scan_to_json
 
@@ -102,11 +103,11 @@ def _key_of(task: SegmentTask, states: tuple[tuple[int, ...], ...]) -> str:
 
 
 def _states_of(task: SegmentTask) -> tuple[tuple[int, ...], ...] | None:
-    """What changes when one of a segment's files does; None where one is no file of its own, but in an archive, say."""
+    """What changes when one of a segment's files does; None where one is no file of its own, but in an archive or at a URL."""
     states = []
     for path in task.paths.values():
         try:
-            if node_at(path) is not None:
+            if is_url(path) or node_at(path) is not None:
                 return None
             status = os.stat(path)
         except (OSError, ValueError):
