@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.command_line import command, command_on
+from kafkalog.core.command_line import command, command_on, salvage_command
+from kafkalog.core.filename import is_metadata_log
 from kafkalog.verify.finding import Cause, Severity
 from kafkalog.verify.rule import loss_of
 
@@ -104,6 +106,7 @@ def account_of(
     losses["gone"] = [finding for finding in losses["gone"] if finding.cause not in broken]
     gone = _merged(finding.offsets for finding in losses["gone"])
     unreadable = _without(_merged(finding.offsets for finding in losses["unreadable"]), gone)
+    repairable = _merged(f.offsets for f in losses["unreadable"] if "repairable" in f.facts)
     cause = max(loud, key=_weight, default=None)
     unreached, skipped = _unread(outcomes)
     return Account(
@@ -111,7 +114,7 @@ def account_of(
         gone=gone,
         unreadable=unreadable,
         unreadable_bytes=_bytes_of((f.path, f.span) for f in losses["unreadable"]),
-        repairable=_merged(f.offsets for f in losses["unreadable"] if "repairable" in f.facts),
+        repairable=repairable,
         at_most=any("at_most" in finding.facts for each in losses.values() for finding in each),
         uncounted=tuple(
             dict.fromkeys(
@@ -123,7 +126,7 @@ def account_of(
         starts=tuple(_at_start(outcome) for outcome in (*outcomes, *otherwise)),
         cause=cause,
         first_action=_first_action(outcomes, cause),
-        more=tuple(_more(path, cause)),
+        more=tuple(_more(path, cause, outcomes, is_repairable=bool(repairable))),
     )
 
 
@@ -212,7 +215,11 @@ def _first_action(outcomes: Sequence[Outcome], cause: Finding | None) -> str | N
     return None if cause is None else cause.remedy
 
 
-def _more(path: str, cause: Finding | None) -> Iterator[Command]:
+def _more(path: str, cause: Finding | None, outcomes: Iterable[Outcome], *, is_repairable: bool) -> Iterator[Command]:
     yield command_on(("kafkalog", "verify", "-v"), path)
     if cause is not None:
         yield command(("kafkalog", "rules", cause.id), {})
+    if is_repairable and not is_metadata_log(os.path.basename(path)):
+        yield salvage_command(path, unflips=True)
+    else:
+        yield from dict.fromkeys(command for outcome in outcomes for command in outcome.commands)

@@ -43,7 +43,7 @@ from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.renamed import renamed_directories
-from kafkalog.verify.fitting import fit_restores
+from kafkalog.verify.fitting import fit_restores, fitted_to_log_dir
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
@@ -161,6 +161,7 @@ def verify(
             run.judge()
             if next_start:
                 run.predict(options, pool)
+            run.fit()
     report = run.report()
     return report if policy is None else report.under(policy)
 
@@ -218,6 +219,7 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
+        self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
 
@@ -308,6 +310,8 @@ class _Run:
         """Scan all segments and judge all partitions, in order."""
         total = self._total() if progress is not None else 0
         seen = 0
+        if not self.settings.quick:
+            self.settings = self.settings._replace(lanes=self._total() >= LANES_PAY_FROM)
         for job, look, looker in self._looks(executor):
             try:
                 judged = looker.finish(look, job.now)
@@ -410,7 +414,7 @@ class _Run:
             if one.owner is None and not one.is_file:
                 self._fold(one.report.path, [one], is_log_dir=False)
         self._ask(compare_log_dirs(self.done, self.log_dirs))
-        controllers = Controllers(self.states)
+        controllers = self.controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
@@ -422,7 +426,6 @@ class _Run:
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
-        fit_restores(self.done, controllers)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""
@@ -449,6 +452,11 @@ class _Run:
         self.next_start = tuple(outcome for outcome in starts.beside if outcome not in lacking)
         for path, why in starts.lost.items():
             self.not_checked.append(NotChecked(path, f"its next start: {why}", failed=True))
+
+    def fit(self) -> None:
+        """Say what is to be done by what is known now: replicas, controllers, the predictions."""
+        fit_restores(self.done, self.controllers)
+        self.findings = [fitted_to_log_dir(finding) for finding in self.findings]
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
@@ -514,5 +522,8 @@ _INDEXES = (".index", ".timeindex", ".txnindex")
 _THREADS = 6
 #: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
 _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
+#: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
+#: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
+LANES_PAY_FROM = 64 << 20
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64
