@@ -11,6 +11,8 @@ import click
 from kafkalog.cli import completion
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
 from kafkalog.core.suggestion import did_you_mean
+from kafkalog.errors import RequestError
+from kafkalog.files.aiven import AIVEN_KEYS
 from kafkalog.files.mounted import DEFAULT_SPOOL, EXAMINED, MAX_SPOOL
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OFFSET_OR_TIME",
     "ParamType",
+    "aiven_key",
     "assume_stop",
     "at",
     "batch_filters",
@@ -399,6 +402,29 @@ def max_spool(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default="64 GiB",
         help="Largest temporary file.",
     )(command)
+
+
+def aiven_key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--aiven-key`, for objects in remote storage that Aiven's plug-in has encrypted."""
+    return click.option(
+        "--aiven-key",
+        multiple=True,
+        metavar="ID=FILE",
+        expose_value=False,
+        shell_complete=completion.files,
+        callback=lambda _, __, values: AIVEN_KEYS.set(_keys(values)),
+        help="A private key (PEM) of Aiven's tiered storage.",
+    )(command)
+
+
+def _keys(values: tuple[str, ...]) -> dict[str, str]:
+    keys = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not (name and equals and path):
+            raise RequestError(f"--aiven-key {value!r}: write ID=FILE, the id as encryption.key.pairs has it")
+        keys[name] = path
+    return keys
 
 
 def restraint(command: Callable[..., Any]) -> Callable[..., Any]:

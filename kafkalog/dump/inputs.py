@@ -18,6 +18,7 @@ from kafkalog.files.classify import Kind, classify
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.paths import has_gone, join
 from kafkalog.files.source import FileSource
+from kafkalog.files.tier import partitions_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,8 +84,11 @@ def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Itera
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka; at the end, that something of an
             archive could not be read.
     """
-    path, kind, directory = classify(path)
-    if kind is Kind.LOG_DIR:
+    path, kind, directory = classify(path, tier=True)
+    if kind is Kind.TIER:
+        for partition in partitions_below(path):
+            yield from files_of(partition, filters, say)
+    elif kind is Kind.LOG_DIR:
         from kafkalog.files.log_dir import LogDir
 
         yield from _log_dir_files(LogDir(path, directory), filters, say)

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.mounted import Folder, Piece, node_at
+from kafkalog.files.mounted import Folder, Made, Piece, node_at
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import read_file, unreadable
 
@@ -179,14 +179,19 @@ class Directory:
         return self.small_file(name).content
 
 
-def list_directory(path: str, most: int | None = None) -> list[Entry]:
+def list_directory(path: str, most: int | None = None, *, beneath: bool = False) -> list[Entry]:
     """The entries of a directory by name; with `most`, no more of them than that.
+
+    Args:
+        path: The directory.
+        most: How many of them, at most.
+        beneath: Whether what really is there is listed, also where something else is read in its place.
 
     Raises:
         UnreadableFile: it is missing, no directory, or may not be read.
     """
     try:
-        node = node_at(path)
+        node = node_at(path, beneath=beneath)
         if isinstance(node, Folder):
             return [_entry_of(name, node.nodes[name]) for name in islice(sorted(node.nodes), most)]
         with os.scandir(path) as entries:
@@ -195,7 +200,7 @@ def list_directory(path: str, most: int | None = None) -> list[Entry]:
         raise unreadable(path, error) from None
 
 
-def _entry_of(name: str, node: Piece | Folder) -> Entry:
+def _entry_of(name: str, node: Piece | Made | Folder) -> Entry:
     if isinstance(node, Folder):
         return Entry(sys.intern(name), is_directory=True, is_regular=False, state=None)
     return Entry(sys.intern(name), is_directory=False, is_regular=True, state=(0, node.number, node.size, node.modified_ns))

@@ -35,7 +35,7 @@ from kafkalog.core.filename import (
 )
 from kafkalog.core.source import WindowedBytes
 from kafkalog.errors import DecompressionFailed, RequestError, UnreadableFile
-from kafkalog.files.mounted import EXAMINED, MAX_SPOOL, STDIN, TELL, Folder, Piece, mount, node_at, unmount
+from kafkalog.files.mounted import EXAMINED, MAX_SPOOL, STDIN, TELL, Folder, Made, Piece, mount, node_at, unmount
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import FileSource, describe_os_error
 from kafkalog.files.tar import BLOCK, is_tar_header, read_tar
@@ -188,7 +188,7 @@ def _file_in(path: str) -> str | None:
     return None
 
 
-def _take_in_file(path: str, rest: str, held: Piece | Folder | None) -> None:
+def _take_in_file(path: str, rest: str, held: Piece | Made | Folder | None) -> None:
     """Mount a file that is an archive, or read under another name beside those it is `held` under; leave any other alone."""
     name = os.path.basename(path)
     if not rest and is_kafka_file(name):

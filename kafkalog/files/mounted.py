@@ -1,7 +1,8 @@
-"""What is read as a directory though it is none: an archive, standard input, a file under another name.
+"""What is read as a directory though it is none: an archive, standard input, a file under another name, encoded objects.
 
-Below the path of such a thing stand its members, each a piece of an open file: nothing is unpacked, and no name that an
-archive holds ever reaches the system. All that asks the system about a path to examine asks here first.
+Below the path of such a thing stand its members, each a piece of an open file, or put together when it is opened: nothing is
+unpacked, and no name that an archive holds ever reaches the system. All that asks the system about a path to examine asks
+here first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kafkalog.errors import UnreadableFile
 
@@ -22,7 +23,9 @@ __all__ = [
     "MAX_SPOOL",
     "STDIN",
     "TELL",
+    "Content",
     "Folder",
+    "Made",
     "Piece",
     "exists",
     "is_directory",
@@ -31,6 +34,8 @@ __all__ = [
     "node_at",
     "problems_since",
     "unmount",
+    "view",
+    "view_of",
 ]
 
 #: How standard input is called.
@@ -54,23 +59,44 @@ class Piece(NamedTuple):
     number: int
 
 
+class Content(Protocol):
+    """The bytes of a file that is put together from something else."""
+
+    def read(self, position: int, size: int) -> bytes:
+        """So many bytes from a position on; all of these are there."""
+
+    def close(self) -> None:
+        """Give back what is open."""
+
+
+class Made(NamedTuple):
+    """A file in it that is put together when it is opened. `number` tells it from the others."""
+
+    open: Callable[[], Content]
+    size: int
+    modified_ns: int
+    number: int
+
+
 class Folder:
     """A directory in it, by name."""
 
     __slots__ = ("nodes",)
 
     def __init__(self) -> None:
-        self.nodes: dict[str, Piece | Folder] = {}
+        self.nodes: dict[str, Piece | Made | Folder] = {}
 
-    def below(self, names: Iterable[str]) -> Piece | Folder | None:
+    def below(self, names: Iterable[str]) -> Piece | Made | Folder | None:
         """What stands below it under these names; None: nothing."""
-        found: Piece | Folder | None = self
+        found: Piece | Made | Folder | None = self
         for name in names:
             found = found.nodes.get(name) if isinstance(found, Folder) else None
         return found
 
 
 _mounts: dict[str, Folder] = {}
+#: Directories of encoded objects → what is read in their place; what they really hold is still there beneath.
+_views: dict[str, Folder] = {}
 _problems: list[UnreadableFile] = []
 
 
@@ -88,17 +114,38 @@ def unmount(path: str) -> None:
         del _mounts[spelling]
 
 
-def node_at(path: str) -> Piece | Folder | None:
+def view(path: str, folder: Folder | None) -> None:
+    """From now on read other files in the place of those in a directory; None: read these themselves."""
+    for spelling in {path, os.path.normpath(path), os.path.abspath(path)}:
+        if folder is None:
+            _views.pop(spelling, None)
+        else:
+            _views[spelling] = folder
+
+
+def view_of(path: str) -> Folder | None:
+    """What is read in the place of what a directory holds; None: that itself."""
+    return _views.get(os.path.normpath(path))
+
+
+def node_at(path: str, *, beneath: bool = False) -> Piece | Made | Folder | None:
     """What stands at a path; None: what the system says.
+
+    Args:
+        path: The path.
+        beneath: Whether what is read in the place of encoded objects is passed over.
 
     Raises:
         FileNotFoundError: the path leads into something mounted, in which there is no such thing.
     """
-    if not _mounts or "\0" in path:
+    if not (_mounts or _views) or "\0" in path:
         return None
     parts = os.path.normpath(path).split("/")
     for end in range(len(parts), 0, -1):
-        folder = _mounts.get("/".join(parts[:end]))
+        at = "/".join(parts[:end])
+        folder = None if beneath else _views.get(at)
+        if folder is None:
+            folder = _mounts.get(at)
         if folder is not None:
             node = folder.below(parts[end:])
             if node is None:

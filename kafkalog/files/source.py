@@ -14,7 +14,7 @@ from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files import restraint
 from kafkalog.files.ceilings import ensure_lines, ensure_size
 from kafkalog.files.meter import note_read
-from kafkalog.files.mounted import Folder, Piece, node_at
+from kafkalog.files.mounted import Content, Folder, Made, Piece, node_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -107,20 +107,23 @@ class FileSource:
     Args:
         path: Where it is; printed as given.
         window: Bytes read at a time, where not more are asked for; 1 MiB by default.
+        beneath: Whether to open what stands there by itself, also where something else is read in its place.
 
     Raises:
         UnreadableFile: it is missing, no regular file, or may not be read.
     """
 
-    def __init__(self, path: str, window: int | None = None) -> None:
+    def __init__(self, path: str, window: int | None = None, *, beneath: bool = False) -> None:
         self.path = path
         self._at_once = window
         self._fd = -1
         #: Where it begins in what is open: not at 0 when it is a piece of something else.
         self._begin = 0
         self._is_piece = False
+        #: Where its bytes come from when it is put together from something else.
+        self._content: Content | None = None
         try:
-            node = node_at(path)
+            node = node_at(path, beneath=beneath)
             if node is not None:
                 self._open_node(node)
                 return
@@ -142,7 +145,7 @@ class FileSource:
     def of_descriptor(cls, path: str, descriptor: int) -> FileSource:
         """A file that is open already, and will be closed with it; `path` is what it is called."""
         source = cls.__new__(cls)
-        source.path, source._at_once = path, None  # noqa: SLF001 - its own
+        source.path, source._at_once, source._content = path, None, None  # noqa: SLF001 - its own
         status = os.fstat(descriptor)
         source._open_node(Piece(descriptor, 0, status.st_size, status.st_mtime_ns, status.st_ino))  # noqa: SLF001 - its own
         os.close(descriptor)
@@ -152,11 +155,15 @@ class FileSource:
         """A descriptor of what is open, the caller's own."""
         return os.dup(self._fd)
 
-    def _open_node(self, node: Piece | Folder) -> None:
-        if not isinstance(node, Piece):
+    def _open_node(self, node: Piece | Made | Folder) -> None:
+        if isinstance(node, Folder):
             raise UnreadableFile(self.path, "is a directory")
-        self._fd = os.dup(node.descriptor)
-        _, self._begin, self.size, self.modified_ns, self.inode = node
+        if isinstance(node, Made):
+            self._content = node.open()
+            _, self.size, self.modified_ns, self.inode = node
+        else:
+            self._fd = os.dup(node.descriptor)
+            _, self._begin, self.size, self.modified_ns, self.inode = node
         self._is_piece = True
         self._window = Window(0, b"")
 
@@ -176,6 +183,9 @@ class FileSource:
         return held
 
     def _read(self, position: int, size: int) -> bytes:
+        if self._content is not None:
+            note_read(self.path, size)
+            return self._content.read(position, size)
         try:
             begin = self._begin + position
             data = restraint.read(self._fd, size, begin)
@@ -205,6 +215,9 @@ class FileSource:
             FileChanged, UnreadableFile: as for `window`.
         """
         want = max(0, min(len(buffer), self.size - position))
+        if self._content is not None:
+            buffer[:want] = self._read(position, want)
+            return want
         have = 0
         try:
             while have < want:
@@ -230,6 +243,8 @@ class FileSource:
 
     def close(self) -> None:
         """Give the file back; may be called again."""
+        if self._content is not None:
+            self._content.close()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -307,7 +322,7 @@ def size_of(path: str | None) -> int | None:
     """Bytes of a file; None when there is none, or it cannot be asked."""
     try:
         node = None if path is None else node_at(path)
-        if isinstance(node, Piece):
+        if isinstance(node, Piece | Made):
             return node.size
         return None if path is None else os.stat(path).st_size
     except OSError:

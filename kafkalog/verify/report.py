@@ -46,6 +46,7 @@ class PartitionReport:
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
     damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`.
+    `is_remote`: this is the part of the partition that lies in remote storage, whose directory tells the topic's id.
     """
 
     path: str
@@ -68,6 +69,7 @@ class PartitionReport:
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
     topic_id: str | None = None
+    is_remote: bool = False
 
     @cached_property
     def account(self) -> Account:
