@@ -11,8 +11,6 @@ import click
 from kafkalog.cli import completion
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
 from kafkalog.core.suggestion import did_you_mean
-from kafkalog.errors import RequestError
-from kafkalog.files.aiven import AIVEN_KEYS
 from kafkalog.files.mounted import DEFAULT_SPOOL, EXAMINED, MAX_SPOOL
 
 if TYPE_CHECKING:
@@ -412,19 +410,22 @@ def aiven_key(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="ID=FILE",
         expose_value=False,
         shell_complete=completion.files,
-        callback=lambda _, __, values: AIVEN_KEYS.set(_keys(values)),
+        callback=lambda _, __, values: _use_keys(values) if values else None,
         help="A private key (PEM) of Aiven's tiered storage.",
     )(command)
 
 
-def _keys(values: tuple[str, ...]) -> dict[str, str]:
-    keys = {}
+def _use_keys(values: tuple[str, ...]) -> None:
+    from kafkalog.errors import RequestError
+    from kafkalog.files.aiven import use_aiven_keys
+
+    keys: dict[str, str] = {}
     for value in values:
         name, equals, path = value.partition("=")
         if not (name and equals and path):
             raise RequestError(f"--aiven-key {value!r}: write ID=FILE, the id as encryption.key.pairs has it")
         keys[name] = path
-    return keys
+    use_aiven_keys(keys)
 
 
 def restraint(command: Callable[..., Any]) -> Callable[..., Any]:

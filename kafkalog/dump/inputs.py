@@ -18,7 +18,6 @@ from kafkalog.files.classify import Kind, classify
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.paths import has_gone, join
 from kafkalog.files.source import FileSource
-from kafkalog.files.tier import partitions_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -86,6 +85,8 @@ def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Itera
     """
     path, kind, directory = classify(path, tier=True)
     if kind is Kind.TIER:
+        from kafkalog.files.tier import partitions_below
+
         for partition in partitions_below(path):
             yield from files_of(partition, filters, say)
     elif kind is Kind.LOG_DIR:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.compression import zstd_pieces
 from kafkalog.errors import DecompressionFailed, ExtraMissing, FileChanged, RequestError, UnreadableFile
+from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from kafkalog.core.remote_manifest import Manifest, Part
 
-__all__ = ["AIVEN_KEYS", "BAD_CHUNKS", "BadChunk", "OpenIndex", "OpenLog", "missing_key"]
+__all__ = ["AIVEN_KEYS", "BAD_CHUNKS", "BadChunk", "OpenIndex", "OpenLog", "missing_key", "use_aiven_keys"]
 
 #: Files with the private keys (PEM), by the names that the plug-in has for them: `encryption.key.pairs`.
 AIVEN_KEYS: ContextVar[Mapping[str, str] | None] = ContextVar("AIVEN_KEYS", default=None)
@@ -39,6 +41,19 @@ class BadChunk(NamedTuple):
     original: Part
     stored: Part
     reason: str
+
+
+def use_aiven_keys(keys: Mapping[str, str | os.PathLike[str]]) -> None:
+    """From now on, in this thread, decrypt remote segments with these private keys.
+
+    Args:
+        keys: Files (PEM, without a passphrase), by the names that the plug-in has for the keys: `encryption.key.pairs`.
+
+    Raises:
+        RequestError: a name or a path is none.
+    """
+    check_type("keys", keys, dict)
+    AIVEN_KEYS.set({str(name): path_of(path) for name, path in keys.items()})
 
 
 def missing_key(manifest: Manifest) -> str | None:

@@ -25,7 +25,6 @@ from kafkalog.files.directory import Directory, list_directory
 from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import unreadable
-from kafkalog.files.tier import is_remote, partitions_below, take_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,6 +90,8 @@ def classify(path: str, *, tier: bool = False) -> Classified:
         return Classified(path, Kind.FILE)
     directory = Directory(path)
     entries = directory.entries
+    from kafkalog.files.tier import is_remote, take_in
+
     if is_remote(path, entries):
         take_in(path)
         return Classified(path, Kind.PARTITION, Directory(path))
@@ -139,12 +140,16 @@ def _view_around(path: str) -> None:
     """Of an object of remote storage: have it read as what it was made of."""
     name = parse_remote_file_name(os.path.basename(path))
     if name is not None:
+        from kafkalog.files.tier import take_in
+
         with suppress(UnreadableFile):
             take_in(os.path.dirname(path) or ".", name.stem)
 
 
 def _partitions_of_tier(path: str, entries: Sequence[Entry]) -> list[str]:
     """The partitions of remote storage below a folder that has no file of Kafka's own, nor a partition directory."""
+    from kafkalog.files.tier import partitions_below
+
     folders = [entry.name for entry in entries if entry.is_directory]
     if any(is_kafka_file(entry.name) for entry in entries):
         return []

@@ -179,8 +179,17 @@ class FileSource:
         end = min(position + need, self.size)
         if at < 0 or end - held.start > len(held.data) or at > len(held.data):
             size = min(max(need, self._at_once or WINDOW), self.size - position)
-            held = self._window = Window(position, self._read(position, max(0, size)))
+            held = self._window = Window(position, self._read_ahead(position, max(0, size), max(0, end - position)))
         return held
+
+    def _read_ahead(self, position: int, size: int, need: int) -> bytes:
+        """Bytes of a window; of what is put together no more than is needed where the rest cannot be read."""
+        try:
+            return self._read(position, size)
+        except UnreadableFile:
+            if self._content is None or size == need:
+                raise
+            return self._read(position, need)
 
     def _read(self, position: int, size: int) -> bytes:
         if self._content is not None:

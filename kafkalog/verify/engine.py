@@ -220,8 +220,10 @@ class _Run:
             self.not_checked += [NotChecked(error.path, error.reason, failed=True) for error in problems_since()]
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
-            elif found.kind is Kind.TIER or (found.directory is not None and is_remote(path, found.directory.entries)):
+            elif found.kind is Kind.TIER:
                 self.tiers.add(found.path)
+            elif found.directory is not None and is_remote(found.path, found.directory.entries):
+                self.tiers.add_partition(found.path)
             elif found.kind is Kind.PARTITION:
                 self.jobs.append(_Job(found.path, found.directory))
             else:

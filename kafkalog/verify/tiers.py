@@ -74,21 +74,21 @@ class Tiers:
         self.left_out = 0
 
     def add(self, path: str) -> None:
-        """Take in remote storage, or a partition of it.
+        """Take in all partitions of remote storage.
 
         Raises:
             UnreadableFile: a directory cannot be listed.
         """
-        found = partitions_below(path)
-        if found == [path]:
-            self._places.append(_Place(path))
-            return
         self._roots.append(path)
-        for one in found:
+        for one in partitions_below(path):
             if self._is_chosen(_local_name(_Place(one).read().name)):
                 self._places.append(_Place(one))
             else:
                 self.left_out += 1
+
+    def add_partition(self, path: str) -> None:
+        """Take in one partition."""
+        self._places.append(_Place(path))
 
     def add_file(self, path: str) -> None:
         """Take in the segment that a file belongs to."""

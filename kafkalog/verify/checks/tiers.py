@@ -455,7 +455,7 @@ def _sizes(tier: Tier, segment: RemoteSegment, stated: KnownSegment | None, scan
         lost = _uncovered(last + 1, end, _covers(tier, {segment.name.segment_id}))
     yield OtherSize(
         path=join(tier.path, f"{segment.name.stem}.log"),
-        span=Span(min(size, expected), size),
+        span=Span(expected if size > expected else 0, size),
         size=size,
         expected=expected,
         source=source,
@@ -472,6 +472,10 @@ def _chunks(tier: Tier, segment: RemoteSegment, scan: SegmentScan) -> Iterator[C
             for one in scan.findings
             if one.path == scan.path and one.offsets is not None and _touches(one, [span]) and one.span is not None
         ]
+        _, end = _stated_offsets(segment, None)
+        if scan.last is not None and scan.last.end <= span.end and end is not None and end > scan.last.last_offset:
+            # No batch begins after it.
+            offsets.append((scan.last.last_offset + 1, end))
         yield CorruptChunk(
             path=scan.path,
             span=span,

@@ -371,7 +371,7 @@ def remote_copy_not_counted(gap: UncountedObjects) -> Iterator[Hit]:
 def remote_copy_unfinished(segment: UnfinishedSegment) -> Iterator[Hit]:
     """The last record about a segment says that its copy was begun.
 
-    A broker that stops meanwhile leaves this for good; the next leader begins the copy anew, under a new id.
+    A broker that stops meanwhile leaves this for good; the next leader copies the segment again, under a new id.
     """
     if segment.state == "COPY_SEGMENT_STARTED":
         yield Hit(None, None, name=segment.name, objects=_OBJECTS[segment.has_object])
@@ -403,8 +403,7 @@ _OBJECTS = {None: "", True: "; objects of it are in remote storage", False: "; n
     on=UnknownObject,
     message="{name} is in remote storage, and {why}",
     consequence="No consumer gets it, and nothing deletes it: it takes room for ever.",
-    remedy="Keep it until the offsets around it are accounted for: it may hold what another object has lost. Then delete it "
-    "from the store.",
+    remedy="Keep it until the offsets around it are accounted for: it may hold what another object has lost.",
     source="RemoteLogManager.deleteRemoteLogSegment (Kafka 3.9.1): DELETE_SEGMENT_FINISHED is written after the deletion",
     proof="remote-object-left-over",
     near_miss="remote-copy-never-finished",
