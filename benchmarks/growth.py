@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,7 +27,7 @@ from benchmarks.generate import START_MS, batch, record, string
 from kafkalog.core.checksum import crc32c
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
 _INDEX_ENTRY = struct.Struct(">ii")
@@ -354,6 +355,38 @@ def transactional_ids(folder: Path, n: int) -> None:
         # Version 0: producer id and epoch, timeout, status Empty, no partitions, last update and start.
         value = struct.pack(">hqhibiqq", 0, offset, 0, 60000, 0, -1, START_MS, -1)
         batches.append(batch(offset, record(0, 0, key, value), timestamp=START_MS + offset))
+    segment(where, 0, batches)
+
+
+@shape(100_000, "groups", "verify")
+def commits_again(folder: Path, n: int) -> None:
+    """Of a hundred groups, in batches of 200 records."""
+    keys = [struct.pack(">h", 1) + string(f"group-{number}") + string("orders") + struct.pack(">i", 0) for number in range(100)]
+    _in_batches(
+        partition(folder, "__consumer_offsets-0"),
+        (
+            (keys[number % 100], struct.pack(">hqi", 3, number, 0) + string("") + struct.pack(">q", START_MS))
+            for number in range(n)
+        ),
+    )
+
+
+@shape(100_000, "transactions", "verify")
+def states_again(folder: Path, n: int) -> None:
+    """Of a hundred transactional ids, in batches of 200 records."""
+    keys = [struct.pack(">h", 0) + string(f"id-{number}") for number in range(100)]
+    _in_batches(
+        partition(folder, "__transaction_state-0"),
+        ((keys[number % 100], struct.pack(">hqhibiqq", 0, number, 0, 60000, 0, -1, START_MS, -1)) for number in range(n)),
+    )
+
+
+def _in_batches(where: Path, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    pairs, batches, offset = iter(pairs), [], 0
+    while some := list(islice(pairs, 200)):
+        section = b"".join(record(0, delta, *pair) for delta, pair in enumerate(some))
+        batches.append(batch(offset, section, len(some), timestamp=START_MS + offset))
+        offset += len(some)
     segment(where, 0, batches)
 
 

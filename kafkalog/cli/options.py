@@ -12,6 +12,7 @@ from kafkalog.cli import completion
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.files.mounted import DEFAULT_SPOOL, EXAMINED, MAX_SPOOL
+from kafkalog.files.urls import shown as shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +49,7 @@ __all__ = [
     "recovery_point",
     "required_paths",
     "time_option",
+    "without_secrets",
 ]
 
 # Before click 8.4 it takes no argument.
@@ -200,9 +202,15 @@ def choice(words: Sequence[str]) -> click.Choice[str]:
     return _Choice(words)
 
 
-def _examined(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    EXAMINED.set(value)
-    return value
+def without_secrets(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """A path, or several: of URLs what may be shown."""
+    return shown_url(value) if isinstance(value, str) else tuple(map(shown_url, value))
+
+
+def _examined(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    paths: tuple[str, ...] = without_secrets(ctx, param, value)
+    EXAMINED.set(paths)
+    return paths
 
 
 def paths(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -102,15 +102,16 @@ class RecordBatch:
         header: The header as stored.
         position: Where the batch starts in its file, in bytes.
         data: All bytes of the batch, header included; of a large one they are read from its file when they are asked for.
+        computed_crc: Their CRC-32C, where somebody has computed it.
     """
 
     __slots__ = ("_computed_crc", "data", "header", "position")
 
-    def __init__(self, header: BatchHeader, position: int, data: Bytes) -> None:
+    def __init__(self, header: BatchHeader, position: int, data: Bytes, computed_crc: int | None = None) -> None:
         self.header = header
         self.position = position
         self.data = data
-        self._computed_crc: int | None = None
+        self._computed_crc = computed_crc
 
     @classmethod
     def read(cls, data: Bytes, position: int = 0) -> RecordBatch:

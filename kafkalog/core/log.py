@@ -12,6 +12,7 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import (
+    ATTRIBUTES_AT,
     BATCH_HEADER,
     HEADER_UP_TO_MAGIC,
     LEAST_BATCH_LENGTH,
@@ -21,6 +22,7 @@ from kafkalog.core.batch import (
     Damage,
     RecordBatch,
 )
+from kafkalog.core.checksum import crc32c
 from kafkalog.core.legacy import LEAST_LEGACY_LENGTHS, MIN_MESSAGE_SIZE, LegacyBatch
 from kafkalog.core.source import HELD, Bytes, BytesSource, Source, Window, WindowedBytes
 from kafkalog.errors import BadLength, FormatError, LimitExceeded, Truncated, UnknownMagic
@@ -91,9 +93,39 @@ def walk(
     position = start
     budget = budget or SearchBudget(size - start)
     while position < size:
-        item = _read_at(source, position, size, budget)
-        yield item
-        position = item.span.end
+        for batch in _sound_batches(source, position, size):
+            yield batch
+            position = batch.position + len(batch.data)
+        if position < size:
+            item = _read_at(source, position, size, budget)
+            yield item
+            position = item.span.end
+
+
+def _sound_batches(source: Source, position: int, size: int) -> Iterator[RecordBatch]:
+    """The sound batches of magic 2 from `position` on, up to the first that is anything else, or larger than what is held."""
+    unpack, read, least = SIZE_AND_MAGIC.unpack_from, BATCH_HEADER.read, BATCH_HEADER.size
+    need = least
+    while position + need <= size and need <= HELD:
+        begin, data = source.window(position, need)
+        view, at, limit = memoryview(data), position - begin, min(len(data), size - begin)
+        if limit - at < need:
+            return  # fewer than promised
+        need = least
+        while at + least <= limit:
+            length, magic = unpack(data, at)
+            if magic != 2 or length < LEAST_BATCH_LENGTH:
+                return
+            end = at + LOG_OVERHEAD + length
+            if end > limit:
+                need = LOG_OVERHEAD + length
+                break
+            header = read(data, at)
+            if crc32c(view[at + ATTRIBUTES_AT : end]) != header.crc:
+                return
+            yield RecordBatch(header, begin + at, data[at:end], header.crc)
+            at = end
+        position = begin + at
 
 
 def last_batch(source: Source) -> RecordBatch | None:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 from kafkalog.core.release import parse_release
 from kafkalog.diff.compare import Both, compare
 from kafkalog.diff.logical import LogicalComparison
-from kafkalog.diff.pairing import SIDES, paired
+from kafkalog.diff.pairing import SIDES, paired, paired_directories
 from kafkalog.diff.values import NotCompared, ReplicaDiff, Replicas, Unpaired
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.arguments import check_type, path_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kafkalog.core.release import Release
     from kafkalog.diff.replica import Replica
 
-__all__ = ["diff", "each_diff"]
+__all__ = ["diff", "diffs_among", "each_diff"]
 
 
 def diff(
@@ -86,6 +86,13 @@ def each_diff(
         for one, other in combinations(row, 2):
             if leader in (None, one.side, other.side):
                 yield _one(one, other, logical=logical, leader=leader, show=show, release=release)
+
+
+def diffs_among(paths: Iterable[str]) -> Iterator[ReplicaDiff | NotCompared]:
+    """Every two replicas of a partition among partition directories, whose folders are called A, B, C … in their order."""
+    for row in paired_directories(paths):
+        for one, other in combinations(row, 2):
+            yield _one(one, other, logical=False, leader=None, show=0, release=None)
 
 
 def _one(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from kafkalog.diff.replica import Replica
 from kafkalog.diff.values import NotCompared, Unpaired
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.classify import Kind, classify
-from kafkalog.files.log_dir import LogDir
+from kafkalog.files.log_dir import LogDir, log_dir_at
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import has_gone
@@ -16,7 +17,7 @@ from kafkalog.files.paths import has_gone
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["SIDES", "paired"]
+__all__ = ["SIDES", "paired", "paired_directories"]
 
 #: The letters by which the paths are called.
 SIDES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -38,19 +39,58 @@ def paired(paths: Sequence[str]) -> tuple[list[list[Replica]], list[Unpaired], l
     found = [list(_replicas_at(side, path, not_compared)) for side, path in zip(SIDES, paths, strict=False)]
     if all(len(replicas) == 1 and not replicas[0].is_of_log_dir for replicas in found):
         return [[replica for (replica,) in found]], [], not_compared
-    rows: list[list[Replica]] = []
-    for replicas in found:
-        for replica in replicas:
-            row = next((row for row in rows if _fits(replica, row)), None)
-            if row is None:
-                rows.append([replica])
-            else:
-                row.append(replica)
-    rows.sort(key=lambda row: _name_of(row[0]))
+    rows = _rows(replica for replicas in found for replica in replicas)
     several = [row for row in rows if len(row) > 1]
     if not several and not not_compared:
         raise RequestError(f"{' and '.join(paths)} have no partition in common, by topic id or name")
     return several, [Unpaired(row[0].side, row[0].path) for row in rows if len(row) == 1], not_compared
+
+
+def paired_directories(paths: Iterable[str]) -> list[list[Replica]]:
+    """Rows of replicas among partition directories, whose folders are called by letters in their order.
+
+    Directories of one folder are no replicas of each other. Those of further folders than there are letters are left out, and
+    those that cannot be read.
+    """
+    sides: dict[str, str] = {}
+    log_dirs: dict[str, LogDir | None] = {}
+    replicas: list[Replica] = []
+    for path in paths:
+        folder = os.path.dirname(path) or "."
+        if folder not in sides:
+            if len(sides) == len(SIDES):
+                continue
+            sides[folder] = SIDES[len(sides)]
+            log_dirs[folder] = log_dir_at(folder)
+        try:
+            partition = Partition(path)
+        except UnreadableFile:
+            continue
+        if _is_replica(partition):
+            replicas.append(Replica(sides[folder], partition, log_dirs[folder]))
+    return [row for row in _rows(replicas) if len(row) > 1]
+
+
+def _rows(replicas: Iterable[Replica]) -> list[list[Replica]]:
+    """Replicas of one partition side by side, by name."""
+    rows: list[list[Replica]] = []
+    known: dict[object, list[list[Replica]]] = {}
+    for replica in replicas:
+        name, topic_id = _name_of(replica), replica.topic_id
+        keys: list[object] = [name] if topic_id is None else [(topic_id, name[1]), name]
+        row = next((row for key in keys for row in known.get(key, ()) if _fits(replica, row)), None)
+        if row is None:
+            row = []
+            rows.append(row)
+        row.append(replica)
+        for key in keys:
+            known.setdefault(key, []).append(row)
+    return sorted(rows, key=lambda row: _name_of(row[0]))
+
+
+def _is_replica(partition: Partition) -> bool:
+    """Whether it is one, by its directory's name, and not what is left of one or about to become one."""
+    return partition.name is not None and partition.name.mark in ("", "stray")
 
 
 def _replicas_at(side: str, path: str, not_compared: list[NotCompared]) -> Iterator[Replica]:
@@ -69,7 +109,7 @@ def _replicas_at(side: str, path: str, not_compared: list[NotCompared]) -> Itera
             if not has_gone(error.path):  # a running broker deletes topics
                 not_compared.append(NotCompared(error.path, error.reason))
             continue
-        if partition.name is not None and partition.name.mark in ("", "stray"):
+        if _is_replica(partition):
             yield Replica(side, partition, log_dir)
 
 

@@ -16,6 +16,7 @@ from kafkalog.dump.output import HeldOutput, Output
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FileChanged, UnreadableFile
+from kafkalog.files.cores import may_fork
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 from kafkalog.kafka.file_names import parse_kraft_snapshot_name
 from kafkalog.kafka.java import absolute_path, file_path
@@ -247,7 +248,8 @@ class DumpJob:
         from kafkalog.dump.ranges import RANGE, split
 
         options = self._options
-        if options.jobs == 1 or options.print_in_turn is None or options.read_on or not options.deep or end - start < 2 * RANGE:
+        jobs = options.jobs if may_fork() else 1
+        if jobs == 1 or options.print_in_turn is None or options.read_on or not options.deep or end - start < 2 * RANGE:
             way = Way(search.look, right_at=start)
             return printer.run(source, start, end, end, way), way.lost_at
         self._output.flush()

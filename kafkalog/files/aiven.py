@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.compression import zstd_pieces
-from kafkalog.errors import DecompressionFailed, ExtraMissing, FileChanged, RequestError, UnreadableFile
+from kafkalog.errors import DecompressionFailed, ExtraMissing, RequestError, UnreadableFile
 from kafkalog.files.arguments import check_type, path_of
+from kafkalog.files.nodes import InChunks
 from kafkalog.files.source import FileSource, read_file
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.remote_manifest import Manifest, Part
 
-__all__ = ["AIVEN_KEYS", "BAD_CHUNKS", "BadChunk", "OpenIndex", "OpenLog", "missing_key", "use_aiven_keys"]
+__all__ = ["AIVEN_KEYS", "BAD_CHUNKS", "BadChunk", "OpenAsItIs", "OpenIndex", "OpenLog", "missing_key", "use_aiven_keys"]
 
 #: Files with the private keys (PEM), by the names that the plug-in has for them: `encryption.key.pairs`.
 AIVEN_KEYS: ContextVar[Mapping[str, str] | None] = ContextVar("AIVEN_KEYS", default=None)
@@ -65,8 +66,8 @@ def _keys() -> Mapping[str, str]:
     return AIVEN_KEYS.get() or {}
 
 
-class OpenLog:
-    """The log of a segment.
+class OpenLog(InChunks):
+    """The log of a segment: chunk by chunk, as it is asked for.
 
     Raises:
         RequestError: it is encrypted with a key that was not given, or cannot be decrypted with the one that was.
@@ -74,6 +75,7 @@ class OpenLog:
     """
 
     def __init__(self, path: str, manifest: Manifest) -> None:
+        self._path = path
         self._manifest = manifest
         self._decrypt = _decryption(path, manifest)
         self._source = FileSource(path, beneath=True)
@@ -88,13 +90,14 @@ class OpenLog:
             self._begins.append(self._begins[-1] + size)
         self._held: tuple[int, bytes] = (-1, b"")
 
-    def read(self, position: int, size: int) -> bytes:
+    def read(self, size: int, position: int) -> bytes:
         """Bytes of the log.
 
         Raises:
             UnreadableFile: a chunk of them cannot be read.
         """
         each = self._manifest.chunks.chunk_size
+        size = min(size, self._manifest.chunks.original_size - position)
         data = bytearray()
         while len(data) < size:
             number, at = divmod(position + len(data), each)
@@ -133,6 +136,20 @@ class OpenLog:
             bad.append(BadChunk(number, original, stored, reason))
         return bytes(original.size)
 
+    def read_into(self, buffer: memoryview, position: int) -> int:
+        """Fill a buffer with bytes of the log, as `read` gives them."""
+        data = self.read(len(buffer), position)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def state(self) -> tuple[int, int]:
+        """The size of the log, and when its object was written."""
+        return self._manifest.chunks.original_size, self._source.modified_ns
+
+    def again(self) -> OpenLog:
+        """The same, to be closed by itself."""
+        return OpenLog(self._path, self._manifest)
+
     def close(self) -> None:
         """Close the object."""
         self._source.close()
@@ -147,8 +164,10 @@ class OpenIndex:
     """
 
     def __init__(self, path: str, part: Part, manifest: Manifest) -> None:
+        self._again = partial(OpenIndex, path, part, manifest)
         decrypt = _decryption(path, manifest)
         with FileSource(path, beneath=True) as source:
+            self._modified_ns = source.modified_ns
             stored = source.read(part.position, part.size)
         try:
             if len(stored) < part.size:
@@ -157,16 +176,23 @@ class OpenIndex:
         except _Bad as error:
             raise UnreadableFile(path, f"bytes {part.position}..{part.position + part.size} {error}") from None
 
-    def read(self, position: int, size: int) -> bytes:
-        """Bytes of it.
+    def read(self, size: int, position: int) -> bytes:
+        """Bytes of it."""
+        return self._data[position : position + size]
 
-        Raises:
-            FileChanged: it has fewer than its manifest says.
-        """
-        data = self._data[position : position + size]
-        if len(data) < size:
-            raise FileChanged("an index in remote storage", position + size, len(self._data))
-        return data
+    def read_into(self, buffer: memoryview, position: int) -> int:
+        """Fill a buffer with bytes of it."""
+        data = self.read(len(buffer), position)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def state(self) -> tuple[int, int]:
+        """Its size, and when the object was written."""
+        return len(self._data), self._modified_ns
+
+    def again(self) -> OpenIndex:
+        """The same once more."""
+        return self._again()
 
     def close(self) -> None:
         """Nothing is open."""
@@ -251,3 +277,31 @@ def _data_key(key_file: str, wrapped: str) -> bytes:
     except (ValueError, TypeError, binascii.Error):
         raise RequestError(f"{key_file} is not the private key of {name!r}: it does not decrypt what that encrypted") from None
     return found
+
+
+class OpenAsItIs:
+    """An object that stands among encoded ones and is none."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._source = FileSource(path, beneath=True)
+
+    def read(self, size: int, position: int) -> bytes:
+        """Bytes of it."""
+        return self._source.read(position, size)
+
+    def read_into(self, buffer: memoryview, position: int) -> int:
+        """Fill a buffer with bytes of it."""
+        return self._source.read_into(buffer, position)
+
+    def state(self) -> tuple[int, int]:
+        """Its size, and when it was written."""
+        return self._source.size, self._source.modified_ns
+
+    def again(self) -> OpenAsItIs:
+        """The same, to be closed by itself."""
+        return OpenAsItIs(self._path)
+
+    def close(self) -> None:
+        """Close it."""
+        self._source.close()

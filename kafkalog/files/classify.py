@@ -22,9 +22,11 @@ from kafkalog.core.printable import printable
 from kafkalog.core.spoken import count_text, listed
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
-from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since
+from kafkalog.files.mounted import STDIN, is_mount, node_at, problems_since
+from kafkalog.files.nodes import Folder
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import unreadable
+from kafkalog.files.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,7 +122,7 @@ def _is_folder(path: str, *, taken_in: bool = False) -> bool | None:
     Raises:
         UnreadableFile: it is missing, or may not be read.
     """
-    if not taken_in and (path.partition("/")[0] == STDIN or is_mount(path)):
+    if not taken_in and (path.partition("/")[0] == STDIN or is_mount(path) or is_url(path)):
         return None
     try:
         node = node_at(path)

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.mounted import Folder, Made, Piece, node_at
+from kafkalog.files.mounted import node_at
+from kafkalog.files.nodes import Folder, Piece
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import read_file, unreadable
 
@@ -200,7 +201,7 @@ def list_directory(path: str, most: int | None = None, *, beneath: bool = False)
         raise unreadable(path, error) from None
 
 
-def _entry_of(name: str, node: Piece | Made | Folder) -> Entry:
+def _entry_of(name: str, node: Piece | Folder) -> Entry:
     if isinstance(node, Folder):
         return Entry(sys.intern(name), is_directory=True, is_regular=False, state=None)
     return Entry(sys.intern(name), is_directory=False, is_regular=True, state=(0, node.number, node.size, node.modified_ns))

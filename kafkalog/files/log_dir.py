@@ -19,6 +19,7 @@ from kafkalog.files.directory import Directory
 from kafkalog.files.mounted import is_mount
 from kafkalog.files.partition import Partition
 from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.urls import is_url
 from kafkalog.services import service
 
 if TYPE_CHECKING:
@@ -381,8 +382,9 @@ def open_log_dir(path: str | os.PathLike[str]) -> LogDir:
 def log_dir_at(path: str) -> LogDir | None:
     """The log dir at a path, which nobody has named: the folder around a partition directory; None when it is none."""
     try:
-        if is_mount(path):
-            # Taken in once more, by this name, it could no longer be read by the one that it was given by.
+        if is_mount(path) or is_url(path):
+            # Taken in once more, by this name, it could no longer be read by the one that it was given by; and of what is at a
+            # URL only this folder needs to be listed.
             mounted = Directory(path)
             is_log_dir = kind_of_directory(os.path.basename(path), mounted.entries) is Kind.LOG_DIR
             return LogDir(path, mounted) if is_log_dir else None

@@ -1,8 +1,8 @@
-"""What is read as a directory though it is none: an archive, standard input, a file under another name, encoded objects.
+"""What is read as a directory though it is none: an archive, standard input, a file under another name, a URL, encoded objects.
 
-Below the path of such a thing stand its members, each a piece of an open file, or put together when it is opened: nothing is
-unpacked, and no name that an archive holds ever reaches the system. All that asks the system about a path to examine asks
-here first.
+Below the path of such a thing stand its members, each a piece of an open file, an object of a store (`files.remote`), or put
+together when it is opened: nothing is unpacked, and no name that an archive holds ever reaches the system. All that asks the
+system about a path to examine asks here first.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import errno
 import os
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.nodes import Folder, Piece
+from kafkalog.files.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,12 +25,9 @@ __all__ = [
     "MAX_SPOOL",
     "STDIN",
     "TELL",
-    "Content",
-    "Folder",
-    "Made",
-    "Piece",
     "exists",
     "is_directory",
+    "is_file",
     "is_mount",
     "mount",
     "node_at",
@@ -47,51 +46,6 @@ MAX_SPOOL: ContextVar[int] = ContextVar("MAX_SPOOL", default=DEFAULT_SPOOL)
 TELL: ContextVar[Callable[[str], object] | None] = ContextVar("TELL", default=None)
 #: Paths that are examined: no temporary file is made below them.
 EXAMINED: ContextVar[tuple[str, ...]] = ContextVar("EXAMINED", default=())
-
-
-class Piece(NamedTuple):
-    """A file in it: bytes of an open file, from a position on. `number` tells it from the others."""
-
-    descriptor: int
-    begin: int
-    size: int
-    modified_ns: int
-    number: int
-
-
-class Content(Protocol):
-    """The bytes of a file that is put together from something else."""
-
-    def read(self, position: int, size: int) -> bytes:
-        """So many bytes from a position on; all of these are there."""
-
-    def close(self) -> None:
-        """Give back what is open."""
-
-
-class Made(NamedTuple):
-    """A file in it that is put together when it is opened. `number` tells it from the others."""
-
-    open: Callable[[], Content]
-    size: int
-    modified_ns: int
-    number: int
-
-
-class Folder:
-    """A directory in it, by name."""
-
-    __slots__ = ("nodes",)
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, Piece | Made | Folder] = {}
-
-    def below(self, names: Iterable[str]) -> Piece | Made | Folder | None:
-        """What stands below it under these names; None: nothing."""
-        found: Piece | Made | Folder | None = self
-        for name in names:
-            found = found.nodes.get(name) if isinstance(found, Folder) else None
-        return found
 
 
 _mounts: dict[str, Folder] = {}
@@ -128,7 +82,7 @@ def view_of(path: str) -> Folder | None:
     return _views.get(os.path.normpath(path))
 
 
-def node_at(path: str, *, beneath: bool = False) -> Piece | Made | Folder | None:
+def node_at(path: str, *, beneath: bool = False) -> Piece | Folder | None:
     """What stands at a path; None: what the system says.
 
     Args:
@@ -137,9 +91,27 @@ def node_at(path: str, *, beneath: bool = False) -> Piece | Made | Folder | None
 
     Raises:
         FileNotFoundError: the path leads into something mounted, in which there is no such thing.
+        UnreadableFile: what is at a URL cannot be asked.
     """
-    if not (_mounts or _views) or "\0" in path:
+    if "\0" in path:
         return None
+    node: Piece | Folder | None = None
+    folder, names = _mount_towards(path, beneath=beneath) if _mounts or _views else (None, [])
+    if folder is not None:
+        node = folder.below(names)
+    elif is_url(path):
+        from kafkalog.files.remote import node_of
+
+        node = node_of(path)
+    else:
+        return None
+    if node is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return node
+
+
+def _mount_towards(path: str, *, beneath: bool) -> tuple[Folder | None, list[str]]:
+    """What is mounted on the way to a path, and the names that are left from there."""
     parts = os.path.normpath(path).split("/")
     for end in range(len(parts), 0, -1):
         at = "/".join(parts[:end])
@@ -147,11 +119,8 @@ def node_at(path: str, *, beneath: bool = False) -> Piece | Made | Folder | None
         if folder is None:
             folder = _mounts.get(at)
         if folder is not None:
-            node = folder.below(parts[end:])
-            if node is None:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-            return node
-    return None
+            return folder, parts[end:]
+    return None, []
 
 
 def is_mount(path: str) -> bool:
@@ -170,9 +139,18 @@ def is_directory(path: str) -> bool:
     """Whether a path is a directory, links followed."""
     try:
         node = node_at(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, UnreadableFile):
         return False
     return os.path.isdir(path) if node is None else isinstance(node, Folder)
+
+
+def is_file(path: str) -> bool:
+    """Whether a path is a regular file, links followed."""
+    try:
+        node = node_at(path)
+    except (FileNotFoundError, UnreadableFile):
+        return False
+    return os.path.isfile(path) if node is None else isinstance(node, Piece)
 
 
 def exists(path: str) -> bool:
@@ -181,3 +159,5 @@ def exists(path: str) -> bool:
         return node_at(path) is not None or os.path.lexists(path)
     except FileNotFoundError:
         return False
+    except UnreadableFile:
+        return True

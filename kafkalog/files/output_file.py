@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError
+from kafkalog.files.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,8 +26,12 @@ def check_apart(out: str, paths: Iterable[str]) -> None:
     """Refuse to write among what is examined: in a directory that was given, or in the partition directory of a file that was.
 
     Raises:
-        RequestError: it is there.
+        RequestError: it is there, or not on this machine.
     """
+    if is_url(out):
+        raise RequestError(
+            f"{shown(out)} is not on this machine, where all is written: write it to a disk, and copy it from there"
+        )
     real = os.path.realpath(out)
     for path in paths:
         examined = os.path.realpath(path)

@@ -21,17 +21,19 @@ from kafkalog.core.filename import (
     parse_segment_file_name,
 )
 from kafkalog.errors import FormatError, UnreadableFile
-from kafkalog.files.aiven import OpenIndex, OpenLog, size_of_index
+from kafkalog.files.aiven import OpenAsItIs, OpenIndex, OpenLog, size_of_index
 from kafkalog.files.directory import list_directory
-from kafkalog.files.mounted import Folder, Made, view, view_of
+from kafkalog.files.mounted import view, view_of
+from kafkalog.files.nodes import Folder, Later, Piece
 from kafkalog.files.paths import join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.remote_manifest import Manifest
     from kafkalog.files.directory import Entry
+    from kafkalog.files.nodes import Opened
 
 __all__ = ["RemotePartition", "RemoteSegment", "is_remote", "partitions_below", "read_partition", "take_in"]
 
@@ -175,24 +177,25 @@ def _segment(path: str, name: RemoteFileName, own: dict[str, Entry], folder: Fol
     return found._replace(manifest=manifest)
 
 
-def _files(path: str, own: dict[str, Entry], manifest: Manifest) -> Iterator[tuple[str, Made]]:
+def _files(path: str, own: dict[str, Entry], manifest: Manifest) -> Iterator[tuple[str, Piece]]:
     """The files of Kafka's that a segment was made of."""
     if (log := own.get(".log")) is not None:
-        yield ".log", Made(partial(OpenLog, join(path, log.name), manifest), manifest.chunks.original_size, *_marks(log))
+        yield ".log", _piece(partial(OpenLog, join(path, log.name), manifest), manifest.chunks.original_size, log)
     if (indexes := own.get(".indexes")) is None:
         return
     place = join(path, indexes.name)
     for suffix, part in manifest.indexes.items():
-        yield suffix, Made(partial(OpenIndex, place, part, manifest), size_of_index(part, manifest), *_marks(indexes))
+        yield suffix, _piece(partial(OpenIndex, place, part, manifest), size_of_index(part, manifest), indexes)
 
 
-def _as_it_is(path: str, entry: Entry) -> Made:
-    return Made(partial(FileSource, join(path, entry.name), beneath=True), entry.size or 0, *_marks(entry))
+def _as_it_is(path: str, entry: Entry) -> Piece:
+    return _piece(partial(OpenAsItIs, join(path, entry.name)), entry.size or 0, entry)
 
 
-def _marks(entry: Entry) -> tuple[int, int]:
-    """When a file was modified, and its number."""
-    return (0, 0) if entry.state is None else (entry.state[3], entry.state[1])
+def _piece(make: Callable[[], Opened], size: int, entry: Entry) -> Piece:
+    """A file that is opened when it is read; `entry` is the object that it comes from."""
+    modified_ns, number = (0, 0) if entry.state is None else (entry.state[3], entry.state[1])
+    return Piece(Later(make), 0, size, modified_ns, number)
 
 
 def _manifest(path: str) -> Manifest:

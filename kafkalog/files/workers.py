@@ -1,4 +1,4 @@
-"""Worker processes: forked, and ended when the process that started them has gone, however it went.
+"""Worker processes: forked, and ended when the process that started them has gone, however it went; or threads instead.
 
 What is lost with a worker is done again once, because the kernel may have ended it for want of memory.
 """
@@ -14,16 +14,17 @@ import threading
 import time
 import warnings
 from collections import deque
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from kafkalog.errors import WorkerLost
+from kafkalog.files.cores import may_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Lifeline", "Workers", "describe_end", "receive", "send"]
+__all__ = ["Lifeline", "Workers", "describe_end", "pool", "receive", "send"]
 
 R = TypeVar("R")
 
@@ -37,6 +38,11 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _ENDED = 128 + signal.SIGTERM
 #: Seconds in which such a worker may end the line that it writes.
 _GRACE = 3.0
+
+
+def pool(count: int) -> Executor:
+    """An executor of so many worker processes, or of threads where these cannot be forked."""
+    return Workers(count) if may_fork() else ThreadPoolExecutor(count, "kafkalog-worker")
 
 
 class Lifeline:

@@ -24,7 +24,7 @@ from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import has_gone
+from kafkalog.files.paths import has_gone, real_path
 from kafkalog.files.segment import Segment
 from kafkalog.info.partition import read_partition
 from kafkalog.info.segment import SegmentReader
@@ -63,7 +63,7 @@ def describe(path: str | os.PathLike[str], *, full: bool | None = None) -> Descr
         return _of_file(text, full=full)
     if kind is Kind.PARTITION:
         partition = Partition(text, directory)
-        around = log_dir_at(os.path.dirname(os.path.realpath(text)))
+        around = log_dir_at(os.path.dirname(real_path(text)))
         return _of_partitions(text, kind, around if partition.name else None, [partition], not_read, full=full)
     log_dir = LogDir(text, directory)
     partitions = []

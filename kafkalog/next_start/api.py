@@ -14,7 +14,7 @@ from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
-from kafkalog.files.paths import join
+from kafkalog.files.paths import join, real_path
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir import predict_log_dirs, predict_partitions_of
@@ -64,7 +64,7 @@ def next_start(
     text, kind, directory = _classify_directory(path_of(path))
     if kind is Kind.LOG_DIR:
         raise RequestError(f"{text} is a log dir, no partition directory: kafkalog.next_starts takes it")
-    real = os.path.realpath(text)
+    real = real_path(text)
     parent, name = os.path.split(real)
     log_dir = None if parse_partition_name(name) is None else log_dir_at(parent)
     if log_dir is None:

@@ -39,14 +39,19 @@ def is_numbers(rows: Sequence[Sequence[object]], column: int) -> bool:
 def plain_table(headings: Sequence[str], rows: Sequence[Sequence[object]], indent: int = 0) -> Iterator[str]:
     """The lines of a table that is as wide as its cells."""
     cells = [list(map(cell_of, headings)), *(list(map(cell_of, row)) for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(_columns_of, column)) for column in zip(*cells, strict=True)]
     right = [is_numbers(rows, at) for at in range(len(headings))]
     for row in cells:
         parts = []
         for text, width, to_the_right in zip(row, widths, right, strict=True):
-            blanks = " " * (width - cell_len(text))
+            blanks = " " * (width - _columns_of(text))
             parts.append(blanks + text if to_the_right else text + blanks)
         yield " " * indent + BETWEEN.join(parts).rstrip()
+
+
+def _columns_of(cell: str) -> int:
+    """Columns of a terminal that the text of a cell takes."""
+    return len(cell) if cell.isascii() else cell_len(cell)
 
 
 def shortened(text: str, width: int) -> str:

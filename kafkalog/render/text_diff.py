@@ -13,12 +13,12 @@ from kafkalog.render.items import Line
 from kafkalog.render.quantities import count_text, moment, offsets_text, size_text, time_span_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from kafkalog.diff.values import DifferingRecord, FirstDifference, Following, NotCompared, OnlyThere
     from kafkalog.render.items import Item
 
-__all__ = ["diff_items"]
+__all__ = ["counts_text", "diff_items", "name_of_pair", "pair_details", "relation_text"]
 
 #: Bytes of a key or a value that are shown.
 _MOST = 200
@@ -61,16 +61,24 @@ def diff_items(
         names = [os.path.basename(one.path) for one in unpaired if one.side == side]
         more = f" and {len(names) - _EPOCHS} more" if len(names) > _EPOCHS else ""
         yield Line(0, "", f"Only {side} has {', '.join(names[:_EPOCHS])}{more}.", prose=True)
-    total = f"{count_text(sum(counts.values()), 'pair')} of replicas"
+    yield Line(0, "", counts_text(counts), prose=True)
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """How many pairs there are of each outcome."""
     each = f"{counts['equal']:,} equal, {counts['prefix']:,} where one goes on, {counts['diverge']:,} that diverge"
-    yield Line(0, "", f"{total}: {each}", prose=True)
+    return f"{count_text(sum(counts.values()), 'pair')} of replicas: {each}"
 
 
 def _pair(found: ReplicaDiff, payload: str, *, in_full: bool) -> Iterator[Item]:
+    yield Line(0, "", f"{name_of_pair(found)}  {relation_text(found)}", prose=True)
+    if in_full:
+        yield from pair_details(found, payload)
+
+
+def pair_details(found: ReplicaDiff, payload: str) -> Iterator[Item]:
+    """All that is to be said of two replicas below the line that says how they are related."""
     a, b = found.sides
-    yield Line(0, "", f"{_name(found)}  {_headline(found)}", prose=True)
-    if not in_full:
-        return
     for number, path in enumerate((found.a, found.b)):
         yield Line(2, found.sides[number], path)
         yield Line(4, "", _log_text(found, number), prose=True)
@@ -94,11 +102,13 @@ def _pair(found: ReplicaDiff, payload: str, *, in_full: bool) -> Iterator[Item]:
         yield from _record(record, payload)
 
 
-def _name(found: ReplicaDiff) -> str:
+def name_of_pair(found: ReplicaDiff) -> str:
+    """What two replicas are replicas of."""
     return os.path.basename(found.a) if found.topic is None else f"{found.topic}-{found.partition}"
 
 
-def _headline(found: ReplicaDiff) -> str:
+def relation_text(found: ReplicaDiff) -> str:
+    """How two replicas are related."""
     a, b = found.sides
     if found.relation == "diverge":
         first = found.first_difference

@@ -12,7 +12,7 @@ from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.outcome_words import caveats_of, consumer_texts
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
 from kafkalog.render.verify_start import article, every_outcome, is_predicted, names_of, start_text
-from kafkalog.render.wrapping import cut, on_one_screen
+from kafkalog.render.wrapping import Room, cut, on_one_screen
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
 from kafkalog.verify.report import DAMAGED
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kafkalog.render.items import Item
-    from kafkalog.render.wrapping import Room
     from kafkalog.verify import Report
     from kafkalog.verify.account import Account, Ranges
     from kafkalog.verify.subjects import Subject
 
-__all__ = ["headline"]
+__all__ = ["headline", "headline_of_page"]
 
 #: Names in a sentence.
 _MISSING = 3
+#: A page has more room than a screen, and what is cut here stands whole on it.
+_PAGE = Room(3, 3, 400, 1000, "they stand below")
 
 
 class _Named(NamedTuple):
@@ -45,6 +46,11 @@ def headline(report: Report) -> list[Item]:
     return on_one_screen(partial(_block, report, _named(report)))
 
 
+def headline_of_page(report: Report) -> list[Item]:
+    """The same at the head of a page."""
+    return list(_block(report, _named(report), _PAGE))
+
+
 def _block(report: Report, subjects: list[_Named], room: Room) -> Iterator[Item]:
     yield Line(0, report.verdict, _sentence(report, subjects), prose=True)
     if len(subjects) == 1:
@@ -56,7 +62,7 @@ def _block(report: Report, subjects: list[_Named], room: Room) -> Iterator[Item]
     if subjects:
         yield from _what_to_do([subject for _, subject in subjects], room)
     else:
-        yield labelled("notes", _notes_text(report))
+        yield labelled("notes", _notes_text(report, room.rest))
     yield from _first_of("but", caveats_of(every_outcome(report)), room)
     yield from _unread(report, room)
 
@@ -188,7 +194,7 @@ def _first_of(label: str, texts: Sequence[str], room: Room) -> Iterator[Item]:
     for text in texts[: room.texts]:
         yield labelled(label, cut(text, room.letters))
     if len(texts) > room.texts:
-        yield labelled("", f"and {len(texts) - room.texts:,} more: -v names them")
+        yield labelled("", f"and {len(texts) - room.texts:,} more: {room.rest}")
 
 
 def _what_to_do(subjects: Sequence[Subject], room: Room) -> Iterator[Item]:
@@ -210,7 +216,7 @@ def _in_place(message: str, path: str) -> str:
     return message.replace(f"{path}/", "").replace(f"{os.path.dirname(path) or path}/", "")
 
 
-def _notes_text(report: Report) -> str:
+def _notes_text(report: Report, rest: str) -> str:
     notes = Counter(finding.id for finding in report.all_findings() if finding.severity is Severity.INFO)
     checked = f"checked as of {when(report.now)} UTC"
     if report.left_out:
@@ -218,7 +224,7 @@ def _notes_text(report: Report) -> str:
     if not notes:
         return f"none; {checked}"
     kinds = f" of {len(notes)} kinds" if len(notes) > 1 else ""
-    return f"{notes.total():,}{kinds}, which healthy directories have too (-v shows them); {checked}"
+    return f"{notes.total():,}{kinds}, which healthy directories have too ({rest}); {checked}"
 
 
 def _unread(report: Report, room: Room) -> Iterator[Item]:

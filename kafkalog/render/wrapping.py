@@ -29,12 +29,14 @@ class Room(NamedTuple):
         texts: Texts of one kind.
         reason: Letters that say why something is so.
         letters: Of any other text.
+        rest: Where the rest is told.
     """
 
     rows: int
     texts: int
     reason: int
     letters: int
+    rest: str = "-v shows them"
 
 
 _ROOMS = (

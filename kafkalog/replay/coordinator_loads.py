@@ -178,7 +178,7 @@ class LoadWatch:
             self.fail("update-without-value", offset, "a ShareUpdate record without a value")
         elif number < 2 and name == "OffsetCommit":
             if value is not None:
-                self.groups.setdefault(decoded.key["group"], _Held(_SIMPLE))
+                self.groups.setdefault(decoded.key["group"], _OFFSETS_ONLY)
         elif name == "GroupMetadata":
             self._classic(decoded.key["group"], decoded.value)
         elif "groupId" in decoded.key and name.startswith(_MODERN):
@@ -204,7 +204,7 @@ class LoadWatch:
             return
         # A group that nobody has joined yet is taken for one that only holds offsets.
         simple = not value["protocolType"] and not value["members"]
-        self.groups[name] = _Held(_SIMPLE if simple else _CLASSIC)
+        self.groups[name] = _OFFSETS_ONLY if simple else _CLASSIC_GROUP
 
     def _modern(self, offset: int, key: Message, decoded: CoordinatorRecord) -> None:
         kind = next(kind for kind in _MODERN if decoded.name.startswith(kind)).lower()
@@ -294,3 +294,7 @@ class _Held:
         self.members: dict[str, int] = {}
         self.targets: set[str] = set()
         self.assignment_epoch = 0
+
+
+#: There is nothing to tell groups of these kinds apart: nobody asks for their members.
+_OFFSETS_ONLY, _CLASSIC_GROUP = _Held(_SIMPLE), _Held(_CLASSIC)

@@ -9,17 +9,19 @@ and 4.3; ShareCoordinatorShard.replay, 4.3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from sys import intern
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import COMMIT, read_control_type
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_as_clients_write
 from kafkalog.core.messages.group import GROUP_RECORDS
-from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record
+from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record, value_reader
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.errors import FormatError
 from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.group_state import STABLE, CommittedOffset, Group, Member, ShareOffset
+from kafkalog.replay.known_keys import KnownKeys
 from kafkalog.replay.logs import Note, Notes
 from kafkalog.replay.until import END
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterator
 
+    from kafkalog.core.log import Batch
     from kafkalog.core.messages.reader import Message
     from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.logs import Log, LogRecord
@@ -38,6 +41,19 @@ TOPIC = "__consumer_offsets"
 SHARE_TOPIC = "__share_group_state"
 
 _Key = tuple[str, str, int]
+#: The record type of committed offsets in all releases since 0.9.
+_OFFSET_COMMIT = 1
+
+
+class _Kept(NamedTuple):
+    """A commit as its record has it: of most, a later one comes before anybody asks what it says."""
+
+    value: bytes
+    path: str
+    record_offset: int
+
+
+_Commit = CommittedOffset | _Kept
 
 #: Names of the numbers that say a member's state.
 _MEMBER_STATES = {0: STABLE, 1: "UNREVOKED_PARTITIONS", 2: "UNRELEASED_PARTITIONS"}
@@ -65,8 +81,10 @@ class GroupReplay:
         self.records = 0
         #: What a coordinator makes of each partition; only for the end, at which it loads.
         self.loads: list[Load] = []
-        #: What is pending in the partition at hand.
-        self._open: dict[int, dict[_Key, CommittedOffset]] = {}
+        #: What is committed and what is pending in the partition at hand.
+        self._committed: dict[_Key, _Commit] = {}
+        self._open: dict[int, dict[_Key, _Commit]] = {}
+        self._known: KnownKeys[_Key] = KnownKeys(GROUP_RECORDS, _OFFSET_COMMIT)
 
     def log(self, log: Log, until: Until) -> None:
         """Apply the records of a partition.
@@ -81,10 +99,18 @@ class GroupReplay:
                 watch.end(log)
                 self.loads.append(watch.load(log, self._names(log)))
         finally:
-            # Each partition has a marker of its own.
+            # Each partition has markers of its own.
+            self.offsets.update(self._in_full(self._committed))
             for producer_id, commits in self._open.items():
-                self.pending.setdefault(producer_id, {}).update(commits)
-            self._open = {}
+                self.pending.setdefault(producer_id, {}).update(self._in_full(commits))
+            self._committed, self._open = {}, {}
+            self._known = KnownKeys(GROUP_RECORDS, _OFFSET_COMMIT)
+
+    def _in_full(self, commits: dict[_Key, _Commit]) -> Iterator[tuple[_Key, CommittedOffset]]:
+        """Commits with their fields; those that were kept as bytes are no longer held as such."""
+        for place in list(commits):
+            commit = commits.pop(place)
+            yield place, commit if isinstance(commit, CommittedOffset) else _read_again(place, *commit)
 
     def _names(self, log: Log) -> Iterator[tuple[str, int]]:
         """The groups of a partition."""
@@ -92,24 +118,36 @@ class GroupReplay:
         for group in self.groups.values():
             if group.path in files:
                 yield group.group, group.record_offset or 0
-        commits: list[CommittedOffset | ShareOffset] = [*self.offsets.values(), *self.share_offsets.values()]
-        for commit in (*commits, *(commit for held in self._open.values() for commit in held.values())):
-            if commit.path in files:
-                yield commit.group, commit.record_offset
+        for commits in (self._committed, *self._open.values()):
+            for place, commit in commits.items():
+                yield place[0], commit.record_offset
+        for share in self.share_offsets.values():
+            if share.path in files:
+                yield share.group, share.record_offset
 
     def _replay(self, log: Log, until: Until, watch: LoadWatch) -> None:
+        is_bounded, has_commits = until != END, watch.types is GROUP_RECORDS
         for item in log.records(self.notes, watch.unreadable):
-            record = item.record
-            if not until.holds(record.offset, record.timestamp):
+            path, batch, record = item
+            if is_bounded and not until.holds(record.offset, record.timestamp):
                 continue
             self.records += 1
-            if isinstance(item.batch, RecordBatch) and item.batch.is_control:
-                self._marker(item, item.batch.header.producer_id, watch)
+            if isinstance(batch, RecordBatch) and batch.is_control:
+                self._marker(item, batch.header.producer_id, watch)
                 continue
+            if has_commits:
+                again = self._known.read(record.key, record.value)
+                if again is not None:
+                    place, value, message = again
+                    self._named(message, place[1])
+                    self._put(batch, place, _Kept(value, path, record.offset))
+                    continue
             decoded = read_coordinator_record(watch.types, record.key, record.value)
             watch.record(record.offset, record.value, decoded)
+            if record.value is None and decoded.name != "OffsetCommit":
+                self._known.forget_all()  # it may remove a group
             if decoded.problem:
-                self.notes.append(Note(item.path, record.offset, decoded.problem))
+                self.notes.append(Note(path, record.offset, decoded.problem))
             if decoded.key is None or (record.value is not None and decoded.value is None):
                 continue
             apply = _APPLY.get(decoded.name)
@@ -126,43 +164,39 @@ class GroupReplay:
         pending = self._open.pop(producer_id, {})
         if kind != COMMIT:
             return
-        for key, commit in pending.items():
-            held = self.offsets.get(key)
+        for place, commit in pending.items():
+            held = self._committed.get(place)
             if held is None or held.record_offset < commit.record_offset:
-                self.offsets[key] = commit
+                self._committed[place] = commit
+
+    def _put(self, batch: Batch, place: _Key, commit: _Commit) -> None:
+        """A commit counts, in a transaction from its marker on."""
+        if isinstance(batch, RecordBatch) and batch.is_transactional:
+            self._open.setdefault(batch.header.producer_id, {})[place] = commit
+        else:
+            self._committed[place] = commit
+
+    def _named(self, value: Message, topic: str) -> None:
+        """Remember the id of a topic that a commit tells."""
+        topic_id = value.get("topicId")
+        if topic_id is not None and topic_id.int:
+            self.topic_names[topic_id] = topic
 
     # --- one method for each kind of record ---
 
     def offset_commit(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
         """An offset, or its tombstone."""
-        place: _Key = key["group"], key["topic"], key["partition"]
-        value = decoded.value
-        if value is None:
+        place: _Key = intern(key["group"]), intern(key["topic"]), key["partition"]
+        path, batch, record = item
+        if decoded.value is None:
+            self._known.forget(record.key)
             self.offsets.pop(place, None)
-            for commits in self._open.values():
+            for commits in (self._committed, *self._open.values()):
                 commits.pop(place, None)
             return
-        topic_id = value.get("topicId")
-        if topic_id is not None and topic_id.int:
-            self.topic_names[topic_id] = key["topic"]
-        else:
-            topic_id = None
-        commit = CommittedOffset(
-            *place,
-            value["offset"],
-            value.get("leaderEpoch", -1),
-            value["metadata"],
-            value["commitTimestamp"],
-            value.get("expireTimestamp", -1),
-            topic_id,
-            item.path,
-            item.record.offset,
-        )
-        batch = item.batch
-        if isinstance(batch, RecordBatch) and batch.is_transactional:
-            self._open.setdefault(batch.header.producer_id, {})[place] = commit
-        else:
-            self.offsets[place] = commit
+        self._named(decoded.value, place[1])
+        self._put(batch, place, _commit_of(place, decoded.value, path, record.offset))
+        self._known.learn(record.key, record.value, decoded, place)
 
     def classic_group(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
         """A classic group, all its members with it."""
@@ -313,6 +347,26 @@ class GroupReplay:
             path=item.path,
             record_offset=item.record.offset,
         )
+
+
+def _commit_of(place: _Key, value: Message, path: str, record_offset: int) -> CommittedOffset:
+    topic_id = value.get("topicId")
+    return CommittedOffset(
+        *place,
+        value["offset"],
+        value.get("leaderEpoch", -1),
+        value["metadata"],
+        value["commitTimestamp"],
+        value.get("expireTimestamp", -1),
+        topic_id if topic_id is not None and topic_id.int else None,
+        path,
+        record_offset,
+    )
+
+
+def _read_again(place: _Key, value: bytes, path: str, record_offset: int) -> CommittedOffset:
+    read = value_reader(GROUP_RECORDS, _OFFSET_COMMIT, int.from_bytes(value[:2], "big"))
+    return _commit_of(place, read(value, 2)[0], path, record_offset)
 
 
 def _nobody(member_id: str) -> Member:

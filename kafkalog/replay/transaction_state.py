@@ -17,6 +17,7 @@ from kafkalog.core.messages.text import string_hash
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import UnreadableFile
 from kafkalog.replay.coordinator_loads import LoadWatch
+from kafkalog.replay.known_keys import KnownKeys
 from kafkalog.replay.logs import Note
 from kafkalog.replay.until import END
 
@@ -124,36 +125,48 @@ class TransactionState:
             return None
         finally:
             self.is_read_in_full &= self._notes.total == notes_before
-        own = [(item.transactional_id, item.record_offset) for item in self.ids.values() if item.path in log.files]
+        files = frozenset(log.files)
+        own = [(item.transactional_id, item.record_offset) for item in self.ids.values() if item.path in files]
         load = watch.load(log, own)
         self.loads.append(load)
         return load
 
     def _replay(self, log: Log, watch: LoadWatch) -> int:
-        count = 0
-        for item in log.records(self._notes, watch.unreadable):
-            record = item.record
-            if not self._until.holds(record.offset, record.timestamp):
-                continue
-            count += 1
-            self._newest = max(self._newest, record.timestamp)
-            if isinstance(item.batch, RecordBatch) and item.batch.is_control:
-                continue
-            decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
-            watch.record(record.offset, record.value, decoded)
-            if decoded.problem:
-                self._notes.append(Note(item.path, record.offset, decoded.problem))
-            if decoded.key is None:
-                continue
-            name = decoded.key["transactionalId"]
-            if record.value is None:
-                self.ids.pop(name, None)
-            elif decoded.value is not None:
-                self.ids[name] = _transactional_id(name, decoded.value, item.path, record.offset)
-                if not 0 <= decoded.value["transactionStatus"] < len(TRANSACTION_STATES):
-                    problem = f"unknown state {decoded.value['transactionStatus']} of {name}"
-                    self._notes.append(Note(item.path, record.offset, problem))
-                    watch.unreadable(record.offset, problem)
+        count, is_bounded = 0, self._until != END
+        known: KnownKeys[str] = KnownKeys(TRANSACTION_RECORDS, TRANSACTION_RECORDS[0].number)
+        newest: dict[str, tuple[Message, str, int]] = {}
+        try:
+            for path, batch, record in log.records(self._notes, watch.unreadable):
+                if is_bounded and not self._until.holds(record.offset, record.timestamp):
+                    continue
+                count += 1
+                self._newest = max(self._newest, record.timestamp)
+                if isinstance(batch, RecordBatch) and batch.is_control:
+                    continue
+                again = known.read(record.key, record.value)
+                if again is not None and 0 <= again[2]["transactionStatus"] < len(TRANSACTION_STATES):
+                    newest[again[0]] = again[2], path, record.offset
+                    continue
+                decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
+                watch.record(record.offset, record.value, decoded)
+                if decoded.problem:
+                    self._notes.append(Note(path, record.offset, decoded.problem))
+                if decoded.key is None:
+                    continue
+                name = decoded.key["transactionalId"]
+                if record.value is None:
+                    known.forget(record.key)
+                    newest.pop(name, None)
+                    self.ids.pop(name, None)
+                elif decoded.value is not None:
+                    newest[name] = decoded.value, path, record.offset
+                    known.learn(record.key, record.value, decoded, name)
+                    if not 0 <= decoded.value["transactionStatus"] < len(TRANSACTION_STATES):
+                        problem = f"unknown state {decoded.value['transactionStatus']} of {name}"
+                        self._notes.append(Note(path, record.offset, problem))
+                        watch.unreadable(record.offset, problem)
+        finally:
+            self.ids.update((name, _transactional_id(name, *found)) for name, found in newest.items())
         return count
 
     @cached_property

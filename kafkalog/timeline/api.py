@@ -12,7 +12,7 @@ from kafkalog.files.classify import Kind, classify
 from kafkalog.files.log_dir import CLEAN_SHUTDOWN, META_PROPERTIES, LogDir, log_dir_at
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import has_gone
+from kafkalog.files.paths import has_gone, real_path
 from kafkalog.plot.overview import overview_of
 from kafkalog.timeline.event import KINDS, MTIME, Event, LeftOut, Timeline
 from kafkalog.timeline.metadata_events import metadata_events
@@ -80,7 +80,7 @@ class _Run:
             if kind is Kind.FILE:
                 raise RequestError(f"{text} is a file: a timeline is made of log dirs and partition directories")
             if kind is Kind.PARTITION:
-                around = log_dir_at(os.path.dirname(os.path.realpath(text)))
+                around = log_dir_at(os.path.dirname(real_path(text)))
                 self._partition(Partition(text, directory), "" if around is None else around.identity.node_id or "")
                 return
             log_dir = LogDir(text, directory)

@@ -26,7 +26,7 @@ from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
-from kafkalog.files.cores import cores
+from kafkalog.files.cores import cores, may_fork
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
@@ -34,7 +34,7 @@ from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
 from kafkalog.files.tier import is_remote
-from kafkalog.files.workers import Workers
+from kafkalog.files.workers import pool
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -159,7 +159,7 @@ def verify(
 
 def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
     """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return Workers(jobs) if executor is None and jobs > 1 else nullcontext(executor)
+    return pool(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Job(NamedTuple):
@@ -361,7 +361,9 @@ class _Run:
         return total
 
     def jobs_that_pay(self) -> int:
-        """How many processes to scan with: one each core, but one for little."""
+        """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
+        if not may_fork():
+            return _THREADS
         return cores() if cores() > 1 and self._total() >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
@@ -512,6 +514,8 @@ def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
+#: Threads that scan what is not on this machine.
+_THREADS = 6
 #: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
 _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Segments scanned ahead of the partition that is judged next.

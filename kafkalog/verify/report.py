@@ -43,6 +43,7 @@ class PartitionReport:
 
     Offsets are log offsets: `valid_through_offset` is the last one before the first damage, -1 when there is none;
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
+    `segments`, `batches` and `records` count the log, `bytes` all files checked, also such as wait to be deleted.
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
     damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`.

@@ -25,7 +25,7 @@ from kafkalog.plot.times import TimeColumns
 from kafkalog.render.items import Line
 from kafkalog.render.report.scales import spread, ticks, time_ticks
 from kafkalog.render.report.svg import Band, Mark, Picture, picture
-from kafkalog.render.verify_headline import headline
+from kafkalog.render.verify_headline import headline_of_page
 from kafkalog.span import Span
 from kafkalog.verify import Finding, PartitionReport, Report, Severity
 from tests.encode import R, batch, marker, record
@@ -104,7 +104,7 @@ def one_log(path, *batches):
 
 
 def test_the_page_says_what_the_screen_says_in_its_headline(report, read):
-    said = [item for item in headline(report) if isinstance(item, Line)]
+    said = [item for item in headline_of_page(report) if isinstance(item, Line)]
     assert len(said) > 5
     for line in said:
         for piece in line.text.split("`"):
@@ -145,6 +145,47 @@ def test_the_worst_partition_is_drawn_with_what_is_gone_and_circles_that_lead_to
     marks = [found for found in read.all("a") if found.get("aria-label", "").startswith("error: ")]
     assert {found["href"] for found in marks} == {"#f1", "#f2"}
     assert "offsets 400..475 gone" in read.text()
+
+
+def test_what_is_wrong_with_most_partitions_is_told_by_a_table_and_the_rest_below_it(tmp_path):
+    for number in range(5):
+        log = bytearray(batch([R(value=b"x" * (20 + number))]))
+        log[70] ^= 1
+        one_log(tmp_path / "data" / f"orders-{number}", bytes(log))
+    made = kafkalog.verify(tmp_path / "data", now=NOW).to_html()
+    table, more = re.search(r"(<table>.*?</table>)</div>\n<p class=\"dim more\">(.*?):", made, re.DOTALL).groups()
+    assert table.count("data-loss") == 2 * 3
+    assert more == "… and 2 more"
+    assert ">\n<dd></dd>" not in made
+    first = re.search(r"<td>(orders-\d)</td>", table)[1]
+    assert re.search(r'<figcaption><b class="v data-loss">data-loss</b> <code>(.*?)</code>', made)[1] == first
+    files = re.findall(r'<span class="file">(.*?) @', made)
+    assert set(files) == {f"orders-{number}/00000000000000000000.log" for number in range(5)}
+
+
+def test_replicas_among_the_partitions_are_compared(read):
+    broker = FIXTURES / "broker/2.3.1"
+    one, other = (kafkalog.verify(broker / name, now=NOW) for name in ("diverge-before-b0", "diverge-before-b1"))
+    made = Reader(one.merge(other).to_html())
+    assert "1 pair of replicas: 0 equal, 1 where one goes on, 0 that diverge" in made.text()
+    pair = kafkalog.diff(broker / "diverge-before-b0", broker / "diverge-before-b1").pairs[0]
+    assert f"A loses {pair.if_a_follows_b.records_lost} records" in made.text()
+    assert made.all("a", href="#replicas")
+    assert not read.all("a", href="#replicas")
+
+
+def test_replicas_that_diverge_are_told_in_full(tmp_path):
+    for side, word in (("a", b"x"), ("b", b"y")):
+        folder = one_log(tmp_path / side / "orders-0", batch([R(value=b"0")]), batch([R(value=word)], base_offset=1))
+        (folder / "leader-epoch-checkpoint").write_text("0\n1\n0 0\n")
+    one, other = (kafkalog.verify(tmp_path / side / "orders-0", now=NOW) for side in "ab")
+    made = Reader(one.merge(other).to_html())
+    assert "1 pair of replicas: 0 equal, 0 where one goes on, 1 that diverge" in made.text()
+    assert "A and B diverge from offset 1 on" in made.text()
+    assert "They are the same up to offset 0; at offset 1 they part" in made.text()
+    assert f"kafkalog diff {tmp_path}/a/orders-0 {tmp_path}/b/orders-0" in made.text()
+    assert len(made.of_class("details", "warn")) == 1
+    assert "pair of replicas" not in one.merge(other).to_html(reads=False)
 
 
 def test_the_page_allows_nothing_but_its_own_style_and_script(page, read):
@@ -374,7 +415,7 @@ def test_the_lines_of_an_earlier_run_make_the_same_page_but_for_bytes_and_pictur
     assert not made.of_class("pre", "hex")
     for of in (made, read):
         assert len(of.of_class("details", "f")) == sum(report.counts.values())
-    told = {line.word: line.text for line in headline(report) if isinstance(line, Line) and line.word != "next start"}
+    told = {line.word: line.text for line in headline_of_page(report) if isinstance(line, Line) and line.word != "next start"}
     for text in told.values():
         assert " ".join(text.split("`")[0].split()) in made.text()
 
@@ -452,6 +493,31 @@ def test_one_wrong_clock_does_not_squeeze_all_other_times_into_a_line(tmp_path):
     text = kafkalog.verify(one_log(tmp_path / "orders-0", *batches), now=NOW).to_html()
     assert re.search(r'<path class="arrow" d="M77', text)
     assert ">00:00<" in text or "11-15 00:00" in text
+
+
+def test_a_single_batch_is_drawn_from_its_first_time_to_its_last(tmp_path):
+    hour = 1_700_002_800_000
+    records = [R(at, value=b"x", timestamp_delta=at * 1000) for at in range(60)]
+    text = kafkalog.verify(one_log(tmp_path / "orders-0", batch(records, base_timestamp=hour)), now=NOW).to_html()
+    assert "2023-11-14 23:00:00 to 2023-11-14 23:00:59 UTC" in text
+    assert 'class="arrow"' not in text
+
+
+def test_batches_of_one_time_are_drawn_in_the_order_of_the_segments(tmp_path):
+    batches = [batch([R(value=b"x")], base_offset=at, base_timestamp=1_700_002_800_000) for at in range(30)]
+    text = kafkalog.verify(one_log(tmp_path / "orders-0", *batches), now=NOW).to_html()
+    assert "All batches are of one time" in text
+    assert "No batch has a timestamp" not in text
+
+
+def test_a_log_of_which_no_batch_is_left_is_drawn_too(damaged, tmp_path):
+    shutil.copytree(damaged, tmp_path / "plain")
+    for log in (tmp_path / "plain/twitter-status-0").glob("*.log"):
+        log.write_bytes(b"")
+    made = Reader(kafkalog.verify(tmp_path / "plain/twitter-status-0", now=NOW).to_html())
+    assert len(made.all("svg")) == 1
+    assert made.of_class("path", "gone")
+    assert "No batch is left of it." in made.text()
 
 
 def test_a_log_without_timestamps_is_drawn_in_the_order_of_its_segments(tmp_path):

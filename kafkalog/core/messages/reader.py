@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_COLLECTION",
+    "NOT_REGULAR",
     "UNKNOWN_TAGS",
     "Message",
     "bounds_collections",

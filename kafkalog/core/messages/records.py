@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.cluster_metadata import find_metadata_type
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, consumer_protocol_object
 from kafkalog.core.messages.json_form import json_object
-from kafkalog.core.messages.reader import Message, kafka_reason, read_message
+from kafkalog.core.messages.reader import Message, kafka_reason, read_message, regular_reader
 from kafkalog.core.messages.record_types import RecordType, find_record_type
 from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS
 from kafkalog.core.messages.schema import NEWEST, Release, Schema
 from kafkalog.errors import FormatError
 
-__all__ = ["CoordinatorRecord", "FramedRecord", "read_coordinator_record", "read_metadata_record", "read_remote_log_record"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "CoordinatorRecord",
+    "FramedRecord",
+    "read_coordinator_record",
+    "read_metadata_record",
+    "read_remote_log_record",
+    "value_reader",
+]
 
 #: The record type and the protocol type whose members' bytes are messages of the consumer protocol.
 _GROUP_METADATA, _CONSUMER = "GroupMetadata", "consumer"
@@ -85,6 +95,13 @@ def _read_key(key: bytes, schema: Schema, number: int) -> tuple[Message | None, 
 #: Keys up to this length are kept: the same ones come again and again.
 _SHORT = 512
 _read_key_again = lru_cache(maxsize=4096)(_read_key)
+
+
+def value_reader(types: tuple[RecordType, ...], number: int, version: int) -> Callable[[bytes, int], tuple[Message, int]]:
+    """What reads regular values of a known record type and version, in their newest form (see `regular_reader`)."""
+    kind = find_record_type(types, number)
+    assert kind is not None
+    return regular_reader(_value_schema(types, kind, version), version, NEWEST)
 
 
 def _value_schema(types: tuple[RecordType, ...], kind: RecordType, version: int) -> Schema:

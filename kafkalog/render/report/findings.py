@@ -17,6 +17,7 @@ from kafkalog.verify.subjects import subjects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kafkalog.core.command_line import Command
     from kafkalog.render.report.evidence import Evidence
@@ -48,7 +49,7 @@ class Shown(NamedTuple):
         anchor: Its id there.
         finding: What was found.
         where: The file, the bytes, the offsets.
-        file: The name of the file.
+        file: The name of the file, with its partition directory.
         effects: What the next start does there.
         first_step: Commands of the remedy.
         command: What shows the place again.
@@ -104,6 +105,7 @@ def shown_findings(report: Report, payload: str, *, with_bytes: bool) -> tuple[l
         if finding.cause is not None:
             following.setdefault(finding.cause, []).append(Link(anchors[id(finding)], finding.id))
     reader = _Reader(payload) if with_bytes else None
+    partitions = {one.path for one in report.partitions}
     shown = []
     for finding in ordered:
         links = following.get(Cause(finding.id, finding.path), [])
@@ -114,7 +116,7 @@ def shown_findings(report: Report, payload: str, *, with_bytes: bool) -> tuple[l
                 anchor=anchor,
                 finding=finding,
                 where=place_text(finding),
-                file=os.path.basename(finding.path) or finding.path,
+                file=_file_text(finding.path, partitions),
                 effects=describe_effects(finding.next_start, size_text, time_span_text) if finding.next_start else "",
                 first_step=finding.commands,
                 command=show_command(finding),
@@ -126,6 +128,12 @@ def shown_findings(report: Report, payload: str, *, with_bytes: bool) -> tuple[l
             )
         )
     return shown, folded
+
+
+def _file_text(path: str, partitions: AbstractSet[str]) -> str:
+    """The name of a file, after that of its partition directory."""
+    folder, name = os.path.split(path)
+    return f"{os.path.basename(folder)}/{name}" if folder in partitions else name or path
 
 
 def _ordered(report: Report) -> list[Finding]:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command_on, quoted
-from kafkalog.render.outcome_words import assumed_text, certain_harms, details, harm_text
+from kafkalog.render.outcome_words import assumed_text, certain_harms, details, harm_text, in_short
 from kafkalog.render.quantities import agreeing, count_text, size_text, utc, when
 from kafkalog.render.report.blocks import Block, Label, blocks_of, labels_of
 from kafkalog.render.report.findings import severities, shown_findings
 from kafkalog.render.report.pictures import chosen_partitions, picture_of
-from kafkalog.render.report.svg import picture
+from kafkalog.render.report.replicas import replicas_among
+from kafkalog.render.report.svg import picture, times_shown
 from kafkalog.render.text_verify import next_start_section
-from kafkalog.render.verify_headline import headline
+from kafkalog.render.verify_headline import headline_of_page
 from kafkalog.render.verify_start import is_predicted, names_of
 from kafkalog.verify.subjects import badness, is_loud
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from kafkalog.render.report.findings import Folded, Shown
+    from kafkalog.render.report.replicas import Replicas
     from kafkalog.timeline.event import Event
     from kafkalog.verify import PartitionReport, Report
 
@@ -72,11 +74,19 @@ class Figure(NamedTuple):
 
 
 class Start(NamedTuple):
-    """What the next start does to something, in blocks."""
+    """What the next start does to something: in short, and in blocks."""
 
     name: str
     is_harm: bool
+    short: str
     blocks: tuple[Block, ...]
+
+
+class Ranked(NamedTuple):
+    """The table at the head: the worst, and how many more there are."""
+
+    block: Block
+    more: str
 
 
 class Happened(NamedTuple):
@@ -125,11 +135,12 @@ class Page:
     sentence: str
     facts: Sequence[Label]
     now_what: Sequence[Label]
-    tables: Sequence[Block]
+    table: Ranked | None
     figures: Sequence[Figure]
     starts: Sequence[Start]
     starts_left_out: int
     starts_note: str
+    replicas: Replicas | None
     findings: Sequence[Shown]
     folded: Sequence[Folded]
     counts: Sequence[tuple[str, int]]
@@ -146,8 +157,12 @@ class Page:
 
 def page_of(report: Report, wanted: Wanted) -> Page:
     """The page of a report."""
-    first, *rest = blocks_of(headline(report))
+    first, *rest = blocks_of(headline_of_page(report))
+    table, rest = _ranked(rest)
     labels = labels_of(rest)
+    replicas = replicas_among(one.path for one in report.partitions if one.segments) if wanted.reads else None
+    if replicas is not None:
+        labels.append(Label("replicas", (replicas.sum,)))
     shown, folded = shown_findings(report, wanted.payload, with_bytes=wanted.reads)
     names = names_of(report)
     drawn = list(_drawn(report, names, shown, wanted)) if wanted.reads else []
@@ -160,11 +175,12 @@ def page_of(report: Report, wanted: Wanted) -> Page:
         sentence=first.text,
         facts=[label for label in labels if label.word not in _NOW_WHAT],
         now_what=[label for label in labels if label.word in _NOW_WHAT],
-        tables=[block for block in rest if block.table is not None],
+        table=table,
         figures=list(_figures(report)),
         starts=starts,
         starts_left_out=starts_left_out,
         starts_note=_starts_note(report),
+        replicas=replicas,
         findings=shown,
         folded=folded,
         counts=list(severities(report.all_findings())),
@@ -178,6 +194,16 @@ def page_of(report: Report, wanted: Wanted) -> Page:
         made=list(_made(report, wanted)),
         data=wanted.data,
     )
+
+
+def _ranked(blocks: list[Block]) -> tuple[Ranked | None, list[Block]]:
+    """The table among blocks with the line below it that has no word, and the other blocks."""
+    at = next((at for at, block in enumerate(blocks) if block.table is not None), None)
+    if at is None:
+        return None, blocks
+    has_more = at + 1 < len(blocks) and not blocks[at + 1].word
+    more = blocks[at + 1].text if has_more else ""
+    return Ranked(blocks[at], more), [*blocks[:at], *blocks[at + 1 + has_more :]]
 
 
 def _figures(report: Report) -> Iterator[Figure]:
@@ -199,13 +225,14 @@ def _starts(report: Report, names: dict[str, str]) -> tuple[list[Start], int]:
     starts = []
     for outcome in report.next_start:
         blocks = [Block(0, "", assumed_text(outcome.assumed)), *blocks_of(details(outcome, 2, is_full=True))]
-        starts.append(Start(outcome.path, outcome.severity == "error", tuple(blocks)))
+        starts.append(Start(outcome.path, outcome.severity == "error", in_short(outcome), tuple(blocks)))
     touched = [
         one for one in report.partitions if any(o.severity in ("error", "warning") or o.is_unknown for o in one.next_start)
     ]
-    for one in sorted(touched, key=badness, reverse=True):
+    for one in sorted(touched, key=lambda one: (bool(certain_harms(one.next_start)), badness(one)), reverse=True):
         blocks = list(blocks_of(next_start_section(one, is_full=True)))
-        starts.append(Start(names[one.path], bool(certain_harms(one.next_start)), tuple(blocks)))
+        short = harm_text(one.next_start) or blocks[0].text
+        starts.append(Start(names[one.path], bool(certain_harms(one.next_start)), short, tuple(blocks)))
     return starts[:_STARTS], max(0, len(starts) - _STARTS)
 
 
@@ -234,8 +261,12 @@ def _drawn(report: Report, names: dict[str, str], shown: Sequence[Shown], wanted
         overview = made.overview
         odd = overview.odd_times_count + overview.without_time
         notes = []
-        if overview.time_range is None:
-            notes.append("No batch has a timestamp that can be right: segments stand side by side, in the order of the log.")
+        if not overview.stretches:
+            notes.append("No batch is left of it.")
+        elif times_shown(overview) is None:
+            why = "No batch has a timestamp that can be right"
+            why = why if overview.time_range is None else "All batches are of one time"
+            notes.append(f"{why}: segments stand side by side, in the order of the log.")
         elif odd:
             have = agreeing(odd, "has", "have")
             notes.append(f"{count_text(odd, 'batch')} {have} no timestamp, or one that cannot be right: arrows at the border.")

@@ -15,7 +15,7 @@ from kafkalog.render.report.svg import Band, Level, Mark, Picture, Strip
 from kafkalog.render.verify_start import article
 from kafkalog.timeline.partition_events import partition_events
 from kafkalog.verify import Severity
-from kafkalog.verify.subjects import badness, is_loud
+from kafkalog.verify.subjects import is_loud, subjects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,9 +32,10 @@ _BANDS, _OPEN, _MARKS = 4, 3, 60
 
 
 def chosen_partitions(report: Report, most: int) -> list[PartitionReport]:
-    """The partitions that are drawn: the worst first; of a sound report the largest one."""
+    """The partitions that are drawn: in the order of the headline; of a sound report the largest one."""
     there = [one for one in report.partitions if one.segments and is_directory(one.path)]
-    loud = sorted((one for one in there if is_loud(one)), key=badness, reverse=True)
+    order = {one.path: number for number, one in enumerate(subjects_of(report))}
+    loud = sorted((one for one in there if is_loud(one)), key=lambda one: order.get(one.path, len(order)))
     chosen = loud or sorted(there, key=lambda one: (-one.records, one.path))[:1]
     return chosen[:most]
 
@@ -58,8 +59,6 @@ def picture_of(
         events = partition_events(partition, "", overview).events
     except (KafkalogError, IndexError):
         return None
-    if not overview.stretches:
-        return None
     own = [one for one in shown if os.path.dirname(one.finding.path) == report.path or one.finding.path == report.path]
     drawn = Picture(
         number=number,
@@ -68,9 +67,9 @@ def picture_of(
         bands=tuple(_bands(report)),
         levels=tuple(_levels(report, info)),
         marks=tuple(_marks(own)),
-        strips=tuple(_strips(partition, own)),
+        strips=tuple(_strips(partition, own)) if overview.stretches else (),
     )
-    return drawn, events
+    return (drawn, events) if overview.stretches or drawn.bands else None
 
 
 def _bands(report: PartitionReport) -> Iterator[Band]:

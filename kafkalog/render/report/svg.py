@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalog.plot.overview import Overview, Stretch
 
-__all__ = ["Band", "Level", "Mark", "Picture", "Strip", "own", "picture"]
+__all__ = ["Band", "Level", "Mark", "Picture", "Strip", "own", "picture", "times_shown"]
 
 _WIDTH = 1000
 _LEFT, _RIGHT = 78.0, 790.0
@@ -35,8 +35,9 @@ _EPOCHS = 6
 #: Boxes of segments, above which neighbours that are too small to be told apart are drawn as one.
 _BOXES = 600
 _SMALL = 1.5
-#: All times are shown, unless they are this many times as wide as those of nearly all batches: then a few clocks were wrong.
-_STRETCHED = 8
+#: All times are shown, unless they are this many times as wide as those of nearly all batches, of so many at least: then a few
+#: clocks were wrong.
+_STRETCHED, _MANY = 8, 200
 #: Texts on the right, and arrows at the borders.
 _LABELS = 12
 _LABEL_LETTERS = 32
@@ -111,7 +112,7 @@ class _Axes:
         first, last = min(offsets, default=0), max(offsets, default=1)
         self.offsets = Scale(first, max(last, first + 1), _TOP + _HEIGHT, _TOP)
         self._bases = [one.base_offset for one in self.overview.segments]
-        times = _times(self.overview)
+        times = times_shown(self.overview)
         self.has_times = times is not None
         first, last = times or (0, max(len(self._bases), 1))
         self.times = Scale(first, max(last, first + 1), _LEFT, _RIGHT)
@@ -153,14 +154,20 @@ class _Axes:
         return self.epochs.get(epoch, 0) % _EPOCHS
 
 
-def _times(overview: Overview) -> tuple[int, int] | None:
-    """The times that are shown: all that can be right, unless a few of them would make the others too small to be seen."""
+def times_shown(overview: Overview) -> tuple[int, int] | None:
+    """The times that are shown: all that can be right, unless a few of them would make the others too small to be seen.
+
+    None where there are none, or only one: no axis is made of these.
+    """
     usual = overview.time_range
     if usual is None:
         return None
+    is_robust = sum(one.batches for one in overview.stretches) > _MANY
     times = [time for one in overview.stretches for time in (one.first_time, one.last_time) if time is not None]
     first, last = min(times), max(times)
-    return usual if last - first > _STRETCHED * (usual[1] - usual[0] + 1) else (first, last)
+    if is_robust and last - first > _STRETCHED * (usual[1] - usual[0] + 1):
+        first, last = usual
+    return (first, last) if first < last else None
 
 
 def picture(shown: Picture) -> Markup:
@@ -183,7 +190,7 @@ def picture(shown: Picture) -> Markup:
 
 
 def _description(shown: Picture) -> str:
-    range_shown = _times(shown.overview)
+    range_shown = times_shown(shown.overview)
     times = "" if range_shown is None else f", {when(range_shown[0])} to {when(range_shown[1])} UTC"
     texts = [f"{count_text(len(shown.overview.segments), 'segment')}{times}"]
     said = [*(band.text for band in shown.bands), *(level.text for level in shown.levels)]
