@@ -157,7 +157,7 @@ def _partitions_of_tier(path: str, entries: Sequence[Entry]) -> list[str]:
         return []
     # The end of a topic's id may look like the number of a partition.
     is_local = any(parse_partition_name(name) and not parse_remote_partition_path(name) for name in folders)
-    return [] if is_local else partitions_below(path)
+    return [] if is_local else partitions_below(path, entries)
 
 
 def kind_of_directory(name: str, entries: Iterable[Entry]) -> Kind | None:

@@ -45,7 +45,7 @@ _CLOSED = (
     (re.compile(r"warpstream(_.*)?|_warpstream.*", re.ASCII), "WarpStream"),
 )
 _MOST_FOLDERS = 50
-_MOST_ENTRIES = 200
+_MOST = 200
 _DEEPEST = 5
 _ARCHIVES = (
     (b"7z\xbc\xaf\x27\x1c", 0),
@@ -116,7 +116,7 @@ def _closed_format(path: str, entries: Sequence[Entry]) -> str | None:
             if entry.is_directory:
                 below = os.path.join(at, entry.name)
                 with suppress(UnreadableFile):
-                    waiting.append((below, tuple(list_directory(below, _MOST_ENTRIES)), depth + 1))
+                    waiting.append((below, tuple(list_directory(below, _MOST)), depth + 1))
     return None
 
 

@@ -29,7 +29,7 @@ from kafkalog.files.paths import join
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kafkalog.core.remote_manifest import Manifest
     from kafkalog.files.directory import Entry
@@ -39,6 +39,8 @@ __all__ = ["RemotePartition", "RemoteSegment", "is_remote", "partitions_below", 
 
 #: How far below a path the partitions of a tier are looked for: the prefix of a bucket may have several names.
 _DEEPEST = 5
+#: Names of a folder that are read before it is known that partitions are there.
+_MOST = 1000
 #: Bytes of a manifest that are read; a segment of 2 GiB in chunks of 4 KiB takes less.
 _MOST_MANIFEST = 64 << 20
 #: Folders that are listed before the first partition is found.
@@ -89,23 +91,35 @@ def is_remote(path: str, entries: Iterable[Entry]) -> bool:
     return not is_local and any(parse_remote_file_name(name) is not None for name in names)
 
 
-def partitions_below(path: str) -> list[str]:
-    """The directories of partitions in remote storage, at a path or below it, in order.
+def partitions_below(path: str, entries: Sequence[Entry] | None = None) -> list[str]:
+    """The directories of partitions in remote storage below a path, in order.
+
+    Args:
+        path: The path.
+        entries: What is in it, where that is known.
 
     Raises:
         UnreadableFile: a directory cannot be listed.
     """
     found: list[str] = []
-    waiting, seen = deque([(path, 0)]), 0
+    waiting, seen = deque([(path, entries, 0)]), 0
     while waiting and (found or seen < _MOST_FOLDERS):
-        at, depth = waiting.popleft()
+        at, listed, depth = waiting.popleft()
         if parse_remote_partition_path(at) is not None:
             found.append(at)
         elif depth < _DEEPEST:
             seen += 1
-            entries = list_directory(at, beneath=True)
-            waiting += [(join(at, entry.name), depth + 1) for entry in entries if entry.is_directory]
+            listed = _folders(at, is_known=bool(found)) if listed is None else listed
+            waiting += [(join(at, entry.name), None, depth + 1) for entry in listed if entry.is_directory]
     return sorted(found)
+
+
+def _folders(path: str, *, is_known: bool) -> list[Entry]:
+    """What is in a folder: the first names, unless it is known, or they show, that partitions are there."""
+    first = [] if is_known else list_directory(path, _MOST, beneath=True)
+    if not is_known and not any(parse_remote_partition_path(join(path, one.name)) for one in first if one.is_directory):
+        return first
+    return list_directory(path, beneath=True)
 
 
 def take_in(path: str, only: str = "") -> None:
