@@ -34,6 +34,7 @@ from kafkalog.next_start.placement import (
     renamed_to,
 )
 from kafkalog.next_start.predict import given_up, predict_in_situation
+from kafkalog.next_start.rescue_advice import sought
 from kafkalog.next_start.side_effects import obstacle_outcomes, with_side_effects
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _taken_away(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
         already_gone=(Gone(start, end - 1, AT_END, f"the recovery point {end}"),),
         consumer=Consumer(nothing, nothing),
         why={"create": why},
-        actions=("Look for the directory: in the broker's other log dirs, in lost+found, in copies.",),
+        actions=("Look for the directory: in the broker's other log dirs, in lost+found, in copies.", sought(state.path)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -34,7 +34,7 @@ from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
 from kafkalog.files.tier import is_remote
-from kafkalog.files.workers import pool
+from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -45,11 +45,12 @@ from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.renamed import renamed_directories
-from kafkalog.verify.fitting import fit_restores
+from kafkalog.verify.fitting import fit_restores, fitted_to_log_dir
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan.journal import journal_at
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
@@ -59,7 +60,6 @@ from kafkalog.verify.verified import Verified
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
-    from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
     from kafkalog.files.directory import Directory
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
 
 __all__ = ["verify"]
 
@@ -91,6 +92,7 @@ def verify(
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
+    resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -120,11 +122,14 @@ def verify(
             those that are larger than Kafka's default.
         partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
             or by `T-P`.
+        resume: A file in which the scan of each segment is noted as soon as it is done; what is noted there of files that have
+            not changed is not done again. It is begun where it is not there, and goes on with the clock it was begun with.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
         RequestError: a pattern of the policy names no rule; a value makes no sense, or is of the wrong type;
-            `partition_state` is no such JSON, or not of a partition given.
+            `partition_state` is no such JSON, or not of a partition given; `resume` is in an examined path, no such file,
+            in use, or was begun with other settings.
     """
     paths = [path_of(item) for item in items_of(path)]
     for name, value in (
@@ -141,25 +146,27 @@ def verify(
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
-    run = _Run(settings, _patterns("topics", topics), _patterns("exclude", exclude), options.release)
-    for item in paths:
-        run.add(item)
-    run.miss()
-    run.choose(since_mtime, sample)
-    if partition_state is not None:
-        run.take_states(partition_state)
-    with sparing_cache(run.is_of_running_broker), _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
-        run.scan(pool, progress)
-        run.judge()
-        if next_start:
-            run.predict(options, pool)
+    chosen, left_out = _patterns("topics", topics), _patterns("exclude", exclude)
+    noted_in = None if resume is None else path_of(resume)
+    with journal_at(noted_in, paths, settings, is_now_given=now is not None) as (settings, journal):
+        run = _Run(settings, chosen, left_out, options.release, journal)
+        for item in paths:
+            run.add(item)
+        run.miss()
+        run.choose(since_mtime, sample)
+        if partition_state is not None:
+            run.take_states(partition_state)
+        with (
+            sparing_cache(run.is_of_running_broker),
+            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+        ):
+            run.scan(pool, progress)
+            run.judge()
+            if next_start:
+                run.predict(options, pool)
+            run.fit()
     report = run.report()
     return report if policy is None else report.under(policy)
-
-
-def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
-    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return pool(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Job(NamedTuple):
@@ -191,8 +198,16 @@ class _Job(NamedTuple):
 class _Run:
     """One call of `verify`."""
 
-    def __init__(self, settings: Settings, topics: tuple[str, ...], exclude: tuple[str, ...], release: Release | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: tuple[str, ...],
+        exclude: tuple[str, ...],
+        release: Release | None,
+        journal: ScanJournal | None,
+    ) -> None:
         self.settings = settings
+        self.journal = journal
         self.topics = topics
         self.exclude = exclude
         self.release = release
@@ -208,6 +223,7 @@ class _Run:
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
         self.tiers = Tiers(settings, self._is_chosen)
+        self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
 
@@ -309,6 +325,8 @@ class _Run:
         """Scan all segments and judge all partitions, in order."""
         total = self._total() if progress is not None else 0
         seen = 0
+        if not self.settings.quick:
+            self.settings = self.settings._replace(lanes=self._total() >= LANES_PAY_FROM)
         for job, look, looker in self._looks(executor):
             try:
                 judged = looker.finish(look, job.now)
@@ -368,7 +386,7 @@ class _Run:
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, cores()))
+        looker = Looker(self.settings, executor, min(2, cores()), self.journal)
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
@@ -414,7 +432,7 @@ class _Run:
         self._ask(compare_log_dirs(self.done, self.log_dirs))
         self.tiers.judge(self.done)
         self.not_checked.extend(self.tiers.not_checked)
-        controllers = Controllers(self.states)
+        controllers = self.controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
@@ -426,7 +444,6 @@ class _Run:
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
-        fit_restores(self.done, controllers)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""
@@ -453,6 +470,11 @@ class _Run:
         self.next_start = tuple(outcome for outcome in starts.beside if outcome not in lacking)
         for path, why in starts.lost.items():
             self.not_checked.append(NotChecked(path, f"its next start: {why}", failed=True))
+
+    def fit(self) -> None:
+        """Say what is to be done by what is known now: replicas, controllers, the predictions."""
+        fit_restores(self.done, self.controllers)
+        self.findings = [fitted_to_log_dir(finding) for finding in self.findings]
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
@@ -518,5 +540,8 @@ _INDEXES = (".index", ".timeindex", ".txnindex")
 _THREADS = 6
 #: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
 _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
+#: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
+#: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
+LANES_PAY_FROM = 64 << 20
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

@@ -221,6 +221,7 @@ simple("control-bit-set", TXN, lambda lab: lab.field(1, 1, attributes=0x30))
 # --- order ---
 simple("base-below-segment", PLAIN, lambda lab: [lab.field(1, at, base_offset=base) for at, base in ((2, 3), (3, 9))])
 simple("base-flipped", PLAIN, lambda lab: lab.field(1, 2, base_offset=header(lab.batches(1)[2]).base_offset ^ (1 << 42)))
+simple("batch-written-over-another", PLAIN, lambda lab: lab.change(2, 23, lambda _: lab.batches(0)[22]))
 simple("base-overflow", PLAIN, lambda lab: lab.field(-1, -1, base_offset=1 << 40))
 
 

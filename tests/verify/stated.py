@@ -33,7 +33,7 @@ from tests.verify.proofs import PROOFS
 if TYPE_CHECKING:
     from kafkalog.verify import Finding, Rule
 
-_COMPARED = re.compile(r"Compare it with another replica: `kafkalog verify \S+ OTHER`\.")
+_COMPARED = re.compile(r"Compare it with another replica: `kafkalog diff \S+ OTHER`\.")
 STATED = pathlib.Path(__file__).parent / "stated"
 
 

@@ -24,13 +24,15 @@ class Settings(NamedTuple):
     """What the caller wants of a scan.
 
     `now` in milliseconds, `quick` without decompression and records, `hash` of inputs; `max_message_bytes` is the topic's
-    `max.message.bytes`, None when it is not known.
+    `max.message.bytes`, None when it is not known. `lanes`: there is enough to scan that importing numpy pays, where it is
+    installed.
     """
 
     now: int
     quick: bool = False
     hash: bool = False
     max_message_bytes: int | None = None
+    lanes: bool = False
 
     @property
     def large(self) -> int:

@@ -16,7 +16,7 @@ from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
 from kafkalog.errors import FileChanged, KafkalogError, UnreadableFile
-from kafkalog.files.read_ahead import ReadAhead
+from kafkalog.files.read_ahead import WINDOW, ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.kafka.cleaner_traces import is_cleaned
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
+    from kafkalog.verify.scan.record_lanes import LanesLook
 
 __all__ = ["Scanner", "scan_segment"]
 
@@ -236,13 +237,15 @@ class Scanner:
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
-        read_ahead = None if self._task.kraft else ReadAhead(source, self._threads)
+        lanes = None if self._quick or self._task.kraft or not self._task.settings.lanes else _lanes_look(self._records)
+        read_ahead = None if self._task.kraft else ReadAhead(source, self._threads, WINDOW if lanes is None else 2 * WINDOW)
         loop = FastLoop(
             state=self._state,
             base_offset=self._task.base_offset,
             indexes=self._indexes,
             producers=self._producers,
             look_at_records=None if self._quick else self._records.look_at_ordinary,
+            lanes=lanes,
             judge=self.judge,
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
@@ -501,6 +504,15 @@ class Scanner:
             state.lose_order()
             state.after_damage = True
             self._indexes.skip(item.span.end, following)
+
+
+def _lanes_look(look: RecordLook) -> LanesLook | None:
+    """A look at the records of many batches at once; None: numpy is not installed."""
+    try:
+        from kafkalog.verify.scan.record_lanes import LanesLook
+    except ImportError:
+        return None
+    return LanesLook(look)
 
 
 def _zeros_in(source: FileSource, damaged: Span) -> str:
