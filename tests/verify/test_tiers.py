@@ -281,3 +281,23 @@ def test_what_a_broker_copies_and_deletes_meanwhile_is_not_held_against_it(labs,
     and_come_back.calls = 0
     monkeypatch.setattr(Tiers, "_read_logs", and_come_back)
     assert loud(look(lab.root, tier.dir)) == []
+
+
+def test_remote_storage_in_a_bucket_is_judged_as_on_a_disk():
+    import fsspec
+
+    case, keys = unpack(FIXTURES / "cases" / "aiven-tiered-storage.tar.xz"), aiven_keys()
+    stores = {"tier": remote("3.9.1"), "aiven": case / "remote"}
+    bucket = fsspec.filesystem("memory")
+    for name, folder in stores.items():
+        for path in folder.rglob("*"):
+            if path.is_file():
+                bucket.pipe(f"/tiers/{name}/{path.relative_to(folder)}", path.read_bytes())
+    with keys:
+        there = look(local("3.9.1"), *(f"memory://tiers/{name}" for name in stores))
+        here = look(local("3.9.1"), *stores.values())
+    text = here.to_jsonl()
+    for name, folder in stores.items():
+        text = text.replace(str(folder), f"memory://tiers/{name}")
+    assert there.to_jsonl() == text
+    bucket.rm("/tiers", recursive=True)
