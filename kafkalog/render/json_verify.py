@@ -97,6 +97,7 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "batches": report.batches,
         "records": report.records,
         "bytes": report.bytes,
+        **({"remote": True} if report.is_remote else {}),
         **_account_json(report.account),
     }
 

@@ -48,6 +48,7 @@ class PartitionReport:
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
     damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`. `cleaned`:
     the log cleaner has been over the log, or may have been, so that records may be gone from it without a trace.
+    `is_remote`: this is the part of the partition that lies in remote storage, whose directory tells the topic's id.
     """
 
     path: str
@@ -70,6 +71,7 @@ class PartitionReport:
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
     topic_id: str | None = None
+    is_remote: bool = False
     cleaned: bool = False
 
     @cached_property
