@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.render.effects import describe_effects
-from kafkalog.render.json_next_start import outcome_json
+from kafkalog.render.json_next_start import commands_json, outcome_json
 from kafkalog.verify.account import Account, count_of
 from kafkalog.verify.report import DAMAGED, VERDICTS
 from kafkalog.verify.subjects import first_action_of, subjects_of
@@ -62,7 +62,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "facts": finding.facts | more,
         "consequence": f"{finding.consequence} {describe_effects(effects)}" if effects else finding.consequence,
         "remedy": finding.remedy,
-        "commands": [{"line": it.line, "use": it.use, "notes": list(it.notes)} for it in finding.commands],
+        "commands": commands_json(finding.commands),
     }
 
 
@@ -97,6 +97,7 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "batches": report.batches,
         "records": report.records,
         "bytes": report.bytes,
+        **({"remote": True} if report.is_remote else {}),
         **_account_json(report.account),
     }
 
@@ -111,6 +112,7 @@ def _account_json(account: Account) -> dict[str, Any]:
         "unreadable_bytes": account.unreadable_bytes,
         "repairable": [list(each) for each in account.repairable],
         "at_most": account.at_most,
+        "cleaned": account.cleaned,
         "uncounted": list(account.uncounted),
         "unreached": [list(each) for each in account.unreached],
         "skipped": [list(each) for each in account.skipped],
