@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from kafkalog.core.batch import RecordBatch
@@ -22,10 +21,12 @@ from kafkalog.errors import RequestError
 from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.directory import Directory
+from kafkalog.files.paths import real_name
 from kafkalog.files.segment import Segment, readable_records, transaction_ends
 from kafkalog.services import service
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
     from types import TracebackType
 
@@ -70,7 +71,7 @@ class Partition:
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
         self._irregular: set[str] = set()
-        self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
+        self.name: PartitionName | None = parse_partition_name(real_name(path))
         for entry in self.directory.entries:
             if entry.is_directory:
                 self.others.append(entry.name)

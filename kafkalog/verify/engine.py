@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +27,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
 from kafkalog.files.cores import cores, may_fork
+from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
@@ -59,7 +61,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from kafkalog.core.release import Release
-    from kafkalog.files.directory import Directory
     from kafkalog.next_start.era import Era
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
@@ -178,6 +179,12 @@ class _Job(NamedTuple):
     def name(self) -> str:
         """The directory's name."""
         return os.path.basename(self.path)
+
+    def listed(self) -> Directory:
+        """The directory as it was when it was first listed."""
+        if self.log_dir is None:
+            return self.directory or Directory(self.path)
+        return self.log_dir.log_dir.partition_directory(self.name)
 
     def first(self) -> tuple[Partition, PartitionContext]:
         """The directory and what its log dir says of it, as they were when they were first listed and read."""
@@ -308,10 +315,10 @@ class _Run:
 
     def scan(self, executor: Executor | None, progress: Callable[[int, int], None] | None) -> None:
         """Scan all segments and judge all partitions, in order."""
-        total = self._total() if progress is not None else 0
+        total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
-            self.settings = self.settings._replace(lanes=self._total() >= LANES_PAY_FROM)
+            self.settings = self.settings._replace(lanes=self._total >= LANES_PAY_FROM)
         for job, look, looker in self._looks(executor):
             try:
                 judged = looker.finish(look, job.now)
@@ -354,19 +361,20 @@ class _Run:
         else:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
+    @cached_property
     def _total(self) -> int:
+        """Bytes of all files of the directories."""
         total = 0
         for job in self.jobs:
             with suppress(UnreadableFile):
-                partition, _ = job.first()
-                total += sum(entry.size or 0 for entry in partition.directory.entries if entry.is_regular)
+                total += sum(entry.size or 0 for entry in job.listed().entries if entry.is_regular)
         return total
 
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
         if not may_fork():
             return _THREADS
-        return cores() if cores() > 1 and self._total() >= _PAYS_FROM[self.settings.quick] else 1
+        return cores() if cores() > 1 and self._total >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
@@ -492,10 +500,10 @@ class _Run:
 def _is_written_since(job: _Job, time: int) -> bool:
     """Whether a file of a directory was written at a time, in milliseconds, or later; also where that is not known."""
     try:
-        partition, _ = job.first()
+        entries = job.listed().entries
     except UnreadableFile:
         return True
-    states = [entry.state for entry in partition.directory.entries if entry.is_regular]
+    states = [entry.state for entry in entries if entry.is_regular]
     return not states or any(state is None or state[3] >= time * 1_000_000 for state in states)
 
 
