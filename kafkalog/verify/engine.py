@@ -77,6 +77,7 @@ def verify(
     now: int | None = None,
     quick: bool = False,
     hash_inputs: bool = False,
+    digests: bool = False,
     jobs: int | None = 1,
     executor: Executor | None = None,
     kafka_version: str | None = None,
@@ -103,6 +104,7 @@ def verify(
         now: The clock in milliseconds since 1970; the system's by default.
         quick: Leave out decompression and records.
         hash_inputs: Note the SHA-256 of every file of the directories.
+        digests: Note digests of each log, by which `kafkalog merge` compares replicas on several hosts.
         jobs: Processes to scan with; segments are the unit. None: as many as there are cores, one where that would not pay.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
         kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
@@ -139,7 +141,7 @@ def verify(
         check_type(name, value, int, None)
     check_type("jobs", jobs, int, None)
     check_type("policy", policy, Policy, None)
-    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
+    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes, digests=digests)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
@@ -406,7 +408,7 @@ class _Run:
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
-        return replace(report, path=path, findings=findings, readable=readable)
+        return replace(report, path=path, findings=findings, readable=readable, digests=None)
 
     # --- the result ---
 

@@ -17,6 +17,7 @@ from kafkalog.verify.rule import loss_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.policy import Policy
 
@@ -47,6 +48,7 @@ class PartitionReport:
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
     damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`.
+    `digests`: of a sound log that was not compacted, where they were asked for.
     """
 
     path: str
@@ -69,6 +71,7 @@ class PartitionReport:
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
     topic_id: str | None = None
+    digests: LogDigests | None = None
 
     @cached_property
     def account(self) -> Account:
