@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kafkalog.next_start.outcome import Outcome
-    from kafkalog.verify import Finding, PartitionReport, Report
+    from kafkalog.verify import PartitionReport, Report
 
 __all__ = ["article", "every_outcome", "is_predicted", "missing_perhaps", "names_of", "start_text"]
 
@@ -168,12 +168,13 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
 
 
 def missing_perhaps(report: Report) -> list[str]:
-    """The directories of partitions that checkpoints name, that are not here, and that may be lost."""
-    return list(dict.fromkeys(str(f.facts["file"]) for f in report.findings if f.id in OF_NO_DIRECTORY and _is_doubtful(f)))
-
-
-def _is_doubtful(finding: Finding) -> bool:
-    return finding.severity is Severity.INFO and "offsets_unknown" in finding.facts
+    """The directories of partitions that checkpoints name, that are not here, and that may be lost, or be so on purpose."""
+    told: dict[str, Severity] = {}
+    for finding in report.findings:
+        if finding.id in OF_NO_DIRECTORY and "offsets_unknown" in finding.facts:
+            path = str(finding.facts["file"])
+            told[path] = max(finding.severity, told.get(path, Severity.IGNORE))
+    return [path for path, severity in told.items() if severity is Severity.INFO]
 
 
 def _nothing_lost(report: Report) -> str:
