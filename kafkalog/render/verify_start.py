@@ -25,9 +25,15 @@ __all__ = ["article", "every_outcome", "is_predicted", "missing_perhaps", "names
 _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
 
 
+def _name_of(partition: PartitionReport) -> str:
+    """The last name of its path, in remote storage the last two where the last one is only its number."""
+    above, _, name = partition.path.rpartition("/")
+    return f"{os.path.basename(above)}/{name}" if partition.is_remote and name.isdigit() else name
+
+
 def names_of(report: Report) -> dict[str, str]:
     """What partitions are called, by their path: their directory's name, or the path where another one has that name."""
-    names = {partition.path: os.path.basename(partition.path) for partition in report.partitions}
+    names = {partition.path: _name_of(partition) for partition in report.partitions}
     count = Counter(names.values())
     return {path: name if count[name] == 1 else path for path, name in names.items()}
 
