@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.command_line import command_on, diff_command, salvage_command
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
-from kafkalog.core.properties import format_uuid
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.paths import real_name
 from kafkalog.next_start.index_advice import keep_of_cut
 from kafkalog.next_start.metadata_advice import metadata_advice
+from kafkalog.next_start.misplaced_advice import write_its_id
 from kafkalog.next_start.rescue_advice import sought
 from kafkalog.replay.quorum import Role, role_in_quorum
 from kafkalog.verify.finding import Severity
@@ -308,7 +308,7 @@ def _of_topic_id(one: Verified, controllers: Controllers) -> str:
     topic_id, _, source = controllers.topic_id(one.topic, one.owner)
     if topic_id is None:
         return WRITE_TOPIC_ID
-    return f"With the broker stopped, write its two lines: `version: 0` and `topic_id: {format_uuid(topic_id)}` (by {source})."
+    return f"Leave the broker down. {write_its_id(one.topic, topic_id)} The id is that of {source}."
 
 
 def _without_others(one: Verified, controllers: Controllers) -> str:

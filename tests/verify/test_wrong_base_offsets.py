@@ -10,7 +10,7 @@ from kafkalog.next_start.api import next_start
 from kafkalog.verify import verify
 from kafkalog.verify.account import account_of
 from tests.verify.lab import Lab, header
-from tests.verify.proofs import PLAIN
+from tests.verify.proofs import OLD, OLD_GZIP, PLAIN
 
 NOW = 1_797_500_000_000
 
@@ -31,6 +31,30 @@ def test_a_wrong_base_offset_between_sound_neighbours_is_told_as_that_and_no_rec
     assert found.id == "batch-base-offset-wrong"
     assert (found.facts["stored"], found.facts["offset"]) == (right ^ flip, right)
     assert (account.gone, account.unreadable) == ((), ())
+
+
+@pytest.mark.parametrize("source", [OLD, OLD_GZIP], ids=["a message", "a wrapper"])
+@pytest.mark.parametrize("bit", [3, 20, 40])
+def test_a_wrong_offset_of_magic_1_between_sound_neighbours_costs_no_record_either(bit, source, tmp_path):
+    lab = Lab(tmp_path / "d1", source)
+    offset = int.from_bytes(lab.batches(0)[5][:8], "big") ^ (1 << bit)
+    lab.change(0, 5, lambda stored: offset.to_bytes(8, "big") + stored[8:])
+    report, account = _account(lab)
+    (found,) = (f for f in report.findings if f.severity.name != "INFO")
+    assert found.id == "batch-base-offset-wrong"
+    assert found.message.endswith("one bit is flipped")
+    assert (account.gone, account.unreadable) == ((), ())
+
+
+def test_a_copy_of_another_message_of_magic_1_in_the_place_of_one_costs_its_record(tmp_path):
+    lab = Lab(tmp_path / "d1", OLD)
+    sizes = [len(batch) for batch in lab.batches(0)]
+    at, source = next((n, m) for n, size in enumerate(sizes) for m in range(n) if n > 2 and sizes[m] == size)
+    lost = int.from_bytes(lab.batches(0)[at][:8], "big")
+    lab.change(0, at, lambda _: lab.batches(0)[source])
+    _, account = _account(lab)
+    assert account.gone == ((lost, lost),)
+    assert account.cause.id == "batch-overwritten"
 
 
 def test_a_batch_that_is_there_twice_makes_nothing_unreadable(tmp_path):
@@ -96,4 +120,11 @@ def test_a_batch_that_is_there_twice_makes_consumers_skip_nothing(tmp_path):
     lab = Lab(tmp_path / "d1", PLAIN)
     batches = lab.batches(1)
     lab.write(1, [*batches[:3], batches[2], *batches[3:]])
+    assert next_start(lab.dir).consumer.uncommitted.skipped == ()
+
+
+def test_a_batch_that_is_there_twice_makes_no_later_hole_a_skipped_one(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    batches = lab.batches(1)
+    lab.write(1, [*batches[:3], batches[2], batches[3], *batches[5:]])
     assert next_start(lab.dir).consumer.uncommitted.skipped == ()

@@ -6,8 +6,7 @@ from bisect import bisect_left, bisect_right
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import RecordBatch
-from kafkalog.core.log import walk
+from kafkalog.core.log import Batch, first_offset, walk
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.source import FileSource
 from kafkalog.span import Span
@@ -55,11 +54,11 @@ def _originals(wrong: Mapping[_Place, int], scans: Sequence[SegmentScan]) -> dic
     found: dict[int, _Place] = {}
     for number, offsets in claimed.items():
         if number >= 0:
-            found |= {batch.base_offset: (scans[number].path, batch.position) for batch in _of(scans[number], offsets, wrong)}
+            found |= {first_offset(batch): (scans[number].path, batch.position) for batch in _of(scans[number], offsets, wrong)}
     return found
 
 
-def _of(scan: SegmentScan, offsets: set[int], wrong: Mapping[_Place, int]) -> Iterator[RecordBatch]:
+def _of(scan: SegmentScan, offsets: set[int], wrong: Mapping[_Place, int]) -> Iterator[Batch]:
     """The batches of a log that rightly have some offsets."""
     left = set(offsets)
     before = bisect_left(scan.places, min(offsets), key=itemgetter(0))
@@ -68,8 +67,11 @@ def _of(scan: SegmentScan, offsets: set[int], wrong: Mapping[_Place, int]) -> It
             for item in walk(source, scan.places[before - 1][1] if before else 0):
                 if not left:
                     return
-                if isinstance(item, RecordBatch) and item.base_offset in left and (scan.path, item.position) not in wrong:
-                    left.remove(item.base_offset)
+                if not isinstance(item, Batch) or (scan.path, item.position) in wrong:
+                    continue
+                offset = first_offset(item)
+                if offset in left:
+                    left.remove(offset)
                     yield item
     except UnreadableFile:  # told where the log was scanned
         return
@@ -85,17 +87,17 @@ def _overwritten(finding: Finding, original: _Place) -> OverwrittenBatch | None:
         span=Span(here.position, here.position + here.size),
         first=int(finding.facts["offset"]),
         last=int(finding.facts["last"]),
-        stored=here.base_offset,
+        stored=first_offset(here),
         original=original[0],
         original_position=original[1],
     )
 
 
-def _batch_at(place: _Place) -> RecordBatch | None:
+def _batch_at(place: _Place) -> Batch | None:
     """The sound batch at a place."""
     try:
         with FileSource(place[0]) as source:
             item = next(walk(source, place[1]), None)
     except UnreadableFile:
         return None
-    return item if isinstance(item, RecordBatch) and item.crc_ok else None
+    return item if isinstance(item, Batch) and item.crc_ok else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.dates import date_text
+from kafkalog.core.legacy import LegacyBatch
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import COMPARE, RESTORE
@@ -84,7 +85,9 @@ def batch_base_offset_wrong(step: BatchStep) -> Iterator[Hit]:
     judged by the offset that it had.
     """
     if step.stored_base is not None:
-        bits = (step.stored_base ^ step.spot.base_offset).bit_count()
+        # What is stored of a wrapper of magic 0 or 1 is the offset of its last message.
+        delta = step.spot.last_offset - step.spot.base_offset if isinstance(step.batch, LegacyBatch) else 0
+        bits = ((step.stored_base + delta) ^ (step.spot.base_offset + delta)).bit_count()
         yield Hit(
             BATCH_HEADER.span_of("base_offset", step.spot.position),
             (step.spot.base_offset, step.spot.last_offset),
