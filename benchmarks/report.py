@@ -39,7 +39,7 @@ def write_tree(tree: Path, partitions: int, damaged: int, batches: int) -> None:
         (folder / f"{0:020}.index").write_bytes(b"")
         (folder / f"{0:020}.timeindex").write_bytes(b"")
         (folder / "leader-epoch-checkpoint").write_text("0\n1\n0 0\n")
-    log_dir(tree, recovery_point_offset_checkpoint=dict.fromkeys(names, batches * _RECORDS))
+    log_dir(tree, recovery_point=dict.fromkeys(names, batches * _RECORDS))
 
 
 def write_log(tree: Path, segments: int, points: int, damaged: int) -> None:
@@ -57,7 +57,7 @@ def write_log(tree: Path, segments: int, points: int, damaged: int) -> None:
         segment(folder, base, batches)
     lines = "".join(f"{epoch} {-(-epoch * points // epochs)}\n" for epoch in range(epochs))
     (folder / "leader-epoch-checkpoint").write_text(f"0\n{epochs}\n{lines}")
-    log_dir(tree, recovery_point_offset_checkpoint={"orders-0": points})
+    log_dir(tree, recovery_point={"orders-0": points})
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -18,6 +18,7 @@ from kafkalog.core.filename import (
     LOG_DIR_FILES,
     is_metadata_log,
     parse_partition_name,
+    parse_remote_file_name,
     parse_segment_file_name,
 )
 from kafkalog.core.release import release_text
@@ -32,7 +33,8 @@ from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
-from kafkalog.files.workers import pool
+from kafkalog.files.tier import is_remote
+from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -48,15 +50,16 @@ from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan.journal import journal_at
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
+from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
-    from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
     from kafkalog.files.directory import Directory
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
 
 __all__ = ["verify"]
 
@@ -88,6 +92,7 @@ def verify(
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
+    resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -117,11 +122,14 @@ def verify(
             those that are larger than Kafka's default.
         partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
             or by `T-P`.
+        resume: A file in which the scan of each segment is noted as soon as it is done; what is noted there of files that have
+            not changed is not done again. It is begun where it is not there, and goes on with the clock it was begun with.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
         RequestError: a pattern of the policy names no rule; a value makes no sense, or is of the wrong type;
-            `partition_state` is no such JSON, or not of a partition given.
+            `partition_state` is no such JSON, or not of a partition given; `resume` is in an examined path, no such file,
+            in use, or was begun with other settings.
     """
     paths = [path_of(item) for item in items_of(path)]
     for name, value in (
@@ -138,26 +146,27 @@ def verify(
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
-    run = _Run(settings, _patterns("topics", topics), _patterns("exclude", exclude), options.release)
-    for item in paths:
-        run.add(item)
-    run.miss()
-    run.choose(since_mtime, sample)
-    if partition_state is not None:
-        run.take_states(partition_state)
-    with sparing_cache(run.is_of_running_broker), _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
-        run.scan(pool, progress)
-        run.judge()
-        if next_start:
-            run.predict(options, pool)
-        run.fit()
+    chosen, left_out = _patterns("topics", topics), _patterns("exclude", exclude)
+    noted_in = None if resume is None else path_of(resume)
+    with journal_at(noted_in, paths, settings, is_now_given=now is not None) as (settings, journal):
+        run = _Run(settings, chosen, left_out, options.release, journal)
+        for item in paths:
+            run.add(item)
+        run.miss()
+        run.choose(since_mtime, sample)
+        if partition_state is not None:
+            run.take_states(partition_state)
+        with (
+            sparing_cache(run.is_of_running_broker),
+            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+        ):
+            run.scan(pool, progress)
+            run.judge()
+            if next_start:
+                run.predict(options, pool)
+            run.fit()
     report = run.report()
     return report if policy is None else report.under(policy)
-
-
-def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
-    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return pool(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Job(NamedTuple):
@@ -189,8 +198,16 @@ class _Job(NamedTuple):
 class _Run:
     """One call of `verify`."""
 
-    def __init__(self, settings: Settings, topics: tuple[str, ...], exclude: tuple[str, ...], release: Release | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: tuple[str, ...],
+        exclude: tuple[str, ...],
+        release: Release | None,
+        journal: ScanJournal | None,
+    ) -> None:
         self.settings = settings
+        self.journal = journal
         self.topics = topics
         self.exclude = exclude
         self.release = release
@@ -205,6 +222,7 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
+        self.tiers = Tiers(settings, self._is_chosen)
         self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
@@ -214,10 +232,14 @@ class _Run:
     def add(self, path: str) -> None:
         """Take an argument in."""
         try:
-            found = classify(path)
+            found = classify(path, tier=True)
             self.not_checked += [NotChecked(error.path, error.reason, failed=True) for error in problems_since()]
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
+            elif found.kind is Kind.TIER:
+                self.tiers.add(found.path)
+            elif found.directory is not None and is_remote(found.path, found.directory.entries):
+                self.tiers.add_partition(found.path)
             elif found.kind is Kind.PARTITION:
                 self.jobs.append(_Job(found.path, found.directory))
             else:
@@ -271,12 +293,16 @@ class _Run:
         log_dir = LogDirCheck(LogDir(found.path, found.directory), self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
-            chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
-            self.unmatched -= chosen
-            if (chosen or not self.topics) and not _matches(name, self.exclude):
+            if self._is_chosen(name):
                 self.jobs.append(_Job(join(found.path, name), log_dir=log_dir))
             else:
                 self.left_out += 1
+
+    def _is_chosen(self, name: str) -> bool:
+        """Whether a partition directory of this name is looked at; the patterns that chose it are noted."""
+        chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
+        self.unmatched -= chosen
+        return bool(chosen or not self.topics) and not _matches(name, self.exclude)
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -288,6 +314,9 @@ class _Run:
             self.dirs_of_single_files.append(log_dir)
             return
         check_file_name(path)
+        if parse_remote_file_name(name) is not None:
+            self.tiers.add_file(path)
+            return
         self.jobs.append(_Job(folder or ".", only=path))
 
     # --- doing it ---
@@ -331,6 +360,7 @@ class _Run:
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
+        self.tiers.scan(executor)
 
     def _miss_partition(self, job: _Job, error: UnreadableFile) -> None:
         if isinstance(error, Gone) and job.log_dir is not None:
@@ -356,7 +386,7 @@ class _Run:
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, cores()))
+        looker = Looker(self.settings, executor, min(2, cores()), self.journal)
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
@@ -400,6 +430,8 @@ class _Run:
             if one.owner is None and not one.is_file:
                 self._fold(one.report.path, [one], is_log_dir=False)
         self._ask(compare_log_dirs(self.done, self.log_dirs))
+        self.tiers.judge(self.done)
+        self.not_checked.extend(self.tiers.not_checked)
         controllers = self.controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
@@ -446,7 +478,7 @@ class _Run:
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
-        partitions = tuple(one.report for one in self.done)
+        partitions = (*(one.report for one in self.done), *self.tiers.reports)
         return Report(
             now=self.settings.now,
             partitions=partitions,
@@ -458,7 +490,7 @@ class _Run:
             hashes=tuple(
                 chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])
             ),
-            left_out=self.left_out,
+            left_out=self.left_out + self.tiers.left_out,
             quick=self.settings.quick,
             next_start=self.next_start,
             evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
