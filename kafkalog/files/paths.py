@@ -17,7 +17,7 @@ def join(path: str, name: str) -> str:
 
 def trim(path: str) -> str:
     """A path as the caller gave it, without trailing slashes."""
-    return path.rstrip("/") or path[:1]
+    return path if path.endswith("://") else path.rstrip("/") or path[:1]
 
 
 def real_path(path: str) -> str:
