@@ -44,6 +44,14 @@ ORDINARY = {
         lambda n: made(values(5, 60), n, attributes=n % 5, compress=CODECS.get(n % 5)),
     ),
 }
+#: Each with one thing wrong about records whose header is ordinary.
+ORDINARY |= {
+    "offsets that fall": many(lambda n: made([R((d, 4 - d)[n % 5 == 3], b"k", b"v") for d in range(5)], n)),
+    "offsets after the last one": many(
+        lambda n: made([R(d + (n % 5 == 3), b"k", b"v") for d in range(5)], n, last_offset_delta=4)
+    ),
+    "another largest time": many(lambda n: made(values(5), n, max_timestamp=TIME + 4 + (n % 5 == 3))),
+}
 LOGS = {**ORDINARY, **{f"{name}, in all": data for name, data in SHAPES.items()}}
 
 
