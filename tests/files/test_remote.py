@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import sys
+import threading
 from typing import NamedTuple
 
 import fsspec
@@ -16,7 +17,8 @@ from click.testing import CliRunner
 
 from kafkalog import errors, next_start, open_log_dir, open_partition, open_segment, verify
 from kafkalog.cli.main import main
-from kafkalog.files import cores, object_store, remote
+from kafkalog.core.compression import MAX_DECOMPRESSED
+from kafkalog.files import cores, object_store, remote, workers
 from kafkalog.files.mounted import exists
 from kafkalog.files.source import FileSource
 from kafkalog.files.urls import is_url, shown
@@ -619,6 +621,18 @@ def test_an_image_is_read_on_this_machine(tmp_path):
 
 
 @pytest.mark.usefixtures("bucket")
-def test_a_running_read_does_not_fork():
+def test_what_reads_a_bucket_works_in_threads_in_which_is_set_what_was_set():
     open_log_dir(BUCKET)
-    assert not cores.may_fork()
+    token = MAX_DECOMPRESSED.set(4711)
+    try:
+        with workers.pool(2) as pool:
+            assert pool.submit(MAX_DECOMPRESSED.get).result() == 4711
+            assert pool.submit(os.getpid).result() == os.getpid()
+        gate = threading.Event()
+        with pytest.raises(KeyboardInterrupt), workers.pool(1) as pool:
+            begun, waiting = pool.submit(gate.wait, 60), pool.submit(os.getpid)
+            threading.Timer(0.05, gate.set).start()
+            raise KeyboardInterrupt
+        assert (begun.result(), waiting.cancelled()) == (True, True)
+    finally:
+        MAX_DECOMPRESSED.reset(token)
