@@ -150,7 +150,9 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
     if kind == "loses":
         records = sum(outcome.records_lost or 0 for _, outcome in places)
         size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))
-        return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}"
+        mendable = sum(_mendable_after(partition, outcome) for partition, outcome in places)
+        more = f", and {mendable:,} unreadable {agreeing(mendable, 'one', 'ones')} that could be repaired" if mendable else ""
+        return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}{more}"
     if kind == "aborted":
         records = sum(aborted_visible(outcome) for _, outcome in places)
         return f"read_committed consumers of {them} get {count_text(records, 'record')} of aborted transactions"
@@ -165,6 +167,14 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
     if not (records or at_least):
         return f"{sentence}, without records"
     return f"{sentence}, with {at_least}{count_text(records, 'record')}, {size}"
+
+
+def _mendable_after(partition: PartitionReport, outcome: Outcome) -> int:
+    """How many offsets that a flipped bit makes unreadable are after the end that a start leaves."""
+    end = outcome.log_end_offset
+    if end is None:
+        return 0
+    return sum(last - max(first, end) + 1 for first, last in partition.account.repairable if last >= end)
 
 
 def missing_perhaps(report: Report) -> list[str]:
