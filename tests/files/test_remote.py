@@ -19,6 +19,7 @@ from kafkalog import errors, next_start, open_log_dir, open_partition, open_segm
 from kafkalog.cli.main import main
 from kafkalog.core.compression import MAX_DECOMPRESSED
 from kafkalog.files import cores, object_store, remote, workers
+from kafkalog.files.directory import list_directory
 from kafkalog.files.mounted import exists
 from kafkalog.files.source import FileSource
 from kafkalog.files.urls import is_url, shown
@@ -209,6 +210,8 @@ def test_any_key_can_stand_before_a_log_dir_and_marks_of_folders_are_none_of_its
     put_tree(logs / NAME, f"{before}/logs/{NAME}")
     for folder in ("", "logs/", f"logs/{NAME}/"):
         put(f"{before}/{folder}", b"")
+    marked = open_segment(f"s3://bucket/{before}/logs/{NAME}/{LOG}").paths[".log"].rpartition("/")[0]
+    assert [entry.name for entry in list_directory(marked)] == sorted(path.name for path in (logs / NAME).iterdir())
     (only,) = open_log_dir(f"s3://bucket/{before}/logs").partitions()
     assert only.files == sorted(path.name for path in (logs / NAME).iterdir())
     assert open_segment(f"s3://bucket/{before}/logs/{NAME}/{LOG}").offset_index is not None
@@ -358,6 +361,19 @@ def test_an_object_that_is_replaced_while_it_is_read_is_a_condition_and_not_half
             source.read()
     with FileSource(f"s3://bucket/moving/t-0/{LOG}") as source:
         assert source.read() == sound[:-1] + b"?"
+
+
+def test_a_change_is_told_also_where_no_store_refuses_to_give_another_version(memory, files):
+    there = fsspec.filesystem("memory")
+    sound = there.cat_file(f"/backup/logs/{NAME}/{LOG}")
+    with FileSource(f"{memory}/{NAME}/{LOG}") as source:
+        there.pipe(f"/backup/logs/{NAME}/{LOG}", sound[:-1] + b"?")
+        with pytest.raises(errors.FileChanged, match="was written to while it was read"):
+            source.read()
+    with serving(plain_files(files, etags=False)) as server, FileSource(f"{server.url}/{NAME}/{LOG}") as source:
+        files[f"/{NAME}/{LOG}"] += b"?"
+        with pytest.raises(errors.FileChanged, match="grew from"):
+            source.read()
 
 
 def test_verify_reads_a_partition_again_that_has_changed_and_gives_up_on_one_that_goes_on(bucket, logs):
