@@ -426,3 +426,25 @@ def test_the_answers_of_a_generated_image_are_right():
     half = len(log) // 2 // BLOCK * BLOCK
     key = answers([log], [Extent(0, 0, 0, half), Extent(half + BLOCK, 0, half, len(log) - half)])
     assert len(key.whole) + len(key.cut) + key.others == 9
+
+
+def test_a_topic_whose_schema_a_registry_has_is_named_as_a_guess_and_another_one_is_not(tmp_path):
+    def framed(schema, base):
+        records = [R(offset_delta=at, key=b"k", value=b"\0" + schema.to_bytes(4, "big") + b"\x02%d" % at) for at in range(9)]
+        return seal(batch(records, base_offset=base, crc=0))
+
+    subjects = {"orders-value": 7, "orders-key": 8, "clicks-value": 9}
+    registered = [
+        R(at, json.dumps({"subject": name}).encode(), json.dumps({"subject": name, "id": number, "schema": "{}"}).encode())
+        for at, (name, number) in enumerate(subjects.items())
+    ]
+    registry = tmp_path / "data/_schemas-0"
+    registry.mkdir(parents=True)
+    nothing = [R(3, b"gone", None), R(4, b"{", b"{"), R(5, b"k", b"[]"), R(6, b"k", b'{"subject": 1, "id": 8}')]
+    (registry / f"{0:020d}.log").write_bytes(batch([*registered, *nothing]))
+    image, out = tmp_path / "disk.img", tmp_path / "out"
+    image.write_bytes(spread(framed(7, 0) + framed(7, 9), framed(8, 0)))
+    shown = run(image, "-o", out, "--like", tmp_path / "data").stdout
+    assert f"may be topic orders: schema id 7; {registry} has it for the subject orders-value" in " ".join(shown.split())
+    guesses = [json.loads(line).get("guess", "") for line in (tmp_path / "out.carve.jsonl").read_text().splitlines()]
+    assert [guess for guess in guesses if guess != ""] == ["topic orders", None]
