@@ -16,7 +16,7 @@ from kafkalog.files.urls import is_url, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["PARTIAL", "NewTree", "check_apart", "written_whole"]
+__all__ = ["PARTIAL", "NewTree", "check_apart", "growing", "written_whole"]
 
 #: What is added to a file's name while it is being written.
 PARTIAL = ".partial"
@@ -67,6 +67,28 @@ def written_whole(path: str, *, replace: bool = False) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
+
+
+@contextmanager
+def growing(path: str) -> Iterator[IO[bytes]]:
+    """A file that work is noted in, at its beginning; it is removed when the work is done, and stays when that ends early.
+
+    Args:
+        path: Its name, which has `.partial` at the end; folders above it are made.
+
+    Raises:
+        RequestError: another run writes it.
+        OSError: the system refuses.
+    """
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    with os.fdopen(descriptor, "r+b") as file:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RequestError(f"{path} is being written by another run") from None
+        yield file
+        os.unlink(path)
 
 
 #: Stands in a directory that is being written, and tells that what is in it may be removed when that is begun again.
