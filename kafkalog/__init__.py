@@ -162,6 +162,7 @@ _offer(
     salvage_lines="kafkalog.render.json_salvage:salvage_lines",
     table="kafkalog.table.api:table",
     verify="kafkalog.verify.engine:verify",
+    version="kafkalog:__version__",
 )
 
 

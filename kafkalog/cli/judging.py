@@ -46,6 +46,7 @@ class Judging(NamedTuple):
     exclude: tuple[str, ...]
     since_mtime: int | None
     sample: int | None
+    resume: str | None
     fail_on: str
     exit_zero: bool
     max_message_bytes: int | None
@@ -91,6 +92,7 @@ class Judging(NamedTuple):
                 exclude=self.exclude,
                 since_mtime=self.since_mtime,
                 sample=self.sample,
+                resume=self.resume,
                 policy=policy,
                 max_message_bytes=self.max_message_bytes,
                 partition_state=_states(self.partition_states),
@@ -191,6 +193,12 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories."),
     options.time_option("--since-mtime", "Only partitions with a file written at this time or later"),
     click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N partitions, chosen at random by --now."),
+    click.option(
+        "--resume",
+        metavar="FILE",
+        shell_complete=completion.files,
+        help="Note in FILE what is done, and go on from there after an end of any kind.",
+    ),
     options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1."),
     options.exit_zero,
     click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -32,7 +32,7 @@ from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
-from kafkalog.files.workers import pool
+from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -48,6 +48,7 @@ from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan.journal import journal_at
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
@@ -56,7 +57,6 @@ from kafkalog.verify.verified import Verified
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
-    from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
     from kafkalog.files.directory import Directory
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
 
 __all__ = ["verify"]
 
@@ -88,6 +89,7 @@ def verify(
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
+    resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -117,11 +119,14 @@ def verify(
             those that are larger than Kafka's default.
         partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
             or by `T-P`.
+        resume: A file in which the scan of each segment is noted as soon as it is done; what is noted there of files that have
+            not changed is not done again. It is begun where it is not there, and goes on with the clock it was begun with.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
         RequestError: a pattern of the policy names no rule; a value makes no sense, or is of the wrong type;
-            `partition_state` is no such JSON, or not of a partition given.
+            `partition_state` is no such JSON, or not of a partition given; `resume` is in an examined path, no such file,
+            in use, or was begun with other settings.
     """
     paths = [path_of(item) for item in items_of(path)]
     for name, value in (
@@ -138,26 +143,27 @@ def verify(
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
-    run = _Run(settings, _patterns("topics", topics), _patterns("exclude", exclude), options.release)
-    for item in paths:
-        run.add(item)
-    run.miss()
-    run.choose(since_mtime, sample)
-    if partition_state is not None:
-        run.take_states(partition_state)
-    with sparing_cache(run.is_of_running_broker), _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
-        run.scan(pool, progress)
-        run.judge()
-        if next_start:
-            run.predict(options, pool)
-        run.fit()
+    chosen, left_out = _patterns("topics", topics), _patterns("exclude", exclude)
+    noted_in = None if resume is None else path_of(resume)
+    with journal_at(noted_in, paths, settings, is_now_given=now is not None) as (settings, journal):
+        run = _Run(settings, chosen, left_out, options.release, journal)
+        for item in paths:
+            run.add(item)
+        run.miss()
+        run.choose(since_mtime, sample)
+        if partition_state is not None:
+            run.take_states(partition_state)
+        with (
+            sparing_cache(run.is_of_running_broker),
+            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+        ):
+            run.scan(pool, progress)
+            run.judge()
+            if next_start:
+                run.predict(options, pool)
+            run.fit()
     report = run.report()
     return report if policy is None else report.under(policy)
-
-
-def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
-    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return pool(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Job(NamedTuple):
@@ -189,8 +195,16 @@ class _Job(NamedTuple):
 class _Run:
     """One call of `verify`."""
 
-    def __init__(self, settings: Settings, topics: tuple[str, ...], exclude: tuple[str, ...], release: Release | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: tuple[str, ...],
+        exclude: tuple[str, ...],
+        release: Release | None,
+        journal: ScanJournal | None,
+    ) -> None:
         self.settings = settings
+        self.journal = journal
         self.topics = topics
         self.exclude = exclude
         self.release = release
@@ -356,7 +370,7 @@ class _Run:
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, cores()))
+        looker = Looker(self.settings, executor, min(2, cores()), self.journal)
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:

@@ -197,7 +197,7 @@ class Report:
         """A page of HTML that needs nothing else, as `kafkalog report` writes it; the same each time.
 
         Args:
-            title: Its title; the names of the partitions by default.
+            title: Its title; what was examined by default.
             payload: How bytes of records are shown: `none` (masked), `length`, `sha256`, `hex` or `text`.
             timelines: How many partitions are drawn, the worst first.
             embed_jsonl: Whether the page carries what `to_jsonl` gives.
