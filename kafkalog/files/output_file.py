@@ -117,16 +117,9 @@ def growing(path: str) -> Iterator[IO[bytes]]:
         path: Its name, which has `.partial` at the end; folders above it are made.
 
     Raises:
-        RequestError: another run writes it.
-        OSError: the system refuses.
+        RequestError: another run writes it, or the system refuses.
     """
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    with os.fdopen(descriptor, "r+b") as file:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RequestError(f"{path} is being written by another run") from None
+    with os.fdopen(open_to_append(path), "r+b") as file:
         yield file
         os.unlink(path)
 
