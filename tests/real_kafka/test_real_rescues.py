@@ -14,8 +14,8 @@ from tests.real_kafka.test_real_metadata_cuts import _all_start, _all_stop, _Nod
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long]
 
-#: A log of a topic that was deleted: its leader epochs are far above those of a topic that is created anew.
-OLD_EPOCHS = (40, 70)
+#: Leader epochs of the log of a topic that was deleted and is created again, with epochs from 0 on.
+OLD_EPOCHS = {"lower": (0, 1), "higher": (40, 70)}
 
 
 class Cluster:
@@ -73,6 +73,18 @@ def hurt(directory):
     return set(range(middle.base_offset, middle.last_offset + 1))
 
 
+def deleted(directory, epochs):
+    """The log of a topic that is no more."""
+    directory.mkdir(parents=True)
+    now = int(time.time() * 1000)
+    batches = (
+        encode.batch([encode.R(0, b"k", b"v")], base_offset=at, leader_epoch=epochs[at >= 30], base_timestamp=now)
+        for at in range(60)
+    )
+    (directory / f"{0:020d}.log").write_bytes(b"".join(batches))
+    return directory
+
+
 def topic_id(directory):
     return (directory / "partition.metadata").read_text().split("topic_id: ")[1].strip()
 
@@ -82,7 +94,7 @@ def test_what_was_salvaged_is_served_by_all_replicas_and_none_cuts_it(release, t
     cluster = Cluster(release, tmp_path)
     try:
         cluster.start()
-        cluster.create("merged", "hole", "anew")
+        cluster.create("merged", "hole", *OLD_EPOCHS)
         cluster.produce(150, "merged", "hole")
         cluster.stop()
         cluster.start()
@@ -103,30 +115,27 @@ def test_what_was_salvaged_is_served_by_all_replicas_and_none_cuts_it(release, t
             lost |= hurt(directory)
         assert kafkalog.salvage(cluster.directories("hole")[0], tmp_path / "hole", kafka_version=release).is_accepted
         cluster.plant("hole", tmp_path / "hole")
-        # The topic was deleted and is created anew.
-        old = tmp_path / "old/anew-0"
-        old.mkdir(parents=True)
-        now = int(time.time() * 1000)
-        batches = [
-            encode.batch([encode.R(0, b"k", b"v")], base_offset=at, leader_epoch=OLD_EPOCHS[at >= 30], base_timestamp=now)
-            for at in range(60)
-        ]
-        (old / f"{0:020d}.log").write_bytes(b"".join(batches))
-        own = topic_id(cluster.directories("anew")[0])
-        assert kafkalog.salvage(old, tmp_path / "anew", topic_id=own, kafka_version=release).is_accepted
-        cluster.plant("anew", tmp_path / "anew")
+        for topic, epochs in OLD_EPOCHS.items():
+            own = topic_id(cluster.directories(topic)[0])
+            source = deleted(tmp_path / f"old/{topic}-0", epochs)
+            (salvaged,) = kafkalog.salvage(source, tmp_path / topic, topic_id=own, kafka_version=release).partitions
+            assert any(f"leader epochs go up to {epochs[1]}" in note for note in salvaged.notes)
+            cluster.plant(topic, tmp_path / topic)
 
         cluster.start()
-        cluster.produce(50, "merged", "hole", "anew")
+        cluster.produce(50, "merged", "hole", *OLD_EPOCHS)
         cluster.stop()
         cluster.start()
-        cluster.produce(50, "merged", "hole", "anew")
-        reads = cluster.nodes[0].read([("merged", 0, 500), ("hole", 0, 500), ("anew", 0, 500)])
+        cluster.produce(50, "merged", "hole", "lower")
+        reads = cluster.nodes[0].read([("merged", 0, 500), ("hole", 0, 500), ("lower", 0, 500)])
         cluster.stop()
         assert cluster.agreed("merged") == list(range(400))
         assert cluster.agreed("hole") == sorted(set(range(400)) - lost)
-        assert cluster.agreed("anew") == list(range(160))
-        for topic, records in (("merged", 400), ("hole", 400 - len(lost)), ("anew", 160)):
+        assert cluster.agreed("lower") == list(range(160))
+        # Followers whose log has an epoch that the leader does not know do not get any further, and lose nothing.
+        ends = [len(list(kafkalog.open_partition(one).records())) for one in cluster.directories("higher")]
+        assert sorted(ends) == [60, 60, 110]
+        for topic, records in (("merged", 400), ("hole", 400 - len(lost)), ("lower", 160)):
             read = reads[f"{topic}-0", "committed"]
             assert (read.error, read.records) == (None, records), topic
     finally:
