@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RequestError,
         UnreadableFile,
     )
+    from kafkalog.files.aiven import use_aiven_keys
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
     from kafkalog.files.segment import Segment, open_segment
@@ -103,6 +104,7 @@ __all__ = [
     "read_transactions",
     "salvage",
     "table",
+    "use_aiven_keys",
     "verify",
 ]
 
@@ -132,6 +134,7 @@ _LAZY = {
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
     "open_segment": "kafkalog.files.segment",
+    "use_aiven_keys": "kafkalog.files.aiven",
     "Until": "kafkalog.replay.until",
     "Description": "kafkalog.info.values",
     "LogDirInfo": "kafkalog.info.values",

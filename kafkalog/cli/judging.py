@@ -214,6 +214,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     options.recovery_point,
     options.restraint,
     options.max_decompressed,
+    options.aiven_key,
     options.max_spool,
 )
 

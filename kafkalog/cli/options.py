@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OFFSET_OR_TIME",
     "ParamType",
+    "aiven_key",
     "assume_stop",
     "at",
     "batch_filters",
@@ -407,6 +408,32 @@ def max_spool(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default="64 GiB",
         help="Largest temporary file.",
     )(command)
+
+
+def aiven_key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--aiven-key`, for objects in remote storage that Aiven's plug-in has encrypted."""
+    return click.option(
+        "--aiven-key",
+        multiple=True,
+        metavar="ID=FILE",
+        expose_value=False,
+        shell_complete=completion.files,
+        callback=lambda _, __, values: _use_keys(values) if values else None,
+        help="A private key (PEM) of Aiven's tiered storage.",
+    )(command)
+
+
+def _use_keys(values: tuple[str, ...]) -> None:
+    from kafkalog.errors import RequestError
+    from kafkalog.files.aiven import use_aiven_keys
+
+    keys: dict[str, str] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not (name and equals and path):
+            raise RequestError(f"--aiven-key {value!r}: write ID=FILE, the id as encryption.key.pairs has it")
+        keys[name] = path
+    use_aiven_keys(keys)
 
 
 def restraint(command: Callable[..., Any]) -> Callable[..., Any]:

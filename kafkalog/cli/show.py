@@ -79,6 +79,7 @@ class _Position(options.ParamType):
 @options.format_option()
 @options.color
 @options.max_decompressed
+@options.aiven_key
 @options.max_spool
 def command(
     *,

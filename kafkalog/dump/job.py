@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import parse_java_integer
-from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
+from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES, parse_remote_file_name
 from kafkalog.core.filters import Filters
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
@@ -92,7 +92,8 @@ def _java_base(name: str) -> str:
 
 
 def _base_offset(name: str) -> int:
-    base = parse_java_integer(_java_base(name), 64)
+    remote = parse_remote_file_name(name)
+    base = parse_java_integer(_java_base(name), 64) if remote is None else remote.base_offset
     if base is None:
         raise ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset")
     return base
@@ -125,6 +126,9 @@ class DumpJob:
         dot = name.rfind(".")
         if dot < 0 and self._dialect.dotless_names_kill:
             self._output.die(path, ToolDied("the name has no dot"))
+            return
+        if parse_remote_file_name(name) is not None:
+            self._output.die(path, ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset; give it as a PATH"))
             return
         self._dispatch(path, name, name[dot:] if dot >= 0 else "")
 

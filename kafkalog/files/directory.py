@@ -180,14 +180,19 @@ class Directory:
         return self.small_file(name).content
 
 
-def list_directory(path: str, most: int | None = None) -> list[Entry]:
+def list_directory(path: str, most: int | None = None, *, beneath: bool = False) -> list[Entry]:
     """The entries of a directory by name; with `most`, no more of them than that.
+
+    Args:
+        path: The directory.
+        most: How many of them, at most.
+        beneath: Whether what really is there is listed, also where something else is read in its place.
 
     Raises:
         UnreadableFile: it is missing, no directory, or may not be read.
     """
     try:
-        node = node_at(path)
+        node = node_at(path, beneath=beneath)
         if isinstance(node, Folder):
             return [_entry_of(name, node.nodes[name]) for name in islice(sorted(node.nodes), most)]
         with os.scandir(path) as entries:

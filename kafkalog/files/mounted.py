@@ -1,8 +1,8 @@
-"""What is read as a directory though it is none: an archive, standard input, a file under another name, a URL.
+"""What is read as a directory though it is none: an archive, standard input, a file under another name, a URL, encoded objects.
 
-Below the path of such a thing stand its members, each a piece of an open file, or an object of a store (`files.remote`):
-nothing is unpacked, and no name that an archive holds ever reaches the system. All that asks the system about a path to
-examine asks here first.
+Below the path of such a thing stand its members, each a piece of an open file, an object of a store (`files.remote`), or put
+together when it is opened: nothing is unpacked, and no name that an archive holds ever reaches the system. All that asks the
+system about a path to examine asks here first.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ __all__ = [
     "node_at",
     "problems_since",
     "unmount",
+    "view",
+    "view_of",
 ]
 
 #: How standard input is called.
@@ -47,6 +49,8 @@ EXAMINED: ContextVar[tuple[str, ...]] = ContextVar("EXAMINED", default=())
 
 
 _mounts: dict[str, Folder] = {}
+#: Directories of encoded objects → what is read in their place; what they really hold is still there beneath.
+_views: dict[str, Folder] = {}
 _problems: list[UnreadableFile] = []
 
 
@@ -64,8 +68,26 @@ def unmount(path: str) -> None:
         del _mounts[spelling]
 
 
-def node_at(path: str) -> Piece | Folder | None:
+def view(path: str, folder: Folder | None) -> None:
+    """From now on read other files in the place of those in a directory; None: read these themselves."""
+    for spelling in {path, os.path.normpath(path), os.path.abspath(path)}:
+        if folder is None:
+            _views.pop(spelling, None)
+        else:
+            _views[spelling] = folder
+
+
+def view_of(path: str) -> Folder | None:
+    """What is read in the place of what a directory holds; None: that itself."""
+    return _views.get(os.path.normpath(path))
+
+
+def node_at(path: str, *, beneath: bool = False) -> Piece | Folder | None:
     """What stands at a path; None: what the system says.
+
+    Args:
+        path: The path.
+        beneath: Whether what is read in the place of encoded objects is passed over.
 
     Raises:
         FileNotFoundError: the path leads into something mounted, in which there is no such thing.
@@ -74,7 +96,7 @@ def node_at(path: str) -> Piece | Folder | None:
     if "\0" in path:
         return None
     node: Piece | Folder | None = None
-    folder, names = _mount_towards(path) if _mounts else (None, [])
+    folder, names = _mount_towards(path, beneath=beneath) if _mounts or _views else (None, [])
     if folder is not None:
         node = folder.below(names)
     elif is_url(path):
@@ -88,11 +110,14 @@ def node_at(path: str) -> Piece | Folder | None:
     return node
 
 
-def _mount_towards(path: str) -> tuple[Folder | None, list[str]]:
+def _mount_towards(path: str, *, beneath: bool) -> tuple[Folder | None, list[str]]:
     """What is mounted on the way to a path, and the names that are left from there."""
     parts = os.path.normpath(path).split("/")
     for end in range(len(parts), 0, -1):
-        folder = _mounts.get("/".join(parts[:end]))
+        at = "/".join(parts[:end])
+        folder = None if beneath else _views.get(at)
+        if folder is None:
+            folder = _mounts.get(at)
         if folder is not None:
             return folder, parts[end:]
     return None, []

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from kafkalog.files import restraint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["Descriptor", "Folder", "Opened", "Piece"]
+__all__ = ["Descriptor", "Folder", "InChunks", "Later", "Opened", "Piece"]
 
 
 class Opened(Protocol):
@@ -74,6 +74,36 @@ class Descriptor:
         if self.number >= 0:
             os.close(self.number)
             self.number = -1
+
+
+class Later:
+    """What is opened when somebody wants it: it gives others, and nothing itself."""
+
+    def __init__(self, make: Callable[[], Opened]) -> None:
+        self._make = make
+
+    def read(self, size: int, position: int) -> bytes:
+        """Nothing is open."""
+        raise NotImplementedError
+
+    def read_into(self, buffer: memoryview, position: int) -> int:
+        """Nothing is open."""
+        raise NotImplementedError
+
+    def state(self) -> tuple[int, int]:
+        """Nothing is open."""
+        raise NotImplementedError
+
+    def again(self) -> Opened:
+        """What it opens."""
+        return self._make()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class InChunks:
+    """Marks what is put together from chunks, of which one may be unreadable and its neighbours not."""
 
 
 class Piece(NamedTuple):

@@ -14,7 +14,7 @@ from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.ceilings import ensure_lines, ensure_size
 from kafkalog.files.meter import note_read
 from kafkalog.files.mounted import node_at
-from kafkalog.files.nodes import Descriptor, Folder, Opened, Piece
+from kafkalog.files.nodes import Descriptor, Folder, InChunks, Opened, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -107,12 +107,13 @@ class FileSource:
     Args:
         path: Where it is; printed as given.
         window: Bytes read at a time, where not more are asked for; 1 MiB by default.
+        beneath: Whether to open what stands there by itself, also where something else is read in its place.
 
     Raises:
         UnreadableFile: it is missing, no regular file, or may not be read.
     """
 
-    def __init__(self, path: str, window: int | None = None) -> None:
+    def __init__(self, path: str, window: int | None = None, *, beneath: bool = False) -> None:
         self.path = path
         self._at_once = window
         self._opened: Opened = Descriptor()
@@ -120,7 +121,7 @@ class FileSource:
         self._begin = 0
         self._is_piece = False
         try:
-            node = node_at(path)
+            node = node_at(path, beneath=beneath)
             if node is not None:
                 self._open_node(node)
                 return
@@ -154,7 +155,7 @@ class FileSource:
         return self._opened.again()
 
     def _open_node(self, node: Piece | Folder) -> None:
-        if not isinstance(node, Piece):
+        if isinstance(node, Folder):
             raise UnreadableFile(self.path, "is a directory")
         self._opened = node.opened.again()
         _, self._begin, self.size, self.modified_ns, self.inode = node
@@ -173,8 +174,17 @@ class FileSource:
         end = min(position + need, self.size)
         if at < 0 or end - held.start > len(held.data) or at > len(held.data):
             size = min(max(need, self._at_once or WINDOW), self.size - position)
-            held = self._window = Window(position, self._read(position, max(0, size)))
+            held = self._window = Window(position, self._read_ahead(position, max(0, size), max(0, end - position)))
         return held
+
+    def _read_ahead(self, position: int, size: int, need: int) -> bytes:
+        """Bytes of a window; of what is put together from chunks no more than is needed where the rest cannot be read."""
+        try:
+            return self._read(position, size)
+        except UnreadableFile:
+            if not isinstance(self._opened, InChunks) or size == need:
+                raise
+            return self._read(position, need)
 
     def _read(self, position: int, size: int) -> bytes:
         try:

@@ -13,7 +13,7 @@ from kafkalog.core.filename import (
     PENDING_SUFFIXES,
     REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
-    parse_segment_file_name,
+    parse_any_segment_file_name,
 )
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
@@ -114,7 +114,7 @@ def _lines(log_dir: LogDir | None, partition: Partition) -> dict[str, Checkpoint
 def _of_file(path: str, *, full: bool | None) -> Description:
     """The segment that a file belongs to; a log that waits to be deleted or renamed, or is a snapshot, stands for itself."""
     folder, name = os.path.dirname(path) or ".", os.path.basename(path)
-    parsed = parse_segment_file_name(name)
+    parsed = parse_any_segment_file_name(name)
     check_file_name(path)
     not_read: list[NotRead] = []
     directory = Directory(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName, parse_partition_name
 from kafkalog.core.release import release_text
 from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.errors import UnreadableFile
@@ -78,7 +78,7 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
         yield with_advice(outcome)
     missing = missing_directories(state)
     for name in () if is_partial_copy(len(missing), len(state.partitions)) else missing:
-        yield with_advice(_created_empty(state, name, assumed))
+        yield with_advice(_created_empty(state, name, assumed), is_alone=_is_alone(state, name))
     listed = listed_and_missing(state)
     for name in () if is_partial_copy(len(listed), len(state.partitions)) else listed:
         yield with_advice(_taken_away(state, name, assumed))
@@ -117,9 +117,9 @@ def _in_context(
 
 def _is_alone(state: LogDirState, name: str) -> bool:
     """Whether the controller knows no replica of a partition but that of this broker."""
-    parsed = state.partitions[name]
-    topic = None if state.image is None else state.image.topic(parsed.topic)
-    partition = None if topic is None else topic.partitions.get(parsed.partition)
+    parsed = parse_partition_name(name)
+    topic = None if state.image is None or parsed is None else state.image.topic(parsed.topic)
+    partition = None if topic is None or parsed is None else topic.partitions.get(parsed.partition)
     return partition is not None and partition.replicas == (state.identity.number,)
 
 
@@ -170,7 +170,7 @@ def _with_its_id(state: LogDirState, parsed: PartitionName | None, outcome: Outc
     if parsed is None or parsed.mark or outcome.actions or not any(one.file == METADATA_FILE for one in outcome.causes):
         return outcome
     topic = None if state.image is None else state.image.topic(parsed.topic)
-    return outcome if topic is None else replace(outcome, actions=(write_its_id(topic),))
+    return outcome if topic is None else replace(outcome, actions=(write_its_id(topic.name, topic.topic_id),))
 
 
 def _false_marker(state: LogDirState, predictions: Mapping[str, Prediction]) -> dict[str, Cause] | None:

@@ -115,6 +115,7 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         valid_through_offset=row["valid_through_offset"],
         valid_file="",
         valid_position=0,
+        is_remote=row.get("remote", False),
         log_start_offset=row["log_start_offset"],
         log_end_offset=row["log_end_offset"],
         segments=row["segments"],
@@ -125,6 +126,7 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         next_start=tuple(next_start),
         otherwise=_otherwise(row, next_start),
         topic_id=row["topic_id"],
+        cleaned=row.get("cleaned", False),
     )
 
 

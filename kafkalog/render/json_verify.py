@@ -97,6 +97,7 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "batches": report.batches,
         "records": report.records,
         "bytes": report.bytes,
+        **({"remote": True} if report.is_remote else {}),
         **_account_json(report.account),
     }
 
@@ -111,6 +112,7 @@ def _account_json(account: Account) -> dict[str, Any]:
         "unreadable_bytes": account.unreadable_bytes,
         "repairable": [list(each) for each in account.repairable],
         "at_most": account.at_most,
+        "cleaned": account.cleaned,
         "uncounted": list(account.uncounted),
         "unreached": [list(each) for each in account.unreached],
         "skipped": [list(each) for each in account.skipped],

@@ -101,10 +101,10 @@ def _fitted(partitions: Sequence[PartitionReport]) -> Iterable[PartitionReport]:
     """The partitions; what has lost records says which other run has them."""
     by_replica: dict[tuple[str, int | None], list[PartitionReport]] = {}
     for one in partitions:
-        if one.topic_id is not None:
+        if one.topic_id is not None and not one.is_remote:
             by_replica.setdefault((one.topic_id, one.partition), []).append(one)
     for one in partitions:
-        others = [] if one.topic_id is None else by_replica[one.topic_id, one.partition]
+        others = [] if one.topic_id is None or one.is_remote else by_replica[one.topic_id, one.partition]
         sound = [other for other in others if other is not one and other.verdict not in (*DAMAGED, "unknown")]
         yield replace(one, findings=tuple(_with_source(f, sound) for f in one.findings)) if sound else one
 

@@ -11,14 +11,15 @@ from kafkalog.render.outcome_words import aborted_visible, caveats_of, certain_h
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.render.wrapping import cut
 from kafkalog.verify import Severity
+from kafkalog.verify.subjects import OF_NO_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kafkalog.next_start.outcome import Outcome
-    from kafkalog.verify import PartitionReport, Report
+    from kafkalog.verify import Finding, PartitionReport, Report
 
-__all__ = ["article", "every_outcome", "is_predicted", "names_of", "start_text"]
+__all__ = ["article", "every_outcome", "is_predicted", "missing_perhaps", "names_of", "start_text"]
 
 #: Rules that say, from a severity on, that partitions are not here.
 _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
@@ -160,11 +161,20 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
     return f"{sentence}, with {at_least}{count_text(records, 'record')}, {size}"
 
 
+def missing_perhaps(report: Report) -> list[str]:
+    """The directories of partitions that checkpoints name, that are not here, and that may be lost."""
+    return list(dict.fromkeys(str(f.facts["file"]) for f in report.findings if f.id in OF_NO_DIRECTORY and _is_doubtful(f)))
+
+
+def _is_doubtful(finding: Finding) -> bool:
+    return finding.severity is Severity.INFO and "offsets_unknown" in finding.facts
+
+
 def _nothing_lost(report: Report) -> str:
     """The good news, as far as it goes."""
     if any(partition.account.gone or partition.account.uncounted for partition in report.partitions):
         return "nothing more is removed"
-    lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
+    lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings) or bool(missing_perhaps(report))
     if report.failed:
         return "nothing of what could be read is removed"
     if lacking:

@@ -397,7 +397,7 @@ class ProducerReplay:
             elapsed = _elapsed(state, marker.timestamp)
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
         base = state if state is not None else ProducerState(marker.producer_id, marker.epoch)
-        same_epoch = marker.epoch == base.epoch
+        same_epoch = marker.epoch <= base.epoch
         self.states[marker.producer_id] = ProducerState(
             marker.producer_id,
             base.epoch if same_epoch else marker.epoch,

@@ -52,6 +52,7 @@ class Account:
         unreadable_bytes: How many bytes these are.
         repairable: Those unreadable offsets whose batch one known flipped bit explains: with the bit back it is sound.
         at_most: Whether the log was compacted, so that not each of these offsets need have had a record.
+        cleaned: Whether the log cleaner has been over the log, or may have been: what it lacks may be gone without a trace.
         uncounted: Why offsets that are lost cannot be counted.
         unreached: Offsets that consumers never get to, though they are in the log: from where they fail or are stuck.
         skipped: Offsets that consumers jump over without an error.
@@ -67,6 +68,7 @@ class Account:
     unreadable_bytes: int = 0
     repairable: Ranges = ()
     at_most: bool = False
+    cleaned: bool = False
     uncounted: tuple[str, ...] = ()
     unreached: Ranges = ()
     skipped: Ranges = ()
@@ -88,6 +90,8 @@ def account_of(
     otherwise: Sequence[Outcome] = (),
     log_start_offset: int | None = None,
     log_end_offset: int | None = None,
+    *,
+    cleaned: bool = False,
 ) -> Account:
     """The account of a partition, or of a log dir.
 
@@ -98,6 +102,7 @@ def account_of(
         otherwise: Those of a start after the kind of stop that its log dir does not show.
         log_start_offset: First offset that is there; None without a log.
         log_end_offset: The one after the last.
+        cleaned: Whether the log cleaner has been over the log, or may have been.
     """
     loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
     losses = {kind: [f for f in loud if loss_of(f) == kind and not _is_of_another_log(f)] for kind in ("gone", "unreadable")}
@@ -116,6 +121,7 @@ def account_of(
         unreadable_bytes=_bytes_of((f.path, f.span) for f in losses["unreadable"]),
         repairable=repairable,
         at_most=any("at_most" in finding.facts for each in losses.values() for finding in each),
+        cleaned=cleaned,
         uncounted=tuple(
             dict.fromkeys(
                 str(f.facts["offsets_unknown"]) for kind in losses.values() for f in kind if "offsets_unknown" in f.facts

@@ -18,6 +18,7 @@ from kafkalog.core.filename import (
     LOG_DIR_FILES,
     is_metadata_log,
     parse_partition_name,
+    parse_remote_file_name,
     parse_segment_file_name,
 )
 from kafkalog.core.release import release_text
@@ -32,6 +33,7 @@ from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
+from kafkalog.files.tier import is_remote
 from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
@@ -52,6 +54,7 @@ from kafkalog.verify.scan.journal import journal_at
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
+from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
@@ -219,6 +222,7 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
+        self.tiers = Tiers(settings, self._is_chosen)
         self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
@@ -228,10 +232,14 @@ class _Run:
     def add(self, path: str) -> None:
         """Take an argument in."""
         try:
-            found = classify(path)
+            found = classify(path, tier=True)
             self.not_checked += [NotChecked(error.path, error.reason, failed=True) for error in problems_since()]
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
+            elif found.kind is Kind.TIER:
+                self.tiers.add(found.path)
+            elif found.directory is not None and is_remote(found.path, found.directory.entries):
+                self.tiers.add_partition(found.path)
             elif found.kind is Kind.PARTITION:
                 self.jobs.append(_Job(found.path, found.directory))
             else:
@@ -285,12 +293,16 @@ class _Run:
         log_dir = LogDirCheck(LogDir(found.path, found.directory), self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
-            chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
-            self.unmatched -= chosen
-            if (chosen or not self.topics) and not _matches(name, self.exclude):
+            if self._is_chosen(name):
                 self.jobs.append(_Job(join(found.path, name), log_dir=log_dir))
             else:
                 self.left_out += 1
+
+    def _is_chosen(self, name: str) -> bool:
+        """Whether a partition directory of this name is looked at; the patterns that chose it are noted."""
+        chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
+        self.unmatched -= chosen
+        return bool(chosen or not self.topics) and not _matches(name, self.exclude)
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -302,6 +314,9 @@ class _Run:
             self.dirs_of_single_files.append(log_dir)
             return
         check_file_name(path)
+        if parse_remote_file_name(name) is not None:
+            self.tiers.add_file(path)
+            return
         self.jobs.append(_Job(folder or ".", only=path))
 
     # --- doing it ---
@@ -345,6 +360,7 @@ class _Run:
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
+        self.tiers.scan(executor)
 
     def _miss_partition(self, job: _Job, error: UnreadableFile) -> None:
         if isinstance(error, Gone) and job.log_dir is not None:
@@ -414,6 +430,8 @@ class _Run:
             if one.owner is None and not one.is_file:
                 self._fold(one.report.path, [one], is_log_dir=False)
         self._ask(compare_log_dirs(self.done, self.log_dirs))
+        self.tiers.judge(self.done)
+        self.not_checked.extend(self.tiers.not_checked)
         controllers = self.controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
@@ -460,7 +478,7 @@ class _Run:
 
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
-        partitions = tuple(one.report for one in self.done)
+        partitions = (*(one.report for one in self.done), *self.tiers.reports)
         return Report(
             now=self.settings.now,
             partitions=partitions,
@@ -472,7 +490,7 @@ class _Run:
             hashes=tuple(
                 chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])
             ),
-            left_out=self.left_out,
+            left_out=self.left_out + self.tiers.left_out,
             quick=self.settings.quick,
             next_start=self.next_start,
             evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,

@@ -12,6 +12,7 @@ from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
 from kafkalog.next_start.index_advice import keep_of_cut
 from kafkalog.next_start.metadata_advice import metadata_advice
+from kafkalog.next_start.misplaced_advice import write_its_id
 from kafkalog.next_start.rescue_advice import sought
 from kafkalog.replay.quorum import Role, role_in_quorum
 from kafkalog.verify.finding import Severity
@@ -26,6 +27,7 @@ from kafkalog.verify.remedies import (
     REPLAY,
     RESTORE,
     SEEK,
+    WRITE_TOPIC_ID,
 )
 from kafkalog.verify.rule import RULES, loss_of
 
@@ -164,6 +166,7 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
             alone = {
                 RESTORE: _without_others(one, controllers),
                 COMPARE: _of_comparing_alone(one, controllers),
+                WRITE_TOPIC_ID: _of_topic_id(one, controllers),
                 SEEK: SEEK if one.owner is None else sought(one.owner.path),
             }
             findings = tuple(_fitted_to_replicas(finding, one, others, alone) for finding in one.report.findings)
@@ -173,7 +176,7 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
 def _is_of_replicas(finding: Finding) -> bool:
     """Whether the remedy of a finding may be about other replicas."""
     known = RULES[finding.id]
-    return bool(known.general & {RESTORE, COMPARE, SEEK}) or known.history or _ADVICE in finding.facts
+    return bool(known.general & {RESTORE, COMPARE, SEEK, WRITE_TOPIC_ID}) or known.history or _ADVICE in finding.facts
 
 
 def _fitted_to_replicas(finding: Finding, one: Verified, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
@@ -184,6 +187,7 @@ def _fitted_to_replicas(finding: Finding, one: Verified, others: Sequence[Verifi
         RESTORE: _merged_from(finding, one.report, reports) or restored_from(finding, reports) or alone[RESTORE],
         COMPARE: _of_comparing(finding, one, reports) or alone[COMPARE],
         SEEK: alone[SEEK],
+        WRITE_TOPIC_ID: alone[WRITE_TOPIC_ID],
     }
     return _said(finding, words)
 
@@ -296,6 +300,14 @@ def _of_comparing_alone(one: Verified, controllers: Controllers) -> str:
     if one.is_file:
         return f"{other}: `{command_on(('kafkalog', 'verify'), one.report.path).line} OTHER`."
     return f"{other}: `{diff_command(one.report.path).line}`."
+
+
+def _of_topic_id(one: Verified, controllers: Controllers) -> str:
+    """What `partition.metadata` of a directory must hold."""
+    topic_id, _, source = controllers.topic_id(one.topic, one.owner)
+    if topic_id is None:
+        return WRITE_TOPIC_ID
+    return f"Leave the broker down. {write_its_id(one.topic, topic_id)} The id is that of {source}."
 
 
 def _without_others(one: Verified, controllers: Controllers) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "REPLAY",
     "RESTORE",
     "SEEK",
+    "WRITE_TOPIC_ID",
 ]
 
 #: The records of a log are damaged: in three parts, for not each fits everywhere.
@@ -60,4 +61,9 @@ FINISH_SWAP = (
     "broker is stopped."
 )
 
-GENERAL = (RESTORE, SEEK, COMPARE, REBUILD, REPLAY, LET_REBUILD, LET_REPLAY, FINISH_SWAP)
+#: `partition.metadata` is missing or damaged; only the controller knows the topic's id.
+WRITE_TOPIC_ID = (
+    "With the broker stopped, write `version: 0` and `topic_id:` with the topic's id (`kafka-topics.sh --describe` prints it)."
+)
+
+GENERAL = (RESTORE, SEEK, COMPARE, REBUILD, REPLAY, LET_REBUILD, LET_REPLAY, FINISH_SWAP, WRITE_TOPIC_ID)

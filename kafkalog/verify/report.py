@@ -46,7 +46,9 @@ class PartitionReport:
     `segments`, `batches` and `records` count the log, `bytes` all files checked, also such as wait to be deleted.
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
-    damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`.
+    damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`. `cleaned`:
+    the log cleaner has been over the log, or may have been, so that records may be gone from it without a trace.
+    `is_remote`: this is the part of the partition that lies in remote storage, whose directory tells the topic's id.
     """
 
     path: str
@@ -69,6 +71,8 @@ class PartitionReport:
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
     topic_id: str | None = None
+    is_remote: bool = False
+    cleaned: bool = False
 
     @cached_property
     def account(self) -> Account:
@@ -76,7 +80,9 @@ class PartitionReport:
         end = self.log_end_offset
         if self.last_segment is not None:
             end = _own_end(self.findings, f"{self.last_segment:020d}.log", end)
-        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end)
+        return account_of(
+            self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end, cleaned=self.cleaned
+        )
 
     @property
     def verdict(self) -> str:

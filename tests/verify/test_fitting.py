@@ -291,3 +291,15 @@ def test_a_missing_snapshot_between_others_is_nothing_to_do_where_the_log_is_sou
     snapshots[len(snapshots) // 2].unlink()
     found = [f.remedy for f in look(lab.root) if f.id == "snapshot-missing-for-segment"]
     assert found == ["Nothing to do: the log is sound, and the state is replayed from it."]
+
+
+@pytest.mark.parametrize("damage", ["missing", "malformed"])
+def test_the_topic_id_that_a_metadata_log_beside_knows_is_in_the_remedy(damage, tmp_path):
+    lab = Lab(tmp_path / "d1", "4.3.1/meta-n1/__cluster_metadata-0")
+    file = lab.beside("kept-0") / "partition.metadata"
+    text = file.read_text()
+    file.unlink() if damage == "missing" else file.write_text("version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA")
+    (found,) = (one for one in look(lab.root) if one.id == f"partition-metadata-{damage}")
+    assert text.splitlines()[1] in found.remedy
+    assert str(lab.dir) in found.remedy
+    assert "If the topic was deleted and created again" in found.remedy

@@ -194,7 +194,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
             severity, effect = Severity.WARNING, _TAKEN_AWAY
         else:
             severity, effect = Severity.INFO, _MOVED if one.placed is None else _NOT_PLACED
-        had_records = f"{one.name}: all offsets up to {one.offset - 1}, by the checkpoints"
+        had_records = one.offset > 0 and one.placed is not False
         yield Hit(
             one.span,
             None,
@@ -202,7 +202,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
             partition=one.name,
             file=f"{folder}{one.name}",
             effect=effect,
-            offsets_unknown=had_records if one.offset > 0 else None,
+            offsets_unknown=f"{one.name}: all offsets up to {one.offset - 1}, by the checkpoints" if had_records else None,
         )
 
 

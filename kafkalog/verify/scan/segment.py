@@ -271,9 +271,10 @@ class Scanner:
     def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
         state, producers = self._state, self._producers
-        limit = self._limit_of(batch) if crc_ok else None
         stored_base = batch.base_offset
-        batch = batch if limit is None else self._as_neighbours_prove(batch, limit)
+        limit = self._limit_of(stored_base, batch.span.end) if crc_ok else None
+        base = self._proved_base(stored_base, batch.header.last_offset_delta, limit)
+        batch = batch if base == stored_base else batch.with_base_offset(base)
         header = batch.header
         spot = spot_of(batch)
         is_wrong = stored_base != batch.base_offset
@@ -312,27 +313,39 @@ class Scanner:
         self._times.note_batch(spot, header.base_timestamp)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
 
-    def _limit_of(self, batch: RecordBatch) -> int | None:
-        """The offset at which what follows a batch begins; None: not known, or the batch is where it is expected."""
-        if self._state.after_damage or self._source is None or batch.base_offset == self._next_offset():
+    def _limit_of(self, base: int, end: int) -> int | None:
+        """The offset at which what follows a batch begins; None: not known, or the batch is where it is expected.
+
+        Args:
+            base: Its base offset.
+            end: Where it ends in the file.
+        """
+        if self._state.after_damage or self._source is None or base == self._next_offset():
             return None
-        end = batch.span.end
         if end >= self._source.size:
             return self._task.following
         window = self._source.window(end, BATCH_HEADER.size)
         head = window.data[end - window.start : end - window.start + BATCH_HEADER.size]
-        return BATCH_HEADER.read(head).base_offset if len(head) == BATCH_HEADER.size and head[MAGIC_AT] == 2 else None
+        if len(head) == BATCH_HEADER.size and head[MAGIC_AT] == 2:
+            return BATCH_HEADER.read(head).base_offset
+        following = _batch_from(self._source, end)
+        return None if following is None else following.base_offset
 
-    def _as_neighbours_prove(self, batch: RecordBatch, limit: int) -> RecordBatch:
-        """A batch with the base offset that its neighbours prove it to have had; the batch itself where they prove none."""
-        low, delta, stored = self._next_offset(), batch.header.last_offset_delta, batch.base_offset
-        if self._task.snapshot_epoch is not None or delta < 0 or (low <= stored and stored + delta < limit):
-            return batch
+    def _proved_base(self, stored: int, delta: int, limit: int | None) -> int:
+        """The base offset that its neighbours prove a batch to have had; the stored one where they prove no other.
+
+        Args:
+            stored: The one that it has.
+            delta: How far its last offset is from it.
+            limit: The offset at which what follows begins.
+        """
+        low = self._next_offset()
+        if limit is None or self._task.snapshot_epoch is not None or delta < 0 or (low <= stored and stored + delta < limit):
+            return stored
         if low + delta + 1 == limit:
-            proved = [low]
-        else:
-            proved = [base for bit in range(64) if low <= (base := stored ^ (1 << bit)) and base + delta < limit]
-        return batch.with_base_offset(proved[0]) if len(proved) == 1 else batch
+            return low
+        proved = [base for bit in range(64) if low <= (base := stored ^ (1 << bit)) and base + delta < limit]
+        return proved[0] if len(proved) == 1 else stored
 
     def _judge_step(
         self,
@@ -444,8 +457,6 @@ class Scanner:
         state, crc_ok, base = self._state, batch.crc_ok, batch.last_offset
         state.batches += 1
         self._magics.add(batch.magic)
-        self._last_legacy = max(self._last_legacy, base)
-        self._producers.hole(base + 1)  # offsets inside a wrapper are not followed
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self._quick):
             records = self._records.legacy(batch)
@@ -455,15 +466,20 @@ class Scanner:
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
             base = min(base, state.expected if state.expected >= 0 else max(0, self._task.base_offset))
+        stored_base, delta = base, batch.last_offset - base
+        limit = self._limit_of(base, batch.span.end) if records is not None else None
+        base = self._proved_base(base, delta, limit)
         spot = BatchSpot(
             position=batch.position,
             end=batch.position + batch.size,
             base_offset=base,
-            last_offset=batch.last_offset,
+            last_offset=base + delta,
             epoch=NO_EPOCH,
             max_timestamp=batch.max_timestamp,
         )
-        self._judge_step(batch, spot, crc_ok=crc_ok)
+        self._last_legacy = max(self._last_legacy, spot.last_offset)
+        self._producers.hole(spot.last_offset + 1)  # offsets inside a wrapper are not followed
+        self._judge_step(batch, spot, crc_ok=crc_ok, stored_base=stored_base if base != stored_base else None, limit=limit)
         if batch.size > self._task.settings.large and crc_ok:
             self._note_large(spot, NO_PRODUCER_ID)
         if not crc_ok:
