@@ -21,14 +21,18 @@ from benchmarks.verify import write_partition
 
 #: Records of a batch, and the bytes of their values.
 PER_BATCH, VALUE = 10, 100
+#: A snapshot of producers of a log that has none.
+_NO_PRODUCERS = bytes.fromhex("000148674bc700000000")
 
 
 def write_tree(tree: Path, partitions: int, segments: int, batches: int) -> None:
     """The log dir."""
     model = tree.with_name("model-0")
     write_partition(model, batches * 1200, segments, PER_BATCH, VALUE, 0)
-    files = [entry.name for entry in os.scandir(model)]
     end = _end_of(model)
+    for offset in (*sorted(int(log.stem) for log in model.glob("*.log"))[1:], end):
+        (model / f"{offset:020}.snapshot").write_bytes(_NO_PRODUCERS)
+    files = [entry.name for entry in os.scandir(model)]
     names = [f"topic-{number // 10:04}-{number % 10}" for number in range(partitions)]
     tree.mkdir()
     for name in names:
@@ -36,7 +40,7 @@ def write_tree(tree: Path, partitions: int, segments: int, batches: int) -> None
         for file in files:
             os.link(model / file, tree / name / file)
     ends = dict.fromkeys(names, end)
-    log_dir(tree, recovery_point=ends, replication=ends)
+    log_dir(tree, recovery_point=ends, replication=ends, log_start={}, cleaner={})
     (tree / "meta.properties").write_text("#\n#\nversion=0\nbroker.id=1\n")  # no metadata log, so ZooKeeper
     shutil.rmtree(model)
 

@@ -172,6 +172,10 @@ _offer(
 class _Package(ModuleType):
     """This package: five of its functions have the names of packages in it, which an import would put in their place."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Ray and Spark pickle what a function on the command line refers to, modules by their name.
+        return import_module, (self.__name__,)
+
     @property
     def diff(self) -> Any:
         """The function `kafkalog.diff.api.diff`."""

@@ -39,6 +39,7 @@ class Judging(NamedTuple):
     baseline: str | None
     quick: bool
     hash_inputs: bool
+    digests: bool
     jobs: int | None
     dask: str | None
     partition_states: tuple[str, ...]
@@ -82,6 +83,7 @@ class Judging(NamedTuple):
                 now=self.now,
                 quick=self.quick,
                 hash_inputs=self.hash_inputs,
+                digests=self.digests,
                 jobs=self.jobs,
                 executor=executor,
                 kafka_version=None if self.kafka_version is None else release_text(self.kafka_version),
@@ -172,6 +174,9 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     ),
     click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records."),
     click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file."),
+    click.option(
+        "--digests", is_flag=True, help="Note digests of the logs in the JSON lines, so that merge compares replicas."
+    ),
     options.jobs,
     click.option("--dask", metavar="ADDRESS", help="Scan on a Dask cluster: its scheduler's address, or local."),
     click.option(

@@ -7,6 +7,7 @@ waits to be deleted (`.deleted`), is being written by the cleaner (`.cleaned`) o
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = [
@@ -77,6 +78,7 @@ _REMOTE = re.compile(rf"{_OFFSET}-{_ID}({'|'.join(map(re.escape, REMOTE_SUFFIXES
 _REMOTE_PARTITION = re.compile(rf"(.+)-(\d{{1,10}})-{_ID}", re.ASCII | re.DOTALL)
 _REMOTE_TOPIC = re.compile(rf"(.+)-{_ID}", re.ASCII | re.DOTALL)
 _MARKED = re.compile(r"(\S+)-(\S+)\.(\S+)-(delete|future|stray)")
+_NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 
 
 class SegmentFileName(NamedTuple):
@@ -100,6 +102,8 @@ class PartitionName(NamedTuple):
     mark: str = ""
 
 
+# A log dir has the same names again and again, and asks for each of its partitions many times.
+@lru_cache(maxsize=1 << 14)
 def parse_segment_file_name(name: str) -> SegmentFileName | None:
     """What a file name in a partition directory says, or None for other files."""
     match = _SEGMENT.fullmatch(name)
@@ -111,6 +115,7 @@ def parse_segment_file_name(name: str) -> SegmentFileName | None:
     return None
 
 
+@lru_cache(maxsize=1 << 14)
 def parse_partition_name(name: str) -> PartitionName | None:
     """What a directory name says, or None if it is no partition directory.
 
@@ -121,7 +126,7 @@ def parse_partition_name(name: str) -> PartitionName | None:
     if match:
         name, mark = f"{match[1]}-{match[2]}", match[4]
     topic, dash, number = name.rpartition("-")
-    if not dash or not topic or not re.fullmatch(r"\d{1,10}", number, re.ASCII) or int(number) > 0x7FFFFFFF:
+    if not dash or not topic or not _NUMBER.fullmatch(number) or int(number) > 0x7FFFFFFF:
         return None
     return PartitionName(topic, int(number), mark)
 

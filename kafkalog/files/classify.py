@@ -24,7 +24,7 @@ from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
 from kafkalog.files.mounted import STDIN, is_mount, node_at, problems_since
 from kafkalog.files.nodes import Folder
-from kafkalog.files.paths import join, trim
+from kafkalog.files.paths import join, real_name, trim
 from kafkalog.files.source import unreadable
 from kafkalog.files.urls import is_url
 
@@ -103,7 +103,7 @@ def classify(path: str, *, tier: bool = False) -> Classified:
             reason = f"{what}, which `kafkalog verify`, `dump` and `export` read together: give one, as {remote[0]}"
             raise UnreadableFile(path, reason)
         return Classified(path, Kind.TIER, directory)
-    kind = kind_of_directory(os.path.basename(os.path.realpath(path)), entries)
+    kind = kind_of_directory(real_name(path), entries)
     log_dirs = _log_dirs_in(path, kind, entries)
     if log_dirs:
         raise UnreadableFile(path, f"holds no partition directories itself, but {_names(log_dirs)}")
@@ -218,7 +218,7 @@ def _is_log_dir(path: str, *, by_files: bool) -> bool:
         entries = list_directory(path, _MOST)
     except UnreadableFile:
         return False
-    kind = kind_of_directory(os.path.basename(os.path.realpath(path)), entries)
+    kind = kind_of_directory(real_name(path), entries)
     return kind is Kind.LOG_DIR and (not by_files or any(entry.name in LOG_DIR_FILES for entry in entries))
 
 

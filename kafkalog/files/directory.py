@@ -123,11 +123,13 @@ class Directory:
 
     def _entry(self, number: int) -> Entry:
         kind = self._kinds[number]
-        state = None
-        if kind & 4:
-            device, inode, size, written = self._states[4 * number : 4 * number + 4]
-            state = (device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED)
-        return Entry(self._names[number], bool(kind & 1), bool(kind & 2), state)
+        return Entry(self._names[number], bool(kind & 1), bool(kind & 2), self._state(number))
+
+    def _state(self, number: int) -> FileState | None:
+        if not self._kinds[number] & 4:
+            return None
+        device, inode, size, written = self._states[4 * number : 4 * number + 4]
+        return device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED
 
     def path_of(self, name: str) -> str:
         """The path of an entry."""
@@ -149,7 +151,7 @@ class Directory:
     @property
     def states(self) -> dict[str, FileState]:
         """The state of everything that told one, by name."""
-        return {entry.name: entry.state for entry in self.entries if entry.state is not None}
+        return {name: state for number, name in enumerate(self._names) if (state := self._state(number)) is not None}
 
     def has_changed(self) -> bool:
         """Whether a file has come, gone or been written to since, or the directory is no longer there."""

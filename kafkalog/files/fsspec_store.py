@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 
 from kafkalog.errors import RequestError
-from kafkalog.files.remote_store import Changed, Failed, Found, Listed
+from kafkalog.files.remote_store import Changed, Failed, Found, Listed, is_another
 from kafkalog.files.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -91,16 +91,16 @@ class FsspecStore:
             raise FileNotFoundError
         return self._found(info)
 
-    def get(self, found: Found, begin: int, end: int) -> memoryview:
-        """Bytes of a file; the file is looked at afterwards, for a file system need not notice that it has changed."""
+    def get(self, found: Found, begin: int, end: int) -> tuple[memoryview, str | None]:
+        """Bytes of a file, and its version. It is looked at afterwards: a file system need not notice that it has changed."""
         with _refusals():
             data = memoryview(self._fs.cat_file(self._path(found.key), start=begin, end=end))
         now = self.look(found.key)
-        if (now.size, now.version) != (found.size, found.version):
+        if is_another(now, found):
             raise Changed(now.size)
         if len(data) != end - begin:
             raise Failed("its answer was cut off")
-        return data
+        return data, now.version
 
 
 def _nanoseconds(when: object) -> int:

@@ -164,9 +164,18 @@ class LogDir:
         Raises:
             UnreadableFile: there is none of that name.
         """
+        directory = self.partition_directory(name)
+        return Partition(directory.path, directory)
+
+    def partition_directory(self, name: str) -> Directory:
+        """The directory of `partition`, without looking at what its files are.
+
+        Raises:
+            UnreadableFile: there is none of that name.
+        """
         if name not in self._partitions:
-            return self.partition_now(name)
-        return Partition(self._partitions[name].path, self._partitions[name])
+            self._partitions[name] = Directory(self.directory.path_of(name), self.directory)
+        return self._partitions[name]
 
     def partition_now(self, name: str) -> Partition:
         """One of its partition directories as it is now; `partition` then gives the same.
@@ -174,9 +183,8 @@ class LogDir:
         Raises:
             UnreadableFile: there is none of that name.
         """
-        path = self.directory.path_of(name)
-        self._partitions[name] = directory = Directory(path, self.directory)
-        return Partition(path, directory)
+        self._partitions.pop(name, None)
+        return self.partition(name)
 
     def take(self, name: str, directory: Directory) -> None:
         """Let `partition` give a directory as somebody else has listed it, and spells its path."""

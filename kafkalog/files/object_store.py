@@ -15,7 +15,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import HTTPStore, from_url
 
-from kafkalog.files.remote_store import Changed, Failed, Found, Listed, Refused
+from kafkalog.files.remote_store import Changed, Failed, Found, Listed, Refused, is_another
 from kafkalog.files.urls import credentials_of
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ _STATUS = re.compile(r"status code: (\d{3})([A-Za-z ]*)")
 _MESSAGE = re.compile(r'message: "([^"]*)"|error: "([^"]*)"')
 #: Answers that may be others the next time.
 _PASSING = (408, 425, 429)
+#: A version that is the time of the last modification; and what versions begin with that can be no condition: a weak ETag
+#: never matches.
+_TIME = "at "
+_NO_STRONG_ETAG = (_TIME, "W/")
 _CUT_OFF = "its answer was cut off"
 #: How a problem below HTTP shows in the text of an error, and what to say.
 _TROUBLES = (
@@ -70,20 +74,23 @@ def _refusals() -> Iterator[None]:
         raise _refusal(str(error)) from None
 
 
-def _refusal(text: str) -> Refused | PermissionError:
+def _refusal(text: str) -> Exception:
     status = _STATUS.search(text)
     if status is not None:
         number, words = int(status[1]), status[2].strip()
         answer = f"the server answered {number}{words and ' '}{words}"
         if number in (401, 403):
             return PermissionError()
+        if number == 404:
+            return FileNotFoundError()
         if 300 <= number < 400:
             return Refused(f"{answer}: it is elsewhere, for a bucket in another region (AWS_REGION)")
         return Refused(answer) if 400 <= number < 500 and number not in _PASSING else Failed(answer)
     for pattern, words in _TROUBLES:
         if pattern.search(text):
             return Failed(words)
-    return Failed(text.partition("\n")[0].partition(" http")[0] or "it failed")
+    first = text.partition("\n")[0].partition(" http")[0]
+    return Failed(first.removeprefix("Generic ").partition(" error: ")[2] or first or "it failed")
 
 
 def _nanoseconds(when: datetime | None) -> int:
@@ -92,7 +99,9 @@ def _nanoseconds(when: datetime | None) -> int:
 
 def _found(meta: Any) -> Found:
     modified = _nanoseconds(meta["last_modified"])
-    return Found(meta["path"], meta["size"], modified, meta["e_tag"] or (str(modified) if modified else None))
+    # Azure puts ETags between quotes in answers, and not in lists.
+    version = meta["e_tag"].strip('"') if meta["e_tag"] else f"{_TIME}{modified}" if modified else None
+    return Found(meta["path"], meta["size"], modified, version)
 
 
 class ObjectStore:
@@ -126,24 +135,24 @@ class ObjectStore:
         with _refusals():
             return _found(obstore.head(self._store, key))
 
-    def get(self, found: Found, begin: int, end: int) -> memoryview:
-        """Bytes of an object."""
+    def get(self, found: Found, begin: int, end: int) -> tuple[memoryview, str | None]:
+        """Bytes of an object, and its version."""
         return _get(self._store, found, begin, end)
 
 
-def _get(store: Any, found: Found, begin: int, end: int) -> memoryview:
+def _get(store: Any, found: Found, begin: int, end: int) -> tuple[memoryview, str | None]:
     options: Any = {} if (begin, end) == (0, found.size) else {"range": (begin, end)}
-    if found.version is not None and found.version.startswith('"'):  # a weak one never matches
-        options["if_match"] = found.version
+    if found.version is not None and not found.version.startswith(_NO_STRONG_ETAG):
+        options["if_match"] = f'"{found.version}"'
     with _refusals():
         result = obstore.get(store, found.key, options=options)
         now = _found(result.meta)
-        if (now.size, now.version) != (found.size, found.version):
+        if is_another(now, found):
             raise Changed(now.size)
         data = memoryview(result.bytes())
     if len(data) != end - begin:
         raise Failed(_CUT_OFF)
-    return data
+    return data, now.version
 
 
 class HttpServer:
@@ -175,8 +184,8 @@ class HttpServer:
         with _refusals():
             return _found(obstore.get(self._store_of(key), unquote(key)).meta)._replace(key=key)
 
-    def get(self, found: Found, begin: int, end: int) -> memoryview:
-        """Bytes of a file."""
+    def get(self, found: Found, begin: int, end: int) -> tuple[memoryview, str | None]:
+        """Bytes of a file, and its version."""
         return _get(self._store_of(found.key), found._replace(key=unquote(found.key)), begin, end)
 
     def _store_of(self, key: str) -> Any:

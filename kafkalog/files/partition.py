@@ -24,6 +24,7 @@ from kafkalog.errors import RequestError
 from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.directory import Directory
+from kafkalog.files.paths import real_name
 from kafkalog.files.segment import Segment, readable_records, transaction_ends
 from kafkalog.files.tier import is_remote
 from kafkalog.services import service
@@ -92,7 +93,7 @@ class Partition:
 
     def _parsed_name(self, path: str) -> PartitionName | None:
         if not self.is_remote:
-            return parse_partition_name(os.path.basename(os.path.realpath(path)))
+            return parse_partition_name(real_name(path))
         remote = parse_remote_partition_path(os.path.realpath(path))
         return None if remote is None else PartitionName(remote.topic, remote.partition)
 

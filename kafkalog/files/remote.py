@@ -116,7 +116,11 @@ class _RemoteFolder(Folder):
 
     def take(self, objects: Iterable[Found], folders: Iterable[str]) -> None:
         """All that is in it has been listed."""
-        found: dict[str, Piece | Folder] = {name_of(one.key): self._root.piece(one) for one in objects}
+        found: dict[str, Piece | Folder] = {
+            name_of(one.key): self._root.piece(one)
+            for one in objects
+            if one.key != self.key  # as some tools mark folders
+        }
         for name in folders:
             known = self.known.get(name)
             found[name] = known if isinstance(known, _RemoteFolder) else _RemoteFolder(self._root, below(self.key, name))
@@ -170,6 +174,8 @@ class _Root:
         self._folder = _RemoteFolder(self, "")
         self._lock = threading.RLock()
         self._failures = 0
+        #: Whether its lists name versions as its answers do.
+        self.lists_versions = True
 
     def url_of(self, key: str) -> str:
         """The URL of a key, as it is shown."""
@@ -365,7 +371,7 @@ def _looks_like_folder(key: str) -> bool:
 
 def _forbidden(url: str) -> str:
     names = _CREDENTIALS.get(scheme_of(url))
-    return "permission denied" if names is None else f"permission denied: set {names} to who may read it"
+    return "permission denied" if names is None else f"permission denied: {names} must be of somebody who may read it"
 
 
 #: The environment variables that say who asks, by scheme.
@@ -386,10 +392,7 @@ def _store_of(url: str) -> Store:
         from kafkalog.files.object_store import HttpServer, ObjectStore
     except ImportError:
         raise ExtraMissing(f"{scheme}://", "kafkalog[remote]") from None
-    try:
-        return HttpServer(url) if scheme in _SERVERS else ObjectStore(url)
-    except Refused as error:
-        raise UnreadableFile(url, error.reason) from None
+    return HttpServer(url) if scheme in _SERVERS else ObjectStore(url)
 
 
 _OBJECT_STORES = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss")
@@ -474,10 +477,13 @@ class _Reader(_Object):
     Two such parts are held, for two threads may be reading, one a little before the other.
     """
 
-    __slots__ = ("_ahead", "_lock", "_parts")
+    __slots__ = ("_ahead", "_is_as_listed", "_lock", "_now", "_parts")
 
     def __init__(self, root: _Root, found: Found) -> None:
         super().__init__(root, found)
+        #: What it must be: as it was listed, and from the first answer on as that said.
+        self._now = found if root.lists_versions else found._replace(version=None)
+        self._is_as_listed = root.lists_versions
         self._parts: list[_Part] = []
         self._ahead: tuple[int, _Answer[_Part]] | None = None
         self._lock = threading.Lock()
@@ -520,12 +526,11 @@ class _Reader(_Object):
             ahead = (position, _Answer(lambda: self._get(position, size)))
         try:
             part = ahead[1].result()
-        except Changed as change:
-            raise self._changed(change.size) from None
+        except Changed:
+            self._see_what_has_changed()
+            return self._fetch(position, size)
         except FileNotFoundError:
-            self._root.forget_around(self._found.key)
-            reason = "it has been deleted since it was listed"
-            raise UnreadableFile(self._root.url_of(self._found.key), reason, is_missing=True) from None
+            raise self._deleted() from None
         if not position:
             _beginnings.keep(self._root.url, self._found, part.data)
         return part
@@ -534,19 +539,30 @@ class _Reader(_Object):
         end = min(begin + size, self._found.size)
         restraint.wait_for(end - begin)
         key = self._found.key
-        data = self._root.ask_here(key, lambda: self._root.store.get(self._found, begin, end))
+        data, version = self._root.ask_here(key, lambda: self._root.store.get(self._now, begin, end))
+        self._now, self._is_as_listed = self._now._replace(version=version), False
         traffic.add(0, end - begin)
         return _Part(begin, data)
 
-    def _changed(self, size: int | None) -> UnreadableFile:
-        key = self._found.key
-        self._root.forget_around(key)
-        if size is None:
-            try:
-                size = self._root.ask(key, lambda: self._root.store.look(key)).size
-            except (FileNotFoundError, UnreadableFile):
-                size = self._found.size
-        return FileChanged(self._root.url_of(key), self._found.size, size)
+    def _see_what_has_changed(self) -> None:
+        """Raise what is to be told, unless only the list named the version otherwise than the answer did."""
+        root, found = self._root, self._found
+        root.forget_around(found.key)
+        try:
+            now = root.ask(found.key, lambda: root.store.look(found.key))
+        except FileNotFoundError:
+            raise self._deleted() from None
+        listed = root.node(found.key) if root.store.can_list else None
+        is_listed_as_it_was = isinstance(listed, Piece) and listed[1:] == root.piece(found)[1:]
+        if now.size != found.size or not self._is_as_listed or not is_listed_as_it_was:
+            raise FileChanged(root.url_of(found.key), found.size, now.size)
+        root.lists_versions = self._is_as_listed = False
+        self._now = found._replace(version=None)
+
+    def _deleted(self) -> UnreadableFile:
+        self._root.forget_around(self._found.key)
+        reason = "it has been deleted since it was listed"
+        return UnreadableFile(self._root.url_of(self._found.key), reason, is_missing=True)
 
     def close(self) -> None:
         """Let go of what is held."""
@@ -568,7 +584,11 @@ def _placed(url: str) -> tuple[_Root, str]:
         root = _roots.get(text)
         if root is None:
             forbid_forks()
-            root = _roots[text] = _Root(text)
+            try:
+                root = _roots[text] = _Root(text)
+            except Refused as error:
+                names = _CREDENTIALS.get(scheme_of(url), "")
+                raise UnreadableFile(url, f"cannot be asked: {error.reason}{names and f' ({names})'}") from None
     return root, "/".join(filter(None, url[len(text) :].split("/")))
 
 

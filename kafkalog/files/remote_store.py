@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Changed", "Failed", "Found", "Listed", "Refused", "Store"]
+__all__ = ["Changed", "Failed", "Found", "Listed", "Refused", "Store", "is_another"]
 
 
 class Found(NamedTuple):
-    """An object: its key, its size, when it was written, and what tells this version from others (an ETag, mostly)."""
+    """An object: its key, its size, when it was written, and what tells this version from others (an ETag, mostly).
+
+    `version` is None where the store tells nothing of the kind, or where that which it told is not to be trusted.
+    """
 
     key: str
     size: int
     modified_ns: int
     version: str | None
+
+
+def is_another(now: Found, before: Found) -> bool:
+    """Whether an object is not the one that was found before."""
+    return now.size != before.size or (before.version is not None and now.version != before.version)
 
 
 class Listed(NamedTuple):
@@ -67,8 +75,8 @@ class Store(Protocol):
         """An object that is known by its key only."""
         ...
 
-    def get(self, found: Found, begin: int, end: int) -> memoryview:
-        """Bytes of an object.
+    def get(self, found: Found, begin: int, end: int) -> tuple[memoryview, str | None]:
+        """Bytes of an object, and its version by this answer.
 
         Raises:
             Changed: it is another object than the one that was found.

@@ -39,11 +39,15 @@ def root_of(url: str) -> str:
 def shown(path: str) -> str:
     """A path as it is shown: a URL without passwords and signatures. They are remembered for whoever opens it.
 
+    `file:///logs` is `/logs`.
+
     >>> shown("https://me:secret@example.com/orders-0/00000000000000000000.log?X-Amz-Signature=0a1b")
     'https://example.com/orders-0/00000000000000000000.log'
     """
     if not is_url(path):
         return path
+    if path.startswith("file://"):
+        return path.removeprefix("file://")
     text = _WITH_PASSWORD.sub(r"\1", path.partition("?")[0])
     if text != path:
         _whole[text.rstrip("/")] = path

@@ -24,7 +24,7 @@ from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import has_gone, real_path
+from kafkalog.files.paths import has_gone, real_name, real_path
 from kafkalog.files.segment import Segment
 from kafkalog.info.partition import read_partition
 from kafkalog.info.segment import SegmentReader
@@ -108,7 +108,7 @@ def _log_bytes(partition: Partition) -> int:
 def _lines(log_dir: LogDir | None, partition: Partition) -> dict[str, CheckpointLine]:
     if log_dir is None:
         return {}
-    return log_dir.context_of(os.path.basename(os.path.realpath(partition.path))).lines
+    return log_dir.context_of(real_name(partition.path)).lines
 
 
 def _of_file(path: str, *, full: bool | None) -> Description:

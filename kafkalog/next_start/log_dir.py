@@ -142,7 +142,7 @@ def _set_aside(state: LogDirState, name: str, outcome: Outcome) -> SetAside | No
     """What a directory holds that is renamed as a whole."""
     if outcome.partition != "stray" or not any(before == outcome.path for before, _ in outcome.rename or ()):
         return None
-    directory = state.log_dir.partition(name).directory
+    directory = state.log_dir.partition_directory(name)
     size = _log_size(directory)
     return SetAside(everything_in(directory).records if size <= CONSUMER_BYTES else None, size)
 
@@ -303,7 +303,7 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
     nothing = ConsumerRead(0, 0, None, stuck=False)
     is_deleted = misplaced.partition == "deleted"
     if is_deleted:
-        lost = everything_in(state.log_dir.partition(name).directory)
+        lost = everything_in(state.log_dir.partition_directory(name))
         outcome = replace(outcome, records_lost=lost.records, bytes_lost=lost.size, time_range_lost=lost.time_range)
     mark = "delete" if is_deleted else "stray"
     return outcome.because(
@@ -327,7 +327,7 @@ def _predict_all(
     situations = {name: _situation(state, name, options) for name in names}
     for name in names:
         try:
-            directories[name] = state.log_dir.partition(name).directory
+            directories[name] = state.log_dir.partition_directory(name)
         except UnreadableFile as error:
             found[name] = given_up(error.path, situations[name], f"it cannot be read: {error.reason}")
     general = options.consumer_limit("")

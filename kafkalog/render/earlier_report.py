@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.core.command_line import Command
+from kafkalog.core.log_digests import LogDigests
 from kafkalog.errors import RequestError
 from kafkalog.kafka.consumed import Skipped
 from kafkalog.kafka.gone_offsets import Gone
@@ -127,6 +128,7 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         otherwise=_otherwise(row, next_start),
         topic_id=row["topic_id"],
         cleaned=row.get("cleaned", False),
+        digests=_digests(row.get("digests")),
     )
 
 
@@ -152,6 +154,11 @@ def _start(path: str, row: dict[str, Any]) -> Outcome:
         set_aside=SetAside(records, size or 0) if moves else None,
         consumer=Consumer(_FAILS, _FAILS) if row["is_harm"] and does == "loads" and records == 0 else None,
     )
+
+
+def _digests(row: dict[str, Any] | None) -> LogDigests | None:
+    """Earlier versions wrote none."""
+    return None if row is None else LogDigests(row["width"], tuple((number, int(digest, 16)) for number, digest in row["sums"]))
 
 
 def _finding(row: dict[str, Any]) -> Finding:

@@ -13,6 +13,7 @@ from kafkalog.verify.subjects import first_action_of, subjects_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.verify import Finding, PartitionReport, Report
     from kafkalog.verify.effects import Effect
 
@@ -89,6 +90,7 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "topic": report.topic,
         "partition": report.partition,
         "topic_id": report.topic_id,
+        "digests": None if report.digests is None else _digests_json(report.digests),
         "verdict": report.verdict,
         "valid_through_offset": report.valid_through_offset,
         "log_start_offset": report.log_start_offset,
@@ -131,6 +133,10 @@ def _account_json(account: Account) -> dict[str, Any]:
         "first_action": account.first_action,
         "more": [command.line for command in account.more],
     }
+
+
+def _digests_json(digests: LogDigests) -> dict[str, Any]:
+    return {"width": digests.width, "sums": [[number, f"{digest:016x}"] for number, digest in digests.sums]}
 
 
 def _summary_json(report: Report) -> dict[str, Any]:

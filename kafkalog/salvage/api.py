@@ -19,7 +19,7 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.output_file import NewTree, check_apart, written_whole
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import real_path
+from kafkalog.files.paths import real_name, real_path
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.salvage.partition import Source, Wishes, salvage_partition
 from kafkalog.salvage.values import PartitionSalvage, Salvage
@@ -176,7 +176,7 @@ class _Run:
                 self._add_of_log_dir(log_dir, name)
             return
         source, log_dir_around = self._source_of(found)
-        name = os.path.basename(os.path.realpath(source.partition.path))
+        name = real_name(source.partition.path)
         if source.partition.topic in METADATA_TOPICS:
             raise RequestError(
                 f"{path} is the cluster's metadata log: the other controllers have it; `kafkalog metadata` reads it"

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +28,7 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
 from kafkalog.files.cores import cores, may_fork
+from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
@@ -62,7 +64,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from kafkalog.core.release import Release
-    from kafkalog.files.directory import Directory
     from kafkalog.next_start.era import Era
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
@@ -79,6 +80,7 @@ def verify(
     now: int | None = None,
     quick: bool = False,
     hash_inputs: bool = False,
+    digests: bool = False,
     jobs: int | None = 1,
     executor: Executor | None = None,
     kafka_version: str | None = None,
@@ -105,6 +107,7 @@ def verify(
         now: The clock in milliseconds since 1970; the system's by default.
         quick: Leave out decompression and records.
         hash_inputs: Note the SHA-256 of every file of the directories.
+        digests: Note digests of each log, by which `kafkalog merge` compares replicas on several hosts.
         jobs: Processes to scan with; segments are the unit. None: as many as there are cores, one where that would not pay.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
         kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
@@ -141,7 +144,7 @@ def verify(
         check_type(name, value, int, None)
     check_type("jobs", jobs, int, None)
     check_type("policy", policy, Policy, None)
-    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
+    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes, digests=digests)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
@@ -181,6 +184,12 @@ class _Job(NamedTuple):
     def name(self) -> str:
         """The directory's name."""
         return os.path.basename(self.path)
+
+    def listed(self) -> Directory:
+        """The directory as it was when it was first listed."""
+        if self.log_dir is None:
+            return self.directory or Directory(self.path)
+        return self.log_dir.log_dir.partition_directory(self.name)
 
     def first(self) -> tuple[Partition, PartitionContext]:
         """The directory and what its log dir says of it, as they were when they were first listed and read."""
@@ -323,10 +332,10 @@ class _Run:
 
     def scan(self, executor: Executor | None, progress: Callable[[int, int], None] | None) -> None:
         """Scan all segments and judge all partitions, in order."""
-        total = self._total() if progress is not None else 0
+        total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
-            self.settings = self.settings._replace(lanes=self._total() >= LANES_PAY_FROM)
+            self.settings = self.settings._replace(lanes=self._total >= LANES_PAY_FROM)
         for job, look, looker in self._looks(executor):
             try:
                 judged = looker.finish(look, job.now)
@@ -370,19 +379,20 @@ class _Run:
         else:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
+    @cached_property
     def _total(self) -> int:
+        """Bytes of all files of the directories."""
         total = 0
         for job in self.jobs:
             with suppress(UnreadableFile):
-                partition, _ = job.first()
-                total += sum(entry.size or 0 for entry in partition.directory.entries if entry.is_regular)
+                total += sum(entry.size or 0 for entry in job.listed().entries if entry.is_regular)
         return total
 
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
         if not may_fork():
             return _THREADS
-        return cores() if cores() > 1 and self._total() >= _PAYS_FROM[self.settings.quick] else 1
+        return cores() if cores() > 1 and self._total >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
@@ -414,7 +424,7 @@ class _Run:
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
-        return replace(report, path=path, findings=findings, readable=readable)
+        return replace(report, path=path, findings=findings, readable=readable, digests=None)
 
     # --- the result ---
 
@@ -510,10 +520,10 @@ class _Run:
 def _is_written_since(job: _Job, time: int) -> bool:
     """Whether a file of a directory was written at a time, in milliseconds, or later; also where that is not known."""
     try:
-        partition, _ = job.first()
+        entries = job.listed().entries
     except UnreadableFile:
         return True
-    states = [entry.state for entry in partition.directory.entries if entry.is_regular]
+    states = [entry.state for entry in entries if entry.is_regular]
     return not states or any(state is None or state[3] >= time * 1_000_000 for state in states)
 
 

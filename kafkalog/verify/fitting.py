@@ -10,6 +10,7 @@ from kafkalog.core.command_line import command_on, diff_command, salvage_command
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.paths import real_name
 from kafkalog.next_start.index_advice import keep_of_cut
 from kafkalog.next_start.metadata_advice import metadata_advice
 from kafkalog.next_start.misplaced_advice import write_its_id
@@ -200,7 +201,7 @@ def fitted_to_log_dir(finding: Finding) -> Finding:
 
 
 def _name_of(one: Verified) -> PartitionName | None:
-    return parse_partition_name(os.path.basename(os.path.realpath(one.directory)))
+    return parse_partition_name(real_name(one.directory))
 
 
 def _is_replica(one: Verified, other: Verified) -> bool:

@@ -172,7 +172,7 @@ def _otherwise(
         if not outcomes or is_metadata_log(name) or seen is None or not seen.damaged:
             continue
         state = next(state for state in alternatives if path == join(state.path, name))
-        left -= sum(entry.size or 0 for entry in state.log_dir.partition(name).directory.entries if entry.is_regular)
+        left -= sum(entry.size or 0 for entry in state.log_dir.partition_directory(name).entries if entry.is_regular)
         if left < 0:
             break
         (stop,) = set(STOPS) - {outcomes[0].assumed.stop}

@@ -17,6 +17,7 @@ from kafkalog.verify.rule import loss_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.policy import Policy
 
@@ -49,6 +50,7 @@ class PartitionReport:
     damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`. `cleaned`:
     the log cleaner has been over the log, or may have been, so that records may be gone from it without a trace.
     `is_remote`: this is the part of the partition that lies in remote storage, whose directory tells the topic's id.
+    `digests`: of a sound log that was not compacted, where they were asked for.
     """
 
     path: str
@@ -73,6 +75,7 @@ class PartitionReport:
     topic_id: str | None = None
     is_remote: bool = False
     cleaned: bool = False
+    digests: LogDigests | None = None
 
     @cached_property
     def account(self) -> Account:

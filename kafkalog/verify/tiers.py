@@ -21,7 +21,9 @@ from kafkalog.verify.checks.tiers import (
     LocalLog,
     ScannedTier,
     Tier,
+    copied_ranges,
     expected_path,
+    not_lost,
     scan_tier,
     tier_report,
     tier_subjects,
@@ -123,8 +125,19 @@ class Tiers:
                 self.not_checked += [NotChecked(path, reason, failed=True) for path, reason in scan.failures]
                 self.not_checked += [NotChecked(path, reason) for path, reason in scan.not_checked]
         self._say_what_is_not_known(tiers, described)
+        self._keep_what_is_copied(verified, tiers, logs)
         local = self._local(verified, logs)
         add_findings(verified, ((number, subject) for number, tier in local for subject in tier_subjects(tier)))
+
+    def _keep_what_is_copied(self, verified: list[Verified], tiers: list[Tier], logs: RemoteLogs) -> None:
+        """Local logs have not lost what remote storage has."""
+        stores = {(tier.known.topic_id, tier.known.partition): tier for tier in tiers if tier.known is not None}
+        for key, known in logs.partitions.items():
+            copied = copied_ranges(stores.get(key, Tier("", known=known)))
+            for number in _places_of(verified, known.topic, known.partition, known.topic_id) if copied else ():
+                report = verified[number].report
+                findings = tuple(not_lost(finding, copied) for finding in report.findings)
+                verified[number].report = replace(report, findings=findings)
 
     def _read_logs(self, partitions: Iterable[Partition]) -> RemoteLogs:
         try:

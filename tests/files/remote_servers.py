@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import parse_qs
 from wsgiref.headers import Headers
 
 
@@ -30,13 +30,14 @@ class Served:
     """A WSGI application behind a counter.
 
     `fault` is asked before each request; what it returns is answered instead, a status such as "500 Internal Server Error";
-    or "cut": the answer ends in its middle; or a number: the answer comes so many seconds later.
+    or "cut": the answer ends in its middle; or "hang": it does not come as long as `released` is not set.
     """
 
     def __init__(self, application):
         self._application = application
         self.asked = []
         self.fault = lambda asked: None  # noqa: ARG005
+        self.released = threading.Event()
         self.url = ""
 
     def __call__(self, environ, start_response):
@@ -45,11 +46,11 @@ class Served:
         )
         self.asked.append(asked)
         fault = self.fault(asked)
-        if isinstance(fault, str) and fault != "cut":
+        if fault == "hang":
+            self.released.wait(60)
+        elif fault not in (None, "cut"):
             start_response(fault, [("Content-Length", "0")])
             return [b""]
-        if isinstance(fault, int | float):
-            time.sleep(fault)
         body = self._application(environ, start_response)
         return [b"".join(body)[:-1]] if fault == "cut" else body
 
@@ -74,6 +75,7 @@ def serving(application):
     try:
         yield served
     finally:
+        served.released.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -106,6 +108,7 @@ def plain_files(files, *, ranges=True, etags=True, users=(), signature=None):
             if environ.get("HTTP_IF_MATCH", etag) != etag:
                 status, data = "412 Precondition Failed", b""
             wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", environ.get("HTTP_RANGE", ""))
+            headers["Last-Modified"] = "Sun, 13 Sep 2020 12:26:40 GMT"
             if etags:
                 headers["ETag"] = etag
             if ranges and wanted is not None and status == "200 OK":
@@ -120,11 +123,14 @@ def plain_files(files, *, ranges=True, etags=True, users=(), signature=None):
 
 
 def put(key, data, modified=None):
-    """Put an object into moto's S3, past its server."""
+    """Put an object that anybody may read into moto's S3, past its server."""
+    from moto.s3.models import get_canned_acl
+
     store = _backend()
     if "bucket" not in store.buckets:
         store.create_bucket("bucket", "us-east-1")
     made = store.put_object("bucket", key, data)
+    made.set_acl(get_canned_acl("public-read"))
     if modified is not None:
         made.last_modified = datetime.fromtimestamp(modified, UTC).replace(tzinfo=None)
 
@@ -134,6 +140,35 @@ def put_tree(folder, key):
     for path in folder.rglob("*"):
         if path.is_file():
             put(f"{key}/{path.relative_to(folder)}", path.read_bytes(), path.stat().st_mtime)
+
+
+def azure(files, list_etag="{}"):
+    """An application that gives blobs of a container by their keys; `list_etag` is how its lists spell an ETag."""
+    from xml.sax.saxutils import escape
+
+    objects = plain_files({f"/container/{key}": data for key, data in files.items()})
+
+    def application(environ, start_response):
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        if query.get("comp") != ["list"]:
+            return objects(environ, start_response)
+        prefix, delimiter = query.get("prefix", [""])[0], query.get("delimiter", [""])[0]
+        folders, blobs = set(), ""
+        for key, data in files.items():
+            rest = key.removeprefix(prefix)
+            if key.startswith(prefix) and delimiter and delimiter in rest:
+                folders.add(prefix + rest.partition(delimiter)[0] + delimiter)
+            elif key.startswith(prefix):
+                etag = list_etag.format(hashlib.sha256(data).hexdigest()[:12])
+                blobs += f"""<Blob><Name>{key}</Name><Properties><Content-Length>{len(data)}</Content-Length>
+                    <Last-Modified>Sun, 13 Sep 2020 12:26:40 GMT</Last-Modified><Etag>{escape(etag)}</Etag>
+                    <Content-Type>application/octet-stream</Content-Type></Properties></Blob>"""
+        blobs += "".join(f"<BlobPrefix><Name>{one}</Name></BlobPrefix>" for one in sorted(folders))
+        text = f'<?xml version="1.0"?><EnumerationResults><Blobs>{blobs}</Blobs><NextMarker/></EnumerationResults>'.encode()
+        start_response("200 OK", [("Content-Length", str(len(text))), ("Content-Type", "application/xml")])
+        return [text]
+
+    return application
 
 
 def delete(key):

@@ -53,7 +53,22 @@ def test_partitions_without_a_directory_that_only_checkpoints_name_are_told(name
     assert report.verdict == "benign"
     (said,) = (line for line in lines if "in checkpoint files, but no directory" in line)
     assert all(name in said for name in names)
-    assert not any("nothing is lost (" in line for line in lines)
+
+
+def test_a_partition_that_may_be_lost_keeps_the_start_from_being_called_without_loss(tmp_path):
+    log_dir = shutil.copytree(fixture("2.1.1", "unclean").path(), tmp_path / "logs")
+    shutil.rmtree(log_dir / "compacting-0")
+    _, lines = headline(log_dir)
+    assert any("nothing is lost of what is here" in line for line in lines)
+    assert any(line.startswith("but         compacting-0 has a line") for line in lines)
+
+
+def test_a_partition_that_is_told_as_missing_is_not_told_as_doubtful_too(tmp_path):
+    log_dir = shutil.copytree(fixture("2.1.1", "plain").path(), tmp_path / "logs")
+    shutil.rmtree(log_dir / "big-0")
+    report, lines = headline(log_dir)
+    assert report.verdict == "data-loss"
+    assert not any("has a line in checkpoint files" in line for line in lines)
 
 
 def test_a_sound_log_dir_has_no_doubts(killed):
@@ -75,3 +90,25 @@ def test_that_no_record_of_a_compacted_log_is_gone_is_not_said(release, workload
     report, lines = headline(log_dir)
     assert report.verdict == "damaged"
     assert f"records     {said}" in lines
+
+
+def test_that_no_record_is_gone_is_not_said_of_a_hole_that_the_log_cleaner_may_have_made(tmp_path):
+    log_dir = shutil.copytree(fixture("2.1.1", "plain").path(), tmp_path / "logs")
+    (log,) = (log_dir / "big-0").glob("*.log")
+    data = log.read_bytes()
+    log.write_bytes(data[12 + int.from_bytes(data[8:12], "big") :])
+    report, lines = headline(log_dir)
+    (found,) = (one for one in report.all_findings() if one.id == "segment-start-gap")
+    assert found.severity.name == "INFO"
+    assert report.verdict == "damaged"
+    assert "records     none is known to be gone or unreadable" in lines
+
+
+def test_a_partition_that_the_metadata_log_does_not_place_here_is_no_doubt(tmp_path):
+    log_dir = shutil.copytree(fixture("4.3.1", "edge").path(), tmp_path / "logs")
+    marks = log_dir / "replication-offset-checkpoint"
+    version, count, *lines = marks.read_text().splitlines()
+    marks.write_text("\n".join((version, str(int(count) + 1), *lines, "nobody 0 5", "")))
+    report, said = headline(log_dir)
+    assert [one.id for one in report.findings if one.facts.get("partition") == "nobody-0"] == ["checkpoint-line-unknown"]
+    assert not any(line.startswith("but") for line in said)

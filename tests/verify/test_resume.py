@@ -18,7 +18,7 @@ from kafkalog.core.checksum import crc32c
 from kafkalog.errors import RequestError
 from kafkalog.files import journal as journals
 from kafkalog.files.workers import Lifeline
-from kafkalog.verify import second_look, verify
+from kafkalog.verify import engine, second_look, verify
 from kafkalog.verify.scan.results import SegmentScan, Settings
 from kafkalog.verify.scan.scan_json import scan_from_json, scan_to_json
 from kafkalog.verify.scan.segment import scan_segment
@@ -422,4 +422,15 @@ def test_each_field_of_a_scan_has_its_type():
 
 def test_all_settings_of_a_scan_are_in_the_first_line(logs, tmp_path):
     jsonl(logs, resume=tmp_path / "journal")
-    assert set(json.loads(lines(tmp_path / "journal")[0])) == {"schema", "version", "max_decompressed", *Settings._fields}
+    settings = {*Settings._fields} - {"lanes"}  # which is how, not what
+    assert set(json.loads(lines(tmp_path / "journal")[0])) == {"schema", "version", "max_decompressed", *settings}
+
+
+def test_how_a_scan_is_done_does_not_matter(logs, tmp_path, scanned, monkeypatch):
+    journal = tmp_path / "journal"
+    monkeypatch.setattr(engine, "LANES_PAY_FROM", 0)
+    whole = jsonl(logs, resume=journal)
+    monkeypatch.setattr(engine, "LANES_PAY_FROM", 1 << 60)
+    scanned[:] = []
+    assert jsonl(logs, resume=journal) == whole
+    assert scanned == []

@@ -10,6 +10,7 @@ import pytest
 from kafkalog.files.aiven import AIVEN_KEYS
 from kafkalog.render.earlier_report import read_report
 from kafkalog.render.merged_report import Run, merged_report
+from kafkalog.render.verify_start import names_of
 from kafkalog.verify import Severity, verify
 from kafkalog.verify.tiers import Tiers
 from tests.log_dirs import FIXTURES, unpack
@@ -281,6 +282,32 @@ def test_what_a_broker_copies_and_deletes_meanwhile_is_not_held_against_it(labs,
     and_come_back.calls = 0
     monkeypatch.setattr(Tiers, "_read_logs", and_come_back)
     assert loud(look(lab.root, tier.dir)) == []
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_local_log_that_is_gone_has_not_lost_what_was_copied(labs, given):
+    lab, tier = labs
+    lab.path(0).unlink()
+    report = look(lab.root, *([tier.dir] if given else []))
+    (found,) = [one for one in report.all_findings() if one.id == "partition-without-log"]
+    assert found.offsets == (127, 169)
+    assert found.consequence.endswith("What remote storage has of these offsets is not lost: offsets 127 to 169 are.")
+
+
+def test_a_local_log_has_lost_what_was_copied_and_is_gone_there_too(labs):
+    lab, tier = labs
+    lab.path(0).unlink()
+    tier.path(2).unlink()
+    (found,) = [one for one in look(lab.root, tier.dir).all_findings() if one.id == "partition-without-log"]
+    assert found.offsets == (76, 169)
+
+
+def test_a_partition_of_aivens_is_named_in_the_headline_by_its_topic_too(tmp_path):
+    case = unpack(FIXTURES / "cases" / "aiven-tiered-storage.tar.xz")
+    shutil.copytree(case / "remote", tmp_path / "remote")
+    next((tmp_path / "remote").glob("pre/*/0/*3001-*.log")).unlink()
+    report = look(case / "__remote_log_metadata-0", tmp_path / "remote")
+    assert "tiered-mtjWJaM6Tmm_xbXg04ni6w/0" in names_of(report).values()
 
 
 def test_remote_storage_in_a_bucket_is_judged_as_on_a_disk():

@@ -121,3 +121,10 @@ def test_a_batch_that_is_there_twice_makes_consumers_skip_nothing(tmp_path):
     batches = lab.batches(1)
     lab.write(1, [*batches[:3], batches[2], *batches[3:]])
     assert next_start(lab.dir).consumer.uncommitted.skipped == ()
+
+
+def test_a_batch_that_is_there_twice_makes_no_later_hole_a_skipped_one(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    batches = lab.batches(1)
+    lab.write(1, [*batches[:3], batches[2], batches[3], *batches[5:]])
+    assert next_start(lab.dir).consumer.uncommitted.skipped == ()

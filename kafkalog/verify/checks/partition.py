@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.log_digests import together
 from kafkalog.core.properties import format_uuid
 from kafkalog.files.log_dir import RECOVERY_POINTS
 from kafkalog.files.paths import join
@@ -26,6 +27,7 @@ from kafkalog.verify.rules.tails import end_cut_off
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
 
@@ -82,8 +84,16 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
         hashes=hashes,
         topic_id=None if facts.topic_id is None else format_uuid(facts.topic_id),
         cleaned=facts.compacted or any(map(_may_be_cleaned, findings)),
+        digests=_digests(facts),
     )
     return JudgedPartition(facts, report, tuple(not_checked))
+
+
+def _digests(facts: PartitionFacts) -> LogDigests | None:
+    """Those of the log; None where they were not asked for, or tell nothing: replicas are compacted each at its own time."""
+    of_segments = [scan.digests for scan in facts.scans if scan.digests is not None]
+    is_whole = len(of_segments) == len(facts.scans) > 0
+    return together(of_segments) if is_whole and not facts.compacted and facts.directory.settings.digests else None
 
 
 def _findings(facts: PartitionFacts) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.checkpoint import read_leader_epochs
 from kafkalog.core.producer_snapshot import read_producer_snapshot
+from kafkalog.core.spoken import offsets_spoken
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.aiven import BAD_CHUNKS, missing_key
@@ -16,7 +17,7 @@ from kafkalog.files.source import read_file
 from kafkalog.replay.remote_segments import COPY_FINISHED, COPY_STARTED, DELETE_FINISHED, DELETE_STARTED
 from kafkalog.span import Span
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
-from kafkalog.verify.rule import RULES, findings_of
+from kafkalog.verify.rule import RULES, findings_of, loss_of
 from kafkalog.verify.rules.tiers import (
     RESTORE_INDEX,
     RESTORE_OBJECT,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.results import Settings
 
-__all__ = ["LocalLog", "Tier", "expected_path", "scan_tier", "tier_report", "tier_subjects"]
+__all__ = ["LocalLog", "Tier", "copied_ranges", "expected_path", "not_lost", "scan_tier", "tier_report", "tier_subjects"]
 
 #: Segments that are scanned ahead.
 _AHEAD = 64
@@ -531,6 +532,27 @@ def _problem_of(path: str, suffix: str) -> str:
     else:
         return ""
     return "" if damage is None else f"is damaged: {damage.reason}"
+
+
+def copied_ranges(tier: Tier) -> list[tuple[int, int]]:
+    """First and last offset of each copied segment, without those that are known to be gone from remote storage."""
+    if tier.known is None or tier.known.deleted:
+        return []
+    segments = tier.segments
+    copied = tier.known.in_state(COPY_FINISHED)
+    return _stated(one for one in copied if tier.store is None or _is_there(segments.get(one.segment_id)))
+
+
+def not_lost(finding: Finding, copied: list[tuple[int, int]]) -> Finding:
+    """A finding about offsets that are gone from a local log, without those that were copied to remote storage."""
+    if finding.offsets is None or loss_of(finding) != "gone":
+        return finding
+    left = _uncovered(*finding.offsets, copied)
+    if left == [finding.offsets]:
+        return finding
+    offsets = (left[0][0], left[-1][1]) if left else None
+    text = "What remote storage has of these offsets is not lost" + (f": {offsets_spoken(*offsets)} are." if offsets else ".")
+    return finding._replace(offsets=offsets, consequence=f"{finding.consequence} {text}")
 
 
 def expected_path(beside: str, partition: KnownPartition, *, is_encoded: bool) -> str:

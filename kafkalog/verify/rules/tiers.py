@@ -160,7 +160,7 @@ class UnknownObject:
     message="{names}: not in remote storage, though {metadata}, offset {at}, says that the copy was finished{stated}",
     consequence="Consumers that come to these offsets get an error from the broker instead of records, again and again.{held}",
     remedy=RESTORE_OBJECT,
-    source="RemoteLogManager.read, RemoteLogReader.call (Kafka 3.9.1)",
+    source="RemoteLogManager.read, RemoteLogReader.call; consumers of a live broker (Kafka 3.9.1)",
     proof="remote-log-deleted",
     near_miss="remote-log-deleted-by-kafka",
     loses="gone",
@@ -205,7 +205,8 @@ def remote_index_unusable(index: UnusableIndex) -> Iterator[Hit]:
 
 
 _COST = {
-    ".index": "The broker finds no place in the segment: consumers that come to it get an error instead of records.",
+    ".index": "Once `remote-log-index-cache` of the broker has no copy of it, consumers that come to the segment get an error "
+    "instead of records, again and again.",
     ".snapshot": "A follower that begins its log after this segment cannot be built: it asks for the file and fails, again "
     "and again.",
 }
@@ -268,9 +269,10 @@ def remote_chunk_corrupt(chunk: CorruptChunk) -> Iterator[Hit]:
     Severity.ERROR,
     on=OtherOffsets,
     message="its batches are of the offsets {first} to {last}; the segment was copied as {start} to {end}",
-    consequence="The broker reads here what it looks for elsewhere: consumers that ask for {start} do not get it.",
+    consequence="The broker looks here for offset {start} and what follows it: consumers pass over what is not here, without "
+    "an error.",
     remedy=RESTORE_OBJECT,
-    source="RemoteLogManager.copyLogSegment (Kafka 3.9.1)",
+    source="RemoteLogManager.copyLogSegment; consumers of a live broker (Kafka 3.9.1)",
     proof="remote-log-of-another-segment",
     near_miss="remote-log-as-it-is",
     loses="gone",

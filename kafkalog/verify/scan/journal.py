@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Pending", "Place", "ScanJournal", "journal_at"]
 
 SCHEMA = "kafkalog.journal/1"
+#: Settings that say how a scan is done, and change nothing of what it finds.
+_HOW_ALONE = frozenset({"lanes"})
 
 
 class ScanJournal:
@@ -98,7 +100,8 @@ def _has_result(future: Future[SegmentScan]) -> bool:
 
 
 def _key_of(task: SegmentTask, states: tuple[tuple[int, ...], ...]) -> str:
-    asked = [[name, getattr(task, name)] for name in sorted(task.__dataclass_fields__)]
+    # The settings are those of the whole journal.
+    asked = [[name, getattr(task, name)] for name in sorted(task.__dataclass_fields__) if name != "settings"]
     return sha256(json.dumps([asked, states], sort_keys=True).encode()).hexdigest()
 
 
@@ -150,7 +153,8 @@ def _opened(journal: Journal, settings: Settings, is_now_given: bool) -> Iterato
 
 def _head_of(settings: Settings) -> dict[str, Any]:
     """All that a scan depends on besides its segment."""
-    return {"version": service("version"), **settings._asdict(), "max_decompressed": MAX_DECOMPRESSED.get()}
+    decide = {name: value for name, value in settings._asdict().items() if name not in _HOW_ALONE}
+    return {"version": service("version"), **decide, "max_decompressed": MAX_DECOMPRESSED.get()}
 
 
 def _check(journal: Journal, head: dict[str, Any]) -> None:

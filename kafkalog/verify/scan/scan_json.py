@@ -12,6 +12,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from kafkalog.core.command_line import Command
+from kafkalog.core.log_digests import LogDigests
 from kafkalog.replay.producer_events import Event
 from kafkalog.span import Span
 from kafkalog.verify.effects import Effect
@@ -36,6 +37,7 @@ _NAMED: dict[str, Any] = {
     "Finding": Finding,
     "Horizons": Horizons,
     "Large": Large,
+    "LogDigests": LogDigests,
     "Span": Span,
 }
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, NO_PRODUCER_ID, RecordBatch
+from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, NO_PRODUCER_ID, RecordBatch
 from kafkalog.core.control import ControlRecord
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
+from kafkalog.core.log_digests import DigestNotes
 from kafkalog.errors import FileChanged, KafkalogError, UnreadableFile
 from kafkalog.files.read_ahead import WINDOW, ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
@@ -38,7 +40,10 @@ from kafkalog.verify.scan.walk_state import NO_EPOCH, WalkState
 from kafkalog.verify.scan.zero_runs import zeros_from, zeros_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalog.core.batch import Damage
+    from kafkalog.files.read_ahead import Buffer
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
@@ -92,6 +97,7 @@ class Scanner:
         self._leader_changes: list[tuple[int, int]] = []
         self._line_ends: dict[str, str] = {}
         self._preallocated = False
+        self._digests = DigestNotes() if task.settings.digests else None
         self._source: FileSource | None = None
 
     # --- results ---
@@ -148,6 +154,7 @@ class Scanner:
             preallocated=self._preallocated,
             first_keyless=self._records.first_keyless,
             leader_changes=tuple(self._leader_changes),
+            digests=None if self._digests is None or state.damaged or self._magics else self._digests.digests(),
         )
 
     # --- files ---
@@ -251,14 +258,17 @@ class Scanner:
             largest=self._task.settings.large - LOG_OVERHEAD,
             compacted=self._task.compacted,
         )
+        work = loop.run if self._digests is None else partial(_digested, loop.run, self._digests)
         while position < size:
             if read_ahead is not None:
-                position = read_ahead.run(position, loop.run)
+                position = read_ahead.run(position, work)
                 if position >= size:
                     break
             for item in walk(source, position):
                 if isinstance(item, RecordBatch):
                     self.judge(item, crc_ok=item.crc_ok)
+                    if self._digests is not None:
+                        self._digests.take(bytes(item.data[:ATTRIBUTES_AT]), 0, ATTRIBUTES_AT)
                 elif isinstance(item, LegacyBatch):
                     self._judge_legacy(item)
                 else:
@@ -520,6 +530,15 @@ class Scanner:
             state.lose_order()
             state.after_damage = True
             self._indexes.skip(item.span.end, following)
+
+
+def _digested(
+    run: Callable[[Buffer, int], tuple[int, bool]], digests: DigestNotes, buffer: Buffer, position: int
+) -> tuple[int, bool]:
+    """Go over batches in a buffer, and take their digests."""
+    reached, more = run(buffer, position)
+    digests.take(buffer.data, position - buffer.begin, reached - buffer.begin)
+    return reached, more
 
 
 def _lanes_look(look: RecordLook) -> LanesLook | None:
