@@ -368,7 +368,7 @@ def test_a_full_disk_leaves_only_the_partial_directory_and_a_second_run_succeeds
     done = CliRunner().invoke(main, ["carve", str(image), "-o", str(out)])
     assert done.exit_code == 3
     assert "no space left on device" in done.stderr
-    assert sorted(os.listdir(tmp_path)) == ["disk.img", "out.partial"]
+    assert sorted(os.listdir(tmp_path)) == ["disk.img", "out.carve.partial", "out.partial"]
     monkeypatch.setattr(os, "fsync", real)
     run(image, "-o", out)
     assert sorted(os.listdir(tmp_path)) == ["disk.img", "out", "out.carve.jsonl"]
