@@ -91,7 +91,8 @@ def journal_of(
         is_wanted: Whether to go on with what is in it.
 
     Raises:
-        RequestError: it is of another search, another run writes it, or the system refuses.
+        RequestError: it is of another search, or another run writes it.
+        OSError: the system refuses.
     """
     live = hashlib.sha256(",".join(map(str, sorted(search.live))).encode()).hexdigest()
     head = {

@@ -117,8 +117,11 @@ def growing(path: str) -> Iterator[IO[bytes]]:
         path: Its name, which has `.partial` at the end; folders above it are made.
 
     Raises:
-        RequestError: another run writes it, or the system refuses.
+        RequestError: another run writes it.
+        OSError: the system refuses.
     """
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
     with os.fdopen(open_to_append(path), "r+b") as file:
         yield file
         os.unlink(path)

@@ -374,6 +374,16 @@ def test_a_full_disk_leaves_only_the_partial_directory_and_a_second_run_succeeds
     assert sorted(os.listdir(tmp_path)) == ["disk.img", "out", "out.carve.jsonl"]
 
 
+def test_a_place_that_cannot_be_written_to_is_told_as_that(tmp_path):
+    image = tmp_path / "disk.img"
+    image.write_bytes(spread(log_of(1, 5)))
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    done = CliRunner().invoke(main, ["carve", str(image), "-o", str(file / "out")])
+    assert done.exit_code == 3
+    assert f"cannot write the output: {file}/out: " in done.stderr
+
+
 def test_nothing_found_writes_nothing_and_says_when_all_looks_encrypted(tmp_path):
     image, out = tmp_path / "disk.img", tmp_path / "out"
     image.write_bytes(random.Random(1).randbytes(1 << 20))
