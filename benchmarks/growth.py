@@ -151,7 +151,7 @@ def whole_segments(folder: Path, n: int) -> None:
     log_dir(folder, recovery_point={"t-0": n}, replication={"t-0": n}, log_start={})
 
 
-@shape(1000, "verify", "next-start")
+@shape(1000, "verify", "next-start", "salvage -o NEW", "diff SAME")
 def unclean_segments(folder: Path, n: int) -> None:
     where = partition(folder)
     for base in range(n):
@@ -183,14 +183,14 @@ def swapped_segments(folder: Path, n: int) -> None:
     segment(where, n, [one(n)])
 
 
-@shape(5000, "verify", "next-start")
+@shape(5000, "verify", "next-start", "salvage -o NEW", "diff SAME")
 def leader_epochs(folder: Path, n: int) -> None:
     where = partition(folder)
     segment(where, 0, [one(offset, leader_epoch=offset) for offset in range(n)])
     epochs(where, [(offset, offset) for offset in range(n)])
 
 
-@shape(5000, "verify", "next-start")
+@shape(5000, "verify", "next-start", "salvage -o NEW")
 def leader_epochs_that_fall(folder: Path, n: int) -> None:
     where = partition(folder)
     segment(where, 0, [one(offset, leader_epoch=n - offset) for offset in range(n)])
@@ -236,7 +236,7 @@ def open_transactions(folder: Path, n: int) -> None:
     segment(where, 0, [data(offset, (offset, 0, 0)) for offset in range(n)])
 
 
-@shape(2000, "verify", "next-start", "next-start --assume-stop unclean")
+@shape(2000, "verify", "next-start", "next-start --assume-stop unclean", "salvage -o NEW")
 def overlapping_transactions(folder: Path, n: int) -> None:
     """All are open at once, then all are aborted."""
     where = partition(folder)
@@ -464,19 +464,43 @@ def false_heads(folder: Path, n: int) -> None:
     segment(partition(folder), 0, [broken, head * n, bytes(1 << 20), one(1)], siblings=False)
 
 
+@shape(5000, "carve -o NEW --block-size 512")
+def pieces_on_a_disk(folder: Path, n: int) -> None:
+    """An image: a log in pieces of three blocks, with blocks of something else between them; each border cuts a batch."""
+    log = b"".join(map(one, range(n)))
+    with (folder / "disk.img").open("wb") as image:
+        for begin in range(0, len(log), 1536):
+            image.write(log[begin : begin + 1536].ljust(1536, b"-") + bytes(range(1, 129)) * 4)
+
+
 # --- measuring ------------------------------------------------------------------------------------------------------------
+
+
+def words_of(command: str, paths: Iterable[str], new: str) -> list[str]:
+    """The words of a command of a shape, with its paths at the end.
+
+    Args:
+        command: In it `NEW` stands for a directory that is not there yet, `SAME` for the paths once more.
+        paths: The paths.
+        new: A directory that is not there.
+    """
+    paths = list(paths)
+    words = (paths if word == "SAME" else [new] if word == "NEW" else [word] for word in command.split())
+    return [*(one for each in words for one in each), *paths]
 
 
 def measured(command: str, folder: Path) -> tuple[float, float, int]:
     """CPU seconds, peak MiB and exit status of a command over a folder."""
     paths = [str(folder)] if any(path.is_file() for path in folder.iterdir()) else sorted(map(str, folder.iterdir()))
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURE, sys.executable, "-m", "kafkalog", *command.split(), *paths],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"},
-    )
+    with tempfile.TemporaryDirectory() as beside:
+        words = words_of(command, paths, str(Path(beside) / "new"))
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURE, sys.executable, "-m", "kafkalog", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"},
+        )
     seconds, peak, status = done.stdout.split()
     return float(seconds), int(peak) / 1024, int(status)
 

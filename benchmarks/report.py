@@ -36,7 +36,7 @@ def write_tree(tree: Path, partitions: int, damaged: int, batches: int) -> None:
         (folder / f"{0:020}.index").write_bytes(b"")
         (folder / f"{0:020}.timeindex").write_bytes(b"")
         (folder / "leader-epoch-checkpoint").write_text("0\n1\n0 0\n")
-    log_dir(tree, recovery_point_offset_checkpoint=dict.fromkeys(names, batches * _RECORDS))
+    log_dir(tree, recovery_point=dict.fromkeys(names, batches * _RECORDS))
 
 
 def main() -> None:

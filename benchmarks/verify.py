@@ -2,13 +2,15 @@
 
     python -m benchmarks.verify [MEGABYTES [GIGABYTES]]
     python -m benchmarks.verify --shapes [MEGABYTES]
+    python -m benchmarks.verify --numpy [MEGABYTES]
 
 * quick: against the bare loop of one `crc32c` call per batch over the same slices, read through the same window; and,
   for scale, over bytes that are in memory already (copying 16 KiB out of the page cache takes longer than their checksum);
 * full: against aiokafka's pure-Python iteration of the same records, without its checksum;
 * two workers against one, on eight segments; peak memory of a process that verifies them;
 * with a second number: a directory of so many GiB and one of a tenth of that, in time per GiB and peak memory, quick and full;
-* `--shapes`: every shape of `benchmarks.generate`, quick against the bare loop, full in time a record against ordinary records.
+* `--shapes`: every shape of `benchmarks.generate`, quick against the bare loop, full in time a record against ordinary records;
+* `--numpy`: full with numpy against without, both in this process and numpy imported before; equal reports first.
 
 The data are made here: 100-byte values in 16 KiB batches, with and without producer ids, and one-record batches; each
 segment has the `.index` and `.timeindex` that a broker writes.
@@ -189,6 +191,59 @@ def shapes(megabytes):
             )
 
 
+def with_numpy(megabytes):
+    """What full checks cost with numpy beside without, in CPU time."""
+    import kafkalog.core.lanes  # noqa: F401 - not measured here: LANES_PAY_FROM is about that
+    from kafkalog.verify import engine
+
+    def run(path, *, lanes):
+        engine.LANES_PAY_FROM = 0 if lanes else 1 << 60
+        return verify(path, now=START_MS)
+
+    print("| shape | without, ns a record | with | ratio | wanted | with, beside ordinary records | quick |")
+    print("|---|---|---|---|---|---|---|")
+    ordinary = None
+    with tempfile.TemporaryDirectory() as name:
+        for shape, wanted in _WITH_NUMPY.items():
+            path = generated(pathlib.Path(name, shape), shape, megabytes << 20)
+            report = run(path, lanes=True)
+            assert report.to_jsonl() == run(path, lanes=False).to_jsonl(), f"{shape}: the reports differ"
+            records = sum(part.records for part in report.partitions)
+            rows = [
+                [
+                    used(call) / records * 1e9
+                    for call in (
+                        lambda: run(path, lanes=False),  # noqa: B023 - called at once
+                        lambda: run(path, lanes=True),  # noqa: B023
+                        lambda: verify(path, quick=True),  # noqa: B023
+                    )
+                ]
+                for _ in range(ROUNDS)
+            ]
+            plain, lanes, quick = (min(column) for column in zip(*rows, strict=True))
+            ordinary = ordinary or lanes
+            ratio = statistics.median(row[0] / row[1] for row in rows)
+            print(
+                f"| {shape} | {plain:.0f} | {lanes:.0f} | {ratio:.2f} | {wanted} | {lanes / ordinary:.2f} | {quick:.0f} |",
+                flush=True,
+            )
+
+
+#: Shapes, and how many times as fast checks with numpy are wanted.
+_WITH_NUMPY = {
+    "values100": 4.0,
+    "zstd": 2.0,
+    "lz4": 2.0,
+    "headers": 4.0,
+    "unique-headers": 4.0,
+    "nulls": 4.0,
+    "tombstones": 4.0,
+    "gaps": "",
+    "one-record": "",
+    "values1k": "",
+}
+
+
 def generated(folder, shape, size):
     """A partition of a shape; a compacted one in a log dir that says so."""
     where = write_shape(folder, shape, size)
@@ -208,6 +263,9 @@ def used(call):
 def main():
     if sys.argv[1:2] == ["--shapes"]:
         shapes(int(sys.argv[2]) if len(sys.argv) > 2 else 64)
+        return
+    if sys.argv[1:2] == ["--numpy"]:
+        with_numpy(int(sys.argv[2]) if len(sys.argv) > 2 else 64)
         return
     megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 256
     size = megabytes << 20

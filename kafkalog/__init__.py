@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RequestError,
         UnreadableFile,
     )
+    from kafkalog.files.aiven import use_aiven_keys
     from kafkalog.files.log_dir import LogDir, open_log_dir
     from kafkalog.files.partition import Partition, open_partition
     from kafkalog.files.segment import Segment, open_segment
@@ -103,6 +104,7 @@ __all__ = [
     "read_transactions",
     "salvage",
     "table",
+    "use_aiven_keys",
     "verify",
 ]
 
@@ -132,6 +134,7 @@ _LAZY = {
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
     "open_segment": "kafkalog.files.segment",
+    "use_aiven_keys": "kafkalog.files.aiven",
     "Until": "kafkalog.replay.until",
     "Description": "kafkalog.info.values",
     "LogDirInfo": "kafkalog.info.values",
@@ -162,11 +165,16 @@ _offer(
     salvage_lines="kafkalog.render.json_salvage:salvage_lines",
     table="kafkalog.table.api:table",
     verify="kafkalog.verify.engine:verify",
+    version="kafkalog:__version__",
 )
 
 
 class _Package(ModuleType):
     """This package: five of its functions have the names of packages in it, which an import would put in their place."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Ray and Spark pickle what a function on the command line refers to, modules by their name.
+        return import_module, (self.__name__,)
 
     @property
     def diff(self) -> Any:

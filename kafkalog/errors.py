@@ -208,7 +208,7 @@ class UnreadableFile(KafkalogError):
 
 
 class FileChanged(UnreadableFile):
-    """A file shrank or grew while it was being read.
+    """A file shrank or grew while it was being read, or became another of the same size.
 
     Args:
         path: The path as the caller gave it.
@@ -220,5 +220,6 @@ class FileChanged(UnreadableFile):
         self.size_before = size_before
         self.size_now = size_now
         verb = "shrank" if size_now < size_before else "grew"
-        super().__init__(path, f"{verb} from {size_before} to {size_now} bytes while it was read")
+        change = "was written to" if size_now == size_before else f"{verb} from {size_before} to {size_now} bytes"
+        super().__init__(path, f"{change} while it was read")
         self.args = (path, size_before, size_now)

@@ -18,12 +18,13 @@ def offer(**givers: str) -> None:
     """Say who gives services.
 
     Args:
-        givers: By the name of the service the module and the function, with a colon between; imported when it is used.
+        givers: By the name of the service the module and what gives it, a function as a rule, with a colon between; imported
+            when it is used.
     """
     _GIVERS.update(givers)
 
 
 def service(name: str) -> Any:
-    """The function that gives a service."""
+    """What gives a service: a function, as a rule."""
     module, _, function = _GIVERS[name].partition(":")
     return getattr(import_module(module), function)

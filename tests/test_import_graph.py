@@ -55,8 +55,8 @@ INDEX_DUMPED = STARTED.union(
     core.release core.source core.spoken core.time_index core.transaction_index
     dump dump.decoder_names dump.dialects dump.index_checks dump.index_options dump.index_text dump.inputs dump.job dump.output
     dump.reports dump.tool_died
-    files files.ceilings files.classify files.cores files.directory files.meter files.mistakes files.mounted files.paths
-    files.restraint files.source
+    files files.ceilings files.classify files.cores files.directory files.meter files.mistakes files.mounted files.nodes
+    files.paths files.restraint files.source files.urls
     kafka kafka.behaviours kafka.failure kafka.file_names kafka.indexes kafka.java kafka.log_input_stream kafka.overlay
     kafka.reading_rules kafka.record_iterators
     """.split()  # noqa: SIM905

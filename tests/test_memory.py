@@ -115,6 +115,8 @@ SLOW = {"many records in zstd", "a million headers", "a wrapper of many messages
 SPARSE = {"a length of 512 MiB": 512 * MIB, "a length of 2 GiB": 0x7FFFFFFF}
 
 DUMP = ("dump", "--print-data-log")
+#: What stands for a directory that is not there yet, for the directory once more, and for its log instead of it.
+NEW, SAME, LOG_ALONE = "{new}", "{same}", "{log}"
 JSON = (*DUMP, "--format", "jsonl", "--payload")
 COMMANDS = {
     "dump": DUMP,
@@ -130,6 +132,10 @@ COMMANDS = {
     "groups": ("groups",),
     "transactions": ("transactions",),
     "metadata": ("metadata",),
+    "salvage": ("salvage", "-o", NEW),
+    "diff": ("diff", SAME),
+    "diff --logical": ("diff", "--logical", SAME),
+    "carve": ("carve", "--max-batch", str(256 * MIB), "-o", NEW, LOG_ALONE),
 }
 _TOPICS = {"groups": "__consumer_offsets-0", "transactions": "__transaction_state-0", "metadata": "__cluster_metadata-0"}
 
@@ -160,7 +166,9 @@ def at_most(path, command, folder):
     directory = folder / _TOPICS.get(command, "topic-0")
     directory.mkdir()
     (directory / LOG).hardlink_to(path)
-    return measured(*COMMANDS[command], directory)
+    words = COMMANDS[command]
+    named = {NEW: folder / "new", SAME: directory, LOG_ALONE: directory / LOG}
+    return measured(*(named.get(word, word) for word in words), *([] if LOG_ALONE in words else [directory]))
 
 
 #: A child begins with the peak of the process that it was forked from, so a small one has to stand between.
@@ -185,23 +193,23 @@ def measured(*arguments, output=os.devnull):
 #: shapes.
 QUICK = {
     "zstd, 1 MiB told": ("dump", "verify", "next-start"),
-    "zstd, 127 MiB told": ("dump, JSON lines, hex", "verify"),
+    "zstd, 127 MiB told": ("dump, JSON lines, hex", "verify", "salvage"),
     "zstd that ends below the limit": ("dump",),
     "gzip": ("verify",),
     "lz4": ("verify",),
     "snappy in blocks": ("verify",),
     "snappy in one block": ("dump",),
     "snappy in one block that is as large itself": ("dump", "verify"),
-    "many records": ("dump", "verify"),
+    "many records": ("dump", "verify", "diff --logical"),
     "many records in zstd": ("verify",),
     "more records told than there are": ("dump", "verify"),
-    "a record of 100 MiB": ("dump", "dump, JSON lines, hex", "verify"),
+    "a record of 100 MiB": ("dump", "dump, JSON lines, hex", "verify", "salvage", "diff", "carve"),
     "two records of 60 MiB in zstd": ("dump, JSON lines, base64",),
     "a million headers": ("dump",),
     "a message of 100 MiB": ("dump",),
     "a wrapper of many messages": ("dump", "verify"),
     "a length of 512 MiB": ("dump", "next-start"),
-    "a length of 2 GiB": ("verify --quick", "groups"),
+    "a length of 2 GiB": ("verify --quick", "groups", "salvage", "carve"),
 }
 
 

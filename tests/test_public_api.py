@@ -128,3 +128,8 @@ def test_public_functions_and_methods_are_typed():
                     p for p in signature.parameters.values() if p.annotation is p.empty and p.name not in ("self", "cls")
                 ]
                 assert not missing, f"{name}.{member.__name__}"
+
+
+def test_the_package_can_be_pickled_by_its_name():
+    """Functions that Ray and Spark send to their workers refer to it."""
+    assert pickle.loads(pickle.dumps(kafkalog)) is kafkalog

@@ -106,6 +106,35 @@ def test_the_start_is_played_without_touching_the_tree(tmp_path, release, worklo
     assert inventory(tree) == before
 
 
+RESCUES = {
+    "salvage": ["-o", "{new}"],
+    "salvage of replicas": ["-o", "{new}", "--unflip", "--replica", "{tree}/../other"],
+    "diff": ["{tree}/../other"],
+    "diff --logical": ["--logical", "--show", "3", "{tree}/../other"],
+    "carve": ["-o", "{new}", "--live", "{tree}/../other/many-0", "--like", "{tree}/../other"],
+}
+
+
+@pytest.mark.parametrize("command", RESCUES)
+def test_what_is_rescued_from_is_left_as_it_was(command, tmp_path):
+    examined = tmp_path / "examined"
+    tree = examined / "tree"
+    for name in ("tree", "other"):
+        shutil.copytree(fixture("2.1.1", "plain").path(), examined / name)
+    damaged = max(tree.glob("*-0/*.log"), key=lambda path: path.stat().st_size)
+    damaged.write_bytes(damaged.read_bytes()[:200] + b"\xff" + damaged.read_bytes()[201:])
+    before = inventory(examined)
+    options = [word.format(new=tmp_path / "new", tree=tree) for word in RESCUES[command]]
+    paths = sorted(map(str, tree.glob("*-0/*.log"))) if command == "carve" else [str(tree)]
+    result = run_watched(examined, command.split()[0], *options, *paths)
+    assert result.returncode in (0, 1), result.stderr
+    violations = [line for line in result.stderr.splitlines() if "VIOLATION" in line]
+    assert [line for line in violations if str(examined) in line] == []
+    assert int(result.stderr.rsplit("OPENED ", 1)[1]) > 10
+    assert inventory(examined) == before
+    assert (tmp_path / "new").exists() == ("-o" in options)
+
+
 def test_the_watch_sees_a_write(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     code = WATCHED.replace("from kafkalog.cli.main import run\nrun(sys.argv[1:])", "open(sys.argv[1], 'ab'); os._exit(0)")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.carve.values import FoundGroup, Run, Shape, Stitch
@@ -16,6 +17,10 @@ __all__ = ["Known", "chains_of", "groups_of", "without_copies"]
 
 #: Runs of one first offset that are compared with one that ends there.
 _MOST_SAME = 16
+#: Groups with something in common with a log in which its place is sought: the largest ones.
+_MOST_GROUPS = 64
+#: What logs of one topic have in common: a producer id, or what their values look like.
+Mark = int | tuple[str, str]
 #: Producer ids that are named.
 _NAMED = 4
 
@@ -122,16 +127,43 @@ class _Traits:
         self.last_timestamp = max((run.last_timestamp for run in runs if run.last_timestamp is not None), default=None)
         self.size = sum(run.end - run.start for run in runs)
 
-    def fits(self, other: _Traits) -> bool:
-        """Whether both can be of one log: neither offsets, epochs nor times contradict it."""
-        one, two = (self, other) if self.first < other.first else (other, self)
-        if one.next > two.first or one.last_epoch > two.first_epoch:
+    def precedes(self, other: _Traits) -> bool:
+        """Whether the other can come later in the same log: neither offsets, epochs nor times contradict it."""
+        if self.next > other.first or self.last_epoch > other.first_epoch:
             return False
-        return one.first_timestamp is None or two.last_timestamp is None or one.first_timestamp <= two.last_timestamp
+        return self.first_timestamp is None or other.last_timestamp is None or self.first_timestamp <= other.last_timestamp
 
-    def reasons(self, other: _Traits) -> list[str]:
-        """What says that both are of one topic."""
-        return _words(self.producers & other.producers, self.strong & other.strong)
+    @property
+    def marks(self) -> list[Mark]:
+        """What another log of the same topic may have, too."""
+        return [*self.producers, *self.strong]
+
+
+class _Members:
+    """Logs that may be of one partition, ascending."""
+
+    def __init__(self, number: int, first: _Traits) -> None:
+        self.number = number
+        self.logs = [first]
+        self.marks = Counter(first.marks)
+
+    def takes(self, one: _Traits) -> bool:
+        """Whether a log fits between those that are there."""
+        at = self._place_of(one)
+        return (not at or self.logs[at - 1].precedes(one)) and (at == len(self.logs) or one.precedes(self.logs[at]))
+
+    def add(self, one: _Traits) -> None:
+        """Take it in."""
+        self.logs.insert(self._place_of(one), one)
+        self.marks.update(one.marks)
+
+    def _place_of(self, one: _Traits) -> int:
+        return bisect_left(self.logs, one.first, key=lambda member: member.first)
+
+    def why(self) -> list[str]:
+        """What its logs have in common; what a single one looks like."""
+        shared = [mark for mark, count in self.marks.items() if count > 1 or len(self.logs) == 1]
+        return _words([mark for mark in shared if isinstance(mark, int)], [mark for mark in shared if isinstance(mark, tuple)])
 
 
 def _words(producers: Iterable[int], strong: Iterable[tuple[str, str]]) -> list[str]:
@@ -148,29 +180,32 @@ def groups_of(chains: Iterable[list[Piece]], known: Sequence[Known]) -> list[Fou
     A log is added to the group with which it has most in common, a producer id, a schema id, the names in JSON objects, if
     its offsets, epochs and times fit; without anything in common it is a group of its own.
     """
-    groups: list[tuple[list[_Traits], dict[str, None]]] = []
+    groups: list[_Members] = []
+    by_mark: dict[Mark, list[_Members]] = defaultdict(list)
     for traits in sorted(map(_Traits, chains), key=lambda one: (-one.size, one.first)):
-        best = None
-        for members, why in groups:
-            if not all(traits.fits(member) for member in members):
-                continue
-            reasons = list(dict.fromkeys(reason for member in members for reason in traits.reasons(member)))
-            if reasons and (best is None or len(reasons) > len(best[2])):
-                best = (members, why, reasons)
+        shared: dict[int, set[Mark]] = defaultdict(set)
+        for mark in traits.marks:
+            for group in by_mark[mark]:
+                # Producer ids count once, however many they are.
+                shared[group.number].add(-1 if isinstance(mark, int) else mark)
+        likely = sorted(shared, key=lambda number: (-len(shared[number]), number))
+        best = next((groups[number] for number in likely if groups[number].takes(traits)), None)
         if best is None:
-            groups.append(([traits], {}))
+            best = _Members(len(groups), traits)
+            groups.append(best)
         else:
-            members, why, reasons = best
-            members.append(traits)
-            why.update(dict.fromkeys(reasons))
-    found = []
-    for number, (members, why) in enumerate(groups, 1):
-        members.sort(key=lambda one: one.first)
-        looks = list(why) if why else _words(members[0].producers, members[0].strong)
-        group = FoundGroup(f"unknown-{number:04d}-0", [one.chain for one in members], looks)
-        group.guess, group.guess_why = _guess(members, known)
-        found.append(group)
-    return found
+            best.add(traits)
+        for mark in traits.marks:
+            of_mark = by_mark[mark]
+            if best not in of_mark and len(of_mark) < _MOST_GROUPS:
+                of_mark.append(best)
+    return [_found(members, known) for members in groups]
+
+
+def _found(members: _Members, known: Sequence[Known]) -> FoundGroup:
+    group = FoundGroup(f"unknown-{members.number + 1:04d}-0", [one.chain for one in members.logs], members.why())
+    group.guess, group.guess_why = _guess(members.logs, known)
+    return group
 
 
 def _guess(members: Sequence[_Traits], known: Sequence[Known]) -> tuple[str | None, list[str]]:

@@ -25,7 +25,7 @@ _MOST_NEXT = 16
 _MOST_TAIL = 1 << 20
 #: Bytes that may be checksummed in vain: for each byte of a run, and in all.
 _PER_BYTE, _AT_FIRST = 64, 1 << 30
-_OFFSET = BATCH_HEADER["base_offset"]
+_OFFSET, _LENGTH = BATCH_HEADER["base_offset"], BATCH_HEADER["batch_length"]
 
 
 class Stitcher:
@@ -89,7 +89,7 @@ class Stitcher:
     def _of_whole_header(self, run: Run, header: BatchHeader, to_border: int) -> Iterator[tuple[Stitch, int]]:
         size = header.batch_length + LOG_OVERHEAD
         after_it = header.base_offset + header.last_offset_delta + 1
-        for after in self._starting.get((run.image, after_it), ()):
+        for after in self._starting.get((run.image, after_it), ())[:_MOST_NEXT]:
             start = self._runs[after].start
             # Both parts end, and begin, at the border of a block: that is so for all places of the cut, or for none.
             if (run.end + size - start) % self._block:
@@ -104,15 +104,12 @@ class Stitcher:
         image = self._images[run.image]
         for after in self._next_runs(run):
             start = self._runs[after].start
-            least = max(0, start - min(_MOST_TAIL, self._max_batch))
-            data = image.read(least, start - least)
-            first = (start - 1) // self._block * self._block
-            for tail in range(first, least - 1, -self._block):
-                joined = head + data[tail - least : tail - least + BATCH_HEADER.size - len(head)]
-                if len(joined) < BATCH_HEADER.size:
+            for tail in self._tails(image, head, start):
+                size = len(head) + start - tail
+                joined = head + image.read(tail, BATCH_HEADER.size - len(head))
+                if size < BATCH_HEADER.size or len(joined) < BATCH_HEADER.size:
                     continue
                 header = BATCH_HEADER.read(joined)
-                size = len(head) + start - tail
                 if (
                     header.batch_length + LOG_OVERHEAD == size
                     and header.base_offset + header.last_offset_delta + 1 == self._runs[after].first_offset
@@ -120,6 +117,21 @@ class Stitcher:
                     and self._fits(run, header, len(head), tail, size)
                 ):
                     yield _stitch(run, header, len(head), tail, size), after
+
+    def _tails(self, image: Image, head: bytes, start: int) -> Iterator[int]:
+        """Where the second part of a batch that ends at a place may begin, by the length in its header."""
+        if len(head) >= _LENGTH.end:
+            tail = start + len(head) - LOG_OVERHEAD - int.from_bytes(head[_LENGTH.at : _LENGTH.end], "big")
+            if 0 <= tail < start and tail % self._block == 0:
+                yield tail
+            return
+        least = max(0, start - min(_MOST_TAIL, self._max_batch))
+        data = image.read(least, start - least)
+        for tail in range((start - 1) // self._block * self._block, least - 1, -self._block):
+            size = len(head) + start - tail
+            begun = head + data[tail - least : tail - least + _LENGTH.end - len(head)]
+            if begun[_LENGTH.at : _LENGTH.end] == (size - LOG_OVERHEAD).to_bytes(_LENGTH.type.size, "big", signed=True):
+                yield tail
 
     def _next_runs(self, run: Run) -> Iterator[int]:
         """Runs that may be those after a batch of a few records, nearest offset first."""

@@ -97,6 +97,7 @@ class Arguments(NamedTuple):
     "--live",
     multiple=True,
     metavar="DIR",
+    callback=options.without_secrets,
     shell_complete=completion.files,
     help="Leave out the batches that are in this log dir or partition.",
 )

@@ -43,8 +43,8 @@ _IN_SHORT = (_KNOWN, _BESIDE, _MANY)
 #: Where options that several commands take stand in the help.
 _SHARED_SECTIONS: dict[str, tuple[str, ...]] = {
     "What is assumed": ("kafka_version", "assume_stop", "recovery_point", "now"),
-    _KNOWN: ("max_message_bytes", "partition_states"),
-    _MANY: ("topics", "exclude", "since_mtime", "sample", "only", "max_partitions", "dask"),
+    _KNOWN: ("max_message_bytes", "partition_states", "aiven_key"),
+    _MANY: ("topics", "exclude", "since_mtime", "sample", "only", "max_partitions", "resume", "digests", "dask"),
     _BESIDE: ("io_limit", "idle_io", "nice", "cache"),
     "Output": ("output_format", "quiet", "verbose", "color", "fail_on", "exit_zero", "jobs", "max_decompressed", "max_spool"),
 }

@@ -167,6 +167,7 @@ class Arguments(NamedTuple):
 @click.option("--raw", is_flag=True, help="Escape no control characters on a terminal.")
 @options.jobs
 @options.max_decompressed
+@options.aiven_key
 @options.max_spool
 def command(**values: Any) -> int:
     """Print log files as Kafka's DumpLogSegments would.

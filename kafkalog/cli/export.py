@@ -138,6 +138,7 @@ class Arguments(NamedTuple):
 @click.option("--row-group", type=click.IntRange(1), metavar="N", default=131_072, help="Rows in a row group of Parquet.")
 @click.option("--force", is_flag=True, help="Replace OUT if it is there.")
 @options.max_decompressed
+@options.aiven_key
 @options.max_spool
 def command(**values: Any) -> int:
     """Write records, batches, index entries or findings to Parquet, Arrow, CSV or JSON lines.

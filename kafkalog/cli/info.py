@@ -51,6 +51,7 @@ __all__ = ["command"]
 )
 @options.format_option()
 @options.color
+@options.aiven_key
 @options.max_spool
 def command(
     *, paths: tuple[str, ...], read_as: As | None, full: bool, segments: bool | None, sort: str, output_format: str, color: str

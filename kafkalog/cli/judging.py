@@ -39,6 +39,7 @@ class Judging(NamedTuple):
     baseline: str | None
     quick: bool
     hash_inputs: bool
+    digests: bool
     jobs: int | None
     dask: str | None
     partition_states: tuple[str, ...]
@@ -46,6 +47,7 @@ class Judging(NamedTuple):
     exclude: tuple[str, ...]
     since_mtime: int | None
     sample: int | None
+    resume: str | None
     fail_on: str
     exit_zero: bool
     max_message_bytes: int | None
@@ -81,6 +83,7 @@ class Judging(NamedTuple):
                 now=self.now,
                 quick=self.quick,
                 hash_inputs=self.hash_inputs,
+                digests=self.digests,
                 jobs=self.jobs,
                 executor=executor,
                 kafka_version=None if self.kafka_version is None else release_text(self.kafka_version),
@@ -91,6 +94,7 @@ class Judging(NamedTuple):
                 exclude=self.exclude,
                 since_mtime=self.since_mtime,
                 sample=self.sample,
+                resume=self.resume,
                 policy=policy,
                 max_message_bytes=self.max_message_bytes,
                 partition_state=_states(self.partition_states),
@@ -170,6 +174,9 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     ),
     click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records."),
     click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file."),
+    click.option(
+        "--digests", is_flag=True, help="Note digests of the logs in the JSON lines, so that merge compares replicas."
+    ),
     options.jobs,
     click.option("--dask", metavar="ADDRESS", help="Scan on a Dask cluster: its scheduler's address, or local."),
     click.option(
@@ -191,6 +198,12 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--exclude", multiple=True, metavar="PATTERN", help="Not these topics or partition directories."),
     options.time_option("--since-mtime", "Only partitions with a file written at this time or later"),
     click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N partitions, chosen at random by --now."),
+    click.option(
+        "--resume",
+        metavar="FILE",
+        shell_complete=completion.files,
+        help="Note in FILE what is done, and go on from there after an end of any kind.",
+    ),
     options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1."),
     options.exit_zero,
     click.option(
@@ -206,6 +219,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     options.recovery_point,
     options.restraint,
     options.max_decompressed,
+    options.aiven_key,
     options.max_spool,
 )
 

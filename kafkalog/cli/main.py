@@ -62,6 +62,7 @@ class LazyGroup(click.Group):
         try:
             status = super().invoke(ctx)
             sys.stdout.flush()
+            _tell_requests()
             return status
         except KeyboardInterrupt:
             raise click.exceptions.Exit(_status_of_the_end()) from None
@@ -80,6 +81,15 @@ class LazyGroup(click.Group):
             formatter.write(f"{wish}:\n")
             for name, (_, _, help_line) in rows:
                 formatter.write(f"  {name:{width}}  {help_line}\n")
+
+
+def _tell_requests() -> None:
+    """Say what stores of files were asked for, which they may have a price for."""
+    remote = sys.modules.get("kafkalog.files.remote")
+    if remote is not None and remote.traffic.requests:
+        from kafkalog.core.spoken import count_text
+
+        say(f"kafkalog: {count_text(remote.traffic.requests, 'request')}, {count_text(remote.traffic.bytes, 'byte')} fetched")
 
 
 def _no_such_command(name: str, ctx: click.Context) -> click.UsageError:

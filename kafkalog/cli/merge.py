@@ -74,10 +74,11 @@ def command(
 def _run(word: str) -> Run:
     """A run, and what it is called."""
     from kafkalog.files.source import read_file
+    from kafkalog.files.urls import shown
     from kafkalog.render.merged_report import Run
 
     name, equals, path = word.partition("=")
     if not equals or "/" in name:
         path, name = word, os.path.basename(word).removesuffix(".jsonl")
-    data = sys.stdin.buffer.read() if path == "-" else read_file(path)
+    data = sys.stdin.buffer.read() if path == "-" else read_file(shown(path))
     return Run("stdin" if name == "-" else name, data.decode("utf-8", "surrogateescape"))

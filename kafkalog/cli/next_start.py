@@ -54,6 +54,7 @@ _SEVERITIES = ("error", "warning", "info")
     "info: also a log that is cut or replaced without loss.",
 )
 @options.exit_zero
+@options.jobs
 @options.restraint
 @options.max_decompressed
 @options.max_spool
@@ -69,6 +70,7 @@ def command(
     color: str,
     fail_on: str,
     exit_zero: bool,
+    jobs: int | None,
 ) -> int:
     """Show what the next start of a broker will do to log dirs and partition directories.
 
@@ -84,6 +86,7 @@ def command(
         recovery_point=recovery_point,
         kafka_version="auto" if kafka_version is None else release_text(kafka_version),
         consumer=consumer,
+        jobs=jobs,
         on_unreadable=unreadable.append,
     )
     with shown(paths, beside_output=output_format == "text"):

@@ -12,6 +12,7 @@ from kafkalog.cli import completion
 from kafkalog.core.compression import DEFAULT_LIMIT, MAX_DECOMPRESSED
 from kafkalog.core.suggestion import did_you_mean
 from kafkalog.files.mounted import DEFAULT_SPOOL, EXAMINED, MAX_SPOOL
+from kafkalog.files.urls import shown as shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OFFSET_OR_TIME",
     "ParamType",
+    "aiven_key",
     "assume_stop",
     "at",
     "batch_filters",
@@ -47,6 +49,7 @@ __all__ = [
     "recovery_point",
     "required_paths",
     "time_option",
+    "without_secrets",
 ]
 
 # Before click 8.4 it takes no argument.
@@ -199,9 +202,15 @@ def choice(words: Sequence[str]) -> click.Choice[str]:
     return _Choice(words)
 
 
-def _examined(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    EXAMINED.set(value)
-    return value
+def without_secrets(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """A path, or several: of URLs what may be shown."""
+    return shown_url(value) if isinstance(value, str) else tuple(map(shown_url, value))
+
+
+def _examined(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    paths: tuple[str, ...] = without_secrets(ctx, param, value)
+    EXAMINED.set(paths)
+    return paths
 
 
 def paths(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -399,6 +408,32 @@ def max_spool(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default="64 GiB",
         help="Largest temporary file.",
     )(command)
+
+
+def aiven_key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--aiven-key`, for objects in remote storage that Aiven's plug-in has encrypted."""
+    return click.option(
+        "--aiven-key",
+        multiple=True,
+        metavar="ID=FILE",
+        expose_value=False,
+        shell_complete=completion.files,
+        callback=lambda _, __, values: _use_keys(values) if values else None,
+        help="A private key (PEM) of Aiven's tiered storage.",
+    )(command)
+
+
+def _use_keys(values: tuple[str, ...]) -> None:
+    from kafkalog.errors import RequestError
+    from kafkalog.files.aiven import use_aiven_keys
+
+    keys: dict[str, str] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not (name and equals and path):
+            raise RequestError(f"--aiven-key {value!r}: write ID=FILE, the id as encryption.key.pairs has it")
+        keys[name] = path
+    use_aiven_keys(keys)
 
 
 def restraint(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.cli import streams
 from kafkalog.files import meter
+from kafkalog.files.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +27,7 @@ def shown(
     """Show how far a command is while it runs, after a second; erased at its end, and before anything else is said.
 
     Args:
-        paths: What the command reads as a whole; None: nobody knows how much it reads.
+        paths: What the command reads as a whole; None: nobody knows how much it reads, nor is it known of what is at a URL.
         beside_output: Also where stdout is printed on a terminal meanwhile.
         counts: Whether a command reads the files of a directory of this name; without it, all.
     """
@@ -41,7 +42,7 @@ def shown(
     line = ProgressLine(
         sys.stderr,
         counted,
-        lambda: None if paths is None else _size_of(paths, counts),
+        lambda: None if paths is None or any(map(is_url, paths)) else _size_of(paths, counts),
         after=_FIRST,
         columns=columns_of(sys.stderr),
     )

@@ -23,6 +23,7 @@ def release_by(named: Release | None) -> Callable[[str], Release]:
     """The release for the directory of a partition: the one that the user named, or the one that its log dir speaks for."""
     from kafkalog.files.log_dir import LogDir
     from kafkalog.files.mounted import is_directory
+    from kafkalog.files.paths import real_path
     from kafkalog.next_start.evidence import BrokerEvidence
 
     @cache
@@ -31,7 +32,7 @@ def release_by(named: Release | None) -> Callable[[str], Release]:
 
     def release_of(path: str) -> Release:
         partition = path if is_directory(path) else os.path.dirname(path)
-        return named or shown(os.path.dirname(os.path.realpath(partition or ".")))
+        return named or shown(os.path.dirname(real_path(partition or ".")))
 
     return release_of
 

@@ -106,6 +106,7 @@ def command(
     The page needs no network and no JavaScript. It needs pip install 'kafkalog[report]'. Exit status: that of verify.
     """
     from kafkalog.files.output_file import check_apart, written_whole
+    from kafkalog.files.urls import shown as shown_url
     from kafkalog.render.report.html import report_html
 
     if (earlier is None) == (not paths):
@@ -130,7 +131,7 @@ def command(
         embed_jsonl=embed_jsonl,
         reads=earlier is None,
         paths=paths,
-        command=" ".join(("kafkalog report", *map(quoted, words))),
+        command=" ".join(("kafkalog report", *map(quoted, map(shown_url, words)))),
     ).encode("utf-8", "backslashreplace")
     if out == "-":
         write_bytes(page)

@@ -63,6 +63,7 @@ class Arguments(NamedTuple):
     "replicas",
     multiple=True,
     metavar="DIR",
+    callback=options.without_secrets,
     shell_complete=completion.files,
     help="Another copy, or another broker's log dir: what PATH has lost is taken from it.",
 )

@@ -56,7 +56,7 @@ class _Position(options.ParamType):
         "How it is shown": ("records", "all_bytes", "raw", "with_meanings"),
     },
 )
-@click.argument("path", metavar="FILE|DIR")
+@click.argument("path", metavar="FILE|DIR", callback=options.without_secrets)
 @click.option("--at", "position", type=_Position(), metavar="POSITION", help="Show what the byte at this place belongs to.")
 @click.option(
     "--offset", type=click.IntRange(0), metavar="N", help="Show the record, or the entry for a look-up, of this offset."
@@ -79,6 +79,7 @@ class _Position(options.ParamType):
 @options.format_option()
 @options.color
 @options.max_decompressed
+@options.aiven_key
 @options.max_spool
 def command(
     *,

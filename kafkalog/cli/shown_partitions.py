@@ -10,6 +10,7 @@ import click
 from kafkalog.cli.judging import items_of
 from kafkalog.cli.streams import show, write_json_lines
 from kafkalog.errors import RequestError
+from kafkalog.render.ceilings import MOST_PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ def shown_partitions(command: Callable[..., Any]) -> Callable[..., Any]:
     most = click.option(
         "--max-partitions",
         type=click.IntRange(0),
-        default=20,
+        default=MOST_PARTITIONS,
         metavar="N",
         help="Text: tell at most N damaged partitions in full, the worst.",
     )(asked)

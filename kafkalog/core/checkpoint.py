@@ -61,9 +61,12 @@ class Checkpoint(NamedTuple, Generic[T]):
     damages: tuple[Damage, ...]
 
 
+_JAVA_INTEGER = re.compile(r"([+-]?)0*(\d{1,20})")
+
+
 def parse_java_integer(text: str, bits: int) -> int | None:
     """What Java's `Integer.parseInt` (32 bits) or `Long.parseLong` (64 bits) makes of a text; None: it throws."""
-    match = re.fullmatch(r"([+-]?)0*(\d{1,20})", text)
+    match = _JAVA_INTEGER.fullmatch(text)
     if match is None:  # no number, or one of more digits than any that fits
         return None
     value = int(match[1] + match[2])

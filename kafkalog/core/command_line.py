@@ -13,11 +13,28 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["GIVES_EVERYTHING", "GIVES_METADATA", "Command", "command", "command_on", "quoted"]
+__all__ = [
+    "COMPARES",
+    "FINDS_DELETED",
+    "GIVES_EVERYTHING",
+    "GIVES_METADATA",
+    "KEEPS_SOUND",
+    "Command",
+    "carve_command",
+    "command",
+    "command_on",
+    "diff_command",
+    "quoted",
+    "salvage_command",
+]
 
 #: Commands that print every record that can be read; without both options a dump ends early, or prints batches only.
 GIVES_EVERYTHING = "`kafkalog dump --read-on --print-data-log`"
 GIVES_METADATA = "`kafkalog dump --read-on --cluster-metadata-decoder`"
+#: Commands that rescue records, where it is not known from what; below with paths.
+KEEPS_SOUND = "`kafkalog salvage -o NEWDIR THIS`"
+COMPARES = "`kafkalog diff THIS OTHER`"
+FINDS_DELETED = "`kafkalog carve -o NEWDIR IMAGE`"
 
 # Topic.validate, Kafka 0.11 to 4.4.
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}", re.ASCII)
@@ -93,6 +110,47 @@ def command_on(words: Iterable[str], path: str) -> Command:
     if path == "-" or path.startswith("-/"):
         return Command(f"{' '.join(words)} -- {quoted(path)} < FILE", notes=("FILE is what was standard input",))
     return command((*words, quoted(f"./{path}" if path.startswith("-") else path)), {})
+
+
+def salvage_command(path: str, *replicas: str, unflips: bool = False, first: int | None = None) -> Command:
+    """What writes the sound batches of a partition directory into a new one.
+
+    >>> salvage_command("/kafka/data/orders-0", "b2/orders-0").line
+    'kafkalog salvage -o NEWDIR --replica b2/orders-0 /kafka/data/orders-0'
+
+    Args:
+        path: The directory, or a `.log`.
+        replicas: Further copies, from which it is to take what the first has lost.
+        unflips: Whether batches with one flipped bit are wanted, too, with that bit set back.
+        first: Only batches with this offset or later ones; None: all.
+    """
+    options = [f"--replica={quoted(one)}" if one.startswith("-") else f"--replica {quoted(one)}" for one in replicas]
+    options += ["--unflip"] if unflips else []
+    options += [] if first is None else ["--offsets", f"{first}:"]
+    return command_on(("kafkalog", "salvage", "-o", "NEWDIR", *options), path)
+
+
+def diff_command(path: str, other: str = "OTHER") -> Command:
+    """What says where two replicas differ.
+
+    >>> diff_command("/kafka/data/orders-0").line, diff_command("-1/orders-0", "b 2/orders-0").line
+    ('kafkalog diff /kafka/data/orders-0 OTHER', "kafkalog diff ./-1/orders-0 'b 2/orders-0'")
+
+    Args:
+        path: The directory of the one.
+        other: That of the other.
+    """
+    return command_on(("kafkalog", "diff", quoted(f"./{path}" if path.startswith("-") else path)), other)
+
+
+def carve_command(live: str) -> Command:
+    """What finds deleted batches in the image of a disk.
+
+    Args:
+        live: The log dir, or a directory in it, that is still on the disk, and whose batches are not wanted.
+    """
+    option = f"--live={quoted(live)}" if live.startswith("-") else f"--live {quoted(live)}"
+    return command(("kafkalog", "carve", "-o", "NEWDIR", option, "IMAGE"), {})
 
 
 def _topic_doubts(name: str) -> list[str]:

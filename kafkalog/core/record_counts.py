@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from kafkalog.core.compression import MAX_DECOMPRESSED, inflate
 from kafkalog.core.cursor import Cursor
@@ -17,34 +17,37 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordCounts", "count_records"]
 
+N = TypeVar("N")
 
-class RecordCounts(NamedTuple):
-    """Of a batch whose records are all regular.
+
+class RecordCounts(NamedTuple, Generic[N]):
+    """Of a batch whose records are all regular; or of many such batches, then each is an array.
 
     `next_delta` is the last offset delta plus 1, `gaps` how often a delta did not follow its predecessor directly, `backward`
     how often it was no larger (the first one: below 0), `largest` the largest timestamp delta, `smallest` the smallest one or 0
     if that is smaller, `null_keys` and `null_values` how many records have no key, no value.
     """
 
-    next_delta: int
-    gaps: int
-    backward: int
-    largest: int
-    smallest: int
-    null_keys: int
-    null_values: int
+    next_delta: N
+    gaps: N
+    backward: N
+    largest: N
+    smallest: N
+    null_keys: N
+    null_values: N
 
-    def then(self, more: RecordCounts) -> RecordCounts:
-        """These counters and those of the records that follow."""
-        return RecordCounts(
-            more.next_delta,
-            self.gaps + more.gaps,
-            self.backward + more.backward,
-            max(self.largest, more.largest),
-            min(self.smallest, more.smallest),
-            self.null_keys + more.null_keys,
-            self.null_values + more.null_values,
-        )
+
+def _then(first: RecordCounts[int], more: RecordCounts[int]) -> RecordCounts[int]:
+    """The counters of records, and of those that follow them, as one."""
+    return RecordCounts(
+        more.next_delta,
+        first.gaps + more.gaps,
+        first.backward + more.backward,
+        max(first.largest, more.largest),
+        min(first.smallest, more.smallest),
+        first.null_keys + more.null_keys,
+        first.null_values + more.null_values,
+    )
 
 
 @cache
@@ -63,7 +66,7 @@ def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, ...] | None]:
     )
 
 
-def count_records(data: Bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts | None:
+def count_records(data: Bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts[int] | None:
     """Counters of the record section `data[start:end]`; None when anything at all is irregular."""
     if codec:
         try:
@@ -82,7 +85,7 @@ def count_records(data: Bytes | bytearray, start: int, end: int, count: int, cod
     return None if found is None else RecordCounts(*found)
 
 
-def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | None:
+def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts[int] | None:
     whole = RecordCounts(0, 0, 0, -1 << 63, 0, 0, 0)
     left, limit = count, MAX_DECOMPRESSED.get()
     for run in runs(data, at, count):
@@ -101,5 +104,5 @@ def _count_in_runs(data: WindowedBytes, at: int, count: int) -> RecordCounts | N
             time, null_key, null_value = record.timestamp, record.key is None, record.value is None
             found = RecordCounts(record.offset + 1, gap, backward, time, min(0, time), null_key, null_value)
         at, left = run.begin + run.end, left - max(1, run.records)
-        whole = whole.then(found)
+        whole = _then(whole, found)
     return whole if not left and at == len(data) else None

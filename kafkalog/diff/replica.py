@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import HIGH_WATERMARKS, LOG_STARTS, log_dir_at
+from kafkalog.files.paths import real_name, real_path
 from kafkalog.kafka.epochs import LeaderEpochs
 from kafkalog.kafka.failure import BrokerAborts
 from kafkalog.next_start.era import OPEN
@@ -53,13 +54,13 @@ class Replica:
     def _log_dir(self) -> LogDir | None:
         if self._given_log_dir is not None or self.partition.name is None:
             return self._given_log_dir
-        return log_dir_at(os.path.dirname(os.path.realpath(self.path)))
+        return log_dir_at(os.path.dirname(real_path(self.path)))
 
     @cached_property
     def _lines(self) -> dict[str, CheckpointLine]:
         if self._log_dir is None:
             return {}
-        return self._log_dir.context_of(os.path.basename(os.path.realpath(self.path))).lines
+        return self._log_dir.context_of(real_name(self.path)).lines
 
     @cached_property
     def release(self) -> Release:

@@ -83,8 +83,13 @@ def files_of(path: str, filters: Filters, say: Callable[[str], object]) -> Itera
         UnreadableFile: the path is missing, may not be read, or holds nothing of Kafka; at the end, that something of an
             archive could not be read.
     """
-    path, kind, directory = classify(path)
-    if kind is Kind.LOG_DIR:
+    path, kind, directory = classify(path, tier=True)
+    if kind is Kind.TIER:
+        from kafkalog.files.tier import partitions_below
+
+        for partition in partitions_below(path):
+            yield from files_of(partition, filters, say)
+    elif kind is Kind.LOG_DIR:
         from kafkalog.files.log_dir import LogDir
 
         yield from _log_dir_files(LogDir(path, directory), filters, say)

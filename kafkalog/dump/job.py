@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.checkpoint import parse_java_integer
-from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES
+from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES, parse_remote_file_name
 from kafkalog.core.filters import Filters
 from kafkalog.core.release import NEWEST, Release
 from kafkalog.dump.dialects import dialect_of
@@ -16,6 +16,7 @@ from kafkalog.dump.output import HeldOutput, Output
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.errors import FileChanged, UnreadableFile
+from kafkalog.files.cores import may_fork
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 from kafkalog.kafka.file_names import parse_kraft_snapshot_name
 from kafkalog.kafka.java import absolute_path, file_path
@@ -91,7 +92,8 @@ def _java_base(name: str) -> str:
 
 
 def _base_offset(name: str) -> int:
-    base = parse_java_integer(_java_base(name), 64)
+    remote = parse_remote_file_name(name)
+    base = parse_java_integer(_java_base(name), 64) if remote is None else remote.base_offset
     if base is None:
         raise ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset")
     return base
@@ -124,6 +126,9 @@ class DumpJob:
         dot = name.rfind(".")
         if dot < 0 and self._dialect.dotless_names_kill:
             self._output.die(path, ToolDied("the name has no dot"))
+            return
+        if parse_remote_file_name(name) is not None:
+            self._output.die(path, ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset; give it as a PATH"))
             return
         self._dispatch(path, name, name[dot:] if dot >= 0 else "")
 
@@ -243,7 +248,8 @@ class DumpJob:
         from kafkalog.dump.ranges import RANGE, split
 
         options = self._options
-        if options.jobs == 1 or options.print_in_turn is None or options.read_on or not options.deep or end - start < 2 * RANGE:
+        jobs = options.jobs if may_fork() else 1
+        if jobs == 1 or options.print_in_turn is None or options.read_on or not options.deep or end - start < 2 * RANGE:
             way = Way(search.look, right_at=start)
             return printer.run(source, start, end, end, way), way.lost_at
         self._output.flush()

@@ -17,7 +17,7 @@ from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, rea
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
 from kafkalog.core.cursor import Cursor
-from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
+from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES, parse_remote_file_name
 from kafkalog.core.filters import Filters
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
@@ -389,7 +389,8 @@ class JsonDump:
             return nullcontext()
 
     def _base(self, name: str) -> int:
-        base = parse_java_integer(name.split(".", 1)[0], 64)
+        remote = parse_remote_file_name(name)
+        base = parse_java_integer(name.split(".", 1)[0], 64) if remote is None else remote.base_offset
         if base is None:
             raise ToolDied(f"{name.split('.', 1)[0]!r} in front of the first dot is no offset")
         return base

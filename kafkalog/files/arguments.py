@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.errors import RequestError
+from kafkalog.files.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,14 +15,14 @@ __all__ = ["check_type", "items_of", "path_of"]
 
 
 def path_of(value: object) -> str:
-    """The text of a path.
+    """The text of a path; of a URL what may be shown (`files.urls`).
 
     Raises:
         RequestError: it is none.
     """
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if isinstance(text, str):
-        return text
+        return shown(text)
     if isinstance(text, bytes):
         raise RequestError(f"a path is a str or an os.PathLike, not bytes: os.fsdecode({text!r}) makes a str")
     raise RequestError(f"a path is a str or an os.PathLike, not {_kind_of(value)}")

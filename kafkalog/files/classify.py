@@ -5,17 +5,28 @@ from __future__ import annotations
 import enum
 import os
 import stat
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.filename import LOG_DIR_FILES, PARTITION_FILES, is_kafka_file, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import (
+    LOG_DIR_FILES,
+    PARTITION_FILES,
+    is_kafka_file,
+    parse_partition_name,
+    parse_remote_file_name,
+    parse_remote_partition_path,
+    parse_segment_file_name,
+)
 from kafkalog.core.printable import printable
-from kafkalog.core.spoken import listed
+from kafkalog.core.spoken import count_text, listed
 from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.directory import Directory, list_directory
-from kafkalog.files.mounted import STDIN, Folder, is_mount, node_at, problems_since
-from kafkalog.files.paths import join, trim
+from kafkalog.files.mounted import STDIN, is_mount, node_at, problems_since
+from kafkalog.files.nodes import Folder
+from kafkalog.files.paths import join, real_name, trim
 from kafkalog.files.source import unreadable
+from kafkalog.files.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +49,7 @@ class Kind(enum.Enum):
     FILE = "file"
     PARTITION = "partition directory"
     LOG_DIR = "log dir"
+    TIER = "remote storage"
 
 
 #: What the library opens each kind with.
@@ -55,16 +67,21 @@ class Classified(NamedTuple):
     directory: Directory | None = None
 
 
-def classify(path: str) -> Classified:
+def classify(path: str, *, tier: bool = False) -> Classified:
     """What a path is: a file, a partition directory or a log dir. Every command asks here, so that all of them agree.
 
     >>> classify("fixtures/broker/2.1.1/plain/").kind
     <Kind.LOG_DIR: 'log dir'>
 
+    Args:
+        path: The path.
+        tier: Whether remote storage with several partitions is taken too; a partition or a file in it always is.
+
     Raises:
         UnreadableFile: it is missing, may not be read, or is a directory that holds nothing of Kafka, or log dirs.
     """
     path = trim(path)
+    _view_around(path)
     is_folder = _is_folder(path)
     if is_folder is None:
         from kafkalog.files.intake import taken_in
@@ -75,7 +92,18 @@ def classify(path: str) -> Classified:
         return Classified(path, Kind.FILE)
     directory = Directory(path)
     entries = directory.entries
-    kind = kind_of_directory(os.path.basename(os.path.realpath(path)), entries)
+    from kafkalog.files.tier import is_remote, take_in
+
+    if is_remote(path, entries):
+        take_in(path)
+        return Classified(path, Kind.PARTITION, Directory(path))
+    if remote := _partitions_of_tier(path, entries):
+        if not tier:
+            what = f"is remote storage with {count_text(len(remote), 'partition')}"
+            reason = f"{what}, which `kafkalog verify`, `dump` and `export` read together: give one, as {remote[0]}"
+            raise UnreadableFile(path, reason)
+        return Classified(path, Kind.TIER, directory)
+    kind = kind_of_directory(real_name(path), entries)
     log_dirs = _log_dirs_in(path, kind, entries)
     if log_dirs:
         raise UnreadableFile(path, f"holds no partition directories itself, but {_names(log_dirs)}")
@@ -94,7 +122,7 @@ def _is_folder(path: str, *, taken_in: bool = False) -> bool | None:
     Raises:
         UnreadableFile: it is missing, or may not be read.
     """
-    if not taken_in and (path.partition("/")[0] == STDIN or is_mount(path)):
+    if not taken_in and (path.partition("/")[0] == STDIN or is_mount(path) or is_url(path)):
         return None
     try:
         node = node_at(path)
@@ -108,6 +136,28 @@ def _is_folder(path: str, *, taken_in: bool = False) -> bool | None:
     name = os.path.basename(path)
     may_be_packed = stat.S_ISREG(mode) and not is_kafka_file(name)
     return None if may_be_packed and not taken_in else stat.S_ISDIR(mode)
+
+
+def _view_around(path: str) -> None:
+    """Of an object of remote storage: have it read as what it was made of."""
+    name = parse_remote_file_name(os.path.basename(path))
+    if name is not None:
+        from kafkalog.files.tier import take_in
+
+        with suppress(UnreadableFile):
+            take_in(os.path.dirname(path) or ".", name.stem)
+
+
+def _partitions_of_tier(path: str, entries: Sequence[Entry]) -> list[str]:
+    """The partitions of remote storage below a folder that has no file of Kafka's own, nor a partition directory."""
+    from kafkalog.files.tier import partitions_below
+
+    folders = [entry.name for entry in entries if entry.is_directory]
+    if any(is_kafka_file(entry.name) for entry in entries):
+        return []
+    # The end of a topic's id may look like the number of a partition.
+    is_local = any(parse_partition_name(name) and not parse_remote_partition_path(name) for name in folders)
+    return [] if is_local else partitions_below(path, entries)
 
 
 def kind_of_directory(name: str, entries: Iterable[Entry]) -> Kind | None:
@@ -168,7 +218,7 @@ def _is_log_dir(path: str, *, by_files: bool) -> bool:
         entries = list_directory(path, _MOST)
     except UnreadableFile:
         return False
-    kind = kind_of_directory(os.path.basename(os.path.realpath(path)), entries)
+    kind = kind_of_directory(real_name(path), entries)
     return kind is Kind.LOG_DIR and (not by_files or any(entry.name in LOG_DIR_FILES for entry in entries))
 
 

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from kafkalog.errors import UnreadableFile
-from kafkalog.files.mounted import Folder, Piece, node_at
+from kafkalog.files.mounted import node_at
+from kafkalog.files.nodes import Folder, Piece
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import read_file, unreadable
 
@@ -122,11 +123,13 @@ class Directory:
 
     def _entry(self, number: int) -> Entry:
         kind = self._kinds[number]
-        state = None
-        if kind & 4:
-            device, inode, size, written = self._states[4 * number : 4 * number + 4]
-            state = (device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED)
-        return Entry(self._names[number], bool(kind & 1), bool(kind & 2), state)
+        return Entry(self._names[number], bool(kind & 1), bool(kind & 2), self._state(number))
+
+    def _state(self, number: int) -> FileState | None:
+        if not self._kinds[number] & 4:
+            return None
+        device, inode, size, written = self._states[4 * number : 4 * number + 4]
+        return device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED
 
     def path_of(self, name: str) -> str:
         """The path of an entry."""
@@ -148,7 +151,7 @@ class Directory:
     @property
     def states(self) -> dict[str, FileState]:
         """The state of everything that told one, by name."""
-        return {entry.name: entry.state for entry in self.entries if entry.state is not None}
+        return {name: state for number, name in enumerate(self._names) if (state := self._state(number)) is not None}
 
     def has_changed(self) -> bool:
         """Whether a file has come, gone or been written to since, or the directory is no longer there."""
@@ -179,14 +182,19 @@ class Directory:
         return self.small_file(name).content
 
 
-def list_directory(path: str, most: int | None = None) -> list[Entry]:
+def list_directory(path: str, most: int | None = None, *, beneath: bool = False) -> list[Entry]:
     """The entries of a directory by name; with `most`, no more of them than that.
+
+    Args:
+        path: The directory.
+        most: How many of them, at most.
+        beneath: Whether what really is there is listed, also where something else is read in its place.
 
     Raises:
         UnreadableFile: it is missing, no directory, or may not be read.
     """
     try:
-        node = node_at(path)
+        node = node_at(path, beneath=beneath)
         if isinstance(node, Folder):
             return [_entry_of(name, node.nodes[name]) for name in islice(sorted(node.nodes), most)]
         with os.scandir(path) as entries:

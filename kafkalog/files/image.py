@@ -11,6 +11,7 @@ from kafkalog.core.source import Window
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.meter import note_read
 from kafkalog.files.source import describe_os_error, unreadable
+from kafkalog.files.urls import is_url, shown
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -40,6 +41,8 @@ class Image:
         self._fd = -1
         self._window = Window(0, b"")
         self.unreadable: dict[int, int] = {}
+        if is_url(path):
+            raise UnreadableFile(shown(path), "is not on this machine, where images are read: copy it to a disk first")
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             mode = os.fstat(self._fd).st_mode

@@ -1,10 +1,11 @@
-"""What may be given in the place of a file or a directory: an archive, standard input, a file that is called otherwise.
+"""What may be given in the place of a file or a directory: an archive, standard input, a URL, a file that is called otherwise.
 
 An argument becomes a path that the rest of the package reads as any other (`files.mounted`):
 
 - `data.tar.gz`, an archive of a log dir or a partition directory, is that directory; so is `data.tar.gz/logs/orders-0`;
 - `-`, standard input, is such an archive, or else a log: `-/00000000000000000042.log`;
-- `carved.bin/00000000000000000042.log` is the file `carved.bin`, read as if it was called so: what `--as log,base=42` makes.
+- `carved.bin/00000000000000000042.log` is the file `carved.bin`, read as if it was called so: what `--as log,base=42` makes;
+- `s3://bucket/logs`, a URL, is listed (`files.remote`), and read as a directory or a file of this machine is.
 
 Only what cannot be read at any place, a compressed archive or a pipe, goes through a temporary file. That has no name.
 """
@@ -35,10 +36,12 @@ from kafkalog.core.filename import (
 )
 from kafkalog.core.source import WindowedBytes
 from kafkalog.errors import DecompressionFailed, RequestError, UnreadableFile
-from kafkalog.files.mounted import EXAMINED, MAX_SPOOL, STDIN, TELL, Folder, Piece, mount, node_at, unmount
+from kafkalog.files.mounted import EXAMINED, MAX_SPOOL, STDIN, TELL, is_file, mount, node_at, unmount
+from kafkalog.files.nodes import Folder, Piece
 from kafkalog.files.paths import join, trim
 from kafkalog.files.source import FileSource, describe_os_error
 from kafkalog.files.tar import BLOCK, is_tar_header, read_tar
+from kafkalog.files.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +99,7 @@ def named(path: str, wanted: As) -> str:
     Raises:
         UnreadableFile: it cannot be read.
     """
-    path = trim(path)
+    path = trim(shown(path))
     if path == STDIN:
         _mount_stdin(as_log=False)
     else:
@@ -141,7 +144,11 @@ def taken_in(path: str) -> str:
     Raises:
         UnreadableFile: an archive cannot be read at all, or is too large for a temporary file.
     """
-    path = trim(path)
+    path = trim(shown(path))
+    if is_url(path):
+        from kafkalog.files.remote import list_now
+
+        list_now(path)
     if path == STDIN or path.startswith(f"{STDIN}/"):
         if path == STDIN:
             return _mount_stdin(as_log=True)
@@ -151,8 +158,7 @@ def taken_in(path: str) -> str:
     if outer is None:
         return path
     rest = path[len(outer) + 1 :]
-    status = os.stat(outer)
-    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    state = _state_of(outer)
     held = node_at(outer) if _states.get(outer) == state else None
     if not isinstance(held, Folder) or (rest and rest not in held.nodes and outer not in _archives):
         unmount(outer)
@@ -166,6 +172,16 @@ _states: dict[str, tuple[int, ...]] = {}
 _archives: set[str] = set()
 
 
+def _state_of(path: str) -> tuple[int, ...]:
+    if is_url(path):
+        from kafkalog.files.remote import node_of
+
+        node = node_of(path)
+        return (node.number, node.size, node.modified_ns) if isinstance(node, Piece) else ()
+    status = os.stat(path)
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
 def _is_mounted(path: str) -> bool:
     try:
         return node_at(path) is not None
@@ -175,6 +191,10 @@ def _is_mounted(path: str) -> bool:
 
 def _file_in(path: str) -> str | None:
     """The regular file that a path is, or leads through as if it was a directory; None: there is none."""
+    if is_url(path):
+        from kafkalog.files.remote import file_on_the_way
+
+        return file_on_the_way(path)
     at = path
     while at:
         try:
@@ -215,7 +235,7 @@ def _beside(path: str, name: str, source: FileSource) -> Folder:
     if parsed is not None and suffix == parsed.suffix:
         new = name.removesuffix(parsed.pending).removesuffix(suffix)
         for number, other in enumerate(SEGMENT_SUFFIXES, 1):
-            if other != suffix and os.path.isfile(stem + other):
+            if other != suffix and is_file(stem + other):
                 folder.nodes[new + other] = _whole(FileSource(stem + other), number)
     return folder
 
@@ -223,7 +243,7 @@ def _beside(path: str, name: str, source: FileSource) -> Folder:
 def _whole(source: FileSource, number: int) -> Piece:
     """A file as a piece; it stays open for as long as the process lives."""
     with source:
-        return Piece(source.descriptor(), 0, source.size, source.modified_ns, number)
+        return Piece(source.opened(), 0, source.size, source.modified_ns, number)
 
 
 # --- archives ---------------------------------------------------------------------------------------------------------
@@ -307,7 +327,7 @@ def _mount_archive(path: str, source: FileSource, kind: str) -> None:
             mount(path, folder, problems)
             return
     with source:
-        _mount_members(path, read_tar(source, source.descriptor()), problems)
+        _mount_members(path, read_tar(source, source.opened()), problems)
 
 
 def _unzipped(path: str, source: FileSource) -> Members:
@@ -318,7 +338,7 @@ def _unzipped(path: str, source: FileSource) -> Members:
         descriptor, _ = _spooled(path, archive.unpacked())
     with FileSource.of_descriptor(path, descriptor) as spool:
         _tell(path, f"zip, unpacked into a temporary file of {spool.size} bytes")
-        return archive.members(spool.descriptor())
+        return archive.members(spool.opened())
 
 
 def _mount_members(path: str, members: Members, problems: Sequence[str] = ()) -> None:

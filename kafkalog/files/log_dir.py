@@ -19,6 +19,7 @@ from kafkalog.files.directory import Directory
 from kafkalog.files.mounted import is_mount
 from kafkalog.files.partition import Partition
 from kafkalog.files.source import FileSource, read_file
+from kafkalog.files.urls import is_url
 from kafkalog.services import service
 
 if TYPE_CHECKING:
@@ -163,9 +164,18 @@ class LogDir:
         Raises:
             UnreadableFile: there is none of that name.
         """
+        directory = self.partition_directory(name)
+        return Partition(directory.path, directory)
+
+    def partition_directory(self, name: str) -> Directory:
+        """The directory of `partition`, without looking at what its files are.
+
+        Raises:
+            UnreadableFile: there is none of that name.
+        """
         if name not in self._partitions:
-            return self.partition_now(name)
-        return Partition(self._partitions[name].path, self._partitions[name])
+            self._partitions[name] = Directory(self.directory.path_of(name), self.directory)
+        return self._partitions[name]
 
     def partition_now(self, name: str) -> Partition:
         """One of its partition directories as it is now; `partition` then gives the same.
@@ -173,9 +183,8 @@ class LogDir:
         Raises:
             UnreadableFile: there is none of that name.
         """
-        path = self.directory.path_of(name)
-        self._partitions[name] = directory = Directory(path, self.directory)
-        return Partition(path, directory)
+        self._partitions.pop(name, None)
+        return self.partition(name)
 
     def take(self, name: str, directory: Directory) -> None:
         """Let `partition` give a directory as somebody else has listed it, and spells its path."""
@@ -381,8 +390,9 @@ def open_log_dir(path: str | os.PathLike[str]) -> LogDir:
 def log_dir_at(path: str) -> LogDir | None:
     """The log dir at a path, which nobody has named: the folder around a partition directory; None when it is none."""
     try:
-        if is_mount(path):
-            # Taken in once more, by this name, it could no longer be read by the one that it was given by.
+        if is_mount(path) or is_url(path):
+            # Taken in once more, by this name, it could no longer be read by the one that it was given by; and of what is at a
+            # URL only this folder needs to be listed.
             mounted = Directory(path)
             is_log_dir = kind_of_directory(os.path.basename(path), mounted.entries) is Kind.LOG_DIR
             return LogDir(path, mounted) if is_log_dir else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kafkalog.core.spoken import listed
-from kafkalog.files.mounted import Folder, Piece
+from kafkalog.files.nodes import Folder, Piece
 
 __all__ = ["MOST_MEMBERS", "Members"]
 

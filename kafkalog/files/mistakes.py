@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, is_kafka_file
+from kafkalog.core.filename import PENDING_SUFFIXES, SEGMENT_SUFFIXES, is_kafka_file, parse_remote_file_name
 from kafkalog.core.printable import printable
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.directory import list_directory
 from kafkalog.files.source import FileSource
 
 if TYPE_CHECKING:
@@ -29,6 +32,21 @@ _LOG_DIRS = re.compile(rb"^[ \t]*(?:log\.dirs?|metadata\.log\.dir)[ \t]*[=:][ \t
 #: Most bytes of a configuration that are looked at.
 _MOST_BYTES = 1 << 20
 _LOOKED_AT = 512
+#: Names of files and folders in what others write, in their buckets and on their disks, and whose they are.
+_CLOSED = (
+    (re.compile(r"\d+-\d+(-\d+-\d+)?-v\d+\.(log|base_index)(\.\d+)?(\.index|\.tx)?", re.ASCII), "Redpanda"),
+    (re.compile(r"(topic_|partition_)?manifest\.bin|topic_manifest\.json", re.ASCII), "Redpanda"),
+    (
+        re.compile(r"\d{20}_\d+_v\d+\.(segment|offset-index|timestamp-index|producer-state|transaction-index|epoch-state)"),
+        "Confluent's tiered storage",
+    ),
+    (re.compile(r"\d{20}\.tierstate", re.ASCII), "Confluent's tiered storage"),
+    (re.compile(r"_kafka_[A-Za-z0-9_-]{22}", re.ASCII), "AutoMQ"),
+    (re.compile(r"warpstream(_.*)?|_warpstream.*", re.ASCII), "WarpStream"),
+)
+_MOST_FOLDERS = 50
+_MOST = 200
+_DEEPEST = 5
 _ARCHIVES = (
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"Rar!\x1a\x07", 0),
@@ -45,6 +63,9 @@ def check_file_name(path: str) -> None:
         UnreadableFile: it has neither a name of Kafka's nor the suffix of one, or its bytes are evidently another program's.
     """
     name = os.path.basename(path)
+    remote = parse_remote_file_name(name)
+    if remote is not None and remote.suffix not in SEGMENT_SUFFIXES:
+        raise UnreadableFile(path, f"describes a segment in remote storage: give its log, {remote.stem}.log")
     if is_kafka_file(name):
         return
     mistaken = mistaken_file(path)
@@ -73,8 +94,29 @@ def mistaken_directory(path: str, entries: Sequence[Entry]) -> str | None:
         return f"is an installation of Kafka, not its data: {_said_by(path, 'config', 'config/kraft')}"
     if any(name in names for name in _CONFIGURATIONS):
         return f"is a folder of configurations, not of data: {_said_by(path, '')}"
+    if (closed := _closed_format(path, entries)) is not None:
+        return f"is storage of {closed}: that format is its own, and kafkalog does not read it; it reads Apache Kafka's logs"
     if _APPLICATION_LOGS & names:
         return f"holds the log messages of a broker, not its data: {_DATA}"
+    return None
+
+
+def _closed_format(path: str, entries: Sequence[Entry]) -> str | None:
+    """Whose format is in a folder, or in the first ones below it, that Kafka has not; None: nobody's that is known."""
+    waiting = deque([(path, tuple(entries), 0)])
+    looked_at = 0
+    while waiting and looked_at < _MOST_FOLDERS:
+        at, listed, depth = waiting.popleft()
+        looked_at += 1
+        for entry in listed:
+            whose = next((whose for pattern, whose in _CLOSED if pattern.fullmatch(entry.name)), None)
+            if whose is not None:
+                return whose
+        for entry in listed[:_MOST_FOLDERS] if depth < _DEEPEST else ():
+            if entry.is_directory:
+                below = os.path.join(at, entry.name)
+                with suppress(UnreadableFile):
+                    waiting.append((below, tuple(list_directory(below, _MOST)), depth + 1))
     return None
 
 

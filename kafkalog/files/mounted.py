@@ -1,7 +1,8 @@
-"""What is read as a directory though it is none: an archive, standard input, a file under another name.
+"""What is read as a directory though it is none: an archive, standard input, a file under another name, a URL, encoded objects.
 
-Below the path of such a thing stand its members, each a piece of an open file: nothing is unpacked, and no name that an
-archive holds ever reaches the system. All that asks the system about a path to examine asks here first.
+Below the path of such a thing stand its members, each a piece of an open file, an object of a store (`files.remote`), or put
+together when it is opened: nothing is unpacked, and no name that an archive holds ever reaches the system. All that asks the
+system about a path to examine asks here first.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import errno
 import os
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.nodes import Folder, Piece
+from kafkalog.files.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,15 +25,16 @@ __all__ = [
     "MAX_SPOOL",
     "STDIN",
     "TELL",
-    "Folder",
-    "Piece",
     "exists",
     "is_directory",
+    "is_file",
     "is_mount",
     "mount",
     "node_at",
     "problems_since",
     "unmount",
+    "view",
+    "view_of",
 ]
 
 #: How standard input is called.
@@ -44,33 +48,9 @@ TELL: ContextVar[Callable[[str], object] | None] = ContextVar("TELL", default=No
 EXAMINED: ContextVar[tuple[str, ...]] = ContextVar("EXAMINED", default=())
 
 
-class Piece(NamedTuple):
-    """A file in it: bytes of an open file, from a position on. `number` tells it from the others."""
-
-    descriptor: int
-    begin: int
-    size: int
-    modified_ns: int
-    number: int
-
-
-class Folder:
-    """A directory in it, by name."""
-
-    __slots__ = ("nodes",)
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, Piece | Folder] = {}
-
-    def below(self, names: Iterable[str]) -> Piece | Folder | None:
-        """What stands below it under these names; None: nothing."""
-        found: Piece | Folder | None = self
-        for name in names:
-            found = found.nodes.get(name) if isinstance(found, Folder) else None
-        return found
-
-
 _mounts: dict[str, Folder] = {}
+#: Directories of encoded objects → what is read in their place; what they really hold is still there beneath.
+_views: dict[str, Folder] = {}
 _problems: list[UnreadableFile] = []
 
 
@@ -88,23 +68,59 @@ def unmount(path: str) -> None:
         del _mounts[spelling]
 
 
-def node_at(path: str) -> Piece | Folder | None:
+def view(path: str, folder: Folder | None) -> None:
+    """From now on read other files in the place of those in a directory; None: read these themselves."""
+    for spelling in {path, os.path.normpath(path), os.path.abspath(path)}:
+        if folder is None:
+            _views.pop(spelling, None)
+        else:
+            _views[spelling] = folder
+
+
+def view_of(path: str) -> Folder | None:
+    """What is read in the place of what a directory holds; None: that itself."""
+    return _views.get(os.path.normpath(path))
+
+
+def node_at(path: str, *, beneath: bool = False) -> Piece | Folder | None:
     """What stands at a path; None: what the system says.
+
+    Args:
+        path: The path.
+        beneath: Whether what is read in the place of encoded objects is passed over.
 
     Raises:
         FileNotFoundError: the path leads into something mounted, in which there is no such thing.
+        UnreadableFile: what is at a URL cannot be asked.
     """
-    if not _mounts or "\0" in path:
+    if "\0" in path:
         return None
+    node: Piece | Folder | None = None
+    folder, names = _mount_towards(path, beneath=beneath) if _mounts or _views else (None, [])
+    if folder is not None:
+        node = folder.below(names)
+    elif is_url(path):
+        from kafkalog.files.remote import node_of
+
+        node = node_of(path)
+    else:
+        return None
+    if node is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return node
+
+
+def _mount_towards(path: str, *, beneath: bool) -> tuple[Folder | None, list[str]]:
+    """What is mounted on the way to a path, and the names that are left from there."""
     parts = os.path.normpath(path).split("/")
     for end in range(len(parts), 0, -1):
-        folder = _mounts.get("/".join(parts[:end]))
+        at = "/".join(parts[:end])
+        folder = None if beneath else _views.get(at)
+        if folder is None:
+            folder = _mounts.get(at)
         if folder is not None:
-            node = folder.below(parts[end:])
-            if node is None:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-            return node
-    return None
+            return folder, parts[end:]
+    return None, []
 
 
 def is_mount(path: str) -> bool:
@@ -123,9 +139,18 @@ def is_directory(path: str) -> bool:
     """Whether a path is a directory, links followed."""
     try:
         node = node_at(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, UnreadableFile):
         return False
     return os.path.isdir(path) if node is None else isinstance(node, Folder)
+
+
+def is_file(path: str) -> bool:
+    """Whether a path is a regular file, links followed."""
+    try:
+        node = node_at(path)
+    except (FileNotFoundError, UnreadableFile):
+        return False
+    return os.path.isfile(path) if node is None else isinstance(node, Piece)
 
 
 def exists(path: str) -> bool:
@@ -134,3 +159,5 @@ def exists(path: str) -> bool:
         return node_at(path) is not None or os.path.lexists(path)
     except FileNotFoundError:
         return False
+    except UnreadableFile:
+        return True

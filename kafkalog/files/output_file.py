@@ -6,16 +6,19 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError
+from kafkalog.files.source import unreadable
+from kafkalog.files.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["PARTIAL", "NewTree", "check_apart", "written_whole"]
+__all__ = ["PARTIAL", "NewTree", "check_apart", "open_to_append", "written_whole"]
 
 #: What is added to a file's name while it is being written.
 PARTIAL = ".partial"
@@ -25,16 +28,58 @@ def check_apart(out: str, paths: Iterable[str]) -> None:
     """Refuse to write among what is examined: in a directory that was given, or in the partition directory of a file that was.
 
     Raises:
-        RequestError: it is there.
+        RequestError: it is there, or not on this machine.
     """
+    if is_url(out):
+        raise RequestError(
+            f"{shown(out)} is not on this machine, where all is written: write it to a disk, and copy it from there"
+        )
     real = os.path.realpath(out)
     for path in paths:
-        examined = os.path.realpath(path)
-        if not os.path.isdir(examined):
-            folder = os.path.dirname(examined)
-            examined = folder if parse_partition_name(os.path.basename(folder)) is not None else examined
-        if real == examined or real.startswith(f"{examined.rstrip('/')}/"):
-            raise RequestError(f"{out} is in {path}, which is examined and must not be changed: write it somewhere else")
+        for examined in _examined_with(path):
+            if real == examined or real.startswith(f"{examined.rstrip('/')}/"):
+                raise RequestError(f"{out} is in {path}, which is examined and must not be changed: write it somewhere else")
+
+
+def _examined_with(path: str) -> Iterator[str]:
+    """What is examined with a path, links followed: it, and the directories that links in it lead to."""
+    examined = os.path.realpath(path)
+    if not os.path.isdir(examined):
+        folder = os.path.dirname(examined)
+        yield folder if parse_partition_name(os.path.basename(folder)) is not None else examined
+        return
+    yield examined
+    with contextlib.suppress(OSError), os.scandir(examined) as entries:
+        yield from (os.path.realpath(entry.path) for entry in entries if entry.is_symlink())
+
+
+def open_to_append(path: str) -> int:
+    """A descriptor of a file that this process alone writes to, at its end; one that is not there is made, with its folders.
+
+    The file is locked as long as the process has it open; workers that it forks do not hold the lock.
+
+    Raises:
+        RequestError: another process has it open so, it is no regular file, or the system refuses.
+    """
+    real = os.path.realpath(path)
+    try:
+        os.makedirs(os.path.dirname(real), exist_ok=True)
+        # Without O_NONBLOCK, opening a FIFO could wait for ever.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(real, flags, 0o666)
+    except (OSError, ValueError) as error:
+        raise RequestError(str(unreadable(path, error))) from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise RequestError(f"{path} is no regular file")
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise RequestError(f"{path} is in use by another run") from None
+    except RequestError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from kafkalog.core.filename import (
     PartitionName,
     SegmentFileName,
     parse_partition_name,
+    parse_remote_file_name,
+    parse_remote_partition_path,
     parse_segment_file_name,
 )
 from kafkalog.core.legacy import LegacyBatch, LegacyRecord
@@ -22,7 +24,9 @@ from kafkalog.errors import RequestError
 from kafkalog.files.arguments import check_type, path_of
 from kafkalog.files.classify import Kind, classify_as
 from kafkalog.files.directory import Directory
+from kafkalog.files.paths import real_name
 from kafkalog.files.segment import Segment, readable_records, transaction_ends
+from kafkalog.files.tier import is_remote
 from kafkalog.services import service
 
 if TYPE_CHECKING:
@@ -62,7 +66,9 @@ class Partition:
     def __init__(self, path: str, directory: Directory | None = None) -> None:
         self.directory = Directory(path) if directory is None else directory
         self.path = self.directory.path
-        by_offset: dict[int, dict[str, str]] = {}
+        #: Whether it is in remote storage: its segments have ids, and there may be several of one base offset.
+        self.is_remote = is_remote(self.path, self.directory.entries)
+        by_offset: dict[tuple[int, str], dict[str, str]] = {}
         #: Names of all regular files, ascending; and of those that are no segment's (by what they are, or None: unknown).
         self.files: list[str] = []
         self.snapshots: dict[int, str] = {}
@@ -70,7 +76,7 @@ class Partition:
         self.pending: list[tuple[SegmentFileName, str]] = []
         self.others: list[str] = []
         self._irregular: set[str] = set()
-        self.name: PartitionName | None = parse_partition_name(os.path.basename(os.path.realpath(path)))
+        self.name: PartitionName | None = self._parsed_name(path)
         for entry in self.directory.entries:
             if entry.is_directory:
                 self.others.append(entry.name)
@@ -81,14 +87,26 @@ class Partition:
             self._sort_in(entry.name, by_offset)
         self.segments: tuple[Segment, ...] = tuple(
             Segment(offset, {suffix: paths[suffix] for suffix in SEGMENT_SUFFIXES if suffix in paths})
-            for offset, paths in sorted(by_offset.items())
+            for (offset, _), paths in sorted(by_offset.items())
             if paths.keys() - {".snapshot"}
         )
 
-    def _sort_in(self, name: str, by_offset: dict[int, dict[str, str]]) -> None:
+    def _parsed_name(self, path: str) -> PartitionName | None:
+        if not self.is_remote:
+            return parse_partition_name(real_name(path))
+        remote = parse_remote_partition_path(os.path.realpath(path))
+        return None if remote is None else PartitionName(remote.topic, remote.partition)
+
+    def _sort_in(self, name: str, by_offset: dict[tuple[int, str], dict[str, str]]) -> None:
         path = self.directory.path_of(name)
         parsed = parse_segment_file_name(name)
-        if parsed is None:
+        if self.is_remote:
+            remote = parse_remote_file_name(name)
+            if remote is None or remote.suffix not in SEGMENT_SUFFIXES:
+                self.others += [name] if remote is None else []
+            else:
+                by_offset.setdefault((remote.base_offset, remote.segment_id), {})[remote.suffix] = path
+        elif parsed is None:
             if name not in PARTITION_FILES:
                 self.others.append(name)
         elif parsed.pending:
@@ -96,7 +114,7 @@ class Partition:
         elif parsed.suffix == ".checkpoint":
             self.checkpoints.append((parsed, path))
         else:
-            by_offset.setdefault(parsed.base_offset, {})[parsed.suffix] = path
+            by_offset.setdefault((parsed.base_offset, ""), {})[parsed.suffix] = path
             if parsed.suffix == ".snapshot":
                 self.snapshots[parsed.base_offset] = path
 

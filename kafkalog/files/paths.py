@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from kafkalog.files.mounted import exists
+import os
 
-__all__ = ["has_gone", "join", "trim"]
+from kafkalog.files.mounted import exists
+from kafkalog.files.urls import is_url
+
+__all__ = ["has_gone", "join", "real_name", "real_path", "trim"]
 
 
 def join(path: str, name: str) -> str:
@@ -14,7 +17,19 @@ def join(path: str, name: str) -> str:
 
 def trim(path: str) -> str:
     """A path as the caller gave it, without trailing slashes."""
-    return path.rstrip("/") or path[:1]
+    return path if path.endswith("://") else path.rstrip("/") or path[:1]
+
+
+def real_path(path: str) -> str:
+    """A path as the system spells it, links followed; a URL as it is."""
+    return path if is_url(path) else os.path.realpath(path)
+
+
+def real_name(path: str) -> str:
+    """The name of what a path leads to, links followed."""
+    name = os.path.basename(path)
+    # Only the last step counts, so that one question to the system is enough.
+    return os.path.basename(os.path.realpath(path)) if name in ("", ".", "..") or os.path.islink(path) else name
 
 
 def has_gone(path: str) -> bool:

@@ -79,12 +79,13 @@ class ReadAhead:
     Args:
         source: The file.
         threads: 2 to read ahead in a second thread.
+        window: Bytes read at a time.
     """
 
-    def __init__(self, source: FileSource, threads: int = 1) -> None:
+    def __init__(self, source: FileSource, threads: int = 1, window: int | None = None) -> None:
         self._source = source
         self._threads = threads
-        self._window = min(WINDOW, source.size)
+        self._window = min(window or WINDOW, source.size)
         self._buffer = Buffer(self._window)
         self._second: Buffer | None = None
         self._reached = 0

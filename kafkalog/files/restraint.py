@@ -17,7 +17,7 @@ from kafkalog.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["idle_io", "limit_rate", "lower_priority", "read", "read_into", "set_cache", "sparing_cache"]
+__all__ = ["idle_io", "limit_rate", "lower_priority", "read", "read_into", "set_cache", "sparing_cache", "wait_for"]
 
 #: preadv2(2), Linux 6.14: what this read brings into the page cache leaves it again; what was there stays.
 RWF_DONTCACHE = 0x80
@@ -123,7 +123,7 @@ def read(descriptor: int, size: int, position: int) -> bytes:
         OSError: the system refused.
     """
     if not _spares_cache[0]:
-        _wait_for(size)
+        wait_for(size)
         return os.pread(descriptor, size, position)
     buffer = bytearray(size)
     return bytes(memoryview(buffer)[: read_into(descriptor, buffer, position)])
@@ -135,7 +135,7 @@ def read_into(descriptor: int, buffer: memoryview | bytearray, position: int) ->
     Raises:
         OSError: the system refused.
     """
-    _wait_for(len(buffer))
+    wait_for(len(buffer))
     if _spares_cache[0] and (device := os.fstat(descriptor).st_dev) not in _without_flag:
         try:
             return os.preadv(descriptor, [buffer], position, RWF_DONTCACHE)
@@ -146,6 +146,7 @@ def read_into(descriptor: int, buffer: memoryview | bytearray, position: int) ->
     return os.preadv(descriptor, [buffer], position)
 
 
-def _wait_for(size: int) -> None:
+def wait_for(size: int) -> None:
+    """Wait until so many bytes may be read."""
     for bucket in _bucket:
         bucket.take(size)

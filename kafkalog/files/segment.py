@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kafkalog.core.batch import Damage, RecordBatch
-from kafkalog.core.filename import SEGMENT_SUFFIXES, parse_segment_file_name
+from kafkalog.core.filename import SEGMENT_SUFFIXES, parse_any_segment_file_name
 from kafkalog.core.log import Batch, walk
 from kafkalog.core.offset_index import OffsetIndex, read_offset_index
 from kafkalog.core.producer_snapshot import ProducerSnapshot, read_producer_snapshot
@@ -191,7 +191,7 @@ def open_segment(path: str | os.PathLike[str], base_offset: int | None = None) -
     check_type("base_offset", base_offset, int, None)
     path = classify_as(Kind.FILE, path_of(path)).path
     folder, name = os.path.split(path)
-    parsed = parse_segment_file_name(name)
+    parsed = parse_any_segment_file_name(name)
     if base_offset is not None or (parsed is not None and parsed.suffix == ".checkpoint"):
         number = base_offset if base_offset is not None or parsed is None else parsed.base_offset
         return Segment(number or 0, {".log": path})

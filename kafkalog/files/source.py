@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.source import HELD, Window, WindowedBytes
 from kafkalog.errors import FileChanged, UnreadableFile
-from kafkalog.files import restraint
 from kafkalog.files.ceilings import ensure_lines, ensure_size
 from kafkalog.files.meter import note_read
-from kafkalog.files.mounted import Folder, Piece, node_at
+from kafkalog.files.mounted import node_at
+from kafkalog.files.nodes import Descriptor, Folder, InChunks, Opened, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -107,26 +107,28 @@ class FileSource:
     Args:
         path: Where it is; printed as given.
         window: Bytes read at a time, where not more are asked for; 1 MiB by default.
+        beneath: Whether to open what stands there by itself, also where something else is read in its place.
 
     Raises:
         UnreadableFile: it is missing, no regular file, or may not be read.
     """
 
-    def __init__(self, path: str, window: int | None = None) -> None:
+    def __init__(self, path: str, window: int | None = None, *, beneath: bool = False) -> None:
         self.path = path
         self._at_once = window
-        self._fd = -1
+        self._opened: Opened = Descriptor()
         #: Where it begins in what is open: not at 0 when it is a piece of something else.
         self._begin = 0
         self._is_piece = False
         try:
-            node = node_at(path)
+            node = node_at(path, beneath=beneath)
             if node is not None:
                 self._open_node(node)
                 return
             # Without O_NONBLOCK, opening a FIFO would wait for a writer for ever.
-            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            status = os.fstat(self._fd)
+            number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._opened = Descriptor(number)
+            status = os.fstat(number)
         except (OSError, ValueError) as error:
             self.close()
             raise unreadable(path, error) from None
@@ -144,18 +146,18 @@ class FileSource:
         source = cls.__new__(cls)
         source.path, source._at_once = path, None  # noqa: SLF001 - its own
         status = os.fstat(descriptor)
-        source._open_node(Piece(descriptor, 0, status.st_size, status.st_mtime_ns, status.st_ino))  # noqa: SLF001 - its own
+        source._open_node(Piece(Descriptor(descriptor), 0, status.st_size, status.st_mtime_ns, status.st_ino))  # noqa: SLF001 - its own
         os.close(descriptor)
         return source
 
-    def descriptor(self) -> int:
-        """A descriptor of what is open, the caller's own."""
-        return os.dup(self._fd)
+    def opened(self) -> Opened:
+        """What is open, once more and the caller's own."""
+        return self._opened.again()
 
     def _open_node(self, node: Piece | Folder) -> None:
-        if not isinstance(node, Piece):
+        if isinstance(node, Folder):
             raise UnreadableFile(self.path, "is a directory")
-        self._fd = os.dup(node.descriptor)
+        self._opened = node.opened.again()
         _, self._begin, self.size, self.modified_ns, self.inode = node
         self._is_piece = True
         self._window = Window(0, b"")
@@ -172,17 +174,26 @@ class FileSource:
         end = min(position + need, self.size)
         if at < 0 or end - held.start > len(held.data) or at > len(held.data):
             size = min(max(need, self._at_once or WINDOW), self.size - position)
-            held = self._window = Window(position, self._read(position, max(0, size)))
+            held = self._window = Window(position, self._read_ahead(position, max(0, size), max(0, end - position)))
         return held
+
+    def _read_ahead(self, position: int, size: int, need: int) -> bytes:
+        """Bytes of a window; of what is put together from chunks no more than is needed where the rest cannot be read."""
+        try:
+            return self._read(position, size)
+        except UnreadableFile:
+            if not isinstance(self._opened, InChunks) or size == need:
+                raise
+            return self._read(position, need)
 
     def _read(self, position: int, size: int) -> bytes:
         try:
             begin = self._begin + position
-            data = restraint.read(self._fd, size, begin)
+            data = self._opened.read(size, begin)
             while len(data) < size:
-                more = restraint.read(self._fd, size - len(data), begin + len(data))
+                more = self._opened.read(size - len(data), begin + len(data))
                 if not more:
-                    raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
+                    raise FileChanged(self.path, self.size, self._opened.state()[0])
                 data += more
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
@@ -208,9 +219,9 @@ class FileSource:
         have = 0
         try:
             while have < want:
-                got = restraint.read_into(self._fd, buffer[have:want], self._begin + position + have)
+                got = self._opened.read_into(buffer[have:want], self._begin + position + have)
                 if not got:
-                    raise FileChanged(self.path, self.size, os.fstat(self._fd).st_size)
+                    raise FileChanged(self.path, self.size, self._opened.state()[0])
                 have += got
         except OSError as error:
             raise UnreadableFile(self.path, describe_os_error(error)) from None
@@ -220,19 +231,17 @@ class FileSource:
     @property
     def grown(self) -> FileChanged | None:
         """What to report when bytes were appended since it was opened, else None."""
-        now = self.size if self._is_piece else os.fstat(self._fd).st_size
+        now = self.size if self._is_piece else self._opened.state()[0]
         return FileChanged(self.path, self.size, now) if now != self.size else None
 
     @property
     def is_rewritten(self) -> bool:
         """Whether it was written to since it was opened, by its time of modification."""
-        return not self._is_piece and os.fstat(self._fd).st_mtime_ns != self.modified_ns
+        return not self._is_piece and self._opened.state()[1] != self.modified_ns
 
     def close(self) -> None:
         """Give the file back; may be called again."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._opened.close()
 
     def __enter__(self) -> FileSource:
         return self
@@ -310,5 +319,5 @@ def size_of(path: str | None) -> int | None:
         if isinstance(node, Piece):
             return node.size
         return None if path is None else os.stat(path).st_size
-    except OSError:
+    except (OSError, UnreadableFile):
         return None

@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkalog.files.members import MOST_MEMBERS, Members
-from kafkalog.files.mounted import Piece
+from kafkalog.files.nodes import Piece
 
 if TYPE_CHECKING:
+    from kafkalog.files.nodes import Opened
     from kafkalog.files.source import FileSource
 
 __all__ = ["is_tar_header", "read_tar"]
@@ -39,20 +40,20 @@ def is_tar_header(block: bytes) -> bool:
     return False
 
 
-def read_tar(source: FileSource, descriptor: int) -> Members:
+def read_tar(source: FileSource, opened: Opened) -> Members:
     """The members of an archive.
 
     Args:
         source: The archive, not compressed.
-        descriptor: The same, open for as long as its members are read.
+        opened: The same, open for as long as its members are read.
     """
-    return _Reader(source, descriptor).read()
+    return _Reader(source, opened).read()
 
 
 class _Reader:
-    def __init__(self, source: FileSource, descriptor: int) -> None:
+    def __init__(self, source: FileSource, opened: Opened) -> None:
         self._source = source
-        self._descriptor = descriptor
+        self._opened = opened
         self._members = Members()
         self._problems = self._members.problems
         self._count = 0
@@ -138,7 +139,7 @@ class _Reader:
             modified = _number(block[136:148])
         except ValueError:
             modified = 0
-        return Piece(self._descriptor, data, min(size, there), max(0, min(modified, 1 << 33)) * 10**9, self._count)
+        return Piece(self._opened, data, min(size, there), max(0, min(modified, 1 << 33)) * 10**9, self._count)
 
 
 def _iter(kinds: bytes) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Worker processes: forked, and ended when the process that started them has gone, however it went.
+"""Worker processes: forked, and ended when the process that started them has gone, however it went; or threads instead.
 
 What is lost with a worker is done again once, because the kernel may have ended it for want of memory.
 """
@@ -14,16 +14,18 @@ import threading
 import time
 import warnings
 from collections import deque
-from concurrent.futures import Executor, Future
-from contextlib import suppress
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from kafkalog.errors import WorkerLost
+from kafkalog.files.cores import may_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
-__all__ = ["Lifeline", "Workers", "describe_end", "receive", "send"]
+__all__ = ["Lifeline", "Workers", "describe_end", "pool", "receive", "send", "workers_or"]
 
 R = TypeVar("R")
 
@@ -37,6 +39,11 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _ENDED = 128 + signal.SIGTERM
 #: Seconds in which such a worker may end the line that it writes.
 _GRACE = 3.0
+
+
+def pool(count: int) -> Executor:
+    """An executor of so many worker processes, or of threads where these cannot be forked."""
+    return Workers(count) if may_fork() else ThreadPoolExecutor(count, "kafkalog-worker")
 
 
 class Lifeline:
@@ -242,32 +249,37 @@ class Workers(Executor):
         task.set_result(value) if is_result else task.set_exception(value)
 
     def _take_in(self, timeout: float | None) -> None:
+        settled: list[tuple[_Task[Any], bool, Any]] = []
         for key, _ in self._selector.select(timeout):
             worker = cast("_Worker", key.data)
             data = receive(worker.results)
             if data is None:
-                self._lose(worker)
+                settled += self._lose(worker)
                 continue
-            task = worker.tasks.popleft()
             is_result, value = pickle.loads(data)  # noqa: S301 - from our own child
-            if task.cancelled():
-                continue
-            if is_result:
-                task.set_result(value)
-            else:
-                task.set_exception(value)
+            settled.append((worker.tasks.popleft(), is_result, value))
+        # What is called back with a result may take others in, and so find pipes empty that were not.
+        for task, is_result, value in settled:
+            if not task.cancelled():
+                task.set_result(value) if is_result else task.set_exception(value)
 
-    def _lose(self, worker: _Worker) -> None:
+    def _lose(self, worker: _Worker) -> list[tuple[_Task[Any], bool, Any]]:
+        """A worker has ended: have its work done again, but for what has ended two; gives that."""
         self._selector.unregister(worker.results)
         self._workers.remove(worker)
         status = worker.end()
+        given_up: list[tuple[_Task[Any], bool, Any]] = []
         if worker.tasks:
-            first = worker.tasks[0]
-            first.begun += 1
-            if first.begun == _TRIES and not first.cancelled():
-                worker.tasks.popleft()
-                first.set_exception(WorkerLost(describe_end(status)))
+            worker.tasks[0].begun += 1
+            if worker.tasks[0].begun == _TRIES:
+                given_up = [(worker.tasks.popleft(), False, WorkerLost(describe_end(status)))]
         self._waiting.extendleft(reversed(worker.tasks))
+        return given_up
+
+
+def workers_or(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
+    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
+    return pool(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 def _serve(requests: int, results: int) -> int:

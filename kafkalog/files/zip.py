@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.members import MOST_MEMBERS, Members
-from kafkalog.files.mounted import Piece
+from kafkalog.files.nodes import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
+
+    from kafkalog.files.nodes import Opened
 
 __all__ = ["Zip"]
 
@@ -103,10 +105,10 @@ class Zip:
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, struct.error) as error:
             self._members.problems.append(f"{name} is damaged: {str(error) or 'it ends early'}")
 
-    def members(self, descriptor: int) -> Members:
-        """The members, once all is unpacked into a file that is open under this number."""
+    def members(self, opened: Opened) -> Members:
+        """The members, once all is unpacked into a file that is open."""
         for number, place in enumerate(self._places):
-            piece = Piece(descriptor, place.begin, place.size, place.modified_ns, number)
+            piece = Piece(opened, place.begin, place.size, place.modified_ns, number)
             self._members.add_file(place.parts, place.name, piece)
         return self._members
 

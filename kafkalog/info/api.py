@@ -13,7 +13,7 @@ from kafkalog.core.filename import (
     PENDING_SUFFIXES,
     REMOTE_INDEX_CACHE,
     SEGMENT_SUFFIXES,
-    parse_segment_file_name,
+    parse_any_segment_file_name,
 )
 from kafkalog.core.release import release_text
 from kafkalog.errors import UnreadableFile
@@ -24,7 +24,7 @@ from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import has_gone
+from kafkalog.files.paths import has_gone, real_name, real_path
 from kafkalog.files.segment import Segment
 from kafkalog.info.partition import read_partition
 from kafkalog.info.segment import SegmentReader
@@ -63,7 +63,7 @@ def describe(path: str | os.PathLike[str], *, full: bool | None = None) -> Descr
         return _of_file(text, full=full)
     if kind is Kind.PARTITION:
         partition = Partition(text, directory)
-        around = log_dir_at(os.path.dirname(os.path.realpath(text)))
+        around = log_dir_at(os.path.dirname(real_path(text)))
         return _of_partitions(text, kind, around if partition.name else None, [partition], not_read, full=full)
     log_dir = LogDir(text, directory)
     partitions = []
@@ -108,13 +108,13 @@ def _log_bytes(partition: Partition) -> int:
 def _lines(log_dir: LogDir | None, partition: Partition) -> dict[str, CheckpointLine]:
     if log_dir is None:
         return {}
-    return log_dir.context_of(os.path.basename(os.path.realpath(partition.path))).lines
+    return log_dir.context_of(real_name(partition.path)).lines
 
 
 def _of_file(path: str, *, full: bool | None) -> Description:
     """The segment that a file belongs to; a log that waits to be deleted or renamed, or is a snapshot, stands for itself."""
     folder, name = os.path.dirname(path) or ".", os.path.basename(path)
-    parsed = parse_segment_file_name(name)
+    parsed = parse_any_segment_file_name(name)
     check_file_name(path)
     not_read: list[NotRead] = []
     directory = Directory(folder)

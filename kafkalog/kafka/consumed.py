@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import Batch, first_offset, walk
+from kafkalog.kafka.failure import LoadFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,8 @@ __all__ = ["ConsumedRecords", "Skipped"]
 
 #: Stretches of offsets kept, of those handed out and of those skipped; the last one then stands for the rest.
 _MOST_STRETCHES = 1_000
+#: Batches before its position that are remembered until it jumps.
+_MOST_DROPPED = 100
 
 
 class Skipped(NamedTuple):
@@ -80,6 +83,8 @@ class ConsumedRecords:
     _place: _Place | None = None
     #: The last offsets that no bytes were for.
     _jump: tuple[int, int] | None = None
+    #: The last batches in a row that lie before the position, each with its segment: what a jump after them skips.
+    _dropped: list[tuple[int, RecordBatch]] = field(default_factory=list)
 
     @property
     def unreached(self) -> tuple[int, int] | None:
@@ -131,6 +136,9 @@ class ConsumedRecords:
         if self.stops_at >= offset:
             return
         self._jump = (self.stops_at, offset - 1)
+        if self._dropped:
+            own = [batch for held_by, batch in self._dropped if batch.crc_ok and not _is_copy(batch, held_by, segments)]
+            self._skip(*self._jump, sum(map(_records_of, own)))
         between = _between(segments, place, here) if here > place else ()
         passed = [item for item in between if not (isinstance(item, Batch) and item.last_offset < self.stops_at)]
         if passed:
@@ -138,7 +146,15 @@ class ConsumedRecords:
             self._skip(*self._jump, sound)
 
     def note_dropped(self, batch: Batch) -> None:
-        """Note the records of a batch that lie before the consumer's position, in a jump that an earlier batch made it take."""
+        """Note the records of a batch that lie before the consumer's position: it drops them.
+
+        They are skipped ones if an earlier batch made it jump over their offsets, or if it jumps right after them: then the
+        batch has a wrong base offset, or is a copy in the place of another one.
+        """
+        if not isinstance(batch, RecordBatch) or batch.last_offset >= self.stops_at:
+            self._dropped.clear()
+        elif self._place is not None and not batch.is_control and len(self._dropped) < _MOST_DROPPED:
+            self._dropped.append((self._place.segment, batch))
         if self._jump is None or not isinstance(batch, RecordBatch) or batch.is_control or batch.base_offset >= self.stops_at:
             return
         first, last = max(batch.base_offset, self._jump[0]), min(batch.last_offset, self._jump[1])
@@ -170,6 +186,20 @@ def _between(segments: LogSegments, start: _Place, end: _Place) -> Iterator[Batc
         stop = end.position if segment.base_offset == end.segment else segment.size
         if begin < stop:
             yield from walk(segment.log.file.source, begin, stop)
+
+
+def _is_copy(batch: RecordBatch, held_by: int, segments: LogSegments) -> bool:
+    """Whether the same batch is in the log where its base offset says, too."""
+    segment = segments.floor(batch.base_offset)
+    if segment is None:
+        return False
+    try:
+        place = segment.translate(batch.base_offset)
+    except LoadFailure:
+        return False
+    if place is None or (segment.base_offset, place.position) == (held_by, batch.position) or place.size != batch.size:
+        return False
+    return BATCH_HEADER.read(segment.log.file.read(place.position, BATCH_HEADER.size)).crc == batch.header.crc
 
 
 def _records_of(batch: Batch) -> int:

@@ -99,7 +99,9 @@ def hole_between(before: SegmentEnd, base: int) -> tuple[int, int] | None:
         before: The segment.
         base: Base offset of the next one.
     """
-    return (before.end, base - 1) if before.end < base and not before.is_damaged else None
+    # Offsets before the name of a segment are those of the segment before it.
+    first = max(before.base, before.end)
+    return (first, base - 1) if first < base and not before.is_damaged else None
 
 
 def is_uncleaned(offset: int, remains: Remains, context: PartitionContext, *, lone_hole: bool) -> bool:

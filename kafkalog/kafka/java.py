@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from kafkalog.core.messages.text import decode_utf8
+from kafkalog.files.urls import is_url
 
 __all__ = [
     "BOOLEAN",
@@ -27,7 +28,12 @@ def replace_malformed(data: bytes) -> bytes:
 
 
 def file_path(text: str) -> str:
-    """`new File(text).toString()`: repeated slashes collapse, one at the end goes; `.` and `..` stay."""
+    """`new File(text).toString()`: repeated slashes collapse, one at the end goes; `.` and `..` stay.
+
+    A URL, which the real tool cannot read, stays what it is.
+    """
+    if is_url(text):
+        return text
     path = re.sub("/+", "/", text)
     return path[:-1] if len(path) > 1 and path.endswith("/") else path
 
@@ -35,7 +41,7 @@ def file_path(text: str) -> str:
 def absolute_path(text: str, directory: str) -> str:
     """`new File(text).getAbsolutePath()` in the working directory `directory`."""
     path = file_path(text)
-    if path.startswith("/"):
+    if path.startswith("/") or is_url(path):
         return path
     if not path:
         return directory

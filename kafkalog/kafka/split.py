@@ -27,7 +27,7 @@ def split_segment(segment: LogSegment, segments: LogSegments, producers: Produce
     """
     if not segment.has_overflow:
         text = f"{segment.name('.log')} holds an offset that its indexes cannot, and its last batch is not the one"
-        raise BrokerAborts("IllegalArgumentException", text)
+        raise BrokerAborts("IllegalArgumentException", text, file=segment.name(".log"))
     new: list[LogSegment] = []
     for base_offset, start, size in _ranges(segment):
         part = LogSegment(segment.context, base_offset, SWAP)

@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.command_line import GIVES_EVERYTHING, quoted
+from kafkalog.core.command_line import GIVES_EVERYTHING, quoted, salvage_command
 from kafkalog.errors import UnreadableFile
 from kafkalog.kafka.file_names import SWAP, parse_offset
 from kafkalog.kafka.gone_offsets import AT_END
 from kafkalog.kafka.overlay import open_disk
-from kafkalog.next_start.cause import FALSE_MARKER, STOPPING
+from kafkalog.next_start.cause import FALSE_MARKER, LOAD_FAILURE, STOPPING
 from kafkalog.next_start.index_advice import why_kept
 from kafkalog.next_start.loss import records_from
 from kafkalog.next_start.partition import EPOCH_FILE, METADATA_FILE, Situation, predict_partition
+from kafkalog.next_start.rescue_advice import SALVAGE, SEEK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kafkalog.files.directory import Directory
     from kafkalog.kafka.overlay import Disk, DiskFile
-    from kafkalog.next_start.outcome import Outcome
+    from kafkalog.next_start.outcome import ConsumerRead, Outcome
 
 __all__ = ["remedy_for", "with_advice"]
 
@@ -37,33 +38,46 @@ class _Words(NamedTuple):
     Args:
         gone: For offsets that are gone already.
         lost: For records that the start takes.
-        unread: For records that consumers do not get.
+        unread: For sound records that consumers do not get.
+        skipped: For what they pass over, where nothing of it is sound.
+        failed: For a log that does not load.
     """
 
     gone: str
     lost: tuple[str, ...]
     unread: str
+    skipped: str
+    failed: str
 
 
 _LET_IT_LEAD = (
     "If another replica has these records, let it lead: do not let this one be elected (no unclean leader election), then start"
     " it, and it will fetch what it lost."
 )
+_READ_ON = f"take what can still be read out of the copy, with {GIVES_EVERYTHING}."
+_LET_SOUND_LEAD = (
+    "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one miss"
+    " records."
+)
 _WITH_OTHERS = _Words(
     "Offsets that are gone come back from another replica only: if one has them, let it lead before this one does, and let this"
     " broker fetch the partition again.",
     (
         _LET_IT_LEAD,
-        f"If no replica has them, take the records out of the copy first, with {GIVES_EVERYTHING}.",
+        f"If no replica has them, {SALVAGE}",
     ),
-    "If another replica is sound, let it lead, and let this broker fetch the partition again: consumers of this one miss"
-    f" records. If none is, take them out of the copy, with {GIVES_EVERYTHING}.",
+    f"{_LET_SOUND_LEAD} If none is, {SALVAGE}",
+    f"{_LET_SOUND_LEAD} If none is, {_READ_ON}",
+    f"The log does not load. If another replica is sound, move this directory out of the log dir, and let the broker fetch the"
+    f" partition again. If none is, {SALVAGE}",
 )
 _NO_OTHER = "By the metadata log the partition has no other replica"
 _ALONE = _Words(
     f"{_NO_OTHER}: only a backup brings back the offsets that are gone.",
-    (f"{_NO_OTHER}: take the records out of the copy first, with {GIVES_EVERYTHING}.",),
-    f"{_NO_OTHER}, and consumers miss records: take them out of the copy, with {GIVES_EVERYTHING}.",
+    (f"{_NO_OTHER}: {SALVAGE}",),
+    f"{_NO_OTHER}, and consumers miss records: {SALVAGE}",
+    f"{_NO_OTHER}, and consumers miss records: {_READ_ON}",
+    f"{_NO_OTHER}, and the log does not load: {SALVAGE}",
 )
 
 
@@ -74,7 +88,9 @@ def with_advice(outcome: Outcome, *, is_alone: bool = False) -> Outcome:
         outcome: The outcome.
         is_alone: Whether the controller knows no other replica of the partition.
     """
-    return replace(outcome.explained(), actions=tuple(_actions(outcome, _ALONE if is_alone else _WITH_OTHERS)))
+    actions = _actions(outcome, _ALONE if is_alone else _WITH_OTHERS)
+    commands = (salvage_command(outcome.path),) if any(SALVAGE in action for action in actions) else ()
+    return replace(outcome.explained(), actions=tuple(actions), commands=commands)
 
 
 def _actions(outcome: Outcome, words: _Words) -> list[str]:
@@ -106,6 +122,8 @@ def _actions(outcome: Outcome, words: _Words) -> list[str]:
             "If the topic still exists and the partition belongs here, put its id into `partition.metadata` of the directory"
             " (`kafka-topics.sh --describe` prints it) and move it back while the broker is stopped."
         )
+    elif outcome.partition == "failed" and _is_about_records(outcome):
+        steps.append(words.failed)
     elif outcome.partition == "failed" and outcome.broker == "aborts":
         stopping = [cause for cause in outcome.causes if cause.kind in STOPPING] or outcome.causes
         steps.append(f"The start stops here until the cause is gone: {stopping[-1].text}.")
@@ -116,11 +134,25 @@ def _actions(outcome: Outcome, words: _Words) -> list[str]:
             "If `kafkalog verify` finds the `.log` files sound, move the `.index` and `.timeindex` files out of the directory:"
             " the broker then recovers its segments, and lists the aborted transactions in `.txnindex` again."
         )
-    elif any(read is not None and (read.skipped or read.error or read.stuck) for read in outcome.consumer or ()):
+    elif any(read is not None and (read.error or read.stuck or _skips_sound(read)) for read in outcome.consumer or ()):
         steps.append(words.unread)
+    elif any(read is not None and read.skipped for read in outcome.consumer or ()):
+        steps.append(words.skipped)
     elif outcome.has_lost:
         steps.append(words.gone)
+    if outcome.partition == "loaded" and outcome.records_lost is None:
+        steps.append(SEEK)
     return steps
+
+
+def _skips_sound(read: ConsumerRead) -> bool:
+    return any(one.records for one in read.skipped)
+
+
+def _is_about_records(outcome: Outcome) -> bool:
+    """Whether loading fails on a log itself."""
+    failed = [cause.file or "" for cause in outcome.causes if cause.kind == LOAD_FAILURE]
+    return any(name.endswith(".log") and parse_offset(name) is not None for name in failed)
 
 
 def _is_about_metadata(outcome: Outcome) -> bool:
@@ -146,6 +178,9 @@ def remedy_for(directory: Directory, outcome: Outcome, situation: Situation) -> 
         return None
     # Whether it helps does not depend on what consumers make of it, and must be known however large the log is.
     situation = replace(situation, consumer=False, replay=None)
+    started = _with_its_start(directory, situation)
+    if started:
+        return started
     for candidate in _candidates(directory, outcome, situation):
         try:
             kept = _why_kept(directory, candidate)
@@ -163,6 +198,20 @@ def remedy_for(directory: Directory, outcome: Outcome, situation: Situation) -> 
         names = " and ".join(quoted(name) for name in candidate.names)
         return f"Move {names} out of the directory, and keep {them}: {candidate.then}, {end}."
     return None
+
+
+def _with_its_start(directory: Directory, situation: Situation) -> str:
+    """What to do about a line that has the log begin after its end; "" where there is none, or it does not help."""
+    with open_disk(directory) as disk:
+        first = min(_logs(disk), default=0)
+        after = predict_partition(directory.path, disk, replace(situation, log_start=first)).outcome
+    end = after.log_end_offset
+    if not after.is_harmless or end is None or end >= situation.log_start:
+        return ""
+    return (
+        f"The partition's line in `log-start-offset-checkpoint` says {situation.log_start}, and the log ends at offset {end}:"
+        f" put {first} there, with which the log begins by its files. Nothing of what is there is lost then."
+    )
 
 
 def _why_kept(directory: Directory, candidate: _Candidate) -> str:

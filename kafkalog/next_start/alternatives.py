@@ -40,7 +40,8 @@ def merged(alternatives: Sequence[Sequence[Outcome]]) -> list[Outcome]:
 
 def _is_same(one: Outcome, other: Outcome) -> bool:
     """Whether the same is done in both; why need not be the same."""
-    return replace(one, assumed=other.assumed, causes=other.causes, why=other.why, actions=other.actions) == other
+    told = {name: getattr(other, name) for name in ("assumed", "causes", "why", "actions", "commands")}
+    return replace(one, **told) == other
 
 
 def _in_common(outcomes: Sequence[Outcome]) -> Outcome:
@@ -48,10 +49,11 @@ def _in_common(outcomes: Sequence[Outcome]) -> Outcome:
     causes = first.causes
     if any(outcome.reason != first.reason for outcome in outcomes):
         causes = tuple(one for outcome in outcomes for one in _introduced(outcome, _assumption(outcome)))
-    actions = first.actions if all(outcome.actions == first.actions for outcome in outcomes) else ()
+    is_same_advice = all(outcome.actions == first.actions for outcome in outcomes)
+    actions, commands = (first.actions, first.commands) if is_same_advice else ((), ())
     is_one_release = len({outcome.assumed.release for outcome in outcomes}) == 1
     assumed = first.assumed._replace(release=first.assumed.release if is_one_release else None, condition="")
-    return replace(first, assumed=assumed, causes=causes, actions=actions)
+    return replace(first, assumed=assumed, causes=causes, actions=actions, commands=commands)
 
 
 def _assumption(outcome: Outcome) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import RequestError, UnreadableFile
-from kafkalog.files.arguments import items_of, path_of
+from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.broker import Broker, different_brokers, same_broker
 from kafkalog.files.classify import Kind, classify
+from kafkalog.files.cores import cores
 from kafkalog.files.log_dir import META_PROPERTIES, LogDir, log_dir_at
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
-from kafkalog.files.paths import join
+from kafkalog.files.paths import join, real_path
+from kafkalog.files.workers import workers_or
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.next_start.log_dir import predict_log_dirs, predict_partitions_of
@@ -22,17 +25,23 @@ from kafkalog.next_start.log_dir_state import read_log_dir
 from kafkalog.next_start.obstacle import Noted, Obstacle
 from kafkalog.next_start.options import STOPS, options_of
 from kafkalog.next_start.placement import by_metadata, places_here, why_unplaced, with_shared_metadata
-from kafkalog.next_start.predict import predict_directory
+from kafkalog.next_start.predict import given_up, predict_directory
+from kafkalog.next_start.work import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from kafkalog.files.directory import Directory
     from kafkalog.next_start.log_dir_state import LogDirState
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
+    from kafkalog.next_start.partition import Prediction, Situation
 
 __all__ = ["link_log_dirs", "next_start", "next_starts"]
+
+#: Partitions from which on worker processes pay, as `benchmarks/fleet.py` measures.
+_PAYS_FROM = 100
 
 
 def next_start(
@@ -64,7 +73,7 @@ def next_start(
     text, kind, directory = _classify_directory(path_of(path))
     if kind is Kind.LOG_DIR:
         raise RequestError(f"{text} is a log dir, no partition directory: kafkalog.next_starts takes it")
-    real = os.path.realpath(text)
+    real = real_path(text)
     parent, name = os.path.split(real)
     log_dir = None if parse_partition_name(name) is None else log_dir_at(parent)
     if log_dir is None:
@@ -81,6 +90,8 @@ def next_starts(
     recovery_point: int | None = None,
     kafka_version: str = "auto",
     consumer: bool | None = None,
+    jobs: int | None = 1,
+    executor: Executor | None = None,
     on_unreadable: Callable[[UnreadableFile], None] | None = None,
 ) -> Iterator[Outcome]:
     """What the next start does to partition directories and log dirs, path by path.
@@ -94,6 +105,8 @@ def next_starts(
         recovery_point: As for `next_start`, for every partition.
         kafka_version: As for `next_start`.
         consumer: As for `next_start`.
+        jobs: Processes to work in; partitions are the unit. None: as many as there are cores, one where that would not pay.
+        executor: Where to work instead: any `concurrent.futures.Executor`.
         on_unreadable: Called for a path that cannot be read, which is then left out; None: the error is raised.
 
     Raises:
@@ -101,11 +114,16 @@ def next_starts(
         UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
     """
     options = options_of(assume_stop, recovery_point, kafka_version, consumer=consumer)
-    return _predicted([path_of(item) for item in items_of(paths)], options, on_unreadable)
+    check_type("jobs", jobs, int, None)
+    return _predicted([path_of(item) for item in items_of(paths)], options, jobs, executor, on_unreadable)
 
 
 def _predicted(
-    paths: Iterable[str], options: Options, on_unreadable: Callable[[UnreadableFile], None] | None
+    paths: Iterable[str],
+    options: Options,
+    jobs: int | None,
+    executor: Executor | None,
+    on_unreadable: Callable[[UnreadableFile], None] | None,
 ) -> Iterator[Outcome]:
     states: dict[str, list[LogDirState] | Directory] = {}
     for path in paths:
@@ -120,13 +138,35 @@ def _predicted(
             if on_unreadable is None:
                 raise
             on_unreadable(error)
-    linked = iter(link_log_dirs([found for found in states.values() if isinstance(found, list)]))
-    for found in states.values():
-        if isinstance(found, list):
-            yield from predict_log_dirs(next(linked), options)
-        else:
-            for stop in STOPS if options.stop is None else (options.stop,):
-                yield from predict_directory(found, stop, options)
+    every = link_log_dirs([found for found in states.values() if isinstance(found, list)])
+    linked = iter(every)
+    with workers_or(executor, _jobs_that_pay(every) if jobs is None else jobs) as pool:
+        for found in states.values():
+            if isinstance(found, list):
+                yield from predict_log_dirs(next(linked), options, partial(_in_situations, pool))
+            else:
+                for stop in STOPS if options.stop is None else (options.stop,):
+                    yield from predict_directory(found, stop, options)
+
+
+def _in_situations(
+    executor: Executor | None,
+    predict: Callable[..., Prediction],
+    directories: Iterable[Directory],
+    situations: Iterable[Situation],
+) -> Iterator[Prediction]:
+    """What becomes of each directory in its situation; unknown where workers were lost over it."""
+    return each(
+        executor,
+        predict,
+        zip(directories, situations, strict=True),
+        lambda directory, situation, why: given_up(directory.path, situation, why),
+    )
+
+
+def _jobs_that_pay(log_dirs: Iterable[Sequence[LogDirState]]) -> int:
+    """How many processes to work in: one each core, but one for few partitions."""
+    return cores() if sum(len(state.partitions) for states in log_dirs for state in states) >= _PAYS_FROM else 1
 
 
 def _classify_directory(path: str) -> tuple[str, Kind, Directory]:

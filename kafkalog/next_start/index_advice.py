@@ -27,8 +27,8 @@ def keep_of_cut(end: int, named: int) -> str:
         named: The last offset that they name.
     """
     return (
-        f"Do not move the indexes away: they name offset {named}, and the log of the segment ends before offset {end}. Records "
-        "have been cut from it, and the indexes are what tells of them."
+        f"Do not move the indexes away: they name offset {named}, and the log of the segment ends before offset {end}. If "
+        "records have been cut from it, the indexes are what tells of them."
     )
 
 

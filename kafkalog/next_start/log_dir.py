@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName
+from kafkalog.core.filename import CLUSTER_METADATA_TOPIC, PartitionName, parse_partition_name
 from kafkalog.core.release import release_text
 from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.errors import UnreadableFile
@@ -34,6 +34,7 @@ from kafkalog.next_start.placement import (
     renamed_to,
 )
 from kafkalog.next_start.predict import given_up, predict_in_situation
+from kafkalog.next_start.rescue_advice import sought
 from kafkalog.next_start.side_effects import obstacle_outcomes, with_side_effects
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _predict_log_dir(state: LogDirState, options: Options, run: Callable[..., It
         yield with_advice(outcome)
     missing = missing_directories(state)
     for name in () if is_partial_copy(len(missing), len(state.partitions)) else missing:
-        yield with_advice(_created_empty(state, name, assumed))
+        yield with_advice(_created_empty(state, name, assumed), is_alone=_is_alone(state, name))
     listed = listed_and_missing(state)
     for name in () if is_partial_copy(len(listed), len(state.partitions)) else listed:
         yield with_advice(_taken_away(state, name, assumed))
@@ -116,9 +117,9 @@ def _in_context(
 
 def _is_alone(state: LogDirState, name: str) -> bool:
     """Whether the controller knows no replica of a partition but that of this broker."""
-    parsed = state.partitions[name]
-    topic = None if state.image is None else state.image.topic(parsed.topic)
-    partition = None if topic is None else topic.partitions.get(parsed.partition)
+    parsed = parse_partition_name(name)
+    topic = None if state.image is None or parsed is None else state.image.topic(parsed.topic)
+    partition = None if topic is None or parsed is None else topic.partitions.get(parsed.partition)
     return partition is not None and partition.replicas == (state.identity.number,)
 
 
@@ -141,7 +142,7 @@ def _set_aside(state: LogDirState, name: str, outcome: Outcome) -> SetAside | No
     """What a directory holds that is renamed as a whole."""
     if outcome.partition != "stray" or not any(before == outcome.path for before, _ in outcome.rename or ()):
         return None
-    directory = state.log_dir.partition(name).directory
+    directory = state.log_dir.partition_directory(name)
     size = _log_size(directory)
     return SetAside(everything_in(directory).records if size <= CONSUMER_BYTES else None, size)
 
@@ -169,7 +170,7 @@ def _with_its_id(state: LogDirState, parsed: PartitionName | None, outcome: Outc
     if parsed is None or parsed.mark or outcome.actions or not any(one.file == METADATA_FILE for one in outcome.causes):
         return outcome
     topic = None if state.image is None else state.image.topic(parsed.topic)
-    return outcome if topic is None else replace(outcome, actions=(write_its_id(topic),))
+    return outcome if topic is None else replace(outcome, actions=(write_its_id(topic.name, topic.topic_id),))
 
 
 def _false_marker(state: LogDirState, predictions: Mapping[str, Prediction]) -> dict[str, Cause] | None:
@@ -280,7 +281,7 @@ def _taken_away(state: LogDirState, name: str, assumed: Assumed) -> Outcome:
         already_gone=(Gone(start, end - 1, AT_END, f"the recovery point {end}"),),
         consumer=Consumer(nothing, nothing),
         why={"create": why},
-        actions=("Look for the directory: in the broker's other log dirs, in lost+found, in copies.",),
+        actions=("Look for the directory: in the broker's other log dirs, in lost+found, in copies.", sought(state.path)),
     )
 
 
@@ -302,7 +303,7 @@ def _misplaced(state: LogDirState, name: str, outcome: Outcome, misplaced: Mispl
     nothing = ConsumerRead(0, 0, None, stuck=False)
     is_deleted = misplaced.partition == "deleted"
     if is_deleted:
-        lost = everything_in(state.log_dir.partition(name).directory)
+        lost = everything_in(state.log_dir.partition_directory(name))
         outcome = replace(outcome, records_lost=lost.records, bytes_lost=lost.size, time_range_lost=lost.time_range)
     mark = "delete" if is_deleted else "stray"
     return outcome.because(
@@ -326,7 +327,7 @@ def _predict_all(
     situations = {name: _situation(state, name, options) for name in names}
     for name in names:
         try:
-            directories[name] = state.log_dir.partition(name).directory
+            directories[name] = state.log_dir.partition_directory(name)
         except UnreadableFile as error:
             found[name] = given_up(error.path, situations[name], f"it cannot be read: {error.reason}")
     general = options.consumer_limit("")

@@ -11,6 +11,8 @@ from kafkalog.core.properties import format_uuid, read_properties
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.directory import list_directory
 from kafkalog.files.log_dir import META_PROPERTIES
+from kafkalog.files.mounted import is_file
+from kafkalog.files.paths import real_path
 from kafkalog.files.source import read_file
 from kafkalog.next_start.metadata_start import METADATA_LOG
 from kafkalog.replay.quorum import read_quorum
@@ -119,12 +121,12 @@ def _directory(image: Image, node: int, here: list[PartitionState]) -> tuple[str
 
 def _cluster_beside(path: str) -> tuple[str | None, str]:
     """The cluster's id in the log dirs beside one, and its source; nothing where they differ."""
-    real = os.path.realpath(path)
+    real = real_path(path)
     found: dict[str, str] = {}
     with suppress(UnreadableFile):
         for entry in list_directory(os.path.dirname(real), _MOST_BESIDE):
             file = os.path.join(os.path.dirname(real), entry.name, META_PROPERTIES)
-            if not entry.is_directory or entry.name == os.path.basename(real) or not os.path.isfile(file):
+            if not entry.is_directory or entry.name == os.path.basename(real) or not is_file(file):
                 continue
             with suppress(UnreadableFile):
                 cluster = read_properties(read_file(file)).values.get("cluster.id")

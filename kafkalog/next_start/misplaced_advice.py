@@ -9,6 +9,7 @@ from kafkalog.core.properties import format_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from kafkalog.replay.image import Topic
 
@@ -48,15 +49,16 @@ def brokers_text(brokers: Sequence[int]) -> str:
     return f"broker{'s' if len(brokers) > 1 else ''} {', '.join(map(str, brokers))}"
 
 
-def write_its_id(topic: Topic) -> str:
+def write_its_id(name: str, topic_id: UUID) -> str:
     """The directory has no topic id, a damaged one, or that of no topic.
 
     Args:
-        topic: The one that has the directory's name.
+        name: The topic that the directory is named after.
+        topic_id: The id that the controller has for it.
     """
     return (
-        f"If these are the records of {topic.name} as it is now, write its id into `partition.metadata` of the directory (two"
-        f" lines, `version: 0` and `topic_id: {format_uuid(topic.topic_id)}`). If the topic was deleted and created again, they"
+        f"If these are the records of {name} as it is now, write its id into `partition.metadata` of the directory (two"
+        f" lines, `version: 0` and `topic_id: {format_uuid(topic_id)}`). If the topic was deleted and created again, they"
         " are those of the deleted one: nothing more needs doing, and the copy keeps them."
     )
 

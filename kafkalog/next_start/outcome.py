@@ -9,6 +9,7 @@ from kafkalog.core.spoken import count_text
 from kafkalog.next_start.cause import FALSE_MARKER
 
 if TYPE_CHECKING:
+    from kafkalog.core.command_line import Command
     from kafkalog.kafka.consumed import Skipped
     from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.cause import Cause
@@ -31,7 +32,7 @@ _EXPLAINED = (
     "consumer",
 )
 #: What is done to files: nothing that can be told.
-NOTHING_TOLD: dict[str, None] = dict.fromkeys(_EXPLAINED[:5])
+NOTHING_TOLD: dict[str, Any] = dict.fromkeys(_EXPLAINED[:5])
 
 
 class Assumed(NamedTuple):
@@ -125,6 +126,7 @@ class Outcome:
         already_gone: Offsets that the log has lost before the start, ascending; None: not known, for it cannot be read.
         why: Field name → why it is None.
         actions: What to do before the restart, in order; only where it is certain.
+        commands: The commands in the actions.
     """
 
     path: str
@@ -149,6 +151,7 @@ class Outcome:
     already_gone: tuple[Gone, ...] | None = None
     why: dict[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
+    commands: tuple[Command, ...] = ()
 
     @property
     def reason(self) -> str:

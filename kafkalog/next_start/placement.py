@@ -320,7 +320,7 @@ def _by_image(state: LogDirState, image: Image, parsed: PartitionName, topic_id:
     topic = image.topics.get(topic_id)
     if topic is None:
         why = f"{state.metadata_log} knows no topic with its id {format_uuid(topic_id)}"
-        action = write_its_id(namesake) if is_own and namesake is not None else IF_DELETED
+        action = write_its_id(namesake.name, namesake.topic_id) if is_own and namesake is not None else IF_DELETED
         return _stray(why, is_replaced=is_own, action=action)
     partition = topic.partitions.get(parsed.partition)
     if partition is None:

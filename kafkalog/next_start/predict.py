@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from kafkalog.core.filename import parse_partition_name
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import PartitionContext
 from kafkalog.files.partition import Partition
+from kafkalog.files.paths import real_name
 from kafkalog.kafka.behaviours import is_zookeeper_era
 from kafkalog.kafka.gone_offsets import gone_offsets
 from kafkalog.kafka.overlay import open_disk
@@ -98,7 +98,7 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
         One outcome; where no release is given and it depends on the release, all of them, the worst first.
     """
     path = directory.path
-    parsed = parse_partition_name(os.path.basename(os.path.realpath(path)))
+    parsed = parse_partition_name(real_name(path))
 
     def predict(release: Release) -> Outcome:
         situation = Situation(

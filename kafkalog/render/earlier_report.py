@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkalog.core.command_line import Command
+from kafkalog.core.log_digests import LogDigests
 from kafkalog.errors import RequestError
 from kafkalog.kafka.consumed import Skipped
 from kafkalog.kafka.gone_offsets import Gone
@@ -103,7 +103,7 @@ class _Run:
             suppressed=row["suppressed"],
             left_out=row["left_out"],
             quick=row.get("quick", False),
-            next_start=_advised(self._beside, row["first_action"], self._findings),
+            next_start=tuple(self._beside),
         )
 
 
@@ -116,6 +116,7 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         valid_through_offset=row["valid_through_offset"],
         valid_file="",
         valid_position=0,
+        is_remote=row.get("remote", False),
         log_start_offset=row["log_start_offset"],
         log_end_offset=row["log_end_offset"],
         segments=row["segments"],
@@ -123,9 +124,11 @@ def _partition(row: dict[str, Any], findings: tuple[Finding, ...], next_start: I
         records=row["records"],
         bytes=row["bytes"],
         readable=row["verdict"] != "unknown",
-        next_start=_advised(next_start, row["first_action"], findings),
+        next_start=tuple(next_start),
         otherwise=_otherwise(row, next_start),
         topic_id=row["topic_id"],
+        cleaned=row.get("cleaned", False),
+        digests=_digests(row.get("digests")),
     )
 
 
@@ -153,11 +156,9 @@ def _start(path: str, row: dict[str, Any]) -> Outcome:
     )
 
 
-def _advised(outcomes: Iterable[Outcome], first: str | None, findings: Iterable[Finding]) -> tuple[Outcome, ...]:
-    """Predictions with what is to be done first, which their lines do not have, unless it is the remedy of a finding."""
-    if first is None or first in {finding.remedy for finding in findings}:
-        return tuple(outcomes)
-    return tuple(replace(one, actions=(first,)) if one.severity == "error" and not one.is_harmless else one for one in outcomes)
+def _digests(row: dict[str, Any] | None) -> LogDigests | None:
+    """Earlier versions wrote none."""
+    return None if row is None else LogDigests(row["width"], tuple((number, int(digest, 16)) for number, digest in row["sums"]))
 
 
 def _finding(row: dict[str, Any]) -> Finding:
@@ -175,7 +176,7 @@ def _finding(row: dict[str, Any]) -> Finding:
         facts=facts,
         consequence=row["consequence"].removesuffix(f" {describe_effects(effects)}") if effects else row["consequence"],
         remedy=row["remedy"],
-        commands=tuple(Command(one["line"], one["use"], tuple(one["notes"])) for one in row["commands"]),
+        commands=_commands(row["commands"]),
         cause=None if cause is None else Cause(cause["id"], cause["path"]),
         next_start=effects,
     )
@@ -222,7 +223,13 @@ def _outcome(row: dict[str, Any]) -> Outcome:
         set_aside=None if aside is None else _known(SetAside, aside),
         already_gone=None if gone is None else tuple(_known(Gone, one) for one in gone),
         why=dict(row["why"]),
+        actions=tuple(row["actions"]),
+        commands=_commands(row["commands"]),
     )
+
+
+def _commands(rows: Iterable[dict[str, Any]]) -> tuple[Command, ...]:
+    return tuple(Command(one["line"], one["use"], tuple(one["notes"])) for one in rows)
 
 
 def _read(row: dict[str, Any] | None) -> ConsumerRead | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kafkalog.core.command_line import Command
     from kafkalog.kafka.gone_offsets import Gone
     from kafkalog.next_start.outcome import Assumed, ConsumerRead, Outcome
 
-__all__ = ["outcome_json", "outcome_line"]
+__all__ = ["commands_json", "outcome_json", "outcome_line"]
 
 SCHEMA = "kafkalog.next-start/1"
 _ONLY_WHERE_KNOWN = ("evidence", "condition", "caveat")
@@ -47,7 +50,14 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "set_aside": None if outcome.set_aside is None else outcome.set_aside._asdict(),
         "already_gone": None if outcome.already_gone is None else [_gone(gone) for gone in outcome.already_gone],
         "why": outcome.why,
+        "actions": list(outcome.actions),
+        "commands": commands_json(outcome.commands),
     }
+
+
+def commands_json(commands: Iterable[Command]) -> list[dict[str, Any]]:
+    """Commands to paste."""
+    return [{"line": command.line, "use": command.use, "notes": list(command.notes)} for command in commands]
 
 
 def _assumed(assumed: Assumed) -> dict[str, Any]:

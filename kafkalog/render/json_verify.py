@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.render.effects import describe_effects
-from kafkalog.render.json_next_start import outcome_json
+from kafkalog.render.json_next_start import commands_json, outcome_json
 from kafkalog.verify.account import Account, count_of
 from kafkalog.verify.report import DAMAGED, VERDICTS
 from kafkalog.verify.subjects import first_action_of, subjects_of
@@ -13,6 +13,7 @@ from kafkalog.verify.subjects import first_action_of, subjects_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.verify import Finding, PartitionReport, Report
     from kafkalog.verify.effects import Effect
 
@@ -62,7 +63,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "facts": finding.facts | more,
         "consequence": f"{finding.consequence} {describe_effects(effects)}" if effects else finding.consequence,
         "remedy": finding.remedy,
-        "commands": [{"line": it.line, "use": it.use, "notes": list(it.notes)} for it in finding.commands],
+        "commands": commands_json(finding.commands),
     }
 
 
@@ -89,6 +90,7 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "topic": report.topic,
         "partition": report.partition,
         "topic_id": report.topic_id,
+        "digests": None if report.digests is None else _digests_json(report.digests),
         "verdict": report.verdict,
         "valid_through_offset": report.valid_through_offset,
         "log_start_offset": report.log_start_offset,
@@ -97,6 +99,7 @@ def _partition_json(report: PartitionReport) -> dict[str, Any]:
         "batches": report.batches,
         "records": report.records,
         "bytes": report.bytes,
+        **({"remote": True} if report.is_remote else {}),
         **_account_json(report.account),
     }
 
@@ -111,6 +114,7 @@ def _account_json(account: Account) -> dict[str, Any]:
         "unreadable_bytes": account.unreadable_bytes,
         "repairable": [list(each) for each in account.repairable],
         "at_most": account.at_most,
+        "cleaned": account.cleaned,
         "uncounted": list(account.uncounted),
         "unreached": [list(each) for each in account.unreached],
         "skipped": [list(each) for each in account.skipped],
@@ -129,6 +133,10 @@ def _account_json(account: Account) -> dict[str, Any]:
         "first_action": account.first_action,
         "more": [command.line for command in account.more],
     }
+
+
+def _digests_json(digests: LogDigests) -> dict[str, Any]:
+    return {"width": digests.width, "sums": [[number, f"{digest:016x}"] for number, digest in digests.sums]}
 
 
 def _summary_json(report: Report) -> dict[str, Any]:

@@ -176,6 +176,7 @@ def details(outcome: Outcome, indent: int, *, is_full: bool) -> Iterator[Item]:
     if outcome.actions:
         yield Line(indent, "", "before the restart:")
         yield from (Line(indent + 2, f"{at}.", text, prose=True, hang=3) for at, text in enumerate(outcome.actions, 1))
+        yield from (Line(indent + 5, "", command.line) for command in outcome.commands)
 
 
 def _unknown_texts(outcome: Outcome) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from kafkalog.core.command_line import command_on
+from kafkalog.core.command_line import command_on, salvage_command
 from kafkalog.core.release import release_text
 from kafkalog.diff.values import ReplicaDiff, Unpaired
 from kafkalog.dump.payload import PAYLOAD_FORMS, string_decoder
@@ -89,13 +89,19 @@ def pair_details(found: ReplicaDiff, payload: str) -> Iterator[Item]:
     for side, only in ((a, found.a_only), (b, found.b_only)):
         if only.batches:
             yield Line(2, f"only {side}", _only_text(only), prose=True, style="label")
-    for side, damaged, path in zip(found.sides, found.damaged_bytes, (found.a, found.b), strict=True):
+    paths = (found.a, found.b)
+    for side, damaged, path, other in zip(found.sides, found.damaged_bytes, paths, paths[::-1], strict=True):
         if damaged:
-            verify = command_on(("kafkalog", "verify"), path).line
-            yield Line(2, "damage", f"{count_text(damaged, 'byte')} of {side} are no batch: {verify}", prose=True)
-    for follower, leader, following in ((a, b, found.if_a_follows_b), (b, a, found.if_b_follows_a)):
+            text = f"{count_text(damaged, 'byte')} of {side} are no batch. What is wrong, and what puts both together:"
+            yield Line(2, "damage", text, prose=True)
+            yield Line(4, "", command_on(("kafkalog", "verify"), path).line)
+            yield Line(4, "", salvage_command(path, other).line)
+    of_both = ((a, b, found.a, found.if_a_follows_b), (b, a, found.b, found.if_b_follows_a))
+    for follower, leader, path, following in of_both:
         if following is not None:
             yield Line(2, f"if {follower} follows {leader}", _following_text(leader, following), prose=True)
+            if following.records_lost:
+                yield Line(4, "to keep these:", salvage_command(path, first=following.truncate_to).line)
     if found.logical is not None:
         yield from _logical(found)
     for record in found.records:

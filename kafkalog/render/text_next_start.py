@@ -182,3 +182,4 @@ def _what_to_do(worst: Outcome, named: set[str], room: Room) -> Iterator[Item]:
     place = above[0] if above and not is_directory(worst.path) else worst.path
     yield Line(0, "more", command_on(("kafkalog", "next-start", "-v"), place).line, hang=HANG, style="label")
     yield Line(0, "", command_on(("kafkalog", "verify"), place).line, hang=HANG)
+    yield from (Line(0, "", command.line, hang=HANG) for command in worst.commands)

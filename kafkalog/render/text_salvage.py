@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from kafkalog.core.command_line import quoted
+from kafkalog.core.command_line import command_on, quoted
 from kafkalog.render.items import HANG, Line, Table, labelled
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text
+from kafkalog.salvage.values import NOT_WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,6 +165,12 @@ def _what_next(salvage: Salvage) -> Iterator[Item]:
         if one.deleted_below is not None:
             text = f"{os.path.basename(one.path)} has records below {one.deleted_below} that had been deleted: keep its line in"
             yield labelled("careful", f"{text} log-start-offset-checkpoint")
+    parts = [one for one in salvage.partitions if any(left.kind == NOT_WANTED for left in one.left_out)]
+    if parts:
+        yield labelled("next", "Only a part was asked for, which no broker needs. This prints its records:")
+        for one in parts[:_LINES]:
+            yield Line(0, "", command_on(("kafkalog", "dump", "--print-data-log"), one.path).line, hang=HANG)
+        return
     yield labelled(
         "next", "With every broker stopped that has a replica, move the old directory away and put the new one in its place:"
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kafkalog.render.items import Line
+from kafkalog.core.command_line import FINDS_DELETED, command_on
+from kafkalog.render.items import HANG, Line, labelled
 from kafkalog.render.quantities import count_text, utc
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["clock_note", "timeline_text"]
 
+#: Damaged partitions that are named.
+_MOST_DAMAGED = 3
 _NO_TIME = "without a time"
 #: How an event whose meaning is bad news is coloured.
 _STYLES = {"gap": "warning", "damage": "error", "truncated?": "warning", "transaction-open": "warning"}
@@ -36,6 +40,17 @@ def timeline_text(timeline: Timeline) -> Iterator[Item]:
     for one in timeline.left_out:
         yield f"{one.path}: {one.number:,} more of {one.kind} are only counted"
     yield Line(0, "", _sum(timeline), prose=True)
+    yield from _rescue(timeline)
+
+
+def _rescue(timeline: Timeline) -> Iterator[Item]:
+    """What to run where something was lost."""
+    damaged = dict.fromkeys(os.path.dirname(event.path) for event in timeline.events if event.kind == "damage")
+    for at, path in enumerate(list(damaged)[:_MOST_DAMAGED]):
+        yield Line(0, "" if at else "damage", command_on(("kafkalog", "verify"), path).line, hang=HANG, style="label")
+    if any(event.kind == "topic-deleted" for event in timeline.events):
+        text = f"{FINDS_DELETED} finds batches of topics that should not have been, in an image of the disk."
+        yield labelled("deleted", text)
 
 
 def _when(time: int | None) -> tuple[str, str]:

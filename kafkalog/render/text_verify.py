@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kafkalog.render.ceilings import MOST_PARTITIONS
 from kafkalog.render.items import Line, Table
 from kafkalog.render.outcome_words import assumed_text, certain_harms, details, harm_text, in_short, one_line
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, stretch_text, when
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from kafkalog.verify import Finding, PartitionReport, Report
 
 __all__ = ["next_start_section", "report_text"]
-
-
-#: Damaged partitions that are told in full, where nothing else is asked for.
-MOST_PARTITIONS = 20
 
 
 def report_text(

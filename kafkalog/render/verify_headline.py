@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.spoken import listed
 from kafkalog.render.items import HANG, Line, Table, labelled
-from kafkalog.render.outcome_words import caveats_of, consumer_texts
+from kafkalog.render.outcome_words import caveats_of, consumer_texts, gone_text
 from kafkalog.render.quantities import agreeing, count_text, offsets_text, size_text, when
-from kafkalog.render.verify_start import article, every_outcome, is_predicted, names_of, start_text
+from kafkalog.render.verify_start import article, every_outcome, is_predicted, missing_perhaps, names_of, start_text
 from kafkalog.render.wrapping import Room, cut, on_one_screen
 from kafkalog.verify import Severity
 from kafkalog.verify.account import count_of
@@ -63,8 +63,21 @@ def _block(report: Report, subjects: list[_Named], room: Room) -> Iterator[Item]
         yield from _what_to_do([subject for _, subject in subjects], room)
     else:
         yield labelled("notes", _notes_text(report, room.rest))
-    yield from _first_of("but", caveats_of(every_outcome(report)), room)
+    yield from _first_of("but", [*caveats_of(every_outcome(report)), *_doubts(report)], room)
     yield from _unread(report, room)
+
+
+def _doubts(report: Report) -> list[str]:
+    """What may be gone from partitions that are not spoken of, each with what else may explain it."""
+    names = names_of(report)
+    quiet = [partition for partition in report.partitions if not is_loud(partition)]
+    texts = [f"{names[one.path]}: {gone_text(outcome)}" for one in quiet for outcome in one.next_start if outcome.already_gone]
+    missing = [os.path.basename(path) for path in missing_perhaps(report)]
+    if missing:
+        one, which = len(missing) == 1, listed(missing, _MISSING)
+        why = "it was deleted or moved, or it is lost" if one else "they were deleted or moved, or they are lost"
+        texts = [f"{which} {'has' if one else 'have'} a line in checkpoint files, but no directory: {why}", *texts]
+    return list(dict.fromkeys(texts))
 
 
 def _named(report: Report) -> list[_Named]:
@@ -136,8 +149,8 @@ def _lost_lines(subject: Subject, room: Room) -> Iterator[Item]:
         yield labelled("unreadable", f"{_part(account.unreadable, account)}{size}{_repair_text(account)}")
     yield from _first_of("gone" if subject.is_missing else "not counted", account.uncounted, room)
     if account.offsets is not None and not (account.gone or account.unreadable or account.uncounted):
-        is_judged = subject.verdict != "unknown"
-        yield labelled("records", "none is gone or unreadable" if is_judged else "none is known to be gone or unreadable")
+        is_known = subject.verdict != "unknown" and not account.cleaned
+        yield labelled("records", "none is gone or unreadable" if is_known else "none is known to be gone or unreadable")
 
 
 def _repair_text(account: Account) -> str:

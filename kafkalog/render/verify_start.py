@@ -11,6 +11,7 @@ from kafkalog.render.outcome_words import aborted_visible, caveats_of, certain_h
 from kafkalog.render.quantities import agreeing, count_text, size_text
 from kafkalog.render.wrapping import cut
 from kafkalog.verify import Severity
+from kafkalog.verify.subjects import OF_NO_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,15 +19,21 @@ if TYPE_CHECKING:
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify import PartitionReport, Report
 
-__all__ = ["article", "every_outcome", "is_predicted", "names_of", "start_text"]
+__all__ = ["article", "every_outcome", "is_predicted", "missing_perhaps", "names_of", "start_text"]
 
 #: Rules that say, from a severity on, that partitions are not here.
 _LACKING = {"partitions-not-copied": Severity.INFO, "checkpoint-line-unknown": Severity.WARNING}
 
 
+def _name_of(partition: PartitionReport) -> str:
+    """The last name of its path, in remote storage the last two where the last one is only its number."""
+    above, _, name = partition.path.rpartition("/")
+    return f"{os.path.basename(above)}/{name}" if partition.is_remote and name.isdigit() else name
+
+
 def names_of(report: Report) -> dict[str, str]:
     """What partitions are called, by their path: their directory's name, or the path where another one has that name."""
-    names = {partition.path: os.path.basename(partition.path) for partition in report.partitions}
+    names = {partition.path: _name_of(partition) for partition in report.partitions}
     count = Counter(names.values())
     return {path: name if count[name] == 1 else path for path, name in names.items()}
 
@@ -143,7 +150,9 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
     if kind == "loses":
         records = sum(outcome.records_lost or 0 for _, outcome in places)
         size = size_text(sum(outcome.bytes_lost or 0 for _, outcome in places))
-        return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}"
+        mendable = sum(_mendable_after(partition, outcome) for partition, outcome in places)
+        more = f", and {mendable:,} unreadable {agreeing(mendable, 'one', 'ones')} that could be repaired" if mendable else ""
+        return f"{them} {agreeing(len(places), 'loses', 'lose')} {count_text(records, 'record')}, {size}{more}"
     if kind == "aborted":
         records = sum(aborted_visible(outcome) for _, outcome in places)
         return f"read_committed consumers of {them} get {count_text(records, 'record')} of aborted transactions"
@@ -160,11 +169,29 @@ def _harm_sentence(kind: str, places: list[tuple[PartitionReport, Outcome]], rep
     return f"{sentence}, with {at_least}{count_text(records, 'record')}, {size}"
 
 
+def _mendable_after(partition: PartitionReport, outcome: Outcome) -> int:
+    """How many offsets that a flipped bit makes unreadable are after the end that a start leaves."""
+    end = outcome.log_end_offset
+    if end is None:
+        return 0
+    return sum(last - max(first, end) + 1 for first, last in partition.account.repairable if last >= end)
+
+
+def missing_perhaps(report: Report) -> list[str]:
+    """The directories of partitions that checkpoints name, that are not here, and that may be lost, or be so on purpose."""
+    told: dict[str, Severity] = {}
+    for finding in report.findings:
+        if finding.id in OF_NO_DIRECTORY and "offsets_unknown" in finding.facts:
+            path = str(finding.facts["file"])
+            told[path] = max(finding.severity, told.get(path, Severity.IGNORE))
+    return [path for path, severity in told.items() if severity is Severity.INFO]
+
+
 def _nothing_lost(report: Report) -> str:
     """The good news, as far as it goes."""
     if any(partition.account.gone or partition.account.uncounted for partition in report.partitions):
         return "nothing more is removed"
-    lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings)
+    lacking = any(f.severity >= _LACKING.get(f.id, Severity.ERROR) for f in report.findings) or bool(missing_perhaps(report))
     if report.failed:
         return "nothing of what could be read is removed"
     if lacking:

@@ -11,6 +11,7 @@ from kafkalog.core.filename import METADATA_TOPICS
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.mounted import is_directory
+from kafkalog.files.paths import real_path
 from kafkalog.replay.logs import Note
 from kafkalog.replay.metadata import read_metadata
 
@@ -125,7 +126,7 @@ class Places:
     def _stopped_broker(self, path: str) -> int | None:
         """Id of the broker that closed the log dir around a partition with a clean stop; None when it did not."""
         partition = path if is_directory(path) else os.path.dirname(path) or "."
-        directory = os.path.dirname(os.path.realpath(partition))
+        directory = os.path.dirname(real_path(partition))
         if directory not in self._stopped:
             try:
                 log_dir = LogDir(directory)

@@ -21,7 +21,7 @@ from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.mounted import exists, is_directory, problems_since
 from kafkalog.files.partition import Partition
-from kafkalog.files.paths import has_gone, join
+from kafkalog.files.paths import has_gone, join, real_path
 from kafkalog.files.source import FileSource, size_of
 from kafkalog.span import Padding
 
@@ -244,7 +244,7 @@ class Log(NamedTuple):
     @property
     def home(self) -> str:
         """Path of the log dir around it."""
-        return os.path.dirname(os.path.realpath(self.folder()))
+        return os.path.dirname(real_path(self.folder()))
 
     def folder(self) -> str:
         """The directory that its files are in."""
@@ -389,7 +389,7 @@ def _logs_at(path: str, files: dict[str, Log], problems: list[Note]) -> Iterator
 
 def _add_file(path: str, files: dict[str, Log]) -> None:
     """Add a single file to what is known of its directory."""
-    directory = os.path.dirname(os.path.realpath(path))
+    directory = os.path.dirname(real_path(path))
     held = files.get(directory) or Log(path, parse_partition_name(os.path.basename(directory)), ())
     base = os.path.basename(path)
     parsed = parse_segment_file_name(base)

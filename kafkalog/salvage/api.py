@@ -19,6 +19,7 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.output_file import NewTree, check_apart, written_whole
 from kafkalog.files.partition import Partition
+from kafkalog.files.paths import real_name, real_path
 from kafkalog.next_start.evidence import BrokerEvidence
 from kafkalog.salvage.partition import Source, Wishes, salvage_partition
 from kafkalog.salvage.values import PartitionSalvage, Salvage
@@ -175,7 +176,7 @@ class _Run:
                 self._add_of_log_dir(log_dir, name)
             return
         source, log_dir_around = self._source_of(found)
-        name = os.path.basename(os.path.realpath(source.partition.path))
+        name = real_name(source.partition.path)
         if source.partition.topic in METADATA_TOPICS:
             raise RequestError(
                 f"{path} is the cluster's metadata log: the other controllers have it; `kafkalog metadata` reads it"
@@ -193,7 +194,7 @@ class _Run:
                 raise RequestError(f"{found.path} holds no records: give a `.log`, a partition directory or a log dir")
             return Source(Partition(os.path.dirname(found.path) or "."), only=found.path), None
         partition = Partition(found.path, found.directory)
-        parent, name = os.path.split(os.path.realpath(found.path))
+        parent, name = os.path.split(real_path(found.path))
         log_dir = None if parse_partition_name(name) is None else log_dir_at(parent)
         if log_dir is None:
             return Source(partition), None

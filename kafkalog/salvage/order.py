@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,24 +40,33 @@ def in_order(batches: _Row) -> list[int] | None:
 
 
 def _longest_ascending(batches: _Row) -> list[int]:
-    """Numbers of the longest row of batches with ascending base offsets (patience sorting)."""
-    tops: list[int] = []
-    numbers: list[int] = []
+    """Numbers of the longest row of batches with ascending base offsets; of several, of the one with most offsets.
+
+    The best row that a batch goes on with is found among those that end at a lower base offset: a Fenwick tree of maxima.
+    """
+    ranks = {base: rank for rank, base in enumerate(sorted({one.base for one in batches}), 1)}
+    # Batches of a row, its offsets, the number of its last batch (negative, so that the first of equal ones is taken).
+    nothing = (0, 0, 1)
+    tree = [nothing] * (len(ranks) + 1)
     before: list[int] = []
+    best = nothing
     for number, one in enumerate(batches):
-        at = bisect_left(tops, one.base)
-        before.append(numbers[at - 1] if at else -1)
-        if at == len(tops):
-            tops.append(one.base)
-            numbers.append(number)
-        else:
-            tops[at], numbers[at] = one.base, number
-    row: list[int] = []
-    number = numbers[-1] if numbers else -1
+        found, at = nothing, ranks[one.base] - 1
+        while at:
+            found = max(found, tree[at])
+            at &= at - 1
+        before.append(-found[2])
+        row = (found[0] + 1, found[1] + one.last - one.base + 1, -number)
+        best, at = max(best, row), ranks[one.base]
+        while at < len(tree):
+            tree[at] = max(tree[at], row)
+            at += at & -at
+    numbers: list[int] = []
+    number = -best[2]
     while number >= 0:
-        row.append(number)
+        numbers.append(number)
         number = before[number]
-    return row[::-1]
+    return numbers[::-1]
 
 
 def _without_overlaps(batches: _Row, row: list[int]) -> list[int]:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kafkalog.core.batch import RecordBatch
-from kafkalog.core.filename import parse_segment_file_name
+from kafkalog.core.filename import parse_any_segment_file_name
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, padded_end
@@ -54,7 +54,7 @@ class EntryFile:
         self._data = data
         self._layout = _LAYOUTS[suffix]
         self._begin = SNAPSHOT_HEADER.size if suffix == ".snapshot" else 0
-        parsed = parse_segment_file_name(os.path.basename(path))
+        parsed = parse_any_segment_file_name(os.path.basename(path))
         self._base = None if parsed is None else parsed.base_offset
         #: How many whole entries there are.
         self.count = max(0, len(data) - self._begin) // self._layout.size

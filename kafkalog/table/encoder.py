@@ -10,8 +10,8 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kafkalog.core.lanes import Ints
     from kafkalog.table.columns import Column, ColumnType
-    from kafkalog.table.lanes import Ints
     from kafkalog.table.table import Table
 
 __all__ = ["TYPES", "Encoder", "in_files", "schema_of"]

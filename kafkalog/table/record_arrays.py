@@ -17,9 +17,9 @@ from kafkalog.table.records import compression_name, record_problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from kafkalog.core.lanes import Decoded, Ints
     from kafkalog.table.columns import Column
     from kafkalog.table.encoder import Encoder
-    from kafkalog.table.lanes import Decoded, Ints
     from kafkalog.table.records import LogWalk
     from kafkalog.table.windows import Group
 

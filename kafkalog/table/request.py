@@ -6,7 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from kafkalog.core.filename import PartitionName, parse_partition_name, parse_segment_file_name
+from kafkalog.core.filename import (
+    PartitionName,
+    parse_any_segment_file_name,
+    parse_partition_name,
+    parse_remote_partition_path,
+)
 from kafkalog.core.filters import Filters
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.classify import Kind, classify
@@ -14,6 +19,7 @@ from kafkalog.files.log_dir import LogDir
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.partition import Partition
 from kafkalog.files.segment import Segment
+from kafkalog.files.tier import partitions_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,8 +96,10 @@ def inputs_of(items: tuple[Item, ...]) -> Iterator[Input]:
         elif isinstance(item, Segment):
             yield _of_segment(item)
         else:
-            path, kind, directory = classify(os.fspath(item))
-            if kind is Kind.LOG_DIR:
+            path, kind, directory = classify(os.fspath(item), tier=True)
+            if kind is Kind.TIER:
+                yield from inputs_of(tuple(partitions_below(path)))
+            elif kind is Kind.LOG_DIR:
                 yield from _of_log_dir(LogDir(path, directory))
             elif kind is Kind.PARTITION:
                 yield _of_partition(Partition(path, directory))
@@ -112,14 +120,16 @@ def _of_partition(partition: Partition) -> Input:
 
 def _of_segment(segment: Segment) -> Input:
     path = next(iter(segment.paths.values()), "")
-    name = parse_partition_name(os.path.basename(os.path.dirname(os.path.realpath(path))))
+    folder = os.path.dirname(os.path.realpath(path))
+    remote = parse_remote_partition_path(folder)
+    name = parse_partition_name(os.path.basename(folder)) if remote is None else PartitionName(remote.topic, remote.partition)
     return Input(path, name, (segment,), None)
 
 
 def _segment_of(path: str) -> Segment:
     """A file given by itself: those beside it are not looked at."""
     check_file_name(path)
-    parsed = parse_segment_file_name(os.path.basename(path))
+    parsed = parse_any_segment_file_name(os.path.basename(path))
     if parsed is None:
         stem = os.path.basename(path).rpartition(".")
         if stem[1] and stem[2] == "log":

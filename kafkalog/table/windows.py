@@ -16,10 +16,10 @@ from kafkalog.core.batch import (
 )
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.compression import inflate
+from kafkalog.core.lanes import HEADERS, PAD, Decoded, decode
 from kafkalog.core.log import SearchBudget, walk
 from kafkalog.core.record_walk import SAFE_BASE, Irregular
 from kafkalog.errors import FormatError, LimitExceeded
-from kafkalog.table.lanes import PAD, Decoded, decode
 from kafkalog.table.records import EndOfCommitted
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kafkalog.core.batch import Damage
+    from kafkalog.core.lanes import Ints
     from kafkalog.core.log import Batch
     from kafkalog.files.source import FileSource
     from kafkalog.span import Padding
-    from kafkalog.table.lanes import Ints
     from kafkalog.table.records import LogWalk
 
     Item: TypeAlias = "Group | Batch | Damage | Padding"
@@ -41,14 +41,6 @@ __all__ = ["Group", "groups_of"]
 #: Bytes of a log, and of decompressed records, that make a group: what is decoded stays in the cache.
 _WINDOW = 2 << 20
 _HEAD = BATCH_HEADER.partial("batch_length", "magic", "crc", "attributes")
-_HEADERS = np.dtype(
-    {
-        "names": [field.name for field in BATCH_HEADER.fields],
-        "formats": [f">{field.type.code}" for field in BATCH_HEADER.fields],
-        "offsets": [field.at for field in BATCH_HEADER.fields],
-        "itemsize": BATCH_HEADER.size,
-    }
-)
 
 
 class _Log:
@@ -86,7 +78,7 @@ class Group:
     ) -> None:
         self._log = log
         self._spans = spans
-        self._headers: NDArray[np.void] = np.frombuffer(headers, _HEADERS)
+        self._headers: NDArray[np.void] = np.frombuffer(headers, HEADERS)
         self.data = data
         self.places = places
         self.transactions = transactions

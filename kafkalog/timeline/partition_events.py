@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.dates import date_text
+from kafkalog.core.filename import COORDINATOR_TOPICS
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY
+from kafkalog.core.spoken import count_text
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
+from kafkalog.errors import KafkalogError
+from kafkalog.files.segment import Segment, readable_records
 from kafkalog.timeline.event import APPEND, MTIME, RECORD, Event, LeftOut
 
 if TYPE_CHECKING:
@@ -17,20 +21,19 @@ if TYPE_CHECKING:
     from kafkalog.core.checkpoint import EpochEntry
     from kafkalog.core.log import Batch
     from kafkalog.files.partition import Partition
-    from kafkalog.files.segment import Segment
     from kafkalog.plot.overview import Overview, SegmentBar
+    from kafkalog.timeline.topic_settings import TopicSettings
 
 __all__ = ["PartitionEvents", "partition_events"]
 
 _NS = 1_000_000
 _SECOND = 1000
-_DAY = 86_400_000
-#: Kafka's defaults, where nothing shows a topic's own: segment.ms, segment.index.bytes.
-_SEGMENT_MS, _INDEX_BYTES = 7 * _DAY, 10 << 20
 #: Offsets of a segment are written as 32 bits.
 _MOST_OFFSETS = (1 << 31) - 1
 #: Raised producer epochs that are named of a partition.
 _RAISED = 1000
+#: Segments whose retention is told.
+_RETAINED = 1000
 _EPOCH_FILE = "leader-epoch-checkpoint"
 
 
@@ -41,23 +44,26 @@ class PartitionEvents(NamedTuple):
     left_out: list[LeftOut]
 
 
-def partition_events(partition: Partition, broker: str, overview: Overview) -> PartitionEvents:
+def partition_events(partition: Partition, broker: str, overview: Overview, settings: TopicSettings) -> PartitionEvents:
     """The events of a partition.
 
     Args:
         partition: Its directory.
         broker: The node id of its log dir; "".
         overview: What its batches show.
+        settings: What is known of its topic's settings.
 
     Raises:
         UnreadableFile: a file cannot be read.
     """
-    reader = _Reader(partition, broker, overview)
+    reader = _Reader(partition, broker, overview, settings)
     events = [
         *reader.segments(),
         *reader.epochs(),
         *reader.transactions(),
         *reader.raised_epochs(),
+        *reader.tombstones(),
+        *reader.retention(),
         *reader.damage(),
         *reader.files(),
     ]
@@ -67,12 +73,14 @@ def partition_events(partition: Partition, broker: str, overview: Overview) -> P
 class _Reader:
     """Makes events of what is known of a partition."""
 
-    def __init__(self, partition: Partition, broker: str, overview: Overview) -> None:
+    def __init__(self, partition: Partition, broker: str, overview: Overview, settings: TopicSettings) -> None:
         self._partition = partition
         self._broker = broker
         self._name = os.path.basename(partition.path)
         self._overview = overview
-        self._raised_more = 0
+        self._settings = settings
+        self._raised_more = self._retained_more = 0
+        self._segments = {segment.base_offset: segment for segment in partition.segments}
         firsts = ((segment, next(segment.batches(), None)) for segment in partition.segments)
         self._firsts: dict[int, Batch] = {segment.base_offset: batch for segment, batch in firsts if batch is not None}
 
@@ -92,6 +100,8 @@ class _Reader:
 
     def _clock(self, offset: int) -> str:
         """Whose clock the timestamps around an offset are."""
+        if self._partition.topic in COORDINATOR_TOPICS:
+            return APPEND
         first = None
         for base, batch in self._firsts.items():
             if base > offset:
@@ -128,24 +138,25 @@ class _Reader:
     def _rolled_at(self, closed: int, begun: int) -> tuple[int | None, int | None]:
         """Between which times a segment was rolled.
 
-        A snapshot is written then, and the indexes of the closed segment are cut to size; a recovery does both again. To the
-        closed `.log` nothing is written any more.
+        The indexes of the closed segment are cut to size then, and a snapshot is written, unless there is one from a stop at
+        that offset; a recovery does both again. To the closed `.log` nothing is written any more.
         """
-        names = (f"{begun:020}.snapshot", f"{closed:020}.timeindex", f"{closed:020}.index")
-        times = [time for name in names if (time := self._mtime(name)) is not None]
-        written = self._mtime(f"{closed:020}.log")
-        return written, min(times, default=written)
+        written, saved = self._mtime(f"{closed:020}.log"), self._mtime(f"{begun:020}.snapshot")
+        indexes = [self._mtime(f"{closed:020}{suffix}") for suffix in (".timeindex", ".index")]
+        return written, min((time for time in indexes if time is not None), default=written if saved is None else saved)
 
     def _why_rolled(self, bar: SegmentBar, following: SegmentBar, largest: int | None) -> str | None:
         """Why a segment was rolled: `offsets`, `index-full`, `time`, `size`; None: nothing shows it."""
         if following.base_offset - bar.base_offset > _MOST_OFFSETS:
             return "offsets"
         entries = max((bar.index_entries or 0) * OFFSET_INDEX_ENTRY.size, self._time_index_size(bar.base_offset))
-        if entries > _INDEX_BYTES - TIME_INDEX_ENTRY.size:
+        if entries > self._settings.index_bytes - TIME_INDEX_ENTRY.size:
             return "index-full"
-        if bar.first_time is not None and (following.first_time or 0) - bar.first_time >= _SEGMENT_MS:
+        if bar.first_time is not None and (following.first_time or 0) - bar.first_time >= self._settings.segment_ms:
             return "time"
         first = self._firsts.get(following.base_offset)
+        if self._settings.segment_bytes is not None:
+            largest = self._settings.segment_bytes
         if largest is not None and first is not None and bar.size + first.size > largest:
             return "size"
         return None
@@ -167,7 +178,34 @@ class _Reader:
         for offset, path in self._partition.snapshots.items():
             if offset not in bases:
                 message = f"the producers' state at offset {offset} was saved: the log ended there, at a stop or a truncation"
-                yield self._event(self._mtime(os.path.basename(path)), MTIME, "snapshot-written", path, offset, message)
+                time = self._mtime(os.path.basename(path))
+                yield self._event(time, MTIME, "snapshot-written", path, offset, message)
+                yield from self._cut(offset, time)
+
+    def _cut(self, offset: int, time: int | None) -> Iterator[Event]:
+        """That the log was cut where a snapshot is: a segment was deleted after it, and a later epoch has its offsets."""
+        for name, path in self._partition.pending:
+            if name.suffix != ".log" or name.pending != ".deleted" or name.base_offset < offset:
+                continue
+            try:
+                first = next(Segment(name.base_offset, {".log": path}).batches(), None)
+            except KafkalogError:
+                continue
+            if not isinstance(first, RecordBatch):
+                continue
+            before, now = first.header.partition_leader_epoch, self._epoch_at(first.base_offset)
+            if now is not None and now > before >= 0:
+                message = (
+                    f"the log was cut to offset {offset}: segment {name.base_offset}, of leader epoch {before}, was deleted, "
+                    f"and epoch {now} has written its offsets"
+                )
+                facts = {"epoch": now, "deleted_epoch": before, "deleted": name.base_offset}
+                yield self._event(time, MTIME, "truncated?", path, offset, message, **facts)
+                return
+
+    def _epoch_at(self, offset: int) -> int | None:
+        """The leader epoch of the batch that has an offset, about; None after the log's end."""
+        return next((one.epoch for one in self._overview.stretches if one.last_offset >= offset), None)
 
     # --- epochs ---
 
@@ -188,8 +226,8 @@ class _Reader:
                 yield self._event(self._mtime(_EPOCH_FILE), MTIME, "truncated?", path, start, message, **facts)
                 continue
             time = next((one.first_time for one in self._overview.stretches if one.last_offset >= start), None)
-            message = f"leader epoch {epoch} begins with offset {start}"
-            yield self._event(time, self._clock(start), "epoch-started", self._log(start), start, message, epoch=epoch)
+            message, path = f"leader epoch {epoch} begins with offset {start}", self._log(start)
+            yield self._event(time, self._clock(start), "epoch-started", path, start, message, epoch=epoch, leader=None)
 
     # --- producers ---
 
@@ -238,6 +276,60 @@ class _Reader:
         offset, path = batch.base_offset, segment.paths[".log"]
         return self._event(time, clock, "producer-epoch-raised", path, offset, message, **facts)
 
+    # --- what goes ---
+
+    def tombstones(self) -> Iterator[Event]:
+        """Records that delete a key, of each segment of a compacted log, at the time of the last one."""
+        for segment in self._partition.segments if self._settings.compacts else ():
+            number, first, last, time = 0, -1, -1, -1
+            horizons = []
+            for batch in segment.batches():
+                if isinstance(batch, RecordBatch) and batch.is_control:
+                    continue
+                before = number
+                for record in readable_records(batch):
+                    if record.value is None and record.key is not None:
+                        number, last, time = number + 1, record.offset, max(time, record.timestamp)
+                        first = first if first >= 0 else record.offset
+                if number > before and isinstance(batch, RecordBatch) and batch.delete_horizon_ms is not None:
+                    horizons.append(batch.delete_horizon_ms)
+            if number:
+                horizon = min(horizons, default=None)
+                gone = "" if horizon is None else f"; the cleaner may remove the first from {date_text(horizon)} on"
+                message = f"{count_text(number, 'tombstone')} up to offset {last}{gone}"
+                facts = {"tombstones": number, "last_offset": last, "delete_horizon": horizon}
+                path, clock = segment.paths[".log"], self._clock(first)
+                yield self._event(None if time < 0 else time, clock, "tombstones", path, first, message, **facts)
+
+    def retention(self) -> Iterator[Event]:
+        """From when on each segment may be deleted: the oldest ones first, each after its newest record is old enough."""
+        settings = self._settings
+        if not settings.deletes or settings.retention_ms < 0:
+            return
+        whose = "of the topic" if settings.is_retention_known else "Kafka's default"
+        newest: int | None = None
+        bars = [bar for bar in self._overview.segments if bar.batches]
+        self._retained_more = max(0, len(bars) - _RETAINED)
+        for bar in bars[:_RETAINED]:
+            times = [time for time in (newest, bar.last_time, *self._indexed_times(bar.base_offset)) if time is not None]
+            newest = max(times, default=None)
+            if newest is None:
+                continue
+            base, clock = bar.base_offset, self._clock(bar.base_offset)
+            message = f"segment {base} is old enough to be deleted from then on (retention.ms {settings.retention_ms}, {whose})"
+            facts = {"retention_ms": settings.retention_ms, "is_default": not settings.is_retention_known, "newest": newest}
+            time = newest + settings.retention_ms
+            yield self._event(time, clock, "eligible-for-retention", bar.path, base, message, **facts)
+
+    def _indexed_times(self, base: int) -> list[int]:
+        """The largest timestamp of a segment, by its time index."""
+        segment = self._segments[base]
+        try:
+            index = segment.time_index
+        except KafkalogError:
+            return []
+        return [max(entry.timestamp for entry in index.entries)] if index is not None and index.entries else []
+
     # --- what is missing ---
 
     def damage(self) -> Iterator[Event]:
@@ -262,6 +354,7 @@ class _Reader:
             "gap": overview.gaps_count - len(overview.gaps),
             "damage": overview.damages_count - len(overview.damages),
             "producer-epoch-raised": self._raised_more,
+            "eligible-for-retention": self._retained_more,
         }
         for state, number in overview.transactions_count.items():
             more[f"transaction-{state}"] = number - sum(one.state == state for one in overview.transactions)

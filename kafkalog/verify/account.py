@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.command_line import command, command_on
+from kafkalog.core.command_line import command, command_on, salvage_command
+from kafkalog.core.filename import is_metadata_log
 from kafkalog.verify.finding import Cause, Severity
 from kafkalog.verify.rule import loss_of
 
@@ -50,6 +52,7 @@ class Account:
         unreadable_bytes: How many bytes these are.
         repairable: Those unreadable offsets whose batch one known flipped bit explains: with the bit back it is sound.
         at_most: Whether the log was compacted, so that not each of these offsets need have had a record.
+        cleaned: Whether the log cleaner has been over the log, or may have been: what it lacks may be gone without a trace.
         uncounted: Why offsets that are lost cannot be counted.
         unreached: Offsets that consumers never get to, though they are in the log: from where they fail or are stuck.
         skipped: Offsets that consumers jump over without an error.
@@ -65,6 +68,7 @@ class Account:
     unreadable_bytes: int = 0
     repairable: Ranges = ()
     at_most: bool = False
+    cleaned: bool = False
     uncounted: tuple[str, ...] = ()
     unreached: Ranges = ()
     skipped: Ranges = ()
@@ -86,6 +90,8 @@ def account_of(
     otherwise: Sequence[Outcome] = (),
     log_start_offset: int | None = None,
     log_end_offset: int | None = None,
+    *,
+    cleaned: bool = False,
 ) -> Account:
     """The account of a partition, or of a log dir.
 
@@ -96,6 +102,7 @@ def account_of(
         otherwise: Those of a start after the kind of stop that its log dir does not show.
         log_start_offset: First offset that is there; None without a log.
         log_end_offset: The one after the last.
+        cleaned: Whether the log cleaner has been over the log, or may have been.
     """
     loud = [finding for finding in findings if finding.severity >= Severity.WARNING]
     losses = {kind: [f for f in loud if loss_of(f) == kind and not _is_of_another_log(f)] for kind in ("gone", "unreadable")}
@@ -104,6 +111,7 @@ def account_of(
     losses["gone"] = [finding for finding in losses["gone"] if finding.cause not in broken]
     gone = _merged(finding.offsets for finding in losses["gone"])
     unreadable = _without(_merged(finding.offsets for finding in losses["unreadable"]), gone)
+    repairable = _merged(f.offsets for f in losses["unreadable"] if "repairable" in f.facts)
     cause = max(loud, key=_weight, default=None)
     unreached, skipped = _unread(outcomes)
     return Account(
@@ -111,8 +119,9 @@ def account_of(
         gone=gone,
         unreadable=unreadable,
         unreadable_bytes=_bytes_of((f.path, f.span) for f in losses["unreadable"]),
-        repairable=_merged(f.offsets for f in losses["unreadable"] if "repairable" in f.facts),
+        repairable=repairable,
         at_most=any("at_most" in finding.facts for each in losses.values() for finding in each),
+        cleaned=cleaned,
         uncounted=tuple(
             dict.fromkeys(
                 str(f.facts["offsets_unknown"]) for kind in losses.values() for f in kind if "offsets_unknown" in f.facts
@@ -123,7 +132,7 @@ def account_of(
         starts=tuple(_at_start(outcome) for outcome in (*outcomes, *otherwise)),
         cause=cause,
         first_action=_first_action(outcomes, cause),
-        more=tuple(_more(path, cause)),
+        more=tuple(_more(path, cause, outcomes, is_repairable=bool(repairable))),
     )
 
 
@@ -212,7 +221,11 @@ def _first_action(outcomes: Sequence[Outcome], cause: Finding | None) -> str | N
     return None if cause is None else cause.remedy
 
 
-def _more(path: str, cause: Finding | None) -> Iterator[Command]:
+def _more(path: str, cause: Finding | None, outcomes: Iterable[Outcome], *, is_repairable: bool) -> Iterator[Command]:
     yield command_on(("kafkalog", "verify", "-v"), path)
     if cause is not None:
         yield command(("kafkalog", "rules", cause.id), {})
+    if is_repairable and not is_metadata_log(os.path.basename(path)):
+        yield salvage_command(path, unflips=True)
+    else:
+        yield from dict.fromkeys(command for outcome in outcomes for command in outcome.commands)

@@ -56,6 +56,8 @@ _AFTER_LOST_OFFSETS = frozenset(
 _OF_A_LENGTH = frozenset(("batch-length-invalid", "batch-magic-unknown", "log-tail-garbage", "log-tail-torn"))
 #: What one wrong leader epoch in a log leads to.
 _OF_AN_EPOCH = frozenset(("epoch-decreases", "segment-epoch-decreases", "epoch-missing", "epoch-start-mismatch"))
+#: What a copy of one batch in the place of another leads to.
+_OF_A_COPY = _OF_AN_EPOCH | {"batch-epoch-wrong", "sequence-duplicate", "sequence-gap"}
 #: What a directory's new name leads to.
 _OF_A_NEW_NAME = frozenset(
     ("hw-missing", "recovery-point-missing", "controller-knows-no-partition", "controller-assigns-elsewhere")
@@ -133,6 +135,8 @@ def _inside(cause: Finding) -> Iterator[_Relation]:
         yield cause, lambda finding: _stem(finding.path) == _stem(cause.path) and finding.id in _OF_OFFSETS_TWICE
     if cause.id == "batch-crc-mismatch":
         yield cause, lambda finding: finding.id in _OF_A_LENGTH and _is_right_after(finding, cause)
+    if cause.id == "batch-overwritten":
+        yield cause, lambda finding: finding.id in _OF_A_COPY and _is_about_batch(finding, cause)
     if cause.id == "batch-epoch-wrong":
         yield cause, lambda finding: finding.id in _OF_AN_EPOCH and _is_about_batch(finding, cause)
     if cause.id in ("controller-topic-name-differs", "directory-renamed"):

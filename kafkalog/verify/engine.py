@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ from kafkalog.core.filename import (
     LOG_DIR_FILES,
     is_metadata_log,
     parse_partition_name,
+    parse_remote_file_name,
     parse_segment_file_name,
 )
 from kafkalog.core.release import release_text
@@ -25,14 +27,16 @@ from kafkalog.core.suggestion import did_you_mean
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type, items_of, path_of
 from kafkalog.files.classify import Classified, Kind, classify
-from kafkalog.files.cores import cores
+from kafkalog.files.cores import cores, may_fork
+from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import sparing_cache
-from kafkalog.files.workers import Workers
+from kafkalog.files.tier import is_remote
+from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
 from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
@@ -43,28 +47,29 @@ from kafkalog.verify.checks.copies import fold_what_was_not_copied
 from kafkalog.verify.checks.foreign_logs import name_originals
 from kafkalog.verify.checks.log_dir import LogDirCheck
 from kafkalog.verify.checks.renamed import renamed_directories
-from kafkalog.verify.fitting import fit_restores
+from kafkalog.verify.fitting import fit_restores, fitted_to_log_dir
 from kafkalog.verify.next_start import predict_starts
 from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
+from kafkalog.verify.scan.journal import journal_at
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
+from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
-    from contextlib import AbstractContextManager
 
     from kafkalog.core.release import Release
-    from kafkalog.files.directory import Directory
     from kafkalog.next_start.era import Era
     from kafkalog.next_start.options import Options
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
 
 __all__ = ["verify"]
 
@@ -75,6 +80,7 @@ def verify(
     now: int | None = None,
     quick: bool = False,
     hash_inputs: bool = False,
+    digests: bool = False,
     jobs: int | None = 1,
     executor: Executor | None = None,
     kafka_version: str | None = None,
@@ -88,6 +94,7 @@ def verify(
     policy: Policy | None = None,
     max_message_bytes: int | None = None,
     partition_state: bytes | Mapping[str, bytes] | None = None,
+    resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
@@ -100,6 +107,7 @@ def verify(
         now: The clock in milliseconds since 1970; the system's by default.
         quick: Leave out decompression and records.
         hash_inputs: Note the SHA-256 of every file of the directories.
+        digests: Note digests of each log, by which `kafkalog merge` compares replicas on several hosts.
         jobs: Processes to scan with; segments are the unit. None: as many as there are cores, one where that would not pay.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
         kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
@@ -117,11 +125,14 @@ def verify(
             those that are larger than Kafka's default.
         partition_state: What ZooKeeper holds under `/brokers/topics/T/partitions/P/state`: for the one partition given,
             or by `T-P`.
+        resume: A file in which the scan of each segment is noted as soon as it is done; what is noted there of files that have
+            not changed is not done again. It is begun where it is not there, and goes on with the clock it was begun with.
         progress: Called with bytes done and bytes in all, from time to time.
 
     Raises:
         RequestError: a pattern of the policy names no rule; a value makes no sense, or is of the wrong type;
-            `partition_state` is no such JSON, or not of a partition given.
+            `partition_state` is no such JSON, or not of a partition given; `resume` is in an examined path, no such file,
+            in use, or was begun with other settings.
     """
     paths = [path_of(item) for item in items_of(path)]
     for name, value in (
@@ -133,30 +144,32 @@ def verify(
         check_type(name, value, int, None)
     check_type("jobs", jobs, int, None)
     check_type("policy", policy, Policy, None)
-    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes)
+    settings = Settings(int(time.time() * 1000) if now is None else now, quick, hash_inputs, max_message_bytes, digests=digests)
     # Decompression is what a quick check leaves out; consumers cannot.
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
-    run = _Run(settings, _patterns("topics", topics), _patterns("exclude", exclude), options.release)
-    for item in paths:
-        run.add(item)
-    run.miss()
-    run.choose(since_mtime, sample)
-    if partition_state is not None:
-        run.take_states(partition_state)
-    with sparing_cache(run.is_of_running_broker), _pool(executor, run.jobs_that_pay() if jobs is None else jobs) as pool:
-        run.scan(pool, progress)
-        run.judge()
-        if next_start:
-            run.predict(options, pool)
+    chosen, left_out = _patterns("topics", topics), _patterns("exclude", exclude)
+    noted_in = None if resume is None else path_of(resume)
+    with journal_at(noted_in, paths, settings, is_now_given=now is not None) as (settings, journal):
+        run = _Run(settings, chosen, left_out, options.release, journal)
+        for item in paths:
+            run.add(item)
+        run.miss()
+        run.choose(since_mtime, sample)
+        if partition_state is not None:
+            run.take_states(partition_state)
+        with (
+            sparing_cache(run.is_of_running_broker),
+            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+        ):
+            run.scan(pool, progress)
+            run.judge()
+            if next_start:
+                run.predict(options, pool)
+            run.fit()
     report = run.report()
     return report if policy is None else report.under(policy)
-
-
-def _pool(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
-    """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return Workers(jobs) if executor is None and jobs > 1 else nullcontext(executor)
 
 
 class _Job(NamedTuple):
@@ -171,6 +184,12 @@ class _Job(NamedTuple):
     def name(self) -> str:
         """The directory's name."""
         return os.path.basename(self.path)
+
+    def listed(self) -> Directory:
+        """The directory as it was when it was first listed."""
+        if self.log_dir is None:
+            return self.directory or Directory(self.path)
+        return self.log_dir.log_dir.partition_directory(self.name)
 
     def first(self) -> tuple[Partition, PartitionContext]:
         """The directory and what its log dir says of it, as they were when they were first listed and read."""
@@ -188,8 +207,16 @@ class _Job(NamedTuple):
 class _Run:
     """One call of `verify`."""
 
-    def __init__(self, settings: Settings, topics: tuple[str, ...], exclude: tuple[str, ...], release: Release | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: tuple[str, ...],
+        exclude: tuple[str, ...],
+        release: Release | None,
+        journal: ScanJournal | None,
+    ) -> None:
         self.settings = settings
+        self.journal = journal
         self.topics = topics
         self.exclude = exclude
         self.release = release
@@ -204,6 +231,8 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
+        self.tiers = Tiers(settings, self._is_chosen)
+        self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
 
@@ -212,10 +241,14 @@ class _Run:
     def add(self, path: str) -> None:
         """Take an argument in."""
         try:
-            found = classify(path)
+            found = classify(path, tier=True)
             self.not_checked += [NotChecked(error.path, error.reason, failed=True) for error in problems_since()]
             if found.kind is Kind.LOG_DIR:
                 self._add_log_dir(found)
+            elif found.kind is Kind.TIER:
+                self.tiers.add(found.path)
+            elif found.directory is not None and is_remote(found.path, found.directory.entries):
+                self.tiers.add_partition(found.path)
             elif found.kind is Kind.PARTITION:
                 self.jobs.append(_Job(found.path, found.directory))
             else:
@@ -269,12 +302,16 @@ class _Run:
         log_dir = LogDirCheck(LogDir(found.path, found.directory), self.settings)
         self.log_dirs.append(log_dir)
         for name in log_dir.log_dir.partition_names:
-            chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
-            self.unmatched -= chosen
-            if (chosen or not self.topics) and not _matches(name, self.exclude):
+            if self._is_chosen(name):
                 self.jobs.append(_Job(join(found.path, name), log_dir=log_dir))
             else:
                 self.left_out += 1
+
+    def _is_chosen(self, name: str) -> bool:
+        """Whether a partition directory of this name is looked at; the patterns that chose it are noted."""
+        chosen = {pattern for pattern in self.topics if _matches(name, (pattern,))}
+        self.unmatched -= chosen
+        return bool(chosen or not self.topics) and not _matches(name, self.exclude)
 
     def _add_file(self, path: str) -> None:
         folder, name = os.path.split(path)
@@ -286,14 +323,19 @@ class _Run:
             self.dirs_of_single_files.append(log_dir)
             return
         check_file_name(path)
+        if parse_remote_file_name(name) is not None:
+            self.tiers.add_file(path)
+            return
         self.jobs.append(_Job(folder or ".", only=path))
 
     # --- doing it ---
 
     def scan(self, executor: Executor | None, progress: Callable[[int, int], None] | None) -> None:
         """Scan all segments and judge all partitions, in order."""
-        total = self._total() if progress is not None else 0
+        total = self._total if progress is not None else 0
         seen = 0
+        if not self.settings.quick:
+            self.settings = self.settings._replace(lanes=self._total >= LANES_PAY_FROM)
         for job, look, looker in self._looks(executor):
             try:
                 judged = looker.finish(look, job.now)
@@ -327,6 +369,7 @@ class _Run:
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
+        self.tiers.scan(executor)
 
     def _miss_partition(self, job: _Job, error: UnreadableFile) -> None:
         if isinstance(error, Gone) and job.log_dir is not None:
@@ -336,21 +379,24 @@ class _Run:
         else:
             self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
+    @cached_property
     def _total(self) -> int:
+        """Bytes of all files of the directories."""
         total = 0
         for job in self.jobs:
             with suppress(UnreadableFile):
-                partition, _ = job.first()
-                total += sum(entry.size or 0 for entry in partition.directory.entries if entry.is_regular)
+                total += sum(entry.size or 0 for entry in job.listed().entries if entry.is_regular)
         return total
 
     def jobs_that_pay(self) -> int:
-        """How many processes to scan with: one each core, but one for little."""
-        return cores() if cores() > 1 and self._total() >= _PAYS_FROM[self.settings.quick] else 1
+        """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
+        if not may_fork():
+            return _THREADS
+        return cores() if cores() > 1 and self._total >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, cores()))
+        looker = Looker(self.settings, executor, min(2, cores()), self.journal)
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
@@ -378,7 +424,7 @@ class _Run:
         if reason:
             self.not_checked.append(NotChecked(path, reason, failed=True))
             readable, findings = False, ()
-        return replace(report, path=path, findings=findings, readable=readable)
+        return replace(report, path=path, findings=findings, readable=readable, digests=None)
 
     # --- the result ---
 
@@ -394,7 +440,9 @@ class _Run:
             if one.owner is None and not one.is_file:
                 self._fold(one.report.path, [one], is_log_dir=False)
         self._ask(compare_log_dirs(self.done, self.log_dirs))
-        controllers = Controllers(self.states)
+        self.tiers.judge(self.done)
+        self.not_checked.extend(self.tiers.not_checked)
+        controllers = self.controllers = Controllers(self.states)
         if not self.settings.quick:  # metadata is records
             controllers.read(self.log_dirs, [one.partition for one in self.done if not one.is_file and one.owner is None])
         self.not_checked.extend(controllers.not_checked)
@@ -406,7 +454,6 @@ class _Run:
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
-        fit_restores(self.done, controllers)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""
@@ -434,9 +481,14 @@ class _Run:
         for path, why in starts.lost.items():
             self.not_checked.append(NotChecked(path, f"its next start: {why}", failed=True))
 
+    def fit(self) -> None:
+        """Say what is to be done by what is known now: replicas, controllers, the predictions."""
+        fit_restores(self.done, self.controllers)
+        self.findings = [fitted_to_log_dir(finding) for finding in self.findings]
+
     def report(self) -> Report:
         """Everything, in the order of the arguments."""
-        partitions = tuple(one.report for one in self.done)
+        partitions = (*(one.report for one in self.done), *self.tiers.reports)
         return Report(
             now=self.settings.now,
             partitions=partitions,
@@ -448,7 +500,7 @@ class _Run:
             hashes=tuple(
                 chain.from_iterable([*(r.hashes for r in partitions), *(log_dir.hashes for log_dir in self.log_dirs)])
             ),
-            left_out=self.left_out,
+            left_out=self.left_out + self.tiers.left_out,
             quick=self.settings.quick,
             next_start=self.next_start,
             evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
@@ -468,10 +520,10 @@ class _Run:
 def _is_written_since(job: _Job, time: int) -> bool:
     """Whether a file of a directory was written at a time, in milliseconds, or later; also where that is not known."""
     try:
-        partition, _ = job.first()
+        entries = job.listed().entries
     except UnreadableFile:
         return True
-    states = [entry.state for entry in partition.directory.entries if entry.is_regular]
+    states = [entry.state for entry in entries if entry.is_regular]
     return not states or any(state is None or state[3] >= time * 1_000_000 for state in states)
 
 
@@ -494,7 +546,12 @@ def _about(items: Iterable[NotChecked], path: str) -> list[NotChecked]:
 
 
 _INDEXES = (".index", ".timeindex", ".txnindex")
+#: Threads that scan what is not on this machine.
+_THREADS = 6
 #: Whether the check is quick → bytes of files from which on worker processes pay, as `benchmarks/jobs.py` measures.
 _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
+#: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
+#: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
+LANES_PAY_FROM = 64 << 20
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

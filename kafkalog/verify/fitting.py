@@ -6,15 +6,30 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kafkalog.core.command_line import GIVES_EVERYTHING, command_on
+from kafkalog.core.command_line import command_on, diff_command, salvage_command
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.paths import real_name
 from kafkalog.next_start.index_advice import keep_of_cut
 from kafkalog.next_start.metadata_advice import metadata_advice
+from kafkalog.next_start.misplaced_advice import write_its_id
+from kafkalog.next_start.rescue_advice import sought
 from kafkalog.replay.quorum import Role, role_in_quorum
 from kafkalog.verify.finding import Severity
-from kafkalog.verify.remedies import COMPARE, FINISH_SWAP, LET_REBUILD, LET_REPLAY, REBUILD, REPLAY, RESTORE
+from kafkalog.verify.remedies import (
+    COMPARE,
+    FINISH_SWAP,
+    LET_REBUILD,
+    LET_REPLAY,
+    READ_ON,
+    REBUILD,
+    REFETCH,
+    REPLAY,
+    RESTORE,
+    SEEK,
+    WRITE_TOPIC_ID,
+)
 from kafkalog.verify.rule import RULES, loss_of
 
 if TYPE_CHECKING:
@@ -26,7 +41,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.report import PartitionReport
     from kafkalog.verify.verified import Verified
 
-__all__ = ["fit_restores", "fitted_to_files", "restored_from"]
+__all__ = ["fit_restores", "fitted_to_files", "fitted_to_log_dir", "restored_from"]
 
 
 #: The fact that is a remedy, where a rule has several.
@@ -149,32 +164,44 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
     for one in verified:
         if any(_is_of_replicas(finding) for finding in one.report.findings):
             others = [other for other in by_name[_name_of(one)] if other is not one and _is_replica(one, other)]
-            alone = {RESTORE: _without_others(one, controllers), COMPARE: _of_comparing_alone(one, controllers)}
-            findings = tuple(_fitted_to_replicas(finding, others, alone) for finding in one.report.findings)
+            alone = {
+                RESTORE: _without_others(one, controllers),
+                COMPARE: _of_comparing_alone(one, controllers),
+                WRITE_TOPIC_ID: _of_topic_id(one, controllers),
+                SEEK: SEEK if one.owner is None else sought(one.owner.path),
+            }
+            findings = tuple(_fitted_to_replicas(finding, one, others, alone) for finding in one.report.findings)
             one.report = replace(one.report, findings=findings)
 
 
 def _is_of_replicas(finding: Finding) -> bool:
     """Whether the remedy of a finding may be about other replicas."""
     known = RULES[finding.id]
-    return bool(known.general & {RESTORE, COMPARE}) or known.history or _ADVICE in finding.facts
+    return bool(known.general & {RESTORE, COMPARE, SEEK, WRITE_TOPIC_ID}) or known.history or _ADVICE in finding.facts
 
 
-def _fitted_to_replicas(finding: Finding, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
+def _fitted_to_replicas(finding: Finding, one: Verified, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
     if not _is_of_replicas(finding):
         return finding
     reports = [other.report for other in others]
-    return _said(
-        finding,
-        {
-            RESTORE: restored_from(finding, reports) or alone[RESTORE],
-            COMPARE: _of_comparing(finding, reports) or alone[COMPARE],
-        },
-    )
+    words = {
+        RESTORE: _merged_from(finding, one.report, reports) or restored_from(finding, reports) or alone[RESTORE],
+        COMPARE: _of_comparing(finding, one, reports) or alone[COMPARE],
+        SEEK: alone[SEEK],
+        WRITE_TOPIC_ID: alone[WRITE_TOPIC_ID],
+    }
+    return _said(finding, words)
+
+
+def fitted_to_log_dir(finding: Finding) -> Finding:
+    """A finding about a log dir in which something is missing, with the command that seeks it."""
+    if SEEK not in RULES[finding.id].general:
+        return finding
+    return _said(finding, {SEEK: sought(os.path.dirname(str(finding.facts["file"])))})
 
 
 def _name_of(one: Verified) -> PartitionName | None:
-    return parse_partition_name(os.path.basename(os.path.realpath(one.directory)))
+    return parse_partition_name(real_name(one.directory))
 
 
 def _is_replica(one: Verified, other: Verified) -> bool:
@@ -187,8 +214,7 @@ def _is_replica(one: Verified, other: Verified) -> bool:
 
 def restored_from(finding: Finding, others: Sequence[PartitionReport]) -> str:
     """Which of some replicas has most of what a finding tells as lost, and how to get it from there; "" when none has any."""
-    best = max(others, key=lambda other: _count_of(_sound_in(other, finding.offsets)), default=None)
-    sound = None if best is None else _sound_in(best, finding.offsets)
+    best, sound = _best_of(finding, others)
     if best is None or sound is None:
         return ""
     held = f"{best.path} is a replica"
@@ -200,18 +226,46 @@ def restored_from(finding: Finding, others: Sequence[PartitionReport]) -> str:
     return f"{has} of these sound, which this one lacks, but not the others: {_FETCH_AGAIN}"
 
 
+def _merged_from(finding: Finding, own: PartitionReport, others: Sequence[PartitionReport]) -> str:
+    """How to put together what two replicas have, where each lacks something of the other; "" when one has it all, or none."""
+    best, sound = _best_of(finding, others)
+    if best is None or sound is None:
+        return ""
+    ends_before = (best.log_end_offset or 0) < (own.log_end_offset or 0)
+    if finding.offsets is None or (sound == finding.offsets and not ends_before):
+        return ""
+    lacks = f"it ends at offset {best.log_end_offset}, before this one" if ends_before else "it lacks the others"
+    line = salvage_command(own.path, best.path).line
+    return (
+        f"{best.path} is a replica that has {offsets_spoken(*sound)} sound, which this one lacks, but {lacks}. With both "
+        f"brokers stopped, `{line}` writes what either of them has sound into a new directory, to be put in the place of both; "
+        "keep the old ones."
+    )
+
+
+def _best_of(
+    finding: Finding, others: Sequence[PartitionReport]
+) -> tuple[PartitionReport, tuple[int, int]] | tuple[None, None]:
+    """The replica that has most of what a finding tells as lost, and which offsets these are; None when none has any."""
+    best = max(others, key=lambda other: _count_of(_sound_in(other, finding.offsets)), default=None)
+    sound = None if best is None else _sound_in(best, finding.offsets)
+    return (None, None) if best is None or sound is None else (best, sound)
+
+
 _FETCH_AGAIN = (
     "let its broker lead, then stop this one, move this directory out of the log dir and start it; it fetches the partition "
     "again. Keep the directory until then."
 )
 
 
-def _of_comparing(finding: Finding, others: Sequence[PartitionReport]) -> str:
+def _of_comparing(finding: Finding, one: Verified, others: Sequence[PartitionReport]) -> str:
     """Which replica of those given is sound there; "" when there is no replica."""
     for other in others:
         sound = _sound_in(other, finding.offsets)
         if sound is not None and sound == (finding.offsets or sound):
-            return f"{other.path} is a replica, sound there ({offsets_spoken(*sound)}): take its bytes for the right ones."
+            line = diff_command(one.report.path, other.path).line
+            where = f"sound there ({offsets_spoken(*sound)}): take its bytes for the right ones"
+            return f"{other.path} is a replica, {where}. `{line}` shows where both differ."
     names = " and ".join(other.path for other in others)
     return f"No replica that was given ({names}) is sound there: compare it with another one." if others else ""
 
@@ -244,8 +298,17 @@ def _of_comparing_alone(one: Verified, controllers: Controllers) -> str:
         if len(replicas) == 1:
             return f"By {source} there is no other replica to compare it with: a backup may show which is right."
         other = "Compare it with another replica"
-    line = command_on(("kafkalog", "verify"), one.report.path).line
-    return f"{other}: `{line} OTHER`."
+    if one.is_file:
+        return f"{other}: `{command_on(('kafkalog', 'verify'), one.report.path).line} OTHER`."
+    return f"{other}: `{diff_command(one.report.path).line}`."
+
+
+def _of_topic_id(one: Verified, controllers: Controllers) -> str:
+    """What `partition.metadata` of a directory must hold."""
+    topic_id, _, source = controllers.topic_id(one.topic, one.owner)
+    if topic_id is None:
+        return WRITE_TOPIC_ID
+    return f"Leave the broker down. {write_its_id(one.topic, topic_id)} The id is that of {source}."
 
 
 def _without_others(one: Verified, controllers: Controllers) -> str:
@@ -253,12 +316,27 @@ def _without_others(one: Verified, controllers: Controllers) -> str:
     if one.topic in METADATA_TOPICS:
         return _of_metadata_log(one)
     replicas, source = controllers.replicas_of(one.claim)
+    keeping = _of_salvaging(one.report)
     if len(replicas) == 1:
-        return (
-            f"By {source} the partition has no other replica. Copy the directory before the broker starts, and take out what "
-            f"is left with {GIVES_EVERYTHING}: only a backup brings the rest back."
-        )
-    return RESTORE
+        nobody = f"By {source} the partition has no other replica, and only a backup brings back what is lost"
+        return f"{nobody}. Copy the directory before the broker starts{f': {keeping}' if keeping else '.'} {READ_ON}"
+    return f"{REFETCH} If none is: {keeping} {READ_ON}" if keeping else f"{REFETCH} {READ_ON}"
+
+
+def _of_salvaging(report: PartitionReport) -> str:
+    """How what is sound is kept, or can be made so; "" where a start and consumers get all of it."""
+    is_repairable = bool(report.account.repairable)
+    if not is_repairable and not _loses_sound(report):
+        return ""
+    what = "the sound batches, and those with one flipped bit, put right," if is_repairable else "the sound batches"
+    line = salvage_command(report.path, unflips=is_repairable).line
+    return f"`{line}` writes {what} into a new directory that a broker serves."
+
+
+def _loses_sound(report: PartitionReport) -> bool:
+    """Whether sound batches may get lost, or not be served, that a salvage keeps: predictions know, where there are any."""
+    outcomes = (*report.next_start, *report.otherwise)
+    return not outcomes or any(outcome.commands for outcome in outcomes)
 
 
 def _of_metadata_log(one: Verified) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from itertools import starmap
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from kafkalog.core.filename import is_metadata_log, parse_segment_file_name
 from kafkalog.core.release import release_text
 from kafkalog.core.spoken import offsets_spoken
-from kafkalog.errors import UnreadableFile, WorkerLost
+from kafkalog.errors import UnreadableFile
 from kafkalog.files.paths import join
 from kafkalog.next_start.alternatives import merged
 from kafkalog.next_start.api import link_log_dirs
@@ -20,6 +19,7 @@ from kafkalog.next_start.options import STOPS, Options, Scanned
 from kafkalog.next_start.outcome import Assumed
 from kafkalog.next_start.partition import unknown_outcome
 from kafkalog.next_start.predict import given_up, predict_directory
+from kafkalog.next_start.work import each
 from kafkalog.verify.effects import Effect, records_text
 from kafkalog.verify.finding import Finding, Severity
 from kafkalog.verify.rule import RULES
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NextStarts", "predict_starts"]
 
-R = TypeVar("R")
 #: Bytes of damaged partitions of a log dir for which both kinds of stop are predicted.
 _MOST_BYTES_OTHERWISE = 1 << 30
 
@@ -135,15 +134,15 @@ def predict_starts(
     def in_situations(
         predict: Callable[..., Prediction], directories: Iterable[Directory], situations: Iterable[Situation]
     ) -> Iterator[Prediction]:
-        return _each(executor, predict, zip(directories, situations, strict=True), without_worker)
+        return each(executor, predict, zip(directories, situations, strict=True), without_worker)
 
     own = {directory.path: directory for directory in directories}
     stops = STOPS if options.stop is None else (options.stop,)
     for stop in stops:
         # What was found in the others need not travel to another process.
-        each = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in own]
-        arguments = [(stop, directory, one) for directory, one in zip(own.values(), each, strict=True)]
-        for path, outcomes in zip(own, _each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
+        alone = [replace(options, scanned={path: scanned[path]} if path in scanned else {}) for path in own]
+        arguments = [(stop, directory, one) for directory, one in zip(own.values(), alone, strict=True)]
+        for path, outcomes in zip(own, each(executor, _predict_directory, arguments, directory_without_worker), strict=True):
             found.directories[path] = (*found.directories.get(path, ()), *outcomes)
     for alternatives in link_log_dirs(_states(log_dirs, options)):
         here = {join(state.path, name) for state in alternatives for name in state.partitions}
@@ -173,7 +172,7 @@ def _otherwise(
         if not outcomes or is_metadata_log(name) or seen is None or not seen.damaged:
             continue
         state = next(state for state in alternatives if path == join(state.path, name))
-        left -= sum(entry.size or 0 for entry in state.log_dir.partition(name).directory.entries if entry.is_regular)
+        left -= sum(entry.size or 0 for entry in state.log_dir.partition_directory(name).entries if entry.is_regular)
         if left < 0:
             break
         (stop,) = set(STOPS) - {outcomes[0].assumed.stop}
@@ -185,7 +184,7 @@ def _otherwise(
             names = [os.path.basename(path) for path in paths if path == join(state.path, os.path.basename(path))]
             for name, outcome in zip(names, predict_partitions_of(state, asked, names), strict=True):
                 found.setdefault(join(state.path, name), []).append([outcome])
-    return {path: tuple(merged(each)) for path, each in found.items()}
+    return {path: tuple(merged(outcomes)) for path, outcomes in found.items()}
 
 
 def _predict_directory(stop: str, directory: Directory, options: Options) -> list[Outcome]:
@@ -195,21 +194,6 @@ def _predict_directory(stop: str, directory: Directory, options: Options) -> lis
 def _without_worker(stop: str, path: str, options: Options, why: str) -> Outcome:
     release = None if options.release is None else release_text(options.release)
     return unknown_outcome(path, Assumed(stop, options.recovery_point, release), why)
-
-
-def _each(
-    executor: Executor | None, function: Callable[..., R], arguments: Iterable[tuple[Any, ...]], otherwise: Callable[..., R]
-) -> Iterator[R]:
-    """What the function makes of each tuple of arguments; of those whose worker was lost, `otherwise` with the reason."""
-    if executor is None:
-        yield from starmap(function, arguments)
-        return
-    for each, future in [(each, executor.submit(function, *each)) for each in arguments]:
-        try:
-            result = future.result()
-        except WorkerLost as error:
-            result = otherwise(*each, str(error))
-        yield result
 
 
 def _is_damaged(report: PartitionReport) -> bool:

@@ -5,19 +5,34 @@
 
 from __future__ import annotations
 
-from kafkalog.core.command_line import GIVES_EVERYTHING
+from kafkalog.core.command_line import COMPARES, GIVES_EVERYTHING, KEEPS_SOUND
+from kafkalog.next_start.rescue_advice import SEEK
 
-__all__ = ["COMPARE", "FINISH_SWAP", "GENERAL", "LET_REBUILD", "LET_REPLAY", "REBUILD", "REPLAY", "RESTORE", "SEEK"]
+__all__ = [
+    "COMPARE",
+    "FINISH_SWAP",
+    "GENERAL",
+    "LET_REBUILD",
+    "LET_REPLAY",
+    "READ_ON",
+    "REBUILD",
+    "REFETCH",
+    "REPLAY",
+    "RESTORE",
+    "SEEK",
+    "WRITE_TOPIC_ID",
+]
 
-#: The records of a log are damaged.
-RESTORE = (
+#: The records of a log are damaged: in three parts, for not each fits everywhere.
+REFETCH = (
     "If another replica is in sync and verifies clean: stop this broker, move the partition's directory out of the log dir and "
-    "start it; it fetches the partition again. Keep the directory until then. "
-    f"{GIVES_EVERYTHING} prints all that can still be read."
+    "start it; it fetches the partition again. Keep the directory until then."
 )
+READ_ON = f"{GIVES_EVERYTHING} prints all that can still be read."
+RESTORE = f"{REFETCH} If none is: {KEEPS_SOUND} writes the sound batches into a new directory that a broker serves. {READ_ON}"
 
 #: Only another copy shows which of two contradicting bytes is right.
-COMPARE = "Compare it with another replica: `kafkalog verify THIS OTHER`."
+COMPARE = f"Compare it with another replica: {COMPARES}."
 
 #: An index is wrong: the broker rebuilds it (LogLoader.loadSegmentFiles, LogSegment.recover; Kafka 0.10 to 4.4).
 REBUILD = (
@@ -37,12 +52,6 @@ LET_REBUILD = (
     "Nothing where the log is sound: the next start rebuilds it. Where it is damaged, the rebuild cuts it: mend it first."
 )
 
-#: Files are gone, not damaged.
-SEEK = (
-    "If nobody has a copy: what was deleted may still be on the disk. Write nothing more to it; `kafkalog carve` finds batches "
-    "in an image of it."
-)
-
 #: A producer snapshot is missing that others make up for.
 LET_REPLAY = "Nothing where the log is sound: the state is replayed from it. Where it is damaged, mend it first."
 
@@ -52,4 +61,9 @@ FINISH_SWAP = (
     "broker is stopped."
 )
 
-GENERAL = (RESTORE, COMPARE, REBUILD, REPLAY, LET_REBUILD, LET_REPLAY, FINISH_SWAP)
+#: `partition.metadata` is missing or damaged; only the controller knows the topic's id.
+WRITE_TOPIC_ID = (
+    "With the broker stopped, write `version: 0` and `topic_id:` with the topic's id (`kafka-topics.sh --describe` prints it)."
+)
+
+GENERAL = (RESTORE, SEEK, COMPARE, REBUILD, REPLAY, LET_REBUILD, LET_REPLAY, FINISH_SWAP, WRITE_TOPIC_ID)

@@ -17,6 +17,7 @@ from kafkalog.verify.rule import loss_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.policy import Policy
 
@@ -43,9 +44,13 @@ class PartitionReport:
 
     Offsets are log offsets: `valid_through_offset` is the last one before the first damage, -1 when there is none;
     `log_end_offset` is the one after the last record. `valid_file` and `valid_position` say where the valid part ends.
+    `segments`, `batches` and `records` count the log, `bytes` all files checked, also such as wait to be deleted.
     `last_segment` is the base offset of the active one. `next_start` are the predictions of the next start: one in a log
     dir, one for each kind of stop of a directory given by itself, none for a single file. `otherwise`: in a log dir, for a
-    damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`.
+    damaged partition, those of a start after the other kind of stop. `topic_id`: of a sound `partition.metadata`. `cleaned`:
+    the log cleaner has been over the log, or may have been, so that records may be gone from it without a trace.
+    `is_remote`: this is the part of the partition that lies in remote storage, whose directory tells the topic's id.
+    `digests`: of a sound log that was not compacted, where they were asked for.
     """
 
     path: str
@@ -68,6 +73,9 @@ class PartitionReport:
     next_start: tuple[Outcome, ...] = ()
     otherwise: tuple[Outcome, ...] = ()
     topic_id: str | None = None
+    is_remote: bool = False
+    cleaned: bool = False
+    digests: LogDigests | None = None
 
     @cached_property
     def account(self) -> Account:
@@ -75,7 +83,9 @@ class PartitionReport:
         end = self.log_end_offset
         if self.last_segment is not None:
             end = _own_end(self.findings, f"{self.last_segment:020d}.log", end)
-        return account_of(self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end)
+        return account_of(
+            self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end, cleaned=self.cleaned
+        )
 
     @property
     def verdict(self) -> str:
@@ -196,7 +206,7 @@ class Report:
         """A page of HTML that needs nothing else, as `kafkalog report` writes it; the same each time.
 
         Args:
-            title: Its title; the names of the partitions by default.
+            title: Its title; what was examined by default.
             payload: How bytes of records are shown: `none` (masked), `length`, `sha256`, `hex` or `text`.
             timelines: How many partitions are drawn, the worst first.
             embed_jsonl: Whether the page carries what `to_jsonl` gives.

@@ -17,17 +17,19 @@ from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
+from kafkalog.verify.scan.journal import Pending
 from kafkalog.verify.scan.results import SegmentScan
 from kafkalog.verify.scan.segment import scan_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
     from kafkalog.files.directory import FileState
     from kafkalog.files.log_dir import PartitionContext
     from kafkalog.files.partition import Partition
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
 __all__ = ["Gone", "Look", "Looker"]
@@ -44,7 +46,7 @@ class Look(NamedTuple):
     """A directory that is being scanned."""
 
     directory: DirectoryFacts
-    scans: list[SegmentScan | Future[SegmentScan]]
+    scans: list[SegmentScan | Pending]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,13 @@ class Looker:
         settings: What the caller wants.
         executor: Where to scan; None: here.
         threads: How many threads a scan here may take.
+        journal: Where scans are noted, so that a later run need not do them again; None: nowhere.
     """
 
     settings: Settings
     executor: Executor | None
     threads: int
+    journal: ScanJournal | None = None
 
     def begin(self, listed: Callable[[], tuple[Partition, PartitionContext]], before: Look | None = None) -> Look:
         """Have a directory scanned, but for the segments that are as they were in the look before.
@@ -81,8 +85,17 @@ class Looker:
         unchanged = {} if before is None else _unchanged(before, directory.partition.directory.states)
         return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
 
-    def _scan(self, task: SegmentTask) -> SegmentScan | Future[SegmentScan]:
-        return scan_segment(task, self.threads) if self.executor is None else self.executor.submit(scan_segment, task)
+    def _scan(self, task: SegmentTask) -> SegmentScan | Pending:
+        place = None if self.journal is None else self.journal.place_of(task)
+        noted = None if place is None else place.scan()
+        if noted is not None:
+            return noted
+        if self.executor is None:
+            scan = scan_segment(task, self.threads)
+            if place is not None:
+                place.note(scan)
+            return scan
+        return Pending.of(self.executor.submit(scan_segment, task), place)
 
     def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
@@ -111,7 +124,7 @@ class Looker:
 
 def _collected(look: Look) -> Look:
     """The look with its scans done; one whose worker was lost is a log that cannot be read."""
-    scans: list[SegmentScan | Future[SegmentScan]] = []
+    scans: list[SegmentScan | Pending] = []
     for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         if not isinstance(scan, SegmentScan):
             try:

@@ -219,10 +219,25 @@ def test_bytes_that_are_no_batch_are_counted(tmp_path):
     damaged = replica(tmp_path / "2", batches[0], b"\xff" * len(batches[1]), batches[2])
     pair = one(replica(tmp_path / "1", *batches), damaged)
     assert pair.damaged_bytes == (0, len(batches[1]))
-    assert (
-        f"{len(batches[1])} bytes of B are no batch: kafkalog verify {damaged}"
-        in run(tmp_path / "1/orders-0", damaged, status=1).stdout
-    )
+    sound = tmp_path / "1/orders-0"
+    lines = run(sound, damaged, status=1).stdout.splitlines()
+    at = next(at for at, line in enumerate(lines) if f"{len(batches[1])} bytes of B are no batch" in line)
+    line = f"kafkalog salvage -o NEWDIR --replica {sound} {damaged}"
+    assert [one.strip() for one in lines[at + 1 : at + 3]] == [f"kafkalog verify {damaged}", line]
+
+
+def test_what_a_follower_throws_away_is_kept_by_the_command_that_is_printed(tmp_path):
+    longer = replica(tmp_path / "1", *(values(at, "a", epoch=at // 2) for at in range(4)))
+    shorter = replica(tmp_path / "2", *(values(at, "a", epoch=0) for at in range(2)))
+    text = run(longer, shorter).stdout
+    assert text.count("to keep these:") == 1
+    words = text.partition("to keep these: kafkalog ")[2].splitlines()[0].split()
+    assert words == ["salvage", "-o", "NEWDIR", "--offsets", "2:", str(longer)]
+    new = tmp_path / "new"
+    kept = CliRunner().invoke(main, [str(new) if word == "NEWDIR" else word for word in words], standalone_mode=False)
+    assert (kept.exception, kept.return_value) == (None, 0)
+    assert [record.offset for record in kafkalog.open_partition(new).records()] == [2, 3]
+    assert f"kafkalog dump --print-data-log {new}" in kept.output
 
 
 def test_messages_before_epochs_are_compared_too(tmp_path):

@@ -303,13 +303,14 @@ def test_of_each_folder_in_a_folder_only_a_number_of_names_is_read(tmp_path, mon
     for number in range(9):
         (tmp_path / "wide" / f"x{number}").touch()
     read = []
-    monkeypatch.setattr("kafkalog.files.classify._MOST", 4)
+    for module in ("classify", "mistakes", "tier"):
+        monkeypatch.setattr(f"kafkalog.files.{module}._MOST", 4)
     monkeypatch.setattr(
         "kafkalog.files.directory._entry", lambda entry, real=directory._entry: read.append(entry) or real(entry)
     )
     with pytest.raises(UnreadableFile, match=NOTHING_OF_KAFKA):
         classify(str(tmp_path))
-    assert len(read) == 1 + 4
+    assert len(read) == 1 + 3 * 4  # for log dirs, for remote storage, and for what somebody else has written
 
 
 def test_an_emptied_partition_with_folders_of_segments_is_still_one(tmp_path):

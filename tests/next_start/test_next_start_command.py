@@ -19,7 +19,8 @@ from tests.verify.lab import BROKER
 CHANGES = ["truncate", "delete", "rename", "create", "rebuild"]
 LOSSES = ["log_start_offset", "log_end_offset", "records_lost", "bytes_lost", "time_range_lost"]
 STATE = ["assumed", "broker", "log_dir", "partition", "reason"]
-FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, "epochs_after", "consumer", "set_aside", "already_gone", "why"]
+LAST = ["epochs_after", "consumer", "set_aside", "already_gone", "why", "actions", "commands"]
+FIELDS = ["schema", "type", "path", *STATE, *CHANGES, *LOSSES, *LAST]
 
 
 def lay_out(case_id: str, stop: str, folder: pathlib.Path) -> pathlib.Path:
@@ -64,6 +65,7 @@ def test_a_torn_tail_after_an_unclean_stop_is_told_in_all_fields(tmp_path):
     assert (line["log_start_offset"], line["log_end_offset"]) == (0, 148)
     assert (line["records_lost"], line["bytes_lost"], line["time_range_lost"]) == (0, 198, None)
     assert line["epochs_after"] == [[0, 0]]
+    assert (line["actions"], line["commands"]) == ([], [])
     told = {"records": 148, "stops_at_offset": 148, "error": None, "stuck": False, "aborted_visible": 0}
     assert line["consumer"]["uncommitted"] == {**told, "read": [[0, 147]], "skipped": [], "unreached": None}
 

@@ -70,3 +70,12 @@ def test_a_partition_that_was_taken_away_since_the_clean_stop_is_told_where_no_c
     assert f"{gone.name}: offsets 0.." in words
     assert "are already gone" in words
     assert any(finding.id == "checkpoint-line-unknown" for finding in verify(node).all_findings())
+
+
+@pytest.mark.parametrize(("node", "is_alone"), [("4.3.1/edge", True), ("3.9.1/cluster-final-n1", False)], ids=["one", "three"])
+def test_a_missing_directory_is_sought_from_other_replicas_only_where_the_controller_knows_any(node, is_alone, tmp_path):
+    log_dir = shutil.copytree(BROKER / node, tmp_path / "d")
+    shutil.rmtree(log_dir / ("e-txn-0" if is_alone else "ledger-0"))
+    _, words = told("next-start", log_dir)
+    assert ("the partition has no other replica" in words) is is_alone
+    assert ("from another replica only" in words) is not is_alone

@@ -152,3 +152,73 @@ def test_standard_input_is_a_run_too(files):
 def test_other_lines_are_refused_with_their_run(text, words):
     with pytest.raises(RequestError, match=words):
         merged_report([Run("h", text)])
+
+
+# --- digests ---
+
+
+def digested(root, name, **settings):
+    """The lines of a host with digests."""
+    return Run(name, verify(str(root / name), now=NOW, digests=True, **settings).to_jsonl())
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Two copies of a log dir as two hosts."""
+    for name in ("one", "two"):
+        shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / name)
+    return tmp_path
+
+
+def diverging(report):
+    return [finding for finding in report.all_findings() if finding.id == "replica-diverges"]
+
+
+def other_epoch(log_dir, topic):
+    """Raise the leader epoch of the second batch of a log, and of its epoch file: a replica with another history."""
+    path = min((log_dir / topic).glob("*.log"))
+    data = bytearray(path.read_bytes())
+    at = 12 + int.from_bytes(data[8:12], "big")
+    offset = int.from_bytes(data[at : at + 8], "big")
+    while at < len(data):
+        data[at + 15] += 1
+        at += 12 + int.from_bytes(data[at + 8 : at + 12], "big")
+    path.write_bytes(data)
+    return offset
+
+
+@pytest.mark.parametrize("settings", [{}, {"quick": True}, {"jobs": 2}], ids=str)
+def test_equal_replicas_of_two_hosts_are_said_nothing_of(settings, pair):
+    runs = [digested(pair, name, **settings) for name in ("one", "two")]
+    assert sum(partition.digests is not None for run in runs for partition in merged_report([run]).partitions) > 3
+    assert diverging(merged_report(runs)) == []
+
+
+def test_replicas_that_differ_are_told_with_the_range_of_offsets(pair):
+    offset = other_epoch(pair / "two", "ledger-0")
+    found = diverging(merged_report([digested(pair, "one"), digested(pair, "two")]))
+    assert [finding.path for finding in found] == [str(pair / "one/ledger-0"), str(pair / "two/ledger-0")]
+    for finding, other in zip(found, ("two", "one"), strict=True):
+        assert finding.offsets == (offset, offset)
+        assert finding.facts["file"] == str(pair / other / "ledger-0")
+        assert finding.severity.label == "info"
+
+
+def test_without_digests_nothing_is_compared(pair):
+    other_epoch(pair / "two", "ledger-0")
+    runs = [Run(name, verify(str(pair / name), now=NOW).to_jsonl()) for name in ("one", "two")]
+    assert diverging(merged_report(runs)) == []
+
+
+def test_digests_come_back_out_of_their_lines(pair):
+    run = digested(pair, "one")
+    assert merged_report([run]).to_jsonl() == run.text
+    here = [one.digests for one in verify(str(pair / "one"), now=NOW, digests=True).partitions]
+    assert [one.digests for one in merged_report([run]).partitions] == here
+
+
+def test_damaged_logs_have_no_digests(pair):
+    flip(pair / "one", "ledger-0")
+    report = verify(str(pair / "one"), now=NOW, digests=True)
+    assert {one.path.rpartition("/")[2]: one.digests for one in report.partitions}["ledger-0"] is None
+    assert diverging(merged_report([digested(pair, "one"), digested(pair, "two")])) == []

@@ -163,6 +163,16 @@ def test_what_is_wrong_with_most_partitions_is_told_by_a_table_and_the_rest_belo
     assert set(files) == {f"orders-{number}/00000000000000000000.log" for number in range(5)}
 
 
+def test_a_page_is_called_by_what_was_examined_in_few_words():
+    one = with_findings(2).partitions[0]
+    parts = [PartitionReport(**{**_fields(one), "path": f"/data/kafka/topic-{at}"}) for at in range(30)]
+    for number, title in ((1, "topic-0"), (4, "topic-0, topic-1, topic-2, topic-3"), (30, "/data/kafka")):
+        page = Report(now=NOW, partitions=tuple(parts[:number])).to_html()
+        assert f'<p class="title">{title}</p>' in page
+    scattered = tuple(PartitionReport(**{**_fields(one), "path": f"/data/{at}/topic-{at}"}) for at in range(30))
+    assert '<p class="title">30 partitions</p>' in Report(now=NOW, partitions=scattered).to_html()
+
+
 def test_replicas_among_the_partitions_are_compared(read):
     broker = FIXTURES / "broker/2.3.1"
     one, other = (kafkalog.verify(broker / name, now=NOW) for name in ("diverge-before-b0", "diverge-before-b1"))
@@ -405,14 +415,21 @@ def test_of_a_path_that_is_missing_there_is_no_page(tmp_path):
     assert not (tmp_path / "a.html").exists()
 
 
-def test_the_lines_of_an_earlier_run_make_the_same_page_but_for_bytes_and_pictures(report, read, tmp_path):
+def test_the_lines_of_an_earlier_run_make_the_same_page_but_for_bytes_and_times(report, read, tmp_path):
     lines = tmp_path / "verify.jsonl"
     lines.write_text(report.to_jsonl())
     done = run("--from", lines, "-o", tmp_path / "a.html")
     assert done.exit_code == 1
     made = Reader((tmp_path / "a.html").read_text(encoding="utf-8"))
-    assert not made.all("svg")
     assert not made.of_class("pre", "hex")
+    assert "the files were not read again" in made.text()
+    # What the lines tell of offsets is drawn.
+    assert len(made.all("svg")) == 1
+    assert "offsets 400..475 gone" in made.text()
+    assert "Only its offsets are drawn" in made.text()
+    circles = {found["href"] for found in read.all("a") if found.get("aria-label", "").startswith("error: ")}
+    assert {found["href"] for found in made.all("a") if found.get("aria-label", "").startswith("error: ")} == circles
+    assert not made.of_class("details", "events")
     for of in (made, read):
         assert len(of.of_class("details", "f")) == sum(report.counts.values())
     told = {line.word: line.text for line in headline_of_page(report) if isinstance(line, Line) and line.word != "next start"}

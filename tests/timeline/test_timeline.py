@@ -16,8 +16,13 @@ from click.testing import CliRunner
 
 import kafkalog
 from kafkalog.cli.main import main
+from kafkalog.files.partition import Partition
+from kafkalog.plot.overview import overview_of
+from kafkalog.replay.image import Image
 from kafkalog.timeline.api import timeline_of
 from kafkalog.timeline.event import KINDS, SOURCES
+from kafkalog.timeline.partition_events import partition_events
+from kafkalog.timeline.topic_settings import TopicSettings, settings_of
 from tests.encode import R, batch, marker
 from tests.log_dirs import CORPUS, FIXTURES, fixture
 
@@ -106,6 +111,11 @@ def test_a_roll_lies_between_the_last_write_to_the_log_and_the_snapshot_that_it_
     (rolled,) = (event for event in events_of(path) if event.kind == "segment-rolled")
     assert (rolled.facts["not_before"], rolled.time, rolled.source) == (START, START + 40_000, "file-mtime")
     assert "its .log was last written at 2023-11-14 22:13:20 UTC" in rolled.message
+    # A stop at the offset of the roll leaves a snapshot earlier, which the roll does not write again.
+    (path / f"{0:020}.index").write_bytes(b"")
+    os.utime(path / f"{0:020}.index", (START // 1000 + 60, START // 1000 + 60))
+    (rolled,) = (event for event in events_of(path) if event.kind == "segment-rolled")
+    assert rolled.time == START + 60_000
 
 
 def test_epochs_gaps_and_damage_are_told(tmp_path):
@@ -232,6 +242,117 @@ def test_the_same_events_stand_on_the_page(tmp_path):
         assert event.message.split("'")[0] in page
 
 
+def test_tombstones_of_a_compacted_log_are_told_once_for_each_segment(tmp_path):
+    delete = [R(key=b"k", value=None)]
+    kept = batch([R(key=b"a", value=b"x")], base_timestamp=START)
+    early = [R(key=b"k", value=None, timestamp_delta=1000 - HOUR)]
+    horizon = batch(early, base_offset=1, base_timestamp=START + HOUR, max_timestamp=START + 1000, attributes=0x40)
+    later = batch(delete, base_offset=3, base_timestamp=START + 2000)
+    path = log_of(tmp_path / "data/users-0", s0=[kept, horizon, later], s4=[batch(delete, base_offset=4)])
+    assert not kinds_of(events_of(path))["tombstones"]
+    (tmp_path / "data/cleaner-offset-checkpoint").write_text("0\n1\nusers 0 4\n")
+    first, second = (event for event in events_of(tmp_path / "data") if event.kind == "tombstones")
+    facts = {event.offset: event.facts for event in (first, second)}
+    assert facts[1] == {"tombstones": 2, "last_offset": 3, "delete_horizon": START + HOUR}
+    assert facts[4] == {"tombstones": 1, "last_offset": 4, "delete_horizon": None}
+    assert {event.offset: event.time for event in (first, second)}[1] == START + 2000
+    assert "eligible-for-retention" not in kinds_of(events_of(tmp_path / "data"))
+
+
+def test_a_segment_is_old_enough_when_the_newest_record_up_to_it_is(tmp_path):
+    week = 7 * 24 * HOUR
+    segments = {"s0": [one(0, START + 9000), one(1)], "s2": [one(2, START + 5000)], "s3": [one(3, START + 20_000)]}
+    path = log_of(tmp_path / "orders-0", **segments)
+    (path / f"{0:020}.timeindex").write_bytes((START + 9000).to_bytes(8, "big") + bytes(4))
+    told = {event.offset: event for event in events_of(path) if event.kind == "eligible-for-retention"}
+    assert {offset: event.time - week - START for offset, event in told.items()} == {0: 9000, 2: 9000, 3: 20_000}
+    assert all(event.source == "record" and "Kafka's default" in event.message for event in told.values())
+    assert told[0].facts["is_default"] is True
+
+
+def test_settings_of_the_topic_decide_where_the_metadata_log_has_them(tmp_path):
+    log_of(tmp_path / "orders-0", s0=[one(0)])
+    image = Image()
+    image.configs["topic", "orders"] = {"retention.ms": "60000", "segment.bytes": "100", "cleanup.policy": "compact,delete"}
+    image.configs["topic", "users"] = {"cleanup.policy": "compact", "segment.ms": "no number"}
+    found = settings_of(Partition(str(tmp_path / "orders-0")), image)
+    assert (found.retention_ms, found.is_retention_known, found.segment_bytes) == (60_000, True, 100)
+    assert (found.compacts, found.deletes) == (True, True)
+    log_of(tmp_path / "users-0", s0=[one(0)])
+    found = settings_of(Partition(str(tmp_path / "users-0")), image)
+    assert (found.compacts, found.deletes, found.segment_ms, found.segment_bytes) == (True, False, 7 * 24 * HOUR, None)
+
+
+def test_a_roll_by_size_is_told_by_the_size_that_the_topic_has(tmp_path):
+    partition = Partition(str(log_of(tmp_path / "size-0", s0=[one(0), one(1)], s2=[one(2), one(3)], s4=[one(4)])))
+    overview, size = overview_of(partition.segments, NOW), len(one(0))
+    for most, why in ((3 * size - 1, "size"), (3 * size, None)):
+        events = partition_events(partition, "", overview, TopicSettings(segment_bytes=most)).events
+        assert [event.facts["why"] for event in events if event.kind == "segment-rolled"] == [why, why]
+
+
+def test_groups_commit_once_an_hour_however_often_they_do():
+    path = fixture("2.8.2", "groups").path()
+    found = kafkalog.read_groups(path)
+    committed = {commit.group for commit in found.offsets}
+    events = [event for event in events_of(path) if event.kind == "group-committed"]
+    assert {event.facts["group"] for event in events} >= committed != set()
+    assert {event.source for event in events} == {"append"}
+    assert all(event.facts["commits"] >= event.facts["partitions"] > 0 for event in events)
+    hours = Counter((event.facts["group"], event.time // HOUR, event.partition) for event in events)
+    assert set(hours.values()) == {1}
+
+
+def test_commits_of_an_aborted_transaction_are_none(tmp_path):
+    key = b"\x00\x01" + b"\x00\x01g" + b"\x00\x01t" + bytes(4)
+    value = b"\x00\x03" + bytes(8) + bytes(4) + b"\x00\x00" + START.to_bytes(8, "big")
+    begun = {"producer_id": 7, "producer_epoch": 0, "base_sequence": 0, "attributes": 0x10}
+    for commit in (False, True):
+        batches = [
+            batch([R(key=key, value=value)], base_timestamp=START, **begun),
+            marker(commit=commit, offset=1, producer_id=7, producer_epoch=0),
+        ]
+        path = log_of(tmp_path / f"{commit}/__consumer_offsets-0", s0=batches)
+        assert kinds_of(events_of(path))["group-committed"] == commit
+
+
+def test_a_leader_epoch_names_its_leader_where_the_metadata_log_tells_of_the_election():
+    path = fixture("4.3.1", "edge").path()
+    image = kafkalog.read_metadata(path).image
+    states = {f"{topic.name}-{number}": state for topic in image.topics.values() for number, state in topic.partitions.items()}
+    events = events_of(path)
+    last = {(event.facts["topic"], event.facts["partition"]): event for event in events if event.kind == "leader-elected"}
+    for topic in image.topics.values():
+        for number, state in topic.partitions.items():
+            assert last[topic.name, number].facts["epoch"] == state.leader_epoch
+    begun = [event for event in events if event.kind == "epoch-started" and event.partition in states]
+    named = [event for event in begun if event.facts["leader"] is not None]
+    assert len(named) >= 5
+    for event in named:
+        if event.facts["epoch"] == states[event.partition].leader_epoch:
+            assert event.facts["leader"] == states[event.partition].leader
+            assert f"broker {states[event.partition].leader}" in event.message
+
+
+def test_copies_of_the_metadata_log_tell_each_event_once():
+    paths = [fixture("4.1.1", name).path() for name in ("meta-n1", "meta-n2")]
+    decisions = [(event.time, event.kind, event.offset) for event in events_of(*paths) if event.source == "controller"]
+    assert len(decisions) == len(set(decisions)) > 0
+    assert {event.kind for event in events_of(paths[0]) if event.source == "controller"} <= {one[1] for one in decisions}
+
+
+def test_a_deleted_segment_of_another_epoch_shows_where_the_log_was_cut(tmp_path):
+    path = log_of(tmp_path / "orders-0", s0=[one(0), one(1), one(2, START + 5000, leader_epoch=1), one(3, leader_epoch=1)])
+    (path / f"{2:020}.log.deleted").write_bytes(one(2))
+    (path / f"{2:020}.snapshot").write_bytes(b"")
+    os.utime(path / f"{2:020}.snapshot", (START // 1000, START // 1000))
+    (cut,) = (event for event in events_of(path) if event.kind == "truncated?")
+    assert (cut.offset, cut.time, cut.source) == (2, START, "file-mtime")
+    assert cut.facts == {"epoch": 1, "deleted_epoch": 0, "deleted": 2}
+    (path / f"{2:020}.log.deleted").write_bytes(one(2, leader_epoch=1))
+    assert "truncated?" not in kinds_of(events_of(path))
+
+
 # --- against the brokers' own logs ---
 
 _STAMP = r"\[([\d-]+ [\d:,]+)\] "
@@ -289,3 +410,21 @@ def test_the_last_election_is_when_the_epoch_file_was_written():
                 # A restart says so again, and a recovery or a truncation writes the file once more.
                 checked += abs(event.time - time) <= 1999
     assert checked >= 15
+
+
+_CUT = re.compile(_STAMP + r"INFO \[(?:Unified)?Log partition=([\w.-]+-\d+), dir=\S+\] Truncating to offset (\d+)")
+
+
+@pytest.mark.skipif(not CORPUS, reason="KAFKALOG_CORPUS names no corpus")
+def test_a_truncation_leaves_a_snapshot_of_its_time():
+    checked = 0
+    for log in _broker_logs():
+        log_dir = log.with_name(log.name.removesuffix(".broker.log.gz"))
+        saved = {(event.partition, event.offset): event for event in events_of(log_dir, kinds={"snapshot-written"})}
+        for (partition, offset), time in {(place, int(at)): time for time, (place, at) in _said(log, _CUT)}.items():
+            event = saved.get((partition, offset))
+            # What a later start finds needless, it removes.
+            if event is not None and event.time is not None:
+                assert abs(event.time - time) <= 1999, (log, partition, offset)
+                checked += 1
+    assert checked >= 2

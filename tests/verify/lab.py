@@ -13,7 +13,7 @@ from kafkalog.core.checksum import crc32, crc32c
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY
 from kafkalog.files.source import FileSource
 from kafkalog.verify import Finding, verify
-from tests.log_dirs import FIXTURES
+from tests.log_dirs import FIXTURES, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,11 +27,11 @@ class Lab:
 
     Args:
         target: Where to copy to.
-        source: `release/workload/partition` below `fixtures/broker`.
+        source: `release/workload/partition` below `fixtures/broker` or `fixtures/packed`, or a folder of a packed case.
     """
 
     def __init__(self, target: pathlib.Path, source: str) -> None:
-        log_dir = self.source = BROKER / source.rpartition("/")[0]
+        log_dir = self.source = _folder(source.rpartition("/")[0])
         self.root = target
         self.name = source.rpartition("/")[2]
         self.dir = target / self.name
@@ -134,6 +134,15 @@ class Lab:
             struct.pack_into(f">{field.type.code}", data, 10 + at * PRODUCER_ENTRY.size + field.at, value)
         struct.pack_into(">I", data, 2, crc32c(bytes(data[6:])))
         path.write_bytes(data)
+
+
+def _folder(source: str) -> pathlib.Path:
+    """A log dir, packed or not, or a folder in a packed case."""
+    if (BROKER / source).is_dir():
+        return BROKER / source
+    packed = FIXTURES / "packed" / f"{source}.tar.xz"
+    case, _, below = source.partition("/")
+    return unpack(packed) if packed.exists() else unpack(FIXTURES / "cases" / f"{case}.tar.xz") / below
 
 
 def batches_of(data: bytes) -> list[bytes]:

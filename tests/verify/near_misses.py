@@ -12,6 +12,7 @@ from tests.encode import R
 from tests.internal_topics import transaction_key, transaction_value
 from tests.verify.lab import BROKER, NOW, Case, Lab, batches_of, changed_in_each_look, fields, header, message, seal
 from tests.verify.proofs import (
+    AIVEN,
     COMPACT,
     KILLED,
     KRAFT,
@@ -20,10 +21,16 @@ from tests.verify.proofs import (
     OLD,
     PLAIN,
     RISKY,
+    TIER,
+    TIER_WITH_DELETED,
+    TIERED,
+    TIERED_AND_DELETED,
     TXN,
+    aiven_keys,
     appended,
     as_it_is,
     change_meta,
+    copies,
     epochs,
     idempotent,
     index,
@@ -579,6 +586,25 @@ near(
     meanwhile=lambda lab: changed_in_each_look(lab.path(1), lambda: lab.append(lab.path(1), bytes(100)), most=1),
     next_start=False,
 )(as_it_is)
+
+
+@near("remote-log-as-it-is", TIERED, TIER)
+def _(lab, _):
+    copies(lab)
+
+
+@near("remote-transaction-index-not-there", TIERED, TIER)
+def _(lab, remote):
+    copies(lab)
+    assert not list(remote.dir.glob("*.txnindex"))
+
+
+@near("remote-log-deleted-by-kafka", TIERED_AND_DELETED, TIER_WITH_DELETED)
+def _(lab, _):
+    copies(lab)
+
+
+near("remote-chunks-as-they-are", AIVEN, meanwhile=aiven_keys)(as_it_is)
 
 
 #: One step further than the near miss, by rule: there it must be found.

@@ -13,11 +13,18 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.checksum import crc32c
+from kafkalog.core.log import walk
+from kafkalog.core.messages.records import read_remote_log_record
+from kafkalog.core.messages.remote_log import REMOTE_SEGMENT_STATES
 from kafkalog.core.producer_snapshot import PRODUCER_ENTRY
+from kafkalog.core.properties import format_uuid
+from kafkalog.core.source import BytesSource
+from kafkalog.files.aiven import AIVEN_KEYS
 from kafkalog.verify.rule import _BY_SUBJECT, RULES
 from tests import encode
 from tests.encode import R
 from tests.internal_topics import transaction_key, transaction_value
+from tests.log_dirs import FIXTURES, unpack
 from tests.verify.lab import BROKER, Case, Lab, changed_in_each_look, fields, header, message, seal
 
 if TYPE_CHECKING:
@@ -31,6 +38,13 @@ OLD_GZIP = "0.10.2.2/old/v1-gzip-0"
 COMPACT = "3.9.1/edge/e-tomb-0"
 META = "4.3.1/meta-n1/__cluster_metadata-0"
 KRAFT = "3.9.1/cluster-final-n1"
+
+TIERED = "3.9.1/tiered/tier-0"
+TIER = "tiered-remote-3.9.1/kafka-tiered-storage/tier-0-Qfz-izVOSma1rj1aj6gMMQ"
+#: Its first segment was copied, and deleted for its age.
+TIERED_AND_DELETED = "3.9.1/tiered/tier-del-0"
+TIER_WITH_DELETED = "tiered-remote-3.9.1/kafka-tiered-storage/tier-del-0-eZjqP2fgTeCJL2LPWZlSEQ"
+AIVEN = "aiven-tiered-storage/remote/pre/tiered-mtjWJaM6Tmm_xbXg04ni6w/0"
 
 #: Name of the proof → what it is made of.
 PROOFS: dict[str, Case] = {}
@@ -207,6 +221,7 @@ simple("control-bit-set", TXN, lambda lab: lab.field(1, 1, attributes=0x30))
 # --- order ---
 simple("base-below-segment", PLAIN, lambda lab: [lab.field(1, at, base_offset=base) for at, base in ((2, 3), (3, 9))])
 simple("base-flipped", PLAIN, lambda lab: lab.field(1, 2, base_offset=header(lab.batches(1)[2]).base_offset ^ (1 << 42)))
+simple("batch-written-over-another", PLAIN, lambda lab: lab.change(2, 23, lambda _: lab.batches(0)[22]))
 simple("base-overflow", PLAIN, lambda lab: lab.field(-1, -1, base_offset=1 << 40))
 
 
@@ -887,3 +902,103 @@ proof("sparse-3-gib", PLAIN, meanwhile=lambda _: last_segment_of_size(3 << 30))(
 )
 def _(lab):
     """Nothing beforehand: it grows while it is read."""
+
+
+# --- remote storage ---
+@contextlib.contextmanager
+def aiven_keys(*_):
+    """The key of the fixtures is given."""
+    pem = aiven_fixture() / "private.pem"
+    token = AIVEN_KEYS.set({"kek1": str(pem)})
+    yield
+    AIVEN_KEYS.reset(token)
+
+
+def aiven_fixture():
+    """What is in the packed case."""
+    return unpack(FIXTURES / "cases" / "aiven-tiered-storage.tar.xz")
+
+
+def copies(lab, *but: str):
+    """Put the records about copies beside a tiered partition, but for those of a state about a segment: `state id`."""
+    path = lab.beside("__remote_log_metadata-1") / f"{0:020}.log"
+    values = [record.value for batch in walk(BytesSource(path.read_bytes())) for record in batch.records()]
+    kept = [value for value in values if _state_and_id(value) not in but]
+    batches = [
+        encode.batch([R(value=value)], base_offset=at, base_timestamp=1_795_456_557_000 + at, leader_epoch=0)
+        for at, value in enumerate(kept)
+    ]
+    path.write_bytes(b"".join(batches))
+
+
+def _state_and_id(value):
+    found = read_remote_log_record(value).value
+    state = REMOTE_SEGMENT_STATES[found["remoteLogSegmentState"]]
+    return f"{state} {format_uuid(found['remoteLogSegmentId']['id'])}"
+
+
+LAST = "bZy-FRc0S6ajIhukqqMxyA"
+
+
+@proof("remote-log-deleted", TIERED, TIER)
+def _(lab, remote):
+    copies(lab)
+    remote.path(1).unlink()
+
+
+@proof("remote-index-deleted", TIERED, TIER)
+def _(lab, remote):
+    copies(lab)
+    remote.path(1, ".index").unlink()
+
+
+@proof("remote-log-cut", TIERED, TIER)
+def _(lab, remote):
+    copies(lab)
+    remote.cut(remote.path(2), 4000)
+
+
+@proof("remote-log-of-another-segment", TIERED, TIER)
+def _(lab, remote):
+    copies(lab)
+    shutil.copy(remote.path(0), remote.path(1))
+
+
+@proof("remote-epochs-of-another-leader", TIERED, TIER)
+def _(lab, remote):
+    copies(lab)
+    remote.field(1, 2, partition_leader_epoch=7)
+
+
+@proof("remote-chunk-flipped", AIVEN, meanwhile=aiven_keys)
+def _(remote):
+    remote.patch(remote.path(1), 100_000, b"?")
+
+
+@proof("local-segment-deleted-before-it-was-copied", TIERED, TIER)
+def _(lab, remote):
+    copies(lab, f"COPY_SEGMENT_STARTED {LAST}", f"COPY_SEGMENT_FINISHED {LAST}")
+    for path in remote.dir.glob(f"*{LAST}*"):
+        path.unlink()
+
+
+@proof("copied-without-a-record", TIERED, TIER)
+def _(lab, _):
+    copies(lab, f"COPY_SEGMENT_STARTED {LAST}", f"COPY_SEGMENT_FINISHED {LAST}")
+
+
+@proof("remote-copy-never-finished", TIERED, TIER)
+def _(lab, _):
+    copies(lab, f"COPY_SEGMENT_FINISHED {LAST}")
+
+
+@proof("remote-delete-never-finished", TIERED_AND_DELETED, TIER_WITH_DELETED)
+def _(lab, _):
+    copies(lab, "DELETE_SEGMENT_FINISHED muHsRwucTiiV4fM_4qK7ng")
+
+
+@proof("remote-object-left-over", TIERED_AND_DELETED, TIER_WITH_DELETED)
+def _(lab, remote):
+    copies(lab)
+    for path in list(remote.dir.glob("*42-*")):
+        shutil.copy(path, remote.dir / f"{0:020}-muHsRwucTiiV4fM_4qK7ng{path.suffix}")

@@ -27,13 +27,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.verify import RULES
-from kafkalog.verify.remedies import COMPARE
+from kafkalog.verify.remedies import COMPARE, READ_ON, REFETCH, RESTORE
 from tests.verify.proofs import PROOFS
 
 if TYPE_CHECKING:
     from kafkalog.verify import Finding, Rule
 
-_COMPARED = re.compile(r"Compare it with another replica: `kafkalog verify \S+ OTHER`\.")
+_COMPARED = re.compile(r"Compare it with another replica: `kafkalog diff \S+ OTHER`\.")
+_RESTORED = re.compile(rf"{re.escape(REFETCH)}(?: If none is: .*? serves\.)? {re.escape(READ_ON)}")
 STATED = pathlib.Path(__file__).parent / "stated"
 
 
@@ -66,12 +67,14 @@ def as_stated(rule: Rule, finding: Finding) -> dict[str, Any]:
         row["span"] = [finding.span.start, finding.span.end]
     if finding.offsets is not None:
         row["offsets"] = list(finding.offsets)
-    # What to compare with goes by the partition, not by the rule.
-    row |= {name: _COMPARED.sub(COMPARE, getattr(finding, name)) for name in texts_of(rule)}
+    # What to compare with, and what to do with the records, goes by the partition, not by the rule.
+    row |= {name: _in_general(getattr(finding, name)) for name in texts_of(rule)}
     facts = {name: value for name, value in finding.facts.items() if value is not None}
-    return row | {
-        "facts": {name: _COMPARED.sub(COMPARE, value) if isinstance(value, str) else value for name, value in facts.items()}
-    }
+    return row | {"facts": {name: _in_general(value) if isinstance(value, str) else value for name, value in facts.items()}}
+
+
+def _in_general(text: str) -> str:
+    return _RESTORED.sub(lambda _: RESTORE, _COMPARED.sub(COMPARE, text))
 
 
 def look_at_proof(rule: Rule, where: pathlib.Path) -> Any:

@@ -12,6 +12,7 @@ from kafkalog.cli.main import main
 from kafkalog.next_start.api import next_starts
 from kafkalog.verify import Severity, verify
 from tests.log_dirs import fixture
+from tests.verify.lab import BROKER, Lab
 
 NOW = 1795500000000
 TXN, IDEMPOTENT = ("4.3.1", "e-txn-0"), ("4.3.1", "e-idem-0")
@@ -218,3 +219,23 @@ def test_a_high_watermark_that_snapshots_bear_out_is_an_error_and_the_one_cause(
     assert report.account.gone == ((end, 532),)
     roots = [f for f in report.findings if f.cause is None and f.severity > Severity.INFO]
     assert [(f.id, f.severity) for f in roots] == [("hw-beyond-end", Severity.ERROR)]
+
+
+@pytest.mark.parametrize("foreign", ["plain/many-0", "txn/ledger-0"], ids=["of another topic", "with transactions of its own"])
+def test_a_log_beside_an_index_without_entries_is_told_as_another_one_too(foreign, tmp_path):
+    lab = Lab(tmp_path / "d1", "2.1.1/txn/ledger-plain-mix-0")
+    second, third = lab.path(1), lab.path(2)
+    assert second.with_suffix(".index").stat().st_size == 0
+    shutil.copyfile(min((BROKER / "2.1.1" / foreign).glob("*.log")), second)
+    report = account_of(lab.root, lab.dir)
+    assert report.account.gone == ((int(second.stem), int(third.stem) - 1),)
+    assert report.account.cause.id == "log-replaced"
+
+
+def test_offsets_that_the_segment_before_holds_are_not_gone_where_a_log_ends_before_its_name(tmp_path):
+    lab = Lab(tmp_path / "d1", "2.1.1/txn/ledger-plain-mix-0")
+    hole = (int(lab.path(1).stem), int(lab.path(2).stem) - 1)
+    lab.write(1, lab.batches(0)[:3])
+    (report,) = [one for one in verify(lab.root, now=NOW).partitions if one.path == str(lab.dir)]
+    assert [finding.offsets for finding in report.findings if finding.id == "segment-gap"] == [hole]
+    assert [(gone.first, gone.last) for outcome in report.next_start for gone in outcome.already_gone] == [hole]

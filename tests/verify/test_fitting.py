@@ -11,7 +11,7 @@ from kafkalog.core.log import BytesSource, walk
 from kafkalog.replay import quorum
 from kafkalog.replay.quorum import Quorum, Voter
 from kafkalog.verify import Severity, verify
-from kafkalog.verify.remedies import LET_REBUILD, REBUILD, REPLAY, RESTORE
+from kafkalog.verify.remedies import LET_REBUILD, READ_ON, REBUILD, REFETCH, REPLAY
 from tests.log_dirs import fixture
 from tests.verify.lab import Lab
 
@@ -31,6 +31,13 @@ def flip(lab, number=0, at=2):
 
 def look(*paths):
     return list(verify(paths, now=NOW, next_start=False).all_findings())
+
+
+def rescued(directory):
+    """What is to be done where no other replica is known: one bit explains what is damaged."""
+    command = f"`kafkalog salvage -o NEWDIR --unflip {directory}`"
+    kept = "writes the sound batches, and those with one flipped bit, put right, into a new directory that a broker serves."
+    return f"{REFETCH} If none is: {command} {kept} {READ_ON}"
 
 
 def remedy_of(finding_id, *paths):
@@ -66,7 +73,10 @@ def test_a_replica_that_lacks_the_same_offsets_is_not_named(damaged, replica):
     flip(damaged)
     log = replica / "ledger-0" / damaged.path(0).name
     log.write_bytes(damaged.path(0).read_bytes())
-    assert [f.remedy for f in look(damaged.root, replica) if f.id == "batch-crc-mismatch"] == [RESTORE, RESTORE]
+    assert [f.remedy for f in look(damaged.root, replica) if f.id == "batch-crc-mismatch"] == [
+        rescued(damaged.dir),
+        rescued(log.parent),
+    ]
 
 
 @pytest.mark.parametrize("change", ["other cluster", "other topic id", "other partition", "ends before", "future"])
@@ -84,7 +94,7 @@ def test_what_is_no_replica_of_it_or_ends_before_it_is_not_named(change, damaged
         directory.rename(replica / f"ledger-0.{'a' * 32}-future")
     else:
         max(directory.glob("*.log")).write_bytes(b"")
-    assert remedy_of("batch-crc-mismatch", damaged.root, replica) == RESTORE
+    assert remedy_of("batch-crc-mismatch", damaged.root, replica) == rescued(damaged.dir)
 
 
 def test_a_partition_without_another_replica_is_not_advised_to_fetch_from_one(tmp_path):
@@ -239,9 +249,7 @@ def test_indexes_that_name_offsets_after_the_end_of_a_cleaned_log_are_not_to_be_
 def test_what_to_compare_with_another_replica_is_a_command_line_with_the_partitions_path(tmp_path):
     lab = Lab(tmp_path / "d 1", TWITTER)
     lab.field(1, 1, partition_leader_epoch=-5)
-    assert f"Compare it with another replica: `kafkalog verify '{lab.dir}' OTHER`." in remedy_of(
-        "batch-epoch-negative", lab.root
-    )
+    assert f"Compare it with another replica: `kafkalog diff '{lab.dir}' OTHER`." in remedy_of("batch-epoch-negative", lab.root)
 
 
 def test_a_sound_replica_among_the_paths_is_what_to_compare_with(damaged, replica):
@@ -257,7 +265,7 @@ def test_the_metadata_log_is_compared_with_that_of_another_controller(tmp_path):
     lab = Lab(tmp_path / "d1", SEVERAL)
     lab.field(-1, 3, producer_id=7)
     told = remedy_of("kraft-batch-odd", lab.root)
-    assert told == f"Compare it with the metadata log of another controller: `kafkalog verify {lab.dir} OTHER`."
+    assert told == f"Compare it with the metadata log of another controller: `kafkalog diff {lab.dir} OTHER`."
 
 
 def test_a_partition_without_another_replica_has_nothing_to_compare_with(tmp_path):
@@ -283,3 +291,15 @@ def test_a_missing_snapshot_between_others_is_nothing_to_do_where_the_log_is_sou
     snapshots[len(snapshots) // 2].unlink()
     found = [f.remedy for f in look(lab.root) if f.id == "snapshot-missing-for-segment"]
     assert found == ["Nothing to do: the log is sound, and the state is replayed from it."]
+
+
+@pytest.mark.parametrize("damage", ["missing", "malformed"])
+def test_the_topic_id_that_a_metadata_log_beside_knows_is_in_the_remedy(damage, tmp_path):
+    lab = Lab(tmp_path / "d1", "4.3.1/meta-n1/__cluster_metadata-0")
+    file = lab.beside("kept-0") / "partition.metadata"
+    text = file.read_text()
+    file.unlink() if damage == "missing" else file.write_text("version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA")
+    (found,) = (one for one in look(lab.root) if one.id == f"partition-metadata-{damage}")
+    assert text.splitlines()[1] in found.remedy
+    assert str(lab.dir) in found.remedy
+    assert "If the topic was deleted and created again" in found.remedy

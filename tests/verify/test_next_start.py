@@ -113,7 +113,9 @@ def test_a_finding_says_in_numbers_what_the_start_would_delete(flipped):
     everything = "\n".join(plain(report_text(report, detail="everything")))
     assert "and delete 2 segments: 181 records, 24.9 KiB, 1 min 51 s of data." in everything
     told = next(line for line in text_of(report) if line.startswith("next start"))
-    assert told.startswith("next start after an unclean stop: ledger-0 loses 181 records, 24.9 KiB; after a clean stop: ")
+    assert told.startswith(
+        "next start after an unclean stop: ledger-0 loses 181 records, 24.9 KiB, and 9 unreadable ones that could "
+    )
 
 
 def test_a_finding_that_a_clean_start_serves_says_where_consumers_fail(flipped):

@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 
+import kafkalog
 from kafkalog.files.classify import NOTHING_OF_KAFKA
 from kafkalog.verify import Severity, verify
 from tests.log_dirs import CORPUS, FIXTURES
@@ -79,3 +80,10 @@ def test_every_healthy_log_dir_of_the_corpus_has_nothing_above_info_also_in_part
                     report = verify(only_logs, now=NOW, quick=True)
                     assert [entry for entry in loud(report) if entry[1] != NOTHING_OF_KAFKA] == [], partition
                     shutil.rmtree(only_logs)
+
+
+def test_files_that_wait_to_be_deleted_are_not_counted_as_the_log():
+    users = FIXTURES / "broker/1.1.1/swap/users-0"
+    (report,) = kafkalog.verify(users).partitions
+    assert report.records == sum(1 for _ in kafkalog.open_partition(users).records())
+    assert report.batches == sum(1 for segment in kafkalog.open_partition(users).segments for _ in segment.batches())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,12 +12,13 @@ from kafkalog.render.outcome_words import assumed_text, certain_harms, details, 
 from kafkalog.render.quantities import agreeing, count_text, size_text, utc, when
 from kafkalog.render.report.blocks import Block, Label, blocks_of, labels_of
 from kafkalog.render.report.findings import severities, shown_findings
-from kafkalog.render.report.pictures import chosen_partitions, picture_of
+from kafkalog.render.report.pictures import chosen_partitions, picture_of, picture_of_lines
 from kafkalog.render.report.replicas import replicas_among
 from kafkalog.render.report.svg import picture, times_shown
 from kafkalog.render.text_verify import next_start_section
 from kafkalog.render.verify_headline import headline_of_page
 from kafkalog.render.verify_start import is_predicted, names_of
+from kafkalog.timeline.topic_settings import newest_image
 from kafkalog.verify.subjects import badness, is_loud
 
 if TYPE_CHECKING:
@@ -35,7 +37,14 @@ __all__ = ["Page", "Wanted", "page_of"]
 _LOUD_ROWS, _SOUND_ROWS, _STARTS, _HASHES, _UNCHECKED = 1000, 200, 50, 4000, 500
 #: Events below a picture, and those that stay out where there are more.
 _EVENTS = 80
-_USUAL = ("transaction-begun", "transaction-committed", "segment-created")
+_USUAL = ("transaction-begun", "transaction-committed", "segment-created", "eligible-for-retention")
+#: Names in a title.
+_TITLE = 4
+#: What is not on a page that reads nothing.
+_OF_LINES = (
+    "the result of an earlier run: the files were not read again, so bytes, times, events and replicas are not on this page; "
+    "`kafkalog report PATH` shows them where the files are"
+)
 #: Labels of a headline that say what is to be done.
 _NOW_WHAT = ("first", "then", "more")
 
@@ -163,14 +172,16 @@ def page_of(report: Report, wanted: Wanted) -> Page:
     replicas = replicas_among(one.path for one in report.partitions if one.segments) if wanted.reads else None
     if replicas is not None:
         labels.append(Label("replicas", (replicas.sum,)))
+    if not wanted.reads:
+        labels.append(Label("made of", (_OF_LINES,)))
     shown, folded = shown_findings(report, wanted.payload, with_bytes=wanted.reads)
     names = names_of(report)
-    drawn = list(_drawn(report, names, shown, wanted)) if wanted.reads else []
+    drawn = list(_drawn(report, names, shown, wanted) if wanted.reads else _drawn_by_lines(report, names, shown, wanted))
     starts, starts_left_out = _starts(report, names)
     rows, rows_left_out = _rows(report, names, {one.name: one.anchor for one in drawn})
     unchecked = [(item.path, item.reason) for item in report.not_checked]
     return Page(
-        title=wanted.title or ", ".join(wanted.paths) or ", ".join(names.values()) or "nothing was examined",
+        title=wanted.title or _title(report, wanted, names),
         verdict=first.word,
         sentence=first.text,
         facts=[label for label in labels if label.word not in _NOW_WHAT],
@@ -194,6 +205,13 @@ def page_of(report: Report, wanted: Wanted) -> Page:
         made=list(_made(report, wanted)),
         data=wanted.data,
     )
+
+
+def _title(report: Report, wanted: Wanted, names: dict[str, str]) -> str:
+    """What was examined: the paths, else the partitions, else where they lie."""
+    folders = list(dict.fromkeys(os.path.dirname(one.path) or one.path for one in report.partitions))
+    found = next((few for few in (list(wanted.paths), list(names.values()), folders) if 0 < len(few) <= _TITLE), [])
+    return ", ".join(found) or (count_text(len(names), "partition") if names else "nothing was examined")
 
 
 def _ranked(blocks: list[Block]) -> tuple[Ranked | None, list[Block]]:
@@ -253,8 +271,10 @@ def _starts_note(report: Report) -> str:
 
 
 def _drawn(report: Report, names: dict[str, str], shown: Sequence[Shown], wanted: Wanted) -> Iterator[Drawn]:
-    for number, one in enumerate(chosen_partitions(report, wanted.timelines), 1):
-        found = picture_of(number, one, names[one.path], shown, report.now)
+    chosen = chosen_partitions(report, wanted.timelines, reads=True)
+    image = newest_image(one.path for one in report.partitions) if chosen else None
+    for number, one in enumerate(chosen, 1):
+        found = picture_of(number, one, names[one.path], shown, report.now, image)
         if found is None:
             continue
         made, events = found
@@ -274,6 +294,15 @@ def _drawn(report: Report, names: dict[str, str], shown: Sequence[Shown], wanted
         command = command_on(("kafkalog", "timeline"), one.path).line
         rows, more = tuple(map(_happened, told)), len(events) - len(told)
         yield Drawn(f"t{number}", names[one.path], one.verdict, picture(made), tuple(notes), rows, more, command)
+
+
+def _drawn_by_lines(report: Report, names: dict[str, str], shown: Sequence[Shown], wanted: Wanted) -> Iterator[Drawn]:
+    """Pictures of what the findings tell, where no file is read."""
+    for number, one in enumerate(chosen_partitions(report, wanted.timelines, reads=False), 1):
+        made = picture_of_lines(number, one, names[one.path], shown)
+        if made is not None:
+            note = "Only its offsets are drawn: when its segments were written is in none of the lines."
+            yield Drawn(f"t{number}", names[one.path], one.verdict, picture(made), (note,), (), 0, "")
 
 
 def _told(events: Sequence[Event]) -> list[Event]:
@@ -333,4 +362,4 @@ def _made(report: Report, wanted: Wanted) -> Iterator[tuple[str, str]]:
     if wanted.reads:
         yield "keys, values and headers", masks.get(wanted.payload, f"shown as {wanted.payload}")
     else:
-        yield "data", "not read again: this page is made of the result of an earlier run, without pictures and bytes"
+        yield "data", _OF_LINES.replace("`", "")

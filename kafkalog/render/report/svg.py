@@ -144,6 +144,8 @@ class _Axes:
         if self.has_times:
             time = self.overview.time_at(offset)
             return _LEFT if time is None else self.times.at(time)
+        if not self._bases:
+            return self.times.at(0.5)
         number = max(bisect_right(self._bases, offset) - 1, 0)
         segment = self.overview.segments[number]
         first, last = segment.first_offset or 0, segment.last_offset or 0
@@ -179,7 +181,8 @@ def picture(shown: Picture) -> Markup:
     strips, below = _strips(shown, axes, below)
     parts += [*rates, *strips, *_levels(shown, axes), *_arrows(axes), *_marks(shown, axes), *_legend(axes)]
     height = below + 6
-    title = Markup("{}: segments by time and offset").format(printable(shown.name))
+    what = "segments by time and offset" if shown.overview.segments else "offsets"
+    title = Markup("{}: {}").format(printable(shown.name), what)
     return Markup(
         '<svg viewBox="0 0 {} {}" role="group" aria-labelledby="pt{} pd{}">'
         '<title id="pt{}">{}</title><desc id="pd{}">{}</desc>{}</svg>'
@@ -192,7 +195,8 @@ def picture(shown: Picture) -> Markup:
 def _description(shown: Picture) -> str:
     range_shown = times_shown(shown.overview)
     times = "" if range_shown is None else f", {when(range_shown[0])} to {when(range_shown[1])} UTC"
-    texts = [f"{count_text(len(shown.overview.segments), 'segment')}{times}"]
+    segments = shown.overview.segments
+    texts = [f"{count_text(len(segments), 'segment')}{times}"] if segments else []
     said = [*(band.text for band in shown.bands), *(level.text for level in shown.levels)]
     texts += [text for text in said if text][:_LABELS]
     texts += [count_text(len(shown.marks), "finding")] if shown.marks else []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.files.broker import brokers_of, same_broker
 from kafkalog.files.log_dir import META_PROPERTIES
-from kafkalog.files.paths import join
+from kafkalog.files.paths import join, real_name
 from kafkalog.verify.checks.quorums import compare_quorums
 from kafkalog.verify.checks.replicas import compare_replicas
 from kafkalog.verify.checks.topic_ids import clusters_of_one_topic, pairs_of_topic_ids
@@ -117,7 +117,7 @@ def _replicas(verified: list[Verified], controllers: Controllers) -> Iterator[tu
     """Replicas that differ: the same partition on another broker, or in another copy."""
     earlier: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, one in enumerate(verified):
-        parsed = parse_partition_name(os.path.basename(os.path.realpath(one.report.path)))
+        parsed = parse_partition_name(real_name(one.report.path))
         if parsed is None or one.is_file:
             continue
         if parsed.mark == "future":

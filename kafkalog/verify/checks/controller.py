@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +9,7 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.errors import FormatError, RequestError
 from kafkalog.files.broker import same_broker
-from kafkalog.files.paths import join
+from kafkalog.files.paths import join, real_name
 from kafkalog.replay.controller import Claim, against_metadata, against_state, covers_stop, read_partition_state
 from kafkalog.replay.image_records import NEXT_PRODUCER_ID
 from kafkalog.replay.metadata import read_metadata
@@ -103,7 +102,7 @@ def states_for(stated: bytes | Mapping[str, bytes], paths: Iterable[str]) -> Sta
     Raises:
         RequestError: one is no such JSON, or it is not clear or not given what it belongs to.
     """
-    names = map(parse_partition_name, (os.path.basename(os.path.realpath(path)) for path in paths))
+    names = map(parse_partition_name, (real_name(path) for path in paths))
     here = {(name.topic, name.partition): name for name in names if name is not None and not name.mark}
     if isinstance(stated, bytes):
         if len(here) > 1:
@@ -193,7 +192,7 @@ class Controllers:
             for name in _METADATA.intersection(log_dir.log_dir.partition_names):
                 self._take(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
         for partition in bare:
-            if os.path.basename(os.path.realpath(partition.path)) in _METADATA:
+            if real_name(partition.path) in _METADATA:
                 self._take(partition.path, read_metadata(partition), None)
 
     def _take(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:

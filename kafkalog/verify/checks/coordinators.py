@@ -10,6 +10,7 @@ from kafkalog.core.filename import parse_partition_name
 from kafkalog.core.release import NEWEST, OLDEST, release_text
 from kafkalog.core.spoken import listed
 from kafkalog.errors import UnreadableFile
+from kafkalog.files.paths import real_name
 from kafkalog.replay.group_replay import SHARE_TOPIC
 from kafkalog.replay.group_replay import TOPIC as GROUP_TOPIC
 from kafkalog.replay.groups import read_groups
@@ -99,7 +100,7 @@ class Coordinators:
 
 def _topic_of(one: Verified) -> str | None:
     """The topic of a partition that a broker serves; None for what is on its way out or in, and for a single file."""
-    name = parse_partition_name(os.path.basename(os.path.realpath(one.report.path)))
+    name = parse_partition_name(real_name(one.report.path))
     return None if one.is_file or name is None or name.mark else name.topic
 
 

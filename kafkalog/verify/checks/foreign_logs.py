@@ -27,7 +27,7 @@ __all__ = ["name_originals", "replaced_logs"]
 #: Bytes of an entry.
 _ENTRY = {".index": 8, ".timeindex": 12}
 #: What shows that a log is another one: its indexes, or that all its offsets are before its name.
-_MISFITS = "its `.index` ({} of {} wrong) and `.timeindex` ({} of {} wrong) do not fit it"
+_MISFIT = "`{}` ({} of {} wrong)"
 _BEFORE = "all its offsets are before that of its name"
 #: Findings that a log of another partition leads to, and what they witness.
 _WITNESSES = {
@@ -49,7 +49,8 @@ _CONTRADICTIONS = frozenset(("index-position-not-batch", "index-offset-mismatch"
 _OF_THE_PLACE = frozenset(
     (
         "segment-start-gap", "batch-before-segment", "segment-gap", "segment-overlap", "segment-epoch-decreases",
-        "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases",
+        "sequence-gap", "sequence-duplicate", "sequence-restart", "producer-epoch-decreases", "txnindex-missing-entry",
+        "txn-hanging", "txn-open",
     )
 )  # fmt: skip
 
@@ -71,7 +72,7 @@ def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterato
         if scan.path in broken or scan.damaged:
             continue
         is_before = scan.last is not None and scan.last.last_offset < scan.base_offset
-        if not is_before and not all(entries[stem + suffix] for suffix in _ENTRY):
+        if not is_before and not any(entries[stem + suffix] for suffix in _ENTRY):
             continue
         counts = {suffix: (entries[stem + suffix], _entries(facts, stem + suffix)) for suffix in _ENTRY}
         if not is_before and not _is_contradicted(stem, counts, loud):
@@ -83,13 +84,21 @@ def replaced_logs(facts: PartitionFacts, findings: Sequence[Finding]) -> Iterato
                 path=scan.path,
                 size=scan.size,
                 offsets=None if end is None or end <= scan.base_offset else (scan.base_offset, end - 1),
-                misfits=_BEFORE if is_before else _MISFITS.format(*counts[".index"], *counts[".timeindex"]),
+                misfits=_BEFORE if is_before else _misfits(counts),
                 witnesses=witnesses,
             )
 
 
+def _misfits(counts: Mapping[str, tuple[int, int]]) -> str:
+    told = [_MISFIT.format(suffix, wrong, every) for suffix, (wrong, every) in counts.items() if wrong]
+    return f"its {' and '.join(told)} {'do' if len(told) > 1 else 'does'} not fit it"
+
+
 def _is_contradicted(stem: str, counts: Mapping[str, tuple[int, int]], loud: Sequence[Finding]) -> bool:
-    """Whether most entries of both indexes do not fit the log, and not only because it was cut: such tell of its own end."""
+    """Whether most entries of its indexes do not fit the log, and not only because it was cut: such tell of its own end.
+
+    A small segment has no entry in its `.index`, which then contradicts nothing.
+    """
     if any(2 * bad < every for bad, every in counts.values()):
         return False
     return any(f.id in _CONTRADICTIONS and f.path.removesuffix(".timeindex").removesuffix(".index") == stem for f in loud)

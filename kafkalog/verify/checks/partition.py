@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.log_digests import together
 from kafkalog.core.properties import format_uuid
 from kafkalog.files.log_dir import RECOVERY_POINTS
 from kafkalog.files.paths import join
@@ -13,8 +14,10 @@ from kafkalog.verify.checks.compaction import compaction_subjects
 from kafkalog.verify.checks.files import file_subjects
 from kafkalog.verify.checks.foreign_logs import replaced_logs
 from kafkalog.verify.checks.metadata_log import metadata_log_subjects
+from kafkalog.verify.checks.overwritten import with_overwritten
 from kafkalog.verify.checks.producers import producer_subjects
 from kafkalog.verify.checks.segments import segment_subjects
+from kafkalog.verify.finding import Severity
 from kafkalog.verify.fitting import fitted_to_files
 from kafkalog.verify.report import NotChecked, PartitionReport, in_order
 from kafkalog.verify.rule import RULES, findings_of, loss_of
@@ -24,6 +27,7 @@ from kafkalog.verify.rules.tails import end_cut_off
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
 
@@ -57,29 +61,39 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
     valid = None
     if whole is not None:
         valid = whole.valid_offset if whole.valid_offset is not None else whole.base_offset - 1
+    found = with_overwritten(facts, _findings(facts))
+    graded = _graded(facts, [*_with_line_ends(facts, found)])
+    findings = in_order(fitted_to_files(facts, _with_replaced_logs(facts, graded)))
     report = PartitionReport(
         path=facts.path,
         topic=facts.partition.topic,
         partition=facts.partition.number,
-        findings=in_order(
-            fitted_to_files(facts, _with_replaced_logs(facts, _graded(facts, [*_with_line_ends(facts, _findings(facts))])))
-        ),
+        findings=findings,
         valid_through_offset=valid,
         valid_file=whole.path if whole is not None else "",
         valid_position=whole.valid_position if whole is not None else 0,
         log_start_offset=facts.log_start,
         log_end_offset=facts.log_end,
         segments=len(facts.directory.segments),
-        batches=sum(scan.batches for scan in facts.all_scans),
-        records=sum(scan.records for scan in facts.all_scans),
+        batches=sum(scan.batches for scan in facts.scans),
+        records=sum(scan.records for scan in facts.scans),
         bytes=facts.byte_count,
         readable=not any(item.failed for item in not_checked),
         files=facts.file_count,
         last_segment=facts.directory.active,
         hashes=hashes,
         topic_id=None if facts.topic_id is None else format_uuid(facts.topic_id),
+        cleaned=facts.compacted or any(map(_may_be_cleaned, findings)),
+        digests=_digests(facts),
     )
     return JudgedPartition(facts, report, tuple(not_checked))
+
+
+def _digests(facts: PartitionFacts) -> LogDigests | None:
+    """Those of the log; None where they were not asked for, or tell nothing: replicas are compacted each at its own time."""
+    of_segments = [scan.digests for scan in facts.scans if scan.digests is not None]
+    is_whole = len(of_segments) == len(facts.scans) > 0
+    return together(of_segments) if is_whole and not facts.compacted and facts.directory.settings.digests else None
 
 
 def _findings(facts: PartitionFacts) -> Iterator[Finding]:
@@ -129,6 +143,11 @@ def _graded(facts: PartitionFacts, findings: list[Finding]) -> Iterator[Finding]
             yield finding
         else:
             yield RULES[finding.id].if_explained(finding)
+
+
+def _may_be_cleaned(finding: Finding) -> bool:
+    """Whether a finding tells of offsets that the log cleaner may have removed, or that may be lost."""
+    return finding.severity is Severity.INFO and RULES[finding.id].history and RULES[finding.id].loses is not None
 
 
 def _at_most(facts: PartitionFacts, finding: Finding) -> Finding:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.filename import METADATA_TOPICS, parse_partition_name
 from kafkalog.core.properties import format_uuid
-from kafkalog.files.paths import join
+from kafkalog.files.paths import join, real_name
 from kafkalog.verify.rules.clusters import ClusterPair, SharedTopicId, TopicIdPair
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ class _Place(NamedTuple):
 
 def _places(verified: Sequence[Verified]) -> Iterator[_Place]:
     for number, one in enumerate(verified):
-        name = parse_partition_name(os.path.basename(os.path.realpath(one.directory)))
+        name = parse_partition_name(real_name(one.directory))
         if one.topic_id is None or name is None or name.mark in ("delete", "stray") or name.topic in METADATA_TOPICS:
             continue
         yield _Place(

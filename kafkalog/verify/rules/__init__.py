@@ -24,6 +24,7 @@ from kafkalog.verify.rules import (
     replicas,
     snapshots,
     tails,
+    tiers,
     time_indexes,
     transaction_indexes,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "replicas",
     "snapshots",
     "tails",
+    "tiers",
     "time_indexes",
     "transaction_indexes",
 ]

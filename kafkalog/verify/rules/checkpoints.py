@@ -194,8 +194,10 @@ def hw_beyond_end(partition: PartitionCheckpoints) -> Iterator[Hit]:
         return
     point, count = partition.recovery_point, mark.offset - partition.log_end
     file = segment_path(partition.log_path, partition.log_end)
-    says = "is not there"
+    says = "holds no batch" if file == partition.log_path else "is not there"
     effect = f"This log lacks {count} offset{'' if count == 1 else 's'} that consumers may have read"
+    if partition.in_use:
+        effect = f"{effect}, unless the broker was running and its checkpoint files were copied after the log"
     is_flushed = point is not None and point.offset > partition.log_end
     is_explained = partition.in_use or (partition.is_torn and not partition.clean and not is_flushed)
     severity = Severity.INFO if is_explained else None

@@ -9,6 +9,7 @@ from kafkalog.core.foreign import describe_directory, move_of
 from kafkalog.next_start.meta_properties import WRITE_META
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
+from kafkalog.verify.remedies import SEEK
 from kafkalog.verify.rule import rule
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ def checkpoint_edited(file: CheckpointFile) -> Iterator[Hit]:
     on=CheckpointFile,
     message="a line for {partition}, but there is no {file}",
     consequence="{effect}",
-    remedy="Look for the directory if the partition should be here: in the broker's other log dirs, in lost+found, in copies.",
+    remedy="Look for the directory if the partition should be here: in the broker's other log dirs, in lost+found, in copies. "
+    + SEEK,
     source="LogManager.checkpointRecoveryOffsetsInDir (Kafka 3.9.1)",
     proof="checkpoint-line-unknown",
     near_miss="line-of-another-partition-that-is-here",
@@ -192,7 +194,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
             severity, effect = Severity.WARNING, _TAKEN_AWAY
         else:
             severity, effect = Severity.INFO, _MOVED if one.placed is None else _NOT_PLACED
-        had_records = f"{one.name}: all offsets up to {one.offset - 1}, by the checkpoints"
+        had_records = one.offset > 0 and one.placed is not False
         yield Hit(
             one.span,
             None,
@@ -200,7 +202,7 @@ def checkpoint_line_unknown(file: CheckpointFile) -> Iterator[Hit]:
             partition=one.name,
             file=f"{folder}{one.name}",
             effect=effect,
-            offsets_unknown=had_records if one.offset > 0 else None,
+            offsets_unknown=f"{one.name}: all offsets up to {one.offset - 1}, by the checkpoints" if had_records else None,
         )
 
 
@@ -219,7 +221,7 @@ class UnlistedPartition:
     message="{witness} places the partition here, but there is no {file}, and no checkpoint has a line for it",
     consequence="The broker creates it again, empty. What this replica held is gone from this log dir.",
     remedy="Look for the directory: in the broker's other log dirs, in lost+found, in copies. From a replica that is in sync "
-    "the broker fetches the partition again.",
+    "the broker fetches the partition again. " + SEEK,
     source="LogManager.getOrCreateLog, BrokerMetadataPublisher (Kafka 3.9.1)",
     proof="partition-taken-away-with-its-lines",
     near_miss="line-of-another-partition-that-is-here",

@@ -11,7 +11,7 @@ from kafkalog.core.foreign import COMPANION, describe_file, is_held_open
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import FINISH_SWAP, LET_REBUILD, LET_REPLAY, RESTORE
+from kafkalog.verify.remedies import FINISH_SWAP, LET_REBUILD, LET_REPLAY, RESTORE, SEEK
 from kafkalog.verify.rule import rule
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def index_without_log(files: PartitionFiles) -> Iterator[Hit]:
     on=PartitionFiles,
     message="there is no log in the directory, not even {file}; segments with other files: {segments}{told}",
     consequence="The broker makes a new empty segment: the partition starts again at 0.",
-    remedy=RESTORE,
+    remedy=f"{RESTORE} {SEEK}",
     source="LogLoader.load (Kafka 3.9.1)",
     proof="logs-deleted",
     near_miss="delete-directory",

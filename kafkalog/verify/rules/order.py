@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.dates import date_text
+from kafkalog.core.legacy import LegacyBatch
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
 from kafkalog.verify.remedies import COMPARE, RESTORE
@@ -44,6 +45,22 @@ class SegmentTimes:
     records: Mapping[str, OddTimes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverwrittenBatch:
+    """A batch where the one of offsets `first` to `last` belongs: a copy of the batch that rightly has its offset, `stored`.
+
+    `span` is its place in the log at `path`; its `original` is at `original_position` of a log of the same partition.
+    """
+
+    path: str
+    span: Span
+    first: int
+    last: int
+    stored: int
+    original: str
+    original_position: int
+
+
 _MOST_RELATIVE = 0x7FFFFFFF
 
 
@@ -68,7 +85,9 @@ def batch_base_offset_wrong(step: BatchStep) -> Iterator[Hit]:
     judged by the offset that it had.
     """
     if step.stored_base is not None:
-        bits = (step.stored_base ^ step.spot.base_offset).bit_count()
+        # What is stored of a wrapper of magic 0 or 1 is the offset of its last message.
+        delta = step.spot.last_offset - step.spot.base_offset if isinstance(step.batch, LegacyBatch) else 0
+        bits = ((step.stored_base + delta) ^ (step.spot.base_offset + delta)).bit_count()
         yield Hit(
             BATCH_HEADER.span_of("base_offset", step.spot.position),
             (step.spot.base_offset, step.spot.last_offset),
@@ -78,6 +97,39 @@ def batch_base_offset_wrong(step: BatchStep) -> Iterator[Hit]:
             last=step.spot.last_offset,
             difference="one bit is flipped" if bits == 1 else f"{bits} bits differ",
         )
+
+
+@rule(
+    "batch-overwritten",
+    Severity.ERROR,
+    on=OverwrittenBatch,
+    message="the batch of offsets {first} to {last}, at byte {position}, was overwritten with a copy of that of offset "
+    "{stored}, at byte {original_position} of {original}",
+    consequence="This replica has lost offsets {first} to {last}. Consumers get the records of offset {stored} twice, or skip "
+    "the copy. A recovery that comes here ends the log, or fails.",
+    remedy=RESTORE,
+    source="DefaultRecordBatch.ensureValid, LogSegment.recover (Kafka 3.9.1)",
+    proof="batch-written-over-another",
+    near_miss="base-flipped",
+    loses="gone",
+    invariants="C1 C3",
+)
+def batch_overwritten(batch: OverwrittenBatch) -> Iterator[Hit]:
+    """A copy of another batch of the log stands where a batch belongs.
+
+    A write that went to the wrong place leaves that. The copy is sound, and by its neighbours its base offset is wrong; but
+    the batch is in the log once more, with the same bytes, where the offset is right.
+    """
+    yield Hit(
+        batch.span,
+        (batch.first, batch.last),
+        first=batch.first,
+        last=batch.last,
+        position=batch.span.start,
+        stored=batch.stored,
+        original=batch.original,
+        original_position=batch.original_position,
+    )
 
 
 @rule(

@@ -9,7 +9,7 @@ from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.next_start.index_advice import KEEP_OF_REPLACED
 from kafkalog.span import Span
 from kafkalog.verify.finding import Hit, Severity
-from kafkalog.verify.remedies import COMPARE, RESTORE, SEEK
+from kafkalog.verify.remedies import COMPARE, RESTORE, SEEK, WRITE_TOPIC_ID
 from kafkalog.verify.rule import rule
 from kafkalog.verify.rules.shared import PartitionMetadataFile, segment_path
 
@@ -190,7 +190,9 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
 
     The log cleaner leaves such holes, but it writes a segment's indexes with it: what they name after its end was cut off.
     """
-    end = step.previous_last.last_offset + 1 if step.previous_last is not None else step.previous_base
+    last = None if step.previous_last is None else step.previous_last.last_offset
+    # Offsets before the name of a segment are those of the segment before it.
+    end = max(step.previous_base, step.previous_base if last is None else last + 1)
     if not step.previous_torn and step.base > end:
         yield Hit(
             Span(0, min(step.size, BATCH_HEADER.size)),
@@ -198,7 +200,7 @@ def segment_gap(step: SegmentStep) -> Iterator[Hit]:
             first=end,
             last=step.base - 1,
             before=step.previous_path,
-            ends="is empty" if step.previous_last is None else f"ends at offset {end - 1}",
+            ends="is empty" if last is None else f"ends at offset {last}",
             file=segment_path(step.path, end) if step.cut is None else step.cut.path,
             says="is not there" if step.cut is None else step.cut.says,
             base=step.base,
@@ -291,7 +293,7 @@ def segment_too_large(step: SegmentStep) -> Iterator[Hit]:
     on=PartitionMetadataFile,
     message="{reason}",
     consequence="The broker takes the log dir offline or does not start.",
-    remedy="With the broker stopped, write `version: 0` and `topic_id:` with the topic's id (`kafka-topics.sh --describe`).",
+    remedy=WRITE_TOPIC_ID,
     source="PartitionMetadataFile.PartitionMetadataReadBuffer (Kafka 3.9.1)",
     proof="metadata-zero-id",
     near_miss="metadata-final-newline",
@@ -328,7 +330,7 @@ def partition_metadata_edited(file: PartitionMetadataFile) -> Iterator[Hit]:
     message="there is no partition.metadata",
     consequence="A KRaft broker of 3.7.1 or later takes the directory for a stray one, renames it and makes an empty "
     "partition. With ZooKeeper it is normal.",
-    remedy="KRaft: with the broker stopped, write it with the topic's id (`kafka-topics.sh --describe`).",
+    remedy=WRITE_TOPIC_ID,
     source="LogManager.isStrayKraftReplica (Kafka 3.9.1), KAFKA-16814",
     proof="metadata-missing",
     near_miss="zookeeper-era",

@@ -58,7 +58,7 @@ class RecordLook:
         self._times = times
         self._emit = emit
         self._skip = skip
-        self._compacted = compacted
+        self.compacted = compacted
         self._kraft = kraft
         self.tombstones = 0
         self.first_keyless: int | None = None
@@ -87,7 +87,7 @@ class RecordLook:
             or found.backward
             or (found.gaps and count > delta)
             or base_time + found.largest != time
-            or (found.null_keys and self._compacted)
+            or (found.null_keys and self.compacted)
         ):
             self._look_closer(RecordBatch.read(bytes(data[at:end]), begin + at))
         elif found.null_keys and self.first_keyless is None:
@@ -111,7 +111,7 @@ class RecordLook:
             or found.backward
             or (found.gaps and header.records_count > header.last_offset_delta)
             or not (append_time or header.base_timestamp + found.largest == header.max_timestamp)
-            or (found.null_keys and self._compacted)
+            or (found.null_keys and self.compacted)
         ):
             self._look_closer(batch)
         if found is not None:
@@ -120,7 +120,7 @@ class RecordLook:
                 self.first_keyless = batch.base_offset
 
     def _look_closer(self, batch: RecordBatch) -> None:
-        records = _read_with_care(self._path, batch, compacted=self._compacted)
+        records = _read_with_care(self._path, batch, compacted=self.compacted)
         self._emit(records)
         self._note_limit(batch, records.problem)
 

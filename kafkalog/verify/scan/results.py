@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.verify.rules.compaction import DEFAULT_MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
+    from kafkalog.core.log_digests import LogDigests
     from kafkalog.replay.producer_events import Event
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.compaction import Horizons, Large
@@ -24,13 +25,16 @@ class Settings(NamedTuple):
     """What the caller wants of a scan.
 
     `now` in milliseconds, `quick` without decompression and records, `hash` of inputs; `max_message_bytes` is the topic's
-    `max.message.bytes`, None when it is not known.
+    `max.message.bytes`, None when it is not known. `lanes`: there is enough to scan that importing numpy pays, where it is
+    installed. `digests` of the logs.
     """
 
     now: int
     quick: bool = False
     hash: bool = False
     max_message_bytes: int | None = None
+    lanes: bool = False
+    digests: bool = False
 
     @property
     def large(self) -> int:
@@ -114,6 +118,8 @@ class SegmentScan:
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.
     leader_changes: tuple[tuple[int, int], ...] = ()
+    #: Of its batches, where they were asked for and all are sound and of magic 2.
+    digests: LogDigests | None = None
 
     @property
     def is_unread(self) -> bool:

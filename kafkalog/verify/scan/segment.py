@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, NO_PRODUCER_ID, RecordBatch
+from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, NO_PRODUCER_ID, RecordBatch
 from kafkalog.core.control import ControlRecord
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
+from kafkalog.core.log_digests import DigestNotes
 from kafkalog.errors import FileChanged, KafkalogError, UnreadableFile
-from kafkalog.files.read_ahead import ReadAhead
+from kafkalog.files.read_ahead import WINDOW, ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
 from kafkalog.kafka.cleaner_traces import is_cleaned
 from kafkalog.replay.producer_events import EventRecorder, transaction_end
@@ -38,10 +40,14 @@ from kafkalog.verify.scan.walk_state import NO_EPOCH, WalkState
 from kafkalog.verify.scan.zero_runs import zeros_from, zeros_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalog.core.batch import Damage
+    from kafkalog.files.read_ahead import Buffer
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
+    from kafkalog.verify.scan.record_lanes import LanesLook
 
 __all__ = ["Scanner", "scan_segment"]
 
@@ -91,6 +97,7 @@ class Scanner:
         self._leader_changes: list[tuple[int, int]] = []
         self._line_ends: dict[str, str] = {}
         self._preallocated = False
+        self._digests = DigestNotes() if task.settings.digests else None
         self._source: FileSource | None = None
 
     # --- results ---
@@ -147,6 +154,7 @@ class Scanner:
             preallocated=self._preallocated,
             first_keyless=self._records.first_keyless,
             leader_changes=tuple(self._leader_changes),
+            digests=None if self._digests is None or state.damaged or self._magics else self._digests.digests(),
         )
 
     # --- files ---
@@ -236,26 +244,31 @@ class Scanner:
 
     def _walk(self, source: FileSource) -> None:
         position, size = 0, source.size
-        read_ahead = None if self._task.kraft else ReadAhead(source, self._threads)
+        lanes = None if self._quick or self._task.kraft or not self._task.settings.lanes else _lanes_look(self._records)
+        read_ahead = None if self._task.kraft else ReadAhead(source, self._threads, WINDOW if lanes is None else 2 * WINDOW)
         loop = FastLoop(
             state=self._state,
             base_offset=self._task.base_offset,
             indexes=self._indexes,
             producers=self._producers,
             look_at_records=None if self._quick else self._records.look_at_ordinary,
+            lanes=lanes,
             judge=self.judge,
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
             compacted=self._task.compacted,
         )
+        work = loop.run if self._digests is None else partial(_digested, loop.run, self._digests)
         while position < size:
             if read_ahead is not None:
-                position = read_ahead.run(position, loop.run)
+                position = read_ahead.run(position, work)
                 if position >= size:
                     break
             for item in walk(source, position):
                 if isinstance(item, RecordBatch):
                     self.judge(item, crc_ok=item.crc_ok)
+                    if self._digests is not None:
+                        self._digests.take(bytes(item.data[:ATTRIBUTES_AT]), 0, ATTRIBUTES_AT)
                 elif isinstance(item, LegacyBatch):
                     self._judge_legacy(item)
                 else:
@@ -268,9 +281,10 @@ class Scanner:
     def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
         state, producers = self._state, self._producers
-        limit = self._limit_of(batch) if crc_ok else None
         stored_base = batch.base_offset
-        batch = batch if limit is None else self._as_neighbours_prove(batch, limit)
+        limit = self._limit_of(stored_base, batch.span.end) if crc_ok else None
+        base = self._proved_base(stored_base, batch.header.last_offset_delta, limit)
+        batch = batch if base == stored_base else batch.with_base_offset(base)
         header = batch.header
         spot = spot_of(batch)
         is_wrong = stored_base != batch.base_offset
@@ -309,27 +323,39 @@ class Scanner:
         self._times.note_batch(spot, header.base_timestamp)
         self._follow(spot, 2, trusted=header.last_offset_delta >= 0)
 
-    def _limit_of(self, batch: RecordBatch) -> int | None:
-        """The offset at which what follows a batch begins; None: not known, or the batch is where it is expected."""
-        if self._state.after_damage or self._source is None or batch.base_offset == self._next_offset():
+    def _limit_of(self, base: int, end: int) -> int | None:
+        """The offset at which what follows a batch begins; None: not known, or the batch is where it is expected.
+
+        Args:
+            base: Its base offset.
+            end: Where it ends in the file.
+        """
+        if self._state.after_damage or self._source is None or base == self._next_offset():
             return None
-        end = batch.span.end
         if end >= self._source.size:
             return self._task.following
         window = self._source.window(end, BATCH_HEADER.size)
         head = window.data[end - window.start : end - window.start + BATCH_HEADER.size]
-        return BATCH_HEADER.read(head).base_offset if len(head) == BATCH_HEADER.size and head[MAGIC_AT] == 2 else None
+        if len(head) == BATCH_HEADER.size and head[MAGIC_AT] == 2:
+            return BATCH_HEADER.read(head).base_offset
+        following = _batch_from(self._source, end)
+        return None if following is None else following.base_offset
 
-    def _as_neighbours_prove(self, batch: RecordBatch, limit: int) -> RecordBatch:
-        """A batch with the base offset that its neighbours prove it to have had; the batch itself where they prove none."""
-        low, delta, stored = self._next_offset(), batch.header.last_offset_delta, batch.base_offset
-        if self._task.snapshot_epoch is not None or delta < 0 or (low <= stored and stored + delta < limit):
-            return batch
+    def _proved_base(self, stored: int, delta: int, limit: int | None) -> int:
+        """The base offset that its neighbours prove a batch to have had; the stored one where they prove no other.
+
+        Args:
+            stored: The one that it has.
+            delta: How far its last offset is from it.
+            limit: The offset at which what follows begins.
+        """
+        low = self._next_offset()
+        if limit is None or self._task.snapshot_epoch is not None or delta < 0 or (low <= stored and stored + delta < limit):
+            return stored
         if low + delta + 1 == limit:
-            proved = [low]
-        else:
-            proved = [base for bit in range(64) if low <= (base := stored ^ (1 << bit)) and base + delta < limit]
-        return batch.with_base_offset(proved[0]) if len(proved) == 1 else batch
+            return low
+        proved = [base for bit in range(64) if low <= (base := stored ^ (1 << bit)) and base + delta < limit]
+        return proved[0] if len(proved) == 1 else stored
 
     def _judge_step(
         self,
@@ -441,8 +467,6 @@ class Scanner:
         state, crc_ok, base = self._state, batch.crc_ok, batch.last_offset
         state.batches += 1
         self._magics.add(batch.magic)
-        self._last_legacy = max(self._last_legacy, base)
-        self._producers.hole(base + 1)  # offsets inside a wrapper are not followed
         records: LegacyRecords | None = None
         if crc_ok and (batch.compression_id == 0 or not self._quick):
             records = self._records.legacy(batch)
@@ -452,15 +476,20 @@ class Scanner:
         elif batch.compression_id:
             # Only decompression tells where a wrapper begins; without it, where it may begin at the earliest.
             base = min(base, state.expected if state.expected >= 0 else max(0, self._task.base_offset))
+        stored_base, delta = base, batch.last_offset - base
+        limit = self._limit_of(base, batch.span.end) if records is not None else None
+        base = self._proved_base(base, delta, limit)
         spot = BatchSpot(
             position=batch.position,
             end=batch.position + batch.size,
             base_offset=base,
-            last_offset=batch.last_offset,
+            last_offset=base + delta,
             epoch=NO_EPOCH,
             max_timestamp=batch.max_timestamp,
         )
-        self._judge_step(batch, spot, crc_ok=crc_ok)
+        self._last_legacy = max(self._last_legacy, spot.last_offset)
+        self._producers.hole(spot.last_offset + 1)  # offsets inside a wrapper are not followed
+        self._judge_step(batch, spot, crc_ok=crc_ok, stored_base=stored_base if base != stored_base else None, limit=limit)
         if batch.size > self._task.settings.large and crc_ok:
             self._note_large(spot, NO_PRODUCER_ID)
         if not crc_ok:
@@ -501,6 +530,24 @@ class Scanner:
             state.lose_order()
             state.after_damage = True
             self._indexes.skip(item.span.end, following)
+
+
+def _digested(
+    run: Callable[[Buffer, int], tuple[int, bool]], digests: DigestNotes, buffer: Buffer, position: int
+) -> tuple[int, bool]:
+    """Go over batches in a buffer, and take their digests."""
+    reached, more = run(buffer, position)
+    digests.take(buffer.data, position - buffer.begin, reached - buffer.begin)
+    return reached, more
+
+
+def _lanes_look(look: RecordLook) -> LanesLook | None:
+    """A look at the records of many batches at once; None: numpy is not installed."""
+    try:
+        from kafkalog.verify.scan.record_lanes import LanesLook
+    except ImportError:
+        return None
+    return LanesLook(look)
 
 
 def _zeros_in(source: FileSource, damaged: Span) -> str:
