@@ -25,8 +25,9 @@ from kafkalog.core.cursor import Cursor
 from kafkalog.core.legacy import MIN_MESSAGE_SIZE
 from kafkalog.core.log import SearchBudget, find_batch, only_zeros
 from kafkalog.core.record import iter_headers
-from kafkalog.core.record_walk import MOST_AT_ONCE, runs
+from kafkalog.core.record_walk import MOST_AT_ONCE, Irregular, runs
 from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
+from kafkalog.dump.at_once import WINDOW, AtOnce
 from kafkalog.dump.lines import codec_names, lines_of
 from kafkalog.dump.passed_over import Way
 from kafkalog.dump.payload import MANY_HEADERS
@@ -114,6 +115,9 @@ class LogPrinter:
         self._lone: LoneRecords | None = None
         if self._fast is not None and not (self._filtering or skip_metadata):
             self._lone = self._fast.lone_records(dialect, with_batches=self._show_batches)
+        self._at_once: AtOnce | None = None
+        if self._fast is not None and deep and not self._filtering and not skip_metadata and payload and payload.is_plain:
+            self._at_once = AtOnce(dialect, self._codecs, self._section)
 
     def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
         """A copy of this printer with another output and another watch over the offsets."""
@@ -139,7 +143,7 @@ class LogPrinter:
         position = start
         while True:
             try:
-                return self._run(source, position, stop, end)
+                return self._print(source, position, stop, end)
             except ToolDied as death:
                 at = position if death.position is None else death.position
                 self._output.die(self._path, ToolDied(death.reason, at))
@@ -157,8 +161,44 @@ class LogPrinter:
         consecutive = ConsecutiveOffsets(first_is_compared=False)
         self.redirected(self._output, consecutive).run(source, batch.position, batch.position + 1, batch.span.end)
 
-    def _run(self, source: Source, position: int, stop: int, end: int) -> int:
+    def _print(self, source: Source, position: int, stop: int, end: int) -> int:
         """Like `run`, up to the first place where the real tool would die."""
+        at_once = self._at_once
+        while at_once is not None and position < stop:
+            reached = self._print_at_once(at_once, source, position, stop, end)
+            if reached == position:
+                limit = min(stop, position + WINDOW)
+                reached = self._run(source, position, limit, end)
+                at_once.bytes += reached - position
+                if reached < limit:
+                    return reached
+            position = reached
+        return self._run(source, position, stop, end)
+
+    def _print_at_once(self, at_once: AtOnce, source: Source, position: int, stop: int, end: int) -> int:
+        """Print many batches at once; returns where the last of them ends."""
+        lines = at_once.lines_for(source.size)
+        parts = [] if lines is None else at_once.parts(source, position, stop, end)
+        if lines is None or not parts:
+            return position
+        try:
+            text, bounds, offsets = lines.make(parts)
+        except Irregular:
+            return position
+        if not self._way.is_right:
+            self._way.at_batch(position, valid=True)
+        for part, begin, until in zip(parts, bounds, bounds[1:], strict=False):
+            if self._show_batches:
+                self._output.line(self._lines.batch(part.header, part.position, part.size, part.codec, valid=True))
+            self._output.put(text[begin:until])
+        if (offsets[1:] - offsets[:-1] == 1).all():
+            self.consecutive.add(int(offsets[0]), int(offsets[-1]), [])
+        else:
+            self.consecutive.many(offsets.tolist())
+        return parts[-1].position + parts[-1].size
+
+    def _run(self, source: Source, position: int, stop: int, end: int) -> int:
+        """The same, one batch after the other; those of one record in one go."""
         fruitless = 0
         while True:
             position, is_lone = self._run_on(source, position, stop, end, lone_matter=fruitless < _TRIES)
@@ -318,6 +358,8 @@ class LogPrinter:
         if made is None:
             return False
         text, offsets = made
+        if self._at_once is not None:
+            self._at_once.records += len(offsets)
         self.consecutive.many(offsets)
         self._output.put(text)
         return True

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     #: Makes a line of a batch, with a `%` for each of the values: of header, position, size and codec.
     Template = Callable[[BatchHeader, int, int, str], bytes]
 
-__all__ = ["RecordText"]
+__all__ = ["MAX_SEQUENCE", "Part", "RecordText"]
 
-_MAX_SEQUENCE = 0x7FFFFFFF
+#: The largest sequence number; 0 follows it.
+MAX_SEQUENCE = 0x7FFFFFFF
 
 #: The sink's expressions for the values of a record line.
 _EXPRESSIONS = {
@@ -46,6 +47,18 @@ _RAISE = "raise Irregular"
 _HEADER_KEYS = HeaderSink(
     begin="keys = []", key="keys.append(data[q:r])", finish="raw = b','.join(keys)", most=str(MOST_HEADERS), repeats=True
 )
+
+
+class Part(NamedTuple):
+    """A batch whose records are to be printed; they stand, decompressed, in `section[start:end]`."""
+
+    header: BatchHeader
+    position: int
+    size: int
+    codec: str
+    section: bytes
+    start: int
+    end: int
 
 
 class _Way(NamedTuple):
@@ -190,7 +203,7 @@ class RecordText:
         if not -SAFE_BASE < base_offset < SAFE_BASE or not -SAFE_BASE < base_timestamp < SAFE_BASE:
             return None
         append_time, sequenced = bool(attributes & bits.LOG_APPEND_TIME), base_sequence >= 0
-        if sequenced and base_sequence + last_delta > _MAX_SEQUENCE:
+        if sequenced and base_sequence + last_delta > MAX_SEQUENCE:
             return None
         if append_time:
             base_timestamp = newest

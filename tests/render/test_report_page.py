@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import NamedTuple
 
@@ -171,6 +172,17 @@ def test_a_page_is_called_by_what_was_examined_in_few_words():
         assert f'<p class="title">{title}</p>' in page
     scattered = tuple(PartitionReport(**{**_fields(one), "path": f"/data/{at}/topic-{at}"}) for at in range(30))
     assert '<p class="title">30 partitions</p>' in Report(now=NOW, partitions=scattered).to_html()
+
+
+def test_ranges_that_have_no_text_of_their_own_are_counted(tmp_path):
+    batches = [
+        bytearray(batch([R(value=b"x" * 30)], base_offset=at, base_timestamp=1_700_000_000_000 + at)) for at in range(20)
+    ]
+    for one in batches[1::2]:
+        one[-3] ^= 1
+    text = Reader(kafkalog.verify(one_log(tmp_path / "orders-0", *batches), now=NOW).to_html()).text()
+    assert "offset 1 unreadable" in text
+    assert "and 6 more ranges unreadable" in text
 
 
 def test_replicas_among_the_partitions_are_compared(read):
@@ -344,6 +356,14 @@ def test_a_hundred_findings_and_a_log_of_5_000_segments_and_50_000_batches_take_
     assert len(drawn) + len(with_findings(100).to_html()) + 100 * 1500 < 400_000
 
 
+def test_the_same_advice_stands_on_the_page_twenty_times_and_is_linked_from_then_on():
+    made = with_findings(100).to_html()
+    remedy = "<dt>What to do</dt><dd>If another replica is in sync"
+    assert made.count(remedy) == 20
+    assert made.count('<dd>the same as for <a href="#f1">') == 80
+    assert 'id="f21"' in made
+
+
 def test_of_ten_thousand_findings_some_of_each_rule_are_shown_and_all_are_counted():
     made = Reader(with_findings(10_000).to_html())
     shown = made.of_class("details", "f")
@@ -501,6 +521,17 @@ def test_ticks_of_times_are_round_in_utc():
 def test_labels_are_moved_apart_and_stay_in_the_picture():
     assert spread([10, 11, 12], 10, 100) == [10, 20, 30]
     assert spread([98, 99, 100], 10, 100) == [80, 90, 100]
+
+
+def test_the_colours_of_many_epochs_leave_room_for_the_times():
+    text = picture(Picture(number=1, name="orders-0", overview=large_overview(5000, 50_000)))
+    keys = [float(x) for x in re.findall(r'<path class="key e\d" d="M([\d.]+) ', text)]
+    assert len(keys) == 8
+    many = large_overview(5000, 50_000)
+    many = replace(many, stretches=tuple(one._replace(epoch=at) for at, one in enumerate(many.stretches)))
+    keys = [float(x) for x in re.findall(r'<path class="key e\d" d="M([\d.]+) ', picture(Picture(1, "x", many)))]
+    assert 4 <= len(keys) < 8
+    assert max(keys) < 430
 
 
 def test_one_wrong_clock_does_not_squeeze_all_other_times_into_a_line(tmp_path):

@@ -247,14 +247,15 @@ def test_tombstones_of_a_compacted_log_are_told_once_for_each_segment(tmp_path):
     kept = batch([R(key=b"a", value=b"x")], base_timestamp=START)
     early = [R(key=b"k", value=None, timestamp_delta=1000 - HOUR)]
     horizon = batch(early, base_offset=1, base_timestamp=START + HOUR, max_timestamp=START + 1000, attributes=0x40)
-    later = batch(delete, base_offset=3, base_timestamp=START + 2000)
-    path = log_of(tmp_path / "data/users-0", s0=[kept, horizon, later], s4=[batch(delete, base_offset=4)])
+    # A null without a key deletes nothing.
+    later = batch([*delete, R(1, key=None, value=None)], base_offset=3, base_timestamp=START + 2000)
+    path = log_of(tmp_path / "data/users-0", s0=[kept, horizon, later], s5=[batch(delete, base_offset=5)])
     assert not kinds_of(events_of(path))["tombstones"]
-    (tmp_path / "data/cleaner-offset-checkpoint").write_text("0\n1\nusers 0 4\n")
+    (tmp_path / "data/cleaner-offset-checkpoint").write_text("0\n1\nusers 0 5\n")
     first, second = (event for event in events_of(tmp_path / "data") if event.kind == "tombstones")
     facts = {event.offset: event.facts for event in (first, second)}
     assert facts[1] == {"tombstones": 2, "last_offset": 3, "delete_horizon": START + HOUR}
-    assert facts[4] == {"tombstones": 1, "last_offset": 4, "delete_horizon": None}
+    assert facts[5] == {"tombstones": 1, "last_offset": 5, "delete_horizon": None}
     assert {event.offset: event.time for event in (first, second)}[1] == START + 2000
     assert "eligible-for-retention" not in kinds_of(events_of(tmp_path / "data"))
 

@@ -31,6 +31,8 @@ _ALL, _OF_RULE = 500, 20
 _FOLLOWING = 20
 #: Findings whose bytes are shown, and letters of all of them together.
 _WITH_BYTES, _LETTERS = 120, 400_000
+#: How often the same advice stands on the page.
+_ADVICE = 20
 #: Links to what follows from a finding.
 _LINKS = 12
 
@@ -58,6 +60,7 @@ class Shown(NamedTuple):
         more_following: How many more there are.
         evidence: The bytes.
         same_bytes: The finding whose bytes are the same.
+        same_advice: The finding of which the same is said about the next start and what is to be done; None: it stands here.
     """
 
     anchor: str
@@ -72,6 +75,7 @@ class Shown(NamedTuple):
     more_following: int
     evidence: Evidence | None
     same_bytes: Link | None
+    same_advice: Link | None
 
     @property
     def severity(self) -> str:
@@ -106,6 +110,7 @@ def shown_findings(report: Report, payload: str, *, with_bytes: bool) -> tuple[l
             following.setdefault(finding.cause, []).append(Link(anchors[id(finding)], finding.id))
     reader = _Reader(payload) if with_bytes else None
     partitions = {one.path for one in report.partitions}
+    advice = _Advice()
     shown = []
     for finding in ordered:
         links = following.get(Cause(finding.id, finding.path), [])
@@ -125,6 +130,7 @@ def shown_findings(report: Report, payload: str, *, with_bytes: bool) -> tuple[l
                 more_following=max(0, len(links) - _LINKS),
                 evidence=evidence,
                 same_bytes=same,
+                same_advice=advice.same(finding, anchor),
             )
         )
     return shown, folded
@@ -180,6 +186,21 @@ def _folded(findings: Sequence[Finding]) -> tuple[list[Finding], list[Folded]]:
         seen.update(key for key, _ in keys)
         kept.append(finding)
     return kept, [Folded(name, severity, count) for (name, severity), count in counts.most_common()]
+
+
+class _Advice:
+    """Notices advice that stands on the page often enough."""
+
+    def __init__(self) -> None:
+        self._first: dict[object, str] = {}
+        self._times: Counter[object] = Counter()
+
+    def same(self, finding: Finding, anchor: str) -> Link | None:
+        """The first finding with the same advice, where it would be told once more too often."""
+        key = (finding.remedy, finding.commands, finding.next_start)
+        self._times[key] += 1
+        first = self._first.setdefault(key, anchor)
+        return Link(first, finding.id) if self._times[key] > _ADVICE else None
 
 
 class _Reader:

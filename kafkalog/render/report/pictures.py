@@ -110,8 +110,10 @@ def _bands(report: PartitionReport) -> Iterator[Band]:
     for kind, ranges in (("gone", account.gone), ("unreadable", account.unreadable)):
         for first, last in ranges[:_BANDS]:
             yield Band(kind, first, last, f"{offsets_text([(first, last)])} {kind}")
+        more = f"and {count_text(len(ranges) - _BANDS, 'more range')} {kind}"
         for first, last in ranges[_BANDS:200]:
-            yield Band(kind, first, last, "")
+            yield Band(kind, first, last, more)
+            more = ""
     ends = _cuts(report)
     if ends and report.log_end_offset is not None and min(ends) < report.log_end_offset:
         yield Band("lost", min(ends), report.log_end_offset - 1, "")
@@ -147,7 +149,7 @@ def _levels(
 
 def _marks(shown: Sequence[Shown]) -> Iterator[Mark]:
     placed = [one for one in shown if one.finding.severity > Severity.INFO and one.finding.offsets is not None]
-    for one in placed[:_MARKS]:
+    for one in placed[:: -(-len(placed) // _MARKS) or 1]:
         offsets = one.finding.offsets
         assert offsets is not None
         yield Mark(one.anchor, one.severity, f"{one.severity}: {one.finding.id}, {one.file}", offsets[0])

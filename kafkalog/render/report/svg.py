@@ -38,8 +38,11 @@ _SMALL = 1.5
 #: All times are shown, unless they are this many times as wide as those of nearly all batches, of so many at least: then a few
 #: clocks were wrong.
 _STRETCHED, _MANY = 8, 200
+#: How wide the colours of the epochs are; on their right stand the times.
+_LEGEND = 280
 #: Texts on the right, and arrows at the borders.
 _LABELS = 12
+_FEW_BANDS = 30
 _LABEL_LETTERS = 32
 _ARROWS = 40
 
@@ -312,12 +315,14 @@ def _arrows(axes: _Axes) -> Iterator[Markup]:
 
 
 def _bands(shown: Picture, axes: _Axes) -> Iterator[Markup]:
+    # A single offset is to be seen, and many of them are not to cover everything.
+    least = 3 if len(shown.bands) <= _FEW_BANDS else 1
     for kind in ("lost", "gone", "unreadable"):
         boxes = []
         for band in shown.bands:
             if band.kind == kind:
                 top, bottom = axes.offsets.at(band.last + 1), axes.offsets.at(band.first)
-                size = max(bottom - top, 3)
+                size = max(bottom - top, least)
                 boxes.append(
                     f"M{place(_LEFT)} {place(min(top, _TOP + _HEIGHT - size))}H{place(_RIGHT)}v{place(size)}H{place(_LEFT)}z"
                 )
@@ -358,8 +363,9 @@ def _legend(axes: _Axes) -> Iterator[Markup]:
     """The colours of the epochs."""
     x = _LEFT
     shown = [(epoch, number) for epoch, number in axes.epochs.items() if epoch >= 0]
-    if len(shown) > _LABELS:
-        shown = [*shown[: _LABELS // 2], *shown[-_LABELS // 2 :]]
+    half = _LEGEND // (2 * (23 + 7 * len(str(max(axes.epochs, default=0)))))
+    if len(shown) > 2 * half:
+        shown = [*shown[:half], *shown[-half:]]
     if shown:
         yield _text("t", x, _TOP - _ABOVE, "leader epoch")
         x += 78
@@ -412,20 +418,19 @@ def _strips(shown: Picture, axes: _Axes, below: float) -> tuple[list[Markup], fl
         return parts, below
     below += _GAP
     for strip in shown.strips:
-        boxes: dict[str, list[str]] = {}
-        end = -1.0
+        boxes: dict[str, list[list[float]]] = {}
         for stretch in axes.overview.stretches:
-            state = strip.states.get(stretch.base_offset, "missing")
             left, right = axes.of_stretch(stretch)
-            if state == "there" and right <= end:
-                continue
-            end = max(end, right, left + 2)
-            boxes.setdefault(state, []).append(
-                f"M{place(left)} {place(below)}h{place(max(right - left - 1, 2))}v8h-{place(max(right - left - 1, 2))}z"
-            )
+            placed = boxes.setdefault(strip.states.get(stretch.base_offset, "missing"), [])
+            right = max(right - 1, left + 2)
+            if placed and placed[-1][0] <= left <= placed[-1][1] and right - left < _SMALL + 1:
+                placed[-1][1] = max(placed[-1][1], right)
+            else:
+                placed.append([left, right])
         for state in ("there", "missing", "damaged"):
             if state in boxes:
-                parts.append(_path(f"strip {state}", "".join(boxes[state])))
+                data = (f"M{place(left)} {place(below)}H{place(right)}v8H{place(left)}z" for left, right in boxes[state])
+                parts.append(_path(f"strip {state}", "".join(data)))
         parts.append(_text("t e", _LEFT - 6, below + 9, strip.name))
         bad = {state: sum(1 for one in strip.states.values() if one == state) for state in ("missing", "damaged")}
         words = ", ".join(f"{count} {state}" for state, count in bad.items() if count)
