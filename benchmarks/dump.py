@@ -44,8 +44,8 @@ class Case(NamedTuple):
 
 _TEXT = ["--print-data-log"]
 CASES = (
-    Case("record lines, 100 B values, 512 MiB, one process", "values100", 512, _TEXT, [], 2.0),
-    Case("record lines, 100 B values, 512 MiB, --jobs 2", "values100", 512, _TEXT, ["--jobs", "2"], 4.0),
+    Case("record lines, 100 B values, 512 MiB, one process", "values100", 512, _TEXT, [], 3.3),
+    Case("record lines, 100 B values, 512 MiB, --jobs 2", "values100", 512, _TEXT, ["--jobs", "2"], 6.0),
     Case("record lines, 1 KiB values, 128 MiB", "values1k", 128, _TEXT, [], 3.0),
     Case("batch lines, 512 MiB", "values100", 512, [], [], 3.0),
     *(

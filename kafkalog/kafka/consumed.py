@@ -83,8 +83,9 @@ class ConsumedRecords:
     _place: _Place | None = None
     #: The last offsets that no bytes were for.
     _jump: tuple[int, int] | None = None
-    #: The last batches in a row that lie before the position, each with its segment: what a jump after them skips.
-    _dropped: list[tuple[int, RecordBatch]] = field(default_factory=list)
+    #: The last batches in a row that begin before the position, each with its segment and the records that were dropped: what a
+    #: jump after them skips.
+    _dropped: list[tuple[int, RecordBatch, int]] = field(default_factory=list)
 
     @property
     def unreached(self) -> tuple[int, int] | None:
@@ -137,8 +138,8 @@ class ConsumedRecords:
             return
         self._jump = (self.stops_at, offset - 1)
         if self._dropped:
-            own = [batch for held_by, batch in self._dropped if batch.crc_ok and not _is_copy(batch, held_by, segments)]
-            self._skip(*self._jump, sum(map(_records_of, own)))
+            own = [one for one in self._dropped if one[1].crc_ok and not _is_copy(one[1], one[0], segments)]
+            self._skip(*self._jump, sum(records for _, _, records in own))
         between = _between(segments, place, here) if here > place else ()
         passed = [item for item in between if not (isinstance(item, Batch) and item.last_offset < self.stops_at)]
         if passed:
@@ -151,10 +152,10 @@ class ConsumedRecords:
         They are skipped ones if an earlier batch made it jump over their offsets, or if it jumps right after them: then the
         batch has a wrong base offset, or is a copy in the place of another one.
         """
-        if not isinstance(batch, RecordBatch) or batch.last_offset >= self.stops_at:
-            self._dropped.clear()
+        if not isinstance(batch, RecordBatch) or batch.base_offset >= self.stops_at or not (self.handed or self.skipped):
+            self._dropped.clear()  # the first batch may hold offsets before the log's start
         elif self._place is not None and not batch.is_control and len(self._dropped) < _MOST_DROPPED:
-            self._dropped.append((self._place.segment, batch))
+            self._dropped.append((self._place.segment, batch, min(_records_of(batch), self.stops_at - batch.base_offset)))
         if self._jump is None or not isinstance(batch, RecordBatch) or batch.is_control or batch.base_offset >= self.stops_at:
             return
         first, last = max(batch.base_offset, self._jump[0]), min(batch.last_offset, self._jump[1])

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import sys
+import threading
 from typing import NamedTuple
 
 import fsspec
@@ -16,7 +17,8 @@ from click.testing import CliRunner
 
 from kafkalog import errors, next_start, open_log_dir, open_partition, open_segment, verify
 from kafkalog.cli.main import main
-from kafkalog.files import cores, object_store, remote
+from kafkalog.core.compression import MAX_DECOMPRESSED
+from kafkalog.files import cores, object_store, remote, workers
 from kafkalog.files.mounted import exists
 from kafkalog.files.source import FileSource
 from kafkalog.files.urls import is_url, shown
@@ -619,6 +621,30 @@ def test_an_image_is_read_on_this_machine(tmp_path):
 
 
 @pytest.mark.usefixtures("bucket")
-def test_a_running_read_does_not_fork():
+def test_what_reads_a_bucket_works_in_threads_in_which_is_set_what_was_set():
     open_log_dir(BUCKET)
-    assert not cores.may_fork()
+    token = MAX_DECOMPRESSED.set(4711)
+    try:
+        with workers.pool(2) as pool:
+            assert pool.submit(MAX_DECOMPRESSED.get).result() == 4711
+            assert pool.submit(os.getpid).result() == os.getpid()
+    finally:
+        MAX_DECOMPRESSED.reset(token)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_threads_that_are_ended_begin_nothing_more():
+    open_log_dir(BUCKET)
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def long_work():
+        has_begun.set()
+        return may_end.wait(60)
+
+    pool = workers.pool(1)
+    begun, waiting = pool.submit(long_work), pool.submit(os.getpid)
+    has_begun.wait(60)
+    pool.shutdown(wait=False)
+    may_end.set()
+    assert begun.result()
+    assert waiting.cancelled()

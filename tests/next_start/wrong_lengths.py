@@ -1,4 +1,4 @@
-"""A partition whose batches say a wrong length: the places, and the lengths."""
+"""A partition in which a batch says a wrong length, or a wrong base offset: the places, and what is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 from tests import encode
 from tests.next_start.damage import Harmed
 
-__all__ = ["BATCHES", "LENGTHS", "PLACES", "RECORDS", "partition_of", "with_length"]
+__all__ = ["BASES", "BATCHES", "LENGTHS", "PLACES", "RECORDS", "partition_of", "with_base", "with_length"]
 
 #: Segments by base offset; each has so many batches of so many records, and an index entry for every batch from the second on.
 BATCHES, RECORDS = 10, 5
@@ -23,6 +23,13 @@ LENGTHS = {
     "least": lambda _: 14,
     "zero": lambda _: 0,
     "negative": lambda _: -5,
+}
+#: Which base offset a batch inside a segment gets: one far below, one a little below, one above, or that of a copied batch.
+BASES = {
+    "far lower": lambda base: base ^ 64,
+    "lower": lambda base: base ^ 4,
+    "higher": lambda base: base ^ 256,
+    "of a copy": lambda base: base - 2 * RECORDS,
 }
 
 
@@ -58,3 +65,18 @@ def with_length(place: str, length: str, *, clean: bool = True) -> Harmed:
     struct.pack_into(">i", data, at + 8, LENGTHS[length](before))
     files[name] = bytes(data)
     return Harmed(files, (), clean, 3 * _PER_SEGMENT, 0, (f"length of the batch {place}: {length}",))
+
+
+def with_base(which: str, *, clean: bool = True) -> Harmed:
+    """The partition with one wrong base offset, which the checksum does not cover; a copy has the bytes of the batch copied."""
+    files = partition_of()
+    name = f"{_PER_SEGMENT:020d}.log"
+    data = bytearray(files[name])
+    size = len(data) // BATCHES
+    at = 4 * size
+    (before,) = struct.unpack_from(">q", data, at)
+    if which == "of a copy":
+        data[at : at + size] = data[at - 2 * size : at - size]
+    struct.pack_into(">q", data, at, BASES[which](before))
+    files[name] = bytes(data)
+    return Harmed(files, (), clean, 3 * _PER_SEGMENT, 0, (f"base offset of the batch at {before}: {which}",))

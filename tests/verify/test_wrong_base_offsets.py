@@ -128,3 +128,23 @@ def test_a_batch_that_is_there_twice_makes_no_later_hole_a_skipped_one(tmp_path)
     batches = lab.batches(1)
     lab.write(1, [*batches[:3], batches[2], batches[3], *batches[5:]])
     assert next_start(lab.dir).consumer.uncommitted.skipped == ()
+
+
+def test_consumers_skip_what_a_batch_lacks_whose_base_offset_is_a_little_too_low(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    right = header(lab.batches(1)[2])
+    low = right.base_offset ^ 2
+    assert low < right.base_offset <= low + right.last_offset_delta
+    lab.field(1, 2, base_offset=low)
+    read = next_start(lab.dir).consumer.uncommitted
+    last = right.base_offset + right.last_offset_delta
+    assert read.skipped == ((low + right.last_offset_delta + 1, last, right.base_offset - low),)
+
+
+def test_a_log_that_starts_inside_a_batch_skips_nothing(tmp_path):
+    lab = Lab(tmp_path / "d1", PLAIN)
+    first = header(lab.batches(0)[3])
+    assert first.last_offset_delta > 1
+    lab.write(0, [b for n, b in enumerate(lab.batches(0)) if n != 4])
+    lab.checkpoint("log-start-offset-checkpoint", first.base_offset + 1)
+    assert next_start(lab.dir).consumer.uncommitted.skipped == ()
