@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.carve.groups import chains_of, groups_of, without_copies
+from kafkalog.carve.journal import JOURNAL, Task, journal_of
 from kafkalog.carve.known import known_partitions, live_batches
 from kafkalog.carve.output import write_groups
 from kafkalog.carve.scan import RANGE, Scanned, Search, follows, join, scan
@@ -23,6 +24,8 @@ from kafkalog.files.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from kafkalog.carve.journal import Journal
 
 __all__ = ["MANIFEST", "Settings", "carve"]
 
@@ -47,6 +50,7 @@ class Settings(NamedTuple):
         legacy: Whether messages of magic 0 and 1 are looked for, too.
         jobs: How many processes look; None: as many as there are cores, if there is much to look through.
         with_numpy: Whether numpy is used; None: where it is installed.
+        resume: Whether to go on with a search that was interrupted.
     """
 
     like: Sequence[str] = ()
@@ -60,6 +64,7 @@ class Settings(NamedTuple):
     legacy: bool = False
     jobs: int | None = None
     with_numpy: bool | None = None
+    resume: bool = False
 
 
 def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable[[Carved], Iterator[bytes]]) -> Carved:
@@ -72,7 +77,8 @@ def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable
         manifest: Makes the account: its lines.
 
     Raises:
-        RequestError: the new directory or its account is there already, would lie under a source, or on a device that is one.
+        RequestError: the new directory or its account is there already, would lie under a source, or on a device that is one;
+            what is to be gone on with is another search.
         UnreadableFile: an image, or what it is compared with, cannot be read.
         OSError: the system refuses to write.
     """
@@ -93,7 +99,9 @@ def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable
     with ExitStack() as stack:
         images = [stack.enter_context(Image(path)) for path in paths]
         carved = Carved(tuple(paths), out)
-        runs = _search(images, settings, search, carved)
+        limits = (settings.begin, settings.end)
+        journal = stack.enter_context(journal_of(out + JOURNAL, images, search, limits, is_wanted=settings.resume))
+        runs = _search(images, settings, search, carved, journal)
         if not settings.with_live:
             carved.live_batches = sum(run.batches for run in runs if run.is_live)
             runs = [run for run in runs if not run.is_live]
@@ -111,17 +119,17 @@ def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable
     return carved
 
 
-def _search(images: Sequence[Image], settings: Settings, search: Search, carved: Carved) -> list[Run]:
+def _search(images: Sequence[Image], settings: Settings, search: Search, carved: Carved, journal: Journal) -> list[Run]:
     """All runs, ascending in each image."""
-    tasks = []
+    tasks: list[Task] = []
     for number, image in enumerate(images):
         end = image.size if settings.end is None else min(settings.end, image.size)
         carved.searched_bytes += max(0, end - settings.begin)
-        tasks += [(image.path, number, begin, min(begin + RANGE, end)) for begin in range(settings.begin, end, RANGE)]
+        tasks += [Task(image.path, number, begin, min(begin + RANGE, end)) for begin in range(settings.begin, end, RANGE)]
     jobs = min(cores(), len(tasks)) if settings.jobs is None else settings.jobs
     runs: list[Run] = []
     over = 0
-    for task, result in zip(tasks, _results(tasks, search, jobs), strict=True):
+    for task, result in zip(tasks, _results(tasks, search, jobs, journal), strict=True):
         path, number, begin, end = task
         if begin == settings.begin:
             over = begin
@@ -139,7 +147,19 @@ def _search(images: Sequence[Image], settings: Settings, search: Search, carved:
     return runs
 
 
-def _results(tasks: Sequence[tuple[str, int, int, int]], search: Search, jobs: int) -> Iterator[Scanned]:
+def _results(tasks: Sequence[Task], search: Search, jobs: int, journal: Journal) -> Iterator[Scanned]:
+    """What is in each range: what was found before, the rest noted as soon as it is found."""
+    left = [task for task in tasks if (task.number, task.begin) not in journal.done]
+    found = _scanned(left, search, jobs)
+    for task in tasks:
+        result = journal.done.get((task.number, task.begin))
+        if result is None:
+            result = next(found)
+            journal.add(task, result)
+        yield result
+
+
+def _scanned(tasks: Sequence[Task], search: Search, jobs: int) -> Iterator[Scanned]:
     if jobs < 2:
         yield from (scan(*task, search) for task in tasks)
         return

@@ -26,11 +26,19 @@ _NAMED = 4
 
 
 class Known(NamedTuple):
-    """A partition that is known: its name, its producer ids, and what records of it look like."""
+    """A partition or a topic that is known.
+
+    Args:
+        name: Its path, or `topic NAME`.
+        producers: Producer ids in it.
+        shapes: What records of it look like.
+        why: What else says so, in words; "": nothing.
+    """
 
     name: str
     producers: frozenset[int]
     shapes: frozenset[Shape]
+    why: str = ""
 
 
 def without_copies(runs: Iterable[Run]) -> list[Run]:
@@ -209,16 +217,20 @@ def _found(members: _Members, known: Sequence[Known]) -> FoundGroup:
 
 
 def _guess(members: Sequence[_Traits], known: Sequence[Known]) -> tuple[str | None, list[str]]:
-    """The one known partition that it looks like, and why; None where none does, or several."""
+    """The one partition or topic that it looks like, and why; None where none does, or several.
+
+    Producer ids say most; that a schema is registered for a topic says more than that partitions have it, too.
+    """
     producers = set().union(*(one.producers for one in members))
     strong = set().union(*(one.strong for one in members))
-    scored: list[tuple[int, str, list[str]]] = []
+    scored: list[tuple[tuple[bool, bool, bool], str, list[str]]] = []
     for one in known:
         shared = producers & one.producers
         alike = strong & {(shape.value, shape.detail) for shape in one.shapes}
         if shared or alike:
-            scored.append((2 * bool(shared) + bool(alike), one.name, _words(shared, alike)))
-    scored.sort(key=lambda one: -one[0])
+            why = [one.why] if one.why else []
+            scored.append(((bool(shared), bool(why), bool(alike)), one.name, _words(shared, alike) + why))
+    scored.sort(key=lambda one: one[0], reverse=True)
     if not scored or (len(scored) > 1 and scored[0][0] == scored[1][0]):
         return None, []
     return scored[0][1], scored[0][2]

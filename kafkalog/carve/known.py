@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kafkalog.carve.groups import Known
 from kafkalog.carve.scan import batch_key
 from kafkalog.carve.shapes import shape_of
+from kafkalog.carve.values import Shape
 from kafkalog.core.log import first_offset
 from kafkalog.errors import RequestError
 from kafkalog.files.classify import Kind, classify
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["known_partitions", "live_batches"]
 
+#: The topic of a schema registry, and how it calls the schemas of a topic's values (TopicNameStrategy).
+_SCHEMAS, _OF_VALUES = "_schemas", "-value"
 #: Batches whose producer and records are looked at, from the beginning of each segment.
 _LOOKED_AT = 8
 
@@ -29,8 +34,11 @@ def known_partitions(paths: Iterable[str]) -> list[Known]:
         RequestError: a path is a file.
         UnreadableFile: it is missing, or something in it cannot be read.
     """
-    found = []
+    found: list[Known] = []
     for partition in _partitions(paths):
+        if partition.topic == _SCHEMAS:
+            found += _registered(partition)
+            continue
         producers: set[int] = set()
         shapes = set()
         for segment in partition.segments:
@@ -41,6 +49,23 @@ def known_partitions(paths: Iterable[str]) -> list[Known]:
                 producers.add(getattr(batch.header, "producer_id", -1))
         found.append(Known(partition.path, frozenset(producers - {-1}), frozenset(shapes)))
     return found
+
+
+def _registered(partition: Partition) -> Iterator[Known]:
+    """Topics by the schemas that a schema registry has for their values: `_schemas`, subjects named after topics."""
+    topics: dict[str, set[str]] = defaultdict(set)
+    for record in partition.records():
+        try:
+            said = json.loads(record.value or b"")
+            subject, schema = said["subject"], said["id"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            continue
+        if isinstance(subject, str) and isinstance(schema, int) and subject.endswith(_OF_VALUES):
+            topics[subject].add(str(schema))
+    for subject, schemas in sorted(topics.items()):
+        shapes = frozenset(Shape("schema", schema) for schema in schemas)
+        why = f"{partition.path} has it for the subject {subject}"
+        yield Known(f"topic {subject.removesuffix(_OF_VALUES)}", frozenset(), shapes, why)
 
 
 def live_batches(paths: Iterable[str]) -> frozenset[int]:

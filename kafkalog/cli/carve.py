@@ -72,6 +72,7 @@ class Arguments(NamedTuple):
     stitch: bool
     max_batch: int
     legacy: bool
+    resume: bool
     jobs: int | None
     output_format: str
     color: str
@@ -88,7 +89,7 @@ class Arguments(NamedTuple):
     ),
     sections={
         "What is looked for": ("span", "legacy", "max_batch", "block_size", "stitch"),
-        "What is written": ("out", "live", "with_live", "like"),
+        "What is written": ("out", "live", "with_live", "like", "resume"),
     },
 )
 @click.argument("paths", nargs=-1, required=True, metavar="IMAGE...", shell_complete=completion.files)
@@ -121,6 +122,7 @@ class Arguments(NamedTuple):
     help="The largest batch there may be.",
 )
 @click.option("--legacy", is_flag=True, help="Also messages of magic 0 and 1, from three in a row.")
+@click.option("--resume", is_flag=True, help="Go on with a search that was interrupted, with the same options.")
 @options.format_option()
 @options.color
 @options.jobs
@@ -146,6 +148,7 @@ def command(**values: Any) -> int:
         stitch=arguments.stitch,
         max_batch=arguments.max_batch,
         legacy=arguments.legacy,
+        resume=arguments.resume,
         jobs=arguments.jobs,
     )
     with shown(arguments.paths):

@@ -20,7 +20,7 @@ from kafkalog.errors import Truncated
 from kafkalog.span import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kafkalog.core.source import WindowedBytes
 
@@ -118,6 +118,11 @@ class Layout(Generic[T]):
             code += f"{field.at - at}x{field.type.code}" if field.at > at else field.type.code
             at = field.end
         return struct.Struct(code)
+
+    @property
+    def unpack_from(self) -> Callable[..., tuple[Any, ...]]:
+        """A reader of bytes and a place in them: the values of the structure there."""
+        return self._struct.unpack_from
 
     def pack(self, values: tuple[int, ...]) -> bytes:
         """The bytes of one structure of these values."""

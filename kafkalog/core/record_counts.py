@@ -56,7 +56,7 @@ def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, ...] | None]:
     also, floor = ("if", "-1 << 63") if any_below else ("elif", "-1")
     statements = ("if o != e: gaps += 1; backward += o < e", "e = o + 1", "if t > top: top = t", f"{also} t < low: low = t")
     return compile_walk(
-        "\n            ".join(statements),
+        "\n".join(statements),
         setup=f"gaps = backward = nulls = empty = low = 0; top = {floor}",
         extra=", e",
         finish="return e, gaps, backward, top, low, nulls, empty",

@@ -116,53 +116,58 @@ BYTES_OF_HEADERS = HeaderSink()
 #: Leaves records with headers to another loop.
 NO_HEADERS = HeaderSink(begin="raise Irregular")
 
-_TEMPLATE = """
+#: A loop over records: around what is done for each of them, `{record}`.
+_FRAME = """
 def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=two):
     i = 0
     try:
         {setup}
         for i in range(count):
-            n = data[p]
-            if n < 128: s = p + 1; t = data[p + 2]; q = p + 3
-            else:
-                b = data[p + 1]
-                if b < 128: n += (b << 7) - 128; s = p + 2; t = data[p + 3]; q = p + 4
-                else: n, s = size(data, p); t = data[s + 1]; q = s + 2
-            if t < 128: t = one[t]
-            else:
-                b = data[q]; q += 1
-                if b < 128: t = two[t + (b << 7)]
-                else: t, q = signed64(data, q - 2)
-            o = data[q]; q += 1
-            if o < 128: o = one[o]
-            else:
-                b = data[q]; q += 1
-                if b < 128: o = two[o + (b << 7)]
-                else: o, q = signed32(data, q - 2)
-            k = data[q]; q += 1
-            if k > 127:
-                b = data[q]; q += 1
-                if b < 128: k += (b << 7) - 128
-                else: k, q = size(data, q - 2)
-            if k & 1: {key_null}; r = q
-            else: r = q + (k >> 1); {key_bytes}
-            v = data[r]; r += 1
-            if v > 127:
-                b = data[r]; r += 1
-                if b < 128: v += (b << 7) - 128
-                else: v, r = size(data, r - 2)
-            if v & 1: {value_null}; q = r
-            else: q = r + (v >> 1); {value_bytes}
-            if data[q]:
-{section}            else: q += 1; raw = {headers.none}
-            if (q - s) << 1 != n: raise Irregular
-            {emit}
+{record}
             p = q
         i = count
         if p != end: raise Irregular
     except (Irregular, IndexError):
         {otherwise}
     {finish}
+"""
+
+_RECORD = """
+n = data[p]
+if n < 128: s = p + 1; t = data[p + 2]; q = p + 3
+else:
+    b = data[p + 1]
+    if b < 128: n += (b << 7) - 128; s = p + 2; t = data[p + 3]; q = p + 4
+    else: n, s = size(data, p); t = data[s + 1]; q = s + 2
+if t < 128: t = one[t]
+else:
+    b = data[q]; q += 1
+    if b < 128: t = two[t + (b << 7)]
+    else: t, q = signed64(data, q - 2)
+o = data[q]; q += 1
+if o < 128: o = one[o]
+else:
+    b = data[q]; q += 1
+    if b < 128: o = two[o + (b << 7)]
+    else: o, q = signed32(data, q - 2)
+k = data[q]; q += 1
+if k > 127:
+    b = data[q]; q += 1
+    if b < 128: k += (b << 7) - 128
+    else: k, q = size(data, q - 2)
+if k & 1: {key_null}; r = q
+else: r = q + (k >> 1); {key_bytes}
+v = data[r]; r += 1
+if v > 127:
+    b = data[r]; r += 1
+    if b < 128: v += (b << 7) - 128
+    else: v, r = size(data, r - 2)
+if v & 1: {value_null}; q = r
+else: q = r + (v >> 1); {value_bytes}
+if data[q]:
+{section}else: q += 1; raw = {headers.none}
+if (q - s) << 1 != n: raise Irregular
+{emit}
 """
 
 _SECTION = """
@@ -225,11 +230,12 @@ def compile_walk(
     key_null: str = _KEY_NULL,
     value_null: str = _VALUE_NULL,
     headers: HeaderSink = BYTES_OF_HEADERS,
+    frame: str = _FRAME,
 ) -> Callable[..., Any]:
     """Make a record loop with a sink.
 
     Args:
-        emit: The statement that runs for each record; with `yield` in it the loop is a generator.
+        emit: The statement, or lines of them, for each record; with `yield` in it the loop is a generator.
         setup: The statement before the loop.
         finish: The statement after it.
         otherwise: The statement that runs when record `i` at `p` is irregular or bytes up to `end` are left over.
@@ -239,6 +245,7 @@ def compile_walk(
         key_null: The statement for a null key; it may raise Irregular to leave such records to another loop.
         value_null: The same for a null value.
         headers: What happens with headers.
+        frame: The loop around, with `{record}` at twelve blanks: `data[p]` is where one begins, `end` where all of them end.
 
     Returns:
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
@@ -250,19 +257,16 @@ def compile_walk(
     if headers.repeats:
         section = _SEEN_SECTION.format(section=indent(section, "    "), tries=_TRIES)
         setup = f"tries = {_TRIES}; {setup}"
-    source = _TEMPLATE.format(
-        section=indent(section, " " * 16),
-        extra=extra,
-        setup=setup,
+    record = _RECORD.format(
+        section=indent(section, " " * 4),
         emit=emit,
-        finish=finish,
-        otherwise=otherwise,
         headers=headers,
         key_null=key_null if payload or key_null != _KEY_NULL else "pass",
         value_null=value_null if payload or value_null != _VALUE_NULL else "pass",
         key_bytes=f"key = {payload('data[q:r]')}" if payload else "pass",
         value_bytes=f"val = {payload('data[r:q]')}" if payload else "pass",
     )
+    source = frame.format(extra=extra, setup=setup, finish=finish, otherwise=otherwise, record=indent(record, " " * 12))
     space: dict[str, Any] = {
         "Irregular": Irregular,
         "one": _SIGNED_1,

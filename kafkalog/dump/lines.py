@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kafkalog.dump.dialects import Dialect, Label
 
-__all__ = ["RECORD_VALUES", "Lines", "codec_names", "lines_of"]
+__all__ = ["RECORD_VALUES", "Lines", "codec_names", "lines_of", "lone_record_line"]
 
 #: How the values of a batch line are got, as expressions over the header's fields and the parameters of `_HEADER_LINE`.
 BATCH_VALUES = {
@@ -88,6 +88,37 @@ class Lines(NamedTuple):
     record_template: Callable[..., str]
     record_values: tuple[str, ...]
     legacy_record: Callable[..., str]
+
+
+def lone_record_line(dialect: Dialect, *, with_batch: bool) -> str:
+    """The text of an f-string of the line of a sound batch without a codec and with one record, and of the record's line.
+
+    Expressions name the header's fields, `position`, the batch's `size_of_batch`, and what a record loop knows of the record
+    (see `record_walk`); the record has the batch's base offset. Without `with_batch` only the record has a line.
+    """
+    values = {
+        **BATCH_VALUES,
+        "last_offset": "{base_offset}",
+        "last_sequence": "{base_sequence}",
+        "is_control": BOOLEAN[0],
+        "delete_horizon": "OptionalLong.empty",
+        "size": "{size_of_batch}",
+        "codec": codec_names(dialect)[0],
+        "valid": BOOLEAN[1],
+    }
+    of_record = {
+        **values,
+        **_V2_CONSTANTS,
+        "offset": "{base_offset}",
+        "timestamp": "{base_timestamp + t}",
+        "key_size": "{-1 if k & 1 else k >> 1}",
+        "value_size": "{-1 if v & 1 else v >> 1}",
+        "sequence": "{base_sequence}",
+        "header_keys": "[{raw}]",
+    }
+    record = dialect.record_prefix + _fields((*dialect.record_head, *dialect.record_v2), of_record)
+    batch = _fields((*dialect.batch_head, *dialect.batch_tail), values)
+    return (f"{batch}\n{record}" if with_batch else record).replace("{timestamp_type}", "CreateTime")
 
 
 def _fields(labels: tuple[Label, ...], values: dict[str, str]) -> str:

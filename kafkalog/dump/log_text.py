@@ -49,11 +49,14 @@ if TYPE_CHECKING:
     from kafkalog.core.record import Record
     from kafkalog.core.source import Source
     from kafkalog.dump.dialects import Dialect
+    from kafkalog.dump.lone_records import LoneRecords
     from kafkalog.dump.output import Output
     from kafkalog.dump.payload import Payload
 
 __all__ = ["LogPrinter"]
 
+#: How often batches of one record are hoped for in vain.
+_TRIES = 8
 _BASE_OFFSET = BATCH_HEADER.partial("base_offset")
 
 
@@ -109,6 +112,9 @@ class LogPrinter:
         self._fast: RecordText | None = None
         if output.takes_lines and (deep or self._filtering):
             self._fast = RecordText(dialect, payload if deep else None, filters, skip_metadata=skip_metadata)
+        self._lone: LoneRecords | None = None
+        if self._fast is not None and not (self._filtering or skip_metadata):
+            self._lone = self._fast.lone_records(dialect, with_batches=self._show_batches)
         self._at_once: AtOnce | None = None
         if self._fast is not None and deep and not self._filtering and not skip_metadata and payload and payload.is_plain:
             self._at_once = AtOnce(dialect, self._codecs, self._section)
@@ -192,12 +198,31 @@ class LogPrinter:
         return parts[-1].position + parts[-1].size
 
     def _run(self, source: Source, position: int, stop: int, end: int) -> int:
-        """The same, one batch after the other."""
+        """The same, one batch after the other; those of one record in one go."""
+        fruitless = 0
+        while True:
+            position, is_lone = self._run_on(source, position, stop, end, lone_matter=fruitless < _TRIES)
+            if not is_lone:
+                return position
+            assert self._lone is not None
+            begun = position
+            while True:
+                text, offsets, ended = self._lone.lines(source, position, stop, end)
+                if ended == position:
+                    break
+                position = ended
+                self.consecutive.many(offsets)
+                self._output.put(text)
+            fruitless = fruitless + 1 if position == begun else 0
+
+    def _run_on(self, source: Source, position: int, stop: int, end: int, *, lone_matter: bool) -> tuple[int, bool]:
+        """Print batch after batch; ends with True after one of one record, where that is wanted: more may follow."""
         read_header = BATCH_HEADER.read
         head_size = BATCH_HEADER.size
         places = walk_batches(source, position, end, stop=stop, sizes_overflow=self._rules.sizes_overflow)
         window, view = b"", memoryview(b"")
         way, end_offset = self._way, self._filters.end_offset
+        lone_matter = lone_matter and self._lone is not None
         try:
             for start, _, size, magic, data, at in places:
                 position = start + size
@@ -222,14 +247,16 @@ class LogPrinter:
                         end_offset = None
                         self._output.flush()
                         if nothing_wanted(source, start, stop, self._filters):
-                            return stop
+                            return stop, False
                     self._batch(data, at, header, start, size, valid=valid)
+                    if lone_matter and valid and header.records_count == 1:
+                        return position, True
                 else:
                     with dies_within(start, position):
                         self._odd(data[at : at + max(size, head_size)], start, size, magic)
         except SizeFieldTooSmall as error:
             raise ToolDied(f"record size {error.size}, at least {MIN_MESSAGE_SIZE} needed", error.position) from None
-        return position
+        return position, False
 
     def _large(self, data: WindowedBytes, position: int, size: int, magic: int) -> None:
         """A batch that is read in windows."""

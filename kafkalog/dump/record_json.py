@@ -298,7 +298,7 @@ def _walk(shape: _Shape) -> Callable[..., Any]:
     statements = ("offset = base_offset + o", shape.condition.guard(extend), watch, "expected = offset + 1", show)
     form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
     return compile_walk(
-        "\n            ".join(statements),
+        "\n".join(statements),
         setup="flat = []; extend = flat.extend; gaps = []; whole = True",
         otherwise="whole = False",
         finish="if flat: yield show(flat, gaps)\n    yield Passed(i, expected, whole)",

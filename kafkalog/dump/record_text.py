@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.core import attributes as bits
 from kafkalog.core.record_walk import MOST_HEADERS, NO_HEADERS, SAFE_BASE, HeaderSink, Irregular, compile_walk
 from kafkalog.dump.lines import lines_of
+from kafkalog.dump.lone_records import LoneRecords
 from kafkalog.dump.record_condition import Condition, condition_of
 from kafkalog.dump.tool_died import ToolDied
 
@@ -177,6 +178,11 @@ class RecordText:
         #: The number of the way that fitted the batch before: nulls and headers will be in those that follow, too.
         self._number = 0
         self._loops: dict[int, tuple[_Loop, Template]] = {}
+
+    def lone_records(self, dialect: Dialect, *, with_batches: bool) -> LoneRecords:
+        """What makes the lines of batches of one record, all of which are wanted, with all that lines show."""
+        shown = self._ways[0].shown
+        return LoneRecords(dialect, "any" if shown == "both" else shown, self._tail, with_batches=with_batches)
 
     def make(
         self, data: bytes, at: int, end: int, header: BatchHeader, position: int, size: int, codec: str, count: int

@@ -45,7 +45,10 @@ class Image:
             raise UnreadableFile(shown(path), "is not on this machine, where images are read: copy it to a disk first")
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            mode = os.fstat(self._fd).st_mode
+            status = os.fstat(self._fd)
+            mode = status.st_mode
+            #: When a file was last written, nanoseconds; of a device that says nothing: 0.
+            self.changed = status.st_mtime_ns if stat.S_ISREG(mode) else 0
             if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
                 self.close()
                 raise UnreadableFile(path, "is neither a file nor a block device")

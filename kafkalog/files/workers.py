@@ -16,6 +16,7 @@ import warnings
 from collections import deque
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext, suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from kafkalog.errors import WorkerLost
@@ -41,9 +42,21 @@ _ENDED = 128 + signal.SIGTERM
 _GRACE = 3.0
 
 
+class _Threads(ThreadPoolExecutor):
+    """Threads in which is set what is set where they are given work, as it is in worker processes."""
+
+    def submit(self, function: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Have a function called in a thread."""
+        return super().submit(copy_context().run, function, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:  # noqa: FBT001, FBT002 - Executor's
+        """End the threads; what they have not begun is not done."""
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
 def pool(count: int) -> Executor:
     """An executor of so many worker processes, or of threads where these cannot be forked."""
-    return Workers(count) if may_fork() else ThreadPoolExecutor(count, "kafkalog-worker")
+    return Workers(count) if may_fork() else _Threads(count, "kafkalog-worker")
 
 
 class Lifeline:

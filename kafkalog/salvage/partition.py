@@ -249,6 +249,10 @@ def _write_beside(
             file.write(metadata_file(topic_id))
     else:
         work.notes.append("no topic id is known: a broker with KRaft needs one, --topic-id gives it")
+    if work.wishes.topic_id not in (None, _topic_id(work.sources)) and epochs and epochs[-1].epoch > 0:
+        # Fetch: the leader answers a follower whose last epoch it does not know with OFFSET_OUT_OF_RANGE (Kafka 3.9.1).
+        follow = "in a topic that was created again and whose own are lower, followers get no further"
+        work.notes.append(f"its leader epochs go up to {epochs[-1].epoch}: {follow} (docs/salvage.md)")
     if not log.segments:
         return
     rebuilt = write_side_files(tree, folder, work.release, interval)

@@ -8,6 +8,7 @@ import lzma
 import os
 import random
 import re
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -367,10 +368,20 @@ def test_a_full_disk_leaves_only_the_partial_directory_and_a_second_run_succeeds
     done = CliRunner().invoke(main, ["carve", str(image), "-o", str(out)])
     assert done.exit_code == 3
     assert "no space left on device" in done.stderr
-    assert sorted(os.listdir(tmp_path)) == ["disk.img", "out.partial"]
+    assert sorted(os.listdir(tmp_path)) == ["disk.img", "out.carve.partial", "out.partial"]
     monkeypatch.setattr(os, "fsync", real)
     run(image, "-o", out)
     assert sorted(os.listdir(tmp_path)) == ["disk.img", "out", "out.carve.jsonl"]
+
+
+def test_a_place_that_cannot_be_written_to_is_told_as_that(tmp_path):
+    image = tmp_path / "disk.img"
+    image.write_bytes(spread(log_of(1, 5)))
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    done = CliRunner().invoke(main, ["carve", str(image), "-o", str(file / "out")])
+    assert done.exit_code == 3
+    assert f"cannot write the output: {file}/out: " in done.stderr
 
 
 def test_nothing_found_writes_nothing_and_says_when_all_looks_encrypted(tmp_path):
@@ -426,3 +437,87 @@ def test_the_answers_of_a_generated_image_are_right():
     half = len(log) // 2 // BLOCK * BLOCK
     key = answers([log], [Extent(0, 0, 0, half), Extent(half + BLOCK, 0, half, len(log) - half)])
     assert len(key.whole) + len(key.cut) + key.others == 9
+
+
+def test_a_topic_whose_schema_a_registry_has_is_named_as_a_guess_and_another_one_is_not(tmp_path):
+    def framed(schema, base):
+        records = [R(offset_delta=at, key=b"k", value=b"\0" + schema.to_bytes(4, "big") + b"\x02%d" % at) for at in range(9)]
+        return seal(batch(records, base_offset=base, crc=0))
+
+    subjects = {"orders-value": 7, "orders-key": 8, "clicks-value": 9}
+    registered = [
+        R(at, json.dumps({"subject": name}).encode(), json.dumps({"subject": name, "id": number, "schema": "{}"}).encode())
+        for at, (name, number) in enumerate(subjects.items())
+    ]
+    registry = tmp_path / "data/_schemas-0"
+    registry.mkdir(parents=True)
+    nothing = [R(3, b"gone", None), R(4, b"{", b"{"), R(5, b"k", b"[]"), R(6, b"k", b'{"subject": 1, "id": 8}')]
+    (registry / f"{0:020d}.log").write_bytes(batch([*registered, *nothing]))
+    image, out = tmp_path / "disk.img", tmp_path / "out"
+    image.write_bytes(spread(framed(7, 0) + framed(7, 9), framed(8, 0)))
+    shown = run(image, "-o", out, "--like", tmp_path / "data").stdout
+    assert f"may be topic orders: schema id 7; {registry} has it for the subject orders-value" in " ".join(shown.split())
+    guesses = [json.loads(line).get("guess", "") for line in (tmp_path / "out.carve.jsonl").read_text().splitlines()]
+    assert [guess for guess in guesses if guess != ""] == ["topic orders", None]
+
+
+# --- going on ---
+
+
+@pytest.fixture
+def interrupted(tmp_path, monkeypatch):
+    """A search that ended early: its image and new directory, and the ranges that are looked through from now on."""
+    image, out, looked_at = tmp_path / "disk.img", tmp_path / "out", []
+    image.write_bytes(spread(*(log_of(seed, 12, producer_id=seed, base=1000 * seed) for seed in range(1, 6))))
+    monkeypatch.setattr(api, "RANGE", image.stat().st_size // 5 + 1)
+
+    def interrupt(path, number, begin, end, search):
+        if len(looked_at) == 3:
+            raise KeyboardInterrupt
+        looked_at.append(begin)
+        return scan.scan(path, number, begin, end, search)
+
+    monkeypatch.setattr(api, "scan", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        carve([str(image)], str(out), Settings(jobs=1), account_of)
+    assert os.listdir(tmp_path) in (["disk.img", "out.carve.partial"], ["out.carve.partial", "disk.img"])
+    looked_at[:] = []
+    monkeypatch.setattr(api, "scan", lambda *task: looked_at.append(task[2]) or scan.scan(*task))
+    return image, out, looked_at
+
+
+def contents_of(tmp_path):
+    return {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_search_that_was_interrupted_goes_on_and_finds_what_one_search_finds(interrupted, tmp_path):
+    image, out, looked_at = interrupted
+    with (tmp_path / "out.carve.partial").open("ab") as file:
+        file.write(b'{"image": 0, "begin"')  # cut by a crash
+    carve([str(image)], str(out), Settings(jobs=1, resume=True), account_of)
+    assert len(looked_at) == 2
+    resumed = contents_of(tmp_path)
+    assert set(resumed) > {"disk.img", "out.carve.jsonl"}
+    assert not any(name.endswith(".partial") for name in resumed)
+    shutil.rmtree(out)
+    (tmp_path / "out.carve.jsonl").unlink()
+    carve([str(image)], str(out), Settings(jobs=1), account_of)
+    assert len(looked_at) >= 2 + 5
+    assert contents_of(tmp_path) == resumed
+
+
+def test_without_the_option_a_search_begins_again(interrupted):
+    image, out, looked_at = interrupted
+    carve([str(image)], str(out), Settings(jobs=1), account_of)
+    assert len(looked_at) >= 5
+
+
+@pytest.mark.parametrize("change", ["image", "options"])
+def test_a_search_of_something_else_is_not_gone_on_with(change, interrupted):
+    image, out, looked_at = interrupted
+    if change == "image":
+        image.write_bytes(image.read_bytes() + b"x")
+    settings = Settings(jobs=1, resume=True, legacy=change == "options")
+    with pytest.raises(RequestError, match="is of a search of other images, or with other options: leave out --resume"):
+        carve([str(image)], str(out), settings, account_of)
+    assert looked_at == []

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from kafkalog.core.checksum import crc32c
 from kafkalog.dump import jsonl
+from kafkalog.dump.log_text import LogPrinter
+from kafkalog.dump.lone_records import Lines, LoneRecords
 from kafkalog.dump.record_json import Passed, RecordLines
 from kafkalog.dump.record_text import RecordText
 from tests import encode
@@ -112,6 +114,7 @@ def both_ways(path, options):
     fast = run([*options, str(path)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RecordText, "make", lambda *_: None)
+        patch.setattr(LoneRecords, "lines", lambda _, __, position, *___: Lines(b"", [], position))
         patch.setattr(RecordLines, "of", lambda *given: iter([Passed(0, given[-1], whole=False)]))
         plain = run([*options, str(path)])
     return fast, plain
@@ -131,6 +134,70 @@ def test_the_fast_way_prints_what_the_readable_way_prints(folder, way, data, nam
     path.write_bytes(log)
     fast, plain = both_ways(path, options)
     assert fast == plain
+
+
+lone_batches = st.lists(
+    st.tuples(
+        rows.filter(bool).map(lambda records: records[:1])
+        | st.just([R(key=b"\0\1\0\1g\0\1t\0\0\0\0", value=b"\0\3" + bytes(22))]),
+        st.sampled_from([0, 0, 0, 1]).map(lambda delta: [delta * 2] * 5),
+        st.sampled_from([0, 0, 0x10, 0x10, 8, 1, 0x40]),
+        st.sampled_from([-1, 0, 2**31 - 1]),
+        st.sampled_from([0, 0, 0, 1]),
+    ),
+    min_size=2,
+    max_size=12,
+)
+DIALECTS_OF = ("0.11", "2.3.1", "2.8.2", "3.9.1", "4.1.1", "4.4")
+LONE_WAYS = st.sampled_from(["--print-data-log", "--deep-iteration", "--offsets-decoder", "--transaction-log-decoder"])
+
+
+@given(described=lone_batches, flipped=flips, option=LONE_WAYS, release=st.sampled_from(DIALECTS_OF), fixed=st.booleans())
+@settings(max_examples=50)
+def test_batches_of_one_record_are_printed_as_any_others(folder, described, flipped, option, release, fixed):
+    log = log_of(described)
+    for place, bit in flipped:
+        log[place % len(log)] ^= 1 << bit
+    if fixed and flipped:  # the checksum of the first batch is right whatever it holds
+        log[17:21] = crc32c(bytes(log[21 : 12 + int.from_bytes(log[8:12], "big", signed=True)])).to_bytes(4, "big")
+    path = folder / "00000000000000000000.log"
+    path.write_bytes(log)
+    fast, plain = both_ways(path, [option, "--kafka-version", release])
+    assert fast == plain
+
+
+ODD = {
+    "bytes left over": {"records": encode.record(R(key=b"k", value=b"v")) + b"left", "count": 1},
+    "a larger last offset": {"last_offset_delta": 2},
+    "no such sequence": {"base_sequence": -2, "producer_id": 7},
+    "the broker's clock": {"attributes": 8, "max_timestamp": 1_600_000_000_099},
+    "a delete horizon": {"attributes": 0x40},
+    "a control batch": {"attributes": 0x20},
+    "a wrong checksum": {"crc": 1},
+    "a later offset": {"records": [R(key=b"k", value=b"v", offset_delta=1)]},
+    "no UTF-8": {"records": [R(key=b"\xff", value=b"v")]},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_batch_among_those_of_one_record_is_printed_the_readable_way(tmp_path, odd):
+    path = tmp_path / "00000000000000000000.log"
+    usual = {"records": [R(key=b"k", value=b"v")]}
+    path.write_bytes(b"".join(encode.batch(base_offset=3 * at, **(usual | ODD[odd] if at == 2 else usual)) for at in range(5)))
+    fast, plain = both_ways(path, ["--print-data-log", "--kafka-version", "3.9.1"])
+    assert fast == plain
+    assert b"offset: 3 " in fast[1]
+
+
+def test_batches_of_one_record_are_printed_in_one_go_from_window_to_window(tmp_path, monkeypatch):
+    path = tmp_path / "00000000000000000000.log"
+    path.write_bytes(b"".join(encode.batch([R(key=b"k", value=b"v" * 900)], base_offset=n) for n in range(3000)))
+    one_by_one = []
+    printed = LogPrinter._batch
+    monkeypatch.setattr(LogPrinter, "_batch", lambda *given, **more: (one_by_one.append(given[4]), printed(*given, **more)))
+    fast, plain = both_ways(path, ["--print-data-log", "--jobs", "1"])
+    assert fast == plain
+    assert 3000 < len(one_by_one) < 3000 + 20  # the first ones, and those that lie across the ends of windows
 
 
 @pytest.mark.parametrize(

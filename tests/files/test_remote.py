@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import sys
+import threading
 from typing import NamedTuple
 
 import fsspec
@@ -16,7 +17,9 @@ from click.testing import CliRunner
 
 from kafkalog import errors, next_start, open_log_dir, open_partition, open_segment, verify
 from kafkalog.cli.main import main
-from kafkalog.files import cores, object_store, remote
+from kafkalog.core.compression import MAX_DECOMPRESSED
+from kafkalog.files import cores, object_store, remote, workers
+from kafkalog.files.directory import list_directory
 from kafkalog.files.mounted import exists
 from kafkalog.files.source import FileSource
 from kafkalog.files.urls import is_url, shown
@@ -207,6 +210,8 @@ def test_any_key_can_stand_before_a_log_dir_and_marks_of_folders_are_none_of_its
     put_tree(logs / NAME, f"{before}/logs/{NAME}")
     for folder in ("", "logs/", f"logs/{NAME}/"):
         put(f"{before}/{folder}", b"")
+    marked = open_segment(f"s3://bucket/{before}/logs/{NAME}/{LOG}").paths[".log"].rpartition("/")[0]
+    assert [entry.name for entry in list_directory(marked)] == sorted(path.name for path in (logs / NAME).iterdir())
     (only,) = open_log_dir(f"s3://bucket/{before}/logs").partitions()
     assert only.files == sorted(path.name for path in (logs / NAME).iterdir())
     assert open_segment(f"s3://bucket/{before}/logs/{NAME}/{LOG}").offset_index is not None
@@ -356,6 +361,19 @@ def test_an_object_that_is_replaced_while_it_is_read_is_a_condition_and_not_half
             source.read()
     with FileSource(f"s3://bucket/moving/t-0/{LOG}") as source:
         assert source.read() == sound[:-1] + b"?"
+
+
+def test_a_change_is_told_also_where_no_store_refuses_to_give_another_version(memory, files):
+    there = fsspec.filesystem("memory")
+    sound = there.cat_file(f"/backup/logs/{NAME}/{LOG}")
+    with FileSource(f"{memory}/{NAME}/{LOG}") as source:
+        there.pipe(f"/backup/logs/{NAME}/{LOG}", sound[:-1] + b"?")
+        with pytest.raises(errors.FileChanged, match="was written to while it was read"):
+            source.read()
+    with serving(plain_files(files, etags=False)) as server, FileSource(f"{server.url}/{NAME}/{LOG}") as source:
+        files[f"/{NAME}/{LOG}"] += b"?"
+        with pytest.raises(errors.FileChanged, match="grew from"):
+            source.read()
 
 
 def test_verify_reads_a_partition_again_that_has_changed_and_gives_up_on_one_that_goes_on(bucket, logs):
@@ -619,6 +637,30 @@ def test_an_image_is_read_on_this_machine(tmp_path):
 
 
 @pytest.mark.usefixtures("bucket")
-def test_a_running_read_does_not_fork():
+def test_what_reads_a_bucket_works_in_threads_in_which_is_set_what_was_set():
     open_log_dir(BUCKET)
-    assert not cores.may_fork()
+    token = MAX_DECOMPRESSED.set(4711)
+    try:
+        with workers.pool(2) as pool:
+            assert pool.submit(MAX_DECOMPRESSED.get).result() == 4711
+            assert pool.submit(os.getpid).result() == os.getpid()
+    finally:
+        MAX_DECOMPRESSED.reset(token)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_threads_that_are_ended_begin_nothing_more():
+    open_log_dir(BUCKET)
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def long_work():
+        has_begun.set()
+        return may_end.wait(60)
+
+    pool = workers.pool(1)
+    begun, waiting = pool.submit(long_work), pool.submit(os.getpid)
+    has_begun.wait(60)
+    pool.shutdown(wait=False)
+    may_end.set()
+    assert begun.result()
+    assert waiting.cancelled()

@@ -150,7 +150,8 @@ def test_the_worst_partition_is_drawn_with_what_is_gone_and_circles_that_lead_to
 
 def test_what_is_wrong_with_most_partitions_is_told_by_a_table_and_the_rest_below_it(tmp_path):
     for number in range(5):
-        log = bytearray(batch([R(value=b"x" * (20 + number))]))
+        # The last one is the worst.
+        log = bytearray(batch([R(at, value=b"x" * 20) for at in range(number + 1)]))
         log[70] ^= 1
         one_log(tmp_path / "data" / f"orders-{number}", bytes(log))
     made = kafkalog.verify(tmp_path / "data", now=NOW).to_html()
@@ -161,6 +162,7 @@ def test_what_is_wrong_with_most_partitions_is_told_by_a_table_and_the_rest_belo
     first = re.search(r"<td>(orders-\d)</td>", table)[1]
     assert re.search(r'<figcaption><b class="v data-loss">data-loss</b> <code>(.*?)</code>', made)[1] == first
     files = re.findall(r'<span class="file">(.*?) @', made)
+    assert first == "orders-4"
     assert set(files) == {f"orders-{number}/00000000000000000000.log" for number in range(5)}
 
 

@@ -8,6 +8,7 @@ import pathlib
 import random
 import shutil
 import struct
+from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -21,6 +22,7 @@ from kafkalog.errors import RequestError
 from kafkalog.files import output_file
 from kafkalog.salvage import partition as salvaging
 from kafkalog.salvage.lineage import History, shared_end
+from kafkalog.salvage.order import in_order
 from tests import encode
 from tests.log_dirs import FIXTURES
 from tests.next_start.damage import harm
@@ -564,3 +566,44 @@ def test_of_a_log_with_random_damage_a_directory_is_made_that_is_accepted(tmp_pa
     intact = {bytes(batch.data[:]) for batch in kafkalog.open_partition(source).batches() if batch.crc_ok}
     if not any("append" in said or "->" in said or "body" in said or "marker" in said for said in harmed.said):
         assert set(batches(partition.path).values()) <= intact if partition.kept else True
+
+
+# --- a topic that was created again ---
+
+
+OWN_ID, OTHER_ID = "AAAAAAAAAAAAAAAAAAAABQ", "AAAAAAAAAAAAAAAAAAAABg"
+
+
+@pytest.mark.parametrize(
+    ("epoch", "given", "warns"), [(7, OTHER_ID, True), (0, OTHER_ID, False), (7, None, False), (7, OWN_ID, False)]
+)
+def test_leader_epochs_that_a_new_topic_does_not_have_yet_are_told(epoch, given, warns, tmp_path):
+    source = tmp_path / "data/orders-0"
+    source.mkdir(parents=True)
+    (source / f"{0:020d}.log").write_bytes(encode.batch([encode.R(0, b"k", b"v")], leader_epoch=epoch))
+    (source / "partition.metadata").write_text(f"version: 0\ntopic_id: {OWN_ID}")
+    (partition,) = kafkalog.salvage(source, tmp_path / "new", topic_id=given).partitions
+    assert any(f"its leader epochs go up to {epoch}: " in note for note in partition.notes) is warns
+
+
+# --- batches that do not stand in order ---
+
+
+class Place(NamedTuple):
+    base: int
+    last: int
+
+
+@pytest.mark.parametrize(
+    ("places", "kept"),
+    [
+        ([(0, 4), (5, 9), (10, 14)], None),
+        ([(0, 4), (10, 19), (5, 9), (20, 29)], [0, 1, 3]),
+        ([(0, 4), (7, 9), (5, 6), (10, 14)], [0, 1, 3]),
+        ([(0, 4), (9, 9), (5, 8), (10, 14)], [0, 2, 3]),
+        ([(0, 4), (1 << 40, (1 << 40) + 90), (5, 6), (7, 8)], [0, 2, 3]),
+        ([(5, 5), (5, 5)], [0]),
+    ],
+)
+def test_of_batches_out_of_order_the_longest_row_is_kept_and_of_such_the_one_with_most_offsets(places, kept):
+    assert in_order([Place(*place) for place in places]) == kept

@@ -299,6 +299,9 @@ def test_groups_commit_once_an_hour_however_often_they_do():
     events = [event for event in events_of(path) if event.kind == "group-committed"]
     assert {event.facts["group"] for event in events} >= committed != set()
     assert {event.source for event in events} == {"append"}
+    # Coordinators write the whole log, by their own clock.
+    own = [event for event in events_of(path) if event.partition.startswith("__consumer_offsets")]
+    assert {event.source for event in own if event.kind in ("segment-created", "tombstones")} == {"append"}
     assert all(event.facts["commits"] >= event.facts["partitions"] > 0 for event in events)
     hours = Counter((event.facts["group"], event.time // HOUR, event.partition) for event in events)
     assert set(hours.values()) == {1}

@@ -171,6 +171,24 @@ def test_what_the_local_log_still_has_is_not_lost(labs):
     assert next(one for one in report.partitions if one.is_remote).verdict == "damaged"
 
 
+def test_what_is_damaged_in_remote_storage_and_sound_in_the_local_log_is_not_lost(labs):
+    lab, tier = labs
+    shutil.copy(tier.path(2), lab.path(0).with_name(f"{76:020}.log"))
+    data = tier.path(2).read_bytes()
+    tier.patch(tier.path(2), 1000, bytes([data[1000] ^ 1]))
+    report = look(lab.root, tier.dir)
+    found = sole(report)
+    assert (found.id, found.offsets) == ("batch-crc-mismatch", None)
+    assert found.consequence.endswith(
+        "Nothing is lost yet: the local log has these offsets until local retention deletes them."
+    )
+    (there,) = [one for one in report.partitions if one.is_remote]
+    assert (there.verdict, there.account.unreadable) == ("damaged", ())
+    # Of the segment before, which the local log has not, they are.
+    tier.patch(tier.path(1), 1000, bytes([tier.path(1).read_bytes()[1000] ^ 1]))
+    assert next(one for one in look(lab.root, tier.dir).partitions if one.is_remote).verdict == "data-loss"
+
+
 def test_what_lies_before_the_log_start_offset_is_not_lost(labs):
     lab, tier = labs
     lab.checkpoint("log-start-offset-checkpoint", 42)

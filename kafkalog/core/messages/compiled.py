@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import uuid
 from functools import lru_cache
-from itertools import count
+from itertools import count, groupby
 from json.encoder import encode_basestring
 from struct import Struct
 from struct import error as struct_error
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from kafkalog.core.messages.schema import Field
 
@@ -264,24 +264,25 @@ def compile_writer(
 
 
 def _struct_text(source: _Source, fields: tuple[Field, ...], present: Callable[[Field], bool], name: str) -> str:
-    parts = list(_field_texts(source, [field for field in fields if present(field)], present, name))
-    # Each part has a comma in front of it; which one is the first, a message may decide.
-    if not parts:
-        return "'{}'"
-    first_is_there = parts[0].startswith("'")
-    whole = "''.join((" + ", ".join(parts) + ",))"
-    return f"'{{' + {whole}[1:] + '}}'" if first_is_there else f"'{{' + {whole}.removeprefix(',') + '}}'"
-
-
-def _field_texts(source: _Source, fields: list[Field], present: Callable[[Field], bool], name: str) -> Iterator[str]:
-    for field in fields:
-        value = f"{name}[{field.name!r}]"
-        label = f',"{field.name}":'
-        text = f"{label!r}, {_value_text(source, field, present, value)}"
-        if field.tag is None:
-            yield text
+    """An expression for a struct: fields that are always there stand in one template, a tagged one is there or is not."""
+    parts: list[str] = []
+    for is_tagged, some in groupby((field for field in fields if present(field)), lambda field: field.tag is not None):
+        if is_tagged:
+            for field in some:
+                one = _template(source, [field], present, name)
+                parts.append(f"('' if {name}[{field.name!r}] == {source.name([field.default])}[0] else {one})")
         else:
-            yield f"'' if {value} == {source.name([field.default])}[0] else ''.join(({text}))"
+            parts.append(_template(source, list(some), present, name))
+    # Each field has a comma in front of it; which one is the first, a message may decide.
+    if parts and parts[0].startswith("',"):
+        return f"'{{' + {' + '.join((parts[0].replace(',', '', 1), *parts[1:], repr('}')))}"
+    return f"'{{' + ({' + '.join(parts) or repr('')}).removeprefix(',') + '}}'"
+
+
+def _template(source: _Source, fields: list[Field], present: Callable[[Field], bool], name: str) -> str:
+    text = "".join(f',"{field.name}":%s' for field in fields)
+    values = [_value_text(source, field, present, f"{name}[{field.name!r}]") for field in fields]
+    return f"{text!r} % ({', '.join(values)},)"
 
 
 def _value_text(source: _Source, field: Field, present: Callable[[Field], bool], value: str) -> str:
@@ -289,7 +290,9 @@ def _value_text(source: _Source, field: Field, present: Callable[[Field], bool],
         return _one_text(source, field, present, value)
     item = source.name()
     one = _one_text(source, field, present, item)
-    return f"'null' if {value} is None else '[' + ','.join([{one} for {item} in {value}]) + ']'"
+    if one == item:
+        one = f"str({item})"
+    return f"('null' if {value} is None else '[' + ','.join([{one} for {item} in {value}]) + ']')"
 
 
 def _one_text(source: _Source, field: Field, present: Callable[[Field], bool], value: str) -> str:
@@ -300,5 +303,5 @@ def _one_text(source: _Source, field: Field, present: Callable[[Field], bool], v
     if field.type == "string":
         return f"quoted({value})"
     if field.type in ("int8", "int16", "uint16", "int32", "int64"):
-        return f"str({value})"
+        return value  # as it is, it has the text of a number
     return f"plain({value})"

@@ -32,29 +32,30 @@ def kafka_json_text(message: Message, schema: Schema, version: int, release: Rel
     return _writer(schema, version, release)(message)
 
 
+@lru_cache(maxsize=1024)
 def regular_json(
-    data: bytes, at: int, schema: Schema, version: int, release: Release, names: tuple[str, tuple[str, ...]] | None = None
-) -> tuple[str, int] | None:
-    """The same for a regular message that begins at a place in some bytes, and the place after it; None for any other.
+    schema: Schema, version: int, release: Release, names: tuple[str, tuple[str, ...]] | None = None
+) -> Callable[[bytes, int], tuple[str, int] | None]:
+    """What gives the same for a regular message that begins at a place in some bytes, and the place after it; None for others.
 
     `names`: a field whose number is shown as the name at that place.
     """
-    read, write = _both(schema, version, release)
-    try:
-        message, end = read(data, at)
-        if names is not None:
-            field, known = names
-            if message[field] < 0:
-                return None
-            message[field] = f'"{known[message[field]]}"'
-    except NOT_REGULAR:
-        return None
-    return write(message), end
+    read, write = regular_reader(schema, version, release), _writer(schema, version, release)
+    field, known = names or ("", ())
+    quoted_names = tuple(f'"{name}"' for name in known)
 
+    def told(data: bytes, at: int) -> tuple[str, int] | None:
+        try:
+            message, end = read(data, at)
+            if field:
+                if message[field] < 0:
+                    return None
+                message[field] = quoted_names[message[field]]
+        except NOT_REGULAR:
+            return None
+        return write(message), end
 
-@lru_cache(maxsize=1024)
-def _both(schema: Schema, version: int, release: Release) -> tuple[Callable[..., Any], Callable[..., str]]:
-    return regular_reader(schema, version, release), _writer(schema, version, release)
+    return told
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,8 @@ Source: DumpLogSegments.scala 3.8.0 to 4.2.0, DumpLogSegments.java 4.3.1 and 4.4
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_consumer_protocol
@@ -35,6 +36,17 @@ class _Skipped(Exception):
     """The record cannot be decoded; the real tool prints this in place of the key."""
 
 
+_Tell = Callable[[bytes], bytes | None]
+
+
+class _Key(NamedTuple):
+    """What a key says: the record type, its text; and what makes the texts of regular values, by the bytes of their version."""
+
+    kind: RecordType
+    text: bytes
+    values: dict[bytes, _Tell]
+
+
 class CoordinatorJson:
     """The decoder of one release for one coordinator's topic.
 
@@ -49,7 +61,9 @@ class CoordinatorJson:
         self.types = types
         self.label = label
         self.strict_versions = VALUE_VERSIONS_STRICT.applies_to(release)
-        self._keys: dict[bytes, tuple[RecordType, bytes]] = {}
+        self._keys: dict[bytes, _Key] = {}
+        #: By record type.
+        self._values: dict[int, dict[bytes, _Tell]] = {}
         self.state_names = dialect_of(release).transaction_state_names
         self._names = {TRANSACTION_LOG_VALUE: ("transactionStatus", TRANSACTION_STATES)} if self.state_names else {}
 
@@ -59,41 +73,60 @@ class CoordinatorJson:
 
     def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:
         """See `Decoder`."""
+        found = self._keys.get(key)  # type: ignore[arg-type]  # None is no key of it
+        if found is not None and value is not None:
+            tell = found.values.get(value[:2])
+            text = None if tell is None else tell(value)
+            if text is not None:
+                return found.text, text
         if key is None:
             raise DecoderFailed(f"Failed to decode message at offset {offset} (message had a missing key)")
         try:
-            return self._texts(offset, key, value)
+            if found is None:
+                found = self._known(offset, key)
+            return found.text, DELETED if value is None else self._payload(offset, found, value)
         except _Skipped as skipped:
             return str(skipped).encode(), None
 
-    def _texts(self, offset: int, key: bytes, value: bytes | None) -> Texts:
-        found = self._keys.get(key)
-        if found is None:
-            found = self._key(offset, key)
-            if len(self._keys) >= _MOST_KEYS:
-                self._keys.clear()
-            if len(key) <= _SHORT:
-                self._keys[key] = found
-        kind, text = found
-        return text, DELETED if value is None else self._payload(offset, kind, value)
+    def _known(self, offset: int, key: bytes) -> _Key:
+        """A key, which is kept."""
+        found = self._key(offset, key)
+        if len(self._keys) >= _MOST_KEYS:
+            self._keys.clear()
+        if len(key) <= _SHORT:
+            self._keys[key] = found
+        return found
 
-    def _key(self, offset: int, key: bytes) -> tuple[RecordType, bytes]:
-        """The record type that a key names, and its text."""
+    def _key(self, offset: int, key: bytes) -> _Key:
         cursor = Cursor(key)
         number = self._version(offset, cursor, "key")
         kind = find_record_type(self.types, number, self.release)
         if kind is None:
             raise _Skipped(f"Unknown record type {number} at offset {offset}, skipping.")
         fields = self._read(offset, cursor, kind.key, number, "key")
-        return kind, f'{{"type":"{number}","data":{kafka_json_text(fields, kind.key, number, self.release)}}}'.encode()
+        text = f'{{"type":"{number}","data":{kafka_json_text(fields, kind.key, number, self.release)}}}'.encode()
+        return _Key(kind, text, self._values.setdefault(number, {}))
 
-    def _payload(self, offset: int, kind: RecordType, value: bytes) -> bytes:
+    def _teller(self, schema: Schema, version: int) -> _Tell:
+        """What makes the text of regular values of a version."""
+        told = regular_json(schema, version, self.release, self._names.get(schema))
+        begin = f'{{"{self.label}":"{version}","data":'
+
+        def tell(value: bytes) -> bytes | None:
+            made = told(value, 2)
+            return None if made is None else f"{begin}{made[0]}}}".encode()
+
+        return tell
+
+    def _payload(self, offset: int, key: _Key, value: bytes) -> bytes:
+        kind = key.kind
         schema = kind.value
         version = int.from_bytes(value[:2], "big", signed=True)
         if schema is not GROUP_METADATA_VALUE and 0 <= version <= schema.highest(self.release):
-            regular = regular_json(value, 2, schema, version, self.release, self._names.get(schema))
-            if regular is not None:
-                return f'{{"{self.label}":"{version}","data":{regular[0]}}}'.encode()
+            tell = key.values[value[:2]] = self._teller(schema, version)
+            text = tell(value)
+            if text is not None:
+                return text
         cursor = Cursor(value)
         version = self._version(offset, cursor, "value")
         if self.strict_versions and not 0 <= version <= schema.highest(self.release):

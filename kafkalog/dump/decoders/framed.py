@@ -77,7 +77,7 @@ class ClusterMetadataJson:
         if len(value) < _FRAME or value[0] != 1 or value[1] > _ONE_BYTE or value[2] > _ONE_BYTE:
             return None
         schema, version = find_metadata_type(value[1], self.release), value[2]
-        made = None if schema is None else regular_json(value, _FRAME, schema, version, self.release)
+        made = None if schema is None else regular_json(schema, version, self.release)(value, _FRAME)
         if schema is None or made is None or made[1] != len(value):
             return None
         return f'{{"type":"{type_name(schema)}","version":{version},"data":{made[0]}}}'

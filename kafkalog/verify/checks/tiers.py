@@ -7,6 +7,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.checkpoint import read_leader_epochs
+from kafkalog.core.filename import parse_remote_file_name
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.core.transaction_index import read_transaction_index
@@ -169,7 +170,7 @@ def tier_report(tier: Tier, not_checked: Iterable[NotChecked]) -> PartitionRepor
         path=tier.path,
         topic=None if name is None else name.topic,
         partition=None if name is None else name.partition,
-        findings=in_order([*_own(tier), *(finding for subject in tier_subjects(tier) for finding in findings_of(subject))]),
+        findings=in_order(_held_elsewhere(tier, finding) for finding in (*_own(tier), *_asked(tier))),
         valid_through_offset=valid,
         valid_file="" if whole is None else whole.path,
         valid_position=0 if whole is None else whole.valid_position,
@@ -185,6 +186,23 @@ def tier_report(tier: Tier, not_checked: Iterable[NotChecked]) -> PartitionRepor
         topic_id=None if name is None else name.topic_id,
         is_remote=True,
     )
+
+
+def _asked(tier: Tier) -> Iterator[Finding]:
+    for subject in tier_subjects(tier):
+        yield from findings_of(subject)
+
+
+def _held_elsewhere(tier: Tier, finding: Finding) -> Finding:
+    """A finding about a segment, without the offsets that are somewhere else, or count no longer."""
+    name = parse_remote_file_name(os.path.basename(finding.path))
+    if name is None or finding.offsets is None or loss_of(finding) is None or finding.id == "remote-object-missing":
+        return finding  # what is missing has been looked for elsewhere
+    lost = _uncovered(*finding.offsets, _covers(tier, {name.segment_id}))
+    if lost == [finding.offsets]:
+        return finding
+    offsets = (lost[0][0], lost[-1][1]) if lost else None
+    return finding._replace(offsets=offsets, consequence=f"{finding.consequence}{_held(tier, finding.offsets, lost)}")
 
 
 def _own(tier: Tier) -> Iterator[Finding]:
