@@ -50,6 +50,8 @@ ORDINARY |= {
     "offsets after the last one": many(
         lambda n: made([R(d + (n % 5 == 3), b"k", b"v") for d in range(5)], n, last_offset_delta=4)
     ),
+    "offsets that fall among gaps": many(lambda n: made([R(1 + n % 3, b"k", b"v"), R(2, b"l")], n, last_offset_delta=4)),
+    "offsets after the last one, with gaps": many(lambda n: made([R(1, b"k"), R(4 + n % 3, b"l")], n, last_offset_delta=4)),
     "another largest time": many(lambda n: made(values(5), n, max_timestamp=TIME + 4 + (n % 5 == 3))),
 }
 LOGS = {**ORDINARY, **{f"{name}, in all": data for name, data in SHAPES.items()}}
