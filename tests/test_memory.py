@@ -167,7 +167,7 @@ def at_most(path, command, folder):
     directory.mkdir()
     (directory / LOG).hardlink_to(path)
     words = COMMANDS[command]
-    named = {NEW: folder / "new", SAME: directory, LOG_ALONE: directory / LOG}
+    named = {NEW: folder.with_name(f"{folder.name}-new"), SAME: directory, LOG_ALONE: directory / LOG}
     return measured(*(named.get(word, word) for word in words), *([] if LOG_ALONE in words else [directory]))
 
 
@@ -221,7 +221,8 @@ def test_no_input_takes_more_than_300_mib(shape, logs, tmp_path):
         folder = tmp_path / command.replace(" ", "-")
         folder.mkdir()
         status, peak = at_most(path, command, folder)
-        assert status in (0, 1, 3), command
+        # What decompresses to more than the limit is not accepted: that is salvage's own status.
+        assert status in ((0, 1, 3, 4) if command == "salvage" else (0, 1, 3)), command
         assert peak < MOST, f"{command}: {peak / MIB:.0f} MiB"
 
 
