@@ -341,3 +341,21 @@ def test_results_come_as_they_were_asked_for_and_errors_are_raised():
         workers = [pid for pid, (parent, state) in processes().items() if parent == os.getpid() and "Z" not in state]
         assert len(workers) >= 2
     assert not [pid for pid, (parent, _) in processes().items() if parent == os.getpid() and pid in workers[:2]]
+
+
+#: Runs the command with an interrupt at the moment when `click` is imported.
+INTERRUPTED = """
+import os, runpy, signal, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("kafkalog", run_name="__main__")
+"""
+
+
+def test_an_interrupt_while_the_command_is_imported_ends_it_without_another_word():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, "--version"], capture_output=True, env=ENVIRONMENT, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
