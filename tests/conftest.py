@@ -9,6 +9,10 @@ import tomllib
 import pytest
 from hypothesis import HealthCheck, settings
 
+from kafkalog.core.compression import MAX_DECOMPRESSED
+from kafkalog.files.aiven import AIVEN_KEYS
+from kafkalog.files.mounted import EXAMINED as EXAMINED_NOW
+from kafkalog.files.mounted import MAX_SPOOL, TELL
 from tests.log_dirs import CORPUS, FIXTURES
 
 settings.register_profile("kafkalog", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -74,6 +78,19 @@ def what_only_hashes_a_fixture_does_not_use_it(request):
     _hashing = request.path.name == "test_fixtures.py"
     yield
     _hashing = False
+
+
+#: What a command that is run in this process sets for the rest of it.
+_SETTINGS = (MAX_DECOMPRESSED, MAX_SPOOL, TELL, EXAMINED_NOW, AIVEN_KEYS)
+
+
+@pytest.fixture(autouse=True)
+def what_a_test_sets_is_not_set_for_the_next_one():
+    """Take back the settings of commands."""
+    before = [(setting, setting.get()) for setting in _SETTINGS]
+    yield
+    for setting, value in before:
+        setting.set(value)
 
 
 #: Rows of the manifest whose files are fixtures each; in the others all files are one: a log dir as it was left.

@@ -113,14 +113,13 @@ class LogicalComparison:
         for a, b in _by_offset(*(replica.partition.records() for replica in self._both)):
             if a is not None and b is not None:
                 self._pair(a, b)
-                continue
-            side, record = (0, a) if a is not None else (1, b)
-            assert record is not None
-            if record.offset < self._from:
-                continue
-            self._keep(side, "only", record)
-            if record.offset < end and is_settled:
-                self._lacking[side].add(record)
+            else:
+                side, record = (0, a) if a is not None else (1, b)
+                assert record is not None
+                self._alone(side, record, counts=record.offset < end and is_settled)
+                del record
+            # Large ones must not lie in memory beside the next ones.
+            del a, b
         for lacking in self._lacking:
             lacking.settle()
         first, second = self._lacking
@@ -131,6 +130,13 @@ class LogicalComparison:
             (first.lost, second.lost),
             (first.offsets, second.offsets),
         )
+
+    def _alone(self, side: int, record: AnyRecord, *, counts: bool) -> None:
+        if record.offset < self._from:
+            return
+        self._keep(side, "only", record)
+        if counts:
+            self._lacking[side].add(record)
 
     @property
     def shown(self) -> tuple[DifferingRecord, ...]:
@@ -166,4 +172,5 @@ def _by_offset(left: Iterable[AnyRecord], right: Iterable[AnyRecord]) -> Iterato
             b = next(theirs, None)
         else:
             yield a, b
+            del a, b
             a, b = next(ours, None), next(theirs, None)

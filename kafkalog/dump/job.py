@@ -86,6 +86,10 @@ class DumpOptions(NamedTuple):
     print_in_turn: PrintInTurn | None = None
 
 
+#: Files whose base offset the tool reads off their names.
+_NAMED_BY_OFFSET = (".log", ".index", ".timeindex", ".txnindex")
+
+
 def _java_base(name: str) -> str:
     """What stands in front of the first dot, as the tool takes it."""
     return name.split(".", 1)[0]
@@ -127,10 +131,11 @@ class DumpJob:
         if dot < 0 and self._dialect.dotless_names_kill:
             self._output.die(path, ToolDied("the name has no dot"))
             return
-        if parse_remote_file_name(name) is not None:
+        suffix = name[dot:] if dot >= 0 else ""
+        if suffix in _NAMED_BY_OFFSET and parse_remote_file_name(name) is not None:
             self._output.die(path, ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset; give it as a PATH"))
             return
-        self._dispatch(path, name, name[dot:] if dot >= 0 else "")
+        self._dispatch(path, name, suffix)
 
     def path_file(self, text: str, payload: Payload | None = None, listing: Listing | None = None) -> None:
         """A file given as a PATH or found in a directory: also those that the real tool cannot print.

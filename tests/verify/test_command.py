@@ -122,7 +122,7 @@ def test_the_json_lines_have_their_order_schema_and_fields(damaged):
     assert set(partition) == {
         "schema", "type", "path", "topic", "partition", "topic_id", "verdict", "valid_through_offset", "log_start_offset",
         "log_end_offset", "segments", "batches", "records", "bytes", "offsets", "gone", "unreadable", "unreadable_bytes",
-        "repairable", "at_most", "cleaned",
+        "repairable", "at_most", "cleaned", "digests",
         "uncounted", "unreached", "skipped", "starts", "explained_by", "first_action", "more",
     }  # fmt: skip
     assert (partition["topic"], partition["partition"], partition["verdict"]) == ("twitter-status", 0, "data-loss")
