@@ -21,7 +21,7 @@ from tests.log_dirs import CORPUS, corpus_log_dirs, fixture_log_dirs
 from tests.made_logs import SHAPES, damaged, many, values
 
 #: As many as the quick suite has time for; by hand, and with the corpus, more.
-DAMAGES = int(os.environ.get("KAFKALOG_LINES_DAMAGES", "60" if CORPUS else "2"))
+DAMAGES = int(os.environ.get("KAFKALOG_LINES_DAMAGES", "12" if CORPUS else "2"))
 
 LOGS = {
     **SHAPES,

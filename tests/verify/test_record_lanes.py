@@ -21,7 +21,7 @@ from tests.made_logs import CODECS, SHAPES, damaged, many, values, with_damaged_
 NOW = 1_795_500_000_000
 TIME = 1_600_000_000_000
 #: As many as the quick suite has time for; by hand, and with the corpus, more.
-DAMAGES = int(os.environ.get("KAFKALOG_LANES_DAMAGES", "60" if CORPUS else "4"))
+DAMAGES = int(os.environ.get("KAFKALOG_LANES_DAMAGES", "12" if CORPUS else "4"))
 
 
 def made(records, n, size=5, **more):
