@@ -11,7 +11,7 @@ import click
 from kafkalog.cli import completion, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.judging import exit_status_of
-from kafkalog.cli.shown_partitions import print_report, shown_partitions
+from kafkalog.cli.shown_partitions import Shown, shown_partitions
 
 if TYPE_CHECKING:
     from kafkalog.render.merged_report import Run
@@ -34,7 +34,6 @@ __all__ = ["command"]
 @options.format_option()
 @options.detail("Only what is wrong, what it costs, what to do.", "Also info findings and sound partitions.")
 @options.color
-@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
 @shown_partitions
 @options.fail_on(("error", "warning", "info", "never"), "warning", "Least severity that makes the exit status 1.")
 @options.exit_zero
@@ -44,9 +43,7 @@ def command(
     output_format: str,
     detail: str | None,
     color: str,
-    max_findings: int | None,
-    verdicts: tuple[str, ...],
-    max_partitions: int,
+    shown: Shown,
     fail_on: str,
     exit_zero: bool,
 ) -> int:
@@ -58,15 +55,7 @@ def command(
     from kafkalog.render.merged_report import merged_report
 
     report = merged_report([_run(word) for word in files])
-    print_report(
-        report,
-        output_format,
-        detail=detail,
-        color=color,
-        max_findings=max_findings,
-        verdicts=verdicts,
-        max_partitions=max_partitions,
-    )
+    shown.print(report, output_format, detail=detail, color=color)
     sys.stdout.flush()
     return exit_status_of(report, fail_on, exit_zero=exit_zero)
 

@@ -1,9 +1,9 @@
-"""`--only` and `--max-partitions`: which of many partitions a report shows, and how it is printed."""
+"""`--max-findings`, `--only` and `--max-partitions`: which of many partitions a report shows, and how it is printed."""
 
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -17,15 +17,37 @@ if TYPE_CHECKING:
 
     from kafkalog.verify import Report
 
-__all__ = ["print_report", "shown_partitions"]
+__all__ = ["Shown", "shown_partitions"]
+
+
+class Shown(NamedTuple):
+    """What of a report is shown."""
+
+    max_findings: int | None
+    verdicts: tuple[str, ...]
+    max_partitions: int
+
+    def print(self, report: Report, output_format: str, *, detail: str | None, color: str) -> None:
+        """Print what verify found, as the options ask."""
+        if output_format == "jsonl":
+            from kafkalog.render.json_verify import report_json_lines
+
+            write_json_lines(report_json_lines(report, self.verdicts))
+            return
+        from kafkalog.render.text_verify import report_text
+
+        text = report_text(
+            report, detail=detail, max_findings=self.max_findings, only=self.verdicts, max_partitions=self.max_partitions
+        )
+        show(text, color)
 
 
 def shown_partitions(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options; the command gets `verdicts` and `max_partitions`."""
+    """The options; the command gets `shown`."""
 
     @wraps(command)
-    def asked(*, only: tuple[str, ...], **values: Any) -> Any:
-        return command(verdicts=_verdicts(only), **values)
+    def asked(*, max_findings: int | None, only: tuple[str, ...], max_partitions: int, **values: Any) -> Any:
+        return command(shown=Shown(max_findings, _verdicts(only), max_partitions), **values)
 
     most = click.option(
         "--max-partitions",
@@ -34,34 +56,14 @@ def shown_partitions(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="N",
         help="Text: tell at most N damaged partitions in full, the worst.",
     )(asked)
-    return click.option(
+    verdicts = click.option(
         "--only",
         multiple=True,
         metavar="VERDICT,...",
         help="Show only partitions of these verdicts: data-loss, damaged, unknown, benign, clean.",
     )(most)
-
-
-def print_report(
-    report: Report,
-    output_format: str,
-    *,
-    detail: str | None,
-    color: str,
-    max_findings: int | None,
-    verdicts: tuple[str, ...],
-    max_partitions: int,
-) -> None:
-    """Print what verify found, as the options ask."""
-    if output_format == "jsonl":
-        from kafkalog.render.json_verify import report_json_lines
-
-        write_json_lines(report_json_lines(report, verdicts))
-    else:
-        from kafkalog.render.text_verify import report_text
-
-        text = report_text(report, detail=detail, max_findings=max_findings, only=verdicts, max_partitions=max_partitions)
-        show(text, color)
+    rules = "Text: at most N rules per partition."
+    return click.option("--max-findings", type=click.IntRange(0), metavar="N", help=rules)(verdicts)
 
 
 def _verdicts(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from kafkalog.cli import judging as judgings
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
 from kafkalog.cli.judging import judged, say_unread, unread_of
-from kafkalog.cli.shown_partitions import print_report, shown_partitions
+from kafkalog.cli.shown_partitions import Shown, shown_partitions
 
 if TYPE_CHECKING:
     from kafkalog.cli.judging import Judging
@@ -44,7 +44,6 @@ __all__ = ["command"]
     "Also info findings, bytes, sound partitions.",
 )
 @options.color
-@click.option("--max-findings", type=click.IntRange(0), metavar="N", help="Text: at most N rules per partition.")
 @shown_partitions
 @judged
 def command(
@@ -54,9 +53,7 @@ def command(
     output_format: str,
     detail: str | None,
     color: str,
-    max_findings: int | None,
-    verdicts: tuple[str, ...],
-    max_partitions: int,
+    shown: Shown,
     judging: Judging,
 ) -> int:
     """Check files, partition directories and log dirs, and report what is wrong, what it costs and what to do.
@@ -67,15 +64,7 @@ def command(
     report = judging.report(paths)
     unread = unread_of(report, paths)
     if output_format == "jsonl" or report.partitions or report.findings or len(unread) < len(report.not_checked):
-        print_report(
-            report,
-            output_format,
-            detail=detail,
-            color=color,
-            max_findings=max_findings,
-            verdicts=verdicts,
-            max_partitions=max_partitions,
-        )
+        shown.print(report, output_format, detail=detail, color=color)
     sys.stdout.flush()
     say_unread(unread)
     return judging.exit_status(report)

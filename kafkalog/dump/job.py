@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES, parse_remote_file_name
 from kafkalog.core.filters import Filters
 from kafkalog.core.release import NEWEST, Release
+from kafkalog.dump.base_offset import base_of, base_offset_of, no_offset
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.index_options import IndexOptions
 from kafkalog.dump.output import HeldOutput, Output
@@ -90,19 +90,6 @@ class DumpOptions(NamedTuple):
 _NAMED_BY_OFFSET = (".log", ".index", ".timeindex", ".txnindex")
 
 
-def _java_base(name: str) -> str:
-    """What stands in front of the first dot, as the tool takes it."""
-    return name.split(".", 1)[0]
-
-
-def _base_offset(name: str) -> int:
-    remote = parse_remote_file_name(name)
-    base = parse_java_integer(_java_base(name), 64) if remote is None else remote.base_offset
-    if base is None:
-        raise ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset")
-    return base
-
-
 class DumpJob:
     """Prints files in the text of a release.
 
@@ -133,7 +120,7 @@ class DumpJob:
             return
         suffix = name[dot:] if dot >= 0 else ""
         if suffix in _NAMED_BY_OFFSET and parse_remote_file_name(name) is not None:
-            self._output.die(path, ToolDied(f"{_java_base(name)!r} in front of the first dot is no offset; give it as a PATH"))
+            self._output.die(path, no_offset(name, "; give it as a PATH"))
             return
         self._dispatch(path, name, suffix)
 
@@ -317,7 +304,7 @@ class DumpJob:
 
     def _heading(self, name: str) -> str:
         if name.endswith(".log"):
-            return f"{self._dialect.heading}{_base_offset(name)}"
+            return f"{self._dialect.heading}{base_offset_of(name)}"
         if name == _BOOTSTRAP:
             return "KRaft bootstrap snapshot"
         snapshot = parse_kraft_snapshot_name(name)
@@ -332,7 +319,7 @@ class DumpJob:
 
     def _sibling(self, path: str, name: str, suffix: str) -> str:
         directory, slash, _ = path.rpartition("/")
-        return f"{directory}{slash}{_java_base(name)}{suffix}"
+        return f"{directory}{slash}{base_of(name)}{suffix}"
 
     def _chain(self, path: str, name: str) -> LogChain | None:
         """The `.log` beside an index; without it the real tool dies and kafkalog compares nothing."""
@@ -351,7 +338,7 @@ class DumpJob:
         return IndexPrinter(
             path=path,
             key=self._absolute(path),
-            base_offset=_base_offset(name),
+            base_offset=base_offset_of(name),
             chain=self._chain(path, name),
             dialect=self._dialect,
             options=self._options.indexes,
@@ -388,7 +375,7 @@ class DumpJob:
     def _transaction_index(self, path: str, name: str) -> None:
         from kafkalog.dump.state_text import print_transaction_index
 
-        _base_offset(name)
+        base_offset_of(name)
         try:
             data = self._entries(path)
         except UnreadableFile as error:

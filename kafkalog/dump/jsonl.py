@@ -13,11 +13,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kafkalog.core.batch import HEADER_UP_TO_MAGIC, Damage, RecordBatch
-from kafkalog.core.checkpoint import parse_java_integer, read_leader_epochs, read_offset_checkpoint
+from kafkalog.core.checkpoint import read_leader_epochs, read_offset_checkpoint
 from kafkalog.core.compression import COMPRESSION_TYPES
 from kafkalog.core.control import read_control_record
 from kafkalog.core.cursor import Cursor
-from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES, parse_remote_file_name
+from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.filters import Filters
 from kafkalog.core.log import walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
@@ -26,6 +26,7 @@ from kafkalog.core.properties import format_uuid, read_json_file, read_partition
 from kafkalog.core.record import Record, iter_headers, wrap64
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
+from kafkalog.dump.base_offset import base_of, base_offset_of
 from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.payload import MANY_HEADERS
@@ -378,7 +379,7 @@ class JsonDump:
     # --- indexes ---
 
     def _stem(self, name: str) -> str:
-        return self._path[: len(self._path) - len(self._path.rpartition("/")[2])] + name.split(".", 1)[0]
+        return self._path[: len(self._path) - len(self._path.rpartition("/")[2])] + base_of(name)
 
     def _log_beside(self, name: str) -> AbstractContextManager[FileSource | None]:
         """The `.log` beside an index; None, and a damage line, when it cannot be read."""
@@ -388,19 +389,12 @@ class JsonDump:
             self._unreadable(error.path, f"its log cannot be read: {error.reason}")
             return nullcontext()
 
-    def _base(self, name: str) -> int:
-        remote = parse_remote_file_name(name)
-        base = parse_java_integer(name.split(".", 1)[0], 64) if remote is None else remote.base_offset
-        if base is None:
-            raise ToolDied(f"{name.split('.', 1)[0]!r} in front of the first dot is no offset")
-        return base
-
     def _sanity(self, problem: str) -> None:
         self._line("sanity", None, passed=not problem, reason=problem or None)
         self._output.died |= bool(problem)
 
     def _offset_index(self, name: str) -> None:
-        base = self._base(name)
+        base = base_offset_of(name)
         with small_or_in_windows(self._path) as data:
             self._offset_entries(name, base, data)
 
@@ -437,7 +431,7 @@ class JsonDump:
             self._damage(damage.span.start, damage.span.end, damage.reason, deadly=False)
 
     def _time_index(self, name: str) -> None:
-        base = self._base(name)
+        base = base_offset_of(name)
         with small_or_in_windows(self._path) as data, ExitStack() as stack:
             self._time_entries(name, base, data, stack)
 

@@ -154,6 +154,16 @@ def test_the_tools_own_option_dies_of_a_name_that_the_tool_dies_of():
     assert "give it as a PATH" in result.stderr
 
 
+def test_the_tools_own_option_takes_remote_files_of_whose_names_the_tool_reads_no_offset():
+    path, _ = next(pairs("3.9.1"))
+    epochs, snapshot = path.with_suffix(".leader_epoch_checkpoint"), path.with_suffix(".snapshot")
+    passed_over = run("dump", "--files", epochs)
+    assert (passed_over.exit_code, passed_over.stderr) == (0, f"Ignoring unknown file {epochs}\n")
+    printed = run("dump", "--files", snapshot)
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    assert printed.stdout.startswith(f"Dumping {snapshot}\nproducerId: 1 producerEpoch: 0 ")
+
+
 def test_all_of_remote_storage_is_dumped_and_made_a_table():
     root = tier("3.9.1")
     result = run("dump", "--format", "jsonl", root)
