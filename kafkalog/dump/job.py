@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkalog.core.filename import PENDING_SUFFIXES, TEXT_FILES, parse_remote_file_name
 from kafkalog.core.filters import Filters
 from kafkalog.core.release import NEWEST, Release
-from kafkalog.dump.base_offset import base_of, base_offset_of, no_offset
 from kafkalog.dump.dialects import dialect_of
 from kafkalog.dump.index_options import IndexOptions
 from kafkalog.dump.output import HeldOutput, Output
 from kafkalog.dump.reports import ConsecutiveOffsets, Reports
-from kafkalog.dump.tool_died import ToolDied
+from kafkalog.dump.tool_died import ToolDied, base_of, base_offset_of, no_offset
 from kafkalog.errors import FileChanged, UnreadableFile
 from kafkalog.files.cores import may_fork
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows

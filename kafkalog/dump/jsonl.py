@@ -26,14 +26,13 @@ from kafkalog.core.properties import format_uuid, read_json_file, read_partition
 from kafkalog.core.record import Record, iter_headers, wrap64
 from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
-from kafkalog.dump.base_offset import base_of, base_offset_of
 from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_json import Passed, RecordLines, batch_line
 from kafkalog.dump.reports import ConsecutiveOffsets
 from kafkalog.dump.seek import nothing_wanted, start_position
-from kafkalog.dump.tool_died import ToolDied
+from kafkalog.dump.tool_died import ToolDied, base_of, base_offset_of
 from kafkalog.errors import FormatError, LimitExceeded, Truncated, UnreadableFile
 from kafkalog.files.source import FileSource, read_file, small_or_in_windows
 from kafkalog.kafka.indexes import time_index_problem
