@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kafkalog.files.partition import Partition
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.journal import ScanJournal
+    from kafkalog.verify.scan.key_notes import KeyNotes
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
 __all__ = ["Gone", "Look", "Looker"]
@@ -83,15 +84,19 @@ class Looker:
                 raise Gone(error.path, error.reason) from None
             raise
         unchanged = {} if before is None else _unchanged(before, directory.partition.directory.states)
-        return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
+        if directory.keys is not None and (unchanged or self.executor is not None):
+            directory.keys.give_up()
+        return Look(directory, [unchanged.get(task) or self._scan(task, directory.keys) for task in directory.tasks])
 
-    def _scan(self, task: SegmentTask) -> SegmentScan | Pending:
+    def _scan(self, task: SegmentTask, keys: KeyNotes | None) -> SegmentScan | Pending:
         place = None if self.journal is None else self.journal.place_of(task)
         noted = None if place is None else place.scan()
         if noted is not None:
+            if keys is not None:
+                keys.give_up()
             return noted
         if self.executor is None:
-            scan = scan_segment(task, self.threads)
+            scan = scan_segment(task, self.threads, None if task.mark else keys)
             if place is not None:
                 place.note(scan)
             return scan

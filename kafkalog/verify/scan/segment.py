@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
+    from kafkalog.verify.scan.key_notes import KeyNotes
     from kafkalog.verify.scan.record_lanes import LanesLook
 
 __all__ = ["Scanner", "scan_segment"]
@@ -62,19 +63,21 @@ _HEAD_BYTES = 64
 _MOST_BELIEVED_DELTA = 1 << 24
 
 
-def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
+def scan_segment(task: SegmentTask, threads: int = 1, keys: KeyNotes | None = None) -> SegmentScan:
     """Scan one segment. Never raises on data or on files; what cannot be read is in the result.
 
-    With 2 `threads`, one reads while the other checks; that pays where a core is free and records are not looked at.
+    With 2 `threads`, one reads while the other checks; that pays where a core is free and records are not looked at. `keys`
+    takes those of the records, as far as it wants them.
     """
-    return Scanner(task, threads if task.settings.quick else 1).run()
+    return Scanner(task, threads if task.settings.quick else 1, keys).run()
 
 
 class Scanner:
     """One scan."""
 
-    def __init__(self, task: SegmentTask, threads: int) -> None:
+    def __init__(self, task: SegmentTask, threads: int, keys: KeyNotes | None = None) -> None:
         self._task = task
+        self._keys = keys
         self._threads = threads
         self._quick = task.settings.quick
         self._path = task.paths.get(".log", "")
@@ -83,7 +86,7 @@ class Scanner:
         self._producers = EventRecorder(task.cuts)
         self._times = OddTimesNotes(task.settings.now)
         self._records = RecordLook(
-            self._path, self._times, emit=self._emit, skip=self._skip, compacted=task.compacted, kraft=task.kraft
+            self._path, self._times, emit=self._emit, skip=self._skip, compacted=task.compacted, kraft=task.kraft, keys=keys
         )
         self._findings: list[Finding] = []
         self._found: Counter[str] = Counter()
@@ -166,6 +169,8 @@ class Scanner:
                 self._scan()
         except UnreadableFile as error:
             self._fail(error)
+            if self._keys is not None:
+                self._keys.give_up()
             self._state.damaged = True
             if isinstance(error, FileChanged) and error.path == self._path:
                 self._changed(error.size_before, error.size_now)
@@ -251,8 +256,7 @@ class Scanner:
             base_offset=self._task.base_offset,
             indexes=self._indexes,
             producers=self._producers,
-            look_at_records=None if self._quick else self._records.look_at_ordinary,
-            lanes=lanes,
+            look=None if self._quick else lanes or self._records,
             judge=self.judge,
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
