@@ -219,14 +219,14 @@ else:
 #: were new.
 _SEEN_SECTION = """
 r = s + (n >> 1)
-if tries and data[q:r] == last and r <= end: raw = made; q = r
+if tries and data[q:r] == last_section and r <= end: raw = last_raw; q = r
 else:
     raw = seen.get(data[q:r]) if tries else None
     if raw is None:
 {section}
         if tries and (q - s) << 1 == n: tries -= 1; keep(seen, data[w:q], raw)
     elif r > end: raise Irregular
-    else: last = data[q:r]; made = raw; q = r; tries = {tries}
+    else: last_section = data[q:r]; last_raw = raw; q = r; tries = {tries}
 """
 _TRIES = 8
 
@@ -291,7 +291,7 @@ def compile_walk(
         section = _STEPS.format(headers=headers, section=indent(section, " " * 4))
     if headers.repeats:
         section = _SEEN_SECTION.format(section=indent(section, " " * 8), tries=_TRIES)
-        setup = f"tries = {_TRIES}; last = made = None; {setup}"
+        setup = f"tries = {_TRIES}; last_section = last_raw = None; {setup}"
     record = _RECORD.format(
         section=indent(section, " " * 4),
         emit=emit,
