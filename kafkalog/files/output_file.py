@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
-from kafkalog.errors import RequestError
+from kafkalog.errors import RequestError, UnwritableFile
 from kafkalog.files.source import unreadable
 from kafkalog.files.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["PARTIAL", "NewTree", "check_apart", "growing", "open_to_append", "written_whole"]
+__all__ = ["PARTIAL", "NewTree", "check_apart", "open_to_append", "written_whole"]
 
 #: What is added to a file's name while it is being written.
 PARTIAL = ".partial"
@@ -74,7 +74,8 @@ def open_to_append(path: str) -> int:
     The file is locked as long as the process has it open; workers that it forks do not hold the lock.
 
     Raises:
-        RequestError: another process has it open so, it is no regular file, or the system refuses.
+        UnwritableFile: the system refuses.
+        RequestError: another process has it open so, or it is no regular file.
     """
     real = os.path.realpath(path)
     try:
@@ -83,7 +84,7 @@ def open_to_append(path: str) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(real, flags, 0o666)
     except (OSError, ValueError) as error:
-        raise RequestError(str(unreadable(path, error))) from None
+        raise UnwritableFile(path, unreadable(path, error).reason) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise RequestError(f"{path} is no regular file")
@@ -148,24 +149,6 @@ def _remove_left(partial: str) -> None:
         raise RequestError(f"{partial} is being written by another run") from None
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def growing(path: str) -> Iterator[IO[bytes]]:
-    """A file that work is noted in, at its beginning; it is removed when the work is done, and stays when that ends early.
-
-    Args:
-        path: Its name, which has `.partial` at the end; folders above it are made.
-
-    Raises:
-        RequestError: another run writes it.
-        OSError: the system refuses.
-    """
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
-    with os.fdopen(open_to_append(path), "r+b") as file:
-        yield file
-        os.unlink(path)
 
 
 #: Stands in a directory that is being written, and tells that what is in it may be removed when that is begun again.
