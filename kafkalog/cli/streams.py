@@ -128,7 +128,7 @@ def write_bytes(data: bytes) -> None:
             _flush(stream)
     except KeyboardInterrupt:
         _flush(stream)
-        if piece[-1:] != b"\n":
+        if bytes(piece[-1:]) != b"\n":
             stream.write(b"\n")
             _flush(stream)
         raise

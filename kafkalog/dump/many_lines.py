@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.record_text import Part
 
+    Text = bytes | memoryview
+
 __all__ = ["ManyLines"]
 
 _BINARY = pa.binary()
@@ -77,7 +79,7 @@ class ManyLines:
                 raise Irregular from None
         return text, columns.offsets
 
-    def _between_batches(self, parts: Sequence[Part], text: bytes | memoryview, ends: list[int]) -> Iterator[bytes | memoryview]:
+    def _between_batches(self, parts: Sequence[Part], text: Text, ends: list[int]) -> Iterator[Text]:
         """The line of each batch, and those of its records, which end at places in the text of all records."""
         batch_line, begin = self._lines.batch, 0
         for part, end in zip(parts, ends, strict=True):
@@ -102,7 +104,7 @@ def _joined(parts: Sequence[Part]) -> tuple[bytes, Ints, Ints]:
     return data, integers([0, *ends[:-1].tolist()]), integers(ends)
 
 
-def _join(pieces: list[Any], count: int) -> tuple[bytes | memoryview, Ints]:
+def _join(pieces: list[Any], count: int) -> tuple[Text, Ints]:
     """Columns, and bytes that are the same for all, side by side: the text of all rows, and where in it each of them ends."""
     merged: list[Any] = []
     for piece in pieces:
@@ -116,7 +118,7 @@ def _join(pieces: list[Any], count: int) -> tuple[bytes | memoryview, Ints]:
     scalars = [_scalar(piece) if isinstance(piece, bytes) else piece for piece in merged]
     rows = pc.binary_join_element_wise(*scalars, _scalar(b""), null_handling="replace", null_replacement="")
     _, bounds, text = rows.buffers()
-    ends = np.frombuffer(bounds, np.int32, count + 1)[1:]
+    ends = integers(np.frombuffer(bounds, np.int32, count + 1)[1:])
     return memoryview(text)[: int(ends[-1])], ends
 
 
