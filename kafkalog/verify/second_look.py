@@ -17,7 +17,7 @@ from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
-from kafkalog.verify.scan.journal import Pending
+from kafkalog.verify.scan.journal import Pending, begin_scan
 from kafkalog.verify.scan.results import SegmentScan
 from kafkalog.verify.scan.segment import scan_segment
 
@@ -87,15 +87,7 @@ class Looker:
 
     def _scan(self, task: SegmentTask) -> SegmentScan | Pending:
         place = None if self.journal is None else self.journal.place_of(task)
-        noted = None if place is None else place.scan()
-        if noted is not None:
-            return noted
-        if self.executor is None:
-            scan = scan_segment(task, self.threads)
-            if place is not None:
-                place.note(scan)
-            return scan
-        return Pending.of(self.executor.submit(scan_segment, task), place)
+        return begin_scan(task, lambda task: scan_segment(task, self.threads), scan_segment, self.executor, place)
 
     def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
