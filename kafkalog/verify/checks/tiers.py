@@ -35,7 +35,7 @@ from kafkalog.verify.rules.tiers import (
     UnknownObject,
     UnusableIndex,
 )
-from kafkalog.verify.scan.journal import begin_scan
+from kafkalog.verify.scan.journal import Pending, noted_or_begun
 from kafkalog.verify.scan.remote import scan_encoded
 from kafkalog.verify.scan.results import SegmentScan, SegmentTask
 from kafkalog.verify.scan.segment import scan_segment
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from kafkalog.files.tier import RemotePartition, RemoteSegment
     from kafkalog.replay.remote_segments import KnownPartition, KnownSegment
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.scan.journal import Pending, ScanJournal
+    from kafkalog.verify.scan.journal import ScanJournal
     from kafkalog.verify.scan.results import Settings
 
 __all__ = ["LocalLog", "Tier", "copied_ranges", "expected_path", "not_lost", "scan_tier", "tier_report", "tier_subjects"]
@@ -133,7 +133,8 @@ def _begun(
     objects = () if is_plain else [join(folder, f"{segment.name.stem}{suffix}") for suffix in sorted(segment.objects)]
     scan: Callable[[SegmentTask], SegmentScan] = scan_segment if is_plain else partial(scan_encoded, AIVEN_KEYS.get() or {})
     task = _task(segment, settings)
-    return begin_scan(task, scan, scan, executor, None if journal is None else journal.place_of(task, objects))
+    place = None if journal is None else journal.place_of(task, objects)
+    return noted_or_begun(place, executor, lambda: scan(task), lambda there: Pending.of(there.submit(scan, task), place))
 
 
 def _take_in(found: ScannedTier, segment: RemoteSegment, scan: SegmentScan | Pending) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import contextmanager, nullcontext, suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kafkalog.core.compression import MAX_DECOMPRESSED
 from kafkalog.errors import RequestError, UnreadableFile
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kafkalog.verify.scan.results import SegmentScan, SegmentTask, Settings
 
-__all__ = ["Pending", "Place", "ScanJournal", "begin_scan", "journal_at"]
+__all__ = ["Pending", "Place", "ScanJournal", "journal_at", "noted_or_begun"]
 
 SCHEMA = "kafkalog.journal/1"
 #: Settings that say how a scan is done, and change nothing of what it finds.
@@ -100,28 +100,29 @@ class Pending(NamedTuple):
         return scan
 
 
-def begin_scan(
-    task: SegmentTask,
-    here: Callable[[SegmentTask], SegmentScan],
-    elsewhere: Callable[[SegmentTask], SegmentScan],
-    executor: Executor | None,
+T = TypeVar("T")
+
+
+def noted_or_begun(
     place: Place | None,
-) -> SegmentScan | Pending:
-    """Scan a segment, or have it scanned, unless its scan is noted.
+    executor: Executor | None,
+    here: Callable[[], SegmentScan],
+    elsewhere: Callable[[Executor], T],
+) -> SegmentScan | T:
+    """The scan of a segment that is noted; else it is scanned, or begun.
 
     Args:
-        task: The segment.
-        here: Scans it here.
-        elsewhere: Scans it in another process.
+        place: Where it is noted; None: nowhere.
         executor: Where to scan; None: here.
-        place: Where the scan is noted; None: nowhere.
+        here: Scans it here.
+        elsewhere: Begins to scan it elsewhere.
     """
     noted = None if place is None else place.scan()
     if noted is not None:
         return noted
     if executor is not None:
-        return Pending.of(executor.submit(elsewhere, task), place)
-    scan = here(task)
+        return elsewhere(executor)
+    scan = here()
     if place is not None:
         place.note(scan)
     return scan
