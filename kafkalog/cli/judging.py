@@ -175,7 +175,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records."),
     click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file."),
     click.option(
-        "--digests", is_flag=True, help="Note digests of the logs in the JSON lines, so that merge compares replicas."
+        "--digests", is_flag=True, help="Note in the JSON lines what merge compares hosts by: digests, controllers, ids."
     ),
     options.jobs,
     click.option("--dask", metavar="ADDRESS", help="Scan on a Dask cluster: its scheduler's address, or local."),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kafkalog.table.records import LogWalk
     from kafkalog.table.table import Table
 
-__all__ = ["batches_of", "compact_reader_of", "reader_of", "schema_of"]
+__all__ = ["batches_of", "compact_reader_of", "reader_of", "schema_of", "with_plain_texts"]
 
 
 def reader_of(table: Table) -> Any:
@@ -33,6 +33,12 @@ def compact_reader_of(table: Table) -> Any:
     """A new pass over a table whose keys and values are copied out of what was read."""
     schema = in_files(schema_of(table))
     return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches_of(table)))
+
+
+def with_plain_texts(table: Any) -> Any:
+    """A `pyarrow.Table` with texts where it has dictionaries of them: in those, pandas can neither search nor sort."""
+    fields = [field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def batches_of(table: Table) -> Iterator[Any]:

@@ -34,12 +34,12 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
-from kafkalog.files.restraint import sparing_cache
+from kafkalog.files.restraint import is_limited, sparing_cache
 from kafkalog.files.tier import is_remote
 from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
-from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
+from kafkalog.verify.checks.brokers import LogsHere, Subject, add_findings, compare_log_dirs, compare_partitions
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
 from kafkalog.verify.checks.coordinators import Coordinators
@@ -53,9 +53,11 @@ from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan.journal import journal_at
+from kafkalog.verify.scan.parts import Division
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
+from kafkalog.verify.telling import told_of
 from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.journal import ScanJournal
+    from kafkalog.verify.told import Told
 
 __all__ = ["verify"]
 
@@ -107,7 +110,7 @@ def verify(
         now: The clock in milliseconds since 1970; the system's by default.
         quick: Leave out decompression and records.
         hash_inputs: Note the SHA-256 of every file of the directories.
-        digests: Note digests of each log, by which `kafkalog merge` compares replicas on several hosts.
+        digests: Note what `kafkalog merge` compares hosts by: digests of logs, whose the log dirs are, what controllers say.
         jobs: Processes to scan with; segments are the unit. None: as many as there are cores, one where that would not pay.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
         kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
@@ -161,9 +164,9 @@ def verify(
             run.take_states(partition_state)
         with (
             sparing_cache(run.is_of_running_broker),
-            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+            workers_or(executor, workers := run.jobs_that_pay() if jobs is None else jobs) as pool,
         ):
-            run.scan(pool, progress)
+            run.scan(pool, workers, progress)
             run.judge()
             if next_start:
                 run.predict(options, pool)
@@ -231,7 +234,8 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
-        self.tiers = Tiers(settings, self._is_chosen)
+        self.told: Told | None = None
+        self.tiers = Tiers(settings, self._is_chosen, journal)
         self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
@@ -330,13 +334,13 @@ class _Run:
 
     # --- doing it ---
 
-    def scan(self, executor: Executor | None, progress: Callable[[int, int], None] | None) -> None:
+    def scan(self, executor: Executor | None, workers: int, progress: Callable[[int, int], None] | None) -> None:
         """Scan all segments and judge all partitions, in order."""
         total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
             self.settings = self.settings._replace(lanes=self._total >= LANES_PAY_FROM)
-        for job, look, looker in self._looks(executor):
+        for job, look, looker in self._looks(executor, workers):
             try:
                 judged = looker.finish(look, job.now)
             except UnreadableFile as error:
@@ -394,9 +398,10 @@ class _Run:
             return _THREADS
         return cores() if cores() > 1 and self._total >= _PAYS_FROM[self.settings.quick] else 1
 
-    def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
+    def _looks(self, executor: Executor | None, workers: int) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, cores()), self.journal)
+        division = Division(workers, lambda: self._total) if workers > 1 and may_fork() and not is_limited() else None
+        looker = Looker(self.settings, executor, min(2, cores()), self.journal, division)
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
@@ -448,12 +453,15 @@ class _Run:
         self.not_checked.extend(controllers.not_checked)
         coordinators = Coordinators(self.done)
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
-        add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
+        logs = LogsHere(self.done)
+        add_findings(self.done, chain(compare_partitions(self.done, logs, controllers), coordinators.hanging(), unloaded))
         for one, renamed in renamed_directories(self.done, self.log_dirs, controllers):
             one.report = replace(one.report, findings=in_order((*one.report.findings, *findings_of(renamed))))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
+        if self.settings.digests:
+            self.told = told_of(self.done, self.log_dirs, controllers, logs)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""
@@ -503,6 +511,7 @@ class _Run:
             left_out=self.left_out + self.tiers.left_out,
             quick=self.settings.quick,
             next_start=self.next_start,
+            told=self.told,
             evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
         )
 

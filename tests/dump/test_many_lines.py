@@ -91,7 +91,7 @@ def test_lines_of_damaged_logs_made_at_once_are_the_same(name, both, log):
         assert many_at_once == plain, seed
 
 
-@pytest.mark.parametrize("case", fixture_log_dirs() if CORPUS else fixture_log_dirs()[3::12], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", fixture_log_dirs()[3::12], ids=lambda case: case.id)
 def test_lines_of_real_logs_made_at_once_are_the_same(case, both):
     compare(case, both, DIALECTS[-1:])
 
