@@ -237,7 +237,7 @@ class _Run:
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
         self.told: Told | None = None
-        self.tiers = Tiers(settings, self._is_chosen)
+        self.tiers = Tiers(settings, self._is_chosen, journal)
         self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
