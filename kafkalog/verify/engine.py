@@ -34,7 +34,7 @@ from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
 from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
-from kafkalog.files.restraint import sparing_cache
+from kafkalog.files.restraint import is_limited, sparing_cache
 from kafkalog.files.tier import is_remote
 from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
@@ -53,6 +53,7 @@ from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan.journal import journal_at
+from kafkalog.verify.scan.parts import Division
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
@@ -163,9 +164,9 @@ def verify(
             run.take_states(partition_state)
         with (
             sparing_cache(run.is_of_running_broker),
-            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+            workers_or(executor, workers := run.jobs_that_pay() if jobs is None else jobs) as pool,
         ):
-            run.scan(pool, progress)
+            run.scan(pool, workers, progress)
             run.judge()
             if next_start:
                 run.predict(options, pool)
@@ -333,13 +334,13 @@ class _Run:
 
     # --- doing it ---
 
-    def scan(self, executor: Executor | None, progress: Callable[[int, int], None] | None) -> None:
+    def scan(self, executor: Executor | None, workers: int, progress: Callable[[int, int], None] | None) -> None:
         """Scan all segments and judge all partitions, in order."""
         total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
             self.settings = self.settings._replace(lanes=self._total >= LANES_PAY_FROM)
-        for job, look, looker in self._looks(executor):
+        for job, look, looker in self._looks(executor, workers):
             try:
                 judged = looker.finish(look, job.now)
             except UnreadableFile as error:
@@ -397,9 +398,10 @@ class _Run:
             return _THREADS
         return cores() if cores() > 1 and self._total >= _PAYS_FROM[self.settings.quick] else 1
 
-    def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
+    def _looks(self, executor: Executor | None, workers: int) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, cores()), self.journal)
+        division = Division(workers, lambda: self._total) if workers > 1 and may_fork() and not is_limited() else None
+        looker = Looker(self.settings, executor, min(2, cores()), self.journal, division)
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
