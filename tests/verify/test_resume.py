@@ -146,6 +146,7 @@ def url(logs, monkeypatch):
         if path.is_file():
             files.pipe(f"/killed/{path.relative_to(logs)}", path.read_bytes())
     monkeypatch.setattr(remote, "_roots", {})
+    monkeypatch.setattr(remote, "traffic", remote.Traffic())
     monkeypatch.setattr(cores, "_in_threads", [])
     yield "memory://killed"
     files.rm("/killed", recursive=True)
