@@ -12,24 +12,28 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.errors import UnreadableFile, WorkerLost
+from kafkalog.files.mounted import node_at
 from kafkalog.files.paths import has_gone
+from kafkalog.files.source import size_of
 from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
-from kafkalog.verify.scan.journal import Pending
+from kafkalog.verify.scan.journal import Pending, noted_or_begun
+from kafkalog.verify.scan.parts import WHOLE, joined
 from kafkalog.verify.scan.results import SegmentScan
-from kafkalog.verify.scan.segment import scan_segment
+from kafkalog.verify.scan.segment import scan_part, scan_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
     from kafkalog.files.directory import FileState
     from kafkalog.files.log_dir import PartitionContext
     from kafkalog.files.partition import Partition
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.scan.journal import ScanJournal
+    from kafkalog.verify.scan.journal import Place, ScanJournal
+    from kafkalog.verify.scan.parts import Division, Part, PartScan
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
 __all__ = ["Gone", "Look", "Looker"]
@@ -46,7 +50,27 @@ class Look(NamedTuple):
     """A directory that is being scanned."""
 
     directory: DirectoryFacts
-    scans: list[SegmentScan | Pending]
+    scans: list[SegmentScan | Pending | Divided]
+
+
+class Divided(NamedTuple):
+    """The scan of a segment that is done in parts."""
+
+    task: SegmentTask
+    parts: list[Future[PartScan]]
+    executor: Executor
+    place: Place | None
+
+    def result(self) -> SegmentScan:
+        """The scan, noted."""
+        scan = joined(part.result() for part in self.parts)
+        for part in self.parts:
+            part.cancel()  # those after one that went on to the end
+        if scan is None:
+            scan = self.executor.submit(scan_segment, self.task).result()
+        if self.place is not None:
+            self.place.note(scan)
+        return scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +82,14 @@ class Looker:
         executor: Where to scan; None: here.
         threads: How many threads a scan here may take.
         journal: Where scans are noted, so that a later run need not do them again; None: nowhere.
+        division: How large segments are divided among the workers of the executor; None: not at all.
     """
 
     settings: Settings
     executor: Executor | None
     threads: int
     journal: ScanJournal | None = None
+    division: Division | None = None
 
     def begin(self, listed: Callable[[], tuple[Partition, PartitionContext]], before: Look | None = None) -> Look:
         """Have a directory scanned, but for the segments that are as they were in the look before.
@@ -85,17 +111,24 @@ class Looker:
         unchanged = {} if before is None else _unchanged(before, directory.partition.directory.states)
         return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
 
-    def _scan(self, task: SegmentTask) -> SegmentScan | Pending:
+    def _scan(self, task: SegmentTask) -> SegmentScan | Pending | Divided:
         place = None if self.journal is None else self.journal.place_of(task)
-        noted = None if place is None else place.scan()
-        if noted is not None:
-            return noted
-        if self.executor is None:
-            scan = scan_segment(task, self.threads)
-            if place is not None:
-                place.note(scan)
-            return scan
-        return Pending.of(self.executor.submit(scan_segment, task), place)
+        return noted_or_begun(
+            place, self.executor, lambda: scan_segment(task, self.threads), lambda executor: self._sent(task, executor, place)
+        )
+
+    def _sent(self, task: SegmentTask, executor: Executor, place: Place | None) -> Pending | Divided:
+        parts = self._parts_of(task)
+        if len(parts) > 1 and not self.settings.quick:
+            return Divided(task, [executor.submit(scan_part, task, part) for part in parts], executor, place)
+        return Pending.of(executor.submit(scan_segment, task, min(len(parts), self.threads)), place)
+
+    def _parts_of(self, task: SegmentTask) -> list[Part]:
+        """The parts of a segment; what is no file of its own is read from front to back."""
+        path = task.paths.get(".log")
+        if self.division is None or path is None or task.kraft or node_at(path) is not None:
+            return [WHOLE]
+        return self.division.parts_of(size_of(path) or 0)
 
     def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
@@ -124,7 +157,7 @@ class Looker:
 
 def _collected(look: Look) -> Look:
     """The look with its scans done; one whose worker was lost is a log that cannot be read."""
-    scans: list[SegmentScan | Pending] = []
+    scans: list[SegmentScan | Pending | Divided] = []
     for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         if not isinstance(scan, SegmentScan):
             try:
