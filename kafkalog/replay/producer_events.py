@@ -322,7 +322,12 @@ class EventRecorder:
         """How many notes there are."""
         return len(self._events)
 
+    def known(self) -> tuple[list[Event], object]:
+        """All notes up to now, and what else was noted."""
+        notes = [event.closed() if isinstance(event, _OpenRun) else event for event in self._events]
+        return notes, (self._cut, self.last_hole, self.zeros, self.first_zeros)
+
     def finish(self) -> list[Event]:
         """All notes in log order; the cuts that no batch reached are the last."""
         self.reach(self._cuts[-1] if self._cuts else -1)
-        return [event.closed() if isinstance(event, _OpenRun) else event for event in self._events]
+        return self.known()[0]

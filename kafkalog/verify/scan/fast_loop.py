@@ -66,6 +66,7 @@ class FastLoop:
         latest: The largest timestamp that is ordinary.
         largest: The largest `batchLength` that is ordinary.
         compacted: The log is known to have been compacted: batches and records may be missing.
+        checksum: Of a batch's bytes from its attributes on, to be compared with the one in its header.
     """
 
     state: WalkState
@@ -77,6 +78,7 @@ class FastLoop:
     latest: int
     largest: int
     compacted: bool
+    checksum: Callable[[memoryview], object] = crc32c
 
     def lacks(self, view: memoryview, end: int, limit: int, base: int, delta: int, count: int, expected: int) -> bool:
         """Whether it is ordinary in a compacted log that offsets are missing in or before a sound batch, whose `end` is given.
@@ -109,7 +111,7 @@ class FastLoop:
 
 
 def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
-    state, checksum, unpack, takes, no_producer = loop.state, crc32c, _UNPACK, loop.producers.takes, _NO_PRODUCER
+    state, checksum, unpack, takes, no_producer = loop.state, loop.checksum, _UNPACK, loop.producers.takes, _NO_PRODUCER
     takes_marker, lacks, compacted = loop.producers.takes_marker, loop.lacks, loop.compacted
     look, index, times = loop.look, loop.indexes.offsets, loop.indexes.times
     wait = None if look is None else look.waiting.append
