@@ -39,6 +39,7 @@ class ScannedLog(NamedTuple):
         epochs: The leader epochs, each with the base offset of the first batch that has it.
         events: What producers did, in the order of the log.
         inode: Of the file: another one may have taken its place since.
+        are_records_sound: Whether the records of all batches were read, and nothing is to be said of them.
     """
 
     end: int
@@ -46,6 +47,7 @@ class ScannedLog(NamedTuple):
     epochs: tuple[EpochEntry, ...]
     events: tuple[ScannedEvent, ...]
     inode: int = 0
+    are_records_sound: bool = False
 
     def events_between(self, start: int, end: int) -> list[ScannedEvent] | None:
         """The events of a byte range; None when that is not all of them that matter there."""

@@ -60,6 +60,7 @@ def _sound_part(scan: SegmentScan) -> ScannedLog | None:
         epochs=epochs,
         events=tuple(_events(scan)),
         inode=scan.inode,
+        are_records_sound=scan.are_records_regular and not scan.findings,
     )
 
 

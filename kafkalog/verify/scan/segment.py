@@ -188,6 +188,7 @@ class Scanner:
             hashes=hashes_of(task.paths.values(), self._fail) if task.settings.hash and self.reached is None else {},
             not_checked=tuple(self._not_checked),
             over_limit=self._records.over_limit,
+            are_records_regular=not self._quick and not self._magics and not self._records.has_looked_closer,
             failures=tuple(self._failures),
             files=self._files,
             bytes_read=self._bytes_read,
