@@ -297,6 +297,14 @@ def test_a_log_dir_takes_a_list_and_a_request_for_each_file(bucket, logs):
     assert len(keys) == len(set(keys)) <= len(files)
 
 
+def test_an_archive_is_fetched_once_whatever_is_read_of_it_in_which_order(bucket, logs, tmp_path):
+    (logs / "padding").write_bytes(bytes(3 << 20))
+    archive = shutil.make_archive(str(tmp_path / "case"), "tar", logs.parent, "logs")
+    put("case.tar", pathlib.Path(archive).read_bytes())
+    verify("s3://bucket/case.tar", now=NOW)
+    assert len(objects_of(bucket.asked)) <= 3
+
+
 @pytest.fixture
 def wide(bucket, monkeypatch):
     """A log dir of more partitions than are listed at once."""
