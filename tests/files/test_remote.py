@@ -512,6 +512,12 @@ def test_what_is_not_in_the_bucket_is_missing(path):
     assert result.exit_code == 3
 
 
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_that_is_not_there_is_told_as_that():
+    for words in (["verify", "s3://buckett/logs"], ["dump", f"s3://buckett/{NAME}/{LOG}"]):
+        assert "there is no bucket or container of this name" in run(*words).output
+
+
 # --- HTTP -------------------------------------------------------------------------------------------------------------
 
 
