@@ -56,6 +56,18 @@ def test_a_cluster_gives_the_same_report_although_a_worker_is_killed(cluster):
     assert done.output == alone
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_cluster_scans_is_noted_and_is_not_scanned_again(cluster, tmp_path):
+    words = ["verify", *PATHS, "--now", f"@{NOW}", "--format", "jsonl", "--resume", str(tmp_path / "journal")]
+    there = CliRunner().invoke(main, [*words, "--dask", cluster.scheduler_address], standalone_mode=False)
+    assert there.exception is None
+    noted = (tmp_path / "journal").read_bytes()
+    assert noted.count(b"\n") > 20
+    here = CliRunner().invoke(main, words, standalone_mode=False)
+    assert (tmp_path / "journal").read_bytes() == noted
+    assert here.output == there.output == verify(PATHS, now=NOW).to_jsonl()
+
+
 def test_where_no_scheduler_answers_one_line_says_so(monkeypatch):
     monkeypatch.setattr("kafkalog.cli.engines._ANSWERS_IN", "0.5s")
     with (

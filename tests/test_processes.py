@@ -231,7 +231,7 @@ def die():
     if os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 def replacement(self, printer, source, part, end, turn):
-    number = part[0] >> 20
+    number = round(part[0] / ranges.RANGE)
     {body}
     def its_turn():
         may_print = turn()

@@ -133,7 +133,7 @@ class Arguments(NamedTuple):
     default="read_uncommitted",
     help="read_committed: what such a consumer gets.",
 )
-@click.option("--control", is_flag=True, help="Control records too, as transaction markers.")
+@click.option("--control", is_flag=True, help="Control records too, such as transaction markers.")
 @click.option("--key-format", type=options.choice([*FORMS]), default="text", help="Keys in csv and jsonl.")
 @click.option("--value-format", type=options.choice([*FORMS]), default="text", help="Values in csv and jsonl.")
 @click.option("--row-group", type=click.IntRange(1), metavar="N", default=131_072, help="Rows in a row group of Parquet.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.release import Release
     from kafkalog.verify import Policy, Report, Severity
-    from kafkalog.verify.report import NotChecked
+    from kafkalog.verify.report import NotChecked, PartitionReport
 
 __all__ = ["FINDINGS", "WHAT", "Judging", "exit_status_of", "items_of", "judged", "say_unread", "unread_of"]
 
@@ -72,7 +72,7 @@ class Judging(NamedTuple):
             baseline=frozenset() if given is None else read_baseline(read_file(given).decode("utf-8", "replace")),
         )
 
-    def report(self, paths: tuple[str, ...]) -> Report:
+    def report(self, paths: tuple[str, ...], on_partition: Callable[[PartitionReport, int], None] | None = None) -> Report:
         """What verify says of paths."""
         from kafkalog.verify import verify
 
@@ -98,6 +98,7 @@ class Judging(NamedTuple):
                 policy=policy,
                 max_message_bytes=self.max_message_bytes,
                 partition_state=_states(self.partition_states),
+                on_partition=on_partition,
             )
 
     def exit_status(self, report: Report) -> int:

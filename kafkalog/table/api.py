@@ -73,7 +73,7 @@ def table(
         since: Only records of this time or later, milliseconds.
         until: Only records before this time, milliseconds.
         isolation: `read_committed`: only what a consumer of this isolation level gets.
-        control: Whether to give control records too, as transaction markers.
+        control: Whether to give control records too, such as transaction markers.
 
     Raises:
         RequestError: there is no such table or column, or a condition means nothing in it.

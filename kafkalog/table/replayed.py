@@ -36,6 +36,9 @@ def _paths(request: Request, *suffixes: str) -> list[str | os.PathLike[str] | Pa
 
 def _transactions(request: Request) -> Iterator[AbortedTransaction | OpenTransaction]:
     found = read_transactions(_paths(request, ".log"))
+    for note in found.notes:
+        if note.damage is not None:
+            request.on_damage(note.path, note.damage)
     yield from found.aborted
     yield from found.open
     for problem in found.problems:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from kafkalog.core.batch import Damage
+    from kafkalog.errors import KafkalogError
     from kafkalog.table.columns import Column, Definition
     from kafkalog.table.request import Request
 
@@ -123,9 +124,14 @@ class Table:
             ExtraMissing: polars, numpy or pyarrow is not installed.
             UnreadableFile: a file cannot be read.
         """
-        _arrow("to_polars")
-        polars = _installed("polars", "to_polars", "polars")
-        return polars.DataFrame(self)
+        arrow, polars = _arrow("to_polars"), _installed("polars", "to_polars", "polars")
+        errors: list[KafkalogError] = []
+        try:
+            return polars.DataFrame(arrow.reader_of(self, errors.append))
+        except polars.exceptions.PolarsError:
+            for error in errors:
+                raise error from None
+            raise
 
     def head(self, count: int = 10) -> list[Any]:
         """The first rows.

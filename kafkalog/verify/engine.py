@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -99,6 +98,7 @@ def verify(
     partition_state: bytes | Mapping[str, bytes] | None = None,
     resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    on_partition: Callable[[PartitionReport, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
 
@@ -131,6 +131,8 @@ def verify(
         resume: A file in which the scan of each segment is noted as soon as it is done; what is noted there of files that have
             not changed is not done again. It is begun where it is not there, and goes on with the clock it was begun with.
         progress: Called with bytes done and bytes in all, from time to time.
+        on_partition: Called, in the order of the report, with what is found in a partition as soon as it has been looked at by
+            itself, and with how many are left. What others and the next start tell of it is in the report alone.
 
     Raises:
         RequestError: a pattern of the policy names no rule; a value makes no sense, or is of the wrong type;
@@ -166,7 +168,7 @@ def verify(
             sparing_cache(run.is_of_running_broker),
             workers_or(executor, workers := run.jobs_that_pay() if jobs is None else jobs) as pool,
         ):
-            run.scan(pool, workers, progress)
+            run.scan(pool, workers, progress, _graded(on_partition, policy))
             run.judge()
             if next_start:
                 run.predict(options, pool)
@@ -235,7 +237,7 @@ class _Run:
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
         self.told: Told | None = None
-        self.tiers = Tiers(settings, self._is_chosen)
+        self.tiers = Tiers(settings, self._is_chosen, journal)
         self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
@@ -334,13 +336,19 @@ class _Run:
 
     # --- doing it ---
 
-    def scan(self, executor: Executor | None, workers: int, progress: Callable[[int, int], None] | None) -> None:
+    def scan(
+        self,
+        executor: Executor | None,
+        workers: int,
+        progress: Callable[[int, int], None] | None,
+        on_partition: Callable[[PartitionReport, int], None] | None,
+    ) -> None:
         """Scan all segments and judge all partitions, in order."""
         total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
-            self.settings = self.settings._replace(lanes=self._total >= LANES_PAY_FROM)
-        for job, look, looker in self._looks(executor, workers):
+            self.settings = self.settings._replace(lanes=self._estimate >= LANES_PAY_FROM)
+        for number, (job, look, looker) in enumerate(self._looks(executor, workers), 1):
             try:
                 judged = looker.finish(look, job.now)
             except UnreadableFile as error:
@@ -370,6 +378,8 @@ class _Run:
             if job.log_dir is not None:
                 job.log_dir.texts_of_windows += facts.texts_of_windows
                 job.log_dir.line_ends |= facts.line_ends
+            if on_partition is not None:
+                on_partition(report, len(self.jobs) - number)
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -386,17 +396,19 @@ class _Run:
     @cached_property
     def _total(self) -> int:
         """Bytes of all files of the directories."""
-        total = 0
-        for job in self.jobs:
-            with suppress(UnreadableFile):
-                total += sum(entry.size or 0 for entry in job.listed().entries if entry.is_regular)
-        return total
+        return sum(map(_bytes_of, self.jobs))
+
+    @cached_property
+    def _estimate(self) -> int:
+        """About as many, by some of the directories: the first finding need not wait for all to be listed."""
+        some = self.jobs[:: -(-len(self.jobs) // _SOME) or 1]
+        return sum(map(_bytes_of, some)) * len(self.jobs) // max(1, len(some))
 
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
         if not may_fork():
             return _THREADS
-        return cores() if cores() > 1 and self._total >= _PAYS_FROM[self.settings.quick] else 1
+        return cores() if cores() > 1 and self._estimate >= _PAYS_FROM[self.settings.quick] else 1
 
     def _looks(self, executor: Executor | None, workers: int) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
@@ -526,6 +538,23 @@ class _Run:
         return None if era is None else release_text(era.releases[0])
 
 
+def _graded(
+    on_partition: Callable[[PartitionReport, int], None] | None, policy: Policy | None
+) -> Callable[[PartitionReport, int], None] | None:
+    """The same, for what a policy leaves of each partition."""
+    if on_partition is None or policy is None:
+        return on_partition
+    return lambda report, left: on_partition(report.under(policy), left)
+
+
+def _bytes_of(job: _Job) -> int:
+    """Bytes of all files of a directory; 0 where it cannot be listed."""
+    try:
+        return sum(entry.size or 0 for entry in job.listed().entries if entry.is_regular)
+    except UnreadableFile:
+        return 0
+
+
 def _is_written_since(job: _Job, time: int) -> bool:
     """Whether a file of a directory was written at a time, in milliseconds, or later; also where that is not known."""
     try:
@@ -562,5 +591,7 @@ _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
 #: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
 LANES_PAY_FROM = 64 << 20
+#: Directories by which the bytes of all are estimated, at most.
+_SOME = 100
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

@@ -88,6 +88,10 @@ class PartitionReport:
             self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end, cleaned=self.cleaned
         )
 
+    def under(self, policy: Policy) -> PartitionReport:
+        """The report as a policy grades it."""
+        return replace(self, findings=policy.graded(self.findings))
+
     @property
     def verdict(self) -> str:
         """`clean`, `benign` (only INFO), `damaged`, `data-loss` or `unknown`."""
@@ -190,7 +194,7 @@ class Report:
 
     def under(self, policy: Policy) -> Report:
         """The report as a policy grades it: severities changed, findings left out."""
-        kept = [(replace(p, findings=policy.graded(p.findings)), len(p.findings)) for p in self.partitions]
+        kept = [(p.under(policy), len(p.findings)) for p in self.partitions]
         own = policy.graded(self.findings)
         gone = sum(count - len(p.findings) for p, count in kept) + len(self.findings) - len(own)
         return replace(self, partitions=tuple(p for p, _ in kept), findings=own, suppressed=self.suppressed + gone)

@@ -19,7 +19,7 @@ from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
-from kafkalog.verify.scan.journal import Pending
+from kafkalog.verify.scan.journal import Pending, noted_or_begun
 from kafkalog.verify.scan.parts import WHOLE, joined
 from kafkalog.verify.scan.results import SegmentScan
 from kafkalog.verify.scan.segment import scan_part, scan_segment
@@ -113,18 +113,15 @@ class Looker:
 
     def _scan(self, task: SegmentTask) -> SegmentScan | Pending | Divided:
         place = None if self.journal is None else self.journal.place_of(task)
-        noted = None if place is None else place.scan()
-        if noted is not None:
-            return noted
-        if self.executor is None:
-            scan = scan_segment(task, self.threads)
-            if place is not None:
-                place.note(scan)
-            return scan
+        return noted_or_begun(
+            place, self.executor, lambda: scan_segment(task, self.threads), lambda executor: self._sent(task, executor, place)
+        )
+
+    def _sent(self, task: SegmentTask, executor: Executor, place: Place | None) -> Pending | Divided:
         parts = self._parts_of(task)
         if len(parts) > 1 and not self.settings.quick:
-            return Divided(task, [self.executor.submit(scan_part, task, part) for part in parts], self.executor, place)
-        return Pending.of(self.executor.submit(scan_segment, task, min(len(parts), self.threads)), place)
+            return Divided(task, [executor.submit(scan_part, task, part) for part in parts], executor, place)
+        return Pending.of(executor.submit(scan_segment, task, min(len(parts), self.threads)), place)
 
     def _parts_of(self, task: SegmentTask) -> list[Part]:
         """The parts of a segment; what is no file of its own is read from front to back."""

@@ -16,7 +16,7 @@ import pytest
 
 import kafkalog
 from kafkalog.core.filters import Filters
-from kafkalog.errors import ExtraMissing
+from kafkalog.errors import ExtraMissing, UnreadableFile
 from kafkalog.table.api import TABLES, tabulate
 from kafkalog.table.records import RECORDS, LogWalk
 from tests.encode import batch
@@ -244,6 +244,13 @@ def test_a_name_that_is_no_text_goes_into_arrow_escaped(tmp_path):
     assert table.head(1)[0].topic == "t\udcff"
     assert table.to_arrow()["topic"].to_pylist() == ["t\\udcff"]
     assert kafkalog.table(folder, "findings").to_arrow().num_rows >= 0
+
+
+def test_what_cannot_be_read_is_kafkalog_s_own_error_in_every_form(tmp_path):
+    table = kafkalog.table(tmp_path / "none")
+    for ask in (table.to_arrow, table.to_pandas, table.to_polars, lambda: list(table.batches())):
+        with pytest.raises(UnreadableFile, match="none: no such file"):
+            ask()
 
 
 @pytest.mark.parametrize("missing", ["numpy", "pyarrow"])

@@ -287,6 +287,15 @@ def test_what_cannot_be_read_is_named_and_the_status_says_so(tmp_path):
     assert found.num_rows == len(list(kafkalog.table(PLAIN))) - 3
 
 
+def test_transactions_of_a_damaged_log_may_not_be_all(tmp_path):
+    copy = shutil.copytree(LEDGER, tmp_path / "in" / "ledger-0")
+    log = copy / f"{30:020}.log"
+    log.write_bytes(b"\7" * 100 + log.read_bytes()[100:])
+    done = run("--table", "transactions", copy, "-o", tmp_path / "x.csv")
+    assert done.status == 1
+    assert done.stderr.startswith(f"kafkalog: {log}: bytes 0..")
+
+
 def test_of_many_damages_the_first_are_named(tmp_path):
     folder = tmp_path / "in" / "t-0"
     folder.mkdir(parents=True)
