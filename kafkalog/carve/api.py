@@ -20,6 +20,7 @@ from kafkalog.errors import FormatError, RequestError
 from kafkalog.files.cores import cores
 from kafkalog.files.image import Image, holds
 from kafkalog.files.output_file import NewTree, check_apart, written_whole
+from kafkalog.files.restraint import sparing_cache
 from kafkalog.files.workers import Workers
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable
     search = Search(settings.max_batch, settings.legacy, live, settings.block_size, settings.with_numpy)
     with ExitStack() as stack:
         images = [stack.enter_context(Image(path)) for path in paths]
+        stack.enter_context(sparing_cache(any(image.is_device for image in images)))  # the disk may be in use
         carved = Carved(tuple(paths), out)
         limits = (settings.begin, settings.end)
         journal = stack.enter_context(journal_of(out + JOURNAL, examined, images, search, limits, is_wanted=settings.resume))

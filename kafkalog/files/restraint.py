@@ -153,6 +153,9 @@ def read_into(descriptor: int, buffer: memoryview | bytearray, position: int) ->
     wait_for(len(buffer))
     if _spares_cache[0] and (device := os.fstat(descriptor).st_dev) not in _without_flag:
         try:
+            if hasattr(os, "posix_fadvise"):
+                # Nothing is read ahead: what was and is not read would stay in the cache.
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
             return os.preadv(descriptor, [buffer], position, RWF_DONTCACHE)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
