@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.record import NO_TIMESTAMP
 from kafkalog.core.source import WindowedBytes
 from kafkalog.kafka.behaviours import (
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.overlay import DiskFile
     from kafkalog.kafka.producer_states import CompletedTransaction, ProducerStates
-    from kafkalog.kafka.scanned_log import ScannedEvent
 
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
@@ -275,12 +273,10 @@ class LogSegment:
         scanned = self.context.scanned_of(self.log.file)
         if scanned is None:
             return 0
-        steps: list[EpochEntry | ScannedEvent] = [*scanned.epochs, *scanned.events]
-        for step in sorted(steps, key=lambda step: step.start_offset if isinstance(step, EpochEntry) else step.offset):
-            if isinstance(step, EpochEntry):
-                self._follow_epoch(step.epoch, step.start_offset)
-            else:
-                self._follow_transaction(producers, producers.append_scanned(step))
+        for entry in scanned.epochs:
+            self._follow_epoch(entry.epoch, entry.start_offset)
+        for event in scanned.events:
+            self._follow_transaction(producers, producers.append_scanned(event))
         for offset, position in scanned.places:
             self.offset_index.append(offset, position)
             producers.map_end_offset = offset + 1
@@ -303,9 +299,8 @@ class LogSegment:
 
     def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction | None) -> None:
         if completed is not None:
-            stable = producers.last_stable_offset(completed)
             if completed.is_aborted:
-                self.transaction_index.append(completed.entry(stable))
+                self.transaction_index.append(completed.entry(producers.last_stable_offset(completed)))
             producers.complete(completed)
 
     def _reset_indexes(self) -> None:

@@ -46,6 +46,7 @@ __all__ = ["CompletedTransaction", "ProducerStates"]
 #: int16 version, int32 coordinator epoch.
 _END_MARKER_SIZE = 6
 _LARGEST_SEQUENCE = 0x7FFFFFFF
+_UNKNOWN = Producer()
 
 
 class CompletedTransaction(NamedTuple):
@@ -303,6 +304,11 @@ class ProducerStates:
 
     def append_scanned(self, event: ScannedEvent) -> CompletedTransaction | None:
         """Take over batches that a scan has found; the transaction they complete is not yet closed."""
+        known = self._table.producers.get(event.producer_id, _UNKNOWN)
+        if event.marker is None and not event.is_transactional and known.open_from is None:
+            # Nothing but that the producer is known now.
+            self._put(event.producer_id, known)
+            return None
         append = self._prepare(event.producer_id)
         completed = append.append_scanned(event)
         self._update(append)
@@ -331,12 +337,14 @@ class ProducerStates:
             self.complete(transaction)
 
     def _prepare(self, producer_id: int) -> _Append:
-        return _Append(producer_id, self._table.producers.get(producer_id, Producer()), self.release)
+        return _Append(producer_id, self._table.producers.get(producer_id, _UNKNOWN), self.release)
+
+    def _put(self, producer_id: int, producer: Producer) -> None:
+        self._table.put(producer_id, producer)
+        self._changed[producer_id] = producer
 
     def _update(self, append: _Append) -> None:
-        producer = append.producer
-        self._table.put(append.producer_id, producer)
-        self._changed[append.producer_id] = producer
+        self._put(append.producer_id, append.producer)
         for first_offset in append.started:
             self.ongoing.add(first_offset, append.producer_id)
 
@@ -429,8 +437,7 @@ class ProducerStates:
     def _load(self, producer_id: int, producer: Producer, log_start_offset: int) -> None:
         if producer.last_offset < log_start_offset and not PRODUCERS_RETAINED.applies_to(self.release):
             return
-        self._table.put(producer_id, producer)
-        self._changed[producer_id] = producer
+        self._put(producer_id, producer)
         if producer.open_from is not None:
             self.ongoing.add(producer.open_from, producer_id)
 

@@ -204,13 +204,13 @@ class _Begun:
 
     __slots__ = ("next_marker", "offset", "path", "position", "records", "timestamp")
 
-    def __init__(self, offset: int, path: str) -> None:
+    def __init__(self, offset: int, path: str, next_marker: int = -1) -> None:
         self.offset = offset
         self.path = path
         self.position = 0
         self.timestamp = -1
         self.records = 0
-        self.next_marker = -1
+        self.next_marker = next_marker
 
 
 class ProducerReplay:
@@ -236,8 +236,8 @@ class ProducerReplay:
         #: Ids of those that wrote since the last snapshot, or at its offset or above.
         self.heard_of: set[int] = set()
         self._begun: dict[int, _Begun] = {}  # by producer id, in log order
-        self._since_marker: list[_Begun] = []  # those that began after the last marker
-        self._last_marker = -1  # its timestamp
+        self._since_marker: list[_Begun] = []  # those of earlier segments that no marker has followed yet
+        self._last_marker = self._last_marker_position = -1  # its timestamp, and its position in the segment
         self._emit = emit
         self._at_cut = at_cut
         self._coordinator = coordinator
@@ -269,12 +269,14 @@ class ProducerReplay:
 
     def _begin(self, producer_id: int, begun: _Begun) -> None:
         self._begun[producer_id] = begun
-        self._since_marker.append(begun)
+        if begun.next_marker < 0:
+            self._since_marker.append(begun)
 
     def feed(self, segment: SegmentEvents) -> list[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
         found: list[AbortedSpan] = []
         waiting: dict[int, list[int]] = {}  # those without a `next_begin` yet, by producer id
+        self._last_marker_position = -1
         self._epochs.extend(segment.epochs)
         if segment.first_offset is not None and segment.first_offset != self._end:
             self._hole = segment.first_offset
@@ -332,13 +334,13 @@ class ProducerReplay:
     def _run(self, run: ProducerRun, path: str) -> bool:
         """Take a run in; whether a transaction begins with it."""
         state = self.states.get(run.producer_id)
-        if self._emit is not None and not _follows(run, state):
+        if self._emit is not None and not (_follows(run, state) if state is not None else self._may_begin(run)):
             self._emit(self._step(run, state, path))
         first = state.first_offset if state is not None else -1
         begins = run.transactional and first < 0
         if begins:
             first = run.first_offset
-            self._begin(run.producer_id, _Begun(first, path))
+            self._begin(run.producer_id, _Begun(first, path, run.next_marker))
         if run.transactional:
             begun = self._begun[run.producer_id]
             if not begun.records:
@@ -368,6 +370,14 @@ class ProducerReplay:
         )
         return begins
 
+    def _is_whole_before(self, run: ProducerRun) -> bool:
+        """Whether every offset from 0 up to a run holds a record that has been read."""
+        return self.complete and run.hole <= 0 and self._hole <= 0
+
+    def _may_begin(self, run: ProducerRun) -> bool:
+        """Whether a run is what a producer that is not known may begin with."""
+        return run.first_sequence <= 0 or not self._is_whole_before(run)
+
     def _step(self, run: ProducerRun, state: ProducerState | None, path: str) -> ProducerStep:
         hole = max(run.hole, self._hole)
         return ProducerStep(
@@ -380,7 +390,7 @@ class ProducerReplay:
             leader_changed=self._is_led_by_another(state, run.first_offset),
             over_hole=state is not None and hole > state.last_offset,
             elapsed=_elapsed(state, run.last_timestamp),
-            whole=self.complete and hole <= 0,
+            whole=self._is_whole_before(run),
         )
 
     def _ended(self, marker: TransactionEnd, path: str) -> AbortedSpan | None:
@@ -390,9 +400,10 @@ class ProducerReplay:
         for other in self._since_marker:
             other.next_marker = marker.timestamp
         self._since_marker.clear()
-        self._last_marker = marker.timestamp
+        if marker.position >= self._last_marker_position:
+            self._last_marker, self._last_marker_position = marker.timestamp, marker.position
         first = -1 if begun is None else begun.offset
-        if state is not None and self._emit is not None:
+        if state is not None and self._emit is not None and not _ends(marker, state):
             changed = self._is_led_by_another(state, marker.offset)
             elapsed = _elapsed(state, marker.timestamp)
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
@@ -460,13 +471,16 @@ class ProducerReplay:
             )
 
 
-def _follows(run: ProducerRun, state: ProducerState | None) -> bool:
+def _ends(marker: TransactionEnd, state: ProducerState) -> bool:
+    """Whether a marker is one that the leader takes: neither its producer nor its coordinator has been fenced."""
+    epoch, before = marker.coordinator_epoch, state.coordinator_epoch
+    return marker.epoch >= state.epoch and (epoch is None or before is None or epoch >= before)
+
+
+def _follows(run: ProducerRun, state: ProducerState) -> bool:
     """Whether a run is what its producer must write next."""
     return (
-        state is not None
-        and run.epoch == state.epoch
-        and run.first_sequence == _following(state)
-        and (run.transactional or state.first_offset < 0)
+        run.epoch == state.epoch and run.first_sequence == _following(state) and (run.transactional or state.first_offset < 0)
     )
 
 

@@ -149,6 +149,7 @@ def verify(
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
+    options = replace(options, reads_keys=not quick)
     chosen, left_out = _patterns("topics", topics), _patterns("exclude", exclude)
     noted_in = None if resume is None else path_of(resume)
     with journal_at(noted_in, paths, settings, is_now_given=now is not None) as (settings, journal):
@@ -357,6 +358,7 @@ class _Run:
                     claim=claim_of(facts, job.log_dir),
                     scanned_logs=scanned_logs,
                     open_transactions=facts.producers.open,
+                    compacted=facts.compacted,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
                 )
@@ -467,7 +469,7 @@ class _Run:
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
-        reports = [(one.report, one.scanned_logs) for one in self.done if not one.is_file]
+        reports = [(one.report, one.scanned_logs, one.compacted) for one in self.done if not one.is_file]
         directories = [one.listed for one in self.done if one.owner is None and not one.is_file]
         log_dirs = [log_dir.evidence for log_dir in self.log_dirs if log_dir not in self.dirs_of_single_files]
         starts = predict_starts(reports, directories, log_dirs, options, executor)
