@@ -132,7 +132,7 @@ def test_a_quick_check_reads_no_keys_and_says_what_it_does_not_know(tmp_path, mo
     folder = holed(tmp_path, lost)
     (full,) = verify(folder, now=1_700_000_000_000).partitions
     assert {found.severity for found in full.findings if found.id == "offset-gap"} == {Severity.ERROR}
-    monkeypatch.setattr(RecordBatch, "walk_records", lambda batch: pytest.fail("records are read"))
+    monkeypatch.setattr(RecordBatch, "walk_records", lambda _: pytest.fail("records are read"))
     report = verify(folder, now=1_700_000_000_000, quick=True)
     (quick,) = report.partitions
     gaps = [found.severity for found in quick.findings if found.id == "offset-gap"]
