@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         LimitExceeded,
         RequestError,
         UnreadableFile,
+        UnwritableFile,
     )
     from kafkalog.files.aiven import use_aiven_keys
     from kafkalog.files.log_dir import LogDir, open_log_dir
@@ -91,6 +92,7 @@ __all__ = [
     "Table",
     "UnreadableFile",
     "Until",
+    "UnwritableFile",
     "__version__",
     "describe",
     "diff",
@@ -131,6 +133,7 @@ _LAZY = {
     "Span": "kafkalog.span",
     "Table": "kafkalog.table.table",
     "UnreadableFile": "kafkalog.errors",
+    "UnwritableFile": "kafkalog.errors",
     "open_log_dir": "kafkalog.files.log_dir",
     "open_partition": "kafkalog.files.partition",
     "open_segment": "kafkalog.files.segment",

@@ -24,6 +24,7 @@ __all__ = [
     "UnknownCompression",
     "UnknownMagic",
     "UnreadableFile",
+    "UnwritableFile",
     "WorkerLost",
 ]
 
@@ -154,6 +155,23 @@ class DecoderFailed(KafkalogError):
 
 class RequestError(KafkalogError):
     """The caller asked for something that does not exist: a Kafka version, a rule, a pair of options."""
+
+
+class UnwritableFile(RequestError):
+    """A file that was named to be written cannot be: no permission, a full disk, an I/O error.
+
+    Args:
+        path: The path as the caller gave it.
+        reason: Why, in a few words.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(path, reason)
+
+    def __str__(self) -> str:
+        return f"cannot write {self.path}: {self.reason}"
 
 
 class ExtraMissing(RequestError):

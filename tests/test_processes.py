@@ -231,7 +231,7 @@ def die():
     if os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 def replacement(self, printer, source, part, end, turn):
-    number = part[0] >> 20
+    number = round(part[0] / ranges.RANGE)
     {body}
     def its_turn():
         may_print = turn()
@@ -306,6 +306,7 @@ def test_verify_takes_as_many_processes_as_cores_where_it_pays(monkeypatch, size
 
     monkeypatch.setattr("kafkalog.files.workers.Workers", workers)
     monkeypatch.setattr(engine, "cores", lambda: 3)
+    monkeypatch.setattr(engine, "may_fork", lambda: True)
     monkeypatch.setattr(engine, "_PAYS_FROM", {False: size >> 5})
     auto = kafkalog.verify(TWITTER, now=int(NOW), jobs=None)
     assert counts == started

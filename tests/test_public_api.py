@@ -90,6 +90,7 @@ ERRORS = [
     errors.LimitExceeded(10, None, "bytes"),
     errors.RequestError("no such release"),
     errors.UnreadableFile("a/b", "permission denied"),
+    errors.UnwritableFile("a/b", "no space left on device"),
     errors.FileChanged("a/b", 10, 5),
     errors.ExtraMissing("to_arrow", "kafkalog[arrow]"),
     errors.WorkerLost("was ended by SIGKILL"),

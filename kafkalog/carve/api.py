@@ -20,12 +20,13 @@ from kafkalog.errors import FormatError, RequestError
 from kafkalog.files.cores import cores
 from kafkalog.files.image import Image, holds
 from kafkalog.files.output_file import NewTree, check_apart, written_whole
+from kafkalog.files.restraint import sparing_cache
 from kafkalog.files.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from kafkalog.carve.journal import Journal
+    from kafkalog.carve.journal import SearchJournal
 
 __all__ = ["MANIFEST", "Settings", "carve"]
 
@@ -84,8 +85,9 @@ def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable
     """
     out = out.rstrip("/") or out
     account = out + MANIFEST
+    examined = [*paths, *settings.like, *settings.live]
     for path in (out, account):
-        check_apart(path, [*paths, *settings.like, *settings.live])
+        check_apart(path, examined)
         if os.path.lexists(path):
             raise RequestError(f"{path} is there already: name a directory that is not")
     for path in paths:
@@ -98,9 +100,10 @@ def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable
     search = Search(settings.max_batch, settings.legacy, live, settings.block_size, settings.with_numpy)
     with ExitStack() as stack:
         images = [stack.enter_context(Image(path)) for path in paths]
+        stack.enter_context(sparing_cache(any(image.is_device for image in images)))  # the disk may be in use
         carved = Carved(tuple(paths), out)
         limits = (settings.begin, settings.end)
-        journal = stack.enter_context(journal_of(out + JOURNAL, images, search, limits, is_wanted=settings.resume))
+        journal = stack.enter_context(journal_of(out + JOURNAL, examined, images, search, limits, is_wanted=settings.resume))
         runs = _search(images, settings, search, carved, journal)
         if not settings.with_live:
             carved.live_batches = sum(run.batches for run in runs if run.is_live)
@@ -119,7 +122,7 @@ def carve(paths: Sequence[str], out: str, settings: Settings, manifest: Callable
     return carved
 
 
-def _search(images: Sequence[Image], settings: Settings, search: Search, carved: Carved, journal: Journal) -> list[Run]:
+def _search(images: Sequence[Image], settings: Settings, search: Search, carved: Carved, journal: SearchJournal) -> list[Run]:
     """All runs, ascending in each image."""
     tasks: list[Task] = []
     for number, image in enumerate(images):
@@ -147,12 +150,12 @@ def _search(images: Sequence[Image], settings: Settings, search: Search, carved:
     return runs
 
 
-def _results(tasks: Sequence[Task], search: Search, jobs: int, journal: Journal) -> Iterator[Scanned]:
+def _results(tasks: Sequence[Task], search: Search, jobs: int, journal: SearchJournal) -> Iterator[Scanned]:
     """What is in each range: what was found before, the rest noted as soon as it is found."""
-    left = [task for task in tasks if (task.number, task.begin) not in journal.done]
-    found = _scanned(left, search, jobs)
-    for task in tasks:
-        result = journal.done.get((task.number, task.begin))
+    noted = [journal.found_in(task) for task in tasks]
+    found = _scanned([task for task, one in zip(tasks, noted, strict=True) if one is None], search, jobs)
+    for task, one in zip(tasks, noted, strict=True):
+        result = one
         if result is None:
             result = next(found)
             journal.add(task, result)

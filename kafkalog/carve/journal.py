@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import fields
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.carve.scan import Scanned
 from kafkalog.carve.values import Run, Skipped
 from kafkalog.errors import RequestError
-from kafkalog.files.output_file import PARTIAL, growing
+from kafkalog.files.journal import Journal
+from kafkalog.files.output_file import PARTIAL
+from kafkalog.services import service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import IO
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kafkalog.carve.scan import Search
     from kafkalog.files.image import Image
 
-__all__ = ["JOURNAL", "Journal", "Task", "journal_of"]
+__all__ = ["JOURNAL", "SearchJournal", "Task", "journal_of"]
 
 #: What the name of the new directory gets for it.
 JOURNAL = f".carve{PARTIAL}"
+SCHEMA = "kafkalog.carve-journal/1"
 #: Fields of a run that a search fills in; what its records look like is found later.
 _FIELDS = tuple(one.name for one in fields(Run) if one.name not in ("shape", "copies", "is_cut"))
 _SETS = ("producers", "codecs")
@@ -38,70 +40,77 @@ class Task(NamedTuple):
     end: int
 
 
-class Journal:
-    """What is known of the ranges that have been searched; `done` by image and first byte."""
+class SearchJournal:
+    """A journal of the ranges that have been searched.
 
-    def __init__(self, file: IO[bytes], path: str, head: dict[str, Any], *, is_wanted: bool) -> None:
-        self._file = file
-        self._path = path
-        self.done: dict[tuple[int, int], Scanned] = {}
-        end = self._read(head) if is_wanted else 0
-        self._file.seek(end)
-        self._file.truncate()
-        if not end:
-            self._write(head)
+    Args:
+        journal: The file.
+    """
 
-    def _read(self, head: dict[str, Any]) -> int:
-        """Take in what is there; gives the end of its last whole line."""
-        end = 0
-        for number, line in enumerate(self._file):
-            if not line.endswith(b"\n"):
-                break
-            row = json.loads(line)
-            if not number and row != head:
-                why = "is of a search of other images, or with other options: leave out --resume"
-                raise RequestError(f"{self._path} {why}")
-            if number:
-                self.done[row["image"], row["begin"]] = _scanned(row)
-            end += len(line)
-        return end
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def found_in(self, task: Task) -> Scanned | None:
+        """What is noted of a range; None when nothing is."""
+        row = self._journal.get(_key_of(task))
+        try:
+            return None if row is None else _scanned(row)
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def add(self, task: Task, found: Scanned) -> None:
-        """Note what is in a range."""
+        """Note what is in a range.
+
+        Raises:
+            RequestError: the system refuses.
+        """
         runs = [[_plain(getattr(run, name)) for name in _FIELDS] for run in found.runs]
         told = {"over": found.over, "flat": found.flat_bytes, "sampled": found.sampled_bytes, "skipped": found.skipped}
-        self._write({"image": task.number, "begin": task.begin, **told, "runs": runs})
-
-    def _write(self, row: dict[str, Any]) -> None:
-        self._file.write(json.dumps(row).encode() + b"\n")
-        self._file.flush()
+        self._journal.put(_key_of(task), {**told, "runs": runs})
+        self._journal.check()
 
 
 @contextmanager
 def journal_of(
-    path: str, images: Sequence[Image], search: Search, limits: tuple[int, int | None], *, is_wanted: bool
-) -> Iterator[Journal]:
+    path: str,
+    examined: Iterable[str],
+    images: Sequence[Image],
+    search: Search,
+    limits: tuple[int, int | None],
+    *,
+    is_wanted: bool,
+) -> Iterator[SearchJournal]:
     """The journal of a search, which is removed when all is done.
 
     Args:
         path: Where it is kept.
+        examined: What is read, and must not be written to.
         images: What is searched.
         search: What is looked for.
         limits: Where the search begins and ends in each image.
         is_wanted: Whether to go on with what is in it.
 
     Raises:
-        RequestError: it is of another search, or another run writes it.
-        OSError: the system refuses.
+        RequestError: it is of another search, or no journal; another run writes it; or the system refuses.
     """
-    live = hashlib.sha256(",".join(map(str, sorted(search.live))).encode()).hexdigest()
-    head = {
-        "images": [[image.path, image.size, image.changed] for image in images],
-        "search": [search.max_batch, search.legacy, search.block_size, live],
-        "limits": list(limits),
-    }
-    with growing(path) as file:
-        yield Journal(file, path, head, is_wanted=is_wanted)
+    asked = [
+        [[image.path, image.size, image.changed] for image in images],
+        [search.max_batch, search.legacy, search.block_size, sorted(search.live)],
+        limits,
+    ]
+    head = {"version": service("version"), "search": sha256(json.dumps(asked).encode()).hexdigest()}
+    with Journal(path, examined, SCHEMA) as journal:
+        if journal.head is None or not is_wanted:
+            journal.begin(head)
+        elif any(journal.head.get(name) != value for name, value in head.items()):
+            why = "is of a search of other images, with other options or by another version: leave out --resume"
+            raise RequestError(f"{path} {why}")
+        yield SearchJournal(journal)
+        journal.remove()
+
+
+def _key_of(task: Task) -> str:
+    return f"{task.number:032x}{task.begin:032x}"
 
 
 def _plain(value: Any) -> Any:

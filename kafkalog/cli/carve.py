@@ -126,6 +126,7 @@ class Arguments(NamedTuple):
 @options.format_option()
 @options.color
 @options.jobs
+@options.restraint
 def command(**values: Any) -> int:
     """Find record batches in images of disks, block devices and files of any name, and write them as logs.
 

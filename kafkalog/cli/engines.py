@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from kafkalog.errors import ExtraMissing, RequestError
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dask"]
 
-#: Seconds in which a scheduler must answer.
+#: How long to wait for a scheduler, and for its first worker.
 _ANSWERS_IN = "10s"
 
 
@@ -27,7 +27,7 @@ def dask(address: str | None, jobs: int) -> Iterator[Executor | None]:
 
     Raises:
         ExtraMissing: the package is not installed.
-        RequestError: no scheduler answers.
+        RequestError: no scheduler answers, or it has no worker.
     """
     if address is None:
         yield None
@@ -36,13 +36,20 @@ def dask(address: str | None, jobs: int) -> Iterator[Executor | None]:
         from distributed import Client, LocalCluster
     except ImportError:
         raise ExtraMissing("--dask", "kafkalog[dask]") from None
-    if address == "local":
-        with LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
-            yield client.get_executor()
-        return
-    try:
-        client = Client(address, timeout=_ANSWERS_IN)
-    except (OSError, ValueError) as error:
-        raise RequestError(f"--dask {address}: no scheduler answers there: {error}") from None
-    with client:
+    with ExitStack() as stack:
+        if address == "local":
+            try:
+                started = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+            except (OSError, RuntimeError) as error:
+                raise RequestError(f"--dask local: its worker processes do not start: {error}") from None
+            client = stack.enter_context(Client(stack.enter_context(started)))
+        else:
+            try:
+                client = stack.enter_context(Client(address, timeout=_ANSWERS_IN))
+            except (OSError, ValueError) as error:
+                raise RequestError(f"--dask {address}: no scheduler answers there: {error}") from None
+        try:
+            client.wait_for_workers(1, timeout=_ANSWERS_IN)
+        except TimeoutError:
+            raise RequestError(f"--dask {address}: the scheduler has no worker: start one, or more") from None
         yield client.get_executor()

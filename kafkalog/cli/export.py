@@ -65,6 +65,7 @@ class Arguments(NamedTuple):
     value_format: str
     row_group: int
     force: bool
+    jobs: int | None
     read_as: As | None
 
 
@@ -132,11 +133,12 @@ class Arguments(NamedTuple):
     default="read_uncommitted",
     help="read_committed: what such a consumer gets.",
 )
-@click.option("--control", is_flag=True, help="Control records too, as transaction markers.")
+@click.option("--control", is_flag=True, help="Control records too, such as transaction markers.")
 @click.option("--key-format", type=options.choice([*FORMS]), default="text", help="Keys in csv and jsonl.")
 @click.option("--value-format", type=options.choice([*FORMS]), default="text", help="Values in csv and jsonl.")
 @click.option("--row-group", type=click.IntRange(1), metavar="N", default=131_072, help="Rows in a row group of Parquet.")
 @click.option("--force", is_flag=True, help="Replace OUT if it is there.")
+@options.jobs
 @options.max_decompressed
 @options.aiven_key
 @options.max_spool
@@ -171,6 +173,7 @@ def command(**values: Any) -> int:
         value_form=arguments.value_format,
         row_group=arguments.row_group,
         replace=arguments.force,
+        jobs=arguments.jobs,
     )
     if arguments.out == "-" and wanted.format in ("csv", "arrow") and sys.stdout.isatty():
         raise click.UsageError(f"{wanted.format} is not for a terminal: keys and values may hold anything. jsonl is.")

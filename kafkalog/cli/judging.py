@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kafkalog.core.release import Release
     from kafkalog.verify import Policy, Report, Severity
-    from kafkalog.verify.report import NotChecked
+    from kafkalog.verify.report import NotChecked, PartitionReport
 
 __all__ = ["FINDINGS", "WHAT", "Judging", "exit_status_of", "items_of", "judged", "say_unread", "unread_of"]
 
@@ -72,7 +72,7 @@ class Judging(NamedTuple):
             baseline=frozenset() if given is None else read_baseline(read_file(given).decode("utf-8", "replace")),
         )
 
-    def report(self, paths: tuple[str, ...]) -> Report:
+    def report(self, paths: tuple[str, ...], on_partition: Callable[[PartitionReport, int], None] | None = None) -> Report:
         """What verify says of paths."""
         from kafkalog.verify import verify
 
@@ -98,6 +98,7 @@ class Judging(NamedTuple):
                 policy=policy,
                 max_message_bytes=self.max_message_bytes,
                 partition_state=_states(self.partition_states),
+                on_partition=on_partition,
             )
 
     def exit_status(self, report: Report) -> int:
@@ -175,7 +176,7 @@ _OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option("--quick", is_flag=True, help="Headers, checksums, indexes and names, no records."),
     click.option("--hash", "hash_inputs", is_flag=True, help="Report the SHA-256 of every file."),
     click.option(
-        "--digests", is_flag=True, help="Note digests of the logs in the JSON lines, so that merge compares replicas."
+        "--digests", is_flag=True, help="Note in the JSON lines what merge compares hosts by: digests, controllers, ids."
     ),
     options.jobs,
     click.option("--dask", metavar="ADDRESS", help="Scan on a Dask cluster: its scheduler's address, or local."),

@@ -17,7 +17,7 @@ from kafkalog.cli.command import ALL, COMMANDS, command_of
 from kafkalog.cli.completion import beginning_with
 from kafkalog.cli.streams import CannotWrite, say, take_streams
 from kafkalog.core.printable import printable
-from kafkalog.errors import KafkalogError, RequestError, UnreadableFile
+from kafkalog.errors import KafkalogError, RequestError, UnreadableFile, UnwritableFile
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(_status_of_the_end()) from None
         except BrokenPipeError:
             raise click.exceptions.Exit(exit_status.OK) from None
-        except CannotWrite as error:
+        except (CannotWrite, UnwritableFile) as error:
             say(f"kafkalog: {error}")
             raise click.exceptions.Exit(_status_without_output(ctx)) from None
 

@@ -119,15 +119,16 @@ def write_bytes(data: bytes) -> None:
         CannotWrite: the output does not take them.
     """
     stream = _bytes_to(sys.stdout.fileno())
-    piece = b""
+    view = memoryview(data)
+    piece = view[:0]
     try:
         for at in range(0, len(data), _AT_ONCE):
-            piece = data[at : at + _AT_ONCE]
+            piece = view[at : at + _AT_ONCE]
             stream.write(piece)
             _flush(stream)
     except KeyboardInterrupt:
         _flush(stream)
-        if not piece.endswith(b"\n"):
+        if bytes(piece[-1:]) != b"\n":
             stream.write(b"\n")
             _flush(stream)
         raise

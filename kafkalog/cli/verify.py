@@ -10,6 +10,7 @@ import click
 from kafkalog.cli import judging as judgings
 from kafkalog.cli import options
 from kafkalog.cli.command import Command
+from kafkalog.cli.early_word import EarlyWord
 from kafkalog.cli.judging import judged, say_unread, unread_of
 from kafkalog.cli.shown_partitions import Shown, shown_partitions
 
@@ -61,7 +62,7 @@ def command(
     Exit status: 0 nothing at or above --fail-on; 1 findings; 2 usage; 3 not all was read, or a PATH is missing.
     """
     paths = options.named_paths(paths, read_as)
-    report = judging.report(paths)
+    report = judging.report(paths, EarlyWord())
     unread = unread_of(report, paths)
     if output_format == "jsonl" or report.partitions or report.findings or len(unread) < len(report.not_checked):
         shown.print(report, output_format, detail=detail, color=color)

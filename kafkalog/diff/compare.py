@@ -84,7 +84,7 @@ class _Log:
         self.after_last = batch.last_offset + 1
         if batch.epoch >= 0 and (not self.epochs or batch.epoch > self.epochs[-1].epoch):
             self.epochs.append(EpochEntry(batch.epoch, batch.base_offset))
-        if is_only_here:
+        if is_only_here and batch.batch is not None:
             self.only.add(batch.base_offset, batch.last_offset, batch.batch)
 
     def whole(self) -> ReplicaLog:
@@ -175,7 +175,7 @@ def _described(step: Step, kind: Difference, compared_from: int) -> FirstDiffere
 
 
 def _place(batch: PlacedBatch | None) -> tuple[str, int] | None:
-    return None if batch is None else (batch.path, batch.batch.position)
+    return None if batch is None else (batch.path, batch.position)
 
 
 def _relation(first: FirstDifference | None, a: ReplicaLog, b: ReplicaLog) -> str:

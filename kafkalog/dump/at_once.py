@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AtOnce"]
 
-#: Records from which on it makes up for the quarter of a second that importing numpy and pyarrow takes, as
+#: Records from which on it makes up for the fifth of a second that importing numpy and pyarrow takes, as
 #: `benchmarks/dump.py` measures.
-LINES_PAY_FROM = 1_500_000
+LINES_PAY_FROM = 500_000
 #: Bytes, stored or decompressed, that are gone over at once, and bytes that are printed one batch after the other before the
 #: next try.
 WINDOW = 2 << 20
@@ -39,6 +39,7 @@ class AtOnce:
         dialect: Whose lines are printed.
         codecs: The names of the codecs that its releases know.
         section: Gives the decompressed records of a batch: `LogPrinter._section`.
+        with_batches: The batches have lines, too.
     """
 
     def __init__(
@@ -46,10 +47,13 @@ class AtOnce:
         dialect: Dialect,
         codecs: tuple[str, ...],
         section: Callable[[Bytes, int, BatchHeader, int], tuple[Bytes, int, int] | None],
+        *,
+        with_batches: bool,
     ) -> None:
         self._dialect = dialect
         self._codecs = codecs
         self._section = section
+        self._with_batches = with_batches
         self._lines: ManyLines | None = None
         self._is_installed = True
         #: Records and bytes that were printed one batch after the other.
@@ -63,7 +67,7 @@ class AtOnce:
             except ImportError:
                 self._is_installed = False
             else:
-                self._lines = ManyLines(self._dialect)
+                self._lines = ManyLines(self._dialect, with_batches=self._with_batches)
         return self._lines
 
     def parts(self, source: Source, position: int, stop: int, end: int) -> list[Part]:

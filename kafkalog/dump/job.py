@@ -250,7 +250,7 @@ class DumpJob:
             return self._print_part(printer, own_source(path), part, end, turn)
 
         own_source = cache(FileSource)  # a worker's own, so that windows are not shared
-        parts = options.print_in_turn(options.jobs, lambda: split(own_source(path), start, end), print_range)
+        parts = options.print_in_turn(options.jobs, lambda: split(own_source(path), start, end, RANGE), print_range)
         lost_at: int | None = None
         for part in parts:
             printer.consecutive.add(part.first, part.last, part.pairs)

@@ -117,7 +117,7 @@ class LogPrinter:
             self._lone = self._fast.lone_records(dialect, with_batches=self._show_batches)
         self._at_once: AtOnce | None = None
         if self._fast is not None and deep and not self._filtering and not skip_metadata and payload and payload.is_plain:
-            self._at_once = AtOnce(dialect, self._codecs, self._section)
+            self._at_once = AtOnce(dialect, self._codecs, self._section, with_batches=self._show_batches)
 
     def redirected(self, output: Output, consecutive: ConsecutiveOffsets) -> LogPrinter:
         """A copy of this printer with another output and another watch over the offsets."""
@@ -182,15 +182,12 @@ class LogPrinter:
         if lines is None or not parts:
             return position
         try:
-            text, bounds, offsets = lines.make(parts)
+            text, offsets = lines.make(parts)
         except Irregular:
             return position
         if not self._way.is_right:
             self._way.at_batch(position, valid=True)
-        for part, begin, until in zip(parts, bounds, bounds[1:], strict=False):
-            if self._show_batches:
-                self._output.line(self._lines.batch(part.header, part.position, part.size, part.codec, valid=True))
-            self._output.put(text[begin:until])
+        self._output.put(text)
         if (offsets[1:] - offsets[:-1] == 1).all():
             self.consecutive.add(int(offsets[0]), int(offsets[-1]), [])
         else:

@@ -15,7 +15,7 @@ from kafkalog.core.record_walk import Irregular
 from kafkalog.dump.lines import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kafkalog.dump.dialects import Dialect
     from kafkalog.dump.record_text import Part
 
+    Text = bytes | memoryview
+
 __all__ = ["ManyLines"]
 
 _BINARY = pa.binary()
@@ -31,18 +33,20 @@ _PLACEHOLDER = re.compile("%[db]")
 
 
 class ManyLines:
-    """Makes the record lines of regular batches: those that `RecordText` makes of keys and values as text.
+    """Makes the lines of regular batches: those of their records are those that `RecordText` makes of keys and values as text.
 
     Args:
         dialect: Whose lines.
+        with_batches: The batches have lines, too.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, with_batches: bool) -> None:
         self._lines = lines_of(dialect)
         self._tombstone_keys = dialect.key_of_tombstone
+        self._with_batches = with_batches
 
-    def make(self, parts: Sequence[Part]) -> tuple[bytes, list[int], Ints]:
-        """The lines of all records, where in them those of each batch begin and the last ones end, and the offsets.
+    def make(self, parts: Sequence[Part]) -> tuple[bytes, Ints]:
+        """The lines, and the offsets of all records.
 
         Args:
             parts: Batches with records. Offsets, timestamps and sequences are not near the ends of their types.
@@ -57,23 +61,37 @@ class ManyLines:
         columns = _Columns(data, found, headers, tombstone_keys=self._tombstone_keys)
         names = self._lines.record_values
         template = self._lines.record_template
-        texts = [_PLACEHOLDER.split(template(part.header, part.position, part.size, part.codec)) for part in parts]
+        texts = [template(part.header, part.position, part.size, part.codec) for part in parts]
         pieces: list[Any] = []
-        for number, literals in enumerate(zip(*texts, strict=True)):
+        for number, literals in enumerate(_literals(texts)):
             pieces.append(columns.of_batch(literals))
             if number < len(names):
                 pieces.append(columns.value(names[number]))
-        pieces += [*columns.key_and_payload(), b"\n"]
-        lines = _join(pieces, len(found.start))
-        offsets = np.frombuffer(lines.buffers()[1], np.int32, len(lines) + 1)
-        text = bytes(memoryview(lines.buffers()[2])[: int(offsets[-1])])
+        text, ends = _join([*pieces, *columns.key_and_payload(), b"\n"], len(found.start))
+        if self._with_batches:
+            text = b"".join(self._between_batches(parts, text, ends.take(np.cumsum(count) - 1).tolist()))
+        else:
+            text = bytes(text)
         if not text.isascii():
             try:
                 text.decode()
             except UnicodeDecodeError:
                 raise Irregular from None
-        bounds = [0, *offsets[np.cumsum(count)].tolist()]
-        return text, bounds, columns.offsets
+        return text, columns.offsets
+
+    def _between_batches(self, parts: Sequence[Part], text: Text, ends: list[int]) -> Iterator[Text]:
+        """The line of each batch, and those of its records, which end at places in the text of all records."""
+        batch_line, begin = self._lines.batch, 0
+        for part, end in zip(parts, ends, strict=True):
+            yield f"{batch_line(part.header, part.position, part.size, part.codec, valid=True)}\n".encode()
+            yield text[begin:end]
+            begin = end
+
+
+def _literals(templates: list[str]) -> list[tuple[str, ...]]:
+    """What stands around the values in the lines of each batch: for each place the texts of all batches, or the one of all."""
+    different = templates[:1] if len(set(templates)) == 1 else templates
+    return list(zip(*map(_PLACEHOLDER.split, different), strict=True))
 
 
 def _joined(parts: Sequence[Part]) -> tuple[bytes, Ints, Ints]:
@@ -86,8 +104,8 @@ def _joined(parts: Sequence[Part]) -> tuple[bytes, Ints, Ints]:
     return data, integers([0, *ends[:-1].tolist()]), integers(ends)
 
 
-def _join(pieces: list[Any], count: int) -> Any:
-    """Columns, and bytes that are the same for all, side by side."""
+def _join(pieces: list[Any], count: int) -> tuple[Text, Ints]:
+    """Columns, and bytes that are the same for all, side by side: the text of all rows, and where in it each of them ends."""
     merged: list[Any] = []
     for piece in pieces:
         if isinstance(piece, bytes) and merged and isinstance(merged[-1], bytes):
@@ -95,9 +113,33 @@ def _join(pieces: list[Any], count: int) -> Any:
         else:
             merged.append(piece)
     if all(isinstance(piece, bytes) for piece in merged):
-        merged = [pa.array([merged[0]] * count, _BINARY)]
-    scalars = [pa.scalar(piece, _BINARY) if isinstance(piece, bytes) else piece for piece in merged]
-    return pc.binary_join_element_wise(*scalars, pa.scalar(b"", _BINARY), null_handling="replace", null_replacement="")
+        (row,) = merged
+        return row * count, np.arange(1, count + 1) * len(row)
+    scalars = [_scalar(piece) if isinstance(piece, bytes) else piece for piece in merged]
+    rows = pc.binary_join_element_wise(*scalars, _scalar(b""), null_handling="replace", null_replacement="")
+    _, bounds, text = rows.buffers()
+    ends = integers(np.frombuffer(bounds, np.int32, count + 1)[1:])
+    return memoryview(text)[: int(ends[-1])], ends
+
+
+# What pyarrow makes of a Python value imports pandas where that is installed, a fifth of a second.
+
+
+def _array(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> Any:
+    """Numbers as pyarrow has them."""
+    values = np.ascontiguousarray(values)
+    valid = None if null is None else pa.py_buffer(np.packbits(~null, bitorder="little"))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [valid, pa.py_buffer(values)])
+
+
+def _texts(values: Sequence[bytes]) -> Any:
+    bounds = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(value) for value in values], out=bounds[1:])
+    return pa.Array.from_buffers(_BINARY, len(values), [None, pa.py_buffer(bounds), pa.py_buffer(b"".join(values))])
+
+
+def _scalar(value: bytes) -> Any:
+    return _texts([value])[0]
 
 
 class _Columns:
@@ -117,7 +159,7 @@ class _Columns:
         """A text for each batch."""
         if len(set(texts)) == 1:
             return texts[0].encode()
-        return pa.array([text.encode() for text in texts], _BINARY).take(pa.array(self._found.lane))
+        return _texts([text.encode() for text in texts]).take(_array(self._found.lane))
 
     def value(self, name: str) -> Any:
         """One of `lines.RECORD_VALUES`."""
@@ -142,7 +184,7 @@ class _Columns:
         keys = _every(self._spans((found.header_key_at, found.header_key_size)), 0, 2)
         ends = np.zeros(len(found.start) + 1, np.int32)
         np.cumsum(found.header_count, out=ends[1:])
-        return pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), keys), pa.scalar(b",", _BINARY))
+        return pc.binary_join(pa.ListArray.from_arrays(_array(ends), keys), _scalar(b","))
 
     def key_and_payload(self) -> list[Any]:
         """What follows the fields."""
@@ -165,14 +207,14 @@ class _Columns:
 
 def _every(spans: Any, first: int, width: int, null: NDArray[np.bool_] | None = None) -> Any:
     """One of the columns of `_spans`."""
-    return spans.take(pa.array(np.arange(first, len(spans), width), mask=null))
+    return spans.take(_array(np.arange(first, len(spans), width), null))
 
 
 def _shown(label: bytes, spans: Any, first: int, width: int, null: NDArray[np.bool_]) -> list[Any]:
     """A column of `_spans` after its label; nothing where it is null."""
     if not null.any():
         return [label, _every(spans, first, width)]
-    scalar, none = pa.scalar(label, _BINARY), pa.scalar(b"", _BINARY)
+    scalar, none = _scalar(label), _scalar(b"")
     return [pc.binary_join_element_wise(scalar, _every(spans, first, width, null), none, null_handling="emit_null")]
 
 
@@ -180,4 +222,4 @@ def _numbers(values: Ints) -> Any:
     """Integers as text."""
     if (values == values[0]).all():
         return b"%d" % values[0]
-    return pa.array(values).cast(pa.string()).cast(_BINARY)
+    return _array(values).cast(pa.string()).cast(_BINARY)

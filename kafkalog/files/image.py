@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kafkalog.core.source import Window
 from kafkalog.errors import UnreadableFile
+from kafkalog.files import restraint
 from kafkalog.files.meter import note_read
 from kafkalog.files.source import describe_os_error, unreadable
 from kafkalog.files.urls import is_url, shown
@@ -49,7 +50,8 @@ class Image:
             mode = status.st_mode
             #: When a file was last written, nanoseconds; of a device that says nothing: 0.
             self.changed = status.st_mtime_ns if stat.S_ISREG(mode) else 0
-            if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+            self.is_device = stat.S_ISBLK(mode)
+            if not (stat.S_ISREG(mode) or self.is_device):
                 self.close()
                 raise UnreadableFile(path, "is neither a file nor a block device")
             self.size = os.lseek(self._fd, 0, os.SEEK_END)
@@ -67,7 +69,8 @@ class Image:
         have = 0
         while have < want:
             try:
-                got = os.preadv(self._fd, [buffer[have:want]], position + have)
+                # By pieces, so that a rate is kept to evenly.
+                got = restraint.read_into(self._fd, buffer[have : min(want, have + _WINDOW)], position + have)
             except OSError as error:
                 if error.errno != errno.EIO:
                     raise UnreadableFile(self.path, describe_os_error(error)) from None
@@ -83,7 +86,7 @@ class Image:
         """The next bytes up to the end of a sector, or zeros for them."""
         size = min(len(buffer), _SECTOR - position % _SECTOR)
         try:
-            return os.preadv(self._fd, [buffer[:size]], position)
+            return restraint.read_into(self._fd, buffer[:size], position)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise UnreadableFile(self.path, describe_os_error(error)) from None

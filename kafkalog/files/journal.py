@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.checksum import crc32c
-from kafkalog.errors import RequestError
+from kafkalog.errors import RequestError, UnwritableFile
 from kafkalog.files.output_file import check_apart, open_to_append
 from kafkalog.files.source import describe_os_error
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal"]
 
+#: Schemas of journals.
+_JOURNALS = re.compile(r"kafkalog\.(\w+-)?journal/\d{1,9}", re.ASCII)
 _DIGITS = 64
 _BEFORE_BODY = len(b'{"crc": "00000000", ')
 _BEFORE_KEY = _BEFORE_BODY + len(b'"key": "')
@@ -47,8 +50,8 @@ class Journal:
         schema: What is noted, and how; the journals of another are refused.
 
     Raises:
-        RequestError: it is in an examined path, of another schema, no journal at all, or another run has it open; or the
-            system refuses.
+        RequestError: it is in an examined path, of another schema, no journal at all, or another run has it open.
+        UnwritableFile: the system refuses.
     """
 
     def __init__(self, path: str, examined: Iterable[str], schema: str) -> None:
@@ -83,20 +86,24 @@ class Journal:
                 if _is_sound(line):
                     self._places[line[_BEFORE_KEY : _BEFORE_KEY + _DIGITS].decode("ascii")] = _Place(self._end, len(line))
                 self._end += len(line)
+        self._cut(self._end)
+
+    def _cut(self, end: int) -> None:
         try:
-            os.ftruncate(self._file, self._end)
+            os.ftruncate(self._file, end)
         except OSError as error:
-            raise RequestError(f"{self.path}: {describe_os_error(error)}") from None
+            raise UnwritableFile(self.path, describe_os_error(error)) from None
+        self._end = end
 
     def _head_in(self, line: bytes) -> dict[str, Any]:
         try:
             head = json.loads(line)
         except ValueError:
             head = None
-        if not isinstance(head, dict) or not str(head.get("schema")).startswith(self._schema.partition("/")[0] + "/"):
+        if not isinstance(head, dict) or not _JOURNALS.fullmatch(str(head.get("schema"))):
             raise self._no_journal()
         if head["schema"] != self._schema:
-            raise RequestError(f"{self.path} is a {head['schema']}, and this version reads and writes {self._schema}")
+            raise RequestError(f"{self.path} is a {head['schema']}, and this run reads and writes a {self._schema}")
         return head
 
     def _is_torn_head(self, text: bytes) -> bool:
@@ -105,14 +112,17 @@ class Journal:
         return whole.startswith(text) or text.startswith(whole)
 
     def _no_journal(self) -> RequestError:
-        return RequestError(f"{self.path} is no journal of kafkalog's, and is left as it is: name a file that is not there yet")
+        what_to_do = "move it away, or name another file"
+        return RequestError(f"{self.path} is no journal of kafkalog's, and is left as it is: {what_to_do}")
 
     def begin(self, head: dict[str, Any]) -> None:
-        """Write the first line.
+        """Begin anew: with the first line, and nothing of what was noted before.
 
         Raises:
-            RequestError: the system refuses.
+            UnwritableFile: the system refuses.
         """
+        self._cut(0)
+        self._places.clear()
         self.head = {"schema": self._schema, **head}
         self._write((json.dumps(self.head) + "\n").encode())
         self.check()
@@ -125,7 +135,7 @@ class Journal:
         try:
             data = os.pread(self._file, place.size, place.position)
         except OSError as error:
-            raise RequestError(f"{self.path}: {describe_os_error(error)}") from None
+            raise UnwritableFile(self.path, describe_os_error(error)) from None
         return json.loads(data) if _is_sound(data) else None
 
     def __contains__(self, key: str) -> bool:
@@ -153,11 +163,28 @@ class Journal:
         """See that all was noted.
 
         Raises:
-            RequestError: the system refused.
+            UnwritableFile: the system refused.
         """
         if self._error is not None:
             reason = describe_os_error(self._error)
-            raise RequestError(f"{self.path}: {reason}. What was noted before is kept: make room, and run the same again")
+            raise UnwritableFile(self.path, f"{reason}. What was noted before is kept: make room, and run the same again")
+
+    def remove(self) -> None:
+        """Delete the file: all that was noted has come to its end.
+
+        Raises:
+            UnwritableFile: the system refuses.
+        """
+        try:
+            os.unlink(self.path)
+        except OSError as error:
+            raise UnwritableFile(self.path, describe_os_error(error)) from None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let others have it."""

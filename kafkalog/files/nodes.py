@@ -10,7 +10,7 @@ from kafkalog.files import restraint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Descriptor", "Folder", "InChunks", "Later", "Opened", "Piece"]
+__all__ = ["Descriptor", "Folder", "InChunks", "Later", "Opened", "Piece", "Versioned"]
 
 
 class Opened(Protocol):
@@ -104,6 +104,10 @@ class Later:
 
 class InChunks:
     """Marks what is put together from chunks, of which one may be unreadable and its neighbours not."""
+
+
+class Versioned:
+    """Marks what has a version, so that the `number` of its piece tells it from what may stand there another time."""
 
 
 class Piece(NamedTuple):

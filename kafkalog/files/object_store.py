@@ -15,7 +15,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import HTTPStore, from_url
 
-from kafkalog.files.remote_store import Changed, Failed, Found, Listed, Refused, is_another
+from kafkalog.files.remote_store import CUT_OFF, Changed, Failed, Found, Listed, Refused, is_another, whole
 from kafkalog.files.urls import credentials_of
 
 if TYPE_CHECKING:
@@ -40,14 +40,13 @@ _PASSING = (408, 425, 429)
 #: never matches.
 _TIME = "at "
 _NO_STRONG_ETAG = (_TIME, "W/")
-_CUT_OFF = "its answer was cut off"
 #: How a problem below HTTP shows in the text of an error, and what to say.
 _TROUBLES = (
     (re.compile("TimedOut|timed out|kind: Timeout"), "it did not answer in time"),
     (re.compile("dns error|failed to lookup"), "no machine has this name"),
     (re.compile("ConnectionRefused"), "nobody listens there"),
     (re.compile("kind: Connect|ConnectError"), "no connection to it"),
-    (re.compile("kind: Body|kind: Decode|IncompleteMessage|UnexpectedEof|IncompleteBody|ConnectionReset"), _CUT_OFF),
+    (re.compile("kind: Body|kind: Decode|IncompleteMessage|UnexpectedEof|IncompleteBody|ConnectionReset"), CUT_OFF),
 )
 
 
@@ -150,9 +149,7 @@ def _get(store: Any, found: Found, begin: int, end: int) -> tuple[memoryview, st
         if is_another(now, found):
             raise Changed(now.size)
         data = memoryview(result.bytes())
-    if len(data) != end - begin:
-        raise Failed(_CUT_OFF)
-    return data, now.version
+    return whole(data, end - begin), now.version
 
 
 class HttpServer:

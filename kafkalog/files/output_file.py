@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from kafkalog.core.filename import parse_partition_name
-from kafkalog.errors import RequestError
+from kafkalog.errors import RequestError, UnwritableFile
 from kafkalog.files.source import unreadable
 from kafkalog.files.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["PARTIAL", "NewTree", "check_apart", "growing", "open_to_append", "written_whole"]
+__all__ = ["PARTIAL", "NewTree", "check_apart", "open_to_append", "written_whole"]
 
 #: What is added to a file's name while it is being written.
 PARTIAL = ".partial"
@@ -34,23 +34,38 @@ def check_apart(out: str, paths: Iterable[str]) -> None:
         raise RequestError(
             f"{shown(out)} is not on this machine, where all is written: write it to a disk, and copy it from there"
         )
-    real = os.path.realpath(out)
-    for path in paths:
-        for examined in _examined_with(path):
-            if real == examined or real.startswith(f"{examined.rstrip('/')}/"):
-                raise RequestError(f"{out} is in {path}, which is examined and must not be changed: write it somewhere else")
+    # What is written has the second name until it is whole.
+    for name in (out, out.rstrip("/") + PARTIAL):
+        real = os.path.realpath(name)
+        for path in paths:
+            for examined in _examined_with(path):
+                if real == examined:
+                    raise RequestError(f"{name} is examined and must not be changed: write {out} somewhere else")
+                if real.startswith(f"{examined.rstrip('/')}/"):
+                    raise RequestError(
+                        f"{out} is in {path}, which is examined and must not be changed: write it somewhere else"
+                    )
 
 
 def _examined_with(path: str) -> Iterator[str]:
     """What is examined with a path, links followed: it, and the directories that links in it lead to."""
     examined = os.path.realpath(path)
     if not os.path.isdir(examined):
-        folder = os.path.dirname(examined)
-        yield folder if parse_partition_name(os.path.basename(folder)) is not None else examined
+        file = _file_on_the_way(examined)
+        folder = os.path.dirname(file)
+        yield folder if parse_partition_name(os.path.basename(folder)) is not None else file
         return
     yield examined
     with contextlib.suppress(OSError), os.scandir(examined) as entries:
         yield from (os.path.realpath(entry.path) for entry in entries if entry.is_symlink())
+
+
+def _file_on_the_way(path: str) -> str:
+    """The file that a path is, or leads through (an archive, a file that is read under another name); itself where none is."""
+    at = path
+    while at != os.path.dirname(at) and not os.path.lexists(at):
+        at = os.path.dirname(at)
+    return path if os.path.isdir(at) else at
 
 
 def open_to_append(path: str) -> int:
@@ -59,7 +74,8 @@ def open_to_append(path: str) -> int:
     The file is locked as long as the process has it open; workers that it forks do not hold the lock.
 
     Raises:
-        RequestError: another process has it open so, it is no regular file, or the system refuses.
+        UnwritableFile: the system refuses.
+        RequestError: another process has it open so, or it is no regular file.
     """
     real = os.path.realpath(path)
     try:
@@ -68,7 +84,7 @@ def open_to_append(path: str) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(real, flags, 0o666)
     except (OSError, ValueError) as error:
-        raise RequestError(str(unreadable(path, error))) from None
+        raise UnwritableFile(path, unreadable(path, error).reason) from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise RequestError(f"{path} is no regular file")
@@ -91,40 +107,48 @@ def written_whole(path: str, *, replace: bool = False) -> Iterator[IO[bytes]]:
         replace: Whether a file of this name may be replaced.
 
     Raises:
-        RequestError: there is one already.
+        RequestError: there is one already, it is no regular file, or another run writes it.
         OSError: the system refuses.
     """
-    if os.path.lexists(path) and not replace:
-        raise RequestError(f"{path} is there already: --force replaces it")
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise RequestError(f"{path} is there already, and no regular file: name another one, or - for stdout")
+        if not replace:
+            raise RequestError(f"{path} is there already: --force replaces it")
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     partial = path + PARTIAL
-    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    _remove_left(partial)
+    # A new file always: one that is there may have another name too, and what is written would be seen there.
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "w+b") as file:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield file
-        os.replace(partial, path)
+            file.flush()
+            os.replace(partial, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
 
 
-@contextmanager
-def growing(path: str) -> Iterator[IO[bytes]]:
-    """A file that work is noted in, at its beginning; it is removed when the work is done, and stays when that ends early.
-
-    Args:
-        path: Its name, which has `.partial` at the end; folders above it are made.
+def _remove_left(partial: str) -> None:
+    """Remove what a run left that was killed.
 
     Raises:
-        RequestError: another run writes it.
-        OSError: the system refuses.
+        RequestError: the run is still writing it.
     """
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
-    with os.fdopen(open_to_append(path), "r+b") as file:
-        yield file
-        os.unlink(path)
+    try:
+        descriptor = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(partial)
+    except BlockingIOError:
+        raise RequestError(f"{partial} is being written by another run") from None
+    finally:
+        os.close(descriptor)
 
 
 #: Stands in a directory that is being written, and tells that what is in it may be removed when that is begun again.

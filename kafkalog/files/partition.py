@@ -173,7 +173,7 @@ class Partition:
         tells how the transaction ends.
 
         Args:
-            control: Whether to give control records too, as transaction markers.
+            control: Whether to give control records too, such as transaction markers.
             isolation: `read_uncommitted`: all; `read_committed`: those that a consumer of this isolation level gets: none of
                 aborted transactions, and none from where the oldest transaction that is open begins.
 

@@ -44,15 +44,15 @@ class Buffer:
         self.begin = -half
         self.first = self.limit = half
 
-    def fill(self, source: FileSource, position: int) -> None:
-        """Read the window that begins at a position."""
-        self.limit = self.half + source.read_into(self.view[self.half :], position)
+    def fill(self, source: FileSource, position: int, end: int) -> None:
+        """Read the window that begins at a position, and does not reach beyond `end`."""
+        self.limit = self.half + source.read_into(self.view[self.half : self.half + max(0, end - position)], position)
         self.begin = position - self.half
 
-    def restart(self, source: FileSource, position: int) -> None:
+    def restart(self, source: FileSource, position: int, end: int) -> None:
         """Read a window with nothing in front of it."""
         self.first = self.half
-        self.fill(source, position)
+        self.fill(source, position, end)
 
     @property
     def end(self) -> int:
@@ -80,12 +80,14 @@ class ReadAhead:
         source: The file.
         threads: 2 to read ahead in a second thread.
         window: Bytes read at a time.
+        end: Position up to which it is read; its end by default.
     """
 
-    def __init__(self, source: FileSource, threads: int = 1, window: int | None = None) -> None:
+    def __init__(self, source: FileSource, threads: int = 1, window: int | None = None, end: int | None = None) -> None:
         self._source = source
         self._threads = threads
-        self._window = min(window or WINDOW, source.size)
+        self._end = source.size if end is None else min(end, source.size)
+        self._window = min(window or WINDOW, self._end)
         self._buffer = Buffer(self._window)
         self._second: Buffer | None = None
         self._reached = 0
@@ -102,9 +104,9 @@ class ReadAhead:
         Raises:
             FileChanged, UnreadableFile: as for `FileSource.read_into`.
         """
-        buffer, size = self._buffer, self._source.size
+        buffer, size = self._buffer, self._end
         if not buffer.holds(position):
-            buffer.restart(self._source, position)
+            buffer.restart(self._source, position, size)
         while True:
             position, more = work(buffer, position)
             if not more or buffer.end >= size:
@@ -114,7 +116,7 @@ class ReadAhead:
             end = buffer.end
             if not buffer.carry_over(position, buffer):
                 return position
-            buffer.fill(self._source, end)
+            buffer.fill(self._source, end, size)
 
     def _run_in_turns(self, position: int, work: Work) -> int:
         from queue import SimpleQueue
@@ -147,9 +149,9 @@ class ReadAhead:
 
     def _take_turns(self, me: int, buffers: tuple[Buffer, Buffer], turns: Turns, origin: int, work: Work) -> None:
         """Read every other window; work on it in turn. The turn comes with the position that the other thread has reached."""
-        buffer, other, size = buffers[me], buffers[1 - me], self._source.size
+        buffer, other, size = buffers[me], buffers[1 - me], self._end
         for start in range(origin + me * self._window, size, 2 * self._window):
-            buffer.fill(self._source, start)
+            buffer.fill(self._source, start, size)
             position = turns[me].get()
             if position is None:
                 return

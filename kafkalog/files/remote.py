@@ -21,7 +21,7 @@ from kafkalog.core.filename import is_kafka_file, parse_partition_name
 from kafkalog.errors import ExtraMissing, FileChanged, UnreadableFile
 from kafkalog.files import restraint
 from kafkalog.files.cores import forbid_forks
-from kafkalog.files.nodes import Folder, Piece
+from kafkalog.files.nodes import Folder, Piece, Versioned
 from kafkalog.files.remote_store import Changed, Failed, Found, Listed, Refused
 from kafkalog.files.urls import root_of, scheme_of, whole
 
@@ -282,7 +282,8 @@ class _Root:
     def piece(self, found: Found) -> Piece:
         """An object as a file."""
         number = int.from_bytes(hashlib.sha256(repr(found[1:]).encode()).digest()[:7])
-        return Piece(_Object(self, found), 0, found.size, found.modified_ns, number)
+        opened = _Object(self, found) if found.version is None else _VersionedObject(self, found)
+        return Piece(opened, 0, found.size, found.modified_ns, number)
 
     # --- as it is now ---
 
@@ -458,6 +459,12 @@ class _Object:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class _VersionedObject(_Object, Versioned):
+    """An object of which the store tells the version."""
+
+    __slots__ = ()
 
 
 class _Part:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Changed", "Failed", "Found", "Listed", "Refused", "Store", "is_another"]
+__all__ = ["CUT_OFF", "Changed", "Failed", "Found", "Listed", "Refused", "Store", "is_another", "whole"]
+
+#: Why there are fewer bytes than were asked for.
+CUT_OFF = "its answer was cut off"
 
 
 class Found(NamedTuple):
@@ -52,6 +55,17 @@ class Refused(Exception):
 
 class Failed(Refused):
     """It did not work; it may the next time."""
+
+
+def whole(data: memoryview, size: int) -> memoryview:
+    """What a store answered, if these are all bytes that it was asked for.
+
+    Raises:
+        Failed: they are not.
+    """
+    if len(data) != size:
+        raise Failed(CUT_OFF)
+    return data
 
 
 class Store(Protocol):

@@ -35,7 +35,10 @@ class Difference(Enum):
 
 
 class PlacedBatch(NamedTuple):
-    """A batch, the file it is in, and what must be equal in two replicas. `crc`: that of the bytes as they are."""
+    """A batch, the file and the position it is at, and what must be equal in two replicas.
+
+    `crc`: that of the bytes as they are. `batch`: itself; None where no more is known of it than this.
+    """
 
     base_offset: int
     last_offset: int
@@ -44,7 +47,8 @@ class PlacedBatch(NamedTuple):
     crc: int
     stored_crc: int
     path: str
-    batch: Batch
+    position: int
+    batch: Batch | None = None
 
 
 class Step(NamedTuple):
@@ -92,6 +96,7 @@ def placed_batches(partition: Partition, damaged: list[int] | None = None) -> It
                 item.computed_crc,
                 item.header.crc,
                 segment.paths[".log"],
+                item.position,
                 item,
             )
 

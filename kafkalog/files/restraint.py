@@ -17,7 +17,17 @@ from kafkalog.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["idle_io", "limit_rate", "lower_priority", "read", "read_into", "set_cache", "sparing_cache", "wait_for"]
+__all__ = [
+    "idle_io",
+    "is_limited",
+    "limit_rate",
+    "lower_priority",
+    "read",
+    "read_into",
+    "set_cache",
+    "sparing_cache",
+    "wait_for",
+]
 
 #: preadv2(2), Linux 6.14: what this read brings into the page cache leaves it again; what was there stays.
 RWF_DONTCACHE = 0x80
@@ -70,6 +80,11 @@ _without_flag: set[int] = set()
 def limit_rate(rate: float | None) -> None:
     """Read no more than so many bytes per second from now on, all processes together; None: as fast as it goes."""
     _bucket[:] = [] if rate is None else [_Bucket(rate)]
+
+
+def is_limited() -> bool:
+    """Whether only so many bytes per second are read: then the disk is what takes the time."""
+    return bool(_bucket)
 
 
 def lower_priority(nice: int) -> None:
@@ -138,6 +153,9 @@ def read_into(descriptor: int, buffer: memoryview | bytearray, position: int) ->
     wait_for(len(buffer))
     if _spares_cache[0] and (device := os.fstat(descriptor).st_dev) not in _without_flag:
         try:
+            if hasattr(os, "posix_fadvise"):
+                # Nothing is read ahead: what was and is not read would stay in the cache.
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
             return os.preadv(descriptor, [buffer], position, RWF_DONTCACHE)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):

@@ -86,7 +86,7 @@ class Segment:
         """All records that can be read; what cannot be read is left out (see `walk`).
 
         Args:
-            control: Whether to give control records too, as transaction markers.
+            control: Whether to give control records too, such as transaction markers.
 
         Raises:
             RequestError: `control` is neither True nor False.

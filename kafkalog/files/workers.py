@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from kafkalog.errors import WorkerLost
 from kafkalog.files.cores import may_fork
+from kafkalog.files.lent_workers import LentWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -292,7 +293,9 @@ class Workers(Executor):
 
 def workers_or(executor: Executor | None, jobs: int) -> AbstractContextManager[Executor | None]:
     """Where to work: what the caller gave, which stays his; so many processes; None for this one."""
-    return pool(jobs) if executor is None and jobs > 1 else nullcontext(executor)
+    if executor is not None:
+        return nullcontext(LentWorkers(executor))
+    return pool(jobs) if jobs > 1 else nullcontext()
 
 
 def _serve(requests: int, results: int) -> int:

@@ -237,7 +237,7 @@ def _future_elsewhere(state: LogDirState, group: Iterable[LogDirState]) -> Noted
     return Noted(notes=notes)
 
 
-def _doubled(state: LogDirState, broker: Broker) -> Noted:
+def _doubled(state: LogDirState, broker: Broker[LogDir]) -> Noted:
     """What two log dirs of one broker must not share: a partition, a `directory.id`."""
     conflicts = {}
     for place, first in broker.doubled_partitions():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.dates import date_text
 from kafkalog.core.printable import printable
+from kafkalog.core.spoken import agreeing, count_text
 from kafkalog.plot.overview import joined
 
 if TYPE_CHECKING:
@@ -60,13 +61,11 @@ def _timeline(overview: Overview) -> Marks:
         for bar in bare[:_OTHERS]
     ]
     notes = [
-        _left_out(overview.gaps_count - len(gaps), "smaller gaps"),
-        _left_out(overview.damages_count - _OTHERS, "later damages"),
-        _left_out(len(still_open) - _OTHERS, "open transactions"),
-        _left_out(len(bare) - _OTHERS, "segments without an index"),
-        f"{overview.out_of_order:,} batches have offsets that do not fit between their neighbours'"
-        if overview.out_of_order
-        else "",
+        _left_out(overview.gaps_count - len(gaps), "smaller gap"),
+        _left_out(overview.damages_count - _OTHERS, "later damage"),
+        _left_out(len(still_open) - _OTHERS, "open transaction"),
+        _left_out(len(bare) - _OTHERS, "segment", " without an index"),
+        _batches_have(overview.out_of_order, "offsets that do not fit between those of their neighbours"),
         *_about_times(overview),
     ]
     return Marks(columns, rows, overview.time_range, tuple(note for note in notes if note))
@@ -88,7 +87,8 @@ def _fewer(stretches: tuple[Stretch, ...]) -> list[Stretch]:
 def _about_stretch(stretch: Stretch) -> str:
     epoch = f"leader epoch {stretch.epoch}, " if stretch.epoch >= 0 else ""
     offsets = f"offsets {stretch.first_offset}..{stretch.last_offset}"
-    return f"segment {stretch.base_offset}, {epoch}{offsets}, {stretch.records:,} records in {stretch.batches:,} batches"
+    amount = f"{count_text(stretch.records, 'record')} in {count_text(stretch.batches, 'batch')}"
+    return f"segment {stretch.base_offset}, {epoch}{offsets}, {amount}"
 
 
 def _throughput(overview: Overview) -> Marks:
@@ -123,7 +123,7 @@ def _timestamps(overview: Overview) -> Marks:
 
 def _about_column(column: Column) -> str:
     offsets = f"offsets {column.first_offset}..{column.last_offset}"
-    return f"{offsets}: {date_text(column.least)} to {date_text(column.largest)}, {column.batches:,} batches"
+    return f"{offsets}: {date_text(column.least)} to {date_text(column.largest)}, {count_text(column.batches, 'batch')}"
 
 
 def _transactions(overview: Overview) -> Marks:
@@ -145,7 +145,7 @@ def _transactions(overview: Overview) -> Marks:
         "records",
         "about",
     )
-    left_out = _left_out(sum(overview.transactions_count.values()) - len(rows), "shorter transactions")
+    left_out = _left_out(sum(overview.transactions_count.values()) - len(rows), "shorter transaction")
     notes = left_out if rows else "there are no transactions"
     return Marks(columns, rows, overview.time_range, (notes,) if notes else ())
 
@@ -163,8 +163,12 @@ def _file(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _left_out(count: int, what: str) -> str:
-    return f"{count:,} {what} are not drawn" if count > 0 else ""
+def _left_out(count: int, noun: str, which: str = "") -> str:
+    return f"{count_text(count, noun)}{which} {agreeing(count, 'is', 'are')} not drawn" if count > 0 else ""
+
+
+def _batches_have(count: int, what: str) -> str:
+    return f"{count_text(count, 'batch')} {agreeing(count, 'has', 'have')} {what}" if count else ""
 
 
 def _about_times(overview: Overview) -> tuple[str, ...]:
@@ -172,10 +176,7 @@ def _about_times(overview: Overview) -> tuple[str, ...]:
     notes = [] if overview.time_range is not None else ["no batch has a timestamp that can be right"]
     if overview.odd_times_count:
         first = overview.odd_times[0]
-        verb = "batch has a timestamp that" if overview.odd_times_count == 1 else "batches have timestamps that"
         where = f"offset {first.offset}: {date_text(first.timestamp)}"
-        notes.append(f"{overview.odd_times_count:,} {verb} cannot be right, the first at {where}")
-    if overview.without_time:
-        without = overview.without_time
-        notes.append(f"{without:,} {'batch has' if without == 1 else 'batches have'} no timestamp")
-    return tuple(notes)
+        notes.append(_batches_have(overview.odd_times_count, f"a timestamp that cannot be right, the first at {where}"))
+    notes.append(_batches_have(overview.without_time, "no timestamp"))
+    return tuple(note for note in notes if note)

@@ -14,14 +14,18 @@ from kafkalog.next_start.cause import NOTE
 from kafkalog.next_start.cause import Cause as StartCause
 from kafkalog.next_start.outcome import Assumed, Consumer, ConsumerRead, Outcome, SetAside, Truncation
 from kafkalog.render.effects import describe_effects
+from kafkalog.render.json_told import TOLD, read_told
 from kafkalog.render.json_verify import SCHEMA
 from kafkalog.span import Span
 from kafkalog.verify.effects import Effect
 from kafkalog.verify.finding import Cause, Finding, Severity
 from kafkalog.verify.report import NotChecked, PartitionReport, Report
+from kafkalog.verify.told import all_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from kafkalog.verify.told import Told
 
 __all__ = ["read_report"]
 
@@ -67,6 +71,7 @@ class _Run:
         self._findings: list[Finding] = []
         self._partitions: list[dict[str, Any]] = []
         self._beside: list[Outcome] = []
+        self._told: list[Told] = []
 
     @property
     def is_begun(self) -> bool:
@@ -85,6 +90,8 @@ class _Run:
             last = self._partitions[-1] if self._partitions and not self._findings else None
             is_own = last is not None and last["row"]["path"] == outcome.path
             (last["next_start"] if last is not None and is_own else self._beside).append(outcome)
+        elif row["type"] in TOLD:
+            self._told.append(read_told(row))
         elif row["type"] == "summary":
             return self._report(row)
         return None
@@ -104,6 +111,7 @@ class _Run:
             left_out=row["left_out"],
             quick=row.get("quick", False),
             next_start=tuple(self._beside),
+            told=all_told(self._told),
         )
 
 

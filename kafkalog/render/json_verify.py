@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.render.effects import describe_effects
 from kafkalog.render.json_next_start import commands_json, outcome_json
+from kafkalog.render.json_told import told_json
 from kafkalog.verify.account import Account, count_of
 from kafkalog.verify.report import DAMAGED, VERDICTS
 from kafkalog.verify.subjects import first_action_of, subjects_of
@@ -25,6 +26,8 @@ SCHEMA = "kafkalog.verify/1"
 def report_json_lines(report: Report, only: Collection[str] = VERDICTS) -> Iterator[dict[str, Any]]:
     """The lines: of each partition its findings, the `partition` and its predictions; those of log dirs; the `summary`.
 
+    Before that, what other hosts are compared with, where that was asked for.
+
     Args:
         report: What verify found.
         only: Verdicts of the partitions that have lines; the summary counts them all.
@@ -41,6 +44,9 @@ def report_json_lines(report: Report, only: Collection[str] = VERDICTS) -> Itera
         yield _line("finding", finding_json(finding))
     for outcome in report.next_start:
         yield _line("next_start", outcome_json(outcome))
+    if report.told is not None:
+        for kind, content in told_json(report.told):
+            yield _line(kind, content)
     yield _line("summary", _summary_json(report))
 
 

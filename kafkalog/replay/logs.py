@@ -61,12 +61,14 @@ class Note(NamedTuple):
     """Something that could not be read or does not fit: where, at which offset (None: no single one), and what.
 
     `is_finding` is false for what a broker that was killed leaves without harm: a log that ends in the middle of a batch.
+    `damage`: the bytes, where it is about bytes that cannot be read.
     """
 
     path: str
     offset: int | None
     message: str
     is_finding: bool = True
+    damage: Damage | None = None
 
 
 class Notes(list[Note]):
@@ -272,7 +274,8 @@ def read_file_records(path: str, notes: list[Note], data: bytes | None = None) -
 
 
 def _damage_note(path: str, damage: Damage) -> Note:
-    return Note(path, None, f"bytes {damage.span.start} to {damage.span.end} are no batch: {damage.reason}")
+    message = f"bytes {damage.span.start} to {damage.span.end} are no batch: {damage.reason}"
+    return Note(path, None, message, damage=damage)
 
 
 def _records(
@@ -290,7 +293,7 @@ def _records(
     records: Iterator[Record | LegacyRecord | Damage] = item.walk_records()
     for record in records:
         if isinstance(record, Damage):
-            notes.append(Note(path, offset, f"records that cannot be read: {record.reason}"))
+            notes.append(Note(path, offset, f"records that cannot be read: {record.reason}", damage=record))
             if unreadable is not None:
                 unreadable(offset, f"records cannot be read: {record.reason}")
         else:

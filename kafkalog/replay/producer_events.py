@@ -14,6 +14,8 @@ from kafkalog.core.log import NEVER
 from kafkalog.core.record import increment_sequence, wrap64
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kafkalog.core.batch import RecordBatch
     from kafkalog.core.control import ControlRecord
 
@@ -184,6 +186,9 @@ class _Committed:
         return self.end._replace(offset=self.offset, timestamp=self.timestamp, position=self.position)
 
 
+_Note = OpenRun | TransactionEnd | Cut
+
+
 class EventRecorder:
     """Notes a segment's batches with producer ids; batches that continue each other are one note.
 
@@ -196,7 +201,7 @@ class EventRecorder:
     def __init__(self, cuts: tuple[int, ...] = (), *, folds: bool = False) -> None:
         #: The runs that may get more batches, by producer id.
         self.runs: dict[int, OpenRun] = {}
-        self._notes: list[tuple[int, OpenRun | TransactionEnd | Cut]] = []  # of what is over, each with its number
+        self._notes: list[tuple[int, _Note]] = []  # of what is over, each with its number
         self._number = 0
         self._folds = folds
         self._committed: dict[int, _Committed] = {}  # by producer id
@@ -327,7 +332,7 @@ class EventRecorder:
             if run is None and begun.transactional and before.next_sequence == sequence >= 0 and before.epoch == epoch:
                 begun.before = committed
             else:
-                self._note_committed(self._committed.pop(producer_id))
+                self._notes += _notes_of(self._committed.pop(producer_id))
         return begun
 
     def hole(self, offset: int) -> None:
@@ -355,7 +360,7 @@ class EventRecorder:
         self._number += 1
         committed = self._committed.pop(end.producer_id, None)
         if committed is not None:
-            self._note_committed(committed)
+            self._notes += _notes_of(committed)
         if run is not None and is_whole:
             run.before = None
             self._committed[end.producer_id] = _Committed(run, end, self._number, takes_more=continues)
@@ -376,34 +381,39 @@ class EventRecorder:
         """Whether what continues a transaction is folded into it: no transaction was aborted since that one began."""
         return before.takes_more and before.run.number > self._last_abort
 
-    def _note_committed(self, committed: _Committed) -> None:
-        self._notes.append((committed.run.number, committed.run))
-        self._notes.append((committed.number, committed.closed()))
-
     def blind(self, offset: int) -> None:
         """Bytes could not be read before `offset`: what is known about producers ends here."""
         self._stop(Cut(offset, blind=True))
 
     def _stop(self, cut: Cut) -> None:
-        self._note_all()
-        self._number += 1
-        self._notes.append((self._number, cut))
-
-    def _note_all(self) -> None:
         """Everything is over."""
         self._notes += ((run.number, run) for run in self.runs.values())
         self.runs.clear()
         for committed in self._committed.values():
-            self._note_committed(committed)
+            self._notes += _notes_of(committed)
         self._committed.clear()
+        self._number += 1
+        self._notes.append((self._number, cut))
 
     def __len__(self) -> int:
         """How many notes there are."""
         return len(self._notes) + len(self.runs)
 
+    def known(self) -> tuple[list[Event], object]:
+        """All notes up to now, in log order, and what else was noted."""
+        notes = [*self._notes, *((run.number, run) for run in self.runs.values())]
+        for committed in self._committed.values():
+            notes += _notes_of(committed)
+        notes.sort(key=itemgetter(0))
+        events = [note.closed() if isinstance(note, OpenRun) else note for _, note in notes]
+        return events, (self.cut, self.last_hole, self.zeros, self.first_zeros)
+
     def finish(self) -> list[Event]:
         """All notes in log order; the cuts that no batch reached are the last."""
         self.reach(self._cuts[-1] if self._cuts else -1)
-        self._note_all()
-        self._notes.sort(key=itemgetter(0))
-        return [note.closed() if isinstance(note, OpenRun) else note for _, note in self._notes]
+        return self.known()[0]
+
+
+def _notes_of(committed: _Committed) -> Iterator[tuple[int, _Note]]:
+    yield committed.run.number, committed.run
+    yield committed.number, committed.closed()

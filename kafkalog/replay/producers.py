@@ -50,7 +50,8 @@ class ProducerState(NamedTuple):
     """What a broker knows of a producer, as its snapshots store it; `known` is False for what the log does not tell.
 
     `seen_data`: a data batch of this epoch has been seen. `restarted`: a marker began its epoch after data of an older one.
-    `marker_offset` is that of its last marker, -1 none.
+    `marker_offset` is that of its last marker, -1 none. `epoch` is that of its last batch or marker, as in Kafka
+    (ProducerStateEntry.update), `newest_epoch` the highest since the last batch.
     """
 
     producer_id: int
@@ -72,6 +73,7 @@ class ProducerState(NamedTuple):
     run_path: str = ""
     last_position: int = -1
     marker_position: int = -1
+    newest_epoch: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,7 @@ class ProducerReplay:
             data_timestamp=entry.timestamp,
             marker_timestamp=entry.timestamp,
             seen_data=False,
+            newest_epoch=entry.producer_epoch,
         )
         if entry.current_txn_first_offset >= 0:
             self._begin(entry.producer_id, _Begun(entry.current_txn_first_offset, path))
@@ -367,6 +370,7 @@ class ProducerReplay:
             run_path=path,
             last_position=run.last_position,
             marker_position=state.marker_position if state is not None and state.run_path == path else -1,
+            newest_epoch=run.epoch,
         )
         return begins
 
@@ -408,10 +412,10 @@ class ProducerReplay:
             elapsed = _elapsed(state, marker.timestamp)
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
         base = state if state is not None else ProducerState(marker.producer_id, marker.epoch)
-        same_epoch = marker.epoch <= base.epoch
+        same_epoch = marker.epoch == base.epoch
         self.states[marker.producer_id] = ProducerState(
             marker.producer_id,
-            base.epoch if same_epoch else marker.epoch,
+            marker.epoch,
             base.last_sequence if same_epoch else -1,
             base.last_offset if same_epoch else -1,
             base.offset_delta if same_epoch else 0,
@@ -424,11 +428,12 @@ class ProducerReplay:
             marker_known=marker.coordinator_epoch is not None,
             partial=base.partial,
             seen_data=base.seen_data and same_epoch,
-            restarted=base.restarted if same_epoch else base.seen_data or base.restarted,
+            restarted=base.restarted or (base.seen_data and marker.epoch > base.epoch),
             run=None,
             run_path=path,
             last_position=base.last_position if base.run_path == path else -1,
             marker_position=marker.position,
+            newest_epoch=max(base.newest_epoch, marker.epoch),
         )
         if marker.committed is not False:
             return None

@@ -20,7 +20,7 @@ from kafkalog.table.side_files import ABORTED_TRANSACTIONS, EPOCHS, INDEX_ENTRIE
 from kafkalog.table.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kafkalog.table.columns import Definition
 
@@ -73,21 +73,26 @@ def table(
         since: Only records of this time or later, milliseconds.
         until: Only records before this time, milliseconds.
         isolation: `read_committed`: only what a consumer of this isolation level gets.
-        control: Whether to give control records too, as transaction markers.
+        control: Whether to give control records too, such as transaction markers.
 
     Raises:
         RequestError: there is no such table or column, or a condition means nothing in it.
     """
+    check_type("name", name, str)
     definition = TABLES.get(name)
     if definition is None:
         raise RequestError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
-    for argument, value in (("since", since), ("until", until)):
+    check_type("offsets", offsets, tuple, list, None)
+    if offsets is not None and len(tuple(offsets)) != 2:
+        raise RequestError(f"offsets is (FIRST, END), of which either may be None, not {offsets!r}")
+    first, end = offsets or (None, None)
+    for argument, value in (("since", since), ("until", until), ("an offset", first), ("an offset", end)):
         check_type(argument, value, int, None)
+    check_type("control", control, bool)
     if isolation not in get_args(IsolationLevel):
         raise RequestError(f"{isolation!r} is no isolation level; there are {' and '.join(get_args(IsolationLevel))}")
     if names not in ("snake", "kafka"):
         raise RequestError(f"names is 'snake' or 'kafka', not {names!r}")
-    first, end = offsets or (None, None)
     return tabulate(
         definition,
         paths,
@@ -97,6 +102,17 @@ def table(
         committed=isolation == "read_committed",
         control=control,
     )
+
+
+def _described() -> Iterator[str]:
+    """Each table and its columns, for `help`; what is not among the default columns has a star."""
+    for definition in TABLES.values():
+        yield f"\n    Table {definition.name}: {definition.meaning}\n\n"
+        for column in definition.columns:
+            yield f"        {column.name}{'' if column.is_default else '*'} ({column.type}): {column.meaning}\n"
+
+
+table.__doc__ = f"{(table.__doc__ or '').rstrip()}\n{''.join(_described())}\n    (*: not a default column)\n    "
 
 
 def tabulate(

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from kafkalog.core.batch import Damage
 from kafkalog.core.record_walk import Irregular
+from kafkalog.errors import KafkalogError
 from kafkalog.span import Padding
 from kafkalog.table.encoder import Encoder, in_files, schema_of
 from kafkalog.table.record_arrays import RecordArrays
@@ -15,24 +16,39 @@ from kafkalog.table.records import RECORDS, EndOfCommitted, logs_of
 from kafkalog.table.windows import Group, groups_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kafkalog.core.log import Batch
     from kafkalog.table.records import LogWalk
     from kafkalog.table.table import Table
 
-__all__ = ["batches_of", "compact_reader_of", "reader_of", "schema_of"]
+__all__ = ["batches_of", "compact_reader_of", "reader_of", "schema_of", "with_plain_texts"]
 
 
-def reader_of(table: Table) -> Any:
-    """A new pass over a table."""
-    return pa.RecordBatchReader.from_batches(schema_of(table), batches_of(table))
+def reader_of(table: Table, on_error: Callable[[KafkalogError], object] | None = None) -> Any:
+    """A new pass over a table; `on_error` is told what it ends with, which those who take it make an error of theirs of."""
+    batches = batches_of(table) if on_error is None else _telling(batches_of(table), on_error)
+    return pa.RecordBatchReader.from_batches(schema_of(table), batches)
+
+
+def _telling(batches: Iterator[Any], on_error: Callable[[KafkalogError], object]) -> Iterator[Any]:
+    try:
+        yield from batches
+    except KafkalogError as error:
+        on_error(error)
+        raise
 
 
 def compact_reader_of(table: Table) -> Any:
     """A new pass over a table whose keys and values are copied out of what was read."""
     schema = in_files(schema_of(table))
     return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in batches_of(table)))
+
+
+def with_plain_texts(table: Any) -> Any:
+    """A `pyarrow.Table` with texts where it has dictionaries of them: in those, pandas can neither search nor sort."""
+    fields = [field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def batches_of(table: Table) -> Iterator[Any]:

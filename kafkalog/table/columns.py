@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from kafkalog.core.layout import kafka_name
 from kafkalog.errors import RequestError
+from kafkalog.files.arguments import check_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from kafkalog.table.request import Request
 
@@ -86,7 +88,12 @@ def select(definition: Definition, wanted: str | Iterable[str]) -> tuple[Column,
     Raises:
         RequestError: there is no such column, or none is left.
     """
-    words = [word.strip() for word in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
+    words: list[str] = []
+    if not isinstance(wanted, str | Iterable):
+        raise RequestError(f"columns is a text, or several, not {type(wanted).__name__}")
+    for word in wanted.split(",") if isinstance(wanted, str) else wanted:
+        check_type("a column", word, str)
+        words.append(word.strip())
     by_name = {column.name: column for column in definition.columns}
     by_name.update((column.kafka_name, column) for column in definition.columns)
     chosen: list[Column] = []

@@ -7,12 +7,18 @@ import os
 from dataclasses import replace
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from kafkalog.errors import ExtraMissing, RequestError
+from kafkalog.files.classify import classify
+from kafkalog.files.cores import cores
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.output_file import check_apart, written_whole
 from kafkalog.files.partition import Partition
 from kafkalog.files.segment import Segment
+from kafkalog.files.source import size_of
+from kafkalog.files.urls import is_url
+from kafkalog.files.workers import workers_or
 from kafkalog.table.request import inputs_of
 from kafkalog.table.text_files import csv_lines, json_lines
 
@@ -30,17 +36,23 @@ FORMATS = ("parquet", "arrow", "csv", "jsonl")
 ROW_GROUP = 131_072
 #: Damages that the footer of a file lists.
 _MOST_DAMAGES = 1000
+#: Bytes of logs from which on processes of their own write the files of a folder.
+_PAYS = 64 << 20
 _NO_TOPIC = "__HIVE_DEFAULT_PARTITION__"  # what Hive writes for null
 
 
 class ExportOptions(NamedTuple):
-    """How a table is written. Forms are those of `text_files.FORMS`; they count in CSV and JSON lines."""
+    """How a table is written. Forms are those of `text_files.FORMS`; they count in CSV and JSON lines.
+
+    `jobs`: how many processes write the files of a folder; None: as many as there are cores, one where that would not pay.
+    """
 
     format: str
     key_form: str = "text"
     value_form: str = "text"
     row_group: int = ROW_GROUP
     replace: bool = False
+    jobs: int | None = 1
 
 
 def format_of(out: str, wanted: str | None) -> str:
@@ -49,7 +61,7 @@ def format_of(out: str, wanted: str | None) -> str:
     Raises:
         RequestError: neither tells.
     """
-    found = wanted or ("parquet" if out.endswith("/") else os.path.splitext(out)[1].removeprefix("."))
+    found = wanted or ("parquet" if out.endswith("/") else os.path.splitext(out)[1].removeprefix(".").lower())
     if found in FORMATS:
         return found
     raise RequestError(f"{out} does not tell a format by its suffix, {', '.join(f'.{one}' for one in FORMATS)}: --format does")
@@ -85,12 +97,55 @@ def export(
         _write(table, stdout, options, on_damage, as_stream=True)
         return []
     check_apart(out, _paths_of(table))
-    written = []
-    for path, part in _parts(table, out, options) if out.endswith("/") else [(out, table)]:
-        with written_whole(path, replace=options.replace) as file:
-            _write(part, file, options, on_damage, as_stream=False)
-        written.append(path)
-    return written
+    _check_there(table)
+    if not out.endswith("/"):
+        _write_file(table, out, options, on_damage)
+        return [out]
+    parts = list(_parts(table, out, options))
+    with workers_or(None, _jobs_that_pay(parts) if options.jobs is None else options.jobs) as executor:
+        if executor is None:
+            for path, part in parts:
+                _write_file(part, path, options, on_damage)
+        else:
+            tasks = [executor.submit(_written, part, path, options) for path, part in parts]
+            for task in tasks:
+                for path, damage in task.result():
+                    on_damage(path, damage)
+    return [path for path, _ in parts]
+
+
+def _jobs_that_pay(parts: list[tuple[str, Table]]) -> int:
+    """A process for each core, where there is so much to read that their start does not count."""
+    size = 0
+    for _, part in parts:
+        logs = (segment.paths.get(".log") for log in inputs_of(part.request.items) for segment in log.segments)
+        size += sum(size_of(path) or 0 for path in logs)
+        if size >= _PAYS:
+            return min(cores(), len(parts))
+    return 1
+
+
+def _written(table: Table, path: str, options: ExportOptions) -> list[tuple[str, Damage]]:
+    """Write a file in a process of its own; gives what of its log has no row."""
+    damages: list[tuple[str, Damage]] = []
+    _write_file(table, path, options, lambda *damage: damages.append(damage))
+    return damages
+
+
+def _write_file(table: Table, path: str, options: ExportOptions, on_damage: Callable[[str, Damage], object]) -> None:
+    with written_whole(path, replace=options.replace) as file:
+        _write(table, file, options, on_damage, as_stream=False)
+
+
+def _check_there(table: Table) -> None:
+    """Find out what is missing before anything is written; what is at a URL is asked for when it is read, and only then.
+
+    Raises:
+        UnreadableFile: a path is missing, may not be read, or holds nothing of Kafka.
+    """
+    for item in table.request.items:
+        if isinstance(item, str | os.PathLike) and not is_url(path := os.fspath(item)):
+            classify(path, tier=True)
 
 
 def _paths_of(table: Table) -> list[str]:
@@ -110,11 +165,16 @@ def _parts(table: Table, out: str, options: ExportOptions) -> Iterator[tuple[str
         raise RequestError(f"the table {table.name} is about all that was given: it goes into one file")
     numbers: dict[str, int] = {}
     for one in inputs_of(table.request.items):
-        topic = _NO_TOPIC if one.topic is None else one.topic
+        topic = _NO_TOPIC if one.topic is None else _quoted(one.topic)
         number = _NO_TOPIC if one.number is None else one.number
         folder = f"{out}topic={topic}/partition={number}"
         count = numbers[folder] = numbers.get(folder, -1) + 1
         yield f"{folder}/part-{count}.{options.format}", table.of(replace(table.request, items=(_item(one),)))
+
+
+def _quoted(topic: str) -> str:
+    """A name of Kafka's as it is; of any other what readers of such folders take as the text that the column has."""
+    return quote(topic.encode("utf-8", "backslashreplace"), safe="")
 
 
 def _item(one: Input) -> Partition | Segment:

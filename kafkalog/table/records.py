@@ -305,7 +305,7 @@ RECORDS = Definition(
             is_default=False,
         ),
         Column("is_transactional", "bool", "Whether it was sent in a transaction.", _of_batch("is_transactional")),
-        Column("is_control", "bool", "Whether it is a control record, as a transaction marker.", _of_batch("is_control")),
+        Column("is_control", "bool", "Whether it is a control record, such as a transaction marker.", _of_batch("is_control")),
         Column(
             "transaction",
             "category",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.segment import Segment
 from kafkalog.replay.transactions import AbortedTransaction, OpenTransaction, read_transactions
@@ -20,23 +21,28 @@ if TYPE_CHECKING:
 __all__ = ["FINDINGS", "TRANSACTIONS"]
 
 
-def _paths(request: Request) -> list[str | os.PathLike[str] | Partition]:
-    """The caller's items, as those take them who read whole directories."""
+def _paths(request: Request, *suffixes: str) -> list[str | os.PathLike[str] | Partition]:
+    """The caller's items, as those take them who read whole directories; of a segment the files with these suffixes, or all."""
     paths: list[str | os.PathLike[str] | Partition] = []
     for item in request.items:
         if isinstance(item, LogDir):
             paths.append(item.path)
         elif isinstance(item, Segment):
-            paths += item.paths.values()
+            paths += [path for suffix, path in item.paths.items() if not suffixes or suffix in suffixes]
         else:
             paths.append(item)
     return paths
 
 
 def _transactions(request: Request) -> Iterator[AbortedTransaction | OpenTransaction]:
-    found = read_transactions(_paths(request))
+    found = read_transactions(_paths(request, ".log"))
+    for note in found.notes:
+        if note.damage is not None:
+            request.on_damage(note.path, note.damage)
     yield from found.aborted
     yield from found.open
+    for problem in found.problems:
+        raise UnreadableFile(problem.path, problem.message)
 
 
 def _of_aborted(name: str) -> Callable[[AbortedTransaction | OpenTransaction], Any]:
@@ -91,6 +97,9 @@ TRANSACTIONS = Definition(
 def _findings(request: Request) -> Iterator[Any]:
     report = service("verify")([getattr(item, "path", item) for item in _paths(request)])
     yield from report.all_findings()
+    for unread in report.not_checked:
+        if unread.failed:
+            raise UnreadableFile(unread.path, unread.reason)
 
 
 def _of_span(name: str) -> Callable[[Any], Any]:

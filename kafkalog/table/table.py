@@ -8,14 +8,17 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.errors import ExtraMissing
+from kafkalog.errors import ExtraMissing, RequestError
+from kafkalog.files.arguments import check_type
 from kafkalog.services import service
+from kafkalog.table.columns import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from kafkalog.core.batch import Damage
+    from kafkalog.errors import KafkalogError
     from kafkalog.table.columns import Column, Definition
     from kafkalog.table.request import Request
 
@@ -25,7 +28,8 @@ __all__ = ["Table"]
 class Table:
     """A table of what logs hold. Nothing is read before it is asked for, and each pass reads the files again.
 
-    `kafkalog.table` makes it. What cannot be read has no row; the table `damage` lists it.
+    `kafkalog.table` makes it, and its help lists all tables and columns. What cannot be read has no row; the table `damage`
+    lists it.
 
     Args:
         definition: What it is a table of.
@@ -99,18 +103,19 @@ class Table:
             UnreadableFile: a file cannot be read.
         """
         arrow = _arrow("to_arrow")
-        return (arrow.compact_reader_of(self) if compact else arrow.reader_of(self)).read_all()
+        reader = arrow.compact_reader_of(self) if compact else arrow.reader_of(self)
+        return reader.read_all().unify_dictionaries()
 
     def to_pandas(self) -> Any:
-        """All of it as a `pandas.DataFrame` with Arrow types.
+        """All of it as a `pandas.DataFrame` with Arrow types; texts are texts there, which pandas can search and sort.
 
         Raises:
             ExtraMissing: pandas, numpy or pyarrow is not installed.
             UnreadableFile: a file cannot be read.
         """
-        found = self.to_arrow()
-        pandas = _installed("pandas", "to_pandas", "pandas")
-        return found.unify_dictionaries().to_pandas(types_mapper=pandas.ArrowDtype)
+        arrow, pandas = _arrow("to_pandas"), _installed("pandas", "to_pandas", "pandas")
+        found = arrow.with_plain_texts(arrow.compact_reader_of(self).read_all())
+        return found.to_pandas(types_mapper=pandas.ArrowDtype)
 
     def to_polars(self) -> Any:
         """All of it as a `polars.DataFrame`.
@@ -119,11 +124,25 @@ class Table:
             ExtraMissing: polars, numpy or pyarrow is not installed.
             UnreadableFile: a file cannot be read.
         """
-        polars = _installed("polars", "to_polars", "polars")
-        return polars.DataFrame(self)
+        arrow, polars = _arrow("to_polars"), _installed("polars", "to_polars", "polars")
+        errors: list[KafkalogError] = []
+        try:
+            return polars.DataFrame(arrow.reader_of(self, errors.append))
+        except polars.exceptions.PolarsError:
+            for error in errors:
+                raise error from None
+            raise
 
     def head(self, count: int = 10) -> list[Any]:
-        """The first rows."""
+        """The first rows.
+
+        Raises:
+            RequestError: `count` is no number, or less than 0.
+            UnreadableFile: a file cannot be read.
+        """
+        check_type("count", count, int)
+        if count < 0:
+            raise RequestError(f"head gives the first rows: {count} is no number of them")
         return list(islice(self.rows(), count))
 
     def reporting(self, on_damage: Callable[[str, Damage], object]) -> Table:
@@ -140,12 +159,23 @@ class Table:
         other.__dict__.update(self.__dict__, request=request)
         return other
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What a column gets of a row is no pickle: definition and columns go by their names.
+        return _restored, (self.name, [column.name for column in self.columns], self.names, self.request)
+
     def _repr_html_(self) -> str:
         return str(service("html")(self))
 
     def __repr__(self) -> str:
         names = ", ".join(self.names)
         return f"Table({self.name}: {names})"
+
+
+def _restored(name: str, columns: list[str], names: tuple[str, ...], request: Request) -> Table:
+    definition = import_module("kafkalog.table.api").TABLES[name]
+    table = Table(definition, select(definition, columns), "snake", request)
+    table.names = names
+    return table
 
 
 def _installed(module: str, what: str, package: str) -> ModuleType:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.verified import Verified
+    from kafkalog.verify.verified import Compared
 
 __all__ = ["name_causes"]
 
@@ -66,7 +66,7 @@ _OF_A_NEW_NAME = frozenset(
 _OF_THE_CLEANER = frozenset(("compacted-key-twice", "compacted-aborted-data"))
 
 
-def name_causes(verified: Sequence[Verified], findings: Sequence[Finding]) -> list[Finding]:
+def name_causes(verified: Sequence[Compared], findings: Sequence[Finding]) -> list[Finding]:
     """Name in each finding the one that it follows from.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -32,14 +31,13 @@ from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
-from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
-from kafkalog.files.restraint import sparing_cache
+from kafkalog.files.restraint import is_limited, sparing_cache
 from kafkalog.files.tier import is_remote
 from kafkalog.files.workers import workers_or
 from kafkalog.next_start.options import options_of
 from kafkalog.verify.causes import name_causes
-from kafkalog.verify.checks.brokers import Subject, add_findings, compare_log_dirs, compare_partitions
+from kafkalog.verify.checks.brokers import LogsHere, Subject, add_findings, compare_log_dirs, compare_partitions
 from kafkalog.verify.checks.clean_stop import doubt_markers
 from kafkalog.verify.checks.controller import Controllers, States, claim_of, states_for
 from kafkalog.verify.checks.coordinators import Coordinators
@@ -53,9 +51,11 @@ from kafkalog.verify.policy import Policy
 from kafkalog.verify.report import NotChecked, PartitionReport, Report, in_order
 from kafkalog.verify.rule import findings_of
 from kafkalog.verify.scan.journal import journal_at
+from kafkalog.verify.scan.parts import Division
 from kafkalog.verify.scan.results import Settings
 from kafkalog.verify.second_look import Gone, Look, Looker
 from kafkalog.verify.sound_parts import MOST_EVENTS, sound_parts_of
+from kafkalog.verify.telling import told_of
 from kafkalog.verify.tiers import Tiers
 from kafkalog.verify.verified import Verified
 
@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.journal import ScanJournal
+    from kafkalog.verify.told import Told
 
 __all__ = ["verify"]
 
@@ -96,6 +97,7 @@ def verify(
     partition_state: bytes | Mapping[str, bytes] | None = None,
     resume: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    on_partition: Callable[[PartitionReport, int], None] | None = None,
 ) -> Report:
     """Check files, partition directories and log dirs. Never raises on what they hold.
 
@@ -107,7 +109,7 @@ def verify(
         now: The clock in milliseconds since 1970; the system's by default.
         quick: Leave out decompression and records.
         hash_inputs: Note the SHA-256 of every file of the directories.
-        digests: Note digests of each log, by which `kafkalog merge` compares replicas on several hosts.
+        digests: Note what `kafkalog merge` compares hosts by: digests of logs, whose the log dirs are, what controllers say.
         jobs: Processes to scan with; segments are the unit. None: as many as there are cores, one where that would not pay.
         executor: Where to scan instead: any `concurrent.futures.Executor`.
         kafka_version: The release to take for what depends on one, instead of the one the log dir speaks for: `X.Y.Z`,
@@ -128,6 +130,8 @@ def verify(
         resume: A file in which the scan of each segment is noted as soon as it is done; what is noted there of files that have
             not changed is not done again. It is begun where it is not there, and goes on with the clock it was begun with.
         progress: Called with bytes done and bytes in all, from time to time.
+        on_partition: Called, in the order of the report, with what is found in a partition as soon as it has been looked at by
+            itself, and with how many are left. What others and the next start tell of it is in the report alone.
 
     Raises:
         RequestError: a pattern of the policy names no rule; a value makes no sense, or is of the wrong type;
@@ -162,9 +166,9 @@ def verify(
             run.take_states(partition_state)
         with (
             sparing_cache(run.is_of_running_broker),
-            workers_or(executor, run.jobs_that_pay() if jobs is None else jobs) as pool,
+            workers_or(executor, workers := run.jobs_that_pay() if jobs is None else jobs) as pool,
         ):
-            run.scan(pool, progress)
+            run.scan(pool, workers, progress, _graded(on_partition, policy))
             run.judge()
             if next_start:
                 run.predict(options, pool)
@@ -192,17 +196,17 @@ class _Job(NamedTuple):
             return self.directory or Directory(self.path)
         return self.log_dir.log_dir.partition_directory(self.name)
 
-    def first(self) -> tuple[Partition, PartitionContext]:
+    def first(self) -> tuple[Directory, PartitionContext]:
         """The directory and what its log dir says of it, as they were when they were first listed and read."""
         if self.log_dir is None:
-            return Partition(self.path, self.directory), PartitionContext()
-        return self.log_dir.log_dir.partition(self.name), self.log_dir.of(self.name)
+            return self.listed(), PartitionContext()
+        return self.listed(), self.log_dir.of(self.name)
 
-    def now(self) -> tuple[Partition, PartitionContext]:
+    def now(self) -> tuple[Directory, PartitionContext]:
         """The same as they are now."""
         if self.log_dir is None:
-            return Partition(self.path), PartitionContext()
-        return self.log_dir.log_dir.partition_now(self.name), self.log_dir.now_of(self.name)
+            return Directory(self.path), PartitionContext()
+        return self.log_dir.log_dir.partition_now(self.name).directory, self.log_dir.now_of(self.name)
 
 
 class _Run:
@@ -232,7 +236,8 @@ class _Run:
         self.unmatched = set(topics)
         self.left_out = 0
         self.next_start: tuple[Outcome, ...] = ()
-        self.tiers = Tiers(settings, self._is_chosen)
+        self.told: Told | None = None
+        self.tiers = Tiers(settings, self._is_chosen, journal)
         self.controllers = Controllers(self.states)
         #: Log dirs that are looked at only for the sake of a file in them.
         self.dirs_of_single_files: list[LogDirCheck] = []
@@ -331,13 +336,19 @@ class _Run:
 
     # --- doing it ---
 
-    def scan(self, executor: Executor | None, progress: Callable[[int, int], None] | None) -> None:
+    def scan(
+        self,
+        executor: Executor | None,
+        workers: int,
+        progress: Callable[[int, int], None] | None,
+        on_partition: Callable[[PartitionReport, int], None] | None,
+    ) -> None:
         """Scan all segments and judge all partitions, in order."""
         total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
-            self.settings = self.settings._replace(lanes=self._total >= LANES_PAY_FROM)
-        for job, look, looker in self._looks(executor):
+            self.settings = self.settings._replace(lanes=self._estimate >= LANES_PAY_FROM)
+        for number, (job, look, looker) in enumerate(self._looks(executor, workers), 1):
             try:
                 judged = looker.finish(look, job.now)
             except UnreadableFile as error:
@@ -351,7 +362,7 @@ class _Run:
             self.events_left -= sum(len(log.events) for log in scanned_logs.values())
             self.done.append(
                 Verified(
-                    listed=facts.partition.directory,
+                    listed=facts.directory.listed if job.log_dir is None else job.listed(),
                     report=report,
                     topic_id=facts.topic_id,
                     owner=job.log_dir,
@@ -368,6 +379,8 @@ class _Run:
             if job.log_dir is not None:
                 job.log_dir.texts_of_windows += facts.texts_of_windows
                 job.log_dir.line_ends |= facts.line_ends
+            if on_partition is not None:
+                on_partition(report, len(self.jobs) - number)
             if progress is not None:
                 seen += report.bytes
                 progress(seen, total)
@@ -384,28 +397,31 @@ class _Run:
     @cached_property
     def _total(self) -> int:
         """Bytes of all files of the directories."""
-        total = 0
-        for job in self.jobs:
-            with suppress(UnreadableFile):
-                total += sum(entry.size or 0 for entry in job.listed().entries if entry.is_regular)
-        return total
+        return sum(map(_bytes_of, self.jobs))
+
+    @cached_property
+    def _estimate(self) -> int:
+        """About as many, by some of the directories: the first finding need not wait for all to be listed."""
+        some = self.jobs[:: -(-len(self.jobs) // _SOME) or 1]
+        return sum(map(_bytes_of, some)) * len(self.jobs) // max(1, len(some))
 
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
         if not may_fork():
             return _THREADS
-        return cores() if cores() > 1 and self._total >= _PAYS_FROM[self.settings.quick] else 1
+        return cores() if cores() > 1 and self._estimate >= _PAYS_FROM[self.settings.quick] else 1
 
-    def _looks(self, executor: Executor | None) -> Iterator[tuple[_Job, Look, Looker]]:
+    def _looks(self, executor: Executor | None, workers: int) -> Iterator[tuple[_Job, Look, Looker]]:
         """A look at each directory; with an executor, some are begun ahead."""
-        looker = Looker(self.settings, executor, min(2, cores()), self.journal)
+        division = Division(workers, lambda: self._total) if workers > 1 and may_fork() and not is_limited() else None
+        looker = Looker(self.settings, executor, min(2, cores()), self.journal, division)
         begun: deque[tuple[_Job, Look]] = deque()
         for job in self.jobs:
             try:
                 begun.append((job, looker.begin(job.first)))
             except UnreadableFile as error:
                 self._miss_partition(job, error)
-            while begun and (executor is None or sum(len(look.scans) for _, look in begun) > _AHEAD):
+            while begun and (executor is None or sum(look.size for _, look in begun) > _AHEAD):
                 yield *begun.popleft(), looker
         for job, look in begun:
             yield job, look, looker
@@ -450,12 +466,15 @@ class _Run:
         self.not_checked.extend(controllers.not_checked)
         coordinators = Coordinators(self.done)
         unloaded = () if self.settings.quick else coordinators.unloaded(self.release)
-        add_findings(self.done, chain(compare_partitions(self.done, controllers), coordinators.hanging(), unloaded))
+        logs = LogsHere(self.done)
+        add_findings(self.done, chain(compare_partitions(self.done, logs, controllers), coordinators.hanging(), unloaded))
         for one, renamed in renamed_directories(self.done, self.log_dirs, controllers):
             one.report = replace(one.report, findings=in_order((*one.report.findings, *findings_of(renamed))))
         self._ask(controllers.producer_ids(one.claim for one in self.done if one.claim is not None and not one.is_file))
         name_originals(self.done)
         self.findings = name_causes(self.done, self.findings)
+        if self.settings.digests:
+            self.told = told_of(self.done, self.log_dirs, controllers, logs)
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask the rules about what belongs to no single partition."""
@@ -505,6 +524,7 @@ class _Run:
             left_out=self.left_out + self.tiers.left_out,
             quick=self.settings.quick,
             next_start=self.next_start,
+            told=self.told,
             evidence="" if self.release is not None or (era := self._era()) is None else era.evidence,
         )
 
@@ -517,6 +537,23 @@ class _Run:
             return release_text(self.release)
         era = self._era()
         return None if era is None else release_text(era.releases[0])
+
+
+def _graded(
+    on_partition: Callable[[PartitionReport, int], None] | None, policy: Policy | None
+) -> Callable[[PartitionReport, int], None] | None:
+    """The same, for what a policy leaves of each partition."""
+    if on_partition is None or policy is None:
+        return on_partition
+    return lambda report, left: on_partition(report.under(policy), left)
+
+
+def _bytes_of(job: _Job) -> int:
+    """Bytes of all files of a directory; 0 where it cannot be listed."""
+    try:
+        return job.listed().size
+    except UnreadableFile:
+        return 0
 
 
 def _is_written_since(job: _Job, time: int) -> bool:
@@ -555,5 +592,7 @@ _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
 #: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
 LANES_PAY_FROM = 64 << 20
+#: Directories by which the bytes of all are estimated, at most.
+_SOME = 100
 #: Segments scanned ahead of the partition that is judged next.
 _AHEAD = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.command_line import command_on, diff_command, salvage_command
 from kafkalog.core.filename import METADATA_TOPICS, PartitionName, parse_partition_name
@@ -31,6 +31,7 @@ from kafkalog.verify.remedies import (
     WRITE_TOPIC_ID,
 )
 from kafkalog.verify.rule import RULES, loss_of
+from kafkalog.verify.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
     from kafkalog.verify.facts import PartitionFacts
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.report import PartitionReport
-    from kafkalog.verify.verified import Verified
+    from kafkalog.verify.verified import Compared
 
-__all__ = ["fit_restores", "fitted_to_files", "fitted_to_log_dir", "restored_from"]
+__all__ = ["Known", "fit_again", "fit_restores", "fitted_to_files", "fitted_to_log_dir", "is_replica"]
 
 
 #: The fact that is a remedy, where a rule has several.
@@ -163,34 +164,75 @@ def fit_restores(verified: Sequence[Verified], controllers: Controllers) -> None
         by_name.setdefault(_name_of(one), []).append(one)
     for one in verified:
         if any(_is_of_replicas(finding) for finding in one.report.findings):
-            others = [other for other in by_name[_name_of(one)] if other is not one and _is_replica(one, other)]
-            alone = {
-                RESTORE: _without_others(one, controllers),
-                COMPARE: _of_comparing_alone(one, controllers),
-                WRITE_TOPIC_ID: _of_topic_id(one, controllers),
-                SEEK: SEEK if one.owner is None else sought(one.owner.path),
-            }
-            findings = tuple(_fitted_to_replicas(finding, one, others, alone) for finding in one.report.findings)
+            others = [other for other in by_name[_name_of(one)] if other is not one and is_replica(one, other)]
+            alone = _words_alone(one, controllers)
+            findings = tuple(
+                _said(finding, _words_for(finding, one, others, alone)) if _is_of_replicas(finding) else finding
+                for finding in one.report.findings
+            )
             one.report = replace(one.report, findings=findings)
+
+
+class Known(NamedTuple):
+    """What remedies of a partition go by: its replicas among those given, and what the controllers say."""
+
+    replicas: Sequence[Compared]
+    controllers: Controllers
+
+
+def fit_again(one: Compared, before: Known, now: Known) -> None:
+    """Say it once more, now that more is known: other hosts have told what they have.
+
+    Args:
+        one: The partition; its report is replaced.
+        before: By what it was said.
+        now: What is known now.
+    """
+    if one.topic in METADATA_TOPICS or not any(_is_of_replicas(finding) for finding in one.report.findings):
+        return
+    alone = [_words_alone(one, known.controllers) for known in (before, now)]
+    findings = []
+    for finding in one.report.findings:
+        said, words = (
+            _words_for(finding, one, known.replicas, each) if _is_of_replicas(finding) else {}
+            for known, each in zip((before, now), alone, strict=True)
+        )
+        fitted = _said(finding, {old: words[general] for general, old in said.items()})
+        if fitted == finding and loss_of(finding) is not None:
+            was, source = (restored_from(finding, [other.report for other in known.replicas]) for known in (before, now))
+            # What it said is not known where its host told nothing of its controllers.
+            fitted = finding if source in ("", was) else finding._replace(remedy=source)
+        findings.append(fitted)
+    one.report = replace(one.report, findings=tuple(findings))
 
 
 def _is_of_replicas(finding: Finding) -> bool:
     """Whether the remedy of a finding may be about other replicas."""
-    known = RULES[finding.id]
+    known = RULES.get(finding.id)
+    if known is None:
+        return False
     return bool(known.general & {RESTORE, COMPARE, SEEK, WRITE_TOPIC_ID}) or known.history or _ADVICE in finding.facts
 
 
-def _fitted_to_replicas(finding: Finding, one: Verified, others: Sequence[Verified], alone: Mapping[str, str]) -> Finding:
-    if not _is_of_replicas(finding):
-        return finding
+def _words_alone(one: Compared, controllers: Controllers) -> dict[str, str]:
+    """What stands in the place of general words where no other replica was given."""
+    return {
+        RESTORE: _without_others(one, controllers),
+        COMPARE: _of_comparing_alone(one, controllers),
+        WRITE_TOPIC_ID: _of_topic_id(one, controllers),
+        SEEK: SEEK if one.owner is None else sought(one.owner.path),
+    }
+
+
+def _words_for(finding: Finding, one: Compared, others: Sequence[Compared], alone: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the place of general words."""
     reports = [other.report for other in others]
-    words = {
+    return {
         RESTORE: _merged_from(finding, one.report, reports) or restored_from(finding, reports) or alone[RESTORE],
         COMPARE: _of_comparing(finding, one, reports) or alone[COMPARE],
         SEEK: alone[SEEK],
         WRITE_TOPIC_ID: alone[WRITE_TOPIC_ID],
     }
-    return _said(finding, words)
 
 
 def fitted_to_log_dir(finding: Finding) -> Finding:
@@ -200,11 +242,11 @@ def fitted_to_log_dir(finding: Finding) -> Finding:
     return _said(finding, {SEEK: sought(os.path.dirname(str(finding.facts["file"])))})
 
 
-def _name_of(one: Verified) -> PartitionName | None:
+def _name_of(one: Compared) -> PartitionName | None:
     return parse_partition_name(real_name(one.directory))
 
 
-def _is_replica(one: Verified, other: Verified) -> bool:
+def is_replica(one: Compared, other: Compared) -> bool:
     """Whether two directories of one name can be replicas of one partition."""
     if _name_of(one) is None or one.is_file or other.is_file:
         return False
@@ -258,7 +300,7 @@ _FETCH_AGAIN = (
 )
 
 
-def _of_comparing(finding: Finding, one: Verified, others: Sequence[PartitionReport]) -> str:
+def _of_comparing(finding: Finding, one: Compared, others: Sequence[PartitionReport]) -> str:
     """Which replica of those given is sound there; "" when there is no replica."""
     for other in others:
         sound = _sound_in(other, finding.offsets)
@@ -289,7 +331,7 @@ def _sound_in(report: PartitionReport, lost: tuple[int, int] | None) -> tuple[in
     return (first, last) if first <= last and is_whole else None
 
 
-def _of_comparing_alone(one: Verified, controllers: Controllers) -> str:
+def _of_comparing_alone(one: Compared, controllers: Controllers) -> str:
     """What to compare with where no replica was given."""
     if one.topic in METADATA_TOPICS:
         other = "Compare it with the metadata log of another controller"
@@ -303,7 +345,7 @@ def _of_comparing_alone(one: Verified, controllers: Controllers) -> str:
     return f"{other}: `{diff_command(one.report.path).line}`."
 
 
-def _of_topic_id(one: Verified, controllers: Controllers) -> str:
+def _of_topic_id(one: Compared, controllers: Controllers) -> str:
     """What `partition.metadata` of a directory must hold."""
     topic_id, _, source = controllers.topic_id(one.topic, one.owner)
     if topic_id is None:
@@ -311,10 +353,10 @@ def _of_topic_id(one: Verified, controllers: Controllers) -> str:
     return f"Leave the broker down. {write_its_id(one.topic, topic_id)} The id is that of {source}."
 
 
-def _without_others(one: Verified, controllers: Controllers) -> str:
+def _without_others(one: Compared, controllers: Controllers) -> str:
     """What is to be done where no replica among those given has what is lost."""
     if one.topic in METADATA_TOPICS:
-        return _of_metadata_log(one)
+        return _of_metadata_log(one) if isinstance(one, Verified) else RESTORE
     replicas, source = controllers.replicas_of(one.claim)
     keeping = _of_salvaging(one.report)
     if len(replicas) == 1:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from kafkalog.next_start.partition import Prediction, Situation
     from kafkalog.verify.report import PartitionReport
 
-__all__ = ["NextStarts", "predict_starts"]
+__all__ = ["NextStarts", "predict_starts", "with_effects"]
 
 #: Bytes of damaged partitions of a log dir for which both kinds of stop are predicted.
 _MOST_BYTES_OTHERWISE = 1 << 30
@@ -65,7 +65,7 @@ class NextStarts:
         outcomes = (self.partitions if in_log_dir else self.directories).get(report.path, ())
         otherwise = self.otherwise.get(report.path, ()) if in_log_dir else ()
         findings = tuple(
-            _as_foretold(_with_effects(finding, outcomes, report.last_segment), (*outcomes, *otherwise))
+            _as_foretold(with_effects(finding, outcomes, report.last_segment), (*outcomes, *otherwise))
             for finding in report.findings
         )
         return replace(report, next_start=outcomes, otherwise=otherwise, findings=findings)
@@ -73,10 +73,11 @@ class NextStarts:
     def referred_to_by(self, finding: Finding) -> Finding:
         """A finding about a log dir with what the start does to it."""
         beside = tuple(outcome for outcome in self.beside if outcome.path == finding.path)
-        return _with_effects(finding, beside or self.partitions.get(finding.path, ()), None)
+        return with_effects(finding, beside or self.partitions.get(finding.path, ()), None)
 
 
-def _with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment: int | None) -> Finding:
+def with_effects(finding: Finding, outcomes: tuple[Outcome, ...], last_segment: int | None) -> Finding:
+    """A finding, unless it is an INFO, with what the predicted starts do where it was made (`effects_on`)."""
     if finding.severity < Severity.WARNING:
         return finding
     return finding._replace(next_start=effects_on(finding, outcomes, last_segment))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kafkalog.core.log_digests import LogDigests
     from kafkalog.next_start.outcome import Outcome
     from kafkalog.verify.policy import Policy
+    from kafkalog.verify.told import Told
 
 __all__ = ["DAMAGED", "VERDICTS", "NotChecked", "PartitionReport", "Report"]
 
@@ -87,6 +88,10 @@ class PartitionReport:
             self.path, self.findings, self.next_start, self.otherwise, self.log_start_offset, end, cleaned=self.cleaned
         )
 
+    def under(self, policy: Policy) -> PartitionReport:
+        """The report as a policy grades it."""
+        return replace(self, findings=policy.graded(self.findings))
+
     @property
     def verdict(self) -> str:
         """`clean`, `benign` (only INFO), `damaged`, `data-loss` or `unknown`."""
@@ -101,7 +106,8 @@ class Report:
     `findings` are those about log dirs; those about a partition are with it. `now` is the clock in milliseconds, `version`
     the Kafka release taken for what depends on one (None: nothing says which), `evidence` what that is taken from, "" when it
     was given. `left_out`: partitions of log dirs that the caller's choice left out. `next_start` are the predictions about what
-    is beside the partitions of a log dir and does harm.
+    is beside the partitions of a log dir and does harm. `told` is what the reports of other hosts are compared with, where that
+    was asked for.
     """
 
     now: int
@@ -116,6 +122,7 @@ class Report:
     left_out: int = 0
     quick: bool = field(default=False)
     next_start: tuple[Outcome, ...] = ()
+    told: Told | None = None
     evidence: str = ""
 
     def all_findings(self) -> Iterator[Finding]:
@@ -168,6 +175,8 @@ class Report:
 
     def merge(self, *others: Report) -> Report:
         """One report of several; the clock and the release are the first one's."""
+        from kafkalog.verify.told import all_told
+
         everything = (self, *others)
         return replace(
             self,
@@ -180,11 +189,12 @@ class Report:
             suppressed=sum(report.suppressed for report in everything),
             left_out=sum(report.left_out for report in everything),
             next_start=tuple(outcome for report in everything for outcome in report.next_start),
+            told=all_told(report.told for report in everything),
         )
 
     def under(self, policy: Policy) -> Report:
         """The report as a policy grades it: severities changed, findings left out."""
-        kept = [(replace(p, findings=policy.graded(p.findings)), len(p.findings)) for p in self.partitions]
+        kept = [(p.under(policy), len(p.findings)) for p in self.partitions]
         own = policy.graded(self.findings)
         gone = sum(count - len(p.findings) for p, count in kept) + len(self.findings) - len(own)
         return replace(self, partitions=tuple(p for p, _ in kept), findings=own, suppressed=self.suppressed + gone)

@@ -8,32 +8,39 @@ changed since it began; else the directory is looked at again.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.errors import UnreadableFile, WorkerLost
+from kafkalog.files.mounted import node_at
 from kafkalog.files.paths import has_gone
-from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
+from kafkalog.files.source import size_of
+from kafkalog.verify.checks.partition import judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
-from kafkalog.verify.scan.journal import Pending
+from kafkalog.verify.scan.journal import Pending, noted_or_begun
+from kafkalog.verify.scan.parts import WHOLE, joined
 from kafkalog.verify.scan.results import SegmentScan
-from kafkalog.verify.scan.segment import scan_segment
+from kafkalog.verify.scan.segment import scan_part, scan_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
-    from kafkalog.files.directory import FileState
+    from kafkalog.files.directory import Directory, FileState
     from kafkalog.files.log_dir import PartitionContext
-    from kafkalog.files.partition import Partition
+    from kafkalog.verify.checks.partition import JudgedPartition
     from kafkalog.verify.finding import Finding
-    from kafkalog.verify.scan.journal import ScanJournal
+    from kafkalog.verify.scan.journal import Place, ScanJournal
+    from kafkalog.verify.scan.parts import Division, Part, PartScan
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
 __all__ = ["Gone", "Look", "Looker"]
 
+#: Bytes of a directory up to which one worker looks at all of it: what it costs to share it out, and to judge it here, is more.
+_SMALL = 4 << 20
 #: Looks at a directory that changes under each of them.
 _MOST_LOOKS = 5
 
@@ -46,7 +53,34 @@ class Look(NamedTuple):
     """A directory that is being scanned."""
 
     directory: DirectoryFacts
-    scans: list[SegmentScan | Pending]
+    scans: list[SegmentScan | Pending | Divided]
+    #: Of a small directory, what a worker that looks at all of it makes of it.
+    judged: Future[JudgedPartition] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many tasks it is for workers."""
+        return len(self.scans) + (self.judged is not None)
+
+
+class Divided(NamedTuple):
+    """The scan of a segment that is done in parts."""
+
+    task: SegmentTask
+    parts: list[Future[PartScan]]
+    executor: Executor
+    place: Place | None
+
+    def result(self) -> SegmentScan:
+        """The scan, noted."""
+        scan = joined(part.result() for part in self.parts)
+        for part in self.parts:
+            part.cancel()  # those after one that went on to the end
+        if scan is None:
+            scan = self.executor.submit(scan_segment, self.task).result()
+        if self.place is not None:
+            self.place.note(scan)
+        return scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +92,16 @@ class Looker:
         executor: Where to scan; None: here.
         threads: How many threads a scan here may take.
         journal: Where scans are noted, so that a later run need not do them again; None: nowhere.
+        division: How large segments are divided among the workers of the executor; None: not at all.
     """
 
     settings: Settings
     executor: Executor | None
     threads: int
     journal: ScanJournal | None = None
+    division: Division | None = None
 
-    def begin(self, listed: Callable[[], tuple[Partition, PartitionContext]], before: Look | None = None) -> Look:
+    def begin(self, listed: Callable[[], tuple[Directory, PartitionContext]], before: Look | None = None) -> Look:
         """Have a directory scanned, but for the segments that are as they were in the look before.
 
         Args:
@@ -82,22 +118,49 @@ class Looker:
             if has_gone(error.path):
                 raise Gone(error.path, error.reason) from None
             raise
-        unchanged = {} if before is None else _unchanged(before, directory.partition.directory.states)
+        if self.executor is not None and before is None and self._is_one_task(directory):
+            return Look(directory, [], self.executor.submit(look_at, directory))
+        unchanged = {} if before is None else _unchanged(before, directory.listed.states)
         return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
 
-    def _scan(self, task: SegmentTask) -> SegmentScan | Pending:
-        place = None if self.journal is None else self.journal.place_of(task)
-        noted = None if place is None else place.scan()
-        if noted is not None:
-            return noted
-        if self.executor is None:
-            scan = scan_segment(task, self.threads)
-            if place is not None:
-                place.note(scan)
-            return scan
-        return Pending.of(self.executor.submit(scan_segment, task), place)
+    def _is_one_task(self, directory: DirectoryFacts) -> bool:
+        """Whether a worker is to look at all of a directory: what is noted in a journal are segments."""
+        if self.division is None or self.journal is not None:
+            return False
+        return directory.listed.size <= _SMALL
 
-    def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
+    def _judged(self, look: Look) -> tuple[Look, JudgedPartition]:
+        """The look with its scans done, and the directory judged."""
+        if look.judged is not None:
+            with suppress(WorkerLost):  # by which of its segments, the next will tell
+                judged = look.judged.result()
+                look.directory.listed.take_over(judged.facts.directory.listed)
+                return Look(look.directory, list(judged.facts.all_scans)), judged
+            look = Look(look.directory, [self._scan(task) for task in look.directory.tasks])
+        look = _collected(look)
+        scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
+        return look, judge_partition(read_facts(look.directory, scans))
+
+    def _scan(self, task: SegmentTask) -> SegmentScan | Pending | Divided:
+        place = None if self.journal is None else self.journal.place_of(task)
+        return noted_or_begun(
+            place, self.executor, lambda: scan_segment(task, self.threads), lambda executor: self._sent(task, executor, place)
+        )
+
+    def _sent(self, task: SegmentTask, executor: Executor, place: Place | None) -> Pending | Divided:
+        parts = self._parts_of(task)
+        if len(parts) > 1 and not self.settings.quick:
+            return Divided(task, [executor.submit(scan_part, task, part) for part in parts], executor, place)
+        return Pending.of(executor.submit(scan_segment, task, min(len(parts), self.threads)), place)
+
+    def _parts_of(self, task: SegmentTask) -> list[Part]:
+        """The parts of a segment; what is no file of its own is read from front to back."""
+        path = task.paths.get(".log")
+        if self.division is None or path is None or task.kraft or node_at(path) is not None:
+            return [WHOLE]
+        return self.division.parts_of(size_of(path) or 0)
+
+    def finish(self, look: Look, listed_now: Callable[[], tuple[Directory, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
 
         Args:
@@ -109,10 +172,8 @@ class Looker:
         """
         found: set[object] | None = None
         for number in range(1, _MOST_LOOKS + 1):
-            look = _collected(look)
-            scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
-            judged = judge_partition(read_facts(look.directory, scans))
-            if not _is_alarming(judged) or not look.directory.partition.directory.has_changed():
+            look, judged = self._judged(look)
+            if not _is_alarming(judged) or not look.directory.listed.has_changed():
                 break
             if number == _MOST_LOOKS:
                 judged = _found_again(judged, found or set())
@@ -122,9 +183,14 @@ class Looker:
         return judged
 
 
+def look_at(directory: DirectoryFacts) -> JudgedPartition:
+    """Scan and judge a partition directory."""
+    return judge_partition(read_facts(directory, [scan_segment(task) for task in directory.tasks]))
+
+
 def _collected(look: Look) -> Look:
     """The look with its scans done; one whose worker was lost is a log that cannot be read."""
-    scans: list[SegmentScan | Pending] = []
+    scans: list[SegmentScan | Pending | Divided] = []
     for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         if not isinstance(scan, SegmentScan):
             try:
@@ -140,7 +206,7 @@ def _collected(look: Look) -> Look:
 def _unchanged(look: Look, states: dict[str, FileState]) -> dict[SegmentTask, SegmentScan]:
     """The scans of a look whose files are what they were before it."""
     kept: dict[SegmentTask, SegmentScan] = {}
-    before = look.directory.partition.directory.states
+    before = look.directory.listed.states
     for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         names = [os.path.basename(path) for path in task.paths.values()]
         if isinstance(scan, SegmentScan) and all(name in states and states[name] == before.get(name) for name in names):

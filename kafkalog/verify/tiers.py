@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kafkalog.core.filename import RemotePartitionName
     from kafkalog.replay.remote_segments import KnownPartition
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
     from kafkalog.verify.scan.results import Settings
     from kafkalog.verify.verified import Verified
 
@@ -62,10 +63,12 @@ class Tiers:
     Args:
         settings: What the caller wants.
         is_chosen: Whether a topic or partition directory of a name is wanted.
+        journal: Where scans are noted; None: nowhere.
     """
 
-    def __init__(self, settings: Settings, is_chosen: Callable[[str], bool]) -> None:
+    def __init__(self, settings: Settings, is_chosen: Callable[[str], bool], journal: ScanJournal | None) -> None:
         self._settings = settings
+        self._journal = journal
         self._is_chosen = is_chosen
         self._places: list[_Place] = []
         #: Folders of which all partitions are looked at.
@@ -103,7 +106,7 @@ class Tiers:
         """Scan the segments."""
         for place in self._places:
             try:
-                self._scanned[place.path] = scan_tier(place.read(), self._settings, executor)
+                self._scanned[place.path] = scan_tier(place.read(), self._settings, executor, self._journal)
             except UnreadableFile as error:
                 self.not_checked.append(NotChecked(error.path, error.reason, failed=True))
 
@@ -178,7 +181,7 @@ class Tiers:
                 if store.name is None
                 else _local_log(verified, store.name.topic, store.name.partition, store.name.topic_id)
             )
-            yield Tier(place.path, store, scanned.scans, scanned.bad_chunks, known, logs.is_whole, local)
+            yield Tier(place.path, store, scanned.scans, known, logs.is_whole, local)
         if not self._roots or not seen & logs.partitions.keys():
             return
         for key, known in logs.partitions.items():

@@ -1,9 +1,9 @@
-"""A partition that was judged by itself, before it is compared with others."""
+"""A partition that was judged by itself, before it is compared with others, and what of it these comparisons need."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kafkalog.files.partition import Partition
 
@@ -16,8 +16,39 @@ if TYPE_CHECKING:
     from kafkalog.verify.checks.controller import PartitionClaim
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.report import PartitionReport
+    from kafkalog.verify.told import Owner
 
-__all__ = ["Verified"]
+__all__ = ["Compared", "Verified"]
+
+
+class Compared(Protocol):
+    """A partition, as far as it is compared with others: looked at here, or told of by another host."""
+
+    report: PartitionReport
+
+    @property
+    def directory(self) -> str:
+        """Path of its directory."""
+
+    @property
+    def topic(self) -> str:
+        """Its topic by the directory's name; "" when that is no partition's."""
+
+    @property
+    def topic_id(self) -> UUID | None:
+        """From its `partition.metadata`."""
+
+    @property
+    def owner(self) -> Owner | None:
+        """The log dir it was looked at in."""
+
+    @property
+    def claim(self) -> PartitionClaim | None:
+        """What it says of itself that a controller may know otherwise."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a single file of it was asked for."""
 
 
 @dataclass(kw_only=True)

@@ -381,7 +381,7 @@ def test_a_place_that_cannot_be_written_to_is_told_as_that(tmp_path):
     file.write_bytes(b"")
     done = CliRunner().invoke(main, ["carve", str(image), "-o", str(file / "out")])
     assert done.exit_code == 3
-    assert f"cannot write the output: {file}/out: " in done.stderr
+    assert f"cannot write {file}/out" in done.stderr
 
 
 def test_nothing_found_writes_nothing_and_says_when_all_looks_encrypted(tmp_path):
@@ -518,6 +518,38 @@ def test_a_search_of_something_else_is_not_gone_on_with(change, interrupted):
     if change == "image":
         image.write_bytes(image.read_bytes() + b"x")
     settings = Settings(jobs=1, resume=True, legacy=change == "options")
-    with pytest.raises(RequestError, match="is of a search of other images, or with other options: leave out --resume"):
+    with pytest.raises(RequestError, match="of other images, with other options or by another version: leave out --resume"):
         carve([str(image)], str(out), settings, account_of)
     assert looked_at == []
+
+
+@pytest.mark.parametrize("damage", [(10, b"x"), (-20, b"]"), (30, b"\n"), (0, b"\0")])
+def test_a_damaged_line_is_not_believed_and_its_range_is_looked_through_again(damage, interrupted, tmp_path):
+    image, out, looked_at = interrupted
+    head, first, second, third = (tmp_path / "out.carve.partial").read_bytes().splitlines(keepends=True)
+    place, byte = damage
+    damaged = second[:place] + byte + second[place:][1:]
+    (tmp_path / "out.carve.partial").write_bytes(head + first + damaged + third)
+    carve([str(image)], str(out), Settings(jobs=1, resume=True), account_of)
+    assert len(looked_at) == 3
+    resumed = contents_of(tmp_path)
+    shutil.rmtree(out)
+    (tmp_path / "out.carve.jsonl").unlink()
+    carve([str(image)], str(out), Settings(jobs=1), account_of)
+    assert contents_of(tmp_path) == resumed
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_is_no_journal_of_a_search_is_left_as_it_is(resume, interrupted, tmp_path):
+    image, out, _ = interrupted
+    for content, words in [
+        (b"notes of mine\n", r"out\.carve\.partial is no journal of kafkalog's, and is left as it is"),
+        (
+            b'{"schema": "kafkalog.journal/1"}\n',
+            r"is a kafkalog\.journal/1, and this run .* a kafkalog\.carve-journal/1",
+        ),
+    ]:
+        (tmp_path / "out.carve.partial").write_bytes(content)
+        with pytest.raises(RequestError, match=words):
+            carve([str(image)], str(out), Settings(jobs=1, resume=resume), account_of)
+        assert (tmp_path / "out.carve.partial").read_bytes() == content

@@ -33,6 +33,12 @@ some_bytes = st.lists(
 ).map(b"".join)
 
 
+def all_fields(fields):
+    for field in fields:
+        yield field
+        yield from all_fields(field.fields)
+
+
 @given(
     schema=st.sampled_from(SCHEMAS),
     version=st.integers(-1, 6),
@@ -49,7 +55,13 @@ def test_what_a_generated_reader_takes_is_read_and_written_as_the_readable_way_d
     assert reader._Reader(cursor, schema, version, release).struct(schema.fields) == message
     assert cursor.at == end
     text = json_form.compact_json(json_form.kafka_json(message, schema, version, release))
-    assert json_form.kafka_json_text(message, schema, version, release) == text
+    try:
+        told = json_form.regular_json(schema, version, release, before="<{", after="}>")(data, 0)
+    except NOT_REGULAR:
+        # A tagged field that holds its default is written by nobody.
+        assert any(field.tag is not None for field in all_fields(schema.fields))
+    else:
+        assert told == (f"<{{{text}}}>", end)
 
 
 @pytest.mark.parametrize("schema", [schema for schema in SCHEMAS if schema.fields], ids=lambda schema: schema.name)

@@ -91,7 +91,7 @@ def test_lines_of_damaged_logs_made_at_once_are_the_same(name, both, log):
         assert many_at_once == plain, seed
 
 
-@pytest.mark.parametrize("case", fixture_log_dirs() if CORPUS else fixture_log_dirs()[3::12], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", fixture_log_dirs()[3::12], ids=lambda case: case.id)
 def test_lines_of_real_logs_made_at_once_are_the_same(case, both):
     compare(case, both, DIALECTS[-1:])
 
@@ -128,9 +128,9 @@ from kafkalog.dump import at_once, log_text
 at_once.WINDOW = log_text.WINDOW = 20000
 at_once.LINES_PAY_FROM = {pay_from}
 from kafkalog.cli.main import main
-try: main(["dump", "--no-decode", "--print-data-log", {path!r}])
+try: main(["dump", "--no-decode", "--print-data-log", "--jobs", "1", {path!r}])
 except SystemExit: pass
-print(bool(sys.modules.get("pyarrow")), file=sys.stderr)
+print("pandas" in sys.modules, bool(sys.modules.get("pyarrow")), file=sys.stderr)
 """
 
 
@@ -143,5 +143,5 @@ def test_pyarrow_is_imported_where_it_pays_and_is_not_needed(pay_from, hidden, i
     path = log(SHAPES["many records"])
     code = _IMPORTED.format(path=str(path), pay_from=pay_from, hidden=hidden)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.split()[-1] == str(imported)
+    assert done.stderr.split()[-2:] == ["False", str(imported)]  # pandas takes longer than all that
     assert done.stdout.count("| offset: ") == 1800

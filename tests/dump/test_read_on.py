@@ -12,7 +12,6 @@ import pytest
 
 from kafkalog.core.log import BytesSource, walk
 from kafkalog.dump import ranges
-from kafkalog.dump.ranges import split
 from tests import encode
 from tests.dump.golden import run
 from tests.log_dirs import FIXTURES
@@ -171,7 +170,6 @@ def test_parts_of_a_log_tell_together_what_one_process_tells(tmp_path, monkeypat
             return done
 
     monkeypatch.setattr(ranges, "RANGE", 200)
-    monkeypatch.setattr(ranges, "split", lambda source, start, end: split(source, start, end, 200))
     monkeypatch.setattr("kafkalog.cli.dump._PrintInTurn", InTurn)
     for number in range(0, len(starts), 3):
         for damage in (a_size_that_is_off_by(300), a_size_of(1 << 30), a_size_of(20)):

@@ -26,7 +26,8 @@ from kafkalog.files.urls import is_url, shown
 from tests.dump import golden
 from tests.encode import R, batch, offset_index
 from tests.files.remote_servers import azure, delete, plain_files, put, put_tree, s3, serving
-from tests.log_dirs import FIXTURES
+from tests.log_dirs import FIXTURES, unpack
+from tests.verify.proofs import aiven_keys
 
 NAME = "twitter-status-0"
 LOG = "00000000000000000000.log"
@@ -346,6 +347,71 @@ def test_each_call_lists_anew(logs):
     assert len(open_partition("s3://bucket/again/t-0").segments) == 1
     put("again/t-0/00000000000000000999.log", b"")
     assert len(open_partition("s3://bucket/again/t-0").segments) == 2
+
+
+# --- remote storage of tiered topics, and runs that go on ---
+
+
+def logs_asked(asked):
+    """The objects of logs that were asked for."""
+    return [one.path for one in asked if not one.lists and one.path.endswith(".log")]
+
+
+def test_tiers_in_a_bucket_are_judged_as_on_a_disk_and_their_scans_are_noted(bucket, tmp_path):
+    case = unpack(FIXTURES / "cases" / "aiven-tiered-storage.tar.xz")
+    stores = {"tier": unpack(FIXTURES / "cases" / "tiered-remote-3.9.1.tar.xz"), "aiven": case / "remote"}
+    for name, folder in stores.items():
+        put_tree(folder, f"tiers/{name}")
+    local = unpack(FIXTURES / "packed" / "3.9.1" / "tiered.tar.xz")
+    settings = {"now": NOW, "next_start": False, "resume": tmp_path / "journal", "jobs": 2}
+    urls = [f"s3://bucket/tiers/{name}" for name in stores]
+    with aiven_keys():
+        text = verify([local, *stores.values()], now=NOW, next_start=False).to_jsonl()
+        for name, folder in stores.items():
+            text = text.replace(str(folder), f"s3://bucket/tiers/{name}")
+        assert verify([local, *urls], **settings).to_jsonl() == text
+        first = logs_asked(bucket.asked)
+        assert len(first) == len(set(first)) == sum(len(list(folder.rglob("*.log"))) for folder in stores.values())
+        bucket.asked.clear()
+        assert verify([local, *urls], **settings).to_jsonl() == text
+        assert logs_asked(bucket.asked) == []
+
+        log = min((case / "remote").rglob("*.log"))
+        data = bytearray(log.read_bytes())
+        data[len(data) // 2] ^= 1
+        key = f"tiers/aiven/{log.relative_to(case / 'remote')}"
+        put(key, bytes(data))
+        report = verify([local, *urls], **settings)
+        assert {one.id for one in report.all_findings()} >= {"remote-chunk-corrupt"}
+        assert set(logs_asked(bucket.asked)) == {f"/bucket/{key}"}
+
+
+def test_a_run_over_a_bucket_goes_on_and_looks_again_at_what_has_changed(bucket, logs, tmp_path):
+    put_tree(logs, "resumed")
+    settings = {"now": NOW, "next_start": False, "resume": tmp_path / "journal"}
+    url = "s3://bucket/resumed"
+    whole = verify(url, **settings).to_jsonl()
+    bucket.asked.clear()
+    assert verify(url, **settings).to_jsonl() == whole
+    assert logs_asked(bucket.asked) == []
+    log = max(logs.glob("*-0/*.log"), key=lambda path: path.stat().st_size)
+    data = bytearray(log.read_bytes())
+    data[200] ^= 4
+    put(f"resumed/{log.relative_to(logs)}", bytes(data), 1_600_000_000)  # of the same size and time: the ETag tells
+    report = verify(url, **settings)
+    assert "batch-crc-mismatch" in {finding.id for finding in report.all_findings()}
+    assert report.to_jsonl() == verify(url, now=NOW, next_start=False).to_jsonl()
+
+
+def test_where_no_version_is_told_nothing_is_noted(files, tmp_path, monkeypatch):
+    """Whether a file has changed could not be seen."""
+    with serving(plain_files(files, etags=False)) as served:
+        url, found = f"{served.url}/{NAME}/{LOG}", object_store._found
+        verify(url, now=NOW, resume=tmp_path / "by time")
+        monkeypatch.setattr(object_store, "_found", lambda meta: found(meta)._replace(version=None))
+        monkeypatch.setattr(remote, "_roots", {})
+        verify(url, now=NOW, resume=tmp_path / "by nothing")
+    assert [len((tmp_path / name).read_bytes().splitlines()) for name in ("by time", "by nothing")] == [2, 1]
 
 
 # --- objects that change ----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import pytest
 
 from kafkalog.errors import RequestError
 from kafkalog.files import restraint
+from kafkalog.files.image import Image
 from kafkalog.files.source import FileSource
 from kafkalog.verify import verify
 from tests.log_dirs import fixture
@@ -112,6 +113,10 @@ def test_a_page_cache_that_is_spared_is_as_it_was_before(tmp_path):
             source.window(position, 1 << 20)
     left = cached_pages(path)
     assert left < 64 if can else left > 512
+    dropped(path)
+    with FileSource(path) as source:
+        source.read(0, 1 << 20)
+    assert cached_pages(path) < 64 or not can, "nothing is read ahead, which would stay"
     restraint.set_cache(spare=False)
     with FileSource(path) as source:
         source.read()
@@ -120,6 +125,22 @@ def test_a_page_cache_that_is_spared_is_as_it_was_before(tmp_path):
     with FileSource(path) as source:
         source.read()
     assert cached_pages(path) == 1024  # what a broker has there stays
+
+
+@pytest.mark.usefixtures("unrestrained")
+def test_images_are_read_as_gently_as_logs(tmp_path, monkeypatch):
+    slept = []
+    path = written(tmp_path / "disk.img", 4 << 20)
+    can = kernel_can(path)
+    dropped(path)
+    restraint.set_cache(spare=True)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    restraint.limit_rate(1 << 20)
+    with Image(path) as image:
+        assert len(image.read(0, 4 << 20)) == 4 << 20
+    assert [round(seconds, 1) for seconds in slept] == [0.9, 1.9, 2.9]
+    assert cached_pages(path) < 64 or not can
 
 
 @pytest.mark.usefixtures("unrestrained")

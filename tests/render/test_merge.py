@@ -11,8 +11,10 @@ from click.testing import CliRunner
 from kafkalog.cli.main import main
 from kafkalog.errors import RequestError
 from kafkalog.render.merged_report import Run, merged_report
-from kafkalog.verify import verify
-from tests.log_dirs import fixture
+from kafkalog.verify import Policy, verify
+from tests.log_dirs import FIXTURES, fixture, unpack
+from tests.verify.lab import Lab, fields, header
+from tests.verify.test_clusters import add_marker, change_meta, other_id
 
 NOW = 1795500000000
 #: Fields of a summary in which one run over everything and a merge agree.
@@ -119,8 +121,10 @@ def test_a_replica_that_is_damaged_itself_or_ends_before_is_none(hosts):
     damaged = printed(hosts, "one")
     assert "is a replica that has" not in merged_report([Run("one", damaged), Run("two", damaged)]).to_jsonl()
     rows = [json.loads(line) for line in sound.splitlines()]
-    short = "\n".join(json.dumps(row | ({"log_end_offset": 2} if row["type"] == "partition" else {})) for row in rows)
-    assert "is a replica that has" not in merged_report([Run("one", damaged), Run("two", short)]).to_jsonl()
+    for end, told in ((1, False), (2, True)):
+        short = "\n".join(json.dumps(row | ({"log_end_offset": end} if row["type"] == "partition" else {})) for row in rows)
+        merged = merged_report([Run("one", damaged), Run("two", short)]).to_jsonl()
+        assert ("is a replica that has offset 1 of these sound" in merged) is told
 
 
 def test_the_exit_status_is_that_of_the_worst_host(files, tmp_path):
@@ -222,3 +226,174 @@ def test_damaged_logs_have_no_digests(pair):
     report = verify(str(pair / "one"), now=NOW, digests=True)
     assert {one.path.rpartition("/")[2]: one.digests for one in report.partitions}["ledger-0"] is None
     assert diverging(merged_report([digested(pair, "one"), digested(pair, "two")])) == []
+
+
+# --- what one run over everything says, and a merge of a run for each ---
+
+METADATA, KEPT, LEDGER = "4.3.1/meta-n1/__cluster_metadata-0", "4.3.1/meta-n1/kept-0", "3.9.1/cluster-final-n1/ledger-0"
+
+
+def two_quorums(root):
+    cases = unpack(FIXTURES / "cases/two-quorums-one-cluster-id.tar.xz").parent
+    return [shutil.copytree(cases / name, root / name) for name in ("n1", "n2")]
+
+
+def controller_and_broker(root):
+    labs = [Lab(root / name, source) for name, source in (("n1", METADATA), ("n2", KEPT))]
+    change_meta(labs[1].root, node_id=7, directory_id="RCLNVpKiRwqmdZd9HMvIPQ")
+    return labs
+
+
+def a_broker_that_is_no_replica(root):
+    return [lab.root for lab in controller_and_broker(root)]
+
+
+def a_topic_id_that_the_controller_does_not_know(root):
+    controller, broker = controller_and_broker(root)
+    other_id(broker.dir)
+    shutil.copytree(broker.dir, controller.root / "kept-1")
+    return [broker.root, controller.root]
+
+
+def a_producer_id_of_no_block(root):
+    controller, broker = controller_and_broker(root)
+    add_marker(broker.dir / f"{0:020d}.log")
+    return [controller.root, broker.root]
+
+
+def two_metadata_logs(root):
+    labs = [Lab(root / name, METADATA) for name in ("n1", "n2")]
+    change_meta(labs[1].root, node_id=9)
+    return labs
+
+
+def a_tail_of_a_former_leader(root):
+    one, other = two_metadata_logs(root)
+    epoch = header(other.batches(0)[-1]).partition_leader_epoch + 1
+    for at in (-2, -1):
+        other.change(0, at, lambda batch: fields(batch, partition_leader_epoch=epoch, max_timestamp=1_790_000_000_000))
+    return [one.dir, other.dir]
+
+
+def another_batch_of_the_same_epoch(root):
+    one, other = two_metadata_logs(root)
+    other.field(0, 5, max_timestamp=5)
+    return [one.root, other.root]
+
+
+def two_replicas(root):
+    labs = [Lab(root / name, LEDGER) for name in ("n1", "n2")]
+    change_meta(labs[1].root, node_id=2, directory_id="RCLNVpKiRwqmdZd9HMvIPQ")
+    return labs
+
+
+def two_log_dirs_of_one_broker(root):
+    return [Lab(root / name, LEDGER).root for name in ("n1", "n2")]
+
+
+def a_topic_in_two_clusters(root):
+    one, other = two_replicas(root)
+    change_meta(other.root, cluster_id="AAAAAAAAAAAAAAAAAAAAAA")
+    return [one.root, other.root]
+
+
+def two_topics_of_one_id(root):
+    one, other = two_replicas(root)
+    other.dir.rename(other.root / "other-0")
+    return [one.root, other.root]
+
+
+def lost_records_that_another_has(root):
+    one, other = two_replicas(root)
+    flip(one.root, "ledger-0")
+    return [one.root, other.root]
+
+
+def hurt_replicas_of_which_each_has_something(root):
+    one, other = two_replicas(root)
+    flip(one.root, "ledger-0")
+    flip(other.root, "ledger-0", 1)
+    return [other.root, one.root]
+
+
+ACROSS = {
+    two_quorums: {"quorums-differ", "topic-id-mismatch"},
+    a_broker_that_is_no_replica: {"controller-assigns-elsewhere"},
+    a_topic_id_that_the_controller_does_not_know: {"controller-topic-id-differs"},
+    a_producer_id_of_no_block: {"producer-id-not-given"},
+    a_tail_of_a_former_leader: {"replica-diverges"},
+    another_batch_of_the_same_epoch: {"quorums-differ"},
+    two_log_dirs_of_one_broker: {"partition-duplicated", "broker-ids-differ"},
+    a_topic_in_two_clusters: {"cluster-ids-differ"},
+    two_topics_of_one_id: {"topic-id-shared"},
+    lost_records_that_another_has: {"batch-crc-mismatch"},
+    hurt_replicas_of_which_each_has_something: {"batch-crc-mismatch"},
+}
+
+
+@pytest.mark.parametrize("make", ACROSS, ids=lambda make: make.__name__)
+def test_a_merge_of_a_run_for_each_log_dir_is_one_run_over_all(make, tmp_path):
+    paths = [str(path) for path in make(tmp_path)]
+    settings = {"now": NOW, "digests": True, "next_start": False}
+    whole = verify(paths, **settings)
+    assert {finding.id for finding in whole.all_findings()} >= ACROSS[make]
+    runs = [Run(path, verify(path, **settings).to_jsonl()) for path in paths]
+    assert merged_report(runs).to_jsonl() == whole.to_jsonl()
+    # A merge of merges is one, too.
+    again = [Run("first", merged_report(runs[:1]).to_jsonl()), *runs[1:]]
+    assert merged_report(again).to_jsonl() == whole.to_jsonl()
+
+
+def seen_as(run, path, shown):
+    """A run of a host that sees its log dir at another path."""
+    return Run(run.name, run.text.replace(json.dumps(str(path))[1:-1], shown))
+
+
+def test_controllers_are_compared_where_all_hosts_have_the_same_paths_too(tmp_path):
+    paths = two_quorums(tmp_path)
+    runs = [seen_as(digested(path.parent, path.name), path, "/kafka/data") for path in paths]
+    (found,) = (finding for finding in merged_report(runs).all_findings() if finding.id == "quorums-differ")
+    assert found.path == f"n2:/kafka/data/__cluster_metadata-0/{0:020d}.log"
+    assert found.facts["other"] == "n1:/kafka/data/__cluster_metadata-0"
+
+
+def test_what_a_run_leaves_out_of_its_own_stays_left_out(tmp_path):
+    paths = a_topic_id_that_the_controller_does_not_know(tmp_path)
+    policy = Policy(ignore=("controller-topic-id-differs",))
+    runs = [Run(str(path), verify(path, now=NOW, digests=True, next_start=False, policy=policy).to_jsonl()) for path in paths]
+    found = {finding.path for finding in merged_report(runs).all_findings() if finding.id == "controller-topic-id-differs"}
+    assert found == {str(paths[0] / "kept-0" / "partition.metadata")}, "the controller of another host told of it"
+
+
+def test_parts_of_one_log_dir_are_no_two_log_dirs(tmp_path):
+    path = str(shutil.copytree(fixture("3.9.1", "cluster-final-n1").path(), tmp_path / "n1"))
+    settings = {"now": NOW, "digests": True, "next_start": False}
+    runs = [
+        Run(name, verify(path, **settings, topics=chosen, exclude=left).to_jsonl())
+        for name, chosen, left in (("a", "l*", ()), ("b", (), "l*"))
+    ]
+    report = merged_report(runs)
+    assert len(report.partitions) == len(verify(path, **settings).partitions)
+    assert all(one.path.startswith(path) for one in report.partitions)
+    assert {finding.id for finding in report.all_findings()}.isdisjoint(("partition-duplicated", "broker-ids-differ"))
+
+
+def test_no_setting_and_no_credential_of_the_metadata_is_told(tmp_path):
+    lab = Lab(tmp_path / "n1", METADATA)
+    rows = [json.loads(line) for line in verify(lab.root, now=NOW, digests=True).to_jsonl().splitlines()]
+    (told,) = (row for row in rows if row["type"] == "metadata_log")
+    assert set(told["image"]) == {
+        *("last_offset", "is_whole", "next_producer_id", "brokers", "topics"),
+        *("since", "removed", "moved", "stopped"),
+    }
+    assert {name for row in told["image"]["brokers"] for name in row} == {"id", "epoch", "log_dirs"}
+    assert {name for row in told["image"]["topics"] for name in row} == {"topic", "topic_id", "partitions"}
+
+
+@pytest.mark.parametrize("damage", [{"batches": "AAAA"}, {"leaders": 5}, {"image": {}}, {"batches": "?"}], ids=str)
+def test_a_line_of_a_metadata_log_that_is_no_such_is_refused(damage, tmp_path):
+    one, other = two_metadata_logs(tmp_path)
+    rows = [json.loads(line) for line in verify(one.root, now=NOW, digests=True).to_jsonl().splitlines()]
+    text = "\n".join(json.dumps(row | (damage if row["type"] == "metadata_log" else {})) for row in rows)
+    with pytest.raises(RequestError, match=r"one: line \d+ is no line of `kafkalog verify --format jsonl`"):
+        merged_report([Run("one", text), digested(other.root.parent, "n2")])

@@ -318,3 +318,33 @@ def test_an_open_transaction_that_a_snapshot_tells_of_is_placed_at_its_first_rec
     (item,) = replay.open_transactions("t", 0)
     assert (item.path, item.position, item.first_offset, item.last_offset, item.records) == ("b.log", 300, 80, 112, 6)
     assert replay.first_open_offset() == 80
+
+
+def marker_of(epoch, offset):
+    return TransactionEnd(1, epoch, committed=False, coordinator_epoch=9, offset=offset, timestamp=9, position=0, size=78)
+
+
+def epochs_told(*events):
+    """Which epoch each step comes after, by the step's own: what rules are asked about."""
+    steps = []
+    replay = ProducerReplay(steps.append)
+    replay.feed(SegmentEvents("a.log", events))
+    return [(step.run.epoch, step.before.newest_epoch) for step in steps if step.run is not None and step.before is not None]
+
+
+@pytest.mark.parametrize("epoch", [3, 6])
+def test_a_marker_of_another_epoch_sets_the_producer_to_it_and_forgets_its_batches_be_it_higher_or_lower(epoch):
+    # ProducerStateManager of Kafka 4.1.1, asked: epoch 3 (6), coordinatorEpoch 9, no transaction, batchMetadata=[].
+    replay = ProducerReplay()
+    replay.feed(SegmentEvents("a.log", [run_of(1, 0)._replace(epoch=5, next_sequence=3), marker_of(epoch, 3)]))
+    state = replay.states[1]
+    assert (state.epoch, state.last_sequence, state.last_offset, state.offset_delta) == (epoch, -1, -1, 0)
+    assert (state.coordinator_epoch, state.first_offset) == (9, -1)
+
+
+def test_data_after_a_marker_of_a_lower_epoch_are_held_against_the_data_before_it():
+    one = run_of(1, 0)._replace(epoch=5)
+    assert epochs_told(one, marker_of(3, 3), one._replace(epoch=4, first_offset=4, last_offset=6)) == [(4, 5)]
+    # What the broker has taken once is what it holds the next batch against.
+    lower = one._replace(epoch=3, first_offset=4, last_offset=6)
+    assert epochs_told(one, lower, lower._replace(first_sequence=77, first_offset=7, last_offset=9)) == [(3, 5), (3, 3)]

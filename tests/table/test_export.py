@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import fcntl
 import json
 import os
 import shutil
@@ -231,6 +232,42 @@ def test_a_folder_gets_a_file_for_each_partition_that_duckdb_reads_as_one(tmp_pa
     assert found.fetchall() == [(count,)]
 
 
+def test_processes_write_the_same_files_and_say_the_same(tmp_path):
+    log_dir = shutil.copytree(fixture("2.1.1", "txn").path(), tmp_path / "in")
+    (log_dir / "ledger-0" / f"{0:020}.log").write_bytes(b"\7" * 500)
+    told, files = [], []
+    for jobs in ("1", "2"):
+        done = run(log_dir, "-o", f"{tmp_path}/{jobs}/", "--jobs", jobs)
+        assert done.status == 1
+        told.append(done.stderr)
+        paths = sorted((tmp_path / jobs).rglob("*.*"))
+        files.append([(str(path.relative_to(tmp_path / jobs)), path.read_bytes()) for path in paths])
+    assert told[0] == told[1] != ""
+    assert files[0] == files[1]
+    assert len(files[0]) == len(kafkalog.LogDir(str(log_dir)).partition_names)
+
+
+def test_the_folders_of_topics_with_odd_names_are_read_back(tmp_path):
+    names = ["n\nl", "t\udcff", "%41", "é", ".."]
+    for number, name in enumerate(names):
+        folder = f"{tmp_path}/in/{name}-{number}"
+        os.makedirs(folder)
+        with open(f"{folder}/{0:020}.log", "wb") as log:
+            log.write(batch([R()]))
+    assert run(tmp_path / "in", "-o", f"{tmp_path}/lake/").status == 0
+    found = duckdb.sql(f"select topic, partition from read_parquet('{tmp_path}/lake/**/*.parquet', hive_partitioning=true)")
+    shown = {(row.topic.replace("\udcff", "\\udcff"), row.partition) for row in kafkalog.table(tmp_path / "in")}
+    assert set(found.fetchall()) == shown
+    assert len(shown) == len(names)
+
+
+@pytest.mark.parametrize("table", ["records", "findings", "transactions"])
+def test_a_path_that_is_missing_is_told_before_anything_is_written(table, tmp_path):
+    done = run("--table", table, PLAIN, tmp_path / "none", "-o", tmp_path / "new" / "x.csv")
+    assert done.says == f"{tmp_path}/none: no such file or directory"
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_cannot_be_read_is_named_and_the_status_says_so(tmp_path):
     copy = shutil.copytree(PLAIN, tmp_path / "in" / "twitter-status-0")
     log = copy / f"{0:020}.log"
@@ -248,6 +285,15 @@ def test_what_cannot_be_read_is_named_and_the_status_says_so(tmp_path):
         {"path": str(log), "start": 492, "end": 1275, "batchPosition": None}
     ]
     assert found.num_rows == len(list(kafkalog.table(PLAIN))) - 3
+
+
+def test_transactions_of_a_damaged_log_may_not_be_all(tmp_path):
+    copy = shutil.copytree(LEDGER, tmp_path / "in" / "ledger-0")
+    log = copy / f"{30:020}.log"
+    log.write_bytes(b"\7" * 100 + log.read_bytes()[100:])
+    done = run("--table", "transactions", copy, "-o", tmp_path / "x.csv")
+    assert done.status == 1
+    assert done.stderr.startswith(f"kafkalog: {log}: bytes 0..")
 
 
 def test_of_many_damages_the_first_are_named(tmp_path):
@@ -277,6 +323,34 @@ def test_nothing_is_written_among_what_is_examined(tmp_path):
         assert "is examined and must not be changed" in done.says
     assert sorted(os.listdir(copy)) == before
     assert run(copy, "-o", tmp_path / "twitter-status-0.csv").status == 0
+
+
+def test_evidence_is_not_overwritten_whatever_it_is_called(tmp_path):
+    data = (b"%s" % batch([R()])) * 3
+    for name in ("out.csv", "out.csv.partial", "packed.csv"):
+        (tmp_path / name).write_bytes(data)
+    for words in (
+        ("--as", "log", tmp_path / "out.csv", "-o", tmp_path / "out.csv"),
+        ("--as", "log", tmp_path / "out.csv.partial", "-o", tmp_path / "out.csv"),
+        (tmp_path / "packed.csv" / f"{0:020}.log", "-o", tmp_path / "packed.csv"),
+    ):
+        done = run(*words, "--force")
+        assert (done.status, "is examined and must not be changed" in done.says) == (2, True), done
+    os.symlink(tmp_path / "out.csv", tmp_path / "link.csv")
+    assert "link.csv is there already, and no regular file" in run(PLAIN, "-o", tmp_path / "link.csv", "--force").says
+    # What a killed run left is removed, not written into: it may be a second name of something.
+    os.link(tmp_path / "out.csv", tmp_path / "new.csv.partial")
+    assert run(PLAIN, "-o", tmp_path / "new.csv").status == 0
+    assert (tmp_path / "out.csv").read_bytes() == data == (tmp_path / "out.csv.partial").read_bytes()
+    assert not (tmp_path / "new.csv.partial").exists()
+
+
+def test_a_file_that_another_run_writes_is_left_to_it(tmp_path):
+    with (tmp_path / "out.csv.partial").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = run(PLAIN, "-o", tmp_path / "out.csv")
+    assert "out.csv.partial is being written by another run" in done.says
+    assert os.listdir(tmp_path) == ["out.csv.partial"]
 
 
 def test_a_file_that_is_there_is_replaced_only_when_asked(tmp_path):
@@ -316,6 +390,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
         (["-o", "x.csv", "--table", "batches", "--control"], "the table batches has none"),
         (["-o", "x/", "--table", "findings"], "goes into one file"),
         (["-o", "x.csv", "--since", "@5", "--until", "@4"], "--since is later than --until"),
+        (["-o", "/dev/null", "--format", "csv", "--force"], "/dev/null is there already, and no regular file"),
     ],
 )
 def test_what_cannot_be_done_is_refused(words, says, tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def largest_keys():
     rows = defaultdict(lambda: [0, 0])
     for one in records_of(TWEETS):
         if one.key is not None:
-            rows[one.key][0] += -1 if one.value is None else len(one.value)
+            rows[one.key][0] += len(one.value or b"")
             rows[one.key][1] += 1
     return [(key, *row) for key, row in sorted(rows.items(), key=lambda item: -item[1][0])[:3]]
 

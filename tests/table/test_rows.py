@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
+import re
 import shutil
 
 import pytest
@@ -64,6 +67,42 @@ def test_a_table_can_be_gone_over_again_and_is_empty_before_it_is_asked():
     table = kafkalog.table(PLAIN)
     assert list(table) == list(table)
     assert next(table.rows()) == table.head(1)[0]
+
+
+def test_the_first_rows_are_as_many_as_there_are():
+    table = kafkalog.table(PLAIN, columns="offset", offsets=(0, 3))
+    assert [len(table.head(count)) for count in (0, 2, 9)] == [0, 2, 3]
+    for count in (-1, "2", None):
+        with pytest.raises(RequestError):
+            table.head(count)
+
+
+def test_a_table_travels_to_other_processes():
+    for items in (PLAIN, kafkalog.open_partition(PLAIN)):
+        table = kafkalog.table(items, columns="offset,timestamp_type", names="kafka", offsets=(3, 9))
+        other = pickle.loads(pickle.dumps(table))
+        assert (other.names, list(other)) == (table.names, list(table))
+
+
+@pytest.mark.parametrize("name", ["findings", "transactions"])
+def test_what_could_not_be_read_is_raised_where_findings_and_transactions_end(name, tmp_path):
+    table = kafkalog.table([fixture("2.1.1", "txn").path(), tmp_path / "none"], name)
+    rows = table.rows()
+    assert next(rows)
+    with pytest.raises(UnreadableFile, match="none: no such file"):
+        list(rows)
+
+
+def test_transactions_of_a_segment_are_those_of_its_log():
+    segment = kafkalog.open_segment(f"{LEDGER}/{0:020}.log")
+    assert list(kafkalog.table(segment, "transactions")) == list(kafkalog.table(segment.paths[".log"], "transactions")) != []
+
+
+def test_help_lists_every_table_and_column():
+    text = inspect.getdoc(kafkalog.table)
+    for definition in TABLES.values():
+        part = text.partition(f"\nTable {definition.name}: {definition.meaning}\n\n")[2].partition("\n\n")[0]
+        assert [line.split()[0].rstrip("*") for line in part.splitlines()] == [one.name for one in definition.columns]
 
 
 def test_control_records_are_left_out_unless_asked_for():
@@ -219,12 +258,19 @@ def test_every_table_says_what_it_is_and_has_the_columns_it_declares(name):
         ((PLAIN,), {"isolation": "committed"}, "no isolation level"),
         ((PLAIN,), {"names": "camel"}, "names is 'snake' or 'kafka'"),
         ((PLAIN,), {"since": "now"}, "since is int or None, not str"),
+        ((PLAIN,), {"offsets": 5}, "offsets is tuple or list or None, not int"),
+        ((PLAIN,), {"offsets": (5,)}, "offsets is (FIRST, END), of which either may be None, not (5,)"),
+        ((PLAIN,), {"offsets": ("a", None)}, "an offset is int or None, not str"),
+        ((PLAIN,), {"control": "yes"}, "control is bool, not str"),
+        ((PLAIN,), {"columns": 5}, "columns is a text, or several, not int"),
+        ((PLAIN,), {"columns": [5]}, "a column is str, not int"),
+        ((PLAIN, None), {}, "name is str, not None"),
         ((5,), {}, "not int"),
         (([5],), {}, "not of a int"),
     ],
 )
 def test_what_does_not_exist_is_refused_before_anything_is_read(arguments, options, says):
-    with pytest.raises(RequestError, match=says.replace("(", r"\(")):
+    with pytest.raises(RequestError, match=re.escape(says)):
         kafkalog.table(*arguments, **options)
 
 

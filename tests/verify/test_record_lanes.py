@@ -111,7 +111,7 @@ def reports(path, monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("case", fixture_log_dirs() if CORPUS else fixture_log_dirs()[::12], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", fixture_log_dirs()[::12], ids=lambda case: case.id)
 def test_reports_of_real_logs_are_the_same_with_numpy_and_without(case, monkeypatch):
     plain, lanes = reports(case.path(), monkeypatch)
     assert lanes == plain

@@ -10,19 +10,22 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import fsspec
 import pytest
 from click.testing import CliRunner
 
 from kafkalog.cli.main import main
 from kafkalog.core.checksum import crc32c
-from kafkalog.errors import RequestError
+from kafkalog.errors import RequestError, UnwritableFile
+from kafkalog.files import cores, remote
 from kafkalog.files import journal as journals
 from kafkalog.files.workers import Lifeline
 from kafkalog.verify import engine, second_look, verify
 from kafkalog.verify.scan.results import SegmentScan, Settings
 from kafkalog.verify.scan.scan_json import scan_from_json, scan_to_json
 from kafkalog.verify.scan.segment import scan_segment
-from tests.log_dirs import fixture
+from tests.log_dirs import FIXTURES, fixture, unpack
+from tests.verify.proofs import aiven_keys
 
 NOW = 1795500000000
 #: How often a run is killed, at moments chosen at random; the same ones each time.
@@ -80,7 +83,7 @@ def test_a_report_with_the_next_start_and_hashes_is_the_same_too(logs, tmp_path)
     assert [jsonl(logs, resume=tmp_path / "journal", **settings) for _ in range(2)] == [whole, whole]
 
 
-def killed_run(logs, journal, most, jobs):
+def killed_run(paths, journal, most, jobs):
     """A run that is killed as soon as so many bytes of its journal are written, be it in the midst of a line."""
 
     def work():
@@ -96,7 +99,7 @@ def killed_run(logs, journal, most, jobs):
 
         journals.os = type("os", (), {**vars(os), "write": staticmethod(last_words)})
         second_look.scan_segment = scan_segment
-        verify(logs, now=NOW, next_start=False, resume=journal, jobs=jobs)
+        verify(paths, now=NOW, next_start=False, resume=journal, jobs=jobs)
         return 0
 
     lifeline = Lifeline()
@@ -125,6 +128,45 @@ def test_a_run_may_be_killed_at_any_moment(jobs, logs, tmp_path, scanned):
         assert sorted([*noted, *scanned]) == all_logs
         assert all(json.loads(line) for line in lines(journal))
         assert len(lines(journal)) == 1 + len(all_logs)
+
+
+@pytest.fixture
+def remote_storage():
+    """What two plug-ins have copied of tiered topics."""
+    aiven, tier = (unpack(FIXTURES / "cases" / f"{name}.tar.xz") for name in ("aiven-tiered-storage", "tiered-remote-3.9.1"))
+    with aiven_keys():
+        yield [aiven / "remote", tier]
+
+
+@pytest.fixture
+def url(logs, monkeypatch):
+    """A log dir that is not on this machine."""
+    files = fsspec.filesystem("memory")
+    for path in logs.rglob("*"):
+        if path.is_file():
+            files.pipe(f"/killed/{path.relative_to(logs)}", path.read_bytes())
+    monkeypatch.setattr(remote, "_roots", {})
+    monkeypatch.setattr(remote, "traffic", remote.Traffic())
+    monkeypatch.setattr(cores, "_in_threads", [])
+    yield "memory://killed"
+    files.rm("/killed", recursive=True)
+
+
+@pytest.mark.parametrize("where", ["remote_storage", "url"])
+def test_a_run_over_what_is_elsewhere_may_be_killed_too(where, request, tmp_path):
+    paths, journal = request.getfixturevalue(where), tmp_path / "journal"
+    whole = jsonl(paths, resume=journal)
+    assert jsonl(paths) == whole
+    noted = sorted(json.loads(line)["path"] for line in lines(journal)[1:])
+    assert len(noted) > 10
+    for moment in random.Random(where).sample(range(1, journal.stat().st_size), KILLS // 4):
+        journal.unlink()
+        assert killed_run(paths, journal, moment, 2) == -signal.SIGKILL
+        before = journal.read_bytes()
+        assert jsonl(paths, resume=journal) == whole
+        kept = before[: before.rindex(b"\n") + 1] if b"\n" in before else b""
+        assert journal.read_bytes().startswith(kept)
+        assert sorted(json.loads(line)["path"] for line in lines(journal)[1:]) == noted
 
 
 def test_a_run_that_is_killed_again_and_again_comes_to_its_end(logs, tmp_path):
@@ -252,7 +294,11 @@ def test_a_journal_of_another_version_is_refused(logs, tmp_path):
     first, *others = lines(journal)
     for old, new, words in [
         (b'"version": "', b'"version": "9', "was begun with version"),
-        (b"kafkalog.journal/1", b"kafkalog.journal/2", "is a kafkalog.journal/2, and this version"),
+        (
+            b"kafkalog.journal/1",
+            b"kafkalog.journal/2",
+            "is a kafkalog.journal/2, and this run .* a kafkalog.journal/1",
+        ),
     ]:
         journal.write_bytes(first.replace(old, new) + b"".join(others))
         with pytest.raises(RequestError, match=words):
@@ -344,7 +390,7 @@ def test_a_full_disk_ends_the_run_and_what_was_noted_stays(logs, tmp_path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(journals, "os", type("os", (), {**vars(os), "write": staticmethod(full)}))
-        with pytest.raises(RequestError, match=r"no space left on device\. What was noted before is kept"):
+        with pytest.raises(UnwritableFile, match=r"no space left on device\. What was noted before is kept"):
             jsonl(logs, resume=journal)
     noted = len(lines(journal)) - 1
     assert noted == 2

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -328,21 +332,42 @@ def test_a_partition_of_aivens_is_named_in_the_headline_by_its_topic_too(tmp_pat
     assert "tiered-mtjWJaM6Tmm_xbXg04ni6w/0" in names_of(report).values()
 
 
-def test_remote_storage_in_a_bucket_is_judged_as_on_a_disk():
-    import fsspec
+class Counting(ThreadPoolExecutor):
+    """Threads that note what they are given."""
 
-    case, keys = unpack(FIXTURES / "cases" / "aiven-tiered-storage.tar.xz"), aiven_keys()
-    stores = {"tier": remote("3.9.1"), "aiven": case / "remote"}
-    bucket = fsspec.filesystem("memory")
-    for name, folder in stores.items():
-        for path in folder.rglob("*"):
-            if path.is_file():
-                bucket.pipe(f"/tiers/{name}/{path.relative_to(folder)}", path.read_bytes())
-    with keys:
-        there = look(local("3.9.1"), *(f"memory://tiers/{name}" for name in stores))
-        here = look(local("3.9.1"), *stores.values())
-    text = here.to_jsonl()
-    for name, folder in stores.items():
-        text = text.replace(str(folder), f"memory://tiers/{name}")
-    assert there.to_jsonl() == text
-    bucket.rm("/tiers", recursive=True)
+    def __init__(self):
+        super().__init__(2)
+        self.given = []
+
+    def submit(self, function, /, *args, **kwargs):
+        self.given.append(pickle.loads(pickle.dumps((function, args))))
+        return super().submit(function, *args, **kwargs)
+
+
+def test_workers_scan_encoded_segments_too_and_find_the_same(tmp_path):
+    case = shutil.copytree(unpack(FIXTURES / "cases" / "aiven-tiered-storage.tar.xz") / "remote", tmp_path / "remote")
+    log = max(case.rglob("*.log"), key=lambda path: path.stat().st_size)
+    data = bytearray(log.read_bytes())
+    data[len(data) // 2] ^= 1
+    log.write_bytes(data)
+    with aiven_keys():
+        alone = look(case)
+        with Counting() as pool:
+            assert look(case, executor=pool) == alone
+        assert look(case, jobs=2) == alone
+    assert "remote-chunk-corrupt" in {finding.id for finding in alone.all_findings()}
+    assert len(pool.given) == sum(one.segments for one in alone.partitions)
+
+
+def test_a_worker_that_knows_nothing_of_remote_storage_reads_it():
+    """As on another machine: neither the directory nor the key was looked at there."""
+    case = unpack(FIXTURES / "cases" / "aiven-tiered-storage.tar.xz") / "remote"
+    with aiven_keys(), Counting() as pool:
+        there = look(case, executor=pool)
+    script = (
+        "import pickle, sys\nfor function, args in pickle.load(sys.stdin.buffer):\n"
+        "    scan = function(*args)\n    print(scan.records, len(scan.bad_chunks))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=pickle.dumps(pool.given), capture_output=True, check=True)
+    assert sum(int(line.split()[0]) for line in done.stdout.splitlines()) == sum(one.records for one in there.partitions) > 0
+    assert {line.split()[1] for line in done.stdout.splitlines()} == {b"0"}

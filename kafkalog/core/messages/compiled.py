@@ -1,18 +1,18 @@
-"""Readers and JSON writers of messages, made as source text from a schema: one function for a version and a release.
+"""Readers of messages, made as source text from a schema, one function for a version and a release.
 
+Some give a message as a dict, others give it at once as JSON, which takes a third of the time of both steps.
 `reader.py` and `json_form.py` say what is right; these do the same for messages that are perfectly regular, and leave all
-others to them. What a generated reader raises says only that: nothing is known about why.
+others to them. What a generated function raises says only that: nothing is known about why.
 """
 
 from __future__ import annotations
 
 import uuid
-from functools import lru_cache
-from itertools import count, groupby
-from json.encoder import encode_basestring
+from functools import lru_cache, partial
+from itertools import count
 from struct import Struct
 from struct import error as struct_error
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Fields = dict[int, tuple[tuple[Field, ...], dict[int, Field | None]]]
 
-__all__ = ["NOT_REGULAR", "Unusual", "compile_reader", "compile_writer", "quoted"]
+__all__ = ["NOT_REGULAR", "Told", "Unusual", "compile_reader", "compile_teller"]
 
 _CODES = {
     "bool": ("?", 1),
@@ -32,6 +32,8 @@ _CODES = {
     "int64": ("q", 8),
     "float64": ("d", 8),
 }
+#: Sizes of types that have one.
+_WIDTHS = {"uuid": 16, **{name: size for name, (_, size) in _CODES.items()}}
 _MAX_STRING = 0x7FFF
 _MAX_ITEMS = 1_000_000
 
@@ -41,7 +43,9 @@ class Unusual(Exception):
 
 
 #: What a generated reader may raise.
-NOT_REGULAR = (Unusual, IndexError, UnicodeDecodeError, struct_error)
+NOT_REGULAR = (Unusual, IndexError, KeyError, UnicodeDecodeError, struct_error)
+
+_shape = lru_cache(maxsize=256)(Struct)
 
 
 @lru_cache(maxsize=4096)
@@ -103,15 +107,12 @@ def compile_reader(
         flexible: Lengths are compact, and there are tagged fields.
         known: The version is no higher than the highest one known.
     """
-    writer = _ReaderSource(form, flexible=flexible, known=known)
-    message = writer.struct(1, fields)
-    writer.flush(1)
-    writer.add(1, f"return {message}, p")
-    writer.names |= {"Unusual": Unusual, "varint": _varint, "uuid_of": _uuid_of}
-    return writer.function("def made(d, p):\n    end = len(d)")
+    return _ReaderSource(form, flexible=flexible, known=known).message(fields)
 
 
 class _ReaderSource(_Source):
+    """That of a reader. Values are handed around as expressions; what they are, a few methods at the end say."""
+
     def __init__(self, form: Fields, *, flexible: bool, known: bool) -> None:
         super().__init__()
         self._form = form
@@ -119,6 +120,14 @@ class _ReaderSource(_Source):
         self._known = known
         #: Fixed fields that are read at once: their codes, their names.
         self._run: list[tuple[str, str]] = []
+        self.names |= {"Unusual": Unusual, "varint": _varint, "uuid_of": _uuid_of, "shape": _shape}
+
+    def message(self, fields: tuple[Field, ...]) -> Callable[..., Any]:
+        """The function that reads a message."""
+        message = self.struct(1, fields)
+        self.flush(1)
+        self.add(1, f"return {self.made(f'{self.before}{message}{self.after}')}, p")
+        return self.function("def made(d, p):\n    end = len(d)")
 
     def fixed(self, code: str) -> str:
         """The name of the number that comes next."""
@@ -152,48 +161,53 @@ class _ReaderSource(_Source):
         return number
 
     def struct(self, depth: int, fields: tuple[Field, ...]) -> str:
-        """An expression for a struct."""
         present, tagged = self._form[id(fields)]
         values = {field.name: self.value(depth, field) for field in present if field.tag is None}
         for field in present:
             if field.tag is not None:
-                values[field.name] = self.name()
-                self.add(depth, f"{values[field.name]} = {self.name([field.default])}[0]")
+                name = self.name()
+                values[field.name] = self.named(name)
+                self.add(depth, f"{name} = {self.absent(field)}")
         if self._flexible:
             self.tags(depth, tagged, values)
-        return "{" + ", ".join(f"{field.name!r}: {values[field.name]}" for field in present) + "}"
+        return self.struct_of(depth, present, values)
 
     def tags(self, depth: int, tagged: dict[int, Field | None], values: dict[str, str]) -> None:
         number = self.varint(depth)
-        self.add(depth, f"for _ in range({number}):")
-        tag = self.varint(depth + 1)
-        self.varint(depth + 1)  # the size, which Kafka does not look at either
-        self.add(depth + 1, "if 0: pass")
+        self.add(depth, f"if {number}:")
+        self.add(depth + 1, f"for _ in range({number}):")
+        tag = self.varint(depth + 2)
+        self.varint(depth + 2)  # the size, which Kafka does not look at either
+        self.add(depth + 2, "if 0: pass")
         for known, field in tagged.items():
             if field is not None:
-                self.add(depth + 1, f"elif {tag} == {known}:")
-                value = self.value(depth + 2, field)
-                self.flush(depth + 2)
-                self.add(depth + 2, f"{values[field.name]} = {value}")
-        self.add(depth + 1, "else: raise Unusual")
+                self.add(depth + 2, f"elif {tag} == {known}:")
+                value = self.value(depth + 3, field)
+                self.flush(depth + 3)
+                self.set_tagged(depth + 3, field, values[field.name], value)
+        self.add(depth + 2, "else: raise Unusual")
 
     def value(self, depth: int, field: Field) -> str:
-        """An expression for a field."""
         return self.array(depth, field) if field.array else self.one(depth, field, nullable=field.nullable)
 
     def array(self, depth: int, field: Field) -> str:
         size, items = self.length(depth, "i"), self.name()
+        width = self.width_at_once(field)
         self.add(depth, f"if {size} < 0:")
-        self.add(depth + 1, f"{items} = None" if field.nullable else "raise Unusual")
-        self.add(depth, f"elif {size} > end - p or {size} > {_MAX_ITEMS}: raise Unusual")
+        self.add(depth + 1, f"{items} = {self.null}" if field.nullable else "raise Unusual")
+        self.add(depth, f"elif {size} > (end - p) // {width or 1} or {size} > {_MAX_ITEMS}: raise Unusual")
         self.add(depth, "else:")
+        if width:
+            self.add(depth + 1, f"{items} = {self.at_once(field, size, width)}; p += {size} * {width}")
+            return self.named(items)
         add = self.name()
         self.add(depth + 1, f"{items} = []; {add} = {items}.append")
         self.add(depth + 1, f"for _ in range({size}):")
         item = self.children(depth + 2, field) if field.type == "struct" else self.one(depth + 2, field, nullable=False)
         self.flush(depth + 2)
-        self.add(depth + 2, f"{add}({item})")
-        return items
+        self.add(depth + 2, f"{add}({self.made(item)})")
+        self.end_list(depth + 1, items)
+        return self.named(items)
 
     def children(self, depth: int, field: Field) -> str:
         if not self._known and field.struct_name:
@@ -204,20 +218,20 @@ class _ReaderSource(_Source):
     def one(self, depth: int, field: Field, *, nullable: bool) -> str:
         kind = field.type
         if kind in _CODES:
-            return self.fixed(_CODES[kind][0])
-        if kind == "uuid":
-            self.flush(depth)
-            value = self.name()
-            self.add(depth, f"{value} = uuid_of(d[p:p + 16]); p += 16")
-            return value
+            return self.number(field, self.fixed(_CODES[kind][0]))
         if kind == "struct":
             return self.lone_struct(depth, field, nullable=nullable)
-        size, value = self.length(depth, "h" if kind == "string" else "i"), self.name()
+        value = self.name()
+        if kind == "uuid":
+            self.flush(depth)
+            self.add(depth, f"{value} = {self.taken(kind, 'd[p:p + 16]')}; p += 16")
+            return self.named(value)
+        size = self.length(depth, "h" if kind == "string" else "i")
         self.add(depth, f"if {size} < 0:")
-        self.add(depth + 1, f"{value} = None" if nullable else "raise Unusual")
+        self.add(depth + 1, f"{value} = {self.null}" if nullable else "raise Unusual")
         self.add(depth, f"elif {size} > end - p{f' or {size} > {_MAX_STRING}' if kind == 'string' else ''}: raise Unusual")
-        self.add(depth, f"else: {value} = d[p:p + {size}]{'.decode()' if kind == 'string' else ''}; p += {size}")
-        return value
+        self.add(depth, f"else: {value} = {self.taken(kind, f'd[p:p + {size}]')}; p += {size}")
+        return self.named(value)
 
     def lone_struct(self, depth: int, field: Field, *, nullable: bool) -> str:
         if not nullable:
@@ -229,79 +243,180 @@ class _ReaderSource(_Source):
         else:
             marker = self.varint(depth)
             self.add(depth, f"{marker} -= 1")
-        self.add(depth, f"if {marker} < 0: {value} = None")
+        self.add(depth, f"if {marker} < 0: {value} = {self.null}")
         self.add(depth, "else:")
         children = self.children(depth + 1, field)
         self.flush(depth + 1)
-        self.add(depth + 1, f"{value} = {children}")
+        self.add(depth + 1, f"{value} = {self.made(children)}")
+        return self.named(value)
+
+    # What the values are.
+
+    null = "None"
+    before = after = ""
+
+    def named(self, name: str) -> str:
+        """The value that a local name has."""
+        return name
+
+    def made(self, value: str) -> str:
+        """An expression for a value."""
         return value
 
+    def number(self, field: Field, name: str) -> str:
+        """The value of a field, of which a local name has the number."""
+        del field
+        return name
 
-# --- writing ----------------------------------------------------------------------------------------------------------
+    def taken(self, kind: str, data: str) -> str:
+        """An expression for a string, bytes or a UUID, by that for its bytes."""
+        return {"uuid": f"uuid_of({data})", "string": f"{data}.decode()", "bytes": data}[kind]
+
+    def width_at_once(self, field: Field) -> int:
+        """The size of an array's items, where these are read at once; else 0."""
+        return 0 if field.type == "uuid" else _WIDTHS.get(field.type, 0)
+
+    def at_once(self, field: Field, size: str, width: int) -> str:
+        """An expression for such an array."""
+        del width
+        return f"list(shape(f'>{{{size}}}{_CODES[field.type][0]}').unpack_from(d, p))"
+
+    def end_list(self, depth: int, items: str) -> None:
+        """A list has all its items."""
+
+    def struct_of(self, depth: int, present: tuple[Field, ...], values: dict[str, str]) -> str:
+        """A struct of these fields."""
+        del depth
+        return "{" + ", ".join(f"{field.name!r}: {values[field.name]}" for field in present) + "}"
+
+    def absent(self, field: Field) -> str:
+        """An expression for a tagged field that is not there."""
+        return f"{self.name([field.default])}[0]"
+
+    def set_tagged(self, depth: int, field: Field, target: str, value: str) -> None:
+        """A tagged field is there."""
+        del field
+        self.add(depth, f"{target} = {value}")
 
 
-def quoted(text: str, escaped: Callable[[str], str]) -> str:
-    """A JSON string; `escaped` makes those with control characters, which have several spellings."""
-    found = encode_basestring(text)
-    return escaped(text) if "\\u00" in found else found
+# --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def compile_writer(
-    fields: tuple[Field, ...], present: Callable[[Field], bool], plain: Callable[[Any], str], escaped: Callable[[str], str]
-) -> Callable[[dict[str, Any]], str]:
-    """A function of a message, which gives its JSON text without the fields whose tag is absent.
+class Told(NamedTuple):
+    """How a message is written.
 
-    Args:
-        fields: Those of the message.
-        present: Whether the version has a field.
-        plain: Makes the text of a value that is neither struct nor array.
-        escaped: Makes that of a string with control characters.
+    `text` gives the JSON of a value that is neither struct nor array, `default` that of a tagged field that is absent. `names`:
+    of a field, what its numbers are shown as. `before` and `after` stand around the message.
     """
-    source = _Source()
-    source.names |= {"plain": plain, "quoted": lambda text: "null" if text is None else quoted(text, escaped)}
-    source.add(1, f"return {_struct_text(source, fields, present, 'm')}")
-    return source.function("def made(m):")
+
+    text: Callable[[Any], str]
+    default: Callable[[Field], str]
+    names: dict[str, dict[int, str]]
+    before: str
+    after: str
 
 
-def _struct_text(source: _Source, fields: tuple[Field, ...], present: Callable[[Field], bool], name: str) -> str:
-    """An expression for a struct: fields that are always there stand in one template, a tagged one is there or is not."""
-    parts: list[str] = []
-    for is_tagged, some in groupby((field for field in fields if present(field)), lambda field: field.tag is not None):
-        if is_tagged:
-            for field in some:
-                one = _template(source, [field], present, name)
-                parts.append(f"('' if {name}[{field.name!r}] == {source.name([field.default])}[0] else {one})")
-        else:
-            parts.append(_template(source, list(some), present, name))
-    # Each field has a comma in front of it; which one is the first, a message may decide.
-    if parts and parts[0].startswith("',"):
-        return f"'{{' + {' + '.join((parts[0].replace(',', '', 1), *parts[1:], repr('}')))}"
-    return f"'{{' + ({' + '.join(parts) or repr('')}).removeprefix(',') + '}}'"
+class _Seen(dict[bytes, str]):
+    """Texts by the bytes of which they are made: the same come again and again. So many are kept, of few bytes."""
+
+    most, short = 4096, 128
+
+    def __init__(self, make: Callable[[bytes], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, data: bytes) -> str:
+        text = self._make(data)
+        if len(data) <= self.short:
+            if len(self) >= self.most:
+                self.clear()
+            self[data] = text
+        return text
 
 
-def _template(source: _Source, fields: list[Field], present: Callable[[Field], bool], name: str) -> str:
-    text = "".join(f',"{field.name}":%s' for field in fields)
-    values = [_value_text(source, field, present, f"{name}[{field.name!r}]") for field in fields]
-    return f"{text!r} % ({', '.join(values)},)"
+def compile_teller(
+    fields: tuple[Field, ...], form: Fields, told: Told, *, flexible: bool, known: bool
+) -> Callable[[bytes, int], tuple[str, int]]:
+    """The same as `compile_reader` makes, but that it gives JSON, in which no tagged field holds its default."""
+    return _TellerSource(form, told, flexible=flexible, known=known).message(fields)
 
 
-def _value_text(source: _Source, field: Field, present: Callable[[Field], bool], value: str) -> str:
-    if not field.array:
-        return _one_text(source, field, present, value)
-    item = source.name()
-    one = _one_text(source, field, present, item)
-    if one == item:
-        one = f"str({item})"
-    return f"('null' if {value} is None else '[' + ','.join([{one} for {item} in {value}]) + ']')"
+class _TellerSource(_ReaderSource):
+    """That of a function which gives text. Values are handed around as what stands for them in an f-string."""
+
+    def __init__(self, form: Fields, told: Told, *, flexible: bool, known: bool) -> None:
+        super().__init__(form, flexible=flexible, known=known)
+        self._told = told
+        self._seen: dict[str, str] = {}
+        self.names |= {"bools": ("false", "true"), "text": told.text}
+        self.before, self.after = _literal(told.before), _literal(told.after)
+
+    null = "'null'"
+
+    def named(self, name: str) -> str:
+        return f"{{{name}}}"
+
+    def made(self, value: str) -> str:
+        return "f" + repr(value)
+
+    def number(self, field: Field, name: str) -> str:
+        if field.name in self._told.names:
+            return f"{{{self.name(self._told.names[field.name])}[{name}]}}"
+        return {"bool": f"{{bools[{name}]}}", "float64": f"{{text({name})}}"}.get(field.type, f"{{{name}}}")
+
+    def taken(self, kind: str, data: str) -> str:
+        return f"{self._texts(kind, _MAKE[kind])}[{data}]"
+
+    def width_at_once(self, field: Field) -> int:
+        return _WIDTHS.get(field.type, 0)
+
+    def at_once(self, field: Field, size: str, width: int) -> str:
+        make = partial(_items, field.type)
+        return f"{self._texts('[]' + field.type, make)}[d[p:p + {size} * {width}]]"
+
+    def _texts(self, kind: str, make: Callable[[bytes], Any]) -> str:
+        """The name of the texts of the values that `make` makes of bytes."""
+        if kind not in self._seen:
+            text = self._told.text
+            self._seen[kind] = self.name(_Seen(lambda data: text(make(data))))
+        return self._seen[kind]
+
+    def end_list(self, depth: int, items: str) -> None:
+        self.add(depth, f"{items} = '[' + ','.join({items}) + ']'")
+
+    def struct_of(self, depth: int, present: tuple[Field, ...], values: dict[str, str]) -> str:
+        text = "".join(
+            values[field.name] if field.tag is not None else f',"{field.name}":{values[field.name]}' for field in present
+        )
+        if present and present[0].tag is not None:
+            # Which of its fields is the first, the message decides.
+            self.flush(depth)
+            name = self.name()
+            self.add(depth, f"{name} = {self.made(text)}[1:]")
+            text = f",{self.named(name)}"
+        return f"{{{{{text[1:]}}}}}"
+
+    def absent(self, field: Field) -> str:
+        del field
+        return "''"
+
+    def set_tagged(self, depth: int, field: Field, target: str, value: str) -> None:
+        name, front = target[1:-1], f',"{field.name}":'
+        self.add(depth, f"{name} = {self.made(front + value)}")
+        self.add(depth, f"if {name} == {front + self._told.default(field)!r}: raise Unusual")
 
 
-def _one_text(source: _Source, field: Field, present: Callable[[Field], bool], value: str) -> str:
-    if field.type == "struct":
-        inner = source.name()
-        text = _struct_text(source, field.fields, present, inner)
-        return f"(lambda {inner}: 'null' if {inner} is None else {text})({value})"
-    if field.type == "string":
-        return f"quoted({value})"
-    if field.type in ("int8", "int16", "uint16", "int32", "int64"):
-        return value  # as it is, it has the text of a number
-    return f"plain({value})"
+def _literal(text: str) -> str:
+    """A text as an f-string has it."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _items(kind: str, data: bytes) -> list[Any]:
+    """The items of an array of numbers or UUIDs."""
+    width = _WIDTHS[kind]
+    if kind == "uuid":
+        return [_uuid_of(data[at : at + width]) for at in range(0, len(data), width)]
+    return list(_shape(f">{len(data) // width}{_CODES[kind][0]}").unpack(data))
+
+
+_MAKE: dict[str, Callable[[bytes], Any]] = {"uuid": _uuid_of, "string": bytes.decode, "bytes": bytes}

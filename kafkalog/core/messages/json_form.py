@@ -6,17 +6,18 @@ import base64
 import math
 import uuid
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.messages.compiled import NOT_REGULAR, compile_writer, quoted
-from kafkalog.core.messages.reader import UNKNOWN_TAGS, Message, regular_reader
+from kafkalog.core.messages.compiled import Told, compile_teller
+from kafkalog.core.messages.reader import UNKNOWN_TAGS, Message, form_of
 from kafkalog.core.messages.schema import NEWEST, Field, Release, Schema
 from kafkalog.core.properties import format_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["compact_json", "json_object", "kafka_json", "kafka_json_text", "regular_json"]
+__all__ = ["compact_json", "json_object", "kafka_json", "regular_json"]
 
 
 def kafka_json(message: Message, schema: Schema, version: int, release: Release = NEWEST) -> dict[str, Any]:
@@ -27,50 +28,37 @@ def kafka_json(message: Message, schema: Schema, version: int, release: Release 
     return _struct(message, schema.fields, (version, release, schema.highest(release)))
 
 
-def kafka_json_text(message: Message, schema: Schema, version: int, release: Release = NEWEST) -> str:
-    """`compact_json` of `kafka_json`."""
-    return _writer(schema, version, release)(message)
-
-
 @lru_cache(maxsize=1024)
 def regular_json(
-    schema: Schema, version: int, release: Release, names: tuple[str, tuple[str, ...]] | None = None
-) -> Callable[[bytes, int], tuple[str, int] | None]:
-    """What gives the same for a regular message that begins at a place in some bytes, and the place after it; None for others.
+    schema: Schema,
+    version: int,
+    release: Release,
+    *,
+    before: str = "",
+    after: str = "",
+    names: tuple[tuple[str, tuple[str, ...]], ...] = (),
+) -> Callable[[bytes, int], tuple[str, int]]:
+    """What makes the text of `kafka_json` of a regular message, by bytes and the place where it begins, and the place after it.
 
-    `names`: a field whose number is shown as the name at that place.
+    Of others it raises one of `NOT_REGULAR`.
+
+    Args:
+        schema: What it is.
+        version: Its version.
+        release: Whose form.
+        before: What stands before it in the text.
+        after: What stands after it.
+        names: Fields whose number is shown as the name at that place.
     """
-    read, write = regular_reader(schema, version, release), _writer(schema, version, release)
-    field, known = names or ("", ())
-    quoted_names = tuple(f'"{name}"' for name in known)
-
-    def told(data: bytes, at: int) -> tuple[str, int] | None:
-        try:
-            message, end = read(data, at)
-            if field:
-                if message[field] < 0:
-                    return None
-                message[field] = quoted_names[message[field]]
-        except NOT_REGULAR:
-            return None
-        return write(message), end
-
-    return told
-
-
-@lru_cache(maxsize=1024)
-def _writer(schema: Schema, version: int, release: Release) -> Callable[[Message], str]:
     form = version, release, schema.highest(release)
-    return compile_writer(schema.fields, lambda field: field.present(*form), _plain_text, _string)
+    shown = {field: {number: f'"{name}"' for number, name in enumerate(known)} for field, known in names}
+    told = Told(_plain_text, lambda field: compact_json(_value(field.default, field, form)), shown, before, after)
+    known = form_of(schema, version, release)
+    return compile_teller(schema.fields, known.fields, told, flexible=known.flexible, known=version <= known.highest)
 
 
 def _plain_text(value: Any) -> str:
-    return _uuid_text(value) if type(value) is uuid.UUID else compact_json(_plain(value))
-
-
-@lru_cache(maxsize=4096)
-def _uuid_text(value: uuid.UUID) -> str:
-    return f'"{format_uuid(value)}"'
+    return compact_json([_plain(item) for item in value] if isinstance(value, list) else _plain(value))
 
 
 _Form = tuple[int, Release, int]
@@ -140,12 +128,14 @@ def compact_json(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    return f'"{text.translate(_ESCAPES)}"'
+    found = encode_basestring(text)
+    # Control characters have several spellings.
+    return f'"{text.translate(_ESCAPES)}"' if "\\u00" in found else found
 
 
 def _pieces(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield quoted(value, _string)
+        yield _string(value)
     elif value is None:
         yield "null"
     elif isinstance(value, bool):

@@ -19,8 +19,10 @@ __all__ = [
     "MAX_COLLECTION",
     "NOT_REGULAR",
     "UNKNOWN_TAGS",
+    "Form",
     "Message",
     "bounds_collections",
+    "form_of",
     "kafka_reason",
     "read_message",
     "regular_reader",
@@ -72,11 +74,11 @@ def regular_reader(schema: Schema, version: int, release: Release) -> Callable[[
 
     Of others it raises one of `NOT_REGULAR`.
     """
-    form = _form(schema, version, release)
+    form = form_of(schema, version, release)
     return compile_reader(schema.fields, form.fields, flexible=form.flexible, known=version <= form.highest)
 
 
-class _Form(NamedTuple):
+class Form(NamedTuple):
     """What a message looks like in one version, for one release.
 
     `fields` has for each struct, by the identity of its tuple of fields, those that are there, and those that may be tagged,
@@ -89,13 +91,14 @@ class _Form(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _form(schema: Schema, version: int, release: Release) -> _Form:
-    form = _Form(schema.highest(release), schema.is_flexible(version, release), {})
+def form_of(schema: Schema, version: int, release: Release) -> Form:
+    """What a message looks like in a version, for a release."""
+    form = Form(schema.highest(release), schema.is_flexible(version, release), {})
     _add_fields(form, schema.fields, version, release)
     return form
 
 
-def _add_fields(form: _Form, fields: tuple[Field, ...], version: int, release: Release) -> None:
+def _add_fields(form: Form, fields: tuple[Field, ...], version: int, release: Release) -> None:
     present = tuple(field for field in fields if field.present(version, release, form.highest))
     tagged = {
         field.tag: field if field in present else None
@@ -114,7 +117,7 @@ class _Reader:
     def __init__(self, cursor: Cursor, schema: Schema, version: int, release: Release) -> None:
         self.cursor = cursor
         self.version = version
-        self.highest, self.flexible, self.fields = _form(schema, version, release)
+        self.highest, self.flexible, self.fields = form_of(schema, version, release)
         self.bounded = bounds_collections(release) and release is not NEWEST
 
     def struct(self, fields: tuple[Field, ...]) -> Message:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CoordinatorRecord",
     "FramedRecord",
+    "key_reader",
     "read_coordinator_record",
     "read_metadata_record",
     "read_remote_log_record",
@@ -95,6 +96,13 @@ def _read_key(key: bytes, schema: Schema, number: int) -> tuple[Message | None, 
 #: Keys up to this length are kept: the same ones come again and again.
 _SHORT = 512
 _read_key_again = lru_cache(maxsize=4096)(_read_key)
+
+
+def key_reader(types: tuple[RecordType, ...], number: int) -> Callable[[bytes, int], tuple[Message, int]]:
+    """What reads regular keys of a known record type from behind the type (see `regular_reader`)."""
+    kind = find_record_type(types, number)
+    assert kind is not None
+    return regular_reader(kind.key, number, NEWEST)
 
 
 def value_reader(types: tuple[RecordType, ...], number: int, version: int) -> Callable[[bytes, int], tuple[Message, int]]:

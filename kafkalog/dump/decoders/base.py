@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kafkalog.core.messages.reader import Message, kafka_reason, read_message
+from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.reader import NOT_REGULAR, Message, kafka_reason, read_message, regular_reader
 from kafkalog.errors import DecoderFailed, FormatError
 
 if TYPE_CHECKING:
-    from kafkalog.core.cursor import Cursor
+    from collections.abc import Callable
+
     from kafkalog.core.messages.schema import Release, Schema
 
-__all__ = ["DELETED", "Decoder", "Texts", "read_or_die", "version_or_die"]
+__all__ = ["DELETED", "Decoder", "Texts", "Values", "read_or_die", "version_or_die"]
 
 #: UTF-8 texts of key and payload; None: nothing is printed, not even the label.
 Texts = tuple[bytes | None, bytes | None]
@@ -48,3 +50,30 @@ def version_or_die(cursor: Cursor, field: str) -> int:
         return cursor.int16(field)
     except FormatError:
         raise DecoderFailed(f"the {field} ends before its version") from None
+
+
+class Values:
+    """Reads values, which begin with their version, where the real tool dies of those that cannot be read.
+
+    Args:
+        schema: What they are.
+        release: Read them as this release does.
+        unknown: What the tool says of a version that it does not know, with `{}` for it.
+    """
+
+    def __init__(self, schema: Schema, release: Release, unknown: str) -> None:
+        self._schema, self._release, self._unknown = schema, release, unknown
+        self._regular: dict[bytes, Callable[[bytes, int], tuple[Message, int]]] = {}
+
+    def read(self, value: bytes) -> Message:
+        """The fields of a value."""
+        try:
+            return self._regular[value[:2]](value, 2)[0]
+        except NOT_REGULAR:
+            pass
+        cursor = Cursor(value)
+        version = version_or_die(cursor, "value")
+        if not 0 <= version <= self._schema.highest(self._release):
+            raise DecoderFailed(self._unknown.format(version))
+        self._regular[value[:2]] = regular_reader(self._schema, version, self._release)
+        return read_or_die(cursor, self._schema, version, self._release)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_consumer_protocol
 from kafkalog.core.messages.group import GROUP_METADATA_VALUE
-from kafkalog.core.messages.json_form import compact_json, kafka_json, kafka_json_text, regular_json
-from kafkalog.core.messages.reader import kafka_reason, read_message
+from kafkalog.core.messages.json_form import compact_json, kafka_json, regular_json
+from kafkalog.core.messages.reader import NOT_REGULAR, kafka_reason, read_message
 from kafkalog.core.messages.record_types import RecordType, find_record_type
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.transaction import TRANSACTION_LOG_VALUE, TRANSACTION_STATES
@@ -36,7 +36,8 @@ class _Skipped(Exception):
     """The record cannot be decoded; the real tool prints this in place of the key."""
 
 
-_Tell = Callable[[bytes], bytes | None]
+#: What `regular_json` gives.
+_Tell = Callable[[bytes, int], tuple[str, int]]
 
 
 class _Key(NamedTuple):
@@ -65,7 +66,8 @@ class CoordinatorJson:
         #: By record type.
         self._values: dict[int, dict[bytes, _Tell]] = {}
         self.state_names = dialect_of(release).transaction_state_names
-        self._names = {TRANSACTION_LOG_VALUE: ("transactionStatus", TRANSACTION_STATES)} if self.state_names else {}
+        #: Fields of values whose numbers are shown as names.
+        self._names = {TRANSACTION_LOG_VALUE: (("transactionStatus", TRANSACTION_STATES),)} if self.state_names else {}
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -75,10 +77,10 @@ class CoordinatorJson:
         """See `Decoder`."""
         found = self._keys.get(key)  # type: ignore[arg-type]  # None is no key of it
         if found is not None and value is not None:
-            tell = found.values.get(value[:2])
-            text = None if tell is None else tell(value)
-            if text is not None:
-                return found.text, text
+            try:
+                return found.text, found.values[value[:2]](value, 2)[0].encode()
+            except NOT_REGULAR:
+                pass
         if key is None:
             raise DecoderFailed(f"Failed to decode message at offset {offset} (message had a missing key)")
         try:
@@ -103,20 +105,18 @@ class CoordinatorJson:
         kind = find_record_type(self.types, number, self.release)
         if kind is None:
             raise _Skipped(f"Unknown record type {number} at offset {offset}, skipping.")
-        fields = self._read(offset, cursor, kind.key, number, "key")
-        text = f'{{"type":"{number}","data":{kafka_json_text(fields, kind.key, number, self.release)}}}'.encode()
-        return _Key(kind, text, self._values.setdefault(number, {}))
+        begin = f'{{"type":"{number}","data":'
+        try:
+            text, _ = regular_json(kind.key, number, self.release, before=begin, after="}")(key, 2)
+        except NOT_REGULAR:
+            fields = self._read(offset, cursor, kind.key, number, "key")
+            text = f"{begin}{compact_json(kafka_json(fields, kind.key, number, self.release))}}}"
+        return _Key(kind, text.encode(), self._values.setdefault(number, {}))
 
     def _teller(self, schema: Schema, version: int) -> _Tell:
         """What makes the text of regular values of a version."""
-        told = regular_json(schema, version, self.release, self._names.get(schema))
         begin = f'{{"{self.label}":"{version}","data":'
-
-        def tell(value: bytes) -> bytes | None:
-            made = told(value, 2)
-            return None if made is None else f"{begin}{made[0]}}}".encode()
-
-        return tell
+        return regular_json(schema, version, self.release, before=begin, after="}", names=self._names.get(schema, ()))
 
     def _payload(self, offset: int, key: _Key, value: bytes) -> bytes:
         kind = key.kind
@@ -124,9 +124,10 @@ class CoordinatorJson:
         version = int.from_bytes(value[:2], "big", signed=True)
         if schema is not GROUP_METADATA_VALUE and 0 <= version <= schema.highest(self.release):
             tell = key.values[value[:2]] = self._teller(schema, version)
-            text = tell(value)
-            if text is not None:
-                return text
+            try:
+                return tell(value, 2)[0].encode()
+            except NOT_REGULAR:
+                pass
         cursor = Cursor(value)
         version = self._version(offset, cursor, "value")
         if self.strict_versions and not 0 <= version <= schema.highest(self.release):

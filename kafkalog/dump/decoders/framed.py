@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.cluster_metadata import find_metadata_type, type_name
-from kafkalog.core.messages.json_form import kafka_json_text, regular_json
-from kafkalog.core.messages.reader import Message, kafka_reason, read_message
+from kafkalog.core.messages.json_form import compact_json, kafka_json, regular_json
+from kafkalog.core.messages.reader import NOT_REGULAR, Message, kafka_reason, read_message
 from kafkalog.core.messages.records import read_metadata_record, read_remote_log_record
 from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS, REMOTE_PARTITION_STATES, REMOTE_SEGMENT_STATES
 from kafkalog.core.properties import format_uuid
@@ -19,6 +19,8 @@ from kafkalog.dump.decoder_changes import METADATA_FRAMED, RECORD_INTERNAL
 from kafkalog.errors import FormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kafkalog.core.messages.schema import Release, Schema
     from kafkalog.dump.decoders.base import Texts
 
@@ -33,8 +35,8 @@ _NO_VALUE = (
 _NO_VALUE_INTERNAL = _NO_VALUE.replace("record.Record", "record.internal.Record")
 
 
-#: Bytes of a frame of one-byte numbers, and the largest of these.
-_FRAME, _ONE_BYTE = 3, 127
+#: Bytes of a frame of one-byte numbers: its version, which is always the same, the type and its version.
+_FRAME, _REGULAR = 3, b"\1"
 
 
 class _Unreadable(Exception):
@@ -46,6 +48,8 @@ class ClusterMetadataJson:
 
     def __init__(self, release: Release) -> None:
         self.release = release
+        #: What makes the texts of regular records, by the frame in front of them.
+        self._tellers: dict[bytes, Callable[[bytes, int], tuple[str, int]]] = {}
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -53,6 +57,13 @@ class ClusterMetadataJson:
 
     def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:  # noqa: ARG002
         """See `Decoder`."""
+        if value is not None:
+            try:
+                text, end = self._tellers[value[:_FRAME]](value, _FRAME)
+                if end == len(value):
+                    return None, text.encode()
+            except NOT_REGULAR:
+                pass
         try:
             text = self._text(value)
         except _Unreadable as reason:
@@ -65,22 +76,11 @@ class ClusterMetadataJson:
         else:
             if value is None:
                 raise _Unreadable("Error while reading frame version")
-            regular = self._regular(value)
-            if regular is not None:
-                return regular
             schema, version, message = _read_frame(value, self.release, remote=False)
-        data = kafka_json_text(message, schema, version, self.release)
-        return f'{{"type":"{type_name(schema)}","version":{version},"data":{data}}}'
-
-    def _regular(self, value: bytes) -> str | None:
-        """The text of a record without anything odd; None for any other."""
-        if len(value) < _FRAME or value[0] != 1 or value[1] > _ONE_BYTE or value[2] > _ONE_BYTE:
-            return None
-        schema, version = find_metadata_type(value[1], self.release), value[2]
-        made = None if schema is None else regular_json(schema, version, self.release)(value, _FRAME)
-        if schema is None or made is None or made[1] != len(value):
-            return None
-        return f'{{"type":"{type_name(schema)}","version":{version},"data":{made[0]}}}'
+        begin = f'{{"type":"{type_name(schema)}","version":{version},"data":'
+        if value is not None and value.startswith(_REGULAR) and value[:_FRAME].isascii():
+            self._tellers[value[:_FRAME]] = regular_json(schema, version, self.release, before=begin, after="}")
+        return f"{begin}{compact_json(kafka_json(message, schema, version, self.release))}}}"
 
 
 def _short(value: int) -> int:

@@ -5,6 +5,7 @@ Source: DumpLogSegments.scala 0.11.0.2 to 2.4.0, GroupMetadataManager.scala 2.4.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.cursor import Cursor
@@ -19,17 +20,18 @@ from kafkalog.core.messages.group import (
 from kafkalog.core.messages.json_form import compact_json
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.dump.decoder_changes import GROUPS_AS_JSON, JSON_ESCAPED, KEYS_NAMED, PROTOCOL_TYPE_STORED, UNKNOWN_KEYS_PASS
-from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
+from kafkalog.dump.decoders.base import DELETED, Texts, Values, read_or_die, version_or_die
 from kafkalog.errors import DecoderFailed
 from kafkalog.kafka.hash_orders import scala_map_order
 
 if TYPE_CHECKING:
-    from kafkalog.core.messages.reader import Message
-    from kafkalog.core.messages.schema import Release, Schema
+    from kafkalog.core.messages.schema import Release
 
 __all__ = ["OffsetsText"]
 
-_GROUP_KEY = 2
+_OFFSET_KEYS, _GROUP_KEY = (b"\0\0", b"\0\1"), 2
+#: Keys come again and again: so many are kept, of so many bytes at most.
+_MOST_KEPT, _SHORT = 4096, 512
 _CONSUMER = "consumer"
 
 
@@ -41,6 +43,9 @@ class OffsetsText:
         self.named_keys = KEYS_NAMED.applies_to(release)
         self.json_group = GROUPS_AS_JSON.applies_to(release)
         self.unknown_keys = UNKNOWN_KEYS_PASS.applies_to(release)
+        self._commits = Values(OFFSET_COMMIT_VALUE, release, "Unknown offset message version {}")
+        self._groups = Values(GROUP_METADATA_VALUE, release, "Unknown group metadata version {}")
+        self._offset_key = lru_cache(_MOST_KEPT)(self._read_offset_key)
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -52,10 +57,10 @@ class OffsetsText:
             return None, None
         if key is None:
             raise DecoderFailed("Failed to decode message using offset topic decoder (message had a missing key)")
+        if key[:2] in _OFFSET_KEYS:
+            return (self._offset_key if len(key) <= _SHORT else self._read_offset_key)(key), self._offset(value)
         cursor = Cursor(key)
         version = version_or_die(cursor, "key")
-        if version in (0, 1):
-            return self._offset(read_or_die(cursor, OFFSET_COMMIT_KEY, version, self.release), value)
         if version == _GROUP_KEY:
             group: str = read_or_die(cursor, GROUP_METADATA_KEY, version, self.release)["group"]
             return self._group_key(group).encode(), self._group(value)
@@ -63,28 +68,24 @@ class OffsetsText:
             return f"unknown::version={version}".encode(), None
         raise DecoderFailed(f"Unknown message key schema version {version}")
 
-    def _value(self, value: bytes, schema: Schema, what: str) -> Message:
-        cursor = Cursor(value)
-        version = version_or_die(cursor, "value")
-        if not 0 <= version <= schema.highest(self.release):
-            raise DecoderFailed(f"Unknown {what} version {version}")
-        return read_or_die(cursor, schema, version, self.release)
-
-    def _offset(self, key: Message, value: bytes | None) -> Texts:
+    def _read_offset_key(self, data: bytes) -> bytes:
+        cursor = Cursor(data)
+        key = read_or_die(cursor, OFFSET_COMMIT_KEY, version_or_die(cursor, "key"), self.release)
         group, topic, partition = key["group"], key["topic"], key["partition"]
         if self.named_keys:
-            text = f"offset_commit::group={group},partition={topic}-{partition}"
-        else:
-            text = f"offset::{group}:{topic}:{partition}"
+            return f"offset_commit::group={group},partition={topic}-{partition}".encode()
+        return f"offset::{group}:{topic}:{partition}".encode()
+
+    def _offset(self, value: bytes | None) -> bytes:
         if value is None:
-            return text.encode(), DELETED
-        commit = self._value(value, OFFSET_COMMIT_VALUE, "offset message")
+            return DELETED
+        commit = self._commits.read(value)
         offset, metadata = commit["offset"], commit["metadata"]
         if self.named_keys:
             payload = f"offset={offset},metadata={metadata}" if metadata else f"offset={offset}"
         else:
             payload = f"{offset}:{metadata}" if metadata else f"{offset}"
-        return text.encode(), payload.encode()
+        return payload.encode()
 
     def _group_key(self, group: str) -> str:
         if self.named_keys:
@@ -94,7 +95,7 @@ class OffsetsText:
     def _group(self, value: bytes | None) -> bytes:
         if value is None:
             return DELETED
-        metadata = self._value(value, GROUP_METADATA_VALUE, "group metadata")
+        metadata = self._groups.read(value)
         kind, protocol, generation = metadata["protocolType"], metadata["protocol"], metadata["generation"]
         if not metadata["members"] and not PROTOCOL_TYPE_STORED.applies_to(self.release):
             kind = ""

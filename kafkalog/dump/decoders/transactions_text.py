@@ -5,6 +5,7 @@ Source: DumpLogSegments.scala 0.11.0.2 to 2.4.0, TransactionLog.scala 2.4.1 to 4
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.cursor import Cursor
@@ -16,7 +17,7 @@ from kafkalog.core.messages.transaction import (
     TRANSACTION_STATES,
 )
 from kafkalog.dump.decoder_changes import BRACKETS, KEYS_NAMED, STATE_DEAD_KNOWN, UNKNOWN_KEYS_PASS
-from kafkalog.dump.decoders.base import DELETED, Texts, read_or_die, version_or_die
+from kafkalog.dump.decoders.base import DELETED, Texts, Values, read_or_die, version_or_die
 from kafkalog.errors import DecoderFailed
 from kafkalog.kafka.hash_orders import scala_set_order
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["TransactionsText"]
 
 _EMPTY_STATE = 0
+#: The same keys, and the same few topics, come again and again: so many are kept, of so many bytes at most.
+_MOST_KEPT, _SHORT, _FEW = 4096, 512, 16
 
 
 class TransactionsText:
@@ -38,6 +41,9 @@ class TransactionsText:
         self.brackets = BRACKETS.applies_to(release)
         self.unknown_keys = UNKNOWN_KEYS_PASS.applies_to(release)
         self.states = TRANSACTION_STATES if STATE_DEAD_KNOWN.applies_to(release) else TRANSACTION_STATES[:-1]
+        self._values = Values(TRANSACTION_LOG_VALUE, release, "Unknown version {} from the transaction log message value")
+        self._key_text = lru_cache(_MOST_KEPT)(self._key)
+        self._stored_text = lru_cache(_MOST_KEPT)(self._stored)
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
@@ -47,26 +53,29 @@ class TransactionsText:
         """See `Decoder`."""
         if key is None:
             raise DecoderFailed("the message has no key")
+        text, is_known = (self._key_text if len(key) <= _SHORT else self._key)(key)
+        if not is_known:
+            return text, None
+        if value is None:
+            if not self.named_keys:
+                raise DecoderFailed("the message has no value")
+            return text, DELETED
+        return text, self._payload(value)
+
+    def _key(self, key: bytes) -> tuple[bytes, bool]:
+        """The text of a key, and whether it has a known version."""
         cursor = Cursor(key)
         version = version_or_die(cursor, "key")
         if version != 0:
             if self.unknown_keys:
-                return f"unknown::version={version}".encode(), None
+                return f"unknown::version={version}".encode(), False
             raise DecoderFailed(f"Unknown transaction log message key schema version {version}")
         name = read_or_die(cursor, TRANSACTION_LOG_KEY, version, self.release)["transactionalId"]
-        if value is None:
-            if not self.named_keys:
-                raise DecoderFailed("the message has no value")
-            return f"transaction_metadata::transactionalId={name}".encode(), DELETED
         prefix = "transaction_metadata::" if self.named_keys else ""
-        return f"{prefix}transactionalId={name}".encode(), self._payload(value)
+        return f"{prefix}transactionalId={name}".encode(), True
 
     def _payload(self, value: bytes) -> bytes:
-        cursor = Cursor(value)
-        version = version_or_die(cursor, "value")
-        if not 0 <= version <= TRANSACTION_LOG_VALUE.highest(self.release):
-            raise DecoderFailed(f"Unknown version {version} from the transaction log message value")
-        message = read_or_die(cursor, TRANSACTION_LOG_VALUE, version, self.release)
+        message = self._values.read(value)
         state = message["transactionStatus"]
         if not 0 <= state < len(self.states):
             raise DecoderFailed(f"Unknown transaction state id {state} from the transaction status message")
@@ -83,7 +92,12 @@ class TransactionsText:
             groups = []
         elif groups is None:
             raise DecoderFailed("a transaction without a list of partitions")
-        stored = [[(group["topic"], number) for number in group["partitionIds"]] for group in groups]
+        stored = tuple([(group["topic"], *group["partitionIds"]) for group in groups])
+        return (self._stored_text if sum(map(len, stored)) <= _FEW else self._stored)(stored)
+
+    def _stored(self, groups: tuple[tuple[Any, ...], ...]) -> str:
+        """The text of topics, each with its partitions after it, as they were stored."""
+        stored = [[(topic, number) for number in numbers] for topic, *numbers in groups]
         if sum(map(len, stored)) > 1:
             ordered = scala_set_order(stored, self.release)
         else:

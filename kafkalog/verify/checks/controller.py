@@ -17,6 +17,7 @@ from kafkalog.replay.producer_events import ProducerRun, TransactionEnd
 from kafkalog.verify.report import NotChecked
 from kafkalog.verify.rules.clusters import ProducerIdBlocks
 from kafkalog.verify.rules.controllers import ControllerDifference
+from kafkalog.verify.told import HighestProducer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,19 +30,12 @@ if TYPE_CHECKING:
     from kafkalog.span import Span
     from kafkalog.verify.checks.log_dir import LogDirCheck
     from kafkalog.verify.facts import PartitionFacts
+    from kafkalog.verify.told import Owner
 
-__all__ = ["Controllers", "PartitionClaim", "claim_of", "states_for"]
+__all__ = ["Controllers", "MetadataLog", "PartitionClaim", "claim_of", "states_for"]
 
 _METADATA = frozenset(f"{topic}-0" for topic in METADATA_TOPICS)
 States = dict[tuple[str, int], "PartitionStateNode"]
-
-
-class HighestProducer(NamedTuple):
-    """The largest producer id of the data batches of a log, or of its markers, and the `.log` it is in."""
-
-    producer_id: int
-    marker: bool
-    path: str
 
 
 class PartitionClaim(NamedTuple):
@@ -51,11 +45,11 @@ class PartitionClaim(NamedTuple):
     claim: Claim
     epoch_path: str
     epoch_span: Span | None
-    log_dir: LogDirCheck | None
+    log_dir: Owner | None
     producers: tuple[HighestProducer, ...] = ()
 
 
-def claim_of(facts: PartitionFacts, log_dir: LogDirCheck | None) -> PartitionClaim | None:
+def claim_of(facts: PartitionFacts, log_dir: Owner | None) -> PartitionClaim | None:
     """What a judged partition says of itself; None for what no controller is asked about: marked and unnamed directories."""
     name = facts.partition.name
     if name is None or name.mark or name.topic in METADATA_TOPICS:
@@ -125,14 +119,14 @@ def _state(data: bytes, name: PartitionName) -> PartitionStateNode:
 
 
 @dataclass
-class _MetadataLog:
+class MetadataLog:
     """A metadata log that is whole. `log_dir` is the one it is in, None for a bare directory."""
 
     path: str
     metadata: Metadata
-    log_dir: LogDirCheck | None
+    log_dir: Owner | None
 
-    def of_cluster(self, log_dir: LogDirCheck | None) -> bool | None:
+    def of_cluster(self, log_dir: Owner | None) -> bool | None:
         """Whether it is the metadata of a log dir's cluster; None when nothing shows it."""
         if log_dir is None:
             return None
@@ -154,7 +148,7 @@ class _MetadataLog:
         log_dir, claim = partition.log_dir, partition.claim
         if topic is None or log_dir is None or claim.broker is None:
             return None
-        here = set(log_dir.log_dir.partition_names)
+        here = set(log_dir.partition_names)
         missing = [
             number
             for number, placed in topic.partitions.items()
@@ -163,12 +157,12 @@ class _MetadataLog:
         number = claim.partition if claim.partition in missing else missing[0] if len(missing) == 1 else None
         return None if number is None else f"{topic.name}-{number}"
 
-    def covers(self, log_dir: LogDirCheck | None) -> bool:
+    def covers(self, log_dir: Owner | None) -> bool:
         """Whether it has everything that the broker of a log dir knew when it was stopped."""
         if log_dir is None or not log_dir.clean or log_dir.identity.number is None or not self.of_cluster(log_dir):
             return False
         mine = self.log_dir
-        own = mine is not None and mine.clean is True and same_broker(mine.log_dir, log_dir.log_dir)
+        own = mine is not None and mine.clean is True and same_broker(mine, log_dir)
         return covers_stop(self.metadata, log_dir.identity.number, log_dir.registration, own=own)
 
 
@@ -182,7 +176,8 @@ class Controllers:
     def __init__(self, states: States) -> None:
         self.states = states
         self.not_checked: list[NotChecked] = []
-        self._metadata_logs: list[_MetadataLog] = []
+        #: The metadata logs that are whole.
+        self.metadata_logs: list[MetadataLog] = []
         #: Pairs of metadata logs that are of two quorums.
         self._parted: set[frozenset[str]] = set()
 
@@ -190,25 +185,26 @@ class Controllers:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
         for log_dir in log_dirs:
             for name in _METADATA.intersection(log_dir.log_dir.partition_names):
-                self._take(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
+                self.take(join(log_dir.path, name), log_dir.evidence.metadata.replayed(name), log_dir)
         for partition in bare:
             if real_name(partition.path) in _METADATA:
-                self._take(partition.path, read_metadata(partition), None)
+                self.take(partition.path, read_metadata(partition), None)
 
-    def _take(self, path: str, metadata: Metadata, log_dir: LogDirCheck | None) -> None:
+    def take(self, path: str, metadata: Metadata, log_dir: Owner | None) -> None:
+        """Take in the metadata in a directory, in a log dir or by itself; what does not count is said."""
         if metadata.problems:
             self.not_checked.append(NotChecked(path, f"partitions are not compared with it: {metadata.problems[0].message}"))
         elif metadata.damage is not None:
             reason = f"it is damaged, so partitions are not compared with it: {metadata.damage.message}"
             self.not_checked.append(NotChecked(path, reason))
         elif metadata.image.last_offset >= 0:  # the snapshot of a format ends at offset 0, before any topic
-            self._metadata_logs.append(_MetadataLog(path, metadata, log_dir))
+            self.metadata_logs.append(MetadataLog(path, metadata, log_dir))
 
     def part(self, path: str, other: str) -> None:
         """Two metadata logs are of two quorums: none of the two speaks for a log dir that has the other."""
         self._parted.add(frozenset((path, other)))
 
-    def topic_id(self, topic: str, log_dir: LogDirCheck | None) -> tuple[UUID | None, dict[UUID, int], str]:
+    def topic_id(self, topic: str, log_dir: Owner | None) -> tuple[UUID | None, dict[UUID, int], str]:
         """A topic's id by the metadata that is known for a log dir, the deleted ids with the offsets, and where it stands.
 
         Nothing by metadata of one of two quorums: each has its own id.
@@ -219,7 +215,7 @@ class Controllers:
         found = metadata_log.metadata.image.topic(topic)
         return None if found is None else found.topic_id, metadata_log.metadata.history.removed, metadata_log.path
 
-    def knows_name(self, topic_id: UUID, log_dir: LogDirCheck | None) -> bool:
+    def knows_name(self, topic_id: UUID, log_dir: Owner | None) -> bool:
         """Whether the metadata for a log dir says which topic an id is of: then each directory is compared with that."""
         metadata_log = self._metadata_for(log_dir)
         return metadata_log is not None and topic_id in metadata_log.metadata.image.topics
@@ -235,7 +231,7 @@ class Controllers:
 
     def producer_ids(self, partitions: Iterable[PartitionClaim]) -> Iterator[ProducerIdBlocks]:
         """Producer ids in the logs that are in no block of ids handed out so far: one subject for each metadata log."""
-        found: dict[str, tuple[_MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
+        found: dict[str, tuple[MetadataLog, list[tuple[PartitionClaim, HighestProducer]]]] = {}
         for partition in partitions:
             metadata_log = self._metadata_for(partition.log_dir)
             if metadata_log is None:
@@ -259,13 +255,13 @@ class Controllers:
                 covers_stop=metadata_log.covers(best.log_dir),
             )
 
-    def _metadata_for(self, log_dir: LogDirCheck | None) -> _MetadataLog | None:
+    def _metadata_for(self, log_dir: Owner | None) -> MetadataLog | None:
         """The metadata that proves most about a log dir: of its cluster and, where there are two, of its quorum."""
-        own = {item.path for item in self._metadata_logs if log_dir is not None and item.log_dir is log_dir}
+        own = {item.path for item in self.metadata_logs if log_dir is not None and item.log_dir is log_dir}
         return max(
             (
                 item
-                for item in self._metadata_logs
+                for item in self.metadata_logs
                 if item.of_cluster(log_dir) is not False
                 and not any(frozenset((item.path, path)) in self._parted for path in own)
             ),

@@ -390,6 +390,11 @@ class LogDirCheck:
         """Whose log dir it is."""
         return self.log_dir.identity
 
+    @property
+    def partition_names(self) -> list[str]:
+        """The names of its partition directories."""
+        return self.log_dir.partition_names
+
     def of(self, name: str) -> PartitionContext:
         """What the log dir says of a partition directory."""
         return replace(self.log_dir.context_of(name, kraft=self.era.kraft), may_be_tiered=self._may_be_tiered(name))

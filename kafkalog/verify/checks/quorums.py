@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kafkalog.errors import UnreadableFile
-from kafkalog.replay.quorum import conflict_of, read_quorum
-from kafkalog.verify.checks.replicas import compare_replicas
+from kafkalog.replay.quorum import conflict_of
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.rules.clusters import QuorumPair
 
 if TYPE_CHECKING:
+    from kafkalog.replay.quorum import Quorum
     from kafkalog.verify.report import PartitionReport
     from kafkalog.verify.rules.replicas import ReplicaPair
-    from kafkalog.verify.verified import Verified
+    from kafkalog.verify.verified import Compared
 
 __all__ = ["compare_quorums"]
 
 
-def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair | None:
-    """What two metadata logs differ in: as those of two quorums, or as replicas of one; None when they do not."""
-    pair = compare_replicas(one.partition, other.partition)
-    try:
-        quorums = read_quorum(one.partition), read_quorum(other.partition)
-    except UnreadableFile:
-        return pair  # the checks of the two have said so
+def compare_quorums(
+    one: Compared, other: Compared, pair: ReplicaPair | None, quorums: tuple[Quorum | None, Quorum | None]
+) -> QuorumPair | ReplicaPair | None:
+    """What two metadata logs differ in: as those of two quorums, or as replicas of one; None when they do not.
+
+    Args:
+        one: The one.
+        other: The other.
+        pair: In what their batches differ.
+        quorums: What they say of their quorum; None: it cannot be read, and the checks of the log say so.
+    """
+    here, there = quorums
+    if here is None or there is None:
+        return pair
     # Bytes that are damaged differ, too.
     sound = not (_is_damaged(one.report) or _is_damaged(other.report))
     epochs = None if pair is None or not sound else (pair.epoch, pair.other_epoch)
-    conflict = conflict_of(*quorums, epochs)
+    conflict = conflict_of(here, there, epochs)
     if conflict is None:
         return pair
     cluster = (one.owner and one.owner.identity.cluster_id) or (other.owner and other.owner.identity.cluster_id) or "unknown"
@@ -41,8 +47,8 @@ def compare_quorums(one: Verified, other: Verified) -> QuorumPair | ReplicaPair 
         offset=offset,
         cluster=cluster,
         conflict=conflict,
-        voters=quorums[0].voters,
-        other_voters=quorums[1].voters,
+        voters=here.voters,
+        other_voters=there.voters,
     )
 
 

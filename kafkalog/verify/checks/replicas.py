@@ -6,31 +6,35 @@ from typing import TYPE_CHECKING
 
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.replicas import NO_LEADER_EPOCH, PlacedBatch, placed_batches, side_by_side
+from kafkalog.span import Span
 from kafkalog.verify.rules.replicas import Divergence, ReplicaPair
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kafkalog.files.partition import Partition
 
-__all__ = ["compare_replicas"]
+__all__ = ["compare_batches", "compare_replicas"]
 
 
 def compare_replicas(one: Partition, other: Partition) -> ReplicaPair | None:
-    """The first difference of two replicas below the end of the shorter one; None when there is none.
-
-    Holes of compaction are no difference: batches are only compared where both replicas have one of the same offsets. Nor is
-    a damaged batch: what is wrong with it is said of itself.
-    """
+    """The first difference of two replicas below the end of the shorter one; None when there is none, or one cannot be read."""
     try:
-        return _compare(one, other)
+        return compare_batches(one.path, placed_batches(one), other.path, placed_batches(other))
     except UnreadableFile:
         return None
 
 
-def _compare(left: Partition, right: Partition) -> ReplicaPair | None:
+def compare_batches(path: str, left: Iterator[PlacedBatch], other: str, right: Iterator[PlacedBatch]) -> ReplicaPair | None:
+    """The first difference of the batches of two replicas, at `path` and `other`, below the end of the shorter one.
+
+    Holes of compaction are no difference: batches are only compared where both replicas have one of the same offsets. Nor is
+    a damaged batch: what is wrong with it is said of itself.
+    """
     ends: list[dict[int, int]] = [{}, {}]
     difference: tuple[PlacedBatch, PlacedBatch] | None = None
     last = [-1, -1]
-    for step in side_by_side(placed_batches(left), placed_batches(right)):
+    for step in side_by_side(left, right):
         a, b = step.left, step.right
         if step.difference is not None and difference is None and a is not None and b is not None and _contradict(a, b):
             difference = (a, b)
@@ -39,22 +43,22 @@ def _compare(left: Partition, right: Partition) -> ReplicaPair | None:
                 ends[number][batch.epoch], last[number] = batch.last_offset + 1, batch.last_offset
     if difference is None:
         return None
-    mine, other = difference
+    mine, theirs = difference
     epochs = sorted(ends[0].keys() | ends[1].keys())
-    if mine.epoch != other.epoch:
+    if mine.epoch != theirs.epoch:
         kind = Divergence.LEADERS
     elif mine.epoch == NO_LEADER_EPOCH:
         kind = Divergence.BEFORE_EPOCHS
     else:
         kind = Divergence.BYTES
     return ReplicaPair(
-        path=left.path,
-        other=other.path,
+        path=path,
+        other=other,
         log_path=mine.path,
-        span=mine.batch.span,
-        offset=min(mine.base_offset, other.base_offset),
+        span=Span(mine.position, mine.position + mine.size),
+        offset=min(mine.base_offset, theirs.base_offset),
         epoch=mine.epoch,
-        other_epoch=other.epoch,
+        other_epoch=theirs.epoch,
         kind=kind,
         ends=tuple((epoch, ends[0].get(epoch), ends[1].get(epoch)) for epoch in epochs),
         log_end=last[0] + 1,

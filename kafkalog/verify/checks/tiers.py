@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from itertools import groupby, islice
+from collections import deque
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.checkpoint import read_leader_epochs
@@ -12,7 +14,7 @@ from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.spoken import offsets_spoken
 from kafkalog.core.transaction_index import read_transaction_index
 from kafkalog.errors import UnreadableFile, WorkerLost
-from kafkalog.files.aiven import BAD_CHUNKS, missing_key
+from kafkalog.files.aiven import AIVEN_KEYS, missing_key
 from kafkalog.files.paths import join
 from kafkalog.files.source import read_file
 from kafkalog.replay.remote_segments import COPY_FINISHED, COPY_STARTED, DELETE_FINISHED, DELETE_STARTED
@@ -33,17 +35,19 @@ from kafkalog.verify.rules.tiers import (
     UnknownObject,
     UnusableIndex,
 )
+from kafkalog.verify.scan.journal import Pending, noted_or_begun
+from kafkalog.verify.scan.remote import scan_encoded
 from kafkalog.verify.scan.results import SegmentScan, SegmentTask
 from kafkalog.verify.scan.segment import scan_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
-    from kafkalog.files.aiven import BadChunk
     from kafkalog.files.tier import RemotePartition, RemoteSegment
     from kafkalog.replay.remote_segments import KnownPartition, KnownSegment
     from kafkalog.verify.finding import Finding
+    from kafkalog.verify.scan.journal import ScanJournal
     from kafkalog.verify.scan.results import Settings
 
 __all__ = ["LocalLog", "Tier", "copied_ranges", "expected_path", "not_lost", "scan_tier", "tier_report", "tier_subjects"]
@@ -69,7 +73,6 @@ class Tier(NamedTuple):
         path: Where what is found is told.
         store: What is there; None: remote storage was not given.
         scans: Of its segments, by id, as far as they could be read.
-        bad_chunks: Of its segments, by id.
         known: By `__remote_log_metadata`; None: there is no record of it.
         is_whole: Whether what that does not tell of was never there.
         local: Its local log; None: it is not here.
@@ -78,7 +81,6 @@ class Tier(NamedTuple):
     path: str
     store: RemotePartition | None = None
     scans: dict[str, SegmentScan] = {}  # noqa: RUF012 - never changed
-    bad_chunks: dict[str, list[BadChunk]] = {}  # noqa: RUF012 - never changed
     known: KnownPartition | None = None
     is_whole: bool = False
     local: LocalLog | None = None
@@ -96,13 +98,14 @@ class ScannedTier(NamedTuple):
     """What the scans of a partition's segments brought back, by id; and what was not looked at."""
 
     scans: dict[str, SegmentScan]
-    bad_chunks: dict[str, list[BadChunk]]
     not_checked: list[NotChecked]
 
 
-def scan_tier(store: RemotePartition, settings: Settings, executor: Executor | None) -> ScannedTier:
-    """Scan the segments of a partition in remote storage; those that are encoded in this process."""
-    found = ScannedTier({}, {}, [])
+def scan_tier(
+    store: RemotePartition, settings: Settings, executor: Executor | None, journal: ScanJournal | None
+) -> ScannedTier:
+    """Scan the segments of a partition in remote storage."""
+    found = ScannedTier({}, [])
     readable = [segment for segment in store.segments if ".log" in segment.paths]
     locked: dict[str, int] = {}
     for segment in readable:
@@ -112,38 +115,35 @@ def scan_tier(store: RemotePartition, settings: Settings, executor: Executor | N
     for name, count in locked.items():
         reason = f"{count} of its {len(store.segments)} segments are encrypted with the key {name!r}, which was not given: "
         found.not_checked.append(NotChecked(store.path, f"{reason}--aiven-key {name}=FILE.pem", failed=True))
-    plain = [segment for segment in readable if segment.manifest is None]
-    for segment, scan in _scanned(plain, settings, executor):
-        found.scans[segment.name.segment_id] = scan
+    begun: deque[tuple[RemoteSegment, SegmentScan | Pending]] = deque()
     for segment in readable:
-        if segment.manifest is None or missing_key(segment.manifest) is not None:
-            continue
-        token = BAD_CHUNKS.set([])
-        try:
-            found.scans[segment.name.segment_id] = scan_segment(_task(segment, settings))
-            found.bad_chunks[segment.name.segment_id] = BAD_CHUNKS.get() or []
-        finally:
-            BAD_CHUNKS.reset(token)
+        if segment.manifest is None or missing_key(segment.manifest) is None:
+            begun.append((segment, _begun(segment, store.path, settings, executor, journal)))
+        while len(begun) > _AHEAD:
+            _take_in(found, *begun.popleft())
+    for one in begun:
+        _take_in(found, *one)
     return found
 
 
-def _scanned(
-    segments: Sequence[RemoteSegment], settings: Settings, executor: Executor | None
-) -> Iterator[tuple[RemoteSegment, SegmentScan]]:
-    if executor is None:
-        yield from ((segment, scan_segment(_task(segment, settings))) for segment in segments)
-        return
-    waiting = iter(segments)
-    begun = [(segment, executor.submit(scan_segment, _task(segment, settings))) for segment in islice(waiting, _AHEAD)]
-    while begun:
-        segment, future = begun.pop(0)
-        begun += [(one, executor.submit(scan_segment, _task(one, settings))) for one in islice(waiting, 1)]
-        try:
-            yield segment, future.result()
-        except WorkerLost as error:
-            path = segment.paths[".log"]
-            base = segment.name.base_offset
-            yield segment, SegmentScan(base_offset=base, path=path, damaged=True, failures=((path, str(error)),))
+def _begun(
+    segment: RemoteSegment, folder: str, settings: Settings, executor: Executor | None, journal: ScanJournal | None
+) -> SegmentScan | Pending:
+    is_plain = segment.manifest is None
+    objects = () if is_plain else [join(folder, f"{segment.name.stem}{suffix}") for suffix in sorted(segment.objects)]
+    scan: Callable[[SegmentTask], SegmentScan] = scan_segment if is_plain else partial(scan_encoded, AIVEN_KEYS.get() or {})
+    task = _task(segment, settings)
+    place = None if journal is None else journal.place_of(task, objects)
+    return noted_or_begun(place, executor, lambda: scan(task), lambda there: Pending.of(there.submit(scan, task), place))
+
+
+def _take_in(found: ScannedTier, segment: RemoteSegment, scan: SegmentScan | Pending) -> None:
+    try:
+        found.scans[segment.name.segment_id] = scan if isinstance(scan, SegmentScan) else scan.result()
+    except WorkerLost as error:
+        path, base = segment.paths[".log"], segment.name.base_offset
+        lost = SegmentScan(base_offset=base, path=path, damaged=True, failures=((path, str(error)),))
+        found.scans[segment.name.segment_id] = lost
 
 
 def _task(segment: RemoteSegment, settings: Settings) -> SegmentTask:
@@ -207,8 +207,8 @@ def _held_elsewhere(tier: Tier, finding: Finding) -> Finding:
 
 def _own(tier: Tier) -> Iterator[Finding]:
     """What the scans found, in the words of remote storage: nothing there is cut or rebuilt by the start of a broker."""
-    for segment_id, scan in tier.scans.items():
-        chunks = [Span(c.original.position, c.original.position + c.original.size) for c in tier.bad_chunks.get(segment_id, ())]
+    for scan in tier.scans.values():
+        chunks = [Span(c.original.position, c.original.position + c.original.size) for c in scan.bad_chunks]
         for finding in scan.findings:
             if not chunks or (finding.path == scan.path and not _touches(finding, chunks)):
                 yield _retold(finding, is_log=finding.path == scan.path)
@@ -424,7 +424,7 @@ def _of_segment(tier: Tier, segment: RemoteSegment, stated: KnownSegment | None)
     yield from _sizes(tier, segment, stated, scan)
     if scan is None or scan.first is None or scan.last is None:
         return
-    yield from _chunks(tier, segment, scan)
+    yield from _chunks(segment, scan)
     start, end = _stated_offsets(segment, stated)
     if start is not None and end is not None and (scan.first.base_offset < start or scan.last.last_offset > end):
         lost = _uncovered(start, end, [*_covers(tier, {segment.name.segment_id}), _held_by(scan)])
@@ -482,9 +482,9 @@ def _sizes(tier: Tier, segment: RemoteSegment, stated: KnownSegment | None, scan
     )
 
 
-def _chunks(tier: Tier, segment: RemoteSegment, scan: SegmentScan) -> Iterator[CorruptChunk]:
-    assert segment.manifest is not None or not tier.bad_chunks.get(segment.name.segment_id)
-    for chunk in sorted(tier.bad_chunks.get(segment.name.segment_id, ())):
+def _chunks(segment: RemoteSegment, scan: SegmentScan) -> Iterator[CorruptChunk]:
+    assert segment.manifest is not None or not scan.bad_chunks
+    for chunk in sorted(scan.bad_chunks):
         span = Span(chunk.original.position, chunk.original.position + chunk.original.size)
         offsets = [
             one.offsets

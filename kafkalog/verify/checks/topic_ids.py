@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from kafkalog.verify.checks.controller import Controllers
-    from kafkalog.verify.checks.log_dir import LogDirCheck
-    from kafkalog.verify.verified import Verified
+    from kafkalog.verify.told import Owner
+    from kafkalog.verify.verified import Compared
 
 __all__ = ["clusters_of_one_topic", "pairs_of_topic_ids"]
 
@@ -25,12 +25,12 @@ class _Place(NamedTuple):
 
     number: int
     path: str
-    log_dir: LogDirCheck | None
+    log_dir: Owner | None
     topic: str
     topic_id: UUID
 
 
-def _places(verified: Sequence[Verified]) -> Iterator[_Place]:
+def _places(verified: Sequence[Compared]) -> Iterator[_Place]:
     for number, one in enumerate(verified):
         name = parse_partition_name(real_name(one.directory))
         if one.topic_id is None or name is None or name.mark in ("delete", "stray") or name.topic in METADATA_TOPICS:
@@ -44,7 +44,7 @@ def _places(verified: Sequence[Verified]) -> Iterator[_Place]:
         )
 
 
-def _same_cluster(one: LogDirCheck | None, other: LogDirCheck | None) -> bool | None:
+def _same_cluster(one: Owner | None, other: Owner | None) -> bool | None:
     """Whether two log dirs are of one cluster; None when nothing shows it."""
     if one is not None and one is other:
         return True
@@ -53,7 +53,7 @@ def _same_cluster(one: LogDirCheck | None, other: LogDirCheck | None) -> bool | 
 
 
 def pairs_of_topic_ids(
-    verified: Sequence[Verified], controllers: Controllers
+    verified: Sequence[Compared], controllers: Controllers
 ) -> Iterator[tuple[int, TopicIdPair | SharedTopicId]]:
     """Topics of several ids and ids of several topics, with the number of the partition they are about."""
     by_topic: dict[str, list[_Place]] = {}
@@ -112,9 +112,9 @@ def _shared(places: list[_Place]) -> Iterator[tuple[int, SharedTopicId]]:
                 break
 
 
-def clusters_of_one_topic(verified: Sequence[Verified]) -> Iterator[ClusterPair]:
+def clusters_of_one_topic(verified: Sequence[Compared]) -> Iterator[ClusterPair]:
     """Log dirs that name different clusters and hold the same topic, once for each two of them."""
-    first: dict[tuple[str, UUID], list[LogDirCheck]] = {}
+    first: dict[tuple[str, UUID], list[Owner]] = {}
     pairs: set[tuple[str, str]] = set()
     for place in _places(verified):
         mine = place.log_dir

@@ -53,7 +53,8 @@ class ControllerDifference:
         return WEIGHT_OF_METADATA[self.covers_stop] if self.source else _GIVEN_STATE_WEIGHS
 
 
-_GIVEN_STATE = "the given state"
+#: What is named where the controller's word comes out of ZooKeeper.
+GIVEN_STATE = "the given state"
 _GIVEN_STATE_WEIGHS = "unless it was exported before the directory was copied"
 _STRAY = (
     "A broker of 3.6.2 or later that starts renames the directory to `-stray` and serves nothing of it, earlier ones delete it."
@@ -89,7 +90,7 @@ def _facts(subject: ControllerDifference) -> dict[str, Any]:
     values = {**subject.claim._asdict(), **subject.difference.controller}
     words = {name: _in_words(name, value) for name, value in values.items()}
     told, found = (text.format(**words) for text in _TOLD_AND_FOUND[subject.difference.kind])
-    return {"told": told, "found": found, "witness": subject.source or _GIVEN_STATE}
+    return {"told": told, "found": found, "witness": subject.source or GIVEN_STATE}
 
 
 def _hits(subject: ControllerDifference, *kinds: str) -> Iterator[Hit]:

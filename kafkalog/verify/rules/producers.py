@@ -266,7 +266,7 @@ def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
     INFO when the leader may have forgotten the producer in between: the partition's leader epoch changed, or the producer was
     silent for a while.
     """
-    if step.run is not None and step.before is not None and step.run.epoch < step.before.epoch:
+    if step.run is not None and step.before is not None and step.run.epoch < step.before.newest_epoch:
         run = step.run
         yield Hit(
             _span(step),
@@ -274,7 +274,7 @@ def producer_epoch_decreases(step: ProducerStep) -> Iterator[Hit]:
             severity=Severity.INFO if step.forgotten else None,
             producer_id=run.producer_id,
             epoch=run.epoch,
-            before=step.before.epoch,
+            before=step.before.newest_epoch,
             offset=run.first_offset,
         )
 

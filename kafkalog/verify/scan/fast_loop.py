@@ -65,6 +65,7 @@ class FastLoop:
         latest: The largest timestamp that is ordinary.
         largest: The largest `batchLength` that is ordinary.
         is_compacted: Whether the log is known by now to have been compacted: batches and records may be missing.
+        checksum: Of a batch's bytes from its attributes on, to be compared with the one in its header.
     """
 
     state: WalkState
@@ -77,6 +78,7 @@ class FastLoop:
     latest: int
     largest: int
     is_compacted: Callable[[], bool]
+    checksum: Callable[[memoryview], object] = crc32c
 
     def run(self, buffer: Buffer, position: int) -> tuple[int, bool]:
         """Go over batches with right checksums that lie wholly in a buffer, from `position` in the file; stop at any other.
@@ -88,7 +90,7 @@ class FastLoop:
 
 
 def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
-    state, checksum, unpack, unpack_next, producers = loop.state, crc32c, _UNPACK, _UNPACK_NEXT, loop.producers
+    state, checksum, unpack, unpack_next, producers = loop.state, loop.checksum, _UNPACK, _UNPACK_NEXT, loop.producers
     runs, most_sequence, takes, takes_marker = producers.runs, MAX_SEQUENCE, producers.takes, producers.takes_marker
     most_base, marker = loop.base_offset + _MOST_RELATIVE, _MARKER
     look_at_records, index, times = loop.look_at_records, loop.indexes.offsets, loop.indexes.times

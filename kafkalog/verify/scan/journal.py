@@ -6,24 +6,24 @@ import json
 import os
 from contextlib import contextmanager, nullcontext, suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kafkalog.core.compression import MAX_DECOMPRESSED
-from kafkalog.errors import RequestError
+from kafkalog.errors import RequestError, UnreadableFile
 from kafkalog.files.journal import Journal
 from kafkalog.files.mounted import node_at
-from kafkalog.files.urls import is_url
+from kafkalog.files.nodes import Piece, Versioned
 from kafkalog.services import service
 from kafkalog.verify.scan.scan_json import scan_from_json, scan_to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor, Future
     from contextlib import AbstractContextManager
 
     from kafkalog.verify.scan.results import SegmentScan, SegmentTask, Settings
 
-__all__ = ["Pending", "Place", "ScanJournal", "journal_at"]
+__all__ = ["Pending", "Place", "ScanJournal", "journal_at", "noted_or_begun"]
 
 SCHEMA = "kafkalog.journal/1"
 #: Settings that say how a scan is done, and change nothing of what it finds.
@@ -40,22 +40,27 @@ class ScanJournal:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def place_of(self, task: SegmentTask) -> Place | None:
-        """Where the scan of a segment is noted, as its files are now; None for one that is in no file of its own.
+    def place_of(self, task: SegmentTask, objects: Sequence[str] = ()) -> Place | None:
+        """Where the scan of a segment is noted, as its files are now; None where it cannot be seen whether these have changed.
+
+        Args:
+            task: The segment.
+            objects: What its files are made of, where that is something else.
 
         Raises:
             RequestError: the journal cannot be written any more.
         """
         self._journal.check()
-        states = _states_of(task)
-        return None if states is None else Place(self._journal, task, states, _key_of(task, states))
+        files = tuple(objects or task.paths.values())
+        states = _states_of(files)
+        return None if states is None else Place(self._journal, files, states, _key_of(task, states))
 
 
 class Place(NamedTuple):
     """Where the scan of a segment is noted: the key is made of what was asked for, and of the files' states before it began."""
 
     journal: Journal
-    task: SegmentTask
+    files: tuple[str, ...]
     states: tuple[tuple[int, ...], ...]
     key: str
 
@@ -69,7 +74,7 @@ class Place(NamedTuple):
 
     def note(self, scan: SegmentScan) -> None:
         """Note a scan, unless something could not be read, or was written to meanwhile: it may be otherwise next time."""
-        if self.key not in self.journal and not scan.failures and _states_of(self.task) == self.states:
+        if self.key not in self.journal and not scan.failures and _states_of(self.files) == self.states:
             with suppress(ValueError):
                 self.journal.put(self.key, {"path": scan.path, "scan": scan_to_json(scan)})
 
@@ -95,6 +100,34 @@ class Pending(NamedTuple):
         return scan
 
 
+T = TypeVar("T")
+
+
+def noted_or_begun(
+    place: Place | None,
+    executor: Executor | None,
+    here: Callable[[], SegmentScan],
+    elsewhere: Callable[[Executor], T],
+) -> SegmentScan | T:
+    """The scan of a segment that is noted; else it is scanned, or begun.
+
+    Args:
+        place: Where it is noted; None: nowhere.
+        executor: Where to scan; None: here.
+        here: Scans it here.
+        elsewhere: Begins to scan it elsewhere.
+    """
+    noted = None if place is None else place.scan()
+    if noted is not None:
+        return noted
+    if executor is not None:
+        return elsewhere(executor)
+    scan = here()
+    if place is not None:
+        place.note(scan)
+    return scan
+
+
 def _has_result(future: Future[SegmentScan]) -> bool:
     return not future.cancelled() and future.exception() is None
 
@@ -105,18 +138,21 @@ def _key_of(task: SegmentTask, states: tuple[tuple[int, ...], ...]) -> str:
     return sha256(json.dumps([asked, states], sort_keys=True).encode()).hexdigest()
 
 
-def _states_of(task: SegmentTask) -> tuple[tuple[int, ...], ...] | None:
-    """What changes when one of a segment's files does; None where one is no file of its own, but in an archive or at a URL."""
-    states = []
-    for path in task.paths.values():
-        try:
-            if is_url(path) or node_at(path) is not None:
-                return None
-            status = os.stat(path)
-        except (OSError, ValueError):
-            return None
-        states.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-    return tuple(states)
+def _states_of(files: Iterable[str]) -> tuple[tuple[int, ...], ...] | None:
+    """What changes when one of these files does; None where one is no file of its own, or its store tells no versions."""
+    try:
+        states = tuple(_state_of(path) for path in files)
+    except (OSError, ValueError, UnreadableFile):
+        return None
+    return tuple(state for state in states if state is not None) if None not in states else None
+
+
+def _state_of(path: str) -> tuple[int, ...] | None:
+    node = node_at(path, beneath=True)
+    if isinstance(node, Piece):
+        return (node.number, node.size) if isinstance(node.opened, Versioned) else None
+    status = os.stat(path)
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def journal_at(

@@ -48,6 +48,11 @@ class OddTimesNotes:
             if not isinstance(record, Damage) and record.timestamp < ANCIENT_MS:
                 _note(self._records, spot, record.offset, record.timestamp)
 
+    @property
+    def of_records(self) -> bool:
+        """Whether any are of records, and not of whole batches."""
+        return bool(self._records)
+
     def of_segment(self, path: str) -> SegmentTimes | None:
         """All of them; None when there are none."""
         if not (self._future or self._ancient or self._missing or self._records):

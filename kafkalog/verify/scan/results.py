@@ -9,6 +9,7 @@ from kafkalog.verify.rules.compaction import DEFAULT_MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from kafkalog.core.log_digests import LogDigests
+    from kafkalog.files.aiven import BadChunk
     from kafkalog.replay.producer_events import Event
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.compaction import Horizons, Large
@@ -120,6 +121,8 @@ class SegmentScan:
     leader_changes: tuple[tuple[int, int], ...] = ()
     #: Of its batches, where they were asked for and all are sound and of magic 2.
     digests: LogDigests | None = None
+    #: Of a log in remote storage that a plug-in has cut: the chunks that cannot be read.
+    bad_chunks: tuple[BadChunk, ...] = ()
 
     @property
     def is_unread(self) -> bool:

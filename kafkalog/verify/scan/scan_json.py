@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union, get_args, get_origin, 
 
 from kafkalog.core.command_line import Command
 from kafkalog.core.log_digests import LogDigests
+from kafkalog.core.remote_manifest import Part
+from kafkalog.files.aiven import BadChunk
 from kafkalog.replay.producer_events import Event
 from kafkalog.span import Span
 from kafkalog.verify.effects import Effect
@@ -28,6 +30,7 @@ __all__ = ["scan_from_json", "scan_to_json"]
 
 #: Names that stand in annotations, where their modules import them for types alone.
 _NAMED: dict[str, Any] = {
+    "BadChunk": BadChunk,
     "BatchSpot": BatchSpot,
     "Cause": Cause,
     "Command": Command,
@@ -38,6 +41,7 @@ _NAMED: dict[str, Any] = {
     "Horizons": Horizons,
     "Large": Large,
     "LogDigests": LogDigests,
+    "Part": Part,
     "Span": Span,
 }
 

@@ -9,14 +9,25 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LOG_OVERHEAD, MAGIC_AT, NO_PRODUCER_ID, RecordBatch
+from kafkalog.core.batch import (
+    ATTRIBUTES_AT,
+    BATCH_HEADER,
+    LEAST_BATCH_LENGTH,
+    LOG_OVERHEAD,
+    MAGIC_AT,
+    NO_PRODUCER_ID,
+    RecordBatch,
+)
+from kafkalog.core.checksum import crc32c
 from kafkalog.core.control import ControlRecord
 from kafkalog.core.legacy import LegacyBatch
 from kafkalog.core.line_ends import change_of_log
 from kafkalog.core.log import walk
 from kafkalog.core.log_digests import DigestNotes
+from kafkalog.core.source import WindowedBytes
 from kafkalog.errors import FileChanged, KafkalogError, UnreadableFile
 from kafkalog.files.read_ahead import WINDOW, ReadAhead
 from kafkalog.files.source import FileSource, hashes_of, read_file
@@ -33,6 +44,7 @@ from kafkalog.verify.rules.tails import FileChange, Tail
 from kafkalog.verify.scan.fast_loop import FastLoop
 from kafkalog.verify.scan.metadata_records import unreadable_records
 from kafkalog.verify.scan.odd_times import OddTimesNotes
+from kafkalog.verify.scan.parts import WHOLE, PartScan, take_as_right
 from kafkalog.verify.scan.records import RecordLook
 from kafkalog.verify.scan.results import SegmentScan, SegmentTask
 from kafkalog.verify.scan.segment_indexes import SegmentIndexes
@@ -47,9 +59,10 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
+    from kafkalog.verify.scan.parts import Part
     from kafkalog.verify.scan.record_lanes import LanesLook
 
-__all__ = ["Scanner", "scan_segment"]
+__all__ = ["Scanner", "scan_part", "scan_segment"]
 
 _LEADER_CHANGE = 2
 #: Bytes of a log that are looked through for changed line ends.
@@ -62,6 +75,13 @@ _HEAD_BYTES = 64
 _MOST_BELIEVED_DELTA = 1 << 24
 
 
+def scan_part(task: SegmentTask, part: Part) -> PartScan:
+    """Scan a part of one segment, by what `scan.parts` says."""
+    scanner = Scanner(task, 1, part)
+    scan = scanner.run()
+    return PartScan(scan, scanner.begun, scanner.reached)
+
+
 def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
     """Scan one segment. Never raises on data or on files; what cannot be read is in the result.
 
@@ -71,11 +91,20 @@ def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
 
 
 class Scanner:
-    """One scan."""
+    """One scan, of a segment or of a part of it.
 
-    def __init__(self, task: SegmentTask, threads: int) -> None:
+    `begun` and `reached` are what a `PartScan` says.
+    """
+
+    def __init__(self, task: SegmentTask, threads: int, part: Part = WHOLE) -> None:
         self._task = task
         self._threads = threads
+        self._part = part
+        self.begun = None if part.begin else ""
+        self.reached: str | None = None
+        #: Whether nothing was found that headers do not tell.
+        self._as_trusted = True
+        self._looks_at_records = not task.settings.quick
         self._quick = task.settings.quick
         self._path = task.paths.get(".log", "")
         self._state = WalkState()
@@ -83,7 +112,12 @@ class Scanner:
         self._producers = EventRecorder(task.cuts, folds=True)
         self._times = OddTimesNotes(task.settings.now)
         self._records = RecordLook(
-            self._path, self._times, emit=self._emit, skip=self._skip, compacted=task.compacted, kraft=task.kraft
+            self._path,
+            self._times,
+            emit=self._emit_of_records,
+            skip=self._skip,
+            compacted=task.compacted,
+            kraft=task.kraft,
         )
         self._findings: list[Finding] = []
         self._found: Counter[str] = Counter()
@@ -113,6 +147,11 @@ class Scanner:
     def _is_compacted(self) -> bool:
         """Whether the log is known to have been compacted: quick checks read no keys, which could say that it was not."""
         return self._task.compacted or (self._quick and self._state.compaction_evidence is not None)
+
+    def _emit_of_records(self, subject: Any) -> None:
+        found = self._found.total()
+        self._emit(subject)
+        self._as_trusted &= self._found.total() == found
 
     def _skip(self, what: str) -> None:
         """Something in the log is not looked at."""
@@ -146,7 +185,7 @@ class Scanner:
             magics=frozenset(self._magics),
             last_legacy=self._last_legacy,
             damaged=state.damaged,
-            hashes=hashes_of(task.paths.values(), self._fail) if task.settings.hash else {},
+            hashes=hashes_of(task.paths.values(), self._fail) if task.settings.hash and self.reached is None else {},
             not_checked=tuple(self._not_checked),
             over_limit=self._records.over_limit,
             failures=tuple(self._failures),
@@ -188,7 +227,8 @@ class Scanner:
             self._source = source
             self._size, self._inode = source.size, source.inode
             self._indexes = SegmentIndexes(task, source.size, *siblings)
-            self._walk(source)
+            if not self._walk(source):
+                return
             for subject in self._indexes.finish(self._state, source, self._is_log_sound, any_magic_0=0 in self._magics):
                 self._emit(subject)
             self._preallocated = self._indexes.is_preallocated
@@ -246,28 +286,32 @@ class Scanner:
 
     # --- the log ---
 
-    def _walk(self, source: FileSource) -> None:
-        position, size = 0, source.size
+    def _walk(self, source: FileSource) -> bool:
+        """Go over the log; whether its end was reached, and not only that of a part."""
+        position, size, stop = 0, source.size, self._part.end
+        if self._part.begin:
+            begin = self._take_on_trust(source)
+            if begin is None:
+                return False
+            position, self.begun = begin, self._known(begin)
         lanes = None if self._quick or self._task.kraft or not self._task.settings.lanes else _lanes_look(self._records)
-        read_ahead = None if self._task.kraft else ReadAhead(source, self._threads, WINDOW if lanes is None else 2 * WINDOW)
-        loop = FastLoop(
-            state=self._state,
-            base_offset=self._task.base_offset,
-            indexes=self._indexes,
-            producers=self._producers,
-            look_at_records=None if self._quick else self._records.look_at_ordinary,
-            lanes=lanes,
-            judge=self.judge,
-            latest=self._times.latest,
-            largest=self._task.settings.large - LOG_OVERHEAD,
-            is_compacted=self._is_compacted,
+        loop = self._loop(
+            lanes=lanes, look_at_records=None if self._quick else self._records.look_at_ordinary, judge=self.judge
         )
-        work = loop.run if self._digests is None else partial(_digested, loop.run, self._digests)
+        work = self._digested(loop)
+        window = WINDOW if lanes is None else 2 * WINDOW
+        read_ahead = None if self._task.kraft else ReadAhead(source, self._threads, window, stop)
         while position < size:
             if read_ahead is not None:
                 position = read_ahead.run(position, work)
                 if position >= size:
                     break
+            if stop is not None and (batch := _framed(source, position)) is not None and batch.span.end > stop:
+                if self._is_as_trusted(source):
+                    self.reached = self._known(position)
+                    return False
+                stop, read_ahead = None, ReadAhead(source, self._threads, window)
+                continue
             for item in walk(source, position):
                 if isinstance(item, RecordBatch):
                     self.judge(item, crc_ok=item.crc_ok)
@@ -281,6 +325,59 @@ class Scanner:
                 if read_ahead is not None and isinstance(item, RecordBatch):
                     break
         self._state.finish()
+        return True
+
+    def _loop(
+        self,
+        *,
+        lanes: LanesLook | None = None,
+        look_at_records: Callable[..., None] | None = None,
+        judge: Callable[..., None],
+        checksum: Callable[[memoryview], object] = crc32c,
+    ) -> FastLoop:
+        return FastLoop(
+            state=self._state,
+            base_offset=self._task.base_offset,
+            indexes=self._indexes,
+            producers=self._producers,
+            look_at_records=look_at_records,
+            lanes=lanes,
+            judge=judge,
+            latest=self._times.latest,
+            largest=self._task.settings.large - LOG_OVERHEAD,
+            is_compacted=self._is_compacted,
+            checksum=checksum,
+        )
+
+    def _digested(self, loop: FastLoop) -> Callable[[Buffer, int], tuple[int, bool]]:
+        return loop.run if self._digests is None else partial(_digested, loop.run, self._digests)
+
+    # --- parts of a log ---
+
+    def _take_on_trust(self, source: FileSource) -> int | None:
+        """Go over the batches before the part; gives where it begins, None when headers do not lead there."""
+        end = self._part.begin
+        read_ahead = ReadAhead(source, self._threads, WINDOW, end)
+        work = self._digested(self._loop(judge=self.judge, checksum=take_as_right))
+        self._looks_at_records = False
+        position = read_ahead.run(0, work)
+        while (batch := _framed(source, position)) is not None and batch.span.end <= end:
+            self.judge(batch, crc_ok=True)
+            if self._digests is not None:
+                self._digests.take(bytes(batch.data[:ATTRIBUTES_AT]), 0, ATTRIBUTES_AT)
+            position = read_ahead.run(batch.span.end, work)
+        self._looks_at_records = not self._quick
+        return None if batch is None else position
+
+    def _is_as_trusted(self, source: FileSource) -> bool:
+        """Whether nothing was found that who takes these batches on trust does not know."""
+        looked_at = not (self._records.over_limit or self._times.of_records or self._magics or self._state.damaged)
+        return self._as_trusted and looked_at and not source.is_rewritten
+
+    def _known(self, position: int) -> str:
+        """What stands for all that is known at a position of the log, from the headers of the batches before."""
+        findings = [tuple(finding) for finding in self._findings]
+        return sha256(repr((position, self._state.known(), self._producers.known(), findings)).encode()).hexdigest()
 
     def judge(self, batch: RecordBatch, *, crc_ok: bool) -> None:
         """Judge a magic 2 batch with care."""
@@ -308,7 +405,7 @@ class Scanner:
         if batch.size > self._task.settings.large:
             self._note_large(spot, header.producer_id)
         control = self._judge_control(batch) if batch.is_control else None
-        if not self._quick and (control is None or control.problem is None):
+        if self._looks_at_records and (control is None or control.problem is None):
             self._records.look_at(batch)
         producers.reach(spot.base_offset)
         if header.producer_id == NO_PRODUCER_ID and header.producer_epoch == header.base_sequence == 0:
@@ -544,6 +641,18 @@ def _digested(
     reached, more = run(buffer, position)
     digests.take(buffer.data, position - buffer.begin, reached - buffer.begin)
     return reached, more
+
+
+def _framed(source: FileSource, position: int) -> RecordBatch | None:
+    """The batch of magic 2 at a position, whatever it holds; None: there is none that ends in the log."""
+    head = source.read(position, BATCH_HEADER.size)
+    if len(head) < BATCH_HEADER.size:
+        return None
+    header = BATCH_HEADER.read(head)
+    size = LOG_OVERHEAD + header.batch_length
+    if header.magic != 2 or header.batch_length < LEAST_BATCH_LENGTH or position + size > source.size:
+        return None
+    return RecordBatch(header, position, WindowedBytes(source, position, size))
 
 
 def _lanes_look(look: RecordLook) -> LanesLook | None:

@@ -44,6 +44,10 @@ class WalkState:
         self.any_full = False
         self.places: list[tuple[int, int]] = []
 
+    def known(self) -> dict[str, object]:
+        """All of it, but for the places: which are kept depends on the windows in which a log is read."""
+        return {name: value for name, value in vars(self).items() if name != "places"}
+
     # --- ordinary batches ---
 
     def raise_timestamp(self, spot: BatchSpot) -> None:
