@@ -273,10 +273,15 @@ class LogSegment:
         scanned = self.context.scanned_of(self.log.file)
         if scanned is None:
             return 0
-        for entry in scanned.epochs:
-            self._follow_epoch(entry.epoch, entry.start_offset)
+        epochs = list(reversed(scanned.epochs))
         for event in scanned.events:
-            self._follow_transaction(producers, producers.append_scanned(event))
+            while epochs and epochs[-1].start_offset <= event.offset:
+                self._follow_epoch(*epochs.pop())
+            completed = producers.append_scanned(event)
+            if completed is not None:
+                self._follow_transaction(producers, completed)
+        while epochs:
+            self._follow_epoch(*epochs.pop())
         for offset, position in scanned.places:
             self.offset_index.append(offset, position)
             producers.map_end_offset = offset + 1
@@ -287,7 +292,9 @@ class LogSegment:
         if not batch.is_v2:
             return
         self._follow_epoch(batch.header.partition_leader_epoch, batch.base_offset)
-        self._follow_transaction(producers, producers.append_one(batch))
+        completed = producers.append_one(batch)
+        if completed is not None:
+            self._follow_transaction(producers, completed)
         producers.map_end_offset = last_offset + 1
 
     def _follow_epoch(self, epoch: int, base_offset: int) -> None:
@@ -297,11 +304,10 @@ class LogSegment:
         if epochs is not None and epoch >= least and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
             epochs.assign(epoch, base_offset)
 
-    def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction | None) -> None:
-        if completed is not None:
-            if completed.is_aborted:
-                self.transaction_index.append(completed.entry(producers.last_stable_offset(completed)))
-            producers.complete(completed)
+    def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction) -> None:
+        if completed.is_aborted:
+            self.transaction_index.append(completed.entry(producers.last_stable_offset(completed)))
+        producers.complete(completed)
 
     def _reset_indexes(self) -> None:
         for extension in (".index", ".timeindex"):

@@ -46,7 +46,6 @@ __all__ = ["CompletedTransaction", "ProducerStates"]
 #: int16 version, int32 coordinator epoch.
 _END_MARKER_SIZE = 6
 _LARGEST_SEQUENCE = 0x7FFFFFFF
-_UNKNOWN = Producer()
 
 
 class CompletedTransaction(NamedTuple):
@@ -304,10 +303,12 @@ class ProducerStates:
 
     def append_scanned(self, event: ScannedEvent) -> CompletedTransaction | None:
         """Take over batches that a scan has found; the transaction they complete is not yet closed."""
-        known = self._table.producers.get(event.producer_id, _UNKNOWN)
-        if event.marker is None and not event.is_transactional and known.open_from is None:
-            # Nothing but that the producer is known now.
-            self._put(event.producer_id, known)
+        known = self._table.producers.get(event.producer_id)
+        is_open = known is not None and known.open_from is not None
+        if event.marker is None and event.is_transactional is is_open:
+            # More of the same changes nothing.
+            if known is None:
+                self._table.producers[event.producer_id] = self._changed[event.producer_id] = Producer()
             return None
         append = self._prepare(event.producer_id)
         completed = append.append_scanned(event)
@@ -337,14 +338,12 @@ class ProducerStates:
             self.complete(transaction)
 
     def _prepare(self, producer_id: int) -> _Append:
-        return _Append(producer_id, self._table.producers.get(producer_id, _UNKNOWN), self.release)
-
-    def _put(self, producer_id: int, producer: Producer) -> None:
-        self._table.put(producer_id, producer)
-        self._changed[producer_id] = producer
+        return _Append(producer_id, self._table.producers.get(producer_id, Producer()), self.release)
 
     def _update(self, append: _Append) -> None:
-        self._put(append.producer_id, append.producer)
+        producer = append.producer
+        self._table.put(append.producer_id, producer)
+        self._changed[append.producer_id] = producer
         for first_offset in append.started:
             self.ongoing.add(first_offset, append.producer_id)
 
@@ -437,7 +436,8 @@ class ProducerStates:
     def _load(self, producer_id: int, producer: Producer, log_start_offset: int) -> None:
         if producer.last_offset < log_start_offset and not PRODUCERS_RETAINED.applies_to(self.release):
             return
-        self._put(producer_id, producer)
+        self._table.put(producer_id, producer)
+        self._changed[producer_id] = producer
         if producer.open_from is not None:
             self.ongoing.add(producer.open_from, producer_id)
 

@@ -476,17 +476,17 @@ class ProducerReplay:
             )
 
 
-def _ends(marker: TransactionEnd, state: ProducerState) -> bool:
-    """Whether a marker is one that the leader takes: neither its producer nor its coordinator has been fenced."""
-    epoch, before = marker.coordinator_epoch, state.coordinator_epoch
-    return marker.epoch >= state.epoch and (epoch is None or before is None or epoch >= before)
-
-
 def _follows(run: ProducerRun, state: ProducerState) -> bool:
     """Whether a run is what its producer must write next."""
     return (
         run.epoch == state.epoch and run.first_sequence == _following(state) and (run.transactional or state.first_offset < 0)
     )
+
+
+def _ends(marker: TransactionEnd, state: ProducerState) -> bool:
+    """Whether a marker has no lower epoch, of the producer or of the coordinator, than there was before."""
+    known, before = marker.coordinator_epoch, state.coordinator_epoch
+    return marker.epoch >= state.epoch and (known is None or before is None or known >= before)
 
 
 def _elapsed(state: ProducerState | None, timestamp: int) -> int:
