@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.checks.partition import JudgedPartition
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.journal import Place, ScanJournal
+    from kafkalog.verify.scan.key_notes import KeyNotes
     from kafkalog.verify.scan.parts import Division, Part, PartScan
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
@@ -121,7 +122,10 @@ class Looker:
         if self.executor is not None and before is None and self._is_one_task(directory):
             return Look(directory, [], self.executor.submit(look_at, directory))
         unchanged = {} if before is None else _unchanged(before, directory.listed.states)
-        return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
+        keys = directory.keys
+        if keys is not None and (unchanged or self.executor is not None or self.journal is not None):
+            keys.give_up()
+        return Look(directory, [unchanged.get(task) or self._scan(task, keys) for task in directory.tasks])
 
     def _is_one_task(self, directory: DirectoryFacts) -> bool:
         """Whether a worker is to look at all of a directory: what is noted in a journal are segments."""
@@ -141,10 +145,14 @@ class Looker:
         scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
         return look, judge_partition(read_facts(look.directory, scans))
 
-    def _scan(self, task: SegmentTask) -> SegmentScan | Pending | Divided:
+    def _scan(self, task: SegmentTask, keys: KeyNotes | None = None) -> SegmentScan | Pending | Divided:
         place = None if self.journal is None else self.journal.place_of(task)
+        of_segment = None if task.mark else keys
         return noted_or_begun(
-            place, self.executor, lambda: scan_segment(task, self.threads), lambda executor: self._sent(task, executor, place)
+            place,
+            self.executor,
+            lambda: scan_segment(task, self.threads, of_segment),
+            lambda executor: self._sent(task, executor, place),
         )
 
     def _sent(self, task: SegmentTask, executor: Executor, place: Place | None) -> Pending | Divided:

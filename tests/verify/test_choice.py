@@ -86,6 +86,17 @@ def test_what_the_options_left_out_is_in_the_headline_and_the_summary():
     assert "left out" not in run(PLAIN).output
 
 
+def test_nothing_is_said_to_be_sound_when_the_options_left_out_all():
+    words = " ".join(run("--since-mtime", "2099-01-01", PLAIN).output.split())
+    assert "no partition was looked at: the options leave out all 7" in words
+    assert "nothing is damaged" not in words
+
+
+def test_what_was_left_out_is_counted_beside_what_is_damaged(many):
+    words = " ".join(run("--sample", "31", many).output.split())
+    assert "of 31 partitions are damaged; the options leave out 1 other" in words
+
+
 def test_a_time_is_no_text_for_the_library():
     with pytest.raises(RequestError, match="since_mtime"):
         verify(PLAIN, since_mtime="yesterday")
