@@ -19,7 +19,7 @@ from kafkalog.core.control import read_control_record
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.filename import LOG_DIR_CHECKPOINTS, PENDING_SUFFIXES, TEXT_FILES
 from kafkalog.core.filters import Filters
-from kafkalog.core.log import walk
+from kafkalog.core.log import SearchBudget, walk
 from kafkalog.core.offset_index import OFFSET_INDEX_ENTRY, leftover, padded_end, padding_between
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import format_uuid, read_json_file, read_partition_metadata, read_properties
@@ -28,6 +28,7 @@ from kafkalog.core.time_index import TIME_INDEX_ENTRY
 from kafkalog.core.transaction_index import ABORTED_TXN
 from kafkalog.dump.index_checks import LogChain, index_problem, offset_index_of
 from kafkalog.dump.json_forms import Long, object_of, text_object
+from kafkalog.dump.lone_records import TRIES
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_json import Passed, RecordLines, batch_line
 from kafkalog.dump.reports import ConsecutiveOffsets
@@ -232,7 +233,7 @@ class JsonDump:
         with FileSource(self._path) as source:
             end = source.size if self._options.max_bytes is None else min(source.size, max(0, self._options.max_bytes))
             start = start_position(self._path, filters, source) if filters.active else 0
-            for item in walk(source, start, end):
+            for item in self._items(source, start, end):
                 if end_offset is not None and isinstance(item, RecordBatch) and item.base_offset >= end_offset and item.crc_ok:
                     end_offset = None
                     self._output.flush()
@@ -248,6 +249,30 @@ class JsonDump:
                     self._batch(item, decoder)
             if source.grown is not None:
                 self._output.say(f"kafkalog: {source.grown}")
+
+    def _items(self, source: FileSource, start: int, end: int) -> Iterator[Batch | Damage | Padding]:
+        """What a log consists of. Batches of one record that follow one of those are printed here, in one go."""
+        budget, fruitless = SearchBudget(end - start), 0
+        matter = self._options.records and not self._filtering
+        while start < end:
+            begun = start
+            for item in walk(source, start, end, budget):
+                yield item
+                if not (matter and fruitless < TRIES and isinstance(item, RecordBatch) and item.header.records_count == 1):
+                    continue
+                reached = position = item.span.end
+                while position < end:
+                    text, offsets, reached = self._regular.lone_lines(source, position, end, self._consecutive.last + 1)
+                    if reached == position:
+                        break
+                    self._consecutive.last, position = offsets[-1], reached
+                    self._output.put(text)
+                if position > item.span.end:
+                    start, fruitless = position, 0
+                    break
+                fruitless += 1
+            if start == begun:
+                return
 
     def _padding(self, padding: Padding) -> None:
         self._line("metadata", padding.span.start, padding=padding.span.size)

@@ -29,6 +29,7 @@ from kafkalog.core.record_walk import MOST_AT_ONCE, Irregular, runs
 from kafkalog.core.source import HELD, Bytes, WindowedBytes, checksum, part_of
 from kafkalog.dump.at_once import WINDOW, AtOnce
 from kafkalog.dump.lines import codec_names, lines_of
+from kafkalog.dump.lone_records import TRIES
 from kafkalog.dump.passed_over import Way
 from kafkalog.dump.payload import MANY_HEADERS
 from kafkalog.dump.record_text import RecordText
@@ -55,8 +56,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LogPrinter"]
 
-#: How often batches of one record are hoped for in vain.
-_TRIES = 8
 _BASE_OFFSET = BATCH_HEADER.partial("base_offset")
 
 
@@ -198,7 +197,7 @@ class LogPrinter:
         """The same, one batch after the other; those of one record in one go."""
         fruitless = 0
         while True:
-            position, is_lone = self._run_on(source, position, stop, end, lone_matter=fruitless < _TRIES)
+            position, is_lone = self._run_on(source, position, stop, end, lone_matter=fruitless < TRIES)
             if not is_lone:
                 return position
             assert self._lone is not None

@@ -8,60 +8,51 @@ without a codec, with one regular record; where there is any other, or a record 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.attributes import TRANSACTIONAL
 from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH, LOG_OVERHEAD, BatchHeader
 from kafkalog.core.checksum import crc32c
-from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, HeaderSink, compile_walk
-from kafkalog.dump.lines import lone_record_line
+from kafkalog.core.record_walk import SAFE_BASE, compile_walk
 from kafkalog.dump.tool_died import ToolDied
 from kafkalog.kafka.java import BOOLEAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kafkalog.core.record_walk import HeaderSink
     from kafkalog.core.source import Source
-    from kafkalog.dump.dialects import Dialect
 
-    Tail = Callable[[int, bytes | None, bytes | None], bytes]
+__all__ = ["TRIES", "Lines", "LoneRecords"]
 
-__all__ = ["LoneRecords"]
-
+#: How often batches of one record are hoped for in vain.
+TRIES = 8
 #: Batches whose lines are made at once, and the longest of them.
 _MOST_AT_ONCE, _LONGEST = 256, 1 << 16
 
-#: The names are those of `lines.BATCH_VALUES`, but for the size: the record has a `size` of its own.
+#: The names are those of `lines.BATCH_VALUES`, but for the size: the record has a `size` of its own. `expected` is the offset
+#: after that of the record before.
 _FRAME = f"""
-def walk(data, view, at, limit, stop, begin{{extra}}, one=one, two=two):
+def walk(data, view, at, limit, stop, begin, expected{{extra}}, one=one, two=two):
     {{setup}}
     try:
         while at < stop and len(lines) < {_MOST_AT_ONCE}:
             {", ".join(BatchHeader._fields)} = unpack(data, at)
-            if records_count != 1 or magic != 2 or last_offset_delta: break
+            if records_count != 1 or magic != 2 or last_offset_delta or base_offset < 0: break
             if attributes & {~TRANSACTIONAL} or base_sequence < -1: break
             if not {LEAST_BATCH_LENGTH} <= batch_length <= {_LONGEST} or not {-SAFE_BASE} < base_timestamp < {SAFE_BASE}: break
             end = at + {LOG_OVERHEAD} + batch_length
             if end > limit or checksum(view[at + {ATTRIBUTES_AT}:end]) != crc: break
             position = begin + at; size_of_batch = end - at; p = at + {BATCH_HEADER.size}
-{{record}}
+            {{record}}
             if o or q != end: break
             line = {{emitted}}
             lines.append(line); offsets.append(base_offset)
-            at = end
+            at = end; expected = base_offset + 1
     except (Irregular, IndexError, UnicodeDecodeError, ToolDied, error):
         {{otherwise}}
     {{finish}}
 """
-
-_HEADER_KEYS = HeaderSink(
-    begin="keys = []",
-    key="keys.append(data[q:r])",
-    finish="raw = b','.join(keys).decode()",
-    none="''",
-    most=str(MOST_HEADERS),
-    repeats=True,
-)
 
 
 class Lines(NamedTuple):
@@ -76,26 +67,28 @@ class LoneRecords:
     """Makes the lines of batches of one record.
 
     Args:
-        dialect: Whose lines.
-        shown: What is shown of keys and values: "none"; "any" as text; "tail" what a function makes of them.
-        tail: That function.
-        with_batches: The batches have lines, too.
+        text: That of an f-string with the lines of a batch and its record, over the names of the loop.
+        payload: See `compile_walk`.
+        headers: See `compile_walk`; what it makes is text.
+        names: What else the text may name.
+        extra: Further parameters of the loop, as text, with a leading comma.
     """
 
-    def __init__(self, dialect: Dialect, shown: str, tail: Tail | None, *, with_batches: bool) -> None:
-        no_key = "k & 1" if dialect.key_of_tombstone else "k & 1 or v & 1"
-        after = {
-            "none": "",
-            "any": f"{{'' if {no_key} else ' key: ' + key}}{{'' if v & 1 else ' payload: ' + val}}",
-            "tail": "{tail(base_offset, key, val).decode()}",
-        }
-        text = lone_record_line(dialect, with_batch=with_batches) + after[shown] + "\n"
-        payload = {"none": None, "any": "{}.decode()".format, "tail": str}[shown]
+    def __init__(
+        self,
+        text: str,
+        *,
+        payload: Callable[[str], str] | None,
+        headers: HeaderSink,
+        names: tuple[tuple[str, Any], ...],
+        extra: str = "",
+    ) -> None:
         self._walk: Callable[..., tuple[list[str], list[int], int]] = compile_walk(
             "pass",
             setup="lines = []; offsets = []",
             otherwise="pass",
             finish="return lines, offsets, at",
+            extra=extra,
             names=(
                 ("unpack", BATCH_HEADER.unpack_from),
                 ("checksum", crc32c),
@@ -103,14 +96,16 @@ class LoneRecords:
                 ("ToolDied", ToolDied),
                 ("UnicodeDecodeError", UnicodeDecodeError),
                 ("BOOLEAN", BOOLEAN),
-                ("tail", tail),
+                *names,
             ),
             payload=payload,
-            headers=_HEADER_KEYS,
+            headers=headers,
             frame=_FRAME.replace("{emitted}", f"f{text!r}".replace("{", "{{").replace("}", "}}")),
         )
 
-    def lines(self, source: Source, position: int, stop: int, end: int) -> Lines:
+    def lines(
+        self, source: Source, position: int, stop: int, end: int, *, expected: int = 0, extra: tuple[Any, ...] = ()
+    ) -> Lines:
         """The lines of the next batches from a position on.
 
         Args:
@@ -118,8 +113,12 @@ class LoneRecords:
             position: Where the first of them begins.
             stop: Where none begins any more.
             end: First byte that does not belong to the log.
+            expected: The offset that would follow the record before.
+            extra: Values of the further parameters.
         """
         begin, data = source.window(position, min(BATCH_HEADER.size, end - position))
         limit = min(len(data), end - begin)
-        lines, offsets, at = self._walk(data, memoryview(data), position - begin, limit, min(stop - begin, limit), begin)
+        lines, offsets, at = self._walk(
+            data, memoryview(data), position - begin, limit, min(stop - begin, limit), begin, expected, *extra
+        )
         return Lines("".join(lines).encode(), offsets, begin + at)

@@ -16,6 +16,7 @@ from kafkalog.core.properties import format_uuid
 from kafkalog.core.record_walk import MOST_HEADERS, SAFE_BASE, HeaderSink, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes
 from kafkalog.dump.json_forms import json_form, text_json
+from kafkalog.dump.lone_records import LoneRecords
 from kafkalog.dump.record_condition import Condition, condition_of
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.kafka.java import BOOLEAN
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
     from kafkalog.core.batch import RecordBatch
     from kafkalog.core.filters import Filters
+    from kafkalog.core.source import Source
     from kafkalog.dump.decoders.base import Decoder
     from kafkalog.dump.json_forms import JsonForm
+    from kafkalog.dump.lone_records import Lines
 
 __all__ = ["Passed", "RecordLines", "batch_line"]
 
@@ -57,7 +60,7 @@ class RecordLines:
     """
 
     def __init__(self, schema: str, path: str, form: str | None, filters: Filters, decoder: Decoder | None) -> None:
-        self._fronts = tuple(_front(schema, kind, path) for kind in ("record", "mismatch"))
+        self._fronts = tuple(_front(schema, kind, path) for kind in ("batch", "record", "mismatch"))
         self._shapes = tuple(
             _Shape(
                 form=form,
@@ -74,12 +77,18 @@ class RecordLines:
             for compressed in (False, True)
         )
 
-        self._loops: dict[int, tuple[_Shape, Callable[..., Any]]] = {}
+        self._loops: dict[int, tuple[_Shape, int, Callable[..., Any]]] = {}
 
-    def _loop(self, number: int) -> tuple[_Shape, Callable[..., Any]]:
+    def _loop(self, number: int) -> tuple[_Shape, int, Callable[..., Any]]:
+        """What lines of a kind look like, how many values each has, and the loop that gives them."""
         if number not in self._loops:
-            self._loops[number] = self._shapes[number], _walk(self._shapes[number])
+            shape = self._shapes[number]
+            self._loops[number] = shape, len(shape.values()), _walk(shape)
         return self._loops[number]
+
+    def lone_lines(self, source: Source, position: int, end: int, expected: int) -> Lines:
+        """The lines of the next batches of one record, and of these, all of which are wanted; `expected` as in `of`."""
+        return _lone(self._shapes[0]).lines(source, position, end, end, expected=expected, extra=self._fronts)
 
     def of(self, batch: RecordBatch, expected: int) -> Iterator[bytes | Passed]:
         """Pieces of text with the lines of a batch, up to the first record that is irregular; the last item is a `Passed`.
@@ -112,8 +121,8 @@ class RecordLines:
                 return
             data, at = result.data, 0
         append_time = bool(header.attributes & bits.LOG_APPEND_TIME)
-        shape, walk = self._loop(4 * append_time + 2 * (base_sequence >= 0) + bool(batch.compression_id))
-        show = _printer(shape, batch, *self._fronts)
+        shape, width, walk = self._loop(4 * append_time + 2 * (base_sequence >= 0) + bool(batch.compression_id))
+        show = _printer(shape.template(batch, self._fronts[1]), width, batch.position, self._fronts[2])
         base_timestamp = header.max_timestamp if append_time else header.base_timestamp
 
         def lines(data: bytes, at: int, end: int, number: int, begin: int) -> Iterator[bytes | Passed]:
@@ -182,7 +191,7 @@ def batch_line(batch: RecordBatch, schema: str, path: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _batch_template(schema: str, path: str) -> bytes:
-    return _front(schema, "batch", path) + b"%d" + _BATCH_REST
+    return _front(schema, "batch", path).encode().replace(b"%", b"%%") + b"%d" + _BATCH_REST
 
 
 class _Shape(NamedTuple):
@@ -228,11 +237,11 @@ class _Shape(NamedTuple):
             "sequence": "base_sequence + o" if self.sequenced else "",
             **self.payload(),
             "headers": "raw",
-            "decoded": "" if self.decoder is None else "decoded(offset, key, val)",
+            "decoded": "" if self.decoder is None else "decoded(offset, key, val).encode()",
         }
         return {name: expression for name, expression in found.items() if expression}
 
-    def template(self, batch: RecordBatch, front: bytes) -> bytes:
+    def template(self, batch: RecordBatch, front: str) -> bytes:
         """A line of a batch, with a `%` for each of the values; `front` is what stands before the position."""
         position = "null" if self.compressed else "%d"
         timestamp = batch.header.max_timestamp if self.append_time else "%d"
@@ -243,26 +252,24 @@ class _Shape(NamedTuple):
             f'{position},"batchPosition":{batch.position},"offset":%d,"timestamp":{timestamp},"keySize":%b,"valueSize":%b,'
             f'"sequence":{sequence}{payload},"headers":[%b]{decoded}}}\n'
         )
-        return front + line.encode()
+        return front.encode().replace(b"%", b"%%") + line.encode()
 
 
 def _printer(
-    shape: _Shape, batch: RecordBatch, front: bytes, mismatch: bytes
+    template: bytes, width: int, batch_position: int, mismatch: str
 ) -> Callable[[list[Any], list[tuple[int, int, int]]], bytes]:
     """What makes the lines of some records of a batch.
 
     It is given the values of all of them in one list, and of each record whose offset does not follow the one before the
     number of values up to its last, the offset that was expected, and its own.
     """
-    template = shape.template(batch, front)
-    width = len(shape.values())
 
     def show(values: list[Any], gaps: list[tuple[int, int, int]]) -> bytes:
         lines: list[bytes] = []
         done = 0
         for at, expected, offset in gaps:
-            place = b'%d,"kind":"non-consecutive","offset":%d,"previousOffset":%d}\n' % (batch.position, offset, expected - 1)
-            lines += template * ((at - done) // width), mismatch, place
+            line = _gap(mismatch, batch_position, offset, expected).encode()
+            lines += template * ((at - done) // width), line.replace(b"%", b"%%")
             done = at
         lines.append(template * ((len(values) - done) // width))
         return b"".join(lines) % tuple(values)
@@ -271,11 +278,10 @@ def _printer(
 
 
 @lru_cache(maxsize=64)
-def _front(schema: str, kind: str, path: str) -> bytes:
-    """What stands before the position in a line, as part of a template."""
+def _front(schema: str, kind: str, path: str) -> str:
+    """What stands before the position in a line."""
     fields = {"schema": schema, "type": kind, "path": path, "position": None}
-    text = json.dumps(fields, ensure_ascii=not path.isascii(), separators=(",", ":")).removesuffix("null}")
-    return text.encode().replace(b"%", b"%%")
+    return json.dumps(fields, ensure_ascii=not path.isascii(), separators=(",", ":")).removesuffix("null}")
 
 
 def _size_text(raw: int) -> bytes:
@@ -307,14 +313,63 @@ def _walk(shape: _Shape) -> Callable[..., Any]:
             ("Passed", Passed),
             ("sizes", _sizes()),
             ("size_text", _size_text),
-            *_header_names(form, ensure_ascii=shape.ensure_ascii),
-            *(() if form is None else (("made", form.made), ("template", form.begin + b"%b" + form.end))),
             ("wanted_key", shape.condition.wanted_key),
-            ("decoded", None if shape.decoder is None else _decoded(shape.decoder, ensure_ascii=shape.ensure_ascii)),
+            *_loop_names(shape, form),
         ),
         **_payload_of(shape),
         headers=_KEYS_ALONE if form is None else _KEYS_AND_VALUES,
     )
+
+
+def _loop_names(shape: _Shape, form: JsonForm | None) -> Iterator[tuple[str, Any]]:
+    """What the text of keys, values and headers needs."""
+    yield from _header_names(form, ensure_ascii=shape.ensure_ascii)
+    if form is not None:
+        yield "made", form.made
+        yield "template", form.begin + b"%b" + form.end
+    if shape.decoder is not None:
+        yield "decoded", _decoded(shape.decoder, ensure_ascii=shape.ensure_ascii)
+
+
+@cache
+def _lone(shape: _Shape) -> LoneRecords:
+    """What makes the lines of batches of one record, which have no codec; `shape` says how keys and values are shown."""
+    batch = "".join(f',"{field.kafka_name}":{{{field.name}}}' for field in BATCH_HEADER.fields)
+    form = None if shape.form is None else json_form(shape.form, ensure_ascii=shape.ensure_ascii)
+    payload = "" if form is None else ',"key":{shown(key)},"value":{shown(val)}'
+    said = "" if shape.decoder is None else ',"decoded":{decoded(base_offset, key, val)}'
+    text = (
+        f'{{batch_front}}{{position}}{batch},"size":{{size_of_batch}},"isValid":true,"compressionType":"none",'
+        '"timestampType":"CreateTime","lastOffset":{base_offset},"lastSequence":{base_sequence},'
+        f'"isTransactional":{{BOOLEAN[attributes == {bits.TRANSACTIONAL}]}},"isControl":false,"deleteHorizonMs":null}}}}\n'
+        '{record_front}{begin + p},"batchPosition":{position},"offset":{base_offset},"timestamp":{base_timestamp + t},'
+        '"keySize":{null if k & 1 else k >> 1},"valueSize":{null if v & 1 else v >> 1},"sequence":{base_sequence}'
+        f'{payload},"headers":[{{raw}}]{said}}}}}\n'
+        "{none if base_offset == expected or not expected else gap(mismatch_front, position, base_offset, expected)}"
+    )
+    return LoneRecords(
+        text,
+        payload=None if form is None else str,
+        headers=(_KEYS_ALONE if form is None else _KEYS_AND_VALUES)._replace(
+            finish="raw = b''.join(parts)[:-1].decode()", none="''"
+        ),
+        names=(
+            *(("null", "null"), ("none", ""), ("gap", _gap), ("shown", None if form is None else _shown(form))),
+            *_loop_names(shape, form),
+        ),
+        extra=", batch_front, record_front, mismatch_front",
+    )
+
+
+def _gap(front: str, position: int, offset: int, expected: int) -> str:
+    """The line that tells of a gap in front of a record's offset."""
+    return f'{front}{position},"kind":"non-consecutive","offset":{offset},"previousOffset":{expected - 1}}}\n'
+
+
+def _shown(form: JsonForm) -> Callable[[bytes | None], str]:
+    """What makes the JSON of a key or value."""
+    begin, made, end = form.begin.decode(), form.made, form.end.decode()
+    return lambda data: "null" if data is None else f"{begin}{made(data).decode()}{end}"
 
 
 def _payload_of(shape: _Shape) -> dict[str, Any]:
@@ -326,11 +381,14 @@ def _payload_of(shape: _Shape) -> dict[str, Any]:
     return {"payload": shape.made, "key_null": "key = b'null'", "value_null": "val = b'null'"}
 
 
-def _decoded(decoder: Decoder, *, ensure_ascii: bool) -> Callable[[int, bytes | None, bytes | None], bytes]:
-    def decoded(offset: int, key: bytes | None, value: bytes | None) -> bytes:
+def _decoded(decoder: Decoder, *, ensure_ascii: bool) -> Callable[[int, bytes | None, bytes | None], str]:
+    def decoded(offset: int, key: bytes | None, value: bytes | None) -> str:
+        made = None if ensure_ascii else decoder.object_text(key, value)
+        if made is not None:
+            return made
         found = decoder.decode_object(offset, key, value)
         text = json.dumps(found, ensure_ascii=ensure_ascii, separators=(",", ":"), default=format_uuid)
-        return text.encode("utf-8", "backslashreplace")
+        return text.encode("utf-8", "backslashreplace").decode()
 
     return decoded
 

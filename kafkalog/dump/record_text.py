@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core import attributes as bits
 from kafkalog.core.record_walk import MOST_HEADERS, NO_HEADERS, SAFE_BASE, HeaderSink, Irregular, compile_walk
-from kafkalog.dump.lines import lines_of
+from kafkalog.dump.lines import lines_of, lone_record_line
 from kafkalog.dump.lone_records import LoneRecords
 from kafkalog.dump.record_condition import Condition, condition_of
 from kafkalog.dump.tool_died import ToolDied
@@ -181,8 +181,19 @@ class RecordText:
 
     def lone_records(self, dialect: Dialect, *, with_batches: bool) -> LoneRecords:
         """What makes the lines of batches of one record, all of which are wanted, with all that lines show."""
-        shown = self._ways[0].shown
-        return LoneRecords(dialect, "any" if shown == "both" else shown, self._tail, with_batches=with_batches)
+        no_key = "k & 1" if self._tombstone_keys else "k & 1 or v & 1"
+        text = f"{{'' if {no_key} else ' key: ' + key}}{{'' if v & 1 else ' payload: ' + val}}"
+        payload, after = {
+            "none": (None, ""),
+            "both": ("{}.decode()".format, text),
+            "tail": (str, "{tail(base_offset, key, val).decode()}"),
+        }[self._ways[0].shown]
+        return LoneRecords(
+            lone_record_line(dialect, with_batch=with_batches) + after + "\n",
+            payload=payload,
+            headers=_HEADER_KEYS._replace(finish="raw = b','.join(keys).decode()", none="''"),
+            names=(("tail", self._tail),),
+        )
 
     def make(
         self, data: bytes, at: int, end: int, header: BatchHeader, position: int, size: int, codec: str, count: int

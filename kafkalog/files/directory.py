@@ -131,6 +131,11 @@ class Directory:
         device, inode, size, written = self._states[4 * number : 4 * number + 4]
         return device, inode, size, written if written < _UNSIGNED // 2 else written - _UNSIGNED
 
+    @property
+    def size(self) -> int:
+        """Bytes of all regular files in it, links followed, as far as the system told them."""
+        return sum(size for size, kind in zip(self._states[2::4], self._kinds, strict=True) if kind & 2)
+
     def path_of(self, name: str) -> str:
         """The path of an entry."""
         return join(self.path, name)
@@ -172,6 +177,12 @@ class Directory:
             if self.room.takes(len(found) if isinstance(found, bytes) else 0):
                 self._read[name] = found
         return SmallFile(path, found, None) if isinstance(found, bytes) else SmallFile(path, None, found)
+
+    def take_over(self, copy: Directory) -> None:
+        """Keep what was read by a copy of it, which had been handed to a worker."""
+        for name, found in copy._read.items():
+            if name not in self._read and self.room.takes(len(found) if isinstance(found, bytes) else 0):
+                self._read[name] = found
 
     def read(self, name: str) -> bytes:
         """The bytes of a small file, as for `small_file`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from kafkalog.core.printable import printable
@@ -95,7 +96,7 @@ def _marked(text: str, style: str) -> str:
 
 
 def _table(table: Table, rows: int, columns: int) -> str:
-    shown = table.rows[:rows]
+    shown = list(islice(table.rows, rows))
     numbers = [is_numbers(shown, at) for at in range(len(table.headings))]
     head = "".join(f"<th{_class(name, numbers[at])}>{_text(name, columns)}</th>" for at, name in enumerate(table.headings))
     body = "".join(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
-__all__ = ["HANG", "Item", "Line", "Pieces", "Table", "labelled"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["HANG", "Item", "Line", "MadeRows", "Pieces", "Rows", "Table", "labelled"]
 
 #: Columns of the words on the left of a headline.
 HANG = 12
@@ -32,6 +35,37 @@ class Line(NamedTuple):
         return f"{self.word}{gap}".ljust(self.hang)
 
 
+class Rows(Protocol):
+    """Rows of a table, which are gone over several times: a list, or what makes each when it is asked for."""
+
+    def __iter__(self) -> Iterator[Sequence[object]]:
+        """One row after the other."""
+        ...
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+
+class MadeRows:
+    """Rows that are made each time they are gone over: there can be millions.
+
+    Args:
+        count: How many there are.
+        make: Begins to make them.
+    """
+
+    def __init__(self, count: int, make: Callable[[], Iterator[Sequence[object]]]) -> None:
+        self._count = count
+        self._make = make
+
+    def __iter__(self) -> Iterator[Sequence[object]]:
+        return self._make()
+
+    def __len__(self) -> int:
+        return self._count
+
+
 class Table(NamedTuple):
     """Rows under headings; None is shown as `-`. `styled`: the column whose words are coloured.
 
@@ -40,7 +74,7 @@ class Table(NamedTuple):
     """
 
     headings: tuple[str, ...]
-    rows: list[list[object]]
+    rows: Rows
     indent: int = 0
     styled: int | None = None
     whole: tuple[int, ...] = ()

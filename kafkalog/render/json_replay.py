@@ -84,9 +84,6 @@ def group_lines(found: Groups, release_of: Callable[[str], Release] = newest, no
 
     `now`, milliseconds, decides what has expired; None: that is not asked.
     """
-    offsets: dict[str, list[CommittedOffset]] = {}
-    for commit in found.offsets:
-        offsets.setdefault(commit.group, []).append(commit)
     yield from load_lines(found.loads, release_of)
     for group in found.groups.values():
         yield _group(group)
@@ -103,7 +100,7 @@ def group_lines(found: Groups, release_of: Callable[[str], Release] = newest, no
                 "subscription": json_object(member.subscription),
                 "assignment": json_object(member.assignment),
             }
-        for commit in offsets.get(group.group, ()):
+        for commit in found.offsets.of(group.group):
             yield {"type": "offset", **_commit(commit)}
     for producer_id, commit in found.pending:
         yield {"type": "pending", "producerId": producer_id, **_commit(commit)}
@@ -118,7 +115,7 @@ def group_lines(found: Groups, release_of: Callable[[str], Release] = newest, no
         "share_offsets": len(found.share_offsets),
         "out_of_range": len(found.out_of_range),
         "without_topic": len(found.without_topic),
-        "expired": None if now is None else len(found.expired(now)),
+        "expired": None if now is None else sum(1 for _ in found.offsets.expired(now)),
         "records": found.records,
         "notes": count_notes(found.notes),
         "not_read": len(found.problems),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kafkalog.core.spoken import agreeing, count_text
@@ -90,8 +91,18 @@ def utc(milliseconds: int) -> str | None:
 
 def when(milliseconds: int) -> str:
     """A time in UTC as people write it, to the second: `2023-11-14 22:13:20`; the number where no calendar reaches."""
-    text = utc(milliseconds)
-    return str(milliseconds) if text is None or "T" not in text else f"{text[:10]} {text[11:19]}"
+    day, second = divmod(milliseconds // 1000, 86400)
+    date = _date(day)
+    if date is None or milliseconds == -1:
+        return str(milliseconds)
+    return f"{date} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str | None:
+    """A day since 1970, as a date; None where no calendar reaches."""
+    text = utc(day * 86_400_000)
+    return text[:10] if text is not None and "T" in text else None
 
 
 def moment(milliseconds: int) -> str | None:

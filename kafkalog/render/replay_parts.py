@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kafkalog.core.release import Release
-    from kafkalog.render.items import Item
+    from kafkalog.render.items import Item, Rows
     from kafkalog.replay.coordinator_loads import Load
     from kafkalog.replay.logs import Note
 
@@ -24,10 +24,10 @@ __all__ = ["NAMES", "loads_text", "notes_text", "paragraph", "section"]
 UTC = " (UTC)"
 
 
-def section(title: str, headings: Iterable[str], rows: list[list[object]]) -> Iterator[Item]:
+def section(title: str, headings: Iterable[str], rows: Rows) -> Iterator[Item]:
     """A table with its title, and an empty line after it; nothing without rows."""
     names = tuple(headings)
-    if rows:
+    if len(rows):
         yield Line(0, f"{title} ({len(rows):,})", "", style="title")
         yield Table(names, rows, whole=tuple(at for at, name in enumerate(names) if name.endswith(UTC)))
         yield ""

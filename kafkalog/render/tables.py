@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -11,6 +12,8 @@ from kafkalog.core.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from kafkalog.render.items import Rows
+
 __all__ = ["LEAST", "cell_of", "column_groups", "is_numbers", "plain_table", "shortened"]
 
 #: What stands for "there is none".
@@ -18,6 +21,8 @@ NONE = "-"
 BETWEEN = "  "
 #: The fewest columns of a terminal that a text is shortened to.
 LEAST = 12
+#: Rows of which texts are held at once.
+_AT_ONCE = 1 << 10
 #: Columns that are repeated where a table goes on below, at most.
 _MOST_KEYS = 3
 
@@ -31,22 +36,52 @@ def cell_of(value: object) -> str:
     return printable(str(value))
 
 
-def is_numbers(rows: Sequence[Sequence[object]], column: int) -> bool:
+def is_numbers(rows: Rows, column: int) -> bool:
     """Whether a column holds numbers, which stand below each other."""
-    return bool(rows) and all(row[column] is None or isinstance(row[column], int) for row in rows)
+    return bool(len(rows)) and all(row[column] is None or isinstance(row[column], int) for row in rows)
 
 
-def plain_table(headings: Sequence[str], rows: Sequence[Sequence[object]], indent: int = 0) -> Iterator[str]:
-    """The lines of a table that is as wide as its cells."""
-    cells = [list(map(cell_of, headings)), *(list(map(cell_of, row)) for row in rows)]
-    widths = [max(map(_columns_of, column)) for column in zip(*cells, strict=True)]
-    right = [is_numbers(rows, at) for at in range(len(headings))]
-    for row in cells:
-        parts = []
-        for text, width, to_the_right in zip(row, widths, right, strict=True):
-            blanks = " " * (width - _columns_of(text))
-            parts.append(blanks + text if to_the_right else text + blanks)
-        yield " " * indent + BETWEEN.join(parts).rstrip()
+def plain_table(headings: Sequence[str], rows: Rows, indent: int = 0) -> Iterator[str]:
+    """The lines of a table that is as wide as its cells; its rows are gone over twice, some at a time."""
+    names = [cell_of(heading) for heading in headings]
+    widths, right = [_columns_of(name) for name in names], [bool(len(rows))] * len(names)
+    for columns in _blocks(rows):
+        for at, column in enumerate(columns):
+            texts = _cells(column)
+            is_plain = "".join(texts).isascii()
+            widths[at] = max(widths[at], *map(len if is_plain else cell_len, texts))
+            right[at] = right[at] and all(value is None or isinstance(value, int) for value in column)
+    blocks = chain(([[name] for name in names],), (list(map(_cells, columns)) for columns in _blocks(rows)))
+    padded = [_to_the_right if at_right else _to_the_left for at_right in right]
+    for texts_of in blocks:
+        cells = [pad(texts, width) for pad, texts, width in zip(padded, texts_of, widths, strict=True)]
+        for row in zip(*cells, strict=True):
+            yield (" " * indent + BETWEEN.join(row)).rstrip()
+
+
+def _blocks(rows: Rows) -> Iterator[list[tuple[object, ...]]]:
+    """The columns of some rows after the other."""
+    left = iter(rows)
+    while some := list(islice(left, _AT_ONCE)):
+        yield list(zip(*some, strict=True))
+
+
+def _cells(column: Sequence[object]) -> list[str]:
+    """The texts of a column; where all of it is of one kind, that is decided once."""
+    kinds = set(map(type, column))
+    if kinds == {int}:
+        return list(map(str, column))
+    if kinds == {str} and printable(text := "".join(column)) == text:  # type: ignore[arg-type]  # strings, as said
+        return list(column)  # type: ignore[arg-type]
+    return list(map(cell_of, column))
+
+
+def _to_the_left(texts: list[str], width: int) -> list[str]:
+    return [text.ljust(width) if text.isascii() else text + " " * (width - cell_len(text)) for text in texts]
+
+
+def _to_the_right(texts: list[str], width: int) -> list[str]:
+    return [text.rjust(width) for text in texts]
 
 
 def _columns_of(cell: str) -> int:
@@ -74,7 +109,7 @@ def _taken(text: str, width: int) -> str:
 
 def column_groups(
     headings: Sequence[str],
-    rows: Sequence[Sequence[object]],
+    rows: Rows,
     width: int,
     whole: Collection[int] = (),
     spare: Collection[int] = (),
@@ -97,7 +132,7 @@ def column_groups(
     least, full = {}, {}
     for at, heading in enumerate(headings):
         texts = [row[at] for row in rows]
-        if any(text is not None for text in texts) or not rows:
+        if any(text is not None for text in texts) or not len(rows):
             full[at] = columns = max(cell_len(cell_of(text)) for text in (heading, *texts))
             least[at] = columns if at in whole or is_numbers(rows, at) else min(columns, LEAST)
     if sum(full.values()) + len(BETWEEN) * (len(full) - 1) > width:
@@ -114,7 +149,7 @@ def column_groups(
     return groups
 
 
-def _key(rows: Sequence[Sequence[object]], columns: list[int]) -> list[int]:
+def _key(rows: Rows, columns: list[int]) -> list[int]:
     """The first columns, as many as tell the rows apart; the first one where only more than a few would."""
     for count in range(1, _MOST_KEYS + 1):
         if len({tuple(row[at] for at in columns[:count]) for row in rows}) == len(rows):

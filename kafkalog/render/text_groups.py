@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.messages.json_form import compact_json, json_object
 from kafkalog.core.properties import format_uuid
 from kafkalog.core.spoken import listed, offsets_spoken
+from kafkalog.render.items import MadeRows
 from kafkalog.render.quantities import count_text, moment
 from kafkalog.render.replay_parts import NAMES, loads_text, notes_text, paragraph, section
 from kafkalog.replay.coordinator_loads import newest
@@ -75,18 +76,21 @@ def _without_topic(commits: Iterable[CommittedOffset]) -> Iterator[Item]:
 
 def _expired(found: Groups, now: int) -> Iterator[Item]:
     """What a coordinator deletes soon: a line for what has a time of its own, one for what the default expires."""
+    counts, at_once = Counter[bool](), Counter[bool]()
+    groups: dict[bool, dict[str, None]] = {True: {}, False: {}}
+    for commit in found.offsets.expired(now):
+        is_stored = commit.expire_timestamp != -1
+        counts[is_stored] += 1
+        at_once[is_stored] += commit.has_expired_at_once
+        groups[is_stored][commit.group] = None
     lines = []
-    for is_stored in (True, False):
-        commits = [commit for commit in found.expired(now) if (commit.expire_timestamp != -1) is is_stored]
-        if not commits:
-            continue
-        groups = list(dict.fromkeys(commit.group for commit in commits))
+    for is_stored, count in sorted(counts.items(), reverse=True):
+        early = at_once[is_stored]
         why = "by the time stored with them" if is_stored else "if offsets.retention.minutes has its default, 7 days"
-        at_once = sum(commit.has_expired_at_once for commit in commits)
         lines.append(
-            f"{count_text(len(commits), 'committed offset')} of groups without members expired, {why}: "
-            f"{listed(groups, NAMES)}. "
-            + (f"{at_once} had expired when committed (retention time 0, or a wrong clock). " if at_once else "")
+            f"{count_text(count, 'committed offset')} of groups without members expired, {why}: "
+            f"{listed(list(groups[is_stored]), NAMES)}. "
+            + (f"{early} had expired when committed (retention time 0, or a wrong clock). " if early else "")
             + "A coordinator that loads them deletes them within offsets.retention.check.interval.ms."
         )
     yield from paragraph(lines)
@@ -117,14 +121,25 @@ def groups_text(
 
 
 def _groups(found: Groups) -> Iterator[Item]:
-    offsets = Counter(commit.group for commit in found.offsets)
+    count_of = found.offsets.count_of
     yield from section(
         "Groups",
         ("group", "kind", "state", "generation", "protocol", "members", "offsets"),
-        [
-            [group.group, group.kind, group.state, group.generation, group.protocol, len(group.members), offsets[group.group]]
-            for group in found.groups.values()
-        ],
+        MadeRows(
+            len(found.groups),
+            lambda: (
+                (
+                    group.group,
+                    group.kind,
+                    group.state,
+                    group.generation,
+                    group.protocol,
+                    len(group.members),
+                    count_of(group.group),
+                )
+                for group in found.groups.values()
+            ),
+        ),
     )
 
 
@@ -151,27 +166,22 @@ def _members(found: Groups) -> Iterator[Item]:
 
 def _offsets(found: Groups) -> Iterator[Item]:
     # Where nobody has committed something before it, the start says nothing.
-    starts = any(commit.problem == "before-log-start" for commit in found.offsets)
+    starts = any(commit.problem == "before-log-start" for commit in found.out_of_range)
     before, after = ("group", "topic", "partition", "offset"), ("end", "lag", "committed (UTC)", "epoch", "metadata")
-    yield from section(
-        "Offsets",
-        (*before, *(("start",) if starts else ()), *after),
-        [
-            [
-                commit.group,
-                commit.topic,
-                commit.partition,
-                commit.offset,
-                *((commit.log_start_offset,) if starts else ()),
-                commit.log_end_offset,
-                commit.lag,
-                moment(commit.commit_timestamp),
-                commit.leader_epoch if commit.leader_epoch >= 0 else None,
-                commit.metadata,
-            ]
-            for commit in found.offsets
-        ],
-    )
+
+    def row(commit: CommittedOffset) -> tuple[object, ...]:
+        return (
+            *commit[:4],
+            *((commit.log_start_offset,) if starts else ()),
+            commit.log_end_offset,
+            commit.lag,
+            moment(commit.commit_timestamp),
+            commit.leader_epoch if commit.leader_epoch >= 0 else None,
+            commit.metadata,
+        )
+
+    rows = MadeRows(len(found.offsets), lambda: map(row, found.offsets))
+    yield from section("Offsets", (*before, *(("start",) if starts else ()), *after), rows)
 
 
 def _pending(found: Groups) -> Iterator[Item]:

@@ -1,10 +1,13 @@
-"""What a committed offset points to: a log with its start and end, a topic; and when the coordinator deletes it."""
+"""What committed offsets point to: a log with its start and end, a topic; and when the coordinator deletes them."""
 
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from itertools import accumulate, chain, islice
+from typing import TYPE_CHECKING, overload
 
 from kafkalog.core.checkpoint import parse_java_integer
 from kafkalog.core.filename import METADATA_TOPICS
@@ -12,15 +15,20 @@ from kafkalog.errors import UnreadableFile
 from kafkalog.files.log_dir import LogDir
 from kafkalog.files.mounted import is_directory
 from kafkalog.files.paths import real_path
+from kafkalog.replay.group_state import CommittedOffset
+from kafkalog.replay.kept_commits import group_of, place_of, read_commit
 from kafkalog.replay.logs import Note
 from kafkalog.replay.metadata import read_metadata
 
 if TYPE_CHECKING:
-    from kafkalog.replay.group_state import CommittedOffset, Group
+    from collections.abc import Iterator, Mapping
+
+    from kafkalog.replay.group_state import Group
     from kafkalog.replay.image import Image, PartitionState, Topic
+    from kafkalog.replay.kept_commits import Commits, Place
     from kafkalog.replay.logs import FoundLogs, Log
 
-__all__ = ["DEFAULT_RETENTION", "Places", "expiry"]
+__all__ = ["DEFAULT_RETENTION", "CommittedOffsets", "Places"]
 
 #: `offsets.retention.minutes` of 7 days, the default since 2.0, in milliseconds.
 #: Brokers before 2.1 store the time with each commit.
@@ -40,6 +48,82 @@ def expiry(commit: CommittedOffset, group: Group) -> int | None:
     # A classic group is kept from when its last member left it, whatever has no protocol from its last commit.
     left = group.kind == "classic" and group.protocol_type and group.state_timestamp != -1
     return (group.state_timestamp if left else commit.commit_timestamp) + DEFAULT_RETENTION
+
+
+class CommittedOffsets(Sequence[CommittedOffset]):
+    """Committed offsets by group, topic and partition, ascending; each is made when it is asked for, for there can be millions.
+
+    Args:
+        commits: What is committed.
+        groups: The groups that have committed it.
+        places: What it points to.
+    """
+
+    def __init__(self, commits: Commits, groups: Mapping[str, Group], places: Places) -> None:
+        keys: dict[str, list[bytes | Place]] = {}
+        for key in commits:
+            keys.setdefault(group_of(key), []).append(key)
+        for of_group in keys.values():
+            if len(of_group) > 1:
+                of_group.sort(key=place_of)
+        self._commits = commits
+        self._keys = dict(sorted(keys.items()))
+        self._groups = groups
+        self._places = places
+
+    def of(self, group: str) -> Iterator[CommittedOffset]:
+        """Those of one group."""
+        for key in self._keys.get(group, ()):
+            commit = read_commit(key, self._commits[key])
+            yield self._places.of(commit, expiry(commit, self._groups[group]))
+
+    def count_of(self, group: str) -> int:
+        """How many one group has."""
+        return len(self._keys.get(group, ()))
+
+    @cached_property
+    def odd(self) -> list[CommittedOffset]:
+        """Those with a problem: nobody can go on from there, or their topic is not there."""
+        if not (self._commits and self._places.are_known):
+            return []
+        return [one for one in self if one.problem is not None or one.topic_problem is not None]
+
+    def expired(self, now: int) -> Iterator[CommittedOffset]:
+        """Those that a coordinator deletes soon after it has loaded them at `now`, milliseconds."""
+        return (one for one in self if one.expires_at is not None and one.expires_at <= now)
+
+    def __iter__(self) -> Iterator[CommittedOffset]:
+        return chain.from_iterable(map(self.of, self._keys))
+
+    def __len__(self) -> int:
+        return len(self._commits)
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(map(len, self._keys.values())))
+
+    @overload
+    def __getitem__(self, at: int) -> CommittedOffset: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[CommittedOffset]: ...
+    def __getitem__(self, at: int | slice) -> CommittedOffset | list[CommittedOffset]:
+        """One of them by its number, or some."""
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        number = at + len(self) if at < 0 else at
+        if not 0 <= number < len(self):
+            raise IndexError(at)
+        before = bisect_right(self._ends, number)
+        group = list(self._keys)[before]
+        return next(islice(self.of(group), number - (self._ends[before - 1] if before else 0), None))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as for a list
+
+    def __repr__(self) -> str:
+        return f"CommittedOffsets({len(self)} of {len(self._keys)} groups)"
 
 
 class Places:
@@ -69,12 +153,20 @@ class Places:
             return None, None
         return self._logs[topic, partition][1:]
 
-    def of(self, commit: CommittedOffset) -> CommittedOffset:
-        """The commit with all that is known of the place it points to."""
+    @cached_property
+    def are_known(self) -> bool:
+        """Whether anything is known of any of them."""
+        return bool(self._logs) or self._image is not None
+
+    def of(self, commit: CommittedOffset, expires_at: int | None = None) -> CommittedOffset:
+        """The commit with all that is known of the place it points to, and when it expires."""
+        if not self.are_known:
+            return commit if expires_at is None else commit._replace(expires_at=expires_at)
         start, end = self.bounds(commit.topic, commit.partition)
-        placed = commit._replace(log_start_offset=start, log_end_offset=end)
+        placed = commit._replace(log_start_offset=start, log_end_offset=end, expires_at=expires_at)
         problem = self._topic_problem(placed) if end is None or commit.topic_id is not None else None
-        return placed._replace(topic_problem=problem, is_certain=placed.problem is not None and self._is_certain(placed))
+        is_certain = placed.problem is not None and self._is_certain(placed)
+        return placed._replace(topic_problem=problem, is_certain=is_certain) if problem is not None or is_certain else placed
 
     # --- the topic ---
 

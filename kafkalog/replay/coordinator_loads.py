@@ -89,7 +89,7 @@ class Load(NamedTuple):
         topic: `__consumer_offsets`, `__transaction_state` or `__share_group_state`.
         partition: Its number; None when the directory's name does not tell it.
         failures: All that some release does not get past, by offset.
-        names: Groups or transactional ids of the partition → offset of the last record about them.
+        names: Where there are failures, groups or transactional ids of the partition → offset of the last record about them.
         files: Its `.log` files by base offset.
     """
 
@@ -178,11 +178,15 @@ class LoadWatch:
             self.fail("update-without-value", offset, "a ShareUpdate record without a value")
         elif number < 2 and name == "OffsetCommit":
             if value is not None:
-                self.groups.setdefault(decoded.key["group"], _OFFSETS_ONLY)
+                self.committed(decoded.key)
         elif name == "GroupMetadata":
             self._classic(decoded.key["group"], decoded.value)
         elif "groupId" in decoded.key and name.startswith(_MODERN):
             self._modern(offset, decoded.key, decoded)
+
+    def committed(self, key: Message) -> None:
+        """A group has committed an offset."""
+        self.groups.setdefault(key["group"], _OFFSETS_ONLY)
 
     def _version(self, offset: int, number: int, version: int) -> None:
         if (number, version) in self._versions:
@@ -279,7 +283,7 @@ class LoadWatch:
             log.topic or "",
             log.name.partition if log.name else None,
             tuple(failures),
-            dict(names) | self.unread,
+            dict(names) | self.unread if failures else {},
             log.files,
         )
 

@@ -9,20 +9,20 @@ and 4.3; ShareCoordinatorShard.replay, 4.3.
 
 from __future__ import annotations
 
-from sys import intern
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import COMMIT, read_control_type
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_as_clients_write
 from kafkalog.core.messages.group import GROUP_RECORDS
-from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record, value_reader
+from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.errors import FormatError
 from kafkalog.replay.coordinator_loads import LoadWatch
-from kafkalog.replay.group_state import STABLE, CommittedOffset, Group, Member, ShareOffset
+from kafkalog.replay.group_state import STABLE, Group, Member, ShareOffset
+from kafkalog.replay.kept_commits import OFFSET_COMMIT, commit_of, group_of, key_of, place_of, record_offset_of
 from kafkalog.replay.known_keys import KnownKeys
-from kafkalog.replay.logs import Note, Notes
+from kafkalog.replay.logs import LogRecord, Note, Notes
 from kafkalog.replay.until import END
 
 if TYPE_CHECKING:
@@ -32,28 +32,14 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.messages.reader import Message
     from kafkalog.replay.coordinator_loads import Load
-    from kafkalog.replay.logs import Log, LogRecord
+    from kafkalog.replay.kept_commits import Commits
+    from kafkalog.replay.logs import Log
     from kafkalog.replay.until import Until
 
 __all__ = ["SHARE_TOPIC", "TOPIC", "GroupReplay"]
 
 TOPIC = "__consumer_offsets"
 SHARE_TOPIC = "__share_group_state"
-
-_Key = tuple[str, str, int]
-#: The record type of committed offsets in all releases since 0.9.
-_OFFSET_COMMIT = 1
-
-
-class _Kept(NamedTuple):
-    """A commit as its record has it: of most, a later one comes before anybody asks what it says."""
-
-    value: bytes
-    path: str
-    record_offset: int
-
-
-_Commit = CommittedOffset | _Kept
 
 #: Names of the numbers that say a member's state.
 _MEMBER_STATES = {0: STABLE, 1: "UNREVOKED_PARTITIONS", 2: "UNRELEASED_PARTITIONS"}
@@ -65,7 +51,7 @@ class GroupReplay:
 
     Attributes:
         groups: Groups by id; those that have nothing but offsets are not among them.
-        offsets: What is committed, by group, topic and partition.
+        offsets: What is committed.
         pending: The same in open transactions, by producer id.
         share_offsets: Where share groups are, by group, topic id and partition.
         topic_names: Names of topics that records tell, by topic id.
@@ -73,8 +59,8 @@ class GroupReplay:
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
-        self.offsets: dict[_Key, CommittedOffset] = {}
-        self.pending: dict[int, dict[_Key, CommittedOffset]] = {}
+        self.offsets: Commits = {}
+        self.pending: dict[int, Commits] = {}
         self.share_offsets: dict[tuple[str, uuid.UUID, int], ShareOffset] = {}
         self.topic_names: dict[uuid.UUID, str] = {}
         self.notes = Notes()
@@ -82,9 +68,9 @@ class GroupReplay:
         #: What a coordinator makes of each partition; only for the end, at which it loads.
         self.loads: list[Load] = []
         #: What is committed and what is pending in the partition at hand.
-        self._committed: dict[_Key, _Commit] = {}
-        self._open: dict[int, dict[_Key, _Commit]] = {}
-        self._known: KnownKeys[_Key] = KnownKeys(GROUP_RECORDS, _OFFSET_COMMIT)
+        self._committed: Commits = {}
+        self._open: dict[int, Commits] = {}
+        self._known = KnownKeys(GROUP_RECORDS, OFFSET_COMMIT, lambda _: None)
 
     def log(self, log: Log, until: Until) -> None:
         """Apply the records of a partition.
@@ -100,81 +86,82 @@ class GroupReplay:
                 self.loads.append(watch.load(log, self._names(log)))
         finally:
             # Each partition has markers of its own.
-            self.offsets.update(self._in_full(self._committed))
+            self.offsets.update(self._committed)
             for producer_id, commits in self._open.items():
-                self.pending.setdefault(producer_id, {}).update(self._in_full(commits))
+                self.pending.setdefault(producer_id, {}).update(commits)
             self._committed, self._open = {}, {}
-            self._known = KnownKeys(GROUP_RECORDS, _OFFSET_COMMIT)
-
-    def _in_full(self, commits: dict[_Key, _Commit]) -> Iterator[tuple[_Key, CommittedOffset]]:
-        """Commits with their fields; those that were kept as bytes are no longer held as such."""
-        for place in list(commits):
-            commit = commits.pop(place)
-            yield place, commit if isinstance(commit, CommittedOffset) else _read_again(place, *commit)
+            self._known.forget_all()
 
     def _names(self, log: Log) -> Iterator[tuple[str, int]]:
-        """The groups of a partition."""
+        """The groups of a partition, each with the offset of a record about it."""
         files = frozenset(log.files)
         for group in self.groups.values():
             if group.path in files:
                 yield group.group, group.record_offset or 0
         for commits in (self._committed, *self._open.values()):
-            for place, commit in commits.items():
-                yield place[0], commit.record_offset
+            for key, commit in commits.items():
+                yield group_of(key), record_offset_of(commit)
         for share in self.share_offsets.values():
             if share.path in files:
                 yield share.group, share.record_offset
 
     def _replay(self, log: Log, until: Until, watch: LoadWatch) -> None:
         is_bounded, has_commits = until != END, watch.types is GROUP_RECORDS
-        for item in log.records(self.notes, watch.unreadable):
-            path, batch, record = item
-            if is_bounded and not until.holds(record.offset, record.timestamp):
-                continue
-            self.records += 1
-            if isinstance(batch, RecordBatch) and batch.is_control:
-                self._marker(item, batch.header.producer_id, watch)
-                continue
-            if has_commits:
-                again = self._known.read(record.key, record.value)
-                if again is not None:
-                    place, value, message = again
-                    self._named(message, place[1])
-                    self._put(batch, place, _Kept(value, path, record.offset))
+        self._known = known = KnownKeys(GROUP_RECORDS, OFFSET_COMMIT, watch.committed)
+        for path, batch, records in log.batches(self.notes, watch.unreadable):
+            is_control, commits = isinstance(batch, RecordBatch) and batch.is_control, self._commits_of(batch)
+            for record in records:
+                if is_bounded and not until.holds(record.offset, record.timestamp):
                     continue
-            decoded = read_coordinator_record(watch.types, record.key, record.value)
-            watch.record(record.offset, record.value, decoded)
-            if record.value is None and decoded.name != "OffsetCommit":
-                self._known.forget_all()  # it may remove a group
-            if decoded.problem:
-                self.notes.append(Note(path, record.offset, decoded.problem))
-            if decoded.key is None or (record.value is not None and decoded.value is None):
-                continue
-            apply = _APPLY.get(decoded.name)
-            if apply is not None:
-                apply(self, item, decoded.key, decoded)
+                self.records += 1
+                key = record.key
+                if is_control:
+                    self._marker(LogRecord(path, batch, record), watch)
+                    continue
+                again = known.read(key, record.value) if has_commits else None
+                if again is not None and key is not None:
+                    _, value, message = again
+                    if "topicId" in message:
+                        self._named(message, place_of(key)[1])
+                    commits[key] = value, path, record.offset
+                    continue
+                self._with_care(LogRecord(path, batch, record), watch)
 
-    def _marker(self, item: LogRecord, producer_id: int, watch: LoadWatch) -> None:
+    def _commits_of(self, batch: Batch) -> Commits:
+        """Where the commits of a batch go: those in a transaction count from its marker on."""
+        if isinstance(batch, RecordBatch) and batch.is_transactional and not batch.is_control:
+            return self._open.setdefault(batch.header.producer_id, {})
+        return self._committed
+
+    def _with_care(self, item: LogRecord, watch: LoadWatch) -> None:
+        """Apply a record of any kind."""
+        path, _, record = item
+        decoded = read_coordinator_record(watch.types, record.key, record.value)
+        watch.record(record.offset, record.value, decoded)
+        if record.value is None and decoded.name != "OffsetCommit":
+            self._known.forget_all()  # it may remove a group
+        if decoded.problem:
+            self.notes.append(Note(path, record.offset, decoded.problem))
+        if decoded.key is None or (record.value is not None and decoded.value is None):
+            return
+        apply = _APPLY.get(decoded.name)
+        if apply is not None:
+            apply(self, item, decoded.key, decoded)
+
+    def _marker(self, item: LogRecord, watch: LoadWatch) -> None:
         try:
             _, kind = read_control_type(item.record.key)
         except FormatError as error:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
             watch.unreadable(item.record.offset, f"a control record cannot be read: {error}")
             return
-        pending = self._open.pop(producer_id, {})
+        pending = self._open.pop(item.batch.header.producer_id, {}) if isinstance(item.batch, RecordBatch) else {}
         if kind != COMMIT:
             return
         for place, commit in pending.items():
             held = self._committed.get(place)
-            if held is None or held.record_offset < commit.record_offset:
+            if held is None or record_offset_of(held) < record_offset_of(commit):
                 self._committed[place] = commit
-
-    def _put(self, batch: Batch, place: _Key, commit: _Commit) -> None:
-        """A commit counts, in a transaction from its marker on."""
-        if isinstance(batch, RecordBatch) and batch.is_transactional:
-            self._open.setdefault(batch.header.producer_id, {})[place] = commit
-        else:
-            self._committed[place] = commit
 
     def _named(self, value: Message, topic: str) -> None:
         """Remember the id of a topic that a commit tells."""
@@ -186,17 +173,17 @@ class GroupReplay:
 
     def offset_commit(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
         """An offset, or its tombstone."""
-        place: _Key = intern(key["group"]), intern(key["topic"]), key["partition"]
+        place = key["group"], key["topic"], key["partition"]
+        own = key_of(place)
         path, batch, record = item
         if decoded.value is None:
             self._known.forget(record.key)
-            self.offsets.pop(place, None)
-            for commits in (self._committed, *self._open.values()):
-                commits.pop(place, None)
+            for commits in (self.offsets, self._committed, *self._open.values()):
+                commits.pop(own, None)
             return
         self._named(decoded.value, place[1])
-        self._put(batch, place, _commit_of(place, decoded.value, path, record.offset))
-        self._known.learn(record.key, record.value, decoded, place)
+        self._commits_of(batch)[own] = commit_of(place, decoded.value, path, record.offset)
+        self._known.learn(record.value, decoded)
 
     def classic_group(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:
         """A classic group, all its members with it."""
@@ -347,26 +334,6 @@ class GroupReplay:
             path=item.path,
             record_offset=item.record.offset,
         )
-
-
-def _commit_of(place: _Key, value: Message, path: str, record_offset: int) -> CommittedOffset:
-    topic_id = value.get("topicId")
-    return CommittedOffset(
-        *place,
-        value["offset"],
-        value.get("leaderEpoch", -1),
-        value["metadata"],
-        value["commitTimestamp"],
-        value.get("expireTimestamp", -1),
-        topic_id if topic_id is not None and topic_id.int else None,
-        path,
-        record_offset,
-    )
-
-
-def _read_again(place: _Key, value: bytes, path: str, record_offset: int) -> CommittedOffset:
-    read = value_reader(GROUP_RECORDS, _OFFSET_COMMIT, int.from_bytes(value[:2], "big"))
-    return _commit_of(place, read(value, 2)[0], path, record_offset)
 
 
 def _nobody(member_id: str) -> Member:

@@ -117,7 +117,7 @@ class Member(NamedTuple):
     assignor: str | None = None
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, slots=True)
 class Group:
     """The last known state of a group.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafkalog.core.filename import METADATA_TOPICS
 from kafkalog.errors import UnreadableFile
 from kafkalog.files.arguments import check_type
-from kafkalog.replay.committed_offsets import Places, expiry
+from kafkalog.replay.committed_offsets import CommittedOffsets, Places
 from kafkalog.replay.group_replay import SHARE_TOPIC, TOPIC, GroupReplay
 from kafkalog.replay.group_state import CommittedOffset, Group, Member, ShareOffset
+from kafkalog.replay.kept_commits import place_of, read_commit
 from kafkalog.replay.logs import FoundLogs, Note, collect
 from kafkalog.replay.metadata import read_metadata
 from kafkalog.replay.until import END, Until
@@ -29,7 +31,7 @@ class Groups(NamedTuple):
     """All groups at one moment, by id; what they have committed; what is pending in transactions; what went wrong."""
 
     groups: dict[str, Group]
-    offsets: list[CommittedOffset]
+    offsets: CommittedOffsets
     pending: list[tuple[int, CommittedOffset]]
     share_offsets: list[ShareOffset]
     notes: list[Note]
@@ -40,16 +42,16 @@ class Groups(NamedTuple):
     @property
     def out_of_range(self) -> list[CommittedOffset]:
         """Commits from which nobody can go on: their offset is not in the log any more, or not yet."""
-        return [commit for commit in self.offsets if commit.problem is not None]
+        return [commit for commit in self.offsets.odd if commit.problem is not None]
 
     @property
     def without_topic(self) -> list[CommittedOffset]:
         """Commits for topics or partitions that the cluster's metadata does not have, or has created again."""
-        return [commit for commit in self.offsets if commit.topic_problem is not None]
+        return [commit for commit in self.offsets.odd if commit.topic_problem is not None]
 
     def expired(self, now: int) -> list[CommittedOffset]:
         """Commits that a coordinator deletes soon after it has loaded them at `now`, milliseconds."""
-        return [commit for commit in self.offsets if commit.expires_at is not None and commit.expires_at <= now]
+        return list(self.offsets.expired(now))
 
     def _repr_html_(self) -> str:
         return str(service("html")(self))
@@ -81,21 +83,21 @@ def read_groups(paths: Paths, until: Until = END) -> Groups:
     if not logs.wanted and not problems:
         problems.append(Note("", None, logs.what_was_given_instead_of(TOPIC)))
     _name_topics(replay, logs)
-    offsets = [commit for _, commit in sorted(replay.offsets.items())]
-    pending = [(number, commit) for number, commits in sorted(replay.pending.items()) for commit in commits.values()]
     shared = sorted(replay.share_offsets.values(), key=_place)
-    commits: list[CommittedOffset] = [*offsets, *(commit for _, commit in pending)]
-    for commit in commits:
-        replay.groups.setdefault(commit.group, Group(commit.group))
-    wanted = {(commit.topic, commit.partition) for commit in commits}
-    wanted |= {(item.topic, item.partition) for item in shared if item.topic is not None}
+    pending = [(number, read_commit(*kept)) for number, commits in sorted(replay.pending.items()) for kept in commits.items()]
+    wanted = {(item.topic, item.partition) for item in shared if item.topic is not None}
+    for name, topic, partition in chain(map(place_of, replay.offsets), (commit[:3] for _, commit in pending)):
+        wanted.add((topic, partition))
+        if name not in replay.groups:
+            replay.groups[name] = Group(name)
     places = Places(logs, wanted, problems)
     for group in replay.groups.values():
         if group.kind == "consumer":
             group.protocol = _chosen_assignor(group)
+    groups = dict(sorted(replay.groups.items()))
     return Groups(
-        groups=dict(sorted(replay.groups.items())),
-        offsets=[places.of(commit)._replace(expires_at=expiry(commit, replay.groups[commit.group])) for commit in offsets],
+        groups=groups,
+        offsets=CommittedOffsets(replay.offsets, groups, places),
         pending=[(number, places.of(commit)) for number, commit in pending],
         share_offsets=[item._replace(log_end_offset=places.bounds(item.topic, item.partition)[1]) for item in shared],
         notes=replay.notes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kafkalog.core.messages.reader import NOT_REGULAR
-from kafkalog.core.messages.records import value_reader
+from kafkalog.core.messages.records import key_reader, value_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,44 +20,54 @@ T = TypeVar("T")
 
 
 class KnownKeys(Generic[T]):
-    """Keys of one record type in one partition, and what each stands for.
+    """Keys of one record type in one partition, of which regular records need not be read with care.
 
-    A coordinator's topic tells of the same few keys again and again. What has been learned of one, of its group and of the
-    version of its values, need not be worked out for each record.
+    A coordinator's topic tells of the same few keys again and again, or of very many in the same way. What has been learned
+    of a version of their values, and of a key, need not be worked out for each record.
 
     Args:
         types: The record types of the topic.
         number: The record type.
+        begin: Called with the fields of a regular key that was not known; gives what it stands for.
     """
 
-    def __init__(self, types: tuple[RecordType, ...], number: int) -> None:
+    def __init__(self, types: tuple[RecordType, ...], number: int, begin: Callable[[Message], T]) -> None:
         self._types = types
         self._number = number
-        self._places: dict[bytes, T] = {}
+        self._begin = begin
+        self._type = number.to_bytes(2, "big")
+        self._read_key = key_reader(types, number)
+        self._keys: dict[bytes, T] = {}
         self._readers: dict[bytes, Callable[[bytes, int], tuple[Message, int]]] = {}
 
-    def learn(self, key: bytes | None, value: bytes | None, decoded: CoordinatorRecord, place: T) -> None:
-        """A record of the type has been read: `decoded`; its key stands for `place`."""
-        if key is None or value is None or decoded.type != self._number or decoded.problem or decoded.version is None:
+    def learn(self, value: bytes | None, decoded: CoordinatorRecord) -> None:
+        """A record has been read with care: others with values of its version need not be."""
+        if value is None or decoded.type != self._number or decoded.problem or decoded.version is None:
             return
-        self._places[key] = place
         self._readers.setdefault(value[:2], value_reader(self._types, self._number, decoded.version))
 
     def forget(self, key: bytes | None) -> None:
         """The key has been removed."""
-        self._places.pop(key or b"", None)
+        self._keys.pop(key or b"", None)
 
     def forget_all(self) -> None:
-        """What was learned may be true no longer."""
-        self._places.clear()
+        """What was learned of keys may be true no longer."""
+        self._keys.clear()
 
     def read(self, key: bytes | None, value: bytes | None) -> tuple[T, bytes, Message] | None:
-        """What a known key stands for, its regular value, and what that says; None: the record has to be read with care."""
-        place = self._places.get(key)  # type: ignore[arg-type]  # None is no key of it
-        if place is None or value is None:
+        """What a regular key stands for, its regular value, and what that says; None: the record has to be read with care."""
+        if key is None or value is None:
             return None
         try:
             message, end = self._readers[value[:2]](value, 2)
+            if end != len(value):
+                return None
+            if key in self._keys:
+                return self._keys[key], value, message
+            fields, end = self._read_key(key, 2)
         except (KeyError, *NOT_REGULAR):
             return None
-        return (place, value, message) if end == len(value) else None
+        if end != len(key) or key[:2] != self._type:
+            return None
+        known = self._keys[key] = self._begin(fields)
+        return known, value, message

@@ -9,10 +9,11 @@ Source: TransactionStateManager.loadTransactionMetadata, 3.9; KIP-664 (find-hang
 from __future__ import annotations
 
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.batch import RecordBatch
-from kafkalog.core.messages.records import read_coordinator_record
+from kafkalog.core.messages.records import read_coordinator_record, value_reader
 from kafkalog.core.messages.text import string_hash
 from kafkalog.core.messages.transaction import TRANSACTION_RECORDS, TRANSACTION_STATES
 from kafkalog.errors import UnreadableFile
@@ -133,8 +134,10 @@ class TransactionState:
 
     def _replay(self, log: Log, watch: LoadWatch) -> int:
         count, is_bounded = 0, self._until != END
-        known: KnownKeys[str] = KnownKeys(TRANSACTION_RECORDS, TRANSACTION_RECORDS[0].number)
-        newest: dict[str, tuple[Message, str, int]] = {}
+        number = TRANSACTION_RECORDS[0].number
+        known: KnownKeys[str] = KnownKeys(TRANSACTION_RECORDS, number, itemgetter("transactionalId"))
+        # Of most a later one comes before anybody asks what it says: regular ones are kept as their records have them.
+        newest: dict[str, tuple[bytes | Message, str, int]] = {}
         try:
             for path, batch, record in log.records(self._notes, watch.unreadable):
                 if is_bounded and not self._until.holds(record.offset, record.timestamp):
@@ -145,7 +148,7 @@ class TransactionState:
                     continue
                 again = known.read(record.key, record.value)
                 if again is not None and 0 <= again[2]["transactionStatus"] < len(TRANSACTION_STATES):
-                    newest[again[0]] = again[2], path, record.offset
+                    newest[again[0]] = again[1], path, record.offset
                     continue
                 decoded = read_coordinator_record(TRANSACTION_RECORDS, record.key, record.value)
                 watch.record(record.offset, record.value, decoded)
@@ -160,13 +163,13 @@ class TransactionState:
                     self.ids.pop(name, None)
                 elif decoded.value is not None:
                     newest[name] = decoded.value, path, record.offset
-                    known.learn(record.key, record.value, decoded, name)
+                    known.learn(record.value, decoded)
                     if not 0 <= decoded.value["transactionStatus"] < len(TRANSACTION_STATES):
                         problem = f"unknown state {decoded.value['transactionStatus']} of {name}"
                         self._notes.append(Note(path, record.offset, problem))
                         watch.unreadable(record.offset, problem)
         finally:
-            self.ids.update((name, _transactional_id(name, *found)) for name, found in newest.items())
+            self.ids.update((name, _transactional_id(name, *newest.pop(name))) for name in list(newest))
         return count
 
     @cached_property
@@ -240,7 +243,9 @@ class TransactionState:
         return item._replace(verdict="hanging", why=why, transactional_id=name)
 
 
-def _transactional_id(name: str, value: Message, path: str, offset: int) -> TransactionalId:
+def _transactional_id(name: str, value: bytes | Message, path: str, offset: int) -> TransactionalId:
+    if isinstance(value, bytes):
+        value = value_reader(TRANSACTION_RECORDS, TRANSACTION_RECORDS[0].number, int.from_bytes(value[:2], "big"))(value, 2)[0]
     number = value["transactionStatus"]
     state = TRANSACTION_STATES[number] if 0 <= number < len(TRANSACTION_STATES) else f"unknown ({number})"
     partitions = [

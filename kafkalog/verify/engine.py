@@ -31,7 +31,6 @@ from kafkalog.files.directory import Directory
 from kafkalog.files.log_dir import LogDir, PartitionContext
 from kafkalog.files.mistakes import check_file_name
 from kafkalog.files.mounted import problems_since
-from kafkalog.files.partition import Partition
 from kafkalog.files.paths import join
 from kafkalog.files.restraint import is_limited, sparing_cache
 from kafkalog.files.tier import is_remote
@@ -196,17 +195,17 @@ class _Job(NamedTuple):
             return self.directory or Directory(self.path)
         return self.log_dir.log_dir.partition_directory(self.name)
 
-    def first(self) -> tuple[Partition, PartitionContext]:
+    def first(self) -> tuple[Directory, PartitionContext]:
         """The directory and what its log dir says of it, as they were when they were first listed and read."""
         if self.log_dir is None:
-            return Partition(self.path, self.directory), PartitionContext()
-        return self.log_dir.log_dir.partition(self.name), self.log_dir.of(self.name)
+            return self.listed(), PartitionContext()
+        return self.listed(), self.log_dir.of(self.name)
 
-    def now(self) -> tuple[Partition, PartitionContext]:
+    def now(self) -> tuple[Directory, PartitionContext]:
         """The same as they are now."""
         if self.log_dir is None:
-            return Partition(self.path), PartitionContext()
-        return self.log_dir.log_dir.partition_now(self.name), self.log_dir.now_of(self.name)
+            return Directory(self.path), PartitionContext()
+        return self.log_dir.log_dir.partition_now(self.name).directory, self.log_dir.now_of(self.name)
 
 
 class _Run:
@@ -347,7 +346,7 @@ class _Run:
         total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
-            self.settings = self.settings._replace(lanes=self._estimate >= LANES_PAY_FROM)
+            self.settings = self.settings._replace(lanes=self._lanes_pay())
         for number, (job, look, looker) in enumerate(self._looks(executor, workers), 1):
             try:
                 judged = looker.finish(look, job.now)
@@ -362,7 +361,7 @@ class _Run:
             self.events_left -= sum(len(log.events) for log in scanned_logs.values())
             self.done.append(
                 Verified(
-                    listed=facts.partition.directory,
+                    listed=facts.directory.listed if job.log_dir is None else job.listed(),
                     report=report,
                     topic_id=facts.topic_id,
                     owner=job.log_dir,
@@ -404,6 +403,10 @@ class _Run:
         some = self.jobs[:: -(-len(self.jobs) // _SOME) or 1]
         return sum(map(_bytes_of, some)) * len(self.jobs) // max(1, len(some))
 
+    def _lanes_pay(self) -> bool:
+        """Whether there is enough for looking at many records at once, and not only in thousands of small directories."""
+        return self._estimate >= max(LANES_PAY_FROM, len(self.jobs) * (LANES_PAY_FROM >> _LANES_SHARE))
+
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
         if not may_fork():
@@ -420,7 +423,7 @@ class _Run:
                 begun.append((job, looker.begin(job.first)))
             except UnreadableFile as error:
                 self._miss_partition(job, error)
-            while begun and (executor is None or sum(len(look.scans) for _, look in begun) > _AHEAD):
+            while begun and (executor is None or sum(look.size for _, look in begun) > _AHEAD):
                 yield *begun.popleft(), looker
         for job, look in begun:
             yield job, look, looker
@@ -550,7 +553,7 @@ def _graded(
 def _bytes_of(job: _Job) -> int:
     """Bytes of all files of a directory; 0 where it cannot be listed."""
     try:
-        return sum(entry.size or 0 for entry in job.listed().entries if entry.is_regular)
+        return job.listed().size
     except UnreadableFile:
         return 0
 
@@ -591,6 +594,8 @@ _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
 #: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
 LANES_PAY_FROM = 64 << 20
+#: Nor does it pay where a directory has less, on average, than that divided by this power of two.
+_LANES_SHARE = 8
 #: Directories by which the bytes of all are estimated, at most.
 _SOME = 100
 #: Segments scanned ahead of the partition that is judged next.

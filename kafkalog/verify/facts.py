@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from kafkalog.core.checkpoint import read_leader_epochs
@@ -14,11 +14,13 @@ from kafkalog.core.log import NEVER
 from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
-from kafkalog.kafka.cleaner_traces import CleanerTraces
+from kafkalog.files.partition import Partition
+from kafkalog.kafka.cleaner_traces import RECORDS_LOOKED_AT, CleanerTraces
 from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs, with_cut_ends
 from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
+from kafkalog.verify.scan.key_notes import KeyNotes
 from kafkalog.verify.scan.results import SegmentTask
 from kafkalog.verify.wrong_epochs import PlacedRun, wrong_epochs
 
@@ -28,9 +30,8 @@ if TYPE_CHECKING:
 
     from kafkalog.core.checkpoint import Checkpoint, EpochEntry
     from kafkalog.core.properties import PartitionMetadata
-    from kafkalog.files.directory import SmallFile
+    from kafkalog.files.directory import Directory, SmallFile
     from kafkalog.files.log_dir import CheckpointLine, PartitionContext
-    from kafkalog.files.partition import Partition
     from kafkalog.files.segment import Segment
     from kafkalog.verify.producer_history import ProducerHistory
     from kafkalog.verify.scan.results import SegmentScan, Settings
@@ -46,19 +47,24 @@ class DirectoryFacts:
     """A partition directory before its segments are scanned.
 
     Args:
-        partition: The directory, as it was listed.
+        listed: The directory, as it was listed.
         context: What its log dir says of it.
         settings: What the caller wants.
     """
 
-    partition: Partition
+    listed: Directory
     context: PartitionContext
     settings: Settings
+
+    @cached_property
+    def partition(self) -> Partition:
+        """The directory as a partition's; made when it is asked for, because a worker may be who asks."""
+        return Partition(self.listed.path, self.listed)
 
     @property
     def path(self) -> str:
         """The directory, spelled as it is printed."""
-        return self.partition.path
+        return self.listed.path
 
     @property
     def mark(self) -> str:
@@ -99,6 +105,12 @@ class DirectoryFacts:
         return CLEANER_OFFSETS in self.context.lines or self.partition.topic in COORDINATOR_TOPICS or swapping
 
     @cached_property
+    def keys(self) -> KeyNotes | None:
+        """What the scans are to note of the keys that the cleaner has gone over; None: nothing."""
+        line = self.context.lines.get(CLEANER_OFFSETS)
+        return None if line is None or self.settings.quick or self.mark else KeyNotes(line.offset, RECORDS_LOOKED_AT)
+
+    @cached_property
     def swapped(self) -> frozenset[int]:
         """Base offsets of the segments that are being swapped in."""
         return frozenset(parsed.base_offset for parsed, _ in self.partition.pending if parsed.pending == ".swap")
@@ -106,9 +118,9 @@ class DirectoryFacts:
     @property
     def kinds(self) -> frozenset[str]:
         """Of the files that are there: suffixes of the segments' files, names of the others."""
-        suffixes = {suffix for segment in self.partition.segments for suffix in segment.paths}
+        suffixes = frozenset(suffix for segment in self.partition.segments for suffix in segment.paths)
         names = {name for name in PARTITION_FILES if self.partition.file(name) is not None}
-        return frozenset(suffixes | names | ({".snapshot"} if self.partition.snapshots else set()))
+        return _same(suffixes | names | ({".snapshot"} if self.partition.snapshots else set()))
 
     def small_file(self, path: str) -> SmallFile:
         """A small file of the directory, by its path."""
@@ -426,7 +438,7 @@ class PartitionFacts:
     @cached_property
     def compaction(self) -> CompactionHistory:
         """The part that the log cleaner cleaned."""
-        return CompactionHistory(self.cleaner_traces, self.producers.aborted)
+        return CompactionHistory(self.cleaner_traces, self.producers.aborted, self.directory.keys)
 
 
 def _end_of(scan: SegmentScan) -> SegmentEnd:
@@ -437,6 +449,12 @@ def _end_of(scan: SegmentScan) -> SegmentEnd:
     last = scan.last
     end, position = (base, 0) if last is None else (last.last_offset + 1, last.end)
     return SegmentEnd(base, end, is_damaged=position < scan.size and not is_torn, is_torn=is_torn)
+
+
+@cache
+def _same(kinds: frozenset[str]) -> frozenset[str]:
+    """The same object for equal sets: thousands of directories have files of the same kinds."""
+    return kinds
 
 
 def read_facts(directory: DirectoryFacts, scans: Sequence[SegmentScan]) -> PartitionFacts:

@@ -8,6 +8,7 @@ changed since it began; else the directory is looked at again.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from kafkalog.errors import UnreadableFile, WorkerLost
 from kafkalog.files.mounted import node_at
 from kafkalog.files.paths import has_gone
 from kafkalog.files.source import size_of
-from kafkalog.verify.checks.partition import JudgedPartition, judge_partition
+from kafkalog.verify.checks.partition import judge_partition
 from kafkalog.verify.facts import DirectoryFacts, read_facts
 from kafkalog.verify.finding import Severity
 from kafkalog.verify.report import NotChecked
@@ -28,16 +29,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor, Future
 
-    from kafkalog.files.directory import FileState
+    from kafkalog.files.directory import Directory, FileState
     from kafkalog.files.log_dir import PartitionContext
-    from kafkalog.files.partition import Partition
+    from kafkalog.verify.checks.partition import JudgedPartition
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.scan.journal import Place, ScanJournal
+    from kafkalog.verify.scan.key_notes import KeyNotes
     from kafkalog.verify.scan.parts import Division, Part, PartScan
     from kafkalog.verify.scan.results import SegmentTask, Settings
 
 __all__ = ["Gone", "Look", "Looker"]
 
+#: Bytes of a directory up to which one worker looks at all of it: what it costs to share it out, and to judge it here, is more.
+_SMALL = 4 << 20
 #: Looks at a directory that changes under each of them.
 _MOST_LOOKS = 5
 
@@ -51,6 +55,13 @@ class Look(NamedTuple):
 
     directory: DirectoryFacts
     scans: list[SegmentScan | Pending | Divided]
+    #: Of a small directory, what a worker that looks at all of it makes of it.
+    judged: Future[JudgedPartition] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many tasks it is for workers."""
+        return len(self.scans) + (self.judged is not None)
 
 
 class Divided(NamedTuple):
@@ -91,7 +102,7 @@ class Looker:
     journal: ScanJournal | None = None
     division: Division | None = None
 
-    def begin(self, listed: Callable[[], tuple[Partition, PartitionContext]], before: Look | None = None) -> Look:
+    def begin(self, listed: Callable[[], tuple[Directory, PartitionContext]], before: Look | None = None) -> Look:
         """Have a directory scanned, but for the segments that are as they were in the look before.
 
         Args:
@@ -108,13 +119,45 @@ class Looker:
             if has_gone(error.path):
                 raise Gone(error.path, error.reason) from None
             raise
-        unchanged = {} if before is None else _unchanged(before, directory.partition.directory.states)
-        return Look(directory, [unchanged.get(task) or self._scan(task) for task in directory.tasks])
+        if self.executor is not None and before is None and self._is_one_task(directory):
+            return Look(directory, [], self.executor.submit(look_at, directory))
+        return Look(directory, self._scans(directory, {} if before is None else _unchanged(before, directory.listed.states)))
 
-    def _scan(self, task: SegmentTask) -> SegmentScan | Pending | Divided:
+    def _scans(
+        self, directory: DirectoryFacts, unchanged: dict[SegmentTask, SegmentScan]
+    ) -> list[SegmentScan | Pending | Divided]:
+        """Those of the segments of a directory, done or begun."""
+        keys = directory.keys
+        if keys is not None and (unchanged or self.executor is not None or self.journal is not None):
+            keys.give_up()
+        return [unchanged.get(task) or self._scan(task, keys) for task in directory.tasks]
+
+    def _is_one_task(self, directory: DirectoryFacts) -> bool:
+        """Whether a worker is to look at all of a directory: what is noted in a journal are segments."""
+        if self.division is None or self.journal is not None:
+            return False
+        return directory.listed.size <= _SMALL
+
+    def _judged(self, look: Look) -> tuple[Look, JudgedPartition]:
+        """The look with its scans done, and the directory judged."""
+        if look.judged is not None:
+            with suppress(WorkerLost):  # by which of its segments, the next will tell
+                judged = look.judged.result()
+                look.directory.listed.take_over(judged.facts.directory.listed)
+                return Look(look.directory, list(judged.facts.all_scans)), judged
+            look = Look(look.directory, self._scans(look.directory, {}))
+        look = _collected(look)
+        scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
+        return look, judge_partition(read_facts(look.directory, scans))
+
+    def _scan(self, task: SegmentTask, keys: KeyNotes | None) -> SegmentScan | Pending | Divided:
         place = None if self.journal is None else self.journal.place_of(task)
+        of_segment = None if task.mark else keys
         return noted_or_begun(
-            place, self.executor, lambda: scan_segment(task, self.threads), lambda executor: self._sent(task, executor, place)
+            place,
+            self.executor,
+            lambda: scan_segment(task, self.threads, of_segment),
+            lambda executor: self._sent(task, executor, place),
         )
 
     def _sent(self, task: SegmentTask, executor: Executor, place: Place | None) -> Pending | Divided:
@@ -130,7 +173,7 @@ class Looker:
             return [WHOLE]
         return self.division.parts_of(size_of(path) or 0)
 
-    def finish(self, look: Look, listed_now: Callable[[], tuple[Partition, PartitionContext]]) -> JudgedPartition:
+    def finish(self, look: Look, listed_now: Callable[[], tuple[Directory, PartitionContext]]) -> JudgedPartition:
         """Judge a directory, after more looks if it changes: what is reported was found while nothing did, or twice.
 
         Args:
@@ -142,10 +185,8 @@ class Looker:
         """
         found: set[object] | None = None
         for number in range(1, _MOST_LOOKS + 1):
-            look = _collected(look)
-            scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
-            judged = judge_partition(read_facts(look.directory, scans))
-            if not _is_alarming(judged) or not look.directory.partition.directory.has_changed():
+            look, judged = self._judged(look)
+            if not _is_alarming(judged) or not look.directory.listed.has_changed():
                 break
             if number == _MOST_LOOKS:
                 judged = _found_again(judged, found or set())
@@ -153,6 +194,13 @@ class Looker:
             found = {_identity(finding) for finding in judged.report.findings}
             look = self.begin(listed_now, look)
         return judged
+
+
+def look_at(directory: DirectoryFacts) -> JudgedPartition:
+    """Scan and judge a partition directory."""
+    if directory.keys is not None:
+        directory.keys.give_up()  # they would travel back
+    return judge_partition(read_facts(directory, [scan_segment(task) for task in directory.tasks]))
 
 
 def _collected(look: Look) -> Look:
@@ -173,7 +221,7 @@ def _collected(look: Look) -> Look:
 def _unchanged(look: Look, states: dict[str, FileState]) -> dict[SegmentTask, SegmentScan]:
     """The scans of a look whose files are what they were before it."""
     kept: dict[SegmentTask, SegmentScan] = {}
-    before = look.directory.partition.directory.states
+    before = look.directory.listed.states
     for task, scan in zip(look.directory.tasks, look.scans, strict=True):
         names = [os.path.basename(path) for path in task.paths.values()]
         if isinstance(scan, SegmentScan) and all(name in states and states[name] == before.get(name) for name in names):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,6 +64,9 @@ def test_what_a_generated_reader_takes_is_read_and_written_as_the_readable_way_d
         assert any(field.tag is not None for field in all_fields(schema.fields))
     else:
         assert told == (f"<{{{text}}}>", end)
+    if release is NEWEST:
+        plain = json.dumps(json_form.json_object(message), ensure_ascii=False, separators=(",", ":"))
+        assert json_form.regular_object(schema, version, before="<{", after="}>")(data, 0) == (f"<{{{plain}}}>", end)
 
 
 @pytest.mark.parametrize("schema", [schema for schema in SCHEMAS if schema.fields], ids=lambda schema: schema.name)

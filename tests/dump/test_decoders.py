@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 import struct
 
 import pytest
@@ -17,6 +19,7 @@ from tests.internal_topics import (
     compact,
     group_key,
     group_value,
+    internal_records,
     modern_key,
     offset_key,
     offset_value,
@@ -24,6 +27,7 @@ from tests.internal_topics import (
     transaction_key,
     transaction_value,
 )
+from tests.log_dirs import fixture_log_dirs
 
 OLD_VALUE = struct.pack(">hq", 1, 42) + string("note") + struct.pack(">qq", 5, -1)
 
@@ -31,6 +35,22 @@ OLD_VALUE = struct.pack(">hq", 1, 42) + string("note") + struct.pack(">qq", 5, -
 def texts(name, release, key, value, offset=7):
     decoded = decoder_for(name, tuple(map(int, release.split(".")))).decode(offset, key, value)
     return tuple(None if part is None else part.decode() for part in decoded)
+
+
+def test_the_text_of_what_a_regular_record_says_is_that_of_its_object():
+    told = dict.fromkeys(DECODERS, 0)
+    chance = random.Random(7)
+    decoders = {topic: decoder_for(name, (4, 4, 0)) for topic, name in TOPIC_DECODERS.items()}
+    for case in fixture_log_dirs()[::4]:
+        for topic, _, record in internal_records(case.path()):
+            damaged = bytearray(record.value or b"x")
+            damaged[chance.randrange(len(damaged))] = chance.choice((0, 1, 127, 128, 255))
+            for value in (record.value, bytes(damaged)):
+                text = decoders[topic].object_text(record.key, value)
+                told[TOPIC_DECODERS[topic]] += text is not None
+                plain = decoders[topic].decode_object(7, record.key, value)
+                assert text in (None, json.dumps(plain, ensure_ascii=False, separators=(",", ":")))
+    assert {name for name, times in told.items() if not times} <= {"remote-log-metadata", "share-group-state"}
 
 
 def test_every_internal_topic_has_a_decoder():

@@ -114,7 +114,7 @@ def both_ways(path, options):
     fast = run([*options, str(path)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RecordText, "make", lambda *_: None)
-        patch.setattr(LoneRecords, "lines", lambda _, __, position, *___: Lines(b"", [], position))
+        patch.setattr(LoneRecords, "lines", lambda _, __, position, *___, **____: Lines(b"", [], position))
         patch.setattr(RecordLines, "of", lambda *given: iter([Passed(0, given[-1], whole=False)]))
         plain = run([*options, str(path)])
     return fast, plain
@@ -149,12 +149,15 @@ lone_batches = st.lists(
     max_size=12,
 )
 DIALECTS_OF = ("0.11", "2.3.1", "2.8.2", "3.9.1", "4.1.1", "4.4")
-LONE_WAYS = st.sampled_from(["--print-data-log", "--deep-iteration", "--offsets-decoder", "--transaction-log-decoder"])
+LONE_WAYS = st.tuples(
+    st.sampled_from(["--print-data-log", "--deep-iteration", "--offsets-decoder", "--transaction-log-decoder"]),
+    st.sampled_from([[], [], ["--format", "jsonl"], ["--format", "jsonl", "--payload", "text"]]),
+).map(lambda some: [some[0], *(some[1] if some[0] == "--print-data-log" else some[1][:2])])
 
 
-@given(described=lone_batches, flipped=flips, option=LONE_WAYS, release=st.sampled_from(DIALECTS_OF), fixed=st.booleans())
+@given(described=lone_batches, flipped=flips, options=LONE_WAYS, release=st.sampled_from(DIALECTS_OF), fixed=st.booleans())
 @settings(max_examples=50)
-def test_batches_of_one_record_are_printed_as_any_others(folder, described, flipped, option, release, fixed):
+def test_batches_of_one_record_are_printed_as_any_others(folder, described, flipped, options, release, fixed):
     log = log_of(described)
     for place, bit in flipped:
         log[place % len(log)] ^= 1 << bit
@@ -162,7 +165,7 @@ def test_batches_of_one_record_are_printed_as_any_others(folder, described, flip
         log[17:21] = crc32c(bytes(log[21 : 12 + int.from_bytes(log[8:12], "big", signed=True)])).to_bytes(4, "big")
     path = folder / "00000000000000000000.log"
     path.write_bytes(log)
-    fast, plain = both_ways(path, [option, "--kafka-version", release])
+    fast, plain = both_ways(path, [*options, "--kafka-version", release])
     assert fast == plain
 
 
@@ -179,23 +182,25 @@ ODD = {
 }
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=["text", "jsonl"])
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_batch_among_those_of_one_record_is_printed_the_readable_way(tmp_path, odd):
+def test_an_odd_batch_among_those_of_one_record_is_printed_the_readable_way(tmp_path, odd, kind):
     path = tmp_path / "00000000000000000000.log"
     usual = {"records": [R(key=b"k", value=b"v")]}
     path.write_bytes(b"".join(encode.batch(base_offset=3 * at, **(usual | ODD[odd] if at == 2 else usual)) for at in range(5)))
-    fast, plain = both_ways(path, ["--print-data-log", "--kafka-version", "3.9.1"])
+    fast, plain = both_ways(path, ["--print-data-log", "--kafka-version", "3.9.1", *kind])
     assert fast == plain
-    assert b"offset: 3 " in fast[1]
+    assert (b'"offset":3,' if kind else b"offset: 3 ") in fast[1]
 
 
-def test_batches_of_one_record_are_printed_in_one_go_from_window_to_window(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("kind", "printer"), [([], LogPrinter), (KINDS[1], jsonl.JsonDump)], ids=["text", "jsonl"])
+def test_batches_of_one_record_are_printed_in_one_go_from_window_to_window(tmp_path, monkeypatch, kind, printer):
     path = tmp_path / "00000000000000000000.log"
     path.write_bytes(b"".join(encode.batch([R(key=b"k", value=b"v" * 900)], base_offset=n) for n in range(3000)))
     one_by_one = []
-    printed = LogPrinter._batch
-    monkeypatch.setattr(LogPrinter, "_batch", lambda *given, **more: (one_by_one.append(given[4]), printed(*given, **more)))
-    fast, plain = both_ways(path, ["--print-data-log", "--jobs", "1"])
+    printed = printer._batch
+    monkeypatch.setattr(printer, "_batch", lambda *given, **more: (one_by_one.append(1), printed(*given, **more)))
+    fast, plain = both_ways(path, ["--print-data-log", "--jobs", "1", *kind])
     assert fast == plain
     assert 3000 < len(one_by_one) < 3000 + 20  # the first ones, and those that lie across the ends of windows
 

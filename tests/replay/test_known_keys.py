@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from dataclasses import asdict
 
 import pytest
 
@@ -81,7 +82,7 @@ def without_known_keys(monkeypatch, read, path):
 
 
 def all_of(found):
-    return [*found, *(vars(group) for group in getattr(found, "groups", {}).values())]
+    return [*found, *(asdict(group) for group in getattr(found, "groups", {}).values())]
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -124,7 +125,7 @@ def test_transactions_are_the_same(seed, tmp_path, monkeypatch):
     assert tuple(read_transactions(tmp_path)) == tuple(slow)
 
 
-def test_only_the_first_record_of_a_key_is_read_with_care(tmp_path, monkeypatch):
+def test_only_the_first_value_of_a_version_is_read_with_care(tmp_path, monkeypatch):
     with_care = []
 
     def read(types, key, value):
@@ -134,4 +135,29 @@ def test_only_the_first_record_of_a_key_is_read_with_care(tmp_path, monkeypatch)
     monkeypatch.setattr("kafkalog.replay.group_replay.read_coordinator_record", read)
     write_log(tmp_path, [batch(offset, offset_key("a", "t", offset % 3), offset_value(offset)) for offset in range(30)])
     assert [item.offset for item in read_groups(tmp_path).offsets] == [27, 28, 29]
-    assert len(with_care) == 3
+    assert len(with_care) == 1
+
+
+def test_a_name_that_is_no_text_is_one_place_with_the_text_that_it_is_shown_as(tmp_path):
+    regular, broken = offset_key("�", "t", 0), b"\0\1\0\1\xff" + offset_key("", "t", 0)[4:]
+    write_log(tmp_path, [batch(offset, key, offset_value(offset)) for offset, key in enumerate((regular, regular, broken))])
+    assert [(item.group, item.offset) for item in read_groups(tmp_path).offsets] == [("�", 2)]
+
+
+def test_a_name_of_bytes_that_are_no_text_can_be_longer_than_any_that_a_regular_key_holds(tmp_path):
+    long = b"\0\1\x7f\xff" + b"\xff" * 0x7FFF + offset_key("", "t", 0)[4:]
+    write_log(tmp_path, [batch(offset, long, offset_value(offset)) for offset in range(2)])
+    assert [(len(item.group), item.offset) for item in read_groups(tmp_path).offsets] == [(0x7FFF, 1)]
+
+
+def test_committed_offsets_are_a_sequence_by_group_topic_and_partition(tmp_path):
+    places = [("b", "t", 10), ("a", "u", 1), ("b", "s", 3), ("b", "t", 9), ("a", "t", 2)]
+    write_log(tmp_path, [batch(offset, offset_key(*place), offset_value(offset)) for offset, place in enumerate(places)])
+    offsets = read_groups(tmp_path).offsets
+    assert [item[:3] for item in offsets] == sorted(places)
+    assert [offsets[at] for at in range(5)] == [offsets[at - 5] for at in range(5)] == list(offsets) == offsets[:]
+    assert offsets[1:3] == list(offsets)[1:3]
+    assert [offsets.count_of(group) for group in "abc"] == [2, 3, 0]
+    for at in (5, -6):
+        with pytest.raises(IndexError):
+            offsets[at]

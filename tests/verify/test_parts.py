@@ -12,7 +12,7 @@ import pytest
 
 from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.files.restraint import limit_rate
-from kafkalog.verify import verify
+from kafkalog.verify import second_look, verify
 from kafkalog.verify.scan import parts, segment
 from kafkalog.verify.scan.parts import Division, Part, joined
 from kafkalog.verify.scan.results import SegmentTask, Settings
@@ -189,6 +189,7 @@ def test_where_the_disk_is_what_takes_the_time_nothing_is_scanned_in_parts(tmp_p
 def in_parts(path, workers, monkeypatch):
     monkeypatch.setattr(parts, "_LEAST", 1000)
     monkeypatch.setattr(parts, "_EVEN", 1 << 20)
+    monkeypatch.setattr(second_look, "_SMALL", 0)
     here = Here()
     return verify(path, now=NOW, jobs=workers, executor=here, next_start=False).to_jsonl(), here
 
@@ -197,6 +198,14 @@ def in_parts(path, workers, monkeypatch):
 def test_reports_of_real_logs_are_the_same_in_parts_and_in_one(case, monkeypatch):
     in_one = verify(case.path(), now=NOW, next_start=False).to_jsonl()
     assert in_parts(case.path(), 3, monkeypatch)[0] == in_one
+
+
+@pytest.mark.parametrize("case", fixture_log_dirs() if CORPUS else fixture_log_dirs()[::24], ids=lambda case: case.id)
+def test_reports_of_small_directories_are_the_same_where_a_worker_looks_at_each(case):
+    here = Here()
+    told = verify(case.path(), now=NOW, jobs=3, executor=here).to_jsonl()
+    assert told == verify(case.path(), now=NOW).to_jsonl()
+    assert second_look.look_at in here.asked
 
 
 def test_reports_of_the_whole_corpus_are_the_same_in_parts_and_in_one(monkeypatch):

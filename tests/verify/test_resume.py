@@ -413,7 +413,7 @@ def test_damaged_lines_are_not_believed(logs, tmp_path, scanned):
             row.replace(b"[", b"(", 1),
             bytes(len(row) - 1) + b"\n",
             b"\n",
-            row[:50] + b"9" + row[51:],
+            row[:50] + bytes([row[50] ^ 1]) + row[51:],
         ):
             journal.write_bytes(head + b"".join([*rows[:number], damaged, *rows[number + 1 :]]))
             scanned[:] = []

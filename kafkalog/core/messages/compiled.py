@@ -306,7 +306,8 @@ class Told(NamedTuple):
     """How a message is written.
 
     `text` gives the JSON of a value that is neither struct nor array, `default` that of a tagged field that is absent. `names`:
-    of a field, what its numbers are shown as. `before` and `after` stand around the message.
+    of a field, what its numbers are shown as. `before` and `after` stand around the message. `complete`: tagged fields that
+    hold their default are there, too.
     """
 
     text: Callable[[Any], str]
@@ -314,6 +315,7 @@ class Told(NamedTuple):
     names: dict[str, dict[int, str]]
     before: str
     after: str
+    complete: bool = False
 
 
 class _Seen(dict[bytes, str]):
@@ -337,7 +339,7 @@ class _Seen(dict[bytes, str]):
 def compile_teller(
     fields: tuple[Field, ...], form: Fields, told: Told, *, flexible: bool, known: bool
 ) -> Callable[[bytes, int], tuple[str, int]]:
-    """The same as `compile_reader` makes, but that it gives JSON, in which no tagged field holds its default."""
+    """The same as `compile_reader` makes, but that it gives JSON."""
     return _TellerSource(form, told, flexible=flexible, known=known).message(fields)
 
 
@@ -397,13 +399,13 @@ class _TellerSource(_ReaderSource):
         return f"{{{{{text[1:]}}}}}"
 
     def absent(self, field: Field) -> str:
-        del field
-        return "''"
+        return repr(f',"{field.name}":{self._told.default(field)}' if self._told.complete else "")
 
     def set_tagged(self, depth: int, field: Field, target: str, value: str) -> None:
         name, front = target[1:-1], f',"{field.name}":'
         self.add(depth, f"{name} = {self.made(front + value)}")
-        self.add(depth, f"if {name} == {front + self._told.default(field)!r}: raise Unusual")
+        if not self._told.complete:
+            self.add(depth, f"if {name} == {front + self._told.default(field)!r}: raise Unusual")
 
 
 def _literal(text: str) -> str:

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CoordinatorRecord",
     "FramedRecord",
+    "key_reader",
     "read_coordinator_record",
     "read_metadata_record",
     "read_remote_log_record",
     "value_reader",
+    "value_schema",
 ]
 
 #: The record type and the protocol type whose members' bytes are messages of the consumer protocol.
@@ -81,7 +83,7 @@ def read_coordinator_record(types: tuple[RecordType, ...], key: bytes | None, va
     if len(value) < 2:
         return CoordinatorRecord(number, kind.name, fields, None, None, "the value is too short for a version")
     version = int.from_bytes(value[:2], "big", signed=True)
-    schema = _value_schema(types, kind, version)
+    schema = value_schema(types, kind, version)
     content, problem = _read_all(Cursor(value, 2), schema, version, NEWEST, "value")
     if problem and version <= schema.highest(NEWEST):
         content, problem = _read_as_before(Cursor(value, 2), schema, version, content, problem)
@@ -97,14 +99,21 @@ _SHORT = 512
 _read_key_again = lru_cache(maxsize=4096)(_read_key)
 
 
+def key_reader(types: tuple[RecordType, ...], number: int) -> Callable[[bytes, int], tuple[Message, int]]:
+    """What reads regular keys of a known record type from behind the type (see `regular_reader`)."""
+    kind = find_record_type(types, number)
+    assert kind is not None
+    return regular_reader(kind.key, number, NEWEST)
+
+
 def value_reader(types: tuple[RecordType, ...], number: int, version: int) -> Callable[[bytes, int], tuple[Message, int]]:
     """What reads regular values of a known record type and version, in their newest form (see `regular_reader`)."""
     kind = find_record_type(types, number)
     assert kind is not None
-    return regular_reader(_value_schema(types, kind, version), version, NEWEST)
+    return regular_reader(value_schema(types, kind, version), version, NEWEST)
 
 
-def _value_schema(types: tuple[RecordType, ...], kind: RecordType, version: int) -> Schema:
+def value_schema(types: tuple[RecordType, ...], kind: RecordType, version: int) -> Schema:
     """The message of that version: some types had other ones in older releases."""
     if kind.value.highest(NEWEST) < version:
         for other in types:

@@ -35,6 +35,9 @@ class Decoder(Protocol):
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:
         """The record as plain JSON values, in the newest form; never fails."""
 
+    def object_text(self, key: bytes | None, value: bytes | None) -> str | None:
+        """The same as JSON text, in which only what has to be is escaped; None where that is not made faster."""
+
 
 def read_or_die(cursor: Cursor, schema: Schema, version: int, release: Release) -> Message:
     """A message, where the real tool dies of one that cannot be read."""

@@ -12,6 +12,7 @@ from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_consumer_protocol
 from kafkalog.core.messages.group import GROUP_METADATA_VALUE
 from kafkalog.core.messages.json_form import compact_json, kafka_json, regular_json
+from kafkalog.core.messages.object_texts import CoordinatorTexts
 from kafkalog.core.messages.reader import NOT_REGULAR, kafka_reason, read_message
 from kafkalog.core.messages.record_types import RecordType, find_record_type
 from kafkalog.core.messages.records import read_coordinator_record
@@ -62,6 +63,7 @@ class CoordinatorJson:
         self.types = types
         self.label = label
         self.strict_versions = VALUE_VERSIONS_STRICT.applies_to(release)
+        self._objects = CoordinatorTexts(types)
         self._keys: dict[bytes, _Key] = {}
         #: By record type.
         self._values: dict[int, dict[bytes, _Tell]] = {}
@@ -72,6 +74,10 @@ class CoordinatorJson:
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
         return read_coordinator_record(self.types, key, value).as_object()
+
+    def object_text(self, key: bytes | None, value: bytes | None) -> str | None:
+        """See `Decoder`."""
+        return self._objects.of(key, value)
 
     def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:
         """See `Decoder`."""

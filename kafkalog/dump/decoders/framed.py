@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.messages.cluster_metadata import find_metadata_type, type_name
 from kafkalog.core.messages.json_form import compact_json, kafka_json, regular_json
+from kafkalog.core.messages.object_texts import MetadataTexts
 from kafkalog.core.messages.reader import NOT_REGULAR, Message, kafka_reason, read_message
 from kafkalog.core.messages.records import read_metadata_record, read_remote_log_record
 from kafkalog.core.messages.remote_log import REMOTE_LOG_RECORDS, REMOTE_PARTITION_STATES, REMOTE_SEGMENT_STATES
@@ -48,12 +49,17 @@ class ClusterMetadataJson:
 
     def __init__(self, release: Release) -> None:
         self.release = release
+        self._objects = MetadataTexts()
         #: What makes the texts of regular records, by the frame in front of them.
         self._tellers: dict[bytes, Callable[[bytes, int], tuple[str, int]]] = {}
 
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
         return read_metadata_record(value).as_object()
+
+    def object_text(self, key: bytes | None, value: bytes | None) -> str | None:  # noqa: ARG002
+        """See `Decoder`."""
+        return self._objects.of(value)
 
     def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:  # noqa: ARG002
         """See `Decoder`."""
@@ -156,6 +162,10 @@ class RemoteLogMetadataText:
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
         return read_remote_log_record(value).as_object()
+
+    def object_text(self, key: bytes | None, value: bytes | None) -> str | None:  # noqa: ARG002
+        """See `Decoder`."""
+        return None
 
     def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:  # noqa: ARG002
         """See `Decoder`."""

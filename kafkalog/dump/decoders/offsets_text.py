@@ -18,6 +18,7 @@ from kafkalog.core.messages.group import (
     OFFSET_COMMIT_VALUE,
 )
 from kafkalog.core.messages.json_form import compact_json
+from kafkalog.core.messages.object_texts import CoordinatorTexts
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.dump.decoder_changes import GROUPS_AS_JSON, JSON_ESCAPED, KEYS_NAMED, PROTOCOL_TYPE_STORED, UNKNOWN_KEYS_PASS
 from kafkalog.dump.decoders.base import DELETED, Texts, Values, read_or_die, version_or_die
@@ -43,6 +44,7 @@ class OffsetsText:
         self.named_keys = KEYS_NAMED.applies_to(release)
         self.json_group = GROUPS_AS_JSON.applies_to(release)
         self.unknown_keys = UNKNOWN_KEYS_PASS.applies_to(release)
+        self._objects = CoordinatorTexts(GROUP_RECORDS)
         self._commits = Values(OFFSET_COMMIT_VALUE, release, "Unknown offset message version {}")
         self._groups = Values(GROUP_METADATA_VALUE, release, "Unknown group metadata version {}")
         self._offset_key = lru_cache(_MOST_KEPT)(self._read_offset_key)
@@ -50,6 +52,10 @@ class OffsetsText:
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
         return read_coordinator_record(GROUP_RECORDS, key, value).as_object()
+
+    def object_text(self, key: bytes | None, value: bytes | None) -> str | None:
+        """See `Decoder`."""
+        return self._objects.of(key, value)
 
     def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:  # noqa: ARG002
         """See `Decoder`."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kafkalog.core.cursor import Cursor
+from kafkalog.core.messages.object_texts import CoordinatorTexts
 from kafkalog.core.messages.records import read_coordinator_record
 from kafkalog.core.messages.transaction import (
     TRANSACTION_LOG_KEY,
@@ -41,6 +42,7 @@ class TransactionsText:
         self.brackets = BRACKETS.applies_to(release)
         self.unknown_keys = UNKNOWN_KEYS_PASS.applies_to(release)
         self.states = TRANSACTION_STATES if STATE_DEAD_KNOWN.applies_to(release) else TRANSACTION_STATES[:-1]
+        self._objects = CoordinatorTexts(TRANSACTION_RECORDS)
         self._values = Values(TRANSACTION_LOG_VALUE, release, "Unknown version {} from the transaction log message value")
         self._key_text = lru_cache(_MOST_KEPT)(self._key)
         self._stored_text = lru_cache(_MOST_KEPT)(self._stored)
@@ -48,6 +50,10 @@ class TransactionsText:
     def decode_object(self, offset: int, key: bytes | None, value: bytes | None) -> dict[str, Any]:  # noqa: ARG002
         """See `Decoder`."""
         return read_coordinator_record(TRANSACTION_RECORDS, key, value).as_object()
+
+    def object_text(self, key: bytes | None, value: bytes | None) -> str | None:
+        """See `Decoder`."""
+        return self._objects.of(key, value)
 
     def decode(self, offset: int, key: bytes | None, value: bytes | None) -> Texts:  # noqa: ARG002
         """See `Decoder`."""

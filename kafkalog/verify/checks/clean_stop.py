@@ -69,7 +69,7 @@ def _name_the_marker(log_dir: LogDirCheck, own: Sequence[Verified], cause: Cause
     doubted = LogDirCheck(log_dir.log_dir.without_marker(), log_dir.settings)
     log_dir.findings = _caused(log_dir.findings, doubted.findings, cause)
     for one in own:
-        directory = DirectoryFacts(one.partition, doubted.of(one.directory.rpartition("/")[2]), log_dir.settings)
+        directory = DirectoryFacts(one.listed, doubted.of(one.directory.rpartition("/")[2]), log_dir.settings)
         report = judge_partition(read_facts(directory, [scan_segment(task) for task in directory.tasks])).report
         one.report = replace(one.report, findings=tuple(_caused(one.report.findings, report.findings, cause)))
 

@@ -1,0 +1,104 @@
+"""Committed offsets as their records have them: of most, a later one comes before anybody asks what it says.
+
+They are kept by place: by the key of a regular record about it, which takes the least memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kafkalog.core.messages.group import GROUP_RECORDS
+from kafkalog.core.messages.records import key_reader, value_reader
+from kafkalog.replay.group_state import CommittedOffset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kafkalog.core.messages.reader import Message
+
+__all__ = [
+    "OFFSET_COMMIT",
+    "Commits",
+    "KeptCommit",
+    "Place",
+    "commit_of",
+    "group_of",
+    "key_of",
+    "place_of",
+    "read_commit",
+    "record_offset_of",
+]
+
+#: The record type of committed offsets in all releases since 0.9.
+OFFSET_COMMIT = 1
+
+#: A group, a topic and a partition.
+Place = tuple[str, str, int]
+#: The value of a regular record, its file and its offset; or what was read with care.
+KeptCommit = tuple[bytes, str, int] | CommittedOffset
+#: By the key of a regular record about the place; by the place itself where it has no such key.
+Commits = dict[bytes | Place, KeptCommit]
+
+_read_key = key_reader(GROUP_RECORDS, OFFSET_COMMIT)
+#: After the record type and the length of the name.
+_GROUP_AT = 4
+
+
+def key_of(place: Place) -> bytes | Place:
+    """The key of a regular record about a place: there is none where a name is too long or no text."""
+    group, topic, partition = place
+    try:
+        name, of = group.encode(), topic.encode()
+        return struct.pack(f">hh{len(name)}sh{len(of)}si", OFFSET_COMMIT, len(name), name, len(of), of, partition)
+    except (struct.error, UnicodeEncodeError):
+        return place
+
+
+def group_of(key: bytes | Place) -> str:
+    """The group of a place."""
+    return key[0] if isinstance(key, tuple) else key[_GROUP_AT : _GROUP_AT + (key[2] << 8) + key[3]].decode()
+
+
+def place_of(key: bytes | Place) -> Place:
+    """The place of a key."""
+    if isinstance(key, tuple):
+        return key
+    fields, _ = _read_key(key, 2)
+    return fields["group"], fields["topic"], fields["partition"]
+
+
+def record_offset_of(commit: KeptCommit) -> int:
+    """The offset of its record."""
+    return commit.record_offset if isinstance(commit, CommittedOffset) else commit[2]
+
+
+def read_commit(key: bytes | Place, commit: KeptCommit) -> CommittedOffset:
+    """What a commit says."""
+    if isinstance(commit, CommittedOffset):
+        return commit
+    value, path, record_offset = commit
+    message, _ = _reader_of(value[:2])(value, 2)
+    return commit_of(place_of(key), message, path, record_offset)
+
+
+@cache
+def _reader_of(version: bytes) -> Callable[[bytes, int], tuple[Message, int]]:
+    return value_reader(GROUP_RECORDS, OFFSET_COMMIT, int.from_bytes(version, "big"))
+
+
+def commit_of(place: Place, value: Message, path: str, record_offset: int) -> CommittedOffset:
+    """A commit out of the fields of its record's value."""
+    topic_id = value.get("topicId")
+    return CommittedOffset(
+        *place,
+        value["offset"],
+        value.get("leaderEpoch", -1),
+        value["metadata"],
+        value["commitTimestamp"],
+        value.get("expireTimestamp", -1),
+        topic_id if topic_id is not None and topic_id.int else None,
+        path,
+        record_offset,
+    )
