@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
+from kafkalog.core.attributes import CODEC_MASK, CONTROL
+from kafkalog.core.batch import BATCH_HEADER
 from kafkalog.core.compression import MAX_DECOMPRESSED, inflate
 from kafkalog.core.cursor import Cursor
 from kafkalog.core.record import read_record
-from kafkalog.core.record_walk import compile_walk, runs
+from kafkalog.core.record_keys import LONG_KEY, held_key
+from kafkalog.core.record_walk import CHECKED_HEADERS, compile_walk, runs
 from kafkalog.core.source import Bytes, WindowedBytes, part_of
 from kafkalog.errors import FormatError, LimitExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["RecordCounts", "count_records"]
+__all__ = ["PlacedBatch", "RecordCounts", "count_records", "plain_batches"]
 
 N = TypeVar("N")
+#: A batch in a buffer: its first byte and the one after its last; attributes, recordsCount, lastOffsetDelta, baseTimestamp,
+#: maxTimestamp. One is made of each batch, so it is no class.
+PlacedBatch: TypeAlias = tuple[int, int, int, int, int, int, int]
 
 
 class RecordCounts(NamedTuple, Generic[N]):
@@ -63,7 +69,72 @@ def _walk(*, any_below: bool = True) -> Callable[..., tuple[int, ...] | None]:
         payload=None,
         key_null="nulls += 1",
         value_null="empty += 1",
+        headers=CHECKED_HEADERS,
     )
+
+
+#: The loop over many batches; `top` begins at -1, so that timestamps that are all below the base timestamp are not plain.
+_BATCHES = f"""
+def walk(data, begin, batches, least_time, keyless, odd, emit{{extra}}, one=one, two=two,
+         after_key=after_key, after_value=after_value, seen=seen):
+    {{setup}}
+    for batch in batches:
+        p, end, attributes, count, delta, base_time, time = batch
+        if attributes & odd: left.append(batch); continue
+        p += {BATCH_HEADER.size} - begin; end -= begin
+        e = low = without_key = without_value = 0; top = -1
+        try:
+            for _ in range(count):
+                {{record}}
+                p = q
+            if p != end or e > delta + 1 or base_time + top != time or base_time + low < least_time: raise Irregular
+            if without_key and keyless: keyless -= 1; raise Irregular
+        except (Irregular, IndexError):
+            {{otherwise}}
+        else: empty += without_value
+    {{finish}}
+"""
+
+
+@cache
+def _walk_batches(*, with_keys: bool) -> Callable[..., tuple[list[PlacedBatch], int]]:
+    return compile_walk(
+        "if o < e: raise Irregular\ne = o + 1\nif t > top: top = t\nelif t < low: low = t",
+        setup="left = []; empty = 0",
+        otherwise="left.append(batch)",
+        finish="return left, empty",
+        names=(("held", held_key),),
+        payload=(lambda data: f"emit({data} if k <= {2 * LONG_KEY} else held({data}))") if with_keys else None,
+        values=False,
+        key_null="without_key += 1",
+        value_null="without_value += 1",
+        headers=CHECKED_HEADERS,
+        frame=_BATCHES,
+    )
+
+
+def plain_batches(
+    data: bytes, begin: int, batches: Iterable[PlacedBatch], least_time: int, keyless: int, keys: list[bytes] | None = None
+) -> tuple[list[PlacedBatch], int]:
+    """Go over the records of batches of which few are not plain.
+
+    Plain is a batch without a codec whose records are regular, with ascending offsets that its header has room for and
+    timestamps that begin at `least_time` or later and end at its header's.
+
+    Args:
+        data: Bytes of a log.
+        begin: The number that the first of them has in the places of the batches.
+        batches: The batches.
+        least_time: The least timestamp that is plain.
+        keyless: How many of those with records without a key are not plain; the first ones.
+        keys: Gets the keys of the plain batches, in which control batches are none then; those of others may be among them.
+
+    Returns:
+        The batches that are not plain, and how many records without a value the others have.
+    """
+    if keys is None:
+        return _walk_batches(with_keys=False)(data, begin, batches, least_time, keyless, CODEC_MASK, None)
+    return _walk_batches(with_keys=True)(data, begin, batches, least_time, keyless, CODEC_MASK | CONTROL, keys.append)
 
 
 def count_records(data: Bytes | bytearray, start: int, end: int, count: int, codec: int) -> RecordCounts[int] | None:
@@ -78,6 +149,8 @@ def count_records(data: Bytes | bytearray, start: int, end: int, count: int, cod
         data, start, end = section.data, 0, len(section.data)
     if isinstance(data, WindowedBytes):
         return _count_in_runs(data, start, count)
+    if isinstance(data, bytearray):
+        data, start, end = bytes(memoryview(data)[start:end]), 0, end - start
     found = _walk(any_below=False)(data, start, end, count, 0, 0, 0)
     if found is not None and found[3] < 0:
         # Deltas count from the first record that the producer wrote: in a batch that lacks it all may be below 0.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [
+    "CHECKED_HEADERS",
     "MOST_AT_ONCE",
     "MOST_HEADERS",
     "NO_HEADERS",
@@ -113,17 +114,20 @@ class HeaderSink(NamedTuple):
 
 #: Keeps the bytes of the header section.
 BYTES_OF_HEADERS = HeaderSink()
+#: Checks them, and remembers which were fine.
+CHECKED_HEADERS = HeaderSink(finish="raw = True", none="True", repeats=True)
 #: Leaves records with headers to another loop.
 NO_HEADERS = HeaderSink(begin="raise Irregular")
 
 #: A loop over records: around what is done for each of them, `{record}`.
 _FRAME = """
-def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=two):
+def walk(data, p, end, count, base_offset, base_timestamp{extra}, one=one, two=two,
+         after_key=after_key, after_value=after_value, seen=seen):
     i = 0
     try:
         {setup}
         for i in range(count):
-{record}
+            {record}
             p = q
         i = count
         if p != end: raise Irregular
@@ -170,6 +174,13 @@ if (q - s) << 1 != n: raise Irregular
 {emit}
 """
 
+#: How far it is from the count of headers to the first one, from the length of a key to that of its value, and from there to
+#: the next header, by the one byte of the count or the length; far out of the data where it is not regular or not one byte.
+_FAR = 1 << 60
+_AFTER_COUNT = [1 if not n & 0x81 else _FAR for n in range(256)]
+_AFTER_KEY = [1 + (n >> 1) if not n & 0x81 else _FAR for n in range(256)]
+_AFTER_VALUE = [1 if n & 1 else 1 + (n >> 1) for n in range(128)] + [_FAR] * 128
+
 _SECTION = """
 w = q; h = data[q]; q += 1
 if h > 127: h, q = size(data, w)
@@ -188,15 +199,34 @@ if q > end: raise Irregular
 {headers.finish}
 """
 
-#: Around that, for sections that may have been seen before: looked up until too many in a row had not.
-_SEEN_SECTION = """
-raw = seen.get(data[q:s + (n >> 1)]) if tries else None
-if raw is None:
-{section}
-    if tries and (q - s) << 1 == n: tries -= 1; keep(seen, data[w:q], raw)
+#: The same for a sink that looks at no header by itself: over short ones in steps.
+_STEPS = """
+w = q; h = data[q]
+try:
+    q += after_count[h]; q += after_key[data[q]]; q += after_value[data[q]]
+    if h > 2:
+        q += after_key[data[q]]; q += after_value[data[q]]
+        for _ in range((h >> 1) - 2): q += after_key[data[q]]; q += after_value[data[q]]
+except IndexError: q = -1
+if (q - s) << 1 == n and q <= end:
+    {headers.finish}
 else:
-    tries = {tries}; q = s + (n >> 1)
-    if q > end: raise Irregular
+    q = w
+{section}
+"""
+
+#: Around that, for sections that may have been seen before: compared with the last one, and looked up until too many in a row
+#: were new.
+_SEEN_SECTION = """
+r = s + (n >> 1)
+if tries and data[q:r] == last_section and r <= end: raw = last_raw; q = r
+else:
+    raw = seen.get(data[q:r]) if tries else None
+    if raw is None:
+{section}
+        if tries and (q - s) << 1 == n: tries -= 1; keep(seen, data[w:q], raw)
+    elif r > end: raise Irregular
+    else: last_section = data[q:r]; last_raw = raw; q = r; tries = {tries}
 """
 _TRIES = 8
 
@@ -229,6 +259,7 @@ def compile_walk(
     payload: Callable[[str], str] | None = str,
     key_null: str = _KEY_NULL,
     value_null: str = _VALUE_NULL,
+    values: bool = True,
     headers: HeaderSink = BYTES_OF_HEADERS,
     frame: str = _FRAME,
 ) -> Callable[..., Any]:
@@ -244,8 +275,10 @@ def compile_walk(
         payload: Gives the expression for `key` and `val` from that for their bytes; None: they are not needed, and undefined.
         key_null: The statement for a null key; it may raise Irregular to leave such records to another loop.
         value_null: The same for a null value.
+        values: Whether `val` is needed; if not, it is undefined.
         headers: What happens with headers.
-        frame: The loop around, with `{record}` at twelve blanks: `data[p]` is where one begins, `end` where all of them end.
+        frame: The loop around, with `{record}` on a line of its own: `data[p]` is where one begins, `end` where all of them
+            end.
 
     Returns:
         `walk(data, at, end, count, base_offset, base_timestamp, ...)`: reads `count` records that must fill
@@ -254,23 +287,30 @@ def compile_walk(
     from textwrap import indent
 
     section = _SECTION.format(headers=headers)
+    if headers.key == headers.null == headers.value == headers.begin == "pass" and headers.most == HeaderSink().most:
+        section = _STEPS.format(headers=headers, section=indent(section, " " * 4))
     if headers.repeats:
-        section = _SEEN_SECTION.format(section=indent(section, "    "), tries=_TRIES)
-        setup = f"tries = {_TRIES}; {setup}"
+        section = _SEEN_SECTION.format(section=indent(section, " " * 8), tries=_TRIES)
+        setup = f"tries = {_TRIES}; last_section = last_raw = None; {setup}"
     record = _RECORD.format(
         section=indent(section, " " * 4),
         emit=emit,
         headers=headers,
         key_null=key_null if payload or key_null != _KEY_NULL else "pass",
-        value_null=value_null if payload or value_null != _VALUE_NULL else "pass",
+        value_null=value_null if (payload and values) or value_null != _VALUE_NULL else "pass",
         key_bytes=f"key = {payload('data[q:r]')}" if payload else "pass",
-        value_bytes=f"val = {payload('data[r:q]')}" if payload else "pass",
+        value_bytes=f"val = {payload('data[r:q]')}" if payload and values else "pass",
     )
-    source = frame.format(extra=extra, setup=setup, finish=finish, otherwise=otherwise, record=indent(record, " " * 12))
+    blanks = frame[: frame.index("{record}")].rpartition("\n")[2]
+    record = indent(record, blanks).strip()
+    source = frame.format(extra=extra, setup=setup, finish=finish, otherwise=otherwise, record=record)
     space: dict[str, Any] = {
         "Irregular": Irregular,
         "one": _SIGNED_1,
         "two": _SIGNED_2,
+        "after_count": _AFTER_COUNT,
+        "after_key": _AFTER_KEY,
+        "after_value": _AFTER_VALUE,
         "size": size_at,
         "signed32": _signed32,
         "signed64": _signed64,

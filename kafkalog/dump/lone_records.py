@@ -44,7 +44,7 @@ def walk(data, view, at, limit, stop, begin, expected{{extra}}, one=one, two=two
             end = at + {LOG_OVERHEAD} + batch_length
             if end > limit or checksum(view[at + {ATTRIBUTES_AT}:end]) != crc: break
             position = begin + at; size_of_batch = end - at; p = at + {BATCH_HEADER.size}
-{{record}}
+            {{record}}
             if o or q != end: break
             line = {{emitted}}
             lines.append(line); offsets.append(base_offset)

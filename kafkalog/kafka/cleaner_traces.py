@@ -7,11 +7,11 @@ goes over a log from its start. So records of these kinds say that no pass reach
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.batch import RecordBatch
 from kafkalog.core.log import NEVER
+from kafkalog.core.record_keys import keys_of
 from kafkalog.errors import KafkalogError
 
 if TYPE_CHECKING:
@@ -88,27 +88,31 @@ class CleanerTraces:
 
     @cached_property
     def _looked_at(self) -> _LookedAt:
-        seen: set[bytes] = set()
+        seen: set[bytes | None] = set()
         keyless = repeated = cleaned = NEVER
-        for batch, offset, key in islice(self._keys(), RECORDS_LOOKED_AT):
-            if cleaned == NEVER and is_cleaned(batch):
-                cleaned = batch.base_offset
-            if key is None:
-                keyless = min(keyless, offset)
-            elif key in seen:
-                repeated = min(repeated, offset)
-            else:
-                seen.add(key)
-        return _LookedAt(keyless, repeated, cleaned)
-
-    def _keys(self) -> Iterator[tuple[Batch, int, bytes | None]]:
-        """Batch, offset and key of every record that a client wrote."""
+        left = RECORDS_LOOKED_AT
         for _, batch in self.batches():
             if isinstance(batch, RecordBatch) and (batch.is_control or not batch.crc_ok):
                 continue
-            for item in batch.walk_records():
-                if not isinstance(item, Damage):
-                    yield batch, item.offset, item.key
+            offsets, keys = keys_of(batch)
+            offsets, keys = offsets[:left], keys[:left]
+            left -= len(keys)
+            if keys and cleaned == NEVER and is_cleaned(batch):
+                cleaned = batch.base_offset
+            own = set(keys)
+            if len(own) == len(keys) and None not in own and seen.isdisjoint(own):
+                seen |= own
+            else:
+                for offset, key in zip(offsets, keys, strict=True):
+                    if key is None:
+                        keyless = min(keyless, offset)
+                    elif key in seen:
+                        repeated = min(repeated, offset)
+                    else:
+                        seen.add(key)
+            if not left:
+                break
+        return _LookedAt(keyless, repeated, cleaned)
 
     def batches(self) -> Iterator[tuple[str, Batch]]:
         """The batches with the path of their log, up to the first that cannot be read."""

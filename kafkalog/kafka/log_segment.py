@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.checkpoint import EpochEntry
 from kafkalog.core.record import NO_TIMESTAMP
 from kafkalog.core.source import WindowedBytes
 from kafkalog.kafka.behaviours import (
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from kafkalog.kafka.load_context import LoadContext
     from kafkalog.kafka.overlay import DiskFile
     from kafkalog.kafka.producer_states import CompletedTransaction, ProducerStates
-    from kafkalog.kafka.scanned_log import ScannedEvent
 
 #: Bytes that LogSegment.appendChunkFromFile copies at once.
 _APPENDED_AT_ONCE = 1 << 20
@@ -275,12 +273,15 @@ class LogSegment:
         scanned = self.context.scanned_of(self.log.file)
         if scanned is None:
             return 0
-        steps: list[EpochEntry | ScannedEvent] = [*scanned.epochs, *scanned.events]
-        for step in sorted(steps, key=lambda step: step.start_offset if isinstance(step, EpochEntry) else step.offset):
-            if isinstance(step, EpochEntry):
-                self._follow_epoch(step.epoch, step.start_offset)
-            else:
-                self._follow_transaction(producers, producers.append_scanned(step))
+        epochs = list(reversed(scanned.epochs))
+        for event in scanned.events:
+            while epochs and epochs[-1].start_offset <= event.offset:
+                self._follow_epoch(*epochs.pop())
+            completed = producers.append_scanned(event)
+            if completed is not None:
+                self._follow_transaction(producers, completed)
+        while epochs:
+            self._follow_epoch(*epochs.pop())
         for offset, position in scanned.places:
             self.offset_index.append(offset, position)
             producers.map_end_offset = offset + 1
@@ -291,7 +292,9 @@ class LogSegment:
         if not batch.is_v2:
             return
         self._follow_epoch(batch.header.partition_leader_epoch, batch.base_offset)
-        self._follow_transaction(producers, producers.append_one(batch))
+        completed = producers.append_one(batch)
+        if completed is not None:
+            self._follow_transaction(producers, completed)
         producers.map_end_offset = last_offset + 1
 
     def _follow_epoch(self, epoch: int, base_offset: int) -> None:
@@ -301,12 +304,11 @@ class LogSegment:
         if epochs is not None and epoch >= least and (epochs.latest_epoch is None or epoch > epochs.latest_epoch):
             epochs.assign(epoch, base_offset)
 
-    def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction | None) -> None:
-        if completed is not None:
-            stable = producers.last_stable_offset(completed)
-            if completed.is_aborted:
-                self.transaction_index.append(completed.entry(stable))
-            producers.complete(completed)
+    def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction) -> None:
+        stable = producers.last_stable_offset(completed)
+        if completed.is_aborted:
+            self.transaction_index.append(completed.entry(stable))
+        producers.complete(completed)
 
     def _reset_indexes(self) -> None:
         for extension in (".index", ".timeindex"):

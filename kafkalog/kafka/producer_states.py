@@ -303,6 +303,13 @@ class ProducerStates:
 
     def append_scanned(self, event: ScannedEvent) -> CompletedTransaction | None:
         """Take over batches that a scan has found; the transaction they complete is not yet closed."""
+        known = self._table.producers.get(event.producer_id)
+        is_open = known is not None and known.open_from is not None
+        if event.marker is None and event.is_transactional is is_open:
+            # More of the same changes nothing.
+            if known is None:
+                self._table.producers[event.producer_id] = self._changed[event.producer_id] = Producer()
+            return None
         append = self._prepare(event.producer_id)
         completed = append.append_scanned(event)
         self._update(append)

@@ -396,7 +396,7 @@ class ProducerReplay:
         self._since_marker.clear()
         self._last_marker = marker.timestamp
         first = -1 if begun is None else begun.offset
-        if state is not None and self._emit is not None:
+        if state is not None and self._emit is not None and not _ends(marker, state):
             changed = self._is_led_by_another(state, marker.offset)
             elapsed = _elapsed(state, marker.timestamp)
             self._emit(ProducerStep(path, state, None, marker, self._coordinator, first, changed, elapsed=elapsed))
@@ -467,12 +467,17 @@ class ProducerReplay:
 
 def _follows(run: ProducerRun, state: ProducerState | None) -> bool:
     """Whether a run is what its producer must write next."""
+    if state is None:
+        return run.first_sequence <= 0
     return (
-        state is not None
-        and run.epoch == state.epoch
-        and run.first_sequence == _following(state)
-        and (run.transactional or state.first_offset < 0)
+        run.epoch == state.epoch and run.first_sequence == _following(state) and (run.transactional or state.first_offset < 0)
     )
+
+
+def _ends(marker: TransactionEnd, state: ProducerState) -> bool:
+    """Whether a marker has no lower epoch, of the producer or of the coordinator, than there was before."""
+    known, before = marker.coordinator_epoch, state.coordinator_epoch
+    return marker.epoch >= state.epoch and (known is None or before is None or known >= before)
 
 
 def _elapsed(state: ProducerState | None, timestamp: int) -> int:

@@ -11,7 +11,8 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.attributes import CODEC_MASK
+from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import is_metadata_log
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]
 
+#: Where a batch has producerId, producerEpoch and baseSequence.
+_PRODUCER = slice(BATCH_HEADER["producer_id"].at, BATCH_HEADER["base_sequence"].end)
 #: Notes about producers that are kept before they are replayed.
 _MOST_EVENTS = 10_000
 
@@ -211,6 +214,16 @@ class _Copies:
         return self._images[log_dir.path]
 
 
+def _takes_marker(recorder: EventRecorder, batch: RecordBatch) -> bool:
+    """Note a batch that is an ordinary marker; False, and nothing done, when anything about it is odd."""
+    header, data = batch.header, batch.data
+    if not isinstance(data, bytes) or header.attributes & CODEC_MASK or header.records_count != 1 or header.last_offset_delta:
+        return False
+    if header.base_timestamp != header.max_timestamp:
+        return False
+    return recorder.takes_marker(memoryview(data), data[_PRODUCER], header.base_offset, header.max_timestamp, batch.position)
+
+
 class _Partitions:
     """The partitions beside `__transaction_state`; aborted transactions go where the caller wants them and are counted."""
 
@@ -251,7 +264,8 @@ class _Partitions:
             if not item.is_control:
                 recorder.data(item)
                 continue
-            recorder.end(self._end(item, path))
+            if not _takes_marker(recorder, item):
+                recorder.end(self._end(item, path))
             if len(recorder) >= _MOST_EVENTS:
                 self._replay(replay, recorder, log.name, path)
                 recorder = EventRecorder()

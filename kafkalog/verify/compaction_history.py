@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from kafkalog.core.batch import Damage, RecordBatch
+from kafkalog.core.batch import RecordBatch
+from kafkalog.core.record_keys import held_key, keys_of
 from kafkalog.kafka.cleaner_traces import RECORDS_LOOKED_AT, CleanerTraces
 from kafkalog.verify.rules.compaction import CleanPart
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from kafkalog.files.log_dir import CheckpointLine
     from kafkalog.replay.producers import AbortedSpan
     from kafkalog.span import Span
+    from kafkalog.verify.scan.key_notes import KeyNotes
 
 __all__ = ["CompactionHistory"]
-
-#: Keys longer than this are held by their hash.
-_LONG_KEY = 32
 
 
 class CompactionHistory:
@@ -29,15 +27,19 @@ class CompactionHistory:
     Args:
         traces: What the records say about the cleaner.
         aborted: The aborted transactions whose data begin in the log.
+        keys: What the scans have noted of the keys; None: nothing.
     """
 
-    def __init__(self, traces: CleanerTraces, aborted: Sequence[AbortedSpan]) -> None:
+    def __init__(self, traces: CleanerTraces, aborted: Sequence[AbortedSpan], keys: KeyNotes | None) -> None:
         self._traces = traces
+        self._keys = keys
         self._aborted = aborted
 
     def clean_part(self, cleaner: CheckpointLine) -> CleanPart | None:
         """What lies below the cleaner's checkpoint although a pass went over it; None when nothing is odd."""
         aborted = self._aborted_below(cleaner.offset)
+        if not aborted and self._keys is not None and self._keys.are_different:
+            return None
         last: dict[bytes, int] = {}
         twice: list[tuple[int, int]] = []
         left: list[tuple[str, Span, int, int]] = []
@@ -47,19 +49,19 @@ class CompactionHistory:
                 break
             if isinstance(batch, RecordBatch) and (batch.is_control or not batch.crc_ok):
                 continue
-            records = [item for item in batch.walk_records() if not isinstance(item, Damage)]
-            looked_at += len(records)
-            if isinstance(batch, RecordBatch) and records and _is_aborted(batch, aborted):
-                left.append((path, batch.span, records[0].offset, records[-1].offset))
+            offsets, keys = keys_of(batch)
+            looked_at += len(offsets)
+            if isinstance(batch, RecordBatch) and offsets and _is_aborted(batch, aborted):
+                left.append((path, batch.span, offsets[0], offsets[-1]))
                 continue
-            for record in records:
-                if record.key is None:
+            for whole, offset in zip(keys, offsets, strict=True):
+                if whole is None:
                     continue
-                key = record.key if len(record.key) <= _LONG_KEY else hashlib.sha256(record.key).digest()
+                key = held_key(whole)
                 if key in last:
                     count += 1
-                    twice = twice or [(last[key], record.offset)]
-                last[key] = record.offset
+                    twice = twice or [(last[key], offset)]
+                last[key] = offset
         if not twice and not left:
             return None
         place = self._place_of(twice[0][0]) if twice else None

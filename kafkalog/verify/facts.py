@@ -15,11 +15,12 @@ from kafkalog.core.producer_snapshot import read_producer_snapshot
 from kafkalog.core.properties import read_partition_metadata
 from kafkalog.files.log_dir import CLEANER_OFFSETS, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS
 from kafkalog.files.partition import Partition
-from kafkalog.kafka.cleaner_traces import CleanerTraces
+from kafkalog.kafka.cleaner_traces import RECORDS_LOOKED_AT, CleanerTraces
 from kafkalog.kafka.remains import Remains, SegmentEnd, bases_without_log, sound_epochs, with_cut_ends
 from kafkalog.verify.compaction_history import CompactionHistory
 from kafkalog.verify.producer_history import SnapshotRead, replay_producers
 from kafkalog.verify.report import NotChecked
+from kafkalog.verify.scan.key_notes import KeyNotes
 from kafkalog.verify.scan.results import SegmentTask
 from kafkalog.verify.wrong_epochs import PlacedRun, wrong_epochs
 
@@ -102,6 +103,12 @@ class DirectoryFacts:
         """Whether a line, the topic or a name says that the log was compacted."""
         swapping = any(pending.pending in (".cleaned", ".swap") for pending, _ in self.partition.pending)
         return CLEANER_OFFSETS in self.context.lines or self.partition.topic in COORDINATOR_TOPICS or swapping
+
+    @cached_property
+    def keys(self) -> KeyNotes | None:
+        """What the scans are to note of the keys that the cleaner has gone over; None: nothing."""
+        line = self.context.lines.get(CLEANER_OFFSETS)
+        return None if line is None or self.settings.quick or self.mark else KeyNotes(line.offset, RECORDS_LOOKED_AT)
 
     @cached_property
     def swapped(self) -> frozenset[int]:
@@ -431,7 +438,7 @@ class PartitionFacts:
     @cached_property
     def compaction(self) -> CompactionHistory:
         """The part that the log cleaner cleaned."""
-        return CompactionHistory(self.cleaner_traces, self.producers.aborted)
+        return CompactionHistory(self.cleaner_traces, self.producers.aborted, self.directory.keys)
 
 
 def _end_of(scan: SegmentScan) -> SegmentEnd:

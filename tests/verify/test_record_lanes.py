@@ -99,8 +99,9 @@ def test_batches_with_nothing_odd_in_them_are_not_looked_at_one_by_one(name, sca
     plain, lanes = scans(ORDINARY[name])
     assert plain == lanes
     assert not lanes.findings
-    # The first batch is never ordinary; with numpy none is looked at after it.
-    assert len(looked_at) == plain.batches - 1
+    # The first batch is never ordinary. With numpy none is looked at after it, without only what has to be decompressed.
+    compressed = [number for number in range(1, plain.batches) if name == "all codecs" and number % 5]
+    assert len(looked_at) == len(compressed)
 
 
 def reports(path, monkeypatch):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kafkalog.files.read_ahead import Buffer
     from kafkalog.replay.producer_events import EventRecorder
     from kafkalog.verify.scan.record_lanes import LanesLook
+    from kafkalog.verify.scan.records import RecordLook
     from kafkalog.verify.scan.segment_indexes import SegmentIndexes
     from kafkalog.verify.scan.walk_state import WalkState
 
@@ -60,8 +61,7 @@ class FastLoop:
         base_offset: The segment's.
         indexes: Its indexes.
         producers: Takes the batches of producers.
-        look_at_records: `RecordLook.look_at_ordinary`; None: records are not looked at, or batches wait for that.
-        lanes: Takes batches whose records are to be looked at, many at once; None: that is not wanted.
+        look: Looks at the records of batches, many at once; None: that is not wanted.
         judge: Judges a batch that is out of the ordinary.
         latest: The largest timestamp that is ordinary.
         largest: The largest `batchLength` that is ordinary.
@@ -73,8 +73,7 @@ class FastLoop:
     base_offset: int
     indexes: SegmentIndexes
     producers: EventRecorder
-    look_at_records: Callable[[bytearray, int, int, int, int, int, int, int], None] | None
-    lanes: LanesLook | None
+    look: RecordLook | LanesLook | None
     judge: Callable[..., None]
     latest: int
     largest: int
@@ -114,8 +113,8 @@ class FastLoop:
 def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
     state, checksum, unpack, takes, no_producer = loop.state, loop.checksum, _UNPACK, loop.producers.takes, _NO_PRODUCER
     takes_marker, lacks, compacted = loop.producers.takes_marker, loop.lacks, loop.compacted
-    look_at_records, index, times = loop.look_at_records, loop.indexes.offsets, loop.indexes.times
-    wait = None if loop.lanes is None else loop.lanes.add
+    look, index, times = loop.look, loop.indexes.offsets, loop.indexes.times
+    wait = None if look is None else look.waiting.append
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
     data, begin, limit = buffer.data, buffer.begin, buffer.limit
     view = buffer.view[:limit]
@@ -171,9 +170,7 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
             expected = base + delta + 1
             records += count
             if wait is not None:
-                wait(at)
-            elif look_at_records is not None:
-                look_at_records(data, at, end, attributes, count, delta, time, begin)
+                wait((at, end, attributes, count, delta, base_time, time))
             if at >= want:
                 assert index is not None
                 if at == want and expected == entry_next and entry_before < base:
@@ -215,8 +212,8 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
             if top_at >= 0:
                 state.raise_timestamp(_spot_at(view, top_at, begin))
             state.pass_ordinary(_spot_at(view, last_at, begin))
-        if loop.lanes is not None:
-            loop.lanes.settle(data, begin)
+        if look is not None:
+            look.settle(data, begin)
         if not odd:
             break
         loop.judge(RecordBatch.read(bytes(view[at:end]), begin + at), crc_ok=True)

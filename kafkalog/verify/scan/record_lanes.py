@@ -44,15 +44,17 @@ class LanesLook:
 
     def __init__(self, look: RecordLook) -> None:
         self._look = look
-        self._waiting: list[int] = []
-        #: Lets the batch wait that begins at a place of the buffer; its header is ordinary.
-        self.add = self._waiting.append
+        self.waiting = look.waiting
 
     def settle(self, data: bytearray, begin: int) -> None:
         """Look at the batches that are waiting, in the order of the log; `data`, where they are, begins at `begin` in it."""
-        places = self._waiting
-        if not places:
+        waiting = self.waiting
+        if not waiting:
             return
+        if self._look.keys is not None and self._look.keys.wants_more:
+            self._look.settle(data, begin)
+            return
+        places = [batch[0] for batch in waiting]
         headers = headers_at(data, places)
         left = set(range(len(places)))
         keyless: list[int] = []
@@ -65,21 +67,11 @@ class LanesLook:
                 left.difference_update(fine.tolist())
                 keyless += without_key[:1].tolist()
         for number in sorted({*left, *keyless}):
-            at, header = places[number], headers[number]
             if number in left:
-                self._look.look_at_ordinary(
-                    data,
-                    at,
-                    at + LOG_OVERHEAD + int(header["batch_length"]),
-                    int(header["attributes"]),
-                    int(header["records_count"]),
-                    int(header["last_offset_delta"]),
-                    int(header["max_timestamp"]),
-                    begin,
-                )
+                self._look.look_at_ordinary(data, waiting[number], begin)
             elif self._look.first_keyless is None:
-                self._look.first_keyless = int(header["base_offset"])
-        places.clear()
+                self._look.first_keyless = int(headers[number]["base_offset"])
+        waiting.clear()
 
     def _groups(self, data: bytearray, places: list[int], headers: Headers) -> Iterator[_Group]:
         start = integers(places) + BATCH_HEADER.size

@@ -10,7 +10,7 @@ from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
 from kafkalog.core.control import ControlRecord, read_control_record
 from kafkalog.core.dates import ANCIENT_MS
 from kafkalog.core.record import wrap32
-from kafkalog.core.record_counts import count_records
+from kafkalog.core.record_counts import PlacedBatch, count_records, plain_batches
 from kafkalog.errors import FormatError, LimitExceeded
 from kafkalog.verify.rules.legacy import LegacyRecords, OddMessage
 from kafkalog.verify.rules.records import ControlRecords, Disorder, Records
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kafkalog.core.legacy import LegacyBatch
+    from kafkalog.verify.scan.key_notes import KeyNotes
     from kafkalog.verify.scan.odd_times import OddTimesNotes
 
 __all__ = ["RecordLook"]
 
 _BASE_OFFSET = BATCH_HEADER.partial("base_offset")
-_BASE_TIMESTAMP = BATCH_HEADER.partial("base_timestamp")
 _HEADER = BATCH_HEADER.size
 #: Control records of one batch that are looked at; a batch that has been written by a broker has a few.
 _MOST_CONTROL_RECORDS = 1 << 12
@@ -42,6 +42,7 @@ class RecordLook:
         skip: Takes what is not looked at, in words.
         compacted: The log is known to have been compacted.
         kraft: It is the metadata log or a snapshot of it.
+        keys: Takes the keys of the records, as far as it wants them; None: nobody asks for them.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RecordLook:
         skip: Callable[[str], None],
         compacted: bool,
         kraft: bool,
+        keys: KeyNotes | None = None,
     ) -> None:
         self._path = path
         self._times = times
@@ -60,8 +62,11 @@ class RecordLook:
         self._skip = skip
         self.compacted = compacted
         self._kraft = kraft
+        self.keys = keys
         self.tombstones = 0
         self.first_keyless: int | None = None
+        #: Batches whose headers are ordinary, ascending, until their records are looked at.
+        self.waiting: list[PlacedBatch] = []
         self._over_limit = 0
         self._first_over_limit = ""
 
@@ -73,12 +78,50 @@ class RecordLook:
 
     # --- magic 2 ---
 
-    def look_at_ordinary(
-        self, data: bytearray, at: int, end: int, attributes: int, count: int, delta: int, time: int, begin: int
-    ) -> None:
-        """Look at the records of a batch whose header is ordinary, `data[at:end]`; `data` begins at `begin` in the log."""
+    def settle(self, data: bytearray, begin: int) -> None:
+        """Look at the batches that are waiting, in the order of the log; `data`, where they are, begins at `begin` in it."""
+        waiting = self.waiting
+        if not waiting:
+            return
+        first = waiting[0][0]
+        # Every record without a key is out of the ordinary in a compacted log, and in others the first of them.
+        keyless = len(waiting) if self.compacted else int(self.first_keyless is None)
+        held = bytes(memoryview(data)[first : waiting[-1][1]])
+        noted: list[bytes] | None = [] if self._notes_keys(data, begin) else None
+        left, tombstones = plain_batches(held, first, waiting, ANCIENT_MS, keyless, noted)
+        self.tombstones += tombstones
+        for batch in left:
+            self.look_at_ordinary(data, batch, begin)
+        if noted is not None:
+            self._note_keys(noted, left, data, begin)
+        waiting.clear()
+
+    def _notes_keys(self, data: bytearray, begin: int) -> bool:
+        """Whether the keys of all batches that are waiting are to be noted; where some are not, that is done here."""
+        keys = self.keys
+        if keys is None or not keys.wants_more:
+            return False
+        at, _, _, _, delta, _, _ = self.waiting[-1]
+        if _BASE_OFFSET.unpack_from(data, at)[0] + delta < keys.below:
+            return True
+        for at, end, *_ in self.waiting:
+            keys.note_batch(RecordBatch.read(bytes(data[at:end]), begin + at))
+        return False
+
+    def _note_keys(self, noted: list[bytes], left: list[PlacedBatch], data: bytearray, begin: int) -> None:
+        """Note the keys of plain batches, and those of the batches that are left."""
+        assert self.keys is not None
+        self.keys.note(noted)
+        for at, end, attributes, *_ in left:
+            if attributes & (bits.CODEC_MASK | bits.CONTROL):
+                self.keys.note_batch(RecordBatch.read(bytes(data[at:end]), begin + at))
+            else:
+                self.keys.give_up()  # some of its keys may be among those noted
+
+    def look_at_ordinary(self, data: bytearray, batch: PlacedBatch, begin: int) -> None:
+        """Look at the records of a batch whose header is ordinary; `data`, where it is, begins at `begin` in the log."""
+        at, end, attributes, count, delta, base_time, time = batch
         found = count_records(data, at + _HEADER, end, count, attributes & bits.CODEC_MASK)
-        base_time = _BASE_TIMESTAMP.unpack_from(data, at)[0]
         if found is not None and base_time + found.smallest < ANCIENT_MS and not attributes & bits.LOG_APPEND_TIME:
             self._times.note_records(RecordBatch.read(bytes(data[at:end]), begin + at))
         if (
@@ -100,6 +143,8 @@ class RecordLook:
         header = batch.header
         if header.records_count == 0 and batch.size == _HEADER:
             return
+        if self.keys is not None:
+            self.keys.note_batch(batch)
         found = count_records(batch.data, _HEADER, batch.size, header.records_count, batch.compression_id)
         append_time = batch.timestamp_type == "LogAppendTime"
         smallest = header.max_timestamp if found is None or append_time else header.base_timestamp + found.smallest
@@ -151,6 +196,8 @@ class RecordLook:
 
     def legacy(self, batch: LegacyBatch) -> LegacyRecords:
         """The messages of a message or wrapper of magic 0 or 1."""
+        if self.keys is not None:
+            self.keys.give_up()
         count, first, last = 0, -1, -1
         ordered = sound_crcs = True
         nested = keyless = False

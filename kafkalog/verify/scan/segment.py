@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from kafkalog.verify.finding import Finding
     from kafkalog.verify.rules.legacy import LegacyRecords
     from kafkalog.verify.rules.records import ControlRecords
+    from kafkalog.verify.scan.key_notes import KeyNotes
     from kafkalog.verify.scan.parts import Part
     from kafkalog.verify.scan.record_lanes import LanesLook
 
@@ -82,12 +83,13 @@ def scan_part(task: SegmentTask, part: Part) -> PartScan:
     return PartScan(scan, scanner.begun, scanner.reached)
 
 
-def scan_segment(task: SegmentTask, threads: int = 1) -> SegmentScan:
+def scan_segment(task: SegmentTask, threads: int = 1, keys: KeyNotes | None = None) -> SegmentScan:
     """Scan one segment. Never raises on data or on files; what cannot be read is in the result.
 
-    With 2 `threads`, one reads while the other checks; that pays where a core is free and records are not looked at.
+    With 2 `threads`, one reads while the other checks; that pays where a core is free and records are not looked at. `keys`
+    takes those of the records, as far as it wants them.
     """
-    return Scanner(task, threads if task.settings.quick else 1).run()
+    return Scanner(task, threads if task.settings.quick else 1, keys=keys).run()
 
 
 class Scanner:
@@ -96,8 +98,9 @@ class Scanner:
     `begun` and `reached` are what a `PartScan` says.
     """
 
-    def __init__(self, task: SegmentTask, threads: int, part: Part = WHOLE) -> None:
+    def __init__(self, task: SegmentTask, threads: int, part: Part = WHOLE, keys: KeyNotes | None = None) -> None:
         self._task = task
+        self._keys = keys
         self._threads = threads
         self._part = part
         self.begun = None if part.begin else ""
@@ -118,6 +121,7 @@ class Scanner:
             skip=self._skip,
             compacted=task.compacted,
             kraft=task.kraft,
+            keys=keys,
         )
         self._findings: list[Finding] = []
         self._found: Counter[str] = Counter()
@@ -205,6 +209,8 @@ class Scanner:
                 self._scan()
         except UnreadableFile as error:
             self._fail(error)
+            if self._keys is not None:
+                self._keys.give_up()
             self._state.damaged = True
             if isinstance(error, FileChanged) and error.path == self._path:
                 self._changed(error.size_before, error.size_now)
@@ -291,9 +297,7 @@ class Scanner:
                 return False
             position, self.begun = begin, self._known(begin)
         lanes = None if self._quick or self._task.kraft or not self._task.settings.lanes else _lanes_look(self._records)
-        loop = self._loop(
-            lanes=lanes, look_at_records=None if self._quick else self._records.look_at_ordinary, judge=self.judge
-        )
+        loop = self._loop(look=None if self._quick else lanes or self._records, judge=self.judge)
         work = self._digested(loop)
         window = WINDOW if lanes is None else 2 * WINDOW
         read_ahead = None if self._task.kraft else ReadAhead(source, self._threads, window, stop)
@@ -326,8 +330,7 @@ class Scanner:
     def _loop(
         self,
         *,
-        lanes: LanesLook | None = None,
-        look_at_records: Callable[..., None] | None = None,
+        look: RecordLook | LanesLook | None = None,
         judge: Callable[..., None],
         checksum: Callable[[memoryview], object] = crc32c,
     ) -> FastLoop:
@@ -336,8 +339,7 @@ class Scanner:
             base_offset=self._task.base_offset,
             indexes=self._indexes,
             producers=self._producers,
-            look_at_records=look_at_records,
-            lanes=lanes,
+            look=look,
             judge=judge,
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
