@@ -347,7 +347,7 @@ class _Run:
         total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
-            self.settings = self.settings._replace(lanes=self._estimate >= LANES_PAY_FROM)
+            self.settings = self.settings._replace(lanes=self._lanes_pay())
         for number, (job, look, looker) in enumerate(self._looks(executor, workers), 1):
             try:
                 judged = looker.finish(look, job.now)
@@ -404,6 +404,10 @@ class _Run:
         """About as many, by some of the directories: the first finding need not wait for all to be listed."""
         some = self.jobs[:: -(-len(self.jobs) // _SOME) or 1]
         return sum(map(_bytes_of, some)) * len(self.jobs) // max(1, len(some))
+
+    def _lanes_pay(self) -> bool:
+        """Whether there is enough for looking at many records at once, and not only in thousands of small directories."""
+        return self._estimate >= max(LANES_PAY_FROM, len(self.jobs) * (LANES_PAY_FROM >> _LANES_SHARE))
 
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
@@ -592,6 +596,8 @@ _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
 #: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
 LANES_PAY_FROM = 64 << 20
+#: Nor does it pay where a directory has less, on average, than that divided by this power of two.
+_LANES_SHARE = 8
 #: Directories by which the bytes of all are estimated, at most.
 _SOME = 100
 #: Segments scanned ahead of the partition that is judged next.
