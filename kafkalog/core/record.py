@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.cursor import Cursor
@@ -81,7 +82,10 @@ class Record(NamedTuple):
     @property
     def headers(self) -> tuple[RecordHeader, ...]:
         """The headers in stored order; duplicates are allowed and kept."""
-        return read_headers(Cursor(self.raw_headers)) if self.raw_headers else ()
+        raw = self.raw_headers
+        if len(raw) > _LARGEST_KEPT:
+            return read_headers(Cursor(raw))
+        return _headers_of(raw) if raw else ()
 
     @property
     def is_aborted(self) -> bool | None:
@@ -102,6 +106,15 @@ class Record(NamedTuple):
         payload = f"key={short(self.key)}, value={short(self.value)}"
         aborted = ", aborted" if self.is_aborted else ""
         return f"Record(offset={self.offset}, timestamp={self.timestamp}, {payload}{headers}{aborted})"
+
+
+#: Bytes of the largest header section whose headers are kept for a while: they often are those of other records, too.
+_LARGEST_KEPT = 1 << 10
+
+
+@lru_cache(maxsize=256)
+def _headers_of(section: bytes) -> tuple[RecordHeader, ...]:
+    return read_headers(Cursor(section))
 
 
 class AbortedRecord(Record):

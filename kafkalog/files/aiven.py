@@ -52,9 +52,14 @@ def use_aiven_keys(keys: Mapping[str, str | os.PathLike[str]]) -> None:
 
     Raises:
         RequestError: a name or a path is none.
+        UnreadableFile: a file cannot be read.
     """
     check_type("keys", keys, dict)
-    AIVEN_KEYS.set({str(name): path_of(path) for name, path in keys.items()})
+    paths = {str(name): path_of(path) for name, path in keys.items()}
+    for path in paths.values():
+        # What is not there is told first, and not as what is wrong with each segment.
+        read_file(path)
+    AIVEN_KEYS.set(paths)
 
 
 def missing_key(manifest: Manifest) -> str | None:
@@ -171,10 +176,10 @@ class OpenIndex:
             stored = source.read(part.position, part.size)
         try:
             if len(stored) < part.size:
-                raise _Bad(f"end after {len(stored)} of them")
+                raise _Bad(f"ends after {len(stored)} of its {part.size} bytes")
             self._data = decrypt(stored)
         except _Bad as error:
-            raise UnreadableFile(path, f"bytes {part.position}..{part.position + part.size} {error}") from None
+            raise UnreadableFile(path, f"the index in bytes {part.position}..{part.position + part.size} {error}") from None
 
     def read(self, size: int, position: int) -> bytes:
         """Bytes of it."""

@@ -292,6 +292,9 @@ _PACKED: dict[bytes, tuple[str, Callable[[FileSource], Iterator[bytes]]]] = {
     b"\x50\x2a\x4d\x18": ("zstd", _zstd),  # as pzstd begins
 }
 _TAR, _ZIP = "tar", "zip"
+#: Bytes of a tar archive at a URL that is fetched as a whole: its files are read in another order than they have in it, and
+#: many of them share what is fetched at once.
+_FETCHED_WHOLE = 1 << 30
 #: How a zip archive begins: with a member, or, without any, with its end.
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
@@ -311,7 +314,12 @@ def _mount_archive(path: str, source: FileSource, kind: str) -> None:
     if kind == _ZIP:
         _mount_members(path, _unzipped(path, source))
         return
-    if kind != _TAR:
+    if kind == _TAR and is_url(path) and source.size <= _FETCHED_WHOLE:
+        descriptor, _ = _spooled(path, _pieces(_stream(source).read))
+        source.close()
+        source = FileSource.of_descriptor(path, descriptor)
+        _tell(path, f"tar, fetched into a temporary file of {source.size} bytes")
+    elif kind != _TAR:
         unpack = next(function for name, function in _PACKED.values() if name == kind)
         descriptor, problem = _spooled(path, unpack(source))
         problems += [problem] if problem else []

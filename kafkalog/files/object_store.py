@@ -73,6 +73,16 @@ def _refusals() -> Iterator[None]:
         raise _refusal(str(error)) from None
 
 
+@contextmanager
+def _lists() -> Iterator[None]:
+    """The same of a list: that of a folder which is not there is empty."""
+    try:
+        with _refusals():
+            yield
+    except FileNotFoundError:
+        raise Refused("there is no bucket or container of this name") from None
+
+
 def _refusal(text: str) -> Exception:
     status = _STATUS.search(text)
     if status is not None:
@@ -118,13 +128,13 @@ class ObjectStore:
 
     def walk(self, key: str) -> Iterator[list[Found]]:
         """All objects below a folder."""
-        with _refusals():
+        with _lists():
             for chunk in obstore.list(self._store, prefix=key or None, chunk_size=_PAGE):
                 yield [_found(meta) for meta in chunk]
 
     def listed(self, key: str) -> Listed:
         """What is in a folder."""
-        with _refusals():
+        with _lists():
             result = obstore.list_with_delimiter(self._store, key or None)
         folders = [prefix.rstrip("/").rpartition("/")[2] for prefix in result["common_prefixes"]]
         return Listed([_found(meta) for meta in result["objects"]], folders)

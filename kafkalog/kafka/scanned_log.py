@@ -20,6 +20,7 @@ class ScannedEvent(NamedTuple):
         last_position: That of the last of them.
         is_transactional: Whether the batches belong to a transaction.
         marker: ABORT or COMMIT; None for data.
+        last_marker: The place of the last marker of several transactions that are told together; -1: these are not several.
     """
 
     producer_id: int
@@ -28,6 +29,7 @@ class ScannedEvent(NamedTuple):
     last_position: int
     is_transactional: bool
     marker: int | None
+    last_marker: int = -1
 
 
 class ScannedLog(NamedTuple):
@@ -54,5 +56,7 @@ class ScannedLog(NamedTuple):
         if end > self.end:
             return None
         found = [event for event in self.events if start <= event.position < end]
-        straddles = any(event.position < start <= event.last_position for event in self.events)
+        straddles = any(
+            event.position < start <= event.last_position or event.position < end <= event.last_marker for event in self.events
+        )
         return None if straddles else found

@@ -90,6 +90,8 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
     count = len(report.partitions)
     damaged = sum(partition.verdict in DAMAGED for partition in report.partitions)
     others = sum(is_loud(partition) for partition in report.partitions) - damaged
+    if not subjects and report.left_out and not count:
+        return f"no partition was looked at: the options leave out {_all_of(report.left_out)}"
     if not subjects:
         records, size = sum(p.records for p in report.partitions), size_text(report.bytes)
         what = "nothing of what could be read" if report.failed else "nothing"
@@ -110,8 +112,14 @@ def _sentence(report: Report, subjects: list[_Named]) -> str:
         return subjects[0].subject.path
     name = next((f"{name}: " for name, subject in subjects if len(subjects) == 1), "")
     more = (f"; a start endangers {others:,} more" if others and damaged else "") + more
+    if report.left_out:
+        more += f"; the options leave out {report.left_out:,} {agreeing(report.left_out, 'other', 'others')}"
     told, what = (damaged, "damaged") if damaged else (others, "in danger")
     return f"{name}{told:,} of {count_text(count, 'partition')} {agreeing(told, 'is', 'are')} {what}{more}"
+
+
+def _all_of(count: int) -> str:
+    return f"all {count:,}" if count > 1 else "the only one"
 
 
 def _missing_text(names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.group_state import STABLE, Group, Member, ShareOffset
 from kafkalog.replay.kept_commits import OFFSET_COMMIT, commit_of, group_of, key_of, place_of, record_offset_of
 from kafkalog.replay.known_keys import KnownKeys
-from kafkalog.replay.logs import Note, Notes
+from kafkalog.replay.logs import LogRecord, Note, Notes
 from kafkalog.replay.until import END
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from kafkalog.core.log import Batch
     from kafkalog.core.messages.reader import Message
     from kafkalog.replay.coordinator_loads import Load
-    from kafkalog.replay.kept_commits import Commits, KeptCommit, Place
-    from kafkalog.replay.logs import Log, LogRecord
+    from kafkalog.replay.kept_commits import Commits
+    from kafkalog.replay.logs import Log
     from kafkalog.replay.until import Until
 
 __all__ = ["SHARE_TOPIC", "TOPIC", "GroupReplay"]
@@ -108,56 +108,60 @@ class GroupReplay:
     def _replay(self, log: Log, until: Until, watch: LoadWatch) -> None:
         is_bounded, has_commits = until != END, watch.types is GROUP_RECORDS
         self._known = known = KnownKeys(GROUP_RECORDS, OFFSET_COMMIT, watch.committed)
-        for item in log.records(self.notes, watch.unreadable):
-            path, batch, record = item
-            if is_bounded and not until.holds(record.offset, record.timestamp):
-                continue
-            self.records += 1
-            if isinstance(batch, RecordBatch) and batch.is_control:
-                self._marker(item, batch.header.producer_id, watch)
-                continue
-            if has_commits:
+        for path, batch, records in log.batches(self.notes, watch.unreadable):
+            is_control, commits = isinstance(batch, RecordBatch) and batch.is_control, self._commits_of(batch)
+            for record in records:
+                if is_bounded and not until.holds(record.offset, record.timestamp):
+                    continue
+                self.records += 1
                 key = record.key
-                again = known.read(key, record.value)
+                if is_control:
+                    self._marker(LogRecord(path, batch, record), watch)
+                    continue
+                again = known.read(key, record.value) if has_commits else None
                 if again is not None and key is not None:
                     _, value, message = again
                     if "topicId" in message:
                         self._named(message, place_of(key)[1])
-                    self._put(batch, key, (value, path, record.offset))
+                    commits[key] = value, path, record.offset
                     continue
-            decoded = read_coordinator_record(watch.types, record.key, record.value)
-            watch.record(record.offset, record.value, decoded)
-            if record.value is None and decoded.name != "OffsetCommit":
-                known.forget_all()  # it may remove a group
-            if decoded.problem:
-                self.notes.append(Note(path, record.offset, decoded.problem))
-            if decoded.key is None or (record.value is not None and decoded.value is None):
-                continue
-            apply = _APPLY.get(decoded.name)
-            if apply is not None:
-                apply(self, item, decoded.key, decoded)
+                self._with_care(LogRecord(path, batch, record), watch)
 
-    def _marker(self, item: LogRecord, producer_id: int, watch: LoadWatch) -> None:
+    def _commits_of(self, batch: Batch) -> Commits:
+        """Where the commits of a batch go: those in a transaction count from its marker on."""
+        if isinstance(batch, RecordBatch) and batch.is_transactional and not batch.is_control:
+            return self._open.setdefault(batch.header.producer_id, {})
+        return self._committed
+
+    def _with_care(self, item: LogRecord, watch: LoadWatch) -> None:
+        """Apply a record of any kind."""
+        path, _, record = item
+        decoded = read_coordinator_record(watch.types, record.key, record.value)
+        watch.record(record.offset, record.value, decoded)
+        if record.value is None and decoded.name != "OffsetCommit":
+            self._known.forget_all()  # it may remove a group
+        if decoded.problem:
+            self.notes.append(Note(path, record.offset, decoded.problem))
+        if decoded.key is None or (record.value is not None and decoded.value is None):
+            return
+        apply = _APPLY.get(decoded.name)
+        if apply is not None:
+            apply(self, item, decoded.key, decoded)
+
+    def _marker(self, item: LogRecord, watch: LoadWatch) -> None:
         try:
             _, kind = read_control_type(item.record.key)
         except FormatError as error:
             self.notes.append(Note(item.path, item.record.offset, f"a control record that cannot be read: {error}"))
             watch.unreadable(item.record.offset, f"a control record cannot be read: {error}")
             return
-        pending = self._open.pop(producer_id, {})
+        pending = self._open.pop(item.batch.header.producer_id, {}) if isinstance(item.batch, RecordBatch) else {}
         if kind != COMMIT:
             return
         for place, commit in pending.items():
             held = self._committed.get(place)
             if held is None or record_offset_of(held) < record_offset_of(commit):
                 self._committed[place] = commit
-
-    def _put(self, batch: Batch, place: bytes | Place, commit: KeptCommit) -> None:
-        """A commit counts, in a transaction from its marker on."""
-        if isinstance(batch, RecordBatch) and batch.is_transactional:
-            self._open.setdefault(batch.header.producer_id, {})[place] = commit
-        else:
-            self._committed[place] = commit
 
     def _named(self, value: Message, topic: str) -> None:
         """Remember the id of a topic that a commit tells."""
@@ -178,7 +182,7 @@ class GroupReplay:
                 commits.pop(own, None)
             return
         self._named(decoded.value, place[1])
-        self._put(batch, own, commit_of(place, decoded.value, path, record.offset))
+        self._commits_of(batch)[own] = commit_of(place, decoded.value, path, record.offset)
         self._known.learn(record.value, decoded)
 
     def classic_group(self, item: LogRecord, key: Message, decoded: CoordinatorRecord) -> None:

@@ -166,11 +166,19 @@ class Log(NamedTuple):
 
         `unreadable` is called, too, for records that cannot be read: with the offset of their batch and the reason.
         """
+        for path, batch, records in self.batches(notes, unreadable):
+            for record in records:
+                yield LogRecord(path, batch, record)
+
+    def batches(
+        self, notes: list[Note], unreadable: Callable[[int, str], object] | None = None
+    ) -> Iterator[tuple[str, Batch, Iterator[Record | LegacyRecord]]]:
+        """The same by batch: its file, the batch, its records."""
         for path, item in self.walk():
             if isinstance(item, Damage):
                 notes.append(self.damage_note(path, item))
-            else:
-                yield from _records(path, item, notes, unreadable)
+            elif not isinstance(item, Padding):
+                yield path, item, _records(path, item, notes, unreadable)
 
     def damage_note(self, path: str, damage: Damage) -> Note:
         """A note about bytes of a file that are no batch."""
@@ -270,7 +278,11 @@ def read_file_records(path: str, notes: list[Note], data: bytes | None = None) -
     """The records of one file in the log's format: a `.log` or a `.checkpoint`; `data` are its bytes when they were read."""
     with FileSource(path) if data is None else nullcontext(BytesSource(data)) as source:
         for item in walk(source):
-            yield from _records(path, item, notes)
+            if isinstance(item, Damage):
+                notes.append(_damage_note(path, item))
+            elif not isinstance(item, Padding):
+                for record in _records(path, item, notes):
+                    yield LogRecord(path, item, record)
 
 
 def _damage_note(path: str, damage: Damage) -> Note:
@@ -279,13 +291,8 @@ def _damage_note(path: str, damage: Damage) -> Note:
 
 
 def _records(
-    path: str, item: Batch | Damage | Padding, notes: list[Note], unreadable: Callable[[int, str], object] | None = None
-) -> Iterator[LogRecord]:
-    if isinstance(item, Padding):
-        return
-    if isinstance(item, Damage):
-        notes.append(_damage_note(path, item))
-        return
+    path: str, item: Batch, notes: list[Note], unreadable: Callable[[int, str], object] | None = None
+) -> Iterator[Record | LegacyRecord]:
     # The first offset of a wrapper of magic 0 or 1 is in what it holds, which may be damaged, too.
     offset = item.base_offset if isinstance(item, RecordBatch) else item.last_offset
     if not item.crc_ok:
@@ -297,7 +304,7 @@ def _records(
             if unreadable is not None:
                 unreadable(offset, f"records cannot be read: {record.reason}")
         else:
-            yield LogRecord(path, item, record)
+            yield record
 
 
 class FoundLogs(NamedTuple):

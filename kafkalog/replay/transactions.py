@@ -11,6 +11,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkalog.core.attributes import CODEC_MASK
 from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import is_metadata_log
@@ -211,6 +212,17 @@ class _Copies:
         return self._images[log_dir.path]
 
 
+def _takes_marker(recorder: EventRecorder, batch: RecordBatch) -> bool:
+    """Note a batch that is an ordinary marker; False, and nothing done, when anything about it is odd."""
+    header, data = batch.header, batch.data
+    if not isinstance(data, bytes) or header.attributes & CODEC_MASK or header.records_count != 1 or header.last_offset_delta:
+        return False
+    if header.base_timestamp != header.max_timestamp:
+        return False
+    producer = header.producer_id, header.producer_epoch, header.base_sequence
+    return recorder.takes_marker(memoryview(data), producer, header.base_offset, header.max_timestamp, batch.position)
+
+
 class _Partitions:
     """The partitions beside `__transaction_state`; aborted transactions go where the caller wants them and are counted."""
 
@@ -251,7 +263,8 @@ class _Partitions:
             if not item.is_control:
                 recorder.data(item)
                 continue
-            recorder.end(self._end(item, path))
+            if not _takes_marker(recorder, item):
+                recorder.end(self._end(item, path))
             if len(recorder) >= _MOST_EVENTS:
                 self._replay(replay, recorder, log.name, path)
                 recorder = EventRecorder()

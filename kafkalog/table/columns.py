@@ -15,11 +15,21 @@ if TYPE_CHECKING:
 
     from kafkalog.table.request import Request
 
-__all__ = ["OF_LOG", "Column", "ColumnType", "Definition", "columns_of_log", "select"]
+__all__ = ["LARGE", "OF_LOG", "Column", "ColumnType", "Definition", "columns_of_log", "select", "weight_of"]
 
 #: `category` is text of few values, `name` text that repeats; `timestamp` is milliseconds in UTC; `headers` is a list of
 #: pairs of a text and bytes or None. In Arrow: `table.arrow.TYPES`.
 ColumnType = Literal["binary", "string", "category", "name", "bool", "int8", "int16", "int32", "int64", "timestamp", "headers"]
+
+#: Of these a value can be as large as it likes.
+LARGE: tuple[ColumnType, ...] = ("binary", "headers", "string")
+
+
+def weight_of(value: Any) -> int:
+    """About how much memory a value of a large type takes, bytes."""
+    if isinstance(value, list):
+        return sum(len(key) + len(data or b"") for key, data in value)
+    return len(value or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from kafkalog.table.columns import LARGE, weight_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -52,7 +54,7 @@ class Encoder:
         self.columns = table.columns
         self._schema = schema_of(table)
         self._dictionaries: dict[str, dict[str, int]] = {column.name: {} for column in table.columns}
-        self._heavy = [number for number, column in enumerate(table.columns) if column.type in ("binary", "headers", "string")]
+        self._heavy = [number for number, column in enumerate(table.columns) if column.type in LARGE]
 
     def batch(self, arrays: Sequence[Any]) -> Any:
         """The record batch of all columns."""
@@ -66,7 +68,7 @@ class Encoder:
         for subject in subjects:
             row = [get(subject) for get in getters]
             rows.append(row)
-            weight += sum(_weight(row[number]) for number in self._heavy)
+            weight += sum(weight_of(row[number]) for number in self._heavy)
             if len(rows) >= _ROWS or weight >= _BYTES:
                 yield self._of_rows(rows)
                 rows, weight = [], 0
@@ -101,12 +103,6 @@ class Encoder:
         indices = pa.array(codes.astype(kind.index_type.to_pandas_dtype()), mask=codes < 0)
         texts = pa.array(map(_utf8, self._dictionaries[column.name]), pa.string())
         return pa.DictionaryArray.from_arrays(indices, texts)
-
-
-def _weight(value: Any) -> int:
-    if isinstance(value, list):
-        return sum(len(key) + len(data or b"") for key, data in value)
-    return len(value or "")
 
 
 def _utf8(text: str) -> str:

@@ -298,6 +298,14 @@ def test_a_log_dir_takes_a_list_and_a_request_for_each_file(bucket, logs):
     assert len(keys) == len(set(keys)) <= len(files)
 
 
+def test_an_archive_is_fetched_once_whatever_is_read_of_it_in_which_order(bucket, logs, tmp_path):
+    (logs / "padding").write_bytes(bytes(3 << 20))
+    archive = shutil.make_archive(str(tmp_path / "case"), "tar", logs.parent, "logs")
+    put("case.tar", pathlib.Path(archive).read_bytes())
+    verify("s3://bucket/case.tar", now=NOW)
+    assert len(objects_of(bucket.asked)) <= 3
+
+
 @pytest.fixture
 def wide(bucket, monkeypatch):
     """A log dir of more partitions than are listed at once."""
@@ -568,6 +576,12 @@ def test_what_is_not_in_the_bucket_is_missing(path):
     result = run("verify", f"s3://bucket/{path}")
     assert result.output.splitlines()[0] == f"kafkalog: s3://bucket/{path}: no such file or directory"
     assert result.exit_code == 3
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_bucket_that_is_not_there_is_told_as_that():
+    for words in (["verify", "s3://buckett/logs"], ["dump", f"s3://buckett/{NAME}/{LOG}"]):
+        assert "there is no bucket or container of this name" in run(*words).output
 
 
 # --- HTTP -------------------------------------------------------------------------------------------------------------

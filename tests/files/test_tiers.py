@@ -263,6 +263,12 @@ def test_the_option_wants_a_name_and_a_file(aiven):
     assert "write ID=FILE" in result.stderr
 
 
+def test_a_key_file_that_is_not_there_is_told_and_no_segment_is_called_damaged(aiven):
+    result = run("verify", partition_of(aiven), "--aiven-key", "kek1=/none.pem")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "/none.pem: no such file or directory" in result.stderr
+
+
 def test_the_package_is_named_that_is_missing(aiven, monkeypatch):
     monkeypatch.setitem(sys.modules, "Crypto", None)
     monkeypatch.setitem(sys.modules, "Crypto.Cipher", None)

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 import kafkalog
 from kafkalog.cli.main import main
-from kafkalog.table import export
+from kafkalog.table import export, text_files
 from kafkalog.table.api import TABLES
 from kafkalog.table.export import FORMATS, ROW_GROUP
 from tests.encode import R, batch
@@ -108,6 +108,17 @@ def test_csv_gives_back_the_table(tmp_path, logs):
         assert bool(line[4]) == bool(row.headers)
         if row.headers:
             assert [one["key"] for one in json.loads(line[4])] == [key for key, _ in row.headers]
+
+
+def test_rows_with_large_values_are_written_few_at_a_time(tmp_path):
+    folder = tmp_path / "t-0"
+    folder.mkdir()
+    (folder / f"{0:020}.log").write_bytes(batch([R(n, value=b"v" * 300_000) for n in range(30)]))
+    table = kafkalog.table(folder)
+    for lines in (text_files.csv_lines, text_files.json_lines):
+        pieces = [len(piece) for piece in lines(table, "text", "text")]
+        assert max(pieces) < 2_000_000
+        assert sum(pieces) > 9_000_000
 
 
 def test_null_and_empty_are_told_apart_in_csv(tmp_path):

@@ -27,7 +27,7 @@ def run(*words):
 
 
 def rows(*words):
-    return [json.loads(line) for line in run(*words, "--format", "jsonl").output.splitlines()]
+    return [json.loads(line) for line in run(*words, "--format", "jsonl").stdout.splitlines()]
 
 
 @pytest.fixture
@@ -86,6 +86,17 @@ def test_what_the_options_left_out_is_in_the_headline_and_the_summary():
     assert "left out" not in run(PLAIN).output
 
 
+def test_nothing_is_said_to_be_sound_when_the_options_left_out_all():
+    words = " ".join(run("--since-mtime", "2099-01-01", PLAIN).output.split())
+    assert "no partition was looked at: the options leave out all 7" in words
+    assert "nothing is damaged" not in words
+
+
+def test_what_was_left_out_is_counted_beside_what_is_damaged(many):
+    words = " ".join(run("--sample", "31", many).output.split())
+    assert "of 31 partitions are damaged; the options leave out 1 other" in words
+
+
 def test_a_time_is_no_text_for_the_library():
     with pytest.raises(RequestError, match="since_mtime"):
         verify(PLAIN, since_mtime="yesterday")
@@ -97,7 +108,7 @@ def test_only_partitions_of_some_verdicts_are_told_and_all_are_counted(many):
     assert lines[-1]["partitions"] == 32
     assert lines[-1]["damaged_partitions"] == 25
     text = run("--only", "benign,clean", many)
-    assert "batch-crc-mismatch\n" not in text.output.partition("25 of 32 partitions are damaged")[0]
+    assert "batch-crc-mismatch\n" not in text.stdout.partition("25 of 32 partitions are damaged")[0]
     assert text.return_value == 1
 
 
@@ -108,10 +119,10 @@ def test_an_unknown_verdict_is_answered_with_the_one_that_was_meant():
 
 
 def test_of_many_damaged_partitions_twenty_are_told_in_full_and_the_others_in_a_table(many):
-    before, _, _ = run(many).output.partition("25 of 32 partitions are damaged")
+    before, _, _ = run(many).stdout.partition("25 of 32 partitions are damaged")
     assert before.count("\n  error  batch-crc-mismatch\n") == 20
     table = before.partition("\n\n")[0].splitlines()
     assert len(table) == 1 + 5
-    before, _, _ = run("--max-partitions", "25", many).output.partition("25 of 32 partitions are damaged")
+    before, _, _ = run("--max-partitions", "25", many).stdout.partition("25 of 32 partitions are damaged")
     assert before.count("\n  error  batch-crc-mismatch\n") == 25
     assert not before.startswith("verdict")

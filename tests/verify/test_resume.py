@@ -345,6 +345,14 @@ def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(content, logs, t
     assert file.read_bytes() == content
 
 
+@pytest.mark.parametrize("name", ["", "-"])
+def test_a_journal_is_a_file(name, logs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match="is no name of a file, and a journal is kept in one"):
+        jsonl(logs, resume=name)
+    assert os.listdir(tmp_path) == ["logs"]
+
+
 def test_what_cannot_be_written_to_is_refused(logs, tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "fifo")

@@ -113,8 +113,9 @@ def scan_tier(
         if name is not None:
             locked[name] = locked.get(name, 0) + 1
     for name, count in locked.items():
-        reason = f"{count} of its {len(store.segments)} segments are encrypted with the key {name!r}, which was not given: "
-        found.not_checked.append(NotChecked(store.path, f"{reason}--aiven-key {name}=FILE.pem", failed=True))
+        which = f"{count} of its {len(store.segments)} segments {'is' if count == 1 else 'are'}"
+        reason = f"{which} encrypted with the key {name!r}, which was not given: --aiven-key {name}=FILE.pem"
+        found.not_checked.append(NotChecked(store.path, reason, failed=True))
     begun: deque[tuple[RemoteSegment, SegmentScan | Pending]] = deque()
     for segment in readable:
         if segment.manifest is None or missing_key(segment.manifest) is None:
