@@ -1,9 +1,12 @@
 """A log dir of thousands of small sound partitions: what each costs, whether memory stays flat, what a second process wins.
 
-    python -m benchmarks.fleet [--partitions 2000] [--segments 10] [--batches 4] [--growth] [--work DIR]
+    python -m benchmarks.fleet [--partitions 2000] [--segments 10] [--batches 4] [--growth] [--damaged] [--work DIR]
+    python -m benchmarks.fleet --gib 1 20 [--work DIR]
 
 `verify` and `next-start` beside `find` and `cat` of the same files; with --growth at n, 2n and 4n partitions. The files of all
-partitions are hard links to those of one, so that the tree takes little of the disk. All of it is in the page cache.
+partitions are hard links to those of one, so that the tree takes little of the disk. All of it is in the page cache. With
+--damaged a bit is wrong in every partition. With --gib the partitions are one segment of 1 GiB each, and two processes stand
+beside one.
 """
 
 from __future__ import annotations
@@ -25,11 +28,11 @@ PER_BATCH, VALUE = 10, 100
 _NO_PRODUCERS = bytes.fromhex("000148674bc700000000")
 
 
-def write_tree(tree: Path, partitions: int, segments: int, batches: int) -> None:
-    """The log dir."""
+def write_tree(tree: Path, partitions: int, segments: int, size: int, per_batch: int = PER_BATCH) -> None:
+    """The log dir; `size` is that of a segment, bytes."""
     model = tree.with_name("model-0")
-    write_partition(model, batches * 1200, segments, PER_BATCH, VALUE, 0)
-    end = _end_of(model)
+    write_partition(model, size, segments, per_batch, VALUE, 0)
+    end = _end_of(model, per_batch)
     for offset in (*sorted(int(log.stem) for log in model.glob("*.log"))[1:], end):
         (model / f"{offset:020}.snapshot").write_bytes(_NO_PRODUCERS)
     files = [entry.name for entry in os.scandir(model)]
@@ -45,39 +48,64 @@ def write_tree(tree: Path, partitions: int, segments: int, batches: int) -> None
     shutil.rmtree(model)
 
 
-def _end_of(partition: Path) -> int:
+def _end_of(partition: Path, per_batch: int) -> int:
     """The offset after the last of a partition."""
     last = max(partition.glob("*.log"))
-    records = sum(1 for _ in _batches(last)) * PER_BATCH
+    records = sum(1 for _ in _batches(last)) * per_batch
     return int(last.stem) + records
 
 
 def _batches(log: Path):
-    data, at = log.read_bytes(), 0
-    while at < len(data):
-        yield at
-        at += 12 + int.from_bytes(data[at + 8 : at + 12], "big")
+    """Positions of the batches of a log; the file is not held, for a child's peak of memory begins with its parent's."""
+    with log.open("rb") as file:
+        at = 0
+        while length := file.read(12)[8:]:
+            yield at
+            at = file.seek(int.from_bytes(length, "big"), os.SEEK_CUR)
 
 
-def measure(work: Path, partitions: int, segments: int, batches: int) -> None:
+def measure(work: Path, partitions: int, segments: int, batches: int, *, damaged: bool) -> None:
     """One tree, all commands; a row each."""
     tree = work / f"data-{partitions}"
-    write_tree(tree, partitions, segments, batches)
+    write_tree(tree, partitions, segments, batches * 1200)
+    if damaged:
+        log = tree / "topic-0000-0" / f"{0:020}.log"
+        data = bytearray(log.read_bytes())
+        data[100] ^= 1
+        log.write_bytes(data)  # the one file of all partitions
     files = sum(len(names) for _, _, names in os.walk(tree))
     print(f"{partitions:,} partitions, {partitions * segments:,} segments, {files:,} files", flush=True)
     kafkalog = (sys.executable, "-m", "kafkalog")
     read_all = f"find {tree} -type f -print0 | xargs -0 cat > /dev/null"
     for name, words in (
         ("find | cat", ("bash", "-c", read_all)),
-        ("verify --no-next-start", (*kafkalog, "verify", "-q", "--jobs", "1", "--no-next-start", str(tree))),
-        ("verify", (*kafkalog, "verify", "-q", "--jobs", "1", str(tree))),
-        ("verify, two processes", (*kafkalog, "verify", "-q", "--jobs", "2", str(tree))),
-        ("next-start", (*kafkalog, "next-start", "-q", "--jobs", "1", str(tree))),
-        ("next-start, two processes", (*kafkalog, "next-start", "-q", "--jobs", "2", str(tree))),
+        ("verify --no-next-start", (*kafkalog, "verify", "-q", "--exit-zero", "--jobs", "1", "--no-next-start", str(tree))),
+        ("verify", (*kafkalog, "verify", "-q", "--exit-zero", "--jobs", "1", str(tree))),
+        ("verify, two processes", (*kafkalog, "verify", "-q", "--exit-zero", "--jobs", "2", str(tree))),
+        ("next-start", (*kafkalog, "next-start", "-q", "--exit-zero", "--jobs", "1", str(tree))),
+        ("verify --format jsonl", (*kafkalog, "verify", "--exit-zero", "--jobs", "1", "--format", "jsonl", str(tree))),
+        ("next-start, two processes", (*kafkalog, "next-start", "-q", "--exit-zero", "--jobs", "2", str(tree))),
     ):
         wall, processor, memory = run(*words)
         per = 1000 * processor / partitions
         print(f"| {name:26} | {wall:6.1f} | {processor:6.1f} | {per:5.2f} | {memory:5.0f} |", flush=True)
+    shutil.rmtree(tree)
+
+
+def measure_large(work: Path, gib: int) -> None:
+    """Partitions of 1 GiB each, with one process and with two."""
+    tree = work / f"large-{gib}"
+    write_tree(tree, gib, 1, 1 << 30, 138)
+    kafkalog = (sys.executable, "-m", "kafkalog")
+    for options in ((), ("--quick",)):
+        walls = []
+        for jobs in ("1", "2"):
+            words = ("verify", "-q", "--no-next-start", "--jobs", jobs, *options, str(tree))
+            wall, processor, memory = run(*kafkalog, *words)
+            walls.append(wall)
+            name = " ".join((f"{gib} GiB, verify --jobs", jobs, *options))
+            print(f"| {name} | {wall:.1f} | {processor:.1f} | {1000 * processor / gib:.0f} | {memory:.0f} |", flush=True)
+        print(f"{walls[0] / walls[1]:.2f} times as fast with two", flush=True)
     shutil.rmtree(tree)
 
 
@@ -88,13 +116,17 @@ def main() -> None:
     parser.add_argument("--segments", type=int, default=10)
     parser.add_argument("--batches", type=int, default=4)
     parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--damaged", action="store_true")
+    parser.add_argument("--gib", type=int, nargs="+", default=())
     parser.add_argument("--work")
     options = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="kafkalog-fleet-", dir=options.work))
     print("| command | wall s | CPU s | CPU ms a partition | peak MiB |\n|---|---|---|---|---|")
     try:
-        for factor in (1, 2, 4) if options.growth else (1,):
-            measure(work, options.partitions * factor, options.segments, options.batches)
+        for gib in options.gib:
+            measure_large(work, gib)
+        for factor in () if options.gib else (1, 2, 4) if options.growth else (1,):
+            measure(work, options.partitions * factor, options.segments, options.batches, damaged=options.damaged)
     finally:
         shutil.rmtree(work)
 

@@ -12,11 +12,14 @@ from kafkalog.cli import completion, options
 from kafkalog.cli.command import Command
 from kafkalog.cli.judging import exit_status_of
 from kafkalog.cli.shown_partitions import Shown, shown_partitions
+from kafkalog.errors import RequestError
 
 if TYPE_CHECKING:
     from kafkalog.render.merged_report import Run
 
 __all__ = ["command"]
+
+_GZIP = b"\x1f\x8b"
 
 
 @click.command(
@@ -70,4 +73,6 @@ def _run(word: str) -> Run:
     if not equals or "/" in name:
         path, name = word, os.path.basename(word).removesuffix(".jsonl")
     data = sys.stdin.buffer.read() if path == "-" else read_file(shown(path))
+    if data.startswith(_GZIP):
+        raise RequestError(f"{shown(path)} is compressed: unpack it first, as gunzip does")
     return Run("stdin" if name == "-" else name, data.decode("utf-8", "surrogateescape"))

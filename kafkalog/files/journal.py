@@ -57,6 +57,8 @@ class Journal:
     def __init__(self, path: str, examined: Iterable[str], schema: str) -> None:
         self.path = path
         self._schema = schema
+        if path in ("", "-"):
+            raise RequestError(f"{path!r} is no name of a file, and a journal is kept in one")
         check_apart(path, examined)
         self._file = open_to_append(path)
         self._lock = threading.Lock()

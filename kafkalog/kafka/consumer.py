@@ -276,6 +276,9 @@ class _Client:
         """Hand out the records; returns what stopped it: CompletedFetch.nextFetchedRecord."""
         reading = self.reading
         batch: RecordBatch | LegacyBatch | None = None
+        segment = self._segments[fetched.segment]
+        scanned = segment.context.scanned_of(segment.log.file)
+        sound_to = scanned.end if scanned is not None and scanned.are_records_sound else 0
         for item in batches_of(fetched.data, fetched.position, self._rules):
             if isinstance(item, ClientError):
                 return item
@@ -289,7 +292,7 @@ class _Client:
                     continue
             reading.note_dropped(batch)
             before = reading.records
-            error = self._error or self._hand_out(batch)
+            error = self._error or self._hand_out(batch, are_records_sound=batch.position + batch.size <= sound_to)
             if self._endings is not None and reading.records > before and self._endings.is_aborted(batch):
                 reading.aborted += reading.records - before
             if error is not None:
@@ -302,10 +305,10 @@ class _Client:
         reading.stops_at = batch.next_offset
         return None
 
-    def _hand_out(self, batch: RecordBatch | LegacyBatch) -> ClientError | None:
+    def _hand_out(self, batch: RecordBatch | LegacyBatch, *, are_records_sound: bool) -> ClientError | None:
         reading = self.reading
         is_control = isinstance(batch, RecordBatch) and batch.is_control
-        offsets = contiguous_offsets(batch, self._rules)
+        offsets = contiguous_offsets(batch, self._rules, are_sound=are_records_sound)
         if offsets is not None and offsets.start >= reading.stops_at:
             if not is_control:
                 reading.add(offsets.start, len(offsets))

@@ -79,11 +79,16 @@ def batches_of(data: Bytes, position: int, rules: ReadingRules) -> Iterator[Reco
         at = end
 
 
-def contiguous_offsets(batch: RecordBatch | LegacyBatch, rules: ReadingRules) -> range | None:
-    """The offsets of a sound magic 2 batch whose records have all of them in order; None: look at them one by one."""
+def contiguous_offsets(batch: RecordBatch | LegacyBatch, rules: ReadingRules, *, are_sound: bool = False) -> range | None:
+    """The offsets of a sound magic 2 batch whose records have all of them in order; None: look at them one by one.
+
+    Its records need not be read where they are known to be sound and are as many as its offsets.
+    """
     if not isinstance(batch, RecordBatch) or batch.header.records_count <= 0 or batch.compression_id >= rules.codecs:
         return None
     count = batch.header.records_count
+    if are_sound and count == batch.header.last_offset_delta + 1 and batch.is_regular:
+        return range(batch.base_offset, batch.base_offset + count)
     found = count_records(batch.data, BATCH_HEADER.size, batch.size, count, batch.compression_id)
     if found is None or found.gaps or not batch.is_regular:
         return None

@@ -305,9 +305,8 @@ class LogSegment:
             epochs.assign(epoch, base_offset)
 
     def _follow_transaction(self, producers: ProducerStates, completed: CompletedTransaction) -> None:
-        stable = producers.last_stable_offset(completed)
         if completed.is_aborted:
-            self.transaction_index.append(completed.entry(stable))
+            self.transaction_index.append(completed.entry(producers.last_stable_offset(completed)))
         producers.complete(completed)
 
     def _reset_indexes(self) -> None:

@@ -84,6 +84,7 @@ def remains_of(
     is_compacted: bool = False,
     is_tiered: bool = False,
     scanned: Mapping[str, ScannedLog] = MappingProxyType({}),
+    reads_keys: bool = True,
 ) -> Remains:
     """What is left of a partition's log; of each segment no more is read than from its last index entry on.
 
@@ -92,6 +93,7 @@ def remains_of(
         is_compacted: Whether something outside says that the topic is compacted.
         is_tiered: Whether the log may begin in remote storage.
         scanned: Name of a `.log` → what a scan found in it; one that is sound to its end is not read again.
+        reads_keys: Whether its traces are looked for in the keys of records.
 
     Raises:
         UnreadableFile: a file of it cannot be read.
@@ -101,7 +103,7 @@ def remains_of(
     pending = {parsed.pending for parsed, _ in partition.pending}
     return Remains(
         segments=with_cut_ends(segments, ends),
-        traces=CleanerTraces(segments),
+        traces=CleanerTraces(segments if reads_keys else ()),
         epochs=_epochs_of(partition),
         without_log=bases_without_log(partition),
         snapshots=tuple(sorted(partition.snapshots)),

@@ -20,6 +20,7 @@ class ScannedEvent(NamedTuple):
         last_position: That of the last of them.
         is_transactional: Whether the batches belong to a transaction.
         marker: ABORT or COMMIT; None for data.
+        last_marker: The place of the last marker of several transactions that are told together; -1: these are not several.
     """
 
     producer_id: int
@@ -28,6 +29,7 @@ class ScannedEvent(NamedTuple):
     last_position: int
     is_transactional: bool
     marker: int | None
+    last_marker: int = -1
 
 
 class ScannedLog(NamedTuple):
@@ -39,6 +41,7 @@ class ScannedLog(NamedTuple):
         epochs: The leader epochs, each with the base offset of the first batch that has it.
         events: What producers did, in the order of the log.
         inode: Of the file: another one may have taken its place since.
+        are_records_sound: Whether the records of all batches were read, and nothing is to be said of them.
     """
 
     end: int
@@ -46,11 +49,14 @@ class ScannedLog(NamedTuple):
     epochs: tuple[EpochEntry, ...]
     events: tuple[ScannedEvent, ...]
     inode: int = 0
+    are_records_sound: bool = False
 
     def events_between(self, start: int, end: int) -> list[ScannedEvent] | None:
         """The events of a byte range; None when that is not all of them that matter there."""
         if end > self.end:
             return None
         found = [event for event in self.events if start <= event.position < end]
-        straddles = any(event.position < start <= event.last_position for event in self.events)
+        straddles = any(
+            event.position < start <= event.last_position or event.position < end <= event.last_marker for event in self.events
+        )
         return None if straddles else found

@@ -377,6 +377,8 @@ def _situation(state: LogDirState, name: str, options: Options) -> Situation:
         consumer_limit=options.consumer_limit(path),
         replay=options.replay_of(path),
         scanned=options.scanned_logs_of(path),
+        was_compacted=options.is_compacted(path),
+        reads_keys=options.reads_keys,
         context=state.log_dir.context_of(name),
         compacts=state.image is not None and "compact" in state.image.configs.get(("topic", parsed.topic), {}).get(_POLICY, ""),
     )

@@ -28,10 +28,15 @@ DAMAGED_BYTES = 16 << 20
 
 
 class Scanned(NamedTuple):
-    """What a scan of a partition directory has found: whether anything in it is damaged; name of a `.log` → its sound part."""
+    """What a scan of a partition directory has found.
+
+    `damaged`: anything in it is. `logs`: name of a `.log` → its sound part. `compacted`: its log was at any time, by what is
+    said of it, or by its batches.
+    """
 
     damaged: bool
     logs: Mapping[str, ScannedLog]
+    compacted: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Options:
         consumer: Whether to work out what consumers read; None: where the log is not too large.
         scanned: Path → what a scan has found in the directory, when the prediction goes along with one: large logs in
             which nothing is damaged are then left out. None: everything is worked out.
+        reads_keys: Whether keys of records are read where they tell whether the log cleaner explains a hole.
     """
 
     stop: str | None = None
@@ -52,6 +58,7 @@ class Options:
     release: Release | None = None
     consumer: bool | None = None
     scanned: Mapping[str, Scanned] | None = None
+    reads_keys: bool = True
 
     def consumer_limit(self, path: str) -> int:
         """Bytes of logs up to which consumers' reading is worked out when nothing is said about it."""
@@ -62,6 +69,11 @@ class Options:
     def _is_damaged(self, path: str) -> bool:
         seen = None if self.scanned is None else self.scanned.get(path)
         return seen is not None and seen.damaged
+
+    def is_compacted(self, path: str) -> bool:
+        """Whether a scan has found that the log of a directory was compacted."""
+        seen = None if self.scanned is None else self.scanned.get(path)
+        return seen is not None and seen.compacted
 
     def replay_of(self, path: str) -> int | None:
         """Most bytes of the logs of a directory to be recovered in the model; None: all of them."""

@@ -74,6 +74,8 @@ class Situation(LoadSettings):
         replay: Most bytes of logs whose recovery is worked out; None: any.
         context: What the log dir says of it; None: what is gone already is not looked for.
         compacts: Whether the topic's settings have its log compacted.
+        was_compacted: Whether the log was compacted at any time, by its batches.
+        reads_keys: Whether keys of records are read where they tell whether the log cleaner explains a hole.
     """
 
     high_watermark: int | None = None
@@ -83,6 +85,8 @@ class Situation(LoadSettings):
     replay: int | None = None
     context: PartitionContext | None = None
     compacts: bool = False
+    was_compacted: bool = False
+    reads_keys: bool = True
 
     @property
     def assumed(self) -> Assumed:

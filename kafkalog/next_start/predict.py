@@ -72,10 +72,16 @@ def _already_gone(directory: Directory, situation: Situation) -> tuple[Gone, ...
     """What the log has lost before the start."""
     if situation.context is None:
         return None
-    is_compacted = situation.is_compacted or situation.compacts
+    is_compacted = situation.is_compacted or situation.compacts or situation.was_compacted
     partition = Partition(directory.path, directory)
     try:
-        remains = remains_of(partition, is_compacted=is_compacted, is_tiered=situation.is_tiered, scanned=situation.scanned)
+        remains = remains_of(
+            partition,
+            is_compacted=is_compacted,
+            is_tiered=situation.is_tiered,
+            scanned=situation.scanned,
+            reads_keys=situation.reads_keys,
+        )
     except UnreadableFile:
         return None
     return gone_offsets(remains, situation.context)
@@ -111,6 +117,8 @@ def predict_directory(directory: Directory, stop: str, options: Options) -> list
             consumer_limit=options.consumer_limit(path),
             replay=options.replay_of(path),
             scanned=options.scanned_logs_of(path),
+            was_compacted=options.is_compacted(path),
+            reads_keys=options.reads_keys,
             context=PartitionContext(),
         )
         outcome = predict_in_situation(directory, situation).outcome

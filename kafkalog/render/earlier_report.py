@@ -45,7 +45,8 @@ def read_report(text: str) -> Report:
     """
     reports: list[Report] = []
     reader = _Run()
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
@@ -53,6 +54,8 @@ def read_report(text: str) -> Report:
             schema = row["schema"]
             finished = reader.take(row) if schema == SCHEMA else None
         except (ValueError, KeyError, TypeError, AttributeError):
+            if number == len(lines) and line.startswith('{"schema": ') and not line.endswith("}"):
+                raise RequestError(f"line {number} is cut off: the run, or the copying of its lines, ended early") from None
             raise RequestError(f"line {number} is no line of `kafkalog verify --format jsonl`") from None
         if schema != SCHEMA:
             raise RequestError(f"line {number} is of the schema {schema!r}, not of {SCHEMA!r}")

@@ -206,13 +206,13 @@ class _Begun:
 
     __slots__ = ("next_marker", "offset", "path", "position", "records", "timestamp")
 
-    def __init__(self, offset: int, path: str) -> None:
+    def __init__(self, offset: int, path: str, next_marker: int = -1) -> None:
         self.offset = offset
         self.path = path
         self.position = 0
         self.timestamp = -1
         self.records = 0
-        self.next_marker = -1
+        self.next_marker = next_marker
 
 
 class ProducerReplay:
@@ -238,8 +238,8 @@ class ProducerReplay:
         #: Ids of those that wrote since the last snapshot, or at its offset or above.
         self.heard_of: set[int] = set()
         self._begun: dict[int, _Begun] = {}  # by producer id, in log order
-        self._since_marker: list[_Begun] = []  # those that began after the last marker
-        self._last_marker = -1  # its timestamp
+        self._since_marker: list[_Begun] = []  # those of earlier segments that no marker has followed yet
+        self._last_marker = self._last_marker_position = -1  # its timestamp, and its position in the segment
         self._emit = emit
         self._at_cut = at_cut
         self._coordinator = coordinator
@@ -272,12 +272,14 @@ class ProducerReplay:
 
     def _begin(self, producer_id: int, begun: _Begun) -> None:
         self._begun[producer_id] = begun
-        self._since_marker.append(begun)
+        if begun.next_marker < 0:
+            self._since_marker.append(begun)
 
     def feed(self, segment: SegmentEvents) -> list[AbortedSpan]:
         """Go over the notes of a segment; gives the transactions that were aborted in it."""
         found: list[AbortedSpan] = []
         waiting: dict[int, list[int]] = {}  # those without a `next_begin` yet, by producer id
+        self._last_marker_position = -1
         self._epochs.extend(segment.epochs)
         if segment.first_offset is not None and segment.first_offset != self._end:
             self._hole = segment.first_offset
@@ -335,13 +337,13 @@ class ProducerReplay:
     def _run(self, run: ProducerRun, path: str) -> bool:
         """Take a run in; whether a transaction begins with it."""
         state = self.states.get(run.producer_id)
-        if self._emit is not None and not _follows(run, state):
+        if self._emit is not None and not (_follows(run, state) if state is not None else self._may_begin(run)):
             self._emit(self._step(run, state, path))
         first = state.first_offset if state is not None else -1
         begins = run.transactional and first < 0
         if begins:
             first = run.first_offset
-            self._begin(run.producer_id, _Begun(first, path))
+            self._begin(run.producer_id, _Begun(first, path, run.next_marker))
         if run.transactional:
             begun = self._begun[run.producer_id]
             if not begun.records:
@@ -372,6 +374,14 @@ class ProducerReplay:
         )
         return begins
 
+    def _is_whole_before(self, run: ProducerRun) -> bool:
+        """Whether every offset from 0 up to a run holds a record that has been read."""
+        return self.complete and run.hole <= 0 and self._hole <= 0
+
+    def _may_begin(self, run: ProducerRun) -> bool:
+        """Whether a run is what a producer that is not known may begin with."""
+        return run.first_sequence <= 0 or not self._is_whole_before(run)
+
     def _step(self, run: ProducerRun, state: ProducerState | None, path: str) -> ProducerStep:
         hole = max(run.hole, self._hole)
         return ProducerStep(
@@ -384,7 +394,7 @@ class ProducerReplay:
             leader_changed=self._is_led_by_another(state, run.first_offset),
             over_hole=state is not None and hole > state.last_offset,
             elapsed=_elapsed(state, run.last_timestamp),
-            whole=self.complete and hole <= 0,
+            whole=self._is_whole_before(run),
         )
 
     def _ended(self, marker: TransactionEnd, path: str) -> AbortedSpan | None:
@@ -394,7 +404,8 @@ class ProducerReplay:
         for other in self._since_marker:
             other.next_marker = marker.timestamp
         self._since_marker.clear()
-        self._last_marker = marker.timestamp
+        if marker.position >= self._last_marker_position:
+            self._last_marker, self._last_marker_position = marker.timestamp, marker.position
         first = -1 if begun is None else begun.offset
         if state is not None and self._emit is not None and not _ends(marker, state):
             changed = self._is_led_by_another(state, marker.offset)
@@ -465,10 +476,8 @@ class ProducerReplay:
             )
 
 
-def _follows(run: ProducerRun, state: ProducerState | None) -> bool:
+def _follows(run: ProducerRun, state: ProducerState) -> bool:
     """Whether a run is what its producer must write next."""
-    if state is None:
-        return run.first_sequence <= 0
     return (
         run.epoch == state.epoch and run.first_sequence == _following(state) and (run.transactional or state.first_offset < 0)
     )

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkalog.core.attributes import CODEC_MASK
-from kafkalog.core.batch import BATCH_HEADER, Damage, RecordBatch
+from kafkalog.core.batch import Damage, RecordBatch
 from kafkalog.core.control import read_control_record
 from kafkalog.core.filename import is_metadata_log
 from kafkalog.errors import FormatError, LimitExceeded, UnreadableFile
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AbortedTransaction", "OpenTransaction", "TransactionalId", "Transactions", "read_transactions"]
 
-#: Where a batch has producerId, producerEpoch and baseSequence.
-_PRODUCER = slice(BATCH_HEADER["producer_id"].at, BATCH_HEADER["base_sequence"].end)
 #: Notes about producers that are kept before they are replayed.
 _MOST_EVENTS = 10_000
 
@@ -221,7 +219,8 @@ def _takes_marker(recorder: EventRecorder, batch: RecordBatch) -> bool:
         return False
     if header.base_timestamp != header.max_timestamp:
         return False
-    return recorder.takes_marker(memoryview(data), data[_PRODUCER], header.base_offset, header.max_timestamp, batch.position)
+    producer = header.producer_id, header.producer_epoch, header.base_sequence
+    return recorder.takes_marker(memoryview(data), producer, header.base_offset, header.max_timestamp, batch.position)
 
 
 class _Partitions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ class _Partition:
     def topic(self) -> str:
         return self.report.topic or ""
 
-    @property
+    @cached_property
     def topic_id(self) -> UUID | None:
         return None if self.report.topic_id is None else parse_uuid(self.report.topic_id)
 
@@ -79,7 +80,7 @@ class _Partition:
     def is_file(self) -> bool:
         return False  # of files nothing is told
 
-    @property
+    @cached_property
     def claim(self) -> PartitionClaim | None:
         name, told = parse_partition_name(real_name(self.directory)), self.told
         if told is None or name is None or name.mark or name.topic in METADATA_TOPICS:

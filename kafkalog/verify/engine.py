@@ -153,6 +153,7 @@ def verify(
     options = options_of(
         assume_stop, recovery_point, "auto" if kafka_version is None else kafka_version, consumer=False if quick else None
     )
+    options = replace(options, reads_keys=not quick)
     chosen, left_out = _patterns("topics", topics), _patterns("exclude", exclude)
     noted_in = None if resume is None else path_of(resume)
     with journal_at(noted_in, paths, settings, is_now_given=now is not None) as (settings, journal):
@@ -346,7 +347,7 @@ class _Run:
         total = self._total if progress is not None else 0
         seen = 0
         if not self.settings.quick:
-            self.settings = self.settings._replace(lanes=self._estimate >= LANES_PAY_FROM)
+            self.settings = self.settings._replace(lanes=self._lanes_pay())
         for number, (job, look, looker) in enumerate(self._looks(executor, workers), 1):
             try:
                 judged = looker.finish(look, job.now)
@@ -368,6 +369,7 @@ class _Run:
                     claim=claim_of(facts, job.log_dir),
                     scanned_logs=scanned_logs,
                     open_transactions=facts.producers.open,
+                    compacted=facts.compacted,
                     is_file=job.only is not None,
                     kinds=facts.directory.kinds,
                 )
@@ -402,6 +404,10 @@ class _Run:
         """About as many, by some of the directories: the first finding need not wait for all to be listed."""
         some = self.jobs[:: -(-len(self.jobs) // _SOME) or 1]
         return sum(map(_bytes_of, some)) * len(self.jobs) // max(1, len(some))
+
+    def _lanes_pay(self) -> bool:
+        """Whether there is enough for looking at many records at once, and not only in thousands of small directories."""
+        return self._estimate >= max(LANES_PAY_FROM, len(self.jobs) * (LANES_PAY_FROM >> _LANES_SHARE))
 
     def jobs_that_pay(self) -> int:
         """How many processes to scan with: one each core, but one for little; more threads where they mostly wait."""
@@ -486,7 +492,7 @@ class _Run:
 
     def predict(self, options: Options, executor: Executor | None) -> None:
         """What the next start does to the directories; a single file has none of its own."""
-        reports = [(one.report, one.scanned_logs) for one in self.done if not one.is_file]
+        reports = [(one.report, one.scanned_logs, one.compacted) for one in self.done if not one.is_file]
         directories = [one.listed for one in self.done if one.owner is None and not one.is_file]
         log_dirs = [log_dir.evidence for log_dir in self.log_dirs if log_dir not in self.dirs_of_single_files]
         starts = predict_starts(reports, directories, log_dirs, options, executor)
@@ -590,6 +596,8 @@ _PAYS_FROM = {False: 16 << 20, True: 256 << 20}
 #: Bytes of files from which on looking at many records at once makes up for the tenth of a second that importing numpy takes,
 #: as `benchmarks/verify.py` measures: 17 MiB of values of 100 bytes do so, 160 MiB of values of 1 KiB.
 LANES_PAY_FROM = 64 << 20
+#: Nor does it pay where a directory has less, on average, than that divided by this power of two.
+_LANES_SHARE = 8
 #: Directories by which the bytes of all are estimated, at most.
 _SOME = 100
 #: Segments scanned ahead of the partition that is judged next.

@@ -277,13 +277,16 @@ class PartitionFacts:
 
     @cached_property
     def _traces(self) -> CleanerTraces:
-        return CleanerTraces(self.directory.segments, self._keyless, is_read=not self.directory.settings.quick)
+        if self.directory.settings.quick:
+            return CleanerTraces((), self._keyless)  # keys are records
+        return CleanerTraces(self.directory.segments, self._keyless, is_read=True)
 
     @cached_property
     def compacted(self) -> bool:
         """Whether the log was compacted, by what is said of it and by its batches."""
         traces = [scan.compaction_evidence for scan in self.scans if scan.compaction_evidence is not None]
-        return self.directory.named_compacted or (bool(traces) and self._traces.first_keyless >= min(traces))
+        is_believed = self.directory.settings.quick or (bool(traces) and self._traces.first_keyless >= min(traces))
+        return self.directory.named_compacted or (bool(traces) and is_believed)
 
     # --- the small files ---
 

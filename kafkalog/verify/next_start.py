@@ -103,7 +103,7 @@ def _as_foretold(finding: Finding, outcomes: Sequence[Outcome]) -> Finding:
 
 
 def predict_starts(
-    reports: Iterable[tuple[PartitionReport, dict[str, ScannedLog]]],
+    reports: Iterable[tuple[PartitionReport, dict[str, ScannedLog], bool]],
     directories: Iterable[Directory],
     log_dirs: Iterable[BrokerEvidence],
     options: Options,
@@ -114,13 +114,14 @@ def predict_starts(
     A log dir is looked at as a whole, whichever of its partitions were verified: what is in one can stop the broker.
 
     Args:
-        reports: What was found in the partitions, and the sound parts of their logs: these are not read again.
+        reports: What was found in the partitions, the sound parts of their logs, which are not read again, and whether these
+            were compacted.
         directories: Partition directories given by themselves.
         log_dirs: Log dirs.
         options: What is assumed.
         executor: Where to work; None: here.
     """
-    scanned = {report.path: Scanned(_is_damaged(report), logs) for report, logs in reports}
+    scanned = {report.path: Scanned(_is_damaged(report), logs, compacted) for report, logs, compacted in reports}
     options = replace(options, scanned=scanned)
     found = NextStarts()
 

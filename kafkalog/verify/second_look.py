@@ -121,11 +121,16 @@ class Looker:
             raise
         if self.executor is not None and before is None and self._is_one_task(directory):
             return Look(directory, [], self.executor.submit(look_at, directory))
-        unchanged = {} if before is None else _unchanged(before, directory.listed.states)
+        return Look(directory, self._scans(directory, {} if before is None else _unchanged(before, directory.listed.states)))
+
+    def _scans(
+        self, directory: DirectoryFacts, unchanged: dict[SegmentTask, SegmentScan]
+    ) -> list[SegmentScan | Pending | Divided]:
+        """Those of the segments of a directory, done or begun."""
         keys = directory.keys
         if keys is not None and (unchanged or self.executor is not None or self.journal is not None):
             keys.give_up()
-        return Look(directory, [unchanged.get(task) or self._scan(task, keys) for task in directory.tasks])
+        return [unchanged.get(task) or self._scan(task, keys) for task in directory.tasks]
 
     def _is_one_task(self, directory: DirectoryFacts) -> bool:
         """Whether a worker is to look at all of a directory: what is noted in a journal are segments."""
@@ -140,12 +145,12 @@ class Looker:
                 judged = look.judged.result()
                 look.directory.listed.take_over(judged.facts.directory.listed)
                 return Look(look.directory, list(judged.facts.all_scans)), judged
-            look = Look(look.directory, [self._scan(task) for task in look.directory.tasks])
+            look = Look(look.directory, self._scans(look.directory, {}))
         look = _collected(look)
         scans = [scan for scan in look.scans if isinstance(scan, SegmentScan)]
         return look, judge_partition(read_facts(look.directory, scans))
 
-    def _scan(self, task: SegmentTask, keys: KeyNotes | None = None) -> SegmentScan | Pending | Divided:
+    def _scan(self, task: SegmentTask, keys: KeyNotes | None) -> SegmentScan | Pending | Divided:
         place = None if self.journal is None else self.journal.place_of(task)
         of_segment = None if task.mark else keys
         return noted_or_begun(
@@ -193,6 +198,8 @@ class Looker:
 
 def look_at(directory: DirectoryFacts) -> JudgedPartition:
     """Scan and judge a partition directory."""
+    if directory.keys is not None:
+        directory.keys.give_up()  # they would travel back
     return judge_partition(read_facts(directory, [scan_segment(task) for task in directory.tasks]))
 
 

@@ -60,6 +60,7 @@ def _sound_part(scan: SegmentScan) -> ScannedLog | None:
         epochs=epochs,
         events=tuple(_events(scan)),
         inode=scan.inode,
+        are_records_sound=scan.are_records_regular and not scan.findings,
     )
 
 
@@ -67,20 +68,14 @@ def _events(scan: SegmentScan) -> Iterator[ScannedEvent]:
     for event in scan.events:
         if isinstance(event, ProducerRun):
             yield ScannedEvent(
-                producer_id=event.producer_id,
-                offset=event.first_offset,
-                position=event.position,
-                last_position=event.last_position,
-                is_transactional=event.transactional,
-                marker=None,
+                event.producer_id,
+                event.first_offset,
+                event.position,
+                event.last_position,
+                event.transactional,
+                None,
+                event.last_marker,
             )
         elif isinstance(event, TransactionEnd) and event.committed is not None:
             kind = COMMIT if event.committed else ABORT
-            yield ScannedEvent(
-                producer_id=event.producer_id,
-                offset=event.offset,
-                position=event.position,
-                last_position=event.position,
-                is_transactional=True,
-                marker=kind,
-            )
+            yield ScannedEvent(event.producer_id, event.offset, event.position, event.position, True, kind)  # noqa: FBT003

@@ -63,6 +63,7 @@ class Verified:
         claim: What it says of itself that a controller may know otherwise.
         open_transactions: Those without a marker in its log, oldest first.
         scanned_logs: Name of a `.log` → the part of it that was found sound.
+        compacted: Whether its log was compacted, by what is said of it and by its batches.
         is_file: Whether a single file of it was asked for.
         kinds: Of the files that are there: suffixes of the segments' files, names of the others.
     """
@@ -74,6 +75,7 @@ class Verified:
     claim: PartitionClaim | None
     open_transactions: tuple[OpenTransaction, ...] = ()
     scanned_logs: dict[str, ScannedLog] = field(default_factory=dict)
+    compacted: bool = False
     is_file: bool = False
     kinds: frozenset[str] = frozenset()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 
@@ -151,11 +152,21 @@ def test_standard_input_is_a_run_too(files):
         ("", "h: the lines end without a summary"),
         ("no json\n", "h: line 1 is no line of `kafkalog verify --format jsonl`"),
         ('{"schema": "kafkalog.dump/1", "type": "batch"}\n', "h: line 1 is of the schema 'kafkalog.dump/1'"),
+        (
+            '{"schema": "kafkalog.verify/1", "type": "find',
+            "h: line 1 is cut off: the run, or the copying of its",
+        ),
     ],
 )
 def test_other_lines_are_refused_with_their_run(text, words):
     with pytest.raises(RequestError, match=words):
         merged_report([Run("h", text)])
+
+
+def test_compressed_lines_are_told_as_that(files, tmp_path):
+    (tmp_path / "one.jsonl.gz").write_bytes(gzip.compress(files[0].read_bytes()))
+    with pytest.raises(RequestError, match=r"one\.jsonl\.gz is compressed: unpack it first, as gunzip does"):
+        CliRunner().invoke(main, ["merge", str(tmp_path / "one.jsonl.gz")], standalone_mode=False, catch_exceptions=False)
 
 
 # --- digests ---

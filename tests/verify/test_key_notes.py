@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from kafkalog.kafka.cleaner_traces import CleanerTraces
@@ -56,6 +58,8 @@ def log_dir(tmp_path):
 def test_what_is_noted_says_what_reading_the_log_again_says(name, codec, log_dir, monkeypatch):
     path = log_dir(LOGS[name], attributes=codec, compress=encode.CODECS[codec] if codec else None)
     noted = verify(path, now=NOW)
+    with ThreadPoolExecutor(1) as executor:
+        assert noted.to_jsonl() == verify(path, now=NOW, jobs=2, executor=executor).to_jsonl()
     monkeypatch.setattr(KeyNotes, "are_different", property(lambda _self: False))
     assert noted.to_jsonl() == verify(path, now=NOW).to_jsonl()
     twice = [found for found in noted.all_findings() if found.id == "compacted-key-twice"]

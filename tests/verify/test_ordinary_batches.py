@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kafkalog.core.batch import RecordBatch
+from kafkalog.verify import Severity, verify
 from kafkalog.verify.scan.fast_loop import FastLoop
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import Scanner, scan_segment
@@ -111,3 +113,30 @@ def test_batches_of_a_compacted_log_are_ordinary(folder, monkeypatch):
     )
     assert scan_segment(task).batches == 17
     assert len(seen) <= 3
+
+
+def holed(tmp_path, lost):
+    """A directory of two segments whose records have no keys: 2, 4 and 6 are missing."""
+    folder = tmp_path / "t-0"
+    folder.mkdir()
+    for base, offsets in ((0, (0, 1, 3)), (4, (5, 7))):
+        data = b"".join(encode.batch([R(0, None, b"v")], base_offset=offset, last_offset_delta=0) for offset in offsets)
+        if base and lost:
+            data += encode.batch([R(0, None, b"v")], base_offset=8, last_offset_delta=3)
+        (folder / f"{base:020d}.log").write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["between batches", "in a batch, too"])
+def test_a_quick_check_reads_no_keys_and_says_what_it_does_not_know(tmp_path, monkeypatch, lost):
+    folder = holed(tmp_path, lost)
+    (full,) = verify(folder, now=1_700_000_000_000).partitions
+    assert {found.severity for found in full.findings if found.id == "offset-gap"} == {Severity.ERROR}
+    monkeypatch.setattr(RecordBatch, "walk_records", lambda _: pytest.fail("records are read"))
+    report = verify(folder, now=1_700_000_000_000, quick=True)
+    (quick,) = report.partitions
+    gaps = [found.severity for found in quick.findings if found.id == "offset-gap"]
+    # A batch with fewer records than offsets is the log cleaner's, as long as nothing contradicts it.
+    assert gaps == ([] if lost else [Severity.INFO] * 2)
+    assert quick.cleaned
+    assert any("--quick reads none" in item.reason for item in report.not_checked) == (not lost)

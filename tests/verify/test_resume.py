@@ -49,9 +49,9 @@ def scanned(monkeypatch):
     paths = []
     original = second_look.scan_segment
 
-    def noting(task, threads=1):
+    def noting(task, *more):
         paths.append(task.paths[".log"])
-        return original(task, threads)
+        return original(task, *more)
 
     monkeypatch.setattr(second_look, "scan_segment", noting)
     return paths
@@ -214,8 +214,8 @@ def test_what_could_not_be_read_is_tried_again(logs, tmp_path, scanned, monkeypa
     log = min((logs / "twitter-status-0").glob("*.log"))
     original = second_look.scan_segment
 
-    def failing(task, threads=1):
-        scan = original(task, threads)
+    def failing(task, *more):
+        scan = original(task, *more)
         return replace(scan, failures=((str(log), "input/output error"),)) if scan.path == str(log) else scan
 
     with monkeypatch.context() as patch:
@@ -231,8 +231,8 @@ def test_what_changes_while_it_is_scanned_is_scanned_again(logs, tmp_path, monke
     log = min((logs / "twitter-status-0").glob("*.log"))
     original = second_look.scan_segment
 
-    def writing(task, threads=1):
-        scan = original(task, threads)
+    def writing(task, *more):
+        scan = original(task, *more)
         if scan.path == str(log):
             os.utime(log)
         return scan
@@ -345,6 +345,14 @@ def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(content, logs, t
     assert file.read_bytes() == content
 
 
+@pytest.mark.parametrize("name", ["", "-"])
+def test_a_journal_is_a_file(name, logs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError, match="is no name of a file, and a journal is kept in one"):
+        jsonl(logs, resume=name)
+    assert os.listdir(tmp_path) == ["logs"]
+
+
 def test_what_cannot_be_written_to_is_refused(logs, tmp_path):
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "fifo")
@@ -444,8 +452,8 @@ def test_every_scan_of_the_fixtures_comes_back_as_it_was(monkeypatch):
     seen = []
     original = second_look.scan_segment
 
-    def noting(task, threads=1):
-        seen.append(original(task, threads))
+    def noting(task, *more):
+        seen.append(original(task, *more))
         return seen[-1]
 
     monkeypatch.setattr(second_look, "scan_segment", noting)

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from kafkalog.kafka import fetched_records
 from kafkalog.kafka.log_input_stream import LoggedBatch
 from kafkalog.next_start import options
 from kafkalog.next_start.api import next_starts
@@ -14,6 +15,8 @@ from kafkalog.verify import engine, verify
 from kafkalog.verify.scan.results import SegmentTask, Settings
 from kafkalog.verify.scan.segment import scan_segment
 from kafkalog.verify.sound_parts import sound_parts_of
+from tests import encode
+from tests.encode import R
 from tests.log_dirs import corpus_log_dirs, fixture, fixture_log_dirs
 from tests.next_start.broker_starts import packed_starts
 from tests.verify.lab import Lab
@@ -118,3 +121,26 @@ def test_large_logs_that_the_scan_cannot_vouch_for_are_left_out_with_why(tmp_pat
     (lab.root / "recovery-point-offset-checkpoint").write_bytes(b"\0\0\0")
     (outcome,) = outcomes_of(verify(lab.root, now=NOW, assume_stop="unclean", kafka_version="3.9.1")).values()
     assert (outcome.partition, outcome.log_dir) == ("failed", "offline")
+
+
+def test_consumers_are_predicted_without_reading_records_that_the_scan_has_found_regular(tmp_path, monkeypatch):
+    counted = []
+    count = fetched_records.count_records
+    monkeypatch.setattr(fetched_records, "count_records", lambda *given: counted.append(given) or count(*given))
+    where = tmp_path / "t-0"
+    where.mkdir()
+    data = encode.batch([R(delta, b"k", b"v") for delta in range(2)], base_timestamp=NOW, max_timestamp=NOW)
+    (where / f"{0:020}.log").write_bytes(data)
+    (where / "partition.metadata").write_text("version: 0\ntopic_id: dGhlLXRlc3QtdG9waWMtaQ")
+
+    def records_read():
+        (report,) = verify(where, now=NOW).partitions
+        return [read.records for outcome in report.next_start for read in outcome.consumer]
+
+    found = records_read()
+    assert found
+    assert set(found) == {2}
+    assert not counted
+    monkeypatch.setattr(engine, "sound_parts_of", lambda *_: {})
+    assert records_read() == found
+    assert counted

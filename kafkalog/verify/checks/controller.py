@@ -180,6 +180,8 @@ class Controllers:
         self.metadata_logs: list[MetadataLog] = []
         #: Pairs of metadata logs that are of two quorums.
         self._parted: set[frozenset[str]] = set()
+        #: What `_metadata_for` has found, by the log dir.
+        self._found: dict[int, MetadataLog | None] = {}
 
     def read(self, log_dirs: Iterable[LogDirCheck], bare: Iterable[Partition]) -> None:
         """Take in the metadata in log dirs, and among partition directories given by themselves."""
@@ -192,6 +194,7 @@ class Controllers:
 
     def take(self, path: str, metadata: Metadata, log_dir: Owner | None) -> None:
         """Take in the metadata in a directory, in a log dir or by itself; what does not count is said."""
+        self._found.clear()
         if metadata.problems:
             self.not_checked.append(NotChecked(path, f"partitions are not compared with it: {metadata.problems[0].message}"))
         elif metadata.damage is not None:
@@ -203,6 +206,7 @@ class Controllers:
     def part(self, path: str, other: str) -> None:
         """Two metadata logs are of two quorums: none of the two speaks for a log dir that has the other."""
         self._parted.add(frozenset((path, other)))
+        self._found.clear()
 
     def topic_id(self, topic: str, log_dir: Owner | None) -> tuple[UUID | None, dict[UUID, int], str]:
         """A topic's id by the metadata that is known for a log dir, the deleted ids with the offsets, and where it stands.
@@ -257,6 +261,11 @@ class Controllers:
 
     def _metadata_for(self, log_dir: Owner | None) -> MetadataLog | None:
         """The metadata that proves most about a log dir: of its cluster and, where there are two, of its quorum."""
+        if id(log_dir) not in self._found:
+            self._found[id(log_dir)] = self._best_for(log_dir)
+        return self._found[id(log_dir)]
+
+    def _best_for(self, log_dir: Owner | None) -> MetadataLog | None:
         own = {item.path for item in self.metadata_logs if log_dir is not None and item.log_dir is log_dir}
         return max(
             (

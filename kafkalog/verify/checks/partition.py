@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgedPartition", "judge_partition"]
 
+_KEYS_NOT_READ = "whether the log cleaner explains the offsets that are missing: keys of records tell, and --quick reads none"
 _TAILS = frozenset({"log-tail-torn", "log-tail-garbage", "log-tail-zeroed"})
 _HOLES_INSIDE = frozenset({"offset-gap", "segment-start-gap"})
 _CHECKS: tuple[Callable[[PartitionFacts], Iterator[object]], ...] = (
@@ -64,6 +65,8 @@ def judge_partition(facts: PartitionFacts) -> JudgedPartition:
     found = with_overwritten(facts, _findings(facts))
     graded = _graded(facts, [*_with_line_ends(facts, found)])
     findings = in_order(fitted_to_files(facts, _with_replaced_logs(facts, graded)))
+    if facts.directory.settings.quick and any(map(_may_be_cleaned, findings)):
+        not_checked.append(NotChecked(facts.path, _KEYS_NOT_READ))
     report = PartitionReport(
         path=facts.path,
         topic=facts.partition.topic,

@@ -14,6 +14,7 @@ from kafkalog.core.batch import ATTRIBUTES_AT, BATCH_HEADER, LEAST_BATCH_LENGTH,
 from kafkalog.core.checksum import crc32c
 from kafkalog.core.dates import ANCIENT_MS
 from kafkalog.core.log import NEVER
+from kafkalog.replay.producer_events import MAX_SEQUENCE
 from kafkalog.verify.rules.shared import BatchSpot
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FastLoop"]
 
-#: baseOffset, batchLength, partitionLeaderEpoch, magic, crc, attributes, lastOffsetDelta, baseTimestamp, maxTimestamp, then
-#: the id, epoch and sequence of the producer in one, recordsCount.
-_PRODUCER = BATCH_HEADER.raw("producer_id", "base_sequence")
 _UNPACK = BATCH_HEADER.partial(
     "base_offset",
     "batch_length",
@@ -41,15 +39,16 @@ _UNPACK = BATCH_HEADER.partial(
     "last_offset_delta",
     "base_timestamp",
     "max_timestamp",
-    _PRODUCER,
+    "producer_id",
+    "producer_epoch",
+    "base_sequence",
     "records_count",
 ).unpack_from
-_NEXT = BATCH_HEADER.partial("base_offset", "magic")
+_UNPACK_NEXT = BATCH_HEADER.partial("base_offset", "magic").unpack_from
 #: The most that an offset may be above the segment's base offset.
 _MOST_RELATIVE = 0x7FFFFFFF
 #: Attributes of a transaction marker.
 _MARKER = TRANSACTIONAL | CONTROL
-_NO_PRODUCER = b"\xff" * _PRODUCER.type.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ class FastLoop:
         judge: Judges a batch that is out of the ordinary.
         latest: The largest timestamp that is ordinary.
         largest: The largest `batchLength` that is ordinary.
-        compacted: The log is known to have been compacted: batches and records may be missing.
+        is_compacted: Whether the log is known by now to have been compacted: batches and records may be missing.
         checksum: Of a batch's bytes from its attributes on, to be compared with the one in its header.
     """
 
@@ -77,29 +76,8 @@ class FastLoop:
     judge: Callable[..., None]
     latest: int
     largest: int
-    compacted: bool
+    is_compacted: Callable[[], bool]
     checksum: Callable[[memoryview], object] = crc32c
-
-    def lacks(self, view: memoryview, end: int, limit: int, base: int, delta: int, count: int, expected: int) -> bool:
-        """Whether it is ordinary in a compacted log that offsets are missing in or before a sound batch, whose `end` is given.
-
-        The batch that follows has to leave no doubt about its offsets; and the first batch with missing records is judged.
-        """
-        following = view[end : end + _NEXT.size]
-        if len(following) < _NEXT.size or end + _NEXT.size > limit:
-            return False
-        next_base, magic = _NEXT.unpack(following)
-        if (
-            next_base <= base + delta
-            or magic != 2
-            or base + delta - self.base_offset > _MOST_RELATIVE
-            or self.producers.is_cut_before(base)
-            or (count <= delta and self.state.compaction_evidence is None)
-        ):
-            return False
-        if base != expected:
-            self.producers.hole(base)
-        return True
 
     def run(self, buffer: Buffer, position: int) -> tuple[int, bool]:
         """Go over batches with right checksums that lie wholly in a buffer, from `position` in the file; stop at any other.
@@ -111,8 +89,9 @@ class FastLoop:
 
 
 def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  # noqa: PLR0915 - calls cost too much
-    state, checksum, unpack, takes, no_producer = loop.state, loop.checksum, _UNPACK, loop.producers.takes, _NO_PRODUCER
-    takes_marker, lacks, compacted = loop.producers.takes_marker, loop.lacks, loop.compacted
+    state, checksum, unpack, unpack_next, producers = loop.state, loop.checksum, _UNPACK, _UNPACK_NEXT, loop.producers
+    runs, most_sequence, takes, takes_marker = producers.runs, MAX_SEQUENCE, producers.takes, producers.takes_marker
+    most_base, marker = loop.base_offset + _MOST_RELATIVE, _MARKER
     look, index, times = loop.look, loop.indexes.offsets, loop.indexes.times
     wait = None if look is None else look.waiting.append
     low, high, most, next_base = ANCIENT_MS, loop.latest, loop.largest, loop.base_offset + 1
@@ -124,6 +103,9 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
         # that comes next is wanted at a place of the buffer, or where the next offset, `expected`, goes beyond it.
         expected, epoch = state.expected if state.expected >= 0 else -NEVER, state.epoch
         top, top_at = state.max_timestamp, -1
+        # The first batch with missing records is judged.
+        compacted, cut = loop.is_compacted(), producers.cut
+        records_may_lack = compacted and state.compaction_evidence is not None
         want = want_next = NEVER
         entry_number = entry_next = entry_before = entry_at = -1
         if index is not None:
@@ -136,38 +118,68 @@ def _walk(loop: FastLoop, buffer: Buffer, position: int) -> tuple[int, bool]:  #
         records, last_at, odd, end = 0, -1, False, 0
         while True:
             try:
-                base, length, e, magic, crc, attributes, delta, base_time, time, producer, count = unpack(view, at)
+                (
+                    base, length, e, magic, crc, attributes, delta, base_time, time, producer, producer_epoch, sequence, count,
+                ) = unpack(view, at)  # fmt: skip
             except struct.error:
                 end = NEVER
                 break
             end = at + LOG_OVERHEAD + length
             if checksum(view[at + ATTRIBUTES_AT : end]) != crc or magic != 2 or length < LEAST_BATCH_LENGTH or end > limit:
                 break
-            if not (
-                (
-                    (base == expected and delta + 1 == count > 0)
-                    or (
-                        compacted
-                        and base >= expected >= 0 < count <= delta + 1
-                        and lacks(view, end, limit, base, delta, count, expected)
-                    )
-                )
-                and e == epoch
-                and low <= time <= high
-                and base_time >= -1
-                and length <= most
-                and (
-                    (producer == no_producer and attributes < 5)
-                    or (
-                        takes(producer, base, count, delta, base_time, time, attributes, begin + at, end - at)
-                        if attributes != _MARKER
-                        else delta == 0 and base_time == time and takes_marker(view[at:end], producer, base, time, begin + at)
-                    )
-                )
+            following = base + delta + 1
+            if base != expected or delta + 1 != count or count <= 0:
+                # Offsets are missing in or before it. In a compacted log that is ordinary where the batch that comes next
+                # leaves no doubt about its offsets.
+                if not compacted or base < expected or expected < 0 or not 0 < count <= delta + 1 or base >= cut:
+                    odd = True
+                    break
+                if (count <= delta and not records_may_lack) or following - 1 > most_base:
+                    odd = True
+                    break
+                try:
+                    base_after, magic_after = unpack_next(view, end)
+                except struct.error:
+                    odd = True
+                    break
+                if base_after < following or magic_after != 2:
+                    odd = True
+                    break
+                if base != expected:
+                    producers.last_hole = base
+            if e != epoch or base_time < -1 or length > most or not low <= time <= high:
+                odd = True
+                break
+            if producer == -1 == sequence == producer_epoch and attributes < 5:
+                pass
+            elif (
+                (run := runs.get(producer)) is not None
+                and run.next_sequence == sequence
+                and run.epoch == producer_epoch
+                and run.attributes == attributes
+                and base < cut
+                and sequence + delta < most_sequence
+            ):
+                run.next_sequence = sequence + delta + 1
+                run.last_base = base
+                run.last_offset = following - 1
+                run.last_timestamp = time
+                run.last_position = begin + at
+                run.partial = count <= delta
+                run.records += count
+            elif attributes == marker:
+                if delta != 0 or base_time != time:
+                    odd = True
+                    break
+                if not takes_marker(view[at:end], (producer, producer_epoch, sequence), base, time, begin + at):
+                    odd = True
+                    break
+            elif not takes(
+                (producer, producer_epoch, sequence), base, count, delta, base_time, time, attributes, begin + at, end - at
             ):
                 odd = True
                 break
-            expected = base + delta + 1
+            expected = following
             records += count
             if wait is not None:
                 wait((at, end, attributes, count, delta, base_time, time))
@@ -229,7 +241,7 @@ def _batch_at(view: memoryview, at: int, begin: int) -> tuple[int, int, int]:
 
 
 def _spot_at(view: memoryview, at: int, begin: int) -> BatchSpot:
-    base, length, epoch, _, _, _, delta, _, time, _, _ = _UNPACK(view, at)
+    base, length, epoch, _, _, _, delta, _, time, *_ = _UNPACK(view, at)
     return BatchSpot(
         position=begin + at,
         end=begin + at + LOG_OVERHEAD + length,

@@ -76,15 +76,16 @@ def joined(parts: Iterable[PartScan]) -> SegmentScan | None:
 
     No part is asked for after one that went on to the end of the segment.
     """
-    tombstones, first_keyless, reached = 0, None, ""
+    tombstones, first_keyless, reached, is_regular = 0, None, "", True
     for part in parts:
         scan = part.scan
         if part.begun != reached or scan.failures:
             return None
         tombstones += scan.tombstones
         first_keyless = scan.first_keyless if first_keyless is None else first_keyless
+        is_regular &= scan.are_records_regular
         if part.reached is None:
-            return replace(scan, tombstones=tombstones, first_keyless=first_keyless)
+            return replace(scan, tombstones=tombstones, first_keyless=first_keyless, are_records_regular=is_regular)
         reached = part.reached
     return None
 

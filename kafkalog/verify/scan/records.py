@@ -64,6 +64,7 @@ class RecordLook:
         self._kraft = kraft
         self.keys = keys
         self.tombstones = 0
+        self.has_looked_closer = False
         self.first_keyless: int | None = None
         #: Batches whose headers are ordinary, ascending, until their records are looked at.
         self.waiting: list[PlacedBatch] = []
@@ -165,6 +166,7 @@ class RecordLook:
                 self.first_keyless = batch.base_offset
 
     def _look_closer(self, batch: RecordBatch) -> None:
+        self.has_looked_closer = True
         records = _read_with_care(self._path, batch, compacted=self.compacted)
         self._emit(records)
         self._note_limit(batch, records.problem)

@@ -119,6 +119,8 @@ class SegmentScan:
     first_keyless: int | None = None
     #: Of the metadata log: epoch and base offset of the batches with a LEADER_CHANGE.
     leader_changes: tuple[tuple[int, int], ...] = ()
+    #: Whether the records of all batches were looked at, and none had to be looked at one by one.
+    are_records_regular: bool = False
     #: Of its batches, where they were asked for and all are sound and of magic 2.
     digests: LogDigests | None = None
     #: Of a log in remote storage that a plug-in has cut: the chunks that cannot be read.

@@ -112,7 +112,7 @@ class Scanner:
         self._path = task.paths.get(".log", "")
         self._state = WalkState()
         self._indexes = SegmentIndexes(task, 0, None, None)
-        self._producers = EventRecorder(task.cuts)
+        self._producers = EventRecorder(task.cuts, folds=True)
         self._times = OddTimesNotes(task.settings.now)
         self._records = RecordLook(
             self._path,
@@ -143,10 +143,14 @@ class Scanner:
     def _emit(self, subject: Any) -> None:
         """Note what the rules say about a subject."""
         for finding in findings_of(subject):
-            if not (self._task.compacted and RULES[finding.id].history):
+            if not (self._is_compacted() and RULES[finding.id].history):
                 self._found[finding.id] += 1
                 if self._found[finding.id] <= _MOST_OF_A_KIND:
                     self._findings.append(finding)
+
+    def _is_compacted(self) -> bool:
+        """Whether the log is known to have been compacted: quick checks read no keys, which could say that it was not."""
+        return self._task.compacted or (self._quick and self._state.compaction_evidence is not None)
 
     def _emit_of_records(self, subject: Any) -> None:
         found = self._found.total()
@@ -188,6 +192,7 @@ class Scanner:
             hashes=hashes_of(task.paths.values(), self._fail) if task.settings.hash and self.reached is None else {},
             not_checked=tuple(self._not_checked),
             over_limit=self._records.over_limit,
+            are_records_regular=not self._quick and not self._magics and not self._records.has_looked_closer,
             failures=tuple(self._failures),
             files=self._files,
             bytes_read=self._bytes_read,
@@ -343,7 +348,7 @@ class Scanner:
             judge=judge,
             latest=self._times.latest,
             largest=self._task.settings.large - LOG_OVERHEAD,
-            compacted=self._task.compacted,
+            is_compacted=self._is_compacted,
             checksum=checksum,
         )
 
@@ -387,6 +392,8 @@ class Scanner:
         header = batch.header
         spot = spot_of(batch)
         is_wrong = stored_base != batch.base_offset
+        if crc_ok:
+            self._note_cleaning(batch, spot)
         self._judge_step(batch, spot, crc_ok=crc_ok, stored_base=stored_base if is_wrong else None, limit=limit)
         state.batches += 1
         if not crc_ok:
@@ -398,7 +405,6 @@ class Scanner:
             self._follow(spot, 2, trusted=believed)
             return
         state.records += max(0, header.records_count)
-        self._note_cleaning(batch, spot)
         if batch.size > self._task.settings.large:
             self._note_large(spot, header.producer_id)
         control = self._judge_control(batch) if batch.is_control else None
@@ -479,7 +485,7 @@ class Scanner:
                 snapshot_epoch=self._task.snapshot_epoch,
                 crc_ok=crc_ok,
                 first=state.last is None and not state.after_damage,
-                compacted=self._task.compacted,
+                compacted=self._is_compacted(),
                 lost=None if crc_ok else self._offsets_of_damaged(batch, spot),
                 stored_base=stored_base,
                 limit=limit,
