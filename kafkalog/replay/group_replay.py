@@ -15,12 +15,13 @@ from kafkalog.core.batch import RecordBatch
 from kafkalog.core.control import COMMIT, read_control_type
 from kafkalog.core.messages.consumer_protocol import ASSIGNMENT, SUBSCRIPTION, read_as_clients_write
 from kafkalog.core.messages.group import GROUP_RECORDS
+from kafkalog.core.messages.offset_keys import OFFSET_COMMIT
 from kafkalog.core.messages.records import CoordinatorRecord, read_coordinator_record
 from kafkalog.core.messages.share_group import SHARE_GROUP_RECORDS
 from kafkalog.errors import FormatError
 from kafkalog.replay.coordinator_loads import LoadWatch
 from kafkalog.replay.group_state import STABLE, Group, Member, ShareOffset
-from kafkalog.replay.kept_commits import OFFSET_COMMIT, commit_of, group_of, key_of, place_of, record_offset_of
+from kafkalog.replay.kept_commits import commit_of, group_of, key_of, place_of, record_offset_of
 from kafkalog.replay.known_keys import KnownKeys
 from kafkalog.replay.logs import LogRecord, Note, Notes
 from kafkalog.replay.until import END

@@ -5,11 +5,11 @@ They are kept by place: by the key of a regular record about it, which takes the
 
 from __future__ import annotations
 
-import struct
 from functools import cache
 from typing import TYPE_CHECKING
 
 from kafkalog.core.messages.group import GROUP_RECORDS
+from kafkalog.core.messages.offset_keys import OFFSET_COMMIT, group_of_key, offset_key
 from kafkalog.core.messages.records import key_reader, value_reader
 from kafkalog.replay.group_state import CommittedOffset
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kafkalog.core.messages.reader import Message
 
 __all__ = [
-    "OFFSET_COMMIT",
     "Commits",
     "KeptCommit",
     "Place",
@@ -31,9 +30,6 @@ __all__ = [
     "record_offset_of",
 ]
 
-#: The record type of committed offsets in all releases since 0.9.
-OFFSET_COMMIT = 1
-
 #: A group, a topic and a partition.
 Place = tuple[str, str, int]
 #: The value of a regular record, its file and its offset; or what was read with care.
@@ -42,23 +38,16 @@ KeptCommit = tuple[bytes, str, int] | CommittedOffset
 Commits = dict[bytes | Place, KeptCommit]
 
 _read_key = key_reader(GROUP_RECORDS, OFFSET_COMMIT)
-#: After the record type and the length of the name.
-_GROUP_AT = 4
 
 
 def key_of(place: Place) -> bytes | Place:
-    """The key of a regular record about a place: there is none where a name is too long or no text."""
-    group, topic, partition = place
-    try:
-        name, of = group.encode(), topic.encode()
-        return struct.pack(f">hh{len(name)}sh{len(of)}si", OFFSET_COMMIT, len(name), name, len(of), of, partition)
-    except (struct.error, UnicodeEncodeError):
-        return place
+    """The key of a regular record about a place, or the place, which no such key can name."""
+    return offset_key(*place) or place
 
 
 def group_of(key: bytes | Place) -> str:
     """The group of a place."""
-    return key[0] if isinstance(key, tuple) else key[_GROUP_AT : _GROUP_AT + (key[2] << 8) + key[3]].decode()
+    return key[0] if isinstance(key, tuple) else group_of_key(key)
 
 
 def place_of(key: bytes | Place) -> Place:
