@@ -100,7 +100,7 @@ class _Logs:
         here, there = self._told[number], self._told[other]
         if here is None or there is None:
             return None
-        return compare_batches(here.path, here.heads.batches(), there.path, there.heads.batches())
+        return compare_batches(here.path, here.heads.batches(), there.heads.batches())
 
     def quorum(self, number: int) -> Quorum | None:
         told = self._told[number]

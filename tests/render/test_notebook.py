@@ -14,9 +14,11 @@ from rich.console import Console
 import kafkalog
 from kafkalog.render.html import LIMIT, html_of_items
 from kafkalog.render.items import Line, Pieces, Table
+from kafkalog.replay.committed_offsets import CommittedOffsets, Places
 from kafkalog.replay.group_state import CommittedOffset, Group, Member
 from kafkalog.replay.groups import Groups
 from kafkalog.replay.image import Image, PartitionState, Topic
+from kafkalog.replay.logs import FoundLogs
 from kafkalog.replay.transactions import AbortedTransaction, Transactions
 from kafkalog.verify.finding import Finding, Severity
 from tests.encode import R, batch, message
@@ -94,6 +96,9 @@ def group_of(group):
 def hostile_values(path):
     partition = kafkalog.open_partition(path)
     commit = CommittedOffset(HOSTILE, HOSTILE, 0, 9, -1, HOSTILE, -1, -1, None, HOSTILE, 0)
+    group = group_of(HOSTILE)
+    commits = {(HOSTILE, HOSTILE, n): commit._replace(partition=n) for n in range(50)}
+    committed = CommittedOffsets(commits, {HOSTILE: group}, Places(FoundLogs((), (), ()), set(), []))
     aborted = AbortedTransaction(HOSTILE, HOSTILE, 0, 1, 0, None, 5, -1, -1, HOSTILE)
     finding = Finding("a-rule", Severity.ERROR, HOSTILE, None, None, HOSTILE * 50, {}, HOSTILE, HOSTILE)
     topic = uuid.UUID(int=5)
@@ -108,7 +113,7 @@ def hostile_values(path):
         "damage": partition.table("damage"),
         "report": kafkalog.verify(path),
         "finding": finding,
-        "groups": Groups({HOSTILE: group_of(HOSTILE)}, [commit] * 50, [(1, commit)], [], [], (), 1),
+        "groups": Groups({HOSTILE: group}, committed, [(1, commit)], [], [], (), 1),
         "transactions": Transactions({}, [], [aborted] * 30, 30, 0, [], (), 1),
         "image": Image(
             topics={topic: Topic(HOSTILE, topic, {n: PartitionState(n, 1, 0, 0, (1,), (1,)) for n in range(99)})},

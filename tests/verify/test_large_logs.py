@@ -137,7 +137,7 @@ def test_a_batch_is_of_an_aborted_transaction_when_one_of_its_producer_spans_it(
     for number, length, gap in rows:
         spans.append(AbortedSpan(number, at, at + length, None, 0, 78, at))
         at += length + 1 + gap
-    history = CompactionHistory(CleanerTraces(()), spans)
+    history = CompactionHistory(CleanerTraces(()), spans, None)
     traces = CleanerTraces((), is_read=True, first_aborted=min((one.last_offset for one in spans), default=NEVER))
     batch = SimpleNamespace(is_transactional=True, header=SimpleNamespace(producer_id=producer), base_offset=base)
     expected = any(

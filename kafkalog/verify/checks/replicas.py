@@ -20,13 +20,13 @@ __all__ = ["compare_batches", "compare_replicas"]
 def compare_replicas(one: Partition, other: Partition) -> ReplicaPair | None:
     """The first difference of two replicas below the end of the shorter one; None when there is none, or one cannot be read."""
     try:
-        return compare_batches(one.path, placed_batches(one), other.path, placed_batches(other))
+        return compare_batches(one.path, placed_batches(one), placed_batches(other))
     except UnreadableFile:
         return None
 
 
-def compare_batches(path: str, left: Iterator[PlacedBatch], other: str, right: Iterator[PlacedBatch]) -> ReplicaPair | None:
-    """The first difference of the batches of two replicas, at `path` and `other`, below the end of the shorter one.
+def compare_batches(path: str, left: Iterator[PlacedBatch], right: Iterator[PlacedBatch]) -> ReplicaPair | None:
+    """The first difference of the batches of two replicas, the one at `path` and another, below the end of the shorter one.
 
     Holes of compaction are no difference: batches are only compared where both replicas have one of the same offsets. Nor is
     a damaged batch: what is wrong with it is said of itself.
@@ -53,7 +53,7 @@ def compare_batches(path: str, left: Iterator[PlacedBatch], other: str, right: I
         kind = Divergence.BYTES
     return ReplicaPair(
         path=path,
-        other=other,
+        other=theirs.path,
         log_path=mine.path,
         span=Span(mine.position, mine.position + mine.size),
         offset=min(mine.base_offset, theirs.base_offset),
