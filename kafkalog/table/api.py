@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Literal, get_args
 
 from kafkalog.core.filters import Filters
@@ -107,12 +108,13 @@ def table(
 def _described() -> Iterator[str]:
     """Each table and its columns, for `help`; what is not among the default columns has a star."""
     for definition in TABLES.values():
-        yield f"\n    Table {definition.name}: {definition.meaning}\n\n"
+        yield f"\nTable {definition.name}: {definition.meaning}\n\n"
         for column in definition.columns:
-            yield f"        {column.name}{'' if column.is_default else '*'} ({column.type}): {column.meaning}\n"
+            yield f"    {column.name}{'' if column.is_default else '*'} ({column.type}): {column.meaning}\n"
 
 
-table.__doc__ = f"{(table.__doc__ or '').rstrip()}\n{''.join(_described())}\n    (*: not a default column)\n    "
+# Since 3.13 a compiler takes the indentation off; before, `help` does.
+table.__doc__ = f"{cleandoc(table.__doc__ or '')}\n{''.join(_described())}\n(*: not a default column)\n"
 
 
 def tabulate(
