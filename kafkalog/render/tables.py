@@ -23,6 +23,8 @@ BETWEEN = "  "
 LEAST = 12
 #: Rows of which texts are held at once.
 _AT_ONCE = 1 << 10
+#: Rows of a table that are held, and not made a second time.
+_HELD = 1 << 17
 #: Columns that are repeated where a table goes on below, at most.
 _MOST_KEYS = 3
 
@@ -42,9 +44,11 @@ def is_numbers(rows: Rows, column: int) -> bool:
 
 
 def plain_table(headings: Sequence[str], rows: Rows, indent: int = 0) -> Iterator[str]:
-    """The lines of a table that is as wide as its cells; its rows are gone over twice, some at a time."""
+    """The lines of a table that is as wide as its cells, gone over twice, some rows at a time; many are made twice."""
+    if len(rows) <= _HELD:
+        rows = list(rows)
     names = [cell_of(heading) for heading in headings]
-    widths, right = [_columns_of(name) for name in names], [bool(len(rows))] * len(names)
+    widths, right = [_columns_of(name) for name in names], [bool(rows)] * len(names)
     for columns in _blocks(rows):
         for at, column in enumerate(columns):
             texts = _cells(column)
